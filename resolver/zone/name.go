@@ -1,0 +1,218 @@
+package zone
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+)
+
+// MaxName is the longest name in wire form, root label included (RFC 1035
+// section 2.3.4).
+const MaxName = 255
+
+// MaxLabels is the most labels that a name of MaxName octets can have, without
+// the root label.
+const MaxLabels = 127
+
+// RootHash is the hash of the root name, from which every other hash grows.
+const RootHash uint64 = 0x53a5_1de5_3000_0053
+
+const (
+	mulA = 0x9e37_79b9_7f4a_7c15
+	mulB = 0xe703_7ed1_a0b4_28db
+)
+
+// HashLabel returns the hash of the name label.parent, given the hash of parent.
+// Hashing right to left gives the hashes of all ancestors of a name in one pass.
+// The label is lower-case and without its length octet.
+func HashLabel(parent uint64, label []byte) uint64 {
+	h := parent ^ uint64(len(label))*mulB
+	for len(label) > 8 {
+		h = mix(h^binary.LittleEndian.Uint64(label), mulA)
+		label = label[8:]
+	}
+	var last uint64
+	if len(label) == 8 {
+		last = binary.LittleEndian.Uint64(label)
+	} else {
+		for i := len(label) - 1; i >= 0; i-- {
+			last = last<<8 | uint64(label[i])
+		}
+	}
+	return mix(h^last, mulA)
+}
+
+func mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
+
+// HashName returns the hash of a whole name in lower-case wire form.
+func HashName(name []byte) uint64 {
+	var l Labels
+	n := l.Parse(name)
+	if n < 0 {
+		return 0
+	}
+	return l.Hash[n]
+}
+
+// Labels locates the labels of one name and holds the hash of each of its
+// ancestors. Index i counts labels from the right: Off[i] is the offset of the
+// suffix of i labels, Hash[i] its hash; Off[0] is the root label's.
+type Labels struct {
+	Count int
+	Off   [MaxLabels + 1]uint8
+	Hash  [MaxLabels + 1]uint64
+}
+
+// Parse fills l from a lower-case name in wire form and returns the number of
+// labels, or -1 when name is not one well-formed, uncompressed name.
+func (l *Labels) Parse(name []byte) int {
+	if len(name) == 0 || len(name) > MaxName {
+		return -1
+	}
+	var starts [MaxLabels + 1]uint8
+	n, i := 0, 0
+	for name[i] != 0 {
+		size := int(name[i])
+		if size > 63 || i+size+1 >= len(name) {
+			return -1
+		}
+		starts[n] = uint8(i)
+		n++
+		i += size + 1
+	}
+	if i != len(name)-1 {
+		return -1
+	}
+	l.set(name, starts[:n], uint8(i))
+	return n
+}
+
+// set records the labels that begin at starts, left to right.
+func (l *Labels) set(name []byte, starts []uint8, root uint8) {
+	n := len(starts)
+	l.Count = n
+	l.Off[0] = root
+	l.Hash[0] = RootHash
+	h := RootHash
+	for i := 1; i <= n; i++ {
+		s := int(starts[n-i])
+		h = HashLabel(h, name[s+1:s+1+int(name[s])])
+		l.Off[i] = uint8(s)
+		l.Hash[i] = h
+	}
+}
+
+// IsSubdomain reports whether name is at or below ancestor. Both are lower-case
+// wire form.
+func IsSubdomain(name, ancestor []byte) bool {
+	for len(name) >= len(ancestor) {
+		if len(name) == len(ancestor) {
+			return string(name) == string(ancestor)
+		}
+		name = name[int(name[0])+1:]
+	}
+	return false
+}
+
+// CountLabels returns the number of labels of a well-formed name, root excluded.
+func CountLabels(name []byte) int {
+	n := 0
+	for i := 0; name[i] != 0; i += int(name[i]) + 1 {
+		n++
+	}
+	return n
+}
+
+// Lower folds ASCII letters of a name in wire form to lower case, in place.
+// Length octets are below 'A', so the whole slice can be folded blindly.
+func Lower(name []byte) {
+	for i, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			name[i] = c + 'a' - 'A'
+		}
+	}
+}
+
+// String returns the text of a wire name as people write it (RFC 1035 section
+// 5.1, decimal escapes), with a trailing dot. Malformed names give "<bad name>".
+func String(name []byte) string {
+	if len(name) == 1 && name[0] == 0 {
+		return "."
+	}
+	out := make([]byte, 0, len(name)+8)
+	for i := 0; ; {
+		if i >= len(name) {
+			return "<bad name>"
+		}
+		size := int(name[i])
+		if size == 0 {
+			return string(out)
+		}
+		if size > 63 || i+1+size >= len(name) {
+			return "<bad name>"
+		}
+		for _, c := range name[i+1 : i+1+size] {
+			switch {
+			case c == '.' || c == '\\' || c == '"' || c == ';' || c == '(' || c == ')' || c == '@' || c == '$':
+				out = append(out, '\\', c)
+			case c > ' ' && c < 0x7f:
+				out = append(out, c)
+			default:
+				out = append(out, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
+			}
+		}
+		out = append(out, '.')
+		i += size + 1
+	}
+}
+
+// ErrName says that a text is not a domain name.
+var ErrName = errors.New("not a domain name")
+
+// ParseName returns the lower-case wire form of plain text such as
+// "www.example.com.", with or without the trailing dot and without escapes: for
+// constants and configured names. Texts from Route 53 and from master files have
+// their own parsers.
+func ParseName(text string) ([]byte, error) {
+	if text == "." {
+		return []byte{0}, nil
+	}
+	if text != "" && text[len(text)-1] == '.' {
+		text = text[:len(text)-1]
+	}
+	out := make([]byte, 1, len(text)+2)
+	start := 0
+	for i := 0; i <= len(text); i++ {
+		if i < len(text) && text[i] != '.' {
+			if text[i] <= ' ' || text[i] >= 0x7f || text[i] == '\\' {
+				return nil, ErrName
+			}
+			out = append(out, text[i])
+			continue
+		}
+		size := len(out) - start - 1
+		if size == 0 || size > 63 {
+			return nil, ErrName
+		}
+		out[start] = byte(size)
+		start = len(out)
+		out = append(out, 0)
+	}
+	if len(out) > MaxName {
+		return nil, ErrName
+	}
+	Lower(out)
+	return out, nil
+}
+
+// MustName is [ParseName] for constants; it panics on a text that is no name.
+func MustName(text string) []byte {
+	name, err := ParseName(text)
+	if err != nil {
+		panic("zone: " + text + ": " + err.Error())
+	}
+	return name
+}

@@ -1,0 +1,216 @@
+package zone
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+)
+
+// Record types that the model itself has to know.
+const (
+	TypeA     uint16 = 1
+	TypeNS    uint16 = 2
+	TypeCNAME uint16 = 5
+	TypeSOA   uint16 = 6
+	TypePTR   uint16 = 12
+	TypeMX    uint16 = 15
+	TypeTXT   uint16 = 16
+	TypeAAAA  uint16 = 28
+	TypeSRV   uint16 = 33
+	TypeDNAME uint16 = 39
+	TypeDS    uint16 = 43
+	TypeRRSIG uint16 = 46
+	TypeNSEC  uint16 = 47
+	TypeSVCB  uint16 = 64
+	TypeHTTPS uint16 = 65
+	TypeANY   uint16 = 255
+)
+
+// Kind says what the RRsets of one owner and type are made of.
+type Kind uint8
+
+// The kinds of RRset.
+const (
+	None       Kind = iota // the zero RRset: there is none
+	Records                // plain records
+	Aliased                // one Route 53 alias without policy
+	Group                  // members of a routing policy, or a simple record with a health check
+	Unservable             // known to exist, can't be expressed: answers SERVFAIL
+)
+
+// Flags are facts about an RRset that are worth knowing before its bytes are read.
+type Flags uint8
+
+const (
+	// Translatable marks address records that may have to be translated to
+	// private addresses when they are encoded.
+	Translatable Flags = 1 << iota
+	// TagNames marks addresses that come from the inventory itself: they carry
+	// the public address where there is one, else the private one.
+	TagNames
+)
+
+// rrHeader is the size of a packed record before its rdata: owner pointer, type,
+// class, TTL, rdata length.
+const rrHeader = 12
+
+// maxRRset bounds the bytes of one RRset: what doesn't fit a DNS message can't be
+// served (RFC 1035 section 4.2.2).
+const maxRRset = 65535 - 12
+
+// RRset is what one owner has of one type. The zero value means that there is
+// none. It borrows from a page or from the slice it was made with.
+type RRset struct {
+	Type  uint16
+	Count uint16 // records, or members of a group
+	Kind  Kind
+	Flags Flags
+	Data  []byte
+}
+
+// Exists reports whether there is an RRset at all.
+func (s RRset) Exists() bool { return s.Kind != None }
+
+// TTL returns the TTL of plain records in seconds, 0 for other kinds.
+func (s RRset) TTL() uint32 {
+	if s.Kind != Records || len(s.Data) < rrHeader {
+		return 0
+	}
+	return binary.BigEndian.Uint32(s.Data[6:])
+}
+
+// Rdata iterates over the packed rdata of plain records, names uncompressed and in
+// the case they were given.
+func (s RRset) Rdata() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if s.Kind != Records {
+			return
+		}
+		for b := s.Data; len(b) >= rrHeader; {
+			end := rrHeader + int(binary.BigEndian.Uint16(b[10:]))
+			if !yield(b[rrHeader:end:end]) {
+				return
+			}
+			b = b[end:]
+		}
+	}
+}
+
+// First returns the rdata of the first plain record, nil when there is none.
+func (s RRset) First() []byte {
+	if s.Kind != Records || len(s.Data) < rrHeader {
+		return nil
+	}
+	end := rrHeader + int(binary.BigEndian.Uint16(s.Data[10:]))
+	return s.Data[rrHeader:end:end]
+}
+
+// ErrTooLarge says that an RRset can't fit into any DNS message.
+var ErrTooLarge = errors.New("larger than a DNS message")
+
+// NewRecords packs plain records of one owner: every record as pointer to offset
+// 12, type, class IN, TTL in seconds, rdata length, rdata.
+func NewRecords(rrtype uint16, ttl uint32, rdata ...[]byte) (RRset, error) {
+	size := 0
+	for _, r := range rdata {
+		size += rrHeader + len(r)
+	}
+	if size > maxRRset {
+		return RRset{}, fmt.Errorf("%d octets of records: %w", size, ErrTooLarge)
+	}
+	if len(rdata) == 0 {
+		return RRset{}, errors.New("no records")
+	}
+	data := make([]byte, 0, size)
+	for _, r := range rdata {
+		data = AppendRecord(data, rrtype, ttl, r)
+	}
+	return RRset{Type: rrtype, Count: uint16(len(rdata)), Kind: Records, Flags: translatable(rrtype), Data: data}, nil
+}
+
+// AppendRecord appends one packed record whose owner is the name at offset 12.
+func AppendRecord(dst []byte, rrtype uint16, ttl uint32, rdata []byte) []byte {
+	dst = append(dst, 0xc0, 12, byte(rrtype>>8), byte(rrtype), 0, 1)
+	dst = binary.BigEndian.AppendUint32(dst, ttl)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(rdata)))
+	return append(dst, rdata...)
+}
+
+func translatable(rrtype uint16) Flags {
+	switch rrtype {
+	case TypeA, TypeHTTPS, TypeSVCB:
+		return Translatable
+	}
+	return 0
+}
+
+// Alias is the target of a Route 53 alias record.
+type Alias struct {
+	ZoneID   []byte // hosted zone id of the target
+	Target   []byte // lower-case wire name
+	Health   bool   // EvaluateTargetHealth
+	SameZone bool   // the target is a record of the zone itself
+}
+
+// NewAlias packs a simple alias record.
+func NewAlias(rrtype uint16, a Alias) RRset {
+	return RRset{Type: rrtype, Count: 1, Kind: Aliased, Flags: translatable(rrtype), Data: appendAlias(nil, a)}
+}
+
+func appendAlias(dst []byte, a Alias) []byte {
+	var flags byte
+	if a.Health {
+		flags |= 1
+	}
+	if a.SameZone {
+		flags |= 2
+	}
+	dst = append(dst, flags)
+	dst = appendShort(dst, a.ZoneID)
+	return append(dst, a.Target...)
+}
+
+// Alias returns the target of an Aliased RRset.
+func (s RRset) Alias() Alias {
+	flags := s.Data[0]
+	id, rest := cutShort(s.Data[1:])
+	return Alias{ZoneID: id, Target: rest, Health: flags&1 != 0, SameZone: flags&2 != 0}
+}
+
+// NewUnservable keeps a name existing whose record can't be expressed. reason is
+// for people; raw is the source's own text of the record.
+func NewUnservable(rrtype uint16, reason string, raw []byte) RRset {
+	if len(reason) > 1024 {
+		reason = reason[:1024]
+	}
+	if len(raw) > maxRRset {
+		raw = raw[:maxRRset]
+	}
+	data := binary.BigEndian.AppendUint16(nil, uint16(len(reason)))
+	data = append(append(data, reason...), raw...)
+	return RRset{Type: rrtype, Count: 1, Kind: Unservable, Data: data}
+}
+
+// Unservable returns why an Unservable RRset can't be served, and its raw text.
+func (s RRset) Unservable() (reason string, raw []byte) {
+	n := int(binary.BigEndian.Uint16(s.Data))
+	return string(s.Data[2 : 2+n]), s.Data[2+n:]
+}
+
+// Equal reports whether two RRsets would answer alike, to the byte.
+func (s RRset) Equal(t RRset) bool {
+	return s.Type == t.Type && s.Count == t.Count && s.Kind == t.Kind && s.Flags == t.Flags && string(s.Data) == string(t.Data)
+}
+
+func appendShort(dst, s []byte) []byte {
+	if len(s) > 255 {
+		s = s[:255]
+	}
+	return append(append(dst, byte(len(s))), s...)
+}
+
+func cutShort(b []byte) (s, rest []byte) {
+	n := int(b[0]) + 1
+	return b[1:n:n], b[n:]
+}

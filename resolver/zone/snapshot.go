@@ -1,0 +1,95 @@
+package zone
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/gaissmai/bart"
+)
+
+// Snapshot is everything that changes only when data or configuration change.
+// Immutable; a query loads it once.
+type Snapshot struct {
+	Zones      []*Zone
+	Views      []*View
+	Forwarders []Forwarder
+	// Inventory is the EC2 inventory as answers need it; never nil.
+	Inventory *Inventory
+	// TranslatedTTL caps the TTL of translated addresses, in seconds.
+	TranslatedTTL uint32
+	// Loaded is false until every source has given its first data: names that no
+	// file, special name or own forwarder covers get SERVFAIL till then.
+	Loaded bool
+	Built  time.Time
+
+	clients bart.Table[Client]
+}
+
+// Forwarder is one set of upstreams, in the texts of the configuration.
+type Forwarder struct {
+	Upstreams []string
+}
+
+// Client is what a prefix of client addresses means: which view, and whether
+// queries are allowed at all. View is -1 for none.
+type Client struct {
+	View    int16
+	Allowed bool
+}
+
+// SetClients gives a snapshot under construction its table of clients: views by
+// prefix, rest for the view of everybody else (-1 for none), and the prefixes that
+// are allowed. The longest prefix of views decides the view; any prefix of allow
+// that holds the address allows it. Both are folded into one table.
+func (s *Snapshot) SetClients(views map[netip.Prefix]int, rest int, allow []netip.Prefix) {
+	var byView bart.Table[int]
+	var allowed bart.Lite
+	for p, v := range views {
+		byView.Insert(p.Masked(), v)
+	}
+	for _, p := range allow {
+		allowed.Insert(p.Masked())
+	}
+	insert := func(p netip.Prefix) {
+		p = p.Masked()
+		view, ok := byView.LookupPrefix(p)
+		if !ok {
+			view = rest
+		}
+		s.clients.Insert(p, Client{View: int16(view), Allowed: allowed.LookupPrefix(p)})
+	}
+	for p := range views {
+		insert(p)
+	}
+	for _, p := range allow {
+		insert(p)
+	}
+}
+
+// Client returns the view of a client address and whether it may ask. addr is
+// without zone and not an IPv4-mapped IPv6 address.
+func (s *Snapshot) Client(addr netip.Addr) Client {
+	c, ok := s.clients.Lookup(addr)
+	if !ok {
+		return Client{View: -1}
+	}
+	return c
+}
+
+// Live is what moves faster than snapshots: the health of checks. Immutable; a
+// change copies the table.
+type Live struct {
+	// Unhealthy holds the ids of health checks that are known to fail. Whatever
+	// isn't here counts as healthy (new checks are healthy until known).
+	Unhealthy map[string]struct{}
+}
+
+// Healthy reports whether the health check counts as healthy. A nil Live knows of
+// no failure; an empty id is no check.
+func (l *Live) Healthy(check []byte) bool {
+	if l == nil || len(check) == 0 {
+		return true
+	}
+	_, bad := l.Unhealthy[string(check)]
+	return !bad
+}

@@ -1,0 +1,21 @@
+// Package zonesource turns what the sources know into snapshots.
+//
+//	route53 ─┐
+//	ec2 ─────┼── Part ──> Keeper ── Compile ──> zone.Snapshot ──> publish
+//	zonefile ┘              │
+//	                    state_dir (last good parts)
+//
+// A [Source] runs for as long as the server and delivers a [Part] whenever it has a
+// complete one: a zone, the inventory of a region, the catalog of an account. The
+// [Keeper] holds the last good parts, decides whether a shrunken one may replace
+// its predecessor, saves them, and publishes what [Compile] makes of them. Compile
+// is pure and equal to a compile from nothing: zones are shared, so its cost is that
+// of the tables of views, never that of the records.
+//
+// # Contract
+//
+// A part is immutable once delivered. A listing that failed delivers a Part with
+// Err and nothing else: it replaces nothing and shows as the age and the error of
+// its source. The package imports resolver/zone and nothing else of inside53;
+// sources import it, never the other way round.
+package zonesource

@@ -1,0 +1,138 @@
+package zonesource
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"inside53/resolver/zone"
+)
+
+// Source is something that knows zones or inventory.
+type Source interface {
+	// Run fetches and delivers parts until ctx ends. The first complete data are
+	// delivered as soon as they can be had. deliver may be called from any
+	// goroutine; it doesn't block for long and must not be called after Run has
+	// returned. Run returns when all its goroutines have ended; the error is
+	// ctx.Err() or a fault that makes the source useless.
+	Run(ctx context.Context, deliver func(Part)) error
+}
+
+// Key identifies a part among all parts.
+type Key struct {
+	Source string // "route53", "ec2", "zonefile", ...: the label of metrics and /readyz
+	Name   string // within the source: "catalog/ACCOUNT", "zone/Z0123", "ACCOUNT/eu-west-1", the origin of a file
+}
+
+// Part is what a source knows of one thing: exactly one of Zone, Catalog, Region
+// is set, or Err alone.
+type Part struct {
+	Key Key
+	// Listed is when the listing began (not when it ended): what changed later
+	// may be missing.
+	Listed time.Time
+	// Err says that the listing failed; the last good part stays.
+	Err error
+
+	Zone    *zone.Zone // Negative may be left empty: Compile derives it with the configured cap
+	Catalog *Catalog
+	Region  *Region
+
+	// Problems are findings of this part for the report: records that can't be
+	// served, names that were refused.
+	Problems []Problem
+}
+
+// Problem is one line of the report.
+type Problem struct {
+	Zone   string // zone or region, as people name it
+	Name   string // owner name or instance
+	Type   string // record type, "" when it is none
+	Reason string
+}
+
+// Catalog is the list of hosted zones of one account. A zone that is in the
+// catalog and has no part yet makes the data incomplete; a part whose zone is gone
+// from the catalog is removed by the keeper's guard.
+type Catalog struct {
+	Zones []Hosted
+	// Unlisted are private zones associated with VPCs of ours that can't be listed:
+	// other accounts', EFS's and the like.
+	Unlisted []Unlisted
+}
+
+// Hosted is one hosted zone of a catalog.
+type Hosted struct {
+	ID      string // without "/hostedzone/"
+	Name    []byte // lower-case wire form
+	Private bool
+	Records int // ResourceRecordSetCount as listed
+	// Gone says that Route 53 answered NoSuchHostedZone for it: removal is
+	// confirmed.
+	Gone bool
+}
+
+// Unlisted is a private zone that exists for a VPC but can't be read.
+type Unlisted struct {
+	ID    string
+	Name  []byte // lower-case wire form
+	VPC   zone.VPC
+	Owner string // owning account or service, for people
+}
+
+// Region is the inventory of one region of one account.
+type Region struct {
+	Account    string // configured name, "" for the base account
+	AccountID  string
+	Name       string // eu-west-1
+	VPCs       []VPC
+	Peerings   []Peering
+	Interfaces []Interface
+	Hosts      []Host
+}
+
+// VPC is one VPC.
+type VPC struct {
+	ID      string
+	CIDRs   []netip.Prefix
+	Default bool
+}
+
+// Peering is an active VPC peering connection. DNS says for each side whether
+// that side may resolve the other's public names to private addresses
+// (AllowDnsResolutionFromRemoteVpc as the other side set it).
+type Peering struct {
+	ID             string
+	A, B           zone.VPC
+	ADNS, BDNS     bool // A's (B's) clients may resolve names of the other VPC privately
+	ACIDRs, BCIDRs []netip.Prefix
+}
+
+// Interface is one private address of a network interface.
+type Interface struct {
+	ID       string // eni-...
+	VPC      string
+	Subnet   string
+	Private  netip.Addr
+	Public   netip.Addr   // zero when there is none
+	IPv6     []netip.Addr // on the first address of an interface
+	Instance string       // i-..., "" when it belongs to no instance
+	Balancer string       // name of the load balancer, "" when it belongs to none
+	Managed  bool         // requester-managed
+}
+
+// Host is one running instance with the names it shall have.
+type Host struct {
+	Instance string
+	VPC      string
+	Names    []HostName
+	Private  netip.Addr // primary
+	Public   netip.Addr // of the primary interface; zero when there is none
+	IPv6     []netip.Addr
+}
+
+// HostName is one name of an instance, as its tags have it.
+type HostName struct {
+	Text string // relative to ec2.zone, or a full name that ends in it
+	From string // "dns tag", "Name tag", "security group"
+}
