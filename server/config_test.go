@@ -1,0 +1,517 @@
+package server
+
+import (
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// parseGood parses text as /etc/inside53/inside53.yaml.
+func parseGood(t *testing.T, text string) *Config {
+	t.Helper()
+	c, err := ParseConfig([]byte(text), "/etc/inside53/inside53.yaml")
+	if err != nil {
+		t.Fatalf("parsing %q: %v", text, err)
+	}
+	return c
+}
+
+// plain returns c without what it remembers of its file.
+func plain(c *Config) *Config {
+	p := *c
+	p.file, p.lines = "", nil
+	return &p
+}
+
+func TestConfigGood(t *testing.T) {
+	addr := netip.MustParseAddrPort
+	prefix := netip.MustParsePrefix
+	toDefault := []Forward{{Zone: ".", Upstreams: []Upstream{{Addr: addr("10.0.0.2:53")}}, Views: ViewSet{All: true}}}
+	const forward = "forward: [{zone: ., upstreams: [10.0.0.2]}]\n"
+	tests := []struct {
+		name string
+		text string
+		want func(c *Config)
+	}{
+		{"forward alone", forward, func(c *Config) {}},
+		{"empty sections that are not optional", forward + "listen:\nready: {}\nlog:\naws:\ncache: {}\ntcp:\nviews:\nzonefiles: []\n", func(c *Config) {}},
+		{"sockets", forward + "listen: {dns: ['0.0.0.0:53', '[::1]:53', '127.0.0.1:0', '127.0.0.1:0']}\nadmin: '[::1]:80'\nhealth: 0.0.0.0:8054\npprof: true\n", func(c *Config) {
+			c.Listen.DNS = []netip.AddrPort{addr("0.0.0.0:53"), addr("[::1]:53"), addr("127.0.0.1:0"), addr("127.0.0.1:0")}
+			c.Admin, c.Health, c.Pprof = addr("[::1]:80"), addr("0.0.0.0:8054"), true
+		}},
+		{"sockets off", forward + "admin: ''\nhealth: \"\"\n", func(c *Config) { c.Admin = netip.AddrPort{} }},
+		{"IPv4 as IPv6", forward + "listen: {dns: ['[::ffff:127.0.0.1]:53']}\n", func(c *Config) { c.Listen.DNS = []netip.AddrPort{addr("127.0.0.1:53")} }},
+		{"relative state_dir", forward + "state_dir: state\n", func(c *Config) { c.StateDir = "/etc/inside53/state" }},
+		{"no state_dir", forward + "state_dir: ''\n", func(c *Config) { c.StateDir = "" }},
+		{"allow", forward + "allow: [10.0.0.0/8, 2001:db8::/32]\n", func(c *Config) {
+			c.Allow = Allow{Prefixes: []netip.Prefix{prefix("10.0.0.0/8"), prefix("2001:db8::/32")}}
+		}},
+		{"allow private", forward + "ec2:\nallow: [private]\n", func(c *Config) { c.EC2 = new(EC2); c.EC2.setDefaults() }},
+		{"allow with ec2", forward + "ec2:\n", func(c *Config) { c.EC2 = new(EC2); c.EC2.setDefaults(); c.Allow.VPCs = true }},
+		{"times", forward + "drain: 0s\nnegative_ttl: 0s\nready: {max_age: 0s}\n", func(c *Config) { c.Drain, c.NegativeTTL = 0, 0 }},
+		{"times 2", forward + "drain: 1m30s\nnegative_ttl: 1h\n", func(c *Config) { c.Drain, c.NegativeTTL = 90*time.Second, time.Hour }},
+		{"log", forward + "log: {level: warn, format: json, sample_queries: 1000}\n", func(c *Config) { c.Log = Log{slog.LevelWarn, LogJSON, 1000} }},
+		{"sizes", forward + "udp_size: 512\ncache: {entries: 1}\ntcp: {connections: 1, per_client: 2, idle: 100ms}\n", func(c *Config) {
+			c.UDPSize, c.Cache.Entries, c.TCP = 512, 1, TCP{1, 2, 100 * time.Millisecond}
+		}},
+		{"route53 empty", forward + "route53:\n", func(c *Config) {
+			c.Route53 = &Route53{ZoneSet{All: true}, Visibility{true, true}, Overlay, time.Minute, 2, 0.5}
+		}},
+		{"route53 {}", forward + "route53: {}\n", func(c *Config) { c.Route53 = new(Route53); c.Route53.setDefaults() }},
+		{"route53", forward + "route53: {zones: [Example.COM, Z0123ABC, /hostedzone/Z9, 10.in-addr.arpa., 0/25.2.0.192.in-addr.arpa], visibility: [private], overlap: shadow, refresh: 100ms, requests_per_second: .5, max_shrink: 1}\nready: {max_age: 1h}\n", func(c *Config) {
+			zones := ZoneSet{Names: []DomainName{"example.com.", "10.in-addr.arpa.", "0/25.2.0.192.in-addr.arpa."}, IDs: []string{"Z0123ABC", "Z9"}}
+			c.Route53 = &Route53{zones, Visibility{Private: true}, Shadow, 100 * time.Millisecond, 0.5, 1}
+			c.Ready.MaxAge = time.Hour
+		}},
+		{"ec2 empty", "ec2: {}\n" + forward, func(c *Config) {
+			c.Allow.VPCs = true
+			c.EC2 = &EC2{nil, 30 * time.Second, []NameSource{NameFromTag, NameFromName}, "dns", "internal.", []Translated{TranslateInstances}, 30 * time.Second, time.Hour}
+		}},
+		{"ec2", "allow: [private, vpcs]\nec2: {regions: [eu-west-1, us-gov-west-1, cn-north-1, eusc-de-east-1], refresh: 1m, names: [security-group, Name, tag], name_tag: 'my:hosts', zone: '{VPC}.{region}.{account}.Internal', translate: [instances, load_balancers], translated_ttl: 1s, max_age: 1m}\n" + forward, func(c *Config) {
+			c.Allow.VPCs = true
+			c.EC2 = &EC2{[]string{"eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1"}, time.Minute, []NameSource{NameFromSecurityGroup, NameFromName, NameFromTag}, "my:hosts",
+				"{vpc}.{region}.{account}.internal.", []Translated{TranslateInstances, TranslateLoadBalancers}, time.Second, time.Minute}
+		}},
+		{"ec2 without names", "allow: [private, vpcs]\nec2: {names: [], translate: []}\n" + forward, func(c *Config) {
+			c.EC2 = new(EC2)
+			c.EC2.setDefaults()
+			c.Allow.VPCs, c.EC2.Names, c.EC2.Translate = true, nil, nil
+		}},
+		{"aws", forward + "aws: {region: ap-southeast-2, accounts: [{name: data, role_arn: 'arn:aws-cn:iam::012345678901:role/path/inside53', external_id: x=1}]}\n", func(c *Config) {
+			c.AWS = AWS{"ap-southeast-2", []Account{{"data", "arn:aws-cn:iam::012345678901:role/path/inside53", "x=1"}}}
+		}},
+		{"views", "views: [{name: prod, clients: [10.0.0.0/16, 10.1.2.3/32], vpcs: [vpc-0a1b, vpc-0c1d], region: eu-west-1, addresses: private, reach: [vpc-1234, us-east-1, 012345678901, 123456789012, 10.9.0.0/16]}, {name: vpn, clients: [10.1.0.0/16], vpcs: ['*'], addresses: public}, {name: x, clients: [10.0.0.0/15], vpcs: []}]\n" + forward, func(c *Config) {
+			c.Views = []View{
+				{"prod", []netip.Prefix{prefix("10.0.0.0/16"), prefix("10.1.2.3/32")}, VPCSet{IDs: []string{"vpc-0a1b", "vpc-0c1d"}}, "eu-west-1", AddressesPrivate,
+					Reach{[]string{"vpc-1234"}, []string{"us-east-1"}, []string{"012345678901", "123456789012"}, []netip.Prefix{prefix("10.9.0.0/16")}}},
+				{"vpn", []netip.Prefix{prefix("10.1.0.0/16")}, VPCSet{All: true}, "", AddressesPublic, Reach{}},
+				{"x", []netip.Prefix{prefix("10.0.0.0/15")}, VPCSet{}, "", AddressesAuto, Reach{}},
+			}
+		}},
+		{"zonefiles", forward + "zonefiles: [{origin: Bench.Internal, file: zones/bench.zone}, {origin: ., file: /srv/root.zone, views: [rest]}]\n", func(c *Config) {
+			c.ZoneFiles = []ZoneFile{{"bench.internal.", "/etc/inside53/zones/bench.zone", ViewSet{All: true}}, {".", "/srv/root.zone", ViewSet{Names: []string{"rest"}}}}
+		}},
+		{"forward", "allow: [private]\nec2:\nforward:\n- zone: Corp.example\n  upstreams:\n  - 10.9.0.2\n  - 10.9.0.2:5353\n  - '[2001:db8::1]:53'\n  - 2001:db8::2\n  - '[2001:db8::3]'\n  - tls://10.9.0.3\n  - tls://[2001:db8::4]:8853#DNS.example.\n  views: [vpc-0a1b, rest]\n  layer: true\n", func(c *Config) {
+			c.EC2 = new(EC2)
+			c.EC2.setDefaults()
+			c.Forward = []Forward{{"corp.example.", []Upstream{
+				{addr("10.9.0.2:53"), false, ""}, {addr("10.9.0.2:5353"), false, ""},
+				{addr("[2001:db8::1]:53"), false, ""}, {addr("[2001:db8::2]:53"), false, ""}, {addr("[2001:db8::3]:53"), false, ""},
+				{addr("10.9.0.3:853"), true, ""}, {addr("[2001:db8::4]:8853"), true, "dns.example"},
+			}, ViewSet{Names: []string{"vpc-0a1b", "rest"}}, true}}
+		}},
+		{"comments, quotes and blocks", "# a comment\nforward: # here\n  - zone: \".\"\n    upstreams: ['10.0.0.2']\nstate_dir: |\n  /x\n", func(c *Config) { c.StateDir = "/x" }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			want := DefaultConfig()
+			want.Forward = toDefault
+			test.want(want)
+			got := plain(parseGood(t, test.text))
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s\n got %+v\nwant %+v", test.text, got, want)
+			}
+		})
+	}
+}
+
+func TestConfigBad(t *testing.T) {
+	const ok = "forward: [{zone: ., upstreams: [10.0.0.2]}]\n" // line 1
+	tests := []struct {
+		name string
+		text string
+		want string // a fault a line, without the name of the file and the "-" of the YAML
+	}{
+		{"empty", "", "nothing to serve; add one of route53, ec2, zonefiles and forward"},
+		{"comment", "# nothing\n", "nothing to serve; add one of route53, ec2, zonefiles and forward"},
+		{"no YAML", ok + "cache: [1\n", `2: sequence end token ']' not found`},
+		{"a list", "- 1\n", "1: is a list; write keys and values (key: value)"},
+		{"a word", "serve\n", "1: is a single value; write keys and values (key: value)"},
+		{"two documents", ok + "---\ncache: {}\n", "3: is a second document; a configuration is one"},
+		{"a key twice", ok + "cache: {}\ncache: {}\n", `3: mapping key "cache" already defined at [2:1]`},
+
+		{"unknown key", ok + "\nrout53: {}\n", `3: rout53: unknown key; did you mean "route53"?`},
+		{"unknown key alone", "rout53: {}\n", `1: rout53: unknown key; did you mean "route53"?`},
+		{"unknown key, other style", ok + "stateDir: x\n", `2: stateDir: unknown key; did you mean "state_dir"?`},
+		{"unknown key in a section", ok + "log:\n  lvl: info\n  color: true\n", "3: log.lvl: unknown key; known here are level, format, sample_queries\n4: log.color: unknown key; known here are level, format, sample_queries"},
+		{"unknown key in a list", "forward:\n- {zone: ., upstreams: [10.0.0.2]}\n- zone: a\n  upstreams: [10.0.0.2]\n  view: [x]\n", `5: forward[1].view: unknown key; did you mean "views"?`},
+		{"keys to come", ok + "ecs: {}\nhealth_checks: {}\nkeys: []\nupdates: []\ntransfers: []\nsecondary: []\n", `2: ecs: unknown key; did you mean "ec2"?
+3: health_checks: unknown key; known here are ALL
+4: keys: unknown key; known here are ALL
+5: updates: unknown key; known here are ALL
+6: transfers: unknown key; known here are ALL
+7: secondary: unknown key; known here are ALL`},
+		{"anchors", ok + "cache: &a {entries: 1}\ntcp: *a\n", "2: cache: anchors and aliases are not supported; write the value out\n3: tcp: anchors and aliases are not supported; write the value out"},
+		{"merge", ok + "tcp:\n  <<: {idle: 1s}\n", "3: tcp.<<: merging is not supported; write the keys out"},
+		{"tag", ok + "udp_size: !!int 1232\n", "2: udp_size: tags are not supported; write the value alone"},
+		{"no value", ok + "drain:\nstate_dir: ~\nallow:\n", "2: drain: has no value; leave the key out for its default\n3: state_dir: has no value; leave the key out for its default\n4: allow: is without a value; write a list ([a, b])"},
+		{"wrong kinds", ok + "listen: 53\nudp_size: [1]\nviews: {a: b}\nallow: private\nroute53: yes\ndrain: {x: 1}\n", `2: listen: is a single value; write keys and values (key: value)
+3: udp_size: is a list; write one value
+4: views: is a mapping; write a list ([a, b])
+5: allow: is a single value; write a list ([a, b])
+6: route53: is a single value; write keys and values (key: value)
+7: drain: is a mapping; write one value`},
+
+		{"listen.dns empty", ok + "listen: {dns: []}\n", "2: listen.dns: is empty; write an address and port like 127.0.0.1:5300"},
+		{"listen.dns", ok + "listen:\n  dns:\n  - 10.0.0.1\n  - :53\n  - localhost:53\n  - host\n  - 10.0.0.1:99999\n  - 224.0.0.1:53\n  - '::1'\n", `4: listen.dns[0]: "10.0.0.1" has no port; write 10.0.0.1:53
+5: listen.dns[1]: ":53" has no address; write 0.0.0.0:53 for every IPv4 address, [::]:53 for every one
+6: listen.dns[2]: "localhost:53" has a name; write 127.0.0.1:53
+7: listen.dns[3]: "host" is no address and port; write one like 10.0.0.2:53 or [::]:53
+8: listen.dns[4]: "10.0.0.1:99999" is no address and port; write one like 10.0.0.2:53 or [::]:53
+9: listen.dns[5]: 224.0.0.1 is a multicast address; write one of this host
+10: listen.dns[6]: "::1" has no port; write [::1]:53`},
+		{"listen.dns overlapping", ok + "listen:\n  dns: ['0.0.0.0:53', '10.0.0.1:53', '[::1]:53', '[::]:53']\n", "3: listen.dns[1]: 10.0.0.1:53 is covered by 0.0.0.0:53; write one of them\n3: listen.dns[3]: [::]:53 is covered by 0.0.0.0:53; write one of them"},
+		{"admin", ok + "admin: 0.0.0.0:8053\n", `2: admin: 0.0.0.0:8053 is not loopback; write 127.0.0.1:8053 (and health for a load balancer), or "" for none`},
+		{"admin address", ok + "admin: 8053\n", `2: admin: "8053" is no address and port; write one like 10.0.0.2:53 or [::]:53`},
+		{"health", ok + "health: :8054\n", `2: health: ":8054" has no address; write 0.0.0.0:8054 for every IPv4 address, [::]:8054 for every one`},
+		{"ports", ok + "listen: {dns: ['127.0.0.1:53']}\nadmin: 127.0.0.1:53\nhealth: 0.0.0.0:53\n", "3: admin: 127.0.0.1:53 is taken by listen.dns 127.0.0.1:53; write another port\n4: health: 0.0.0.0:53 is taken by admin 127.0.0.1:53; write another port\n4: health: 0.0.0.0:53 is taken by listen.dns 127.0.0.1:53; write another port"},
+		{"pprof", ok + "admin: ''\npprof: true\n", "3: pprof: needs admin, which is off; write an address there, or false here"},
+		{"pprof word", ok + "pprof: yes\n", `2: pprof: "yes" is neither true nor false`},
+
+		{"state_dir", ok + "route53:\nstate_dir: ''\n", "3: state_dir: is empty; route53 and ec2 keep their last good data there: write a directory"},
+		{"allow empty", ok + "allow: []\n", "2: allow: is empty; nobody could ask: write private, vpcs or prefixes"},
+		{"allow vpcs", ok + "allow: [vpcs]\n", "2: allow: vpcs needs the section ec2, which knows them; add it, or write prefixes"},
+		{"allow items", ok + "allow: [privat, everybody, 10.0.0.1/8, 10.0.0.1, 10.0.0.0/33, '::ffff:10.0.0.0/104', {a: b}]\n", `2: allow[0]: "privat" is unknown; did you mean "private"?
+2: allow[1]: "everybody" is unknown; known are private, vpcs, prefixes like 10.0.0.0/8
+2: allow[2]: 10.0.0.1/8 has bits beyond its length; did you mean 10.0.0.0/8?
+2: allow[3]: "10.0.0.1" has no length; write 10.0.0.1/32 for the one address
+2: allow[4]: "10.0.0.0/33" is no prefix; write one like 10.0.0.0/16 or fd00::/8
+2: allow[5]: ::ffff:10.0.0.0/104 is IPv4 written as IPv6; write it as IPv4
+2: allow[6]: is a mapping; write one value`},
+		{"ready.max_age", ok + "ready: {max_age: 1h}\n", "2: ready.max_age: needs route53 or ec2, whose data it is about; write 0s"},
+		{"durations", ok + "drain: 99ms\nready: {max_age: -1s}\ntcp: {idle: 0s}\nroute53: {refresh: 30}\nec2: {refresh: 1d, max_age: 1ms}\nnegative_ttl: 1500ms\n", `2: drain: 99ms is too short; write 100ms or longer, or 0s
+3: ready.max_age: -1s is negative; write 100ms or longer
+4: tcp.idle: 0s is too short; write 100ms or longer
+5: route53.refresh: "30" has no unit; write 30s for seconds
+6: ec2.refresh: "1d" is no duration; write one like 100ms, 30s, 1m30s or 24h
+6: ec2.max_age: 1ms is too short; write 100ms or longer
+7: negative_ttl: 1.5s is not in whole seconds; write 2s`},
+		{"times to live", ok + "negative_ttl: -1s\nec2: {translated_ttl: 0s}\n", "2: negative_ttl: -1s is no time to live; write 1s or longer\n3: ec2.translated_ttl: 0s is no time to live; write 1s or longer"},
+		{"time to live, longest", ok + "negative_ttl: 1000000h\n", "2: negative_ttl: 1000000h0m0s is too long; 2147483647s is the most"},
+		{"log", ok + "log:\n  level: warning\n  format: xml\n  sample_queries: -1\n", `3: log.level: "warning" is unknown; known are debug, info, warn, error
+4: log.format: "xml" is unknown; known are text, json
+5: log.sample_queries: -1 is negative; write 0 for none, 1 for every query, 1000 for each thousandth`},
+		{"log.level close", ok + "log: {level: inof}\n", `2: log.level: "inof" is unknown; did you mean "info"?`},
+		{"sizes", ok + "udp_size: 511\ncache: {entries: 0}\ntcp: {connections: 0, per_client: '5', idle: 1s}\n", `2: udp_size: 511 is out of bounds; write 512 to 4096
+3: cache.entries: 0 is out of bounds; write 1 to 100000000
+4: tcp.per_client: "5" is no whole number
+4: tcp.connections: 0 is out of bounds; write 1 to 1000000`},
+		{"sizes 2", ok + "udp_size: 4097\ncache: {entries: 200k}\ntcp: {per_client: 1.5}\n", `2: udp_size: 4097 is out of bounds; write 512 to 4096
+3: cache.entries: "200k" is no whole number
+4: tcp.per_client: "1.5" is no whole number`},
+
+		{"aws", ok + "aws:\n  region: ireland\n  accounts:\n  - name: A\n    role_arn: inside53\n    external_id: x\n  - name: b\n    role_arn: arn:aws:iam::123456789012:role/a\n  - name: b\n    role_arn: arn:aws:iam::123456789012:role/a\n  - {}\n", `3: aws.region: "ireland" is no region; write one like eu-west-1
+5: aws.accounts[0].name: "A" is no name; write lower-case letters, digits, '-' and '_', 63 at most
+6: aws.accounts[0].role_arn: "inside53" is no role; write one like arn:aws:iam::123456789012:role/inside53
+7: aws.accounts[0].external_id: "x" is no external id; 2 to 1224 letters, digits and +=,.@:/-_ are allowed
+10: aws.accounts[2].name: "b" is the name of two accounts; write another
+11: aws.accounts[2].role_arn: arn:aws:iam::123456789012:role/a is the role of two accounts; its data would be read twice
+12: aws.accounts[3].name: is missing; write a name
+12: aws.accounts[3].role_arn: "" is no role; write one like arn:aws:iam::123456789012:role/inside53`},
+
+		{"route53", ok + "route53:\n  zones: [a..b, bücher.example, 'a b', 'example.com.', example.com, Z1, /hostedzone/Z1, '']\n  visibility: [publc, internal]\n  overlap: overlap\n  refresh: 50ms\n  requests_per_second: 0\n  max_shrink: 1.5\n", `3: route53.zones[0]: "a..b" has an empty label; a hosted zone id is like Z0123456789ABC
+3: route53.zones[1]: "bücher.example" is not ASCII; write the punycode form (xn--...) of "bücher"; a hosted zone id is like Z0123456789ABC
+3: route53.zones[2]: "a b" has a ' '; labels are of letters, digits, '-' and '_'; a hosted zone id is like Z0123456789ABC
+3: route53.zones[4]: zone example.com. is here twice
+3: route53.zones[6]: hosted zone Z1 is here twice
+3: route53.zones[7]: is empty; write a name like example.com; a hosted zone id is like Z0123456789ABC
+4: route53.visibility[0]: "publc" is unknown; did you mean "public"?
+4: route53.visibility[1]: "internal" is unknown; known are public, private
+5: route53.overlap: "overlap" is unknown; did you mean "overlay"?
+6: route53.refresh: 50ms is too short; write 100ms or longer
+7: route53.requests_per_second: 0 is not above 0; write 2, say
+8: route53.max_shrink: 1.5 is out of bounds; write 0 to 1`},
+		{"route53 empty lists", ok + "route53: {zones: [], visibility: [], requests_per_second: .inf, max_shrink: .nan}\n", `2: route53.requests_per_second: ".inf" is no number
+2: route53.max_shrink: ".nan" is no number
+2: route53.zones: is empty; write names or ids of hosted zones, or "*"
+2: route53.visibility: is empty; write public, private or both`},
+		{"route53 all and one", ok + "route53: {zones: ['*', example.com], max_shrink: many}\n", `2: route53.max_shrink: "many" is no number
+2: route53.zones: has "*" and others; "*" is every zone already`},
+
+		{"ec2", ok + "ec2:\n  regions: [eu-west-1, eu-west, eu-west-1]\n  refresh: 1m\n  names: [tags, Name, Name]\n  name_tag: ''\n  zone: '{az}.internal'\n  translate: [instances, instances, elb]\n  translated_ttl: 1500ms\n  max_age: 30s\n", `3: ec2.regions[1]: "eu-west" is no region; write one like eu-west-1
+3: ec2.regions[2]: eu-west-1 is here twice
+5: ec2.names[0]: "tags" is unknown; did you mean "tag"?
+5: ec2.names[2]: Name is here twice
+6: ec2.name_tag: "" is no key of a tag; write dns, say
+7: ec2.zone: "{az}.internal" has an unknown placeholder; known are {region}, {vpc} and {account}
+8: ec2.translate[2]: "elb" is unknown; known are instances, load_balancers
+8: ec2.translate[1]: instances is here twice
+9: ec2.translated_ttl: 1.5s is not in whole seconds; write 2s
+10: ec2.max_age: 30s is shorter than refresh (1m0s); nothing would be translated between two readings`},
+		{"ec2.zone", ok + "ec2: {zone: .}\n", `2: ec2.zone: is the root or empty; write a zone like "internal.", and names: [] for no names`},
+		{"ec2.zone too long", ok + "ec2: {zone: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa{account}.internal'}\n", `2: ec2.zone: label "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa123456789012" is too long; 63 bytes is the most`},
+
+		{"zonefiles", ok + "zonefiles:\n- {}\n- origin: a\n  file: a.zone\n- {origin: A., file: b.zone}\n- {origin: 'ä', file: '', views: [prod, 'rest', rest]}\n- x\n- {origin: a, file: c.zone, views: [rest]}\n", `3: zonefiles[0].origin: is missing; write the name of the zone
+3: zonefiles[0].file: is missing; write the path of a master file
+6: zonefiles[2].origin: a. has two files in view "*"; write one, or different views
+7: zonefiles[3].origin: "ä" is not ASCII; write the punycode form (xn--...) of "ä"
+7: zonefiles[3].views[2]: view "rest" is here twice
+7: zonefiles[3].file: is missing; write the path of a master file
+8: zonefiles[4]: is a single value; write keys and values (key: value)
+9: zonefiles[5].origin: a. has two files in view "rest"; write one, or different views`},
+		{"zonefiles.views", ok + "zonefiles:\n- {origin: a, file: a, views: []}\n- {origin: b, file: b, views: ['*', x]}\n- {origin: c, file: c, views: [x, vpc-0a1b]}\n", `3: zonefiles[0].views: is empty; write names of views, or "*"
+4: zonefiles[1].views: has "*" and others; write one or the other
+5: zonefiles[2].views[0]: no view "x"; without the section views write a VPC id (with ec2), rest, or "*" for all
+5: zonefiles[2].views[1]: no view "vpc-0a1b"; without the section views write a VPC id (with ec2), rest, or "*" for all`},
+
+		{"views", ok + `views:
+- name: prod
+  clients: [10.0.0.0/16]
+- name: prod
+  clients:
+  - 10.1.0.0/16
+  - 10.0.0.0/16
+- clients: []
+- name: rest
+  clients: [10.2.0.1/16]
+  vpcs: [prod, vpc-0a1b, vpc-0a1b]
+  region: eu
+  addresses: privat
+  reach: [eu, vpc-0a1b, vpc-0a1b, 10.0.0.0/8, 10.0.0.0/8, 1.2.3.4/8]
+- name: vpc-0a1b
+  clients: [10.3.0.0/16]
+  vpcs: ['*', vpc-0a1b]
+`, `5: views[1].name: "prod" is the name of two views; write another
+8: views[1].clients[1]: 10.0.0.0/16 is in view "prod" already; a client has one view
+9: views[2].name: is missing; write a name
+9: views[2].clients: is missing; write the prefixes of its clients, 10.0.0.0/16, say
+10: views[3].name: "rest" is the name of an automatic view; write another
+11: views[3].clients[0]: 10.2.0.1/16 has bits beyond its length; did you mean 10.2.0.0/16?
+12: views[3].vpcs[0]: "prod" is no VPC id; write one like vpc-0a1b2c3d4e5f67890, or "*"
+12: views[3].vpcs[2]: vpc-0a1b is here twice
+13: views[3].region: "eu" is no region; write one like eu-west-1
+14: views[3].addresses: "privat" is unknown; did you mean "private"?
+15: views[3].reach[0]: "eu" is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 digits) or prefix (10.0.0.0/16)
+15: views[3].reach[2]: vpc-0a1b is here twice
+15: views[3].reach[4]: 10.0.0.0/8 is here twice
+15: views[3].reach[5]: 1.2.3.4/8 has bits beyond its length; did you mean 1.0.0.0/8?
+16: views[4].name: "vpc-0a1b" is the name of an automatic view; write another
+18: views[4].vpcs: has "*" and others; "*" is every private zone already`},
+
+		{"forward", "forward:\n- {}\n- zone: a.-.*\n  upstreams: []\n- zone: corp.example\n  upstreams: [10.0.0.2, '10.0.0.2:53']\n- zone: CORP.example.\n  upstreams: [10.0.0.3]\n  layer: maybe\n", `2: forward[0].zone: is missing; write the name at and below which names are forwarded, "." for all
+2: forward[0].upstreams: is missing; write addresses of resolvers
+3: forward[1].zone: "a.-.*" has a '*'; labels are of letters, digits, '-' and '_'
+4: forward[1].upstreams: is missing; write addresses of resolvers
+6: forward[2].upstreams[1]: 10.0.0.2:53 is here twice
+7: forward[3].zone: corp.example. has two entries for view "*"; write all upstreams in one
+9: forward[3].layer: "maybe" is neither true nor false`},
+		{"forward.upstreams", "forward:\n- zone: .\n  upstreams:\n  - dns.example\n  - tls://dns.example\n  - https://10.0.0.2\n  - 10.0.0.2#name\n  - tls://10.0.0.2#a..b\n  - tls://10.0.0.2#.\n  - 10.0.0.2:0\n  - 0.0.0.0\n  - 127.0.0.1:5300\n", `4: forward[0].upstreams[0]: "dns.example" is no address; FORM
+5: forward[0].upstreams[1]: "tls://dns.example" is no address; FORM
+6: forward[0].upstreams[2]: https:// is unknown; FORM
+7: forward[0].upstreams[3]: "10.0.0.2#name" has a #name without tls://; FORM
+8: forward[0].upstreams[4]: the name after #: "a..b" has an empty label
+9: forward[0].upstreams[5]: "tls://10.0.0.2#." has the root as its name; FORM
+10: forward[0].upstreams[6]: "10.0.0.2:0" has port 0; FORM
+11: forward[0].upstreams[7]: 0.0.0.0 is no address of a host
+12: forward[0].upstreams[8]: 127.0.0.1:5300 is our own address (listen.dns 127.0.0.1:5300): a loop; write another resolver's`},
+		{"forward loops", "listen: {dns: ['[::]:53']}\nforward:\n- zone: .\n  upstreams: [127.0.0.53, '[::1]:53', '10.0.0.1:53', '127.0.0.1:5353']\n", "4: forward[0].upstreams[0]: 127.0.0.53:53 is our own address (listen.dns [::]:53): a loop; write another resolver's\n4: forward[0].upstreams[1]: [::1]:53 is our own address (listen.dns [::]:53): a loop; write another resolver's"},
+		{"forward.views", "views:\n- {name: prod, clients: [10.0.0.0/8], vpcs: [], region: '', addresses: auto, reach: []}\nforward:\n- {zone: ., upstreams: [10.0.0.2], views: [pord, staging-view, rest]}\n- {zone: ., upstreams: [10.0.0.3], views: [prod]}\n- {zone: ., upstreams: [10.0.0.3], views: [prod]}\n", `4: forward[0].views[0]: no view "pord"; did you mean "prod"?
+4: forward[0].views[1]: no view "staging-view"; there are prod, and "*" for all
+4: forward[0].views[2]: no view "rest"; there are prod, and "*" for all
+6: forward[2].zone: . has two entries for view "prod"; write all upstreams in one`},
+		{"long names", "forward: [{zone: " + strings.Repeat("a", 64) + ", upstreams: [10.0.0.2]}, {zone: " + strings.Repeat("a.", 130) + ", upstreams: [10.0.0.2]}]\n",
+			"1: forward[0].zone: label \"" + strings.Repeat("a", 64) + "\" is too long; 63 bytes is the most\n1: forward[1].zone: name of 259 bytes is too long; 253 is the most"},
+	}
+	_, top := fieldsOf(reflect.TypeFor[Config]())
+	named := make(map[string]bool)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := ParseConfig([]byte(test.text), "dir/inside53.yaml")
+			if err == nil {
+				t.Fatalf("no fault in\n%s", test.text)
+			}
+			if c != nil {
+				t.Error("a configuration beside the error")
+			}
+			want := strings.ReplaceAll(test.want, "ALL", strings.Join(top, ", "))
+			want = strings.ReplaceAll(want, "FORM", `write "10.9.0.2", "10.9.0.2:53", "[2001:db8::1]:53" or "tls://10.9.0.3:853#name"`)
+			lines := strings.Split(want, "\n")
+			for i, l := range lines {
+				separator := ":"
+				if l[0] < '0' || l[0] > '9' {
+					separator = ": "
+				}
+				lines[i] = "dir/inside53.yaml" + separator + l
+				if _, key, ok := strings.Cut(l, ": "); ok {
+					key, _, _ = strings.Cut(key, ": ")
+					named[regexp.MustCompile(`\[\d+\]`).ReplaceAllString(key, "")] = true
+				}
+			}
+			if got := err.Error(); got != strings.Join(lines, "\n") {
+				t.Errorf("%s\n got\n%s\nwant\n%s", test.text, got, strings.Join(lines, "\n"))
+			}
+		})
+	}
+	for _, key := range allKeys() {
+		if !named[key] {
+			t.Errorf("no test has a fault in %s", key)
+		}
+	}
+}
+
+// allKeys returns every key of the configuration that has a value of its own.
+func allKeys() []string {
+	var keys []string
+	var walk func(t reflect.Type, path string)
+	walk = func(t reflect.Type, path string) {
+		fields, names := fieldsOf(t)
+		for _, name := range names {
+			full := strings.TrimPrefix(path+"."+name, ".")
+			section := t.Field(fields[name].index).Type
+			for section.Kind() == reflect.Pointer || section.Kind() == reflect.Slice {
+				section = section.Elem()
+			}
+			if section.Kind() == reflect.Struct {
+				_, inner := fieldsOf(section)
+				if len(inner) > 0 {
+					walk(section, full)
+					continue
+				}
+			}
+			keys = append(keys, full)
+		}
+	}
+	walk(reflect.TypeFor[Config](), "")
+	return keys
+}
+
+func TestConfigValidateByHand(t *testing.T) {
+	c := DefaultConfig()
+	err := c.Validate()
+	if err == nil || err.Error() != "nothing to serve; add one of route53, ec2, zonefiles and forward" {
+		t.Errorf("the default: %v", err)
+	}
+	c.Forward = []Forward{{Zone: ".", Upstreams: []Upstream{{Addr: c.Listen.DNS[0]}}, Views: ViewSet{All: true}}}
+	c.Log.Level = 1
+	err = c.Validate()
+	const want = "log.level: INFO+1 is unknown; known are debug, info, warn, error\n" +
+		"forward[0].upstreams[0]: 127.0.0.1:5300 is our own address (listen.dns 127.0.0.1:5300): a loop; write another resolver's"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestLoadConfig(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "c.yaml")
+	err := os.WriteFile(path, []byte("zonefiles: [{origin: a, file: a.zone}]\nstate_dir: ../state\n"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := LoadConfig(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.File() != path || c.ZoneFiles[0].File != filepath.Join(dir, "a.zone") || c.StateDir != filepath.Join(filepath.Dir(dir), "state") {
+		t.Errorf("file %s, zone file %s, state %s", c.File(), c.ZoneFiles[0].File, c.StateDir)
+	}
+	t.Chdir(dir)
+	c, err = LoadConfig("c.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.ZoneFiles[0].File != filepath.Join(dir, "a.zone") {
+		t.Errorf("a relative path to the configuration gave %s", c.ZoneFiles[0].File)
+	}
+	_, err = LoadConfig(filepath.Join(dir, "none.yaml"))
+	if err == nil || !os.IsNotExist(unwrapAll(err)) || !strings.HasPrefix(err.Error(), "reading the configuration: ") {
+		t.Errorf("a missing file: %v", err)
+	}
+}
+
+func unwrapAll(err error) error {
+	for {
+		inner, ok := err.(interface{ Unwrap() error })
+		if !ok || os.IsNotExist(err) {
+			return err
+		}
+		err = inner.Unwrap()
+	}
+}
+
+func TestForwardsOf(t *testing.T) {
+	c := parseGood(t, `
+views: [{name: a, clients: [10.1.0.0/16]}, {name: b, clients: [10.2.0.0/16]}]
+forward:
+- {zone: ., upstreams: [10.0.0.1]}
+- {zone: ., upstreams: [10.0.0.2], views: [a]}
+- {zone: corp, upstreams: [10.0.0.3], views: [b]}
+`)
+	for view, want := range map[string][]string{"a": {"10.0.0.2:53"}, "b": {"10.0.0.1:53", "10.0.0.3:53"}, "rest": {"10.0.0.1:53"}} {
+		var got []string
+		for _, f := range c.ForwardsOf(view) {
+			got = append(got, f.Upstreams[0].String())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("view %s has %v, want %v", view, got, want)
+		}
+	}
+	if got := c.ViewNames(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("views %v", got)
+	}
+}
+
+func TestFixedChanges(t *testing.T) {
+	const base = "forward: [{zone: ., upstreams: [10.0.0.2]}]\n"
+	old := parseGood(t, base)
+	if got := old.FixedChanges(parseGood(t, base+"drain: 1s\nallow: [10.0.0.0/8]\nroute53:\n")); got != nil {
+		t.Errorf("what a reload changes is named: %v", got)
+	}
+	next := parseGood(t, base+"listen: {dns: ['127.0.0.1:1']}\nadmin: ''\nhealth: 127.0.0.1:2\nstate_dir: x\nlog: {level: debug}\ncache: {entries: 5}\ntcp: {idle: 1s}\n")
+	want := []string{"listen.dns", "admin", "health", "state_dir", "log", "cache", "tcp"}
+	if got := old.FixedChanges(next); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestConfigValues(t *testing.T) {
+	if got := ZoneTemplate("{region}.{vpc}.{account}.internal.").Name("eu-west-1", "vpc-1", "123456789012"); got != "eu-west-1.vpc-1.123456789012.internal." {
+		t.Errorf("the zone is %s", got)
+	}
+	for text, want := range map[string]string{
+		"10.9.0.2": "10.9.0.2:53", "2001:db8::1": "[2001:db8::1]:53", "tls://10.9.0.3": "tls://10.9.0.3:853",
+		"tls://[2001:db8::1]:1#A.b.": "tls://[2001:db8::1]:1#a.b", "::ffff:10.0.0.1": "10.0.0.1:53",
+	} {
+		var up, again Upstream
+		err := up.parse(text)
+		if err != nil || up.String() != want {
+			t.Errorf("%s gives %s, %v", text, up, err)
+		}
+		err = again.parse(up.String())
+		if err != nil || again != up {
+			t.Errorf("%s is read back as %v, %v", up, again, err)
+		}
+	}
+	views := ViewSet{Names: []string{"a", "b"}}
+	if !views.Has("a") || views.Has("c") || !(ViewSet{All: true}).Has("c") || views.String() != "a, b" || (ViewSet{All: true}).String() != "*" {
+		t.Errorf("sets of views are wrong: %s", views)
+	}
+}
+
+// FuzzParseConfig looks for text that the parser does not survive, and for
+// faults that are not one line each.
+func FuzzParseConfig(f *testing.F) {
+	f.Add("forward: [{zone: ., upstreams: [10.0.0.2]}]\n")
+	f.Add("views:\n- {name: a, clients: [10.0.0.0/8]}\nroute53: {zones: [Z1, a.b]}\nec2:\n")
+	f.Add("a: &x [*x]\n<<: *x\n? b\n: !!str c\n--- |\n  d\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseConfig([]byte(text), "f.yaml")
+		if (c == nil) == (err == nil) {
+			t.Fatalf("configuration %v, error %v", c, err)
+		}
+		if err != nil {
+			return
+		}
+		err = c.Validate()
+		if err != nil {
+			t.Errorf("parsed, but not valid: %v", err)
+		}
+	})
+}
