@@ -26,6 +26,9 @@
 // them, the generic form of RFC 3597 (\# LENGTH HEX) for each type, and
 // the presentation form of types that Route 53 does not have.
 //
+// ParseMasterValue reads the rdata of master files, whose names may be relative
+// to an origin.
+//
 // Each error names the text and, for syntax, the position in it, counted in
 // bytes from 1. All functions are pure and safe for concurrent use; what they
 // return is the caller's.

@@ -44,8 +44,62 @@ func ParseMasterName(text string) ([]byte, error) {
 	return wire, nil
 }
 
+// AppendMasterName appends to dst the wire form of a name as it stands in a
+// master file: as ParseMasterName has it, but letters keep their case, a name
+// without a trailing dot is relative to origin, and "@" alone is origin
+// itself (RFC 1035 5.1). origin is in wire form. The text is borrowed.
+func AppendMasterName(dst, text, origin []byte) ([]byte, error) {
+	wire, ok := appendPlainName(dst, text, origin)
+	if ok {
+		return wire, nil
+	}
+	if string(text) == "@" {
+		return append(dst, origin...), nil
+	}
+	wire, err := appendName(dst, string(text), decimal, origin)
+	if err != nil {
+		return nil, fmt.Errorf("name %q: %w", text, err)
+	}
+	return wire, nil
+}
+
+// appendPlainName does the work of AppendMasterName for names of letters,
+// digits, hyphens and the like, which nearly all are, and refuses all others.
+func appendPlainName(dst, text, origin []byte) ([]byte, bool) {
+	if len(text) == 0 || text[0] == '.' || len(text)+1+len(origin) > maxName {
+		return nil, false
+	}
+	length := len(dst)
+	dst = append(dst, 0)
+	for _, c := range text {
+		switch {
+		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || 'A' <= c && c <= 'Z' || c == '*' || c == '/':
+			dst = append(dst, c)
+		case c == '.':
+			label := len(dst) - length - 1
+			if label == 0 || label > maxLabel {
+				return nil, false
+			}
+			dst[length] = byte(label)
+			length = len(dst)
+			dst = append(dst, 0)
+		default:
+			return nil, false
+		}
+	}
+	label := len(dst) - length - 1
+	if label > maxLabel {
+		return nil, false
+	}
+	if label > 0 {
+		dst[length] = byte(label)
+		dst = append(dst, origin...)
+	}
+	return dst, true
+}
+
 func parseName(text string, n notation) ([]byte, error) {
-	wire, err := appendName(make([]byte, 0, len(text)+2), text, n)
+	wire, err := appendName(make([]byte, 0, len(text)+2), text, n, root)
 	if err != nil {
 		return nil, err
 	}
@@ -58,9 +112,13 @@ func parseName(text string, n notation) ([]byte, error) {
 	return wire, nil
 }
 
-// appendName appends the wire form of text to dst, letters as they stand.
-// Positions in its errors count from 1 at the start of text.
-func appendName(dst []byte, text string, n notation) ([]byte, error) {
+// root is the origin of names that are absolute in any case.
+var root = []byte{0}
+
+// appendName appends the wire form of text to dst, letters as they stand, and
+// that of origin to it where text does not end in a dot. Positions in its
+// errors count from 1 at the start of text.
+func appendName(dst []byte, text string, n notation, origin []byte) ([]byte, error) {
 	if text == "" {
 		return nil, errors.New("empty name")
 	}
@@ -102,7 +160,7 @@ func appendName(dst []byte, text string, n notation) ([]byte, error) {
 	// With a trailing dot the label under way is empty: it is the root.
 	if len(dst) > length+1 {
 		dst[length] = byte(len(dst) - length - 1)
-		dst = append(dst, 0)
+		dst = append(dst, origin...)
 	}
 	if len(dst)-start > maxName {
 		return nil, fmt.Errorf("%d bytes long in wire form, more than %d", len(dst)-start, maxName)

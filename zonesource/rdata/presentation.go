@@ -26,10 +26,28 @@ func parsePresentation(rrtype uint16, value string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.Trim(line, " \t") == "" {
+	return parseMaster(rrtype, line, ".")
+}
+
+// ParseMasterValue returns the packed rdata of a record as it stands in a
+// master file: all that comes after the type, on one line, without
+// comments and parentheses. Names without a trailing dot are relative to
+// origin, which is in wire form; escapes are decimal. The types are those of
+// miekg/dns, and all others in the generic form of RFC 3597.
+func ParseMasterValue(rrtype uint16, text string, origin []byte) ([]byte, error) {
+	packed, err := parseMaster(rrtype, text, FormatMasterName(origin))
+	if err != nil {
+		return nil, fmt.Errorf("%s data %q: %w", TypeText(rrtype), text, err)
+	}
+	return packed, nil
+}
+
+func parseMaster(rrtype uint16, text, origin string) ([]byte, error) {
+	// The library takes a record without rdata for a part of a dynamic update.
+	if strings.Trim(text, " \t") == "" {
 		return nil, errors.New("empty")
 	}
-	zp := dns.NewZoneParser(strings.NewReader(". 0 IN "+TypeText(rrtype)+" "+line+"\n"), ".", "")
+	zp := dns.NewZoneParser(strings.NewReader(". 0 IN "+TypeText(rrtype)+" "+text+"\n"), origin, "")
 	rr, ok := zp.Next()
 	if !ok {
 		return nil, parserFault(zp.Err())

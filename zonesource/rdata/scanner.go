@@ -112,7 +112,7 @@ func (s *scanner) name(what string) {
 		s.fail(f.pos, "%s in quotation marks", what)
 		return
 	}
-	out, err := appendName(s.out, f.text, octal)
+	out, err := appendName(s.out, f.text, octal, root)
 	if err != nil {
 		s.fail(f.pos, "%s %q: %w, in a name that starts", what, f.text, err)
 		return
