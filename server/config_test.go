@@ -42,8 +42,8 @@ func TestConfigGood(t *testing.T) {
 	}{
 		{"forward alone", forward, func(c *Config) {}},
 		{"empty sections that are not optional", forward + "listen:\nready: {}\nlog:\naws:\ncache: {}\ntcp:\nviews:\nzonefiles: []\n", func(c *Config) {}},
-		{"sockets", forward + "listen: {dns: ['0.0.0.0:53', '[::1]:53', '127.0.0.1:0', '127.0.0.1:0']}\nadmin: '[::1]:80'\nhealth: 0.0.0.0:8054\npprof: true\n", func(c *Config) {
-			c.Listen.DNS = []netip.AddrPort{addr("0.0.0.0:53"), addr("[::1]:53"), addr("127.0.0.1:0"), addr("127.0.0.1:0")}
+		{"sockets", forward + "listen: {dns: ['0.0.0.0:53', '[::]:53', '127.0.0.1:0', '127.0.0.1:0']}\nadmin: '[::1]:80'\nhealth: 0.0.0.0:8054\npprof: true\n", func(c *Config) {
+			c.Listen.DNS = []netip.AddrPort{addr("0.0.0.0:53"), addr("[::]:53"), addr("127.0.0.1:0"), addr("127.0.0.1:0")}
 			c.Admin, c.Health, c.Pprof = addr("[::1]:80"), addr("0.0.0.0:8054"), true
 		}},
 		{"sockets off", forward + "admin: ''\nhealth: \"\"\n", func(c *Config) { c.Admin = netip.AddrPort{} }},
@@ -167,7 +167,7 @@ func TestConfigBad(t *testing.T) {
 8: listen.dns[4]: "10.0.0.1:99999" is no address and port; write one like 10.0.0.2:53 or [::]:53
 9: listen.dns[5]: 224.0.0.1 is a multicast address; write one of this host
 10: listen.dns[6]: "::1" has no port; write [::1]:53`},
-		{"listen.dns overlapping", ok + "listen:\n  dns: ['0.0.0.0:53', '10.0.0.1:53', '[::1]:53', '[::]:53']\n", "3: listen.dns[1]: 10.0.0.1:53 is covered by 0.0.0.0:53; write one of them\n3: listen.dns[3]: [::]:53 is covered by 0.0.0.0:53; write one of them"},
+		{"listen.dns overlapping", ok + "listen:\n  dns: ['0.0.0.0:53', '10.0.0.1:53', '[::1]:53', '[::]:53']\n", "3: listen.dns[1]: 10.0.0.1:53 is covered by 0.0.0.0:53; write one of them\n3: listen.dns[3]: [::]:53 is covered by 10.0.0.1:53; write one of them"},
 		{"admin", ok + "admin: 0.0.0.0:8053\n", `2: admin: 0.0.0.0:8053 is not loopback; write 127.0.0.1:8053 (and health for a load balancer), or "" for none`},
 		{"admin address", ok + "admin: 8053\n", `2: admin: "8053" is no address and port; write one like 10.0.0.2:53 or [::]:53`},
 		{"health", ok + "health: :8054\n", `2: health: ":8054" has no address; write 0.0.0.0:8054 for every IPv4 address, [::]:8054 for every one`},

@@ -121,7 +121,9 @@ func (v *validator) sockets() {
 			v.fault(path, "%s is a multicast address; write one of this host", a.Addr())
 		}
 		for _, b := range c.Listen.DNS[:i] {
-			if a.IsValid() && overlap(a, b) {
+			// [::] leaves IPv4 to 0.0.0.0 where both are listed.
+			pair := a.Addr() != b.Addr() && a.Addr().IsUnspecified() && b.Addr().IsUnspecified()
+			if a.IsValid() && !pair && overlap(a, b) {
 				v.fault(path, "%s is covered by %s; write one of them", a, b)
 				break
 			}
