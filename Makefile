@@ -1,0 +1,84 @@
+# inside53: internal split-horizon DNS for AWS. `make help` lists what there is.
+# Go and make are all that help, build, run, test, bench and cover need.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+
+# The programs of test-clients, and the Debian packages that bring them.
+CLIENTS  := dig delv named rndc kdig
+PACKAGES := bind9-dnsutils bind9 bind9-utils knot-dnsutils
+
+FUZZTIME  ?= 30s
+BENCHTIME ?= 1s
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build run test lint race fuzz bench cover vuln test-clients clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## install the programs that test-clients needs (Debian, Ubuntu; no daemon is started)
+	@missing=; for c in $(CLIENTS); do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
+	if [ -z "$$missing" ]; then echo "deps: all there"; exit 0; fi; \
+	echo "deps: missing$$missing"; \
+	command -v apt-get >/dev/null || { echo "deps: no apt-get; install the packages of$$missing by hand" >&2; exit 1; }; \
+	if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+	policy=/usr/sbin/policy-rc.d; \
+	if [ ! -e $$policy ]; then \
+		printf '#!/bin/sh\nexit 101\n' | $$as tee $$policy >/dev/null && $$as chmod +x $$policy; \
+		trap "$$as rm -f $$policy" EXIT; \
+	fi; \
+	$$as apt-get update -q && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGES)
+
+build: ## build bin/inside53
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/inside53 ./server/inside53
+
+run: build ## build, and run the demo: the server on a simulated AWS
+	bin/inside53 demo
+
+test: ## run the tests
+	$(GO) test ./...
+	$(GO) test -tags portable_udp ./server
+
+lint: ## gofmt, go vet, staticcheck, and the house rules
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "lint: run gofmt -w on:" >&2; echo "$$unformatted" >&2; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags portable_udp,clients ./server/...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(STATICCHECK) -tags portable_udp,clients ./server/...
+	$(GO) test -run '^Test(House|Imports)' ./...
+
+race: ## run the tests under the race detector (needs a C compiler)
+	@command -v $${CC:-gcc} >/dev/null || { echo "race: no C compiler; run: apt-get install gcc libc6-dev" >&2; exit 1; }
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+fuzz: ## run each fuzz test for FUZZTIME (30s)
+	@for pkg in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$f"; \
+			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+bench: ## run the benchmarks, BENCHTIME (1s) each
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+cover: ## run the tests and write cover.html
+	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
+	$(GO) tool cover -func=cover.out | tail -n 1
+	$(GO) tool cover -html=cover.out -o cover.html
+
+vuln: ## look for known vulnerabilities in what is used
+	$(GO) run $(GOVULNCHECK) ./...
+
+test-clients: ## run the tests that need real DNS clients (see deps)
+	@for c in $(CLIENTS); do command -v $$c >/dev/null || { echo "test-clients: no $$c; run: make deps" >&2; exit 1; }; done
+	$(GO) test -tags clients -run '^TestClient' ./server/...
+
+clean: ## remove what the other targets made
+	rm -rf bin cover.out cover.html
