@@ -3,6 +3,7 @@ package rdata
 import (
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // Limits of RFC 1035 2.3.4, in bytes of wire form.
@@ -27,7 +28,7 @@ const (
 func ParseName(text string) ([]byte, error) {
 	wire, err := parseName(text, octal)
 	if err != nil {
-		return nil, fmt.Errorf("name %q: %w", text, err)
+		return nil, fmt.Errorf("name %s: %w", excerpt(text), err)
 	}
 	return wire, nil
 }
@@ -39,7 +40,7 @@ func ParseName(text string) ([]byte, error) {
 func ParseMasterName(text string) ([]byte, error) {
 	wire, err := parseName(text, decimal)
 	if err != nil {
-		return nil, fmt.Errorf("name %q: %w", text, err)
+		return nil, fmt.Errorf("name %s: %w", excerpt(text), err)
 	}
 	return wire, nil
 }
@@ -58,7 +59,7 @@ func AppendMasterName(dst, text, origin []byte) ([]byte, error) {
 	}
 	wire, err := appendName(dst, string(text), decimal, origin)
 	if err != nil {
-		return nil, fmt.Errorf("name %q: %w", text, err)
+		return nil, fmt.Errorf("name %s: %w", excerpt(text), err)
 	}
 	return wire, nil
 }
@@ -110,6 +111,15 @@ func parseName(text string, n notation) ([]byte, error) {
 		}
 	}
 	return wire, nil
+}
+
+// excerpt quotes a text for an error, the beginning of a long one.
+func excerpt[T string | []byte](text T) string {
+	const most = 200
+	if len(text) > most {
+		return strconv.Quote(string(text[:most])) + "..."
+	}
+	return strconv.Quote(string(text))
 }
 
 // root is the origin of names that are absolute in any case.

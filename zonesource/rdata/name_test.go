@@ -57,7 +57,7 @@ func TestParseNameErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		got, err := ParseName(test.text)
-		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), fmt.Sprintf("name %q: ", test.text)) {
+		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), fmt.Sprintf("name %s: ", excerpt(test.text))) {
 			t.Errorf("ParseName(%q) = %q, %v; want error with %q", test.text, got, err, test.want)
 		}
 	}

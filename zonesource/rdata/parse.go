@@ -18,7 +18,7 @@ const maxRdata = 65535
 func ParseValue(rrtype uint16, value string) ([]byte, error) {
 	packed, err := parseValue(rrtype, value)
 	if err != nil {
-		return nil, fmt.Errorf("%s value %q: %w", TypeText(rrtype), value, err)
+		return nil, fmt.Errorf("%s value %s: %w", TypeText(rrtype), excerpt(value), err)
 	}
 	return packed, nil
 }
@@ -111,7 +111,7 @@ func parseGeneric(rrtype uint16, s *scanner) ([]byte, error) {
 	}
 	want, err := strconv.ParseUint(length.text, 10, 16)
 	if err != nil {
-		s.fail(length.pos, "length %q is not a number from 0 to %d", length.text, maxRdata)
+		s.fail(length.pos, "length %s is not a number from 0 to %d", excerpt(length.text), maxRdata)
 		return nil, s.err
 	}
 	s.out = []byte{}

@@ -37,7 +37,7 @@ func parsePresentation(rrtype uint16, value string) ([]byte, error) {
 func ParseMasterValue(rrtype uint16, text string, origin []byte) ([]byte, error) {
 	packed, err := parseMaster(rrtype, text, FormatMasterName(origin))
 	if err != nil {
-		return nil, fmt.Errorf("%s data %q: %w", TypeText(rrtype), text, err)
+		return nil, fmt.Errorf("%s data %s: %w", TypeText(rrtype), excerpt(text), err)
 	}
 	return packed, nil
 }
@@ -46,6 +46,9 @@ func parseMaster(rrtype uint16, text, origin string) ([]byte, error) {
 	// The library takes a record without rdata for a part of a dynamic update.
 	if strings.Trim(text, " \t") == "" {
 		return nil, errors.New("empty")
+	}
+	if strings.Contains(text, "\n") {
+		return nil, errors.New("more than one line")
 	}
 	zp := dns.NewZoneParser(strings.NewReader(". 0 IN "+TypeText(rrtype)+" "+text+"\n"), origin, "")
 	rr, ok := zp.Next()

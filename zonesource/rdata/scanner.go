@@ -82,7 +82,7 @@ func (s *scanner) quoted(what string) field {
 // end checks that nothing is left.
 func (s *scanner) end() {
 	if s.more() {
-		s.fail(s.pos, "unexpected %q", s.text[s.pos:])
+		s.fail(s.pos, "unexpected %s", excerpt(s.text[s.pos:]))
 	}
 }
 
@@ -94,7 +94,7 @@ func (s *scanner) uint(what string, bits int) {
 	}
 	number, err := strconv.ParseUint(f.text, 10, bits)
 	if err != nil || f.quoted {
-		s.fail(f.pos, "%s %q is not a number from 0 to %d", what, f.text, uint64(1)<<bits-1)
+		s.fail(f.pos, "%s %s is not a number from 0 to %d", what, excerpt(f.text), uint64(1)<<bits-1)
 		return
 	}
 	for shift := bits - 8; shift >= 0; shift -= 8 {
@@ -114,7 +114,7 @@ func (s *scanner) name(what string) {
 	}
 	out, err := appendName(s.out, f.text, octal, root)
 	if err != nil {
-		s.fail(f.pos, "%s %q: %w, in a name that starts", what, f.text, err)
+		s.fail(f.pos, "%s %s: %w, in a name that starts", what, excerpt(f.text), err)
 		return
 	}
 	s.out = out
@@ -132,7 +132,7 @@ func (s *scanner) address(size int) {
 		if size == 16 {
 			version = 6
 		}
-		s.fail(f.pos, "%q is not an IPv%d address", f.text, version)
+		s.fail(f.pos, "%s is not an IPv%d address", excerpt(f.text), version)
 		return
 	}
 	s.out = append(s.out, address.AsSlice()...)
@@ -210,7 +210,7 @@ func (s *scanner) hexadecimal(what string) {
 	}
 	out, err := hex.AppendDecode(s.out, digits)
 	if err != nil {
-		s.fail(start, "%s %q is not hexadecimal", what, digits)
+		s.fail(start, "%s %s is not hexadecimal", what, excerpt(digits))
 		return
 	}
 	s.out = out

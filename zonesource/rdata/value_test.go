@@ -218,6 +218,7 @@ func TestValueErrors(t *testing.T) {
 		{"TXT", `"a" b`, "several strings of which not all are in quotation marks at position 5"},
 		{"TXT", `a"b"`, "quotation mark inside string at position 2"},
 		{"TXT", `"` + strings.Repeat("a", 256) + `"`, "string of 256 bytes, more than 255, at position 2"},
+		{"TXT", strings.Repeat("x", 300), strings.Repeat("x", 200) + `"...: string of 300 bytes`},
 		{"TXT", `"a\400"`, `escape "\\400" is more than one byte at position 3`},
 		{"TXT", `"a\9"`, `escape "\\9" is not of three octal digits at position 3`},
 		{"TXT", `"a\188"`, `escape "\\188" is not of three octal digits`},
@@ -245,7 +246,7 @@ func TestValueErrors(t *testing.T) {
 	for _, test := range tests {
 		rrtype, _ := Type(test.rrtype)
 		got, err := ParseValue(rrtype, test.value)
-		prefix := fmt.Sprintf("%s value %q: ", test.rrtype, test.value)
+		prefix := fmt.Sprintf("%s value %s: ", test.rrtype, excerpt(test.value))
 		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), prefix) {
 			t.Errorf("ParseValue(%s, %q) = %x, %v; want error with %q", test.rrtype, test.value, got, err, test.want)
 		}
