@@ -69,7 +69,7 @@ func TestParseMasterValue(t *testing.T) {
 			t.Errorf("ParseMasterValue(%s, %q) = %x, %v; want %s", test.rrtype, test.text, got, err, test.want)
 		}
 	}
-	for text, want := range map[string]string{"": "empty", "1.2.3": "bad A A", "1.2.3.4 5": "garbage after rdata", "1.2.3.4\n. A 1.2.3.5": "more than one line"} {
+	for text, want := range map[string]string{"": "empty", "1.2.3": "bad A A", `\# 0`: "ends too early", "1.2.3.4 5": "garbage after rdata", "1.2.3.4\n. A 1.2.3.5": "more than one line"} {
 		_, err := ParseMasterValue(dns.TypeA, text, origin)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), " at line") {
 			t.Errorf("ParseMasterValue(A, %q): %v; want error with %q", text, err, want)

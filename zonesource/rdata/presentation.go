@@ -35,7 +35,14 @@ func parsePresentation(rrtype uint16, value string) ([]byte, error) {
 // origin, which is in wire form; escapes are decimal. The types are those of
 // miekg/dns, and all others in the generic form of RFC 3597.
 func ParseMasterValue(rrtype uint16, text string, origin []byte) ([]byte, error) {
-	packed, err := parseMaster(rrtype, text, FormatMasterName(origin))
+	var packed []byte
+	var err error
+	s := scanner{text: text}
+	if s.more() && strings.HasPrefix(text[s.pos:], `\#`) {
+		packed, err = parseGeneric(rrtype, &s)
+	} else {
+		packed, err = parseMaster(rrtype, text, FormatMasterName(origin))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s data %s: %w", TypeText(rrtype), excerpt(text), err)
 	}
