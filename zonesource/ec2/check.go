@@ -1,0 +1,144 @@
+package ec2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/smithy-go"
+	"golang.org/x/sync/errgroup"
+)
+
+// Finding is an action of the policy that can't be used.
+type Finding struct {
+	Account string // as configured
+	Region  string
+	Action  string // as IAM policies have it: ec2:DescribeInstances
+	// Denied says that the policy lacks the action; otherwise the call went wrong
+	// before that could be seen (no way to AWS, bad credentials, a region that the
+	// account has not enabled).
+	Denied bool
+	Err    error
+}
+
+// String says it on one line.
+func (f Finding) String() string {
+	place := f.Region
+	if f.Account != "" {
+		place = f.Account + "/" + f.Region
+	}
+	if f.Denied {
+		return fmt.Sprintf("%s: the IAM policy lacks %s: %v", place, f.Action, f.Err)
+	}
+	return fmt.Sprintf("%s: trying %s: %v", place, f.Action, f.Err)
+}
+
+// trial is an action with a call that shows whether we may.
+type trial struct {
+	action string
+	try    func(context.Context, *api) error
+}
+
+// Actions returns the IAM actions that the source needs, in a fixed order.
+func (s *Source) Actions() []string {
+	var all []string
+	for _, t := range s.trials() {
+		all = append(all, t.action)
+	}
+	return all
+}
+
+// Check tries each action in each region of each account, and returns those that
+// can't be used, in that order of accounts and regions. EC2's calls are dry runs.
+func (s *Source) Check(ctx context.Context) []Finding {
+	var mu sync.Mutex
+	found := map[string][]Finding{}
+	var group errgroup.Group
+	group.SetLimit(maxListings)
+	for _, account := range s.o.Accounts {
+		for _, name := range s.o.Regions {
+			r := s.newRegion(account, name)
+			group.Go(func() error {
+				findings := r.check(ctx, s.trials())
+				mu.Lock()
+				defer mu.Unlock()
+				found[r.title()] = findings
+				return nil
+			})
+		}
+	}
+	_ = group.Wait() // none gives an error
+	var all []Finding
+	for _, account := range s.o.Accounts {
+		for _, name := range s.o.Regions {
+			all = append(all, found[(&region{account: account, name: name}).title()]...)
+		}
+	}
+	return all
+}
+
+func (r *region) check(ctx context.Context, trials []trial) []Finding {
+	var all []Finding
+	for _, t := range trials {
+		_, err := onePage(ctx, r.o.CallTimeout, nil, func(ctx context.Context, _ *string) (*string, error) {
+			return nil, t.try(ctx, &r.api)
+		})
+		// DryRunOperation: "Request would have succeeded, but DryRun flag is set."
+		if err == nil || errorCode(err) == "DryRunOperation" {
+			continue
+		}
+		all = append(all, Finding{Account: r.account.Name, Region: r.name, Action: t.action, Denied: isDenied(err), Err: reason(err)})
+	}
+	return all
+}
+
+// reason strips the SDK's wrapping, request ids and the like, off the API's words.
+func reason(err error) error {
+	var fault smithy.APIError
+	if errors.As(err, &fault) {
+		return fault
+	}
+	return err
+}
+
+func (s *Source) trials() []trial {
+	dry := aws.Bool(true)
+	all := []trial{
+		{"ec2:DescribeAddresses", func(ctx context.Context, a *api) error {
+			_, err := a.addresses(ctx, &ec2.DescribeAddressesInput{DryRun: dry})
+			return err
+		}},
+		{"ec2:DescribeInstances", func(ctx context.Context, a *api) error {
+			_, err := a.instances(ctx, &ec2.DescribeInstancesInput{DryRun: dry})
+			return err
+		}},
+		{"ec2:DescribeNetworkInterfaces", func(ctx context.Context, a *api) error {
+			_, err := a.interfaces(ctx, &ec2.DescribeNetworkInterfacesInput{DryRun: dry})
+			return err
+		}},
+		{"ec2:DescribeSubnets", func(ctx context.Context, a *api) error {
+			_, err := a.subnets(ctx, &ec2.DescribeSubnetsInput{DryRun: dry})
+			return err
+		}},
+		{"ec2:DescribeVpcPeeringConnections", func(ctx context.Context, a *api) error {
+			_, err := a.peerings(ctx, &ec2.DescribeVpcPeeringConnectionsInput{DryRun: dry})
+			return err
+		}},
+		{"ec2:DescribeVpcs", func(ctx context.Context, a *api) error {
+			_, err := a.vpcs(ctx, &ec2.DescribeVpcsInput{DryRun: dry})
+			return err
+		}},
+	}
+	if s.o.LoadBalancers {
+		// ELB has no dry run: one item is the least that shows it.
+		all = append(all, trial{"elasticloadbalancing:DescribeLoadBalancers", func(ctx context.Context, a *api) error {
+			_, err := a.balancers(ctx, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(1)})
+			return err
+		}})
+	}
+	return all
+}

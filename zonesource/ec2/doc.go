@@ -1,0 +1,35 @@
+// Package ec2 is the source of the EC2 inventory: what each region of each account
+// has in networks, interfaces and instances.
+//
+//	account × region ── VPCs, subnets ─────┐
+//	                    peerings           │
+//	                    load balancers     ├── Region ── Part{ec2, ACCOUNT/REGION}
+//	                    instances ── names │
+//	                    interfaces         │
+//	                    elastic IPs ───────┘
+//
+// Each region is listed at once and then every Refresh, regions in parallel
+// within a bound. A public address belongs to the private address that its
+// association names, whatever the instance behind it does: interfaces come from
+// DescribeNetworkInterfaces, hosts from the running instances alone. The elastic
+// IPs are listed last and correct the interfaces: an address that moved while the
+// region was being listed is delivered once, where it went.
+//
+// # Contract
+//
+// A part is whole or it is an error. A page that doesn't lead to a new one fails
+// the listing, as do access denied, a call without an answer and anything else that
+// goes wrong; the exceptions are the peerings and the load balancers, which cost
+// only their feature and a Problem. A region that AWS throttles is listed less
+// often until a listing succeeds.
+//
+// Each VPC that an interface or a host names is among the VPCs of its part; one
+// that can't be described (a shared VPC) has the CIDRs of its subnets. Names are as
+// the tags have them; whether they can be served is not decided here.
+//
+// # Use
+//
+//	source, err := ec2.New(ec2.Options{Accounts: accounts, Regions: []string{"eu-west-1"}})
+//	...
+//	err = source.Run(ctx, keeper.Deliver)
+package ec2

@@ -1,0 +1,261 @@
+package ec2
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"inside53/zonesource"
+)
+
+// pageSize is the most items that EC2 puts on a page. Without a size it would put
+// all on one, and give up on large accounts.
+const pageSize = 1000
+
+// listing is one listing of a region under way.
+type listing struct {
+	*region
+	problems []zonesource.Problem
+}
+
+// list makes all calls, the fastest moving last.
+func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
+	vpcs, err := l.listVPCs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing VPCs: %w", err)
+	}
+	subnets, err := l.listSubnets(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing subnets: %w", err)
+	}
+	err = l.refreshPeerings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = l.refreshBalancers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reservations, err := l.listInstances(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing instances: %w", err)
+	}
+	cards, err := l.listInterfaces(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing network interfaces: %w", err)
+	}
+	elastic, err := l.listAddresses(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing elastic IPs: %w", err)
+	}
+
+	interfaces := l.interfaces(cards)
+	settle(interfaces, elastic)
+	found := &zonesource.Region{
+		Account:    l.account.Name,
+		AccountID:  l.accountID(reservations, vpcs, cards),
+		Name:       l.name,
+		Peerings:   l.peerings,
+		Interfaces: interfaces,
+		Hosts:      l.hosts(reservations, interfaces),
+	}
+	found.VPCs = l.vpcs(vpcs, subnets, found)
+	return found, nil
+}
+
+// problem notes a finding for the report.
+func (l *listing) problem(name, format string, args ...any) {
+	l.problems = append(l.problems, zonesource.Problem{Zone: l.title(), Name: name, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (l *listing) listVPCs(ctx context.Context) ([]types.Vpc, error) {
+	var all []types.Vpc
+	err := eachPage(ctx, l.o.CallTimeout, func(ctx context.Context, token *string) (*string, error) {
+		out, err := l.api.vpcs(ctx, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize), NextToken: token})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out.Vpcs...)
+		return out.NextToken, nil
+	})
+	return all, err
+}
+
+func (l *listing) listSubnets(ctx context.Context) ([]types.Subnet, error) {
+	var all []types.Subnet
+	err := eachPage(ctx, l.o.CallTimeout, func(ctx context.Context, token *string) (*string, error) {
+		out, err := l.api.subnets(ctx, &ec2.DescribeSubnetsInput{MaxResults: aws.Int32(pageSize), NextToken: token})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out.Subnets...)
+		return out.NextToken, nil
+	})
+	return all, err
+}
+
+func (l *listing) listInstances(ctx context.Context) ([]types.Reservation, error) {
+	var all []types.Reservation
+	running := types.Filter{Name: aws.String("instance-state-name"), Values: []string{string(types.InstanceStateNameRunning)}}
+	err := eachPage(ctx, l.o.CallTimeout, func(ctx context.Context, token *string) (*string, error) {
+		out, err := l.api.instances(ctx, &ec2.DescribeInstancesInput{
+			Filters: []types.Filter{running}, MaxResults: aws.Int32(pageSize), NextToken: token,
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out.Reservations...)
+		return out.NextToken, nil
+	})
+	return all, err
+}
+
+func (l *listing) listInterfaces(ctx context.Context) ([]types.NetworkInterface, error) {
+	var all []types.NetworkInterface
+	err := eachPage(ctx, l.o.CallTimeout, func(ctx context.Context, token *string) (*string, error) {
+		out, err := l.api.interfaces(ctx, &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize), NextToken: token})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out.NetworkInterfaces...)
+		return out.NextToken, nil
+	})
+	return all, err
+}
+
+// listAddresses is one call: EC2 has no pages of elastic IPs.
+func (l *listing) listAddresses(ctx context.Context) ([]types.Address, error) {
+	var all []types.Address
+	_, err := onePage(ctx, l.o.CallTimeout, nil, func(ctx context.Context, _ *string) (*string, error) {
+		out, err := l.api.addresses(ctx, &ec2.DescribeAddressesInput{})
+		if err != nil {
+			return nil, err
+		}
+		all = out.Addresses
+		return nil, nil
+	})
+	return all, err
+}
+
+// accountID is the account as configured, or the owner of what nobody else can own
+// here: an instance, the default VPC, and at last the first interface.
+func (l *listing) accountID(reservations []types.Reservation, vpcs []types.Vpc, cards []types.NetworkInterface) string {
+	if l.account.ID != "" {
+		return l.account.ID
+	}
+	for _, r := range reservations {
+		if aws.ToString(r.OwnerId) != "" {
+			return *r.OwnerId
+		}
+	}
+	for _, v := range vpcs {
+		if aws.ToBool(v.IsDefault) && aws.ToString(v.OwnerId) != "" {
+			return *v.OwnerId
+		}
+	}
+	for _, c := range cards {
+		if aws.ToString(c.OwnerId) != "" {
+			return *c.OwnerId
+		}
+	}
+	return ""
+}
+
+// vpcs makes the list of VPCs: those described, those that have subnets for us,
+// and those that something found names, each with the CIDRs that are known.
+func (l *listing) vpcs(described []types.Vpc, subnets []types.Subnet, found *zonesource.Region) []zonesource.VPC {
+	byID := map[string]*zonesource.VPC{}
+	for _, v := range described {
+		id := aws.ToString(v.VpcId)
+		byID[id] = &zonesource.VPC{ID: id, Default: aws.ToBool(v.IsDefault), CIDRs: l.vpcCIDRs(v)}
+	}
+	missing := func(id string) *zonesource.VPC {
+		if byID[id] == nil {
+			byID[id] = &zonesource.VPC{ID: id}
+		}
+		return byID[id]
+	}
+	for _, n := range subnets {
+		id := aws.ToString(n.VpcId)
+		if slices.ContainsFunc(described, func(v types.Vpc) bool { return aws.ToString(v.VpcId) == id }) {
+			continue
+		}
+		v := missing(id)
+		v.CIDRs = append(v.CIDRs, l.subnetCIDRs(n)...)
+	}
+	for i := range found.Interfaces {
+		missing(found.Interfaces[i].VPC)
+	}
+	for i := range found.Hosts {
+		missing(found.Hosts[i].VPC)
+	}
+	all := make([]zonesource.VPC, 0, len(byID))
+	for _, v := range byID {
+		slices.SortFunc(v.CIDRs, netip.Prefix.Compare)
+		v.CIDRs = slices.Compact(v.CIDRs)
+		all = append(all, *v)
+	}
+	slices.SortFunc(all, func(a, b zonesource.VPC) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+// vpcCIDRs are the blocks that are associated; a block on its way in or out is not
+// routed.
+func (l *listing) vpcCIDRs(v types.Vpc) []netip.Prefix {
+	id := aws.ToString(v.VpcId)
+	var all []netip.Prefix
+	for _, c := range v.CidrBlockAssociationSet {
+		if c.CidrBlockState != nil && c.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
+			all = l.appendPrefix(all, id, c.CidrBlock)
+		}
+	}
+	for _, c := range v.Ipv6CidrBlockAssociationSet {
+		if c.Ipv6CidrBlockState != nil && c.Ipv6CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
+			all = l.appendPrefix(all, id, c.Ipv6CidrBlock)
+		}
+	}
+	return all
+}
+
+func (l *listing) subnetCIDRs(n types.Subnet) []netip.Prefix {
+	id := aws.ToString(n.SubnetId)
+	all := l.appendPrefix(nil, id, n.CidrBlock)
+	for _, c := range n.Ipv6CidrBlockAssociationSet {
+		if c.Ipv6CidrBlockState != nil && c.Ipv6CidrBlockState.State == types.SubnetCidrBlockStateCodeAssociated {
+			all = l.appendPrefix(all, id, c.Ipv6CidrBlock)
+		}
+	}
+	return all
+}
+
+// appendPrefix adds the CIDR that the item of this id gives, if it gives one.
+func (l *listing) appendPrefix(all []netip.Prefix, id string, text *string) []netip.Prefix {
+	if aws.ToString(text) == "" {
+		return all
+	}
+	p, err := netip.ParsePrefix(*text)
+	if err != nil {
+		l.problem(id, "its CIDR block %q can't be read: %v", *text, err)
+		return all
+	}
+	return append(all, p.Masked())
+}
+
+// addr reads an address of the item of this id; the zero address where there is none.
+func (l *listing) addr(id string, text *string) netip.Addr {
+	if aws.ToString(text) == "" {
+		return netip.Addr{}
+	}
+	a, err := netip.ParseAddr(*text)
+	if err != nil {
+		l.problem(id, "its address %q can't be read: %v", *text, err)
+		return netip.Addr{}
+	}
+	return a
+}

@@ -1,0 +1,152 @@
+package ec2
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+)
+
+// refreshPeerings lists the peerings. Where that can't be done the last good ones
+// stay, unless we may not see them: then there are none. The error is that of the
+// context alone.
+func (l *listing) refreshPeerings(ctx context.Context) error {
+	peerings, err := l.listPeerings(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err == nil || isDenied(err) {
+		l.region.peerings = peerings
+	}
+	if err != nil {
+		l.problem("", "listing VPC peerings: %v: addresses of peered VPCs are given as last known, if at all", err)
+	}
+	return nil
+}
+
+func (l *listing) listPeerings(ctx context.Context) ([]zonesource.Peering, error) {
+	var all []zonesource.Peering
+	active := types.Filter{Name: aws.String("status-code"), Values: []string{string(types.VpcPeeringConnectionStateReasonCodeActive)}}
+	err := eachPage(ctx, l.o.CallTimeout, func(ctx context.Context, token *string) (*string, error) {
+		out, err := l.api.peerings(ctx, &ec2.DescribeVpcPeeringConnectionsInput{
+			Filters: []types.Filter{active}, MaxResults: aws.Int32(pageSize), NextToken: token,
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i := range out.VpcPeeringConnections {
+			p, ok := l.peering(&out.VpcPeeringConnections[i])
+			if ok {
+				all = append(all, p)
+			}
+		}
+		return out.NextToken, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(a, b zonesource.Peering) int { return cmp.Compare(a.ID, b.ID) })
+	return all, nil
+}
+
+// peering takes an active peering; A is the requester. The option of a side, "allow
+// DNS resolution from remote VPC", lets the clients of the *other* side resolve the
+// public names of this one to private addresses.
+func (l *listing) peering(p *types.VpcPeeringConnection) (zonesource.Peering, bool) {
+	if p.Status == nil || p.Status.Code != types.VpcPeeringConnectionStateReasonCodeActive || p.RequesterVpcInfo == nil || p.AccepterVpcInfo == nil {
+		return zonesource.Peering{}, false
+	}
+	id := aws.ToString(p.VpcPeeringConnectionId)
+	return zonesource.Peering{
+		ID:     id,
+		A:      l.peer(p.RequesterVpcInfo),
+		B:      l.peer(p.AccepterVpcInfo),
+		ADNS:   opens(p.AccepterVpcInfo),
+		BDNS:   opens(p.RequesterVpcInfo),
+		ACIDRs: l.peerCIDRs(id, p.RequesterVpcInfo),
+		BCIDRs: l.peerCIDRs(id, p.AccepterVpcInfo),
+	}, true
+}
+
+func (l *listing) peer(side *types.VpcPeeringConnectionVpcInfo) zone.VPC {
+	v := zone.VPC{ID: aws.ToString(side.VpcId), Region: aws.ToString(side.Region)}
+	if v.Region == "" {
+		v.Region = l.name // before there were peerings between regions
+	}
+	return v
+}
+
+// opens reports whether the side lets the other one's clients see its private
+// addresses.
+func opens(side *types.VpcPeeringConnectionVpcInfo) bool {
+	return side.PeeringOptions != nil && aws.ToBool(side.PeeringOptions.AllowDnsResolutionFromRemoteVpc)
+}
+
+func (l *listing) peerCIDRs(id string, side *types.VpcPeeringConnectionVpcInfo) []netip.Prefix {
+	all := l.appendPrefix(nil, id, side.CidrBlock)
+	for _, c := range side.CidrBlockSet {
+		all = l.appendPrefix(all, id, c.CidrBlock)
+	}
+	for _, c := range side.Ipv6CidrBlockSet {
+		all = l.appendPrefix(all, id, c.Ipv6CidrBlock)
+	}
+	slices.SortFunc(all, netip.Prefix.Compare)
+	return slices.Compact(all)
+}
+
+// refreshBalancers lists the load balancers, if asked for, in the manner of
+// refreshPeerings.
+func (l *listing) refreshBalancers(ctx context.Context) error {
+	if !l.o.LoadBalancers {
+		return nil
+	}
+	found, err := l.listBalancers(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err == nil || isDenied(err) {
+		l.region.balancers = found
+	}
+	if err != nil {
+		l.problem("", "listing load balancers: %v: their interfaces are known by description alone", err)
+	}
+	return nil
+}
+
+func (l *listing) listBalancers(ctx context.Context) (balancers, error) {
+	found := balancers{byAddress: map[netip.Addr]string{}}
+	err := eachPage(ctx, l.o.CallTimeout, func(ctx context.Context, token *string) (*string, error) {
+		// 400 is the most that ELB puts on a page, and what it takes by itself.
+		out, err := l.api.balancers(ctx, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(400), Marker: token})
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range out.LoadBalancers {
+			name := aws.ToString(b.LoadBalancerName)
+			for _, z := range b.AvailabilityZones {
+				for _, a := range z.LoadBalancerAddresses {
+					public, private := l.addr(name, a.IpAddress), l.addr(name, a.PrivateIPv4Address)
+					if public.IsValid() {
+						found.byAddress[public] = name
+					}
+					if private.IsValid() {
+						found.byAddress[private] = name
+					}
+				}
+			}
+		}
+		return out.NextMarker, nil
+	})
+	if err != nil {
+		return balancers{}, err
+	}
+	return found, nil
+}

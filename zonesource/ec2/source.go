@@ -1,0 +1,233 @@
+package ec2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"golang.org/x/sync/errgroup"
+
+	"inside53/zonesource"
+)
+
+// The kinds of names that Options.Names may hold.
+const (
+	TagNames       = "tag"            // the tag Options.NameTag, comma-separated
+	NameTagNames   = "Name"           // the tag Name, where the former gives none
+	SecurityGroups = "security-group" // the names of the security groups, besides
+)
+
+// Account is one AWS account to list.
+type Account struct {
+	Name   string     // as configured, "" for the base account
+	ID     string     // 12 digits; empty: taken from what the account owns
+	Config aws.Config // its region is not used
+}
+
+// Options configure a Source. The zero value of each field but Accounts and Regions
+// is a working default.
+type Options struct {
+	Accounts []Account
+	Regions  []string
+	// Refresh is the pause between two listings of a region, spread by a tenth
+	// either way. Default 30s.
+	Refresh time.Duration
+	// CallTimeout bounds each page, its retries included. Default 30s.
+	CallTimeout time.Duration
+	// Names says where the names of instances come from. Default TagNames and
+	// NameTagNames.
+	Names []string
+	// NameTag is the tag of TagNames. Default "dns".
+	NameTag string
+	// LoadBalancers has the load balancers listed, to tell whose interface it is
+	// where the interface's description doesn't.
+	LoadBalancers bool
+	Now           func() time.Time // default time.Now
+	Log           *slog.Logger     // default none
+	// OnCall, when not nil, is called after each request to AWS, retries included,
+	// from any goroutine. code is "OK", the API's error code, or "error" where none
+	// came back.
+	OnCall func(operation, code string)
+}
+
+// Source lists the inventory. Make one with New.
+type Source struct {
+	o Options
+}
+
+// type check
+var _ zonesource.Source = (*Source)(nil)
+
+// regionName is the form of a region's name, Local Zones and Outposts excluded.
+var regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+
+// New checks the options; the error joins all that is wrong with them.
+func New(o Options) (*Source, error) {
+	var errs []error
+	if len(o.Accounts) == 0 {
+		errs = append(errs, errors.New("no accounts to list"))
+	}
+	if len(o.Regions) == 0 {
+		errs = append(errs, errors.New("no regions to list"))
+	}
+	for i, a := range o.Accounts {
+		if slices.ContainsFunc(o.Accounts[:i], func(b Account) bool { return b.Name == a.Name }) {
+			errs = append(errs, fmt.Errorf("account %q: is given twice", a.Name))
+		}
+	}
+	for i, r := range o.Regions {
+		if !regionName.MatchString(r) {
+			errs = append(errs, fmt.Errorf("region %q: want the like of eu-west-1", r))
+		}
+		if slices.Contains(o.Regions[:i], r) {
+			errs = append(errs, fmt.Errorf("region %q: is given twice", r))
+		}
+	}
+	for _, n := range o.Names {
+		if n != TagNames && n != NameTagNames && n != SecurityGroups {
+			errs = append(errs, fmt.Errorf("names from %q: want %s, %s or %s", n, TagNames, NameTagNames, SecurityGroups))
+		}
+	}
+	if o.Refresh < 0 || o.CallTimeout < 0 {
+		errs = append(errs, errors.New("refresh and call timeout can't be negative"))
+	}
+	o.setDefaults()
+	return &Source{o: o}, errors.Join(errs...)
+}
+
+func (o *Options) setDefaults() {
+	if o.Refresh == 0 {
+		o.Refresh = 30 * time.Second
+	}
+	if o.CallTimeout == 0 {
+		o.CallTimeout = 30 * time.Second
+	}
+	if len(o.Names) == 0 {
+		o.Names = []string{TagNames, NameTagNames}
+	}
+	if o.NameTag == "" {
+		o.NameTag = "dns"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// maxListings bounds the regions that are listed at the same time.
+const maxListings = 4
+
+// Run lists all regions until ctx ends and delivers a part of each after each
+// listing. It returns ctx.Err().
+func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
+	slots := make(chan struct{}, maxListings)
+	var group errgroup.Group
+	for _, account := range s.o.Accounts {
+		for _, name := range s.o.Regions {
+			r := s.newRegion(account, name)
+			group.Go(func() error { return r.run(ctx, slots, deliver) })
+		}
+	}
+	return group.Wait()
+}
+
+// region is one region of one account, with what outlives a listing.
+type region struct {
+	o         *Options
+	account   Account
+	name      string
+	api       api
+	log       *slog.Logger
+	peerings  []zonesource.Peering // the last good ones
+	balancers balancers            // likewise
+}
+
+func (s *Source) newRegion(account Account, name string) *region {
+	return &region{
+		o: &s.o, account: account, name: name,
+		api: newAPI(account.Config, name, s.o.OnCall),
+		log: s.o.Log.With("source", "ec2", "account", account.Name, "region", name),
+	}
+}
+
+func (r *region) run(ctx context.Context, slots chan struct{}, deliver func(zonesource.Part)) error {
+	throttled := 0
+	for {
+		part, err := r.inTurn(ctx, slots)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch {
+		case isThrottled(err):
+			throttled++
+		case err == nil:
+			throttled = 0
+		}
+		deliver(part)
+		err = sleep(ctx, pause(r.o.Refresh, throttled))
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// inTurn lists the region when a slot is free.
+func (r *region) inTurn(ctx context.Context, slots chan struct{}) (zonesource.Part, error) {
+	select {
+	case slots <- struct{}{}:
+	case <-ctx.Done():
+		return zonesource.Part{}, ctx.Err()
+	}
+	defer func() { <-slots }()
+	part := zonesource.Part{
+		Key:    zonesource.Key{Source: "ec2", Name: r.account.Name + "/" + r.name},
+		Listed: r.o.Now(),
+	}
+	l := listing{region: r}
+	found, err := l.list(ctx)
+	if err != nil {
+		part.Err = fmt.Errorf("listing the inventory of %s: %w", r.title(), err)
+		r.log.Warn("listing the inventory", "error", err)
+		return part, err
+	}
+	part.Region, part.Problems = found, l.problems
+	r.log.Debug("listed the inventory", "vpcs", len(found.VPCs), "interfaces", len(found.Interfaces), "hosts", len(found.Hosts))
+	return part, nil
+}
+
+// title names the region for people.
+func (r *region) title() string { return strings.TrimPrefix(r.account.Name+"/"+r.name, "/") }
+
+// maxPause is the longest pause that throttling leads to, unless Refresh is longer.
+const maxPause = 10 * time.Minute
+
+// pause is the time to the next listing: refresh, doubled with each listing in a
+// row that AWS throttled, and spread by a tenth either way so that the servers of a
+// fleet don't call in step.
+func pause(refresh time.Duration, throttled int) time.Duration {
+	d := refresh
+	for ; throttled > 0 && d < maxPause; throttled-- {
+		d = min(2*d, max(maxPause, refresh))
+	}
+	return d - d/10 + rand.N(d/5+1)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
