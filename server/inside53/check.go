@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"inside53/server"
+
+	"github.com/spf13/cobra"
+)
+
+func newCheck(stdout io.Writer) *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "check --config F",
+		Short: "Validate a configuration and say what it does",
+		Long: `check reads a configuration as serve would, names every fault with its line, and
+prints what the configuration does. It changes nothing and calls nobody.`,
+		Args: cobra.NoArgs,
+		RunE: work(func(context.Context) error {
+			config, err := loadConfig(path)
+			if err != nil {
+				return err
+			}
+			return printSummary(stdout, config)
+		}),
+	}
+	configFlag(c, &path)
+	return c
+}
+
+// configFlag adds --config, which is required.
+func configFlag(c *cobra.Command, path *string) {
+	c.Flags().StringVarP(path, "config", "c", "", "configuration `file` (YAML)")
+	err := c.MarkFlagRequired("config")
+	if err != nil {
+		panic(err) // no such flag: the line above is gone
+	}
+}
+
+// loadConfig loads a configuration; of several faults the error has a line each.
+func loadConfig(path string) (*server.Config, error) {
+	config, err := server.LoadConfig(path)
+	joined, several := err.(interface{ Unwrap() []error })
+	if several && len(joined.Unwrap()) > 1 {
+		return nil, fmt.Errorf("the configuration has %d faults\n%w", len(joined.Unwrap()), err)
+	}
+	return config, err
+}
+
+// printSummary prints what c does, then what is probably not meant.
+func printSummary(w io.Writer, c *server.Config) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(key, format string, args ...any) {
+		_, _ = fmt.Fprintf(table, "%s\t%s\n", key, fmt.Sprintf(format, args...))
+	}
+	row("configuration", "%s is right", c.File())
+	row("dns", "%s, UDP and TCP", join(c.Listen.DNS))
+	row("admin", "%s", orOff(c.Admin))
+	row("health", "%s", orOff(c.Health))
+	row("allow", "%s", allowed(c.Allow))
+	if c.UsesAWS() {
+		row("state", "%s", c.StateDir)
+		row("accounts", "%s", accounts(c.AWS))
+	}
+	if r := c.Route53; r != nil {
+		row("route53", "%s, %s, every %s", hostedZones(r), r.Overlap, r.Refresh)
+	} else {
+		row("route53", "off")
+	}
+	if e := c.EC2; e != nil {
+		row("ec2", "%s, names in %s, every %s", regions(c), e.Zone, e.Refresh)
+	} else {
+		row("ec2", "off")
+	}
+	for _, z := range c.ZoneFiles {
+		row("zone file", "%s from %s, views %s", z.Origin, z.File, z.Views)
+	}
+	for _, v := range c.Views {
+		row("view", "%s: clients %s, VPCs %s, addresses %s", v.Name, join(v.Clients), vpcs(v.VPCs), v.Addresses)
+	}
+	if len(c.Views) == 0 {
+		row("views", "%s", automaticViews(c))
+	}
+	for _, f := range c.Forward {
+		layer := ""
+		if f.Layer {
+			layer = ", below our zone"
+		}
+		row("forward", "%s to %s, views %s%s", f.Zone, join(f.Upstreams), f.Views, layer)
+	}
+	if len(c.Forward) == 0 {
+		row("forward", "nothing; other names are refused")
+	}
+	err := table.Flush()
+	if err != nil {
+		return err
+	}
+	for _, warning := range warnings(c) {
+		_, err = fmt.Fprintf(w, "warning: %s\n", warning)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warnings names what a configuration may say and its author did probably not mean.
+func warnings(c *server.Config) []string {
+	var found []string
+	vpc := make(map[string]bool)
+	for _, v := range c.Views {
+		for _, id := range v.VPCs.IDs {
+			vpc[id] = true
+		}
+	}
+	for _, v := range c.Views {
+		// A single VPC is most likely the one that inside53 runs in.
+		if len(vpc) < 2 || len(v.VPCs.IDs) == 0 {
+			continue
+		}
+		if up, shared := sharedResolver(c, v.Name); shared {
+			found = append(found, fmt.Sprintf("view %s has no forwarder of its own: %s answers for the VPC that inside53 runs in; "+
+				"unless that is %s, add a forward entry with views: [%s] and a resolver of that VPC (an inbound endpoint of Route 53 Resolver, say)",
+				v.Name, up, strings.Join(v.VPCs.IDs, ", "), v.Name))
+		}
+	}
+	if up, shared := sharedResolver(c, ""); shared && len(c.Views) == 0 && c.EC2 != nil {
+		found = append(found, fmt.Sprintf("each VPC of %s is a view: %s answers for the VPC that inside53 runs in; "+
+			"for others add forward entries with views: [vpc-...] and a resolver of that VPC", regions(c), up))
+	}
+	for _, f := range c.Forward {
+		if f.Zone == "." {
+			return found
+		}
+	}
+	if c.UsesAWS() {
+		found = append(found, "no forward entry for \".\": names of others are refused, and so is where CNAME records and aliases lead outside our zones; "+
+			"AWS's own hosts must be resolvable by the host")
+	}
+	return found
+}
+
+// sharedResolver returns the VPC resolver that the view uses for "." by an entry for
+// every view, if it does so.
+func sharedResolver(c *server.Config, view string) (string, bool) {
+	for _, f := range c.ForwardsOf(view) {
+		if f.Zone != "." || !f.Views.All {
+			continue
+		}
+		for _, up := range f.Upstreams {
+			if isVPCResolver(up.Addr.Addr()) {
+				return up.Addr.Addr().String(), true
+			}
+		}
+	}
+	return "", false
+}
+
+// isVPCResolver reports whether a is an address of Amazon's resolver that is the same
+// in every VPC.
+func isVPCResolver(a netip.Addr) bool {
+	return a == netip.MustParseAddr("169.254.169.253") || a == netip.MustParseAddr("fd00:ec2::253")
+}
+
+func join[T fmt.Stringer](list []T) string {
+	texts := make([]string, len(list))
+	for i, item := range list {
+		texts[i] = item.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+func orOff(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return "off"
+	}
+	return a.String()
+}
+
+func allowed(a server.Allow) string {
+	var who []string
+	if a.Private {
+		who = append(who, "private addresses")
+	}
+	if a.VPCs {
+		who = append(who, "the VPCs")
+	}
+	if len(a.Prefixes) > 0 {
+		who = append(who, join(a.Prefixes))
+	}
+	return strings.Join(who, ", ")
+}
+
+func accounts(a server.AWS) string {
+	text := "that of the credentials"
+	for _, account := range a.Accounts {
+		text += ", " + account.Name
+	}
+	return text
+}
+
+func hostedZones(r *server.Route53) string {
+	kinds := "public and private zones"
+	switch {
+	case !r.Visibility.Private:
+		kinds = "public zones"
+	case !r.Visibility.Public:
+		kinds = "private zones"
+	}
+	if r.Zones.All {
+		return "all " + kinds
+	}
+	which := slices.Clone(r.Zones.IDs)
+	for _, name := range r.Zones.Names {
+		which = append(which, string(name))
+	}
+	return kinds + " " + strings.Join(which, ", ")
+}
+
+func regions(c *server.Config) string {
+	switch {
+	case len(c.EC2.Regions) > 0:
+		return strings.Join(c.EC2.Regions, ", ")
+	case c.AWS.Region != "":
+		return c.AWS.Region
+	default:
+		return "the region of the SDK"
+	}
+}
+
+func vpcs(s server.VPCSet) string {
+	switch {
+	case s.All:
+		return "all"
+	case len(s.IDs) == 0:
+		return "none"
+	default:
+		return strings.Join(s.IDs, ", ")
+	}
+}
+
+func automaticViews(c *server.Config) string {
+	if c.EC2 == nil {
+		return "rest, for everybody"
+	}
+	return "one a VPC, and rest for everybody else"
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+)
+
+// command runs a command line to its end.
+func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(context.Background(), args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// write puts text into a file of a new directory.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "inside53.yaml")
+	err := os.WriteFile(path, []byte(text), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestUsage(t *testing.T) {
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{nil, "inside53: no command; there are COMMANDS\nRun 'inside53 --help' for usage.\n"},
+		{[]string{"check"}, "inside53: required flag(s) \"config\" not set\nRun 'inside53 check --help' for usage.\n"},
+		{[]string{"check", "--confg", "x"}, "inside53: unknown flag: --confg\nRun 'inside53 check --help' for usage.\n"},
+		{[]string{"version", "now"}, "inside53: unknown command \"now\" for \"inside53 version\"\nRun 'inside53 version --help' for usage.\n"},
+	}
+	for _, test := range tests {
+		code, stdout, stderr := command(t, test.args...)
+		want := strings.ReplaceAll(test.want, "COMMANDS", "check, version")
+		if code != exitUsage || stdout != "" || stderr != want {
+			t.Errorf("%q: code %d, output %q, errors %q; want %q", test.args, code, stdout, stderr, want)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, sub := range []string{"", "check", "version"} {
+		args := strings.Fields(sub + " --help")
+		code, stdout, stderr := command(t, args...)
+		if code != exitDone || stderr != "" || !strings.Contains(stdout, "Usage:\n  inside53 "+sub) {
+			t.Errorf("%q: code %d, output %q, errors %q", args, code, stdout, stderr)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	code, stdout, stderr := command(t, "version")
+	if code != exitDone || stderr != "" || !strings.HasPrefix(stdout, "inside53 ") || !strings.Contains(stdout, runtime.Version()) {
+		t.Errorf("code %d, output %q, errors %q", code, stdout, stderr)
+	}
+	code, stdout, _ = command(t, "version", "--json")
+	var b build
+	err := json.Unmarshal([]byte(stdout), &b)
+	if code != exitDone || err != nil || b.Go != runtime.Version() || b.Commit == "" || b.Version == "" {
+		t.Errorf("code %d, %v, %+v", code, err, b)
+	}
+}
+
+func TestThisBuild(t *testing.T) {
+	info := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}}
+	info.Main.Version = "v1.2.3"
+	tests := []struct {
+		linked          string
+		info            *debug.BuildInfo
+		version, commit string
+	}{
+		{"v2", info, "v2", "abc (modified)"},
+		{"", info, "v1.2.3", "abc (modified)"},
+		{"", nil, "unknown", "unknown"},
+	}
+	for _, test := range tests {
+		b := thisBuild(test.linked, test.info)
+		if b.Version != test.version || b.Commit != test.commit {
+			t.Errorf("%+v gives %+v", test, b)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	path := write(t, `
+listen: {dns: ["0.0.0.0:53", "[::]:53"]}
+health: 0.0.0.0:8054
+state_dir: state
+allow: [private, vpcs, 192.0.2.0/24]
+aws: {region: eu-west-1, accounts: [{name: data, role_arn: "arn:aws:iam::123456789012:role/x"}]}
+route53: {zones: [example.com, Z123], visibility: [private]}
+ec2:
+zonefiles: [{origin: lab.example, file: lab.zone}]
+views:
+- {name: prod, clients: [10.0.0.0/16], vpcs: [vpc-0a1b]}
+- {name: data, clients: [10.1.0.0/16], vpcs: [vpc-0c1d]}
+- {name: vpn, clients: [10.99.0.0/16], addresses: public}
+forward:
+- {zone: ., upstreams: [169.254.169.253]}
+- {zone: ., upstreams: [10.1.0.10], views: [data]}
+- {zone: corp.example, upstreams: [tls://10.9.0.3], views: [prod], layer: true}
+`)
+	dir := filepath.Dir(path)
+	code, stdout, stderr := command(t, "check", "--config", path)
+	want := `configuration  ` + path + ` is right
+dns            0.0.0.0:53, [::]:53, UDP and TCP
+admin          127.0.0.1:8053
+health         0.0.0.0:8054
+allow          private addresses, the VPCs, 192.0.2.0/24
+state          ` + dir + `/state
+accounts       that of the credentials, data
+route53        private zones Z123, example.com., overlay, every 1m0s
+ec2            eu-west-1, names in internal., every 30s
+zone file      lab.example. from ` + dir + `/lab.zone, views *
+view           prod: clients 10.0.0.0/16, VPCs vpc-0a1b, addresses auto
+view           data: clients 10.1.0.0/16, VPCs vpc-0c1d, addresses auto
+view           vpn: clients 10.99.0.0/16, VPCs none, addresses public
+forward        . to 169.254.169.253:53, views *
+forward        . to 10.1.0.10:53, views data
+forward        corp.example. to tls://10.9.0.3:853, views prod, below our zone
+warning: view prod has no forwarder of its own: 169.254.169.253 answers for the VPC that inside53 runs in; unless that is vpc-0a1b, add a forward entry with views: [prod] and a resolver of that VPC (an inbound endpoint of Route 53 Resolver, say)
+`
+	if code != exitDone || stderr != "" || stdout != want {
+		t.Errorf("code %d, errors %q, output\n%s\nwant\n%s", code, stderr, stdout, want)
+	}
+}
+
+func TestCheckWarnings(t *testing.T) {
+	const perVPC = "each VPC of the region of the SDK is a view"
+	const noRoot = `no forward entry for "."`
+	tests := []struct {
+		config string
+		want   []string // beginnings
+	}{
+		{"route53:\n", []string{noRoot}},
+		{"zonefiles: [{origin: a, file: a}]\n", nil},
+		{"ec2:\nforward: [{zone: ., upstreams: [169.254.169.253]}]\n", []string{perVPC}},
+		{"ec2:\nforward: [{zone: ., upstreams: ['fd00:ec2::253']}]\n", []string{perVPC}},
+		{"ec2:\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n", nil},
+		{"ec2:\nforward: [{zone: a, upstreams: [169.254.169.253]}]\n", []string{noRoot}},
+		{"views: [{name: a, clients: [10.0.0.0/16], vpcs: [vpc-0a1b]}]\nforward: [{zone: ., upstreams: [169.254.169.253]}]\n", nil},
+	}
+	for _, test := range tests {
+		config, err := loadConfig(write(t, test.config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := warnings(config)
+		if len(got) != len(test.want) {
+			t.Errorf("%s warns %q, want %q", test.config, got, test.want)
+			continue
+		}
+		for i, w := range test.want {
+			if !strings.HasPrefix(got[i], w) {
+				t.Errorf("%s warns %q, want %q", test.config, got[i], w)
+			}
+		}
+	}
+}
+
+func TestCheckFaults(t *testing.T) {
+	path := write(t, "udp_size: 1\ndrian: 1s\nroute53:\n")
+	code, stdout, stderr := command(t, "check", "-c", path)
+	want := "inside53: the configuration has 2 faults\n" + path + ":1: udp_size: 1 is out of bounds; write 512 to 4096\n" + path + ":2: drian: unknown key; did you mean \"drain\"?\n"
+	if code != exitFailed || stdout != "" || stderr != want {
+		t.Errorf("code %d, output %q, errors %q", code, stdout, stderr)
+	}
+	code, _, stderr = command(t, "check", "-c", path+"x")
+	if code != exitFailed || stderr != "inside53: reading the configuration: open "+path+"x: no such file or directory\n" {
+		t.Errorf("code %d, errors %q", code, stderr)
+	}
+}
