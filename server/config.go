@@ -263,7 +263,8 @@ type View struct {
 	Addresses Addresses `yaml:"addresses"`
 
 	// Reach lists what the view can reach privately besides its VPCs and their
-	// peers: VPC ids, regions, account ids, prefixes. Default [].
+	// peers: VPC ids, regions, accounts (their ids, or names in aws.accounts),
+	// prefixes. Default [].
 	Reach Reach `yaml:"reach"`
 }
 

@@ -87,10 +87,11 @@ func TestConfigGood(t *testing.T) {
 		{"aws", forward + "aws: {region: ap-southeast-2, accounts: [{name: data, role_arn: 'arn:aws-cn:iam::012345678901:role/path/inside53', external_id: x=1}]}\n", func(c *Config) {
 			c.AWS = AWS{"ap-southeast-2", []Account{{"data", "arn:aws-cn:iam::012345678901:role/path/inside53", "x=1"}}}
 		}},
-		{"views", "views: [{name: prod, clients: [10.0.0.0/16, 10.1.2.3/32], vpcs: [vpc-0a1b, vpc-0c1d], region: eu-west-1, addresses: private, reach: [vpc-1234, us-east-1, 012345678901, 123456789012, 10.9.0.0/16]}, {name: vpn, clients: [10.1.0.0/16], vpcs: ['*'], addresses: public}, {name: x, clients: [10.0.0.0/15], vpcs: []}]\n" + forward, func(c *Config) {
+		{"views", "views: [{name: prod, clients: [10.0.0.0/16, 10.1.2.3/32], vpcs: [vpc-0a1b, vpc-0c1d], region: eu-west-1, addresses: private, reach: [vpc-1234, us-east-1, 012345678901, 123456789012, data, 10.9.0.0/16]}, {name: vpn, clients: [10.1.0.0/16], vpcs: ['*'], addresses: public}, {name: x, clients: [10.0.0.0/15], vpcs: []}]\naws: {accounts: [{name: data, role_arn: 'arn:aws:iam::012345678901:role/x'}]}\n" + forward, func(c *Config) {
+			c.AWS.Accounts = []Account{{"data", "arn:aws:iam::012345678901:role/x", ""}}
 			c.Views = []View{
 				{"prod", []netip.Prefix{prefix("10.0.0.0/16"), prefix("10.1.2.3/32")}, VPCSet{IDs: []string{"vpc-0a1b", "vpc-0c1d"}}, "eu-west-1", AddressesPrivate,
-					Reach{[]string{"vpc-1234"}, []string{"us-east-1"}, []string{"012345678901", "123456789012"}, []netip.Prefix{prefix("10.9.0.0/16")}}},
+					Reach{[]string{"vpc-1234"}, []string{"us-east-1"}, []string{"012345678901", "123456789012", "data"}, []netip.Prefix{prefix("10.9.0.0/16")}}},
 				{"vpn", []netip.Prefix{prefix("10.1.0.0/16")}, VPCSet{All: true}, "", AddressesPublic, Reach{}},
 				{"x", []netip.Prefix{prefix("10.0.0.0/15")}, VPCSet{}, "", AddressesAuto, Reach{}},
 			}
@@ -274,7 +275,7 @@ func TestConfigBad(t *testing.T) {
   vpcs: [prod, vpc-0a1b, vpc-0a1b]
   region: eu
   addresses: privat
-  reach: [eu, vpc-0a1b, vpc-0a1b, 10.0.0.0/8, 10.0.0.0/8, 1.2.3.4/8]
+  reach: [eu!, vpc-0a1b, vpc-0a1b, 10.0.0.0/8, 10.0.0.0/8, 1.2.3.4/8]
 - name: vpc-0a1b
   clients: [10.3.0.0/16]
   vpcs: ['*', vpc-0a1b]
@@ -288,12 +289,15 @@ func TestConfigBad(t *testing.T) {
 12: views[3].vpcs[2]: vpc-0a1b is here twice
 13: views[3].region: "eu" is no region; write one like eu-west-1
 14: views[3].addresses: "privat" is unknown; did you mean "private"?
-15: views[3].reach[0]: "eu" is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 digits) or prefix (10.0.0.0/16)
+15: views[3].reach[0]: "eu!" is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 digits), name in aws.accounts or prefix (10.0.0.0/16)
 15: views[3].reach[2]: vpc-0a1b is here twice
 15: views[3].reach[4]: 10.0.0.0/8 is here twice
 15: views[3].reach[5]: 1.2.3.4/8 has bits beyond its length; did you mean 1.0.0.0/8?
 16: views[4].name: "vpc-0a1b" is the name of an automatic view; write another
 18: views[4].vpcs: has "*" and others; "*" is every private zone already`},
+
+		{"views.reach", ok + "views: [{name: a, clients: [10.0.0.0/8], reach: [eu, '012345678901', data]}]\naws: {accounts: [{name: data, role_arn: 'arn:aws:iam::123456789012:role/a'}]}\n",
+			`2: views[0].reach: "eu" is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 digits), name in aws.accounts or prefix (10.0.0.0/16)`},
 
 		{"forward", "forward:\n- {}\n- zone: a.-.*\n  upstreams: []\n- zone: corp.example\n  upstreams: [10.0.0.2, '10.0.0.2:53']\n- zone: CORP.example.\n  upstreams: [10.0.0.3]\n  layer: maybe\n", `2: forward[0].zone: is missing; write the name at and below which names are forwarded, "." for all
 2: forward[0].upstreams: is missing; write addresses of resolvers

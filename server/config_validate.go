@@ -319,6 +319,12 @@ func (v *validator) views() {
 		if view.Region != "" {
 			v.region(path+".region", view.Region)
 		}
+		for _, name := range view.Reach.Accounts {
+			known := func(a Account) bool { return a.Name == name }
+			if !accountID.MatchString(name) && !slices.ContainsFunc(v.config.AWS.Accounts, known) {
+				v.fault(path+".reach", "%q %s", name, noReach)
+			}
+		}
 	}
 }
 

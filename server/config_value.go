@@ -232,7 +232,7 @@ func (s *VPCSet) add(text string) error {
 type Reach struct {
 	VPCs     []string       // vpc-...
 	Regions  []string       // eu-west-1
-	Accounts []string       // 12 digits
+	Accounts []string       // 12 digits, or a name in aws.accounts
 	Prefixes []netip.Prefix // of private addresses
 }
 
@@ -240,6 +240,9 @@ var (
 	region    = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`)
 	accountID = regexp.MustCompile(`^[0-9]{12}$`)
 )
+
+// noReach is what is wrong with an item of reach.
+const noReach = "is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 digits), name in aws.accounts or prefix (10.0.0.0/16)"
 
 func (r *Reach) add(text string) error {
 	list := (*[]string)(nil)
@@ -260,8 +263,10 @@ func (r *Reach) add(text string) error {
 		}
 		r.Prefixes = append(r.Prefixes, p)
 		return nil
+	case label.MatchString(text):
+		list = &r.Accounts // if aws.accounts has it
 	default:
-		return fmt.Errorf("%q is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 digits) or prefix (10.0.0.0/16)", text)
+		return fmt.Errorf("%q %s", text, noReach)
 	}
 	if slices.Contains(*list, text) {
 		return fmt.Errorf("%s is here twice", text)
