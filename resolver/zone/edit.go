@@ -177,12 +177,11 @@ func (e *Edit) count(s RRset, sign, nameLen int) {
 func (e *Edit) set(n node) {
 	p := e.own(n.hash())
 	p.set(n)
+	if len(p.data) > maxPageData && p.waste > len(p.data)/2 {
+		p.compact() // also with one node: what its RRsets were must not pile up
+	}
 	if p.nodes > maxNodes || len(p.data) > maxPageData && p.nodes > 1 {
-		if p.waste > len(p.data)/2 {
-			p.compact()
-		} else {
-			e.split(n.hash())
-		}
+		e.split(n.hash())
 	}
 }
 
