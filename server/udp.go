@@ -1,0 +1,37 @@
+package server
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// The sizes of a packet loop's buffers. A query larger than maxUDPQuery is no DNS
+// query that anybody sends (RFC 6891 names 4096 as the size to start from) and is
+// dropped; an answer over UDP is never larger than maxUDPAnswer.
+const (
+	maxUDPQuery  = 4096
+	maxUDPAnswer = 4096
+)
+
+// udpTick is how long a packet loop waits for packets before it turns empty, to show
+// that it lives and to see that it has to end.
+const udpTick = 500 * time.Millisecond
+
+// loopState is what both UDP engines know of one packet loop.
+type loopState struct {
+	addr          netip.AddrPort
+	index         int // from 0, within the address
+	receiveBuffer int // bytes that the kernel gave
+	worker        worker
+	probe         *probe
+
+	counters counters
+	// waiting counts suspended queries.
+	waiting atomic.Int64
+	// turns grows with each turn of the loop, at least once a udpTick.
+	turns atomic.Uint64
+	// probed is the source port and id of the last probe seen, see [probeMark].
+	probed   atomic.Uint32
+	stopping atomic.Bool
+}
