@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -399,6 +400,15 @@ func (c *Config) Validate() error {
 
 // File returns the path that c was loaded from.
 func (c *Config) File() string { return c.file }
+
+// Logger returns the logger that l describes, writing to w.
+func (l Log) Logger(w io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: l.Level}
+	if l.Format == LogJSON {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
 
 // UsesAWS reports whether c needs AWS, and with it a writable StateDir.
 func (c *Config) UsesAWS() bool { return c.Route53 != nil || c.EC2 != nil }

@@ -475,6 +475,26 @@ func TestFixedChanges(t *testing.T) {
 	}
 }
 
+func TestLogger(t *testing.T) {
+	for _, test := range []struct {
+		log  Log
+		want string
+	}{
+		{Log{Level: slog.LevelWarn, Format: LogText}, "level=WARN msg=b\n"},
+		{Log{Level: slog.LevelInfo, Format: LogJSON}, `"level":"INFO","msg":"a"}` + "\n"},
+	} {
+		var out strings.Builder
+		logger := test.log.Logger(&out)
+		logger.Info("a")
+		if test.log.Level > slog.LevelInfo {
+			logger.Warn("b")
+		}
+		if strings.Count(out.String(), "\n") != 1 || !strings.HasSuffix(out.String(), test.want) {
+			t.Errorf("%+v logs %q, want %q", test.log, out.String(), test.want)
+		}
+	}
+}
+
 func TestConfigValues(t *testing.T) {
 	if got := ZoneTemplate("{region}.{vpc}.{account}.internal.").Name("eu-west-1", "vpc-1", "123456789012"); got != "eu-west-1.vpc-1.123456789012.internal." {
 		t.Errorf("the zone is %s", got)
