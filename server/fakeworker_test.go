@@ -239,4 +239,4 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-func label(i int) string { return fmt.Sprintf("q%d", i) }
+func numbered(i int) string { return fmt.Sprintf("q%d", i) }

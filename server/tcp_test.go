@@ -19,7 +19,7 @@ func TestTCPAnswersPipelinedQueries(t *testing.T) {
 	for _, n := range []int{1, 10, 1000, 3, 5000, 1} {
 		var qs [][]byte
 		for i := range n {
-			qs = append(qs, query(uint16(i), label(i)))
+			qs = append(qs, query(uint16(i), numbered(i)))
 		}
 		go c.sendMessages(qs...)
 		for i := range n {

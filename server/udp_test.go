@@ -19,7 +19,7 @@ func TestUDPAnswersEveryQuery(t *testing.T) {
 		c := dial(t, "udp", r.Addrs()[0])
 		wg.Go(func() {
 			for i := range 500 {
-				q := query(uint16(i), label(i))
+				q := query(uint16(i), numbered(i))
 				c.send(q)
 				if got := c.receive(); !bytes.Equal(got, answerTo(q)) {
 					t.Errorf("got %x for %x", got, q)
@@ -41,7 +41,7 @@ func TestUDPBatchKeepsAnswersApart(t *testing.T) {
 	const n = 200
 	want := map[uint16]bool{}
 	for i := range uint16(n) {
-		name := label(int(i))
+		name := numbered(int(i))
 		if i%4 == 3 {
 			name = "drop"
 		} else {
@@ -56,7 +56,7 @@ func TestUDPBatchKeepsAnswersApart(t *testing.T) {
 			t.Fatalf("an answer with id %d, not asked for or given twice", id)
 		}
 		delete(want, id)
-		wantMessage(t, a, answerTo(query(id, label(int(id)))))
+		wantMessage(t, a, answerTo(query(id, numbered(int(id)))))
 	}
 	eventually(t, "the drops are counted", func() bool {
 		return r.Stats().Queries[resolver.UDP][resolver.Dropped] == n/4
