@@ -1,0 +1,277 @@
+package awssim
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// call is one request to one operation, with all that its handler needs.
+type call struct {
+	sim       *Sim
+	ctx       context.Context
+	service   string // route53, ec2, elasticloadbalancing, sts
+	operation string
+	region    string
+	key       string // access key id
+	account   string
+	id        string     // request id
+	vars      []string   // Route 53: the variable parts of the path
+	form      url.Values // query string (Route 53) or parameters (query protocols)
+	body      []byte
+	header    http.Header // of the answer
+	stuck     bool        // the fault "stuck" is on for this page
+	shifting  bool        // the fault "changing" is on for this page
+}
+
+const maxBody = 8 << 20 // bytes; a full change batch is far below
+
+// ServeHTTP answers AWS requests, and /_sim/ without a signature.
+func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/_sim/") {
+		s.serveControl(w, r)
+		return
+	}
+	c := &call{sim: s, ctx: r.Context(), header: w.Header(), id: s.requestID()}
+	body, err := c.serve(r)
+	status := http.StatusOK
+	switch {
+	case errors.Is(err, errCut):
+		c.cut(w, body)
+	case err != nil:
+		var fault *apiError
+		if !errors.As(err, &fault) {
+			fault = &apiError{http.StatusInternalServerError, "InternalFailure", err.Error()}
+		}
+		status, body = fault.status, c.errorBody(fault)
+	case c.operation == "CreateHostedZone":
+		status = http.StatusCreated
+	}
+	s.log.Debug("aws call", "service", c.service, "operation", c.operation, "account", c.account,
+		"region", c.region, "status", status, "error", err)
+	if c.ctx.Err() != nil {
+		return
+	}
+	w.Header().Set("Content-Type", "text/xml")
+	w.Header().Set("X-Amzn-Requestid", c.id)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client's going is not ours to report
+}
+
+// cut sends half an answer and breaks the connection.
+func (c *call) cut(w http.ResponseWriter, body []byte) {
+	w.Header().Set("Content-Type", "text/xml")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body[:len(body)/2])
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// errCut marks an answer to be broken off in the middle: the fault "fail".
+var errCut = errors.New("cut")
+
+// serve finds the operation and runs it.
+func (c *call) serve(r *http.Request) ([]byte, error) {
+	err := c.read(r)
+	if err != nil {
+		return nil, err
+	}
+	handler, listing, err := c.route(r)
+	if err != nil {
+		return nil, err
+	}
+	c.sim.count(c.operation)
+	err = c.admit()
+	if err != nil {
+		return nil, err
+	}
+	if !listing { // a listing does so itself, once it knows its page
+		_, err = c.meetFault(1)
+		if err != nil && !errors.Is(err, errCut) {
+			return nil, err
+		}
+	}
+	body, herr := handler(c)
+	if herr != nil {
+		err = herr
+	}
+	return body, err
+}
+
+// read takes the body, and the caller's service, region and account from the signature's scope.
+// The signature itself is not checked: any secret will do.
+func (c *call) read(r *http.Request) error {
+	c.service = "route53"
+	if !strings.HasPrefix(r.URL.Path, apiVersion) {
+		c.service = "ec2"
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	if err != nil {
+		return &apiError{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("reading the request: %v", err)}
+	}
+	c.body = body
+	scope, err := signatureScope(r)
+	if err != nil {
+		return err
+	}
+	c.key, c.region, c.service = scope[0], scope[2], scope[3]
+	c.account = c.sim.accountOf(c.key)
+	return nil
+}
+
+// signatureScope is key, date, region, service and terminator of a version 4 signature, in the header or presigned.
+func signatureScope(r *http.Request) ([]string, error) {
+	credential := r.URL.Query().Get("X-Amz-Credential")
+	_, fields, signed := strings.Cut(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ")
+	if signed {
+		for field := range strings.SplitSeq(fields, ",") {
+			value, found := strings.CutPrefix(strings.TrimSpace(field), "Credential=")
+			if found {
+				credential = value
+			}
+		}
+	}
+	if credential == "" {
+		return nil, &apiError{http.StatusForbidden, "MissingAuthenticationToken", "Missing Authentication Token"}
+	}
+	scope := strings.Split(credential, "/")
+	if len(scope) != 5 || scope[4] != "aws4_request" || scope[0] == "" {
+		return nil, &apiError{http.StatusForbidden, "IncompleteSignature",
+			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '" + credential + "'"}
+	}
+	return scope, nil
+}
+
+type handler func(*call) ([]byte, error)
+
+// route finds the operation; listing says that its handler meets faults itself.
+func (c *call) route(r *http.Request) (h handler, listing bool, err error) {
+	if c.service == "route53" {
+		return c.routeRoute53(r)
+	}
+	c.form, err = url.ParseQuery(string(c.body))
+	if err != nil {
+		return nil, false, &apiError{http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error."}
+	}
+	for key, values := range r.URL.Query() {
+		c.form[key] = append(c.form[key], values...)
+	}
+	c.operation = c.form.Get("Action")
+	for _, o := range queryOperations() {
+		if o.service == c.service && o.name == c.operation {
+			return o.handle, o.listing, nil
+		}
+	}
+	if c.operation == "" {
+		return nil, false, &apiError{http.StatusBadRequest, "MissingAction", "The request must contain the parameter Action"}
+	}
+	return nil, false, &apiError{http.StatusBadRequest, "InvalidAction",
+		fmt.Sprintf("The action %s is not valid for this web service (%s).", c.operation, c.service)}
+}
+
+// queryOperation is an operation of a query-protocol service.
+type queryOperation struct {
+	service, name string
+	listing       bool
+	handle        handler
+}
+
+func queryOperations() []queryOperation {
+	return []queryOperation{
+		{"ec2", "DescribeInstances", true, describeInventory},
+		{"ec2", "DescribeNetworkInterfaces", true, describeInventory},
+		{"ec2", "DescribeAddresses", true, describeInventory},
+		{"ec2", "DescribeVpcs", true, describeInventory},
+		{"ec2", "DescribeSubnets", true, describeInventory},
+		{"ec2", "DescribeVpcPeeringConnections", true, describeInventory},
+		{"ec2", "DescribeRegions", false, describeRegions},
+		{"elasticloadbalancing", "DescribeLoadBalancers", true, describeLoadBalancers},
+		{"sts", "AssumeRole", false, assumeRole},
+		{"sts", "GetCallerIdentity", false, getCallerIdentity},
+	}
+}
+
+// apiError is an error as AWS answers it.
+type apiError struct {
+	status  int
+	code    string
+	message string
+}
+
+func (e *apiError) Error() string { return e.code + ": " + e.message }
+
+// These are the XML namespaces of the services.
+const (
+	apiVersion       = "/2013-04-01/"
+	route53Namespace = "https://route53.amazonaws.com/doc/2013-04-01/"
+	ec2Namespace     = "http://ec2.amazonaws.com/doc/2016-11-15/"
+	elbNamespace     = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
+	stsNamespace     = "https://sts.amazonaws.com/doc/2011-06-15/"
+)
+
+// errorBody is the error in the form of the service asked.
+func (c *call) errorBody(e *apiError) []byte {
+	type detail struct {
+		Type    string `xml:",omitempty"`
+		Code    string
+		Message string
+	}
+	if c.service == "ec2" {
+		return marshal("", "Response", struct {
+			Errors    []detail `xml:"Errors>Error"`
+			RequestID string
+		}{[]detail{{"", e.code, e.message}}, c.id})
+	}
+	kind := "Sender"
+	if e.status >= http.StatusInternalServerError {
+		kind = "Receiver"
+	}
+	namespace := map[string]string{"sts": stsNamespace, "elasticloadbalancing": elbNamespace}[c.service]
+	if namespace == "" {
+		namespace = route53Namespace
+	}
+	return marshal(namespace, "ErrorResponse", struct {
+		Error     detail
+		RequestID string `xml:"RequestId"`
+	}{detail{kind, e.code, e.message}, c.id})
+}
+
+// marshal writes the XML document called name, holding the fields of v.
+func marshal(namespace, name string, v any) []byte {
+	return append([]byte(xml.Header), element(namespace, name, v)...)
+}
+
+// element writes one XML element holding the fields of v: one of our own structures, which always can be written.
+func element(namespace, name string, v any) []byte {
+	var b bytes.Buffer
+	err := xml.NewEncoder(&b).EncodeElement(v, xml.StartElement{Name: xml.Name{Space: namespace, Local: name}})
+	if err != nil {
+		panic(fmt.Sprintf("awssim: marshalling %T: %v", v, err))
+	}
+	return b.Bytes()
+}
+
+func (s *Sim) requestID() string {
+	n := s.nextID()
+	return fmt.Sprintf("%08x-0000-4000-8000-%012x", uint32(n*2654435761), n)
+}
+
+// nextID numbers what needs an id of its own: requests, changes, zones, sessions.
+func (s *Sim) nextID() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ids++
+	return s.ids
+}
+
+// timestamp is a time as the XML protocols write it.
+func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

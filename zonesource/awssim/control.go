@@ -1,0 +1,92 @@
+package awssim
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+)
+
+// serveControl answers /_sim/faults and /_sim/calls, in JSON.
+func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	switch r.Method + " " + strings.TrimPrefix(r.URL.Path, "/_sim/") {
+	case "GET faults":
+		writeJSON(w, s.Faults())
+	case "PUT faults":
+		err := s.putFaults(r.Body)
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			writeJSON(w, map[string]string{"error": err.Error()})
+			return
+		}
+		writeJSON(w, s.Faults())
+	case "DELETE faults":
+		s.ClearFaults()
+		writeJSON(w, s.Faults())
+	case "GET calls":
+		writeJSON(w, s.Calls())
+	case "DELETE calls":
+		s.ResetCalls()
+		writeJSON(w, s.Calls())
+	default:
+		w.WriteHeader(http.StatusNotFound)
+		writeJSON(w, map[string]string{"error": "there are GET, PUT, DELETE /_sim/faults and GET, DELETE /_sim/calls"})
+	}
+}
+
+func writeJSON(w io.Writer, v any) {
+	_ = json.NewEncoder(w).Encode(v) // the client's going is not ours to report
+}
+
+// putFaults takes one fault, added to those armed, or an array, which replaces them: the empty one clears all.
+func (s *Sim) putFaults(body io.Reader) error {
+	text, err := io.ReadAll(io.LimitReader(body, 1<<20))
+	if err != nil {
+		return fmt.Errorf("reading the faults: %w", err)
+	}
+	if !strings.HasPrefix(strings.TrimSpace(string(text)), "[") {
+		var one Fault
+		err = decodeStrict(text, &one)
+		if err != nil {
+			return fmt.Errorf("reading the fault: %w", err)
+		}
+		return s.AddFaults(one)
+	}
+	var faults []Fault
+	err = decodeStrict(text, &faults)
+	if err != nil {
+		return fmt.Errorf("reading the faults: %w", err)
+	}
+	for _, f := range faults {
+		err = f.validate()
+		if err != nil {
+			return err
+		}
+	}
+	s.ClearFaults()
+	return s.AddFaults(faults...)
+}
+
+// Calls counts the requests since the start or ResetCalls by operation: every one that arrived signed
+// and named an operation, throttled and failed ones included.
+func (s *Sim) Calls() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.calls)
+}
+
+// ResetCalls sets all counts to zero.
+func (s *Sim) ResetCalls() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = map[string]int{}
+}
+
+func (s *Sim) count(operation string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[operation]++
+}

@@ -1,0 +1,63 @@
+// Package awssim is an AWS to try inside53 on, and the AWS of its tests: one HTTP server that the
+// unmodified AWS SDKs and the unmodified AWS CLI (aws --endpoint-url) talk to.
+//
+//	SDK, CLI ──HTTP──> call.go: who asks (signature's scope), which operation
+//	                      │
+//	                      ├─ control.go     /_sim/faults, /_sim/calls
+//	                      ├─ limit.go       token buckets: Throttling "Rate exceeded"
+//	                      ├─ fault.go       what is to go wrong with this page
+//	                      ├─ route53.go, hostedzones.go, change.go, edit.go, tag.go, healthcheck.go, cidr.go
+//	                      ├─ inventory.go   EC2 and ELBv2 Describe calls, by shapes.json
+//	                      └─ sts.go         AssumeRole, GetCallerIdentity
+//	                      │
+//	data directory ─────> data.go: what is listed; changes stay in memory
+//	                      │
+//	DNS clients ─────UDP, TCP──> dns.go: names of the load balancers, and dns.zone
+//
+// # Data
+//
+// The data directory holds the AWS CLI's own JSON output, so that an export of any account can be loaded:
+//
+//	route53/list-hosted-zones.json
+//	route53/ZONEID/get-hosted-zone.json                    VPC associations of a private zone
+//	route53/ZONEID/list-resource-record-sets.json
+//	route53/ZONEID/list-tags-for-resource.json
+//	route53/list-health-checks.json
+//	route53/CHECKID/get-health-check-status.json
+//	route53/list-cidr-collections.json
+//	route53/COLLECTIONID/list-cidr-blocks.json
+//	route53/VPCID/list-hosted-zones-by-vpc.json            zones of other accounts and of AWS services
+//	REGION/describe-instances.json, describe-network-interfaces.json, describe-addresses.json,
+//	       describe-vpcs.json, describe-subnets.json, describe-vpc-peering-connections.json,
+//	       describe-load-balancers.json
+//	dns.zone                                               a master file of the world outside
+//	accounts/ACCOUNTID/...                                 the same for another account
+//
+// A missing file is empty. Files not ending in .json are ignored, dns.zone aside. A JSON member that the
+// API does not have, an unknown file and a listing cut short are errors with file and path: nothing is lost
+// in silence. Both forms of the CLI's times are read.
+//
+// # Faithfulness
+//
+// ListResourceRecordSets gives at most 300 record sets a page, with all three Next* markers, also in the
+// middle of a group of one name and type; the order is by the name with its labels reversed and a final dot,
+// compared unescaped as text, then type, then set identifier; names are lower case with \ooo for all but
+// a-z, 0-9, hyphen and underscore. A change batch is applied whole or not at all, change after change, with the
+// error codes of AWS and, where they are known, its messages. Signatures are not checked, their scope is used: it
+// names service, region and access key. AssumeRole hands out keys that hold the role's account; an account
+// without data of its own shows the base data. CloudFormation-like side effects, permissions and quotas
+// are not simulated.
+//
+// Faults (see Fault) are armed by Sim.AddFaults or PUT /_sim/faults with one object, which is added,
+// or an array, which replaces all; DELETE or the empty array clears, GET lists. GET /_sim/calls counts the
+// requests by operation, DELETE resets.
+//
+// # Use
+//
+//	sim, err := awssim.New(awssim.Options{Data: os.DirFS("data"), Reads: awssim.Unlimited()})
+//	server := httptest.NewServer(sim) // or sim.Run(ctx, listener)
+//	... an SDK client with BaseEndpoint server.URL and any static credentials
+//
+// The package imports none of the sources and shares no codec with them: a fault of theirs must not hide
+// behind the same fault here.
+package awssim
