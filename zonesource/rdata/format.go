@@ -27,6 +27,16 @@ func formatValue(rrtype uint16, rdata []byte) (string, error) {
 	if len(rdata) > maxRdata {
 		return "", fmt.Errorf("%d bytes, more than %d", len(rdata), maxRdata)
 	}
+	text, known, err := formatFields(rrtype, rdata)
+	if known {
+		return text, err
+	}
+	return formatPresentation(rrtype, rdata)
+}
+
+// formatFields formats the types that are written out here; known is false for
+// all others.
+func formatFields(rrtype uint16, rdata []byte) (text string, known bool, err error) {
 	p := printer{rest: rdata, out: make([]byte, 0, len(rdata)+16)}
 	switch rrtype {
 	case dns.TypeA:
@@ -80,12 +90,12 @@ func formatValue(rrtype uint16, rdata []byte) (string, error) {
 		p.uint(1)
 		p.hexadecimal()
 	default:
-		return formatPresentation(rrtype, rdata)
+		return "", false, nil
 	}
 	if p.err == nil && len(p.rest) > 0 {
 		p.err = fmt.Errorf("%d bytes too many", len(p.rest))
 	}
-	return string(p.out), p.err
+	return string(p.out), true, p.err
 }
 
 // printer writes the fields of packed rdata, with a blank between. The first

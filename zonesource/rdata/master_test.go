@@ -4,8 +4,6 @@ import (
 	"encoding/hex"
 	"strings"
 	"testing"
-
-	"github.com/miekg/dns"
 )
 
 func TestAppendMasterName(t *testing.T) {
@@ -69,10 +67,28 @@ func TestParseMasterValue(t *testing.T) {
 			t.Errorf("ParseMasterValue(%s, %q) = %x, %v; want %s", test.rrtype, test.text, got, err, test.want)
 		}
 	}
-	for text, want := range map[string]string{"": "empty", "1.2.3": "bad A A", `\# 0`: "ends too early", "1.2.3.4 5": "garbage after rdata", "1.2.3.4\n. A 1.2.3.5": "more than one line"} {
-		_, err := ParseMasterValue(dns.TypeA, text, origin)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), " at line") {
-			t.Errorf("ParseMasterValue(A, %q): %v; want error with %q", text, err, want)
+	for _, test := range []struct{ rrtype, text, want string }{
+		{"A", "", "empty"},
+		{"A", "1.2.3", "bad A A"},
+		{"A", `\# 0`, "ends too early"},
+		{"A", "1.2.3.4 5", "garbage after rdata"},
+		{"A", "1.2.3.4\n. A 1.2.3.5", "more than one line"},
+		{"SOA", "a b 1 2 3 4", "bad SOA zone parameter"},
+		{"SOA", "a b 1 2 3", "bad SOA zone parameter"},
+		{"SRV", "1 2 3", "bad SRV Target"},
+		{"MX", "1", "bad MX Mx"},
+		{"NAPTR", `1 2 "a" "b" "c"`, "bad NAPTR Replacement"},
+		{"CAA", "0 issue", "bad CAA Value"},
+		{"DS", "1 8 2", "ends too early"},
+		{"TLSA", "3 1 1", "ends too early"},
+		{"SSHFP", "1 1", "SSHFP"},
+		{"HTTPS", "1", "bad SVCB Target"},
+		{"TXT", strings.Repeat("x ", 40000), "more than 65535 bytes of rdata"},
+	} {
+		rrtype, _ := Type(test.rrtype)
+		got, err := ParseMasterValue(rrtype, test.text, origin)
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), " at line") {
+			t.Errorf("ParseMasterValue(%s, %.100q) = %x, %v; want error with %q", test.rrtype, test.text, got, err, test.want)
 		}
 	}
 }

@@ -57,12 +57,25 @@ func parseMaster(rrtype uint16, text, origin string) ([]byte, error) {
 	if strings.Contains(text, "\n") {
 		return nil, errors.New("more than one line")
 	}
-	zp := dns.NewZoneParser(strings.NewReader(". 0 IN "+TypeText(rrtype)+" "+text+"\n"), origin, "")
+	// At the end of its input the library takes a number that is missing for 0;
+	// it does not take a further line end for one.
+	const ends = "\n\n\n\n\n\n\n\n"
+	zp := dns.NewZoneParser(strings.NewReader(". 0 IN "+TypeText(rrtype)+" "+text+ends), origin, "")
 	rr, ok := zp.Next()
 	if !ok {
 		return nil, parserFault(zp.Err())
 	}
-	return packRecord(rr)
+	packed, err := packRecord(rr)
+	if err != nil {
+		return nil, err
+	}
+	return packed, checkFields(rrtype, packed)
+}
+
+// checkFields finds what the library packs though a field of it is missing.
+func checkFields(rrtype uint16, packed []byte) error {
+	_, _, err := formatFields(rrtype, packed)
+	return err
 }
 
 // parserFault is the library's error without the place in the line made up for
@@ -75,7 +88,11 @@ func parserFault(err error) error {
 // packRecord returns the uncompressed rdata of a record of the root.
 func packRecord(rr dns.RR) ([]byte, error) {
 	// Len may fall short of the packed length by a few bytes for odd input.
-	buffer := make([]byte, min(dns.Len(rr)+512, rrOverhead+maxRdata))
+	size := dns.Len(rr) + 512
+	if size > rrOverhead+maxRdata+512 {
+		return nil, fmt.Errorf("more than %d bytes of rdata", maxRdata)
+	}
+	buffer := make([]byte, min(size, rrOverhead+maxRdata))
 	end, err := dns.PackRR(rr, buffer, 0, nil, false)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,45 @@
+// Package zonefile reads zones from master files (RFC 1035 section 5).
+//
+//	file ──> reader ──> lexer ──> record ──> loader ──> zone.Tree ──> Source ──> Part
+//	           │  ▲                  │          │
+//	      $INCLUDE │           rdata (names,    faults (FILE:LINE), problems
+//	      $GENERATE┘            other types)
+//
+// The reader cuts a file into entries and follows the directives; the lexer cuts
+// an entry into tokens; record reads owner, TTL, class and type, and the data of
+// the common types itself. All other types, and all unusual forms, go to
+// miekg/dns through package rdata. The loader collects RRsets and puts them into
+// an edit of the data model as they come: a file of a million records is never
+// in memory as text.
+//
+// # Contract
+//
+// $ORIGIN, $TTL, $INCLUDE (paths relative to the including file, 8 deep, 1000
+// files) and $GENERATE (65536 records each, with BIND's modifiers) are followed.
+// $TTL holds across $INCLUDE, origin and owner do not. A record without TTL has
+// that of $TTL, else the last stated one, else, for SOA, its MINIMUM.
+//
+// A fault keeps the whole file from being taken, and the last good data stay:
+// syntax, an unknown type or a class other than IN, no SOA record at the apex,
+// SOA records that differ or stand below it, a CNAME record beside others, several CNAME
+// or DNAME records at a name, an RRset too large for a message. Up to ten faults
+// are reported, each with file and line.
+//
+// A problem is reported and the zone is served: records out of the zone are left
+// out; where TTLs differ inside an RRset the least holds for all (RFC 2181 section 5.2);
+// records below a DNAME are hidden; the apex has no NS records. Equal records
+// count once.
+//
+// A Source looks at its files (identity, size, time of change; included ones too)
+// once a pause, and reads them when they have changed and then rested for a pause.
+// What changed while it was read is not taken. Reading again costs the
+// whole file; the new tree shares what has not changed with the old one.
+//
+// # Use
+//
+//	source, err := zonefile.New(zonefile.Config{Origin: origin, Path: path}, log)
+//	...
+//	err = source.Run(ctx, keeper.Deliver)
+//
+// Load reads a file once, for checks and imports.
+package zonefile

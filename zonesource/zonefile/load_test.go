@@ -1,0 +1,505 @@
+package zonefile
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource/rdata"
+)
+
+// write puts files, by name, into a new directory and returns the path of the
+// first of the names.
+func write(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = os.WriteFile(path, []byte(text), 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// records lists a tree as "OWNER TTL TYPE VALUE" in the form of Route 53, sorted.
+func records(t testing.TB, tree *zone.Tree) []string {
+	t.Helper()
+	var lines []string
+	for name, node := range tree.All {
+		for set := range node.RRsets {
+			for data := range set.Rdata() {
+				value, err := rdata.FormatValue(set.Type, data)
+				if err != nil {
+					t.Fatal(err)
+				}
+				lines = append(lines, fmt.Sprintf("%s %d %s %s", rdata.FormatName(name), set.TTL(), rdata.TypeText(set.Type), value))
+			}
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+const head3 = `$TTL 300
+@ IN SOA ns hostmaster 1 2 3 4 5
+@ IN NS ns
+`
+
+// apexRecords is what head3 gives in example.com.
+var apexRecords = []string{
+	"example.com. 300 NS ns.example.com.",
+	"example.com. 300 SOA ns.example.com. hostmaster.example.com. 1 2 3 4 5",
+}
+
+func TestLoad(t *testing.T) {
+	tests := []struct {
+		name  string
+		files map[string]string
+		want  []string // apexRecords aside
+		found []string // problems
+	}{
+		{
+			name: "forms of a record",
+			files: map[string]string{"zone": head3 + `
+a A 192.0.2.1
+b 60 A 192.0.2.1
+c IN A 192.0.2.1
+d 60 IN A 192.0.2.1
+e IN 1h30m A 192.0.2.1
+f in a 192.0.2.1
+g CLASS1 TYPE1 \# 4 c0000201
+	60 TXT x
+h.example.com. A 192.0.2.1	; a comment
+*.i A 192.0.2.1
+J A 192.0.2.1
+k A ( 192.0.2.1 ) ; "
+` + "l\tA\t192.0.2.1\r\n" + `A A 192.0.2.1
+m ( A
+  192.0.2.1 ; and (
+)
+n A 192.0.2.1`},
+			want: []string{
+				"a.example.com. 300 A 192.0.2.1", "b.example.com. 60 A 192.0.2.1", "c.example.com. 300 A 192.0.2.1",
+				"d.example.com. 60 A 192.0.2.1", "e.example.com. 5400 A 192.0.2.1", "f.example.com. 300 A 192.0.2.1",
+				"g.example.com. 300 A 192.0.2.1", `g.example.com. 60 TXT "x"`, "h.example.com. 300 A 192.0.2.1",
+				`\052.i.example.com. 300 A 192.0.2.1`, "j.example.com. 300 A 192.0.2.1", "k.example.com. 300 A 192.0.2.1",
+				"l.example.com. 300 A 192.0.2.1", "m.example.com. 300 A 192.0.2.1", "n.example.com. 300 A 192.0.2.1",
+			},
+		},
+		{
+			name: "types",
+			files: map[string]string{"zone": head3 + `
+@ A 192.0.2.1
+@ AAAA 2001:db8::1
+@ MX 10 Mail
+@ MX 20 .
+_s._tcp SRV 1 2 3 host.example.net.
+c CNAME @
+p PTR host
+d DNAME example.net.
+s CAA 0 issue "ca.example.net; x=1"
+s NAPTR 1 2 "u" "v" "!a!\\b!" .
+s DS 1 8 2 00 ff
+s SSHFP 1 1 00ff
+s TLSA 3 1 1 00ff
+s HTTPS 1 . alpn="h2,h3" port=443
+s SPF "v=spf1 -all"
+s TYPE65280 \# 2 0001
+s LOC 52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m
+s HINFO PC "Linux 6"
+`},
+			want: []string{
+				"example.com. 300 A 192.0.2.1", "example.com. 300 AAAA 2001:db8::1", "example.com. 300 MX 10 Mail.example.com.",
+				"example.com. 300 MX 20 .", "_s._tcp.example.com. 300 SRV 1 2 3 host.example.net.", "c.example.com. 300 CNAME example.com.",
+				"p.example.com. 300 PTR host.example.com.", "d.example.com. 300 DNAME example.net.", `s.example.com. 300 CAA 0 issue "ca.example.net; x=1"`,
+				`s.example.com. 300 NAPTR 1 2 "u" "v" "!a!\\b!" .`, "s.example.com. 300 DS 1 8 2 00FF", "s.example.com. 300 SSHFP 1 1 00FF",
+				"s.example.com. 300 TLSA 3 1 1 00FF", `s.example.com. 300 HTTPS 1 . alpn="h2,h3" port="443"`, `s.example.com. 300 SPF "v=spf1 -all"`,
+				`s.example.com. 300 TYPE65280 \# 2 0001`, "s.example.com. 300 LOC 52 22 23.000 N 04 53 32.000 E -2m 0.00m 10000m 10m",
+				`s.example.com. 300 HINFO "PC" "Linux 6"`,
+			},
+		},
+		{
+			name: "text",
+			files: map[string]string{"zone": head3 + `
+a TXT "one string; not (a comment)" two "th\"ree"
+b TXT ( "a"
+        "b" ) ; "c"
+c TXT "\052\\\101\200" \042\ x
+d TXT "a""b"
+e TXT ""
+f TXT "` + strings.Repeat("x", 255) + `"
+`},
+			want: []string{
+				`a.example.com. 300 TXT "one string; not (a comment)" "two" "th\"ree"`, `b.example.com. 300 TXT "a" "b"`,
+				`c.example.com. 300 TXT "4\\e\310" "* x"`, `d.example.com. 300 TXT "a" "b"`, `e.example.com. 300 TXT ""`,
+				`f.example.com. 300 TXT "` + strings.Repeat("x", 255) + `"`,
+			},
+		},
+		{
+			name: "escaped names",
+			files: map[string]string{"zone": head3 + `
+\042 A 192.0.2.1
+\052 A 192.0.2.1
+a\.b A 192.0.2.1
+\@ CNAME \$\;\(x
+a\ b CNAME \200.
+$ORIGIN \$x
+@ A 192.0.2.1
+`},
+			want: []string{
+				`\052.example.com. 300 A 192.0.2.1`, `4.example.com. 300 A 192.0.2.1`, `a\056b.example.com. 300 A 192.0.2.1`,
+				`\100.example.com. 300 CNAME \044\073\050x.example.com.`, `a\040b.example.com. 300 CNAME \310.`,
+				`\044x.example.com. 300 A 192.0.2.1`,
+			},
+		},
+		{
+			name: "origin, TTL and include",
+			files: map[string]string{
+				"zone": head3 + `
+$ORIGIN sub
+a A 192.0.2.1
+$INCLUDE parts/one other.example.com. ; a comment
+ TXT "still a.sub"
+$ORIGIN example.com.
+$include "parts/two"
+z A 192.0.2.9
+`,
+				"parts/one": "b A 192.0.2.2\n$ORIGIN deep\n$TTL 2h\n$INCLUDE three\n",
+				"parts/two": "c 7 A 192.0.2.3",
+				// relative to parts/one
+				"parts/three": "@ A 192.0.2.4\n",
+			},
+			want: []string{
+				"a.sub.example.com. 300 A 192.0.2.1", "b.other.example.com. 300 A 192.0.2.2", "deep.other.example.com. 7200 A 192.0.2.4",
+				`a.sub.example.com. 7200 TXT "still a.sub"`, "c.example.com. 7 A 192.0.2.3", "z.example.com. 7200 A 192.0.2.9",
+			},
+		},
+		{
+			name: "generate",
+			files: map[string]string{"zone": head3 + `
+$GENERATE 1-3 host$ A 192.0.2.$
+$GENERATE 0-4/2 ${10,3}.x 60 CNAME a${0,4,x}-${250,0,X}-${1,0,o}
+$GENERATE 5-5 $ TXT "$ and \$ $$ ${0}"
+$GENERATE 18-18 ${0,3,n}.${0,0,N} PTR host$
+`},
+			want: []string{
+				"host1.example.com. 300 A 192.0.2.1", "host2.example.com. 300 A 192.0.2.2", "host3.example.com. 300 A 192.0.2.3",
+				"010.x.example.com. 60 CNAME a0000-FA-1.example.com.", "012.x.example.com. 60 CNAME a0002-FC-3.example.com.",
+				"014.x.example.com. 60 CNAME a0004-FE-5.example.com.",
+				`5.example.com. 300 TXT "5 and $ $ 5"`,
+				"2.1.2.1.example.com. 300 PTR host18.example.com.",
+			},
+		},
+		{
+			name: "sets",
+			files: map[string]string{"zone": head3 + `
+a 100 A 192.0.2.1
+a 100 A 192.0.2.2
+a 100 A 192.0.2.1
+a 100 TXT x
+a 50 A 192.0.2.3
+b 10 A 192.0.2.1
+b 20 A 192.0.2.2
+@ IN SOA ns hostmaster 1 2 3 4 5 ; again, as in the output of dig
+www.example.net. A 192.0.2.1
+c CNAME a
+c RRSIG CNAME 8 3 300 20300101000000 20200101000000 1 example.com. AAAA
+d DNAME a
+x.d A 192.0.2.1
+y.x.d A 192.0.2.1
+`},
+			want: []string{
+				"a.example.com. 50 A 192.0.2.1", "a.example.com. 50 A 192.0.2.2", "a.example.com. 50 A 192.0.2.3", `a.example.com. 100 TXT "x"`,
+				"b.example.com. 10 A 192.0.2.1", "b.example.com. 10 A 192.0.2.2", "c.example.com. 300 CNAME a.example.com.",
+				"c.example.com. 300 RRSIG CNAME 8 3 300 20300101000000 20200101000000 1 example.com. AAAA",
+				"d.example.com. 300 DNAME a.example.com.", "x.d.example.com. 300 A 192.0.2.1", "y.x.d.example.com. 300 A 192.0.2.1",
+			},
+			found: []string{
+				"a.example.com. A zone:9: TTLs differ inside the RRset, the least of them, 50, holds for all (RFC 2181 5.2)",
+				"b.example.com. A zone:10: TTLs differ inside the RRset, the least of them, 10, holds for all (RFC 2181 5.2)",
+				"www.example.net. A zone:13: out of the zone, ignored",
+				"x.d.example.com. DNAME zone:16: hidden below the DNAME record of d.example.com. (RFC 6672 2.4)",
+				"y.x.d.example.com. DNAME zone:16: hidden below the DNAME record of d.example.com. (RFC 6672 2.4)",
+			},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := write(t, test.files)
+			content, err := Load(context.Background(), zone.MustName("example.com"), filepath.Join(dir, "zone"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := append(slices.Clone(apexRecords), test.want...)
+			slices.Sort(want)
+			got := records(t, content.Tree)
+			if !slices.Equal(got, want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			var found []string
+			for _, p := range content.Problems {
+				if p.Zone != "example.com." {
+					t.Errorf("problem in zone %q", p.Zone)
+				}
+				found = append(found, p.Name+" "+p.Type+" "+strings.ReplaceAll(p.Reason, dir+"/", ""))
+			}
+			slices.Sort(found)
+			if !slices.Equal(found, test.found) {
+				t.Errorf("problems\n%s\nwant\n%s", strings.Join(found, "\n"), strings.Join(test.found, "\n"))
+			}
+			if len(content.Files) != len(test.files) || content.Files[0] != filepath.Join(dir, "zone") {
+				t.Errorf("files %q", content.Files)
+			}
+		})
+	}
+}
+
+// TestTTLs covers what records without a TTL get when there is no $TTL.
+func TestTTLs(t *testing.T) {
+	for text, want := range map[string][]string{
+		"@ SOA a b 1 2 3 4 5\n@ NS a\n": { // the MINIMUM of the SOA record
+			"example.com. 5 NS a.example.com.", "example.com. 5 SOA a.example.com. b.example.com. 1 2 3 4 5",
+		},
+		"@ 9 SOA a b 1 2 3 4 5\n@ NS a\n@ 8 A 192.0.2.1\n@ TXT x\n": { // the last stated
+			"example.com. 8 A 192.0.2.1", `example.com. 8 TXT "x"`,
+			"example.com. 9 NS a.example.com.", "example.com. 9 SOA a.example.com. b.example.com. 1 2 3 4 5",
+		},
+		"$TTL 7\n@ 9 SOA a b 1 2 3 4 5\n@ NS a\n": { // $TTL, whatever was stated
+			"example.com. 7 NS a.example.com.", "example.com. 9 SOA a.example.com. b.example.com. 1 2 3 4 5",
+		},
+	} {
+		dir := write(t, map[string]string{"zone": text})
+		content, err := Load(context.Background(), zone.MustName("example.com"), filepath.Join(dir, "zone"))
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		got := records(t, content.Tree)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestLoadFaults(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"", "zone: no SOA record at example.com."},
+		{"@ 1 NS a\n", "zone: no SOA record at example.com."},
+		{"@ 1 SOA a b 1 2 3 4 5\n@ 1 SOA a b 2 2 3 4 5\n", "zone:1: second SOA record"},
+		{head3 + "a A 192.0.2.1\n@ SOA a b 2 2 3 4 5\n", "zone:5: second SOA record, the first is at zone:2"},
+		{head3 + "a SOA a b 2 2 3 4 5\n", "zone:4: SOA record at a.example.com., below the apex example.com."},
+		{head3 + "a CNAME b\na A 192.0.2.1\n", "zone:5: A record at a.example.com. beside a CNAME record"},
+		{head3 + "a A 192.0.2.1\nb A 192.0.2.1\na CNAME b\n", "zone:6: CNAME record at a.example.com. beside A records"},
+		{head3 + "a CNAME b\na CNAME c\n", "zone:4: several CNAME records at a.example.com."},
+		{head3 + "@ CNAME b\n", "zone:4: CNAME record at example.com. beside NS records"},
+		{head3 + "a DNAME b\na DNAME c\n", "zone:4: several DNAME records at a.example.com."},
+		{head3 + "a DNAME b\na CNAME c\n", "zone:5: CNAME record at a.example.com. beside DNAME records"},
+		{"@ SOA a b 1 2 3 4\n", "zone:1: SOA data"},
+		{"@ NS a\n", "zone:1: no TTL: neither here nor"},
+		{head3 + " A 192.0.2.1\n", ""},
+		{"$TTL 1\n A 192.0.2.1\n", "zone:2: no owner, and none before it to take"},
+		{head3 + "a A 192.0.2.256\n", `zone:4: A data "192.0.2.256": bad A A`},
+		{head3 + "a A 192.0.2.01\n", `zone:4: A data "192.0.2.01": bad A A`},
+		{head3 + "a A\n", "zone:4: A record without data"},
+		{head3 + "a A 192.0.2.1 192.0.2.2\n", "zone:4: A data"},
+		{head3 + "a AAAA 192.0.2.1\n", "zone:4: AAAA data"},
+		{head3 + "a MX 65536 b\n", "zone:4: MX data"},
+		{head3 + "a MX b\n", "zone:4: MX data"},
+		{head3 + "a CNAME b..c\n", `zone:4: CNAME data: name "b..c": empty label at position 3`},
+		{head3 + "a..b A 192.0.2.1\n", `zone:4: owner: name "a..b": empty label at position 3`},
+		{head3 + `a TXT "x\256"` + "\n", `zone:4: TXT data: escape "\\256" is more than one byte`},
+		{head3 + `a TXT "x\25"` + "\n", `zone:4: TXT data: escape "\\25" is not of three decimal digits`},
+		{head3 + `a\256 A 192.0.2.1` + "\n", "zone:4: owner: name"},
+		{head3 + `a TXT "x` + "\nb A 192.0.2.1\n", "zone:4: no closing quotation mark on the line"},
+		{head3 + `a TXT x\` + "\n", "zone:4: backslash at the end of the line"},
+		{head3 + "a TXT \x01\n", "zone:4: control byte 0x01"},
+		{head3 + "a A\r 192.0.2.1\n", "zone:4: control byte 0x0d"},
+		{head3 + "\n\na A (192.0.2.1\n\n", "zone:6: no closing parenthesis"},
+		{head3 + "a A 192.0.2.1)\n", "zone:4: closing parenthesis without an opening one"},
+		{head3 + "a TXT (\n" + strings.Repeat("x\n", maxEntry/2) + ")\n", "zone:4: entry of more than 1048576 bytes"},
+		{head3 + "a TXT " + strings.Repeat("x", maxEntry) + "\n", "zone:4: line of more than 1048576 bytes"},
+		{head3 + "a CH A 192.0.2.1\n", "zone:4: class CH; only IN is served"},
+		{head3 + "a CLASS3 A 192.0.2.1\n", "zone:4: class CLASS3; only IN is served"},
+		{head3 + "a ANY x\n", "zone:4: class ANY"},
+		{head3 + "a BOGUS x\n", `zone:4: "BOGUS" is not a record type`},
+		{head3 + "a AXFR x\n", `zone:4: "AXFR" is not a record type`},
+		{head3 + "a OPT x\n", `zone:4: "OPT" is not a record type`},
+		{head3 + "a 1 2 A 192.0.2.1\n", `zone:4: "2" where the type should be`},
+		{head3 + "a 1y A 192.0.2.1\n", `zone:4: "1y" is not a TTL`},
+		{head3 + "a 2147483648 A 192.0.2.1\n", "zone:4: TTL 2147483648 is more than 2147483647 seconds"},
+		{head3 + "a 99999999999999999999w A 192.0.2.1\n", "is more than 2147483647 seconds"},
+		{head3 + "a\n", "zone:4: no record type"},
+		{head3 + `"a" A 192.0.2.1` + "\n", "zone:4: owner in quotation marks"},
+		{head3 + `a "A" 192.0.2.1` + "\n", "zone:4: quotation mark before the type"},
+		{head3 + "a TYPE65280 00\n", "zone:4: TYPE65280 data"},
+		{head3 + "a A \\# 3 000000\n", "zone:4: A data"},
+		{head3 + "$TTL\n", "zone:4: $TTL takes one TTL"},
+		{head3 + "$TTL x\n", `zone:4: "x" is not a TTL`},
+		{head3 + "$ORIGIN a b\n", "zone:4: $ORIGIN takes one name"},
+		{head3 + "$ORIGIN a..\n", "zone:4: $ORIGIN: name"},
+		{head3 + "$BOGUS a\n", "zone:4: unknown directive $BOGUS"},
+		{head3 + "$INCLUDE\n", "zone:4: $INCLUDE takes a file"},
+		{head3 + "$INCLUDE absent\n", "zone:4: including absent: stat absent: no such file"},
+		{head3 + "$INCLUDE .\n", "is not a regular file"},
+		{head3 + "$INCLUDE zone\n", "$INCLUDE nested more than 8 deep"},
+		{head3 + "$INCLUDE part\n", "zone:4: including part: part:1: line of more than"},
+		{head3 + "$GENERATE 1-2 a\n", "zone:4: $GENERATE takes a range and a record"},
+		{head3 + "$GENERATE 2-1 a A 192.0.2.1\n", `zone:4: $GENERATE: range "2-1" ends before it starts`},
+		{head3 + "$GENERATE 1 a A 192.0.2.1\n", `zone:4: $GENERATE: range "1" is not START-STOP`},
+		{head3 + "$GENERATE 1-2/0 a A 192.0.2.1\n", `range "1-2/0" is not START-STOP`},
+		{head3 + "$GENERATE 0-65536 a A 192.0.2.1\n", `range "0-65536" has more than 65536 steps`},
+		{head3 + "$GENERATE 255-256 a$ A 192.0.2.$\n", `zone:4: $GENERATE, number 256: A data "192.0.2.256"`},
+		{head3 + "$GENERATE 1-2 a${1 A 192.0.2.1\n", "zone:4: $GENERATE: ${ without }"},
+		{head3 + "$GENERATE 1-2 a${-2} A 192.0.2.1\n", `modifier "-2": number -1 is not between`},
+		{head3 + "$GENERATE 1-2 a${0,0,q} A 192.0.2.1\n", `base "q" is none of`},
+		{head3 + "$GENERATE 1-2 a${x} A 192.0.2.1\n", `offset "x" is not a number`},
+		{head3 + "$GENERATE 1-2 a${1,256} A 192.0.2.1\n", `width "256" is not a number`},
+		{head3 + "$GENERATE 1-2 a${1,2,d,e} A 192.0.2.1\n", "more than offset, width and base"},
+	}
+	for _, test := range tests {
+		dir := write(t, map[string]string{"zone": test.text, "part": strings.Repeat("x", maxEntry+readAtOnce)})
+		content, err := Load(context.Background(), zone.MustName("example.com"), filepath.Join(dir, "zone"))
+		if test.want == "" {
+			if err != nil {
+				t.Errorf("%q: %v", test.text, err)
+			}
+			continue
+		}
+		if err == nil {
+			t.Errorf("%.100q: no fault, want %q", test.text, test.want)
+			continue
+		}
+		text := strings.ReplaceAll(err.Error(), dir+"/", "")
+		if !strings.HasPrefix(text, "reading zone example.com.: ") || !strings.Contains(text, test.want) || len(text) > 4000 {
+			t.Errorf("%.100q: %.1000s\nwant %s", test.text, text, test.want)
+		}
+		if content.Tree != nil || len(content.Files) == 0 {
+			t.Errorf("%.100q: tree %v, files %q", test.text, content.Tree, content.Files)
+		}
+	}
+}
+
+func TestSeveralFaults(t *testing.T) {
+	dir := write(t, map[string]string{
+		"zone": head3 + "a A x\nb A 192.0.2.1\n$INCLUDE part\nc A x\n",
+		"part": "\nd A x\n",
+		"bad":  head3 + strings.Repeat("a A x\n", 1000),
+	})
+	_, err := Load(context.Background(), zone.MustName("example.com"), filepath.Join(dir, "zone"))
+	if err == nil {
+		t.Fatal("no fault")
+	}
+	for _, place := range []string{"zone:4: ", "part:2: ", "zone:7: "} {
+		if !strings.Contains(err.Error(), place) {
+			t.Errorf("%v\nlacks %s", err, place)
+		}
+	}
+	_, err = Load(context.Background(), zone.MustName("example.com"), filepath.Join(dir, "bad"))
+	if err == nil || strings.Count(err.Error(), "\n") != maxFaults || !errors.Is(err, errGaveUp) {
+		t.Errorf("1000 faults: %v", err)
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	content, err := Load(context.Background(), zone.MustName("example.com"), filepath.Join(t.TempDir(), "absent"))
+	if !errors.Is(err, os.ErrNotExist) || len(content.Files) != 1 {
+		t.Errorf("%v, files %q", err, content.Files)
+	}
+}
+
+func TestCancelledLoad(t *testing.T) {
+	dir := write(t, map[string]string{"zone": head3 + strings.Repeat("\n", 2*checkCancel)})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := Load(ctx, zone.MustName("example.com"), filepath.Join(dir, "zone"))
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func TestTooManyProblems(t *testing.T) {
+	dir := write(t, map[string]string{"zone": head3 + strings.Repeat("example.net. A 192.0.2.1\n", maxProblems+5)})
+	content, err := Load(context.Background(), zone.MustName("example.com"), filepath.Join(dir, "zone"))
+	if err != nil || len(content.Problems) != maxProblems+1 || content.Problems[maxProblems].Reason != "5 more problems" {
+		t.Errorf("%d problems, %v", len(content.Problems), err)
+	}
+}
+
+// TestLargeSets reads RRsets around the greatest that a message can carry.
+func TestLargeSets(t *testing.T) {
+	var text strings.Builder
+	text.WriteString(head3)
+	for i := range 4000 {
+		fmt.Fprintf(&text, "a A 10.0.%d.%d\n", i/256, i%256)
+		if i%1000 == 0 {
+			text.WriteString("b A 10.0.0.0\n") // the set comes in several pieces
+		}
+	}
+	text.WriteString(strings.Repeat("c A 10.0.0.1\n", 20000)) // one record
+	dir := write(t, map[string]string{"zone": text.String()})
+	content, err := Load(context.Background(), zone.MustName("example.com"), filepath.Join(dir, "zone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for owner, want := range map[string]uint16{"a.example.com": 4000, "b.example.com": 1, "c.example.com": 1} {
+		got := content.Tree.Lookup(zone.MustName(owner)).RRset(zone.TypeA).Count
+		if got != want {
+			t.Errorf("%s has %d records, want %d", owner, got, want)
+		}
+	}
+	for i := range 100 {
+		fmt.Fprintf(&text, "a A 10.1.%d.%d\n", i/256, i%256)
+	}
+	dir = write(t, map[string]string{"zone": text.String()})
+	_, err = Load(context.Background(), zone.MustName("example.com"), filepath.Join(dir, "zone"))
+	if !errors.Is(err, zone.ErrTooLarge) || !strings.Contains(err.Error(), "A records of a.example.com.") {
+		t.Error(err)
+	}
+}
+
+// TestEveryTextByte takes each byte, escaped and where it may be raw, through a
+// string and through an owner.
+func TestEveryTextByte(t *testing.T) {
+	var text strings.Builder
+	text.WriteString(head3)
+	for c := range 256 {
+		fmt.Fprintf(&text, "e%d TXT \"\\%03d\" \\%03d\n", c, c, c)
+		fmt.Fprintf(&text, "\\%03d.n%d TXT x\n", c, c)
+		if c != '\n' && c != '"' && c != '\\' {
+			fmt.Fprintf(&text, "r%d TXT \"%s\"\n", c, []byte{byte(c)})
+		}
+	}
+	dir := write(t, map[string]string{"zone": text.String()})
+	content, err := Load(context.Background(), zone.MustName("example.com"), filepath.Join(dir, "zone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c := range 256 {
+		got := content.Tree.Lookup(zone.MustName(fmt.Sprintf("e%d.example.com", c))).RRset(zone.TypeTXT).First()
+		if want := []byte{1, byte(c), 1, byte(c)}; !slices.Equal(got, want) {
+			t.Errorf("escaped 0x%02x: %x", c, got)
+		}
+		got = content.Tree.Lookup(zone.MustName(fmt.Sprintf("r%d.example.com", c))).RRset(zone.TypeTXT).First()
+		if want := []byte{1, byte(c)}; c != '\n' && c != '"' && c != '\\' && !slices.Equal(got, want) {
+			t.Errorf("raw 0x%02x: %x", c, got)
+		}
+		owner := append([]byte{1, byte(c)}, zone.MustName(fmt.Sprintf("n%d.example.com", c))...)
+		zone.Lower(owner)
+		if !content.Tree.Lookup(owner).RRset(zone.TypeTXT).Exists() {
+			t.Errorf("owner with 0x%02x (%s) is missing", c, hex.EncodeToString(owner))
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package zonefile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+)
+
+// DefaultPoll is the pause between two looks at the files of a zone.
+const DefaultPoll = time.Second
+
+// Config is one zone file.
+type Config struct {
+	// Origin is the apex of the zone and the first origin of the file, in
+	// lower-case wire form.
+	Origin []byte
+	// Path is the file.
+	Path string
+	// Name is the name of the part; empty: Origin as text. Two files of one
+	// origin, for two views, need two names.
+	Name string
+	// Poll is the pause between two looks at the files; 0: DefaultPoll.
+	Poll time.Duration
+}
+
+// Source serves one zone file as a zonesource.Source.
+type Source struct {
+	config Config
+	key    zonesource.Key
+	log    *slog.Logger
+	tree   *zone.Tree // last good; of the goroutine of Run
+}
+
+// New returns the source of one zone file. It reads nothing yet: a file that
+// is missing or at fault shows as the error of the part.
+func New(config Config, log *slog.Logger) (*Source, error) {
+	var labels zone.Labels
+	if labels.Parse(config.Origin) < 0 {
+		return nil, fmt.Errorf("zone file %s: origin is not a domain name", config.Path)
+	}
+	if config.Path == "" {
+		return nil, fmt.Errorf("zone %s: no path of a zone file", zone.String(config.Origin))
+	}
+	if config.Poll < 0 {
+		return nil, fmt.Errorf("zone file %s: negative pause", config.Path)
+	}
+	if config.Poll == 0 {
+		config.Poll = DefaultPoll
+	}
+	if config.Name == "" {
+		config.Name = zone.String(config.Origin)
+	}
+	config.Path = filepath.Clean(config.Path)
+	return &Source{
+		config: config,
+		key:    zonesource.Key{Source: "zonefile", Name: config.Name},
+		log:    log.With("zone", zone.String(config.Origin), "file", config.Path),
+	}, nil
+}
+
+// Run reads the file at once and then whenever it or a file that it includes
+// has changed and has then stayed the same for one pause, so that no half-written
+// file is taken. Each reading delivers a part: the zone, or the error, once. A
+// Source runs once.
+func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
+	known, err := s.read(ctx, deliver)
+	if err != nil {
+		return err
+	}
+	seen := known
+	ticker := time.NewTicker(s.config.Poll)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		now := look(known)
+		settled := same(now, seen)
+		seen = now
+		if same(now, known) || !settled {
+			continue
+		}
+		known, err = s.read(ctx, deliver)
+		if err != nil {
+			return err
+		}
+		seen = known
+	}
+}
+
+// errChanged says that a reading may be of two versions.
+var errChanged = errors.New("changed while it was read; it will be read again")
+
+// read reads the zone, delivers what came of it, and returns the files it is
+// made of. The error is that of ctx.
+func (s *Source) read(ctx context.Context, deliver func(zonesource.Part)) ([]watched, error) {
+	began := time.Now()
+	l, err := load(ctx, s.config.Origin, s.config.Path)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if !same(look(l.files), l.files) {
+		err = fmt.Errorf("reading zone %s: %s: %w", l.name, s.config.Path, errChanged)
+	}
+	if err != nil {
+		s.log.Warn("zone file not taken, the last good data stay", "error", err)
+		deliver(zonesource.Part{Key: s.key, Listed: began, Err: err})
+		return l.files, nil
+	}
+	changes := l.tree.Stats().RRsets
+	if s.tree == nil {
+		s.tree = l.tree
+	} else {
+		s.tree, changes = s.tree.Rebase(l.tree)
+	}
+	s.log.Info("zone file read", "records", s.tree.Stats().Records, "changes", changes,
+		"problems", len(l.problems), "took", time.Since(began))
+	info := zone.Info{Origin: zone.File, ID: s.config.Path, Listed: began}
+	deliver(zonesource.Part{
+		Key: s.key, Listed: began, Problems: l.problems,
+		Zone: zone.New(info, s.tree, 0),
+	})
+	return l.files, nil
+}
