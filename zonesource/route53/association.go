@@ -1,0 +1,144 @@
+package route53
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/rdata"
+)
+
+// refreshByVPC learns the associations of all private zones from the side of the
+// VPCs, where that costs fewer calls than asking for each zone. It is optional: what
+// goes wrong is a problem, and the zones are asked for instead.
+func (l *lister) refreshByVPC(ctx context.Context) *zonesource.Problem {
+	l.byVPC = false
+	vpcs := l.vpcsToList()
+	if len(vpcs) == 0 {
+		return nil
+	}
+	byZone := map[string][]zone.VPC{}
+	var unlisted []zonesource.Unlisted
+	for _, vpc := range vpcs {
+		summaries, err := l.listByVPC(ctx, vpc)
+		if err != nil {
+			// A VPC of another account, or a missing permission, stays what it is; the
+			// next cycle need not find out again.
+			l.refused = !isAway(err) && patience(err) == 1
+			return &zonesource.Problem{Zone: vpc.ID, Reason: fmt.Sprintf("private zones of others are not known, and associations cost more calls: %v", err)}
+		}
+		for _, s := range summaries {
+			id := zoneID(s.HostedZoneId)
+			byZone[id] = append(byZone[id], vpc)
+			if !l.source.isListed(id) {
+				unlisted = appendUnlisted(unlisted, id, vpc, s)
+			}
+		}
+	}
+	for id, z := range l.zones {
+		z.vpcs, z.known = sortVPCs(byZone[id]), true
+	}
+	l.byVPC, l.unlisted = true, unlisted
+	return nil
+}
+
+// vpcsToList returns the VPCs to ask for, none when GetHostedZone is the better way.
+func (l *lister) vpcsToList() []zone.VPC {
+	if l.source.options.VPCs == nil || l.refused {
+		return nil
+	}
+	vpcs, complete := l.source.options.VPCs()
+	if !complete {
+		return nil
+	}
+	private := 0
+	for _, z := range l.zones {
+		if z.hosted.Private && !z.hosted.Gone {
+			private++
+		}
+	}
+	// Each VPC has at least one page, and as many as the zones need that all of
+	// them may be associated with.
+	pages := pagesOf(private, zonesPerPage)
+	if len(vpcs)*pages >= private && !l.source.options.Unlisted {
+		return nil
+	}
+	return vpcs
+}
+
+// listByVPC lists the private zones associated with a VPC, whoever owns them.
+func (l *lister) listByVPC(ctx context.Context, vpc zone.VPC) ([]types.HostedZoneSummary, error) {
+	what := fmt.Sprintf("listing the private zones of %s in %s", vpc.ID, vpc.Region)
+	in := &route53.ListHostedZonesByVPCInput{
+		VPCId:     aws.String(vpc.ID),
+		VPCRegion: types.VPCRegion(vpc.Region),
+		MaxItems:  aws.Int32(zonesPerPage),
+	}
+	var all []types.HostedZoneSummary
+	for {
+		out, err := call(ctx, l, opListByVPC, what, l.api.ListHostedZonesByVPC, in)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out.HostedZoneSummaries...)
+		next := aws.ToString(out.NextToken)
+		if next == "" {
+			return all, nil
+		}
+		if next == aws.ToString(in.NextToken) || len(out.HostedZoneSummaries) == 0 {
+			return nil, fmt.Errorf("%s: %w", what, errStuck)
+		}
+		in.NextToken = aws.String(next)
+	}
+}
+
+func appendUnlisted(dst []zonesource.Unlisted, id string, vpc zone.VPC, s types.HostedZoneSummary) []zonesource.Unlisted {
+	name, err := rdata.ParseName(aws.ToString(s.Name))
+	if err != nil {
+		return dst // no name that a client could ask for
+	}
+	u := zonesource.Unlisted{ID: id, Name: name, VPC: vpc}
+	if s.Owner != nil {
+		u.Owner = cmp.Or(aws.ToString(s.Owner.OwningService), aws.ToString(s.Owner.OwningAccount))
+	}
+	return append(dst, u)
+}
+
+// refreshAssociations asks for the VPCs of a private zone, unless the cycle knows them
+// already. When it can't, the last known ones stay.
+func (l *lister) refreshAssociations(ctx context.Context, z *state) *zonesource.Problem {
+	if !z.hosted.Private || l.byVPC {
+		return nil
+	}
+	out, err := l.getZone(ctx, z.hosted.ID, "asking for the VPCs of "+z.describe())
+	if err != nil {
+		reason := fmt.Sprintf("its VPCs are those of an earlier listing: %v", err)
+		if !z.known {
+			reason = fmt.Sprintf("its VPCs are not known, so no view has it by its VPC: %v", err)
+		}
+		return &zonesource.Problem{Zone: zone.String(z.hosted.Name), Reason: reason}
+	}
+	vpcs := make([]zone.VPC, 0, len(out.VPCs))
+	for _, v := range out.VPCs {
+		vpcs = append(vpcs, zone.VPC{ID: aws.ToString(v.VPCId), Region: string(v.VPCRegion)})
+	}
+	z.vpcs, z.known = sortVPCs(vpcs), true
+	z.hosted.Records = int(aws.ToInt64(out.HostedZone.ResourceRecordSetCount))
+	return nil
+}
+
+// sortVPCs orders VPCs, so that a zone that didn't change is equal to itself.
+func sortVPCs(vpcs []zone.VPC) []zone.VPC {
+	slices.SortFunc(vpcs, func(a, b zone.VPC) int {
+		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.Region, b.Region))
+	})
+	return vpcs
+}

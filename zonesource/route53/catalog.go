@@ -1,0 +1,206 @@
+package route53
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/rdata"
+)
+
+const (
+	idPrefix     = "/hostedzone/"
+	zonesPerPage = 100 // the most that ListHostedZones and ListHostedZonesByVPC give
+)
+
+// errStuck says that a page leads to itself.
+var errStuck = errors.New("the page doesn't advance")
+
+// refreshCatalog lists the hosted zones and delivers the catalog.
+func (l *lister) refreshCatalog(ctx context.Context, deliver func(zonesource.Part)) error {
+	part := zonesource.Part{Key: catalogKey(l.account.Name), Listed: time.Now()}
+	listed, err := l.listZones(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		l.source.log.Warn("hosted zones not listed", "account", l.account.Name, "error", err)
+		part.Err = err
+		deliver(part)
+		return err
+	}
+	ids := l.take(listed, &part)
+	l.source.note(l.account.Name, ids, l.matched())
+	err = l.confirmVanished(ctx, ids, deliver)
+	if err != nil {
+		return err
+	}
+	if l == l.source.accounts[0] {
+		part.Problems = append(part.Problems, l.source.unmatched()...)
+	}
+	problem := l.refreshByVPC(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if problem != nil {
+		part.Problems = append(part.Problems, *problem)
+	}
+	part.Catalog = l.catalog()
+	deliver(part)
+	return nil
+}
+
+// listZones lists all hosted zones of the account.
+func (l *lister) listZones(ctx context.Context) ([]types.HostedZone, error) {
+	var all []types.HostedZone
+	in := &route53.ListHostedZonesInput{MaxItems: aws.Int32(zonesPerPage)}
+	seen := map[string]bool{}
+	for {
+		what := "listing the hosted zones of " + l.account.String()
+		out, err := call(ctx, l, opListZones, what, l.api.ListHostedZones, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, z := range out.HostedZones {
+			id := zoneID(z.Id)
+			if seen[id] {
+				return nil, fmt.Errorf("%s: %s is listed twice", what, id)
+			}
+			seen[id] = true
+		}
+		all = append(all, out.HostedZones...)
+		if !out.IsTruncated {
+			return all, nil
+		}
+		next := aws.ToString(out.NextMarker)
+		if next == "" || next == aws.ToString(in.Marker) || len(out.HostedZones) == 0 {
+			return nil, fmt.Errorf("%s: %w", what, errStuck)
+		}
+		in.Marker = aws.String(next)
+	}
+}
+
+func zoneID(id *string) string { return strings.TrimPrefix(aws.ToString(id), idPrefix) }
+
+// take updates the zones from a complete list, and returns the ids of all of it.
+func (l *lister) take(listed []types.HostedZone, part *zonesource.Part) map[string]bool {
+	ids := make(map[string]bool, len(listed))
+	for i := range listed {
+		h, err := hostedOf(&listed[i])
+		ids[h.ID] = true
+		if err != nil {
+			part.Problems = append(part.Problems, zonesource.Problem{Zone: h.ID, Reason: fmt.Sprintf("its name can't be read: %v", err)})
+			continue
+		}
+		if !l.source.selected.has(&h) {
+			delete(l.zones, h.ID)
+			continue
+		}
+		z := l.zones[h.ID]
+		if z == nil {
+			z = &state{}
+			l.zones[h.ID] = z
+		}
+		z.hosted = h
+		z.comment = ""
+		if listed[i].Config != nil {
+			z.comment = aws.ToString(listed[i].Config.Comment)
+		}
+	}
+	return ids
+}
+
+// matched returns which configured zones this account has.
+func (l *lister) matched() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range l.source.selected.entries {
+		for _, z := range l.zones {
+			if w.is(&z.hosted) {
+				m[w.text] = true
+			}
+		}
+	}
+	return m
+}
+
+// hostedOf reads one hosted zone; with an error, only the ID.
+func hostedOf(z *types.HostedZone) (zonesource.Hosted, error) {
+	h := zonesource.Hosted{
+		ID:      zoneID(z.Id),
+		Private: z.Config != nil && z.Config.PrivateZone,
+		Records: int(aws.ToInt64(z.ResourceRecordSetCount)),
+	}
+	name, err := rdata.ParseName(aws.ToString(z.Name))
+	h.Name = name
+	return h, err
+}
+
+// confirmVanished asks for each zone that is no longer listed. One answer that a zone
+// is still there proves the list wrong; the others then stay without being asked for.
+// Zones that can't be asked for stay as well.
+func (l *lister) confirmVanished(ctx context.Context, ids map[string]bool, deliver func(zonesource.Part)) error {
+	for _, z := range l.vanished(ids) {
+		listed := time.Now()
+		what := fmt.Sprintf("asking for %s, which is no longer listed", z.describe())
+		_, err := l.getZone(ctx, z.hosted.ID, what)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			l.source.log.Warn("a hosted zone exists and was not listed", "zone", z.hosted.ID, "account", l.account.Name)
+			return nil
+		case isNoSuchZone(err):
+			z.hosted.Gone = true
+		default:
+			deliver(zonesource.Part{Key: zoneKey(z.hosted.ID), Listed: listed, Err: err})
+			if isAway(err) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// vanished returns the zones that are not among the ids and not known to be gone.
+func (l *lister) vanished(ids map[string]bool) []*state {
+	var out []*state
+	for id, z := range l.zones {
+		if !ids[id] && !z.hosted.Gone {
+			out = append(out, z)
+		}
+	}
+	slices.SortFunc(out, func(a, b *state) int { return strings.Compare(a.hosted.ID, b.hosted.ID) })
+	return out
+}
+
+func (l *lister) getZone(ctx context.Context, id, what string) (*route53.GetHostedZoneOutput, error) {
+	out, err := call(ctx, l, opGetZone, what, l.api.GetHostedZone, &route53.GetHostedZoneInput{Id: aws.String(id)})
+	if err == nil && out.HostedZone == nil {
+		err = fmt.Errorf("%s: an answer without a hosted zone", what)
+	}
+	return out, err
+}
+
+// describe names the zone for people.
+func (z *state) describe() string {
+	return fmt.Sprintf("zone %s (%s)", zone.String(z.hosted.Name), z.hosted.ID)
+}
+
+// catalog is the list of the selected zones.
+func (l *lister) catalog() *zonesource.Catalog {
+	c := &zonesource.Catalog{Unlisted: l.unlisted}
+	for _, z := range l.zones {
+		c.Zones = append(c.Zones, z.hosted)
+	}
+	slices.SortFunc(c.Zones, func(a, b zonesource.Hosted) int { return strings.Compare(a.ID, b.ID) })
+	return c
+}

@@ -1,0 +1,234 @@
+package route53
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+	"weak"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/account"
+)
+
+// lister lists the zones of one account. Its fields belong to the goroutine of run.
+type lister struct {
+	source  *Source
+	account *account.Account
+	api     api
+
+	zones    map[string]*state // selected zones by id, those gone included
+	unlisted []zonesource.Unlisted
+	byVPC    bool // this cycle's associations came by ListHostedZonesByVPC
+	refused  bool // ListHostedZonesByVPC was refused: it isn't asked again
+}
+
+// state is what is known of one hosted zone from cycle to cycle.
+type state struct {
+	hosted  zonesource.Hosted
+	comment string
+	vpcs    []zone.VPC // last known associations
+	known   bool       // vpcs is known at all
+
+	listed   time.Time // begin of the last complete listing, zero for never
+	failures int       // since then
+	// skew is by how many record sets Route 53's count is known to be wrong.
+	skew int
+	last delivered
+}
+
+// delivered is what became of the last complete listing. The tree is the keeper's:
+// when the keeper has let go of it, an unchanged listing is parsed again.
+type delivered struct {
+	sum      sum
+	tree     weak.Pointer[zone.Tree]
+	problems []zonesource.Problem
+}
+
+func newLister(s *Source, a *account.Account, api api) *lister {
+	return &lister{source: s, account: a, api: api, zones: map[string]*state{}}
+}
+
+// restore takes over what saved parts say of this account: a zone deleted while
+// inside53 was down must still be asked for, and the oldest comes first.
+func (l *lister) restore(saved []zonesource.Part) {
+	for _, p := range saved {
+		if p.Catalog == nil || p.Key != catalogKey(l.account.Name) {
+			continue
+		}
+		for _, h := range p.Catalog.Zones {
+			if l.source.selected.has(&h) {
+				l.zones[h.ID] = &state{hosted: h}
+			}
+		}
+	}
+	for _, p := range saved {
+		if p.Zone == nil || p.Key.Source != Name || p.Zone.Account != l.account.Name {
+			continue
+		}
+		h := zonesource.Hosted{ID: p.Zone.ID, Name: p.Zone.Apex, Private: p.Zone.Origin == zone.Private}
+		if !l.source.selected.has(&h) {
+			continue
+		}
+		z := l.zones[h.ID]
+		if z == nil {
+			z = &state{hosted: h}
+			l.zones[h.ID] = z
+		}
+		z.listed, z.vpcs, z.known, z.comment = p.Zone.Listed, p.Zone.VPCs, true, p.Zone.Comment
+	}
+}
+
+// Pauses after a cycle that could not list the zones.
+const (
+	firstRetry = time.Second
+	maxDoubles = 6
+)
+
+// run repeats the cycle until ctx ends.
+func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
+	failed := 0
+	for {
+		began := time.Now()
+		err := l.cycle(ctx, deliver)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		pause := jitter(l.source.options.Refresh) - time.Since(began)
+		if err != nil {
+			pause = min(pause, jitter(firstRetry<<min(failed, maxDoubles)))
+			failed++
+		} else {
+			failed = 0
+		}
+		l.source.log.Debug("listed the zones of an account", "account", l.account.Name, "zones", len(l.zones),
+			"took", time.Since(began), "error", err)
+		err = sleep(ctx, max(pause, 0))
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// jitter moves a pause by up to a tenth, so that servers started together part.
+func jitter(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }
+
+// awayLimit is after how many zones without any response a cycle is given up.
+const awayLimit = 3
+
+// cycle lists the zones, and the records of each. The error is that of the list of
+// zones, or says that the service can't be reached.
+func (l *lister) cycle(ctx context.Context, deliver func(zonesource.Part)) error {
+	err := l.refreshCatalog(ctx, deliver)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil && isAway(err) {
+		return err
+	}
+	away := 0
+	for _, z := range l.oldestFirst() {
+		failure := l.refreshZone(ctx, z, deliver)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !isAway(failure) {
+			away = 0
+			continue
+		}
+		away++
+		if away == awayLimit {
+			return failure
+		}
+	}
+	return err
+}
+
+// patienceWithZone is after how many failures in a row a zone no longer goes before
+// those that can be listed.
+const patienceWithZone = 3
+
+// oldestFirst is the order in which the zones are listed.
+func (l *lister) oldestFirst() []*state {
+	order := make([]*state, 0, len(l.zones))
+	for _, z := range l.zones {
+		if !z.hosted.Gone {
+			order = append(order, z)
+		}
+	}
+	slices.SortFunc(order, func(a, b *state) int {
+		if hopeless(a) != hopeless(b) {
+			if hopeless(a) {
+				return 1
+			}
+			return -1
+		}
+		c := a.listed.Compare(b.listed)
+		if c == 0 {
+			c = strings.Compare(a.hosted.ID, b.hosted.ID)
+		}
+		return c
+	})
+	return order
+}
+
+func hopeless(z *state) bool { return z.failures >= patienceWithZone }
+
+// refreshZone lists one zone and delivers what came of it.
+func (l *lister) refreshZone(ctx context.Context, z *state, deliver func(zonesource.Part)) error {
+	part := zonesource.Part{Key: zoneKey(z.hosted.ID), Listed: time.Now()}
+	problem := l.refreshAssociations(ctx, z)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	sets, err := l.listRecords(ctx, z)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		z.failures++
+		part.Err = err
+		l.source.log.Warn("zone not refreshed", "zone", z.hosted.ID, "name", zone.String(z.hosted.Name), "account", l.account.Name, "error", err)
+		deliver(part)
+		return err
+	}
+	tree, problems := z.tree(sets)
+	if problem != nil {
+		problems = append(slices.Clip(problems), *problem)
+	}
+	z.listed, z.failures = part.Listed, 0
+	part.Zone = zone.New(l.info(z), tree, 0)
+	part.Problems = problems
+	deliver(part)
+	return nil
+}
+
+// tree parses a listing, unless it is the last one again and its tree still in use.
+func (z *state) tree(sets []recordSet) (*zone.Tree, []zonesource.Problem) {
+	sum := sumOf(sets)
+	if z.last.sum == sum {
+		tree := z.last.tree.Value()
+		if tree != nil {
+			return tree, z.last.problems
+		}
+	}
+	tree, problems := buildTree(z.hosted, sets)
+	z.last = delivered{sum: sum, tree: weak.Make(tree), problems: problems}
+	return tree, problems
+}
+
+func (l *lister) info(z *state) zone.Info {
+	info := zone.Info{
+		Origin:  zone.Public,
+		ID:      z.hosted.ID,
+		Account: l.account.Name,
+		Comment: z.comment,
+		Listed:  z.listed,
+	}
+	if z.hosted.Private {
+		info.Origin, info.VPCs = zone.Private, z.vpcs
+	}
+	return info
+}

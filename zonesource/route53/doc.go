@@ -1,0 +1,42 @@
+// Package route53 is the source of hosted zones.
+//
+//	ListHostedZones ──> catalog ──────────────────────────────┐
+//	GetHostedZone or ListHostedZonesByVPC ──> associations ───┼──> Part
+//	ListResourceRecordSets ──> pages ──> listing ──> tree ────┘
+//
+// A [Source] keeps one cycle an account going: the list of zones, then the zones
+// themselves, oldest listing first. What has been listed whole is delivered; what
+// hasn't is delivered as an error, and the zone stays as it was.
+//
+// # Contract
+//
+// A cycle of n zones, p of them private, makes ceil(n/100) calls of ListHostedZones,
+// ceil(records/300) of ListResourceRecordSets a zone, and p of GetHostedZone, or, where
+// that is fewer, one or more of ListHostedZonesByVPC a VPC. Nothing is asked twice
+// unless it failed or changed while it was listed. Every attempt, a repeated one too,
+// is paid from the account's budget.
+//
+// A listing isn't a snapshot: Route 53 pages by key, so that records which stay are
+// always on some page, but changes made meanwhile may be on some pages only. A
+// listing with signs of change (another number of record sets than Route 53 counts, a
+// page that begins elsewhere than its predecessor said) is made once more. A page
+// that doesn't advance, or a record set listed twice, fails the listing.
+//
+// The problem of a record is never its absence: whatever can't be expressed is in the
+// tree as a zone.Unservable with the record set's own JSON, and stands among the
+// Problems of the part. Only a record whose name is no name, or is outside of its
+// zone, has no place in the tree.
+//
+// A zone that is no longer listed is asked for by GetHostedZone: NoSuchHostedZone makes
+// it Gone in the catalog, any other answer keeps it.
+//
+// Names are as the API writes them, with octal escapes; see package rdata. The
+// label * is a wildcard when it is the leftmost, and an asterisk elsewhere: both are
+// one octet 0x2a in the tree.
+//
+// # Use
+//
+//	source, err := route53.New(route53.Options{Accounts: accounts, Zones: []string{"*"}})
+//	...
+//	err = source.Run(ctx, keeper.Deliver)
+package route53

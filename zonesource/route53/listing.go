@@ -1,0 +1,193 @@
+package route53
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+
+	"inside53/zonesource/rdata"
+)
+
+// recordSet is one resource record set as listed.
+type recordSet = types.ResourceRecordSet
+
+const setsPerPage = 300 // the most that ListResourceRecordSets gives
+
+// listing is the outcome of all pages of one zone.
+type listing struct {
+	sets []recordSet
+	// shifted says that a page didn't begin where the one before had announced: a
+	// record set was deleted, or added, between the two.
+	shifted bool
+	// cut says that a page was announced and came empty. Either all that
+	// followed was deleted within a second, or the answer was wrong.
+	cut bool
+	// twice is a record set that came twice, where the listing was broken off.
+	twice *position
+}
+
+// steady reports whether the listing has as many record sets as it should, and
+// no sign of change.
+func (l *listing) steady(count int) bool {
+	return !l.shifted && !l.cut && l.twice == nil && len(l.sets) == count
+}
+
+// listRecords lists the record sets of a zone, once more when the first listing shows
+// signs of change. What it returns is complete as far as can be known.
+func (l *lister) listRecords(ctx context.Context, z *state) ([]recordSet, error) {
+	began := time.Now()
+	first, err := l.listPages(ctx, z)
+	if err != nil {
+		return nil, err
+	}
+	if first.steady(z.hosted.Records - z.skew) {
+		return first.sets, nil
+	}
+	count := l.countAgain(ctx, z)
+	if first.steady(count - z.skew) {
+		return first.sets, nil
+	}
+	l.source.log.Debug("zone changed while it was listed, listing it again", "zone", z.hosted.ID, "listed", len(first.sets),
+		"counted", count, "took", time.Since(began))
+	second, err := l.listPages(ctx, z)
+	if err != nil {
+		return nil, err
+	}
+	err = z.accept(first, second, count)
+	if err != nil {
+		return nil, fmt.Errorf("listing record sets of %s: %w", z.describe(), err)
+	}
+	return second.sets, nil
+}
+
+// countAgain asks how many record sets there are now. Where that fails, the count that
+// is known has to do.
+func (l *lister) countAgain(ctx context.Context, z *state) int {
+	out, err := l.getZone(ctx, z.hosted.ID, "counting the record sets of "+z.describe())
+	if err == nil {
+		z.hosted.Records = int(aws.ToInt64(out.HostedZone.ResourceRecordSetCount))
+	}
+	return z.hosted.Records
+}
+
+// tolerance is by how many record sets a count may stay wrong: some other
+// implementations of the API count SOA and NS, or don't.
+const tolerance = 2
+
+// accept judges the second of two listings. One that lacks more than can be
+// explained is refused: nothing must vanish by a page that was cut.
+func (z *state) accept(first, second listing, count int) error {
+	n := len(second.sets)
+	switch {
+	case second.twice != nil:
+		return fmt.Errorf("%s is listed twice", second.twice)
+	case second.cut:
+		return errors.New("a page that was announced is empty, twice")
+	case n == 0 && count > 0:
+		return fmt.Errorf("no record sets listed where Route 53 counts %d, twice", count)
+	case sumOf(first.sets) == sumOf(second.sets):
+		if count-n > tolerance {
+			return fmt.Errorf("%d record sets listed where Route 53 counts %d, twice", n, count)
+		}
+		// Nothing moves, so the count is wrong and will be.
+		z.skew = count - n
+	case count-n > tolerance+len(first.sets)/20:
+		// A zone that is being changed may differ, but not by so much.
+		return fmt.Errorf("%d record sets listed where Route 53 counts %d", n, count)
+	}
+	return nil
+}
+
+// position identifies a record set inside a zone.
+type position struct {
+	name  string
+	kind  types.RRType
+	setID string
+}
+
+func positionOf(r *recordSet) position {
+	return position{aws.ToString(r.Name), r.Type, aws.ToString(r.SetIdentifier)}
+}
+
+func (p position) String() string {
+	if p.setID == "" {
+		return fmt.Sprintf("%s %s", p.name, p.kind)
+	}
+	return fmt.Sprintf("%s %s %q", p.name, p.kind, p.setID)
+}
+
+// listPages lists all record sets of a zone, page by page, each beginning where the
+// one before said.
+func (l *lister) listPages(ctx context.Context, z *state) (listing, error) {
+	var all listing
+	what := "listing record sets of " + z.describe()
+	in := &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(z.hosted.ID), MaxItems: aws.Int32(setsPerPage)}
+	seen := make(map[position]struct{}, z.hosted.Records)
+	var start position // of this page
+	for page := 1; ; page++ {
+		out, err := call(ctx, l, opListRecords, what, l.api.ListResourceRecordSets, in)
+		if err != nil {
+			return listing{}, err
+		}
+		next, err := following(out, start)
+		if err != nil {
+			return listing{}, fmt.Errorf("%s: page %d: %w", what, page, err)
+		}
+		for i := range out.ResourceRecordSets {
+			p := positionOf(&out.ResourceRecordSets[i])
+			if page > 1 && i == 0 && !start.announces(p) {
+				all.shifted = true
+			}
+			_, twice := seen[p]
+			if twice {
+				all.twice = &p
+				return all, nil
+			}
+			seen[p] = struct{}{}
+		}
+		all.sets = append(all.sets, out.ResourceRecordSets...)
+		all.cut = all.cut || page > 1 && len(out.ResourceRecordSets) == 0
+		if !out.IsTruncated {
+			return all, nil
+		}
+		start = next
+		in.StartRecordName, in.StartRecordType, in.StartRecordIdentifier = out.NextRecordName, next.kind, out.NextRecordIdentifier
+	}
+}
+
+// following returns where the page after this one begins, which itself was asked to
+// begin at start. The error is of a page that would come again and again.
+func following(page *route53.ListResourceRecordSetsOutput, start position) (position, error) {
+	if !page.IsTruncated {
+		return position{}, nil
+	}
+	next := position{aws.ToString(page.NextRecordName), page.NextRecordType, aws.ToString(page.NextRecordIdentifier)}
+	sets := page.ResourceRecordSets
+	if next.name == "" || next == start || len(sets) == 0 || next == positionOf(&sets[0]) {
+		return next, fmt.Errorf("%w: the next one begins at %s", errStuck, next)
+	}
+	return next, nil
+}
+
+// announces reports whether the page that was said to begin at p begins at got. The
+// texts of one name may differ, and not every implementation of the API names the
+// set identifier.
+func (p position) announces(got position) bool {
+	if p.kind != got.kind || p.setID != "" && p.setID != got.setID {
+		return false
+	}
+	if p.name == got.name {
+		return true
+	}
+	a, err := rdata.ParseName(p.name)
+	if err != nil {
+		return false
+	}
+	b, err := rdata.ParseName(got.name)
+	return err == nil && string(a) == string(b)
+}
