@@ -1,7 +1,5 @@
 package resolver
 
-import "net/netip"
-
 // Transport says how a query came in.
 type Transport uint8
 

@@ -1,0 +1,193 @@
+package resolver
+
+import (
+	"inside53/resolver/forward"
+	"inside53/resolver/zone"
+)
+
+// The response codes in use (RFC 1035, RFC 2136, RFC 6891).
+const (
+	rcodeNoError  = 0
+	rcodeFormErr  = 1
+	rcodeServFail = 2
+	rcodeNXDomain = 3
+	rcodeNotImp   = 4
+	rcodeRefused  = 5
+	rcodeYXDomain = 6
+	rcodeBadVers  = 16
+)
+
+// The extended errors in use (RFC 8914 section 4, IANA registry).
+const (
+	noEDE            uint16 = 0xffff
+	edeStale         uint16 = 3
+	edeNotReady      uint16 = 14
+	edeProhibited    uint16 = 18
+	edeStaleNXDomain uint16 = 19
+	edeNotAuth       uint16 = 20
+	edeNoReachable   uint16 = 22
+	edeNetwork       uint16 = 23
+	edeInvalidData   uint16 = 24
+	edeSynthesized   uint16 = 29
+)
+
+// section is where an item of an answer goes. The order is that of the message.
+type section uint8
+
+const (
+	inAnswer section = iota
+	inAuthority
+	inAdditional
+)
+
+const (
+	maxEDEText = 120 // octets of text beside an extended error
+
+	maxHops  = 8  // names an answer goes through, CNAMEs and DNAMEs followed; then SERVFAIL
+	maxItems = 48 // two an alias or hop, one a delegation's glue
+)
+
+// item is one run of records of an answer: pointers into the snapshot or into a
+// cached message, and what has to be different when they are written.
+type item struct {
+	section section
+	hop     uint8 // the hop whose name the owner is a suffix of
+	suffix  uint8 // offset of the owner in the name of the hop
+	flags   zone.Flags
+	count   uint16 // records of data to write: the first count after skip
+	skip    uint16 // records of data to leave out first
+	maxTTL  uint32 // 0: as they are
+	owner   []byte // an owner that is no suffix of a hop: glue (uncompressed)
+	data    []byte // packed records, owners at offset 12
+
+	// message, when set, gives the records instead of data: RRs[skip:skip+count].
+	message *forward.Message
+	age     uint32 // seconds to take off its TTLs
+	stale   bool   // its TTLs are all forward.StaleTTL
+	flatten bool   // only records of the type asked for, all owned by the hop: external aliases
+}
+
+// outcome says how a hop was decided: the RFC's own terms.
+type outcome uint8
+
+const (
+	pending outcome = iota
+	data
+	alias
+	cname
+	dname
+	wildcard
+	noData
+	nxDomain
+	referral
+	special
+	computed
+	external
+	unservable
+	unavailable
+	notLoaded
+	noAuthority
+)
+
+// hop is one name on the way to the answer and the Reason for what became of it:
+// enough to tell the story later, nothing that has to be made for it.
+type hop struct {
+	name    []byte     // lower-case wire form, borrowed from Answer.names or the query
+	apex    *zone.Apex // closest apex of the view; nil when there is none
+	zone    *zone.Zone // the layer that decided; nil when it was none
+	set     zone.RRset // the RRset that decided
+	outcome outcome
+	wild    bool // by way of a wildcard
+}
+
+// Answer is what was decided about a query: references into the snapshot and into
+// cached messages, nothing copied but the names of hops. Metrics, query log and
+// explain are readers of it, as the encoder is. It belongs to one worker.
+type Answer struct {
+	View    *zone.View
+	Rcode   uint8
+	AA      bool
+	AD      bool
+	EDE     uint16
+	Result  Result
+	edeText string // goes with EDE
+
+	// External, while need is set, is the question that only an upstream can
+	// answer; the decision goes on when it has been.
+	need     bool
+	group    int // index into Snapshot.Forwarders
+	asAlias  bool
+	exists   bool   // a layer of ours has the name: NXDOMAIN from outside means NODATA
+	target   []byte // the name to ask for: the hop's, or that of an external alias
+	hops     [maxHops + 1]hop
+	nhops    int
+	items    [maxItems]item
+	nitems   int
+	full     bool        // an item didn't fit
+	labels   zone.Labels // of the hop in work, when it isn't the query's own name
+	names    [maxHops + 1][zone.MaxName]byte
+	external [zone.MaxName]byte
+	made     [2560]byte // records made for this answer: PTRs, computed addresses, CNAMEs of DNAMEs
+	madeLen  int
+}
+
+func (a *Answer) reset(v *zone.View, q *Query) {
+	a.View, a.Rcode, a.AA, a.AD, a.EDE, a.Result = v, rcodeNoError, false, false, noEDE, Local
+	a.need, a.asAlias, a.exists, a.full = false, false, false, false
+	a.nitems, a.madeLen, a.edeText = 0, 0, ""
+	a.nhops = 1
+	a.hops[0] = hop{name: q.Name()}
+}
+
+// last returns the hop in work.
+func (a *Answer) last() *hop { return &a.hops[a.nhops-1] }
+
+// add appends an item for the hop in work.
+func (a *Answer) add(i item) {
+	if a.nitems == maxItems {
+		a.full = true
+		return
+	}
+	i.hop = uint8(a.nhops - 1)
+	a.items[a.nitems] = i
+	a.nitems++
+}
+
+// fail makes the answer an error without records.
+func (a *Answer) fail(rcode uint8, ede uint16, why outcome) {
+	a.Rcode, a.EDE, a.AA, a.nitems = rcode, ede, false, 0
+	a.need = false
+	a.last().outcome = why
+	a.Result = ServFail
+	if rcode == rcodeRefused {
+		a.Result = Refused
+	}
+}
+
+// reject makes the answer an error that the protocol itself asks for.
+func (a *Answer) reject(rcode uint8, result Result) { a.Rcode, a.Result = rcode, result }
+
+// follow begins a new hop at a name, which is copied and lower-cased; false when
+// there have been too many.
+func (a *Answer) follow(target []byte) bool {
+	if a.nhops > maxHops {
+		a.fail(rcodeServFail, noEDE, a.last().outcome)
+		return false
+	}
+	name := a.names[a.nhops][:copy(a.names[a.nhops][:], target)]
+	zone.Lower(name)
+	a.hops[a.nhops] = hop{name: name}
+	a.nhops++
+	return a.labels.Parse(name) >= 0
+}
+
+// make packs a record of this answer's own into its scratch space.
+func (a *Answer) makeRecord(rrtype uint16, ttl uint32, rdata []byte) []byte {
+	if a.madeLen+headerSize+len(rdata) > len(a.made) {
+		return nil
+	}
+	at := a.madeLen
+	made := zone.AppendRecord(a.made[:at], rrtype, ttl, rdata)
+	a.madeLen = len(made)
+	return made[at:len(made):len(made)]
+}

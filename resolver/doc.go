@@ -1,0 +1,60 @@
+// Package resolver decides what the answer to a query is, and writes it.
+//
+//	packet ─> query.go ─> lookup.go ─> (resolve.go <─> forward) ─> response.go ─> packet
+//	              │           │                                        │
+//	            Query       Answer: references into the snapshot     translate.go
+//	                        and into cached messages
+//
+// Deciding and encoding are split and joined by an [Answer]. lookup is pure; it
+// sees one immutable state, loaded once a query. Where a name outside is needed, the
+// Answer says so, resolve asks the cache or puts the whole exchange aside until an
+// upstream has spoken, and lookup goes on where it was. The encoder, the metrics
+// and the query log are readers of the same Answer.
+//
+// # The order of resolution
+//
+// Each clause is named in the code by its number.
+//
+//  1. View, by the transport's client address, longest prefix. Not allowed, or no
+//     view: REFUSED, EDE 18.
+//  2. Special names never leave (RFC 6761, RFC 6303, RFC 7686, RFC 8375), except at or
+//     below a zone or forwarder of ours and in the reverse ranges of the view's VPC.
+//  3. Longest match among the view's zones and conditional forwarders; on a tie the
+//     forwarder wins, unless it is layered under the zone. A miss never falls to a
+//     shorter apex. A DS question at an apex is the parent's.
+//  4. The layers of one apex, top down: file, private zones, tag names, public zone,
+//     and the forwarder where it is layered.
+//     a. The topmost layer that owns records at the name decides for its types;
+//     other types fall through. A, AAAA, HTTPS and SVCB are one unit. CNAME and
+//     other types never mix.
+//     b. An upper zone cut (or DNAME) hides what is at or below it in lower
+//     layers; a lower one doesn't hide names that an upper layer owns.
+//     c. Wildcards only if no layer has the exact name, each from the closest
+//     encloser inside its layer.
+//     d. The name exists if any layer has it: NODATA, else NXDOMAIN, with the SOA of
+//     the lowest layer that isn't tag names and the least TTL of all layers.
+//     e. An alias resolves inside its own hosted zone; a CNAME starts in the view again.
+//  5. In a layer: delegation, exact name, CNAME, DNAME, wildcard. Policies and
+//     aliases are walked down to plain records. External alias targets come through
+//     the forwarder and answer under the alias's name. Whoever asks for recursion and
+//     may have it gets no referral: the forwarder follows the delegation.
+//  6. Addresses, when the answer is encoded: a public address of one of our instances
+//     becomes the private one where the view can reach it; duplicates merge; the TTL is
+//     capped; RRSIG and AD of what was changed go; EDE 29.
+//  7. Computed names: the names that EC2 makes from addresses, and reverse names
+//     (zone data, tag name, computed). What isn't in the inventory is forwarded.
+//  8. A CNAME that leaves our zones continues in the forwarder, a forwarded one
+//     that enters them in lookup; eight names in all, then SERVFAIL. No zone and no
+//     forwarder: REFUSED, EDE 20; for a CNAME's target, what is known so far; for an
+//     external alias SERVFAIL, EDE 22.
+//  9. Before the first data: SERVFAIL, EDE 14, but for files, special names and
+//     forwarders of a name other than the root.
+//
+// # Use
+//
+//	r := resolver.New(forwarder, resolver.Options{})
+//	err := r.Publish(snapshot)
+//	go r.Run(ctx)
+//	w := r.NewWorker() // one a goroutine
+//	answer, result := w.Serve(packet, client, resolver.UDP, out, suspender)
+package resolver

@@ -1,0 +1,183 @@
+package resolver
+
+import (
+	"errors"
+
+	"inside53/resolver/forward"
+	"inside53/resolver/zone"
+)
+
+// resolve takes the decision as far as it gets without waiting: lookup and cache by
+// turns. It is the only place that joins the two. With a.need still set, an
+// upstream has to be asked.
+func (x *exchange) resolve() {
+	q, a, st := &x.q, &x.a, x.state
+	for {
+		if !a.need {
+			lookup(st.snap, st.live, q, a)
+		}
+		if !a.need {
+			return
+		}
+		question := x.question()
+		found := x.resolver.forwarder.Cached(st.groups[a.group], &question, q.Now)
+		if found.State == forward.Miss || found.State == forward.Stale {
+			if !q.RD {
+				a.fail(rcodeRefused, edeNotAuth, noAuthority)
+			}
+			return
+		}
+		if found.Prefetch {
+			_ = x.resolver.forwarder.Ask(st.groups[a.group], &question, q.Client, nil) // the cache still has it
+		}
+		stale := found.State == forward.StaleFailing
+		a.Result = Cached
+		if stale {
+			a.Result = CachedStale
+		}
+		if !x.take(found.Message, found.Age, stale) {
+			return
+		}
+	}
+}
+
+// question is what the answer in work needs to know from an upstream.
+func (x *exchange) question() forward.Question {
+	return forward.Question{Name: x.a.target, Type: x.q.Type, DO: x.q.DO && !x.a.asAlias, CD: x.q.CD}
+}
+
+// take adds an upstream's answer to our own; true when it ends in a name that is to
+// be looked up again: one of ours, or one that another forwarder is in charge of.
+func (x *exchange) take(m *forward.Message, age uint32, stale bool) (again bool) {
+	q, a := &x.q, &x.a
+	a.need = false
+	if m.Flags&forward.IsFailure != 0 {
+		ede := m.EDE
+		if ede == forward.NoEDE {
+			ede = edeNoReachable
+		}
+		a.fail(rcodeServFail, ede, external)
+		return false
+	}
+	if stale && a.EDE == noEDE {
+		a.EDE = edeStale
+		if m.Rcode == rcodeNXDomain {
+			a.EDE = edeStaleNXDomain
+		}
+	}
+	if a.asAlias {
+		x.takeAlias(m, age, stale)
+		return false
+	}
+	a.AD = m.AD && a.nhops == 1 && (q.AD || q.DO)
+	i := item{message: m, count: uint16(len(m.RRs)), age: age, stale: stale}
+	last := x.crossing(m)
+	if last >= 0 {
+		i.count = uint16(last + 1)
+		a.add(i)
+		a.AD = false
+		return a.follow(messageRdata(m, &m.RRs[last]))
+	}
+	a.add(i)
+	a.Rcode = m.Rcode
+	if a.exists && m.Rcode == rcodeNXDomain {
+		a.Rcode = rcodeNoError // a layer of ours has the name
+	}
+	return false
+}
+
+// crossing returns the CNAME of a message whose target isn't this forwarder's to
+// answer, or whose target the upstream left to us; -1 when there is none.
+func (x *exchange) crossing(m *forward.Message) int {
+	if m.Flags&forward.HasAlias == 0 || x.q.Type == zone.TypeCNAME {
+		return -1
+	}
+	last, answered := -1, m.Authority > 0 || m.Rcode != rcodeNoError
+	var l zone.Labels
+	var buf [zone.MaxName]byte
+	for n := range m.RRs[:m.Answers] {
+		rr := &m.RRs[n]
+		if rr.Type == x.q.Type {
+			answered = true
+		}
+		if rr.Type != zone.TypeCNAME {
+			continue
+		}
+		last = n
+		target := buf[:copy(buf[:], messageRdata(m, rr))]
+		zone.Lower(target)
+		if l.Parse(target) < 0 {
+			continue
+		}
+		apex := x.a.View.Closest(&l, target, l.Count)
+		if apex == nil || len(apex.Layers) > 0 || apex.Forward != x.a.group || apex.Special != zone.NotSpecial {
+			return n
+		}
+	}
+	if answered {
+		return -1
+	}
+	return last
+}
+
+// takeAlias answers an alias with what its target has of the type asked for, under
+// the alias's own name, with the least TTL on the way there.
+func (x *exchange) takeAlias(m *forward.Message, age uint32, stale bool) {
+	q, a := &x.q, &x.a
+	has := false
+	for n := range m.RRs[:m.Answers] {
+		has = has || m.RRs[n].Type == q.Type
+	}
+	if m.Rcode != rcodeNoError || !has {
+		d := decision{snap: x.state.snap, live: x.state.live, q: q, a: a, exists: true, labels: &a.labels}
+		if a.nhops == 1 {
+			d.labels = &q.Labels
+		}
+		d.negative(a.last().apex)
+		return
+	}
+	ttl := uint32(forward.StaleTTL)
+	if !stale {
+		ttl = max(m.TTL, age+1) - age
+	}
+	a.last().outcome = alias
+	a.add(item{message: m, count: m.Answers, age: age, stale: stale, maxTTL: ttl, flatten: true})
+}
+
+// ask puts the exchange aside until an upstream has answered. finish then gets the
+// response.
+func (x *exchange) ask() {
+	question := x.question()
+	err := x.resolver.forwarder.Ask(x.state.groups[x.a.group], &question, x.q.Client, x.done)
+	if err != nil {
+		x.broke(err)
+		x.deliver()
+	}
+}
+
+// resume is called on the forwarder's pool with what an upstream said.
+func (x *exchange) resume(m *forward.Message, err error) {
+	x.a.Result = Forwarded
+	switch {
+	case m == nil:
+		x.broke(err)
+		x.deliver()
+		return
+	case errors.Is(err, forward.ErrStale):
+		x.a.Result = CachedStale
+	}
+	if x.take(m, 0, errors.Is(err, forward.ErrStale)) {
+		x.resolve()
+	}
+	if x.a.need {
+		x.ask()
+		return
+	}
+	x.deliver()
+}
+
+// broke makes the answer the failure to ask.
+func (x *exchange) broke(err error) {
+	x.a.fail(rcodeServFail, edeNetwork, external)
+	x.a.edeText = err.Error()
+}

@@ -1,0 +1,280 @@
+package resolver
+
+import (
+	"encoding/binary"
+
+	"inside53/resolver/zone"
+)
+
+// maxAliases bounds a chain of aliases and policies inside one zone. Route 53
+// refuses loops; a zone that has one all the same gets SERVFAIL.
+const maxAliases = 16
+
+// respond answers with an RRset of the type asked for (clause 5).
+func (d *decision) respond(z *zone.Zone, set zone.RRset) {
+	d.a.last().set = set
+	d.authoritative()
+	if set.Kind == zone.Group && set.Policy() == zone.Multivalue {
+		d.multivalue(z, set)
+		return
+	}
+	leaf, ok := d.leaf(z, set)
+	if !ok {
+		return
+	}
+	d.a.last().outcome = data
+	d.answer(leaf)
+}
+
+// answer adds plain records.
+func (d *decision) answer(leaf zone.RRset) {
+	d.a.add(item{flags: leaf.Flags, count: leaf.Count, data: leaf.Data})
+}
+
+// leaf walks policies and aliases of one zone down to plain records. When there
+// are none, it has made the answer itself: NODATA, an external question, a failure.
+func (d *decision) leaf(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
+	for range maxAliases {
+		switch set.Kind {
+		case zone.Records:
+			return set, true
+		case zone.Group:
+			var m zone.Member
+			if !choose(set, d.a.View, d.live, d.q, &m) {
+				return d.nothing()
+			}
+			set = m.Set
+		case zone.Aliased:
+			target := set.Alias()
+			if !target.SameZone {
+				d.externalAlias(target)
+				return zone.RRset{}, false
+			}
+			set = z.Tree.Lookup(target.Target).RRset(set.Type)
+			if !set.Exists() {
+				return d.nothing()
+			}
+		default:
+			d.a.fail(rcodeServFail, edeInvalidData, unservable)
+			return zone.RRset{}, false
+		}
+	}
+	d.a.fail(rcodeServFail, edeInvalidData, unservable)
+	return zone.RRset{}, false
+}
+
+// nothing is the answer of a policy without a choice and of an alias without a
+// target: the name exists, the type doesn't.
+func (d *decision) nothing() (zone.RRset, bool) {
+	d.exists = true
+	d.negative(d.a.last().apex)
+	return zone.RRset{}, false
+}
+
+// multivalue adds the records of several members, each a record set of its own.
+func (d *decision) multivalue(z *zone.Zone, set zone.RRset) {
+	var m zone.Member
+	var w multivalues
+	w.init(set, d.live, d.q)
+	for w.next(&m) {
+		leaf, ok := d.leaf(z, m.Set)
+		if !ok {
+			return
+		}
+		d.answer(leaf)
+	}
+	d.a.last().outcome = data
+}
+
+// externalAlias leaves an alias to an AWS resource to the forwarder in charge of
+// the target's name; the answer will be the alias's own.
+func (d *decision) externalAlias(target zone.Alias) {
+	a := d.a
+	var l zone.Labels
+	if l.Parse(target.Target) < 0 {
+		a.fail(rcodeServFail, edeInvalidData, unservable)
+		return
+	}
+	apex := a.View.Closest(&l, target.Target, l.Count)
+	if apex == nil || apex.Forward == zone.NoForward {
+		apex = a.View.Root()
+	}
+	if apex == nil || apex.Forward == zone.NoForward {
+		a.fail(rcodeServFail, edeNoReachable, noAuthority)
+		return
+	}
+	a.last().outcome = alias
+	a.need, a.asAlias, a.group = true, true, apex.Forward
+	a.target = a.external[:copy(a.external[:], target.Target)]
+}
+
+// atCNAME answers a name that owns a CNAME: with it when it was asked for, else by
+// going on at its target, which starts in the view again (clause 4e).
+func (d *decision) atCNAME(z *zone.Zone, set zone.RRset) (again bool) {
+	if d.q.Type == zone.TypeCNAME || d.q.Type == zone.TypeANY {
+		d.respond(z, set)
+		return false
+	}
+	d.a.last().set = set
+	d.authoritative()
+	leaf, ok := d.leaf(z, set)
+	if !ok {
+		return false
+	}
+	d.a.last().outcome = cname
+	d.a.add(item{count: 1, data: leaf.Data})
+	return d.a.follow(leaf.First())
+}
+
+// followDNAME answers a name below a DNAME (RFC 6672 section 3.2): the DNAME, a
+// CNAME made from it, and on at the new name. A name that grows too long gets
+// YXDOMAIN.
+func (d *decision) followDNAME(z *zone.Zone, node zone.Node, labels int) (again bool) {
+	a := d.a
+	h := a.last()
+	set := node.RRset(zone.TypeDNAME)
+	h.zone, h.set, h.outcome = z, set, dname
+	d.authoritative()
+	target := set.First()
+	if target == nil {
+		a.fail(rcodeServFail, edeInvalidData, unservable)
+		return false
+	}
+	suffix := d.labels.Off[labels]
+	a.add(item{suffix: suffix, count: 1, data: set.Data})
+	if int(suffix)+len(target) > zone.MaxName {
+		a.Rcode = rcodeYXDomain
+		return false
+	}
+	var name [zone.MaxName]byte
+	n := copy(name[:], d.name[:suffix])
+	n += copy(name[n:], target)
+	made := a.makeRecord(zone.TypeCNAME, set.TTL(), name[:n])
+	if made == nil {
+		a.fail(rcodeServFail, noEDE, dname)
+		return false
+	}
+	a.add(item{count: 1, data: made})
+	return a.follow(name[:n])
+}
+
+// referral answers a name at or below a zone cut (RFC 1034 section 4.3.2 step 3b).
+// Whoever asks for recursion and may have it never gets a referral (RFC 1034
+// section 4.3.1): the forwarder follows the delegation.
+func (d *decision) referral(z *zone.Zone, node zone.Node, labels int) {
+	a := d.a
+	h := a.last()
+	set := node.RRset(zone.TypeNS)
+	h.zone, h.set = z, set
+	if d.q.RD && a.View.Recursive() {
+		d.exists = false
+		d.outside(a.View.Root().Forward)
+		return
+	}
+	if set.Kind != zone.Records {
+		a.fail(rcodeServFail, edeInvalidData, unservable)
+		return
+	}
+	h.outcome = referral
+	if a.nhops == 1 {
+		a.Result = LocalReferral
+	}
+	suffix := d.labels.Off[labels]
+	a.add(item{section: inAuthority, suffix: suffix, count: set.Count, data: set.Data})
+	ds := node.RRset(zone.TypeDS)
+	if d.q.DO && ds.Kind == zone.Records {
+		a.add(item{section: inAuthority, suffix: suffix, count: ds.Count, data: ds.Data})
+	}
+	for target := range set.Rdata() {
+		d.glue(z, target)
+	}
+}
+
+// glue adds the addresses of a name server that lies in the zone (RFC 9471).
+func (d *decision) glue(z *zone.Zone, target []byte) {
+	var name [zone.MaxName]byte
+	n := copy(name[:], target)
+	zone.Lower(name[:n])
+	node := z.Tree.Lookup(name[:n])
+	for _, rrtype := range [...]uint16{zone.TypeA, zone.TypeAAAA} {
+		set := node.RRset(rrtype)
+		if set.Kind == zone.Records {
+			d.a.add(item{section: inAdditional, owner: target, flags: set.Flags, count: set.Count, data: set.Data})
+		}
+	}
+}
+
+// specialTTL is the TTL of special names and of their negative answers, in
+// seconds: they never change.
+const specialTTL = 10800
+
+var (
+	localhostName = zone.MustName("localhost.")
+	specialSOA    = soaRdata(localhostName, zone.MustName("nobody.invalid."))
+	loopback4     = []byte{127, 0, 0, 1}
+	loopback6     = []byte{15: 1}
+	loopbackPTR   = zone.MustName("1.0.0.127.in-addr.arpa.")
+)
+
+func soaRdata(mname, rname []byte) []byte {
+	rdata := append(append([]byte(nil), mname...), rname...)
+	for _, n := range [...]uint32{1, 3600, 1200, 604800, specialTTL} {
+		rdata = binary.BigEndian.AppendUint32(rdata, n)
+	}
+	return rdata
+}
+
+// special answers the names that never leave (clause 2).
+func (d *decision) special(apex *zone.Apex) {
+	a, t := d.a, d.q.Type
+	a.last().outcome = special
+	d.authoritative()
+	atApex := d.depth == apex.Labels
+	switch {
+	case apex.Special == zone.Localhost && (t == zone.TypeA || t == zone.TypeANY):
+		d.own(zone.TypeA, specialTTL, loopback4)
+	case apex.Special == zone.Localhost && t == zone.TypeAAAA:
+		d.own(zone.TypeAAAA, specialTTL, loopback6)
+	case apex.Special == zone.Localhost:
+		d.specialNegative(apex, rcodeNoError)
+	case apex.Special == zone.NoName:
+		d.specialNegative(apex, rcodeNXDomain)
+	case atApex && t == zone.TypeSOA:
+		d.own(zone.TypeSOA, specialTTL, specialSOA)
+	case atApex && t == zone.TypeNS:
+		d.own(zone.TypeNS, specialTTL, localhostName)
+	case apex.Special == zone.Loopback && (t == zone.TypePTR || t == zone.TypeANY) && d.isLoopback():
+		d.own(zone.TypePTR, specialTTL, localhostName)
+	case atApex || apex.Special == zone.Loopback && zone.IsSubdomain(loopbackPTR, d.name):
+		d.specialNegative(apex, rcodeNoError)
+	default:
+		d.specialNegative(apex, rcodeNXDomain)
+	}
+}
+
+// isLoopback reports whether the name is the reverse name of 127.0.0.1 or ::1 (the
+// latter's is the apex of its own special zone).
+func (d *decision) isLoopback() bool {
+	return string(d.name) == string(loopbackPTR) || d.depth == 34
+}
+
+// own answers with one record that is made here and now.
+func (d *decision) own(rrtype uint16, ttl uint32, rdata []byte) bool {
+	made := d.a.makeRecord(rrtype, ttl, rdata)
+	if made == nil {
+		return false
+	}
+	d.a.add(item{count: 1, data: made})
+	return true
+}
+
+func (d *decision) specialNegative(apex *zone.Apex, rcode uint8) {
+	a := d.a
+	a.Rcode = rcode
+	a.Result = LocalNoData
+	if rcode == rcodeNXDomain {
+		a.Result = LocalNXDomain
+	}
+	made := a.makeRecord(zone.TypeSOA, specialTTL, specialSOA)
+	a.add(item{section: inAuthority, suffix: d.labels.Off[apex.Labels], count: 1, data: made})
+}
