@@ -326,6 +326,9 @@ func DefaultConfig() *Config {
 	}
 }
 
+// defaultMaxShrink guards the regions of ec2 too, where there is no route53.
+const defaultMaxShrink = 0.5
+
 // The sections that are off when absent and the entries of lists get their
 // defaults when they are met, through setDefaults.
 
@@ -336,7 +339,7 @@ func (s *Route53) setDefaults() {
 		Overlap:           Overlay,
 		Refresh:           time.Minute,
 		RequestsPerSecond: 2,
-		MaxShrink:         0.5,
+		MaxShrink:         defaultMaxShrink,
 	}
 }
 
