@@ -75,7 +75,7 @@ func NewInventory(vpcs []Network, interfaces []Interface) *Inventory {
 	}
 	for i := range interfaces {
 		f := &interfaces[i]
-		if f.Public.Is4() {
+		if f.Public.Is4() && f.Private.Is4() {
 			a.byPublic[f.Public.As4()] = uint32(i)
 		}
 		if f.Private.Is4() {
@@ -108,6 +108,9 @@ func (a *Inventory) AddView(mode AddressMode, own, reach []string, also []netip.
 	}
 	a.views = append(a.views, v)
 }
+
+// Any reports whether there is any public address that could be translated.
+func (a *Inventory) Any() bool { return len(a.byPublic) > 0 }
 
 // Verdict is what became of one address, for explain and for the tests.
 type Verdict uint8

@@ -86,13 +86,15 @@ func (l *Labels) Parse(name []byte) int {
 	if i != len(name)-1 {
 		return -1
 	}
-	l.set(name, starts[:n], uint8(i))
+	l.Set(name, starts[:n])
 	return n
 }
 
-// set records the labels that begin at starts, left to right.
-func (l *Labels) set(name []byte, starts []uint8, root uint8) {
+// Set fills l for a well-formed lower-case name whose labels begin at starts, left
+// to right: for parsers that have walked the name already.
+func (l *Labels) Set(name []byte, starts []uint8) {
 	n := len(starts)
+	root := uint8(len(name) - 1)
 	l.Count = n
 	l.Off[0] = root
 	l.Hash[0] = RootHash

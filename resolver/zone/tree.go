@@ -58,8 +58,8 @@ type Node struct{ n node }
 // anything below it).
 func (n Node) Exists() bool { return n.n != nil }
 
-// Empty reports whether the name owns no records.
-func (n Node) Empty() bool { return n.n.rrsets() == 0 }
+// Empty reports whether the name owns no records, or doesn't exist.
+func (n Node) Empty() bool { return n.n == nil || n.n.rrsets() == 0 }
 
 // HasCNAME reports whether the name owns a CNAME, of whatever kind.
 func (n Node) HasCNAME() bool { return n.n.flags()&nodeHasCNAME != 0 }
