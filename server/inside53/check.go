@@ -34,15 +34,6 @@ prints what the configuration does. It changes nothing and calls nobody.`,
 	return c
 }
 
-// configFlag adds --config, which is required.
-func configFlag(c *cobra.Command, path *string) {
-	c.Flags().StringVarP(path, "config", "c", "", "configuration `file` (YAML)")
-	err := c.MarkFlagRequired("config")
-	if err != nil {
-		panic(err) // no such flag: the line above is gone
-	}
-}
-
 // loadConfig loads a configuration; of several faults the error has a line each.
 func loadConfig(path string) (*server.Config, error) {
 	config, err := server.LoadConfig(path)

@@ -81,6 +81,7 @@ Exit codes: 0 done, 1 failed, 2 usage.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(
+		newAWSSim(stdout),
 		newCheck(stdout),
 		newVersion(stdout),
 	)

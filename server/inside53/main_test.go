@@ -38,12 +38,13 @@ func TestUsage(t *testing.T) {
 	}{
 		{nil, "inside53: no command; there are COMMANDS\nRun 'inside53 --help' for usage.\n"},
 		{[]string{"check"}, "inside53: required flag(s) \"config\" not set\nRun 'inside53 check --help' for usage.\n"},
+		{[]string{"awssim", "--data", "x"}, "inside53: required flag(s) \"listen\" not set\nRun 'inside53 awssim --help' for usage.\n"},
 		{[]string{"check", "--confg", "x"}, "inside53: unknown flag: --confg\nRun 'inside53 check --help' for usage.\n"},
 		{[]string{"version", "now"}, "inside53: unknown command \"now\" for \"inside53 version\"\nRun 'inside53 version --help' for usage.\n"},
 	}
 	for _, test := range tests {
 		code, stdout, stderr := command(t, test.args...)
-		want := strings.ReplaceAll(test.want, "COMMANDS", "check, version")
+		want := strings.ReplaceAll(test.want, "COMMANDS", "awssim, check, version")
 		if code != exitUsage || stdout != "" || stderr != want {
 			t.Errorf("%q: code %d, output %q, errors %q; want %q", test.args, code, stdout, stderr, want)
 		}
@@ -51,7 +52,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, sub := range []string{"", "check", "version"} {
+	for _, sub := range []string{"", "awssim", "check", "version"} {
 		args := strings.Fields(sub + " --help")
 		code, stdout, stderr := command(t, args...)
 		if code != exitDone || stderr != "" || !strings.Contains(stdout, "Usage:\n  inside53 "+sub) {

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// start runs a command line until the test ends, and returns its first line of output.
+// At the end it has to have returned code.
+func start(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	var errs strings.Builder
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, args, in, &errs)
+		_ = in.Close() // ends the reader below
+	}()
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
+	if err != nil {
+		cancel()
+		t.Fatalf("%q ended with %d: %s", args, <-ended, errs.String())
+	}
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		_, _ = io.Copy(io.Discard, lines) // the pipe has no buffer
+	}()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case got := <-ended:
+			<-drained
+			if got != code {
+				t.Errorf("%q ended with %d, want %d: %s", args, got, code, errs.String())
+			}
+		case <-time.After(30 * time.Second):
+			t.Errorf("%q did not end", args)
+		}
+	})
+	return strings.TrimSuffix(line, "\n")
+}
+
+func TestAWSSim(t *testing.T) {
+	dir := t.TempDir()
+	zones := filepath.Join(dir, "route53")
+	err := os.Mkdir(zones, 0o700)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const listing = `{"HostedZones": [{"Id": "/hostedzone/Z0ABC", "Name": "example.com.", "CallerReference": "a", "Config": {"PrivateZone": false}, "ResourceRecordSetCount": 0}]}`
+	err = os.WriteFile(filepath.Join(zones, "list-hosted-zones.json"), []byte(listing), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = os.WriteFile(filepath.Join(dir, "dns.zone"), []byte("www.example.net. 300 IN A 192.0.2.1\n"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := start(t, exitDone, "awssim", "--data", dir, "--listen", "127.0.0.1:0", "--dns", "127.0.0.1:0")
+	fields := strings.Fields(line)
+	if len(fields) != 3 || fields[0] != "ready" {
+		t.Fatalf("the line is %q", line)
+	}
+	endpoint, ok := strings.CutPrefix(fields[1], "endpoint=")
+	addr, also := strings.CutPrefix(fields[2], "dns=")
+	if !ok || !also {
+		t.Fatalf("the line is %q", line)
+	}
+
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, endpoint+"/2013-04-01/hostedzone", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260101/us-east-1/route53/aws4_request, SignedHeaders=host, Signature=00")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	_ = response.Body.Close() // read
+	if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(body), "/hostedzone/Z0ABC") {
+		t.Errorf("%s: %s, %v", response.Status, body, err)
+	}
+
+	for _, network := range []string{"udp", "tcp"} {
+		client := &dns.Client{Net: network, Timeout: 5 * time.Second}
+		query := new(dns.Msg).SetQuestion("www.example.net.", dns.TypeA)
+		reply, _, err := client.ExchangeContext(t.Context(), query, addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(reply.Answer) != 1 || !strings.HasSuffix(reply.Answer[0].String(), "192.0.2.1") {
+			t.Errorf("%s: %s", network, reply)
+		}
+	}
+}
+
+func TestAWSSimFaults(t *testing.T) {
+	file := write(t, "")
+	broken := t.TempDir()
+	err := os.Mkdir(filepath.Join(broken, "route53"), 0o700)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = os.WriteFile(filepath.Join(broken, "route53", "list-hosted-zones.json"), []byte("{"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := start(t, exitDone, "awssim", "--data", t.TempDir(), "--listen", "127.0.0.1:0")
+	endpoint, ok := strings.CutPrefix(taken, "ready endpoint=http://")
+	if !ok {
+		t.Fatalf("the line is %q", taken)
+	}
+	tests := []struct {
+		args []string
+		want string // in the error
+	}{
+		{[]string{"--data", file + "x", "--listen", "127.0.0.1:0"}, "inside53: reading the data: stat "},
+		{[]string{"--data", file, "--listen", "127.0.0.1:0"}, " is no directory"},
+		{[]string{"--data", broken, "--listen", "127.0.0.1:0"}, "list-hosted-zones.json"},
+		{[]string{"--data", t.TempDir(), "--listen", endpoint}, "inside53: listening for HTTP: listen tcp " + endpoint},
+		{[]string{"--data", t.TempDir(), "--listen", "127.0.0.1:0", "--dns", "203.0.113.1:53"}, "inside53: listening for DNS: listen udp 203.0.113.1:53"},
+	}
+	for _, test := range tests {
+		code, stdout, stderr := command(t, append([]string{"awssim"}, test.args...)...)
+		if code != exitFailed || stdout != "" || !strings.Contains(stderr, test.want) {
+			t.Errorf("%q: code %d, output %q, errors %q", test.args, code, stdout, stderr)
+		}
+	}
+}
