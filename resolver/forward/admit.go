@@ -1,0 +1,437 @@
+package forward
+
+import "encoding/binary"
+
+// Bounds on lifetimes, seconds.
+const (
+	MaxTTL         = 86400 // of an RR: a day, as RFC 8767 section 4 advises a cap of days to weeks
+	MaxNegativeTTL = 3600  // of NODATA and NXDOMAIN: RFC 2308 section 5 advises 1 to 3 hours
+	noSOATTL       = 3     // of a negative answer without SOA, which RFC 2308 section 5 would not cache at all; this ends storms
+	maxChain       = 16    // CNAMEs and DNAMEs followed in one answer
+	maxTargets     = 16    // names in RDATA that later owners are compared with
+)
+
+// verdict is what became of a reply.
+type verdict uint8
+
+const (
+	isAnswer  verdict = iota // NOERROR or NXDOMAIN, now an entry
+	isRefusal                // another rcode, or a referral: another upstream may know
+	isNoEDNS                 // the upstream does not understand EDNS
+	isBroken                 // malformed
+)
+
+// record is an RR of a reply before it is admitted.
+type record struct {
+	name       uint32 // owner: offset in walker.names
+	nameLen    uint16
+	typ, class uint16
+	ttl        uint32
+	off, end   int  // RDATA in the message
+	taken      bool // stands in the body
+}
+
+// walker takes replies apart. It is scratch space: one a goroutine, reused.
+type walker struct {
+	msg     []byte
+	query   *Question
+	records []record // answer, then authority
+	answers int      // of them, in the answer section
+	names   []byte   // owners, uncompressed; the question's first
+	rcode   int
+	ede     uint16
+	data    rdata
+	rrs     []RR
+	targets []int // offsets in data.out of names in RDATA
+	flags   Flags
+	ttl     uint32
+}
+
+// read takes the reply msg to q apart. The entry it returns, for an answer,
+// shares nothing with msg. msg has passed [isReply].
+func (w *walker) read(msg []byte, q *Question, now int64) (*entry, verdict) {
+	w.msg, w.query = msg, q
+	if len(msg) == headerLen {
+		return nil, isNoEDNS
+	}
+	if !w.parse() {
+		return nil, isBroken
+	}
+	switch w.rcode {
+	case rcodeSuccess, rcodeNXDomain:
+	case rcodeFormErr, rcodeNotImp, rcodeBadVers:
+		return nil, isNoEDNS
+	default:
+		return nil, isRefusal
+	}
+	return w.admit(now)
+}
+
+// parse walks the whole message: counts, names, lengths and the OPT RR must fit
+// exactly.
+func (w *walker) parse() bool {
+	msg := w.msg
+	w.records, w.names = w.records[:0], append(w.names[:0], w.query.Name...)
+	w.rcode, w.ede = int(msg[3]&0x0F), NoEDE
+	w.answers = int(binary.BigEndian.Uint16(msg[6:]))
+	kept := w.answers + int(binary.BigEndian.Uint16(msg[8:]))
+	all := kept + int(binary.BigEndian.Uint16(msg[10:]))
+	off := headerLen + len(w.query.Name) + 4
+	seenOPT := false
+	var last record
+	lastOwner := -1
+	for i := range all {
+		r := record{nameLen: uint16(len(w.query.Name))}
+		next := off + 2
+		switch p := pointerAt(msg, off); {
+		case p == headerLen: // the question's name, as almost always
+		case p >= 0 && p == lastOwner:
+			r.name, r.nameLen = last.name, last.nameLen
+		default:
+			r.name = uint32(len(w.names))
+			var err error
+			w.names, next, err = appendName(w.names, msg, off)
+			if err != nil {
+				return false
+			}
+			r.nameLen = uint16(len(w.names) - int(r.name))
+			lastOwner = p
+			last = r
+		}
+		if len(msg)-next < 10 {
+			return false
+		}
+		r.typ = binary.BigEndian.Uint16(msg[next:])
+		r.class = binary.BigEndian.Uint16(msg[next+2:])
+		r.ttl = binary.BigEndian.Uint32(msg[next+4:])
+		r.off = next + 10
+		r.end = r.off + int(binary.BigEndian.Uint16(msg[next+8:]))
+		if r.end > len(msg) {
+			return false
+		}
+		off = r.end
+		if r.typ == typeOPT {
+			// One, at the root, in the additional section (RFC 6891 6.1.1).
+			if seenOPT || i < kept || r.nameLen != 1 {
+				return false
+			}
+			seenOPT = true
+			w.rcode |= int(r.ttl>>24) << 4
+			if !w.options(msg[r.off:r.end]) {
+				return false
+			}
+		}
+		if i < kept {
+			w.records = append(w.records, r)
+		}
+	}
+	return off == len(msg)
+}
+
+// pointerAt returns where the compression pointer at msg[off:] leads, -1 if
+// there is none.
+func pointerAt(msg []byte, off int) int {
+	if off+2 > len(msg) || msg[off] < 0xC0 {
+		return -1
+	}
+	return int(binary.BigEndian.Uint16(msg[off:]) & maxPointer)
+}
+
+// options finds the extended error in an OPT RR's RDATA (RFC 8914).
+func (w *walker) options(b []byte) bool {
+	for len(b) > 0 {
+		if len(b) < 4 {
+			return false
+		}
+		code, length := binary.BigEndian.Uint16(b), int(binary.BigEndian.Uint16(b[2:]))
+		b = b[4:]
+		if length > len(b) {
+			return false
+		}
+		if code == optionEDE && length >= 2 && w.ede == NoEDE {
+			w.ede = binary.BigEndian.Uint16(b)
+		}
+		b = b[length:]
+	}
+	return true
+}
+
+// owner returns the owner's name.
+func (w *walker) owner(r *record) []byte { return w.names[r.name : r.name+uint32(r.nameLen)] }
+
+// admit builds the entry from the records that have to do with the question.
+// The others could poison whoever trusts them (RFC 5452 section 6) and go.
+func (w *walker) admit(now int64) (*entry, verdict) {
+	w.data = rdata{msg: w.msg, out: w.data.out[:0], names: w.data.names[:0]}
+	w.rrs, w.targets = w.rrs[:0], w.targets[:0]
+	w.flags, w.ttl = 0, MaxTTL
+	cur, answered := w.chain()
+	if w.data.bad {
+		return nil, isBroken
+	}
+	answers := len(w.rrs)
+	if answers == 0 && w.answers > 0 {
+		return nil, isBroken // answers, but to some other question
+	}
+	if !answered {
+		verdict := w.negative(cur)
+		if verdict != isAnswer {
+			return nil, verdict
+		}
+	}
+	w.authority(cur, !answered)
+	if w.data.bad || headerLen+len(w.query.Name)+4+len(w.data.out)+optLen > maxMessage {
+		return nil, isBroken
+	}
+	return w.entry(now, answers), isAnswer
+}
+
+// entry copies what was gathered: one piece of memory for name and body, one
+// for the places of the RRs, one for the rest.
+func (w *walker) entry(now int64, answers int) *entry {
+	n := len(w.query.Name)
+	memory := make([]byte, n+len(w.data.out))
+	copy(memory, w.query.Name)
+	copy(memory[n:], w.data.out)
+	e := &entry{
+		Message: Message{
+			Rcode: uint8(w.rcode), AD: w.msg[3]&flagAD != 0, Flags: w.flags, EDE: w.ede,
+			Answers: uint16(answers), Authority: uint16(len(w.rrs) - answers),
+			Stored: now, TTL: w.ttl, Body: memory[n:],
+		},
+		name: memory[:n:n], typ: w.query.Type, do: w.query.DO, cd: w.query.CD,
+	}
+	if len(w.rrs) > 0 {
+		e.RRs = append(make([]RR, 0, len(w.rrs)), w.rrs...)
+	}
+	return e
+}
+
+// chain takes the RRs of the answer section that lead from the question to its
+// answer. It returns the last name of the chain and whether it has RRs of the
+// type asked for. The records may stand in any order.
+func (w *walker) chain() (cur []byte, answered bool) {
+	cur = w.query.Name
+	for range maxChain {
+		var alias, dname *record
+		found := false
+		for i := range w.records[:w.answers] {
+			r := &w.records[i]
+			if r.taken || r.class != classIN || isMeta(r.typ) {
+				continue
+			}
+			owner := w.owner(r)
+			if !equalNames(owner, cur) {
+				if r.typ == typeDNAME && dname == nil && suffixAt(cur, owner) > 0 {
+					dname = r
+				}
+				continue
+			}
+			switch {
+			case r.typ == w.query.Type || w.query.Type == typeANY:
+				found = true
+				w.take(r)
+			case r.typ == typeCNAME && alias == nil:
+				alias = r
+			}
+		}
+		if found {
+			w.signatures(cur, w.query.Type)
+			return cur, true
+		}
+		if dname != nil {
+			w.take(dname)
+			w.signatures(w.owner(dname), typeDNAME)
+		}
+		if alias == nil {
+			return cur, false
+		}
+		w.take(alias)
+		w.signatures(cur, typeCNAME)
+		if w.data.bad {
+			return cur, false
+		}
+		target, _, err := appendName(w.names, w.msg, alias.off)
+		if err != nil {
+			w.data.bad = true
+			return cur, false
+		}
+		cur = target[len(w.names):]
+		w.names = target
+	}
+	w.data.bad = true // a loop, or as good as one
+	return cur, false
+}
+
+// isMeta reports whether typ exists in messages only (RFC 6895 3.1).
+func isMeta(typ uint16) bool { return typ == typeOPT || typ >= 128 && typ <= 255 }
+
+// signatures takes the RRSIGs of an RRset, for those who asked for DNSSEC
+// records (RFC 4035 3.2.1).
+func (w *walker) signatures(owner []byte, covered uint16) {
+	if !w.query.DO || w.query.Type == typeRRSIG || w.query.Type == typeANY {
+		return
+	}
+	for i := range w.records[:w.answers] {
+		r := &w.records[i]
+		if r.typ == typeRRSIG && w.covers(r) == covered && !r.taken && r.class == classIN && equalNames(w.owner(r), owner) {
+			w.take(r)
+		}
+	}
+}
+
+// covers returns the type that an RRSIG covers, 0 if it is too short to say.
+func (w *walker) covers(r *record) uint16 {
+	if r.end-r.off < 2 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(w.msg[r.off:])
+}
+
+// negative finds how long an answer without the type asked for lives
+// (RFC 2308 section 5), or that it is none.
+func (w *walker) negative(cur []byte) verdict {
+	w.flags |= IsNegative
+	limit, referral := uint32(noSOATTL), false
+	for i := range w.records[w.answers:] {
+		r := &w.records[w.answers+i]
+		switch {
+		case r.class != classIN:
+		case w.isSOA(r, cur):
+			minimum := binary.BigEndian.Uint32(w.msg[r.end-4:])
+			limit = min(ttlOf(r.ttl), ttlOf(minimum), MaxNegativeTTL)
+			r.ttl = limit
+			w.ttl = min(w.ttl, limit)
+			return isAnswer
+		case r.typ == typeNS:
+			referral = true
+		}
+	}
+	// NS without SOA: the upstream is no resolver, or not for this name.
+	if referral && w.rcode == rcodeSuccess && len(w.rrs) == 0 {
+		return isRefusal
+	}
+	w.ttl = min(w.ttl, limit)
+	return isAnswer
+}
+
+// isSOA reports whether r is the SOA of a zone that name is in.
+func (w *walker) isSOA(r *record, name []byte) bool {
+	return r.typ == typeSOA && r.end-r.off >= 22 && suffixAt(name, w.owner(r)) >= 0
+}
+
+// authority takes what proves a negative answer or a wildcard: the SOA, and for
+// those who asked for DNSSEC records NSEC, NSEC3 and the RRSIGs. NS goes.
+func (w *walker) authority(cur []byte, negative bool) {
+	soa := false
+	for i := range w.records[w.answers:] {
+		r := &w.records[w.answers+i]
+		if r.class != classIN {
+			continue
+		}
+		typ := r.typ
+		if typ == typeRRSIG {
+			typ = w.covers(r)
+		}
+		switch {
+		case r.typ == typeSOA && negative && !soa && w.isSOA(r, cur):
+			soa = true
+			w.take(r)
+		case !w.query.DO:
+		case r.typ != typeSOA && (typ == typeNSEC || typ == typeNSEC3 || typ == typeSOA && negative):
+			w.take(r)
+		}
+	}
+}
+
+// ttlOf reads a TTL: one with the highest bit is zero (RFC 2181 section 8).
+func ttlOf(ttl uint32) uint32 {
+	if ttl > 1<<31-1 {
+		return 0
+	}
+	return min(ttl, MaxTTL)
+}
+
+// take appends r to the body.
+func (w *walker) take(r *record) {
+	r.taken = true
+	d := &w.data
+	if d.bad {
+		return
+	}
+	rr := RR{Off: uint32(len(d.out)), Type: r.typ}
+	w.appendOwner(w.owner(r))
+	ttl := ttlOf(r.ttl)
+	w.ttl = min(w.ttl, ttl)
+	d.out = binary.BigEndian.AppendUint16(d.out, r.typ)
+	d.out = append(d.out, 0, classIN)
+	rr.TTLOff = uint32(len(d.out))
+	d.out = binary.BigEndian.AppendUint32(d.out, ttl)
+	d.out = append(d.out, 0, 0)
+	start, firstName := len(d.out), len(d.names)
+	d.off, d.end = r.off, r.end
+	if !d.copy(r.typ) || len(d.out)-start > maxMessage {
+		d.bad = true
+		return
+	}
+	binary.BigEndian.PutUint16(d.out[start-2:], uint16(len(d.out)-start))
+	for _, at := range d.names[firstName:] {
+		if len(w.targets) < maxTargets && d.out[at] != 0 {
+			w.targets = append(w.targets, at)
+		}
+	}
+	d.names = d.names[:firstName]
+	w.rrs = append(w.rrs, rr)
+	w.mark(r.typ)
+}
+
+// appendOwner appends an owner, as a pointer where [Message] says so.
+func (w *walker) appendOwner(owner []byte) {
+	d := &w.data
+	if len(owner) == 1 {
+		d.out = append(d.out, 0)
+		return
+	}
+	if k := suffixAt(w.query.Name, owner); k >= 0 {
+		d.out = append(d.out, 0xC0, byte(headerLen+k))
+		if headerLen+k > 0xFF {
+			d.out[len(d.out)-2] |= 1
+		}
+		return
+	}
+	body := headerLen + len(w.query.Name) + 4
+	for _, at := range w.targets {
+		k := suffixAt(nameAt(d.out, at), owner)
+		if k >= 0 && body+at+k <= maxPointer {
+			d.out = binary.BigEndian.AppendUint16(d.out, 0xC000|uint16(body+at+k))
+			return
+		}
+	}
+	d.out = append(d.out, owner...)
+}
+
+// nameAt returns the uncompressed name at b[at:], which is known to be whole.
+func nameAt(b []byte, at int) []byte {
+	end := at
+	for b[end] != 0 {
+		end += 1 + int(b[end])
+	}
+	return b[at : end+1]
+}
+
+// mark sets the flags that an RR of type typ calls for. Addresses stand in the
+// answer section only: the authority section's types are not among them.
+func (w *walker) mark(typ uint16) {
+	switch typ {
+	case typeA:
+		w.flags |= HasA
+	case typeAAAA:
+		w.flags |= HasAAAA
+	case typeSVCB, typeHTTPS:
+		w.flags |= HasSVCB
+	case typeCNAME, typeDNAME:
+		w.flags |= HasAlias
+	case typeRRSIG:
+		w.flags |= HasRRSIG
+	}
+}

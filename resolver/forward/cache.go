@@ -1,0 +1,182 @@
+package forward
+
+import (
+	"hash/maphash"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+const (
+	staleFor     = 86400 // seconds that an expired entry is of use (RFC 8767 section 5 advises 1 to 3 days at most)
+	staleRecheck = 30    // seconds between attempts while the upstreams fail (RFC 8767 section 5)
+	prefetchOver = 10    // seconds of TTL below which prefetching is not worth it
+	prefetchHold = 5     // seconds before another reader may be told to prefetch
+	maxFailure   = 5     // seconds that a failure is cached at most (RFC 9520 section 3.2 allows up to 300)
+	entryBytes   = 1024  // memory allowed an entry on average, over a shard
+)
+
+// entry is a message with its key. All but the atomic fields is immutable.
+type entry struct {
+	Message
+	name   []byte
+	group  uint32
+	typ    uint16
+	do, cd bool
+	fails  uint8 // of a failure: how many came in a row before it
+
+	used         atomic.Int64 // Unix seconds of the last move to the front of the LRU list
+	prefetched   atomic.Int64 // Unix seconds at which a reader was told to prefetch
+	failingUntil atomic.Int64 // Unix seconds: until then the upstreams are not asked again
+}
+
+// answers reports whether e is about q.
+func (e *entry) answers(group uint32, q *Question) bool {
+	return e.group == group && e.typ == q.Type && e.do == q.DO && e.cd == q.CD && string(e.name) == string(q.Name)
+}
+
+// size is roughly the memory that e holds, the cache's own included.
+func (e *entry) size() int { return 320 + len(e.name) + len(e.Body) + 12*len(e.RRs) }
+
+// failed reports whether e stands for the failure to get an answer.
+func (e *entry) failed() bool { return e.Flags&IsFailure != 0 }
+
+// state says what e is worth at now.
+func (e *entry) state(now int64) State {
+	age := now - e.Stored
+	switch {
+	case age < int64(e.TTL):
+		return Fresh
+	case e.failed() || age >= int64(e.TTL)+staleFor:
+		return Miss
+	case now < e.failingUntil.Load():
+		return StaleFailing
+	default:
+		return Stale
+	}
+}
+
+// dying reports whether e is fresh with less than a tenth of its TTL left.
+func (e *entry) dying(now int64) bool {
+	left := int64(e.TTL) - (now - e.Stored)
+	return e.TTL >= prefetchOver && left*10 < int64(e.TTL) && !e.failed()
+}
+
+// cache is a sharded LRU of entries. Hits share a lock and move an entry to the
+// front once a second at most, so that a popular name costs no exclusive lock.
+type cache struct {
+	seed   maphash.Seed
+	shards []shard
+	mask   uint64
+}
+
+type shard struct {
+	mu    sync.RWMutex
+	lru   *simplelru.LRU[uint64, *entry]
+	bytes int
+	limit int
+
+	hits, stale, misses, evictions atomic.Uint64
+	_                              [64]byte // neighbours' counters stay out of this cache line
+}
+
+// newCache makes a cache of about the given number of entries.
+func newCache(entries int) (*cache, error) {
+	n := min(64, 1<<bits.Len(uint(max(entries/1024, 1)-1)))
+	c := &cache{seed: maphash.MakeSeed(), shards: make([]shard, n), mask: uint64(n - 1)}
+	each := max(entries/n, 1)
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.limit = max(each*entryBytes, 2*maxMessage)
+		lru, err := simplelru.NewLRU(each, func(_ uint64, e *entry) {
+			s.bytes -= e.size()
+			s.evictions.Add(1)
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.lru = lru
+	}
+	return c, nil
+}
+
+// hash is the key of q in its group. The seed keeps outsiders from choosing
+// names that collide; that the rest is mixed in only by a multiplication
+// does not matter, as entries are compared in full.
+func (c *cache) hash(group uint32, q *Question) uint64 {
+	rest := uint64(group)<<32 | uint64(q.Type)<<8
+	if q.DO {
+		rest |= 1
+	}
+	if q.CD {
+		rest |= 2
+	}
+	hi, lo := bits.Mul64(maphash.Bytes(c.seed, q.Name)^rest*0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93)
+	return hi ^ lo
+}
+
+func (c *cache) shard(hash uint64) *shard { return &c.shards[hash>>40&c.mask] }
+
+// peek returns what is known about q, whatever its age, and moves nothing.
+func (c *cache) peek(hash uint64, group uint32, q *Question) *entry {
+	s := c.shard(hash)
+	s.mu.RLock()
+	e, ok := s.lru.Peek(hash)
+	s.mu.RUnlock()
+	if !ok || !e.answers(group, q) {
+		return nil
+	}
+	return e
+}
+
+// lookup answers q at now, and counts.
+func (c *cache) lookup(group uint32, q *Question, now int64) Lookup {
+	hash := c.hash(group, q)
+	s := c.shard(hash)
+	e := c.peek(hash, group, q)
+	if e == nil {
+		s.misses.Add(1)
+		return Lookup{}
+	}
+	state := e.state(now)
+	if state == Miss {
+		s.misses.Add(1)
+		return Lookup{}
+	}
+	found := Lookup{Message: &e.Message, Age: uint32(max(now-e.Stored, 0)), State: state}
+	used := e.used.Load()
+	if used != now && e.used.CompareAndSwap(used, now) {
+		s.mu.Lock()
+		s.lru.Get(hash)
+		s.mu.Unlock()
+	}
+	if state != Fresh {
+		s.stale.Add(1)
+		return found
+	}
+	s.hits.Add(1)
+	if e.dying(now) {
+		last := e.prefetched.Load()
+		found.Prefetch = now-last >= prefetchHold && e.prefetched.CompareAndSwap(last, now)
+	}
+	return found
+}
+
+// add stores e, which replaces what was there.
+func (c *cache) add(hash uint64, e *entry) {
+	e.used.Store(e.Stored)
+	s := c.shard(hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.lru.Peek(hash)
+	if ok {
+		s.bytes -= old.size()
+	}
+	s.bytes += e.size()
+	s.lru.Add(hash, e)
+	for s.bytes > s.limit {
+		s.lru.RemoveOldest()
+	}
+}

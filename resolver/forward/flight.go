@@ -1,0 +1,549 @@
+package forward
+
+import (
+	"math"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const never = time.Duration(math.MaxInt64)
+
+// flight is one question under way to the upstreams of a group, and all that
+// wait for it. Its fields are guarded by its flightShard's lock, save those
+// said to be constant.
+type flight struct {
+	hash  uint64        // constant
+	group *Group        // constant
+	q     Question      // constant; Name lies in query
+	query []byte        // constant; see appendQuery
+	began time.Duration // constant
+
+	next     *flight  // another flight of the same hash, in the shard
+	deadline deadline // guarded by the wheel
+	over     atomic.Bool
+	stale    *entry // what may be answered once staleAt has come
+	fallback bool   // staleAt has come: who joins gets stale at once
+
+	retryAt, staleAt, loopAt, endAt time.Duration
+	askedAt                         time.Duration // of the last attempt
+
+	seq     uint8    // of the last attempt
+	last    attempt  // the last attempt
+	sent    uint64   // upstreams that have been asked, by bit
+	tried   uint64   // in this round
+	failed  uint64   // upstreams that gave an error, and are asked no more
+	refused uint64   // of them, those that did by a message
+	rounds  uint8    // complete ones
+	ede     uint16   // of an upstream's error
+	first   waiter   // it and
+	more    []waiter // these wait
+
+	message *Message // constant once over: the outcome
+	err     error
+}
+
+// waiter is one caller of Ask.
+type waiter struct {
+	done    func(*Message, error)
+	suspect bool // may be an upstream asking back
+}
+
+// attempt is one query of a flight to one upstream.
+type attempt struct {
+	u      *upstream
+	index  uint8 // of u in the group
+	seq    uint8 // 0: a probe, beside the flight's own attempts
+	stream bool
+	plain  bool // without EDNS
+	again  bool // was under way on a connection that closed
+}
+
+type flightShard struct {
+	mu    sync.Mutex
+	table map[uint64]*flight
+	_     [48]byte
+}
+
+func (s *flightShard) find(hash uint64, group uint32, q *Question) *flight {
+	for fl := s.table[hash]; fl != nil; fl = fl.next {
+		if fl.group.id == group && fl.q.Type == q.Type && fl.q.DO == q.DO && fl.q.CD == q.CD && string(fl.q.Name) == string(q.Name) {
+			return fl
+		}
+	}
+	return nil
+}
+
+func (s *flightShard) put(fl *flight) {
+	fl.next = s.table[fl.hash]
+	s.table[fl.hash] = fl
+}
+
+func (s *flightShard) remove(fl *flight) {
+	first := s.table[fl.hash]
+	switch {
+	case first != fl:
+		for first.next != fl {
+			first = first.next
+		}
+		first.next = fl.next
+	case fl.next != nil:
+		s.table[fl.hash] = fl.next
+	default:
+		delete(s.table, fl.hash)
+	}
+	fl.next = nil
+}
+
+func (f *Forwarder) flightShard(fl *flight) *flightShard { return &f.flights[fl.hash>>40%flightShards] }
+
+// Ask gets an answer from the upstreams of g. Nil means that done will be
+// called exactly once, on the forwarder's pool, maybe before Ask returns; with
+//
+//   - a message and nil: the answer, NOERROR or NXDOMAIN
+//   - a message and [ErrStale]: the upstreams failed, or took too long; this is what was known before
+//   - a message with rcode SERVFAIL and [ErrServFail] or [ErrTimeout]
+//   - nil and [ErrClosed] or [ErrLoop]
+//
+// An error of Ask itself ([ErrFull], [ErrLoop], [ErrClosed]) means that done will not be called.
+// done may call Ask; it should not wait for anything, as it holds one of the pool's workers.
+// A nil done fetches for the cache alone. client is the address that the question
+// came from, for loop protection; it may be the zero Addr. Nothing of q is kept.
+//
+// All that ask the same question of the same group at the same time share one flight.
+func (f *Forwarder) Ask(g *Group, q *Question, client netip.Addr, done func(*Message, error)) error {
+	hash := f.cache.hash(g.id, q)
+	suspects := f.suspects(client)
+	if suspects != nil && !client.IsLoopback() && f.isAsking(suspects, q) {
+		f.loops.Add(1)
+		return ErrLoop
+	}
+	if f.waiting.Add(1) > int64(f.options.Waiters) {
+		f.waiting.Add(-1)
+		f.full.Add(1)
+		return ErrFull
+	}
+	s := &f.flights[hash>>40%flightShards]
+	s.mu.Lock()
+	fl, at, err := f.join(s, hash, g, q, done, suspects)
+	s.mu.Unlock()
+	if err != nil {
+		f.waiting.Add(-1)
+		return err
+	}
+	if fl != nil {
+		f.launch(fl, at)
+	}
+	return nil
+}
+
+// join adds the caller to the flight for q, or to a new one, which is returned
+// with its first attempt. The shard is locked.
+func (f *Forwarder) join(s *flightShard, hash uint64, g *Group, q *Question, done func(*Message, error), suspects []*upstream) (*flight, attempt, error) {
+	if f.state.Load() != running {
+		return nil, attempt{}, ErrClosed
+	}
+	now := f.clock()
+	fl := s.find(hash, g.id, q)
+	if fl != nil && !fl.fallback {
+		suspect := fl.suspects(suspects)
+		if suspect {
+			f.arm(fl, now)
+		}
+		fl.more = append(fl.more, waiter{done, suspect})
+		return nil, attempt{}, nil
+	}
+	if f.underWay.Add(1) > int64(f.options.InFlight) {
+		f.underWay.Add(-1)
+		f.full.Add(1)
+		return nil, attempt{}, ErrFull
+	}
+	if fl != nil {
+		f.complete(&flight{message: &fl.stale.Message, err: ErrStale, first: waiter{done: done}})
+		return nil, attempt{}, nil
+	}
+	known := f.cache.peek(hash, g.id, q)
+	unix := f.options.Now().Unix()
+	state := Miss
+	if known != nil {
+		state = known.state(unix)
+	}
+	if state == Fresh && !known.dying(unix) {
+		// The answer came between the caller's look at the cache and now.
+		f.complete(&flight{message: &known.Message, err: known.err(), first: waiter{done: done}})
+		return nil, attempt{}, nil
+	}
+	fl = &flight{
+		hash: hash, group: g, began: now, ede: NoEDE,
+		q: *q, query: appendQuery(make([]byte, 0, headerLen+len(q.Name)+4+optLen), q),
+		first:   waiter{done: done},
+		staleAt: never, loopAt: never, endAt: now + f.options.Budget,
+	}
+	fl.q.Name = fl.query[headerLen : headerLen+len(q.Name)]
+	if state != Miss && !known.failed() {
+		fl.stale, fl.staleAt = known, now+f.options.StaleAfter
+	}
+	s.put(fl)
+	at, _ := f.advance(fl, now)
+	return fl, at, nil
+}
+
+// err is what the waiters are told of e.
+func (e *entry) err() error {
+	switch {
+	case !e.failed():
+		return nil
+	case e.EDE == edeNoReachable:
+		return ErrTimeout
+	default:
+		return ErrServFail
+	}
+}
+
+// launch sends a new flight's first attempt, and beside it at most one probe of
+// an upstream that is to be measured or may be back. No client waits for a probe.
+func (f *Forwarder) launch(fl *flight, at attempt) {
+	f.send(fl, at)
+	if len(fl.group.upstreams) == 1 {
+		return
+	}
+	now := f.clock()
+	for i, u := range fl.group.upstreams {
+		if i == int(at.index) {
+			continue
+		}
+		probe, isDown := u.claimProbe(now)
+		f.noteDown(u, isDown, "no answer")
+		if probe {
+			f.send(fl, attempt{u: u, index: uint8(i), stream: u.secure})
+			return
+		}
+	}
+}
+
+// advance chooses the next attempt and sets the flight's next deadline; false if
+// there is no attempt to make now. The shard is locked.
+func (f *Forwarder) advance(fl *flight, now time.Duration) (attempt, bool) {
+	i := fl.group.pick(fl.failed | fl.tried)
+	if i < 0 {
+		i = fl.group.pick(fl.failed)
+		if i >= 0 {
+			fl.tried = 0
+			fl.rounds++
+		}
+	}
+	if i < 0 || fl.rounds > maxRounds {
+		fl.retryAt = never // only late answers can help
+		f.arm(fl, now)
+		return attempt{}, false
+	}
+	u := fl.group.upstreams[i]
+	wait, plain := u.patienceFor(now, &f.options)
+	fl.seq++
+	fl.tried |= 1 << i
+	fl.sent |= 1 << i
+	fl.last = attempt{u: u, index: uint8(i), seq: fl.seq, stream: u.secure, plain: plain}
+	fl.askedAt, fl.retryAt = now, now+min(wait<<fl.rounds, f.options.RetryMax)
+	f.arm(fl, now)
+	return fl.last, true
+}
+
+// maxRounds is how often all upstreams are asked again.
+const maxRounds = 3
+
+// arm sets the flight's next deadline.
+func (f *Forwarder) arm(fl *flight, now time.Duration) {
+	f.wheel.set(fl, now, min(fl.retryAt, fl.staleAt, fl.loopAt, fl.endAt))
+}
+
+// send sends at, or has the pool do it where a socket must be opened first.
+func (f *Forwarder) send(fl *flight, at attempt) {
+	if at.stream {
+		s := at.u.stream.Load()
+		if s != nil && s.send(fl, at) {
+			return
+		}
+	} else if f.sendUDP(fl, at, randomSlot()) {
+		return
+	}
+	select {
+	case f.openings <- opening{fl, at}:
+	default: // lost, like any packet: the flight's next deadline follows
+	}
+}
+
+// open opens what at needs, and sends it.
+func (f *Forwarder) open(o opening) {
+	fl, at := o.fl, o.at
+	if fl.over.Load() {
+		return
+	}
+	for range 2 { // the socket opened may be used up by others before we come to it
+		if at.stream {
+			s, err := f.openStream(at.u)
+			if err != nil {
+				break
+			}
+			if s.send(fl, at) {
+				return
+			}
+			continue
+		}
+		slot := randomSlot()
+		_, err := f.openUDP(at.u, slot)
+		if err != nil {
+			f.log.Warn("upstream cannot be asked", "upstream", at.u.text, "error", err)
+			break
+		}
+		if f.sendUDP(fl, at, slot) {
+			return
+		}
+	}
+	f.failed(fl, at)
+}
+
+// reply handles a reply that has passed isReply.
+func (f *Forwarder) reply(p pending, msg []byte, w *walker) {
+	u, now := p.at.u, f.clock()
+	u.answers.Add(1)
+	u.answered(now, now-p.sent)
+	if p.fl.over.Load() {
+		rcode := msg[3] & 0x0F
+		if rcode == rcodeSuccess || rcode == rcodeNXDomain {
+			f.noteUp(u)
+		}
+		return
+	}
+	if !p.at.stream && (msg[2]&flagTC != 0 || len(msg) == readSize) {
+		u.truncated.Add(1)
+		p.at.stream = true
+		f.repeat(p.fl, p.at, now)
+		return
+	}
+	e, verdict := w.read(msg, &p.fl.q, f.options.Now().Unix())
+	switch verdict {
+	case isAnswer:
+		e.group = p.fl.group.id
+		f.noteUp(u)
+		if p.at.plain {
+			u.noEDNS(now)
+		}
+		f.finish(p.fl, e, nil, p.at.index)
+	case isNoEDNS:
+		if !p.at.plain {
+			p.at.plain = true
+			f.repeat(p.fl, p.at, now)
+			return
+		}
+		f.refuse(p, NoEDE)
+	case isRefusal:
+		f.refuse(p, w.ede)
+	case isBroken:
+		f.refuse(p, NoEDE)
+	}
+}
+
+// repeat sends an attempt again in another manner, with time of its own.
+func (f *Forwarder) repeat(fl *flight, at attempt, now time.Duration) {
+	wait, _ := at.u.patienceFor(now, &f.options)
+	s := f.flightShard(fl)
+	s.mu.Lock()
+	over := fl.over.Load()
+	if !over && at.seq == fl.seq {
+		fl.retryAt = now + max(wait, 2*f.options.RetryMin)
+		f.arm(fl, now)
+	}
+	s.mu.Unlock()
+	if !over {
+		f.send(fl, at)
+	}
+}
+
+// refuse handles a reply that is no answer.
+func (f *Forwarder) refuse(p pending, ede uint16) {
+	p.at.u.failures.Add(1)
+	s := f.flightShard(p.fl)
+	s.mu.Lock()
+	p.fl.refused |= 1 << p.at.index
+	if p.fl.ede == NoEDE {
+		p.fl.ede = ede
+	}
+	s.mu.Unlock()
+	f.failed(p.fl, p.at)
+}
+
+// failed goes on after at has come to nothing: at once to the next upstream,
+// and to the end if all have failed. One that is down isn't waited for when
+// another has said that it has no answer.
+func (f *Forwarder) failed(fl *flight, at attempt) {
+	now := f.clock()
+	s := f.flightShard(fl)
+	s.mu.Lock()
+	if fl.over.Load() {
+		s.mu.Unlock()
+		return
+	}
+	fl.failed |= 1 << at.index
+	end := fl.group.hopeless(fl.failed, fl.refused != 0)
+	var next attempt
+	ok := false
+	if !end && at.seq == fl.seq {
+		next, ok = f.advance(fl, now)
+	}
+	s.mu.Unlock()
+	switch {
+	case end:
+		f.giveUp(fl)
+	case ok:
+		f.send(fl, next)
+	}
+}
+
+// due handles a flight whose deadline has come.
+func (f *Forwarder) due(fl *flight) {
+	now := f.clock()
+	s := f.flightShard(fl)
+	s.mu.Lock()
+	if fl.over.Load() {
+		s.mu.Unlock()
+		return
+	}
+	if now >= fl.staleAt {
+		f.serveStale(fl)
+	}
+	if now >= fl.loopAt {
+		f.breakLoop(fl)
+	}
+	late, asked := fl.last.u, fl.askedAt
+	end, retry := now >= fl.endAt, now >= fl.retryAt
+	var next attempt
+	switch {
+	case end:
+	case retry:
+		next, retry = f.advance(fl, now)
+	default:
+		late = nil
+		f.arm(fl, now)
+	}
+	s.mu.Unlock()
+	if late != nil {
+		late.timeouts.Add(1)
+		f.noteDown(late, late.unanswered(now, asked), "no answer")
+	}
+	switch {
+	case end:
+		f.giveUp(fl)
+	case retry:
+		f.send(fl, next)
+	}
+}
+
+// serveStale answers those who wait with the expired message (the client
+// response timer of RFC 8767 section 5); the flight goes on. The shard is locked.
+func (f *Forwarder) serveStale(fl *flight) {
+	fl.staleAt, fl.fallback = never, true
+	f.underWay.Add(1)
+	f.complete(&flight{message: &fl.stale.Message, err: ErrStale, first: fl.first, more: fl.more})
+	fl.first, fl.more = waiter{}, nil
+	f.waiting.Add(1) // the flight's own first, that is nobody now
+}
+
+// breakLoop tells those that may be an upstream asking back. The shard is locked.
+func (f *Forwarder) breakLoop(fl *flight) {
+	fl.loopAt = never
+	var kept, loops []waiter
+	for _, w := range fl.more {
+		if w.suspect {
+			loops = append(loops, w)
+		} else {
+			kept = append(kept, w)
+		}
+	}
+	if len(loops) == 0 {
+		return
+	}
+	f.loops.Add(uint64(len(loops)))
+	fl.more = kept
+	f.underWay.Add(1)
+	f.complete(&flight{err: ErrLoop, first: loops[0], more: loops[1:]})
+}
+
+// giveUp ends a flight without an answer.
+func (f *Forwarder) giveUp(fl *flight) {
+	s := f.flightShard(fl)
+	s.mu.Lock()
+	refused, ede := fl.refused != 0, fl.ede
+	s.mu.Unlock()
+	e := &entry{
+		Message: Message{Rcode: rcodeServFail, Flags: IsFailure, EDE: ede, TTL: 1, Stored: f.options.Now().Unix()},
+		name:    fl.q.Name, group: fl.group.id, typ: fl.q.Type, do: fl.q.DO, cd: fl.q.CD,
+	}
+	err := ErrServFail
+	if !refused {
+		e.EDE, err = edeNoReachable, ErrTimeout
+	}
+	f.finish(fl, e, err, 0)
+}
+
+// finish ends a flight with e, and caches it. by is the upstream that answered,
+// where there is no error.
+func (f *Forwarder) finish(fl *flight, e *entry, err error, by uint8) {
+	s := f.flightShard(fl)
+	s.mu.Lock()
+	if fl.over.Load() {
+		s.mu.Unlock()
+		return
+	}
+	fl.message, fl.err = &e.Message, err
+	if err == nil {
+		if e.TTL > 0 {
+			f.cache.add(fl.hash, e)
+		}
+	} else {
+		f.keepFailure(fl, e)
+	}
+	refused := fl.refused &^ (1 << by)
+	f.land(s, fl)
+	s.mu.Unlock()
+	if err == nil && refused != 0 {
+		f.blame(fl, refused)
+	}
+}
+
+// keepFailure stores a failure (RFC 9520 section 3.2), or has the answer that is
+// known outlive it.
+func (f *Forwarder) keepFailure(fl *flight, e *entry) {
+	if fl.stale != nil {
+		fl.message, fl.err = &fl.stale.Message, ErrStale
+		if fl.stale.state(e.Stored) == Fresh {
+			fl.err = nil
+		}
+		fl.stale.failingUntil.Store(e.Stored + staleRecheck)
+		return
+	}
+	before := f.cache.peek(fl.hash, fl.group.id, &fl.q)
+	if before != nil && before.failed() && e.Stored-before.Stored < 2*maxFailure {
+		e.fails = min(before.fails+1, 3)
+		e.TTL = min(uint32(1)<<e.fails, maxFailure)
+	}
+	f.cache.add(fl.hash, e)
+}
+
+// land takes a flight out of everything and has its waiters told. The shard is locked.
+func (f *Forwarder) land(s *flightShard, fl *flight) {
+	fl.over.Store(true)
+	s.remove(fl)
+	f.wheel.stop(fl)
+	f.complete(fl)
+}
+
+// blame notes who had no answer where another had one.
+func (f *Forwarder) blame(fl *flight, refused uint64) {
+	now := f.clock()
+	for i, u := range fl.group.upstreams {
+		if refused&(1<<i) != 0 {
+			f.noteDown(u, u.useless(now), "error where others answer")
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package forward
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxUpstreams is how many upstreams a group may have.
+const maxUpstreams = 16
+
+// GroupSpec says which upstreams answer for a zone.
+type GroupSpec struct {
+	// Upstreams in order of preference where health and latency are alike:
+	// "10.0.0.2", "10.0.0.2:53", "2001:db8::1", "[2001:db8::1]:53",
+	// "tls://10.9.0.3", "tls://10.9.0.3:853#dns.example" (the name that its
+	// certificate must have; otherwise it must have the IP address).
+	Upstreams []string
+}
+
+// Group is a list of upstreams with a part of the cache of its own. The upstreams'
+// health is shared with other groups. It is safe for concurrent use.
+type Group struct {
+	id        uint32
+	key       string
+	upstreams []*upstream
+}
+
+// String returns the upstreams as configured, separated by spaces.
+func (g *Group) String() string { return g.key }
+
+// Group returns the group of spec: the same one for the same list, until
+// [Forwarder.Retain] drops it. The error joins all faults.
+func (f *Forwarder) Group(spec GroupSpec) (*Group, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	key := strings.Join(spec.Upstreams, " ")
+	g := f.groups[key]
+	if g != nil {
+		return g, nil
+	}
+	upstreams, err := f.parseUpstreams(spec.Upstreams)
+	if err != nil {
+		return nil, err
+	}
+	f.lastID++
+	g = &Group{id: f.lastID, key: key, upstreams: upstreams}
+	for _, u := range upstreams {
+		f.upstreams[u.text] = u
+	}
+	f.groups[key] = g
+	f.index()
+	return g, nil
+}
+
+// parseUpstreams returns the upstreams that texts name, known ones as they are.
+func (f *Forwarder) parseUpstreams(texts []string) ([]*upstream, error) {
+	var all []*upstream
+	var faults []error
+	if len(texts) == 0 || len(texts) > maxUpstreams {
+		faults = append(faults, fmt.Errorf("%d upstreams: want 1 to %d", len(texts), maxUpstreams))
+	}
+	for i, text := range texts {
+		u := f.upstreams[text]
+		if u == nil {
+			var err error
+			u, err = parseUpstream(text)
+			if err != nil {
+				faults = append(faults, err)
+				continue
+			}
+		}
+		same := func(o *upstream) bool { return o.addr == u.addr && o.secure == u.secure }
+		if slices.ContainsFunc(all, same) {
+			faults = append(faults, fmt.Errorf("upstream %q, number %d: listed before", text, i+1))
+			continue
+		}
+		all = append(all, u)
+	}
+	err := errors.Join(faults...)
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Retain drops all groups but those given: their upstreams' connections end and
+// what is cached for them ages out. Questions that are in flight to them end by
+// themselves. To Ask a dropped group is an error of the caller's; it fails.
+func (f *Forwarder) Retain(groups []*Group) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	used := make(map[*upstream]bool)
+	for key, g := range f.groups {
+		if !slices.Contains(groups, g) {
+			delete(f.groups, key)
+			continue
+		}
+		for _, u := range g.upstreams {
+			used[u] = true
+		}
+	}
+	for text, u := range f.upstreams {
+		if !used[u] {
+			delete(f.upstreams, text)
+			u.close()
+		}
+	}
+	f.index()
+}
+
+// index rebuilds what is read without the lock. mu is held.
+func (f *Forwarder) index() {
+	byAddr := make(map[netip.Addr][]*upstream, len(f.upstreams))
+	for _, u := range f.upstreams {
+		addr := u.addr.Addr().WithZone("")
+		byAddr[addr] = append(byAddr[addr], u)
+	}
+	groups := make([]*Group, 0, len(f.groups))
+	for _, g := range f.groups {
+		groups = append(groups, g)
+	}
+	f.byAddr.Store(&byAddr)
+	f.groupList.Store(&groups)
+}
+
+// pick returns the best upstream that is not excluded, -1 if all are: the first
+// that is up, unless a later one is clearly quicker; of those that are down
+// the one that has been given the shortest time to recover.
+func (g *Group) pick(exclude uint64) int {
+	best, bestHealth := -1, health{}
+	for i, u := range g.upstreams {
+		if exclude&(1<<i) != 0 {
+			continue
+		}
+		h := u.health()
+		if best < 0 || h.better(bestHealth) {
+			best, bestHealth = i, h
+		}
+	}
+	return best
+}
+
+// better reports whether to ask h's upstream rather than the earlier one of o.
+func (h health) better(o health) bool {
+	switch {
+	case h.down != o.down:
+		return o.down
+	case h.down:
+		return h.until < o.until
+	default:
+		return h.rtt+h.rtt/4+time.Millisecond < o.rtt
+	}
+}
+
+// hopeless reports whether there is nobody left worth waiting for: all have
+// failed, or those that have not are down while another did answer, with an error.
+func (g *Group) hopeless(failed uint64, refused bool) bool {
+	for i, u := range g.upstreams {
+		if failed&(1<<i) == 0 && !(refused && u.health().down) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,65 @@
+package forward
+
+import "net/netip"
+
+// suspects returns the upstreams whose address client is: they may be asking
+// back what they are being asked.
+func (f *Forwarder) suspects(client netip.Addr) []*upstream {
+	table := f.byAddr.Load()
+	if table == nil {
+		return nil
+	}
+	return (*table)[client.Unmap().WithZone("")]
+}
+
+// isAsking reports whether one of the suspects is being asked q, by whatever
+// group and with whatever flags.
+func (f *Forwarder) isAsking(suspects []*upstream, q *Question) bool {
+	groups := f.groupList.Load()
+	for _, g := range *groups {
+		mask := g.bits(suspects)
+		if mask == 0 {
+			continue
+		}
+		for flags := range 4 {
+			asked := *q
+			asked.DO, asked.CD = flags&1 != 0, flags&2 != 0
+			hash := f.cache.hash(g.id, &asked)
+			s := &f.flights[hash>>40%flightShards]
+			s.mu.Lock()
+			fl := s.find(hash, g.id, &asked)
+			asking := fl != nil && fl.sent&mask != 0
+			s.mu.Unlock()
+			if asking {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// suspects reports whether someone who joins fl from the given upstreams'
+// address may be one of them asking back. The address tells nothing on
+// loopback, where an upstream shares it with every program of the host: such a
+// joiner is let in, and told of the loop only when half of the flight's time has
+// gone by without an answer. The shard is locked.
+func (fl *flight) suspects(suspects []*upstream) bool {
+	if suspects == nil || fl.sent&fl.group.bits(suspects) == 0 {
+		return false
+	}
+	fl.loopAt = fl.began + (fl.endAt-fl.began)/2
+	return true
+}
+
+// bits returns which of g's upstreams are among some.
+func (g *Group) bits(some []*upstream) uint64 {
+	var mask uint64
+	for i, u := range g.upstreams {
+		for _, other := range some {
+			if u == other {
+				mask |= 1 << i
+			}
+		}
+	}
+	return mask
+}

@@ -1,0 +1,176 @@
+package forward
+
+import "errors"
+
+// NoEDE is the [Message.EDE] of a message without an extended error (RFC 8914).
+const NoEDE uint16 = 0xFFFF
+
+// Flags say what is in a [Message], so that readers know without a walk
+// whether there is anything for them to do.
+type Flags uint8
+
+// The flags. The address flags tell of the answer section only.
+const (
+	HasA       Flags = 1 << iota // an A RR
+	HasAAAA                      // an AAAA RR
+	HasSVCB                      // an HTTPS or SVCB RR, which may carry address hints
+	HasAlias                     // a CNAME or DNAME RR: the answer's last owner may differ from the question
+	HasRRSIG                     // an RRSIG RR, in either section
+	IsNegative                   // no RR answers the question: NODATA or NXDOMAIN, at the end of a chain or at once
+	IsFailure                    // no answer: SERVFAIL because the upstreams failed (RFC 9520)
+)
+
+// HasAddress covers all RRs that hold addresses.
+const HasAddress = HasA | HasAAAA | HasSVCB
+
+// Question identifies one cacheable question. The class is always IN.
+type Question struct {
+	Name   []byte // lower-case, uncompressed wire form, borrowed for the call
+	Type   uint16 // a type, not a meta type that asks for a transfer
+	DO, CD bool   // DNSSEC records wanted; checking disabled
+}
+
+// Message is an upstream's answer in the form that the encoder copies. It is
+// immutable and may be held for as long as the reader likes.
+//
+// Body holds the answer section's RRs, then the authority section's; nothing
+// of the additional section is kept. Header, question and Body in a row are
+// a valid message: Body begins at offset 12 + len(name) + 4, and compression
+// pointers count from the message's first byte. An RR is
+//
+//	owner   2 bytes of pointer, or a full uncompressed name
+//	type, class (IN), TTL, RDLENGTH, RDATA as in RFC 1035 3.2.1
+//
+// Names inside RDATA are never compressed. An owner is a pointer when it equals
+// the question's name or a suffix of it (then it points at offset 12+k into the
+// question), or when it equals a name in the RDATA of an earlier RR of Body, or
+// a suffix of one, and that lies at or below offset 0x3FFF; pointers lead to
+// uncompressed names, never to pointers. The root as owner is the one byte
+// zero. A and AAAA have RDLENGTH 4 and 16; the parameters of SVCB and HTTPS are
+// well-formed and in ascending order; a CNAME's RDATA is one name.
+//
+// The TTLs in Body are those received, at most [MaxTTL], and never less than TTL.
+type Message struct {
+	Rcode     uint8
+	AD        bool   // the upstream says the data is authentic
+	Flags     Flags  //
+	EDE       uint16 // the upstream's first extended error code, NoEDE if none
+	Answers   uint16 // RRs of the answer section: RRs[:Answers]
+	Authority uint16 // RRs of the authority section: RRs[Answers:]
+	TTL       uint32 // lifetime, seconds: the least of the TTLs in Body, for a negative answer as in RFC 2308
+	Stored    int64  // when it came, Unix seconds
+	Body      []byte
+	RRs       []RR
+}
+
+// RR says where one RR of a [Message] lies.
+type RR struct {
+	Off    uint32 // of the owner, in Body
+	TTLOff uint32 // of the TTL, in Body; type and class are the 4 bytes before, RDLENGTH and RDATA follow
+	Type   uint16
+}
+
+// State is what the cache knows about a question.
+type State uint8
+
+// The states of a question in the cache.
+const (
+	Miss         State = iota // nothing: ask
+	Fresh                     // the message is the answer
+	Stale                     // expired: ask, and use it if that fails (RFC 8767)
+	StaleFailing              // expired, and the upstreams failed less than 30 s ago: use it, do not ask (RFC 8767 section 5)
+)
+
+// Lookup is the cache's answer. Message is nil when State is Miss.
+type Lookup struct {
+	*Message
+	Age   uint32 // seconds since the message came; to be taken off the TTLs of a fresh answer
+	State State
+	// Prefetch: fresh, with less than a tenth of the TTL left, and this caller
+	// is the one that should call Ask (done may be nil) beside answering.
+	Prefetch bool
+}
+
+// StaleTTL is the TTL, in seconds, of RRs in a stale answer (RFC 8767 section 4).
+const StaleTTL = 30
+
+// Why there is no answer from an upstream.
+var (
+	// ErrStale comes with an expired message, to be answered with TTLs of
+	// StaleTTL and EDE 3 (Stale Answer), or EDE 19 if its rcode is NXDOMAIN.
+	ErrStale = errors.New("answer is stale")
+	// ErrServFail: the upstreams answered, but none of them well. The message has
+	// rcode SERVFAIL and the upstream's EDE, if any.
+	ErrServFail = errors.New("upstreams answered with an error")
+	// ErrTimeout: no upstream answered in time. The message has rcode SERVFAIL and EDE 22.
+	ErrTimeout = errors.New("no upstream answered")
+	// ErrFull: as many questions wait or are in flight as are allowed.
+	ErrFull = errors.New("too many questions are waiting for upstreams")
+	// ErrLoop: the upstream that is being asked asks the same of us.
+	ErrLoop = errors.New("upstream asks back what it is being asked")
+	// ErrClosed: the forwarder does not run.
+	ErrClosed = errors.New("forwarder is not running")
+)
+
+// DNS numbers used here (IANA "Domain Name System (DNS) Parameters").
+const (
+	rcodeSuccess  = 0
+	rcodeFormErr  = 1
+	rcodeServFail = 2
+	rcodeNXDomain = 3
+	rcodeNotImp   = 4
+	rcodeBadVers  = 16
+
+	typeA        = 1
+	typeNS       = 2
+	typeMD       = 3
+	typeMF       = 4
+	typeCNAME    = 5
+	typeSOA      = 6
+	typeMB       = 7
+	typeMG       = 8
+	typeMR       = 9
+	typePTR      = 12
+	typeMINFO    = 14
+	typeMX       = 15
+	typeTXT      = 16
+	typeRP       = 17
+	typeAFSDB    = 18
+	typeRT       = 21
+	typeNSAPPTR  = 23
+	typeSIG      = 24
+	typePX       = 26
+	typeAAAA     = 28
+	typeNXT      = 30
+	typeSRV      = 33
+	typeNAPTR    = 35
+	typeKX       = 36
+	typeDNAME    = 39
+	typeOPT      = 41
+	typeIPSECKEY = 45
+	typeRRSIG    = 46
+	typeNSEC     = 47
+	typeNSEC3    = 50
+	typeHIP      = 55
+	typeTALINK   = 58
+	typeSVCB     = 64
+	typeHTTPS    = 65
+	typeSPF      = 99
+	typeLP       = 107
+	typeTKEY     = 249
+	typeANY      = 255
+	typeAMTRELAY = 260
+
+	classIN = 1
+
+	optionEDE          = 15
+	edeNoReachable     = 22
+	headerLen          = 12
+	maxName            = 255
+	maxMessage         = 65535
+	maxPointer         = 0x3FFF
+	ednsSize           = 1232 // DNS flag day 2020: fits any path without fragments
+	flagQR, flagTC     = 0x80, 0x02
+	flagRD, flagOpcode = 0x01, 0x78
+	flagAD, flagCD     = 0x20, 0x10 // in the header's fourth byte
+)

@@ -1,0 +1,67 @@
+package forward
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Stats are the forwarder's counters since the start, and its state.
+type Stats struct {
+	Hits, Stale, Misses uint64 // of Cached: fresh answers, expired ones, none
+	Evictions           uint64 // entries that made room for others
+	Entries, Bytes      int    // in the cache; bytes are estimated
+	InFlight, Waiting   int64  // questions to upstreams; askers
+	Full, Loops         uint64 // questions turned away with ErrFull, with ErrLoop
+	Upstreams           []UpstreamStats
+}
+
+// UpstreamStats are the counters of one upstream, and its health.
+type UpstreamStats struct {
+	Upstream  string        // as configured
+	Queries   uint64        // sent, retries included
+	Answers   uint64        // received, of any rcode
+	Failures  uint64        // of them, errors and malformed ones
+	Timeouts  uint64        // queries without an answer in time
+	Truncated uint64        // answers asked again over TCP
+	Spoofed   uint64        // packets ignored, as they answered nothing asked
+	RTT       time.Duration // smoothed; 0: not known yet
+	Up        bool
+}
+
+// Stats returns the counters, upstreams in the order of their text.
+func (f *Forwarder) Stats() Stats {
+	all := Stats{
+		InFlight: f.underWay.Load(), Waiting: f.waiting.Load(),
+		Full: f.full.Load(), Loops: f.loops.Load(),
+	}
+	for i := range f.cache.shards {
+		s := &f.cache.shards[i]
+		all.Hits += s.hits.Load()
+		all.Stale += s.stale.Load()
+		all.Misses += s.misses.Load()
+		all.Evictions += s.evictions.Load()
+		s.mu.RLock()
+		all.Entries += s.lru.Len()
+		all.Bytes += s.bytes
+		s.mu.RUnlock()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, u := range f.upstreams {
+		all.Upstreams = append(all.Upstreams, u.stats())
+	}
+	slices.SortFunc(all.Upstreams, func(a, b UpstreamStats) int { return strings.Compare(a.Upstream, b.Upstream) })
+	return all
+}
+
+func (u *upstream) stats() UpstreamStats {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return UpstreamStats{
+		Upstream: u.text, Queries: u.queries.Load(), Answers: u.answers.Load(),
+		Failures: u.failures.Load(), Timeouts: u.timeouts.Load(),
+		Truncated: u.truncated.Load(), Spoofed: u.spoofed.Load(),
+		RTT: u.srtt, Up: u.downUntil == 0,
+	}
+}

@@ -1,0 +1,218 @@
+package forward
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	sockets   = 8                // open at a time for an upstream; each query picks one at random
+	perSocket = 128              // queries, after which a socket (a source port) is replaced
+	socketAge = 30 * time.Second // after which it is replaced too
+	linger    = 3 * time.Second  // how long a replaced socket still hears late replies
+	readSize  = 4096             // of a buffer for replies: more than we say we take
+)
+
+// pending is a query that has been sent and not been answered.
+type pending struct {
+	fl   *flight
+	at   attempt
+	sent time.Duration
+}
+
+// udpSocket is a connected UDP socket on a source port that the kernel chose at
+// random: it hears its upstream only. With an id from the system's
+// generator a forger has to guess both (RFC 5452 section 9.2).
+type udpSocket struct {
+	f      *Forwarder
+	u      *upstream
+	slot   int
+	conn   *net.UDPConn
+	opened time.Duration
+
+	mu      sync.Mutex
+	ids     []uint16 // random, unused
+	waiting map[uint16]pending
+	retired bool
+}
+
+// openUDP opens a socket for slot, or returns the one that another goroutine opened.
+func (f *Forwarder) openUDP(u *upstream, slot int) (*udpSocket, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	s := u.slots[slot].Load()
+	if s != nil {
+		return s, nil
+	}
+	if u.gone {
+		return nil, ErrClosed
+	}
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(u.addr))
+	if err != nil {
+		return nil, fmt.Errorf("opening a socket to %s: %w", u.text, err)
+	}
+	var random [2 * perSocket]byte
+	rand.Read(random[:])
+	s = &udpSocket{
+		f: f, u: u, slot: slot, conn: conn, opened: f.clock(),
+		ids: make([]uint16, perSocket), waiting: make(map[uint16]pending, perSocket/2),
+	}
+	for i := range s.ids {
+		s.ids[i] = binary.NativeEndian.Uint16(random[2*i:])
+	}
+	if !f.track(conn) || !f.start(s.read) {
+		f.drop(conn)
+		return nil, ErrClosed
+	}
+	u.slots[slot].Store(s)
+	return s, nil
+}
+
+// sendUDP sends fl's query through a random socket of the upstream. It never
+// opens one: it reports false where that has to be done first.
+func (f *Forwarder) sendUDP(fl *flight, at attempt, slot int) bool {
+	s := at.u.slots[slot].Load()
+	if s == nil {
+		return false
+	}
+	now := f.clock()
+	id, ok := s.register(pending{fl, at, now})
+	if !ok {
+		return false
+	}
+	buf := f.buffers.Get().(*[]byte)
+	query := appendPacket((*buf)[:0], fl.query, id, at.plain)
+	_, err := s.conn.Write(query)
+	*buf = query
+	f.buffers.Put(buf)
+	at.u.queries.Add(1)
+	if err != nil {
+		s.broken(err)
+	}
+	return true
+}
+
+// randomSlot picks a socket. The runtime's generator is ChaCha8, seeded by the system.
+func randomSlot() int { return int(mathrand.Uint32() % sockets) }
+
+// register takes an id for p; false if the socket has had its share.
+func (s *udpSocket) register(p pending) (id uint16, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.retired && len(s.ids) > 0 && p.sent-s.opened < socketAge {
+		id, s.ids = s.ids[0], s.ids[1:]
+		_, taken := s.waiting[id]
+		if !taken {
+			s.waiting[id] = p
+			return id, true
+		}
+	}
+	s.retireLocked()
+	return 0, false
+}
+
+// retire takes the socket out of use. It closes when all replies have come, or
+// after a while.
+func (s *udpSocket) retire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retireLocked()
+}
+
+func (s *udpSocket) retireLocked() {
+	if s.retired {
+		return
+	}
+	s.retired = true
+	s.u.slots[s.slot].CompareAndSwap(s, nil)
+	wait := linger
+	if len(s.waiting) == 0 {
+		wait = 0
+	}
+	// The reader may be in Read: only a deadline reaches it there.
+	err := s.conn.SetReadDeadline(time.Now().Add(wait))
+	if err != nil {
+		s.f.drop(s.conn)
+	}
+}
+
+// claim finds whom the reply msg is for. What does not fit id and question
+// is counted and ignored, and the query goes on waiting (RFC 5452 section 9.1).
+func (s *udpSocket) claim(msg []byte) (p pending, ok, drained bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(msg) >= headerLen {
+		id := binary.BigEndian.Uint16(msg)
+		p, ok = s.waiting[id]
+		if ok && isReply(msg, id, p.fl.query) {
+			delete(s.waiting, id)
+			return p, true, s.retired && len(s.waiting) == 0
+		}
+	}
+	s.u.spoofed.Add(1)
+	return pending{}, false, false
+}
+
+// abandon takes all that waits.
+func (s *udpSocket) abandon() []pending {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []pending
+	for id, p := range s.waiting {
+		all = append(all, p)
+		delete(s.waiting, id)
+	}
+	return all
+}
+
+// broken handles an error of the socket: most often the upstream's host saying
+// by ICMP that nobody listens, which the kernel believes only if it quotes a
+// packet of this very socket.
+func (s *udpSocket) broken(err error) {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return
+	}
+	s.retire()
+	all := s.abandon()
+	if len(all) > 0 {
+		s.f.noteDown(s.u, s.u.unreachable(s.f.clock()), err.Error())
+	}
+	for _, p := range all {
+		s.f.failed(p.fl, p.at)
+	}
+}
+
+// reader is what a goroutine needs to take replies apart.
+type reader struct {
+	buf  [readSize]byte
+	walk walker
+}
+
+// read receives replies until the socket has done its work.
+func (s *udpSocket) read(context.Context) {
+	defer s.f.drop(s.conn)
+	r := s.f.readers.Get().(*reader)
+	defer s.f.readers.Put(r)
+	for {
+		n, err := s.conn.Read(r.buf[:])
+		if err != nil {
+			s.broken(err)
+			return
+		}
+		p, ok, drained := s.claim(r.buf[:n])
+		if ok {
+			s.f.reply(p, r.buf[:n], &r.walk)
+		}
+		if drained {
+			return
+		}
+	}
+}
