@@ -1,0 +1,279 @@
+package server
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"inside53/zonesource/account"
+	"inside53/zonesource/ec2"
+	"inside53/zonesource/route53"
+
+	"github.com/miekg/dns"
+)
+
+// examples is where the example files are, seen from here.
+const examples = "../examples"
+
+func readExample(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(examples, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestExampleFull holds inside53.yaml to its promise: every key, with its default.
+func TestExampleFull(t *testing.T) {
+	got, err := LoadConfig(filepath.Join(examples, "inside53.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := make(map[string]bool)
+	for path := range got.lines {
+		shown[regexp.MustCompile(`\[\d+\]`).ReplaceAllString(path, "")] = true
+	}
+	for _, key := range allKeys() {
+		if !shown[key] {
+			t.Errorf("%s is not in the example", key)
+		}
+	}
+
+	want := DefaultConfig()
+	want.Route53, want.EC2 = new(Route53), new(EC2)
+	want.Route53.setDefaults()
+	want.EC2.setDefaults()
+	want.Allow.VPCs = true // the default with ec2
+	// These have no default; of their first entries each key that has one shows it.
+	want.AWS.Accounts, want.ZoneFiles, want.Views, want.Forward = got.AWS.Accounts, got.ZoneFiles, got.Views, got.Forward
+	if !reflect.DeepEqual(plain(got), want) {
+		t.Errorf("the example states other values than the defaults\n got %+v\nwant %+v", plain(got), want)
+	}
+	if a := got.AWS.Accounts[0]; a != (Account{Name: a.Name, RoleARN: a.RoleARN}) {
+		t.Errorf("the first account does not show the defaults: %+v", a)
+	}
+	var file ZoneFile
+	file.setDefaults()
+	file.Origin, file.File = got.ZoneFiles[0].Origin, got.ZoneFiles[0].File
+	if !reflect.DeepEqual(got.ZoneFiles[0], file) {
+		t.Errorf("the first zone file does not show the defaults: %+v", got.ZoneFiles[0])
+	}
+	var view View
+	view.setDefaults()
+	view.Name, view.Clients, view.VPCs = got.Views[0].Name, got.Views[0].Clients, got.Views[0].VPCs
+	if !reflect.DeepEqual(got.Views[0], view) {
+		t.Errorf("the first view does not show the defaults: %+v", got.Views[0])
+	}
+	var forward Forward
+	forward.setDefaults()
+	forward.Zone, forward.Upstreams = got.Forward[0].Zone, got.Forward[0].Upstreams
+	if !reflect.DeepEqual(got.Forward[0], forward) {
+		t.Errorf("the first forwarder does not show the defaults: %+v", got.Forward[0])
+	}
+}
+
+func TestExampleMinimal(t *testing.T) {
+	c, err := LoadConfig(filepath.Join(examples, "minimal.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Route53 == nil || c.EC2 == nil || len(c.Forward) != 1 || !c.Allow.VPCs || c.Listen.DNS[0].String() != "0.0.0.0:53" {
+		t.Errorf("the example is %+v", c)
+	}
+}
+
+// TestExampleZones parses the master files beside the configurations, and finds the
+// one that inside53.yaml names.
+func TestExampleZones(t *testing.T) {
+	c, err := LoadConfig(filepath.Join(examples, "inside53.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, z := range c.ZoneFiles {
+		text := readExample(t, filepath.Base(z.File))
+		parser := dns.NewZoneParser(strings.NewReader(text), string(z.Origin), z.File)
+		records := 0
+		for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+			records++
+			if !dns.IsSubDomain(string(z.Origin), rr.Header().Name) {
+				t.Errorf("%s: %s is not in %s", z.File, rr.Header().Name, z.Origin)
+			}
+		}
+		if parser.Err() != nil || records == 0 {
+			t.Errorf("%s: %d records, %v", z.File, records, parser.Err())
+		}
+	}
+}
+
+// unitFile reads a systemd unit into section -> key -> values.
+func unitFile(t *testing.T, text string) map[string]map[string][]string {
+	t.Helper()
+	unit := make(map[string]map[string][]string)
+	var section string
+	lines := bufio.NewScanner(strings.NewReader(text))
+	for lines.Scan() {
+		line := lines.Text()
+		key, value, pair := strings.Cut(line, "=")
+		switch {
+		case line == "" || line[0] == '#':
+		case line[0] == '[':
+			section = strings.Trim(line, "[]")
+			unit[section] = make(map[string][]string)
+		case pair && section != "":
+			unit[section][key] = append(unit[section][key], value)
+		default:
+			t.Fatalf("no line of a unit: %q", line)
+		}
+	}
+	return unit
+}
+
+// TestExampleUnit compares the systemd unit with the defaults it has to fit.
+func TestExampleUnit(t *testing.T) {
+	unit := unitFile(t, readExample(t, "inside53.service"))
+	service := unit["Service"]
+	one := func(key string) string {
+		if len(service[key]) != 1 {
+			t.Fatalf("%s is there %d times", key, len(service[key]))
+		}
+		return service[key][0]
+	}
+	defaults := DefaultConfig()
+	stop, err := time.ParseDuration(one("TimeoutStopSec"))
+	if err != nil || stop < defaults.Drain+2*defaultGrace {
+		t.Errorf("TimeoutStopSec=%s leaves no room after a drain of %s, %v", one("TimeoutStopSec"), defaults.Drain, err)
+	}
+	files, err := strconv.Atoi(one("LimitNOFILE"))
+	if err != nil || files < 2*defaults.TCP.Connections {
+		t.Errorf("LimitNOFILE=%d is little for %d connections, %v", files, defaults.TCP.Connections, err)
+	}
+	if dir := "/var/lib/" + one("StateDirectory"); dir != defaults.StateDir {
+		t.Errorf("the state directory is %s, the default %s", dir, defaults.StateDir)
+	}
+	for key, want := range map[string]string{
+		"Type": "notify", "Restart": "always", "DynamicUser": "yes", "KillSignal": "SIGTERM",
+		"AmbientCapabilities": "CAP_NET_BIND_SERVICE", "CapabilityBoundingSet": "CAP_NET_BIND_SERVICE", "NoNewPrivileges": "yes", "ProtectSystem": "strict",
+	} {
+		if got := one(key); got != want {
+			t.Errorf("%s=%s, want %s", key, got, want)
+		}
+	}
+	if !strings.HasPrefix(one("ExecStart"), "/usr/local/bin/inside53 serve --config /etc/inside53/") {
+		t.Errorf("ExecStart=%s", one("ExecStart"))
+	}
+	if !slices.Contains(service["ExecReload"], "/bin/kill -HUP $MAINPID") {
+		t.Errorf("ExecReload=%v", service["ExecReload"])
+	}
+	if len(unit["Install"]["WantedBy"]) != 1 || len(unit["Unit"]["Description"]) != 1 {
+		t.Errorf("the unit is %v", unit)
+	}
+}
+
+func TestExampleSysctl(t *testing.T) {
+	values := make(map[string]int)
+	for line := range strings.Lines(readExample(t, "sysctl.conf")) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		key, value, ok := strings.Cut(line, " = ")
+		n, err := strconv.Atoi(value)
+		if !ok || err != nil {
+			t.Fatalf("no line of sysctl: %q", line)
+		}
+		values[key] = n
+	}
+	if got := values["net.core.rmem_max"]; got != defaultReceiveBuffer {
+		t.Errorf("net.core.rmem_max is %d, the server asks for %d", got, defaultReceiveBuffer)
+	}
+}
+
+// TestExampleDHClient reads dhclient.conf, commented-out statements too.
+func TestExampleDHClient(t *testing.T) {
+	statement := regexp.MustCompile(`^(?:# )?(supersede|prepend) (domain-name-servers|domain-search) (.*);$`)
+	active := make(map[string]string)
+	for line := range strings.Lines(readExample(t, "dhclient.conf")) {
+		line = strings.TrimSpace(line)
+		m := statement.FindStringSubmatch(line)
+		switch {
+		case m == nil && line != "" && line[0] != '#':
+			t.Errorf("no statement of dhclient: %q", line)
+		case m != nil && line[0] != '#':
+			active[m[2]] = m[3]
+		}
+	}
+	var ec2 EC2
+	ec2.setDefaults()
+	want := map[string]string{"domain-name-servers": "127.0.0.1", "domain-search": strconv.Quote(strings.TrimSuffix(string(ec2.Zone), "."))}
+	if !reflect.DeepEqual(active, want) {
+		t.Errorf("active are %v, want %v", active, want)
+	}
+}
+
+// TestExamplePolicy compares the IAM policy with what the sources say they call.
+func TestExamplePolicy(t *testing.T) {
+	var policy struct {
+		Version   string
+		Statement []struct {
+			Sid, Effect string
+			Action      any
+			Resource    string
+		}
+	}
+	decoder := json.NewDecoder(strings.NewReader(readExample(t, "iam-policy.json")))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if policy.Version != "2012-10-17" {
+		t.Errorf("version %s", policy.Version)
+	}
+	var allowed []string
+	for _, s := range policy.Statement {
+		if s.Effect != "Allow" || s.Sid == "" {
+			t.Errorf("statement %+v", s)
+		}
+		switch a := s.Action.(type) {
+		case string:
+			allowed = append(allowed, a)
+		case []any:
+			for _, item := range a {
+				allowed = append(allowed, item.(string))
+			}
+		}
+	}
+	inventory, err := ec2.New(ec2.Options{Accounts: []ec2.Account{{}}, Regions: []string{"eu-west-1"}, LoadBalancers: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	called := slices.Concat(route53.Actions(), inventory.Actions(), account.Actions())
+	slices.Sort(allowed)
+	slices.Sort(called)
+	if !slices.Equal(allowed, called) {
+		t.Errorf("the policy allows\n%v\ncalled are\n%v", allowed, called)
+	}
+}
+
+// TestExamplesAreTested fails when an example comes that no test knows.
+func TestExamplesAreTested(t *testing.T) {
+	known := []string{"demo", "examples.go", "doc.go", "inside53.yaml", "minimal.yaml", "lab.zone", "inside53.service", "sysctl.conf", "dhclient.conf", "iam-policy.json"}
+	entries, err := os.ReadDir(examples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !slices.Contains(known, e.Name()) {
+			t.Errorf("%s is loaded by no test", e.Name())
+		}
+	}
+}
