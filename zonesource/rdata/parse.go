@@ -25,7 +25,7 @@ func ParseValue(rrtype uint16, value string) ([]byte, error) {
 
 func parseValue(rrtype uint16, value string) ([]byte, error) {
 	s := scanner{text: value}
-	if s.more() && strings.HasPrefix(value[s.pos:], `\#`) {
+	if s.atGeneric() {
 		return parseGeneric(rrtype, &s)
 	}
 	s.out = make([]byte, 0, len(value)+2)
@@ -99,6 +99,15 @@ func (s *scanner) tag() {
 		return
 	}
 	s.appendString("tag", f)
+}
+
+// atGeneric reports whether the first word is \#.
+func (s *scanner) atGeneric() bool {
+	if !s.more() {
+		return false
+	}
+	rest, ok := strings.CutPrefix(s.text[s.pos:], `\#`)
+	return ok && (rest == "" || isBlank(rest[0]))
 }
 
 // parseGeneric reads \# LENGTH HEX (RFC 3597 5). For a type with a form of its

@@ -38,7 +38,7 @@ func ParseMasterValue(rrtype uint16, text string, origin []byte) ([]byte, error)
 	var packed []byte
 	var err error
 	s := scanner{text: text}
-	if s.more() && strings.HasPrefix(text[s.pos:], `\#`) {
+	if s.atGeneric() {
 		packed, err = parseGeneric(rrtype, &s)
 	} else {
 		packed, err = parseMaster(rrtype, text, FormatMasterName(origin))

@@ -344,6 +344,7 @@ func TestLoadFaults(t *testing.T) {
 		{head3 + "a\n", "zone:4: no record type"},
 		{head3 + `"a" A 192.0.2.1` + "\n", "zone:4: owner in quotation marks"},
 		{head3 + `a "A" 192.0.2.1` + "\n", "zone:4: quotation mark before the type"},
+		{head3 + `a TXT"x"` + "\n", "zone:4: no blank between the type TXT and the data"},
 		{head3 + "a TYPE65280 00\n", "zone:4: TYPE65280 data"},
 		{head3 + "a A \\# 3 000000\n", "zone:4: A data"},
 		{head3 + "$TTL\n", "zone:4: $TTL takes one TTL"},

@@ -78,12 +78,16 @@ type pending struct {
 	ends   []int  // where each ends
 }
 
-// load reads a zone; the loader is never nil.
-func load(ctx context.Context, origin []byte, path string) (*loader, error) {
-	l := &loader{
+func newLoader(ctx context.Context, origin []byte) *loader {
+	return &loader{
 		ctx: ctx, apex: origin, name: zone.String(origin),
 		edit: zone.NewTree(origin).Edit(), dnames: map[string]place{},
 	}
+}
+
+// load reads a zone; the loader is never nil.
+func load(ctx context.Context, origin []byte, path string) (*loader, error) {
+	l := newLoader(ctx, origin)
 	err := l.include(path, origin, 0)
 	if ctx.Err() != nil {
 		return l, ctx.Err()

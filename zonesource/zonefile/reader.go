@@ -68,11 +68,14 @@ func (l *loader) include(path string, origin []byte, depth int) error {
 	if err != nil {
 		return err
 	}
-	r := &reader{
+	return errors.Join(newReader(l, file, path, origin, depth).read(), file.Close())
+}
+
+func newReader(l *loader, in io.Reader, path string, origin []byte, depth int) *reader {
+	return &reader{
 		load: l, path: path, depth: depth, origin: origin,
-		in: bufio.NewReaderSize(file, readAtOnce),
+		in: bufio.NewReaderSize(in, readAtOnce),
 	}
-	return errors.Join(r.read(), file.Close())
 }
 
 // open opens a file and remembers its state. Only regular files can be watched,

@@ -67,6 +67,9 @@ func (r *reader) record(x *lexer) error {
 	if len(tokens) == 0 {
 		return fmt.Errorf("%s record without data", rdata.TypeText(h.rrtype))
 	}
+	if tokens[0].glued {
+		return fmt.Errorf("no blank between the type %s and the data", rdata.TypeText(h.rrtype))
+	}
 	r.data, err = r.appendData(r.data[:0], h.rrtype, x, tokens)
 	if err != nil {
 		return err

@@ -149,7 +149,7 @@ func TestFileThatComesLater(t *testing.T) {
 func TestGrowingFile(t *testing.T) {
 	dir := write(t, map[string]string{"zone": head3 + "a A 192.0.2.1\n"})
 	path := filepath.Join(dir, "zone")
-	source, err := New(Config{Origin: zone.MustName("example.com"), Path: path, Poll: 300 * time.Millisecond}, slog.New(slog.DiscardHandler))
+	source, err := New(Config{Origin: zone.MustName("example.com"), Path: path, Poll: time.Second}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestGrowingFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 100 { // a second in all
+	for range 150 { // longer than a pause in all
 		_, err = file.WriteString("b A 192.0.2.1\n")
 		if err != nil {
 			t.Fatal(err)
@@ -184,6 +184,47 @@ func TestGrowingFile(t *testing.T) {
 	}
 	cancel()
 	<-ended
+}
+
+// TestFileThatChangesWhileRead touches a file all the time: what is read
+// meanwhile may be of two versions and must not be taken.
+func TestFileThatChangesWhileRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "zone")
+	writeHosts(t, path, 100_000)
+	stop, stopped := make(chan struct{}), make(chan error)
+	go func() {
+		for at := time.Now(); ; at = at.Add(time.Second) {
+			err := os.Chtimes(path, at, at)
+			if err != nil {
+				stopped <- err
+				return
+			}
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	parts := running(t, path)
+	first := next(t, parts)
+	close(stop)
+	err := <-stopped
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(first.Err, errChanged) {
+		t.Errorf("first part %+v", first)
+	}
+	// The touching may have reached into one more reading.
+	last := next(t, parts)
+	if errors.Is(last.Err, errChanged) {
+		last = next(t, parts)
+	}
+	if last.Zone == nil || last.Zone.Tree.Stats().Records != 100_002 {
+		t.Errorf("last part %+v", last)
+	}
 }
 
 func TestNewErrors(t *testing.T) {
