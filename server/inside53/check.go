@@ -10,27 +10,42 @@ import (
 	"text/tabwriter"
 
 	"inside53/server"
+	"inside53/zonesource"
 
 	"github.com/spf13/cobra"
 )
 
 func newCheck(stdout io.Writer) *cobra.Command {
 	var path string
+	var withAWS bool
 	c := &cobra.Command{
-		Use:   "check --config F",
+		Use:   "check --config F [--aws]",
 		Short: "Validate a configuration and say what it does",
-		Long: `check reads a configuration as serve would, names every fault with its line, and
-prints what the configuration does. It changes nothing and calls nobody.`,
-		Args: cobra.NoArgs,
-		RunE: work(func(context.Context) error {
+		Long: `check reads a configuration and its zone files as serve would, names every fault with
+its line, and prints what the configuration does. It changes nothing.
+
+With --aws it tries each IAM action that the configuration needs, in every account and
+region, and counts what reading the hosted zones takes of the request budget.`,
+		Example: "  inside53 check --config /etc/inside53/inside53.yaml --aws",
+		Args:    cobra.NoArgs,
+		RunE: work(func(ctx context.Context) error {
 			config, err := loadConfig(path)
 			if err != nil {
 				return err
 			}
-			return printSummary(stdout, config)
+			problems, err := server.CheckZoneFiles(ctx, config)
+			if err != nil {
+				return err
+			}
+			err = printSummary(stdout, config, problems)
+			if err != nil || !withAWS {
+				return err
+			}
+			return checkAWS(ctx, config, stdout)
 		}),
 	}
 	configFlag(c, &path)
+	c.Flags().BoolVar(&withAWS, "aws", false, "try the permissions and count the calls on AWS")
 	return c
 }
 
@@ -45,7 +60,7 @@ func loadConfig(path string) (*server.Config, error) {
 }
 
 // printSummary prints what c does, then what is probably not meant.
-func printSummary(w io.Writer, c *server.Config) error {
+func printSummary(w io.Writer, c *server.Config, problems []zonesource.Problem) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(key, format string, args ...any) {
 		_, _ = fmt.Fprintf(table, "%s\t%s\n", key, fmt.Sprintf(format, args...))
@@ -92,7 +107,11 @@ func printSummary(w io.Writer, c *server.Config) error {
 	if err != nil {
 		return err
 	}
-	for _, warning := range warnings(c) {
+	found := warnings(c)
+	for _, p := range problems {
+		found = append(found, fmt.Sprintf("zone %s: %s %s: %s", p.Zone, p.Name, p.Type, p.Reason))
+	}
+	for _, warning := range found {
 		_, err = fmt.Fprintf(w, "warning: %s\n", warning)
 		if err != nil {
 			return err

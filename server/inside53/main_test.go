@@ -114,6 +114,10 @@ forward:
 - {zone: corp.example, upstreams: [tls://10.9.0.3], views: [prod], layer: true}
 `)
 	dir := filepath.Dir(path)
+	err := os.WriteFile(filepath.Join(dir, "lab.zone"), []byte("@ 60 IN SOA a b 1 2 3 4 5\n@ 60 IN NS ns\nns 60 IN A 10.0.0.1\n"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
 	code, stdout, stderr := command(t, "check", "--config", path)
 	want := `configuration  ` + path + ` is right
 dns            0.0.0.0:53, [::]:53, UDP and TCP
@@ -177,6 +181,15 @@ func TestCheckFaults(t *testing.T) {
 	want := "inside53: the configuration has 2 faults\n" + path + ":1: udp_size: 1 is out of bounds; write 512 to 4096\n" + path + ":2: drian: unknown key; did you mean \"drain\"?\n"
 	if code != exitFailed || stdout != "" || stderr != want {
 		t.Errorf("code %d, output %q, errors %q", code, stdout, stderr)
+	}
+	path = write(t, "zonefiles: [{origin: a, file: a.zone}, {origin: b, file: b.zone}]\n")
+	err := os.WriteFile(filepath.Join(filepath.Dir(path), "b.zone"), []byte("@ 60 IN SOA a b 1 2 3 4 5\n@ 60 IN A 10.0.0\n"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr = command(t, "check", "-c", path)
+	if code != exitFailed || !strings.Contains(stderr, "a.zone: no such file") || !strings.Contains(stderr, "b.zone:2: ") {
+		t.Errorf("code %d, errors %q", code, stderr)
 	}
 	code, _, stderr = command(t, "check", "-c", path+"x")
 	if code != exitFailed || stderr != "inside53: reading the configuration: open "+path+"x: no such file or directory\n" {

@@ -1,0 +1,166 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/account"
+	"inside53/zonesource/ec2"
+	"inside53/zonesource/route53"
+	"inside53/zonesource/zonefile"
+)
+
+// AWSCheck is what [CheckAWS] found.
+type AWSCheck struct {
+	// Actions are the IAM actions that the configuration needs, in every account and,
+	// for those of a region, in each.
+	Actions []ActionCheck
+	// Costs are what reading Route 53 takes, an account each. Accounts that don't let
+	// their zones be listed are missing.
+	Costs []route53.Cost
+	// Inventory are the faults of listing a region as the server does.
+	Inventory []error
+}
+
+// ActionCheck is one IAM action in one account and region.
+type ActionCheck struct {
+	Account string // as configured, "" for that of the credentials
+	Region  string // "" for actions without a region
+	Action  string // route53:ListHostedZones
+	// Err is nil where the action is allowed. It is [route53.ErrUntried] where there
+	// was nothing to try it on.
+	Err error
+}
+
+// Failed reports whether the action was tried and can't be used.
+func (a ActionCheck) Failed() bool { return a.Err != nil && !errors.Is(a.Err, route53.ErrUntried) }
+
+// inventoryTimeout bounds the listing of the inventory in a check.
+const inventoryTimeout = time.Minute
+
+// CheckAWS tries every IAM action that c needs, and counts what a reading of Route 53
+// costs. It makes a handful of calls, one listing of zones and one of the inventory, within
+// the configured budget. The error is one of reaching no account at all.
+func CheckAWS(ctx context.Context, c *Config) (*AWSCheck, error) {
+	accounts, err := account.Load(ctx, c.accountOptions())
+	if err != nil {
+		return nil, err
+	}
+	check := &AWSCheck{}
+	for _, a := range accounts {
+		_, err := a.ID(ctx)
+		if a.Name != "" { // by its role
+			check.Actions = append(check.Actions, ActionCheck{Account: a.Name, Action: account.Actions()[0], Err: err})
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	var vpcs []zone.VPC
+	if c.EC2 != nil {
+		vpcs, err = check.inventory(ctx, c, accounts)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if c.Route53 != nil {
+		o := c.route53Options(accounts)
+		o.VPCs = func() ([]zone.VPC, bool) { return vpcs, len(check.Inventory) == 0 }
+		source, err := route53.New(o)
+		if err != nil {
+			return nil, err
+		}
+		findings, costs, err := source.Check(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range findings {
+			check.Actions = append(check.Actions, ActionCheck{Account: f.Account, Action: f.Action, Err: f.Err})
+		}
+		check.Costs = costs
+	}
+	return check, nil
+}
+
+// inventory tries the actions of EC2, lists every region once, and returns the VPCs.
+func (check *AWSCheck) inventory(ctx context.Context, c *Config, accounts []*account.Account) ([]zone.VPC, error) {
+	regions := c.ec2Regions(accounts[0].Config.Region)
+	source, err := ec2.New(c.ec2Options(accounts, regions))
+	if err != nil {
+		return nil, err
+	}
+	findings := source.Check(ctx)
+	for _, a := range accounts {
+		for _, region := range regions {
+			for _, action := range source.Actions() {
+				i := slices.IndexFunc(findings, func(f ec2.Finding) bool {
+					return f.Account == a.Name && f.Region == region && f.Action == action
+				})
+				entry := ActionCheck{Account: a.Name, Region: region, Action: action}
+				if i >= 0 {
+					entry.Err = findings[i].Err
+				}
+				check.Actions = append(check.Actions, entry)
+			}
+		}
+	}
+	if len(findings) > 0 {
+		return nil, ctx.Err() // what is missing is named; the listing would only say it again
+	}
+	return check.listInventory(ctx, source, len(accounts)*len(regions))
+}
+
+// listInventory runs source until each of its regions was delivered once.
+func (check *AWSCheck) listInventory(ctx context.Context, source *ec2.Source, regions int) ([]zone.VPC, error) {
+	ctx, cancel := context.WithTimeout(ctx, inventoryTimeout)
+	defer cancel()
+	var mu sync.Mutex
+	var vpcs []zone.VPC
+	delivered := make(map[zonesource.Key]bool)
+	err := source.Run(ctx, func(p zonesource.Part) {
+		mu.Lock()
+		defer mu.Unlock()
+		if delivered[p.Key] {
+			return
+		}
+		delivered[p.Key] = true
+		if p.Err != nil {
+			check.Inventory = append(check.Inventory, fmt.Errorf("listing %s: %w", p.Key.Name, p.Err))
+		} else {
+			for _, v := range p.Region.VPCs {
+				vpcs = append(vpcs, zone.VPC{ID: v.ID, Region: p.Region.Name})
+			}
+		}
+		if len(delivered) == regions {
+			cancel()
+		}
+	})
+	if len(delivered) < regions {
+		return nil, fmt.Errorf("listing the inventory: %w", err)
+	}
+	return vpcs, nil
+}
+
+// CheckZoneFiles reads the zone files of c. It returns the findings that cost a record
+// its answer, and the error joins the faults that cost a zone.
+func CheckZoneFiles(ctx context.Context, c *Config) ([]zonesource.Problem, error) {
+	var problems []zonesource.Problem
+	var faults []error
+	for i := range c.ZoneFiles {
+		origin, err := zone.ParseName(string(c.ZoneFiles[i].Origin))
+		if err != nil {
+			return nil, err
+		}
+		content, err := zonefile.Load(ctx, origin, c.ZoneFiles[i].File)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		problems = append(problems, content.Problems...)
+	}
+	return problems, errors.Join(faults...)
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"inside53/server"
+)
+
+// checkAWS tries what c needs of AWS and prints it. The error names what is missing.
+func checkAWS(ctx context.Context, c *server.Config, stdout io.Writer) error {
+	if !c.UsesAWS() {
+		_, err := fmt.Fprintln(stdout, "\nneither route53 nor ec2 is on: nothing is asked of AWS")
+		return err
+	}
+	check, err := server.CheckAWS(ctx, c)
+	if err != nil {
+		return err
+	}
+	err = printAWSCheck(stdout, c, check)
+	if err != nil {
+		return err
+	}
+	return errors.Join(missing(check), errors.Join(check.Inventory...))
+}
+
+// accountName is how people are told of an account.
+func accountName(name string) string { return cmp.Or(name, "(credentials)") }
+
+func printAWSCheck(w io.Writer, c *server.Config, check *server.AWSCheck) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(table, "\nACTION\tACCOUNT\tREGION\tRESULT\n")
+	for _, a := range check.Actions {
+		result := "allowed"
+		switch {
+		case a.Failed():
+			result = "NO: " + oneLine(a.Err)
+		case a.Err != nil:
+			result = "not tried: there is " + a.Err.Error()
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", a.Action, accountName(a.Account), cmp.Or(a.Region, "-"), result)
+	}
+	err := table.Flush()
+	if err != nil {
+		return err
+	}
+	for i, cost := range check.Costs {
+		if i == 0 {
+			_, _ = fmt.Fprintln(w)
+		}
+		every := max(cost.Cycle, c.Route53.Refresh).Round(100 * time.Millisecond)
+		_, err = fmt.Fprintf(w, "account %s: %d zones (%d private), %d record sets; a reading takes %d calls, %s at %v a second; zones are refreshed every %s\n",
+			accountName(cost.Account), cost.Zones, cost.Private, cost.Records, cost.Calls, cost.Cycle.Round(100*time.Millisecond), c.Route53.RequestsPerSecond, every)
+		if err != nil {
+			return err
+		}
+		if cost.Cycle > c.Route53.Refresh {
+			_, err = fmt.Fprintf(w, "warning: the budget allows no refresh in %s; raise route53.requests_per_second (AWS allows an account 10) or serve fewer zones\n", c.Route53.Refresh)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// missing is the error that names the actions that can't be used, or nil.
+func missing(check *server.AWSCheck) error {
+	var actions []string
+	for _, a := range check.Actions {
+		if a.Failed() && !slices.Contains(actions, a.Action) {
+			actions = append(actions, a.Action)
+		}
+	}
+	if len(actions) == 0 {
+		return nil
+	}
+	return fmt.Errorf("AWS does not let us use %s; examples/iam-policy.json has what is needed", strings.Join(actions, ", "))
+}
+
+// oneLine returns the text of err without line breaks.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"inside53/examples"
+	"inside53/zonesource/awssim"
+)
+
+// simulated points the SDK of this process at a simulator with the demo data.
+func simulated(t *testing.T) (*awssim.Sim, string) {
+	t.Helper()
+	sim, err := awssim.New(awssim.Options{Data: examples.Demo()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(sim)
+	t.Cleanup(web.Close)
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": web.URL, "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "",
+		"AWS_REGION": "eu-west-1", "AWS_PROFILE": "", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+	} {
+		t.Setenv(name, value)
+	}
+	return sim, web.URL
+}
+
+// deny makes the simulator refuse an operation.
+func deny(t *testing.T, url, operation string) {
+	t.Helper()
+	body := strings.NewReader(`{"operation": "` + operation + `", "fault": "access-denied"}`)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/_sim/faults", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(response.Body)
+	_ = response.Body.Close() // read
+	if err != nil || response.StatusCode/100 != 2 {
+		t.Fatalf("%s: %s, %v", response.Status, text, err)
+	}
+}
+
+const awsConfig = `
+aws: {accounts: [{name: data, role_arn: "arn:aws:iam::210987654321:role/inside53"}]}
+route53: {requests_per_second: 50}
+ec2: {regions: [eu-west-1, us-east-1], translate: [instances, load_balancers]}
+forward: [{zone: ., upstreams: [10.0.0.2]}]
+`
+
+func TestCheckAWS(t *testing.T) {
+	simulated(t)
+	code, stdout, stderr := command(t, "check", "--config", write(t, awsConfig), "--aws")
+	if code != exitDone || stderr != "" {
+		t.Errorf("code %d, errors %q", code, stderr)
+	}
+	for _, want := range []string{
+		"sts:AssumeRole data - allowed",
+		"ec2:DescribeInstances (credentials) eu-west-1 allowed",
+		"elasticloadbalancing:DescribeLoadBalancers data us-east-1 allowed",
+		"route53:ListHostedZonesByVPC (credentials) - allowed",
+		"account (credentials): 4 zones (2 private),",
+		"zones are refreshed every 1m0s",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(stdout), " "), want) {
+			t.Errorf("%q is not in\n%s", want, stdout)
+		}
+	}
+}
+
+func TestCheckAWSDenied(t *testing.T) {
+	_, url := simulated(t)
+	deny(t, url, "DescribeSubnets")
+	deny(t, url, "ListResourceRecordSets")
+	path := write(t, "route53: {requests_per_second: 50, refresh: 100ms}\nec2:\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n")
+	code, stdout, stderr := command(t, "check", "--config", path, "--aws")
+	want := "inside53: AWS does not let us use ec2:DescribeSubnets, route53:ListResourceRecordSets; examples/iam-policy.json has what is needed\n"
+	if code != exitFailed || stderr != want {
+		t.Errorf("code %d, errors %q", code, stderr)
+	}
+	if strings.Count(stdout, "NO: ") != 2 || !strings.Contains(stdout, "not tried: there is nothing to try it on") || !strings.Contains(stdout, "warning: the budget allows no refresh in 100ms") {
+		t.Errorf("the output is\n%s", stdout)
+	}
+}
+
+func TestCheckAWSAway(t *testing.T) {
+	simulated(t)
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+	code, _, stderr := command(t, "check", "--config", write(t, "ec2:\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n"), "--aws")
+	if code != exitFailed || !strings.Contains(stderr, "connection refused") {
+		t.Errorf("code %d, errors %q", code, stderr)
+	}
+	code, stdout, stderr := command(t, "check", "--config", write(t, "forward: [{zone: ., upstreams: [10.0.0.2]}]\n"), "--aws")
+	if code != exitDone || stderr != "" || !strings.HasSuffix(stdout, "\nneither route53 nor ec2 is on: nothing is asked of AWS\n") {
+		t.Errorf("code %d, output %q, errors %q", code, stdout, stderr)
+	}
+}
