@@ -460,6 +460,7 @@ func (c *Config) FixedChanges(next *Config) []string {
 		{"log", c.Log, next.Log},
 		{"cache", c.Cache, next.Cache},
 		{"tcp", c.TCP, next.TCP},
+		{"udp_size", c.UDPSize, next.UDPSize},
 	}
 	var changed []string
 	for _, f := range fixed {

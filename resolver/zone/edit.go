@@ -164,6 +164,11 @@ func (e *Edit) count(s RRset, sign, nameLen int) {
 	st := &e.tree.stats
 	st.RRsets += sign
 	st.Records += sign * int(s.Count)
+	if s.Kind == Group {
+		st.Sets += sign * int(s.Count)
+	} else {
+		st.Sets += sign
+	}
 	if s.Kind == Unservable {
 		st.Unservable += sign
 	}

@@ -17,6 +17,7 @@ type Stats struct {
 	Names      int // names that own records
 	RRsets     int // of one name and type
 	Records    int // records, or members of policies
+	Sets       int // record sets as Route 53 counts them: RRsets, members of policies
 	Unservable int // RRsets of kind Unservable
 	Cuts       int // delegations and DNAMEs
 }

@@ -1,0 +1,218 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"inside53/resolver"
+	"inside53/resolver/forward"
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/account"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// AppOptions make an [App].
+type AppOptions struct {
+	Config *Config
+	// Reload, when it delivers, has the configuration read again from the file of
+	// Config. What can't be changed without a restart is logged and left alone.
+	Reload <-chan struct{}
+	// Stdout gets one line, "ready dns=ADDR admin=ADDR", when the server answers and
+	// has its data, or has waited long enough for them.
+	Stdout io.Writer
+	Log    *slog.Logger
+}
+
+// App is the whole program: sources, keeper, resolver, forwarder, listeners, the
+// admin address. It is the composition root: everything is made and joined here.
+type App struct {
+	log       *slog.Logger
+	stdout    io.Writer
+	reload    <-chan struct{}
+	config    atomic.Pointer[Config]
+	metrics   *metrics
+	forwarder *forward.Forwarder
+	resolver  *resolver.Resolver
+	keeper    *zonesource.Keeper
+	server    *Server
+	admin     []*adminServer
+	accounts  []*account.Account
+	draining  atomic.Bool
+}
+
+// NewApp binds every address and opens the state directory; nothing runs and
+// nothing is answered before Run. The error says what can't be used.
+func NewApp(ctx context.Context, o AppOptions) (*App, error) {
+	a := &App{log: o.Log, stdout: o.Stdout, reload: o.Reload, metrics: newMetrics()}
+	c := o.Config
+	a.config.Store(c)
+	err := a.assemble(ctx, c)
+	if err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) assemble(ctx context.Context, c *Config) error {
+	var err error
+	a.forwarder, err = forward.New(forward.Options{Entries: c.Cache.Entries, Logger: a.log})
+	if err != nil {
+		return err
+	}
+	host, _ := os.Hostname() // an empty id is not answered
+	a.resolver = resolver.New(a.forwarder, resolver.Options{
+		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: host, Version: version(), SampleQueries: uint64(c.Log.SampleQueries), Log: a.log,
+	})
+	if c.UsesAWS() {
+		a.accounts, err = a.loadAccounts(ctx, c)
+		if err != nil {
+			return err
+		}
+	}
+	state := ""
+	if c.UsesAWS() {
+		state = c.StateDir
+	}
+	a.keeper, err = zonesource.NewKeeper(zonesource.Options{Config: keeperConfig(c, a.accounts), StateDir: state, Publish: a.publish, Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.server, err = Bind(Options{
+		Addresses: c.Listen.DNS,
+		NewWorker: func() worker { return a.resolver.NewWorker() },
+		TCP:       TCPOptions{Connections: c.TCP.Connections, PerClient: c.TCP.PerClient, Idle: c.TCP.Idle},
+		Log:       a.log,
+	})
+	if err != nil {
+		return err
+	}
+	return a.bindAdmin(c)
+}
+
+// close gives back what assemble took.
+func (a *App) close() {
+	for _, s := range a.admin {
+		_ = s.listener.Close()
+	}
+	if a.server != nil {
+		a.server.Close()
+	}
+	if a.keeper != nil {
+		err := a.keeper.Close()
+		if err != nil {
+			a.log.Warn("state directory not closed", "error", err)
+		}
+	}
+}
+
+func (a *App) publish(s *zone.Snapshot) {
+	err := a.resolver.Publish(s)
+	if err != nil {
+		a.log.Error("snapshot not published", "error", err)
+	}
+}
+
+// Run serves until ctx ends, and then goes on for the configured drain, unready, so
+// that balancers can turn away. It returns when everything has ended.
+func (a *App) Run(ctx context.Context) error {
+	defer a.close()
+	err := a.keeper.Load()
+	if err != nil {
+		return err
+	}
+	all, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	serving, stopServing := context.WithCancel(all)
+	defer stopServing()
+	g, all := errgroup.WithContext(all)
+	g.Go(func() error { return a.forwarder.Run(all) })
+	g.Go(func() error { return a.resolver.Run(all) })
+	g.Go(func() error { return a.runSources(all) })
+	g.Go(func() error {
+		defer stop() // the others serve the queries that are still on their way
+		return a.server.Run(serving)
+	})
+	for _, s := range a.admin {
+		g.Go(func() error { return s.run(all) })
+	}
+	g.Go(func() error { return a.announce(all) })
+	g.Go(func() error {
+		defer stopServing()
+		a.drain(ctx, all)
+		return nil
+	})
+	err = g.Wait()
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// drain waits for the end of ctx, and then as long as the configuration says.
+func (a *App) drain(ctx, all context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-all.Done():
+		return
+	}
+	a.draining.Store(true)
+	notifySystemd(a.log, systemdStopping)
+	wait := a.config.Load().Drain
+	a.log.Info("draining", "for", wait)
+	select {
+	case <-time.After(wait):
+	case <-all.Done():
+	}
+}
+
+// announceAfter is how long the announcement of readiness waits for data.
+const announceAfter = 5 * time.Second
+
+// announce says on standard output and to systemd that the server answers. It waits
+// for the data a little: whoever starts us wants answers, and has to start when AWS
+// is away all the same.
+func (a *App) announce(ctx context.Context) error {
+	deadline := time.Now().Add(announceAfter)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		sockets, _ := a.server.Ready()
+		if sockets && (a.resolver.Snapshot().Loaded || time.Now().After(deadline)) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+	line := fmt.Sprintf("ready dns=%s", a.server.Addrs()[0])
+	if addr := a.adminAddr(); addr != "" {
+		line += " admin=" + addr
+	}
+	_, err := fmt.Fprintln(a.stdout, line)
+	if err != nil {
+		return fmt.Errorf("announcing readiness: %w", err)
+	}
+	notifySystemd(a.log, systemdReady)
+	return nil
+}
+
+// version is the version of the program as built.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "inside53"
+	}
+	return "inside53 " + info.Main.Version
+}

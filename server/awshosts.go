@@ -1,0 +1,75 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"inside53/resolver/forward"
+	"inside53/resolver/zone"
+)
+
+// vpcResolver is Amazon's resolver, at the same address in every VPC. It resolves
+// the hosts of AWS where nothing else is configured to.
+const vpcResolver = "169.254.169.253"
+
+// resolveAWS returns how the hosts of AWS are resolved: by the default forwarder of
+// the configuration. The host's own resolver may well be this very server, which
+// hasn't any data yet.
+func (a *App) resolveAWS(c *Config) func(context.Context, string) ([]netip.Addr, error) {
+	upstreams := []string{vpcResolver}
+	for _, f := range c.Forward {
+		if f.Zone == "." {
+			upstreams = upstreamTexts(f.Upstreams)
+			if f.Views.All {
+				break
+			}
+		}
+	}
+	return func(ctx context.Context, host string) ([]netip.Addr, error) {
+		name, err := zone.ParseName(strings.ToLower(host))
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", host, err)
+		}
+		group, err := a.forwarder.Group(forward.GroupSpec{Upstreams: upstreams})
+		if err != nil {
+			return nil, err
+		}
+		return a.lookupHost(ctx, group, name)
+	}
+}
+
+// lookupHost asks a group of upstreams for the IPv4 addresses of a host. (All
+// endpoints of AWS have some.)
+func (a *App) lookupHost(ctx context.Context, group *forward.Group, name []byte) ([]netip.Addr, error) {
+	type reply struct {
+		message *forward.Message
+		err     error
+	}
+	replies := make(chan reply, 1)
+	question := forward.Question{Name: name, Type: zone.TypeA}
+	err := a.forwarder.Ask(group, &question, netip.Addr{}, func(m *forward.Message, err error) { replies <- reply{m, err} })
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", group, err)
+	}
+	var r reply
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r = <-replies:
+	}
+	if r.message == nil {
+		return nil, fmt.Errorf("asking %s: %w", group, r.err)
+	}
+	var addrs []netip.Addr
+	for _, rr := range r.message.RRs[:r.message.Answers] {
+		if rr.Type == zone.TypeA {
+			addrs = append(addrs, netip.AddrFrom4([4]byte(r.message.Body[rr.TTLOff+6:])))
+		}
+	}
+	if len(addrs) == 0 {
+		return nil, fmt.Errorf("%s has no address, says %s", zone.String(name), group)
+	}
+	return addrs, nil
+}

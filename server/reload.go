@@ -1,0 +1,126 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"inside53/zonesource"
+	"inside53/zonesource/account"
+)
+
+// runSources keeps the sources of the configuration running, and those of a new one
+// after each reload.
+func (a *App) runSources(ctx context.Context) error {
+	sources, err := a.newSources(a.config.Load(), a.accounts)
+	if err != nil {
+		return err
+	}
+	for {
+		next, err := a.untilReload(ctx, sources)
+		if err != nil {
+			return err
+		}
+		sources = next
+	}
+}
+
+// untilReload runs the sources until a new configuration has come and could be
+// applied, and returns its sources. A configuration that is at fault changes
+// nothing.
+func (a *App) untilReload(ctx context.Context, sources []zonesource.Source) ([]zonesource.Source, error) {
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go a.runKeeper(running, sources, ended)
+	detected := make(chan struct{})
+	go a.detectSelf(running, detected)
+	defer func() { <-detected }()
+	for {
+		select {
+		case err := <-ended:
+			stop()
+			return nil, err
+		case <-a.reload:
+		}
+		plan, err := a.planReload(ctx)
+		if err != nil {
+			a.log.Error("configuration not reloaded; the old one stays", "error", err)
+			continue
+		}
+		stop()
+		err = <-ended
+		if ctx.Err() != nil || err != nil && !errors.Is(err, context.Canceled) {
+			return nil, err
+		}
+		return a.apply(plan, sources), nil
+	}
+}
+
+// runKeeper runs the keeper; it is a goroutine of untilReload.
+func (a *App) runKeeper(ctx context.Context, sources []zonesource.Source, ended chan<- error) {
+	ended <- a.keeper.Run(ctx, sources...)
+}
+
+// detectSelf finds out which VPC this is, once for all views.
+func (a *App) detectSelf(ctx context.Context, done chan<- struct{}) {
+	defer close(done)
+	c := a.config.Load()
+	if c.EC2 == nil || len(a.accounts) == 0 {
+		return
+	}
+	self := account.Self(ctx, a.accounts[0])
+	if self.VPC == "" {
+		return
+	}
+	err := a.keeper.SetSelf(zonesource.Self{VPC: self.VPC, Region: self.Region})
+	if err != nil {
+		a.log.Warn("own VPC not taken into account", "vpc", self.VPC, "error", err)
+	}
+}
+
+// reloadPlan is a new configuration, ready to be applied.
+type reloadPlan struct {
+	config   *Config
+	accounts []*account.Account
+	sources  []zonesource.Source
+}
+
+// planReload reads the configuration again and makes all that can fail.
+func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
+	old := a.config.Load()
+	c, err := LoadConfig(old.File())
+	if err != nil {
+		return nil, err
+	}
+	fixed := old.FixedChanges(c)
+	if len(fixed) > 0 {
+		a.log.Warn("these changes need a restart", "keys", strings.Join(fixed, " "))
+	}
+	if c.UsesAWS() && !old.UsesAWS() {
+		return nil, errors.New("turning on the first of route53 and ec2 needs a restart: it opens state_dir")
+	}
+	p := &reloadPlan{config: c}
+	if c.UsesAWS() {
+		p.accounts, err = a.loadAccounts(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+	}
+	p.sources, err = a.newSources(c, p.accounts)
+	return p, err
+}
+
+// apply makes a planned configuration the one in force, as a whole, and returns the
+// sources to run from now on.
+func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source {
+	err := a.keeper.Reconfigure(keeperConfig(p.config, p.accounts))
+	if err != nil {
+		a.log.Error("configuration not reloaded; the old one stays", "error", err)
+		return old
+	}
+	a.config.Store(p.config)
+	a.accounts = p.accounts
+	a.log.Info("configuration reloaded", "file", p.config.File())
+	return p.sources
+}

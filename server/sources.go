@@ -1,0 +1,212 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/account"
+	"inside53/zonesource/ec2"
+	"inside53/zonesource/route53"
+	"inside53/zonesource/zonefile"
+)
+
+// The names of sources in keys, metrics and readiness; that of Route 53 is
+// [route53.Name].
+const (
+	ec2Source  = "ec2"
+	fileSource = "zonefile"
+)
+
+// keeperConfig is the part of the configuration that decides what snapshots are
+// made of.
+func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
+	k := zonesource.Config{NegativeTTL: c.NegativeTTL, MaxShrink: defaultMaxShrink, FileViews: map[zonesource.Key]zonesource.ViewNames{}}
+	k.Allow = zonesource.Allow{Private: c.Allow.Private, VPCs: c.Allow.VPCs, Prefixes: c.Allow.Prefixes}
+	if r := c.Route53; r != nil {
+		k.Shadow = r.Overlap == Shadow
+		k.MaxShrink = r.MaxShrink
+		k.Hosted = zonesource.HostedFilter{Zones: r.Zones.texts(), NoPublic: !r.Visibility.Public, NoPrivate: !r.Visibility.Private}
+		for _, a := range accounts {
+			k.Expected = append(k.Expected, zonesource.Key{Source: route53.Name, Name: "catalog/" + a.Name})
+		}
+	}
+	if e := c.EC2; e != nil {
+		k.EC2, k.TagZone, k.TranslatedTTL, k.MaxAge = true, string(e.Zone), e.TranslatedTTL, e.MaxAge
+		if len(e.Names) == 0 {
+			k.TagZone = ""
+		}
+		k.LoadBalancers = slices.Contains(e.Translate, TranslateLoadBalancers)
+		for _, a := range accounts {
+			for _, region := range regionsOf(c, accounts) {
+				k.Expected = append(k.Expected, zonesource.Key{Source: ec2Source, Name: a.Name + "/" + region})
+			}
+		}
+	}
+	for i, f := range c.ZoneFiles {
+		key := zonesource.Key{Source: fileSource, Name: fileName(c, i)}
+		k.Expected = append(k.Expected, key)
+		k.FileViews[key] = viewNames(f.Views)
+	}
+	for _, v := range c.Views {
+		k.Views = append(k.Views, viewConfig(c, v))
+	}
+	for _, f := range c.Forward {
+		k.Forward = append(k.Forward, zonesource.ForwardConfig{
+			Zone: wireName(f.Zone), Upstreams: upstreamTexts(f.Upstreams), Views: viewNames(f.Views), Layer: f.Layer,
+		})
+	}
+	return k
+}
+
+func viewConfig(c *Config, v View) zonesource.ViewConfig {
+	out := zonesource.ViewConfig{Name: v.Name, Clients: v.Clients, VPCs: v.VPCs.IDs, Region: v.Region}
+	if v.VPCs.All {
+		out.VPCs = []string{"*"}
+	}
+	if v.Region == "" && len(v.VPCs.IDs) == 0 {
+		out.Region = c.AWS.Region
+	}
+	switch v.Addresses {
+	case AddressesPrivate:
+		out.Addresses = zone.AddressPrivate
+	case AddressesPublic:
+		out.Addresses = zone.AddressPublic
+	default:
+		out.Addresses = zone.AddressAuto
+	}
+	out.Reach = zonesource.Reach{VPCs: v.Reach.VPCs, Regions: v.Reach.Regions, Accounts: v.Reach.Accounts, CIDRs: v.Reach.Prefixes}
+	return out
+}
+
+func viewNames(s ViewSet) zonesource.ViewNames {
+	if s.All {
+		return zonesource.ViewNames{"*"}
+	}
+	return s.Names
+}
+
+// wireName returns the wire form of a name that the configuration has checked.
+func wireName(n DomainName) []byte { return zone.MustName(string(n)) }
+
+func upstreamTexts(upstreams []Upstream) []string {
+	texts := make([]string, len(upstreams))
+	for i, u := range upstreams {
+		texts[i] = u.String()
+	}
+	return texts
+}
+
+// texts returns the zones as people write them.
+func (s ZoneSet) texts() []string {
+	if s.All {
+		return []string{"*"}
+	}
+	out := slices.Clone(s.IDs)
+	for _, n := range s.Names {
+		out = append(out, string(n))
+	}
+	return out
+}
+
+// fileName is the name of the part of the i-th zone file: its origin, with the
+// path where several files have one origin.
+func fileName(c *Config, i int) string {
+	f := c.ZoneFiles[i]
+	for j, other := range c.ZoneFiles {
+		if j != i && other.Origin == f.Origin {
+			return string(f.Origin) + " " + f.File
+		}
+	}
+	return string(f.Origin)
+}
+
+// regionsOf returns the regions whose inventory is read.
+func regionsOf(c *Config, accounts []*account.Account) []string {
+	switch {
+	case len(c.EC2.Regions) > 0:
+		return c.EC2.Regions
+	case c.AWS.Region != "":
+		return []string{c.AWS.Region}
+	case len(accounts) > 0:
+		return []string{accounts[0].Config.Region}
+	}
+	return nil
+}
+
+// newSources makes the sources that a configuration asks for.
+func (a *App) newSources(c *Config, accounts []*account.Account) ([]zonesource.Source, error) {
+	var sources []zonesource.Source
+	for i, f := range c.ZoneFiles {
+		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i)}, a.log)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, s)
+	}
+	if c.EC2 != nil {
+		s, err := ec2.New(ec2Options(c, accounts, a))
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, s)
+	}
+	if c.Route53 != nil {
+		s, err := route53.New(route53Options(c, accounts, a))
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, s)
+	}
+	return sources, nil
+}
+
+func ec2Options(c *Config, accounts []*account.Account, a *App) ec2.Options {
+	o := ec2.Options{
+		Regions: regionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
+		LoadBalancers: slices.Contains(c.EC2.Translate, TranslateLoadBalancers), Log: a.log,
+		OnCall: a.metrics.awsCall,
+	}
+	for _, n := range c.EC2.Names {
+		o.Names = append(o.Names, string(n))
+	}
+	for _, acc := range accounts {
+		o.Accounts = append(o.Accounts, ec2.Account{Name: acc.Name, Config: acc.Config})
+	}
+	return o
+}
+
+func route53Options(c *Config, accounts []*account.Account, a *App) route53.Options {
+	o := route53.Options{
+		Accounts: accounts, Zones: c.Route53.Zones.texts(), Refresh: c.Route53.Refresh, Log: a.log, OnCall: a.metrics.awsCall,
+		Saved: func() []zonesource.Part { return a.keeper.Parts(route53.Name) },
+	}
+	if c.Route53.Visibility.Public {
+		o.Visibility = append(o.Visibility, zone.Public)
+	}
+	if c.Route53.Visibility.Private {
+		o.Visibility = append(o.Visibility, zone.Private)
+	}
+	if c.EC2 != nil {
+		o.VPCs = a.keeper.VPCs
+	}
+	return o
+}
+
+// loadAccounts reads the SDK's configuration. It asks nobody anything.
+func (a *App) loadAccounts(ctx context.Context, c *Config) ([]*account.Account, error) {
+	o := account.Options{Region: c.AWS.Region, Resolve: a.resolveAWS(c)}
+	if c.Route53 != nil {
+		o.RequestsPerSecond = c.Route53.RequestsPerSecond
+	}
+	for _, r := range c.AWS.Accounts {
+		o.Roles = append(o.Roles, account.Role{Name: r.Name, ARN: r.RoleARN, ExternalID: r.ExternalID})
+	}
+	accounts, err := account.Load(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the access to AWS: %w", err)
+	}
+	return accounts, nil
+}
