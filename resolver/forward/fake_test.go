@@ -146,6 +146,12 @@ func echoA(q *dns.Msg, _ bool) *dns.Msg {
 	return m
 }
 
+// slowA does so clearly slower than loopback is: another upstream is preferred.
+func slowA(q *dns.Msg, tcp bool) *dns.Msg {
+	time.Sleep(20 * time.Millisecond)
+	return echoA(q, tcp)
+}
+
 func silent(*dns.Msg, bool) *dns.Msg { return nil }
 
 // fakeClock is a clock that tests move.

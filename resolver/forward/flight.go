@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"errors"
 	"math"
 	"net/netip"
 	"sync"
@@ -115,7 +116,7 @@ func (f *Forwarder) flightShard(fl *flight) *flightShard { return &f.flights[fl.
 func (f *Forwarder) Ask(g *Group, q *Question, client netip.Addr, done func(*Message, error)) error {
 	hash := f.cache.hash(g.id, q)
 	suspects := f.suspects(client)
-	if suspects != nil && !client.IsLoopback() && f.isAsking(suspects, q) {
+	if suspects != nil && f.isAsking(suspects, q) {
 		f.loops.Add(1)
 		return ErrLoop
 	}
@@ -173,6 +174,12 @@ func (f *Forwarder) join(s *flightShard, hash uint64, g *Group, q *Question, don
 		// The answer came between the caller's look at the cache and now.
 		f.complete(&flight{message: &known.Message, err: known.err(), first: waiter{done: done}})
 		return nil, attempt{}, nil
+	}
+	if g.flights.Add(1) > int64(f.options.share()) {
+		g.flights.Add(-1)
+		f.underWay.Add(-1)
+		f.full.Add(1)
+		return nil, attempt{}, ErrFull
 	}
 	fl = &flight{
 		hash: hash, group: g, began: now, ede: NoEDE,
@@ -279,7 +286,8 @@ func (f *Forwarder) open(o opening) {
 	if fl.over.Load() {
 		return
 	}
-	for range 2 { // the socket opened may be used up by others before we come to it
+	slot := randomSlot()
+	for range 3 { // what is open may be too old, or used up by others before we come to it
 		if at.stream {
 			s, err := f.openStream(at.u)
 			if err != nil {
@@ -290,10 +298,12 @@ func (f *Forwarder) open(o opening) {
 			}
 			continue
 		}
-		slot := randomSlot()
 		_, err := f.openUDP(at.u, slot)
+		if errors.Is(err, ErrClosed) {
+			break
+		}
 		if err != nil {
-			f.log.Warn("upstream cannot be asked", "upstream", at.u.text, "error", err)
+			f.noteDown(at.u, at.u.unreachable(f.clock()), err.Error())
 			break
 		}
 		if f.sendUDP(fl, at, slot) {
@@ -533,6 +543,7 @@ func (f *Forwarder) keepFailure(fl *flight, e *entry) {
 // land takes a flight out of everything and has its waiters told. The shard is locked.
 func (f *Forwarder) land(s *flightShard, fl *flight) {
 	fl.over.Store(true)
+	fl.group.flights.Add(-1)
 	s.remove(fl)
 	f.wheel.stop(fl)
 	f.complete(fl)

@@ -20,7 +20,7 @@ type Options struct {
 	// Entries is how many answers the cache holds, 200000 by default. An entry takes about 500
 	// bytes; a bound of 1 KiB an entry, on average over a part of the cache, holds too.
 	Entries  int
-	InFlight int // questions under way to upstreams, or whose askers are being told: 8192
+	InFlight int // questions under way to upstreams, or whose askers are being told: 8192; three quarters for a group
 	Waiters  int // askers waiting for them: 32768
 
 	Budget     time.Duration // for one question, all upstreams and retries together: 5s
@@ -67,6 +67,10 @@ func (o *Options) check() error {
 	}
 	return errors.Join(faults...)
 }
+
+// share is how many questions may be under way for one group, so that one whose
+// upstreams are dead leaves room for the others.
+func (o *Options) share() int { return o.InFlight - o.InFlight/4 }
 
 const flightShards = 64
 
@@ -143,7 +147,7 @@ func New(options Options) (*Forwarder, error) {
 }
 
 // workers is the size of the pool.
-func workers() int { return 4 * runtime.GOMAXPROCS(0) }
+func workers() int { return max(16, 4*runtime.GOMAXPROCS(0)) }
 
 // clock is the time since the forwarder was made. It never jumps.
 func (f *Forwarder) clock() time.Duration { return time.Since(f.epoch) }

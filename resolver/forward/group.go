@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,7 @@ type Group struct {
 	id        uint32
 	key       string
 	upstreams []*upstream
+	flights   atomic.Int64
 }
 
 // String returns the upstreams as configured, separated by spaces.
@@ -116,7 +118,7 @@ func (f *Forwarder) Retain(groups []*Group) {
 func (f *Forwarder) index() {
 	byAddr := make(map[netip.Addr][]*upstream, len(f.upstreams))
 	for _, u := range f.upstreams {
-		addr := u.addr.Addr().WithZone("")
+		addr := hostOf(u.addr.Addr())
 		byAddr[addr] = append(byAddr[addr], u)
 	}
 	groups := make([]*Group, 0, len(f.groups))

@@ -9,15 +9,25 @@ func (f *Forwarder) suspects(client netip.Addr) []*upstream {
 	if table == nil {
 		return nil
 	}
-	return (*table)[client.Unmap().WithZone("")]
+	return (*table)[hostOf(client)]
 }
 
-// isAsking reports whether one of the suspects is being asked q, by whatever
-// group and with whatever flags.
+// hostOf is addr without what does not matter for who it is: a host has many
+// loopback addresses.
+func hostOf(addr netip.Addr) netip.Addr {
+	addr = addr.Unmap().WithZone("")
+	if addr.IsLoopback() {
+		return netip.IPv6Loopback()
+	}
+	return addr
+}
+
+// isAsking reports whether one of the suspects that are not on this host is being
+// asked q, by whatever group and with whatever flags.
 func (f *Forwarder) isAsking(suspects []*upstream, q *Question) bool {
 	groups := f.groupList.Load()
 	for _, g := range *groups {
-		mask := g.bits(suspects)
+		mask := g.bits(suspects, false)
 		if mask == 0 {
 			continue
 		}
@@ -39,24 +49,24 @@ func (f *Forwarder) isAsking(suspects []*upstream, q *Question) bool {
 }
 
 // suspects reports whether someone who joins fl from the given upstreams'
-// address may be one of them asking back. The address tells nothing on
-// loopback, where an upstream shares it with every program of the host: such a
-// joiner is let in, and told of the loop only when half of the flight's time has
-// gone by without an answer. The shard is locked.
+// address may be one of them asking back. An upstream on this host shares
+// its address with every program of the host, so that the address proves
+// nothing: such a joiner is let in, and told of the loop only when half of the
+// flight's time has gone by without an answer. The shard is locked.
 func (fl *flight) suspects(suspects []*upstream) bool {
-	if suspects == nil || fl.sent&fl.group.bits(suspects) == 0 {
+	if suspects == nil || fl.sent&fl.group.bits(suspects, true) == 0 {
 		return false
 	}
 	fl.loopAt = fl.began + (fl.endAt-fl.began)/2
 	return true
 }
 
-// bits returns which of g's upstreams are among some.
-func (g *Group) bits(some []*upstream) uint64 {
+// bits returns which of g's upstreams are among some, and on this host or not.
+func (g *Group) bits(some []*upstream, local bool) uint64 {
 	var mask uint64
 	for i, u := range g.upstreams {
 		for _, other := range some {
-			if u == other {
+			if u == other && u.local.Load() == local {
 				mask |= 1 << i
 			}
 		}

@@ -76,7 +76,7 @@ type State uint8
 // The states of a question in the cache.
 const (
 	Miss         State = iota // nothing: ask
-	Fresh                     // the message is the answer
+	Fresh                     // the message is the answer, or the failure to get one (IsFailure)
 	Stale                     // expired: ask, and use it if that fails (RFC 8767)
 	StaleFailing              // expired, and the upstreams failed less than 30 s ago: use it, do not ask (RFC 8767 section 5)
 )

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -59,6 +60,7 @@ func (f *Forwarder) openUDP(u *upstream, slot int) (*udpSocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening a socket to %s: %w", u.text, err)
 	}
+	u.local.CompareAndSwap(false, isSame(conn.LocalAddr(), u.addr))
 	var random [2 * perSocket]byte
 	rand.Read(random[:])
 	s = &udpSocket{
@@ -74,6 +76,13 @@ func (f *Forwarder) openUDP(u *upstream, slot int) (*udpSocket, error) {
 	}
 	u.slots[slot].Store(s)
 	return s, nil
+}
+
+// isSame reports whether a socket's own address is that of its upstream: they
+// are on one host.
+func isSame(own net.Addr, upstream netip.AddrPort) bool {
+	udp, ok := own.(*net.UDPAddr)
+	return ok && udp.AddrPort().Addr().Unmap() == upstream.Addr()
 }
 
 // sendUDP sends fl's query through a random socket of the upstream. It never

@@ -28,6 +28,8 @@ type upstream struct {
 	secure     bool
 	serverName string // name or address that its certificate must have
 
+	local atomic.Bool // on this host: shares its address with clients
+
 	slots  [sockets]atomic.Pointer[udpSocket]
 	stream atomic.Pointer[stream]
 
@@ -76,6 +78,7 @@ func parseUpstream(text string) (*upstream, error) {
 	case u.addr.Addr().IsUnspecified(), u.addr.Addr().IsMulticast():
 		return nil, fmt.Errorf("upstream %q: not the address of one host", text)
 	}
+	u.local.Store(u.addr.Addr().IsLoopback())
 	if u.serverName == "" {
 		u.serverName = u.addr.Addr().WithZone("").String()
 	}

@@ -86,8 +86,7 @@ func TestOptions(t *testing.T) {
 // TestFailover: an upstream that dies costs little, and is used again when it
 // is back.
 func TestFailover(t *testing.T) {
-	one := newFake(t, echoA, nil)
-	two := newFake(t, func(q *dns.Msg, tcp bool) *dns.Msg { time.Sleep(5 * time.Millisecond); return echoA(q, tcp) }, nil)
+	one, two := newFake(t, echoA, nil), newFake(t, slowA, nil)
 	f, _ := newRunning(t, Options{RetryMin: 20 * time.Millisecond, RetryMax: 40 * time.Millisecond})
 	g := newGroup(t, f, one.addr, two.addr)
 	n := 0
@@ -128,7 +127,7 @@ func TestFailoverByError(t *testing.T) {
 	}
 	for name, answer := range answers {
 		t.Run(name, func(t *testing.T) {
-			one, two := newFake(t, answer, nil), newFake(t, echoA, nil)
+			one, two := newFake(t, answer, nil), newFake(t, slowA, nil)
 			f, _ := newRunning(t, Options{RetryMin: 10 * time.Second, RetryMax: 10 * time.Second, Budget: 20 * time.Second})
 			g := newGroup(t, f, one.addr, two.addr)
 			for i := range 10 {
@@ -163,7 +162,7 @@ func TestNobodyListens(t *testing.T) {
 }
 
 func TestQuickerUpstreamIsPreferred(t *testing.T) {
-	slow := newFake(t, func(q *dns.Msg, tcp bool) *dns.Msg { time.Sleep(30 * time.Millisecond); return echoA(q, tcp) }, nil)
+	slow := newFake(t, slowA, nil)
 	quick := newFake(t, echoA, nil)
 	f, _ := newRunning(t, Options{})
 	g := newGroup(t, f, slow.addr, quick.addr)

@@ -9,13 +9,16 @@ import (
 // the upstream is tried no further.
 var errMalformed = errors.New("malformed message")
 
+// maxHops is how many pointers a name of 255 octets can make use of.
+const maxHops = 126
+
 // appendName appends the name at msg[off:], decompressed and in its case, and
 // returns the offset behind it. Pointers must lead backwards, into the message's
 // body, so that every name ends (RFC 1035 4.1.4).
 func appendName(dst, msg []byte, off int) (name []byte, next int, err error) {
 	start, length, next := off, 0, -1
-	for {
-		if off >= len(msg) {
+	for hops := 0; ; {
+		if off >= len(msg) || hops > maxHops {
 			return dst, 0, errMalformed
 		}
 		c := int(msg[off])
@@ -44,6 +47,7 @@ func appendName(dst, msg []byte, off int) (name []byte, next int, err error) {
 				return dst, 0, errMalformed
 			}
 			start = off
+			hops++
 		default: // 01 and 10: label types that nobody uses (RFC 6891 section 5)
 			return dst, 0, errMalformed
 		}

@@ -1,0 +1,75 @@
+package forward
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestWheel: against a plain list, nothing fires before its time (but what lies
+// beyond the wheel's reach), nothing more than a tick late, nothing that was stopped.
+func TestWheel(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	w := &wheel{wake: make(chan struct{}, 1)}
+	flights := make([]*flight, 50)
+	want := map[*flight]time.Duration{}
+	for i := range flights {
+		flights[i] = &flight{}
+	}
+	now := time.Duration(0)
+	for range 20_000 {
+		fl := flights[random.IntN(len(flights))]
+		switch random.IntN(4) {
+		case 0:
+			w.stop(fl)
+			delete(want, fl)
+		case 1, 2:
+			at := now + time.Duration(random.Int64N(int64(8*time.Second)))
+			w.set(fl, now, at)
+			want[fl] = at
+		default:
+			now += time.Duration(random.Int64N(int64(50 * time.Millisecond)))
+			due, left := w.expired(nil, now)
+			for _, fl := range due {
+				at, ok := want[fl]
+				if !ok || at > now {
+					t.Fatalf("at %s one fired that is due at %s (%t)", now, at, ok)
+				}
+				delete(want, fl)
+			}
+			for fl, at := range want {
+				if now-at > tick {
+					t.Fatalf("at %s one has not fired that was due at %s; slot %d", now, at, fl.deadline.slot)
+				}
+			}
+			if left != (len(want) > 0) {
+				t.Fatalf("left is %t with %d", left, len(want))
+			}
+		}
+	}
+	w.set(flights[0], now, now+time.Hour)
+	due, _ := w.expired(nil, now+2*spokes*tick)
+	if !slices.Contains(due, flights[0]) {
+		t.Error("a deadline beyond the wheel's reach was lost")
+	}
+}
+
+func TestGroupLeavesRoom(t *testing.T) {
+	dead, alive := newFake(t, silent, nil), newFake(t, echoA, nil)
+	f, _ := newRunning(t, Options{InFlight: 8, Budget: time.Second})
+	g, other := newGroup(t, f, dead.addr), newGroup(t, f, alive.addr)
+	full := 0
+	for _, label := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		err := f.Ask(g, question(t, label+".example.", 1), stranger, nil)
+		if err != nil {
+			full++
+		}
+	}
+	if full != 2 {
+		t.Errorf("%d questions were turned away", full)
+	}
+	if o := resolve(t, f, other, question(t, "a.example.", 1)); o.err != nil {
+		t.Errorf("another group: %v", o.err)
+	}
+}
