@@ -58,7 +58,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.log.Debug("aws call", "service", c.service, "operation", c.operation, "account", c.account,
 		"region", c.region, "status", status, "error", err)
 	if c.ctx.Err() != nil {
-		return
+		panic(http.ErrAbortHandler) // a hanging request whose client or server has gone: never an empty 200
 	}
 	w.Header().Set("Content-Type", "text/xml")
 	w.Header().Set("X-Amzn-Requestid", c.id)

@@ -45,7 +45,7 @@
 // a-z, 0-9, hyphen and underscore. A change batch is applied whole or not at all, change after change, with the
 // error codes of AWS and, where they are known, its messages. Signatures are not checked, their scope is used: it
 // names service, region and access key. AssumeRole hands out keys that hold the role's account; an account
-// without data of its own shows the base data. CloudFormation-like side effects, permissions and quotas
+// without data of its own shows the base data. Permissions, quotas and the health checking itself
 // are not simulated.
 //
 // Faults (see Fault) are armed by Sim.AddFaults or PUT /_sim/faults with one object, which is added,
