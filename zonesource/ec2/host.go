@@ -92,7 +92,7 @@ func (l *listing) names(in *types.Instance) []zonesource.HostName {
 		for _, g := range in.SecurityGroups {
 			text := strings.TrimSpace(aws.ToString(g.GroupName))
 			if text != "" && text != "default" { // every VPC has that one: it names nothing
-				all = append(all, zonesource.HostName{Text: text, From: "security-group"})
+				all = append(all, zonesource.HostName{Text: text, From: "security group"})
 			}
 		}
 	}
