@@ -63,13 +63,13 @@ func (n Node) Exists() bool { return n.n != nil }
 func (n Node) Empty() bool { return n.n == nil || n.n.rrsets() == 0 }
 
 // HasCNAME reports whether the name owns a CNAME, of whatever kind.
-func (n Node) HasCNAME() bool { return n.n.flags()&nodeHasCNAME != 0 }
+func (n Node) HasCNAME() bool { return n.n != nil && n.n.flags()&nodeHasCNAME != 0 }
 
 // IsCut reports whether the name is delegated (NS below the apex).
-func (n Node) IsCut() bool { return n.n.flags()&nodeIsCut != 0 }
+func (n Node) IsCut() bool { return n.n != nil && n.n.flags()&nodeIsCut != 0 }
 
 // HasDNAME reports whether the name owns a DNAME.
-func (n Node) HasDNAME() bool { return n.n.flags()&nodeHasDNAME != 0 }
+func (n Node) HasDNAME() bool { return n.n != nil && n.n.flags()&nodeHasDNAME != 0 }
 
 // RRset returns the RRset of a type; the zero RRset when there is none.
 func (n Node) RRset(rrtype uint16) RRset {
