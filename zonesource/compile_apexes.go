@@ -1,0 +1,294 @@
+package zonesource
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"inside53/resolver/zone"
+)
+
+// vpcResolver is the resolver of the VPC that asks it (the Amazon-provided DNS
+// server).
+const vpcResolver = "169.254.169.253"
+
+// zoneSet is all zones, sorted for making tables of views.
+type zoneSet struct {
+	files    []*zone.Zone
+	seenBy   map[*zone.Zone]ViewNames // of files; none is all views
+	private  []*zone.Zone             // by id
+	byVPC    map[string][]*zone.Zone  // private ones
+	named    map[string]int           // how many private zones have a name
+	tags     []*zone.Zone
+	public   []*zone.Zone // by account and id
+	unlisted map[string][]Unlisted
+}
+
+// apexPlan is the common ground of all views' tables.
+type apexPlan struct {
+	cfg        *Config
+	zones      *zoneSet
+	special    []specialName
+	computed   [][]byte
+	reverse    []byte // in-addr.arpa.
+	forwarders forwarderList
+	cidrs      map[string][][]byte // reverse zones of a VPC's CIDRs
+	problems   map[Problem]bool
+}
+
+// forwarderList numbers sets of upstreams.
+type forwarderList struct {
+	list  []zone.Forwarder
+	index map[string]int
+}
+
+func (f *forwarderList) add(upstreams []string) int {
+	key := strings.Join(upstreams, "\x00")
+	i, ok := f.index[key]
+	if !ok {
+		i = len(f.list)
+		f.index[key] = i
+		f.list = append(f.list, zone.Forwarder{Upstreams: upstreams})
+	}
+	return i
+}
+
+// table is one view's table under construction.
+type table struct {
+	*apexPlan
+	view   *viewPlan
+	byName map[string]*zone.Apex
+	root   int // the view's forwarder of "."
+	own    int // the forwarder of "." that the configuration names for this very view
+}
+
+// apexes returns the apexes of a view, sorted by name.
+func (p *apexPlan) apexes(view *viewPlan) []zone.Apex {
+	t := &table{apexPlan: p, view: view, byName: map[string]*zone.Apex{}, root: zone.NoForward, own: zone.NoForward}
+	t.layers()
+	t.forwards()
+	t.unlistedZones()
+	t.specials()
+	if p.cfg.EC2 {
+		t.computedApexes()
+		t.ownReverse()
+		t.markComputed()
+	}
+	out := make([]zone.Apex, 0, len(t.byName))
+	for _, a := range t.byName {
+		out = append(out, *a)
+	}
+	slices.SortFunc(out, func(a, b zone.Apex) int { return bytes.Compare(a.Name, b.Name) })
+	return out
+}
+
+// at returns the apex of a name, making it when it isn't there.
+func (t *table) at(name []byte) *zone.Apex {
+	a := t.byName[string(name)]
+	if a == nil {
+		a = &zone.Apex{Name: name, Forward: zone.NoForward}
+		t.byName[string(name)] = a
+	}
+	return a
+}
+
+// closest returns the longest apex at or above a name, nil for none.
+func (t *table) closest(name []byte) *zone.Apex {
+	for {
+		a := t.byName[string(name)]
+		if a != nil || len(name) == 1 {
+			return a
+		}
+		name = name[int(name[0])+1:]
+	}
+}
+
+// layers puts the view's zones at their apexes, top down: files, private zones in
+// the order of the view's VPCs, names of instances, public zones.
+func (t *table) layers() {
+	add := func(z *zone.Zone) {
+		a := t.at(z.Apex)
+		if t.cfg.Shadow && len(a.Layers) > 0 || slices.Contains(a.Layers, z) {
+			return
+		}
+		a.Layers = append(a.Layers, z)
+	}
+	for _, z := range t.zones.files {
+		views := t.zones.seenBy[z]
+		if views == nil || views.all() || views.has(t.view.name) {
+			add(z)
+		}
+	}
+	t.privateZones(add)
+	for _, z := range t.zones.tags {
+		add(z)
+	}
+	for _, z := range t.zones.public {
+		add(z)
+	}
+}
+
+func (t *table) privateZones(add func(*zone.Zone)) {
+	for _, vpc := range t.view.vpcs {
+		for _, z := range t.zones.byVPC[vpc] {
+			add(z)
+		}
+	}
+	switch {
+	case t.view.every:
+		for _, z := range t.zones.private {
+			add(z)
+		}
+	case t.view.unique:
+		for _, z := range t.zones.private {
+			if t.zones.named[string(z.Apex)] == 1 {
+				add(z)
+				continue
+			}
+			t.report(Problem{Zone: zone.String(z.Apex), Reason: fmt.Sprintf(
+				"%d private zones have this name: the view %q sees none of them", t.zones.named[string(z.Apex)], t.view.name)})
+		}
+	}
+}
+
+func (p *apexPlan) report(problem Problem) { p.problems[problem] = true }
+
+// forwards adds the view's forwarders. On a tie the forwarder wins and the layers
+// go, unless it is to be layered below them.
+func (t *table) forwards() {
+	for _, f := range t.viewForwards() {
+		a := t.at(f.Zone)
+		a.Forward = t.forwarders.add(f.Upstreams)
+		if f.Layer && len(a.Layers) > 0 {
+			a.Below = true
+		} else {
+			a.Layers = nil
+		}
+		if len(f.Zone) == 1 {
+			t.root = a.Forward
+			if f.Views.has(t.view.name) {
+				t.own = a.Forward
+			}
+		}
+	}
+}
+
+// viewForwards returns the entries that the view uses: those that name it, and
+// those for every view where none of the same zone does.
+func (t *table) viewForwards() []*ForwardConfig {
+	named := map[string]bool{}
+	var out []*ForwardConfig
+	take := func(applies func(ViewNames) bool) {
+		for i := range t.cfg.Forward {
+			f := &t.cfg.Forward[i]
+			if applies(f.Views) && !named[string(f.Zone)] {
+				named[string(f.Zone)] = true
+				out = append(out, f)
+			}
+		}
+	}
+	take(func(n ViewNames) bool { return n.has(t.view.name) })
+	take(ViewNames.all)
+	return out
+}
+
+// unlistedZones makes forward entries of private zones that exist for the view's
+// VPCs and can't be listed. Only the VPC's own resolver knows them.
+func (t *table) unlistedZones() {
+	for _, vpc := range t.view.vpcs {
+		for _, u := range t.zones.unlisted[vpc] {
+			a := t.at(u.Name)
+			if a.Forward != zone.NoForward {
+				continue // the configured forwarder wins
+			}
+			upstream := t.own
+			if upstream == zone.NoForward && vpc == t.cfg.Self.VPC {
+				upstream = t.forwarders.add([]string{vpcResolver})
+			}
+			a.Layers = slices.DeleteFunc(a.Layers, func(z *zone.Zone) bool { return z.Origin == zone.Public })
+			why := fmt.Sprintf("the private zone %s of %s is associated with %s and can't be listed", u.ID, u.Owner, vpc)
+			switch {
+			case upstream != zone.NoForward:
+				a.Forward, a.Below = upstream, len(a.Layers) > 0
+			case len(a.Layers) > 0:
+				t.report(Problem{Zone: zone.String(u.Name), Reason: why + ": its names are missing"})
+			default:
+				a.Unavailable = why
+				t.report(Problem{Zone: zone.String(u.Name), Reason: why + ", and no resolver of that VPC is known: its names get SERVFAIL"})
+			}
+		}
+	}
+}
+
+// specials adds the special names, except at or below a zone or forwarder of ours.
+// The root is no reason to let them out.
+func (t *table) specials() {
+	for _, s := range t.special {
+		a := t.closest(s.name)
+		if a == nil || len(a.Name) == 1 {
+			t.at(s.name).Special = s.what
+		}
+	}
+}
+
+// computedApexes adds the names that are computed from the inventory, each with
+// the forwarder for what the inventory doesn't have. As in a VPC, the EC2 names
+// are cut out of the zones above them, except where nobody else could be asked.
+// Reverse names are never cut out of a zone.
+func (t *table) computedApexes() {
+	for _, name := range t.computed {
+		t.computedApex(name, true)
+	}
+	t.computedApex(t.reverse, false)
+}
+
+func (t *table) computedApex(name []byte, cut bool) {
+	above := t.closest(name)
+	forward := t.root
+	if above != nil {
+		if len(above.Name) == len(name) {
+			above.Computed = true
+			return
+		}
+		ours := slices.ContainsFunc(above.Layers, func(z *zone.Zone) bool { return z.Origin != zone.Tags })
+		if ours && (!cut || t.root == zone.NoForward) {
+			above.Computed = true
+			return
+		}
+		if above.Forward != zone.NoForward {
+			forward = above.Forward
+		}
+	}
+	a := t.at(name)
+	a.Computed, a.Forward = true, forward
+}
+
+// ownReverse lets reverse names of the view's VPCs out of the special zones: who
+// isn't in the inventory may be known to the VPC's resolver. Without a forwarder
+// the special zones answer.
+func (t *table) ownReverse() {
+	if t.root == zone.NoForward {
+		return
+	}
+	for _, vpc := range t.view.vpcs {
+		for _, name := range t.cidrs[vpc] {
+			a := t.closest(name)
+			if a == nil || a.Special == zone.NotSpecial {
+				continue
+			}
+			a = t.at(name)
+			a.Special, a.Forward, a.Computed = zone.NotSpecial, t.root, true
+		}
+	}
+}
+
+// markComputed flags all apexes at or below the computed names and the reverse
+// tree of IPv4.
+func (t *table) markComputed() {
+	for _, a := range t.byName {
+		if zone.IsSubdomain(a.Name, t.reverse) || slices.ContainsFunc(t.computed, func(c []byte) bool { return zone.IsSubdomain(a.Name, c) }) {
+			a.Computed = true
+		}
+	}
+}

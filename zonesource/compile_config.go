@@ -1,0 +1,195 @@
+package zonesource
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"inside53/resolver/zone"
+)
+
+// Config is what [Compile] and the [Keeper] have to know of the configuration. The
+// zero value has no EC2 names, automatic views and no forwarders. It is never
+// modified and may be shared.
+type Config struct {
+	// NegativeTTL caps the TTL of negative answers of hosted zones, in whole
+	// seconds; 0 leaves it as the SOA says.
+	NegativeTTL time.Duration
+	// Shadow keeps only the top layer of an apex (overlap: shadow).
+	Shadow bool
+	// Hosted says which hosted zones are wanted. Parts of others, saved by an
+	// earlier configuration, are dropped by the keeper.
+	Hosted HostedFilter
+
+	// EC2 is on when there is an inventory: computed names, reverse names, and the
+	// names of instances.
+	EC2 bool
+	// TagZone is the template of the zone of instance names: plain text with
+	// {region}, {vpc} and {account}. "" has none.
+	TagZone string
+	// TranslatedTTL caps the TTL of translated addresses and is the TTL of
+	// instance names, in whole seconds.
+	TranslatedTTL time.Duration
+	// MaxAge is the age of a region's inventory at which its addresses are
+	// translated no longer; 0 is never.
+	MaxAge time.Duration
+	// LoadBalancers translates addresses of load balancers too.
+	LoadBalancers bool
+
+	// Views are the configured views; nil makes automatic ones.
+	Views   []ViewConfig
+	Allow   Allow
+	Forward []ForwardConfig
+	// FileViews names the views that see the zone of a part of zonefile. A key
+	// that isn't here is seen by all.
+	FileViews map[Key]ViewNames
+
+	// Self is where inside53 itself runs.
+	Self Self
+	// Expected lists what must be there before the data count as complete: the
+	// catalog of each account, each region, each zone file. Zones follow from
+	// the catalogs.
+	Expected []Key
+	// MaxShrink is the share of its records (0 to 1) that a zone or region may
+	// lose at once; see [Keeper].
+	MaxShrink float64
+}
+
+// HostedFilter selects hosted zones. The zero value selects all.
+type HostedFilter struct {
+	Zones               []string // ids and names; empty or "*": all
+	NoPublic, NoPrivate bool
+}
+
+// ViewConfig is one configured view.
+type ViewConfig struct {
+	Name      string
+	Clients   []netip.Prefix // not twice among all views
+	VPCs      []string       // ids, top down; "*" is every VPC and every private zone
+	Region    string         // "" is the region of the first VPC
+	Addresses zone.AddressMode
+	Reach     Reach
+}
+
+// Reach is what a view reaches privately besides its VPCs and their peers.
+type Reach struct {
+	VPCs, Regions, Accounts []string // Accounts by id or configured name
+	CIDRs                   []netip.Prefix
+}
+
+// ViewNames is a set of views: "*" or names.
+type ViewNames []string
+
+// has reports whether the set names the view itself.
+func (n ViewNames) has(view string) bool { return slices.Contains(n, view) }
+
+// all reports whether the set is every view.
+func (n ViewNames) all() bool { return slices.Contains(n, "*") }
+
+// Allow says who may ask.
+type Allow struct {
+	Private  bool // loopback, RFC 1918, RFC 6598, link-local, ULA
+	VPCs     bool // the CIDRs of the inventory
+	Prefixes []netip.Prefix
+}
+
+// ForwardConfig is a zone whose names are asked elsewhere.
+type ForwardConfig struct {
+	Zone      []byte // lower-case wire form; the root is the default
+	Upstreams []string
+	// Views uses it. "*" is every view that has no entry of its own for the zone.
+	Views ViewNames
+	// Layer puts the zones of exactly this name over the forwarder.
+	Layer bool
+}
+
+// Self is the VPC that inside53 runs in. The zero value is unknown.
+type Self struct {
+	VPC    string
+	Region string
+}
+
+// validate checks what Compile relies on and no part can change.
+func (c *Config) validate() error {
+	var errs []error
+	if c.EC2 && c.TagZone != "" {
+		_, err := expandTagZone(c.TagZone, "eu-west-1", "vpc-0", "0")
+		if err != nil {
+			errs = append(errs, fmt.Errorf("zone of instance names %q: %w", c.TagZone, err))
+		}
+	}
+	if len(c.Views) >= math.MaxInt16 {
+		errs = append(errs, fmt.Errorf("%d views: at most %d", len(c.Views), math.MaxInt16-1))
+	}
+	names, clients := map[string]bool{}, map[netip.Prefix]string{}
+	for _, v := range c.Views {
+		if names[v.Name] {
+			errs = append(errs, fmt.Errorf("view %q is there twice", v.Name))
+		}
+		names[v.Name] = true
+		for _, p := range v.Clients {
+			other, taken := clients[p.Masked()]
+			if taken {
+				errs = append(errs, fmt.Errorf("clients %s are in view %q and in view %q", p, other, v.Name))
+			}
+			clients[p.Masked()] = v.Name
+		}
+	}
+	for _, f := range c.Forward {
+		var l zone.Labels
+		if l.Parse(f.Zone) < 0 {
+			errs = append(errs, fmt.Errorf("forward zone %q: %w", f.Zone, zone.ErrName))
+		}
+		if len(f.Upstreams) == 0 {
+			errs = append(errs, fmt.Errorf("forward zone %s has no upstreams", zone.String(f.Zone)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// wants reports whether a part belongs to the configuration. Parts of an earlier
+// one may still be there, in memory or saved.
+func (c *Config) wants(p Part) bool {
+	if p.Zone == nil || p.Zone.Origin == zone.File {
+		return slices.Contains(c.Expected, p.Key)
+	}
+	if !slices.Contains(c.Expected, catalogKey(p.Key.Source, p.Zone.Account)) {
+		return false
+	}
+	return c.Hosted.selects(p.Zone.ID, p.Zone.Apex, p.Zone.Origin == zone.Private)
+}
+
+// wantsSource reports whether anything is expected of a source.
+func (c *Config) wantsSource(source string) bool {
+	return slices.ContainsFunc(c.Expected, func(k Key) bool { return k.Source == source })
+}
+
+func (f *HostedFilter) selects(id string, name []byte, private bool) bool {
+	if private && f.NoPrivate || !private && f.NoPublic {
+		return false
+	}
+	if len(f.Zones) == 0 {
+		return true
+	}
+	text := strings.TrimSuffix(zone.String(name), ".")
+	return slices.ContainsFunc(f.Zones, func(want string) bool {
+		return want == "*" || want == id || strings.EqualFold(strings.TrimSuffix(want, "."), text)
+	})
+}
+
+// catalogKey is the key of the catalog of an account.
+func catalogKey(source, account string) Key {
+	return Key{Source: source, Name: catalogPrefix + account}
+}
+
+// zoneKey is the key of a hosted zone's part.
+func zoneKey(source, id string) Key { return Key{Source: source, Name: zonePrefix + id} }
+
+const (
+	catalogPrefix = "catalog/"
+	zonePrefix    = "zone/"
+)

@@ -1,0 +1,162 @@
+package zonesource
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"inside53/resolver/zone"
+)
+
+// network is one VPC as all regions and accounts together know it.
+type network struct {
+	zone.Network
+	accounts []string // ids and names of accounts that list it
+}
+
+// networksOf merges the VPCs of all regions, sorted by id. A shared VPC is listed
+// by its owner and by each participant. One is stale when no listing of it is
+// young enough.
+func networksOf(cfg *Config, regions []Part, now time.Time) []network {
+	byID := map[string]*network{}
+	for _, p := range regions {
+		r := p.Region
+		stale := isStale(cfg, p, now)
+		add := func(id string, cidrs []netip.Prefix) {
+			n := byID[id]
+			if n == nil {
+				n = &network{Network: zone.Network{ID: id, Region: r.Name, Account: cmp.Or(r.AccountID, r.Account), Stale: true}}
+				byID[id] = n
+			}
+			n.Stale = n.Stale && stale
+			n.accounts = append(n.accounts, r.AccountID, r.Account)
+			for _, c := range cidrs {
+				if !slices.Contains(n.CIDRs, c.Masked()) {
+					n.CIDRs = append(n.CIDRs, c.Masked())
+				}
+			}
+		}
+		for _, v := range r.VPCs {
+			add(v.ID, v.CIDRs)
+		}
+		for i := range r.Interfaces {
+			if byID[r.Interfaces[i].VPC] == nil {
+				add(r.Interfaces[i].VPC, nil) // a listing of its VPC that is older than its own
+			}
+		}
+	}
+	out := make([]network, 0, len(byID))
+	for _, n := range byID {
+		slices.SortFunc(n.CIDRs, comparePrefixes)
+		out = append(out, *n)
+	}
+	slices.SortFunc(out, func(a, b network) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+// isStale reports whether the inventory of a region is too old to translate by.
+func isStale(cfg *Config, p Part, now time.Time) bool {
+	return cfg.MaxAge > 0 && now.Sub(p.Listed) > cfg.MaxAge
+}
+
+func comparePrefixes(a, b netip.Prefix) int {
+	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+}
+
+// interfacesOf merges the interfaces of all regions, each address once, in an
+// order that makes the latest listing win where two claim one public address.
+func interfacesOf(cfg *Config, regions []Part, networks []network, names map[string][]byte) []zone.Interface {
+	type address struct {
+		id      string
+		private netip.Addr
+	}
+	vpcs := make(map[string]uint32, len(networks))
+	for i, n := range networks {
+		vpcs[n.ID] = uint32(i)
+	}
+	regions = slices.Clone(regions)
+	slices.SortStableFunc(regions, func(a, b Part) int { return a.Listed.Compare(b.Listed) })
+	at := map[address]int{}
+	var out []zone.Interface
+	for _, p := range regions {
+		for i := range p.Region.Interfaces {
+			f := &p.Region.Interfaces[i]
+			n := zone.Interface{
+				Public: f.Public, Private: f.Private, VPC: vpcs[f.VPC], ID: f.ID,
+				OwnerID: cmp.Or(f.Balancer, f.Instance), Owner: ownerOf(cfg, f), Name: names[f.Instance],
+			}
+			key := address{f.ID, f.Private}
+			old, ok := at[key]
+			switch {
+			case !ok:
+				at[key] = len(out)
+				out = append(out, n)
+			case n.OwnerID != "" || out[old].OwnerID == "":
+				// The participant of a shared VPC may see more than its owner does.
+				out[old] = n
+			}
+		}
+	}
+	return out
+}
+
+// ownerOf classifies an interface. Those of load balancers are requester-managed
+// too, so they are told apart first.
+func ownerOf(cfg *Config, f *Interface) zone.Owner {
+	switch {
+	case f.Balancer != "" && cfg.LoadBalancers:
+		return zone.LoadBalancer
+	case f.Balancer != "" || f.Managed || f.Instance == "":
+		return zone.OtherOwner
+	}
+	return zone.Instance
+}
+
+// buildInventory indexes the inventory for the views.
+func buildInventory(cfg *Config, regions []Part, networks []network, names map[string][]byte, views []*viewPlan) *zone.Inventory {
+	vpcs := make([]zone.Network, len(networks))
+	for i := range networks {
+		vpcs[i] = networks[i].Network
+	}
+	inventory := zone.NewInventory(vpcs, interfacesOf(cfg, regions, networks, names))
+	peers := peersOf(regions)
+	for _, v := range views {
+		inventory.AddView(v.addresses, v.vpcs, reachOf(v, networks, peers), v.reach.CIDRs)
+	}
+	return inventory
+}
+
+// peersOf returns for each VPC those whose names it may resolve to private
+// addresses: peers, and not the peers of peers.
+func peersOf(regions []Part) map[string][]string {
+	peers := map[string][]string{}
+	for _, p := range regions {
+		for _, c := range p.Region.Peerings {
+			if c.ADNS {
+				peers[c.A.ID] = append(peers[c.A.ID], c.B.ID)
+			}
+			if c.BDNS {
+				peers[c.B.ID] = append(peers[c.B.ID], c.A.ID)
+			}
+		}
+	}
+	return peers
+}
+
+// reachOf lists the VPCs that a view reaches besides its own.
+func reachOf(v *viewPlan, networks []network, peers map[string][]string) []string {
+	var reach []string
+	for _, own := range v.vpcs {
+		reach = append(reach, peers[own]...)
+	}
+	reach = append(reach, v.reach.VPCs...)
+	for i := range networks {
+		n := &networks[i]
+		if slices.Contains(v.reach.Regions, n.Region) || slices.ContainsFunc(n.accounts, func(a string) bool { return a != "" && slices.Contains(v.reach.Accounts, a) }) {
+			reach = append(reach, n.ID)
+		}
+	}
+	return reach
+}

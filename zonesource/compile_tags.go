@@ -1,0 +1,338 @@
+package zonesource
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"inside53/resolver/zone"
+)
+
+// tagID is the zone id of names of instances; their zones are told apart by apex.
+const tagID = "tags"
+
+// tagNames is what the tags of all instances come to.
+type tagNames struct {
+	zones []*zone.Zone      // by apex
+	first map[string][]byte // instance -> its first name, wire form: its PTR target
+	// Problems of names that were refused.
+	problems []Problem
+}
+
+// tagBuilder collects names of instances by zone.
+type tagBuilder struct {
+	cfg     *Config
+	foreign [][]byte // apexes of our other zones
+	cuts    [][]byte
+	zones   map[string]*tagZone // by apex
+	out     *tagNames
+	seen    map[string]bool // instances
+}
+
+type tagZone struct {
+	apex []byte
+	sets map[string]*tagSet // by name
+}
+
+// tagSet is what several instances of one name have in common.
+type tagSet struct {
+	v4, v6 []netip.Addr
+}
+
+// buildTags makes the zones of instance names from regions in the order of their
+// keys. foreign are the apexes of all other zones: a name that ends in one of them
+// was meant as a full name.
+func buildTags(cfg *Config, regions []Part, foreign [][]byte) *tagNames {
+	b := &tagBuilder{
+		cfg: cfg, foreign: foreign, cuts: computedNames(), zones: map[string]*tagZone{},
+		out: &tagNames{first: map[string][]byte{}}, seen: map[string]bool{},
+	}
+	if !cfg.EC2 || cfg.TagZone == "" {
+		return b.out
+	}
+	if !strings.Contains(cfg.TagZone, "{") {
+		b.zone("", "", "", "") // there whatever the inventory says
+	}
+	for _, p := range regions {
+		r := p.Region
+		for _, v := range r.VPCs {
+			b.zone(p.Key.Name, r.Name, v.ID, accountLabel(r))
+		}
+		for i := range r.Hosts {
+			b.host(p.Key.Name, r, &r.Hosts[i])
+		}
+	}
+	b.finish()
+	return b.out
+}
+
+// accountLabel is what {account} stands for: the account's number, or its
+// configured name where the number isn't known.
+func accountLabel(r *Region) string { return cmp.Or(r.AccountID, r.Account) }
+
+// zone returns the zone for instances of a VPC, nil when its name can't be made.
+func (b *tagBuilder) zone(where, region, vpc, account string) *tagZone {
+	apex, err := expandTagZone(b.cfg.TagZone, region, vpc, account)
+	if err != nil {
+		b.problem(where, vpc, fmt.Sprintf("zone of instance names %s: %v", b.cfg.TagZone, err))
+		return nil
+	}
+	z := b.zones[string(apex)]
+	if z == nil {
+		z = &tagZone{apex: apex, sets: map[string]*tagSet{}}
+		b.zones[string(apex)] = z
+	}
+	return z
+}
+
+func (b *tagBuilder) problem(where, name, reason string) {
+	b.out.problems = append(b.out.problems, Problem{Zone: where, Name: name, Reason: reason})
+}
+
+func (b *tagBuilder) host(where string, r *Region, h *Host) {
+	if b.seen[h.Instance] || len(h.Names) == 0 {
+		return
+	}
+	b.seen[h.Instance] = true
+	z := b.zone(where, r.Name, h.VPC, accountLabel(r))
+	if z == nil {
+		return
+	}
+	addr := h.Public
+	if !addr.IsValid() {
+		addr = h.Private
+	}
+	if !addr.IsValid() && len(h.IPv6) == 0 {
+		b.problem(where, h.Instance, "has names and no address")
+		return
+	}
+	for _, n := range h.Names {
+		name, err := b.name(n.Text, z.apex)
+		if err != nil {
+			b.problem(where, h.Instance, fmt.Sprintf("%s %q: %v", n.From, n.Text, err))
+			continue
+		}
+		if b.out.first[h.Instance] == nil {
+			b.out.first[h.Instance] = name
+		}
+		s := z.sets[string(name)]
+		if s == nil {
+			s = &tagSet{}
+			z.sets[string(name)] = s
+		}
+		if addr.Is4() {
+			s.v4 = append(s.v4, addr)
+		}
+		s.v6 = append(s.v6, h.IPv6...)
+	}
+}
+
+// name returns the wire form of the name that a tag gives an instance. A text that
+// ends in a dot is a full name; so is one that ends in the zone, in another zone of
+// ours, or in a top-level domain that nobody means relatively. All others are
+// relative to the zone.
+func (b *tagBuilder) name(text string, apex []byte) ([]byte, error) {
+	text = strings.TrimSpace(text)
+	full := strings.HasSuffix(text, ".")
+	err := checkHostName(strings.TrimSuffix(text, "."))
+	if err != nil {
+		return nil, err
+	}
+	name, err := zone.ParseName(text)
+	if err != nil {
+		return nil, err
+	}
+	inside := zone.IsSubdomain(name, apex)
+	if !full && !inside {
+		full = b.isForeign(name)
+	}
+	if full && !inside {
+		return nil, fmt.Errorf("is not in %s", zone.String(apex))
+	}
+	if !inside {
+		name, err = zone.ParseName(text + "." + zone.String(apex))
+		if err != nil {
+			return nil, fmt.Errorf("with %s is longer than a name can be", zone.String(apex))
+		}
+	}
+	if bytes.Equal(name, apex) {
+		return nil, errors.New("is the name of the zone itself")
+	}
+	for _, cut := range b.cuts {
+		if zone.IsSubdomain(name, cut) && !zone.IsSubdomain(apex, cut) {
+			return nil, fmt.Errorf("names in %s are those of EC2", zone.String(cut))
+		}
+	}
+	return name, nil
+}
+
+// isForeign reports whether a name of more than one label ends in what can't be
+// meant relatively.
+func (b *tagBuilder) isForeign(name []byte) bool {
+	labels := zone.CountLabels(name)
+	if labels < 2 {
+		return false
+	}
+	for _, apex := range b.foreign {
+		if len(apex) > 1 && zone.IsSubdomain(name, apex) {
+			return true
+		}
+	}
+	last := name
+	for range labels - 1 {
+		last = last[int(last[0])+1:]
+	}
+	switch zone.String(last) {
+	case "com.", "net.", "org.", "edu.", "gov.", "mil.", "int.", "arpa.", "example.", "internal.", "local.", "localdomain.":
+		return true
+	}
+	return false
+}
+
+// checkHostName says what keeps a text from being a host name: letters, digits and
+// hyphens (RFC 1123 section 2.1), underscores besides.
+func checkHostName(text string) error {
+	if text == "" {
+		return errors.New("is empty")
+	}
+	for label := range strings.SplitSeq(text, ".") {
+		switch {
+		case label == "":
+			return errors.New("has an empty label")
+		case len(label) > 63:
+			return fmt.Errorf("has a label of %d characters, 63 are allowed", len(label))
+		case label[0] == '-' || label[len(label)-1] == '-':
+			return errors.New("has a label that begins or ends with a hyphen")
+		}
+		for _, c := range label {
+			letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+			if !letter && (c < '0' || c > '9') && c != '-' && c != '_' {
+				return fmt.Errorf("has the character %q, which no host name has", c)
+			}
+		}
+	}
+	return nil
+}
+
+// finish packs the collected names into trees.
+func (b *tagBuilder) finish() {
+	for _, z := range b.zones {
+		e := zone.NewTree(z.apex).Edit()
+		b.infrastructure(e, z.apex)
+		for name, s := range z.sets {
+			b.put(e, name, zone.TypeA, s.v4)
+			b.put(e, name, zone.TypeAAAA, s.v6)
+		}
+		b.out.zones = append(b.out.zones, b.newZone(e.Commit()))
+	}
+	slices.SortFunc(b.out.zones, func(x, y *zone.Zone) int { return bytes.Compare(x.Apex, y.Apex) })
+	slices.SortFunc(b.out.problems, compareProblems)
+}
+
+func (b *tagBuilder) newZone(t *zone.Tree) *zone.Zone {
+	return zone.New(zone.Info{Origin: zone.Tags, ID: tagID}, t, seconds(b.cfg.NegativeTTL))
+}
+
+// infrastructure gives the zone its SOA and NS. The serial is constant: nothing
+// transfers these zones, and equal names shall make an equal zone.
+func (b *tagBuilder) infrastructure(e *zone.Edit, apex []byte) {
+	server := append([]byte("\x08inside53"), apex...)
+	mailbox := append([]byte("\x0ahostmaster"), apex...)
+	if len(mailbox) > zone.MaxName {
+		server, mailbox = apex, apex
+	}
+	soa := append(slices.Clone(server), mailbox...)
+	soa = append(soa,
+		0, 0, 0, 1, // serial
+		0, 0, 0x0e, 0x10, // refresh: 1 h
+		0, 0, 0x03, 0x84, // retry: 15 min
+		0, 0x12, 0x75, 0, // expire: 14 d
+		0, 0, 0, 60) // minimum: 1 min
+	set, _ := zone.NewRecords(zone.TypeSOA, 60, soa)
+	_ = e.Put(apex, set) // one small record at the apex itself
+	set, _ = zone.NewRecords(zone.TypeNS, 3600, server)
+	_ = e.Put(apex, set)
+}
+
+// put stores the addresses of a name, sorted and each once.
+func (b *tagBuilder) put(e *zone.Edit, name string, rrtype uint16, addrs []netip.Addr) {
+	if len(addrs) == 0 {
+		return
+	}
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	addrs = slices.Compact(addrs)
+	rdata := make([][]byte, len(addrs))
+	for i, a := range addrs {
+		rdata[i] = a.AsSlice()
+	}
+	s, err := zone.NewRecords(rrtype, seconds(b.cfg.TranslatedTTL), rdata...)
+	if err != nil {
+		s = zone.NewUnservable(rrtype, err.Error(), nil)
+		b.out.problems = append(b.out.problems, Problem{
+			Zone: tagID, Name: zone.String([]byte(name)), Type: typeText(rrtype), Reason: fmt.Sprintf("%d instances: %v", len(addrs), err),
+		})
+	} else if rrtype == zone.TypeA {
+		s.Flags |= zone.Translatable | zone.TagNames
+	}
+	_ = e.Put([]byte(name), s) // the name was made to fit the zone
+}
+
+func typeText(rrtype uint16) string {
+	if rrtype == zone.TypeA {
+		return "A"
+	}
+	return "AAAA"
+}
+
+// rebase shares with the previous zones what didn't change.
+func (n *tagNames) rebase(previous *tagNames, negativeCap uint32) {
+	old := map[string]*zone.Zone{}
+	for _, z := range previous.zones {
+		old[string(z.Apex)] = z
+	}
+	for i, z := range n.zones {
+		was := old[string(z.Apex)]
+		if was == nil {
+			continue
+		}
+		tree, changes := was.Tree.Rebase(z.Tree)
+		if changes == 0 && was.Negative.Equal(z.Negative) {
+			n.zones[i] = was
+			continue
+		}
+		n.zones[i] = z.With(tree, negativeCap)
+	}
+}
+
+// expandTagZone fills in the template of the zone of instance names.
+func expandTagZone(template, region, vpc, account string) ([]byte, error) {
+	for _, p := range []struct{ key, value string }{{"{region}", region}, {"{vpc}", vpc}, {"{account}", account}} {
+		if !strings.Contains(template, p.key) {
+			continue
+		}
+		if p.value == "" {
+			return nil, fmt.Errorf("%s is not known", p.key)
+		}
+		template = strings.ReplaceAll(template, p.key, p.value)
+	}
+	if template == "." {
+		return nil, errors.New("the root can't be the zone of instance names")
+	}
+	err := checkHostName(strings.TrimSuffix(template, "."))
+	if err != nil {
+		return nil, err
+	}
+	return zone.ParseName(template)
+}
+
+// seconds returns a TTL in whole seconds.
+func seconds(d time.Duration) uint32 { return uint32(d / time.Second) }
+
+func compareProblems(x, y Problem) int {
+	return cmp.Or(cmp.Compare(x.Zone, y.Zone), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Type, y.Type), cmp.Compare(x.Reason, y.Reason))
+}

@@ -1,0 +1,172 @@
+package zonesource
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"inside53/resolver/zone"
+)
+
+// restView is the automatic view of everybody who is in no VPC.
+const restView = "rest"
+
+// viewPlan is one view before its table is made.
+type viewPlan struct {
+	name      string
+	vpcs      []string // ids; with every, those of the inventory
+	every     bool     // every private zone
+	unique    bool     // every private zone whose name only one has
+	region    string
+	addresses zone.AddressMode
+	reach     Reach
+}
+
+// clientPlan says which view a client address is in.
+type clientPlan struct {
+	views map[netip.Prefix]int
+	rest  int
+	allow []netip.Prefix
+}
+
+func (c *clientPlan) apply(s *zone.Snapshot) { s.SetClients(c.views, c.rest, c.allow) }
+
+// planViews makes the views: the configured ones, or one for each VPC and one for
+// the rest.
+func planViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan, []Problem) {
+	if cfg.Views != nil {
+		views, clients := configuredViews(cfg, networks)
+		clients.allow = allowed(cfg, networks)
+		return views, clients, nil
+	}
+	views, clients, problems := automaticViews(cfg, networks)
+	clients.allow = allowed(cfg, networks)
+	return views, clients, problems
+}
+
+func configuredViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan) {
+	clients := clientPlan{views: map[netip.Prefix]int{}, rest: -1}
+	var views []*viewPlan
+	for i, c := range cfg.Views {
+		v := &viewPlan{name: c.Name, region: c.Region, addresses: c.Addresses, reach: c.Reach}
+		for _, id := range c.VPCs {
+			if id == "*" {
+				v.every = true
+				continue
+			}
+			v.vpcs = append(v.vpcs, id)
+		}
+		if v.every {
+			for _, n := range networks {
+				if !slices.Contains(v.vpcs, n.ID) {
+					v.vpcs = append(v.vpcs, n.ID)
+				}
+			}
+		}
+		if v.region == "" && len(v.vpcs) > 0 {
+			v.region = regionOf(cfg, networks, v.vpcs[0])
+		}
+		v.region = cmp.Or(v.region, cfg.Self.Region)
+		for _, p := range c.Clients {
+			clients.views[p.Masked()] = i
+		}
+		views = append(views, v)
+	}
+	return views, clients
+}
+
+func regionOf(cfg *Config, networks []network, vpc string) string {
+	for i := range networks {
+		if networks[i].ID == vpc {
+			return networks[i].Region
+		}
+	}
+	if vpc == cfg.Self.VPC {
+		return cfg.Self.Region
+	}
+	return ""
+}
+
+// automaticViews makes a view of each VPC that has a prefix to itself. Addresses
+// that several VPCs claim can't be told apart: they are the own VPC's, if that is
+// one of them, and else the rest's.
+func automaticViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan, []Problem) {
+	claims := claimsOf(networks)
+	owners := map[netip.Prefix]string{}
+	var problems []Problem
+	for _, p := range slices.SortedFunc(maps.Keys(claims), comparePrefixes) {
+		who := claims[p]
+		switch {
+		case len(who) == 1:
+			owners[p] = who[0]
+		case slices.Contains(who, cfg.Self.VPC):
+			owners[p] = cfg.Self.VPC
+			problems = append(problems, ambiguous(p, who, "its clients are taken for those of "+cfg.Self.VPC+", where this server runs"))
+		default:
+			problems = append(problems, ambiguous(p, who, `its clients get the view "rest"`))
+		}
+	}
+	owning := map[string]bool{}
+	for _, id := range owners {
+		owning[id] = true
+	}
+	clients := clientPlan{views: map[netip.Prefix]int{}}
+	var views []*viewPlan
+	index := map[string]int{}
+	for _, n := range networks {
+		if owning[n.ID] {
+			index[n.ID] = len(views)
+			views = append(views, &viewPlan{name: n.ID, vpcs: []string{n.ID}, region: n.Region})
+		}
+	}
+	clients.rest = len(views)
+	views = append(views, &viewPlan{name: restView, unique: true, region: cfg.Self.Region, addresses: zone.AddressPublic})
+	for p := range claims {
+		owner, ok := owners[p]
+		if !ok {
+			clients.views[p] = clients.rest
+			continue
+		}
+		clients.views[p] = index[owner]
+	}
+	return views, clients, problems
+}
+
+// claimsOf returns for each prefix of a VPC all VPCs that hold all of it.
+func claimsOf(networks []network) map[netip.Prefix][]string {
+	claims := map[netip.Prefix][]string{}
+	for _, n := range networks {
+		for _, p := range n.CIDRs {
+			claims[p] = nil
+		}
+	}
+	for p := range claims {
+		for _, n := range networks {
+			if slices.ContainsFunc(n.CIDRs, func(c netip.Prefix) bool { return c.Bits() <= p.Bits() && c.Contains(p.Addr()) }) {
+				claims[p] = append(claims[p], n.ID)
+			}
+		}
+	}
+	return claims
+}
+
+func ambiguous(p netip.Prefix, who []string, then string) Problem {
+	return Problem{Name: p.String(), Reason: fmt.Sprintf("is claimed by %s: %s", strings.Join(who, ", "), then)}
+}
+
+// allowed lists the prefixes that may ask.
+func allowed(cfg *Config, networks []network) []netip.Prefix {
+	allow := slices.Clone(cfg.Allow.Prefixes)
+	if cfg.Allow.Private {
+		allow = append(allow, privatePrefixes()...)
+	}
+	if cfg.Allow.VPCs {
+		for _, n := range networks {
+			allow = append(allow, n.CIDRs...)
+		}
+	}
+	return allow
+}

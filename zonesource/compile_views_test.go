@@ -1,0 +1,123 @@
+package zonesource
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"inside53/resolver/zone"
+)
+
+func TestAutomaticViews(t *testing.T) {
+	ireland := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16 172.31.0.0/16", "vpc-b 10.1.0.0/16", "vpc-d 172.31.0.0/16")
+	virginia := regionPart("", "us-east-1", "vpc-c 10.1.128.0/20 10.2.0.0/16")
+	cases := []struct {
+		name  string
+		self  Self
+		want  map[string]string // client -> view
+		lines []string          // of the report
+	}{
+		{
+			"nobody's", Self{},
+			map[string]string{"10.0.0.1": "vpc-a", "10.1.0.1": "vpc-b", "10.1.128.1": "rest", "10.2.0.1": "vpc-c", "172.31.0.1": "rest", "192.168.0.1": "rest", "8.8.8.8": "-"},
+			[]string{`10.1.128.0/20 is claimed by vpc-b, vpc-c: its clients get the view "rest"`, `172.31.0.0/16 is claimed by vpc-a, vpc-d: its clients get the view "rest"`},
+		},
+		{
+			"of one of them", Self{VPC: "vpc-d", Region: "eu-west-1"},
+			map[string]string{"10.0.0.1": "vpc-a", "10.1.128.1": "rest", "172.31.0.1": "vpc-d"},
+			[]string{`10.1.128.0/20 is claimed by vpc-b, vpc-c: its clients get the view "rest"`, "172.31.0.0/16 is claimed by vpc-a, vpc-d: its clients are taken for those of vpc-d, where this server runs"},
+		},
+		{
+			"of the smaller prefix", Self{VPC: "vpc-c", Region: "us-east-1"},
+			map[string]string{"10.1.128.1": "vpc-c", "10.1.0.1": "vpc-b"},
+			[]string{"10.1.128.0/20 is claimed by vpc-b, vpc-c: its clients are taken for those of vpc-c, where this server runs", `172.31.0.0/16 is claimed by vpc-a, vpc-d: its clients get the view "rest"`},
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got := mustCompile(t, Config{EC2: true, Self: c.self, Allow: Allow{Private: true, VPCs: true}}, ireland, virginia)
+			for client, view := range c.want {
+				if is := clientView(got.Snapshot, client); is != view {
+					t.Errorf("%s is in view %s, want %s", client, is, view)
+				}
+			}
+			var lines []string
+			for _, p := range got.Report.Problems {
+				lines = append(lines, p.Name+" "+p.Reason)
+			}
+			if !slices.Equal(lines, c.lines) {
+				t.Errorf("report %q, want %q", lines, c.lines)
+			}
+			rest := viewNamed(t, got.Snapshot, "rest")
+			if rest.Addresses != zone.AddressPublic || rest.Region != c.self.Region || len(rest.VPCs) > 0 {
+				t.Errorf("rest is %+v", rest)
+			}
+			if a := viewNamed(t, got.Snapshot, "vpc-b"); a.Region != "eu-west-1" || a.Addresses != zone.AddressAuto || !slices.Equal(a.VPCs, []string{"vpc-b"}) {
+				t.Errorf("vpc-b is %+v", a)
+			}
+		})
+	}
+}
+
+// clientView returns the name of a client's view, "-" when it isn't allowed or has
+// none.
+func clientView(s *zone.Snapshot, client string) string {
+	c := s.Client(netip.MustParseAddr(client))
+	if !c.Allowed || c.View < 0 {
+		return "-"
+	}
+	return s.Views[c.View].Name
+}
+
+func TestAVPCWithoutAPrefixOfItsOwnHasNoView(t *testing.T) {
+	c := mustCompile(t, Config{EC2: true}, regionPart("", "eu-west-1", "vpc-a 172.31.0.0/16", "vpc-b 172.31.0.0/16"))
+	if len(c.Snapshot.Views) != 1 || c.Snapshot.Views[0].Name != "rest" {
+		t.Errorf("%d views", len(c.Snapshot.Views))
+	}
+}
+
+func TestSharedVPCIsOne(t *testing.T) {
+	owner, participant := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16"), regionPart("lab", "eu-west-1", "vpc-a 10.0.0.0/16")
+	c := mustCompile(t, Config{EC2: true, Allow: Allow{VPCs: true}}, owner, participant)
+	if got := clientView(c.Snapshot, "10.0.0.1"); got != "vpc-a" || len(c.Snapshot.Inventory.VPCs) != 1 {
+		t.Errorf("client of the shared VPC is in %s, %d VPCs", got, len(c.Snapshot.Inventory.VPCs))
+	}
+}
+
+func TestConfiguredViews(t *testing.T) {
+	cfg := Config{
+		EC2: true, Allow: Allow{Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")}},
+		Views: []ViewConfig{
+			{Name: "prod", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("192.168.0.0/16")}, VPCs: []string{"vpc-a", "vpc-b"}},
+			{Name: "vpn", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.9.0/24")}, Region: "us-east-1", Addresses: zone.AddressPublic},
+			{Name: "all", Clients: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}, VPCs: []string{"*"}},
+		},
+	}
+	c := mustCompile(t, cfg, regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16", "vpc-c 10.3.0.0/16"))
+	for client, want := range map[string]string{"10.0.0.1": "prod", "10.0.9.1": "vpn", "10.9.0.1": "all", "10.3.0.1": "-", "192.0.2.1": "-", "192.168.0.1": "-"} {
+		if got := clientView(c.Snapshot, client); got != want {
+			t.Errorf("%s is in view %s, want %s", client, got, want)
+		}
+	}
+	var got []string
+	for _, v := range c.Snapshot.Views {
+		got = append(got, v.Name+" "+v.Region+" "+strings.Join(v.VPCs, ","))
+	}
+	want := []string{"prod eu-west-1 vpc-a,vpc-b", "vpn us-east-1 ", "all eu-west-1 vpc-a,vpc-c"}
+	if !slices.Equal(got, want) {
+		t.Errorf("views %q, want %q", got, want)
+	}
+}
+
+func TestAllowPrivate(t *testing.T) {
+	c := mustCompile(t, Config{Allow: Allow{Private: true}})
+	for client, want := range map[string]string{
+		"127.0.0.1": "rest", "::1": "rest", "10.255.255.255": "rest", "172.16.0.1": "rest", "172.32.0.1": "-", "192.168.1.1": "rest",
+		"100.64.0.1": "rest", "100.128.0.1": "-", "169.254.1.1": "rest", "fe80::1": "rest", "fd00::1": "rest", "2001:db8::1": "-", "192.0.2.1": "-",
+	} {
+		if got := clientView(c.Snapshot, client); got != want {
+			t.Errorf("%s is in view %s, want %s", client, got, want)
+		}
+	}
+}

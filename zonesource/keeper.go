@@ -1,0 +1,418 @@
+package zonesource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"inside53/resolver/zone"
+)
+
+// Options make a Keeper.
+type Options struct {
+	Config Config
+	// StateDir is where the last good parts are saved; "" saves none. It is made
+	// when it isn't there.
+	StateDir string
+	// Publish hands each new snapshot to the queries. It doesn't block; calls
+	// don't overlap.
+	Publish func(*zone.Snapshot)
+	Now     func() time.Time // nil is time.Now
+	Log     *slog.Logger     // nil discards
+	// Coalesce is how long parts are gathered before they are compiled, so that
+	// a burst is one compilation. 0 is 5 ms.
+	Coalesce time.Duration
+}
+
+// Keeper holds the last good part of everything that the sources know, and
+// publishes what they come to. All methods are safe for concurrent use.
+//
+// A part that failed replaces nothing. One that has shrunk beyond reason waits for
+// a second listing that says the same (see judge); a hosted zone goes when two
+// catalogs are without it and Route 53 has confirmed that it is gone.
+type Keeper struct {
+	publish  func(*zone.Snapshot)
+	now      func() time.Time
+	log      *slog.Logger
+	coalesce time.Duration
+	saver    *saver
+	running  atomic.Bool
+	inbox    *inbox
+
+	work  sync.Mutex // serialises whoever changes parts or configuration
+	parts map[Key]Part
+
+	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
+	cfg      Config
+	held     map[Key]held
+	compiled *Compiled
+	faults   []error // of sources that gave up
+}
+
+// held is what the keeper knows of one key. Values are replaced, never changed.
+type held struct {
+	part    Part // the last good one; Key is zero when there is none
+	tried   time.Time
+	err     error // of the last listing
+	pending *pending
+	vanish  *vanish
+}
+
+func (h held) good() bool { return h.part.Key != Key{} }
+
+// NewKeeper opens the state directory for this process alone and starts nothing.
+// The error says that the directory can't be used, or that the configuration can't
+// be compiled.
+func NewKeeper(o Options) (*Keeper, error) {
+	if o.Publish == nil {
+		return nil, errors.New("making the keeper: nobody to publish to")
+	}
+	err := o.Config.validate()
+	if err != nil {
+		return nil, fmt.Errorf("making the keeper: %w", err)
+	}
+	k := &Keeper{
+		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
+		cfg: o.Config, parts: map[Key]Part{}, held: map[Key]held{}, inbox: newInbox(),
+	}
+	if k.now == nil {
+		k.now = time.Now
+	}
+	if k.log == nil {
+		k.log = slog.New(slog.DiscardHandler)
+	}
+	if k.coalesce == 0 {
+		k.coalesce = 5 * time.Millisecond
+	}
+	var store *store
+	if o.StateDir != "" {
+		store, err = openStore(o.StateDir, k.log)
+		if err != nil {
+			return nil, err
+		}
+	}
+	k.saver = newSaver(store, k.log)
+	return k, nil
+}
+
+// Close gives the state directory free. Run must have returned.
+func (k *Keeper) Close() error { return k.saver.close() }
+
+// Load publishes what the state directory has, or, without anything saved, what
+// can be served before the first data. It reads files and no network. Damaged files
+// are put aside and logged.
+func (k *Keeper) Load() error {
+	k.work.Lock()
+	defer k.work.Unlock()
+	began := time.Now()
+	n := 0
+	for p := range k.saver.load() {
+		if !k.cfg.wants(p) {
+			continue
+		}
+		n++
+		k.take(p)
+	}
+	err := k.compile()
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		k.log.Info("saved data loaded", "parts", n, "took", time.Since(began).Round(time.Millisecond))
+	}
+	return nil
+}
+
+// Run runs the sources and takes what they deliver until ctx ends, and returns
+// when all of it has ended and is saved. It may be called again with other sources,
+// after the previous call has returned: the parts stay. A source that gives up is
+// logged and doesn't end the others. The error joins those of such sources with
+// that of ctx.
+func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
+	if !k.running.CompareAndSwap(false, true) {
+		return errors.New("running the keeper: it runs already")
+	}
+	defer k.running.Store(false)
+	k.mu.Lock()
+	k.faults = nil
+	k.mu.Unlock()
+
+	var running, saving sync.WaitGroup
+	for _, s := range sources {
+		running.Go(func() { k.runSource(ctx, s) })
+	}
+	stop := make(chan struct{})
+	saving.Go(func() { k.saver.run(stop) })
+
+	k.loop(ctx)
+	running.Wait()
+	k.drain() // what came while the sources ended
+	close(stop)
+	saving.Wait()
+
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return errors.Join(append(slices.Clone(k.faults), ctx.Err())...)
+}
+
+func (k *Keeper) runSource(ctx context.Context, s Source) {
+	err := s.Run(ctx, k.inbox.put)
+	if ctx.Err() != nil {
+		return
+	}
+	if err == nil {
+		err = errors.New("ended without being told to")
+	}
+	err = fmt.Errorf("running the source %T: %w", s, err)
+	k.log.Error("source gave up; its last good data stay", "error", err)
+	k.mu.Lock()
+	k.faults = append(k.faults, err)
+	k.mu.Unlock()
+}
+
+// loop waits for parts, and for regions to become too old.
+func (k *Keeper) loop(ctx context.Context) {
+	for {
+		aging, stop := k.untilStale()
+		select {
+		case <-ctx.Done():
+			stop()
+			return
+		case <-aging:
+		case <-k.inbox.wake:
+			pause := time.NewTimer(k.coalesce)
+			select {
+			case <-pause.C:
+			case <-ctx.Done():
+				pause.Stop()
+			}
+		}
+		stop()
+		k.drain()
+	}
+}
+
+// untilStale returns a channel that fires when the next region gets too old to
+// translate by; it never does when there is none.
+func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
+	k.work.Lock()
+	defer k.work.Unlock()
+	var next time.Time
+	now := k.now()
+	for _, p := range k.parts {
+		if p.Region == nil || k.cfg.MaxAge <= 0 || isStale(&k.cfg, p, now) {
+			continue
+		}
+		at := p.Listed.Add(k.cfg.MaxAge)
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	if next.IsZero() {
+		return nil, func() bool { return false }
+	}
+	t := time.NewTimer(next.Sub(now) + time.Millisecond)
+	return t.C, t.Stop
+}
+
+// drain takes what has been delivered and publishes it if anything has changed.
+func (k *Keeper) drain() {
+	k.work.Lock()
+	defer k.work.Unlock()
+	changed := false
+	for _, p := range k.inbox.drain() {
+		if k.deliver(p) {
+			changed = true
+		}
+	}
+	if !changed && !k.agedDifferently() {
+		return
+	}
+	err := k.compile()
+	if err != nil {
+		k.log.Error("new data not published", "error", err)
+	}
+}
+
+// agedDifferently reports whether a region has become too old, or is so no longer.
+func (k *Keeper) agedDifferently() bool {
+	if k.compiled == nil {
+		return true
+	}
+	in, now := &k.compiled.in, k.now()
+	for i, p := range in.regions {
+		if isStale(&k.cfg, k.parts[p.Key], now) != in.stale[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// compile publishes the parts as they are. The caller holds work.
+func (k *Keeper) compile() error {
+	c, err := Compile(k.compiled, k.cfg, k.parts, k.now())
+	if err != nil {
+		return err
+	}
+	k.publish(c.Snapshot)
+	k.mu.Lock()
+	k.compiled = c
+	k.mu.Unlock()
+	return nil
+}
+
+// deliver takes one part from a source and reports whether anything that is
+// published has changed. The caller holds work.
+func (k *Keeper) deliver(p Part) bool {
+	h := k.held[p.Key]
+	if p.Err != nil {
+		if !k.cfg.wantsSource(p.Key.Source) {
+			return false
+		}
+		if h.err == nil {
+			k.log.Warn("listing failed; the last good data stay", "part", p.Key, "error", p.Err)
+		}
+		h.err, h.tried = p.Err, p.Listed
+		k.set(p.Key, h)
+		return false
+	}
+	if !k.cfg.wants(p) {
+		return false
+	}
+	if h.err != nil {
+		k.log.Info("listing works again", "part", p.Key)
+	}
+	gone := p.Catalog != nil && k.sweep(p)
+	h.err, h.tried = nil, p.Listed
+	if !k.judge(&h, p) {
+		k.set(p.Key, h)
+		return gone
+	}
+	h.pending = nil
+	k.set(p.Key, h)
+	changed := k.take(p)
+	k.saver.mark(k.parts[p.Key], changed)
+	return changed || gone
+}
+
+// take makes a part the last good one and reports whether it differs from the one
+// before. Whatever is equal stays the same object, so that nothing is rebuilt. The
+// caller holds work.
+func (k *Keeper) take(p Part) bool {
+	h := k.held[p.Key]
+	old := h.part
+	changed := !h.good() || !reflect.DeepEqual(old.Problems, p.Problems)
+	switch {
+	case !h.good():
+	case p.Zone != nil && old.Zone != nil:
+		p.Zone = rebaseZone(old.Zone, p.Zone)
+		changed = changed || p.Zone != old.Zone
+	case p.Region != nil && reflect.DeepEqual(old.Region, p.Region):
+		p.Region = old.Region
+	case p.Catalog != nil && reflect.DeepEqual(old.Catalog, p.Catalog):
+		p.Catalog = old.Catalog
+	default:
+		changed = true
+	}
+	h.part, h.tried, h.err = p, p.Listed, nil
+	k.parts[p.Key] = p
+	k.set(p.Key, h)
+	return changed
+}
+
+// rebaseZone returns old when is differs from it in nothing that matters, else is
+// with its pages shared.
+func rebaseZone(old, is *zone.Zone) *zone.Zone {
+	if string(old.Apex) != string(is.Apex) {
+		return is
+	}
+	tree, changes := old.Tree.Rebase(is.Tree)
+	info := is.Info
+	info.Listed = old.Listed
+	if changes == 0 && reflect.DeepEqual(old.Info, info) {
+		return old
+	}
+	return is.With(tree, 0)
+}
+
+func (k *Keeper) set(key Key, h held) {
+	k.mu.Lock()
+	k.held[key] = h
+	k.mu.Unlock()
+}
+
+// remove forgets a part, here and in the state directory. The caller holds work.
+func (k *Keeper) remove(key Key) {
+	delete(k.parts, key)
+	k.mu.Lock()
+	delete(k.held, key)
+	k.mu.Unlock()
+	k.saver.remove(key)
+}
+
+// Reconfigure publishes the parts that there are under another configuration, at
+// once and as a whole. Parts that it doesn't want are let go. After an error
+// everything is as before. An unknown Self keeps the one that was known.
+//
+// To reload, end Run, call Reconfigure, and call Run with the new sources:
+// meanwhile the published data stay.
+func (k *Keeper) Reconfigure(cfg Config) error {
+	k.work.Lock()
+	defer k.work.Unlock()
+	if cfg.Self == (Self{}) {
+		cfg.Self = k.cfg.Self
+	}
+	parts := maps.Clone(k.parts)
+	maps.DeleteFunc(parts, func(_ Key, p Part) bool { return !cfg.wants(p) })
+	c, err := Compile(k.compiled, cfg, parts, k.now())
+	if err != nil {
+		return err
+	}
+	k.publish(c.Snapshot)
+	k.parts = parts
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.cfg, k.compiled = cfg, c
+	maps.DeleteFunc(k.held, func(key Key, _ held) bool {
+		_, there := parts[key]
+		return !there
+	})
+	return nil
+}
+
+// SetSelf tells where inside53 runs, once that is known.
+func (k *Keeper) SetSelf(self Self) error {
+	k.work.Lock()
+	cfg := k.cfg
+	k.work.Unlock()
+	if self == (Self{}) || self == cfg.Self {
+		return nil
+	}
+	cfg.Self = self
+	return k.Reconfigure(cfg)
+}
+
+// KnownZones lists the hosted zones of an account that the keeper has records of,
+// those of an earlier process too. A source that finds one of them unlisted asks
+// Route 53 whether it is gone.
+func (k *Keeper) KnownZones(source, account string) []Hosted {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var out []Hosted
+	for key, h := range k.held {
+		z := h.part.Zone
+		if key.Source == source && z != nil && z.Account == account {
+			out = append(out, Hosted{ID: z.ID, Name: z.Apex, Private: z.Origin == zone.Private, Records: z.Tree.Stats().Records})
+		}
+	}
+	slices.SortFunc(out, func(a, b Hosted) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}

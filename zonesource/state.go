@@ -1,0 +1,280 @@
+package zonesource
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
+)
+
+// The state directory has one file for each part, and one that says when each was
+// last listed and found unchanged:
+//
+//	lock
+//	parts/route53%2Fzone%2FZ0123.part
+//	parts/listed.times
+//
+// A file is a header of stateMagic and the version, a zstd stream, and the SHA-256
+// of all that goes before. It is written beside its place, synced and renamed, so
+// that there is always a whole one.
+
+const (
+	stateMagic   = "inside53"
+	stateVersion = 1
+	headerSize   = len(stateMagic) + 2
+
+	partSuffix  = ".part"
+	tempPattern = ".new-*"
+	timesFile   = "listed.times"
+)
+
+// store is the state directory. Its methods are not for concurrent use.
+type store struct {
+	dir  string // of the parts
+	lock *os.File
+	log  *slog.Logger
+}
+
+// openStore makes the directory if needed, takes it for this process, and proves
+// that it can be written to.
+func openStore(dir string, log *slog.Logger) (*store, error) {
+	s := &store{dir: filepath.Join(dir, "parts"), log: log}
+	err := os.MkdirAll(s.dir, 0o700)
+	if err != nil {
+		return nil, fmt.Errorf("making the state directory: %w", err)
+	}
+	s.lock, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking the state directory: %w", err)
+	}
+	err = unix.Flock(int(s.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err != nil {
+		_ = s.lock.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("locking the state directory %s: another process uses it", dir)
+		}
+		return nil, fmt.Errorf("locking the state directory %s: %w", dir, err)
+	}
+	err = s.probe()
+	if err != nil {
+		_ = s.lock.Close()
+		return nil, fmt.Errorf("writing to the state directory: %w", err)
+	}
+	return s, nil
+}
+
+// probe writes a file, and removes what a process that was killed left half-written.
+func (s *store) probe() error {
+	left, err := filepath.Glob(filepath.Join(s.dir, tempPattern))
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		err = os.Remove(path)
+		if err != nil {
+			return err
+		}
+	}
+	f, err := os.CreateTemp(s.dir, tempPattern)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// close gives the directory free.
+func (s *store) close() error { return s.lock.Close() }
+
+// fileName returns the name of a part's file.
+func fileName(key Key) string { return url.PathEscape(key.Source+"/"+key.Name) + partSuffix }
+
+// save writes one part in place of its predecessor.
+func (s *store) save(p Part) error {
+	return s.write(fileName(p.Key), func(w io.Writer) error { return writePart(w, p) })
+}
+
+// remove deletes the file of a part; it is no error when there is none.
+func (s *store) remove(key Key) error {
+	err := os.Remove(filepath.Join(s.dir, fileName(key)))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// saveTimes writes when the parts were listed, by file name.
+func (s *store) saveTimes(times map[string]time.Time) error {
+	return s.write(timesFile, func(w io.Writer) error { return json.NewEncoder(w).Encode(times) })
+}
+
+// loadTimes returns what saveTimes wrote; nothing when that is missing or damaged.
+func (s *store) loadTimes() map[string]time.Time {
+	times := map[string]time.Time{}
+	err := s.read(timesFile, func(r io.Reader) error { return json.NewDecoder(r).Decode(&times) })
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.putAside(timesFile, err)
+		return map[string]time.Time{}
+	}
+	return times
+}
+
+// load reads all parts that are whole and puts the others aside.
+func (s *store) load() iter.Seq[Part] {
+	return func(yield func(Part) bool) {
+		entries, err := os.ReadDir(s.dir)
+		if err != nil {
+			s.log.Error("saved data not read", "error", err)
+			return
+		}
+		for _, e := range entries {
+			if !strings.HasSuffix(e.Name(), partSuffix) {
+				continue
+			}
+			var p Part
+			err = s.read(e.Name(), func(r io.Reader) error {
+				p, err = readPart(r)
+				return err
+			})
+			if err == nil && fileName(p.Key) != e.Name() {
+				err = fmt.Errorf("holds the part %s", p.Key)
+			}
+			if err != nil {
+				s.putAside(e.Name(), err)
+				continue
+			}
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+// putAside renames a file that can't be used, so that nothing is lost.
+func (s *store) putAside(name string, why error) {
+	aside := fmt.Sprintf("%s.unusable-%d", name, time.Now().UnixNano())
+	err := os.Rename(filepath.Join(s.dir, name), filepath.Join(s.dir, aside))
+	if err != nil {
+		s.log.Error("saved data unusable and not put aside", "file", name, "reason", why, "error", err)
+		return
+	}
+	s.log.Error("saved data unusable and put aside", "file", name, "as", aside, "reason", why)
+}
+
+// write makes a whole file.
+func (s *store) write(name string, content func(io.Writer) error) error {
+	f, err := os.CreateTemp(s.dir, tempPattern)
+	if err != nil {
+		return fmt.Errorf("saving %s: %w", name, err)
+	}
+	err = writeContainer(f, content)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(s.dir, name))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return fmt.Errorf("saving %s: %w", name, err)
+	}
+	return s.syncDir()
+}
+
+// syncDir makes a rename last.
+func (s *store) syncDir() error {
+	d, err := os.Open(s.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func writeContainer(f io.Writer, content func(io.Writer) error) error {
+	sum := sha256.New()
+	w := io.MultiWriter(f, sum)
+	_, err := w.Write(binary.BigEndian.AppendUint16([]byte(stateMagic), stateVersion))
+	if err != nil {
+		return err
+	}
+	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	err = errors.Join(content(z), z.Close())
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(sum.Sum(nil))
+	return err
+}
+
+// read checks a file as a whole and then hands its content over.
+func (s *store) read(name string, content func(io.Reader) error) error {
+	f, err := os.Open(filepath.Join(s.dir, name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	body, err := checkContainer(f, info.Size())
+	if err != nil {
+		return err
+	}
+	z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	return content(z)
+}
+
+// checkContainer returns the compressed stream of a file that is whole and of our
+// version.
+func checkContainer(f io.ReaderAt, size int64) (io.Reader, error) {
+	header := make([]byte, headerSize)
+	if size < int64(headerSize+sha256.Size) {
+		return nil, fmt.Errorf("%d bytes are too few", size)
+	}
+	_, err := f.ReadAt(header, 0)
+	if err != nil {
+		return nil, err
+	}
+	if string(header[:len(stateMagic)]) != stateMagic {
+		return nil, errors.New("not a file of inside53")
+	}
+	version := binary.BigEndian.Uint16(header[len(stateMagic):])
+	if version != stateVersion {
+		return nil, fmt.Errorf("format %d, this program reads format %d", version, stateVersion)
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, io.NewSectionReader(f, 0, size-sha256.Size))
+	if err != nil {
+		return nil, err
+	}
+	want := make([]byte, sha256.Size)
+	_, err = f.ReadAt(want, size-sha256.Size)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(sum.Sum(nil), want) {
+		return nil, errors.New("checksum is wrong")
+	}
+	return io.NewSectionReader(f, int64(headerSize), size-int64(headerSize)-sha256.Size), nil
+}

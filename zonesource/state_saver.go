@@ -1,0 +1,223 @@
+package zonesource
+
+import (
+	"iter"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"inside53/resolver/zone"
+)
+
+const (
+	// timesEvery bounds how often the times of unchanged parts are written.
+	timesEvery = time.Minute
+	// restFactor bounds the share of time that goes into writing one part again
+	// and again: it rests for so many times as long as the last write took.
+	restFactor = 20
+	// retryAfter is the pause after a write that failed.
+	retryAfter = 30 * time.Second
+)
+
+// saver writes changed parts to the state directory, beside the way of the data to
+// the queries. Without a store it does nothing.
+type saver struct {
+	store *store
+	log   *slog.Logger
+	wake  chan struct{}
+
+	mu      sync.Mutex // never held while writing
+	dirty   map[Key]Part
+	removed map[Key]bool
+	times   map[string]time.Time // when parts were listed, by file name
+	aged    bool                 // times has changed
+
+	due      map[Key]time.Time // of the goroutine of run: when a part may be written again
+	timesDue time.Time
+}
+
+func newSaver(store *store, log *slog.Logger) *saver {
+	return &saver{
+		store: store, log: log, wake: make(chan struct{}, 1),
+		dirty: map[Key]Part{}, removed: map[Key]bool{}, times: map[string]time.Time{}, due: map[Key]time.Time{},
+	}
+}
+
+func (s *saver) close() error {
+	if s.store == nil {
+		return nil
+	}
+	return s.store.close()
+}
+
+// load reads the saved parts, with the time at which they were last found to be so.
+func (s *saver) load() iter.Seq[Part] {
+	return func(yield func(Part) bool) {
+		if s.store == nil {
+			return
+		}
+		times := s.store.loadTimes()
+		s.mu.Lock()
+		s.times = times
+		s.mu.Unlock()
+		for p := range s.store.load() {
+			listed := times[fileName(p.Key)]
+			if listed.After(p.Listed) {
+				p.Listed = listed
+			}
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+// mark notes that a part was listed, and whether it has to be written.
+func (s *saver) mark(p Part, changed bool) {
+	if s.store == nil || p.Zone != nil && p.Zone.Origin == zone.File {
+		return
+	}
+	s.mu.Lock()
+	_, waits := s.dirty[p.Key]
+	if changed || waits {
+		s.dirty[p.Key] = p
+		delete(s.removed, p.Key)
+	} else {
+		s.times[fileName(p.Key)] = p.Listed
+		s.aged = true
+	}
+	s.mu.Unlock()
+	s.awake()
+}
+
+// remove notes that a part is gone.
+func (s *saver) remove(key Key) {
+	if s.store == nil {
+		return
+	}
+	s.mu.Lock()
+	delete(s.dirty, key)
+	delete(s.times, fileName(key))
+	s.removed[key] = true
+	s.mu.Unlock()
+	s.awake()
+}
+
+func (s *saver) awake() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+// run writes until stop is closed, and then all that is left.
+func (s *saver) run(stop <-chan struct{}) {
+	if s.store == nil {
+		<-stop
+		return
+	}
+	for {
+		next := s.flush(false)
+		var timer <-chan time.Time
+		var t *time.Timer
+		if !next.IsZero() {
+			t = time.NewTimer(time.Until(next))
+			timer = t.C
+		}
+		stopped := false
+		select {
+		case <-stop:
+			stopped = true
+		case <-s.wake:
+		case <-timer:
+		}
+		if t != nil {
+			t.Stop()
+		}
+		if stopped {
+			s.flush(true)
+			return
+		}
+	}
+}
+
+// flush writes what is due, or everything, and returns when there is more to do;
+// zero for not before something changes.
+func (s *saver) flush(everything bool) time.Time {
+	s.mu.Lock()
+	dirty, removed := s.dirty, s.removed
+	s.dirty, s.removed = map[Key]Part{}, map[Key]bool{}
+	s.mu.Unlock()
+
+	var next time.Time
+	later := func(at time.Time) {
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	for key := range removed {
+		delete(s.due, key)
+		err := s.store.remove(key)
+		if err != nil {
+			s.log.Error("saved data of a removed zone not deleted", "part", key, "error", err)
+		}
+	}
+	for key, p := range dirty {
+		if !everything && time.Now().Before(s.due[key]) {
+			s.postpone(p)
+			later(s.due[key])
+			continue
+		}
+		began := time.Now()
+		err := s.store.save(p)
+		if err != nil {
+			s.log.Error("data not saved", "part", key, "error", err)
+			s.due[key] = time.Now().Add(retryAfter)
+			s.postpone(p)
+			later(s.due[key])
+			continue
+		}
+		s.due[key] = time.Now().Add(restFactor * time.Since(began))
+	}
+	at := s.flushTimes(everything)
+	if !at.IsZero() {
+		later(at)
+	}
+	return next
+}
+
+// postpone puts a part back, unless there is a newer one or none any more.
+func (s *saver) postpone(p Part) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.times, fileName(p.Key)) // of what isn't written
+	_, newer := s.dirty[p.Key]
+	if !newer && !s.removed[p.Key] {
+		s.dirty[p.Key] = p
+	}
+}
+
+// flushTimes writes the times of listings if they have changed and it is due, and
+// returns when it will be.
+func (s *saver) flushTimes(now bool) time.Time {
+	s.mu.Lock()
+	if !s.aged {
+		s.mu.Unlock()
+		return time.Time{}
+	}
+	if !now && time.Now().Before(s.timesDue) {
+		s.mu.Unlock()
+		return s.timesDue
+	}
+	times := maps.Clone(s.times)
+	s.aged = false
+	s.mu.Unlock()
+
+	s.timesDue = time.Now().Add(timesEvery)
+	err := s.store.saveTimes(times)
+	if err != nil {
+		s.log.Error("times of listings not saved", "error", err)
+	}
+	return time.Time{}
+}
