@@ -31,6 +31,8 @@ type Options struct {
 	RootCAs *x509.CertPool   // that certify tls:// upstreams; nil: the system's
 	Logger  *slog.Logger     // upstreams going down and up; nil: none
 	Now     func() time.Time // for the lifetimes of answers; nil: time.Now
+
+	grace time.Duration // for which a dropped group works
 }
 
 // check fills in defaults.
@@ -59,6 +61,7 @@ func (o *Options) check() error {
 	span("stale after", &o.StaleAfter, 1800*time.Millisecond)
 	span("retry min", &o.RetryMin, 200*time.Millisecond)
 	span("retry max", &o.RetryMax, 1500*time.Millisecond)
+	span("grace", &o.grace, time.Minute)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -89,10 +90,27 @@ func (f *Forwarder) parseUpstreams(texts []string) ([]*upstream, error) {
 	return all, nil
 }
 
-// Retain drops all groups but those given: their upstreams' connections end and
-// what is cached for them ages out. Questions that are in flight to them end by
-// themselves. To Ask a dropped group is an error of the caller's; it fails.
+// Retain drops all groups but those given. A dropped group works for another
+// minute, for queries that hold it still; then its upstreams' connections end.
+// What is cached for it ages out.
 func (f *Forwarder) Retain(groups []*Group) {
+	for _, u := range f.retain(groups) {
+		leave := func(ctx context.Context) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(f.options.grace):
+			}
+			u.close()
+		}
+		if f.state.Load() != running || !f.start(leave) {
+			u.close()
+		}
+	}
+}
+
+// retain takes out groups and the upstreams that no other group has, which it
+// returns.
+func (f *Forwarder) retain(groups []*Group) (dropped []*upstream) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	used := make(map[*upstream]bool)
@@ -108,10 +126,11 @@ func (f *Forwarder) Retain(groups []*Group) {
 	for text, u := range f.upstreams {
 		if !used[u] {
 			delete(f.upstreams, text)
-			u.close()
+			dropped = append(dropped, u)
 		}
 	}
 	f.index()
+	return dropped
 }
 
 // index rebuilds what is read without the lock. mu is held.

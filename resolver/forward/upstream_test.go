@@ -83,6 +83,26 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// TestDroppedGroup: who still holds a group that a new configuration dropped gets
+// answers, for a while; then its sockets are closed.
+func TestDroppedGroup(t *testing.T) {
+	up := newFake(t, echoA, nil)
+	f, _ := newRunning(t, Options{grace: 100 * time.Millisecond})
+	g := newGroup(t, f, up.addr)
+	f.Retain(nil)
+	if o := resolve(t, f, g, question(t, "a.example.", dns.TypeA)); o.err != nil {
+		t.Fatal(o.err)
+	}
+	until(t, "the sockets are closed", func() bool {
+		f.connMu.Lock()
+		defer f.connMu.Unlock()
+		return len(f.conns) == 0
+	})
+	if o := resolve(t, f, g, question(t, "b.example.", dns.TypeA)); !errors.Is(o.err, ErrTimeout) {
+		t.Errorf("outcome %+v", o)
+	}
+}
+
 // TestFailover: an upstream that dies costs little, and is used again when it
 // is back.
 func TestFailover(t *testing.T) {
