@@ -60,7 +60,7 @@ func serve(t *testing.T, s *Sim) aClient {
 	t.Cleanup(server.Close)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return clientAt(server.URL, &http.Client{Transport: transport}, credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""))
+	return clientAt(server.URL, &http.Client{Transport: transport}, staticKey("AKIAIOSFODNN7EXAMPLE"))
 }
 
 func clientAt(url string, doer aws.HTTPClient, who aws.CredentialsProvider) aClient {
@@ -92,8 +92,13 @@ func (p inProcess) Do(r *http.Request) (response *http.Response, err error) {
 	return w.Result(), nil
 }
 
+// staticKey are credentials of any access key.
+func staticKey(key string) aws.CredentialsProvider {
+	return credentials.NewStaticCredentialsProvider(key, "secret", "")
+}
+
 func direct(s *Sim) aClient {
-	return clientAt("http://sim.invalid", inProcess{s}, credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""))
+	return clientAt("http://sim.invalid", inProcess{s}, staticKey("AKIAIOSFODNN7EXAMPLE"))
 }
 
 // wantCode checks that err is the API error want; "" wants none.
@@ -196,7 +201,7 @@ func TestRunEnds(t *testing.T) {
 	go func() { ended <- s.Run(ctx, l) }()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	c := clientAt("http://"+l.Addr().String(), &http.Client{Transport: transport}, credentials.NewStaticCredentialsProvider("k", "s", ""))
+	c := clientAt("http://"+l.Addr().String(), &http.Client{Transport: transport}, staticKey("k"))
 	hung := make(chan error, 1)
 	go func() {
 		_, err := c.route53.GetHostedZoneCount(context.Background(), &route53.GetHostedZoneCountInput{})
