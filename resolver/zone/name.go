@@ -150,10 +150,10 @@ func String(name []byte) string {
 			return "<bad name>"
 		}
 		size := int(name[i])
-		if size == 0 {
+		if size == 0 && i == len(name)-1 {
 			return string(out)
 		}
-		if size > 63 || i+1+size >= len(name) {
+		if size == 0 || size > 63 || i+1+size >= len(name) {
 			return "<bad name>"
 		}
 		for _, c := range name[i+1 : i+1+size] {

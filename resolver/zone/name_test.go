@@ -124,6 +124,7 @@ func FuzzLabels(f *testing.F) {
 	f.Add([]byte("\x03www\x07example\x03com\x00"))
 	f.Add([]byte{0})
 	f.Add([]byte("\x3f\x00"))
+	f.Add([]byte("\x00\x00")) // more than a name
 	f.Fuzz(func(t *testing.T, name []byte) {
 		checkLabels(t, name)
 		// Text and back, for all names that plain text can express.
@@ -218,6 +219,8 @@ func TestNameText(t *testing.T) {
 		{"\x03www", "<bad name>"},
 		{"\x04www\x00", "<bad name>"},
 		{"\xc0\x0c", "<bad name>"},
+		{"\x000", "<bad name>"},
+		{"\x03www\x00x", "<bad name>"},
 		{"\x40" + strings.Repeat("x", 64) + "\x00", "<bad name>"},
 	} {
 		if got := String([]byte(test.wire)); got != test.text {

@@ -66,6 +66,10 @@ func (c contents) stats(apex []byte) Stats {
 		for t, set := range sets {
 			s.RRsets++
 			s.Records += int(set.Count)
+			s.Sets++
+			if set.Kind == Group {
+				s.Sets += int(set.Count) - 1
+			}
 			if set.Kind == Unservable {
 				s.Unservable++
 			}
@@ -249,6 +253,12 @@ func (g *generator) set() RRset {
 	switch g.IntN(8) {
 	case 0:
 		return NewUnservable(rrtype, "because", g.bytes(20))
+	case 2:
+		group, err := NewGroup(rrtype, Weighted, make([]Member, 1+g.IntN(5)))
+		if err != nil {
+			panic(err)
+		}
+		return group
 	case 1:
 		return NewAlias(rrtype, Alias{ZoneID: []byte("Z1"), Target: g.name(), Health: g.IntN(2) == 0})
 	}
@@ -308,7 +318,7 @@ func (g *generator) edit(t *testing.T, e *Edit, c contents, steps int, deleting 
 }
 
 func TestTreeAgainstMap(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range uint64(18) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			apex := []string{"example.com.", "."}[seed%2]
 			g := newGenerator(seed, apex, []int{3, 30, 3000}[seed%3])
@@ -521,6 +531,11 @@ func TestLookupOutside(t *testing.T) {
 			t.Errorf("%s exists", name)
 		}
 	}
+	var none Node
+	if none.Exists() || !none.Empty() || none.HasCNAME() || none.IsCut() || none.HasDNAME() || none.RRset(TypeA).Exists() {
+		t.Error("the zero Node is something")
+	}
+	none.RRsets(func(s RRset) bool { t.Errorf("the zero Node has type %d", s.Type); return true })
 	if !tree.Lookup(MustName("example.com.")).Exists() {
 		t.Error("the apex doesn't exist")
 	}

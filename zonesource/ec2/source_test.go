@@ -30,7 +30,7 @@ import (
 
 // lab is a simulator with the data of testdata, and the options for a source on it.
 type lab struct {
-	sim *awssim.Sim
+	sim  *awssim.Sim
 	http *http.Client
 	url  string
 
@@ -639,6 +639,31 @@ func TestPause(t *testing.T) {
 		}
 		if low > test.want*92/100 || high < test.want*108/100 {
 			t.Errorf("%s, throttled %d times: %s to %s is not spread", test.refresh, test.throttled, low, high)
+		}
+	}
+}
+
+// TestThrottledRegionIsListedLess: each pause is twice the one before, until a
+// listing succeeds.
+func TestThrottledRegionIsListedLess(t *testing.T) {
+	l := newLab(t, 0)
+	err := l.sim.AddFaults(awssim.Fault{Operation: "DescribeVpcs", Fault: "throttle", Count: 4 * 3}) // three attempts each
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := l.options()
+	o.Refresh = 20 * time.Millisecond
+	parts := run(t, o, 7)
+	for i, p := range parts[1:] {
+		want := o.Refresh * 9 / 10
+		if i < 4 {
+			want *= 2 << i
+		}
+		if pause := p.Listed.Sub(parts[i].Listed); pause < want {
+			t.Errorf("listing %d came %s after the one before, want at least %s", i+1, pause, want)
+		}
+		if (p.Err != nil) != (i+1 < 4) {
+			t.Errorf("listing %d: %v", i+1, p.Err)
 		}
 	}
 }
