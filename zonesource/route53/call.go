@@ -145,8 +145,7 @@ func patience(err error) int {
 	case isThrottling(err):
 		return throttleAttempts
 	case errors.As(err, &fault):
-		var response interface{ HTTPStatusCode() int }
-		if errors.As(err, &response) && response.HTTPStatusCode() >= 500 {
+		if status(err) >= 500 {
 			return attempts
 		}
 		return 1
@@ -165,11 +164,25 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// isAway reports whether an error is the lack of any response: it says nothing about
-// what was asked for.
+// awayError is the lack of any response: it says nothing about what was asked for.
+type awayError struct{ error }
+
+// Unwrap returns why there is none.
+func (e awayError) Unwrap() error { return e.error }
+
+// isAway reports whether an error is that the service can't be reached.
 func isAway(err error) bool {
+	var away awayError
+	return errors.As(err, &away)
+}
+
+// status is the HTTP status of the response that an error is of, 0 for none.
+func status(err error) int {
 	var response interface{ HTTPStatusCode() int }
-	return err != nil && !errors.As(err, &response)
+	if !errors.As(err, &response) {
+		return 0
+	}
+	return response.HTTPStatusCode()
 }
 
 func isDenied(err error) bool { return hasCode(err, "AccessDenied", "AccessDeniedException") }
@@ -193,6 +206,9 @@ func hasCode(err error, codes ...string) bool {
 func describe(err error, operation, what string) error {
 	if isDenied(err) {
 		return fmt.Errorf("%s: needs the IAM action %s: %w", what, action(operation), err)
+	}
+	if status(err) == 0 {
+		err = awayError{err}
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

@@ -70,6 +70,10 @@ func (l *lister) listZones(ctx context.Context) ([]types.HostedZone, error) {
 		if err != nil {
 			return nil, err
 		}
+		next, err := followingZone(out, aws.ToString(in.Marker))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
 		for _, z := range out.HostedZones {
 			id := zoneID(z.Id)
 			if seen[id] {
@@ -81,12 +85,23 @@ func (l *lister) listZones(ctx context.Context) ([]types.HostedZone, error) {
 		if !out.IsTruncated {
 			return all, nil
 		}
-		next := aws.ToString(out.NextMarker)
-		if next == "" || next == aws.ToString(in.Marker) || len(out.HostedZones) == 0 {
-			return nil, fmt.Errorf("%s: %w", what, errStuck)
-		}
 		in.Marker = aws.String(next)
 	}
+}
+
+// followingZone returns the marker of the page after this one, which itself was asked
+// for by marker. The error is of a page that isn't what was announced, or would
+// come again and again.
+func followingZone(page *route53.ListHostedZonesOutput, marker string) (string, error) {
+	zones := page.HostedZones
+	if len(zones) == 0 && marker != "" {
+		return "", errors.New("a page that was announced is empty")
+	}
+	next := aws.ToString(page.NextMarker)
+	if page.IsTruncated && (next == "" || next == marker || len(zones) == 0 || next == zoneID(zones[0].Id)) {
+		return "", errStuck
+	}
+	return next, nil
 }
 
 func zoneID(id *string) string { return strings.TrimPrefix(aws.ToString(id), idPrefix) }

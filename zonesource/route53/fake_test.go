@@ -1,0 +1,108 @@
+package route53
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+
+	"inside53/zonesource"
+	"inside53/zonesource/account"
+)
+
+// fakeAPI has one public zone, example. (Z1), and counts as it likes. It is for what
+// no true Route 53 does, and for tests in a bubble of time.
+type fakeAPI struct {
+	counted   int
+	sets      []recordSet
+	zonesErr  func() error
+	zoneCalls int
+	listings  int
+	questions int
+}
+
+var errNotFaked = errors.New("the fake has no such call")
+
+func (f *fakeAPI) zone() types.HostedZone {
+	return types.HostedZone{Id: aws.String("/hostedzone/Z1"), Name: aws.String("example."), ResourceRecordSetCount: aws.Int64(int64(f.counted))}
+}
+
+func (f *fakeAPI) ListHostedZones(context.Context, *route53.ListHostedZonesInput) (*route53.ListHostedZonesOutput, error) {
+	f.zoneCalls++
+	if f.zonesErr != nil {
+		err := f.zonesErr()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return &route53.ListHostedZonesOutput{HostedZones: []types.HostedZone{f.zone()}}, nil
+}
+
+func (f *fakeAPI) ListHostedZonesByVPC(context.Context, *route53.ListHostedZonesByVPCInput) (*route53.ListHostedZonesByVPCOutput, error) {
+	return nil, errNotFaked
+}
+
+func (f *fakeAPI) GetHostedZone(_ context.Context, in *route53.GetHostedZoneInput) (*route53.GetHostedZoneOutput, error) {
+	f.questions++
+	if *in.Id != "Z1" {
+		return nil, errNotFaked
+	}
+	z := f.zone()
+	return &route53.GetHostedZoneOutput{HostedZone: &z}, nil
+}
+
+func (f *fakeAPI) ListResourceRecordSets(_ context.Context, in *route53.ListResourceRecordSetsInput) (*route53.ListResourceRecordSetsOutput, error) {
+	f.listings++
+	if *in.HostedZoneId != "Z1" || in.StartRecordName != nil {
+		return nil, errNotFaked
+	}
+	return &route53.ListResourceRecordSetsOutput{ResourceRecordSets: slices.Clone(f.sets)}, nil
+}
+
+// source makes a source on the fake.
+func (f *fakeAPI) source(t *testing.T) *Source {
+	t.Helper()
+	s, err := newSource(Options{Accounts: []*account.Account{{Budget: account.NewBudget(1e6)}}}, []api{f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (f *fakeAPI) cycle(t *testing.T, s *Source) []zonesource.Part {
+	t.Helper()
+	var parts []zonesource.Part
+	err := s.accounts[0].cycle(t.Context(), func(p zonesource.Part) { parts = append(parts, p) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parts
+}
+
+// manyTypes is n address records in the SDK's form.
+func manyTypes(n int) []recordSet {
+	sets := make([]recordSet, n)
+	for i := range sets {
+		sets[i] = setOf(fmt.Sprintf("host%05d.example.", i), "A", fmt.Sprintf("10.1.%d.%d", i/250, i%250))
+	}
+	return sets
+}
+
+// setOf is a plain record set with a TTL of 300.
+func setOf(name, rrtype string, values ...string) recordSet {
+	s := recordSet{Name: aws.String(name), Type: types.RRType(rrtype), TTL: aws.Int64(300)}
+	for _, v := range values {
+		s.ResourceRecords = append(s.ResourceRecords, types.ResourceRecord{Value: aws.String(v)})
+	}
+	return s
+}
+
+func sorted(s []string) []string {
+	slices.Sort(s)
+	return s
+}
