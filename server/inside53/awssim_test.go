@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"io"
 	"net/http"
 	"os"
@@ -13,44 +11,6 @@ import (
 
 	"github.com/miekg/dns"
 )
-
-// start runs a command line until the test ends, and returns its first line of output.
-// At the end it has to have returned code.
-func start(t *testing.T, code int, args ...string) string {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	out, in := io.Pipe()
-	var errs strings.Builder
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(ctx, args, in, &errs)
-		_ = in.Close() // ends the reader below
-	}()
-	lines := bufio.NewReader(out)
-	line, err := lines.ReadString('\n')
-	if err != nil {
-		cancel()
-		t.Fatalf("%q ended with %d: %s", args, <-ended, errs.String())
-	}
-	drained := make(chan struct{})
-	go func() {
-		defer close(drained)
-		_, _ = io.Copy(io.Discard, lines) // the pipe has no buffer
-	}()
-	t.Cleanup(func() {
-		cancel()
-		select {
-		case got := <-ended:
-			<-drained
-			if got != code {
-				t.Errorf("%q ended with %d, want %d: %s", args, got, code, errs.String())
-			}
-		case <-time.After(30 * time.Second):
-			t.Errorf("%q did not end", args)
-		}
-	})
-	return strings.TrimSuffix(line, "\n")
-}
 
 func TestAWSSim(t *testing.T) {
 	dir := t.TempDir()
@@ -68,16 +28,9 @@ func TestAWSSim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := start(t, exitDone, "awssim", "--data", dir, "--listen", "127.0.0.1:0", "--dns", "127.0.0.1:0")
-	fields := strings.Fields(line)
-	if len(fields) != 3 || fields[0] != "ready" {
-		t.Fatalf("the line is %q", line)
-	}
-	endpoint, ok := strings.CutPrefix(fields[1], "endpoint=")
-	addr, also := strings.CutPrefix(fields[2], "dns=")
-	if !ok || !also {
-		t.Fatalf("the line is %q", line)
-	}
+	r := begin(t, "awssim", "--data", dir, "--listen", "127.0.0.1:0", "--dns", "127.0.0.1:0")
+	ready := fields(t, r.line(t))
+	endpoint, addr := ready["endpoint"], ready["dns"]
 
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, endpoint+"/2013-04-01/hostedzone", nil)
 	if err != nil {
@@ -105,6 +58,9 @@ func TestAWSSim(t *testing.T) {
 			t.Errorf("%s: %s", network, reply)
 		}
 	}
+	if code := r.end(t); code != exitDone || r.errs.Len() > 0 {
+		t.Errorf("it ended with %d: %s", code, r.errs)
+	}
 }
 
 func TestAWSSimFaults(t *testing.T) {
@@ -118,11 +74,8 @@ func TestAWSSimFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	taken := start(t, exitDone, "awssim", "--data", t.TempDir(), "--listen", "127.0.0.1:0")
-	endpoint, ok := strings.CutPrefix(taken, "ready endpoint=http://")
-	if !ok {
-		t.Fatalf("the line is %q", taken)
-	}
+	taken := begin(t, "awssim", "--data", t.TempDir(), "--listen", "127.0.0.1:0")
+	endpoint := strings.TrimPrefix(fields(t, taken.line(t))["endpoint"], "http://")
 	tests := []struct {
 		args []string
 		want string // in the error

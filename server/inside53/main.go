@@ -83,6 +83,8 @@ Exit codes: 0 done, 1 failed, 2 usage.`,
 	root.AddCommand(
 		newAWSSim(stdout),
 		newCheck(stdout),
+		newDemo(stdout, stderr),
+		newServe(stdout, stderr),
 		newVersion(stdout),
 	)
 	return root

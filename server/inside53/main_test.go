@@ -37,6 +37,9 @@ func TestUsage(t *testing.T) {
 		want string
 	}{
 		{nil, "inside53: no command; there are COMMANDS\nRun 'inside53 --help' for usage.\n"},
+		{[]string{"serv"}, "inside53: unknown command \"serv\" for \"inside53\"\n\nDid you mean this?\n\tserve\n\nRun 'inside53 --help' for usage.\n"},
+		{[]string{"serve"}, "inside53: required flag(s) \"config\" not set\nRun 'inside53 serve --help' for usage.\n"},
+		{[]string{"demo", "--listen", "53"}, "inside53: invalid argument \"53\" for \"--listen\" flag: write an address and port like 127.0.0.1:5300\nRun 'inside53 demo --help' for usage.\n"},
 		{[]string{"check"}, "inside53: required flag(s) \"config\" not set\nRun 'inside53 check --help' for usage.\n"},
 		{[]string{"awssim", "--data", "x"}, "inside53: required flag(s) \"listen\" not set\nRun 'inside53 awssim --help' for usage.\n"},
 		{[]string{"check", "--confg", "x"}, "inside53: unknown flag: --confg\nRun 'inside53 check --help' for usage.\n"},
@@ -44,7 +47,7 @@ func TestUsage(t *testing.T) {
 	}
 	for _, test := range tests {
 		code, stdout, stderr := command(t, test.args...)
-		want := strings.ReplaceAll(test.want, "COMMANDS", "awssim, check, version")
+		want := strings.ReplaceAll(test.want, "COMMANDS", "awssim, check, demo, serve, version")
 		if code != exitUsage || stdout != "" || stderr != want {
 			t.Errorf("%q: code %d, output %q, errors %q; want %q", test.args, code, stdout, stderr, want)
 		}
@@ -52,7 +55,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, sub := range []string{"", "awssim", "check", "version"} {
+	for _, sub := range []string{"", "awssim", "check", "demo", "serve", "version"} {
 		args := strings.Fields(sub + " --help")
 		code, stdout, stderr := command(t, args...)
 		if code != exitDone || stderr != "" || !strings.Contains(stdout, "Usage:\n  inside53 "+sub) {
