@@ -166,6 +166,12 @@ func (d *decision) referral(z *zone.Zone, node zone.Node, labels int) {
 	h := a.last()
 	set := node.RRset(zone.TypeNS)
 	h.zone, h.set = z, set
+	if d.q.RD && d.q.Type == zone.TypeNS && labels == d.depth && set.Kind == zone.Records {
+		// The delegation itself is what was asked for, and it is ours to know.
+		h.outcome = data
+		a.add(item{count: set.Count, data: set.Data})
+		return
+	}
 	if d.q.RD && a.View.Recursive() {
 		d.exists = false
 		d.outside(a.View.Root().Forward)
