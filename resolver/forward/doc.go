@@ -21,7 +21,8 @@
 // Cached allocates nothing and takes a shared lock of one shard. Ask writes the
 // query to a socket that is open already, or leaves it to the pool, and returns;
 // its done is called on the pool, once. What is in flight or waits is bounded:
-// Ask returns [ErrFull] rather than queue without end.
+// Ask returns [ErrFull] rather than queue without end. One group has three quarters
+// of the places in flight at most, so that its dead upstreams leave room for others.
 //
 // Goroutines are those of [Forwarder.Run]: the pool, the deadlines, and one or
 // two for each open socket. Lock order: flight shard, then upstream, cache shard,
@@ -48,7 +49,8 @@
 // records only where DO asked for them.
 //
 // A client with an upstream's own address that asks what this upstream is being
-// asked is told [ErrLoop], so that no flight waits for itself.
+// asked is told [ErrLoop], so that no flight waits for itself. Where upstream and
+// clients share this host's addresses, that is said after half of the budget only.
 //
 // # Lifetimes
 //
@@ -69,7 +71,7 @@
 //	case forward.Miss, forward.Stale:
 //		err = f.Ask(g, &q, client, func(m *forward.Message, err error) { ... })
 //	}
-//	if found.Prefetch {
+//	if found.Prefetch { // beside the answer
 //		f.Ask(g, &q, client, nil)
 //	}
 package forward

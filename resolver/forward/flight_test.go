@@ -128,7 +128,7 @@ func TestOneFlight(t *testing.T) {
 
 func TestFull(t *testing.T) {
 	up := newFake(t, silent, nil)
-	f, _ := newRunning(t, Options{InFlight: 2, Waiters: 3, Budget: 300 * time.Millisecond})
+	f, _ := newRunning(t, Options{InFlight: 2, Waiters: 3, Budget: time.Second})
 	g := newGroup(t, f, up.addr)
 	a := ask(t, f, g, question(t, "a.example.", dns.TypeA))
 	b := ask(t, f, g, question(t, "b.example.", dns.TypeA))
@@ -216,7 +216,7 @@ func TestServFail(t *testing.T) {
 
 func TestStale(t *testing.T) {
 	up := newFake(t, echoA, nil)
-	f, clock := newRunning(t, Options{StaleAfter: 50 * time.Millisecond, Budget: 600 * time.Millisecond})
+	f, clock := newRunning(t, Options{StaleAfter: 50 * time.Millisecond, Budget: 1500 * time.Millisecond})
 	g := newGroup(t, f, up.addr)
 	q := question(t, "www.example.com.", dns.TypeA)
 	before := resolve(t, f, g, q).m
@@ -282,27 +282,39 @@ func TestPrefetch(t *testing.T) {
 }
 
 func TestLoop(t *testing.T) {
-	f, _ := newRunning(t, Options{Budget: 400 * time.Millisecond})
-	// Nobody is there; what matters is that the question is on its way.
-	g := newGroup(t, f, "192.0.2.99")
+	f, _ := newRunning(t, Options{Budget: time.Second})
+	// The test's upstreams have to be on this host; the forwarder must not know.
+	one, two := newFake(t, silent, nil), newFake(t, silent, nil)
+	g, other := newGroup(t, f, one.addr), newGroup(t, f, two.addr)
+	for slot := range sockets {
+		_, err := f.openUDP(g.upstreams[0], slot)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.upstreams[0].local.Store(false)
+	upstream := netip.MustParseAddr("127.0.0.1")
 	q := question(t, "www.example.com.", dns.TypeA)
 	c := ask(t, f, g, q)
 	back := *q
 	back.DO = true // an upstream sets the flags it likes
-	for _, client := range []string{"192.0.2.99", "::ffff:192.0.2.99"} {
+	for _, client := range []string{"127.0.0.1", "::ffff:127.0.0.1"} {
 		err := f.Ask(g, &back, netip.MustParseAddr(client), nil)
 		if !errors.Is(err, ErrLoop) {
 			t.Errorf("from %s: %v", client, err)
 		}
 	}
-	other := newGroup(t, f, "192.0.2.98")
-	err := f.Ask(other, q, netip.MustParseAddr("192.0.2.99"), nil)
+	err := f.Ask(other, q, upstream, nil)
 	if !errors.Is(err, ErrLoop) {
 		t.Errorf("by another group: %v", err)
 	}
-	err = f.Ask(g, question(t, "w2.example.com.", dns.TypeA), netip.MustParseAddr("192.0.2.99"), nil)
+	err = f.Ask(g, question(t, "w2.example.com.", dns.TypeA), upstream, nil)
 	if err != nil {
 		t.Errorf("another question: %v", err)
+	}
+	err = f.Ask(g, q, stranger, nil)
+	if err != nil {
+		t.Errorf("another client: %v", err)
 	}
 	if s := f.Stats(); s.Loops != 3 {
 		t.Errorf("%d loops", s.Loops)
