@@ -41,6 +41,7 @@ func world() *Inventory {
 		face("eni-far2", "198.51.100.7", "172.31.0.6", 4, Instance),
 		face("eni-stale", "198.51.100.8", "10.5.0.8", 5, Instance),
 		face("eni-plain", "", "10.0.0.9", 0, Instance),
+		face("eni-twin2", "", "10.0.200.7", 2, Instance),
 		face("eni-owntwin", "", "10.0.200.5", 0, Instance),
 	})
 	return a
@@ -130,6 +131,7 @@ func TestPrivate(t *testing.T) {
 		{autoView, "10.1.0.4", "eni-peer"},
 		{autoView, "10.0.200.5", "eni-owntwin"}, // our own before the twin's
 		{autoView, "10.0.200.6", ""},
+		{autoView, "10.0.200.7", ""}, // the twin's, and within our block
 		{autoView, "172.31.0.6", "eni-far"}, // far2 isn't reachable
 		{bothView, "172.31.0.6", ""},        // not unique
 		{bothView, "10.0.0.1", ""},
@@ -157,7 +159,8 @@ func TestHidden(t *testing.T) {
 	}{
 		{autoView, "10.0.0.9", false},   // ours
 		{autoView, "10.0.200.5", false}, // ours as well as the twin's
-		{autoView, "10.0.200.7", true},  // within our block, and nobody's here
+		{autoView, "10.0.200.7", true},  // the twin's, and within our block
+		{autoView, "10.0.200.9", true},  // nobody's
 		{autoView, "10.1.0.4", false},
 		{farView, "172.31.0.6", false},
 		{farView, "172.31.0.7", true},

@@ -452,6 +452,21 @@ func TestEqualHashes(t *testing.T) {
 	}
 }
 
+// TestSplitGoesOn: a page whose names share many bits is split until they part.
+func TestSplitGoesOn(t *testing.T) {
+	tree := NewTree(MustName("."))
+	e := tree.Edit()
+	for i := range uint64(maxNodes + 1) {
+		e.set(newNode(i<<20, fmt.Appendf(nil, "\x05%05d", i), 0, nil))
+	}
+	e.Commit().root.pages(func(p *page) bool {
+		if p.nodes > maxNodes {
+			t.Errorf("a page of %d names was left", p.nodes)
+		}
+		return true
+	})
+}
+
 // TestRewriting puts large RRsets over and over in one edit: superseded data must
 // not pile up past what a page can address.
 func TestRewriting(t *testing.T) {

@@ -166,12 +166,7 @@ func (r *region) run(ctx context.Context, slots chan struct{}, deliver func(zone
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		switch {
-		case isThrottled(err):
-			throttled++
-		case err == nil:
-			throttled = 0
-		}
+		throttled = strikes(throttled, err)
 		deliver(part)
 		err = sleep(ctx, pause(r.o.Refresh, throttled))
 		if err != nil {
@@ -206,6 +201,18 @@ func (r *region) inTurn(ctx context.Context, slots chan struct{}) (zonesource.Pa
 
 // title names the region for people.
 func (r *region) title() string { return strings.TrimPrefix(r.account.Name+"/"+r.name, "/") }
+
+// strikes counts the listings in a row that AWS throttled. Other faults neither count
+// nor say that it is over.
+func strikes(throttled int, err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case isThrottled(err):
+		return throttled + 1
+	}
+	return throttled
+}
 
 // maxPause is the longest pause that throttling leads to, unless Refresh is longer.
 const maxPause = 10 * time.Minute

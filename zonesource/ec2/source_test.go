@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
@@ -613,6 +614,21 @@ func TestRunEndsBeforeItsTurn(t *testing.T) {
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("Run ended with %v", err)
+	}
+}
+
+func TestStrikes(t *testing.T) {
+	limit := fmt.Errorf("listing VPCs: %w", &smithy.GenericAPIError{Code: "RequestLimitExceeded"})
+	other := fmt.Errorf("listing VPCs: %w", &smithy.GenericAPIError{Code: "InternalFailure"})
+	count := 0
+	for i, test := range []struct {
+		err  error
+		want int
+	}{{nil, 0}, {limit, 1}, {limit, 2}, {other, 2}, {limit, 3}, {nil, 0}, {context.DeadlineExceeded, 0}, {limit, 1}} {
+		count = strikes(count, test.err)
+		if count != test.want {
+			t.Fatalf("listing %d: %d strikes, want %d", i, count, test.want)
+		}
 	}
 }
 
