@@ -39,7 +39,6 @@ func newHTTPClient(o Options) *awshttp.BuildableClient {
 		t.TLSHandshakeTimeout = connect
 		t.ResponseHeaderTimeout = header
 		t.IdleConnTimeout = idleTimeout
-		t.MaxConnsPerHost = 16
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 )
 
@@ -205,12 +206,24 @@ func hasCode(err error, codes ...string) bool {
 // describe says what was done, and which permission is missing where that is it.
 func describe(err error, operation, what string) error {
 	if isDenied(err) {
-		return fmt.Errorf("%s: needs the IAM action %s: %w", what, action(operation), err)
+		return fmt.Errorf("%s: needs the IAM action %s: %w", what, deniedAction(err, operation), err)
 	}
 	if status(err) == 0 {
 		err = awayError{err}
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// deniedAction is the action that was denied: where the credentials of a role could not
+// be had, that is not the one called.
+func deniedAction(err error, operation string) string {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		inner, is := e.(*smithy.OperationError)
+		if is && inner.Service() == sts.ServiceID {
+			return "sts:" + inner.Operation()
+		}
+	}
+	return action(operation)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

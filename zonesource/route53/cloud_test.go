@@ -44,7 +44,8 @@ type cloud struct {
 // newCloud serves the data over HTTP.
 func newCloud(t *testing.T, data fstest.MapFS) *cloud {
 	t.Helper()
-	sim, err := awssim.New(awssim.Options{Data: data, Reads: awssim.Unlimited(), Inventory: awssim.Unlimited()})
+	sim, err := awssim.New(awssim.Options{Data: data, Reads: awssim.Unlimited(), Inventory: awssim.Unlimited(),
+		ExternalIDs: map[string]string{"222222222222": "x"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -269,30 +269,39 @@ func TestSaved(t *testing.T) {
 	same(t, "gone", zonesource.Hosted{ID: "ZGONE", Name: zone.MustName("gone.example"), Gone: true}, parts[0].Catalog.Zones[2])
 }
 
+// roles loads the base account and two roles, of which the second has the wrong
+// external id.
+func (c *cloud) roles() []*account.Account {
+	c.t.Helper()
+	c.t.Setenv("AWS_ENDPOINT_URL", *c.config.BaseEndpoint)
+	c.t.Setenv("AWS_ACCESS_KEY_ID", "AKIDTEST")
+	c.t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	c.t.Setenv("AWS_CONFIG_FILE", "/nonexistent")
+	c.t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+	accounts, err := account.Load(c.t.Context(), account.Options{Region: "eu-west-1", Roles: []account.Role{
+		{Name: "other", ARN: "arn:aws:iam::222222222222:role/inside53", ExternalID: "x"},
+		{Name: "denied", ARN: "arn:aws:iam::222222222222:role/inside53", ExternalID: "y"},
+	}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return accounts
+}
+
 func TestTwoAccounts(t *testing.T) {
 	data := dataOf(t, hosted{id: "ZBASE", name: "base.example."})
 	for name, file := range dataOf(t, hosted{id: "ZROLE", name: "role.example.", private: true, vpcs: []zone.VPC{{ID: "vpc-r", Region: "us-east-1"}}}) {
 		data["accounts/222222222222/"+name] = file
 	}
 	c := newCloud(t, data)
-	t.Setenv("AWS_ENDPOINT_URL", *c.config.BaseEndpoint)
-	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDTEST")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	t.Setenv("AWS_CONFIG_FILE", "/nonexistent")
-	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-	accounts, err := account.Load(t.Context(), account.Options{Region: "eu-west-1",
-		Roles: []account.Role{{Name: "other", ARN: "arn:aws:iam::222222222222:role/inside53", ExternalID: "x"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := c.source(Options{Accounts: accounts})
+	s := c.source(Options{Accounts: c.roles()})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	arrived := make(chan zonesource.Part, 100)
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx, func(p zonesource.Part) { arrived <- p }) }()
 	got := map[string]zonesource.Part{}
-	for len(got) < 4 {
+	for len(got) < 5 {
 		select {
 		case p := <-arrived:
 			got[p.Key.Name] = p
@@ -301,7 +310,7 @@ func TestTwoAccounts(t *testing.T) {
 		}
 	}
 	cancel()
-	err = <-ended
+	err := <-ended
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
@@ -309,4 +318,8 @@ func TestTwoAccounts(t *testing.T) {
 	same(t, "vpcs", []zone.VPC{{ID: "vpc-r", Region: "us-east-1"}}, got["zone/ZROLE"].Zone.VPCs)
 	same(t, "base", "ZBASE", got["catalog/"].Catalog.Zones[0].ID)
 	same(t, "other", "ZROLE", got["catalog/other"].Catalog.Zones[0].ID)
+	err = got["catalog/denied"].Err
+	if err == nil || !strings.Contains(err.Error(), `listing the hosted zones of account "denied": needs the IAM action sts:AssumeRole`) {
+		t.Errorf("denied: %v", err)
+	}
 }

@@ -20,6 +20,7 @@ import (
 type fakeAPI struct {
 	counted   int
 	sets      []recordSet
+	repeats   bool // pages of 300, each begins with the first of a name and type
 	zonesErr  func() error
 	zoneCalls int
 	listings  int
@@ -58,10 +59,20 @@ func (f *fakeAPI) GetHostedZone(_ context.Context, in *route53.GetHostedZoneInpu
 
 func (f *fakeAPI) ListResourceRecordSets(_ context.Context, in *route53.ListResourceRecordSetsInput) (*route53.ListResourceRecordSetsOutput, error) {
 	f.listings++
-	if *in.HostedZoneId != "Z1" || in.StartRecordName != nil {
+	if *in.HostedZoneId != "Z1" || in.StartRecordName != nil && !f.repeats {
 		return nil, errNotFaked
 	}
-	return &route53.ListResourceRecordSetsOutput{ResourceRecordSets: slices.Clone(f.sets)}, nil
+	start := 0
+	if in.StartRecordName != nil {
+		start = slices.IndexFunc(f.sets, func(r recordSet) bool { return *r.Name == *in.StartRecordName && r.Type == in.StartRecordType })
+	}
+	out := &route53.ListResourceRecordSetsOutput{ResourceRecordSets: slices.Clone(f.sets[start:])}
+	if f.repeats && len(f.sets) > start+300 {
+		next := f.sets[start+300]
+		out.ResourceRecordSets = out.ResourceRecordSets[:300]
+		out.IsTruncated, out.NextRecordName, out.NextRecordType = true, next.Name, next.Type
+	}
+	return out, nil
 }
 
 // source makes a source on the fake.

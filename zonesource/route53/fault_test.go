@@ -3,10 +3,13 @@ package route53
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"inside53/zonesource"
 	"inside53/zonesource/account"
@@ -270,5 +273,23 @@ func TestShortListing(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "host00003.example. A is listed twice") {
 		t.Errorf("error %v", err)
 	}
+	same(t, "listings", 2, f.listings)
+}
+
+// TestGroupAnnouncedWithoutIdentifier lists a group over the border of two pages from an
+// implementation that repeats the whole group.
+func TestGroupAnnouncedWithoutIdentifier(t *testing.T) {
+	sets := manyTypes(299)
+	for i := range 4 {
+		set := setOf("weighted.example.", "A", fmt.Sprintf("192.0.2.%d", i))
+		set.SetIdentifier, set.Weight = aws.String(fmt.Sprint(i)), aws.Int64(1)
+		sets = append(sets, set)
+	}
+	f := &fakeAPI{counted: len(sets), sets: sets, repeats: true}
+	p := f.cycle(t, f.source(t))[1]
+	if p.Err != nil {
+		t.Fatal(p.Err)
+	}
+	same(t, "records", len(sets), p.Zone.Tree.Stats().Records)
 	same(t, "listings", 2, f.listings)
 }

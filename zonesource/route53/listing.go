@@ -139,18 +139,22 @@ func (l *lister) listPages(ctx context.Context, z *state) (listing, error) {
 			return listing{}, fmt.Errorf("%s: page %d: %w", what, page, err)
 		}
 		for i := range out.ResourceRecordSets {
-			p := positionOf(&out.ResourceRecordSets[i])
+			set := &out.ResourceRecordSets[i]
+			p := positionOf(set)
 			if page > 1 && i == 0 && !start.announces(p) {
 				all.shifted = true
 			}
 			_, twice := seen[p]
-			if twice {
+			switch {
+			case twice && start.splits(p):
+				continue
+			case twice:
 				all.twice = &p
 				return all, nil
 			}
 			seen[p] = struct{}{}
+			all.sets = append(all.sets, *set)
 		}
-		all.sets = append(all.sets, out.ResourceRecordSets...)
 		all.cut = all.cut || page > 1 && len(out.ResourceRecordSets) == 0
 		if !out.IsTruncated {
 			return all, nil
@@ -172,6 +176,13 @@ func following(page *route53.ListResourceRecordSetsOutput, start position) (posi
 		return next, fmt.Errorf("%w: the next one begins at %s", errStuck, next)
 	}
 	return next, nil
+}
+
+// splits reports whether a record set that comes again is of a group over the border of two
+// pages, which was announced without the set identifier: then the page has to
+// begin with the whole group.
+func (p position) splits(again position) bool {
+	return p.setID == "" && again.setID != "" && p.name == again.name && p.kind == again.kind
 }
 
 // announces reports whether the page that was said to begin at p begins at got. The
