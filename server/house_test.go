@@ -1,0 +1,180 @@
+package server
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// arrows says what a package of ours may import of ours. A directory ending in /...
+// stands for all below it; the longest entry that holds a package counts.
+var arrows = map[string][]string{
+	"resolver/zone":     {},
+	"resolver/forward":  {},
+	"resolver":          {"resolver/zone", "resolver/forward"},
+	"zonesource":        {"resolver/zone"},
+	"zonesource/...":    {"resolver/zone", "zonesource", "zonesource/..."},
+	"zonesource/rdata":  {},
+	"zonesource/awssim": {}, // shares no code with the sources: it would hide their faults
+	"server":            {"resolver", "resolver/...", "zonesource", "zonesource/..."},
+	"server/...":        {"server", "resolver", "resolver/...", "zonesource", "zonesource/...", "examples"},
+	"examples":          {},
+}
+
+// maxLines is how long a file may be before it has surely more than one subject.
+const maxLines = 500
+
+type source struct {
+	path  string // from the top of the module
+	lines int
+	file  *ast.File
+	set   *token.FileSet
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	top, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []source
+	err = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != top {
+			return fs.SkipDir
+		}
+		if d.IsDir() || filepath.Ext(path) != ".go" {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		s := source{set: token.NewFileSet(), lines: strings.Count(string(text), "\n")}
+		s.path, err = filepath.Rel(top, path)
+		if err != nil {
+			return err
+		}
+		s.file, err = parser.ParseFile(s.set, path, text, parser.ParseComments)
+		all = append(all, s)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 50 {
+		t.Fatalf("found only %d files of Go below %s", len(all), top)
+	}
+	return all
+}
+
+func isTest(path string) bool { return strings.HasSuffix(path, "_test.go") }
+
+// within reports whether a package is what a pattern of arrows stands for.
+func within(pkg, pattern string) bool {
+	below, wide := strings.CutSuffix(pattern, "/...")
+	return pkg == pattern || wide && strings.HasPrefix(pkg, below+"/")
+}
+
+func TestImportsFollowTheArrows(t *testing.T) {
+	for _, s := range sources(t) {
+		pkg := filepath.ToSlash(filepath.Dir(s.path))
+		rule := ""
+		for pattern := range arrows {
+			if within(pkg, pattern) && len(pattern) > len(rule) {
+				rule = pattern
+			}
+		}
+		if rule == "" {
+			t.Errorf("%s: package %s stands nowhere in the house", s.path, pkg)
+			continue
+		}
+		for _, i := range s.file.Imports {
+			path, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(path, "github.com/aws/") && !strings.HasPrefix(pkg, "zonesource/") {
+				t.Errorf("%s imports %s: the SDK of AWS stays below zonesource", s.path, path)
+			}
+			if path == "github.com/miekg/dns" && pkg == "resolver/zone" {
+				t.Errorf("%s imports %s: the data model is the wire's", s.path, path)
+			}
+			ours, ok := strings.CutPrefix(path, "inside53/")
+			if !ok || isTest(s.path) && !strings.HasPrefix(pkg, "resolver") {
+				continue
+			}
+			if !slices.ContainsFunc(arrows[rule], func(p string) bool { return within(ours, p) }) {
+				t.Errorf("%s imports %s: %s may import %v of ours", s.path, path, pkg, arrows[rule])
+			}
+		}
+	}
+}
+
+func TestHouseHasPictures(t *testing.T) {
+	documented, packages := map[string]bool{}, map[string]bool{}
+	for _, s := range sources(t) {
+		dir := filepath.Dir(s.path)
+		packages[dir] = packages[dir] || !isTest(s.path)
+		if filepath.Base(s.path) == "doc.go" && s.file.Doc != nil {
+			documented[dir] = true
+		}
+		switch filepath.Base(dir) {
+		case "util", "utils", "common", "helpers", "types", "misc":
+			t.Errorf("%s: a package is named after what is in it", dir)
+		}
+	}
+	for dir, real := range packages {
+		if real && !documented[dir] {
+			t.Errorf("%s has no doc.go with a package comment", dir)
+		}
+	}
+}
+
+func TestHouseStyle(t *testing.T) {
+	for _, s := range sources(t) {
+		if !isTest(s.path) && s.lines > maxLines {
+			t.Errorf("%s has %d lines: it has more than one subject", s.path, s.lines)
+		}
+		for _, group := range s.file.Comments {
+			for _, word := range []string{"TODO", "FIXME", "XXX"} {
+				if strings.Contains(group.Text(), word) {
+					t.Errorf("%s: %s: do it, or say what is known in the README", s.set.Position(group.Pos()), word)
+				}
+			}
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if n.Name.Name == "init" && n.Recv == nil {
+					t.Errorf("%s: no init: everything is made where it is used", s.set.Position(n.Pos()))
+				}
+			case *ast.IfStmt:
+				if callsInInit(n) && !isTest(s.path) {
+					t.Errorf("%s: the call and the check of its error stand on two lines", s.set.Position(n.Pos()))
+				}
+			}
+			return true
+		})
+	}
+}
+
+// callsInInit reports whether an if statement calls something, and compares the
+// error of it, on one line.
+func callsInInit(n *ast.IfStmt) bool {
+	assign, ok := n.Init.(*ast.AssignStmt)
+	if !ok || len(assign.Lhs) == 0 {
+		return false
+	}
+	last, ok := assign.Lhs[len(assign.Lhs)-1].(*ast.Ident)
+	return ok && last.Name == "err"
+}
