@@ -33,8 +33,7 @@ const (
 
 // heartbeat finds out whether every packet loop and TCP listener answers. A
 // balancer's TCP check never notices a frozen server, since the kernel accepts for
-// it; so real queries are asked, through every socket, and besides each loop has to
-// turn.
+// it; so real queries are asked, through every socket.
 type heartbeat struct {
 	udp []*udpBeat
 	tcp []*tcpBeat
@@ -83,7 +82,7 @@ func (h *heartbeat) reasons() []string {
 type pulse struct {
 	mu       sync.Mutex
 	answered time.Time // a probe came back; zero: none yet
-	turned   time.Time // the loop turned; always with answered where nothing turns
+	turned   time.Time // the loop turned; zero for TCP, where nothing does
 }
 
 func (p *pulse) set(at *time.Time) {
@@ -98,12 +97,14 @@ func (p *pulse) appendReason(reasons []string, name string, now time.Time) []str
 	switch {
 	case p.answered.IsZero():
 		return append(reasons, name+": no answer yet")
-	case now.Sub(p.answered) >= beatSilence:
-		return append(reasons, fmt.Sprintf("%s: no answer for %s", name, now.Sub(p.answered).Round(100*time.Millisecond)))
-	case !p.turned.IsZero() && now.Sub(p.turned) >= beatSilence:
-		return append(reasons, fmt.Sprintf("%s: has not turned for %s", name, now.Sub(p.turned).Round(100*time.Millisecond)))
+	case now.Sub(p.answered) < beatSilence:
+		return reasons
 	}
-	return reasons
+	reason := fmt.Sprintf("%s: no answer for %s", name, now.Sub(p.answered).Round(100*time.Millisecond))
+	if !p.turned.IsZero() && now.Sub(p.turned) >= beatSilence {
+		reason += ", and it stands still"
+	}
+	return append(reasons, reason)
 }
 
 // probeTargets returns the addresses under which this host reaches a bound address.

@@ -3,7 +3,6 @@ package server
 import (
 	"net/netip"
 	"sync/atomic"
-	"time"
 )
 
 // The sizes of a packet loop's buffers. A query larger than maxUDPQuery is no DNS
@@ -13,10 +12,6 @@ const (
 	maxUDPQuery  = 4096
 	maxUDPAnswer = 4096
 )
-
-// udpTick is how long a packet loop waits for packets before it turns empty, to show
-// that it lives and to see that it has to end.
-const udpTick = 500 * time.Millisecond
 
 // loopState is what both UDP engines know of one packet loop.
 type loopState struct {
@@ -29,7 +24,7 @@ type loopState struct {
 	counters counters
 	// waiting counts suspended queries.
 	waiting atomic.Int64
-	// turns grows with each turn of the loop, at least once a udpTick.
+	// turns grows with each turn of the loop; the probes make an idle one turn.
 	turns atomic.Uint64
 	// probed is the source port and id of the last probe seen, see [probeMark].
 	probed   atomic.Uint32

@@ -3,10 +3,13 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -18,6 +21,10 @@ import (
 // udpSlots is the most packets that one system call takes or gives. Measured: 64
 // leaves the system calls at 2 % of the cost of a packet under load.
 const udpSlots = 64
+
+// turnsBeforeYield is how many turns a loop that always finds packets takes before it
+// lets other goroutines run: those that wait for an upstream, TCP, the admin server.
+const turnsBeforeYield = 8
 
 // bufferStride keeps the same offset of neighbouring slots out of the same set of the
 // first-level cache, which a stride of 4096 would not.
@@ -64,6 +71,12 @@ type udpLoop struct {
 	pktinfo bool // the bind is a wildcard: answers name their source address
 	tally   tally
 
+	// received is where tryReceive, which the poller calls, leaves what it got.
+	poll     syscall.RawConn
+	try      func(fd uintptr) bool
+	received int
+	errno    unix.Errno
+
 	// slot is the one being served, for Suspend; suspended says whether it came.
 	slot      int
 	suspended bool
@@ -71,7 +84,8 @@ type udpLoop struct {
 	// mu lets late answers end before the descriptor is closed and given to somebody
 	// else. Sending does not block, so neither does closing.
 	mu     sync.RWMutex
-	fd     int
+	file   *os.File
+	fd     int // of file
 	closed bool
 	drops  dropCount
 }
@@ -84,16 +98,14 @@ func listenUDP(addr netip.AddrPort, v6only bool, o Options, p *probe) ([]*udpLoo
 	}
 	loops := make([]*udpLoop, 0, o.Loops)
 	for i := range o.Loops {
-		fd, err := bindUDP(addr, v6only, true)
+		l, err := newUDPLoop(addr, v6only, o.ReceiveBuffer)
 		if err != nil {
 			for _, l := range loops {
 				l.close()
 			}
 			return nil, err
 		}
-		l := &udpLoop{fd: fd, pktinfo: addr.Addr().IsUnspecified()}
-		l.loopState = loopState{addr: addr, index: i, worker: o.NewWorker(), probe: p, receiveBuffer: setReceiveBuffer(fd, o.ReceiveBuffer)}
-		l.prepare()
+		l.addr, l.index, l.worker, l.probe = addr, i, o.NewWorker(), p
 		loops = append(loops, l)
 	}
 	if got := loops[0].receiveBuffer; got < o.ReceiveBuffer {
@@ -104,14 +116,31 @@ func listenUDP(addr netip.AddrPort, v6only bool, o Options, p *probe) ([]*udpLoo
 	return loops, nil
 }
 
+func newUDPLoop(addr netip.AddrPort, v6only bool, receiveBuffer int) (*udpLoop, error) {
+	fd, err := bindUDP(addr, v6only, true)
+	if err != nil {
+		return nil, err
+	}
+	l := &udpLoop{file: os.NewFile(uintptr(fd), "udp "+addr.String()), fd: fd, pktinfo: addr.Addr().IsUnspecified()}
+	l.receiveBuffer = setReceiveBuffer(fd, receiveBuffer)
+	l.poll, err = l.file.SyscallConn()
+	if err != nil {
+		l.file.Close()
+		return nil, err
+	}
+	l.try = l.tryReceive
+	l.prepare(addr)
+	return l, nil
+}
+
 // prepare points the headers at the ring's memory. The kernel leaves the vectors and,
 // as all addresses of a socket are of one size, the name lengths as they are, so
 // nothing but the control length of wildcard binds is set again between packets.
-func (l *udpLoop) prepare() {
+func (l *udpLoop) prepare(addr netip.AddrPort) {
 	r := new(udpRing)
 	l.ring = r
 	l.nameLen = unix.SizeofSockaddrInet6
-	if l.addr.Addr().Is4() {
+	if addr.Addr().Is4() {
 		l.nameLen = unix.SizeofSockaddrInet4
 	}
 	for i := range udpSlots {
@@ -142,52 +171,78 @@ func (l *udpLoop) armControl(n int) {
 }
 
 // run is the packet loop. It ends after stop, when what had come in is answered.
+//
+// It waits in the runtime's poller and not in the system call. A goroutine that blocks
+// in the kernel keeps its processor until the runtime takes it away, up to 10 ms
+// later, and for that long nobody runs who waits for an upstream: measured with one
+// processor at 20,000 queries a second, late answers took 5 ms that way and take 40 us
+// this way. The cost of a packet under load is the same.
 func (l *udpLoop) run() error {
-	// A thread of its own keeps the kernel's view of who waits for the socket stable;
-	// the loop is in the kernel for nine tenths of its time anyhow.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	useless, last := 0, 0
+	useless, busy := 0, 0
 	for {
 		n, errno := l.receive()
 		l.turns.Add(1)
 		switch {
-		case errno == 0:
+		case n > 0:
 			useless = 0
-		case errno == unix.EAGAIN || errno == unix.EINTR:
+			l.flush(l.serve(n))
+			l.armControl(n)
+		case l.stopping.Load():
+			l.finish()
+			return nil
 		case errno == unix.EBADF || errno == unix.ENOTSOCK || errno == unix.EFAULT:
 			return fmt.Errorf("receiving on udp %s: %w", l.addr, errno)
-		default:
+		case errno != unix.EINTR:
 			l.counters.receiveErrors.Add(1)
 			useless++
 			if useless > maxUselessErrors {
 				time.Sleep(10 * time.Millisecond)
 			}
 		}
-		if n > 0 {
-			l.flush(l.serve(n))
-			l.armControl(n)
-		}
-		if l.stopping.Load() {
-			// The socket is shut down: receiving gives what is queued, then nothing.
-			// Bounded, since the queue may be filled as fast as it is emptied.
-			last++
-			if n <= 0 || last > 256 {
-				return nil
-			}
+		busy++
+		if busy == turnsBeforeYield {
+			busy = 0
+			runtime.Gosched()
 		}
 	}
 }
 
-// receive waits for packets, at most for a udpTick. It uses a full system call: one
-// that blocks without the scheduler's knowledge would keep its processor, and stall
-// the collector.
-func (l *udpLoop) receive() (int, unix.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(l.fd), uintptr(unsafe.Pointer(&l.ring.recv[0])), udpSlots, unix.MSG_WAITFORONE, 0, 0)
-	if errno != 0 {
-		return 0, errno
+// finish answers what is queued when the loop stops. Bounded, since the queue may be
+// filled as fast as it is emptied.
+func (l *udpLoop) finish() {
+	for range 256 {
+		if !l.tryReceive(uintptr(l.fd)) || l.errno != 0 {
+			return
+		}
+		l.flush(l.serve(l.received))
+		l.armControl(l.received)
 	}
-	return int(n), 0
+}
+
+// receive waits for packets. It returns 0 and no error when stop ended the wait.
+func (l *udpLoop) receive() (int, unix.Errno) {
+	err := l.poll.Read(l.try)
+	switch {
+	case err == nil:
+		return l.received, l.errno
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return 0, 0
+	default:
+		return 0, unix.EBADF
+	}
+}
+
+// tryReceive takes what packets there are, and reports false when there are none. It
+// does not block, so the system call need not tell the scheduler; nor need flush,
+// where a call that told it would be taken for a blocked one (64 answers take 200 us)
+// and lose its processor every time.
+func (l *udpLoop) tryReceive(fd uintptr) bool {
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&l.ring.recv[0])), udpSlots, unix.MSG_DONTWAIT, 0, 0)
+	l.received, l.errno = int(n), errno
+	if errno != 0 {
+		l.received = 0
+	}
+	return errno != unix.EAGAIN
 }
 
 // serve answers the first n slots and returns how many answers are to be sent.
@@ -237,7 +292,7 @@ func (l *udpLoop) flush(n int) {
 	r := l.ring
 	patience := 1
 	for done := 0; done < n; {
-		k, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(l.fd), uintptr(unsafe.Pointer(&r.send[done])), uintptr(n-done), unix.MSG_DONTWAIT, 0, 0)
+		k, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(l.fd), uintptr(unsafe.Pointer(&r.send[done])), uintptr(n-done), unix.MSG_DONTWAIT, 0, 0)
 		switch {
 		case errno == 0:
 			for i := done; i < done+int(k); i++ {
@@ -272,16 +327,11 @@ func (l *udpLoop) awaitRoom() {
 	}
 }
 
-// stop makes run end soon. Shutting down the receiving side wakes it: the call gives
-// ENOTCONN on an unconnected socket and works all the same. Were it not to, the loop
-// would turn within a udpTick.
+// stop makes run end soon.
 func (l *udpLoop) stop() {
 	l.stopping.Store(true)
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if !l.closed {
-		_ = unix.Shutdown(l.fd, unix.SHUT_RD)
-	}
+	// An error means that the socket is closed, and run over.
+	_ = l.file.SetReadDeadline(time.Unix(1, 0))
 }
 
 // close closes the socket; run must have ended or never begun. Late answers are
@@ -294,7 +344,7 @@ func (l *udpLoop) close() {
 	}
 	l.drops.read(l.fd)
 	l.closed = true
-	unix.Close(l.fd)
+	l.file.Close()
 }
 
 // kernelDrops returns how many packets found the receive buffer full.
@@ -358,7 +408,7 @@ func (l *udpLoop) sendLate(h *unix.Msghdr) unix.Errno {
 		return unix.EBADF
 	}
 	for {
-		_, _, errno := unix.Syscall(unix.SYS_SENDMSG, uintptr(l.fd), uintptr(unsafe.Pointer(h)), unix.MSG_DONTWAIT)
+		_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(l.fd), uintptr(unsafe.Pointer(h)), unix.MSG_DONTWAIT)
 		if errno != unix.EINTR {
 			return errno
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"time"
 
 	"golang.org/x/net/ipv4"
@@ -75,20 +74,14 @@ func askPacketInfo(conn *net.UDPConn, a netip.Addr) error {
 
 // run is the packet loop. It ends after stop.
 func (l *udpLoop) run() error {
-	for !l.stopping.Load() {
-		err := l.conn.SetReadDeadline(time.Now().Add(udpTick))
-		if err != nil {
-			return fmt.Errorf("receiving on udp %s: %w", l.addr, err)
-		}
-		if l.stopping.Load() { // stop may have come between: its deadline is gone
-			return nil
-		}
+	for {
 		n, nc, _, from, err := l.conn.ReadMsgUDPAddrPort(l.in[:], l.control[:])
 		l.turns.Add(1)
 		switch {
 		case err == nil:
 			l.serve(n, nc, from)
-		case errors.Is(err, os.ErrDeadlineExceeded):
+		case l.stopping.Load():
+			return nil
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("receiving on udp %s: %w", l.addr, err)
 		default: // an ICMP error of an earlier answer, most often
@@ -96,7 +89,6 @@ func (l *udpLoop) run() error {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	return nil
 }
 
 // serve answers the packet of n bytes in l.in, with nc bytes of control messages.

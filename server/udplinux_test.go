@@ -224,7 +224,6 @@ func TestStoppingAnswersWhatIsQueued(t *testing.T) {
 func TestClosedLoopTouchesNothing(t *testing.T) {
 	l := newLoop(t, "127.0.0.1:0", fakeWorker{newScript()})
 	l.close()
-	l.fd = -1
 	l.stop()
 	l.close()
 	if errno := l.sendLate(&unix.Msghdr{}); errno != unix.EBADF {

@@ -24,14 +24,14 @@ func probePort(addr netip.AddrPort, v6only bool) error {
 	return os.NewSyscallError("close", unix.Close(fd))
 }
 
-// bindUDP returns a blocking socket bound to addr. shared sets SO_REUSEPORT and all
+// bindUDP returns a non-blocking socket bound to addr. shared sets SO_REUSEPORT and all
 // that a packet loop needs.
 func bindUDP(addr netip.AddrPort, v6only, shared bool) (int, error) {
 	family := unix.AF_INET6
 	if addr.Addr().Is4() {
 		family = unix.AF_INET
 	}
-	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_UDP)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
@@ -87,8 +87,7 @@ func configureUDP(fd int, addr netip.AddrPort, v6only, shared bool) error {
 	} else {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_OMIT)
 	}
-	tick := unix.NsecToTimeval(udpTick.Nanoseconds())
-	return os.NewSyscallError("setsockopt SO_RCVTIMEO", unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tick))
+	return nil
 }
 
 func sockaddr(addr netip.AddrPort) unix.Sockaddr {
