@@ -131,7 +131,7 @@ func TestPrivate(t *testing.T) {
 		{autoView, "10.1.0.4", "eni-peer"},
 		{autoView, "10.0.200.5", "eni-owntwin"}, // our own before the twin's
 		{autoView, "10.0.200.6", ""},
-		{autoView, "10.0.200.7", ""}, // the twin's, and within our block
+		{autoView, "10.0.200.7", ""},        // the twin's, and within our block
 		{autoView, "172.31.0.6", "eni-far"}, // far2 isn't reachable
 		{bothView, "172.31.0.6", ""},        // not unique
 		{bothView, "10.0.0.1", ""},
