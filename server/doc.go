@@ -1,14 +1,14 @@
 // Package server is the outside: sockets, processes, people.
 //
-//	                 clients                            operators, balancers
-//	                    │                                        │
-//	 udp_linux.go  udp_portable.go  tcp.go          admin.go  metrics.go  heartbeat.go
-//	                    │ Serve                                  │
-//	               resolver.Worker ──> resolver ──> forward      │
-//	                                      ↑ Publish              │
-//	 sources.go ──> zonesource: sources ─> Keeper <──────────────┘
-//	      ↑
-//	 config.go (strict; every fault with its line) <── reload.go (SIGHUP)
+//	                clients                            operators, balancers
+//	                   │                                        │
+//	udp_linux.go  udp_portable.go  tcp.go          admin.go  metrics.go  heartbeat.go
+//	                   │ Serve                                  │
+//	              resolver.Worker ──> resolver ──> forward      │
+//	                                     ↑ Publish              │
+//	sources.go ──> zonesource: sources ─> Keeper <──────────────┘
+//	     ↑
+//	config.go (strict; every fault with its line) <── reload.go (SIGHUP)
 //
 // [App] is the composition root: it makes all of it from a [Config] and owns its
 // lifetime. [Server] is the packet engines alone and knows nothing of data.
