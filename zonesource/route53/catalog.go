@@ -174,7 +174,7 @@ func (l *lister) confirmVanished(ctx context.Context, ids map[string]bool, deliv
 			l.source.log.Warn("a hosted zone exists and was not listed", "zone", z.hosted.ID, "account", l.account.Name)
 			return nil
 		case isNoSuchZone(err):
-			z.hosted.Gone = true
+			z.hosted.Gone, z.gone = true, time.Now()
 		default:
 			deliver(zonesource.Part{Key: zoneKey(z.hosted.ID), Listed: listed, Err: err})
 			if isAway(err) {
@@ -210,10 +210,21 @@ func (z *state) describe() string {
 	return fmt.Sprintf("zone %s (%s)", zone.String(z.hosted.Name), z.hosted.ID)
 }
 
+// Zones that are gone stay in the catalog for an hour, or for ten cycles where those
+// take longer: time enough to be removed, also by a guard that wants to see it twice.
+const (
+	goneFor    = time.Hour
+	goneCycles = 10
+)
+
 // catalog is the list of the selected zones.
 func (l *lister) catalog() *zonesource.Catalog {
 	c := &zonesource.Catalog{Unlisted: l.unlisted}
-	for _, z := range l.zones {
+	for id, z := range l.zones {
+		if z.hosted.Gone && time.Since(z.gone) > max(goneFor, goneCycles*l.source.options.Refresh) {
+			delete(l.zones, id)
+			continue
+		}
 		c.Zones = append(c.Zones, z.hosted)
 	}
 	slices.SortFunc(c.Zones, func(a, b zonesource.Hosted) int { return strings.Compare(a.ID, b.ID) })

@@ -31,6 +31,7 @@ type state struct {
 	comment string
 	vpcs    []zone.VPC // last known associations
 	known   bool       // vpcs is known at all
+	gone    time.Time  // when hosted.Gone was found, or read from saved parts
 
 	listed   time.Time // begin of the last complete listing, zero for never
 	failures int       // since then
@@ -60,7 +61,7 @@ func (l *lister) restore(saved []zonesource.Part) {
 		}
 		for _, h := range p.Catalog.Zones {
 			if l.source.selected.has(&h) {
-				l.zones[h.ID] = &state{hosted: h}
+				l.zones[h.ID] = &state{hosted: h, gone: time.Now()}
 			}
 		}
 	}

@@ -231,6 +231,10 @@ func TestVanishedZone(t *testing.T) {
 		same(t, "third", zonesource.Hosted{ID: "Z3", Name: zone.MustName("three.example"), Records: 2, Gone: true}, parts[0].Catalog.Zones[2])
 	}
 	same(t, "asked", 1, c.codes["GetHostedZone NoSuchHostedZone"])
+
+	// After a while it is forgotten.
+	s.accounts[0].zones["Z3"].gone = time.Now().Add(-goneFor - time.Second)
+	same(t, "zones", 2, len(c.mustCycle(s)[0].Catalog.Zones))
 }
 
 // replaceZones gives the cloud another list of zones.
