@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
+	"inside53/resolver/forward"
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/account"
@@ -46,51 +48,73 @@ const inventoryTimeout = time.Minute
 
 // CheckAWS tries every IAM action that c needs, and counts what a reading of Route 53
 // costs. It makes a handful of calls, one listing of zones and one of the inventory, within
-// the configured budget. The error is one of reaching no account at all.
+// the configured budget, and reaches AWS as the server does: through the forwarders of c.
+// The error is one of reaching no account at all.
 func CheckAWS(ctx context.Context, c *Config) (*AWSCheck, error) {
-	accounts, err := account.Load(ctx, c.accountOptions())
+	log := slog.New(slog.DiscardHandler) // what matters is in the check
+	forwarder, err := forward.New(forward.Options{Logger: log})
 	if err != nil {
 		return nil, err
 	}
+	a := &App{log: log, metrics: newMetrics(), forwarder: forwarder}
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- forwarder.Run(running) }()
 	check := &AWSCheck{}
-	for _, a := range accounts {
-		_, err := a.ID(ctx)
-		if a.Name != "" { // by its role
-			check.Actions = append(check.Actions, ActionCheck{Account: a.Name, Action: account.Actions()[0], Err: err})
-		} else if err != nil {
-			return nil, err
-		}
-	}
-	var vpcs []zone.VPC
-	if c.EC2 != nil {
-		vpcs, err = check.inventory(ctx, c, accounts)
-		if err != nil {
-			return nil, err
-		}
-	}
-	if c.Route53 != nil {
-		o := c.route53Options(accounts)
-		o.VPCs = func() ([]zone.VPC, bool) { return vpcs, len(check.Inventory) == 0 }
-		source, err := route53.New(o)
-		if err != nil {
-			return nil, err
-		}
-		findings, costs, err := source.Check(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range findings {
-			check.Actions = append(check.Actions, ActionCheck{Account: f.Account, Action: f.Action, Err: f.Err})
-		}
-		check.Costs = costs
+	err = check.run(ctx, c, a)
+	stop()
+	<-ended
+	if err != nil {
+		return nil, err
 	}
 	return check, nil
 }
 
+func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
+	accounts, err := a.loadAccounts(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, acc := range accounts {
+		_, err := acc.ID(ctx)
+		if acc.Name != "" { // by its role
+			check.Actions = append(check.Actions, ActionCheck{Account: acc.Name, Action: account.Actions()[0], Err: err})
+		} else if err != nil {
+			return err
+		}
+	}
+	var vpcs []zone.VPC
+	if c.EC2 != nil {
+		vpcs, err = check.inventory(ctx, c, accounts, a)
+		if err != nil {
+			return err
+		}
+	}
+	if c.Route53 == nil {
+		return nil
+	}
+	o := route53Options(c, accounts, a)
+	o.Saved = nil // a check has no state
+	o.VPCs = func() ([]zone.VPC, bool) { return vpcs, len(vpcs) > 0 && len(check.Inventory) == 0 }
+	source, err := route53.New(o)
+	if err != nil {
+		return err
+	}
+	findings, costs, err := source.Check(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		check.Actions = append(check.Actions, ActionCheck{Account: f.Account, Action: f.Action, Err: f.Err})
+	}
+	check.Costs = costs
+	return nil
+}
+
 // inventory tries the actions of EC2, lists every region once, and returns the VPCs.
-func (check *AWSCheck) inventory(ctx context.Context, c *Config, accounts []*account.Account) ([]zone.VPC, error) {
-	regions := c.ec2Regions(accounts[0].Config.Region)
-	source, err := ec2.New(c.ec2Options(accounts, regions))
+func (check *AWSCheck) inventory(ctx context.Context, c *Config, accounts []*account.Account, app *App) ([]zone.VPC, error) {
+	regions := regionsOf(c, accounts)
+	source, err := ec2.New(ec2Options(c, accounts, app))
 	if err != nil {
 		return nil, err
 	}
@@ -152,11 +176,7 @@ func CheckZoneFiles(ctx context.Context, c *Config) ([]zonesource.Problem, error
 	var problems []zonesource.Problem
 	var faults []error
 	for i := range c.ZoneFiles {
-		origin, err := zone.ParseName(string(c.ZoneFiles[i].Origin))
-		if err != nil {
-			return nil, err
-		}
-		content, err := zonefile.Load(ctx, origin, c.ZoneFiles[i].File)
+		content, err := zonefile.Load(ctx, wireName(c.ZoneFiles[i].Origin), c.ZoneFiles[i].File)
 		if err != nil {
 			faults = append(faults, err)
 		}

@@ -468,8 +468,8 @@ func TestFixedChanges(t *testing.T) {
 	if got := old.FixedChanges(parseGood(t, base+"drain: 1s\nallow: [10.0.0.0/8]\nroute53:\n")); got != nil {
 		t.Errorf("what a reload changes is named: %v", got)
 	}
-	next := parseGood(t, base+"listen: {dns: ['127.0.0.1:1']}\nadmin: ''\nhealth: 127.0.0.1:2\nstate_dir: x\nlog: {level: debug}\ncache: {entries: 5}\ntcp: {idle: 1s}\n")
-	want := []string{"listen.dns", "admin", "health", "state_dir", "log", "cache", "tcp"}
+	next := parseGood(t, base+"listen: {dns: ['127.0.0.1:1']}\nadmin: ''\nhealth: 127.0.0.1:2\nstate_dir: x\nlog: {level: debug}\ncache: {entries: 5}\ntcp: {idle: 1s}\nudp_size: 512\n")
+	want := []string{"listen.dns", "admin", "health", "state_dir", "log", "cache", "tcp", "udp_size"}
 	if got := old.FixedChanges(next); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

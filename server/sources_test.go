@@ -1,0 +1,114 @@
+package server
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/account"
+	"inside53/zonesource/ec2"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+const everySection = `
+allow: [private, vpcs, 192.0.2.0/24]
+negative_ttl: 10s
+aws:
+  region: us-west-2
+  accounts: [{name: data, role_arn: "arn:aws:iam::123456789012:role/x", external_id: secret}]
+route53: {zones: [Example.com, Z1], visibility: [private], overlap: shadow, refresh: 5s, requests_per_second: 7, max_shrink: 0.1}
+ec2: {regions: [eu-west-1, us-east-1], refresh: 6s, names: [security-group, tag], name_tag: hosts, zone: "{region}.internal", translate: [instances, load_balancers], translated_ttl: 9s, max_age: 2h}
+zonefiles:
+- {origin: lab.example, file: /a.zone, views: [prod]}
+- {origin: lab.example, file: /b.zone, views: [vpn]}
+- {origin: one.example, file: /c.zone}
+views:
+- {name: prod, clients: [10.0.0.0/16], vpcs: [vpc-0a1b], addresses: private, reach: [vpc-0c1d, eu-west-2, data, 10.9.0.0/16]}
+- {name: vpn, clients: [10.99.0.0/16], addresses: public}
+- {name: all, clients: [10.98.0.0/16], vpcs: ["*"], region: eu-west-1}
+forward:
+- {zone: ., upstreams: [10.0.0.2, "tls://10.0.0.3#a.example"]}
+- {zone: corp.example, upstreams: [10.0.0.4], views: [prod], layer: true}
+`
+
+func TestKeeperConfig(t *testing.T) {
+	c := parseGood(t, everySection)
+	accounts := []*account.Account{{Name: ""}, {Name: "data"}}
+	got := keeperConfig(c, accounts)
+	file := func(name string) zonesource.Key { return zonesource.Key{Source: "zonefile", Name: name} }
+	want := zonesource.Config{
+		NegativeTTL: 10 * time.Second,
+		Shadow:      true,
+		Hosted:      zonesource.HostedFilter{Zones: []string{"Z1", "example.com."}, NoPublic: true},
+		EC2:         true, TagZone: "{region}.internal.", TranslatedTTL: 9 * time.Second, MaxAge: 2 * time.Hour, LoadBalancers: true,
+		Views: []zonesource.ViewConfig{
+			{Name: "prod", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, VPCs: []string{"vpc-0a1b"}, Addresses: zone.AddressPrivate,
+				Reach: zonesource.Reach{VPCs: []string{"vpc-0c1d"}, Regions: []string{"eu-west-2"}, Accounts: []string{"data"}, CIDRs: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}},
+			{Name: "vpn", Clients: []netip.Prefix{netip.MustParsePrefix("10.99.0.0/16")}, Region: "us-west-2", Addresses: zone.AddressPublic},
+			{Name: "all", Clients: []netip.Prefix{netip.MustParsePrefix("10.98.0.0/16")}, VPCs: []string{"*"}, Region: "eu-west-1", Addresses: zone.AddressAuto},
+		},
+		Allow: zonesource.Allow{Private: true, VPCs: true, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
+		Forward: []zonesource.ForwardConfig{
+			{Zone: []byte{0}, Upstreams: []string{"10.0.0.2:53", "tls://10.0.0.3:853#a.example"}, Views: zonesource.ViewNames{"*"}},
+			{Zone: []byte("\x04corp\x07example\x00"), Upstreams: []string{"10.0.0.4:53"}, Views: zonesource.ViewNames{"prod"}, Layer: true},
+		},
+		FileViews: map[zonesource.Key]zonesource.ViewNames{
+			file("lab.example. /a.zone"): {"prod"}, file("lab.example. /b.zone"): {"vpn"}, file("one.example."): {"*"},
+		},
+		Expected: []zonesource.Key{
+			{Source: "route53", Name: "catalog/"}, {Source: "route53", Name: "catalog/data"},
+			{Source: "ec2", Name: "/eu-west-1"}, {Source: "ec2", Name: "/us-east-1"}, {Source: "ec2", Name: "data/eu-west-1"}, {Source: "ec2", Name: "data/us-east-1"},
+			file("lab.example. /a.zone"), file("lab.example. /b.zone"), file("one.example."),
+		},
+		MaxShrink: 0.1,
+	}
+	diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmpopts.EquateEmpty())
+	if diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+
+	c = parseGood(t, "ec2: {names: [], translate: []}\n")
+	got = keeperConfig(c, accounts)
+	if got.TagZone != "" || got.LoadBalancers || got.MaxShrink != 0.5 || got.Views != nil {
+		t.Errorf("without names: %+v", got)
+	}
+}
+
+func TestSourceOptions(t *testing.T) {
+	c := parseGood(t, everySection)
+	app := &App{metrics: newMetrics(), keeper: new(zonesource.Keeper)}
+	loaded := []*account.Account{{Name: ""}, {Name: "data"}}
+	r := route53Options(c, loaded, app)
+	if !slices.Equal(r.Zones, []string{"Z1", "example.com."}) || !slices.Equal(r.Visibility, []zone.Origin{zone.Private}) || r.Refresh != 5*time.Second || r.VPCs == nil || len(r.Accounts) != 2 {
+		t.Errorf("route53: %+v", r)
+	}
+	e := ec2Options(c, loaded, app)
+	if !slices.Equal(e.Regions, []string{"eu-west-1", "us-east-1"}) || e.Refresh != 6*time.Second || e.NameTag != "hosts" || !e.LoadBalancers ||
+		!slices.Equal(e.Names, []string{ec2.SecurityGroups, ec2.TagNames}) || len(e.Accounts) != 2 || e.Accounts[1].Name != "data" {
+		t.Errorf("ec2: %+v", e)
+	}
+	plain := parseGood(t, "route53:\n")
+	r = route53Options(plain, loaded, app)
+	if !slices.Equal(r.Zones, []string{"*"}) || !slices.Equal(r.Visibility, []zone.Origin{zone.Public, zone.Private}) || r.VPCs != nil {
+		t.Errorf("route53 by default: %+v", r)
+	}
+}
+
+func TestRegionsOf(t *testing.T) {
+	base := new(account.Account)
+	base.Config.Region = "sdk-region"
+	for text, want := range map[string][]string{
+		"ec2:\n":                           {"sdk-region"},
+		"ec2:\naws: {region: eu-west-1}\n": {"eu-west-1"},
+		"ec2: {regions: [aa-b-1, cc-d-2]}\naws: {region: eu-west-1}\n": {"aa-b-1", "cc-d-2"},
+	} {
+		if got := regionsOf(parseGood(t, text), []*account.Account{base}); !slices.Equal(got, want) {
+			t.Errorf("%s has %v, want %v", text, got, want)
+		}
+	}
+}
