@@ -190,9 +190,21 @@ func route53Options(c *Config, accounts []*account.Account, a *App) route53.Opti
 		o.Visibility = append(o.Visibility, zone.Private)
 	}
 	if c.EC2 != nil {
-		o.VPCs = a.keeper.VPCs
+		o.VPCs = func() ([]zone.VPC, bool) { return a.viewVPCs(c) }
 	}
 	return o
+}
+
+// viewVPCs returns the VPCs of the inventory, and whether all that views name are
+// among them: only then can the associations of private zones be listed by VPC.
+func (a *App) viewVPCs(c *Config) (vpcs []zone.VPC, complete bool) {
+	vpcs, complete = a.keeper.VPCs()
+	for _, v := range c.Views {
+		for _, id := range v.VPCs.IDs {
+			complete = complete && slices.ContainsFunc(vpcs, func(known zone.VPC) bool { return known.ID == id })
+		}
+	}
+	return vpcs, complete
 }
 
 // loadAccounts reads the SDK's configuration. It asks nobody anything.
