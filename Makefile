@@ -9,8 +9,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -X main.version=$(VERSION)
 
 # The programs of test-clients, and the Debian packages that bring them.
-CLIENTS  := dig delv named rndc kdig
-PACKAGES := bind9-dnsutils bind9 bind9-utils knot-dnsutils
+CLIENTS  := dig nsupdate named kdig
+PACKAGES := bind9-dnsutils bind9 knot-dnsutils
 
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
@@ -48,9 +48,9 @@ lint: ## gofmt, go vet, staticcheck, and the house rules
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "lint: run gofmt -w on:" >&2; echo "$$unformatted" >&2; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags portable_udp,clients ./server/...
+	$(GO) vet -tags portable_udp,clients,judge ./...
 	$(GO) run $(STATICCHECK) ./...
-	$(GO) run $(STATICCHECK) -tags portable_udp,clients ./server/...
+	$(GO) run $(STATICCHECK) -tags portable_udp,clients,judge ./...
 	$(GO) test -run '^Test(House|Imports)' ./...
 
 race: ## run the tests under the race detector (needs a C compiler)
@@ -78,7 +78,7 @@ vuln: ## look for known vulnerabilities in what is used
 
 test-clients: ## run the tests that need real DNS clients (see deps)
 	@for c in $(CLIENTS); do command -v $$c >/dev/null || { echo "test-clients: no $$c; run: make deps" >&2; exit 1; }; done
-	$(GO) test -tags clients -run '^TestClient' ./server/...
+	$(GO) test -tags clients -run '^TestClient' ./server/... ./zonesource/...
 
 clean: ## remove what the other targets made
 	rm -rf bin cover.out cover.html
