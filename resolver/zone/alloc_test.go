@@ -26,7 +26,7 @@ func TestAllocations(t *testing.T) {
 	var s Snapshot
 	s.SetClients(map[netip.Prefix]int{netip.MustParsePrefix("10.0.0.0/8"): 1}, 0, []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")})
 	client := netip.MustParseAddr("10.1.2.3")
-	live := &Live{Unhealthy: map[string]struct{}{"bad": {}}}
+	live := &Live{Checks: map[string]Check{"bad": {}}}
 	check := []byte("bad")
 	mixed := []byte("\x03WwW\x07eXample\x03com\x00")
 	public, reached, far := addr4("198.51.100.1"), addr4("198.51.100.4"), addr4("10.1.0.4")

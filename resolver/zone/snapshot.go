@@ -22,6 +22,13 @@ type Snapshot struct {
 	Loaded bool
 	Built  time.Time
 
+	// Outside is the view of a client outside: public zones alone, public
+	// addresses. No client of ours has it; it is there to compare with. Its index
+	// is the last of the inventory's views. Nil when it wasn't made.
+	Outside *View
+	// Locations are the CIDR collections of IP-based records.
+	Locations Locations
+
 	clients bart.Table[Client]
 }
 
@@ -74,22 +81,4 @@ func (s *Snapshot) Client(addr netip.Addr) Client {
 		return Client{View: -1}
 	}
 	return c
-}
-
-// Live is what moves faster than snapshots: the health of checks. Immutable; a
-// change copies the table.
-type Live struct {
-	// Unhealthy holds the ids of health checks that are known to fail. Whatever
-	// isn't here counts as healthy (new checks are healthy until known).
-	Unhealthy map[string]struct{}
-}
-
-// Healthy reports whether the health check counts as healthy. A nil Live knows of
-// no failure; an empty id is no check.
-func (l *Live) Healthy(check []byte) bool {
-	if l == nil || len(check) == 0 {
-		return true
-	}
-	_, bad := l.Unhealthy[string(check)]
-	return !bad
 }

@@ -76,13 +76,13 @@ func TestClientUnmaskedPrefixes(t *testing.T) {
 
 func TestHealthy(t *testing.T) {
 	var none *Live
-	live := &Live{Unhealthy: map[string]struct{}{"bad": {}, "": {}}}
+	live := &Live{Checks: map[string]Check{"bad": {}, "": {}, "fine": {Healthy: true}}}
 	for _, test := range []struct {
 		live  *Live
 		check string
 		want  bool
 	}{
-		{none, "bad", true}, {&Live{}, "bad", true}, {live, "bad", false}, {live, "good", true}, {live, "", true},
+		{none, "bad", true}, {&Live{}, "bad", true}, {live, "bad", false}, {live, "good", true}, {live, "fine", true}, {live, "", true},
 	} {
 		if got := test.live.Healthy([]byte(test.check)); got != test.want {
 			t.Errorf("%v, check %q: %t", test.live, test.check, got)
