@@ -8,7 +8,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -370,6 +369,23 @@ func (k *Keeper) Reconfigure(cfg Config) error {
 	if cfg.Self == (Self{}) {
 		cfg.Self = k.cfg.Self
 	}
+	return k.reconfigure(cfg)
+}
+
+// SetSelf tells where inside53 runs, once that is known.
+func (k *Keeper) SetSelf(self Self) error {
+	k.work.Lock()
+	defer k.work.Unlock()
+	if self == (Self{}) || self == k.cfg.Self {
+		return nil
+	}
+	cfg := k.cfg
+	cfg.Self = self
+	return k.reconfigure(cfg)
+}
+
+// reconfigure compiles under cfg and takes it if that works. The caller holds work.
+func (k *Keeper) reconfigure(cfg Config) error {
 	parts := maps.Clone(k.parts)
 	maps.DeleteFunc(parts, func(_ Key, p Part) bool { return !cfg.wants(p) })
 	c, err := Compile(k.compiled, cfg, parts, k.now())
@@ -386,33 +402,4 @@ func (k *Keeper) Reconfigure(cfg Config) error {
 		return !there
 	})
 	return nil
-}
-
-// SetSelf tells where inside53 runs, once that is known.
-func (k *Keeper) SetSelf(self Self) error {
-	k.work.Lock()
-	cfg := k.cfg
-	k.work.Unlock()
-	if self == (Self{}) || self == cfg.Self {
-		return nil
-	}
-	cfg.Self = self
-	return k.Reconfigure(cfg)
-}
-
-// KnownZones lists the hosted zones of an account that the keeper has records of,
-// those of an earlier process too. A source that finds one of them unlisted asks
-// Route 53 whether it is gone.
-func (k *Keeper) KnownZones(source, account string) []Hosted {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	var out []Hosted
-	for key, h := range k.held {
-		z := h.part.Zone
-		if key.Source == source && z != nil && z.Account == account {
-			out = append(out, Hosted{ID: z.ID, Name: z.Apex, Private: z.Origin == zone.Private, Records: z.Tree.Stats().Records})
-		}
-	}
-	slices.SortFunc(out, func(a, b Hosted) int { return strings.Compare(a.ID, b.ID) })
-	return out
 }

@@ -348,11 +348,15 @@ func TestVanishedZones(t *testing.T) {
 					t.Errorf("stays %t after a restart, want %t", stays, c.stays)
 				}
 				var known []string
-				for _, h := range again.KnownZones("route53", "") {
-					known = append(known, h.ID)
+				for _, p := range again.Parts("route53") {
+					known = append(known, p.Key.Name)
 				}
-				if want := []string{"Z1", "Z2"}; !slices.Equal(known, want) && c.stays {
-					t.Errorf("known zones %v, want %v", known, want)
+				want := []string{"catalog/", "zone/Z1", "zone/Z2"}
+				if !c.stays {
+					want = slices.Delete(want, 1, 2)
+				}
+				if !slices.Equal(known, want) {
+					t.Errorf("parts %v, want %v", known, want)
 				}
 			})
 		})
@@ -535,4 +539,24 @@ func TestInboxKeepsGoodPartsAndLastFailures(t *testing.T) {
 	if len(got) != 1 || got[0].Err != nil || len(b.drain()) != 0 {
 		t.Errorf("drained %v", got)
 	}
+}
+
+func TestVPCs(t *testing.T) {
+	cfg := hostedConfig()
+	cfg.Expected = append(cfg.Expected, Key{"ec2", "lab/eu-west-1"})
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, cfg, "")
+		b.start()
+		defer b.end()
+		b.deliver(regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16"))
+		vpcs, complete := b.VPCs()
+		if complete || !slices.Equal(vpcs, []zone.VPC{{ID: "vpc-a", Region: "eu-west-1"}}) {
+			t.Errorf("of one region: %v, complete %t", vpcs, complete)
+		}
+		b.deliver(regionPart("lab", "eu-west-1", "vpc-a 10.0.0.0/16", "vpc-b 10.1.0.0/16"))
+		vpcs, complete = b.VPCs()
+		if !complete || !slices.Equal(vpcs, []zone.VPC{{ID: "vpc-a", Region: "eu-west-1"}, {ID: "vpc-b", Region: "eu-west-1"}}) {
+			t.Errorf("of both: %v, complete %t", vpcs, complete)
+		}
+	})
 }

@@ -35,8 +35,8 @@ func (e *Edit) Put(name []byte, s RRset) error {
 	if !s.Exists() {
 		return errors.New("putting an RRset of no kind")
 	}
-	e.ensure(&l, name, depth)
-	n := e.find(l.Hash[l.Count], e.prefix(name))
+	hash, prefix := l.Hash[l.Count], e.prefix(name)
+	n := e.find(hash, prefix)
 	e.sets = e.sets[:0]
 	Node{n}.RRsets(func(old RRset) bool {
 		if old.Type != s.Type {
@@ -46,13 +46,19 @@ func (e *Edit) Put(name []byte, s RRset) error {
 		}
 		return true
 	})
-	if len(e.sets) == 0 && n.rrsets() == 0 {
+	var children uint32
+	if n == nil {
+		e.ensureParents(&l, name, depth)
+	} else {
+		children = n.children()
+	}
+	if n == nil || n.rrsets() == 0 {
 		e.tree.stats.Names++
 	}
 	at, _ := slices.BinarySearchFunc(e.sets, s.Type, func(r RRset, t uint16) int { return int(r.Type) - int(t) })
 	e.sets = slices.Insert(e.sets, at, s)
 	e.count(s, 1, len(name))
-	e.set(newNode(n.hash(), n.prefix(), n.children(), e.sets))
+	e.set(newNode(hash, prefix, children, e.sets))
 	return nil
 }
 
@@ -117,25 +123,18 @@ func (e *Edit) prefix(name []byte) []byte { return name[:len(name)-len(e.tree.ap
 
 func (e *Edit) find(hash uint64, prefix []byte) node { return e.tree.Find(hash, prefix).n }
 
-// ensure makes the name and its ancestors below the apex exist, and counts the
-// children of those that get new ones.
-func (e *Edit) ensure(l *Labels, name []byte, apexLabels int) {
-	missing := l.Count
+// ensureParents makes the ancestors of a new name below the apex exist, and counts
+// the children of those that get new ones.
+func (e *Edit) ensureParents(l *Labels, name []byte, apexLabels int) {
+	missing := l.Count - 1
 	for ; missing > apexLabels; missing-- {
 		if e.find(l.Hash[missing], e.prefix(name[l.Off[missing]:])) != nil {
 			break
 		}
 	}
-	if missing == l.Count {
-		return
-	}
 	e.addChildren(l.Hash[missing], e.prefix(name[l.Off[missing]:]), 1)
-	for i := missing + 1; i <= l.Count; i++ {
-		var children uint32
-		if i < l.Count {
-			children = 1
-		}
-		e.set(newNode(l.Hash[i], e.prefix(name[l.Off[i]:]), children, nil))
+	for i := missing + 1; i < l.Count; i++ {
+		e.set(newNode(l.Hash[i], e.prefix(name[l.Off[i]:]), 1, nil))
 	}
 }
 
@@ -254,7 +253,7 @@ func (e *Edit) split(hash uint64) {
 		parent, shift = in, shift+8
 	}
 	bit := shift - 8 + uint(p.depth)
-	halves := [2]*page{e.newPage(p.depth + 1), e.newPage(p.depth + 1)}
+	halves := [2]*page{e.newHalf(p), e.newHalf(p)}
 	p.each(func(n node) bool {
 		halves[n.hash()>>bit&1].set(n)
 		return true
@@ -273,8 +272,9 @@ func (e *Edit) split(hash uint64) {
 	}
 }
 
-func (e *Edit) newPage(depth uint8) *page {
-	p := &page{owner: e.token, index: make([]uint32, 8), depth: depth}
-	e.dirty = append(e.dirty, p)
-	return p
+// newHalf returns a page with room for half of p to grow into a full one.
+func (e *Edit) newHalf(p *page) *page {
+	half := &page{owner: e.token, index: make([]uint32, len(p.index)), data: make([]byte, 0, len(p.data)-p.waste), depth: p.depth + 1}
+	e.dirty = append(e.dirty, half)
+	return half
 }
