@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -18,10 +19,11 @@ const (
 	// beatSilence is how long a loop may be silent before the server is unready.
 	beatSilence = 2 * time.Second
 	// beatPatience is how long one round waits for answers. It is repeated in steps of
-	// beatRepeat: an overloaded server loses packets, its probes among them, and must
-	// not be taken for a dead one.
+	// beatRepeat or up to twice that: an overloaded server loses packets, its probes
+	// among them, and must not be taken for a dead one. Random, so as not to meet the
+	// same moment of a scheduler's turn each time.
 	beatPatience = 400 * time.Millisecond
-	beatRepeat   = 100 * time.Millisecond
+	beatRepeat   = 15 * time.Millisecond
 	// beatLook is what remains for a loop when the ones before it were waited for in
 	// vain: its answer is there by then, but a read past its deadline takes nothing.
 	beatLook = 2 * time.Millisecond
@@ -198,7 +200,7 @@ func (b *udpBeat) ask(ctx context.Context) {
 			// An error shows as a missing answer.
 			_, _ = l.conn.Write(b.probe.query(id))
 		}
-		until := time.Now().Add(beatRepeat)
+		until := time.Now().Add(beatRepeat + rand.N(beatRepeat))
 		still := silent[:0]
 		for _, l := range silent {
 			switch {

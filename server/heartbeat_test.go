@@ -89,7 +89,7 @@ func (r *running) dialLoop(t *testing.T, loop int) *client {
 
 // A loop that is busy with others still answers; a lost probe is not death.
 func TestReadyUnderLoad(t *testing.T) {
-	r := start(t, func(o *Options) { o.Loops = 1; o.ReceiveBuffer = 4096 })
+	r := start(t, func(o *Options) { o.Loops = 1; o.ReceiveBuffer = 64 << 10 })
 	eventually(t, "ready", func() bool { ok, _ := r.Ready(); return ok })
 	stop, done := make(chan struct{}), make(chan struct{})
 	c := dial(t, "udp", r.Addrs()[0])

@@ -154,8 +154,7 @@ func TestTCPConnectionBounds(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			// Bound to 127.0.0.2, which the server's own probes use too: the clients
-			// must leave them no more than the bound.
+			// The server's own probes come from the same address and count too.
 			r := start(t, func(o *Options) { o.TCP = tt.bounds })
 			var open []*client
 			eventually(t, "as many connections as fit", func() bool {
@@ -241,7 +240,8 @@ func TestTCPSlowReaderOfLateAnswers(t *testing.T) {
 	_ = c.conn.(*net.TCPConn).SetReadBuffer(4096)
 	big := make([]byte, maxMessage)
 	for i := range 400 {
-		if _, err := c.conn.Write(append([]byte{0, byte(len(query(1, "late")))}, query(1, "late")...)); err != nil {
+		_, err := c.conn.Write(append([]byte{0, byte(len(query(1, "late")))}, query(1, "late")...))
+		if err != nil {
 			break
 		}
 		select {

@@ -393,7 +393,8 @@ func (p *lateUDP) answer(answer []byte, result resolver.Result) {
 	if len(answer) > 0 {
 		p.vec.Base = &answer[0]
 		p.vec.SetLen(len(answer))
-		if errno := l.sendLate(&p.hdr); errno != 0 {
+		errno := l.sendLate(&p.hdr)
+		if errno != 0 {
 			l.counters.sendErrors.Add(1)
 			return
 		}

@@ -226,7 +226,8 @@ func TestClosedLoopTouchesNothing(t *testing.T) {
 	l.close()
 	l.stop()
 	l.close()
-	if errno := l.sendLate(&unix.Msghdr{}); errno != unix.EBADF {
+	errno := l.sendLate(&unix.Msghdr{})
+	if errno != unix.EBADF {
 		t.Errorf("sending after close: %v", errno)
 	}
 }
