@@ -71,6 +71,13 @@ func (b *bench) published(s *zone.Snapshot) {
 	b.last = s
 }
 
+// snapshot returns the last one published.
+func (b *bench) snapshot() *zone.Snapshot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.last
+}
+
 // start loads and runs the keeper; end stops it.
 func (b *bench) start() {
 	b.t.Helper()
@@ -164,8 +171,8 @@ func TestABurstIsOnePublication(t *testing.T) {
 			parts = append(parts, publicZone(t, fmt.Sprint("Z", i), fmt.Sprintf("z%d.example.", i)))
 		}
 		b.deliver(parts...)
-		if got := b.publications() - before; got != 1 || len(b.last.Zones) != 50 {
-			t.Errorf("%d publications, %d zones", got, len(b.last.Zones))
+		if got := b.publications() - before; got != 1 || len(b.snapshot().Zones) != 50 {
+			t.Errorf("%d publications, %d zones", got, len(b.snapshot().Zones))
 		}
 	})
 }
@@ -177,7 +184,7 @@ func TestAnUnchangedPartPublishesNothing(t *testing.T) {
 		defer b.end()
 		region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
 		b.deliver(publicZone(t, "Z1", "one.example.", "www.one.example. 192.0.2.1"), region, catalogPart(nil))
-		before, was := b.publications(), b.last.Zones[0]
+		before, was := b.publications(), b.snapshot().Zones[0]
 		again := publicZone(t, "Z1", "one.example.", "www.one.example. 192.0.2.1")
 		again.Zone.Listed = noon.Add(time.Minute)
 		b.deliver(listed(again, 60), listed(regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16"), 60), listed(catalogPart(nil), 60))
@@ -190,7 +197,7 @@ func TestAnUnchangedPartPublishesNothing(t *testing.T) {
 			}
 		}
 		b.deliver(listed(publicZone(t, "Z1", "one.example.", "www.one.example. 192.0.2.2"), 120))
-		if b.publications() != before+1 || b.last.Zones[0] == was {
+		if b.publications() != before+1 || b.snapshot().Zones[0] == was {
 			t.Error("a change isn't published")
 		}
 	})
@@ -291,21 +298,21 @@ func TestGuardOfFilesRegionsAndCatalogs(t *testing.T) {
 		if b.names() != "" {
 			t.Errorf("the file of the operator is guarded: %s", b.names())
 		}
-		if n := len(b.last.Inventory.Interfaces); n != 40 {
+		if n := len(b.snapshot().Inventory.Interfaces); n != 40 {
 			t.Errorf("%d interfaces", n)
 		}
-		if got := showApex(b.last, viewNamed(t, b.last, "vpc-a").Apex(zone.MustName("efs.example."))); got != "efs.example. unavailable" {
+		if got := showApex(b.snapshot(), viewNamed(t, b.snapshot(), "vpc-a").Apex(zone.MustName("efs.example."))); got != "efs.example. unavailable" {
 			t.Errorf("unlisted zone: %s", got)
 		}
 		if s := b.Status().Sources["ec2"]; s.Pending != 1 {
 			t.Errorf("ec2: %+v", s)
 		}
 		b.deliver(listed(region(3), 100), listed(catalogPart(nil), 100))
-		if n := len(b.last.Inventory.Interfaces); n != 3 {
+		if n := len(b.snapshot().Inventory.Interfaces); n != 3 {
 			t.Errorf("%d interfaces after the second listing", n)
 		}
-		if a := viewNamed(t, b.last, "vpc-a").Apex(zone.MustName("efs.example.")); a != nil {
-			t.Errorf("unlisted zone after the second catalog: %s", showApex(b.last, a))
+		if a := viewNamed(t, b.snapshot(), "vpc-a").Apex(zone.MustName("efs.example.")); a != nil {
+			t.Errorf("unlisted zone after the second catalog: %s", showApex(b.snapshot(), a))
 		}
 	})
 }
@@ -406,8 +413,8 @@ func TestAccept(t *testing.T) {
 				t.Errorf("%d names after %s, want %d", got, name, want)
 			}
 		}
-		if len(b.last.Zones) != 2 {
-			t.Errorf("%d zones", len(b.last.Zones))
+		if len(b.snapshot().Zones) != 2 {
+			t.Errorf("%d zones", len(b.snapshot().Zones))
 		}
 	})
 }
@@ -422,23 +429,23 @@ func TestRegionsAgeByThemselves(t *testing.T) {
 		region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
 		region.Listed = time.Now()
 		b.deliver(region)
-		if b.last.Inventory.VPCs[0].Stale {
+		if b.snapshot().Inventory.VPCs[0].Stale {
 			t.Error("stale at once")
 		}
 		time.Sleep(59 * time.Minute)
 		synctest.Wait()
-		if b.last.Inventory.VPCs[0].Stale {
+		if b.snapshot().Inventory.VPCs[0].Stale {
 			t.Error("stale before the hour")
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if !b.last.Inventory.VPCs[0].Stale {
+		if !b.snapshot().Inventory.VPCs[0].Stale {
 			t.Error("not stale after the hour")
 		}
 		again := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
 		again.Listed = time.Now()
 		b.deliver(again)
-		if b.last.Inventory.VPCs[0].Stale {
+		if b.snapshot().Inventory.VPCs[0].Stale {
 			t.Error("still stale after a new listing")
 		}
 	})
@@ -467,7 +474,7 @@ func TestReconfigure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b.publications() != before+1 || b.names() != "www.one.example." || len(b.last.Zones) != 1 || b.last.Views[0].Name != "prod" {
+		if b.publications() != before+1 || b.names() != "www.one.example." || len(b.snapshot().Zones) != 1 || b.snapshot().Views[0].Name != "prod" {
 			t.Errorf("%d publications, names %q", b.publications()-before, b.names())
 		}
 		if s := b.Status(); len(s.Parts) != 2 || s.Sources["route53"].Failing != 1 {
@@ -477,16 +484,16 @@ func TestReconfigure(t *testing.T) {
 		b.start()
 		defer b.end()
 		b.deliver(listed(privateZone(t, "Z2", "two.example.", "vpc-a", "www.two.example. 192.0.2.1"), 60), listed(fileZone(t, "file.example."), 60))
-		if len(b.last.Zones) != 1 {
+		if len(b.snapshot().Zones) != 1 {
 			t.Error("a part that isn't wanted was taken")
 		}
 		err = b.SetSelf(Self{VPC: "vpc-a", Region: "eu-west-1"})
-		if err != nil || b.last.Views[0].Region != "eu-west-1" {
-			t.Errorf("view of region %q, %v", b.last.Views[0].Region, err)
+		if err != nil || b.snapshot().Views[0].Region != "eu-west-1" {
+			t.Errorf("view of region %q, %v", b.snapshot().Views[0].Region, err)
 		}
 		err = b.Reconfigure(cfg)
-		if err != nil || b.last.Views[0].Region != "eu-west-1" {
-			t.Errorf("after a reload the view is of region %q, %v", b.last.Views[0].Region, err)
+		if err != nil || b.snapshot().Views[0].Region != "eu-west-1" {
+			t.Errorf("after a reload the view is of region %q, %v", b.snapshot().Views[0].Region, err)
 		}
 	})
 }

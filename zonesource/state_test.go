@@ -206,16 +206,16 @@ func TestTheLastGoodDataAreServedAfterARestart(t *testing.T) {
 		later.Listed = noon.Add(5 * time.Hour)
 		b.deliver(later)
 		b.end()
-		want := showSnapshot(b.last)
+		want := showSnapshot(b.snapshot())
 
 		again := newBench(t, cfg, dir)
 		err := again.Load()
 		if err != nil {
 			t.Fatal(err)
 		}
-		diff := cmp.Diff(want, showSnapshot(again.last))
-		if diff != "" || !again.last.Loaded || again.publications() != 1 {
-			t.Errorf("before (-) and after (+) a restart, loaded %t:\n%s", again.last.Loaded, diff)
+		diff := cmp.Diff(want, showSnapshot(again.snapshot()))
+		if diff != "" || !again.snapshot().Loaded || again.publications() != 1 {
+			t.Errorf("before (-) and after (+) a restart, loaded %t:\n%s", again.snapshot().Loaded, diff)
 		}
 		for _, p := range again.Status().Parts {
 			if p.Key.Source == "ec2" && !p.Listed.Equal(later.Listed) {
@@ -232,8 +232,8 @@ func TestTheLastGoodDataAreServedAfterARestart(t *testing.T) {
 		}
 		narrow := newBench(t, Config{Expected: []Key{{"zonefile", "x."}}}, dir)
 		err = narrow.Load()
-		if err != nil || len(narrow.last.Zones) != 0 {
-			t.Errorf("a configuration without them loads %d zones, %v", len(narrow.last.Zones), err)
+		if err != nil || len(narrow.snapshot().Zones) != 0 {
+			t.Errorf("a configuration without them loads %d zones, %v", len(narrow.snapshot().Zones), err)
 		}
 		err = narrow.Close()
 		if err != nil {
