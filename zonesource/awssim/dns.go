@@ -2,11 +2,11 @@ package awssim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 
 	"github.com/miekg/dns"
 )
@@ -24,26 +24,24 @@ func (s *Sim) RunDNS(ctx context.Context, p net.PacketConn, l net.Listener) erro
 		servers = append(servers, &dns.Server{Listener: l, Handler: handler})
 	}
 	ended := make(chan error, len(servers))
-	started := make(chan struct{}, len(servers))
+	var started sync.WaitGroup
 	for _, server := range servers {
-		server.NotifyStartedFunc = func() { started <- struct{}{} }
-		go func() { ended <- server.ActivateAndServe() }()
+		started.Add(1)
+		once := sync.OnceFunc(started.Done)
+		server.NotifyStartedFunc = once
+		go func() {
+			err := server.ActivateAndServe()
+			once() // it may never have started
+			ended <- err
+		}()
 	}
-	running, err := len(servers), error(nil)
-	// Shutdown wants servers that have started.
-	for range servers {
-		select {
-		case <-started:
-		case err = <-ended:
-			running--
-		}
-	}
-	if err == nil {
-		select {
-		case <-ctx.Done():
-		case err = <-ended:
-			running--
-		}
+	started.Wait() // Shutdown does nothing to a server that has not started
+	var err error
+	running := len(servers)
+	select {
+	case <-ctx.Done():
+	case err = <-ended:
+		running--
 	}
 	for _, server := range servers {
 		_ = server.Shutdown() // one that has ended says so here
@@ -51,10 +49,10 @@ func (s *Sim) RunDNS(ctx context.Context, p net.PacketConn, l net.Listener) erro
 	for range running {
 		<-ended
 	}
-	if ctx.Err() != nil || err == nil {
-		return nil
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("serving DNS: %w", err)
 	}
-	return fmt.Errorf("serving DNS: %w", errors.Join(err))
+	return nil
 }
 
 func (s *Sim) serveDNS(w dns.ResponseWriter, request *dns.Msg) {
