@@ -308,7 +308,10 @@ func (c *Compiled) zoneSet() (*zoneSet, []Problem) {
 		switch z.Origin {
 		case zone.File:
 			set.files = append(set.files, z)
-			set.seenBy[z] = c.in.cfg.FileViews[p.Key]
+			views, limited := c.in.cfg.FileViews[p.Key]
+			if limited {
+				set.seenBy[z] = views
+			}
 		case zone.Private:
 			set.private = append(set.private, z)
 			set.named[string(z.Apex)]++

@@ -16,7 +16,7 @@ const vpcResolver = "169.254.169.253"
 // zoneSet is all zones, sorted for making tables of views.
 type zoneSet struct {
 	files    []*zone.Zone
-	seenBy   map[*zone.Zone]ViewNames // of files; none is all views
+	seenBy   map[*zone.Zone]ViewNames // of files; one that isn't here is seen by all
 	private  []*zone.Zone             // by id
 	byVPC    map[string][]*zone.Zone  // private ones
 	named    map[string]int           // how many private zones have a name
@@ -115,8 +115,8 @@ func (t *table) layers() {
 		a.Layers = append(a.Layers, z)
 	}
 	for _, z := range t.zones.files {
-		views := t.zones.seenBy[z]
-		if views == nil || views.all() || views.has(t.view.name) {
+		views, limited := t.zones.seenBy[z]
+		if !limited || views.all() || views.has(t.view.name) {
 			add(z)
 		}
 	}

@@ -61,10 +61,10 @@ func buildTags(cfg *Config, regions []Part, foreign [][]byte) *tagNames {
 	for _, p := range regions {
 		r := p.Region
 		for _, v := range r.VPCs {
-			b.zone(p.Key.Name, r.Name, v.ID, accountLabel(r))
+			b.zone(regionLabel(r), r.Name, v.ID, accountLabel(r))
 		}
 		for i := range r.Hosts {
-			b.host(p.Key.Name, r, &r.Hosts[i])
+			b.host(regionLabel(r), r, &r.Hosts[i])
 		}
 	}
 	b.finish()
@@ -74,6 +74,9 @@ func buildTags(cfg *Config, regions []Part, foreign [][]byte) *tagNames {
 // accountLabel is what {account} stands for: the account's number, or its
 // configured name where the number isn't known.
 func accountLabel(r *Region) string { return cmp.Or(r.AccountID, r.Account) }
+
+// regionLabel is how people name a region of an account.
+func regionLabel(r *Region) string { return strings.TrimPrefix(r.Account+"/"+r.Name, "/") }
 
 // zone returns the zone for instances of a VPC, nil when its name can't be made.
 func (b *tagBuilder) zone(where, region, vpc, account string) *tagZone {

@@ -83,6 +83,9 @@ func TestTagNames(t *testing.T) {
 	var problems []string
 	for _, p := range c.Report.Problems {
 		problems = append(problems, p.Name+" "+p.Reason)
+		if p.Zone != "eu-west-1" {
+			t.Errorf("a problem of %q", p.Zone)
+		}
 	}
 	for _, want := range []string{
 		`i-4 dns tag "jump.other.example": is not in internal.`, `i-4 dns tag "www.shop.test": is not in internal.`, `i-4 dns tag "full.elsewhere.": is not in internal.`,

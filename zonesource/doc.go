@@ -18,4 +18,16 @@
 // Err and nothing else: it replaces nothing and shows as the age and the error of
 // its source. The package imports resolver/zone and nothing else of inside53;
 // sources import it, never the other way round.
+//
+// # Use
+//
+//	k, err := zonesource.NewKeeper(zonesource.Options{Config: c, StateDir: dir, Publish: publish})
+//	err = k.Load()                  // what was saved is published at once
+//	err = k.Run(ctx, sources...)    // until ctx ends
+//	err = k.Reconfigure(other)      // the same parts, another configuration, in one step
+//	err = k.Run(ctx, others...)
+//	err = k.Close()
+//
+// The files: compile*.go say what a view sees (with a table of which rule stands
+// where), keeper*.go what may replace what, state*.go how parts are saved.
 package zonesource
