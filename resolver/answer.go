@@ -43,7 +43,7 @@ const (
 const (
 	maxEDEText = 120 // octets of text beside an extended error
 
-	maxHops  = 8  // names an answer goes through, CNAMEs and DNAMEs followed; then SERVFAIL
+	maxHops  = 8  // steps from name to name, CNAMEs and DNAMEs followed; then SERVFAIL
 	maxItems = 48 // two an alias or hop, one a delegation's glue
 )
 
@@ -64,7 +64,14 @@ type item struct {
 	message *forward.Message
 	age     uint32 // seconds to take off its TTLs
 	stale   bool   // its TTLs are all forward.StaleTTL
-	flatten bool   // only records of the type asked for, all owned by the hop: external aliases
+	flatten uint16 // if set, only records of this type, all owned by the hop: external aliases
+}
+
+// continues reports whether the next item, of our own records, belongs to the same
+// RRset: members of a multivalue policy.
+func (i *item) continues(next *item) bool {
+	return i.message == nil && i.owner == nil && next.owner == nil && i.section == next.section &&
+		i.hop == next.hop && i.suffix == next.suffix && string(i.data[2:4]) == string(next.data[2:4])
 }
 
 // outcome says how a hop was decided: the RFC's own terms.
@@ -111,28 +118,34 @@ type Answer struct {
 	EDE     uint16
 	Result  Result
 	edeText string // goes with EDE
+	// Tailored says that a policy looked at the client subnet (RFC 7871).
+	Tailored bool
 
 	// External, while need is set, is the question that only an upstream can
 	// answer; the decision goes on when it has been.
-	need     bool
-	group    int // index into Snapshot.Forwarders
-	asAlias  bool
-	exists   bool   // a layer of ours has the name: NXDOMAIN from outside means NODATA
-	target   []byte // the name to ask for: the hop's, or that of an external alias
-	hops     [maxHops + 1]hop
-	nhops    int
-	items    [maxItems]item
-	nitems   int
-	full     bool        // an item didn't fit
-	labels   zone.Labels // of the hop in work, when it isn't the query's own name
-	names    [maxHops + 1][zone.MaxName]byte
-	external [zone.MaxName]byte
-	made     [2560]byte // records made for this answer: PTRs, computed addresses, CNAMEs of DNAMEs
-	madeLen  int
+	need      bool
+	group     int    // index into Snapshot.Forwarders
+	asAlias   bool   // the question is about the target of an alias
+	aliasType uint16 // and this is its type
+	aliasTTL  uint32 // caps the TTL of what the target has; 0 for none
+	exists    bool   // a layer of ours has the name: NXDOMAIN from outside means NODATA
+	owned     bool   // a layer of ours has records at the name: no CNAME from outside joins them
+	target    []byte // the name to ask for: the hop's, or that of an external alias
+	hops      [maxHops + 1]hop
+	nhops     int
+	items     [maxItems]item
+	nitems    int
+	full      bool        // an item didn't fit
+	labels    zone.Labels // of the hop in work, when it isn't the query's own name
+	names     [maxHops + 1][zone.MaxName]byte
+	external  [zone.MaxName]byte
+	made      [2560]byte // records made for this answer: PTRs, computed addresses, CNAMEs of DNAMEs
+	madeLen   int
 }
 
 func (a *Answer) reset(v *zone.View, q *Query) {
 	a.View, a.Rcode, a.AA, a.AD, a.EDE, a.Result = v, rcodeNoError, false, false, noEDE, Local
+	a.Tailored = false
 	a.need, a.asAlias, a.exists, a.full = false, false, false, false
 	a.nitems, a.madeLen, a.edeText = 0, 0, ""
 	a.nhops = 1

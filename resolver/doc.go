@@ -44,7 +44,7 @@
 //  7. Computed names: the names that EC2 makes from addresses, and reverse names
 //     (zone data, tag name, computed). What isn't in the inventory is forwarded.
 //  8. A CNAME that leaves our zones continues in the forwarder, a forwarded one
-//     that enters them in lookup; eight names in all, then SERVFAIL. No zone and no
+//     that enters them in lookup; eight steps in all, then SERVFAIL. No zone and no
 //     forwarder: REFUSED, EDE 20; for a CNAME's target, what is known so far; for an
 //     external alias SERVFAIL, EDE 22.
 //  9. Before the first data: SERVFAIL, EDE 14, but for files, special names and

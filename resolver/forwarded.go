@@ -11,11 +11,11 @@ import (
 // answer section's first, then the authority's.
 func (e *encoder) message(i *item) {
 	m := i.message
-	translate := !i.flatten && m.Flags&forward.HasAddress != 0 && e.snap.Inventory.Any() && e.translates(m)
-	if i.flatten {
+	translate := i.flatten == 0 && m.Flags&forward.HasAddress != 0 && e.snap.Inventory.Any() && e.translates(m)
+	if i.flatten != 0 {
 		translate = e.snap.Inventory.Any()
 	}
-	if !translate && !i.flatten && int(i.count) == len(m.RRs) && len(e.buf) == headerSize+e.q.askedLen {
+	if !translate && i.flatten == 0 && int(i.count) == len(m.RRs) && len(e.buf) == headerSize+e.q.askedLen {
 		e.whole(i)
 		return
 	}
@@ -27,7 +27,7 @@ func (e *encoder) message(i *item) {
 		}
 		rest := messageRecord(m, rr)
 		switch {
-		case i.flatten && (rr.Type != e.q.Type || n >= m.Answers):
+		case i.flatten != 0 && (rr.Type != i.flatten || n >= m.Answers):
 			continue
 		case translate && rr.Type == zone.TypeRRSIG && signsAddresses(rest):
 			continue // clause 6: never a signature over what was changed
@@ -37,6 +37,7 @@ func (e *encoder) message(i *item) {
 			e.record(&w, start, rest, aged(i, binary.BigEndian.Uint32(rest[4:])))
 		}
 	}
+	e.even(&w)
 }
 
 // whole copies a message that is the entire answer: its pointers hold as they are.
@@ -85,7 +86,7 @@ func aged(i *item, ttl uint32) uint32 {
 // CNAME's target.
 func (e *encoder) messageOwner(i *item, m *forward.Message, rr *forward.RR) bool {
 	hop := e.a.hops[i.hop].name
-	if i.flatten {
+	if i.flatten != 0 {
 		return e.owner(&item{hop: i.hop})
 	}
 	var buf [zone.MaxName]byte

@@ -22,8 +22,10 @@ type decision struct {
 	name   []byte
 	depth  int // labels of name
 	// What the layers have at the name, beyond the answer itself.
-	exists bool // some layer has the name
-	closed bool // no lower layer and no forwarder may be asked any more
+	exists bool   // some layer has the name
+	owned  bool   // some layer has records at the name
+	closed bool   // no lower layer and no forwarder may be asked any more
+	maxTTL uint32 // of what a policy gave; 0 for none
 }
 
 // hop decides the hop in work; true when it opened another one.
@@ -35,7 +37,7 @@ func (d *decision) hop() bool {
 		d.labels = &d.q.Labels
 	}
 	d.name, d.depth = h.name, d.labels.Count
-	d.exists, d.closed = false, false
+	d.exists, d.owned, d.closed = false, false, false
 	h.apex = d.closest()
 	switch {
 	case h.apex == nil:
@@ -63,6 +65,9 @@ func (d *decision) closest() *zone.Apex {
 	apex := d.a.View.Closest(d.labels, d.name, d.depth)
 	if d.q.Type != zone.TypeDS || apex == nil || apex.Labels != d.depth || d.depth == 0 {
 		return apex
+	}
+	if apex.Special == zone.Localhost || apex.Special == zone.NoName {
+		return apex // these have no parent that may be asked (RFC 6761 section 6, RFC 7686 section 2)
 	}
 	parent := d.a.View.Closest(d.labels, d.name, d.depth-1)
 	if parent == nil || len(parent.Layers) == 0 && parent.Forward == zone.NoForward {
@@ -106,7 +111,7 @@ func (d *decision) belowLayers(apex *zone.Apex) bool {
 // outside leaves the question to a forwarder.
 func (d *decision) outside(forwarder int) {
 	a := d.a
-	a.need, a.group, a.target, a.asAlias, a.exists = true, forwarder, d.name, false, d.exists
+	a.need, a.group, a.target, a.asAlias, a.exists, a.owned = true, forwarder, d.name, false, d.exists, d.owned
 	a.last().outcome = external
 }
 
@@ -123,11 +128,10 @@ func (d *decision) noAuthority() bool {
 // inLayers is clause 4: the layers of one apex, top down. decided is false when none
 // has an answer; then exists and closed say what is known of the name.
 func (d *decision) inLayers(layers []*zone.Zone) (decided, again bool) {
-	owned := false
 	for _, z := range layers {
 		at, cut := d.cut(z)
 		if at >= 0 {
-			if owned { // 4b: a lower cut hides what is below it, not what is above it
+			if d.owned { // 4b: a lower cut hides what is below it, not what is above it
 				d.closed = true
 				return false, false
 			}
@@ -138,7 +142,7 @@ func (d *decision) inLayers(layers []*zone.Zone) (decided, again bool) {
 			continue
 		}
 		d.exists = true
-		decided, again = d.atNode(z, node, false, &owned)
+		decided, again = d.atNode(z, node, false)
 		if decided || d.closed {
 			return decided, again
 		}
@@ -180,15 +184,15 @@ func (d *decision) belowCut(z *zone.Zone, node zone.Node, labels int) (again boo
 }
 
 // atNode answers from one layer's node at the name, or at the wildcard that
-// covers it. owned tells across layers that one above owns records here.
-func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool, owned *bool) (decided, again bool) {
+// covers it.
+func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, again bool) {
 	if node.Empty() {
 		return false, false
 	}
 	rrtype := d.q.Type
 	h := d.a.last()
 	if node.HasCNAME() {
-		if *owned {
+		if d.owned {
 			return false, false // 4a: CNAME and other types never mix
 		}
 		h.zone, h.wild = z, wild
@@ -203,7 +207,7 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool, owned *bool) 
 		d.respond(z, set)
 		return true, false
 	}
-	*owned = true
+	d.owned = true
 	if inUnit(rrtype) && (node.RRset(zone.TypeA).Exists() || node.RRset(zone.TypeAAAA).Exists()) {
 		d.closed = true // 4a: or clients would leave by the other address family
 	}
@@ -247,14 +251,14 @@ func (d *decision) visible(set zone.RRset) bool {
 // wildcards is clause 4c: no layer has the exact name, so each is asked for the
 // wildcard at its closest encloser (RFC 4592 section 3.3.1).
 func (d *decision) wildcards(layers []*zone.Zone) (decided, again bool) {
-	owned, matched := false, false
+	matched := false
 	for _, z := range layers {
 		node := d.wildcardOf(z)
-		if node.Empty() {
+		if !node.Exists() {
 			continue
 		}
-		matched = true
-		decided, again = d.atNode(z, node, true, &owned)
+		matched = true // also by a wildcard that owns nothing: NODATA
+		decided, again = d.atNode(z, node, true)
 		if decided || d.closed {
 			break
 		}

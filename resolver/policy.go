@@ -1,104 +1,327 @@
 package resolver
 
-import "inside53/resolver/zone"
+import (
+	"math/bits"
+	"net/netip"
+
+	"inside53/resolver/zone"
+)
+
+// judge picks among the members of routing policies for one query and one zone. It
+// is the one place that knows the policies. It reads the place of the client, the
+// health of checks and the query's random bits, and allocates nothing.
+//
+// The general rule (AWS: "How Route 53 chooses records when health checking is
+// configured"): choose by policy; if the choice is unhealthy, take it away and
+// choose again; if no candidate is healthy, all count as healthy. Each group
+// follows it by itself, also inside a tree of aliases.
+type judge struct {
+	snap *zone.Snapshot
+	live *zone.Live
+	zone *zone.Zone
+	// region and client are where the query comes from: the view's region and the
+	// client's address, or those of a trusted client subnet in public zones.
+	region string
+	client netip.Prefix
+	rand   uint64
+	ecs    bool // the client subnet was used
+}
 
 // maxMultivalue is how many members a multivalue answer has at most (AWS:
 // "Multivalue answer routing").
 const maxMultivalue = 8
 
-// choose is the one place where a routing policy picks a member. It looks at the
-// view's region and at the health of checks and fills m; false means that no
-// member is for this client: NODATA. If no candidate is healthy, all count as
-// healthy (AWS: "How Route 53 chooses records when health checking is configured").
-func choose(set zone.RRset, v *zone.View, live *zone.Live, q *Query, m *zone.Member) bool {
-	switch set.Policy() {
-	case zone.Weighted:
-		return first(set, live, m, func(m *zone.Member) bool { return m.Weight > 0 }) || first(set, live, m, anyMember)
-	case zone.Failover:
-		return failover(set, live, m)
-	case zone.Latency, zone.Geoproximity:
-		return first(set, live, m, func(m *zone.Member) bool { return string(m.Region) == v.Region }) || first(set, live, m, anyMember)
-	case zone.Geolocation:
-		return geolocation(set, v.Region, live, m)
-	case zone.IPBased:
-		return first(set, live, m, func(m *zone.Member) bool { return string(m.Location) == "*" }) || first(set, live, m, anyMember)
-	default:
-		return first(set, live, m, anyMember)
+// maxAliases bounds a chain of aliases and policies inside one zone. Route 53
+// refuses loops; a zone that has one all the same gets SERVFAIL.
+const maxAliases = 16
+
+// maxTracked is how many members' health is remembered; members beyond count as
+// unhealthy unless all do. (Route 53 allows 100 members in a group, 400 values.)
+const maxTracked = 512
+
+// memberSet is a set of members of a group by their position.
+type memberSet [maxTracked / 64]uint64
+
+func (s *memberSet) add(i int) {
+	if i < maxTracked {
+		s[i>>6] |= 1 << (i & 63)
 	}
 }
 
-func anyMember(*zone.Member) bool { return true }
+func (s *memberSet) has(i int) bool { return i < maxTracked && s[i>>6]&(1<<(i&63)) != 0 }
 
-// first picks the first healthy member that matches, or the first that matches.
-func first(set zone.RRset, live *zone.Live, m *zone.Member, match func(*zone.Member) bool) bool {
-	for w := set.Members(); w.Next(m); {
-		if match(m) && live.Healthy(m.Check) {
-			return true
+func (s *memberSet) count() (n int) {
+	for _, w := range s {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// newJudge places the client for a zone: private zones never look at a client
+// subnet (AWS: "How Route 53 uses EDNS0").
+func newJudge(snap *zone.Snapshot, live *zone.Live, z *zone.Zone, v *zone.View, q *Query) judge {
+	j := judge{snap: snap, live: live, zone: z, region: v.Region, rand: q.Rand}
+	j.client = netip.PrefixFrom(q.Client, q.Client.BitLen())
+	if z.Origin == zone.Public && q.ECS.IsValid() {
+		j.client, j.ecs = q.ECS, true
+		c := snap.Client(q.ECS.Addr())
+		if c.View >= 0 {
+			j.region = snap.Views[c.View].Region
 		}
 	}
-	for w := set.Members(); w.Next(m); {
-		if match(m) {
+	return j
+}
+
+// draw returns 64 more random bits (SplitMix64).
+func (j *judge) draw() uint64 {
+	j.rand += 0x9e3779b97f4a7c15
+	x := j.rand
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// below draws a number below n without bias worth speaking of (Lemire).
+func (j *judge) below(n uint64) uint64 {
+	hi, _ := bits.Mul64(j.draw(), n)
+	return hi
+}
+
+// choose picks one member of a group into m; false when none is for this client.
+// Multivalue groups go through multivalues instead, unless a single member will do.
+func (j *judge) choose(set zone.RRset, m *zone.Member) bool {
+	var fit memberSet
+	if set.Policy() == zone.Weighted || set.Policy() == zone.Multivalue {
+		j.candidates(set, &fit)
+		return j.drawOne(set, &fit, m)
+	}
+	best := j.best(set, true)
+	if best < 0 {
+		best = j.best(set, false) // none healthy: all are
+	}
+	return best >= 0 && memberAt(set, best, m)
+}
+
+// candidates collects the members of a weighted or multivalue group that may be
+// drawn: the healthy ones, of weighted groups those of a weight as long as there are
+// any; with no healthy one, all count as healthy.
+func (j *judge) candidates(set zone.RRset, fit *memberSet) {
+	var m zone.Member
+	var zero memberSet
+	j.collect(set, &m, fit, &zero, true)
+	if *fit == (memberSet{}) && zero == (memberSet{}) {
+		j.collect(set, &m, fit, &zero, false)
+	}
+	if *fit == (memberSet{}) {
+		*fit = zero
+	}
+}
+
+func (j *judge) collect(set zone.RRset, m *zone.Member, fit, zero *memberSet, checkHealth bool) {
+	i := 0
+	for w := set.Members(); w.Next(m); i++ {
+		if checkHealth && !j.healthy(m, 0) {
+			continue
+		}
+		if set.Policy() == zone.Weighted && m.Weight == 0 {
+			zero.add(i)
+		} else {
+			fit.add(i)
+		}
+	}
+}
+
+// drawOne draws among the candidates by weight; where none has any, evenly.
+func (j *judge) drawOne(set zone.RRset, fit *memberSet, m *zone.Member) bool {
+	total, even := uint64(0), false
+	i := 0
+	for w := set.Members(); w.Next(m); i++ {
+		if fit.has(i) {
+			total += uint64(m.Weight)
+		}
+	}
+	if total == 0 {
+		total, even = uint64(fit.count()), true
+	}
+	if total == 0 {
+		return false
+	}
+	at := j.below(total)
+	i = 0
+	for w := set.Members(); w.Next(m); i++ {
+		if !fit.has(i) {
+			continue
+		}
+		size := uint64(m.Weight)
+		if even {
+			size = 1
+		}
+		if at < size {
 			return true
 		}
+		at -= size
 	}
 	return false
 }
 
-// failover: the primary while it is healthy, the secondary while that one is, and
-// then the primary, whatever its health.
-func failover(set zone.RRset, live *zone.Live, m *zone.Member) bool {
-	for w := set.Members(); w.Next(m); {
-		if !m.Secondary && live.Healthy(m.Check) {
-			return true
+// best returns the position of the member that a policy without draws prefers,
+// among the healthy ones or among all; -1 when none is for this client.
+func (j *judge) best(set zone.RRset, checkHealth bool) int {
+	var m zone.Member
+	best, least := -1, rank{}
+	i := 0
+	for w := set.Members(); w.Next(&m); i++ {
+		r, ok := j.rank(set.Policy(), &m)
+		if !ok || best >= 0 && !r.before(least) {
+			continue
 		}
-	}
-	for w := set.Members(); w.Next(m); {
-		if m.Secondary && live.Healthy(m.Check) {
-			return true
+		if checkHealth && !j.healthy(&m, 0) {
+			continue
 		}
+		best, least = i, r
 	}
-	return first(set, nil, m, func(m *zone.Member) bool { return !m.Secondary }) || first(set, nil, m, anyMember)
+	return best
 }
 
-// geolocation: the smallest place that holds the client, climbing while what is
-// there is unhealthy; then, with everything unhealthy, the smallest place again.
-func geolocation(set zone.RRset, region string, live *zone.Live, m *zone.Member) bool {
-	p := placeOf(region)
-	for _, l := range [...]*zone.Live{live, nil} {
-		for level := range geoLevels {
-			for w := set.Members(); w.Next(m); {
-				if p.within(m, level) && l.Healthy(m.Check) {
-					return true
-				}
+// rank is how much a policy prefers a member: least first.
+type rank struct {
+	class    int
+	distance float64
+}
+
+func (r rank) before(o rank) bool {
+	return r.class < o.class || r.class == o.class && r.distance < o.distance
+}
+
+// rank says how much the policy prefers a member for this client; false when the
+// member isn't for it.
+func (j *judge) rank(p zone.Policy, m *zone.Member) (rank, bool) {
+	switch p {
+	case zone.Failover:
+		// The primary, then the secondary; with both unhealthy the primary again.
+		if m.Secondary {
+			return rank{class: 1}, true
+		}
+		return rank{}, true
+	case zone.Latency:
+		if string(m.Region) == j.region {
+			return rank{}, true
+		}
+		return rank{class: 1, distance: distance(locate(j.region), locate(string(m.Region)))}, true
+	case zone.Geolocation:
+		level, ok := j.geoLevel(m)
+		return rank{class: level}, ok
+	case zone.Geoproximity:
+		return rank{distance: j.biased(m)}, true
+	case zone.IPBased:
+		return j.ipRank(m)
+	}
+	return rank{}, true // Simple: a group of one
+}
+
+// geoLevel returns which level of geolocation a member is for, smallest place
+// first; false when the client isn't there.
+func (j *judge) geoLevel(m *zone.Member) (int, bool) {
+	p := placeOf(j.region)
+	for level := range geoLevels {
+		if p.within(m, level) {
+			return level, true
+		}
+	}
+	return 0, false
+}
+
+// ipRank prefers the location of the longest block that holds the client's prefix;
+// the default location holds all.
+func (j *judge) ipRank(m *zone.Member) (rank, bool) {
+	if string(m.Location) == "*" {
+		return rank{class: 1}, true
+	}
+	best := -1
+	j.snap.Locations.Supernets(m.Collection, j.client, func(block netip.Prefix, location string) bool {
+		if location == string(m.Location) {
+			best = block.Bits()
+			return false
+		}
+		return true
+	})
+	return rank{distance: -float64(best)}, best >= 0
+}
+
+// healthy reports whether a member counts as healthy: its own health check, if it
+// has one, and the health of its alias's target, if that is to be evaluated.
+func (j *judge) healthy(m *zone.Member, depth int) bool {
+	return j.live.Healthy(m.Check) && j.healthySet(m.Set, depth)
+}
+
+// healthySet is the health of what an alias may point at: of a group that of any
+// member, of an alias that of its target, if it evaluates it.
+func (j *judge) healthySet(set zone.RRset, depth int) bool {
+	if depth > maxAliases {
+		return false
+	}
+	switch set.Kind {
+	case zone.Aliased:
+		a := set.Alias()
+		if !a.Health {
+			return true
+		}
+		if !a.SameZone {
+			return j.live.HealthyTarget(a.Target)
+		}
+		target := j.zone.Tree.Lookup(a.Target).RRset(set.Type)
+		return target.Exists() && j.healthySet(target, depth+1)
+	case zone.Group:
+		var m zone.Member
+		for w := set.Members(); w.Next(&m); {
+			if j.healthy(&m, depth+1) {
+				return true
 			}
 		}
+		return false
 	}
-	return false
+	return true
 }
 
-// multivalues walks the members of a multivalue answer: the healthy ones, or all
-// when none is, up to eight.
-type multivalues struct {
-	walk zone.MemberWalk
-	live *zone.Live
-	left int
-}
-
-func (w *multivalues) init(set zone.RRset, live *zone.Live, _ *Query) {
-	*w = multivalues{walk: set.Members(), live: live, left: maxMultivalue}
-	var m zone.Member
-	for probe := set.Members(); probe.Next(&m); {
-		if live.Healthy(m.Check) {
-			return
+// memberAt fills m with the member at a position.
+func memberAt(set zone.RRset, at int, m *zone.Member) bool {
+	w := set.Members()
+	for ; at >= 0; at-- {
+		if !w.Next(m) {
+			return false
 		}
 	}
-	w.live = nil
+	return true
 }
 
-func (w *multivalues) next(m *zone.Member) bool {
-	for w.left > 0 && w.walk.Next(m) {
-		if w.live.Healthy(m.Check) {
-			w.left--
+// multivalues walks the members of a multivalue answer: up to eight of the healthy
+// ones, or of all when none is, drawn evenly (selection sampling).
+type multivalues struct {
+	walk  zone.MemberWalk
+	fit   memberSet
+	at    int
+	left  int // candidates not passed yet
+	wants int
+}
+
+func (w *multivalues) init(j *judge, set zone.RRset) {
+	*w = multivalues{walk: set.Members()}
+	j.candidates(set, &w.fit)
+	w.left = w.fit.count()
+	w.wants = min(w.left, maxMultivalue)
+}
+
+func (w *multivalues) next(j *judge, m *zone.Member) bool {
+	for w.wants > 0 && w.walk.Next(m) {
+		fits := w.fit.has(w.at)
+		w.at++
+		if !fits {
+			continue
+		}
+		taken := j.below(uint64(w.left)) < uint64(w.wants)
+		w.left--
+		if taken {
+			w.wants--
 			return true
 		}
 	}

@@ -26,6 +26,9 @@ type Query struct {
 	DO         bool
 	UDPSize    uint16 // as the client said; 512 without EDNS
 	KeepAlive  bool   // EDNS TCP keepalive option (RFC 7828)
+	// ECS is the client subnet (RFC 7871) of a forwarder that is trusted to tell it;
+	// the zero Prefix otherwise.
+	ECS netip.Prefix
 
 	Labels zone.Labels // of Name
 
@@ -77,7 +80,7 @@ func (q *Query) parse(pkt []byte) verdict {
 	q.AD = pkt[3]&0x20 != 0
 	q.CD = pkt[3]&0x10 != 0
 	q.EDNS, q.DO, q.KeepAlive, q.UDPSize = false, false, false, 512
-	q.nameLen, q.askedLen = 0, 0
+	q.nameLen, q.askedLen, q.Type, q.Class = 0, 0, 0, 0
 	q.opcode = pkt[2] >> 3 & 0xf
 	switch q.opcode {
 	case opcodeQuery:
@@ -175,6 +178,9 @@ func (q *Query) parseOPT(b []byte) verdict {
 		}
 		switch binary.BigEndian.Uint16(b) {
 		case optionKeepAlive:
+			if size != 4 {
+				return unsure // a query's has no time in it (RFC 7828 section 3.2.1)
+			}
 			q.KeepAlive = true
 		case 3, 10, 12: // NSID, COOKIE, padding: no form that could be wrong for us
 		default:
@@ -196,6 +202,11 @@ func (q *Query) parseLenient(pkt []byte) verdict {
 	err := m.Unpack(pkt)
 	if err != nil || len(m.Question) != 1 {
 		return malformed
+	}
+	for i, n := range [...]int{len(m.Question), len(m.Answer), len(m.Ns), len(m.Extra)} {
+		if n != int(binary.BigEndian.Uint16(pkt[4+2*i:])) {
+			return malformed // cut short: miekg/dns makes do with what there is
+		}
 	}
 	var wire [zone.MaxName + 1]byte
 	n, err := dns.PackDomainName(m.Question[0].Name, wire[:], 0, nil, false)

@@ -22,8 +22,8 @@ func (x *exchange) resolve() {
 		question := x.question()
 		found := x.resolver.forwarder.Cached(st.groups[a.group], &question, q.Now)
 		if found.State == forward.Miss || found.State == forward.Stale {
-			if !q.RD {
-				a.fail(rcodeRefused, edeNotAuth, noAuthority)
+			if !q.RD && !a.asAlias {
+				x.unasked()
 			}
 			return
 		}
@@ -41,9 +41,23 @@ func (x *exchange) resolve() {
 	}
 }
 
+// unasked ends an answer that needs an upstream for a client that wants no
+// recursion: with what is known so far. (An alias is data of ours.)
+func (x *exchange) unasked() {
+	a := &x.a
+	a.need = false
+	if a.nhops == 1 {
+		a.fail(rcodeRefused, edeNotAuth, noAuthority)
+	}
+	a.last().outcome = noAuthority
+}
+
 // question is what the answer in work needs to know from an upstream.
 func (x *exchange) question() forward.Question {
-	return forward.Question{Name: x.a.target, Type: x.q.Type, DO: x.q.DO && !x.a.asAlias, CD: x.q.CD}
+	if x.a.asAlias {
+		return forward.Question{Name: x.a.target, Type: x.a.aliasType, CD: x.q.CD}
+	}
+	return forward.Question{Name: x.a.target, Type: x.q.Type, DO: x.q.DO, CD: x.q.CD}
 }
 
 // take adds an upstream's answer to our own; true when it ends in a name that is to
@@ -67,6 +81,10 @@ func (x *exchange) take(m *forward.Message, age uint32, stale bool) (again bool)
 	}
 	if a.asAlias {
 		x.takeAlias(m, age, stale)
+		return false
+	}
+	if a.owned && m.Answers > 0 && m.RRs[0].Type != q.Type && m.Flags&forward.HasAlias != 0 {
+		x.noData() // 4a: CNAME and other types never mix
 		return false
 	}
 	a.AD = m.AD && a.nhops == 1 && (q.AD || q.DO)
@@ -123,25 +141,34 @@ func (x *exchange) crossing(m *forward.Message) int {
 // takeAlias answers an alias with what its target has of the type asked for, under
 // the alias's own name, with the least TTL on the way there.
 func (x *exchange) takeAlias(m *forward.Message, age uint32, stale bool) {
-	q, a := &x.q, &x.a
+	a := &x.a
 	has := false
 	for n := range m.RRs[:m.Answers] {
-		has = has || m.RRs[n].Type == q.Type
+		has = has || m.RRs[n].Type == a.aliasType
 	}
 	if m.Rcode != rcodeNoError || !has {
-		d := decision{snap: x.state.snap, live: x.state.live, q: q, a: a, exists: true, labels: &a.labels}
-		if a.nhops == 1 {
-			d.labels = &q.Labels
-		}
-		d.negative(a.last().apex)
+		x.noData()
 		return
 	}
 	ttl := uint32(forward.StaleTTL)
 	if !stale {
 		ttl = max(m.TTL, age+1) - age
 	}
+	if a.aliasTTL > 0 {
+		ttl = min(ttl, a.aliasTTL)
+	}
 	a.last().outcome = alias
-	a.add(item{message: m, count: m.Answers, age: age, stale: stale, maxTTL: ttl, flatten: true})
+	a.add(item{message: m, count: m.Answers, age: age, stale: stale, maxTTL: ttl, flatten: a.aliasType})
+}
+
+// noData answers that the name in work has nothing of the type asked for.
+func (x *exchange) noData() {
+	q, a := &x.q, &x.a
+	d := decision{snap: x.state.snap, live: x.state.live, q: q, a: a, exists: true, labels: &a.labels}
+	if a.nhops == 1 {
+		d.labels = &q.Labels
+	}
+	d.negative(a.last().apex)
 }
 
 // ask puts the exchange aside until an upstream has answered. finish then gets the

@@ -6,19 +6,12 @@ import (
 	"inside53/resolver/zone"
 )
 
-// maxAliases bounds a chain of aliases and policies inside one zone. Route 53
-// refuses loops; a zone that has one all the same gets SERVFAIL.
-const maxAliases = 16
-
 // respond answers with an RRset of the type asked for (clause 5).
 func (d *decision) respond(z *zone.Zone, set zone.RRset) {
 	d.a.last().set = set
 	d.authoritative()
-	if set.Kind == zone.Group && set.Policy() == zone.Multivalue {
-		d.multivalue(z, set)
-		return
-	}
-	leaf, ok := d.leaf(z, set)
+	j := d.judge(z)
+	leaf, ok := d.leaf(&j, set)
 	if !ok {
 		return
 	}
@@ -26,31 +19,47 @@ func (d *decision) respond(z *zone.Zone, set zone.RRset) {
 	d.answer(leaf)
 }
 
+// judge returns the judge of policies in a zone.
+func (d *decision) judge(z *zone.Zone) judge { return newJudge(d.snap, d.live, z, d.a.View, d.q) }
+
 // answer adds plain records.
 func (d *decision) answer(leaf zone.RRset) {
-	d.a.add(item{flags: leaf.Flags, count: leaf.Count, data: leaf.Data})
+	d.a.add(item{flags: leaf.Flags, count: leaf.Count, maxTTL: d.maxTTL, data: leaf.Data})
 }
 
-// leaf walks policies and aliases of one zone down to plain records. When there
-// are none, it has made the answer itself: NODATA, an external question, a failure.
-func (d *decision) leaf(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
+// failoverTTL caps the TTL of what a failover policy gave, in seconds: a client must
+// not keep the address of a dead primary for longer.
+const failoverTTL = 60
+
+// leaf walks policies and aliases of one zone down to the plain records of one set.
+// When there are none, it has made the answer itself: several sets, NODATA, an
+// external question, a failure.
+func (d *decision) leaf(j *judge, set zone.RRset) (zone.RRset, bool) {
 	for range maxAliases {
 		switch set.Kind {
 		case zone.Records:
 			return set, true
 		case zone.Group:
+			if set.Policy() == zone.Multivalue {
+				d.multivalue(j, set)
+				return zone.RRset{}, false
+			}
 			var m zone.Member
-			if !choose(set, d.a.View, d.live, d.q, &m) {
+			if set.Policy() == zone.Failover {
+				d.maxTTL = failoverTTL
+			}
+			d.a.Tailored = d.a.Tailored || j.ecs
+			if !j.choose(set, &m) {
 				return d.nothing()
 			}
 			set = m.Set
 		case zone.Aliased:
 			target := set.Alias()
 			if !target.SameZone {
-				d.externalAlias(target)
+				d.externalAlias(target, set.Type)
 				return zone.RRset{}, false
 			}
-			set = z.Tree.Lookup(target.Target).RRset(set.Type)
+			set = j.zone.Tree.Lookup(target.Target).RRset(set.Type)
 			if !set.Exists() {
 				return d.nothing()
 			}
@@ -72,23 +81,24 @@ func (d *decision) nothing() (zone.RRset, bool) {
 }
 
 // multivalue adds the records of several members, each a record set of its own.
-func (d *decision) multivalue(z *zone.Zone, set zone.RRset) {
+// (Route 53 has no aliases among them.)
+func (d *decision) multivalue(j *judge, set zone.RRset) {
 	var m zone.Member
 	var w multivalues
-	w.init(set, d.live, d.q)
-	for w.next(&m) {
-		leaf, ok := d.leaf(z, m.Set)
-		if !ok {
+	w.init(j, set)
+	for w.next(j, &m) {
+		if m.Set.Kind != zone.Records {
+			d.a.fail(rcodeServFail, edeInvalidData, unservable)
 			return
 		}
-		d.answer(leaf)
+		d.answer(m.Set)
 	}
 	d.a.last().outcome = data
 }
 
 // externalAlias leaves an alias to an AWS resource to the forwarder in charge of
 // the target's name; the answer will be the alias's own.
-func (d *decision) externalAlias(target zone.Alias) {
+func (d *decision) externalAlias(target zone.Alias, rrtype uint16) {
 	a := d.a
 	var l zone.Labels
 	if l.Parse(target.Target) < 0 {
@@ -104,7 +114,7 @@ func (d *decision) externalAlias(target zone.Alias) {
 		return
 	}
 	a.last().outcome = alias
-	a.need, a.asAlias, a.group = true, true, apex.Forward
+	a.need, a.asAlias, a.aliasType, a.aliasTTL, a.group = true, true, rrtype, d.maxTTL, apex.Forward
 	a.target = a.external[:copy(a.external[:], target.Target)]
 }
 
@@ -117,12 +127,13 @@ func (d *decision) atCNAME(z *zone.Zone, set zone.RRset) (again bool) {
 	}
 	d.a.last().set = set
 	d.authoritative()
-	leaf, ok := d.leaf(z, set)
+	j := d.judge(z)
+	leaf, ok := d.leaf(&j, set)
 	if !ok {
 		return false
 	}
 	d.a.last().outcome = cname
-	d.a.add(item{count: 1, data: leaf.Data})
+	d.a.add(item{count: 1, maxTTL: d.maxTTL, data: leaf.Data})
 	return d.a.follow(leaf.First())
 }
 

@@ -21,6 +21,7 @@ type encoder struct {
 	nameTo int              // and where it ends
 	over   bool             // something didn't fit
 	marked bool             // some address was translated
+	last   writing          // of the item before
 }
 
 // limits are the sizes that a response may have.
@@ -46,12 +47,14 @@ func appendResponse(out []byte, q *Query, a *Answer, snap *zone.Snapshot, l limi
 	e.buf = append(out[:headerSize], q.asked[:q.askedLen]...)
 	e.hopAt[0] = headerSize
 	for i := range a.items[:a.nitems] {
-		e.item(&a.items[i])
+		e.item(&a.items[i], i)
 		if e.over {
 			break
 		}
 	}
-	e.over = e.over || a.full
+	// Glue of very many name servers is more than an Answer holds: over TCP there is
+	// no way to ask for more than what there is.
+	e.over = e.over || a.full && q.Transport == UDP
 	if e.over {
 		e.buf = e.buf[:headerSize+q.askedLen]
 		e.counts = [3]uint16{}
@@ -133,24 +136,34 @@ func (e *encoder) opt(l limits) {
 	binary.BigEndian.PutUint16(e.buf[at+9:], uint16(len(e.buf)-at-optSize))
 }
 
-func (e *encoder) item(i *item) {
+func (e *encoder) item(i *item, n int) {
 	if i.message != nil {
 		e.message(i)
 		return
 	}
 	w := writing{item: i, section: i.section, from: len(e.buf), translate: i.flags&zone.Translatable != 0 && e.snap.Inventory.Any()}
+	if w.translate && n > 0 && e.a.items[n-1].continues(i) {
+		w.from, w.changed = e.last.from, e.last.changed
+	}
+	e.local(&w, i)
+	e.even(&w)
+	e.last = w
+}
+
+// local writes an item of our own records.
+func (e *encoder) local(w *writing, i *item) {
 	if i.count > 1 && i.section == inAnswer && len(i.data)%int(i.count) == 0 {
 		rrtype := binary.BigEndian.Uint16(i.data[2:])
 		if rrtype == zone.TypeA || rrtype == zone.TypeAAAA {
 			// Answers of several addresses begin with any one of them.
 			turn := uint16(uint32(e.q.Rand) % uint32(i.count))
 			cut := int(turn) * (len(i.data) / int(i.count))
-			e.records(&w, i.data[cut:], i.count-turn)
-			e.records(&w, i.data[:cut], turn)
+			e.records(w, i.data[cut:], i.count-turn)
+			e.records(w, i.data[:cut], turn)
 			return
 		}
 	}
-	e.records(&w, i.data, i.count)
+	e.records(w, i.data, i.count)
 }
 
 // writing is the state of one RRset, or run of records, being written.

@@ -60,6 +60,27 @@ func (e *encoder) translates(m *forward.Message) bool {
 	return false
 }
 
+// even gives all records of an RRset of which some were translated one TTL (RFC
+// 2181 section 5.2).
+func (e *encoder) even(w *writing) {
+	if !w.changed {
+		return
+	}
+	for p := w.from; p < len(e.buf); {
+		if e.buf[p]&0xc0 == 0xc0 {
+			p += 2
+		} else {
+			p = skipName(e.buf, p)
+		}
+		switch binary.BigEndian.Uint16(e.buf[p:]) {
+		case zone.TypeA, zone.TypeHTTPS, zone.TypeSVCB:
+			ttl := min(binary.BigEndian.Uint32(e.buf[p+4:]), e.snap.TranslatedTTL)
+			binary.BigEndian.PutUint32(e.buf[p+4:], ttl)
+		}
+		p += 10 + int(binary.BigEndian.Uint16(e.buf[p+8:]))
+	}
+}
+
 // translateHints translates the ipv4hint of an SVCB or HTTPS record. If one was,
 // the ipv6hint goes: it would lead outside.
 func (e *encoder) translateHints(at int) (changed bool) {
