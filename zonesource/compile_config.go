@@ -43,6 +43,8 @@ type Config struct {
 	// Views are the configured views; nil makes automatic ones.
 	Views   []ViewConfig
 	Allow   Allow
+	// TrustECS names the forwarders whose client subnets (RFC 7871) are believed.
+	TrustECS []netip.Prefix
 	Forward []ForwardConfig
 	// FileViews names the views that see the zone of a part of zonefile. A key
 	// that isn't here is seen by all.

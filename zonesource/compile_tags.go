@@ -235,6 +235,7 @@ func (b *tagBuilder) finish() {
 	}
 	slices.SortFunc(b.out.zones, func(x, y *zone.Zone) int { return bytes.Compare(x.Apex, y.Apex) })
 	slices.SortFunc(b.out.problems, compareProblems)
+	b.out.problems = slices.Compact(b.out.problems)
 }
 
 func (b *tagBuilder) newZone(t *zone.Tree) *zone.Zone {

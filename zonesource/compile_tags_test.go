@@ -228,3 +228,14 @@ func TestInventory(t *testing.T) {
 	want["reach-account"], want["reach-vpc"], want["reach-cidr"], want["all"] = "........", "........", "........", "123....."
 	check(t, mustCompile(t, cfg, a, b), want)
 }
+
+func TestTagZoneOfAnUnknownAccount(t *testing.T) {
+	region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
+	region.Region.AccountID = ""
+	region.Region.Hosts = []Host{host("i-1", "vpc-a", "web,www", "10.0.0.1"), host("i-2", "vpc-a", "db", "10.0.0.2")}
+	c := mustCompile(t, tagConfig("{account}.internal."), region)
+	want := []Problem{{Zone: "eu-west-1", Name: "vpc-a", Reason: "zone of instance names {account}.internal.: {account} is not known"}}
+	if len(c.Snapshot.Zones) != 0 || !slices.Equal(c.Report.Problems, want) {
+		t.Errorf("%d zones, problems %v", len(c.Snapshot.Zones), c.Report.Problems)
+	}
+}

@@ -567,3 +567,24 @@ func TestVPCs(t *testing.T) {
 		}
 	})
 }
+
+func TestAcceptARegion(t *testing.T) {
+	for _, name := range []string{"eu-west-1", "lab/eu-west-1"} {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := hostedConfig()
+			cfg.Expected = []Key{{"ec2", "lab/eu-west-1"}}
+			b := newBench(t, cfg, "")
+			b.start()
+			defer b.end()
+			b.deliver(regionPart("lab", "eu-west-1", "vpc-a 10.0.0.0/16"))
+			b.deliver(listed(regionPart("lab", "eu-west-1"), 60))
+			if len(b.snapshot().Inventory.VPCs) != 1 {
+				t.Error("an emptied region was believed")
+			}
+			err := b.Accept(name)
+			if err != nil || len(b.snapshot().Inventory.VPCs) != 0 {
+				t.Errorf("accepting %s: %v, %d VPCs", name, err, len(b.snapshot().Inventory.VPCs))
+			}
+		})
+	}
+}

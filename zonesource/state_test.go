@@ -311,3 +311,36 @@ func TestSaverRestsBetweenWritesOfOnePart(t *testing.T) {
 		}
 	})
 }
+
+func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		store := mustOpen(t, t.TempDir(), &log)
+		s := newSaver(store, store.log)
+		err := os.Remove(store.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.mark(oddPart(t), true)
+		s.mark(listed(oddRegion(), 60), false)
+		next := s.flush(false)
+		if !next.Equal(time.Now().Add(retryAfter)) || !strings.Contains(log.String(), "data not saved") || !strings.Contains(log.String(), "times of listings not saved") {
+			t.Errorf("next try at %s, log %s", next, log.String())
+		}
+		err = os.Mkdir(store.dir, 0o700)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(retryAfter)
+		if next = s.flush(false); !next.IsZero() {
+			t.Errorf("another try at %s", next)
+		}
+		for p := range store.load() {
+			if p.Key != oddPart(t).Key {
+				t.Errorf("loaded %s", p.Key)
+			}
+			return
+		}
+		t.Error("nothing was saved in the end")
+	})
+}
