@@ -16,7 +16,7 @@ FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test lint race fuzz bench cover vuln test-clients clean
+.PHONY: help deps build run test lint race fuzz bench cover vuln test-clients judge clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,11 @@ vuln: ## look for known vulnerabilities in what is used
 test-clients: ## run the tests that need real DNS clients (see deps)
 	@for c in $(CLIENTS); do command -v $$c >/dev/null || { echo "test-clients: no $$c; run: make deps" >&2; exit 1; }; done
 	$(GO) test -tags clients -run '^TestClient' ./server/... ./zonesource/...
+
+judge: ## compare our answers with another Route 53, at AWS_ENDPOINT_URL or moto
+	@command -v aws >/dev/null || { echo "judge: no AWS CLI; run: pip install awscli" >&2; exit 1; }
+	@[ -n "$$AWS_ENDPOINT_URL" ] || python3 -c 'import moto.server' || { echo "judge: no moto; run: pip install 'moto[server]', or set AWS_ENDPOINT_URL" >&2; exit 1; }
+	$(GO) test -v -tags judge -run '^TestJudge' ./server/inside53
 
 clean: ## remove what the other targets made
 	rm -rf bin cover.out cover.html
