@@ -62,7 +62,7 @@ func (s *memberSet) count() (n int) {
 func newJudge(snap *zone.Snapshot, live *zone.Live, z *zone.Zone, v *zone.View, q *Query) judge {
 	j := judge{snap: snap, live: live, zone: z, region: v.Region, rand: q.Rand}
 	j.client = netip.PrefixFrom(q.Client, q.Client.BitLen())
-	if z.Origin == zone.Public && q.ECS.IsValid() {
+	if z.Origin == zone.Public && q.ECS.IsValid() && q.ECS.Bits() > 0 {
 		j.client, j.ecs = q.ECS, true
 		c := snap.Client(q.ECS.Addr())
 		if c.View >= 0 {

@@ -65,6 +65,7 @@ const (
 	opcodeNotify = 4
 	opcodeUpdate = 5
 
+	optionSubnet    = 8
 	optionKeepAlive = 11
 	optionEDE       = 15
 )
@@ -94,6 +95,12 @@ func (q *Query) parse(pkt []byte) verdict {
 		return v
 	}
 	return q.parseLenient(pkt)
+}
+
+func (q *Query) reset() {
+	q.EDNS, q.DO, q.KeepAlive, q.UDPSize = false, false, false, 512
+	q.ECS = netip.Prefix{}
+	q.nameLen, q.askedLen = 0, 0
 }
 
 // parseStrict accepts one uncompressed question and at most one OPT record at
@@ -182,6 +189,12 @@ func (q *Query) parseOPT(b []byte) verdict {
 				return unsure // a query's has no time in it (RFC 7828 section 3.2.1)
 			}
 			q.KeepAlive = true
+		case optionSubnet:
+			var ok bool
+			q.ECS, ok = parseSubnet(b[4:size])
+			if !ok {
+				return unsure
+			}
 		case 3, 10, 12: // NSID, COOKIE, padding: no form that could be wrong for us
 		default:
 			return unsure // others have forms of their own, which miekg/dns checks
@@ -196,8 +209,7 @@ func (q *Query) parseOPT(b []byte) verdict {
 
 // parseLenient lets miekg/dns read the packet.
 func (q *Query) parseLenient(pkt []byte) verdict {
-	q.EDNS, q.DO, q.KeepAlive, q.UDPSize = false, false, false, 512
-	q.nameLen, q.askedLen = 0, 0
+	q.reset()
 	var m dns.Msg
 	err := m.Unpack(pkt)
 	if err != nil || len(m.Question) != 1 {
@@ -234,12 +246,60 @@ func (q *Query) parseLenient(pkt []byte) verdict {
 	q.UDPSize = max(512, opt.UDPSize())
 	q.DO = opt.Do()
 	for _, o := range opt.Option {
-		if o.Option() == optionKeepAlive {
+		switch o := o.(type) {
+		case *dns.EDNS0_TCP_KEEPALIVE:
 			q.KeepAlive = true
+		case *dns.EDNS0_SUBNET:
+			q.ECS = subnetOf(o)
 		}
 	}
 	if opt.Version() != 0 {
 		return badVers
 	}
 	return accepted
+}
+
+// parseSubnet reads the client subnet option of a query (RFC 7871 section 6): family,
+// source prefix length, scope, which is 0 in queries, and as many octets of the
+// address as the length needs, with no bit set beyond it.
+func parseSubnet(b []byte) (netip.Prefix, bool) {
+	if len(b) < 4 || b[3] != 0 {
+		return netip.Prefix{}, false
+	}
+	length, octets := int(b[2]), b[4:]
+	if len(octets) != (length+7)/8 {
+		return netip.Prefix{}, false
+	}
+	var addr netip.Addr
+	switch {
+	case binary.BigEndian.Uint16(b) == 1 && length <= 32:
+		var a [4]byte
+		copy(a[:], octets)
+		addr = netip.AddrFrom4(a)
+	case binary.BigEndian.Uint16(b) == 2 && length <= 128:
+		var a [16]byte
+		copy(a[:], octets)
+		addr = netip.AddrFrom16(a)
+	default:
+		return netip.Prefix{}, false
+	}
+	p := netip.PrefixFrom(addr, length)
+	return p, p.Masked() == p
+}
+
+// subnetOf returns the client subnet as miekg/dns has it; the zero Prefix where it
+// isn't one.
+func subnetOf(o *dns.EDNS0_SUBNET) netip.Prefix {
+	addr, ok := netip.AddrFromSlice(o.Address)
+	if !ok {
+		return netip.Prefix{}
+	}
+	if o.Family == 1 {
+		addr = addr.Unmap()
+	}
+	p, err := addr.Prefix(int(o.SourceNetmask))
+	if err != nil || (o.Family == 1) != addr.Is4() {
+		return netip.Prefix{}
+	}
+	return p
 }

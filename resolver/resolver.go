@@ -189,6 +189,9 @@ func (x *exchange) admit(v verdict) bool {
 		view = x.state.snap.Views[client.View]
 	}
 	a.reset(view, q)
+	if q.ECS.IsValid() && !x.state.snap.Trusted(q.Client) {
+		q.ECS = netip.Prefix{}
+	}
 	switch {
 	case v == malformed:
 		a.reject(rcodeFormErr, FormErr)

@@ -108,7 +108,30 @@ func (e *encoder) optLen() int {
 	if e.q.KeepAlive {
 		n += 6
 	}
+	if e.q.ECS.IsValid() {
+		n += 8 + (e.q.ECS.Bits()+7)/8
+	}
 	return n
+}
+
+// subnet returns the client subnet with the scope of the answer: the whole prefix
+// where a policy looked at it, else everybody (RFC 7871 section 7.2.1).
+func (e *encoder) subnet() {
+	p := e.q.ECS
+	family, scope, octets := byte(1), byte(0), (p.Bits()+7)/8
+	if p.Addr().Is6() {
+		family = 2
+	}
+	if e.a.Tailored {
+		scope = byte(p.Bits())
+	}
+	e.buf = append(e.buf, 0, optionSubnet, 0, byte(4+octets), 0, family, byte(p.Bits()), scope)
+	a := p.Addr().As16()
+	if p.Addr().Is4() {
+		e.buf = append(e.buf, a[12:12+octets]...)
+	} else {
+		e.buf = append(e.buf, a[:octets]...)
+	}
 }
 
 func (e *encoder) opt(l limits) {
@@ -129,6 +152,9 @@ func (e *encoder) opt(l limits) {
 	if ede != noEDE {
 		e.buf = append(e.buf, 0, optionEDE, 0, byte(2+len(a.edeText)), byte(ede>>8), byte(ede))
 		e.buf = append(e.buf, a.edeText...)
+	}
+	if q.ECS.IsValid() {
+		e.subnet()
 	}
 	if q.KeepAlive && q.Transport == TCP {
 		e.buf = append(e.buf, 0, optionKeepAlive, 0, 2, byte(l.keepAlive>>8), byte(l.keepAlive))

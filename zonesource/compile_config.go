@@ -41,11 +41,11 @@ type Config struct {
 	LoadBalancers bool
 
 	// Views are the configured views; nil makes automatic ones.
-	Views   []ViewConfig
-	Allow   Allow
+	Views []ViewConfig
+	Allow Allow
 	// TrustECS names the forwarders whose client subnets (RFC 7871) are believed.
 	TrustECS []netip.Prefix
-	Forward []ForwardConfig
+	Forward  []ForwardConfig
 	// FileViews names the views that see the zone of a part of zonefile. A key
 	// that isn't here is seen by all.
 	FileViews map[Key]ViewNames

@@ -30,6 +30,7 @@ type Snapshot struct {
 	Locations Locations
 
 	clients bart.Table[Client]
+	trusted bart.Lite
 }
 
 // Forwarder is one set of upstreams, in the texts of the configuration.
@@ -72,6 +73,17 @@ func (s *Snapshot) SetClients(views map[netip.Prefix]int, rest int, allow []neti
 		insert(p)
 	}
 }
+
+// SetTrusted names the forwarders whose client subnets (RFC 7871) are believed, during
+// construction.
+func (s *Snapshot) SetTrusted(forwarders []netip.Prefix) {
+	for _, p := range forwarders {
+		s.trusted.Insert(p.Masked())
+	}
+}
+
+// Trusted reports whether the client subnet that this client sends is believed.
+func (s *Snapshot) Trusted(addr netip.Addr) bool { return s.trusted.Contains(addr) }
 
 // Client returns the view of a client address and whether it may ask. addr is
 // without zone and not an IPv4-mapped IPv6 address.
