@@ -4,6 +4,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,5 +104,60 @@ func TestCheckAWSAway(t *testing.T) {
 	code, stdout, stderr := command(t, "check", "--config", write(t, "forward: [{zone: ., upstreams: [10.0.0.2]}]\n"), "--aws")
 	if code != exitDone || stderr != "" || !strings.HasSuffix(stdout, "\nneither route53 nor ec2 is on: nothing is asked of AWS\n") {
 		t.Errorf("code %d, output %q, errors %q", code, stdout, stderr)
+	}
+}
+
+// allowedActions returns the actions of the example policy, without their services.
+func allowedActions(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../examples/iam-policy.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, m := range regexp.MustCompile(`"[a-z0-9]+:([A-Z][A-Za-z0-9]+)"`).FindAllStringSubmatch(string(text), -1) {
+		names = append(names, m[1])
+	}
+	slices.Sort(names)
+	return names
+}
+
+// called returns the operations that the simulator was asked for. GetCallerIdentity needs
+// no permission.
+func called(sim *awssim.Sim) []string {
+	var names []string
+	for name := range sim.Calls() {
+		if name != "GetCallerIdentity" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestCallsAreThePolicy runs check and the server with all of AWS on, and compares what
+// they call with what examples/iam-policy.json allows.
+func TestCallsAreThePolicy(t *testing.T) {
+	sim, _ := simulated(t)
+	config := awsConfig + "listen: {dns: ['127.0.0.1:0']}\nadmin: 127.0.0.1:0\nstate_dir: state\ndrain: 0s\n"
+	path := write(t, strings.ReplaceAll(config, "requests_per_second: 50", "requests_per_second: 50, refresh: 200ms"))
+	code, _, stderr := command(t, "check", "--config", path, "--aws")
+	if code != exitDone {
+		t.Errorf("code %d, errors %q", code, stderr)
+	}
+	tried := sim.Calls()
+	r := begin(t, "serve", "--config", path)
+	r.line(t)
+	eventually(t, "everything was read", func() bool {
+		calls := sim.Calls()
+		// Which of the two tells the VPCs of private zones depends on what is fewer.
+		return calls["ListResourceRecordSets"] > tried["ListResourceRecordSets"]+8 && calls["DescribeLoadBalancers"] > tried["DescribeLoadBalancers"] &&
+			calls["GetHostedZone"]+calls["ListHostedZonesByVPC"] > tried["GetHostedZone"]+tried["ListHostedZonesByVPC"]
+	})
+	if code := r.end(t); code != exitDone {
+		t.Errorf("it ended with %d: %s", code, r.errs)
+	}
+	if got, want := called(sim), allowedActions(t); !slices.Equal(got, want) {
+		t.Errorf("called are\n%v\nallowed are\n%v", got, want)
 	}
 }
