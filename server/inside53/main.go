@@ -87,5 +87,9 @@ Exit codes: 0 done, 1 failed, 2 usage.`,
 		newServe(stdout, stderr),
 		newVersion(stdout),
 	)
+	root.DisableFlagsInUseLine = true
+	for _, sub := range root.Commands() {
+		sub.DisableFlagsInUseLine = true // Use names the flags
+	}
 	return root
 }

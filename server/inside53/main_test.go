@@ -58,7 +58,7 @@ func TestHelp(t *testing.T) {
 	for _, sub := range []string{"", "awssim", "check", "demo", "serve", "version"} {
 		args := strings.Fields(sub + " --help")
 		code, stdout, stderr := command(t, args...)
-		if code != exitDone || stderr != "" || !strings.Contains(stdout, "Usage:\n  inside53 "+sub) {
+		if code != exitDone || stderr != "" || !strings.Contains(stdout, strings.TrimSpace("Usage:\n  inside53 "+sub)) {
 			t.Errorf("%q: code %d, output %q, errors %q", args, code, stdout, stderr)
 		}
 	}
@@ -81,16 +81,18 @@ func TestThisBuild(t *testing.T) {
 	info := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}}
 	info.Main.Version = "v1.2.3"
 	tests := []struct {
-		linked          string
-		info            *debug.BuildInfo
-		version, commit string
+		linked, linkedCommit string
+		info                 *debug.BuildInfo
+		version, commit      string
 	}{
-		{"v2", info, "v2", "abc (modified)"},
-		{"", info, "v1.2.3", "abc (modified)"},
-		{"", nil, "unknown", "unknown"},
+		{"v2", "def", info, "v2", "def"},
+		{"v2", "", info, "v2", "abc (modified)"},
+		{"", "", info, "v1.2.3", "abc (modified)"},
+		{"", "", nil, "unknown", "unknown"},
+		{"", "def", nil, "unknown", "def"},
 	}
 	for _, test := range tests {
-		b := thisBuild(test.linked, test.info)
+		b := thisBuild(test.linked, test.linkedCommit, test.info)
 		if b.Version != test.version || b.Commit != test.commit {
 			t.Errorf("%+v gives %+v", test, b)
 		}

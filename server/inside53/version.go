@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker (-X main.version=...). Without it the version of the
-// module stands in: that of `go install inside53/server/inside53@v1`.
-var version string
+// version and commit are set by the linker (-X main.version=...). Without it what the
+// compiler noted of the module stands in.
+var version, commit string
 
 // build is what the program knows of itself.
 type build struct {
@@ -24,30 +25,26 @@ type build struct {
 	Arch    string `json:"arch"`
 }
 
-// thisBuild reads what linker and compiler noted. linked is the linker's version, info
-// may be nil.
-func thisBuild(linked string, info *debug.BuildInfo) build {
-	b := build{Version: linked, Commit: "unknown", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
-	modified := false
+// thisBuild joins what the linker set, which may be "", with what the compiler noted,
+// which may be nil.
+func thisBuild(version, commit string, info *debug.BuildInfo) build {
+	b := build{Version: version, Commit: commit, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	if info != nil {
 		if b.Version == "" {
 			b.Version = info.Main.Version
 		}
 		for _, s := range info.Settings {
-			switch s.Key {
-			case "vcs.revision":
-				b.Commit = s.Value
-			case "vcs.modified":
-				modified = s.Value == "true"
+			switch {
+			case commit != "": // the linker knows it
+			case s.Key == "vcs.revision":
+				b.Commit = s.Value + b.Commit
+			case s.Key == "vcs.modified" && s.Value == "true":
+				b.Commit += " (modified)"
 			}
 		}
 	}
-	if b.Version == "" {
-		b.Version = "unknown"
-	}
-	if modified {
-		b.Commit += " (modified)"
-	}
+	b.Version = cmp.Or(b.Version, "unknown")
+	b.Commit = cmp.Or(b.Commit, "unknown")
 	return b
 }
 
@@ -59,7 +56,7 @@ func newVersion(stdout io.Writer) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: work(func(context.Context) error {
 			info, _ := debug.ReadBuildInfo()
-			b := thisBuild(version, info)
+			b := thisBuild(version, commit, info)
 			if asJSON {
 				return json.NewEncoder(stdout).Encode(b)
 			}
