@@ -166,6 +166,18 @@ func (a *Answer) add(i item) {
 	a.nitems++
 }
 
+// holds reports whether an RRset of the snapshot is in the answer: a DNAME may be met
+// again further down the way.
+func (a *Answer) holds(set zone.RRset) bool {
+	for i := range a.items[:a.nitems] {
+		data := a.items[i].data
+		if len(data) > 0 && &data[0] == &set.Data[0] {
+			return true
+		}
+	}
+	return false
+}
+
 // fail makes the answer an error without records.
 func (a *Answer) fail(rcode uint8, ede uint16, why outcome) {
 	a.Rcode, a.EDE, a.AA, a.nitems = rcode, ede, false, 0

@@ -80,8 +80,7 @@ func (q *Query) parse(pkt []byte) verdict {
 	q.RD = pkt[2]&0x01 != 0
 	q.AD = pkt[3]&0x20 != 0
 	q.CD = pkt[3]&0x10 != 0
-	q.EDNS, q.DO, q.KeepAlive, q.UDPSize = false, false, false, 512
-	q.nameLen, q.askedLen, q.Type, q.Class = 0, 0, 0, 0
+	q.reset()
 	q.opcode = pkt[2] >> 3 & 0xf
 	switch q.opcode {
 	case opcodeQuery:
@@ -97,10 +96,11 @@ func (q *Query) parse(pkt []byte) verdict {
 	return q.parseLenient(pkt)
 }
 
+// reset forgets what the query before said.
 func (q *Query) reset() {
 	q.EDNS, q.DO, q.KeepAlive, q.UDPSize = false, false, false, 512
 	q.ECS = netip.Prefix{}
-	q.nameLen, q.askedLen = 0, 0
+	q.nameLen, q.askedLen, q.Type, q.Class = 0, 0, 0, 0
 }
 
 // parseStrict accepts one uncompressed question and at most one OPT record at

@@ -81,19 +81,40 @@ func (d *decision) nothing() (zone.RRset, bool) {
 }
 
 // multivalue adds the records of several members, each a record set of its own.
-// (Route 53 has no aliases among them.)
+// (Route 53 has no aliases among them.) Together they are one RRset: equal records
+// are one, and all have the least TTL (RFC 2181 sections 5 and 5.2).
 func (d *decision) multivalue(j *judge, set zone.RRset) {
+	a := d.a
 	var m zone.Member
 	var w multivalues
 	w.init(j, set)
+	start, ttl := a.nitems, d.maxTTL
 	for w.next(j, &m) {
 		if m.Set.Kind != zone.Records {
-			d.a.fail(rcodeServFail, edeInvalidData, unservable)
+			a.fail(rcodeServFail, edeInvalidData, unservable)
 			return
 		}
-		d.answer(m.Set)
+		if ttl == 0 || m.Set.TTL() < ttl {
+			ttl = m.Set.TTL()
+		}
+		if !holds(a.items[start:a.nitems], m.Set) {
+			d.answer(m.Set)
+		}
 	}
-	d.a.last().outcome = data
+	for i := start; i < a.nitems; i++ {
+		a.items[i].maxTTL = ttl
+	}
+	a.last().outcome = data
+}
+
+// holds reports whether one of the items is a record set already, TTL aside.
+func holds(items []item, set zone.RRset) bool {
+	for i := range items {
+		if string(items[i].data[rrHeader-2:]) == string(set.Data[rrHeader-2:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // externalAlias leaves an alias to an AWS resource to the forwarder in charge of
@@ -152,7 +173,9 @@ func (d *decision) followDNAME(z *zone.Zone, node zone.Node, labels int) (again 
 		return false
 	}
 	suffix := d.labels.Off[labels]
-	a.add(item{suffix: suffix, count: 1, data: set.Data})
+	if !a.holds(set) {
+		a.add(item{suffix: suffix, count: 1, data: set.Data})
+	}
 	if int(suffix)+len(target) > zone.MaxName {
 		a.Rcode = rcodeYXDomain
 		return false
@@ -256,7 +279,7 @@ func (d *decision) special(apex *zone.Apex) {
 		d.specialNegative(apex, rcodeNoError)
 	case apex.Special == zone.NoName:
 		d.specialNegative(apex, rcodeNXDomain)
-	case atApex && t == zone.TypeSOA:
+	case atApex && (t == zone.TypeSOA || t == zone.TypeANY):
 		d.own(zone.TypeSOA, specialTTL, specialSOA)
 	case atApex && t == zone.TypeNS:
 		d.own(zone.TypeNS, specialTTL, localhostName)

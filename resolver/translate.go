@@ -54,8 +54,29 @@ func (e *encoder) translates(m *forward.Message) bool {
 				return true
 			}
 		case zone.TypeHTTPS, zone.TypeSVCB:
-			return true
+			if e.translatesHints(messageRdata(m, rr)) {
+				return true
+			}
 		}
+	}
+	return false
+}
+
+// translatesHints reports whether an address in the rdata of an SVCB or HTTPS record
+// would be translated.
+func (e *encoder) translatesHints(rdata []byte) bool {
+	for p := skipName(rdata, 2); p+4 <= len(rdata); {
+		end := p + 4 + int(binary.BigEndian.Uint16(rdata[p+2:]))
+		if end > len(rdata) {
+			return false
+		}
+		for h := p + 4; binary.BigEndian.Uint16(rdata[p:]) == paramIPv4Hint && h+4 <= end; h += 4 {
+			_, ok := e.private([4]byte(rdata[h:]))
+			if ok {
+				return true
+			}
+		}
+		p = end
 	}
 	return false
 }

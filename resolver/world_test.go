@@ -1,0 +1,540 @@
+package resolver
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"inside53/resolver/forward"
+	"inside53/resolver/zone"
+
+	"github.com/miekg/dns"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// block is one paragraph of a scenario: a line that begins at the margin, and the
+// indented lines below it.
+type block struct {
+	line  int // number of the first line
+	words []string
+	body  []string
+	end   int // number of the last line of the body; line when there is none
+}
+
+// option returns the value of key=value among the words.
+func (b *block) option(key string) string { return option(b.words[1:], key) }
+
+func option(words []string, key string) string {
+	for _, w := range words {
+		if strings.HasPrefix(w, key+"=") {
+			return w[len(key)+1:]
+		}
+	}
+	return ""
+}
+
+// list splits a value at commas; nothing for "".
+func list(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return strings.Split(value, ",")
+}
+
+// parseBlocks divides a scenario into its blocks. # begins a comment at the margin.
+func parseBlocks(text string) []block {
+	var blocks []block
+	for i, line := range strings.Split(text, "\n") {
+		trimmed := strings.TrimSpace(line)
+		switch {
+		case trimmed == "" || line[0] == '#':
+		case line[0] == ' ':
+			last := &blocks[len(blocks)-1]
+			last.body = append(last.body, trimmed)
+			last.end = i + 1
+		default:
+			blocks = append(blocks, block{line: i + 1, words: strings.Fields(line), end: i + 1})
+		}
+	}
+	return blocks
+}
+
+// world is all that a scenario sets up, and the resolver on it.
+type world struct {
+	testing.TB
+	snap     *zone.Snapshot
+	zones    map[string]*zone.Zone
+	upstream map[string]*fakeUpstream
+	forwards map[string]int
+	vpcs     []zone.Network
+	ifaces   []zone.Interface
+	views    []*block
+	options  Options
+	clock    atomic.Int64
+	clients  map[netip.Prefix]int
+	rest     int
+	allow    []netip.Prefix
+	live     *zone.Live
+	resolver *Resolver
+	worker   *Worker
+}
+
+// newWorld builds what the blocks describe, and runs the forwarder until the test
+// ends. It stops at the first statement that isn't about data, whose index it
+// returns.
+func newWorld(t testing.TB, blocks []block) (w *world, next int) {
+	t.Helper()
+	w = &world{
+		TB: t, snap: &zone.Snapshot{Loaded: true, TranslatedTTL: 30}, zones: map[string]*zone.Zone{},
+		upstream: map[string]*fakeUpstream{}, forwards: map[string]int{}, clients: map[netip.Prefix]int{}, rest: -1,
+	}
+	w.clock.Store(1_700_000_000)
+	for next = range blocks {
+		if !w.define(&blocks[next]) {
+			break
+		}
+	}
+	w.makeViews()
+	now := func() time.Time { return time.Unix(w.clock.Load(), 0) }
+	f, err := forward.New(forward.Options{Now: now, Budget: 400 * time.Millisecond, RetryMin: 20 * time.Millisecond, StaleAfter: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- f.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		err := <-ran
+		if err != nil {
+			t.Errorf("running the forwarder: %v", err)
+		}
+	})
+	w.options.Now = now
+	w.resolver = New(f, w.options)
+	err = w.resolver.Publish(w.snap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.worker = w.resolver.NewWorker()
+	w.awaitForwarder(f)
+	return w, next
+}
+
+// awaitForwarder returns when the forwarder runs: it refuses questions before.
+func (w *world) awaitForwarder(f *forward.Forwarder) {
+	w.Helper()
+	if len(w.snap.Forwarders) == 0 {
+		return
+	}
+	g, err := f.Group(forward.GroupSpec{Upstreams: w.snap.Forwarders[0].Upstreams})
+	if err != nil {
+		w.Fatal(err)
+	}
+	q := forward.Question{Name: zone.MustName("ready.test."), Type: zone.TypeA}
+	for range 1000 {
+		done := make(chan error, 1)
+		err = f.Ask(g, &q, netip.MustParseAddr("192.0.2.250"), func(_ *forward.Message, err error) { done <- err })
+		if err == nil {
+			err = <-done
+		}
+		if err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	w.Fatalf("the forwarder doesn't run: %v", err)
+}
+
+// advance moves the clock of caches and queries.
+func (w *world) advance(d time.Duration) {
+	now := w.clock.Add(int64(d / time.Second))
+	w.resolver.now.Store(now)
+}
+
+// define takes a block that describes data; false when it is another one.
+func (w *world) define(b *block) bool {
+	w.Helper()
+	switch b.words[0] {
+	case "zone":
+		w.addZone(b)
+	case "view":
+		w.views = append(w.views, b)
+		for _, c := range list(b.option("clients")) {
+			w.clients[netip.MustParsePrefix(c)] = len(w.views) - 1
+		}
+	case "rest":
+		w.rest = len(w.views) - 1
+	case "allow":
+		for _, p := range b.words[1:] {
+			w.allow = append(w.allow, netip.MustParsePrefix(p))
+		}
+	case "forwarder":
+		up := newFakeUpstream(w.TB, b)
+		w.upstream[b.words[1]] = up
+		w.forwards[b.words[1]] = len(w.snap.Forwarders)
+		w.snap.Forwarders = append(w.snap.Forwarders, zone.Forwarder{Upstreams: []string{up.addr}})
+	case "vpc":
+		n := zone.Network{ID: b.words[1], Region: b.option("region"), Stale: slices.Contains(b.words, "stale")}
+		for _, c := range list(b.option("cidrs")) {
+			n.CIDRs = append(n.CIDRs, netip.MustParsePrefix(c))
+		}
+		w.vpcs = append(w.vpcs, n)
+	case "interface":
+		w.addInterface(b)
+	case "option":
+		w.setOptions(b)
+	default:
+		return false
+	}
+	return true
+}
+
+func (w *world) setOptions(b *block) {
+	w.Helper()
+	for _, word := range b.words[1:] {
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "id":
+			w.options.ID = value
+		case "version":
+			w.options.Version = value
+		case "unloaded":
+			w.snap.Loaded = false
+		case "udp":
+			w.options.UDPSize = uint16(number(w.TB, value))
+		case "translated":
+			w.snap.TranslatedTTL = number(w.TB, value)
+		default:
+			w.Fatalf("line %d: option %q", b.line, word)
+		}
+	}
+}
+
+func (w *world) addInterface(b *block) {
+	w.Helper()
+	f := zone.Interface{ID: b.words[1], Private: netip.MustParseAddr(b.option("private"))}
+	i := slices.IndexFunc(w.vpcs, func(n zone.Network) bool { return n.ID == b.option("vpc") })
+	if i < 0 {
+		w.Fatalf("line %d: no such vpc", b.line)
+	}
+	f.VPC = uint32(i)
+	if p := b.option("public"); p != "" {
+		f.Public = netip.MustParseAddr(p)
+	}
+	if n := b.option("name"); n != "" {
+		f.Name = zone.MustName(n)
+	}
+	switch b.option("owner") {
+	case "", "instance":
+	case "balancer":
+		f.Owner = zone.LoadBalancer
+	case "other":
+		f.Owner = zone.OtherOwner
+	default:
+		w.Fatalf("line %d: owner %q", b.line, b.option("owner"))
+	}
+	w.ifaces = append(w.ifaces, f)
+}
+
+// makeViews builds the views when zones, forwarders and inventory are known.
+func (w *world) makeViews() {
+	w.Helper()
+	w.snap.Inventory = zone.NewInventory(w.vpcs, w.ifaces)
+	for index, b := range w.views {
+		v := zone.View{Name: b.words[1], Index: index, Region: b.option("region"), VPCs: list(b.option("vpcs"))}
+		switch b.option("addresses") {
+		case "", "auto":
+		case "private":
+			v.Addresses = zone.AddressPrivate
+		case "public":
+			v.Addresses = zone.AddressPublic
+		default:
+			w.Fatalf("line %d: addresses", b.line)
+		}
+		var also []netip.Prefix
+		for _, c := range list(b.option("also")) {
+			also = append(also, netip.MustParsePrefix(c))
+		}
+		w.snap.Inventory.AddView(v.Addresses, v.VPCs, list(b.option("reach")), also)
+		for _, line := range b.body {
+			v.Apexes = append(v.Apexes, w.makeApex(b, strings.Fields(line)))
+		}
+		w.snap.Views = append(w.snap.Views, zone.NewView(v))
+	}
+	w.snap.SetClients(w.clients, w.rest, w.allow)
+}
+
+var specialWords = map[string]zone.Special{"": zone.NotSpecial, "localhost": zone.Localhost, "noname": zone.NoName, "empty": zone.Empty, "loopback": zone.Loopback}
+
+func (w *world) makeApex(b *block, words []string) zone.Apex {
+	w.Helper()
+	a := zone.Apex{Name: zone.MustName(words[0]), Forward: zone.NoForward}
+	for _, word := range words[1:] {
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "layers":
+			for _, id := range list(value) {
+				if w.zones[id] == nil {
+					w.Fatalf("line %d: no zone %s", b.line, id)
+				}
+				a.Layers = append(a.Layers, w.zones[id])
+			}
+		case "forward":
+			i, ok := w.forwards[value]
+			if !ok {
+				w.Fatalf("line %d: no forwarder %s", b.line, value)
+			}
+			a.Forward = i
+		case "below":
+			a.Below = true
+		case "computed":
+			a.Computed = true
+		case "unavailable":
+			a.Unavailable = value
+		case "special":
+			a.Special = specialWords[value]
+		default:
+			w.Fatalf("line %d: %q of apex %s", b.line, word, words[0])
+		}
+	}
+	return a
+}
+
+// addZone makes a zone out of master-file lines and the lines for what master
+// files can't say.
+func (w *world) addZone(b *block) {
+	w.Helper()
+	origins := map[string]zone.Origin{"file": zone.File, "private": zone.Private, "tags": zone.Tags, "public": zone.Public}
+	origin, ok := origins[b.words[1]]
+	if !ok {
+		w.Fatalf("line %d: origin %q", b.line, b.words[1])
+	}
+	z := newZoneBuilder(w.TB, b)
+	for i := 0; i < len(b.body); i++ {
+		words := strings.Fields(b.body[i])
+		switch words[0] {
+		case "alias":
+			z.put(words[1], z.alias(words))
+		case "unservable":
+			z.put(words[1], zone.NewUnservable(rrtype(w.TB, words[2]), strings.Join(words[3:], " "), nil))
+		case "tag":
+			s, err := zone.NewRecords(zone.TypeA, 60, z.rdata(zone.TypeA, words[2:])...)
+			z.check(err)
+			s.Flags |= zone.TagNames
+			z.put(words[1], s)
+		case "policy":
+			var members []zone.Member
+			for i+1 < len(b.body) && strings.HasPrefix(b.body[i+1], "member ") {
+				i++
+				members = append(members, z.member(rrtype(w.TB, words[2]), strings.Fields(b.body[i])[1:]))
+			}
+			policies := map[string]zone.Policy{"simple": zone.Simple, "weighted": zone.Weighted, "failover": zone.Failover, "latency": zone.Latency,
+				"geolocation": zone.Geolocation, "geoproximity": zone.Geoproximity, "multivalue": zone.Multivalue, "ip-based": zone.IPBased}
+			policy, ok := policies[words[3]]
+			if !ok {
+				w.Fatalf("line %d: policy %q", b.line, words[3])
+			}
+			s, err := zone.NewGroup(rrtype(w.TB, words[2]), policy, members)
+			z.check(err)
+			z.put(words[1], s)
+		default:
+			z.records = append(z.records, b.body[i])
+		}
+	}
+	z.putRecords()
+	negativeCap := uint32(0)
+	if n := b.option("negative"); n != "" {
+		negativeCap = number(w.TB, n)
+	}
+	id := b.option("id")
+	if id == "" || w.zones[id] != nil {
+		w.Fatalf("line %d: a zone needs an id of its own", b.line)
+	}
+	made := zone.New(zone.Info{Origin: origin, ID: id}, z.edit.Commit(), negativeCap)
+	w.zones[id] = made
+	w.snap.Zones = append(w.snap.Zones, made)
+}
+
+// zoneBuilder fills the tree of one zone.
+type zoneBuilder struct {
+	testing.TB
+	block   *block
+	origin  string
+	edit    *zone.Edit
+	records []string
+}
+
+func newZoneBuilder(t testing.TB, b *block) *zoneBuilder {
+	return &zoneBuilder{TB: t, block: b, origin: b.words[2], edit: zone.NewTree(zone.MustName(b.words[2])).Edit()}
+}
+
+func (z *zoneBuilder) check(err error) {
+	z.Helper()
+	if err != nil {
+		z.Fatalf("zone at line %d: %v", z.block.line, err)
+	}
+}
+
+func (z *zoneBuilder) put(name string, s zone.RRset) {
+	z.Helper()
+	z.check(z.edit.Put(z.name(name), s))
+}
+
+// name returns the lower-case wire form of a name relative to the zone.
+func (z *zoneBuilder) name(text string) []byte {
+	z.Helper()
+	switch {
+	case text == "@":
+		text = z.origin
+	case !strings.HasSuffix(text, ".") && z.origin == ".":
+		text += "."
+	case !strings.HasSuffix(text, "."):
+		text += "." + z.origin
+	}
+	name := wireName(z.TB, text)
+	zone.Lower(name)
+	return name
+}
+
+// alias parses "alias NAME TYPE TARGET [external]".
+func (z *zoneBuilder) alias(words []string) zone.RRset {
+	external := slices.Contains(words, "external")
+	return zone.NewAlias(rrtype(z.TB, words[2]), zone.Alias{ZoneID: []byte("Z2"), Target: z.name(words[3]), SameZone: !external})
+}
+
+// member parses "id=a weight=1 check=hc .. TTL RDATA RDATA", or with alias=TARGET,
+// external=TARGET or unservable=WHY in place of records.
+func (z *zoneBuilder) member(t uint16, words []string) zone.Member {
+	z.Helper()
+	var m zone.Member
+	i := 0
+	for ; i < len(words) && strings.Contains(words[i], "="); i++ {
+		key, value, _ := strings.Cut(words[i], "=")
+		switch key {
+		case "id":
+			m.SetID = []byte(value)
+		case "weight":
+			m.Weight = uint8(number(z.TB, value))
+		case "check":
+			m.Check = []byte(value)
+		case "role":
+			m.Secondary = value == "secondary"
+		case "region":
+			m.Region = []byte(value)
+		case "continent":
+			m.Continent = []byte(value)
+		case "country":
+			m.Country = []byte(value)
+		case "state":
+			m.Subdivision = []byte(value)
+		case "location":
+			m.Location = []byte(value)
+		case "alias":
+			m.Set = zone.NewAlias(t, zone.Alias{Target: z.name(value), SameZone: true})
+		case "external":
+			m.Set = zone.NewAlias(t, zone.Alias{Target: z.name(value)})
+		case "unservable":
+			m.Set = zone.NewUnservable(t, value, nil)
+		default:
+			z.Fatalf("zone at line %d: member's %q", z.block.line, words[i])
+		}
+	}
+	if m.Set.Exists() {
+		return m
+	}
+	var err error
+	m.Set, err = zone.NewRecords(t, number(z.TB, words[i]), z.rdata(t, words[i+1:])...)
+	z.check(err)
+	return m
+}
+
+// rdata packs values that have no blanks in them.
+func (z *zoneBuilder) rdata(t uint16, values []string) (out [][]byte) {
+	z.Helper()
+	for _, v := range values {
+		rr, err := dns.NewRR(fmt.Sprintf("x. 1 IN %s %s", dns.TypeToString[t], v))
+		z.check(err)
+		out = append(out, rdataOf(z.TB, rr))
+	}
+	return out
+}
+
+// putRecords lets miekg/dns read the master-file lines.
+func (z *zoneBuilder) putRecords() {
+	z.Helper()
+	type key struct {
+		name string
+		t    uint16
+	}
+	sets := map[key][][]byte{}
+	ttls := map[key]uint32{}
+	var order []key
+	parser := dns.NewZoneParser(strings.NewReader(strings.Join(z.records, "\n")+"\n"), z.origin, "")
+	parser.SetDefaultTTL(3600)
+	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		name := wireName(z.TB, rr.Header().Name)
+		zone.Lower(name)
+		k := key{string(name), rr.Header().Rrtype}
+		if sets[k] == nil {
+			order = append(order, k)
+			ttls[k] = rr.Header().Ttl
+		}
+		sets[k] = append(sets[k], rdataOf(z.TB, rr))
+	}
+	z.check(parser.Err())
+	for _, k := range order {
+		s, err := zone.NewRecords(k.t, ttls[k], sets[k]...)
+		z.check(err)
+		z.check(z.edit.Put([]byte(k.name), s))
+	}
+}
+
+// wireName packs a name in text, in its case.
+func wireName(t testing.TB, text string) []byte {
+	t.Helper()
+	var buf [256]byte
+	n, err := dns.PackDomainName(text, buf[:], 0, nil, false)
+	if err != nil {
+		t.Fatalf("name %q: %v", text, err)
+	}
+	return buf[:n:n]
+}
+
+// rdataOf packs the rdata of a record without compression.
+func rdataOf(t testing.TB, rr dns.RR) []byte {
+	t.Helper()
+	buf := make([]byte, dns.Len(rr)+300)
+	n, err := dns.PackRR(rr, buf, 0, nil, false)
+	if err != nil {
+		t.Fatalf("%v: %v", rr, err)
+	}
+	at := len(wireName(t, rr.Header().Name)) + 10
+	return buf[at:n:n]
+}
+
+func rrtype(t testing.TB, text string) uint16 {
+	t.Helper()
+	n, ok := dns.StringToType[text]
+	if ok {
+		return n
+	}
+	return uint16(number(t, strings.TrimPrefix(text, "TYPE")))
+}
+
+func number(t testing.TB, text string) uint32 {
+	t.Helper()
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint32(n)
+}
