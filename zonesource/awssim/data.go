@@ -116,7 +116,7 @@ func (d *dataSet) loadFile(name string, text []byte) error {
 	case len(parts) == 2 && regionName.MatchString(parts[0]):
 		return d.loadInventory(parts[0], parts[1], text)
 	}
-	return errors.New("no such place in a data directory; there are route53/FILE, route53/ID/FILE, REGION/FILE and dns.zone")
+	return errors.New("no such place in a data directory; there are dns.zone and FILE under route53, route53/ID and REGION")
 }
 
 func (d *dataSet) loadInventory(region, file string, text []byte) error {
@@ -244,7 +244,7 @@ func (d *dataSet) loadZones(text []byte) error {
 func newZone(info hostedZone) (*zone, error) {
 	id, found := strings.CutPrefix(info.ID, "/hostedzone/")
 	if !found || id == "" {
-		return nil, fmt.Errorf("the Id is %q, want /hostedzone/Z...", info.ID)
+		return nil, fmt.Errorf("the Id is %q, want /hostedzone/ID", info.ID)
 	}
 	apex, err := parseName(info.Name)
 	if err != nil {

@@ -103,7 +103,7 @@ func (c *call) dryRun() error {
 	return nil
 }
 
-// pageSize is the MaxResults asked for, EC2's most, or Options.PageSize if that is less.
+// pageSize is the MaxResults asked for, EC2's most, or Options.PageSize if that is less. Of instances it counts reservations.
 func (c *call) pageSize(how inventoryCall, all int) (int, error) {
 	if !how.paged {
 		return max(all, 1), nil

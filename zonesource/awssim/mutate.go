@@ -17,7 +17,7 @@ func (s *Sim) Replace(name string, text []byte) error {
 	}
 	account, file, _ := strings.Cut(rest, "/")
 	if !accountName.MatchString(account) {
-		return fmt.Errorf("loading %s: want accounts/ACCOUNTID/...", name)
+		return fmt.Errorf("loading %s: want accounts/, a 12-digit account id, and a file", name)
 	}
 	d, known := s.accounts[account]
 	if !known {

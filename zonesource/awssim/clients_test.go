@@ -1,0 +1,149 @@
+//go:build clients
+
+package awssim
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"inside53/examples"
+)
+
+// awsCLI runs the real AWS CLI against a simulator.
+type awsCLI struct {
+	t   *testing.T
+	env []string
+}
+
+func newCLI(t *testing.T, s *Sim) awsCLI {
+	t.Helper()
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	config := filepath.Join(t.TempDir(), "config")
+	// Version 1 of the CLI prints times as they came unless told; version 2 always prints ISO 8601.
+	err := os.WriteFile(config, []byte("[default]\ncli_timestamp_format = iso8601\n"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return awsCLI{t, []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AWS_CONFIG_FILE=" + config, "AWS_ENDPOINT_URL=" + server.URL, "AWS_PAGER=",
+		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true", "AWS_DEFAULT_OUTPUT=json",
+		"PYENV_ROOT=" + os.Getenv("PYENV_ROOT"), "AWS_MAX_ATTEMPTS=1",
+	}}
+}
+
+func (c awsCLI) run(region string, args ...string) (stdout []byte, err error) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "aws", append([]string{"--region", region}, args...)...)
+	cmd.Env = c.env
+	var errText bytes.Buffer
+	cmd.Stderr = &errText
+	stdout, err = cmd.Output()
+	if err != nil {
+		return stdout, fmt.Errorf("aws %s: %w: %s", strings.Join(args, " "), err, errText.String())
+	}
+	return stdout, nil
+}
+
+// The CLI prints the demo data byte for byte as its files have it: they are its own output.
+func TestClientPrintsTheDemoData(t *testing.T) {
+	c := newCLI(t, newSim(t, Options{Data: examples.Demo()}))
+	files := 0
+	err := fs.WalkDir(examples.Demo(), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(name, ".json") {
+			return err
+		}
+		files++
+		parts := strings.Split(name, "/")
+		region, command := parts[0], strings.TrimSuffix(parts[len(parts)-1], ".json")
+		args := []string{"ec2", command}
+		switch {
+		case command == "describe-load-balancers":
+			args[0] = "elbv2"
+		case region == "route53":
+			region, args[0] = "us-east-1", "route53"
+		}
+		switch id := parts[len(parts)-2]; command {
+		case "get-hosted-zone":
+			args = append(args, "--id", id)
+		case "list-resource-record-sets":
+			args = append(args, "--hosted-zone-id", id)
+		case "list-tags-for-resource":
+			args = append(args, "--resource-type", "hostedzone", "--resource-id", id)
+		case "list-cidr-blocks":
+			args = append(args, "--collection-id", id)
+		}
+		want, err := fs.ReadFile(examples.Demo(), name)
+		if err != nil {
+			return err
+		}
+		got, err := c.run(region, args...)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("aws %s prints\n%s\nwant %s", strings.Join(args, " "), got, name)
+		}
+		return nil
+	})
+	if err != nil || files < 30 {
+		t.Errorf("compared %d files, %v", files, err)
+	}
+}
+
+// A change, its errors and a role, as people do them from the shell.
+func TestClientChanges(t *testing.T) {
+	s := newSim(t, Options{Data: examples.Demo()})
+	c := newCLI(t, s)
+	const zone = "Z0731658FW9JB6C8QTRG"
+	change := func(action string) error {
+		_, err := c.run("us-east-1", "route53", "change-resource-record-sets", "--hosted-zone-id", zone, "--change-batch",
+			`{"Changes":[{"Action":"`+action+`","ResourceRecordSet":{"Name":"*.new.example.net","Type":"A","TTL":60,"ResourceRecords":[{"Value":"203.0.113.9"}]}}]}`)
+		return err
+	}
+	err := change("CREATE")
+	if err != nil {
+		t.Error(err)
+	}
+	err = change("CREATE")
+	if err == nil || !strings.Contains(err.Error(), `(InvalidChangeBatch)`) || !strings.Contains(err.Error(), `Tried to create resource record set [name='\052.new.example.net.', type='A'] but it already exists`) {
+		t.Errorf("the same again: %v", err)
+	}
+	err = change("DELETE")
+	if err != nil {
+		t.Error(err)
+	}
+	err = s.AddFaults(Fault{Operation: "ListHostedZones", Fault: "throttle"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.run("us-east-1", "route53", "list-hosted-zones")
+	if err == nil || !strings.Contains(err.Error(), "(Throttling)") || !strings.Contains(err.Error(), "Rate exceeded") {
+		t.Errorf("throttled: %v", err)
+	}
+	_, err = c.run("eu-west-1", "ec2", "describe-instances", "--dry-run")
+	if err == nil || !strings.Contains(err.Error(), "(DryRunOperation)") {
+		t.Errorf("dry run: %v", err)
+	}
+	out, err := c.run("us-east-1", "sts", "assume-role", "--role-arn", "arn:aws:iam::222222222222:role/reader", "--role-session-name", "cli")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var role struct{ Credentials struct{ AccessKeyId string } }
+	err = json.Unmarshal(out, &role)
+	if err != nil || s.accountOf(role.Credentials.AccessKeyId) != "222222222222" {
+		t.Errorf("assume-role: %s, %v", out, err)
+	}
+}
