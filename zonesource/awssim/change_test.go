@@ -86,6 +86,14 @@ func TestChangeRefuses(t *testing.T) {
 		{"soa deleted", batch, "A HostedZone must contain exactly one SOA record.", []types.Change{do("DELETE", plain("example.com", "SOA", 900, "ns-1.awsdns-00.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"))}},
 		{"ns deleted", batch, "at least one NS record", []types.Change{do("DELETE", plain("example.com", "NS", 172800, "ns-1.awsdns-00.com."))}},
 		{"wildcard ns", batch, "wildcards", []types.Change{do("CREATE", plain("*.example.com", "NS", 60, "ns.example.org"))}},
+		{"ds at apex", batch, "DS", []types.Change{do("CREATE", plain("example.com", "DS", 60, "12345 13 2 4F5E6D7C8B9A0F1E2D3C4B5A69788796A5B4C3D2E1F00F1E2D3C4B5A69788796"))}},
+		{"ns by weight", batch, "cannot be an alias or have a routing policy", []types.Change{do("CREATE", with(plain("n.example.com", "NS", 60, "ns.example.org"), func(s *types.ResourceRecordSet) {
+			s.SetIdentifier, s.Weight = aws.String("x"), aws.Int64(1)
+		}))}},
+		{"alias into another zone", batch, "Tried to create an alias", []types.Change{do("CREATE", aliasTo("l.example.com", "Z1", "example.net"))}},
+		{"TTL", input, "Invalid TTL", []types.Change{do("CREATE", plain("d.example.com", "A", -1, "192.0.2.1"))}},
+		{"failover", input, "facet-valid", []types.Change{do("CREATE", member("x", func(s *types.ResourceRecordSet) { s.Failover = "THIRD" }))}},
+		{"long identifier", input, "longer than 128", []types.Change{do("CREATE", member(strings.Repeat("x", 129), func(s *types.ResourceRecordSet) { s.Weight = aws.Int64(1) }))}},
 		{"duplicate value", batch, "Duplicate Resource Record: '192.0.2.1'", []types.Change{do("CREATE", plain("d.example.com", "A", 60, "192.0.2.1", "192.0.2.1"))}},
 		{"bad value", batch, "ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address) encountered with '192.0.2'", []types.Change{do("CREATE", plain("d.example.com", "A", 60, "192.0.2"))}},
 		{"bad name", batch, "DomainLabelEmpty", []types.Change{do("CREATE", plain("d..example.com", "A", 60, "192.0.2.1"))}},
@@ -134,6 +142,91 @@ func TestChangeRefuses(t *testing.T) {
 		if after := fmt.Sprint(s.Records("Z1")); after != before {
 			t.Errorf("%s: a refused batch has changed the zone: %s", c.name, after)
 		}
+	}
+}
+
+// Two members of one group cannot answer for the very same clients, by whatever policy; others can.
+func TestGroupPlaces(t *testing.T) {
+	type edit = func(*types.ResourceRecordSet)
+	geo := func(country, subdivision string) edit {
+		return func(s *types.ResourceRecordSet) {
+			s.GeoLocation = &types.GeoLocation{CountryCode: &country}
+			if subdivision != "" {
+				s.GeoLocation.SubdivisionCode = &subdivision
+			}
+		}
+	}
+	cidr := func(collection, location string) edit {
+		return func(s *types.ResourceRecordSet) {
+			s.CidrRoutingConfig = &types.CidrRoutingConfig{CollectionId: &collection, LocationName: &location}
+		}
+	}
+	proximity := func(region string, bias int32) edit {
+		return func(s *types.ResourceRecordSet) {
+			s.GeoProximityLocation = &types.GeoProximityLocation{AWSRegion: &region, Bias: &bias}
+		}
+	}
+	point := func(latitude, longitude string) edit {
+		return func(s *types.ResourceRecordSet) {
+			s.GeoProximityLocation = &types.GeoProximityLocation{Coordinates: &types.Coordinates{Latitude: &latitude, Longitude: &longitude}}
+		}
+	}
+	multi := func(s *types.ResourceRecordSet) { s.MultiValueAnswer = aws.Bool(true) }
+	for _, c := range []struct {
+		name          string
+		first, second edit
+		want          string // part of the message; "" when both may stand
+	}{
+		{"geolocation", geo("US", ""), geo("US", ""), "same geolocation"},
+		{"geolocation within", geo("US", ""), geo("US", "CA"), ""},
+		{"cidr", cidr("c1", "office"), cidr("c1", "office"), "same cidr"},
+		{"cidr locations", cidr("c1", "office"), cidr("c1", "*"), ""},
+		{"cidr collections", cidr("c1", "office"), cidr("c2", "*"), "uses another CIDR collection"},
+		{"geoproximity", proximity("eu-west-1", 1), proximity("eu-west-1", 2), "same geoproximity"},
+		{"geoproximity regions", proximity("eu-west-1", 1), proximity("us-east-1", 1), ""},
+		{"geoproximity points", point("1", "2"), point("1", "3"), ""},
+		{"multivalue", multi, multi, ""},
+		{"mixed", multi, geo("US", ""), "a non geolocation rrset"},
+	} {
+		member := func(id string, change edit) types.Change {
+			return do("CREATE", with(plain("g.example.com", "A", 60, "192.0.2.1"), func(s *types.ResourceRecordSet) {
+				s.SetIdentifier = &id
+				change(s)
+			}))
+		}
+		s := newSim(t, Options{Data: changeFiles()})
+		client := serve(t, s)
+		_, err := apply(t, client, member("one", c.first), member("two", c.second))
+		if c.want == "" {
+			wantCode(t, c.name, err, "")
+			deletions := []types.Change{member("one", c.first), member("two", c.second)}
+			deletions[0].Action, deletions[1].Action = "DELETE", "DELETE"
+			_, err = apply(t, client, deletions...)
+			wantCode(t, "deleting "+c.name, err, "")
+			continue
+		}
+		wantCode(t, c.name, err, "InvalidChangeBatch")
+		if err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestPrivateZonesRefuseCIDRRouting(t *testing.T) {
+	s := newSim(t, Options{Data: zoneList(1)})
+	ttl := int64(60)
+	records := []RecordSet{
+		{Name: "z001.example", Type: "NS", TTL: &ttl, ResourceRecords: []ResourceRecord{{"ns-0.awsdns-00.com."}}},
+		{Name: "z001.example", Type: "SOA", TTL: &ttl, ResourceRecords: []ResourceRecord{{"a. b. 1 2 3 4 5"}}},
+	}
+	err := s.SetRecords("Z000", records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := RecordSet{Name: "a.z001.example", Type: "A", TTL: &ttl, SetIdentifier: "x", ResourceRecords: []ResourceRecord{{"10.0.0.1"}}, CIDRRoutingConfig: &CIDRRoutingConfig{"c", "*"}}
+	_, err = s.Change("Z000", Change{"CREATE", set})
+	if err == nil || !strings.Contains(err.Error(), "not supported in private hosted zones") {
+		t.Errorf("got %v", err)
 	}
 }
 
