@@ -30,6 +30,8 @@ type Snapshot struct {
 	Locations Locations
 
 	clients bart.Table[Client]
+	byView  bart.Table[int] // what clients was folded from, for people who ask why
+	allowed bart.Lite
 	trusted bart.Lite
 }
 
@@ -50,21 +52,19 @@ type Client struct {
 // are allowed. The longest prefix of views decides the view; any prefix of allow
 // that holds the address allows it. Both are folded into one table.
 func (s *Snapshot) SetClients(views map[netip.Prefix]int, rest int, allow []netip.Prefix) {
-	var byView bart.Table[int]
-	var allowed bart.Lite
 	for p, v := range views {
-		byView.Insert(p.Masked(), v)
+		s.byView.Insert(p.Masked(), v)
 	}
 	for _, p := range allow {
-		allowed.Insert(p.Masked())
+		s.allowed.Insert(p.Masked())
 	}
 	insert := func(p netip.Prefix) {
 		p = p.Masked()
-		view, ok := byView.LookupPrefix(p)
+		view, ok := s.byView.LookupPrefix(p)
 		if !ok {
 			view = rest
 		}
-		s.clients.Insert(p, Client{View: int16(view), Allowed: allowed.LookupPrefix(p)})
+		s.clients.Insert(p, Client{View: int16(view), Allowed: s.allowed.LookupPrefix(p)})
 	}
 	for p := range views {
 		insert(p)
@@ -93,4 +93,14 @@ func (s *Snapshot) Client(addr netip.Addr) Client {
 		return Client{View: -1}
 	}
 	return c
+}
+
+// ClientPrefixes returns the prefix that gives a client address its view and the
+// longest one that allows it; the zero Prefix where there is none. A client with a
+// view and no prefix for it is among everybody else.
+func (s *Snapshot) ClientPrefixes(addr netip.Addr) (view, allow netip.Prefix) {
+	host := netip.PrefixFrom(addr, addr.BitLen())
+	view, _, _ = s.byView.LookupPrefixLPM(host)
+	allow, _ = s.allowed.LookupPrefixLPM(host)
+	return view, allow
 }

@@ -215,3 +215,20 @@ func TestOriginNames(t *testing.T) {
 		}
 	}
 }
+
+func TestClientPrefixes(t *testing.T) {
+	var s Snapshot
+	p := netip.MustParsePrefix
+	s.SetClients(map[netip.Prefix]int{p("10.0.0.0/8"): 0, p("10.1.0.0/16"): 1}, -1, []netip.Prefix{p("10.1.2.0/24"), p("192.0.2.0/24")})
+	for addr, want := range map[string][2]string{
+		"10.1.2.3":  {"10.1.0.0/16", "10.1.2.0/24"},
+		"10.2.0.1":  {"10.0.0.0/8", "invalid Prefix"},
+		"192.0.2.9": {"invalid Prefix", "192.0.2.0/24"},
+		"fd00::1":   {"invalid Prefix", "invalid Prefix"},
+	} {
+		view, allow := s.ClientPrefixes(netip.MustParseAddr(addr))
+		if got := [2]string{view.String(), allow.String()}; got != want {
+			t.Errorf("%s: %q, want %q", addr, got, want)
+		}
+	}
+}
