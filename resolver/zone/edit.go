@@ -14,6 +14,7 @@ type Edit struct {
 	token *token
 	dirty []*page
 	sets  []RRset // scratch
+	err   error   // what makes the edit useless
 }
 
 // Edit begins a change of the tree, which itself stays as it is.
@@ -24,8 +25,13 @@ func (t *Tree) Edit() *Edit {
 // ErrOutOfZone says that a name isn't at or below the apex.
 var ErrOutOfZone = errors.New("out of zone")
 
+// ErrCollisions says that more names than a page holds have one and the same hash.
+// With 64 bits that needs somebody's intent.
+var ErrCollisions = errors.New("too many names of one hash")
+
 // Put stores an RRset at a name (lower-case wire form), in place of what the name
-// had of that type. It copies both. The error is of a malformed or foreign name.
+// had of that type. It copies both. The error is of a malformed or foreign name,
+// or ErrCollisions; after that one the edit is to be given up.
 func (e *Edit) Put(name []byte, s RRset) error {
 	var l Labels
 	depth, err := e.locate(&l, name)
@@ -59,7 +65,7 @@ func (e *Edit) Put(name []byte, s RRset) error {
 	e.sets = slices.Insert(e.sets, at, s)
 	e.count(s, 1, len(name))
 	e.set(newNode(hash, prefix, children, e.sets))
-	return nil
+	return e.err
 }
 
 // Delete removes the RRset of a type at a name, and reports whether there was one.
@@ -156,6 +162,9 @@ func (e *Edit) prune(l *Labels, name []byte) {
 
 func (e *Edit) addChildren(hash uint64, prefix []byte, delta uint32) {
 	n := e.own(hash).find(hash, prefix)
+	if n == nil {
+		return // see err
+	}
 	n.setChildren(n.children() + delta)
 }
 
@@ -180,6 +189,10 @@ func (e *Edit) count(s RRset, sign, nameLen int) {
 // it has grown too large.
 func (e *Edit) set(n node) {
 	p := e.own(n.hash())
+	if p.nodes >= fullPage {
+		e.err = ErrCollisions
+		return
+	}
 	p.set(n)
 	if len(p.data) > maxPageData && p.waste > len(p.data)/2 {
 		p.compact() // also with one node: what its RRsets were must not pile up
@@ -229,7 +242,7 @@ func (e *Edit) fill(in *inner, at uint64, p *page) {
 
 // split divides the page of a hash by one more bit, adding a level when the bits
 // of its parent are used up. Names whose hashes are equal in all bits are never
-// divided: the trie ends at 56 bits and the page just grows.
+// divided: the trie ends at 56 bits, and the page fills up.
 func (e *Edit) split(hash uint64) {
 	c := &e.tree.root
 	h, shift := hash, uint(0)
@@ -262,7 +275,7 @@ func (e *Edit) split(hash uint64) {
 	low := at & (1<<p.depth - 1)
 	e.fill(parent, low, halves[0])
 	e.fill(parent, low|1<<p.depth, halves[1])
-	p.index, p.data, p.nodes, p.waste = make([]uint32, 8), nil, 0, 0
+	p.index, p.data, p.nodes, p.waste = [indexSize]uint32{}, nil, 0, 0
 	for _, half := range halves {
 		if half.nodes > maxNodes {
 			var first node
@@ -274,7 +287,7 @@ func (e *Edit) split(hash uint64) {
 
 // newHalf returns a page with room for half of p to grow into a full one.
 func (e *Edit) newHalf(p *page) *page {
-	half := &page{owner: e.token, index: make([]uint32, len(p.index)), data: make([]byte, 0, len(p.data)-p.waste), depth: p.depth + 1}
+	half := &page{owner: e.token, data: make([]byte, 0, len(p.data)-p.waste), depth: p.depth + 1}
 	e.dirty = append(e.dirty, half)
 	return half
 }

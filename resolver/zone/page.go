@@ -4,12 +4,13 @@ import "encoding/binary"
 
 // A page holds up to maxNodes nodes. index is an open-addressed table of node
 // positions: the tag of the hash in the upper 8 bits, offset/4+1 in the lower 24; 0
-// is empty. data holds the nodes, 4-aligned; while an Edit owns the page, data also
-// holds superseded nodes (waste), which the commit squeezes out.
+// is empty. It lies in the page itself, so that a lookup waits for memory once less.
+// data holds the nodes, 4-aligned; while an Edit owns the page, data also holds
+// superseded nodes (waste), which the commit squeezes out.
 type page struct {
-	owner *token
-	index []uint32
 	data  []byte
+	index [indexSize]uint32
+	owner *token
 	nodes int
 	waste int
 	depth uint8 // hash bits that all nodes here share within the parent
@@ -20,6 +21,8 @@ type token struct{ _ byte }
 
 const (
 	maxNodes    = 64
+	indexSize   = 2 * maxNodes
+	fullPage    = indexSize - 8 // of nodes whose hashes no bit divides
 	maxPageData = 512 << 10
 	indexShift  = 40
 	tagShift    = 56
@@ -62,13 +65,9 @@ func (n node) entry(at int) RRset {
 
 // find returns the node of the hash and prefix, nil when it isn't here.
 func (p *page) find(h uint64, prefix []byte) node {
-	if p.nodes == 0 {
-		return nil
-	}
-	mask := uint32(len(p.index) - 1)
 	tag := uint32(h >> tagShift)
-	for i := uint32(h>>indexShift) & mask; ; i = (i + 1) & mask {
-		e := p.index[i]
+	for i := uint32(h >> indexShift); ; i++ {
+		e := p.index[i%indexSize]
 		if e == 0 {
 			return nil
 		}
@@ -83,9 +82,8 @@ func (p *page) find(h uint64, prefix []byte) node {
 
 // slot returns where in the index the node of the hash and prefix is, or would be.
 func (p *page) slot(h uint64, prefix []byte) (i uint32, found bool) {
-	mask := uint32(len(p.index) - 1)
 	tag := uint32(h >> tagShift)
-	for i = uint32(h>>indexShift) & mask; p.index[i] != 0; i = (i + 1) & mask {
+	for i = uint32(h>>indexShift) % indexSize; p.index[i] != 0; i = (i + 1) % indexSize {
 		if e := p.index[i]; e>>24 == tag && string(p.at(e).prefix()) == string(prefix) {
 			return i, true
 		}
@@ -97,7 +95,7 @@ func (p *page) at(e uint32) node { return node(p.data[(e&0xffffff-1)<<2:]) }
 
 // each visits the live nodes of the page.
 func (p *page) each(yield func(node) bool) bool {
-	for _, e := range p.index {
+	for _, e := range &p.index {
 		if e == 0 {
 			continue
 		}
@@ -111,9 +109,6 @@ func (p *page) each(yield func(node) bool) bool {
 
 // set stores the node, replacing one of the same name. The page must be owned.
 func (p *page) set(n node) {
-	if (p.nodes+1)*4 > len(p.index)*3 {
-		p.reindex(max(8, 2*len(p.index)))
-	}
 	i, found := p.slot(n.hash(), n.prefix())
 	if found {
 		p.waste += p.at(p.index[i]).size()
@@ -133,36 +128,31 @@ func (p *page) remove(h uint64, prefix []byte) {
 	p.waste += p.at(p.index[i]).size()
 	p.index[i] = 0
 	p.nodes--
-	p.reindex(len(p.index))
+	p.reindex()
 }
 
-// reindex lays the index out anew with size entries.
-func (p *page) reindex(size int) {
+// reindex lays the index out anew, after a hole was made.
+func (p *page) reindex() {
 	old := p.index
-	p.index = make([]uint32, size)
-	mask := uint32(size - 1)
+	p.index = [indexSize]uint32{}
 	for _, e := range old {
 		if e == 0 {
 			continue
 		}
-		i := uint32(p.at(e).hash()>>indexShift) & mask
+		i := uint32(p.at(e).hash()>>indexShift) % indexSize
 		for p.index[i] != 0 {
-			i = (i + 1) & mask
+			i = (i + 1) % indexSize
 		}
 		p.index[i] = e
 	}
 }
 
-// compact gives the page an index and data of exactly the size it needs.
+// compact gives the page data of exactly the size it needs.
 func (p *page) compact() {
-	size := 8
-	for p.nodes*4 > size*3 {
-		size *= 2
-	}
-	if p.waste == 0 && len(p.index) == size && cap(p.data)-len(p.data) < 128 {
+	if p.waste == 0 && cap(p.data)-len(p.data) < 128 {
 		return
 	}
-	fresh := page{index: make([]uint32, size), data: make([]byte, 0, len(p.data)-p.waste)}
+	fresh := page{data: make([]byte, 0, len(p.data)-p.waste)}
 	p.each(func(n node) bool {
 		fresh.set(n)
 		return true
@@ -172,8 +162,8 @@ func (p *page) compact() {
 
 // clone returns a copy that the Edit with the token may write to.
 func (p *page) clone(t *token) *page {
-	return &page{
-		owner: t, index: append([]uint32(nil), p.index...), data: append(make([]byte, 0, len(p.data)+256), p.data...),
-		nodes: p.nodes, waste: p.waste, depth: p.depth,
-	}
+	fresh := *p
+	fresh.owner = t
+	fresh.data = append(make([]byte, 0, len(p.data)+256), p.data...)
+	return &fresh
 }

@@ -39,7 +39,7 @@ type inner struct {
 // wire name; it is kept.
 func NewTree(apex []byte) *Tree {
 	t := &Tree{apex: apex, apexHash: HashName(apex)}
-	p := &page{index: make([]uint32, 8)}
+	p := new(page)
 	p.set(newNode(t.apexHash, nil, 0, nil))
 	t.root = child{page: p}
 	return t

@@ -430,18 +430,28 @@ func TestChangeSharesPages(t *testing.T) {
 }
 
 // TestEqualHashes: names whose hashes share all bits that the trie uses stay in one
-// page, which may then grow beyond its size.
+// page, beyond its usual size, until it is full; then the edit says so.
 func TestEqualHashes(t *testing.T) {
 	tree := NewTree(MustName("."))
 	e := tree.Edit()
 	const hash = 0x11_2233_4455_6677
-	names := 5 * maxNodes
+	names := fullPage - 1 // the apex may be there too
 	prefix := func(i int) []byte { return []byte(fmt.Sprintf("\x05%05d", i)) }
 	s, _ := NewRecords(TypeA, 60, []byte{10, 0, 0, 1})
 	for i := range names {
 		e.set(newNode(hash|uint64(i%3)<<60, prefix(i), 0, []RRset{s}))
 	}
+	if e.err != nil {
+		t.Fatal(e.err)
+	}
 	tree = e.Commit()
+	full := tree.Edit()
+	for i := range indexSize {
+		full.set(newNode(hash, prefix(names+i), 0, []RRset{s}))
+	}
+	if err := full.Put(MustName("www."), s); !errors.Is(err, ErrCollisions) {
+		t.Errorf("a page filled up and the edit said %v", err)
+	}
 	for i := range names {
 		if !tree.Find(hash|uint64(i%3)<<60, prefix(i)).RRset(TypeA).Equal(s) {
 			t.Fatalf("name %d is lost", i)
