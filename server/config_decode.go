@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -75,6 +76,7 @@ func (d *decoder) fault(path string, line int, format string, args ...any) {
 
 // document decodes a whole file into the Config at to.
 func (d *decoder) document(data []byte, to reflect.Value) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors of Windows write it
 	tree, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		var syntax *yaml.SyntaxError

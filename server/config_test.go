@@ -108,6 +108,7 @@ func TestConfigGood(t *testing.T) {
 				{addr("10.9.0.3:853"), true, ""}, {addr("[2001:db8::4]:8853"), true, "dns.example"},
 			}, ViewSet{Names: []string{"vpc-0a1b", "rest"}}, true}}
 		}},
+		{"byte order mark, CRLF", "\ufeff" + strings.ReplaceAll(forward+"state_dir: /x\n", "\n", "\r\n"), func(c *Config) { c.StateDir = "/x" }},
 		{"comments, quotes and blocks", "# a comment\nforward: # here\n  - zone: \".\"\n    upstreams: ['10.0.0.2']\nstate_dir: |\n  /x\n", func(c *Config) { c.StateDir = "/x" }},
 	}
 	for _, test := range tests {
