@@ -220,8 +220,7 @@ func message(t *testing.T, port, query string) []string {
 			status, _, _ = strings.Cut(status, ",")
 			lines = append(lines, "1 "+status)
 		case strings.HasPrefix(line, ";; flags: "):
-			flags, _, _ := strings.Cut(line, ";;")
-			flags, _, _ = strings.Cut(strings.TrimPrefix(line, ";; flags: "), ";")
+			flags, _, _ := strings.Cut(strings.TrimPrefix(line, ";; flags: "), ";")
 			// RA says whether a forwarder is there, which is not about the zone.
 			lines = append(lines, "2 "+strings.ReplaceAll(flags, " ra", ""))
 		case strings.HasPrefix(line, ";; ANSWER"), strings.HasPrefix(line, ";; AUTHORITY"):
