@@ -145,19 +145,21 @@ func TestCallsAreThePolicy(t *testing.T) {
 	if code != exitDone {
 		t.Errorf("code %d, errors %q", code, stderr)
 	}
+	// Which of two calls tells the VPCs of private zones depends on what is fewer: the
+	// server may have no need of what the check tried.
 	tried := sim.Calls()
 	r := begin(t, "serve", "--config", path)
 	r.line(t)
-	eventually(t, "everything was read", func() bool {
+	want := allowedActions(t)
+	eventually(t, "all is called that the policy allows", func() bool {
 		calls := sim.Calls()
-		// Which of the two tells the VPCs of private zones depends on what is fewer.
-		return calls["ListResourceRecordSets"] > tried["ListResourceRecordSets"]+8 && calls["DescribeLoadBalancers"] > tried["DescribeLoadBalancers"] &&
-			calls["GetHostedZone"]+calls["ListHostedZonesByVPC"] > tried["GetHostedZone"]+tried["ListHostedZonesByVPC"]
+		again := calls["ListResourceRecordSets"] > tried["ListResourceRecordSets"]+8 && calls["DescribeLoadBalancers"] > tried["DescribeLoadBalancers"]
+		return again && len(called(sim)) >= len(want)
 	})
 	if code := r.end(t); code != exitDone {
 		t.Errorf("it ended with %d: %s", code, r.errs)
 	}
-	if got, want := called(sim), allowedActions(t); !slices.Equal(got, want) {
+	if got := called(sim); !slices.Equal(got, want) {
 		t.Errorf("called are\n%v\nallowed are\n%v", got, want)
 	}
 }
