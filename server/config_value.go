@@ -211,7 +211,7 @@ type VPCSet struct {
 	IDs []string // else these
 }
 
-var vpcID = regexp.MustCompile(`^vpc-[0-9a-f]{4,32}$`)
+var vpcID = regexp.MustCompile(`^vpc-[0-9a-z]{1,32}$`)
 
 func (s *VPCSet) add(text string) error {
 	if text == "*" {
