@@ -77,12 +77,16 @@ func (d *decision) closest() *zone.Apex {
 }
 
 // early reports whether an apex answers before the first data are complete
-// (clause 9): files, special names, forwarders of a name other than the root.
+// (clause 9): files, special names (of the empty zones those that no instance can
+// have a name in), forwarders of a name other than the root.
 func early(x *zone.Apex) bool {
 	for _, z := range x.Layers {
 		if z.Origin == zone.File {
 			return true
 		}
+	}
+	if x.Special == zone.Empty && x.Computed {
+		return false
 	}
 	return x.Special != zone.NotSpecial || x.Forward != zone.NoForward && x.Labels > 0 && !x.Computed
 }

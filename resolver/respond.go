@@ -315,6 +315,10 @@ func (d *decision) specialNegative(apex *zone.Apex, rcode uint8) {
 	if rcode == rcodeNXDomain {
 		a.Result = LocalNXDomain
 	}
-	made := a.makeRecord(zone.TypeSOA, specialTTL, specialSOA)
+	ttl := uint32(specialTTL)
+	if apex.Computed {
+		ttl = max(d.snap.TranslatedTTL, 1) // the next instance may have the name
+	}
+	made := a.makeRecord(zone.TypeSOA, ttl, specialSOA)
 	a.add(item{section: inAuthority, suffix: d.labels.Off[apex.Labels], count: 1, data: made})
 }

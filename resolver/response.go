@@ -22,6 +22,8 @@ type encoder struct {
 	over   bool             // something didn't fit
 	marked bool             // some address was translated
 	last   writing          // of the item before
+	nsAt   int              // where the NS records of a referral begin
+	nsTo   int              // and where they end
 }
 
 // limits are the sizes that a response may have.
@@ -173,6 +175,9 @@ func (e *encoder) item(i *item, n int) {
 	}
 	e.local(&w, i)
 	e.even(&w)
+	if i.section == inAuthority && binary.BigEndian.Uint16(i.data[2:]) == zone.TypeNS {
+		e.nsAt, e.nsTo = w.from, len(e.buf)
+	}
 	e.last = w
 }
 
@@ -268,12 +273,29 @@ func (e *encoder) owner(i *item) bool {
 	at := hop + int(i.suffix)
 	switch {
 	case i.owner != nil:
-		return e.name(i.owner)
+		return e.glueOwner(i.owner)
 	case hop != 0 && at <= maxPointer:
 		return e.pointer(at)
 	default:
 		return e.name(e.a.hops[i.hop].name[i.suffix:])
 	}
+}
+
+// glueOwner writes the name of a name server: it stands in the NS records above.
+func (e *encoder) glueOwner(name []byte) bool {
+	for p := e.nsAt; p < e.nsTo; {
+		if e.buf[p]&0xc0 == 0xc0 {
+			p += 2
+		} else {
+			p = skipName(e.buf, p)
+		}
+		rdata := p + 10
+		p = rdata + int(binary.BigEndian.Uint16(e.buf[p+8:]))
+		if rdata <= maxPointer && string(e.buf[rdata:p]) == string(name) {
+			return e.pointer(rdata)
+		}
+	}
+	return e.name(name)
 }
 
 // maxPointer is the farthest offset that a compression pointer reaches.

@@ -38,7 +38,7 @@ var rewrite = flag.Bool("rewrite", false, "write what is answered into the scena
 //	query NAME TYPE [client=A] [tcp] [nord] [do] [cd] [ad] [edns=SIZE] [noedns] [class=CH]
 //	health ID ID                           the checks that fail from now on
 //	clock DURATION                         time goes by
-//	upstream NAME silent|answers
+//	upstream NAME silent|broken|answers
 //
 // Below a query stands the answer as people read it, in parts: the header, then
 // ";; answer", ";; authority", ";; additional" where there is something in them.
@@ -98,7 +98,7 @@ func (w *world) happen(b *block) {
 		}
 		w.advance(d)
 	case "upstream":
-		w.upstream[b.words[1]].silent.Store(b.words[2] == "silent")
+		w.upstream[b.words[1]].mode.Store(b.words[2])
 	default:
 		w.Fatalf("line %d: %q can't stand here", b.line, b.words[0])
 	}

@@ -17,7 +17,7 @@ type fakeUpstream struct {
 	testing.TB
 	addr    string
 	replies map[string]*dns.Msg // by name and type
-	silent  atomic.Bool
+	mode    atomic.Value        // "answers", "silent" or "broken"
 	asked   atomic.Int64
 }
 
@@ -29,6 +29,7 @@ type fakeUpstream struct {
 func newFakeUpstream(t testing.TB, b *block) *fakeUpstream {
 	t.Helper()
 	u := &fakeUpstream{TB: t, replies: map[string]*dns.Msg{}}
+	u.mode.Store("answers")
 	u.parse(b)
 	u.serve()
 	return u
@@ -132,7 +133,11 @@ func listenBoth(t testing.TB) (net.Listener, net.PacketConn) {
 // ServeDNS answers as the scenario says.
 func (u *fakeUpstream) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	u.asked.Add(1)
-	if u.silent.Load() {
+	switch u.mode.Load() {
+	case "silent":
+		return
+	case "broken":
+		_ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeServerFailure)) // the asker may have gone
 		return
 	}
 	canned := u.replies[replyKey(q.Question[0].Name, q.Question[0].Qtype)]
