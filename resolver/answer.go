@@ -105,6 +105,11 @@ type hop struct {
 	set     zone.RRset // the RRset that decided
 	outcome outcome
 	wild    bool // by way of a wildcard
+
+	heard *forward.Message // what an upstream said about it; nil when none was asked or none spoke
+	age   uint32           // of heard, in seconds
+	how   Result           // Cached, CachedStale or Forwarded: where heard comes from
+	group int              // whom it was heard from: index into Snapshot.Forwarders
 }
 
 // Answer is what was decided about a query: references into the snapshot and into

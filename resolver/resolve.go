@@ -65,6 +65,8 @@ func (x *exchange) question() forward.Question {
 func (x *exchange) take(m *forward.Message, age uint32, stale bool) (again bool) {
 	q, a := &x.q, &x.a
 	a.need = false
+	h := a.last()
+	h.heard, h.age, h.how, h.group = m, age, a.Result, a.group
 	if m.Flags&forward.IsFailure != 0 {
 		ede := m.EDE
 		if ede == forward.NoEDE {

@@ -211,7 +211,7 @@ func (x *exchange) admit(v verdict) bool {
 		x.chaos()
 	case q.Class != classIN:
 		a.reject(rcodeRefused, Refused)
-	case q.Type >= 128 && q.Type < zone.TypeANY || q.Type == typeOPT || q.Type == 0:
+	case isMeta(q.Type):
 		x.metaType()
 	default:
 		return true
@@ -226,6 +226,10 @@ const (
 	typeIXFR = 251
 	typeAXFR = 252
 )
+
+// isMeta reports whether a type isn't data (RFC 6895 section 3.1). ANY has an answer
+// all the same.
+func isMeta(t uint16) bool { return t >= 128 && t < zone.TypeANY || t == typeOPT || t == 0 }
 
 // metaType answers questions for types that aren't data (RFC 6895 section 3.1).
 func (x *exchange) metaType() {
