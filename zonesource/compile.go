@@ -103,12 +103,12 @@ func Compile(previous *Compiled, cfg Config, parts map[Key]Part, now time.Time) 
 	}
 	c := &Compiled{in: in}
 	c.takeZones(previous, sameConfig)
+	missing := missingParts(&cfg, parts)
 	if sameConfig && in.sameStructure(&previous.in) {
 		c.patch(previous)
 	} else {
-		c.build(previous, now)
+		c.build(previous, missing, now)
 	}
-	missing := missingParts(&cfg, parts)
 	c.Snapshot.Loaded = len(missing) == 0
 	c.Snapshot.Built = now
 	c.report(missing)
@@ -240,7 +240,7 @@ func replaced(zones []*zone.Zone, changed map[*zone.Zone]*zone.Zone) []*zone.Zon
 }
 
 // build makes the snapshot from the parts.
-func (c *Compiled) build(previous *Compiled, now time.Time) {
+func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	cfg := &c.in.cfg
 	c.takeTags(previous)
 	networks := networksOf(cfg, c.in.regions, now)
@@ -248,7 +248,7 @@ func (c *Compiled) build(previous *Compiled, now time.Time) {
 	zones, more := c.zoneSet()
 	plan := &apexPlan{
 		cfg: cfg, zones: zones, special: specialNames(), computed: computedNames(), reverse: zone.MustName("in-addr.arpa."),
-		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{}, problems: map[Problem]bool{},
+		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{}, unread: missing, problems: map[Problem]bool{},
 	}
 	for _, n := range networks {
 		for _, p := range n.CIDRs {

@@ -34,6 +34,7 @@ type apexPlan struct {
 	reverse    []byte // in-addr.arpa.
 	forwarders forwarderList
 	cidrs      map[string][][]byte // reverse zones of a VPC's CIDRs
+	unread     []Gap               // what isn't there yet
 	problems   map[Problem]bool
 }
 
@@ -69,6 +70,7 @@ func (p *apexPlan) apexes(view *viewPlan) []zone.Apex {
 	t.layers()
 	t.forwards()
 	t.unlistedZones()
+	t.unreadZones()
 	t.specials()
 	if p.cfg.EC2 {
 		t.computedApexes()

@@ -46,8 +46,10 @@ type Keeper struct {
 	running  atomic.Bool
 	inbox    *inbox
 
-	work  sync.Mutex // serialises whoever changes parts or configuration
-	parts map[Key]Part
+	work   sync.Mutex // serialises whoever changes parts or configuration
+	parts  map[Key]Part
+	loaded bool // a snapshot has been published that was loaded
+	saved  bool // the state directory had the data of an earlier process
 
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
@@ -120,6 +122,7 @@ func (k *Keeper) Load() error {
 		n++
 		k.take(p)
 	}
+	k.saved = k.hostedZones() > 0
 	err := k.compile()
 	if err != nil {
 		return err
@@ -261,11 +264,44 @@ func (k *Keeper) compile() error {
 	if err != nil {
 		return err
 	}
-	k.publish(c.Snapshot)
+	k.publishLoaded(c)
 	k.mu.Lock()
 	k.compiled = c
 	k.mu.Unlock()
 	return nil
+}
+
+// publishLoaded publishes what was compiled, as loaded where nothing is missing that
+// is worth waiting for. Whatever is missing later, be it a new zone, one that can't be
+// listed, or a region just configured, must not take the answers of all others away.
+// The caller holds work.
+func (k *Keeper) publishLoaded(c *Compiled) {
+	k.loaded = k.loaded || k.enough(c.Report.Missing)
+	c.Snapshot.Loaded = k.loaded
+	k.publish(c.Snapshot)
+}
+
+// enough reports whether what is missing isn't worth waiting for: hosted zones that
+// an earlier process couldn't list either, or whose listing has failed where that of
+// most others hasn't. The caller holds work.
+func (k *Keeper) enough(missing []Gap) bool {
+	for _, g := range missing {
+		if g.Zone == "" || k.held[g.Key].err == nil && !k.saved {
+			return false
+		}
+	}
+	return len(missing) == 0 || k.saved || len(missing) < k.hostedZones()
+}
+
+// hostedZones counts the zones that are there. The caller holds work.
+func (k *Keeper) hostedZones() int {
+	n := 0
+	for _, p := range k.parts {
+		if p.Zone != nil && p.Zone.Origin != zone.File {
+			n++
+		}
+	}
+	return n
 }
 
 // deliver takes one part from a source and reports whether anything that is
@@ -281,7 +317,7 @@ func (k *Keeper) deliver(p Part) bool {
 		}
 		h.err, h.tried = p.Err, p.Listed
 		k.set(p.Key, h)
-		return false
+		return !k.loaded // perhaps there is no use in waiting any more
 	}
 	if !k.cfg.wants(p) {
 		return false
@@ -392,7 +428,7 @@ func (k *Keeper) reconfigure(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	k.publish(c.Snapshot)
+	k.publishLoaded(c)
 	k.parts = parts
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -83,10 +83,13 @@ func (k *Keeper) lostTooMuch(old, is Part) bool {
 		// Each hosted zone has an SOA record: without it the listing isn't whole.
 		return hasSOA(old.Zone) && !hasSOA(is.Zone)
 	case old.Region != nil && is.Region != nil:
-		return len(old.Region.VPCs) > 0 && len(is.Region.VPCs) == 0
+		return emptied(old.Region.VPCs, is.Region.VPCs) || emptied(old.Region.Interfaces, is.Region.Interfaces) || emptied(old.Region.Hosts, is.Region.Hosts)
 	}
 	return false
 }
+
+// emptied reports whether a listing that had something has nothing any more.
+func emptied[T any](was, is []T) bool { return len(was) > 0 && len(is) == 0 }
 
 func hasSOA(z *zone.Zone) bool { return z.Tree.Lookup(z.Apex).RRset(zone.TypeSOA).Exists() }
 
