@@ -38,6 +38,7 @@ func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
 		if len(e.Names) == 0 {
 			k.TagZone = ""
 		}
+		k.InstancesPublic = !slices.Contains(e.Translate, TranslateInstances)
 		k.LoadBalancers = slices.Contains(e.Translate, TranslateLoadBalancers)
 		for _, a := range accounts {
 			for _, region := range regionsOf(c, accounts) {

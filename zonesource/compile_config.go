@@ -37,6 +37,8 @@ type Config struct {
 	// MaxAge is the age of a region's inventory at which its addresses are
 	// translated no longer; 0 is never.
 	MaxAge time.Duration
+	// InstancesPublic leaves the addresses of instances as they are.
+	InstancesPublic bool
 	// LoadBalancers translates addresses of load balancers too.
 	LoadBalancers bool
 

@@ -108,7 +108,7 @@ func ownerOf(cfg *Config, f *Interface) zone.Owner {
 	switch {
 	case f.Balancer != "" && cfg.LoadBalancers:
 		return zone.LoadBalancer
-	case f.Balancer != "" || f.Managed || f.Instance == "":
+	case f.Balancer != "" || f.Managed || f.Instance == "" || cfg.InstancesPublic:
 		return zone.OtherOwner
 	}
 	return zone.Instance
@@ -125,6 +125,7 @@ func buildInventory(cfg *Config, regions []Part, networks []network, names map[s
 	for _, v := range views {
 		inventory.AddView(v.addresses, v.vpcs, reachOf(v, networks, peers), v.reach.CIDRs)
 	}
+	inventory.AddView(zone.AddressPublic, nil, nil, nil) // outside
 	return inventory
 }
 

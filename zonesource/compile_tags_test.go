@@ -1,6 +1,7 @@
 package zonesource
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -222,6 +223,14 @@ func TestInventory(t *testing.T) {
 	cfg.LoadBalancers = true
 	want["a"], want["reach-region"], want["all"] = "123.....", "123..6.8", "123..678"
 	check(t, mustCompile(t, cfg, a, b), want)
+	balancersOnly := cfg
+	balancersOnly.InstancesPublic = true
+	only := maps.Clone(want)
+	for view := range only {
+		only[view] = "........"
+	}
+	only["a"], only["reach-region"], only["all"] = "..3.....", "..3.....", "..3....."
+	check(t, mustCompile(t, balancersOnly, a, b), only)
 
 	b.Listed = noon.Add(-2 * time.Hour)
 	want["a"], want["b"], want["reach-region"] = "123.....", ".2......", "123....."
