@@ -259,7 +259,7 @@ func TestMiscountingImplementation(t *testing.T) {
 }
 
 // TestShortListing refuses what lacks more than can be explained, and also what
-// lists a record set twice.
+// lists a record set on two pages. Two on one page are a fault of that name alone.
 func TestShortListing(t *testing.T) {
 	f := &fakeAPI{counted: 13, sets: manyTypes(10)}
 	err := f.cycle(t, f.source(t))[1].Err
@@ -268,12 +268,19 @@ func TestShortListing(t *testing.T) {
 	}
 	same(t, "listings", 2, f.listings)
 
-	f = &fakeAPI{counted: 11, sets: append(manyTypes(10), manyTypes(4)[3])}
+	f = &fakeAPI{counted: 311, sets: append(manyTypes(310), manyTypes(4)[3]), repeats: true}
 	err = f.cycle(t, f.source(t))[1].Err
 	if err == nil || !strings.Contains(err.Error(), "host00003.example. A is listed twice") {
 		t.Errorf("error %v", err)
 	}
-	same(t, "listings", 2, f.listings)
+	same(t, "listings", 4, f.listings)
+
+	f = &fakeAPI{counted: 11, sets: append(manyTypes(10), manyTypes(4)[3])}
+	p := f.cycle(t, f.source(t))[1]
+	if p.Err != nil || len(p.Problems) != 1 || p.Problems[0].Name != "host00003.example." || p.Problems[0].Reason != "2 record sets without a routing policy" {
+		t.Errorf("error %v, problems %+v", p.Err, p.Problems)
+	}
+	same(t, "listings", 1, f.listings)
 }
 
 // TestGroupAnnouncedWithoutIdentifier lists a group over the border of two pages from an
