@@ -22,6 +22,7 @@ import (
 //	private zones that can't be listed                   compile_apexes.go unlistedZones
 //	layers of one apex; shadow                           compile_apexes.go layers
 //	what is reachable from a view                        compile_inventory.go
+//	the view from outside, CIDR collections              compile_outside.go
 //	computed names                                       compile_apexes.go computedApexes
 //	names of instances                                   compile_tags.go
 //	before the first data                                compile_complete.go
@@ -195,10 +196,14 @@ func (c *Compiled) patch(previous *Compiled) {
 		}
 	}
 	was := previous.Snapshot
-	s := &zone.Snapshot{Zones: replaced(was.Zones, changed), Forwarders: was.Forwarders, Inventory: was.Inventory, TranslatedTTL: was.TranslatedTTL}
+	s := &zone.Snapshot{
+		Zones: replaced(was.Zones, changed), Forwarders: was.Forwarders, Inventory: was.Inventory, TranslatedTTL: was.TranslatedTTL,
+		Outside: patchView(was.Outside, changed), Locations: was.Locations,
+	}
 	for _, v := range was.Views {
 		s.Views = append(s.Views, patchView(v, changed))
 	}
+	s.SetTrusted(c.in.cfg.TrustECS)
 	c.clients.apply(s)
 	c.Snapshot = s
 }
@@ -261,7 +266,10 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 			Name: v.name, Index: i, Region: v.region, VPCs: v.vpcs, Addresses: v.addresses, Apexes: plan.apexes(v),
 		}))
 	}
+	s.Outside = outsideView(cfg, plan, len(views))
 	s.Forwarders = plan.forwarders.list
+	s.Locations = c.locations()
+	s.SetTrusted(cfg.TrustECS)
 	s.Inventory = buildInventory(cfg, c.in.regions, networks, c.tags.first, views)
 	clients.apply(s)
 	for _, p := range c.in.zones {

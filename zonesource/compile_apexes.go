@@ -77,6 +77,11 @@ func (p *apexPlan) apexes(view *viewPlan) []zone.Apex {
 		t.ownReverse()
 		t.markComputed()
 	}
+	return t.sorted()
+}
+
+// sorted returns the apexes sorted by name.
+func (t *table) sorted() []zone.Apex {
 	out := make([]zone.Apex, 0, len(t.byName))
 	for _, a := range t.byName {
 		out = append(out, *a)

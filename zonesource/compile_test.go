@@ -161,7 +161,7 @@ func showApex(s *zone.Snapshot, a *zone.Apex) string {
 // showSnapshot writes everything of a snapshot that queries can see.
 func showSnapshot(s *zone.Snapshot) []string {
 	out := []string{fmt.Sprint("loaded ", s.Loaded, " ttl ", s.TranslatedTTL)}
-	for _, v := range s.Views {
+	for _, v := range append(slices.Clone(s.Views), s.Outside) {
 		out = append(out, fmt.Sprintf("view %d %s %s %v %v", v.Index, v.Name, v.Region, v.VPCs, v.Addresses))
 		for i := range v.Apexes {
 			out = append(out, "  "+showApex(s, &v.Apexes[i]))
@@ -188,7 +188,7 @@ func showSnapshot(s *zone.Snapshot) []string {
 	}
 	for _, f := range s.Inventory.Interfaces {
 		out = append(out, fmt.Sprintf("interface %+v", f))
-		for i := range s.Views {
+		for i := range len(s.Views) + 1 { // the last is that from outside
 			if f.Public.Is4() {
 				a, _, why := s.Inventory.Translate(i, f.Public.As4())
 				out = append(out, fmt.Sprint("  ", i, a, why))

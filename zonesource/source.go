@@ -59,6 +59,24 @@ type Catalog struct {
 	// Unlisted are private zones associated with VPCs of ours that can't be listed:
 	// other accounts', EFS's and the like.
 	Unlisted []Unlisted
+	// Collections are the CIDR collections that IP-based records of these zones
+	// name, sorted by id.
+	Collections []Collection `json:",omitempty"`
+}
+
+// Collection is one CIDR collection.
+type Collection struct {
+	ID   string
+	Name string // "" when it isn't listed: a collection of another account
+	// Version counts the changes of the collection; 0 when that isn't known.
+	Version int64
+	Blocks  []Block // as listed
+}
+
+// Block is one CIDR block of a collection, and the location it belongs to.
+type Block struct {
+	Location string
+	Prefix   netip.Prefix // masked
 }
 
 // Hosted is one hosted zone of a catalog.

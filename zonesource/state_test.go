@@ -68,6 +68,9 @@ func TestStateRoundTrip(t *testing.T) {
 		catalogPart([]Hosted{{ID: "Z1", Name: []byte("\x02\xff.\x00"), Private: true, Records: 7}}, Unlisted{ID: "Z9", Name: zone.MustName("efs."), VPC: zone.VPC{ID: "vpc-a"}, Owner: "efs"}),
 		oddPart(t), oddRegion(),
 	}
+	want[0].Catalog.Collections = []Collection{{ID: "c1", Name: "offices", Version: 2, Blocks: []Block{
+		{Location: "dublin", Prefix: netip.MustParsePrefix("192.0.2.0/24")}, {Location: "dublin", Prefix: netip.MustParsePrefix("2001:db8::/32")},
+	}}}
 	for _, p := range want {
 		err := s.save(p)
 		if err != nil {

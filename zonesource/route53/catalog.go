@@ -28,6 +28,7 @@ var errStuck = errors.New("the page doesn't advance")
 // refreshCatalog lists the hosted zones and delivers the catalog.
 func (l *lister) refreshCatalog(ctx context.Context, deliver func(zonesource.Part)) error {
 	part := zonesource.Part{Key: catalogKey(l.account.Name), Listed: time.Now()}
+	l.delivered, l.asked = zonesource.Part{}, nil
 	listed, err := l.listZones(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -54,7 +55,9 @@ func (l *lister) refreshCatalog(ctx context.Context, deliver func(zonesource.Par
 	if problem != nil {
 		part.Problems = append(part.Problems, *problem)
 	}
+	part.Problems = append(part.Problems, l.collectionProblems...)
 	part.Catalog = l.catalog()
+	l.delivered = part
 	deliver(part)
 	return nil
 }
@@ -219,7 +222,7 @@ const (
 
 // catalog is the list of the selected zones.
 func (l *lister) catalog() *zonesource.Catalog {
-	c := &zonesource.Catalog{Unlisted: l.unlisted}
+	c := &zonesource.Catalog{Unlisted: l.unlisted, Collections: l.collections}
 	for id, z := range l.zones {
 		if z.hosted.Gone && time.Since(z.gone) > max(goneFor, goneCycles*l.source.options.Refresh) {
 			delete(l.zones, id)

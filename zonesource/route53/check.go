@@ -22,11 +22,12 @@ type Finding struct {
 	Err error
 }
 
-// ErrUntried says that an action was not tried, because there is no zone or VPC to try
-// it on.
+// ErrUntried says that an action was not tried, because there is no zone, VPC or CIDR
+// collection to try it on.
 var ErrUntried = errors.New("nothing to try it on")
 
-// Cost is what one account's refresh takes.
+// Cost is what one account's refresh takes. CIDR collections come on top where records
+// name some: a call a cycle, and one or more for each that has changed.
 type Cost struct {
 	Account string // configured name
 	Zones   int    // wanted
@@ -49,7 +50,7 @@ func (s *Source) Check(ctx context.Context) ([]Finding, []Cost, error) {
 		if ctx.Err() != nil {
 			return findings, costs, ctx.Err()
 		}
-		for _, operation := range []string{opListZones, opGetZone, opListRecords, opListByVPC} {
+		for _, operation := range []string{opListZones, opGetZone, opListRecords, opListByVPC, opListCollections, opListBlocks} {
 			findings = append(findings, Finding{Account: l.account.Name, Action: action(operation), Err: errs[operation]})
 		}
 		if errs[opListZones] == nil {
@@ -59,10 +60,10 @@ func (s *Source) Check(ctx context.Context) ([]Finding, []Cost, error) {
 	return findings, costs, nil
 }
 
-// check tries the operations on the first zone, a private one if there is any, and on the
-// first VPC.
+// check tries the operations on the first zone, a private one if there is any, on the
+// first VPC, and on any CIDR collection.
 func (l *lister) check(ctx context.Context) (map[string]error, Cost) {
-	errs := map[string]error{opGetZone: ErrUntried, opListRecords: ErrUntried, opListByVPC: ErrUntried}
+	errs := map[string]error{opGetZone: ErrUntried, opListRecords: ErrUntried, opListByVPC: ErrUntried, opListBlocks: ErrUntried}
 	listed, err := l.listZones(ctx)
 	errs[opListZones] = err
 	l.take(listed, &zonesource.Part{}) // its problems are the report's
@@ -79,6 +80,12 @@ func (l *lister) check(ctx context.Context) (map[string]error, Cost) {
 		if len(vpcs) > 0 {
 			_, errs[opListByVPC] = l.listByVPC(ctx, vpcs[0])
 		}
+	}
+	collections, err := l.listSummaries(ctx)
+	errs[opListCollections] = err
+	for id := range collections {
+		_, errs[opListBlocks] = l.listBlocks(ctx, &zonesource.Collection{ID: id})
+		break
 	}
 	return errs, l.cost(len(listed))
 }

@@ -40,13 +40,14 @@ func TestCheck(t *testing.T) {
 
 	errs, costs := check(Options{})
 	for action, err := range errs {
-		if err != nil && (action != "route53:ListHostedZonesByVPC" || !errors.Is(err, ErrUntried)) {
+		untried := action == "route53:ListHostedZonesByVPC" || action == "route53:ListCidrBlocks"
+		if untried != errors.Is(err, ErrUntried) || !untried && err != nil {
 			t.Errorf("%s: %v", action, err)
 		}
 	}
 	// 1 list of zones, 3 + 1 + 1 of records, 2 private zones
 	same(t, "costs", []Cost{{Zones: 3, Private: 2, Records: 705, Calls: 8, Cycle: 11428571429 * time.Nanosecond}}, costs)
-	c.wantCalls(map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, "ListResourceRecordSets": 1})
+	c.wantCalls(map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, "ListResourceRecordSets": 1, "ListCidrCollections": 1})
 
 	withVPCs := Options{VPCs: func() ([]zone.VPC, bool) { return []zone.VPC{vpc}, true }}
 	errs, costs = check(withVPCs)
@@ -54,10 +55,14 @@ func TestCheck(t *testing.T) {
 	same(t, "calls", 7, costs[0].Calls)
 	c.sim.ResetCalls()
 
-	for _, operation := range []string{"GetHostedZone", "ListResourceRecordSets", "ListHostedZonesByVPC"} {
+	for _, operation := range []string{"GetHostedZone", "ListResourceRecordSets", "ListHostedZonesByVPC", "ListCidrCollections"} {
 		c.faults(awssim.Fault{Operation: operation, Fault: "access-denied"})
 	}
 	errs, costs = check(withVPCs)
+	if !errors.Is(errs["route53:ListCidrBlocks"], ErrUntried) {
+		t.Errorf("blocks of no collection: %v", errs["route53:ListCidrBlocks"])
+	}
+	delete(errs, "route53:ListCidrBlocks")
 	for action, err := range errs {
 		allowed := action == "route53:ListHostedZones"
 		if allowed != (err == nil) || err != nil && !strings.Contains(err.Error(), "needs the IAM action "+action+":") {

@@ -23,6 +23,11 @@ type lister struct {
 	unlisted []zonesource.Unlisted
 	byVPC    bool // this cycle's associations came by ListHostedZonesByVPC
 	refused  bool // ListHostedZonesByVPC was refused: it isn't asked again
+
+	collections        []zonesource.Collection // last good ones that records name
+	collectionProblems []zonesource.Problem    // of the last attempt
+	delivered          zonesource.Part         // the catalog of this cycle
+	asked              []string                // ids of the collections asked for in this cycle
 }
 
 // state is what is known of one hosted zone from cycle to cycle.
@@ -37,7 +42,10 @@ type state struct {
 	failures int       // since then
 	// skew is by how many record sets Route 53's count is known to be wrong.
 	skew int
-	last delivered
+	// named are the CIDR collections that records of the zone name, as far as it
+	// could be listed.
+	named []string
+	last  delivered
 }
 
 // delivered is what became of the last complete listing. The tree is the keeper's:
@@ -59,6 +67,7 @@ func (l *lister) restore(saved []zonesource.Part) {
 		if p.Catalog == nil || p.Key != catalogKey(l.account.Name) {
 			continue
 		}
+		l.collections = p.Catalog.Collections
 		for _, h := range p.Catalog.Zones {
 			if l.source.selected.has(&h) {
 				l.zones[h.ID] = &state{hosted: h, gone: time.Now()}
@@ -79,6 +88,7 @@ func (l *lister) restore(saved []zonesource.Part) {
 			l.zones[h.ID] = z
 		}
 		z.listed, z.vpcs, z.known, z.comment = p.Zone.Listed, p.Zone.VPCs, true, p.Zone.Comment
+		z.named = collectionsOfTree(p.Zone.Tree)
 	}
 }
 
@@ -144,6 +154,10 @@ func (l *lister) cycle(ctx context.Context, deliver func(zonesource.Part)) error
 			return failure
 		}
 	}
+	l.refreshCollections(ctx, deliver)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	return err
 }
 
@@ -194,6 +208,11 @@ func (l *lister) refreshZone(ctx context.Context, z *state, deliver func(zonesou
 		l.source.log.Warn("zone not refreshed", "zone", z.hosted.ID, "name", zone.String(z.hosted.Name), "account", l.account.Name, "error", err)
 		deliver(part)
 		return err
+	}
+	z.named = collectionsOf(sets)
+	l.refreshNewCollections(ctx, z, deliver)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	tree, problems := z.tree(sets)
 	if problem != nil {

@@ -2,7 +2,8 @@
 //
 //	ListHostedZones ──> catalog ──────────────────────────────┐
 //	GetHostedZone or ListHostedZonesByVPC ──> associations ───┼──> Part
-//	ListResourceRecordSets ──> pages ──> listing ──> tree ────┘
+//	ListResourceRecordSets ──> pages ──> listing ──> tree ────┤
+//	ListCidrCollections, ListCidrBlocks ──> collections ──────┘
 //
 // A [Source] keeps one cycle an account going: the list of zones, then the zones
 // themselves, oldest listing first. What has been listed whole is delivered; what
@@ -15,6 +16,11 @@
 // that is fewer, one or more of ListHostedZonesByVPC a VPC. Nothing is asked twice
 // unless it failed or changed while it was listed. Every attempt, a repeated one too,
 // is paid from the account's budget.
+//
+// Where IP-based records name CIDR collections, a cycle makes a call of
+// ListCidrCollections besides, and of ListCidrBlocks for those whose version is another
+// one; without such records there is no extra call. Collections are part of the catalog.
+// Without them the IP-based records that there are go by the last good ones.
 //
 // A listing isn't a snapshot: Route 53 pages by key, so that records which stay are
 // always on some page, but changes made meanwhile may be on some pages only. A

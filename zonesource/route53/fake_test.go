@@ -75,6 +75,14 @@ func (f *fakeAPI) ListResourceRecordSets(_ context.Context, in *route53.ListReso
 	return out, nil
 }
 
+func (f *fakeAPI) ListCidrCollections(context.Context, *route53.ListCidrCollectionsInput) (*route53.ListCidrCollectionsOutput, error) {
+	return nil, errNotFaked
+}
+
+func (f *fakeAPI) ListCidrBlocks(context.Context, *route53.ListCidrBlocksInput) (*route53.ListCidrBlocksOutput, error) {
+	return nil, errNotFaked
+}
+
 // source makes a source on the fake.
 func (f *fakeAPI) source(t *testing.T) *Source {
 	t.Helper()

@@ -1,0 +1,48 @@
+package zonesource
+
+import "inside53/resolver/zone"
+
+// outsideView is what a client of nobody's network sees: the public zones, and for all
+// other names the default forwarder of views that have none of their own. index is
+// its place in the inventory, after all other views.
+func outsideView(cfg *Config, plan *apexPlan, index int) *zone.View {
+	t := &table{apexPlan: plan, byName: map[string]*zone.Apex{}}
+	for _, z := range plan.zones.public {
+		a := t.at(z.Apex)
+		if len(a.Layers) == 0 { // of several zones of one name only one is delegated to
+			a.Layers = append(a.Layers, z)
+		}
+	}
+	for i := range cfg.Forward {
+		f := &cfg.Forward[i]
+		if len(f.Zone) != 1 || !f.Views.all() {
+			continue
+		}
+		a := t.at(f.Zone)
+		a.Forward = plan.forwarders.add(f.Upstreams)
+		a.Below = len(a.Layers) > 0
+		break
+	}
+	return zone.NewView(zone.View{Name: "outside", Index: index, Region: cfg.Self.Region, Addresses: zone.AddressPublic, Apexes: t.sorted()})
+}
+
+// locations indexes the CIDR collections of all accounts. Of one that several accounts
+// share the latest version counts.
+func (c *Compiled) locations() zone.Locations {
+	latest := map[string]*Collection{}
+	for _, p := range c.in.catalogs {
+		for i := range p.Catalog.Collections {
+			one := &p.Catalog.Collections[i]
+			if latest[one.ID] == nil || one.Version > latest[one.ID].Version {
+				latest[one.ID] = one
+			}
+		}
+	}
+	var l zone.Locations
+	for id, one := range latest {
+		for _, b := range one.Blocks {
+			l.Add(id, b.Location, b.Prefix)
+		}
+	}
+	return l
+}
