@@ -81,10 +81,13 @@ test-clients: ## run the tests that need real DNS clients (see deps)
 	@for c in $(CLIENTS); do command -v $$c >/dev/null || { echo "test-clients: no $$c; run: make deps" >&2; exit 1; }; done
 	$(GO) test -tags clients -run '^TestClient' ./server/... ./zonesource/...
 
-judge: ## compare our answers with another Route 53, at AWS_ENDPOINT_URL or moto
+# At AWS_ENDPOINT_URL, when it is set, nothing is written; moto is filled by the tests.
+judge: build ## compare our answers with another Route 53, at AWS_ENDPOINT_URL or moto
 	@command -v aws >/dev/null || { echo "judge: no AWS CLI; run: pip install awscli" >&2; exit 1; }
+	@command -v dig >/dev/null || { echo "judge: no dig; run: make deps" >&2; exit 1; }
 	@[ -n "$$AWS_ENDPOINT_URL" ] || python3 -c 'import moto.server' || { echo "judge: no moto; run: pip install 'moto[server]', or set AWS_ENDPOINT_URL" >&2; exit 1; }
-	$(GO) test -v -tags judge -run '^TestJudge' ./server/inside53
+	$(GO) test -count=1 -tags judge -run '^TestJudge' ./server/inside53
+	@[ -n "$$AWS_ENDPOINT_URL" ] || $(GO) test -count=1 -tags judge ./zonesource/judge
 
 clean: ## remove what the other targets made
 	rm -rf bin cover.out cover.html
