@@ -1,0 +1,600 @@
+package resolver
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"inside53/resolver/zone"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+)
+
+// The slow reference: RFC 1034 section 4.3.2 and RFC 4592 by linear scan over a
+// list of RRsets, with the layers of clause 4 on top, from the words of doc.go.
+
+// refSet is one RRset of a layer.
+type refSet struct {
+	owner      string // text, lower case
+	rrtype     uint16
+	rrs        []dns.RR
+	alias      string // of a same-zone alias: the target
+	unservable bool
+}
+
+// refZone is one layer.
+type refZone struct {
+	apex   string
+	origin zone.Origin
+	sets   []refSet
+}
+
+// refApex is an apex of the view.
+type refApex struct {
+	name    string
+	layers  []*refZone
+	forward int
+	below   bool
+}
+
+// reference answers one question.
+type reference struct {
+	apexes []refApex
+	qtype  uint16
+	rd     bool
+
+	rcode                 int
+	aa                    bool
+	answer, authority, ad []dns.RR
+	external              string // name and group of the question to a forwarder
+}
+
+func under(name, ancestor string) bool {
+	return ancestor == "." || name == ancestor || strings.HasSuffix(name, "."+ancestor)
+}
+
+func parent(name string) string {
+	_, rest, _ := strings.Cut(name, ".")
+	if rest == "" {
+		return "."
+	}
+	return rest
+}
+
+// ancestors lists a name and all above it down to the apex, the apex first.
+func ancestors(name, apex string) []string {
+	var out []string
+	for ; under(name, apex); name = parent(name) {
+		out = append(out, name)
+		if name == apex {
+			break
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+func (z *refZone) at(name string) (sets []refSet) {
+	for _, s := range z.sets {
+		if s.owner == name {
+			sets = append(sets, s)
+		}
+	}
+	return sets
+}
+
+func (z *refZone) get(name string, rrtype uint16) *refSet {
+	for i := range z.sets {
+		if z.sets[i].owner == name && z.sets[i].rrtype == rrtype {
+			return &z.sets[i]
+		}
+	}
+	return nil
+}
+
+func (z *refZone) exists(name string) bool {
+	if name == z.apex {
+		return true
+	}
+	for _, s := range z.sets {
+		if under(s.owner, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// barrier returns the highest cut at or above a name, or DNAME above it.
+func (z *refZone) barrier(name string, qtype uint16) *refSet {
+	for _, n := range ancestors(name, z.apex) {
+		if d := z.get(n, dns.TypeDNAME); d != nil && n != name {
+			return d
+		}
+		if ns := z.get(n, dns.TypeNS); ns != nil && n != z.apex && (n != name || qtype != dns.TypeDS) {
+			return ns
+		}
+	}
+	return nil
+}
+
+func (r *reference) closest(name string) *refApex {
+	for {
+		for i := range r.apexes {
+			if r.apexes[i].name == name {
+				return &r.apexes[i]
+			}
+		}
+		if name == "." {
+			return nil
+		}
+		name = parent(name)
+	}
+}
+
+func (r *reference) root() *refApex {
+	a := r.closest(".")
+	if a != nil && a.forward >= 0 {
+		return a
+	}
+	return nil
+}
+
+// resolve goes from name to name.
+func (r *reference) resolve(name string) {
+	for step := 0; ; step++ {
+		if step > 8 {
+			r.fail(dns.RcodeServerFailure)
+			return
+		}
+		next := r.name(name, step == 0)
+		if next == "" {
+			return
+		}
+		name = next
+	}
+}
+
+func (r *reference) fail(rcode int) {
+	r.rcode, r.aa, r.answer, r.authority, r.ad = rcode, false, nil, nil, nil
+}
+
+// name decides one name; it returns the next one to go to.
+func (r *reference) name(name string, first bool) (next string) {
+	apex := r.closest(name)
+	if r.qtype == dns.TypeDS && apex != nil && apex.name == name && name != "." {
+		if above := r.closest(parent(name)); above != nil && (len(above.layers) > 0 || above.forward >= 0) {
+			apex = above
+		}
+	}
+	if apex == nil || len(apex.layers) == 0 && apex.forward < 0 {
+		if first {
+			r.fail(dns.RcodeRefused)
+		}
+		return ""
+	}
+	exists, owned, closed := false, false, false
+	sees := func(z *refZone, at string) (done bool) { // what one layer has at a node
+		sets := z.at(at)
+		if len(sets) == 0 {
+			return false
+		}
+		if c := z.get(at, dns.TypeCNAME); c != nil {
+			if owned {
+				return false
+			}
+			next = r.cname(z, c, name, first)
+			return true
+		}
+		s := z.get(at, r.qtype)
+		if r.qtype == dns.TypeANY {
+			s = pickAny(sets)
+		}
+		if s != nil {
+			r.respond(z, apex, s, name, first)
+			return true
+		}
+		owned = true
+		unit := r.qtype == dns.TypeA || r.qtype == dns.TypeAAAA || r.qtype == dns.TypeHTTPS || r.qtype == dns.TypeSVCB
+		closed = unit && (z.get(at, dns.TypeA) != nil || z.get(at, dns.TypeAAAA) != nil)
+		return closed
+	}
+	for _, z := range apex.layers {
+		if b := z.barrier(name, r.qtype); b != nil {
+			if owned {
+				closed = true
+				break
+			}
+			return r.behind(z, b, name, first)
+		}
+		exists = exists || z.exists(name)
+		if sees(z, name) {
+			if closed {
+				break
+			}
+			return next
+		}
+	}
+	if !exists && !closed {
+		for _, z := range apex.layers {
+			encloser := name
+			for !z.exists(encloser) {
+				encloser = parent(encloser)
+			}
+			star := "*." + encloser
+			if encloser == "." {
+				star = "*."
+			}
+			if !z.exists(star) {
+				continue
+			}
+			exists = true
+			if sees(z, star) {
+				if closed {
+					break
+				}
+				return next
+			}
+		}
+	}
+	if !closed && apex.forward >= 0 {
+		r.external = fmt.Sprint(name, apex.forward)
+		return ""
+	}
+	r.negative(apex, exists, first)
+	return ""
+}
+
+func pickAny(sets []refSet) *refSet {
+	slices.SortFunc(sets, func(a, b refSet) int { return int(a.rrtype) - int(b.rrtype) })
+	for i := range sets {
+		if !sets[i].unservable {
+			return &sets[i]
+		}
+	}
+	return &sets[0]
+}
+
+func (r *reference) negative(apex *refApex, exists, first bool) {
+	r.aa = r.aa || first
+	if !exists {
+		r.rcode = dns.RcodeNameError
+	}
+	var soa *dns.SOA
+	least := ^uint32(0)
+	for _, z := range apex.layers {
+		s := z.get(z.apex, dns.TypeSOA)
+		if s == nil {
+			continue
+		}
+		rr := s.rrs[0].(*dns.SOA)
+		least = min(least, rr.Hdr.Ttl, rr.Minttl)
+		if soa == nil || z.origin != zone.Tags {
+			soa = rr
+		}
+	}
+	if soa != nil {
+		soa = dns.Copy(soa).(*dns.SOA)
+		soa.Hdr.Ttl = least
+		r.authority = append(r.authority, soa)
+	}
+}
+
+// plain follows aliases inside the zone; nil when there is nothing, after having
+// answered so.
+func (r *reference) plain(z *refZone, s *refSet) (rrs []dns.RR, broken bool) {
+	for range 16 {
+		switch {
+		case s == nil:
+			return nil, false
+		case s.unservable:
+			return nil, true
+		case s.alias == "":
+			return s.rrs, false
+		}
+		s = z.get(s.alias, s.rrtype)
+	}
+	return nil, true
+}
+
+func (r *reference) respond(z *refZone, apex *refApex, s *refSet, name string, first bool) {
+	rrs, broken := r.plain(z, s)
+	switch {
+	case broken:
+		r.fail(dns.RcodeServerFailure)
+	case rrs == nil:
+		r.negative(apex, true, first)
+	default:
+		r.aa = r.aa || first
+		r.answer = append(r.answer, owned(rrs, name)...)
+	}
+}
+
+// owned returns records under another owner.
+func owned(rrs []dns.RR, name string) (out []dns.RR) {
+	for _, rr := range rrs {
+		rr = dns.Copy(rr)
+		rr.Header().Name = name
+		out = append(out, rr)
+	}
+	return out
+}
+
+func (r *reference) cname(z *refZone, c *refSet, name string, first bool) (next string) {
+	if c.unservable {
+		r.fail(dns.RcodeServerFailure)
+		return ""
+	}
+	r.aa = r.aa || first
+	r.answer = append(r.answer, owned(c.rrs, name)...)
+	if r.qtype == dns.TypeCNAME || r.qtype == dns.TypeANY {
+		return ""
+	}
+	return dns.CanonicalName(c.rrs[0].(*dns.CNAME).Target)
+}
+
+// behind answers at or below a cut, or below a DNAME.
+func (r *reference) behind(z *refZone, b *refSet, name string, first bool) (next string) {
+	if b.rrtype == dns.TypeDNAME {
+		r.aa = r.aa || first
+		d := b.rrs[0].(*dns.DNAME)
+		if !slices.ContainsFunc(r.answer, func(rr dns.RR) bool { return dns.IsDuplicate(rr, d) }) {
+			r.answer = append(r.answer, d)
+		}
+		target := name // without the owner of the DNAME, but with its dot
+		if b.owner != "." {
+			target = strings.TrimSuffix(name, b.owner)
+		}
+		if d.Target != "." {
+			target += dns.CanonicalName(d.Target)
+		}
+		r.answer = append(r.answer, &dns.CNAME{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeCNAME, Class: dns.ClassINET, Ttl: d.Hdr.Ttl}, Target: target})
+		return target
+	}
+	if r.rd && r.qtype == dns.TypeNS && b.owner == name {
+		r.answer = append(r.answer, b.rrs...)
+		return ""
+	}
+	if root := r.root(); r.rd && root != nil {
+		r.external = fmt.Sprint(name, root.forward)
+		return ""
+	}
+	r.authority = append(r.authority, b.rrs...)
+	for _, rr := range b.rrs {
+		target := dns.CanonicalName(rr.(*dns.NS).Ns)
+		for _, t := range []uint16{dns.TypeA, dns.TypeAAAA} {
+			if s := z.get(target, t); s != nil && s.alias == "" && !s.unservable {
+				r.ad = append(r.ad, s.rrs...)
+			}
+		}
+	}
+	return ""
+}
+
+// randomView makes a view of random zones, for lookup and for the reference.
+func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex) {
+	t.Helper()
+	snap := &zone.Snapshot{Inventory: zone.NewInventory(nil, nil), Loaded: true}
+	snap.Inventory.AddView(zone.AddressAuto, nil, nil, nil)
+	view := zone.View{Name: "random"}
+	var apexes []refApex
+	for _, name := range []string{"z.", "s.z.", "y.", "."} {
+		if rng.IntN(4) == 0 {
+			continue
+		}
+		a := refApex{name: name, forward: -1}
+		apex := zone.Apex{Name: zone.MustName(name), Forward: zone.NoForward}
+		layers := 1 + rng.IntN(3)
+		if name == "." && rng.IntN(3) > 0 {
+			layers = 0
+		}
+		for i := range layers {
+			z := randomZone(t, rng, name, zone.Origin(i+rng.IntN(2)))
+			a.layers = append(a.layers, z)
+			apex.Layers = append(apex.Layers, z.build(t))
+		}
+		if layers == 0 || rng.IntN(5) == 0 {
+			a.forward = rng.IntN(3) - 1
+			a.below = layers > 0
+			apex.Forward, apex.Below = a.forward, a.below
+		}
+		apexes = append(apexes, a)
+		view.Apexes = append(view.Apexes, apex)
+	}
+	snap.Views = []*zone.View{zone.NewView(view)}
+	return snap, apexes
+}
+
+var randomLabels = []string{"a", "b", "*", "c"}
+
+func randomName(rng *rand.Rand, apex string, most int) string {
+	name := strings.TrimPrefix(apex, ".")
+	for range rng.IntN(most + 1) {
+		name = randomLabels[rng.IntN(len(randomLabels))] + "." + name
+	}
+	if name == "" {
+		return "."
+	}
+	return name
+}
+
+func anyName(rng *rand.Rand) string {
+	return randomName(rng, []string{"z.", "s.z.", "y.", "a.", "x."}[rng.IntN(5)], 4)
+}
+
+func randomZone(t testing.TB, rng *rand.Rand, apex string, origin zone.Origin) *refZone {
+	t.Helper()
+	z := &refZone{apex: apex, origin: origin}
+	ttl := func() int { return []int{5, 60, 300}[rng.IntN(3)] }
+	if rng.IntN(8) > 0 {
+		z.add(t, apex, dns.TypeSOA, fmt.Sprintf("%s %d SOA ns. host. %d 2 3 4 %d", apex, ttl(), rng.IntN(1000), ttl()))
+	}
+	types := []uint16{dns.TypeA, dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeCNAME, dns.TypeCNAME, dns.TypeNS, dns.TypeDNAME, dns.TypeDS}
+	for range rng.IntN(12) {
+		owner, rrtype := randomName(rng, apex, 3), types[rng.IntN(len(types))]
+		here := z.at(owner)
+		single := rrtype == dns.TypeCNAME || rrtype == dns.TypeDNAME
+		switch {
+		case z.get(owner, rrtype) != nil, z.get(owner, dns.TypeCNAME) != nil, rrtype == dns.TypeCNAME && len(here) > 0:
+			continue
+		case rrtype == dns.TypeDNAME && z.get(owner, dns.TypeNS) != nil, rrtype == dns.TypeNS && z.get(owner, dns.TypeDNAME) != nil:
+			continue
+		case rng.IntN(10) == 0 && !single && rrtype != dns.TypeNS:
+			z.sets = append(z.sets, refSet{owner: owner, rrtype: rrtype, unservable: true})
+			continue
+		case rng.IntN(6) == 0 && !single && rrtype != dns.TypeNS:
+			z.sets = append(z.sets, refSet{owner: owner, rrtype: rrtype, alias: randomName(rng, apex, 3)})
+			continue
+		}
+		data := map[uint16]func() string{
+			dns.TypeA:     func() string { return fmt.Sprintf("192.0.2.%d", rng.IntN(250)) },
+			dns.TypeAAAA:  func() string { return fmt.Sprintf("2001:db8::%d", rng.IntN(99)) },
+			dns.TypeTXT:   func() string { return fmt.Sprintf("%q", fmt.Sprint(rng.IntN(99))) },
+			dns.TypeHTTPS: func() string { return fmt.Sprintf("%d .", 1+rng.IntN(9)) },
+			dns.TypeSVCB:  func() string { return fmt.Sprintf("%d .", 1+rng.IntN(9)) },
+			dns.TypeDS:    func() string { return fmt.Sprintf("%d 8 2 0102", rng.IntN(99)) },
+			dns.TypeCNAME: func() string { return anyName(rng) },
+			dns.TypeDNAME: func() string { return anyName(rng) },
+			dns.TypeNS:    func() string { return randomName(rng, apex, 3) },
+		}[rrtype]
+		var texts []string
+		ttl, n := ttl(), 1+rng.IntN(2)
+		if single {
+			n = 1
+		}
+		for range n {
+			text := fmt.Sprintf("%s %d %s %s", owner, ttl, dns.TypeToString[rrtype], data())
+			if !slices.Contains(texts, text) {
+				texts = append(texts, text)
+			}
+		}
+		z.add(t, owner, rrtype, texts...)
+	}
+	return z
+}
+
+func (z *refZone) add(t testing.TB, owner string, rrtype uint16, texts ...string) {
+	t.Helper()
+	s := refSet{owner: owner, rrtype: rrtype}
+	for _, text := range texts {
+		rr, err := dns.NewRR(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		s.rrs = append(s.rrs, rr)
+	}
+	z.sets = append(z.sets, s)
+}
+
+// build makes the zone that lookup sees.
+func (z *refZone) build(t testing.TB) *zone.Zone {
+	t.Helper()
+	edit := zone.NewTree(zone.MustName(z.apex)).Edit()
+	for _, s := range z.sets {
+		var set zone.RRset
+		var err error
+		switch {
+		case s.unservable:
+			set = zone.NewUnservable(s.rrtype, "random", nil)
+		case s.alias != "":
+			set = zone.NewAlias(s.rrtype, zone.Alias{Target: wireName(t, s.alias), SameZone: true})
+		default:
+			var rdata [][]byte
+			for _, rr := range s.rrs {
+				rdata = append(rdata, rdataOf(t, rr))
+			}
+			set, err = zone.NewRecords(s.rrtype, s.rrs[0].Header().Ttl, rdata...)
+		}
+		if err == nil {
+			err = edit.Put(wireName(t, s.owner), set)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return zone.New(zone.Info{Origin: z.origin}, edit.Commit(), 0)
+}
+
+// compareWithReference asks n random questions of a random view.
+func compareWithReference(t testing.TB, seed uint64, n int) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 1034))
+	snap, apexes := randomView(t, rng)
+	types := []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeCNAME, dns.TypeNS, dns.TypeDS, dns.TypeSOA, dns.TypeMX, dns.TypeDNAME, dns.TypeANY}
+	x := &exchange{state: &state{snap: snap, live: &zone.Live{}}}
+	for range n {
+		name, rrtype, rd := anyName(rng), types[rng.IntN(len(types))], rng.IntN(2) == 0
+		want := reference{apexes: apexes, qtype: rrtype, rd: rd}
+		want.resolve(name)
+
+		var m dns.Msg
+		m.SetQuestion(name, rrtype)
+		m.RecursionDesired = rd
+		pkt, err := m.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.q.Client = netip.MustParseAddr("10.0.0.1")
+		if v := x.q.parse(pkt); v != accepted {
+			t.Fatalf("parsing %s: %d", name, v)
+		}
+		x.a.reset(snap.Views[0], &x.q)
+		lookup(snap, x.state.live, &x.q, &x.a)
+
+		got := oracleMessage(&world{TB: t}, x)
+		external := ""
+		if x.a.need {
+			external = fmt.Sprint(textName(x.a.target), x.a.group)
+		}
+		lines := func(rcode int, aa bool, external string, sections ...[]dns.RR) (out []string) {
+			out = []string{fmt.Sprintln(rcode, aa, external)}
+			for i, s := range sections {
+				out = append(out, fmt.Sprint("section ", i))
+				out = append(out, slices.Compact(recordSet(s))...)
+			}
+			return out
+		}
+		w := lines(want.rcode, want.aa, want.external, want.answer, want.authority, want.ad)
+		g := lines(got.Rcode, x.a.AA, external, got.Answer, got.Ns, got.Extra)
+		if diff := cmp.Diff(w, g); diff != "" {
+			t.Fatalf("seed %d: %s %s rd=%v (-reference +lookup)\n%s\n%s", seed, name, dns.TypeToString[rrtype], rd, diff, describe(apexes))
+		}
+	}
+}
+
+// describe prints the zones of a view.
+func describe(apexes []refApex) string {
+	var b strings.Builder
+	for _, a := range apexes {
+		fmt.Fprintf(&b, "apex %s forward=%d below=%v\n", a.name, a.forward, a.below)
+		for i, z := range a.layers {
+			fmt.Fprintf(&b, "  layer %d %s\n", i, z.origin)
+			for _, s := range z.sets {
+				switch {
+				case s.unservable:
+					fmt.Fprintf(&b, "    %s %s unservable\n", s.owner, dns.TypeToString[s.rrtype])
+				case s.alias != "":
+					fmt.Fprintf(&b, "    %s %s alias of %s\n", s.owner, dns.TypeToString[s.rrtype], s.alias)
+				}
+				for _, rr := range s.rrs {
+					fmt.Fprintf(&b, "    %s\n", rr)
+				}
+			}
+		}
+	}
+	return b.String()
+}
+
+func TestLookupEqualsReference(t *testing.T) {
+	for seed := range uint64(1000) {
+		compareWithReference(t, seed, 40)
+	}
+}
+
+func FuzzLookup(f *testing.F) {
+	f.Add(uint64(1 << 40))
+	f.Fuzz(func(t *testing.T, seed uint64) { compareWithReference(t, seed, 100) })
+}
