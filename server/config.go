@@ -90,6 +90,9 @@ type Config struct {
 	// inventory is a view, named by its id, and "rest" is everybody else's.
 	Views []View `yaml:"views"`
 
+	// ECS says whose client subnets are believed.
+	ECS ECS `yaml:"ecs"`
+
 	// Forward says where names are asked that no zone of ours holds. Default
 	// none: such names are refused. The resolv.conf of the host is never read.
 	Forward []Forward `yaml:"forward"`
@@ -289,6 +292,15 @@ type Forward struct {
 	// does not hold is asked at Upstreams. Without it the forwarder hides the
 	// zone, as the rules of Route 53 Resolver do. Default false.
 	Layer bool `yaml:"layer"`
+}
+
+// ECS is the section ecs.
+type ECS struct {
+	// Trust lists the forwarders, by prefix or address, whose client subnets (RFC
+	// 7871) are believed: routing policies of public zones then go by the client
+	// behind the forwarder. Private zones never do. The subnets that others send
+	// are ignored. Default [].
+	Trust Forwarders `yaml:"trust"`
 }
 
 // Cache is the section cache.

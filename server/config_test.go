@@ -55,6 +55,10 @@ func TestConfigGood(t *testing.T) {
 		}},
 		{"allow private", forward + "ec2:\nallow: [private]\n", func(c *Config) { c.EC2 = new(EC2); c.EC2.setDefaults() }},
 		{"allow with ec2", forward + "ec2:\n", func(c *Config) { c.EC2 = new(EC2); c.EC2.setDefaults(); c.Allow.VPCs = true }},
+		{"ecs", forward + "ecs: {trust: [10.0.0.53, 10.1.0.0/24, 'fd00::53', 'fd00:1::/64']}\n", func(c *Config) {
+			c.ECS.Trust = Forwarders{prefix("10.0.0.53/32"), prefix("10.1.0.0/24"), prefix("fd00::53/128"), prefix("fd00:1::/64")}
+		}},
+		{"no ecs", forward + "ecs: {trust: []}\n", func(c *Config) {}},
 		{"times", forward + "drain: 0s\nnegative_ttl: 0s\nready: {max_age: 0s}\n", func(c *Config) { c.Drain, c.NegativeTTL = 0, 0 }},
 		{"times 2", forward + "drain: 1m30s\nnegative_ttl: 1h\n", func(c *Config) { c.Drain, c.NegativeTTL = 90*time.Second, time.Hour }},
 		{"log", forward + "log: {level: warn, format: json, sample_queries: 1000}\n", func(c *Config) { c.Log = Log{slog.LevelWarn, LogJSON, 1000} }},
@@ -144,12 +148,11 @@ func TestConfigBad(t *testing.T) {
 		{"unknown key, other style", ok + "stateDir: x\n", `2: stateDir: unknown key; did you mean "state_dir"?`},
 		{"unknown key in a section", ok + "log:\n  lvl: info\n  color: true\n", "3: log.lvl: unknown key; known here are level, format, sample_queries\n4: log.color: unknown key; known here are level, format, sample_queries"},
 		{"unknown key in a list", "forward:\n- {zone: ., upstreams: [10.0.0.2]}\n- zone: a\n  upstreams: [10.0.0.2]\n  view: [x]\n", `5: forward[1].view: unknown key; did you mean "views"?`},
-		{"keys to come", ok + "ecs: {}\nhealth_checks: {}\nkeys: []\nupdates: []\ntransfers: []\nsecondary: []\n", `2: ecs: unknown key; did you mean "ec2"?
-3: health_checks: unknown key; known here are ALL
-4: keys: unknown key; known here are ALL
-5: updates: unknown key; known here are ALL
-6: transfers: unknown key; known here are ALL
-7: secondary: unknown key; known here are ALL`},
+		{"keys to come", ok + "health_checks: {}\nkeys: []\nupdates: []\ntransfers: []\nsecondary: []\n", `2: health_checks: unknown key; known here are ALL
+3: keys: unknown key; known here are ALL
+4: updates: unknown key; known here are ALL
+5: transfers: unknown key; known here are ALL
+6: secondary: unknown key; known here are ALL`},
 		{"anchors", ok + "cache: &a {entries: 1}\ntcp: *a\n", "2: cache: anchors and aliases are not supported; write the value out\n3: tcp: anchors and aliases are not supported; write the value out"},
 		{"merge", ok + "tcp:\n  <<: {idle: 1s}\n", "3: tcp.<<: merging is not supported; write the keys out"},
 		{"tag", ok + "udp_size: !!int 1232\n", "2: udp_size: tags are not supported; write the value alone"},
@@ -187,6 +190,14 @@ func TestConfigBad(t *testing.T) {
 2: allow[4]: "10.0.0.0/33" is no prefix; write one like 10.0.0.0/16 or fd00::/8
 2: allow[5]: ::ffff:10.0.0.0/104 is IPv4 written as IPv6; write it as IPv4
 2: allow[6]: is a mapping; write one value`},
+		{"ecs.trust", ok + "ecs: {trust: [all, 10.0.0.53/8, 10.0.0.1, 10.0.0.1/32, '::/0', '::ffff:10.0.0.1', 'fe80::1%eth0', 10.0.0.0/33]}\n", `2: ecs.trust[0]: "all" is neither a prefix nor an address; write one like 10.0.0.0/16, 10.0.0.53 or fd00::53
+2: ecs.trust[1]: 10.0.0.53/8 has bits beyond its length; did you mean 10.0.0.0/8?
+2: ecs.trust[3]: 10.0.0.1/32 is here twice
+2: ecs.trust[4]: ::/0 is everybody; write the forwarders alone: whoever is trusted chooses the place that policies see
+2: ecs.trust[5]: ::ffff:10.0.0.1 is IPv4 written as IPv6; write 10.0.0.1
+2: ecs.trust[6]: "fe80::1%eth0" is neither a prefix nor an address; write one like 10.0.0.0/16, 10.0.0.53 or fd00::53
+2: ecs.trust[7]: "10.0.0.0/33" is no prefix; write one like 10.0.0.0/16 or fd00::/8`},
+		{"ecs word", ok + "ecs: 10.0.0.1\n", "2: ecs: is a single value; write keys and values (key: value)"},
 		{"ready.max_age", ok + "ready: {max_age: 1h}\n", "2: ready.max_age: needs route53 or ec2, whose data it is about; write 0s"},
 		{"durations", ok + "drain: 99ms\nready: {max_age: -1s}\ntcp: {idle: 0s}\nroute53: {refresh: 30}\nec2: {refresh: 1d, max_age: 1ms}\nnegative_ttl: 1500ms\n", `2: drain: 99ms is too short; write 100ms or longer, or 0s
 3: ready.max_age: -1s is negative; write 100ms or longer

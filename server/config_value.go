@@ -140,6 +140,35 @@ func (a *Allow) add(text string) error {
 	return nil
 }
 
+// Forwarders names resolvers that ask in the place of others.
+type Forwarders []netip.Prefix
+
+func (f *Forwarders) add(text string) error {
+	var p netip.Prefix
+	addr, err := netip.ParseAddr(text)
+	switch {
+	case err == nil && addr.Is4In6():
+		return fmt.Errorf("%s is IPv4 written as IPv6; write %s", text, addr.Unmap())
+	case err == nil && addr.Zone() == "":
+		p = netip.PrefixFrom(addr, addr.BitLen())
+	case strings.Contains(text, "/"):
+		p, err = parsePrefix(text)
+		if err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("%q is neither a prefix nor an address; write one like 10.0.0.0/16, 10.0.0.53 or fd00::53", text)
+	}
+	if p.Bits() == 0 {
+		return fmt.Errorf("%s is everybody; write the forwarders alone: whoever is trusted chooses the place that policies see", p)
+	}
+	if slices.Contains(*f, p) {
+		return fmt.Errorf("%s is here twice", p)
+	}
+	*f = append(*f, p)
+	return nil
+}
+
 // ViewSet names views.
 type ViewSet struct {
 	All   bool     // "*"

@@ -23,7 +23,9 @@ const (
 // keeperConfig is the part of the configuration that decides what snapshots are
 // made of.
 func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
-	k := zonesource.Config{NegativeTTL: c.NegativeTTL, MaxShrink: defaultMaxShrink, FileViews: map[zonesource.Key]zonesource.ViewNames{}}
+	k := zonesource.Config{
+		NegativeTTL: c.NegativeTTL, MaxShrink: defaultMaxShrink, TrustECS: c.ECS.Trust, FileViews: map[zonesource.Key]zonesource.ViewNames{},
+	}
 	k.Allow = zonesource.Allow{Private: c.Allow.Private, VPCs: c.Allow.VPCs, Prefixes: c.Allow.Prefixes}
 	if r := c.Route53; r != nil {
 		k.Shadow = r.Overlap == Shadow

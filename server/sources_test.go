@@ -18,6 +18,7 @@ import (
 const everySection = `
 allow: [private, vpcs, 192.0.2.0/24]
 negative_ttl: 10s
+ecs: {trust: [10.0.0.53, 'fd00::/64']}
 aws:
   region: us-west-2
   accounts: [{name: data, role_arn: "arn:aws:iam::123456789012:role/x", external_id: secret}]
@@ -52,7 +53,8 @@ func TestKeeperConfig(t *testing.T) {
 			{Name: "vpn", Clients: []netip.Prefix{netip.MustParsePrefix("10.99.0.0/16")}, Region: "us-west-2", Addresses: zone.AddressPublic},
 			{Name: "all", Clients: []netip.Prefix{netip.MustParsePrefix("10.98.0.0/16")}, VPCs: []string{"*"}, Region: "eu-west-1", Addresses: zone.AddressAuto},
 		},
-		Allow: zonesource.Allow{Private: true, VPCs: true, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
+		TrustECS: []netip.Prefix{netip.MustParsePrefix("10.0.0.53/32"), netip.MustParsePrefix("fd00::/64")},
+		Allow:    zonesource.Allow{Private: true, VPCs: true, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
 		Forward: []zonesource.ForwardConfig{
 			{Zone: []byte{0}, Upstreams: []string{"10.0.0.2:53", "tls://10.0.0.3:853#a.example"}, Views: zonesource.ViewNames{"*"}},
 			{Zone: []byte("\x04corp\x07example\x00"), Upstreams: []string{"10.0.0.4:53"}, Views: zonesource.ViewNames{"prod"}, Layer: true},
