@@ -401,7 +401,7 @@ func TestJudgeOdd(t *testing.T) {
 	m.create(t, id, zone,
 		record{name: "right", kind: "A", ttl: 60, values: []string{"203.0.113.1"}},
 		record{name: "no-address", kind: "A", ttl: 60, values: []string{"203.0.113"}},
-		record{name: "no-type", kind: "ZONEMD", ttl: 60, values: []string{"1 1 1 00"}},
+		record{name: "no-type", kind: "BOGUS", ttl: 60, values: []string{"1"}},
 		record{name: "long", kind: "TXT", ttl: 60, values: []string{`"` + long("x", 256) + `"`}},
 		record{name: "mixed", kind: "A", ttl: 60, values: []string{"203.0.113.2"}},
 		record{name: "mixed", kind: "CNAME", ttl: 60, values: []string{"right.odd.example"}},
@@ -424,9 +424,9 @@ func TestJudgeOdd(t *testing.T) {
 		{"right.", "A", "NOERROR", []string{"203.0.113.1"}, false},
 		{"no-address.", "A", "SERVFAIL", nil, true},
 		{"no-address.", "TXT", "NOERROR", nil, false}, // the name exists
-		{"no-type.", "ZONEMD", "NOERROR", nil, true},
+		{"no-type.", "TXT", "NOERROR", nil, false},
 		{"long.", "TXT", "SERVFAIL", nil, true},
-		{"mixed.", "A", "NOERROR", []string{"203.0.113.2"}, false},
+		{"mixed.", "A", "SERVFAIL", nil, false}, // what the CNAME says is not known
 		{"mixed.", "CNAME", "SERVFAIL", nil, true},
 		{"twice.", "A", "SERVFAIL", nil, true},
 		{"case.", "A", "SERVFAIL", nil, true},
@@ -439,6 +439,9 @@ func TestJudgeOdd(t *testing.T) {
 		if got.status != test.status || !slices.Equal(got.values(test.kind), test.want) || unservable[test.name+zone+". "+test.kind] != test.named {
 			t.Errorf("%+v: %s %q %v", test, got.status, got.answer, got.extended)
 		}
+	}
+	if !unservable["no-type."+zone+". BOGUS"] {
+		t.Error("the type that is not known is not named")
 	}
 	if t.Failed() {
 		t.Logf("named are %v", unservable)
