@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Options say which accounts there are and how AWS is reached.
@@ -63,6 +64,7 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 	load := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(newHTTPClient(o)),
 		config.WithRetryer(newRetryer),
+		config.WithLogger(logging.Nop{}), // what matters comes as an error
 	}
 	if o.Region != "" {
 		load = append(load, config.WithRegion(o.Region))
