@@ -94,6 +94,9 @@ func (x *exchange) take(m *forward.Message, age uint32, stale bool) (again bool)
 	last := x.crossing(m)
 	if last >= 0 {
 		i.count = uint16(last + 1)
+		for i.count < m.Answers && m.RRs[i.count].Type == zone.TypeRRSIG {
+			i.count++ // the CNAME's signatures
+		}
 		a.add(i)
 		a.AD = false
 		return a.follow(messageRdata(m, &m.RRs[last]))

@@ -58,6 +58,9 @@ func parseBlocks(text string) []block {
 		case trimmed == "" || line[0] == '#':
 		case line[0] == ' ':
 			last := &blocks[len(blocks)-1]
+			if slices.Contains(last.body, explainPart) {
+				trimmed = strings.TrimPrefix(strings.TrimRight(line, " "), "    ") // a tree
+			}
 			last.body = append(last.body, trimmed)
 			last.end = i + 1
 		default:
@@ -537,4 +540,12 @@ func number(t testing.TB, text string) uint32 {
 		t.Fatal(err)
 	}
 	return uint32(n)
+}
+
+// noSuspender fails the test when an answer would have to wait.
+type noSuspender struct{ testing.TB }
+
+func (s noSuspender) Suspend() func([]byte, Result) {
+	s.Fatal("an answer that should be there at once has to wait for an upstream")
+	return nil
 }

@@ -1,0 +1,508 @@
+package resolver
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+	"strings"
+	"testing"
+
+	"inside53/resolver/zone"
+
+	"github.com/miekg/dns"
+)
+
+var testClient = netip.MustParseAddrPort("10.0.0.1:5353")
+
+// offlineWorld answers everything at once: it has no forwarder.
+const offlineWorld = `
+zone file example.com. id=Z1
+    @ 900 IN SOA ns.example.com. host.example.com. 7 3600 1200 604800 300
+    @ 3600 IN NS ns.example.com.
+    www 60 IN A 192.0.2.1
+    www 60 IN A 192.0.2.2
+    www 60 IN TXT "text"
+    cn 60 IN CNAME www.example.com.
+    *.wild 60 IN A 203.0.113.1
+    *.wild 60 IN HTTPS 1 . ipv4hint=203.0.113.1 ipv6hint=2001:db8::1
+    cut 60 IN NS ns.cut.example.com.
+    ns.cut 60 IN A 203.0.113.1
+    dn 60 IN DNAME wild.example.com.
+    mx 60 IN MX 10 Mail.Example.com.
+    deep.a.b.c.d.e.f 60 IN A 192.0.2.3
+    alias alias A www
+    unservable bad A nonsense
+    policy multi A multivalue
+    member id=a 60 203.0.113.1
+    member id=b 60 192.0.2.7
+vpc vpc-1 region=eu-west-1 cidrs=10.0.0.0/16
+interface eni-1 vpc=vpc-1 private=10.0.0.9 public=203.0.113.1
+view all clients=10.0.0.0/8 vpcs=vpc-1
+    example.com. layers=Z1
+    localhost. special=localhost
+    10.in-addr.arpa. special=empty computed
+allow 10.0.0.0/8
+option id=node version=inside53
+`
+
+func newTextWorld(t testing.TB, text string) *world {
+	t.Helper()
+	w, _ := newWorld(t, parseBlocks(text))
+	return w
+}
+
+// pack makes an ordinary query for change to spoil.
+func pack(t testing.TB, change func(m *dns.Msg)) []byte {
+	t.Helper()
+	m := new(dns.Msg)
+	m.SetQuestion("www.example.com.", dns.TypeA)
+	m.Id = 0x5353
+	m.SetEdns0(1232, false)
+	if change != nil {
+		change(m)
+	}
+	pkt, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pkt
+}
+
+// spoil returns the ordinary query with bytes changed.
+func spoil(t testing.TB, change func(b []byte) []byte) []byte {
+	t.Helper()
+	return change(pack(t, nil))
+}
+
+// answerTo serves a packet that must not need an upstream; nil when none comes.
+func (w *world) answerTo(pkt []byte, tr Transport) ([]byte, Result) {
+	w.Helper()
+	size := 4096
+	if tr == TCP {
+		size = 65535
+	}
+	return w.worker.Serve(pkt, testClient, tr, make([]byte, 0, size), noSuspender{w.TB})
+}
+
+func question(name string, t uint16) []byte {
+	b := make([]byte, 300)
+	n, err := dns.PackDomainName(name, b, 0, nil, false)
+	if err != nil {
+		panic(err)
+	}
+	return append(b[:n], byte(t>>8), byte(t), 0, 1)
+}
+
+// optAt is where the OPT record of the ordinary query begins.
+const optAt = headerSize + 17 + 4
+
+func TestOddPackets(t *testing.T) {
+	w := newTextWorld(t, offlineWorld)
+	set := func(at int, v ...byte) func([]byte) []byte {
+		return func(b []byte) []byte { copy(b[at:], v); return b }
+	}
+	add := func(v ...byte) func([]byte) []byte {
+		return func(b []byte) []byte { return append(b, v...) }
+	}
+	option := func(code uint16, data ...byte) func(m *dns.Msg) {
+		return func(m *dns.Msg) {
+			m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_LOCAL{Code: code, Data: data})
+		}
+	}
+	tests := []struct {
+		name   string
+		pkt    []byte
+		result Result
+		rcode  int
+		check  func(m *dns.Msg) string // what is wrong beside result and rcode
+	}{
+		{"nothing", nil, Dropped, 0, nil},
+		{"eleven octets", pack(t, nil)[:11], Dropped, 0, nil},
+		{"a response", spoil(t, set(2, 0x80)), Dropped, 0, nil},
+		{"a response of another opcode", spoil(t, set(2, 0xa8)), Dropped, 0, nil},
+		{"header alone", spoil(t, func(b []byte) []byte { return append(b[:4], make([]byte, 8)...) }), FormErr, dns.RcodeFormatError, bare},
+		{"header alone that promises a question", pack(t, nil)[:12], FormErr, dns.RcodeFormatError, bare},
+		{"no question, OPT", pack(t, func(m *dns.Msg) { m.Question = nil }), FormErr, dns.RcodeFormatError, nil},
+		{"two questions", pack(t, func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }), FormErr, dns.RcodeFormatError, nil},
+		{"IQUERY", spoil(t, set(2, 1<<3)), NotImp, dns.RcodeNotImplemented, bare},
+		{"STATUS", spoil(t, set(2, 2<<3)), NotImp, dns.RcodeNotImplemented, bare},
+		{"opcode 3", spoil(t, set(2, 3<<3)), NotImp, dns.RcodeNotImplemented, bare},
+		{"DSO", spoil(t, set(2, 6<<3)), NotImp, dns.RcodeNotImplemented, bare},
+		{"opcode 15", spoil(t, set(2, 15<<3)), NotImp, dns.RcodeNotImplemented, bare},
+		{"opcode 15, header alone", spoil(t, set(2, 15<<3))[:12], NotImp, dns.RcodeNotImplemented, bare},
+		{"AA, TC, RA and Z set", spoil(t, set(2, 0x06, 0xc0)), Local, 0, func(m *dns.Msg) string {
+			if m.Truncated || m.RecursionAvailable || m.Zero || m.RecursionDesired {
+				return "bits of the query were copied"
+			}
+			return ""
+		}},
+		{"rcode set", spoil(t, set(3, 0x0f)), Local, 0, nil},
+		{"EDNS version 1", spoil(t, set(optAt+6, 1)), BadVers, dns.RcodeBadVers, versionZero},
+		{"EDNS version 255 with DO", spoil(t, set(optAt+6, 255, 0x80)), BadVers, dns.RcodeBadVers, versionZero},
+		{"EDNS version 1 and an option", spoil(t, func(b []byte) []byte {
+			b = set(optAt+6, 1)(b)
+			return append(set(optAt+10, 5)(b), 0xfd, 0xe9, 0, 1, 7)
+		}), BadVers, dns.RcodeBadVers, versionZero},
+		{"EDNS flags nobody knows", spoil(t, set(optAt+7, 0x7f, 0xff)), Local, 0, func(m *dns.Msg) string {
+			if m.IsEdns0().Hdr.Ttl != 0 {
+				return "flags were copied"
+			}
+			return ""
+		}},
+		{"EDNS extended rcode set", spoil(t, set(optAt+5, 9)), Local, 0, nil},
+		{"EDNS size 0", spoil(t, set(optAt+3, 0, 0)), Local, 0, nil},
+		{"an option nobody knows", pack(t, option(65001, 1, 2, 3)), Local, 0, func(m *dns.Msg) string {
+			if len(m.IsEdns0().Option) > 0 {
+				return "the option came back"
+			}
+			return ""
+		}},
+		{"a hundred options", pack(t, func(m *dns.Msg) {
+			for i := range 100 {
+				option(65001+uint16(i), make([]byte, 9)...)(m)
+			}
+		}), Local, 0, nil},
+		{"OPT twice", spoil(t, func(b []byte) []byte { b[11] = 2; return append(b, b[optAt:]...) }), FormErr, dns.RcodeFormatError, nil},
+		{"OPT of another owner", spoil(t, func(b []byte) []byte {
+			return append(append(b[:optAt:optAt], 1, 'x'), b[optAt:]...)
+		}), FormErr, dns.RcodeFormatError, nil},
+		{"OPT longer than the packet", spoil(t, set(optAt+10, 4)), FormErr, dns.RcodeFormatError, nil},
+		{"option longer than OPT", spoil(t, func(b []byte) []byte { return append(set(optAt+10, 4)(b), 0xfd, 0xe9, 0, 9) }), FormErr, dns.RcodeFormatError, nil},
+		{"keepalive over UDP", pack(t, option(11)), Local, 0, nil},
+		{"trailing octets", spoil(t, add(1, 2, 3)), Local, 0, nil},
+		{"a name that points at itself", spoil(t, func(b []byte) []byte { return append(b[:12], 0xc0, 12, 0, 1, 0, 1) }), FormErr, dns.RcodeFormatError, nil},
+		{"label type 01", spoil(t, set(12, 0x43)), FormErr, dns.RcodeFormatError, nil},
+		{"a name of 256 octets", append(append([]byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, bytes.Repeat([]byte("\x3f"+strings.Repeat("x", 63)), 4)...), 0, 0, 1, 0, 1), FormErr, dns.RcodeFormatError, nil},
+		{"a name of 255 octets", append([]byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, question(strings.Repeat(strings.Repeat("y", 49)+".", 5)+"a.a.", 1)...), Refused, dns.RcodeRefused, nil},
+		{"a record of the answer section", pack(t, func(m *dns.Msg) {
+			m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: "www.example.com.", Rrtype: dns.TypeA, Class: 1}, A: []byte{6, 6, 6, 6}}}
+		}), Local, 0, func(m *dns.Msg) string {
+			if len(m.Answer) != 2 {
+				return "the query's record came back"
+			}
+			return ""
+		}},
+		{"IXFR with its SOA", pack(t, func(m *dns.Msg) { m.SetIxfr("example.com.", 1, "a.", "b.") }), Refused, dns.RcodeRefused, nil},
+		{"NOTIFY", pack(t, func(m *dns.Msg) { m.SetNotify("example.com.") }), Refused, dns.RcodeRefused, nil},
+		{"UPDATE", pack(t, func(m *dns.Msg) { m.SetUpdate("example.com.") }), Refused, dns.RcodeRefused, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			for _, tr := range []Transport{UDP, TCP} {
+				out, result := w.answerTo(test.pkt, tr)
+				if result != test.result || (out == nil) != (result == Dropped) {
+					t.Fatalf("%s: %s with %d octets, want %s", tr, result, len(out), test.result)
+				}
+				if out == nil {
+					continue
+				}
+				checkAnswer(t, test.pkt, out, tr)
+				var m dns.Msg
+				err := m.Unpack(out)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if m.Rcode != test.rcode {
+					t.Errorf("%s: rcode %s", tr, dns.RcodeToString[m.Rcode])
+				}
+				if test.check != nil && test.check(&m) != "" {
+					t.Errorf("%s: %s\n%s", tr, test.check(&m), &m)
+				}
+			}
+		})
+	}
+}
+
+func bare(m *dns.Msg) string {
+	if len(m.Question)+len(m.Answer)+len(m.Ns)+len(m.Extra) > 0 {
+		return "more than a header"
+	}
+	return ""
+}
+
+func versionZero(m *dns.Msg) string {
+	if m.IsEdns0() == nil || m.IsEdns0().Version() != 0 || len(m.Answer) > 0 {
+		return "BADVERS comes with OPT of version 0 and no answer (RFC 6891 section 6.1.3)"
+	}
+	return ""
+}
+
+// checkAnswer holds an answer against what is true of any: RFC 1035 section 4.1.1,
+// RFC 6891.
+func checkAnswer(t testing.TB, pkt, out []byte, tr Transport) {
+	t.Helper()
+	if len(out) < headerSize || out[0] != pkt[0] || out[1] != pkt[1] || out[2]&0xf8 != pkt[2]&0x78|0x80 {
+		t.Fatalf("header % x to % x", out[:min(len(out), headerSize)], pkt[:headerSize])
+	}
+	var asked, got dns.Msg
+	err := got.Unpack(out)
+	if err != nil {
+		t.Fatalf("answer doesn't unpack: %v\n% x\nto % x", err, out, pkt)
+	}
+	for i, n := range []int{len(got.Question), len(got.Answer), len(got.Ns), len(got.Extra)} {
+		if int(binary.BigEndian.Uint16(out[4+2*i:])) != n {
+			t.Fatalf("section %d has %d records, not what the header says: % x", i, n, out)
+		}
+	}
+	limit := 65535
+	opt := (*dns.OPT)(nil)
+	err = asked.Unpack(pkt)
+	if err == nil {
+		opt = asked.IsEdns0()
+	}
+	if tr == UDP {
+		limit = 512
+		if opt != nil {
+			limit = min(1232, max(512, int(opt.UDPSize())))
+		}
+	}
+	if len(out) > limit {
+		t.Fatalf("%d octets, allowed are %d", len(out), limit)
+	}
+	if got.IsEdns0() != nil && opt == nil {
+		t.Fatalf("OPT to a query without: % x", pkt)
+	}
+	if len(got.Question) == 0 {
+		return
+	}
+	if err != nil || len(got.Question) > 1 || got.Question[0] != asked.Question[0] {
+		t.Fatalf("the question isn't echoed\n% x\n% x", pkt, out)
+	}
+}
+
+// TestCutPackets: whatever is cut off an ordinary query, it is no question.
+func TestCutPackets(t *testing.T) {
+	w := newTextWorld(t, offlineWorld)
+	whole := pack(t, func(m *dns.Msg) { m.SetEdns0(4096, true) })
+	for n := range whole {
+		out, result := w.answerTo(whole[:n], UDP)
+		switch {
+		case n < headerSize && result != Dropped, n >= headerSize && result != FormErr:
+			t.Errorf("%d octets: %s", n, result)
+		case n >= headerSize:
+			checkAnswer(t, whole[:n], out, UDP)
+		}
+	}
+}
+
+// TestKeepAlive: the idle time of connections is told to those who ask (RFC 7828).
+func TestKeepAlive(t *testing.T) {
+	w := newTextWorld(t, offlineWorld)
+	pkt := pack(t, func(m *dns.Msg) {
+		m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE})
+	})
+	for tr, want := range map[Transport]string{UDP: "[]", TCP: "[10s]"} {
+		out, _ := w.answerTo(pkt, tr)
+		var m dns.Msg
+		err := m.Unpack(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []string{}
+		for _, o := range m.IsEdns0().Option {
+			k := o.(*dns.EDNS0_TCP_KEEPALIVE)
+			got = append(got, fmt.Sprint(int(k.Timeout)/10, "s"))
+		}
+		if strings.ReplaceAll(fmt.Sprint(got), " s", "s") != want {
+			t.Errorf("%s: %v, want %s", tr, got, want)
+		}
+	}
+}
+
+// TestSpoiledPackets throws 200,000 spoiled packets at the server: it stays alive,
+// answers right between them, and grows no bigger.
+func TestSpoiledPackets(t *testing.T) {
+	w := newTextWorld(t, offlineWorld)
+	rng := rand.New(rand.NewPCG(8906, 53))
+	seeds := seedPackets(t)
+	probe := pack(t, func(m *dns.Msg) { m.Question[0].Name = "cn.example.com." })
+	*w.worker.random = *rand.NewPCG(1, 1)
+	want, _ := w.answerTo(probe, UDP)
+	if want[7] != 3 {
+		t.Fatalf("%d records of the probe", want[7])
+	}
+	before := heap()
+	answered := 0
+	for i := range 200_000 {
+		pkt := mutate(rng, seeds)
+		tr := Transport(i % 2)
+		out, result := w.answerTo(pkt, tr)
+		if (out == nil) != (result == Dropped) {
+			t.Fatalf("%s with %d octets: % x", result, len(out), pkt)
+		}
+		if out != nil {
+			answered++
+			checkAnswer(t, pkt, out, tr)
+		}
+		if i%1000 == 0 {
+			*w.worker.random = *rand.NewPCG(1, 1)
+			got, _ := w.answerTo(probe, UDP)
+			if !bytes.Equal(got, want) {
+				t.Fatalf("after %d packets the probe is answered\n% x\nwas\n% x", i, got, want)
+			}
+		}
+	}
+	if answered < 100_000 {
+		t.Errorf("only %d packets got as far as an answer: they are spoiled too much", answered)
+	}
+	if grown := heap() - before; grown > 1<<20 {
+		t.Errorf("%d octets more in use", grown)
+	}
+}
+
+// heap returns the octets in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// seedPackets are queries of all kinds.
+func seedPackets(t testing.TB) [][]byte {
+	t.Helper()
+	var seeds [][]byte
+	for _, name := range []string{"www.example.com.", "CN.Example.com.", "a.wild.example.com.", "x.dn.example.com.", "x.cut.example.com.", "no.example.com.",
+		"alias.example.com.", "multi.example.com.", "bad.example.com.", "f.example.com.", "localhost.", "9.0.0.10.in-addr.arpa.", ".", "id.server."} {
+		for _, rrtype := range []uint16{dns.TypeA, dns.TypeHTTPS, dns.TypeANY, dns.TypePTR} {
+			seeds = append(seeds,
+				pack(t, func(m *dns.Msg) { m.SetQuestion(name, rrtype); m.Extra = nil }),
+				pack(t, func(m *dns.Msg) { m.SetQuestion(name, rrtype) }),
+				pack(t, func(m *dns.Msg) {
+					m.SetQuestion(name, rrtype)
+					m.IsEdns0().SetDo()
+					m.IsEdns0().Option = []dns.EDNS0{
+						&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"}, &dns.EDNS0_NSID{Code: dns.EDNS0NSID},
+						&dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE}, &dns.EDNS0_PADDING{Padding: make([]byte, 7)},
+						&dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 24, Address: []byte{192, 0, 2, 0}},
+					}
+				}))
+		}
+	}
+	seeds = append(seeds, pack(t, func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS; m.Question[0].Name = "id.server." }),
+		pack(t, func(m *dns.Msg) { m.SetUpdate("example.com.") }), pack(t, func(m *dns.Msg) { m.SetNotify("example.com.") }),
+		pack(t, func(m *dns.Msg) { m.SetIxfr("example.com.", 1, "a.", "b.") }))
+	return seeds
+}
+
+// mutate spoils a packet in one to four ways.
+func mutate(rng *rand.Rand, seeds [][]byte) []byte {
+	pkt := bytes.Clone(seeds[rng.IntN(len(seeds))])
+	for range 1 + rng.IntN(4) {
+		if len(pkt) == 0 {
+			return pkt
+		}
+		at := rng.IntN(len(pkt))
+		switch rng.IntN(8) {
+		case 0, 1:
+			pkt[at] = byte(rng.Uint32())
+		case 2:
+			pkt[at] ^= 1 << rng.IntN(8)
+		case 3:
+			pkt = pkt[:at]
+		case 4:
+			other := seeds[rng.IntN(len(seeds))]
+			pkt = append(pkt[:at:at], other[rng.IntN(len(other)):]...)
+		case 5:
+			pkt = append(pkt[:at:at], append([]byte{0xc0, byte(rng.IntN(64))}, pkt[at:]...)...)
+		case 6:
+			if len(pkt) >= headerSize {
+				binary.BigEndian.PutUint16(pkt[4+2*rng.IntN(4):], uint16(rng.IntN(4)))
+			}
+		default:
+			pkt = append(pkt, make([]byte, rng.IntN(40))...)
+		}
+	}
+	return pkt
+}
+
+// TestTruncation: what doesn't fit is left out, and TC says so.
+func TestTruncation(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("zone file example.com. id=Z1\n    @ 900 IN SOA a. b. 1 2 3 4 5\n    cn 60 IN CNAME many.example.com.\n")
+	for i := range 40 {
+		fmt.Fprintf(&text, "    many 60 IN A 192.0.2.%d\n", i)
+	}
+	for i := range 1500 {
+		fmt.Fprintf(&text, "    huge 60 IN TXT \"%026d\"\n", i)
+	}
+	for i := range 900 {
+		fmt.Fprintf(&text, "    cut 60 IN NS ns%d.cut.example.com.\n", i)
+	}
+	for i := range 20 {
+		fmt.Fprintf(&text, "    ns%d.cut 60 IN A 192.0.2.%d\n", 880+i, i)
+	}
+	for i := range 30 {
+		fmt.Fprintf(&text, "    glue 60 IN NS ns%d.glue.example.com.\n    ns%d.glue 60 IN A 192.0.2.%d\n    ns%d.glue 60 IN AAAA 2001:db8::%d\n", i, i, i, i, i)
+	}
+	text.WriteString("view all clients=10.0.0.0/8\n    example.com. layers=Z1\nallow 10.0.0.0/8\n")
+	w := newTextWorld(t, text.String())
+	for _, test := range []struct {
+		name    string
+		rrtype  uint16
+		edns    uint16
+		tr      Transport
+		tc      bool
+		records int
+	}{
+		{"many", dns.TypeA, 0, UDP, true, 0},
+		{"many", dns.TypeA, 512, UDP, true, 0},
+		{"many", dns.TypeA, 691, UDP, false, 40},
+		{"many", dns.TypeA, 690, UDP, true, 0},
+		{"many", dns.TypeA, 65535, UDP, false, 40},
+		{"many", dns.TypeA, 0, TCP, false, 40},
+		{"cn", dns.TypeA, 718, UDP, true, 0},
+		{"cn", dns.TypeA, 719, UDP, false, 41},
+		{"huge", dns.TypeTXT, 65535, UDP, true, 0},
+		{"huge", dns.TypeTXT, 0, TCP, false, 1500},
+		{"x.cut", dns.TypeA, 4096, UDP, true, 0},
+		{"x.cut", dns.TypeA, 4096, TCP, false, 920}, // names beyond offset 16383 can't be pointed at
+		{"x.glue", dns.TypeA, 4096, UDP, true, 0},
+		{"x.glue", dns.TypeA, 4096, TCP, false, 30 + maxItems - 1}, // all there is room for, and no TC
+	} {
+		pkt := pack(t, func(m *dns.Msg) {
+			m.SetQuestion(test.name+".example.com.", test.rrtype)
+			m.Extra = nil
+			if test.edns > 0 {
+				m.SetEdns0(test.edns, false)
+			}
+		})
+		s := w.serve(test.name, pkt, testClient, test.tr)
+		checkAnswer(t, pkt, s.packet, test.tr)
+		var m dns.Msg
+		err := m.Unpack(s.packet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.compare(&m)
+		records := len(m.Answer) + len(m.Ns) + len(m.Extra)
+		if m.IsEdns0() != nil {
+			records--
+		}
+		if m.Truncated != test.tc || records != test.records {
+			t.Errorf("%s %s edns %d: TC %v, %d records in %d octets; want %v, %d", test.name, test.tr, test.edns, m.Truncated, records, len(s.packet), test.tc, test.records)
+		}
+	}
+}
+
+// TestDefaultsOfClients: what the transport says is what counts, not the packet.
+func TestDefaultsOfClients(t *testing.T) {
+	w := newTextWorld(t, offlineWorld)
+	small := make([]byte, 0, 512)
+	out, _ := w.worker.Serve(pack(t, nil), testClient, UDP, small, noSuspender{t})
+	if &out[0] != &small[:1][0] {
+		t.Error("the answer isn't in the buffer given")
+	}
+	before := w.resolver.Snapshot()
+	err := w.resolver.Publish(&zone.Snapshot{Forwarders: []zone.Forwarder{{Upstreams: []string{"no address"}}}, Inventory: zone.NewInventory(nil, nil)})
+	if err == nil || w.resolver.Snapshot() != before {
+		t.Errorf("a forwarder that can't be: %v", err)
+	}
+	err = w.resolver.Publish(&zone.Snapshot{})
+	if err == nil || w.resolver.Snapshot() != before {
+		t.Errorf("a snapshot without inventory: %v", err)
+	}
+}
