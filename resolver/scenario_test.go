@@ -42,8 +42,9 @@ var rewrite = flag.Bool("rewrite", false, "write what is answered into the scena
 //
 // Below a query stands the answer as people read it, in parts: the header, then
 // ";; answer", ";; authority", ";; additional" where there is something in them.
-// Runs of addresses are sorted. A part of another title would be a further reader of
-// the same Answer.
+// Runs of addresses are sorted. Last may stand ";; explain" and the steps of the
+// explanation, indented by two for each level; where it stands it is compared. Every
+// question is explained, and the explanation must have the same answer.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.scenario")
 	if err != nil || len(files) == 0 {
@@ -70,7 +71,9 @@ func runScenario(t *testing.T, file string) {
 			answers = append(answers, nil)
 			continue
 		}
-		got := w.runQuery(fmt.Sprintf("%s:%d: %s", file, b.line, strings.Join(b.words[1:], " ")), b)
+		where := fmt.Sprintf("%s:%d: %s", file, b.line, strings.Join(b.words[1:], " "))
+		got := w.runQuery(where, b)
+		got = append(got, w.explained(where, b, got)...)
 		answers = append(answers, got)
 		if diff := cmp.Diff(b.body, got); diff != "" && !*rewrite {
 			t.Errorf("%s:%d: %s (-want +got)\n%s", file, b.line, strings.Join(b.words[1:], " "), diff)

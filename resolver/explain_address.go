@@ -1,0 +1,121 @@
+package resolver
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"inside53/resolver/forward"
+	"inside53/resolver/zone"
+)
+
+// addresses tells of clause 6 for each public address of the answer: which private
+// one it became, or why not.
+func (s *story) addresses() []Step {
+	if !s.snap.Inventory.Any() {
+		return nil
+	}
+	var steps []Step
+	tell := func(i *item, addr [4]byte) {
+		step, ok := s.address(i, addr)
+		if ok && !slices.ContainsFunc(steps, func(o Step) bool { return o.Step == step.Step }) {
+			steps = append(steps, step)
+		}
+	}
+	for n := range s.a.items[:s.a.nitems] {
+		i := &s.a.items[n]
+		if i.message != nil {
+			for at := range i.message.RRs[:min(i.message.Answers, i.skip+i.count)] {
+				rr := &i.message.RRs[at]
+				if uint16(at) >= i.skip && (i.flatten == 0 || rr.Type == i.flatten) && i.message.Flags&forward.HasAddress != 0 {
+					eachAddress(rr.Type, messageRdata(i.message, rr), func(addr [4]byte) { tell(i, addr) })
+				}
+			}
+			continue
+		}
+		if i.flags&zone.Translatable == 0 {
+			continue
+		}
+		for b := i.data; len(b) >= rrHeader; {
+			end := rrHeader + int(binary.BigEndian.Uint16(b[10:]))
+			eachAddress(binary.BigEndian.Uint16(b[2:]), b[rrHeader:end], func(addr [4]byte) { tell(i, addr) })
+			b = b[end:]
+		}
+	}
+	if s.marked {
+		steps = append(steps, Step{Step: "TTL", Why: fmt.Sprintf("at most %d s for the RRsets with translated addresses", s.snap.TranslatedTTL)})
+	}
+	return steps
+}
+
+// eachAddress visits the IPv4 addresses in rdata: of A, and the hints of SVCB and
+// HTTPS.
+func eachAddress(rrtype uint16, rdata []byte, visit func([4]byte)) {
+	switch rrtype {
+	case zone.TypeA:
+		visit([4]byte(rdata))
+	case zone.TypeSVCB, zone.TypeHTTPS:
+		for p := skipName(rdata, 2); p+4 <= len(rdata); {
+			end := p + 4 + int(binary.BigEndian.Uint16(rdata[p+2:]))
+			if end > len(rdata) {
+				return
+			}
+			for h := p + 4; binary.BigEndian.Uint16(rdata[p:]) == paramIPv4Hint && h+4 <= end; h += 4 {
+				visit([4]byte(rdata[h:]))
+			}
+			p = end
+		}
+	}
+}
+
+// address tells of one address; false when there is nothing to tell.
+func (s *story) address(i *item, addr [4]byte) (Step, bool) {
+	inv, view := s.snap.Inventory, s.a.View.Index
+	step := Step{Step: "address " + addressText(addr)}
+	if netip.AddrFrom4(addr).IsPrivate() {
+		if i.flags&zone.TagNames == 0 || !inv.Hidden(view, addr) {
+			return step, false
+		}
+		step.Why = "left out: it overlaps the view's own VPC and isn't of it"
+		return step, true
+	}
+	private, f, why := inv.Translate(view, addr)
+	if why != zone.Translated {
+		step.Why = "as it is: " + s.verdict(f, why)
+		return step, true
+	}
+	s.marked = true
+	step.Why = "becomes " + addressText(private) + ": " + s.verdict(f, why)
+	return step, true
+}
+
+// verdict says why an address is or isn't translated.
+func (s *story) verdict(f *zone.Interface, why zone.Verdict) string {
+	if f == nil {
+		return "no interface of the inventory has it"
+	}
+	text := s.interfaceText(f)
+	n := &s.snap.Inventory.VPCs[f.VPC]
+	switch why {
+	case zone.Translated:
+		switch {
+		case slices.Contains(s.a.View.VPCs, n.ID):
+			return text + ", a VPC of the view"
+		case s.a.View.Addresses == zone.AddressPrivate:
+			return text + "; the view takes every private address"
+		default:
+			return text + ", which the view reaches: peered with DNS resolution, or named in its reach"
+		}
+	case zone.NotOurs:
+		return text + ", which isn't of a kind that is translated (ec2.translate)"
+	case zone.StaleRegion:
+		return text + "; the inventory of " + n.Region + " is older than ec2.max_age"
+	case zone.ViewPublic:
+		return text + "; the view takes public addresses"
+	case zone.Overlapping:
+		return text + "; its private address " + f.Private.String() + " overlaps the view's own VPC"
+	default:
+		return text + ", to which the view has no private way: not its VPC, no active peering that resolves DNS, not in its reach"
+	}
+}

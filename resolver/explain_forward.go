@@ -1,0 +1,117 @@
+package resolver
+
+import (
+	"fmt"
+	"strings"
+
+	"inside53/resolver/forward"
+	"inside53/resolver/zone"
+)
+
+// upstreams names a set of upstreams.
+func (s *story) upstreams(group int) string {
+	if group < 0 || group >= len(s.groups) {
+		return "that isn't known"
+	}
+	return strings.Join(s.groups[group].Upstreams, ", ")
+}
+
+// asked tells of the question that went outside: to whom, what the cache had, what
+// came back and what was made of it.
+func (s *story) asked(i int, h *hop) []Step {
+	last := i == s.a.nhops-1
+	group, question := h.group, h.name
+	if h.heard == nil {
+		group = s.a.group
+	}
+	aliased := last && s.a.asAlias
+	if aliased {
+		question = s.a.target
+	}
+	if h.outcome == external && h.heard == nil && !last {
+		return nil
+	}
+	t := s.q.Type
+	if aliased {
+		t = s.a.aliasType
+	}
+	step := Step{Step: "forwarder " + s.upstreams(group), Why: "asked for " + zone.String(question) + " " + typeName(t)}
+	switch {
+	case h.heard == nil && h.outcome == noAuthority:
+		step.Why = "not asked: the query wants no recursion"
+		return []Step{step}
+	case h.heard == nil:
+		step.Steps = append(step.Steps, Step{Step: "no answer", Why: s.a.edeText})
+		return []Step{step}
+	}
+	step.Steps = append(step.Steps, s.cache(h), s.heard(h))
+	if aliased && h.outcome == alias {
+		step.Steps = append(step.Steps, s.flattened(i))
+	}
+	if why := s.madeOf(i, h, aliased, last); why != "" {
+		step.Steps = append(step.Steps, Step{Step: "taken", Why: why})
+	}
+	return []Step{step}
+}
+
+// cache tells what the cache had.
+func (s *story) cache(h *hop) Step {
+	step := Step{Step: "cache"}
+	switch m := h.heard; h.how {
+	case Cached:
+		step.Why = fmt.Sprintf("fresh: %d s old, %d s left of %d", h.age, max(m.TTL, h.age)-h.age, m.TTL)
+	case CachedStale:
+		step.Why = fmt.Sprintf("expired %d s ago, and the upstreams don't answer: served stale, TTL %d s (RFC 8767)", max(h.age, m.TTL)-m.TTL, forward.StaleTTL)
+	default:
+		step.Why = fmt.Sprintf("had nothing fresh: asked just now, kept for %d s", m.TTL)
+	}
+	return step
+}
+
+// heard tells what an upstream said. Which one of several isn't kept.
+func (s *story) heard(h *hop) Step {
+	m := h.heard
+	step := Step{Step: "upstream", Why: rcodeName(m.Rcode) + ", " + counted(int(m.Answers), "record")}
+	if len(s.groups) > h.group && len(s.groups[h.group].Upstreams) > 1 {
+		step.Why += "; which of the upstreams said so isn't kept"
+	}
+	if m.Flags&forward.IsFailure != 0 {
+		step.Why = "no answer from any of them"
+	}
+	if m.EDE != forward.NoEDE {
+		step.Why += "; extended error " + edeText(m.EDE, "")
+	}
+	if m.AD {
+		step.Why += "; authentic data"
+	}
+	return step
+}
+
+// flattened tells of the TTL of an alias's records.
+func (s *story) flattened(i int) Step {
+	step := Step{Step: "alias", Why: "the records stand under the alias's name"}
+	for _, it := range s.a.items[:s.a.nitems] {
+		if int(it.hop) == i && it.flatten != 0 {
+			step.Why += fmt.Sprintf(", TTL %d s, the least on the way there", it.maxTTL)
+		}
+	}
+	if s.a.aliasTTL > 0 {
+		step.Why += fmt.Sprintf("; at most %d s after a failover policy", s.a.aliasTTL)
+	}
+	return step
+}
+
+// madeOf says what else became of what an upstream said; "" for nothing.
+func (s *story) madeOf(i int, h *hop, aliased, last bool) string {
+	switch {
+	case !last && s.a.nhops > i+1:
+		return "up to the CNAME to " + zone.String(s.a.hops[i+1].name) + ", which is ours or another forwarder's to answer"
+	case aliased && h.outcome == noData:
+		return "the target has no records of the type: NODATA for the alias"
+	case h.outcome == noData:
+		return "a CNAME, left out: a layer of ours owns records at the name and CNAME never mixes with other types"
+	case h.outcome == external && s.a.exists && h.heard.Rcode == rcodeNXDomain:
+		return "NXDOMAIN is NODATA here: a layer of ours has the name"
+	}
+	return ""
+}

@@ -1,0 +1,327 @@
+package resolver
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"inside53/resolver/zone"
+)
+
+// apex tells of clause 3: which zones and forwarders the name belongs to.
+func (s *story) apex(d *decision, h *hop) Step {
+	x := h.apex
+	if x == nil {
+		return Step{Step: "closest", Why: "no zone and no forwarder of the view is at or above the name"}
+	}
+	step := Step{Step: "closest " + zone.String(x.Name)}
+	var parts []string
+	if s.q.Type == zone.TypeDS && d.depth > x.Labels {
+		longest := s.a.View.Closest(d.labels, d.name, d.depth)
+		if longest != x {
+			parts = append(parts, "DS at "+zone.String(longest.Name)+" is the parent's question (RFC 4035 section 3.1.4.1)")
+		}
+	}
+	switch len(x.Layers) {
+	case 0:
+	case 1:
+		parts = append(parts, "one layer")
+	default:
+		parts = append(parts, fmt.Sprintf("%d layers, top down", len(x.Layers)))
+	}
+	if x.Forward != zone.NoForward {
+		parts = append(parts, forwardText(x)+s.upstreams(x.Forward))
+	}
+	if x.Special != zone.NotSpecial {
+		parts = append(parts, "a special name")
+	}
+	if x.Computed {
+		parts = append(parts, "names here may be computed from the inventory")
+	}
+	if x.Unavailable != "" {
+		parts = append(parts, x.Unavailable)
+	}
+	step.Why = "longest match of the view: " + strings.Join(parts, "; ")
+	for _, z := range x.Layers {
+		step.Steps = append(step.Steps, Step{Step: zoneText(z), Why: s.identity(z)})
+	}
+	step.Steps = append(step.Steps, s.unseen(x)...)
+	return step
+}
+
+func forwardText(x *zone.Apex) string {
+	switch {
+	case x.Below && len(x.Layers) > 0:
+		return "for names that no layer has, the forwarder "
+	case x.Labels == 0:
+		return "the default forwarder "
+	default:
+		return "the forwarder "
+	}
+}
+
+// identity tells which zone that is and how old what is known of it.
+func (s *story) identity(z *zone.Zone) string {
+	var parts []string
+	switch z.Origin {
+	case zone.File:
+	case zone.Tags:
+		parts = append(parts, "from the inventory")
+	default:
+		account := "base account"
+		if z.Account != "" {
+			account = "account " + z.Account
+		}
+		parts = append(parts, account)
+	}
+	if z.Origin == zone.Private {
+		ids := make([]string, len(z.VPCs))
+		for i, v := range z.VPCs {
+			ids[i] = v.ID
+		}
+		if len(ids) > 0 {
+			parts = append(parts, "associated with "+strings.Join(ids, ", "))
+		}
+	}
+	soa := z.Tree.Lookup(z.Apex).RRset(zone.TypeSOA).First()
+	if len(soa) >= 22 {
+		parts = append(parts, fmt.Sprintf("serial %d", binary.BigEndian.Uint32(soa[len(soa)-20:])))
+	}
+	parts = append(parts, counted(z.Tree.Stats().Sets, "record set"))
+	switch {
+	case z.Origin == zone.File:
+		parts = append(parts, "as the file was when it was read")
+	case z.Listed.IsZero():
+		parts = append(parts, "age not known")
+	default:
+		parts = append(parts, "listed "+s.ago(z.Listed))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// unseen tells of zones of the very name that aren't layers of this view, and why.
+func (s *story) unseen(x *zone.Apex) (steps []Step) {
+	for _, z := range s.snap.Zones {
+		if string(z.Apex) != string(x.Name) || slices.Contains(x.Layers, z) {
+			continue
+		}
+		why := ""
+		shared := slices.ContainsFunc(z.VPCs, func(v zone.VPC) bool { return slices.Contains(s.a.View.VPCs, v.ID) })
+		switch {
+		case z.Origin == zone.Private && !shared && len(s.a.View.VPCs) > 0:
+			why = "not associated with a VPC of the view"
+		case z.Origin == zone.Private && !shared:
+			why = "the view is in no VPC that it is associated with, or several private zones have the name"
+		case z.Origin == zone.File:
+			why = "the file is not for this view, or a forwarder of the name wins"
+		case x.Forward != zone.NoForward && !x.Below:
+			why = "the forwarder of the same name wins (as Route 53 Resolver rules do)"
+		case len(x.Layers) > 0:
+			why = "the layer above hides it whole (overlap: shadow)"
+		default:
+			why = "not for this view"
+		}
+		steps = append(steps, Step{Step: zoneText(z), Why: "not seen: " + why})
+	}
+	return steps
+}
+
+// layers tells of clause 4, layer by layer. open says that none of them has an
+// answer and that others may be asked.
+func (s *story) layers(d *decision, h *hop) (steps []Step, open bool) {
+	w := layerWalk{story: s, d: d, h: h}
+	for _, z := range h.apex.Layers {
+		steps = append(steps, w.layer(z))
+	}
+	if w.decided || w.closed || w.exists {
+		return steps, !w.decided && !w.closed
+	}
+	for _, z := range h.apex.Layers {
+		steps = append(steps, w.wildcard(z))
+	}
+	return steps, !w.decided && !w.closed
+}
+
+// layerWalk goes through the layers as lookup did.
+type layerWalk struct {
+	*story
+	d       *decision
+	h       *hop
+	exists  bool
+	owned   bool
+	closed  bool
+	decided bool
+}
+
+// layer tells what one layer has at the name, and whether that counts.
+func (w *layerWalk) layer(z *zone.Zone) Step {
+	step := Step{Step: "layer " + zoneText(z)}
+	labels, cut := w.d.cut(z)
+	node := z.Find(w.d.labels, w.d.name, w.d.depth)
+	over := w.decided || w.closed
+	switch {
+	case over:
+		step.Why = "hidden by a layer above; it " + holding(node, cut, labels, w.d)
+	case labels >= 0 && w.owned:
+		w.closed = true
+		step.Why = "its cut at " + w.suffix(labels) + " doesn't hide what a layer above owns, but hides the name here and below"
+	case labels >= 0:
+		w.decided = true
+		return w.cut(z, cut, labels)
+	case !node.Exists():
+		step.Why = "doesn't have the name"
+	case node.Empty():
+		w.exists = true
+		step.Why = "an empty non-terminal: the name exists and owns nothing"
+	default:
+		w.exists = true
+		step.Why, step.Steps = w.node(z, node)
+	}
+	return step
+}
+
+func (w *layerWalk) suffix(labels int) string { return zone.String(w.d.name[w.d.labels.Off[labels]:]) }
+
+// holding says what a layer has that isn't asked.
+func holding(node, cut zone.Node, labels int, d *decision) string {
+	switch {
+	case labels >= 0:
+		return "has a cut at " + zone.String(d.name[d.labels.Off[labels]:])
+	case !node.Exists():
+		return "doesn't have the name anyway"
+	case node.Empty():
+		return "has the name without records"
+	default:
+		return "owns " + typesOf(node)
+	}
+}
+
+// cut tells of a delegation or DNAME.
+func (w *layerWalk) cut(z *zone.Zone, node zone.Node, labels int) Step {
+	step := Step{Step: "layer " + zoneText(z)}
+	if node.HasDNAME() && labels < w.d.depth {
+		step.Why = "a DNAME at " + w.suffix(labels) + " covers the name"
+		return step
+	}
+	step.Why = "delegates " + w.suffix(labels)
+	ns := node.RRset(zone.TypeNS)
+	for target := range ns.Rdata() {
+		step.Steps = append(step.Steps, Step{Step: "name server", Why: zone.String(target)})
+	}
+	switch {
+	case ns.Kind == zone.Unservable:
+		reason, _ := ns.Unservable()
+		step.Why += ", in a way that can't be expressed: " + reason
+	case w.h.outcome == external || w.h.heard != nil:
+		step.Why += ": who asks for recursion and may have it gets no referral, the forwarder follows it"
+	}
+	return step
+}
+
+// node tells of the records at the name, or at the wildcard for it.
+func (w *layerWalk) node(z *zone.Zone, node zone.Node) (why string, steps []Step) {
+	owns := "owns " + typesOf(node)
+	t := w.q.Type
+	if node.HasCNAME() {
+		if w.owned {
+			return owns + ": hidden, as a layer above owns records at the name and CNAME never mixes with other types", nil
+		}
+		w.decided = true
+		return owns + ": decides", w.set(z, node.RRset(zone.TypeCNAME))
+	}
+	set := node.RRset(t)
+	if t == zone.TypeANY {
+		set = anyOf(node)
+		if set.Exists() {
+			owns += "; ANY gets the " + typeName(set.Type) + " (RFC 8482)"
+		}
+	}
+	hidden := set.Exists() && set.Flags&zone.TagNames != 0 && !w.d.visible(set)
+	if set.Exists() && !hidden {
+		w.decided = true
+		return owns + ": decides", w.set(z, set)
+	}
+	w.owned = true
+	if hidden {
+		owns += ", whose addresses overlap the view's own VPC and aren't of it: not shown"
+	}
+	if inUnit(t) && (node.RRset(zone.TypeA).Exists() || node.RRset(zone.TypeAAAA).Exists()) {
+		w.closed = true
+		return owns + ", no " + typeName(t) + ": decides, as A, AAAA, HTTPS and SVCB of a name are one unit", nil
+	}
+	return owns + ", no " + typeName(t) + ": that may be had below", nil
+}
+
+// wildcard tells of the source of synthesis in one layer (RFC 4592).
+func (w *layerWalk) wildcard(z *zone.Zone) Step {
+	step := Step{Step: "wildcard in " + zoneText(z)}
+	encloser := w.encloser(z)
+	star := "*." + zone.String(w.d.name[w.d.labels.Off[encloser]:])
+	if star == "*.." {
+		star = "*."
+	}
+	node := w.d.wildcardOf(z)
+	switch {
+	case w.decided || w.closed:
+		step.Why = "not asked: a layer above has decided"
+	case !node.Exists():
+		step.Why = "none: the closest encloser has no " + star
+	case node.Empty():
+		step.Why = star + " exists and owns nothing: NODATA"
+		w.exists = true
+	default:
+		w.exists = true
+		step.Why, step.Steps = w.node(z, node)
+		step.Why = star + ", at the closest encloser, " + step.Why
+	}
+	return step
+}
+
+// encloser returns the number of labels of the closest encloser in a zone.
+func (w *layerWalk) encloser(z *zone.Zone) int {
+	for i := w.d.depth - 1; i > z.ApexLabels; i-- {
+		if z.Find(w.d.labels, w.d.name, i).Exists() {
+			return i
+		}
+	}
+	return z.ApexLabels
+}
+
+func typesOf(node zone.Node) string {
+	var types []string
+	for set := range node.RRsets {
+		types = append(types, typeName(set.Type))
+	}
+	return strings.Join(types, ", ")
+}
+
+// negative tells of clause 4d: which SOA goes with NODATA or NXDOMAIN, and its TTL.
+func (s *story) negative(i int, h *hop) []Step {
+	for _, it := range s.a.items[:s.a.nitems] {
+		if int(it.hop) != i || it.section != inAuthority || len(it.data) == 0 {
+			continue
+		}
+		whose := "the special zone's"
+		for _, z := range h.apex.Layers {
+			if z.Negative.Exists() && &z.Negative.Data[0] == &it.data[0] {
+				whose = "that of " + zoneText(z)
+			}
+		}
+		var ttls []string
+		for _, z := range h.apex.Layers {
+			if z.Negative.Exists() {
+				ttls = append(ttls, fmt.Sprintf("%s %d s", zoneText(z), z.Negative.TTL()))
+			}
+		}
+		ttl := it.maxTTL
+		if ttl == 0 {
+			ttl = binary.BigEndian.Uint32(it.data[6:])
+		}
+		return []Step{{Step: "SOA", Why: fmt.Sprintf("%s, TTL %d s, the least of the layers: %s", whose, ttl, strings.Join(ttls, ", "))}}
+	}
+	if h.heard != nil && h.outcome != noData {
+		return nil
+	}
+	return []Step{{Step: "SOA", Why: "none: no layer has one"}}
+}

@@ -1,0 +1,214 @@
+package resolver
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"inside53/resolver/zone"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// explainPart is the title of the explanation in a scenario.
+const explainPart = ";; explain"
+
+// explained explains the question of a block, whose answer has been given, and returns
+// the part of the scenario for it, if there is one.
+func (w *world) explained(where string, b *block, answer []string) []string {
+	w.Helper()
+	wanted := slices.Contains(b.body, explainPart)
+	client, _, m := w.question(b)
+	if !m.RecursionDesired || m.Question[0].Qclass != 1 {
+		if wanted {
+			w.Fatalf("%s: explain asks for recursion, in class IN", where)
+		}
+		return nil
+	}
+	req := ExplainRequest{
+		Name: wireName(w.TB, m.Question[0].Name), Type: m.Question[0].Qtype, Client: client.Addr(),
+		DO: m.IsEdns0() != nil && m.IsEdns0().Do(), CD: m.CheckingDisabled,
+	}
+	e := w.explain(where, req)
+	w.agrees(where, e, answer)
+	if !wanted {
+		return nil
+	}
+	return append([]string{explainPart}, w.named(appendTree(nil, e.Steps, "", false))...)
+}
+
+// explain explains with the draws that queries have.
+func (w *world) explain(where string, req ExplainRequest) *Explanation {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	e, err := w.resolver.explain(ctx, &req, rand.NewPCG(53, 53).Uint64())
+	if err != nil {
+		w.Fatalf("%s: explaining: %v", where, err)
+	}
+	return e
+}
+
+// named has the names of forwarders in place of the ports that they happen to have.
+func (w *world) named(lines []string) []string {
+	for name, up := range w.upstream {
+		for i := range lines {
+			lines[i] = strings.ReplaceAll(lines[i], up.addr, "<"+name+">")
+		}
+	}
+	return lines
+}
+
+// agrees holds an explanation against the answer that was given: what is told must be
+// the answer to the very same question.
+func (w *world) agrees(where string, e *Explanation, answer []string) {
+	w.Helper()
+	head := strings.Fields(answer[0])
+	if head[0] != e.Rcode {
+		w.Errorf("%s: explained as %s, answered %s", where, e.Rcode, head[0])
+	}
+	if slices.Contains(head, "tc") {
+		return // explain has no limit of size
+	}
+	var want, got []string
+	at := slices.Index(answer, ";; answer")
+	for _, line := range answer[at+1:] {
+		if at < 0 || strings.HasPrefix(line, ";;") {
+			break
+		}
+		want = append(want, strings.ToLower(line))
+	}
+	for _, line := range e.Answer {
+		got = append(got, strings.ToLower(strings.Join(strings.Fields(line), " ")))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.Errorf("%s: explain's answer isn't the query's (-query +explain)\n%s", where, diff)
+	}
+	w.consistent(where, e)
+}
+
+// consistent holds the story against itself: the layer that it says decides is the one
+// that the Answer names, and the members it says were chosen gave the records.
+func (w *world) consistent(where string, e *Explanation) {
+	w.Helper()
+	var walk func(steps []Step, depth int)
+	walk = func(steps []Step, depth int) {
+		for _, s := range steps {
+			if s.Step == "" || s.Why == "" {
+				w.Errorf("%s: a step without words: %+v", where, s)
+			}
+			walk(s.Steps, depth+1)
+		}
+	}
+	walk(e.Steps, 0)
+	for _, d := range e.decisions {
+		at := slices.IndexFunc(e.Steps, func(s Step) bool { return strings.HasPrefix(s.Step, d.name+" ") })
+		if at < 0 {
+			w.Errorf("%s: no step about %s", where, d.name)
+			continue
+		}
+		zoned := strings.HasPrefix(d.by, "private zone ") || strings.HasPrefix(d.by, "public zone ") || strings.HasPrefix(d.by, "zone file ") ||
+			strings.HasPrefix(d.by, "names of instances ")
+		decides := func(s Step) bool {
+			return strings.HasSuffix(s.Step, " "+d.by) && (strings.Contains(s.Why, ": decides") || strings.HasPrefix(s.Why, "delegates ") || strings.HasPrefix(s.Why, "a DNAME at "))
+		}
+		if zoned && !slices.ContainsFunc(e.Steps[at].Steps, decides) {
+			w.Errorf("%s: %s decided about %s, but no layer of the story does:\n%s", where, d.by, d.name,
+				strings.Join(appendTree(nil, e.Steps[at:at+1], "", false), "\n"))
+		}
+	}
+}
+
+func TestParseQuestion(t *testing.T) {
+	for _, test := range []struct {
+		name, rrtype string
+		wire         string
+		want         uint16
+		err          string
+	}{
+		{"www.Example.com", "a", "\x03www\x07Example\x03com\x00", 1, ""},
+		{".", "NS", "\x00", 2, ""},
+		{`a\.b.example.`, "TYPE65", "\x03a.b\x07example\x00", 65, ""},
+		{"x.", "TYPE65280", "\x01x\x00", 65280, ""},
+		{"", "A", "", 0, `name "": not a domain name`},
+		{"a..b", "A", "", 0, `name "a..b": not a domain name`},
+		{strings.Repeat("a", 64), "A", "", 0, `name "` + strings.Repeat("a", 64) + `": not a domain name`},
+		{"x.", "WHAT", "", 0, `type "WHAT": not a type of records, like A or TYPE65`},
+		{"x.", "TYPE65536", "", 0, `type "TYPE65536": not a type of records, like A or TYPE65`},
+		{"x.", "TYPE1x", "", 0, `type "TYPE1x": not a type of records, like A or TYPE65`},
+	} {
+		wire, rrtype, err := ParseQuestion(test.name, test.rrtype)
+		text := ""
+		if err != nil {
+			text = err.Error()
+		}
+		if string(wire) != test.wire || rrtype != test.want || text != test.err {
+			t.Errorf("%q %q: %q, %d, %q", test.name, test.rrtype, wire, rrtype, text)
+		}
+	}
+}
+
+func TestLines(t *testing.T) {
+	e := &Explanation{
+		Name: "www.example.com.", Type: "A", Client: "10.0.0.1", Rcode: "NOERROR", Flags: []string{"aa", "rd"}, EDE: "29 (Synthesized)",
+		Answer: []string{"www.example.com. 60 IN A 10.0.0.5"},
+		Steps: []Step{
+			{Step: "view prod", Why: "it is so", Steps: []Step{{Step: "place", Why: "here"}}},
+			{Step: "response", Why: "NOERROR", Steps: []Step{{Step: "aa", Why: "ours", Steps: []Step{{Step: "a\x1b[2Jb", Why: "c\nd"}}}, {Step: "end"}}},
+		},
+	}
+	want := `www.example.com. A for 10.0.0.1: NOERROR aa rd
+  extended error 29 (Synthesized)
+  www.example.com. 60 IN A 10.0.0.5
+
+├─ view prod: it is so
+│  └─ place: here
+└─ response: NOERROR
+   ├─ aa: ours
+   │  └─ a` + "\ufffd[2Jb: c\ufffdd" + `
+   └─ end`
+	if diff := cmp.Diff(want, strings.Join(e.Lines(true), "\n")); diff != "" {
+		t.Errorf("boxes (-want +got)\n%s", diff)
+	}
+	e.Steps = e.Steps[:1]
+	e.Outside = &Explanation{Name: "www.example.com.", Type: "A", Client: "10.0.0.1", Rcode: "NXDOMAIN", Steps: []Step{{Step: "view outside", Why: "so"}}}
+	e.Differences = []Step{{Step: "rcode", Why: "NOERROR here, NXDOMAIN outside"}}
+	want = `www.example.com. A for 10.0.0.1: NOERROR aa rd
+  extended error 29 (Synthesized)
+  www.example.com. 60 IN A 10.0.0.5
+
+view prod: it is so
+  place: here
+
+from outside, by Route 53
+www.example.com. A for 10.0.0.1: NXDOMAIN
+
+view outside: so
+
+the difference
+rcode: NOERROR here, NXDOMAIN outside`
+	if diff := cmp.Diff(want, strings.Join(e.Lines(false), "\n")); diff != "" {
+		t.Errorf("plain (-want +got)\n%s", diff)
+	}
+}
+
+func TestExplainErrors(t *testing.T) {
+	w, _ := newWorld(t, parseBlocks("view all\nrest\nallow 0.0.0.0/0\nquery x. A\n"))
+	client := netip.MustParseAddr("192.0.2.1")
+	for _, name := range []string{"", "\x03ab", "\x01a\x00\x00", "\xc0\x00"} {
+		_, err := w.resolver.Explain(t.Context(), ExplainRequest{Name: []byte(name), Type: zone.TypeA, Client: client})
+		if err == nil {
+			t.Errorf("%q is no name, and was explained", name)
+		}
+	}
+	_, err := w.resolver.Explain(t.Context(), ExplainRequest{Name: []byte{0}, Type: zone.TypeA, Client: client, Outside: true})
+	if err != ErrNoOutside {
+		t.Errorf("without a view from outside: %v", err)
+	}
+}
