@@ -89,7 +89,8 @@ func (p *policyStory) targetHealth(set zone.RRset) Step {
 
 func (p *policyStory) groupHealth(step Step, set zone.RRset) Step {
 	target := p.judge.zone.Tree.Lookup(set.Alias().Target).RRset(set.Type)
-	healthy := p.judge.healthySet(set, 0)
+	j := p.judge // a copy: this look doesn't count for the choice
+	healthy := j.healthySet(set, 0)
 	switch {
 	case !target.Exists():
 		step.Why = "unhealthy: the zone has no " + typeName(set.Type) + " there"
@@ -108,7 +109,7 @@ func (p *policyStory) groupHealth(step Step, set zone.RRset) Step {
 	var m zone.Member
 	i := 0
 	for w := target.Members(); w.Next(&m); i++ {
-		child := Step{Step: "member " + memberName(&m, i), Why: healthText(p.judge.healthy(&m, 0))}
+		child := Step{Step: "member " + memberName(&m, i), Why: healthText(j.healthy(&m, 0))}
 		if len(m.Check) > 0 {
 			child.Steps = append(child.Steps, p.check(string(m.Check)))
 		}

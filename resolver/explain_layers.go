@@ -228,7 +228,7 @@ func (w *layerWalk) node(z *zone.Zone, node zone.Node) (why string, steps []Step
 			return owns + ": hidden, as a layer above owns records at the name and CNAME never mixes with other types", nil
 		}
 		w.decided = true
-		return owns + ": decides", w.set(z, node.RRset(zone.TypeCNAME))
+		return owns + ": decides", w.set(w.d, z, node.RRset(zone.TypeCNAME))
 	}
 	set := node.RRset(t)
 	if t == zone.TypeANY {
@@ -240,7 +240,7 @@ func (w *layerWalk) node(z *zone.Zone, node zone.Node) (why string, steps []Step
 	hidden := set.Exists() && set.Flags&zone.TagNames != 0 && !w.d.visible(set)
 	if set.Exists() && !hidden {
 		w.decided = true
-		return owns + ": decides", w.set(z, set)
+		return owns + ": decides", w.set(w.d, z, set)
 	}
 	w.owned = true
 	if hidden {
@@ -318,7 +318,11 @@ func (s *story) negative(i int, h *hop) []Step {
 		if ttl == 0 {
 			ttl = binary.BigEndian.Uint32(it.data[6:])
 		}
-		return []Step{{Step: "SOA", Why: fmt.Sprintf("%s, TTL %d s, the least of the layers: %s", whose, ttl, strings.Join(ttls, ", "))}}
+		why := fmt.Sprintf("%s, TTL %d s", whose, ttl)
+		if len(ttls) > 1 {
+			why += ", the least of the layers: " + strings.Join(ttls, ", ")
+		}
+		return []Step{{Step: "SOA", Why: why}}
 	}
 	if h.heard != nil && h.outcome != noData {
 		return nil

@@ -3,6 +3,7 @@ package resolver
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"inside53/resolver/zone"
@@ -10,17 +11,17 @@ import (
 
 // set tells how a set of records was walked down to plain ones. It asks the judge
 // again, with the same random bits, so that the draws are those that were made.
-func (s *story) set(z *zone.Zone, set zone.RRset) []Step {
-	j := newJudge(s.snap, s.live, z, s.a.View, s.q)
-	p := policyStory{story: s, judge: &j}
+func (s *story) set(d *decision, z *zone.Zone, set zone.RRset) []Step {
+	p := policyStory{story: s, judge: d.judge(z)}
 	return p.walk(set, 0)
 }
 
 // policyStory is the story of one tree of policies and aliases.
 type policyStory struct {
 	*story
-	judge  *judge
-	capped bool // by a failover policy
+	judge  judge
+	capped bool     // by a failover policy
+	chain  [][]byte // targets of the aliases that follow one another without a policy between
 }
 
 func (p *policyStory) walk(set zone.RRset, depth int) []Step {
@@ -57,6 +58,11 @@ func (p *policyStory) alias(set zone.RRset, depth int) Step {
 		step.Why = "in its own hosted zone, which has no " + typeName(set.Type) + " there: NODATA"
 		return step
 	}
+	if slices.ContainsFunc(p.chain, func(seen []byte) bool { return string(seen) == string(a.Target) }) {
+		step.Why = "where it was before: a loop, so SERVFAIL"
+		return step
+	}
+	p.chain = append(p.chain, a.Target)
 	step.Why = "in its own hosted zone"
 	step.Steps = p.walk(target, depth+1)
 	return step
@@ -65,7 +71,9 @@ func (p *policyStory) alias(set zone.RRset, depth int) Step {
 // policy tells of one group: who may be chosen, who was, and why not the others.
 func (p *policyStory) policy(set zone.RRset, depth int) Step {
 	g := group{set: set, chosen: map[int]bool{}}
-	g.chance, g.healthy = p.judge.odds(set)
+	j := p.judge // a copy: what is looked at here doesn't count for the choice
+	g.chance, g.healthy = j.odds(set)
+	p.chain = nil
 	p.capped = p.capped || set.Policy() == zone.Failover
 	step := Step{Step: set.Policy().String() + " policy"}
 	if set.Policy() == zone.Multivalue {
@@ -105,10 +113,15 @@ func (g *group) desperate() bool {
 }
 
 func (p *policyStory) drawOneOf(g *group) {
-	var m, each zone.Member
-	if !p.judge.choose(g.set, &m) {
-		return
+	var m zone.Member
+	if p.judge.choose(g.set, &m) {
+		g.choose(&m)
 	}
+}
+
+// choose marks a member, which is known by where its records lie.
+func (g *group) choose(m *zone.Member) {
+	var each zone.Member
 	i := 0
 	for w := g.set.Members(); w.Next(&each); i++ {
 		if &each.Set.Data[0] == &m.Set.Data[0] {
@@ -120,9 +133,9 @@ func (p *policyStory) drawOneOf(g *group) {
 func (p *policyStory) drawMany(g *group) {
 	var m zone.Member
 	var w multivalues
-	w.init(p.judge, g.set)
-	for w.next(p.judge, &m) {
-		g.chosen[w.at-1] = true
+	w.init(&p.judge, g.set)
+	for w.next(&p.judge, &m) {
+		g.choose(&m)
 	}
 }
 
@@ -158,9 +171,9 @@ func (p *policyStory) summary(g *group) string {
 	text := fmt.Sprintf("%s, %d healthy", counted(len(g.healthy), "member"), n)
 	switch g.set.Policy() {
 	case zone.Latency, zone.Geolocation, zone.Geoproximity:
-		text += "; the client is taken to be in " + placeText(p.judge.region)
+		text += "; for a client in " + placeText(p.judge.region)
 	case zone.IPBased:
-		text += "; the client is " + p.judge.client.String()
+		text += "; for the client " + p.judge.client.String()
 	case zone.Weighted:
 		text += "; drawn by weight"
 	case zone.Multivalue:

@@ -71,12 +71,7 @@ func (s *story) view() Step {
 	step.Step = "view " + v.Name
 	step.Steps = append(step.Steps, Step{Step: "place", Why: placeText(v.Region) + "; " + addressesText(v)})
 	if s.q.ECS.IsValid() {
-		j := judge{snap: s.snap}
-		j.region = v.Region
-		c := s.snap.Client(s.q.ECS.Addr())
-		if c.View >= 0 {
-			j.region = s.snap.Views[c.View].Region
-		}
+		j := newJudge(s.snap, s.live, &zone.Zone{Info: zone.Info{Origin: zone.Public}}, v, s.q)
 		step.Steps = append(step.Steps, Step{Step: "client subnet", Why: fmt.Sprintf(
 			"%s, from a trusted forwarder: policies of public zones take the client to be there; %s", s.q.ECS, placeText(j.region))})
 	}
@@ -103,7 +98,7 @@ func placeText(region string) string {
 	p := placeOf(region)
 	switch {
 	case region == "":
-		return "no region known"
+		return "a region that isn't known"
 	case p == place{}:
 		return "region " + region + ", whose place isn't known"
 	case p.state != "":
@@ -113,17 +108,20 @@ func placeText(region string) string {
 	}
 }
 
-// at returns the scratch of a decision about a hop, for looking again.
-func (s *story) at(h *hop) *decision {
-	d := &decision{snap: s.snap, live: s.live, q: s.q, a: s.a, labels: new(zone.Labels), name: h.name}
-	d.depth = d.labels.Parse(h.name)
+// at returns the scratch of a decision about a hop, for looking again. Its answer is one
+// that has come as far as that hop.
+func (s *story) at(i int) *decision {
+	name := s.a.hops[i].name
+	a := &Answer{View: s.a.View, nhops: i + 1}
+	d := &decision{snap: s.snap, live: s.live, q: s.q, a: a, labels: new(zone.Labels), name: name}
+	d.depth = d.labels.Parse(name)
 	return d
 }
 
 // hop tells of one name on the way.
 func (s *story) hop(i int) Step {
 	h := &s.a.hops[i]
-	d := s.at(h)
+	d := s.at(i)
 	s.decisions = append(s.decisions, decided{name: zone.String(h.name)})
 	step := Step{Step: zone.String(h.name) + " " + typeName(s.q.Type)}
 	step.Steps = append(step.Steps, s.apex(d, h))

@@ -14,31 +14,61 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// explainPart is the title of the explanation in a scenario.
+// explainPart is the title of the explanation in a scenario: the steps about names and
+// addresses, without those that are alike everywhere; followed by "whole", all steps;
+// by "difference", how it differs from what a client outside gets.
 const explainPart = ";; explain"
+
+// explainTitle returns the title of the explanation in a scenario's query; "" for none.
+func explainTitle(body []string) string {
+	i := slices.IndexFunc(body, func(line string) bool { return strings.HasPrefix(line, explainPart) })
+	if i < 0 {
+		return ""
+	}
+	return body[i]
+}
 
 // explained explains the question of a block, whose answer has been given, and returns
 // the part of the scenario for it, if there is one.
 func (w *world) explained(where string, b *block, answer []string) []string {
 	w.Helper()
-	wanted := slices.Contains(b.body, explainPart)
+	title := explainTitle(b.body)
 	client, _, m := w.question(b)
 	if !m.RecursionDesired || m.Question[0].Qclass != 1 {
-		if wanted {
+		if title != "" {
 			w.Fatalf("%s: explain asks for recursion, in class IN", where)
 		}
 		return nil
 	}
 	req := ExplainRequest{
 		Name: wireName(w.TB, m.Question[0].Name), Type: m.Question[0].Qtype, Client: client.Addr(),
-		DO: m.IsEdns0() != nil && m.IsEdns0().Do(), CD: m.CheckingDisabled,
+		DO: m.IsEdns0() != nil && m.IsEdns0().Do(), CD: m.CheckingDisabled, Outside: title == explainPart+" difference",
 	}
 	e := w.explain(where, req)
 	w.agrees(where, e, answer)
-	if !wanted {
+	var steps []Step
+	switch title {
+	case "":
 		return nil
+	case explainPart:
+		steps = plot(e.Steps)
+	case explainPart + " whole":
+		steps = e.Steps
+	case explainPart + " difference":
+		steps = e.Differences
+	default:
+		w.Fatalf("%s: part %q", where, title)
 	}
-	return append([]string{explainPart}, w.named(appendTree(nil, e.Steps, "", false))...)
+	return append([]string{title}, w.named(appendTree(nil, steps, "", false))...)
+}
+
+// plot leaves out what is alike everywhere: view, closest zones and response.
+func plot(steps []Step) (out []Step) {
+	for _, s := range steps[1 : len(steps)-1] {
+		s.Steps = slices.DeleteFunc(s.Steps, func(s Step) bool { return strings.HasPrefix(s.Step, "closest") })
+		out = append(out, s)
+	}
+	return out
 }
 
 // explain explains with the draws that queries have.

@@ -42,9 +42,9 @@ var rewrite = flag.Bool("rewrite", false, "write what is answered into the scena
 //
 // Below a query stands the answer as people read it, in parts: the header, then
 // ";; answer", ";; authority", ";; additional" where there is something in them.
-// Runs of addresses are sorted. Last may stand ";; explain" and the steps of the
-// explanation, indented by two for each level; where it stands it is compared. Every
-// question is explained, and the explanation must have the same answer.
+// Runs of addresses are sorted. Last may stand the explanation (see [explainPart]),
+// indented by two for each level; where it stands it is compared. Every question is
+// explained, and the explanation must have the same answer.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.scenario")
 	if err != nil || len(files) == 0 {

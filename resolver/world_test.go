@@ -58,6 +58,9 @@ func parseBlocks(text string) []block {
 		case trimmed == "" || line[0] == '#':
 		case line[0] == ' ':
 			last := &blocks[len(blocks)-1]
+			if explainTitle(last.body) != "" {
+				trimmed = strings.TrimPrefix(strings.TrimRight(line, " "), "    ") // a tree
+			}
 			last.body = append(last.body, trimmed)
 			last.end = i + 1
 		default:
