@@ -10,13 +10,22 @@ import (
 func (d *decision) respond(z *zone.Zone, set zone.RRset) {
 	d.a.last().set = set
 	d.authoritative()
-	j := d.judge(z)
-	leaf, ok := d.leaf(&j, set)
+	leaf, ok := d.plain(z, set)
 	if !ok {
 		return
 	}
 	d.a.last().outcome = data
 	d.answer(leaf)
+}
+
+// plain returns the plain records that an RRset comes to, which it mostly is
+// already; see leaf.
+func (d *decision) plain(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
+	if set.Kind == zone.Records {
+		return set, true
+	}
+	j := d.judge(z)
+	return d.leaf(&j, set)
 }
 
 // judge returns the judge of policies in a zone.
@@ -148,8 +157,7 @@ func (d *decision) atCNAME(z *zone.Zone, set zone.RRset) (again bool) {
 	}
 	d.a.last().set = set
 	d.authoritative()
-	j := d.judge(z)
-	leaf, ok := d.leaf(&j, set)
+	leaf, ok := d.plain(z, set)
 	if !ok {
 		return false
 	}
