@@ -56,7 +56,7 @@ func countCalls(onCall func(operation, code string)) func(*middleware.Stack) err
 		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
 	) (middleware.FinalizeOutput, middleware.Metadata, error) {
 		out, metadata, err := next.HandleFinalize(ctx, in)
-		code := "OK"
+		code := "ok"
 		if err != nil {
 			code = errorCode(err)
 		}

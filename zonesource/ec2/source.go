@@ -52,7 +52,7 @@ type Options struct {
 	Now           func() time.Time // default time.Now
 	Log           *slog.Logger     // default none
 	// OnCall, when not nil, is called after each request to AWS, retries included,
-	// from any goroutine. code is "OK", the API's error code, or "error" where none
+	// from any goroutine. code is "ok", the API's error code, or "error" where none
 	// came back.
 	OnCall func(operation, code string)
 }

@@ -281,8 +281,8 @@ func TestRegion(t *testing.T) {
 				return (items + size - 1) / size
 			}
 			calls := map[string]int{
-				"DescribeVpcs OK": pages(3), "DescribeSubnets OK": pages(4), "DescribeVpcPeeringConnections OK": pages(2),
-				"DescribeLoadBalancers OK": pages(3), "DescribeInstances OK": pages(2), "DescribeNetworkInterfaces OK": pages(11), "DescribeAddresses OK": 1,
+				"DescribeVpcs ok": pages(3), "DescribeSubnets ok": pages(4), "DescribeVpcPeeringConnections ok": pages(2),
+				"DescribeLoadBalancers ok": pages(3), "DescribeInstances ok": pages(2), "DescribeNetworkInterfaces ok": pages(11), "DescribeAddresses ok": 1,
 			}
 			if diff := cmp.Diff(calls, l.calls); diff != "" {
 				t.Errorf("calls: %s", diff)
@@ -325,7 +325,7 @@ func TestNames(t *testing.T) {
 func TestWithoutLoadBalancers(t *testing.T) {
 	l := newLab(t, 0)
 	p := list(t, l.options())
-	if l.calls["DescribeLoadBalancers OK"] != 0 {
+	if l.calls["DescribeLoadBalancers ok"] != 0 {
 		t.Error("load balancers were listed without need")
 	}
 	names := map[string]string{}
@@ -479,7 +479,7 @@ func TestLaterPageFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := run(t, l.options(), 1)[0]
-	if p.Err == nil || p.Region != nil || l.calls["DescribeNetworkInterfaces OK"] != 2 {
+	if p.Err == nil || p.Region != nil || l.calls["DescribeNetworkInterfaces ok"] != 2 {
 		t.Errorf("part %+v after calls %v", p, l.calls)
 	}
 }
@@ -493,7 +493,7 @@ func TestPassingFaultIsRetried(t *testing.T) {
 				t.Fatal(err)
 			}
 			list(t, l.options())
-			if l.calls["DescribeInstances "+code] != 2 || l.calls["DescribeInstances OK"] != 1 {
+			if l.calls["DescribeInstances "+code] != 2 || l.calls["DescribeInstances ok"] != 1 {
 				t.Errorf("calls %v", l.calls)
 			}
 		})
