@@ -17,8 +17,16 @@ func (s *story) addresses() []Step {
 		return nil
 	}
 	var steps []Step
+	given := map[string]string{} // which public address a private one was given for first
 	tell := func(i *item, addr [4]byte) {
-		step, ok := s.address(i, addr)
+		step, private, ok := s.address(i, addr)
+		first := given[private]
+		switch {
+		case private != "" && first == "":
+			given[private] = addressText(addr)
+		case private != "" && first != addressText(addr):
+			step.Why += "; one record with that of " + first
+		}
 		if ok && !slices.ContainsFunc(steps, func(o Step) bool { return o.Step == step.Step }) {
 			steps = append(steps, step)
 		}
@@ -69,25 +77,26 @@ func eachAddress(rrtype uint16, rdata []byte, visit func([4]byte)) {
 	}
 }
 
-// address tells of one address; false when there is nothing to tell.
-func (s *story) address(i *item, addr [4]byte) (Step, bool) {
+// address tells of one address and of the private one given for it, if any; false when
+// there is nothing to tell.
+func (s *story) address(i *item, addr [4]byte) (step Step, given string, ok bool) {
 	inv, view := s.snap.Inventory, s.a.View.Index
-	step := Step{Step: "address " + addressText(addr)}
+	step = Step{Step: "address " + addressText(addr)}
 	if netip.AddrFrom4(addr).IsPrivate() {
 		if i.flags&zone.TagNames == 0 || !inv.Hidden(view, addr) {
-			return step, false
+			return step, "", false
 		}
 		step.Why = "left out: it overlaps the view's own VPC and isn't of it"
-		return step, true
+		return step, "", true
 	}
 	private, f, why := inv.Translate(view, addr)
 	if why != zone.Translated {
 		step.Why = "as it is: " + s.verdict(f, why)
-		return step, true
+		return step, "", true
 	}
 	s.marked = true
 	step.Why = "becomes " + addressText(private) + ": " + s.verdict(f, why)
-	return step, true
+	return step, addressText(private), true
 }
 
 // verdict says why an address is or isn't translated.

@@ -34,7 +34,7 @@ func (s *story) computed(d *decision, h *hop) []Step {
 		step.Why = "in the view's own VPC, but no interface of the inventory has it: left to the forwarder"
 	case f == nil:
 		step.Why = "no interface that the view can reach has it, or several have: left to the forwarder"
-	case h.outcome == noData:
+	case h.outcome == noData || h.outcome == computed && s.a.Result == LocalNoData:
 		step.Why = s.interfaceText(f) + ": such names have no " + typeName(s.q.Type)
 	case h.outcome != computed:
 		step.Why = s.interfaceText(f) + ": no name of the form that its region has"
@@ -77,8 +77,10 @@ func (s *story) interfaceText(f *zone.Interface) string {
 		whose = " of instance " + f.OwnerID
 	case f.Owner == zone.Instance:
 		whose = " of an instance"
-	case f.Owner == zone.LoadBalancer:
+	case f.Owner == zone.LoadBalancer && f.OwnerID != "":
 		whose = " of load balancer " + f.OwnerID
+	case f.Owner == zone.LoadBalancer:
+		whose = " of a load balancer"
 	case f.OwnerID != "":
 		whose = " of " + f.OwnerID
 	}

@@ -162,7 +162,7 @@ func (w *layerWalk) layer(z *zone.Zone) Step {
 	over := w.decided || w.closed
 	switch {
 	case over:
-		step.Why = "hidden by a layer above; it " + holding(node, cut, labels, w.d)
+		step.Why = w.hidden(node, labels)
 	case labels >= 0 && w.owned:
 		w.closed = true
 		step.Why = "its cut at " + w.suffix(labels) + " doesn't hide what a layer above owns, but hides the name here and below"
@@ -183,17 +183,18 @@ func (w *layerWalk) layer(z *zone.Zone) Step {
 
 func (w *layerWalk) suffix(labels int) string { return zone.String(w.d.name[w.d.labels.Off[labels]:]) }
 
-// holding says what a layer has that isn't asked.
-func holding(node, cut zone.Node, labels int, d *decision) string {
+// hidden says what a layer has that isn't asked.
+func (w *layerWalk) hidden(node zone.Node, labels int) string {
+	const why = ": hidden by a layer above"
 	switch {
 	case labels >= 0:
-		return "has a cut at " + zone.String(d.name[d.labels.Off[labels]:])
+		return "has a cut at " + w.suffix(labels) + why
 	case !node.Exists():
-		return "doesn't have the name anyway"
+		return "doesn't have the name"
 	case node.Empty():
-		return "has the name without records"
+		return "has the name without records" + why
 	default:
-		return "owns " + typesOf(node)
+		return "owns " + typesOf(node) + why
 	}
 }
 
@@ -250,7 +251,7 @@ func (w *layerWalk) node(z *zone.Zone, node zone.Node) (why string, steps []Step
 		w.closed = true
 		return owns + ", no " + typeName(t) + ": decides, as A, AAAA, HTTPS and SVCB of a name are one unit", nil
 	}
-	return owns + ", no " + typeName(t) + ": that may be had below", nil
+	return owns + ", no " + typeName(t) + ": a layer below may have it", nil
 }
 
 // wildcard tells of the source of synthesis in one layer (RFC 4592).

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"inside53/resolver/forward"
 	"inside53/resolver/zone"
 )
 
@@ -234,6 +235,10 @@ func (s *story) externalOutcome(h *hop, next string) string {
 		return "the upstreams gave no answer: SERVFAIL"
 	case next != "":
 		return "answered from outside, on at " + next
+	case h.heard.Rcode != rcodeNoError:
+		return "answered from outside: " + rcodeName(h.heard.Rcode)
+	case h.heard.Flags&forward.IsNegative != 0:
+		return "answered from outside: NODATA"
 	default:
 		return "answered from outside"
 	}
