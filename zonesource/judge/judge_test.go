@@ -4,6 +4,10 @@ package judge
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -445,5 +449,32 @@ func TestJudgeOdd(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("named are %v", unservable)
+	}
+}
+
+// TestJudgeCheck: inside53 check --aws finds every permission there, and counts. moto has
+// no CIDR collections: there is no such path.
+func TestJudgeCheck(t *testing.T) {
+	m := startMoto(t)
+	n := m.createNetwork(t)
+	m.createZone(t, "check.example", "")
+	m.createZone(t, "check.example", n.inside)
+	path := filepath.Join(t.TempDir(), "inside53.yaml")
+	err := os.WriteFile(path, []byte(everything), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(bounded(t), program, "check", "--config", path, "--aws")
+	c.Env = m.environment()
+	output, err := c.CombinedOutput()
+	text := string(output)
+	refused := regexp.MustCompile(`(?m)^(\S+) .* NO: `).FindAllStringSubmatch(text, -1)
+	if err == nil || len(refused) != 1 || refused[0][1] != "route53:ListCidrCollections" || !strings.Contains(text, "2 zones (1 private), 4 record sets") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	for _, action := range []string{"route53:ListHostedZones", "route53:GetHostedZone", "route53:ListHostedZonesByVPC", "ec2:DescribeInstances", "ec2:DescribeVpcPeeringConnections"} {
+		if !regexp.MustCompile(`(?m)^` + action + `\s.*\sallowed$`).MatchString(text) {
+			t.Errorf("%s is not said to be allowed\n%s", action, text)
+		}
 	}
 }

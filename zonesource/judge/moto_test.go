@@ -60,6 +60,14 @@ func startMoto(t *testing.T) *moto {
 	return m
 }
 
+// environment is all that the program is told of AWS.
+func (m *moto) environment() []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "AWS_ENDPOINT_URL=" + m.endpoint,
+		"AWS_ACCESS_KEY_ID=judge", "AWS_SECRET_ACCESS_KEY=judge", "AWS_REGION=" + region,
+	}
+}
+
 // start runs a command until the test ends, and shows what it wrote when the test failed.
 func start(t *testing.T, c *exec.Cmd) {
 	t.Helper()

@@ -37,10 +37,7 @@ func serve(t *testing.T, m *moto, config string) *inside53 {
 		t.Fatal(err)
 	}
 	c := exec.Command(program, "serve", "--config", path)
-	c.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "AWS_ENDPOINT_URL=" + m.endpoint,
-		"AWS_ACCESS_KEY_ID=judge", "AWS_SECRET_ACCESS_KEY=judge", "AWS_REGION=" + region,
-	}
+	c.Env = m.environment()
 	out, in := io.Pipe()
 	c.Stdout = in
 	start(t, c)
