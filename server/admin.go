@@ -56,19 +56,14 @@ func (a *App) bindAdmin(c *Config) error {
 		if err != nil {
 			return fmt.Errorf("binding %s: %w", l.key, err)
 		}
+		if l.key == "admin" {
+			a.adminAddr = listener.Addr().String()
+		}
 		a.admin = append(a.admin, &adminServer{listener: listener, server: &http.Server{
 			Handler: l.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute,
 		}})
 	}
 	return nil
-}
-
-// adminAddr returns the bound admin address; "" when it is off.
-func (a *App) adminAddr() string {
-	if !a.config.Load().Admin.IsValid() {
-		return ""
-	}
-	return a.admin[0].listener.Addr().String()
 }
 
 // run serves until ctx ends.

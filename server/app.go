@@ -38,6 +38,7 @@ type App struct {
 	log       *slog.Logger
 	stdout    io.Writer
 	reload    <-chan struct{}
+	started   *Config // the sockets, the state directory and the bounds are its
 	config    atomic.Pointer[Config]
 	metrics   *metrics
 	forwarder *forward.Forwarder
@@ -45,6 +46,7 @@ type App struct {
 	keeper    *zonesource.Keeper
 	server    *Server
 	admin     []*adminServer
+	adminAddr string // as bound; "" when it is off
 	accounts  []*account.Account
 	draining  atomic.Bool
 }
@@ -52,7 +54,7 @@ type App struct {
 // NewApp binds every address and opens the state directory; nothing runs and
 // nothing is answered before Run. The error says what can't be used.
 func NewApp(ctx context.Context, o AppOptions) (*App, error) {
-	a := &App{log: o.Log, stdout: o.Stdout, reload: o.Reload, metrics: newMetrics()}
+	a := &App{log: o.Log, stdout: o.Stdout, reload: o.Reload, metrics: newMetrics(), started: o.Config}
 	c := o.Config
 	a.config.Store(c)
 	err := a.assemble(ctx, c)
@@ -145,6 +147,7 @@ func (a *App) Run(ctx context.Context) error {
 	for _, s := range a.admin {
 		g.Go(func() error { return s.run(all) })
 	}
+	g.Go(func() error { return a.awaitZoneFiles(all) })
 	g.Go(func() error { return a.announce(all) })
 	g.Go(func() error {
 		defer stopServing()
@@ -197,14 +200,48 @@ func (a *App) announce(ctx context.Context) error {
 		}
 	}
 	line := fmt.Sprintf("ready dns=%s", a.server.Addrs()[0])
-	if addr := a.adminAddr(); addr != "" {
-		line += " admin=" + addr
+	if a.adminAddr != "" {
+		line += " admin=" + a.adminAddr
 	}
 	_, err := fmt.Fprintln(a.stdout, line)
 	if err != nil {
 		return fmt.Errorf("announcing readiness: %w", err)
 	}
 	notifySystemd(a.log, systemdReady)
+	return nil
+}
+
+// awaitZoneFiles waits for the first reading of the zone files that the server started
+// with. One that can't be read then is an error: there is nothing earlier to serve
+// instead, and whoever starts the server is there to mend it.
+func (a *App) awaitZoneFiles(ctx context.Context) error {
+	c := a.started
+	waiting := make(map[zonesource.Key]bool, len(c.ZoneFiles))
+	for i := range c.ZoneFiles {
+		waiting[zonesource.Key{Source: fileSource, Name: fileName(c, i)}] = true
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for len(waiting) > 0 {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for _, p := range a.keeper.Status().Parts {
+			if !waiting[p.Key] || p.Tried.IsZero() {
+				continue
+			}
+			delete(waiting, p.Key)
+			if p.Err == nil {
+				continue
+			}
+			_, err := CheckZoneFiles(ctx, c) // not one that was being written
+			if err != nil && ctx.Err() == nil {
+				return fmt.Errorf("there is nothing to serve for a zone file; mend it or take it out of zonefiles: %w", err)
+			}
+		}
+	}
 	return nil
 }
 

@@ -261,7 +261,7 @@ func (p *program) configure(t *testing.T, s *site, config string) {
 // get asks the admin address.
 func (p *program) get(t *testing.T, method, path string) (int, string) {
 	t.Helper()
-	return request(t, method, "http://"+p.app.adminAddr()+path)
+	return request(t, method, "http://"+p.app.adminAddr+path)
 }
 
 func request(t *testing.T, method, url string) (int, string) {

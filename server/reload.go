@@ -35,11 +35,11 @@ func (a *App) untilReload(ctx context.Context, sources []zonesource.Source) ([]z
 	go a.runKeeper(running, sources, ended)
 	detected := make(chan struct{})
 	go a.detectSelf(running, detected)
-	defer func() { <-detected }()
 	for {
 		select {
 		case err := <-ended:
 			stop()
+			<-detected
 			return nil, err
 		case <-a.reload:
 		}
@@ -50,6 +50,7 @@ func (a *App) untilReload(ctx context.Context, sources []zonesource.Source) ([]z
 		}
 		stop()
 		err = <-ended
+		<-detected // it changes the keeper's configuration too
 		if ctx.Err() != nil || err != nil && !errors.Is(err, context.Canceled) {
 			return nil, err
 		}
@@ -93,11 +94,11 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	fixed := old.FixedChanges(c)
+	fixed := a.started.FixedChanges(c)
 	if len(fixed) > 0 {
 		a.log.Warn("these changes need a restart", "keys", strings.Join(fixed, " "))
 	}
-	if c.UsesAWS() && !old.UsesAWS() {
+	if c.UsesAWS() && !a.started.UsesAWS() {
 		return nil, errors.New("turning on the first of route53 and ec2 needs a restart: it opens state_dir")
 	}
 	p := &reloadPlan{config: c}

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// TestProgramDrains ends the program as SIGTERM does: unready at once, still
+// answering, then over, without an error.
+func TestProgramDrains(t *testing.T) {
+	c := newCloud(t, nil)
+	s := newSite(t)
+	p := s.ready(t, strings.Replace(c.config(), "drain: 0s", "drain: 1500ms", 1))
+	clients := p.traffic(t, demoQuestions()...)
+	p.cancel()
+	p.await(t, "unready", func() bool { return !p.readiness(t).Ready })
+	if r := p.readiness(t); !slices.Equal(r.Reasons, []string{"draining"}) {
+		t.Errorf("the reasons are %q", r.Reasons)
+	}
+	if value, _ := p.metric(t, "inside53_ready"); value != "0" {
+		t.Errorf("inside53_ready is %s", value)
+	}
+	// While it drains, changes are still taken.
+	c.change(t, privateZone, "CREATE late.example.com A 10.0.9.9")
+	p.await(t, "a change while it drains", func() bool { return p.answers(t, asks(dublin, "late.example.com A", "10.0.9.9")) })
+	clients.stop(t, 10)
+	p.end(t)
+
+	// All that it knew is saved.
+	c.away.Store(true)
+	p = s.start(t, c.config())
+	p.check(t, asks(dublin, "late.example.com A", "10.0.9.9"))
+}
+
+// TestProgramAnswersWhatIsInFlight ends the program while an upstream thinks: who
+// has asked gets the answer.
+func TestProgramAnswersWhatIsInFlight(t *testing.T) {
+	newCloud(t, nil)
+	asked, answer := make(chan struct{}, 10), make(chan struct{})
+	slow := resolverOf(t, func(w dns.ResponseWriter, query *dns.Msg) {
+		asked <- struct{}{}
+		<-answer
+		reply := new(dns.Msg).SetReply(query)
+		reply.RecursionAvailable = true
+		rr, err := dns.NewRR(query.Question[0].Name + " 60 IN A 192.0.2.7")
+		if err != nil {
+			panic(err)
+		}
+		reply.Answer = []dns.RR{rr}
+		_ = w.WriteMsg(reply)
+	})
+	p := newSite(t).ready(t, fmt.Sprintf("listen: { dns: [\"127.0.0.1:0\"] }\nadmin: 127.0.0.1:0\ndrain: 0s\nforward: [{ zone: ., upstreams: [%q] }]\nviews: [{ name: all, clients: [127.0.0.0/8] }]\n", slow))
+	questions := []question{asks(dublin, "udp.slow.example A", "192.0.2.7"), asks(dublin, "tcp.slow.example A", "192.0.2.7").byTCP()}
+	answers := make(chan error, len(questions))
+	for _, q := range questions {
+		conn, err := q.dial(p.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		go func() {
+			reply, err := q.ask(conn)
+			if err == nil && q.fault(reply) != "" {
+				err = fmt.Errorf("%s: %s", q, q.fault(reply))
+			}
+			answers <- err
+		}()
+	}
+	for range questions {
+		<-asked
+	}
+	p.cancel()
+	p.await(t, "it is ending", func() bool { return strings.Contains(p.log.String(), "draining") })
+	close(answer)
+	for range questions {
+		err := <-answers
+		if err != nil {
+			t.Errorf("a query in flight: %v", err)
+		}
+	}
+	p.end(t)
+}
