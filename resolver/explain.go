@@ -131,7 +131,7 @@ func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, client neti
 	if admitted {
 		x.resolve()
 	}
-	told := make(chan *Explanation, 1)
+	told := make(chan *Explanation, 1) // one way or the other, nobody waits to send
 	if x.a.need {
 		x.finish = func(answer []byte, _ Result) { told <- x.tell(answer) } // while the exchange is still this query's
 		x.ask()
@@ -157,6 +157,9 @@ func (x *exchange) tell(response []byte) *Explanation {
 	}
 	if a.View != nil {
 		e.View = a.View.Name
+	}
+	if a.View != nil && a.View == x.state.snap.Outside {
+		e.Client = "a client outside"
 	}
 	var m dns.Msg
 	err := m.Unpack(response)

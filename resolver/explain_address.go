@@ -13,7 +13,7 @@ import (
 // addresses tells of clause 6 for each public address of the answer: which private
 // one it became, or why not.
 func (s *story) addresses() []Step {
-	if !s.snap.Inventory.Any() {
+	if !s.snap.Inventory.Any() || s.outside() {
 		return nil
 	}
 	var steps []Step

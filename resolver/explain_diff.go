@@ -68,7 +68,7 @@ func deciders(inside, outside *Explanation) string {
 		case here.name != there.name:
 			return fmt.Sprintf("the way here leads to %s, outside to %s", here.name, there.name)
 		case here.by != there.by:
-			return fmt.Sprintf("%s: %s decides here (%s), %s outside (%s)", here.name, here.by, here.reason, there.by, there.reason)
+			return fmt.Sprintf("%s: decided here by %s, outside by %s", here.name, here.by, there.by)
 		case here.choice != there.choice:
 			return fmt.Sprintf("%s: %s here, for a client in %s; %s outside, for one in %s", here.name, here.choice, placeText(here.place), there.choice, placeText(there.place))
 		}

@@ -85,11 +85,12 @@ func (s *story) identity(z *zone.Zone) string {
 		}
 	}
 	soa := z.Tree.Lookup(z.Apex).RRset(zone.TypeSOA).First()
-	if len(soa) >= 22 {
+	if len(soa) >= 22 && z.Origin != zone.Tags {
 		parts = append(parts, fmt.Sprintf("serial %d", binary.BigEndian.Uint32(soa[len(soa)-20:])))
 	}
 	parts = append(parts, counted(z.Tree.Stats().Sets, "record set"))
 	switch {
+	case z.Origin == zone.Tags:
 	case z.Origin == zone.File:
 		parts = append(parts, "as the file was when it was read")
 	case z.Listed.IsZero():
@@ -109,6 +110,8 @@ func (s *story) unseen(x *zone.Apex) (steps []Step) {
 		why := ""
 		shared := slices.ContainsFunc(z.VPCs, func(v zone.VPC) bool { return slices.Contains(s.a.View.VPCs, v.ID) })
 		switch {
+		case z.Origin == zone.Private && s.outside():
+			why = "a private zone"
 		case z.Origin == zone.Private && !shared && len(s.a.View.VPCs) > 0:
 			why = "not associated with a VPC of the view"
 		case z.Origin == zone.Private && !shared:

@@ -32,7 +32,6 @@ type decided struct {
 	by     string // the layer, or who else
 	choice string // the members that policies chose, "" for none
 	place  string // where the client was taken to be by them
-	reason string // of the outcome
 }
 
 // steps tells the whole story.
@@ -52,8 +51,9 @@ func (s *story) steps() []Step {
 func (s *story) view() Step {
 	client, v := s.q.Client, s.a.View
 	step := Step{Step: "view"}
-	if v != nil && v == s.snap.Outside {
-		step.Step, step.Why = "view "+v.Name, "of a client outside: public zones alone, public addresses; no client of ours has it"
+	if s.outside() {
+		step.Step, step.Why = "view "+v.Name, "public zones alone, public addresses; no client of ours has it"
+		step.Steps = []Step{{Step: "place", Why: placeText(v.Region) + "; Route 53 goes by the address of the client or of its resolver"}}
 		return step
 	}
 	view, allow := s.snap.ClientPrefixes(client)
@@ -78,6 +78,9 @@ func (s *story) view() Step {
 	}
 	return step
 }
+
+// outside reports whether this is the answer of a client outside.
+func (s *story) outside() bool { return s.a.View != nil && s.a.View == s.snap.Outside }
 
 func addressesText(v *zone.View) string {
 	vpcs := "no VPC"
@@ -145,8 +148,7 @@ func (s *story) hop(i int) Step {
 		step.Steps = append(step.Steps, s.negative(i, h)...)
 	}
 	step.Why = s.outcome(i, h)
-	now := &s.decisions[i]
-	now.by, now.reason = s.by(h), step.Why
+	s.decisions[i].by = s.by(h)
 	return step
 }
 
@@ -168,8 +170,10 @@ func (s *story) by(h *hop) string {
 		return "forwarder " + s.upstreams(h.group)
 	case h.outcome == external:
 		return "forwarder " + s.upstreams(s.a.group)
-	case h.apex != nil && len(h.apex.Layers) > 0:
-		return "all layers of " + zone.String(h.apex.Name)
+	case h.outcome == nxDomain:
+		return "NXDOMAIN of " + zone.String(h.apex.Name)
+	case h.outcome == noData:
+		return "NODATA of " + zone.String(h.apex.Name)
 	default:
 		return "nobody"
 	}

@@ -38,6 +38,7 @@ func (a *App) bindAdmin(c *Config) error {
 	admin.HandleFunc("GET /zones", a.serveZones)
 	admin.HandleFunc("GET /report", a.serveReport)
 	admin.HandleFunc("POST /accept", a.serveAccept)
+	admin.HandleFunc("GET /explain", a.serveExplain)
 	if c.Pprof {
 		admin.HandleFunc("/debug/pprof/", pprof.Index)
 		admin.HandleFunc("/debug/pprof/profile", pprof.Profile)

@@ -84,6 +84,7 @@ Exit codes: 0 done, 1 failed, 2 usage.`,
 		newAWSSim(stdout),
 		newCheck(stdout),
 		newDemo(stdout, stderr),
+		newExplain(stdout),
 		newServe(stdout, stderr),
 		newVersion(stdout),
 	)

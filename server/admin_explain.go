@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"inside53/resolver"
+)
+
+// explainWithin bounds the time that an explanation may wait for upstreams: longer than
+// the forwarder itself takes for all the steps that an answer may have.
+const explainWithin = 30 * time.Second
+
+// serveExplain tells why the answer to a question is what it is.
+func (a *App) serveExplain(w http.ResponseWriter, r *http.Request) {
+	req, err := explainRequest(r.URL.Query(), r.RemoteAddr)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), explainWithin)
+	defer cancel()
+	e, err := a.resolver.Explain(ctx, req)
+	switch {
+	case errors.Is(err, resolver.ErrNoOutside):
+		http.Error(w, err.Error(), http.StatusConflict)
+	case err != nil && ctx.Err() != nil:
+		http.Error(w, err.Error(), http.StatusGatewayTimeout)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	default:
+		writeJSON(w, http.StatusOK, e)
+	}
+}
+
+// explainRequest reads name, type (A), client (the requester), diff (none).
+func explainRequest(v url.Values, remote string) (resolver.ExplainRequest, error) {
+	var req resolver.ExplainRequest
+	for key, values := range v {
+		switch key {
+		case "name", "type", "client", "diff":
+		default:
+			return req, fmt.Errorf("parameter %q: there are name, type, client, diff", key)
+		}
+		if len(values) > 1 {
+			return req, fmt.Errorf("parameter %q: more than one", key)
+		}
+	}
+	rrtype := v.Get("type")
+	if rrtype == "" {
+		rrtype = "A"
+	}
+	if v.Get("name") == "" {
+		return req, errors.New("which name? GET /explain?name=NAME&type=TYPE&client=IP&diff=public")
+	}
+	var err error
+	req.Name, req.Type, err = resolver.ParseQuestion(v.Get("name"), rrtype)
+	if err != nil {
+		return req, err
+	}
+	switch v.Get("diff") {
+	case "":
+	case "public":
+		req.Outside = true
+	default:
+		return req, fmt.Errorf("diff %q: there is only public", v.Get("diff"))
+	}
+	req.Client, err = explainClient(v.Get("client"), remote)
+	return req, err
+}
+
+// explainClient returns the client to explain for: the one named, else the requester,
+// else the host itself.
+func explainClient(named, remote string) (netip.Addr, error) {
+	if named != "" {
+		addr, err := netip.ParseAddr(named)
+		if err != nil {
+			return addr, fmt.Errorf("client %q: not an address", named)
+		}
+		return addr.Unmap().WithZone(""), nil
+	}
+	from, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
+	}
+	return from.Addr().Unmap().WithZone(""), nil
+}

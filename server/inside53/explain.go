@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"inside53/resolver"
+
+	"github.com/spf13/cobra"
+)
+
+// explainQuestion is what the command line asks.
+type explainQuestion struct {
+	name, rrtype string
+	client       string
+	admin        string
+	diff         string
+	json         bool
+}
+
+func newExplain(stdout io.Writer) *cobra.Command {
+	var q explainQuestion
+	c := &cobra.Command{
+		Use:   "explain NAME [TYPE] [--client IP] [--admin URL] [--json] [--diff public]",
+		Short: "Why a running server answers as it does",
+		Long: `explain asks the admin address of a running server (serve or demo) why the answer to a
+question is what it is, and draws the way there as a tree: view, layers of zones, routing
+policies with every member's chance and health, aliases, forwarders and cache, translated
+addresses, and why not the others. TYPE is A where it is not given.
+
+With --client it is the answer for that address. With --diff public it is also what a
+client outside would get from Route 53, and what makes the difference.
+
+The exit code is 0 for any answer that was explained, NXDOMAIN and SERVFAIL too.`,
+		Example: "  inside53 explain www.example.com\n  inside53 explain www.example.com AAAA --client 10.0.1.2 --diff public",
+		Args:    cobra.RangeArgs(1, 2),
+		PreRunE: func(_ *cobra.Command, args []string) error {
+			q.name, q.rrtype = args[0], "A"
+			if len(args) > 1 {
+				q.rrtype = args[1]
+			}
+			return q.check()
+		},
+		RunE: work(func(ctx context.Context) error { return q.run(ctx, stdout) }),
+	}
+	c.Flags().StringVar(&q.client, "client", "", "`address` of the client; that of this host by default")
+	c.Flags().StringVar(&q.admin, "admin", "http://127.0.0.1:8053", "`URL` of the server's admin address")
+	c.Flags().BoolVar(&q.json, "json", false, "print what the server says, for programs")
+	c.Flags().StringVar(&q.diff, "diff", "", "compare: `public` is what a client outside would get")
+	return c
+}
+
+// check says what is wrong with the question before a server is asked.
+func (q *explainQuestion) check() error {
+	_, _, err := resolver.ParseQuestion(q.name, q.rrtype)
+	if err != nil {
+		return err
+	}
+	if q.client != "" {
+		_, err = netip.ParseAddr(q.client)
+		if err != nil {
+			return fmt.Errorf("--client %q: not an address", q.client)
+		}
+	}
+	if q.diff != "" && q.diff != "public" {
+		return fmt.Errorf("--diff %q: there is only public", q.diff)
+	}
+	if !strings.Contains(q.admin, "://") {
+		q.admin = "http://" + q.admin
+	}
+	u, err := url.Parse(q.admin)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("--admin %q: write a URL like http://127.0.0.1:8053", q.admin)
+	}
+	return nil
+}
+
+// run asks the server and prints what it says.
+func (q *explainQuestion) run(ctx context.Context, stdout io.Writer) error {
+	body, err := q.ask(ctx)
+	if err != nil {
+		return err
+	}
+	if q.json {
+		_, err = stdout.Write(body)
+		return err
+	}
+	var e resolver.Explanation
+	err = json.Unmarshal(body, &e)
+	if err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", q.admin, err)
+	}
+	_, err = fmt.Fprintln(stdout, strings.Join(e.Lines(drawsBoxes(stdout)), "\n"))
+	return err
+}
+
+// explainWait is how long explain waits for the server, which may wait for upstreams.
+const explainWait = 40 * time.Second
+
+// explainLimit is the most that an answer of the server may have, in octets.
+const explainLimit = 16 << 20
+
+// ask returns the body of the server's answer.
+func (q *explainQuestion) ask(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, explainWait)
+	defer cancel()
+	values := url.Values{"name": {q.name}, "type": {q.rrtype}}
+	if q.client != "" {
+		values.Set("client", q.client)
+	}
+	if q.diff != "" {
+		values.Set("diff", q.diff)
+	}
+	u := strings.TrimSuffix(q.admin, "/") + "/explain?" + values.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", q.admin, err)
+	}
+	// A proxy of the environment is for the world outside, not for the admin address.
+	transport := &http.Transport{DisableKeepAlives: true}
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		var asking *url.Error
+		if errors.As(err, &asking) {
+			err = asking.Err
+		}
+		return nil, fmt.Errorf("asking %s: %w", q.admin, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, explainLimit))
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer of %s: %w", q.admin, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("asking %s: %s: %s", q.admin, response.Status, firstLine(body))
+	}
+	return body, nil
+}
+
+func firstLine(body []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	return line[:min(len(line), 300)]
+}
+
+// drawsBoxes reports whether a tree may be drawn with box characters: on a terminal,
+// where the locale is one of UTF-8.
+func drawsBoxes(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && isUTF8(os.Getenv)
+}
+
+// isUTF8 looks at the locale as POSIX orders it.
+func isUTF8(getenv func(string) string) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		value := strings.ToUpper(getenv(name))
+		if value != "" {
+			return strings.Contains(value, "UTF-8") || strings.Contains(value, "UTF8")
+		}
+	}
+	return false
+}
