@@ -18,7 +18,7 @@ import (
 type call struct {
 	sim       *Sim
 	ctx       context.Context
-	service   string // route53, ec2, elasticloadbalancing, sts
+	service   string // route53, ec2, elasticloadbalancing, sts, monitoring (CloudWatch)
 	operation string
 	region    string
 	key       string // access key id
@@ -28,6 +28,7 @@ type call struct {
 	form      url.Values // query string (Route 53) or parameters (query protocols)
 	body      []byte
 	header    http.Header // of the answer
+	json      bool        // CloudWatch: the caller speaks JSON, not CBOR
 	stuck     bool        // the fault "stuck" is on for this page
 	shifting  bool        // the fault "changing" is on for this page
 }
@@ -63,7 +64,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Context().Value(http.LocalAddrContextKey) != nil && len(c.body) > 0 {
 		c.settle()
 	}
-	w.Header().Set("Content-Type", "text/xml")
+	c.setContentType()
 	w.Header().Set("X-Amzn-Requestid", c.id)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
@@ -84,9 +85,17 @@ func (c *call) settle() {
 	}
 }
 
+func (c *call) setContentType() {
+	if c.service == metricService {
+		c.setMetricHeader()
+		return
+	}
+	c.header.Set("Content-Type", "text/xml")
+}
+
 // cut sends half an answer and breaks the connection.
 func (c *call) cut(w http.ResponseWriter, body []byte) {
-	w.Header().Set("Content-Type", "text/xml")
+	c.setContentType()
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body[:len(body)/2])
 	_ = http.NewResponseController(w).Flush()
@@ -172,8 +181,11 @@ type handler func(*call) ([]byte, error)
 
 // route finds the operation; listing says that its handler meets faults itself.
 func (c *call) route(r *http.Request) (h handler, listing bool, err error) {
-	if c.service == "route53" {
+	switch c.service {
+	case "route53":
 		return c.routeRoute53(r)
+	case metricService:
+		return c.routeMetrics(r)
 	}
 	c.form, err = url.ParseQuery(string(c.body))
 	if err != nil {
@@ -212,6 +224,8 @@ func queryOperations() []queryOperation {
 		{"ec2", "DescribeVpcPeeringConnections", true, describeInventory},
 		{"ec2", "DescribeRegions", false, describeRegions},
 		{"elasticloadbalancing", "DescribeLoadBalancers", true, describeLoadBalancers},
+		{"elasticloadbalancing", "DescribeTargetGroups", true, describeTargetGroups},
+		{"elasticloadbalancing", "DescribeTargetHealth", false, describeTargetHealth},
 		{"sts", "AssumeRole", false, assumeRole},
 		{"sts", "GetCallerIdentity", false, getCallerIdentity},
 	}
@@ -241,6 +255,9 @@ func (c *call) errorBody(e *apiError) []byte {
 		Type    string `xml:",omitempty"`
 		Code    string
 		Message string
+	}
+	if c.service == metricService {
+		return c.metricError(e)
 	}
 	if c.service == "ec2" {
 		return marshal("", "Response", struct {

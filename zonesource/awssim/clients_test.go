@@ -70,8 +70,10 @@ func TestClientPrintsTheDemoData(t *testing.T) {
 		region, command := parts[0], strings.TrimSuffix(parts[len(parts)-1], ".json")
 		args := []string{"ec2", command}
 		switch {
-		case command == "describe-load-balancers":
+		case command == "describe-load-balancers", command == "describe-target-groups":
 			args[0] = "elbv2"
+		case command == "describe-target-health":
+			args = []string{"elbv2", command, "--target-group-arn", targetGroupARN(t, region, parts[1])}
 		case region == "route53":
 			region, args[0] = "us-east-1", "route53"
 		}
@@ -101,6 +103,29 @@ func TestClientPrintsTheDemoData(t *testing.T) {
 	if err != nil || files < 30 {
 		t.Errorf("compared %d files, %v", files, err)
 	}
+}
+
+// targetGroupARN is the ARN of a target group of the demo data.
+func targetGroupARN(t *testing.T, region, name string) string {
+	t.Helper()
+	text, err := fs.ReadFile(examples.Demo(), region+"/describe-target-groups.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var content struct {
+		TargetGroups []struct{ TargetGroupArn, TargetGroupName string }
+	}
+	err = json.Unmarshal(text, &content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range content.TargetGroups {
+		if g.TargetGroupName == name {
+			return g.TargetGroupArn
+		}
+	}
+	t.Fatalf("%s has no target group %s", region, name)
+	return ""
 }
 
 // A change, its errors and a role, as people do them from the shell.
@@ -145,5 +170,38 @@ func TestClientChanges(t *testing.T) {
 	err = json.Unmarshal(out, &role)
 	if err != nil || s.accountOf(role.Credentials.AccessKeyId) != "222222222222" {
 		t.Errorf("assume-role: %s, %v", out, err)
+	}
+}
+
+// The CLI speaks to CloudWatch in JSON.
+func TestClientReadsHealth(t *testing.T) {
+	s := newSim(t, Options{Data: examples.Demo()})
+	c := newCLI(t, s)
+	const check = "0b6f8a1e-2c47-4d0e-9a51-7d3c5e8f1a20"
+	query := `[{"Id":"a","MetricStat":{"Metric":{"Namespace":"AWS/Route53","MetricName":"HealthCheckStatus","Dimensions":[{"Name":"HealthCheckId","Value":"` +
+		check + `"}]},"Period":60,"Stat":"Minimum"}}]`
+	now := time.Now().UTC()
+	ask := func() string {
+		out, err := c.run("us-east-1", "cloudwatch", "get-metric-data", "--metric-data-queries", query, "--query", "MetricDataResults[0].Values[0]",
+			"--start-time", now.Add(-3*time.Minute).Format(time.RFC3339), "--end-time", now.Add(time.Minute).Format(time.RFC3339))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	if got := ask(); got != "1" {
+		t.Errorf("healthy: %s", got)
+	}
+	err := s.SetHealth(check, false)
+	if got := ask(); err != nil || got != "0" {
+		t.Errorf("unhealthy: %s, %v", got, err)
+	}
+	err = s.AddFaults(Fault{Operation: "GetMetricData", Fault: "access-denied"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.run("us-east-1", "cloudwatch", "get-metric-data", "--metric-data-queries", query, "--start-time", "2026-01-01T00:00:00Z", "--end-time", "2026-01-01T00:05:00Z")
+	if err == nil || !strings.Contains(err.Error(), "(AccessDenied)") {
+		t.Errorf("denied: %v", err)
 	}
 }

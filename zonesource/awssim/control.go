@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// serveControl answers /_sim/faults and /_sim/calls, in JSON.
+// serveControl answers /_sim/faults, /_sim/calls and /_sim/health, in JSON.
 func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch r.Method + " " + strings.TrimPrefix(r.URL.Path, "/_sim/") {
@@ -26,6 +26,16 @@ func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
 	case "DELETE faults":
 		s.ClearFaults()
 		writeJSON(w, s.Faults())
+	case "PUT health":
+		err := s.putHealth(r.Body)
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			writeJSON(w, map[string]string{"error": err.Error()})
+			return
+		}
+		writeJSON(w, s.Health())
+	case "GET health":
+		writeJSON(w, s.Health())
 	case "GET calls":
 		writeJSON(w, s.Calls())
 	case "DELETE calls":
@@ -33,7 +43,7 @@ func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, s.Calls())
 	default:
 		w.WriteHeader(http.StatusNotFound)
-		writeJSON(w, map[string]string{"error": "there are GET, PUT, DELETE /_sim/faults and GET, DELETE /_sim/calls"})
+		writeJSON(w, map[string]string{"error": "there are GET, PUT, DELETE /_sim/faults, GET, DELETE /_sim/calls and GET, PUT /_sim/health"})
 	}
 }
 

@@ -31,8 +31,11 @@ type dataSet struct {
 // table is the list that one Describe call returns.
 type table []map[string]any
 
+// source is where a table comes from.
+type source struct{ service, operation, list string }
+
 // inventory maps a file of a region to its operation, service and list.
-var inventory = map[string]struct{ service, operation, list string }{
+var inventory = map[string]source{
 	"describe-instances.json":               {"ec2", "DescribeInstances", "Reservations"},
 	"describe-network-interfaces.json":      {"ec2", "DescribeNetworkInterfaces", "NetworkInterfaces"},
 	"describe-addresses.json":               {"ec2", "DescribeAddresses", "Addresses"},
@@ -40,6 +43,7 @@ var inventory = map[string]struct{ service, operation, list string }{
 	"describe-subnets.json":                 {"ec2", "DescribeSubnets", "Subnets"},
 	"describe-vpc-peering-connections.json": {"ec2", "DescribeVpcPeeringConnections", "VpcPeeringConnections"},
 	"describe-load-balancers.json":          {"elbv2", "DescribeLoadBalancers", "LoadBalancers"},
+	"describe-target-groups.json":           {"elbv2", "DescribeTargetGroups", "TargetGroups"},
 }
 
 var (
@@ -115,8 +119,10 @@ func (d *dataSet) loadFile(name string, text []byte) error {
 		return d.loadRoute53Item(parts[1], parts[2], text)
 	case len(parts) == 2 && regionName.MatchString(parts[0]):
 		return d.loadInventory(parts[0], parts[1], text)
+	case len(parts) == 3 && regionName.MatchString(parts[0]):
+		return d.loadTargetHealth(parts[0], parts[1], parts[2], text)
 	}
-	return errors.New("no such place in a data directory; there are dns.zone and FILE under route53, route53/ID and REGION")
+	return errors.New("no such place in a data directory; there are dns.zone and FILE under route53, route53/ID, REGION and REGION/TARGETGROUP")
 }
 
 func (d *dataSet) loadInventory(region, file string, text []byte) error {
@@ -124,6 +130,11 @@ func (d *dataSet) loadInventory(region, file string, text []byte) error {
 	if !known {
 		return fmt.Errorf("no such file in a region; there are %s", strings.Join(sortedKeys(inventory), ", "))
 	}
+	return d.loadTable(region, entry, entry.operation, text)
+}
+
+// loadTable takes the output of a Describe call as the table called key.
+func (d *dataSet) loadTable(region string, entry source, key string, text []byte) error {
 	var content map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -131,9 +142,9 @@ func (d *dataSet) loadInventory(region, file string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	for key := range content {
-		if key != entry.list {
-			return fmt.Errorf("has %q beside %q: an export cut short, or another call's output", key, entry.list)
+	for member := range content {
+		if member != entry.list {
+			return fmt.Errorf("has %q beside %q: an export cut short, or another call's output", member, entry.list)
 		}
 	}
 	m := d.models[entry.service]
@@ -153,7 +164,7 @@ func (d *dataSet) loadInventory(region, file string, text []byte) error {
 	if d.regions[region] == nil {
 		d.regions[region] = map[string]table{}
 	}
-	d.regions[region][entry.operation] = items
+	d.regions[region][key] = items
 	return nil
 }
 

@@ -3,11 +3,12 @@
 //
 //	SDK, CLI ──HTTP──> call.go: who asks (signature's scope), which operation
 //	                      │
-//	                      ├─ control.go     /_sim/faults, /_sim/calls
+//	                      ├─ control.go     /_sim/faults, /_sim/calls, /_sim/health
 //	                      ├─ limit.go       token buckets: Throttling "Rate exceeded"
 //	                      ├─ fault.go       what is to go wrong with this page
 //	                      ├─ route53.go, hostedzones.go, change.go, edit.go, tag.go, healthcheck.go, cidr.go
-//	                      ├─ inventory.go   EC2 and ELBv2 Describe calls, by shapes.json
+//	                      ├─ inventory.go, targetgroup.go   EC2 and ELBv2 Describe calls, by shapes.json
+//	                      ├─ metric.go      CloudWatch's GetMetricData: the status of health checks
 //	                      └─ sts.go         AssumeRole, GetCallerIdentity
 //	                      │
 //	data directory ─────> data.go: what is listed; changes stay in memory
@@ -29,7 +30,8 @@
 //	route53/VPCID/list-hosted-zones-by-vpc.json            zones of other accounts and of AWS services
 //	REGION/describe-instances.json, describe-network-interfaces.json, describe-addresses.json,
 //	       describe-vpcs.json, describe-subnets.json, describe-vpc-peering-connections.json,
-//	       describe-load-balancers.json
+//	       describe-load-balancers.json, describe-target-groups.json
+//	REGION/TARGETGROUP/describe-target-health.json         TARGETGROUP is its name
 //	dns.zone                                               a master file of the world outside
 //	accounts/ACCOUNTID/...                                 the same for another account
 //
@@ -46,7 +48,9 @@
 // error codes of AWS and, where they are known, its messages. Signatures are not checked, their scope is used: it
 // names service, region and access key. AssumeRole hands out keys that hold the role's account; an account
 // without data of its own shows the base data. Permissions, quotas and the health checking itself
-// are not simulated.
+// are not simulated: a check is healthy until Sim.SetHealth or PUT /_sim/health {"id", "healthy"} says
+// otherwise; calculated checks follow their children. CloudWatch has a data point a minute of each check, all
+// of its status now, and speaks CBOR and JSON, as SDKs and CLI do.
 //
 // Faults (see Fault) are armed by Sim.AddFaults or PUT /_sim/faults with one object, which is added,
 // or an array, which replaces all; DELETE or the empty array clears, GET lists. GET /_sim/calls counts the

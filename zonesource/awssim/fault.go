@@ -151,6 +151,10 @@ func (c *call) denied() error {
 		return &apiError{http.StatusForbidden, "UnauthorizedOperation",
 			fmt.Sprintf("You are not authorized to perform this operation. User: %s is not authorized to perform: ec2:%s", identity, c.operation)}
 	}
+	service := c.service
+	if service == metricService {
+		service = "cloudwatch" // as policies name it
+	}
 	return &apiError{http.StatusForbidden, "AccessDenied",
-		fmt.Sprintf("User: %s is not authorized to perform: %s:%s", identity, c.service, c.operation)}
+		fmt.Sprintf("User: %s is not authorized to perform: %s:%s", identity, service, c.operation)}
 }

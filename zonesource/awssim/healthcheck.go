@@ -18,6 +18,7 @@ type healthCheck struct {
 	CloudWatchAlarmConfiguration *alarm            `json:"CloudWatchAlarmConfiguration,omitempty" xml:"CloudWatchAlarmConfiguration,omitempty"`
 
 	observations []observation // nil: checkers of three regions, all content
+	down         bool          // what AWS looks at is down, as SetHealth said
 	tags         []tag
 }
 
@@ -198,7 +199,7 @@ func getHealthCheckStatus(c *call) ([]byte, error) {
 	}
 	seen := h.observations
 	if seen == nil {
-		seen = observations(true)
+		seen = observations(!h.down)
 	}
 	var status struct {
 		HealthCheckObservations []observation `xml:"HealthCheckObservations>HealthCheckObservation"`

@@ -320,7 +320,7 @@ func describeRegions(c *call) ([]byte, error) {
 	return c.ec2Answer(map[string]any{"Regions": regions}), c.dryRun()
 }
 
-// describeLoadBalancers answers ELBv2's one call.
+// describeLoadBalancers answers ELBv2's load balancers, by ARN or name where that is asked for.
 func describeLoadBalancers(c *call) ([]byte, error) {
 	items := c.table()
 	arns, names := c.numbered("LoadBalancerArns.member"), c.numbered("Names.member")
@@ -332,6 +332,11 @@ func describeLoadBalancers(c *call) ([]byte, error) {
 			return nil, &apiError{http.StatusBadRequest, "LoadBalancerNotFound", "One or more load balancers not found"}
 		}
 	}
+	return c.balancingPage("LoadBalancers", "LoadBalancerArn", items)
+}
+
+// balancingPage answers a page of an ELBv2 listing, in the member of that name, of items that the member id tells apart.
+func (c *call) balancingPage(member, id string, items table) ([]byte, error) {
 	size, asked := 400, c.form.Get("PageSize")
 	if asked != "" {
 		n, err := strconv.Atoi(asked)
@@ -347,20 +352,25 @@ func describeLoadBalancers(c *call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := listing[map[string]any]{call: c, name: c.account + " " + c.region + " load balancers", items: items,
-		place: func(lb map[string]any) position { return position{id: text(lb, "LoadBalancerArn")} }}
+	l := listing[map[string]any]{call: c, name: c.account + " " + c.region + " " + c.operation, items: items,
+		place: func(item map[string]any) position { return position{id: text(item, id)} }}
 	l.visible()
 	w, err := l.page(start, size)
-	result := map[string]any{"LoadBalancers": list(w.items)}
+	result := map[string]any{member: list(w.items)}
 	if w.next >= 0 {
 		result["NextMarker"] = tokenOf(w.next)
 	}
+	return c.balancingAnswer(result), err
+}
+
+// balancingAnswer renders an output of ELBv2.
+func (c *call) balancingAnswer(result map[string]any) []byte {
 	m := c.sim.models["elbv2"]
 	var b bytes.Buffer
-	b.WriteString("<DescribeLoadBalancersResult>")
+	fmt.Fprintf(&b, "<%sResult>", c.operation)
 	m.render(&b, m.Outputs[c.operation], result)
-	b.WriteString("</DescribeLoadBalancersResult>")
-	return c.wrap(elbNamespace, b.Bytes()), err
+	fmt.Fprintf(&b, "</%sResult>", c.operation)
+	return c.wrap(elbNamespace, b.Bytes())
 }
 
 // wrap is a query-protocol answer around its result.

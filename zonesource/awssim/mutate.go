@@ -90,18 +90,6 @@ func (s *Sim) SetRecords(zoneID string, sets []RecordSet) error {
 	return nil
 }
 
-// SetHealth makes all checkers of a health check of the base account say so.
-func (s *Sim) SetHealth(healthCheckID string, healthy bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h := s.base.check(healthCheckID)
-	if h == nil {
-		return fmt.Errorf("setting the health of %s: no such health check", healthCheckID)
-	}
-	h.observations = observations(healthy)
-	return nil
-}
-
 // AssociateAddress moves an elastic IP of the base account to a network interface: to its address private,
 // or to its primary one if private is empty. An empty networkInterface only takes it away from where it is.
 // Addresses, interfaces and instances of the region all show it.

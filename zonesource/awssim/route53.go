@@ -53,7 +53,7 @@ func operationNames() []string {
 	for _, o := range queryOperations() {
 		names = append(names, o.name)
 	}
-	return names
+	return append(names, "GetMetricData")
 }
 
 func (c *call) routeRoute53(r *http.Request) (handler, bool, error) {

@@ -19,7 +19,7 @@ SERVICES = {
         "DescribeInstances", "DescribeNetworkInterfaces", "DescribeAddresses", "DescribeVpcs",
         "DescribeSubnets", "DescribeVpcPeeringConnections", "DescribeRegions",
     ]),
-    "elbv2": ("2015-12-01", ["DescribeLoadBalancers"]),
+    "elbv2": ("2015-12-01", ["DescribeLoadBalancers", "DescribeTargetGroups", "DescribeTargetHealth"]),
 }
 SCALARS = {"string": "string", "boolean": "boolean", "integer": "integer", "long": "integer",
            "double": "double", "float": "double", "timestamp": "timestamp"}

@@ -28,7 +28,7 @@ type Options struct {
 	Log *slog.Logger
 
 	// The token buckets, each per account: Route 53's reads, its changes, its GetHealthCheckStatus, and
-	// everything of EC2, ELB and STS. The zero Limit is AWS's own: 10/s with a burst of 50 for Route 53
+	// everything of EC2, ELB, STS and CloudWatch. The zero Limit is AWS's own: 10/s with a burst of 50 for Route 53
 	// and its changes, 1/s with 4 for GetHealthCheckStatus, 20/s with 100 for the rest. See Unlimited.
 	Reads, Changes, HealthStatus, Inventory Limit
 
@@ -36,8 +36,8 @@ type Options struct {
 	SyncDelay time.Duration
 	// ChangeWork is how long a zone refuses further batches with PriorRequestNotComplete after one.
 	ChangeWork time.Duration
-	// PageSize bounds the pages of EC2 and ELB calls also where the client asks for no paging. Zero: only
-	// the service's own maximum (1000, ELB 400). The calls that AWS does not page are not paged either.
+	// PageSize bounds the pages of EC2, ELB and CloudWatch calls also where the client asks for no paging. Zero: only
+	// the service's own maximum (1000, ELB 400, CloudWatch 500). The calls that AWS does not page are not paged either.
 	PageSize int
 }
 
