@@ -1,0 +1,44 @@
+//go:build linux
+
+// The bench measures inside53 as a whole, alone and against other servers.
+//
+//	bench program ──starts──> inside53           time to the first answer, memory,
+//	      │                                      collector, cost of a change
+//	bench peers ──starts──> knot, nsd, unbound, dnsdist, coredns, inside53   (CPU 0)
+//	      │                                 ↑
+//	      ├──starts──> bench generate ──────┘    queries, checks of every answer (CPU 1)
+//	      ├──starts──> bench upstream            the world outside               (CPU 1)
+//	      │
+//	      └──> rounds.go ──> ratio.go ──> table.go, chart.go
+//
+// What counts is the processor time of the server for a query that was answered
+// right. It does not depend on what else the machine does as much as a rate would.
+// Yet a machine's speed drifts by a fifth within minutes, so the servers take turns,
+// round by round, and a figure is the median of the ratios inside the rounds; the
+// least and the greatest ratio stand beside it. Read it only where the server was
+// saturated (util near 1) and all was answered.
+//
+// Every server has one worker on one processor, and its configuration (peer.go) gives
+// it what it needs to be fast: no query log, minimal answers, caches large enough.
+// The workloads:
+//
+//	AUTH   100,000 hosts, 10,000 CNAMEs, one name in 20 that does not exist; EDNS.
+//	       inside53 also with 20 views, a private zone over a public one of the same
+//	       name and public addresses that become private; with weighted records; and
+//	       with aliases of load balancers whose addresses it keeps at hand
+//	CACHE  10,000 hot names by Zipf's law, all in the cache
+//	MISS   a new name each time: one query to the upstream for each
+//	TCP    AUTH on 8 connections, 32 queries in flight on each
+//	LOAD   1,000,000 records: from start to the first right answer, and memory
+//
+// All stays on loopback. There the sender's system call also runs the receiver's side
+// of the network stack, so a server is charged for delivering into the client's
+// socket and not for taking packets from a network card. Memory of a server of
+// several processes counts the pages they share once for each.
+//
+// # Use
+//
+//	make bench          what the program alone does
+//	make bench-peers    against the peers that are on PATH; the others are named
+//	go run ./server/bench -help
+package main

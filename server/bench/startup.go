@@ -1,0 +1,120 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"inside53/server/bench/load"
+)
+
+// settle is how long a server has between its first answer and the look at its memory.
+const settle = 1500 * time.Millisecond
+
+// start is a way to start a server with 1,000,000 records.
+type start struct {
+	row         *row
+	argv        func(site) ([]string, error)
+	environment []string
+	state       string // directory that stays between rounds; "": a new one each
+}
+
+// loadAll starts every server with 1,000,000 records, in turns.
+func (c *comparison) loadAll(ctx context.Context) (outcome, error) {
+	starts, err := c.starts(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	for round := range c.rounds {
+		for _, s := range starts {
+			seconds, use, err := c.loadOnce(ctx, s)
+			if ctx.Err() != nil {
+				return outcome{}, ctx.Err()
+			}
+			if err != nil && s.row.ours {
+				return outcome{}, err
+			}
+			if err != nil {
+				fmt.Fprintf(c.progress, "  %d %s: not measured: %v\n", round+1, s.row.name, err)
+				continue
+			}
+			s.row.seconds[round] = seconds
+			s.row.rounds[round] = load.Result{RSS: use.RSS, PeakRSS: use.PeakRSS, Processes: use.Processes}
+			fmt.Fprintf(c.progress, "  %d %-40s %5.2f s  RSS %4d MiB, at most %4d MiB\n", round+1, s.row.name, seconds, use.RSS>>20, use.PeakRSS>>20)
+		}
+	}
+	o := outcome{work: bulk}
+	for _, s := range starts {
+		if len(s.row.rounds) > 0 {
+			o.rows = append(o.rows, s.row)
+		}
+	}
+	return o, nil
+}
+
+// starts lists the servers: ours from the file and from saved state, and the peers.
+func (c *comparison) starts(ctx context.Context) ([]start, error) {
+	newRow := func(name, stream string) *row {
+		return &row{name: name, stream: stream, rounds: make(map[int]load.Result), seconds: make(map[int]float64)}
+	}
+	file := start{row: newRow(ourName+", master file", "last"), argv: func(s site) ([]string, error) { return plain(s, c.program) }}
+	saved, err := savedState{c.program, c.dir, c.cpus.server, c.progress}.make(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state := start{row: newRow(ourName+", saved state", "many"), environment: saved.environment, state: saved.dir,
+		argv: func(s site) ([]string, error) { return manyZones(s, c.program, "") }}
+	file.row.ours, state.row.ours = true, true
+	all := []start{file, state}
+	for _, p := range c.found {
+		if slices.Contains(p.works, bulk) {
+			all = append(all, start{row: newRow(p.name, "last"), argv: func(s site) ([]string, error) { return p.argv(s, p.path) }})
+		}
+	}
+	return all, nil
+}
+
+// loadOnce returns the seconds from start to the first right answer, and the memory.
+func (c *comparison) loadOnce(ctx context.Context, s start) (float64, load.Usage, error) {
+	at, err := c.siteOf(filepath.Base(s.row.name), bulk)
+	if err != nil {
+		return 0, load.Usage{}, err
+	}
+	at.zoneFile = c.bigFile
+	if s.state != "" {
+		at.dir = s.state
+	}
+	argv, err := s.argv(at)
+	if err != nil {
+		return 0, load.Usage{}, err
+	}
+	server, err := startChild(s.row.name, c.cpus.server, at.dir, s.environment, argv)
+	if err != nil {
+		return 0, load.Usage{}, err
+	}
+	defer server.stop()
+	err = server.awaitAnswer(ctx, loopback(at.port), firstOf(s.row.stream), patience)
+	if err != nil {
+		return 0, load.Usage{}, err
+	}
+	seconds := time.Since(server.since).Seconds()
+	err = sleep(ctx, settle)
+	if err != nil {
+		return 0, load.Usage{}, err
+	}
+	use, err := load.UsageOf(server.pid())
+	return seconds, use, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
