@@ -41,7 +41,7 @@ ec2: { refresh: 1s }
 // in a zone of three pages and more.
 func TestJudgeRecords(t *testing.T) {
 	m := startMoto(t)
-	// moto keeps a name as it was given: without the last dot, in capitals.
+	// moto keeps the case of a name.
 	const zone = "judge.example"
 	id := m.createZone(t, "Judge.Example", "")
 	records := company()
