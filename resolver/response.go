@@ -83,7 +83,7 @@ func (e *encoder) header() {
 	if a.View != nil && a.View.Recursive() {
 		h[3] |= 0x80
 	}
-	if a.AD && !e.marked {
+	if a.AD && !e.marked && !e.over {
 		h[3] |= 0x20
 	}
 	if q.CD {

@@ -84,7 +84,7 @@ func (e *encoder) translatesHints(rdata []byte) bool {
 // even gives all records of an RRset of which some were translated one TTL (RFC
 // 2181 section 5.2).
 func (e *encoder) even(w *writing) {
-	if !w.changed {
+	if !w.changed || e.over {
 		return
 	}
 	for p := w.from; p < len(e.buf); {

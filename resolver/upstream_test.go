@@ -17,7 +17,7 @@ type fakeUpstream struct {
 	testing.TB
 	addr    string
 	replies map[string]*dns.Msg // by name and type
-	mode    atomic.Value        // "answers", "silent" or "broken"
+	mode    atomic.Value        // "answers", "silent", "broken", or "denies" what it doesn't know
 	asked   atomic.Int64
 }
 
@@ -141,6 +141,10 @@ func (u *fakeUpstream) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		return
 	}
 	canned := u.replies[replyKey(q.Question[0].Name, q.Question[0].Qtype)]
+	if canned == nil && u.mode.Load() == "denies" {
+		_ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeNameError)) // the asker may have gone
+		return
+	}
 	if canned == nil {
 		u.Errorf("upstream was asked %s", q.Question[0].String())
 		_ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeRefused)) // the asker may have gone
