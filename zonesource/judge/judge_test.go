@@ -219,6 +219,15 @@ func TestJudgeViews(t *testing.T) {
 		}
 	}
 
+	// Without ec2 the VPCs of the views are those that the zones name.
+	s = serve(t, m, "route53:\n"+fmt.Sprintf(views, n.inside, n.other))
+	for from, want := range map[string][]string{inVPC: {"10.20.1.80"}, inOther: {"203.0.113.1"}, inNobody: {"203.0.113.1"}} {
+		got := dig(t, s.dns, from, question{"www." + zone, "A"}, question{"bastion." + zone, "A"})
+		if !slices.Equal(got[0].values("A"), want) || !slices.Equal(got[1].values("A"), []string{n.elastic}) {
+			t.Errorf("without ec2 %s sees %q", from, got)
+		}
+	}
+
 	// Without views each VPC is one, and a client that is in none sees the private zones too.
 	s = serve(t, m, everything)
 	got := dig(t, s.dns, inVPC, question{"only-private." + zone, "A"}, question{"bastion." + zone, "A"})
