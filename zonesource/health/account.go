@@ -1,0 +1,232 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource/account"
+)
+
+const (
+	checksPerPage  = 100
+	queriesPerCall = 500 // the most that GetMetricData takes
+	listEvery      = 5   // cycles: definitions change seldom, and their listing is paid from the budget
+	// metricWindow is how far back data points are looked for; they come each minute,
+	// a minute or three late.
+	metricWindow = 5 * time.Minute
+	metricPeriod = time.Minute
+)
+
+// metricRegion is where the metrics of health checks are: in the home region of
+// Route 53 of each partition.
+func metricRegion(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "cn-northwest-1"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "us-gov-west-1"
+	}
+	return "us-east-1"
+}
+
+// reader reads what one account knows of its health checks.
+type reader struct {
+	m       *Monitor
+	account *account.Account
+	api     routeAPI
+
+	listed   bool
+	cycles   int             // since the last listing
+	missing  map[string]bool // wanted ids that the last listing didn't have
+	listing  grievance
+	statuses grievance
+}
+
+// run reads until ctx ends, which is its error.
+func (r *reader) run(ctx context.Context) error {
+	for {
+		began := time.Now()
+		r.cycle(ctx)
+		refresh := r.m.options.Refresh
+		pause := refresh - refresh/10 + rand.N(refresh/5+1) - time.Since(began)
+		err := sleep(ctx, max(pause, time.Second))
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// cycle lists the definitions when it is time, and asks for the statuses.
+func (r *reader) cycle(ctx context.Context) {
+	r.m.refreshWanted()
+	if r.isListingDue() {
+		err := r.list(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		r.listing.note(r.m.log, "health checks", err, "account", r.account.Name)
+	}
+	r.cycles++
+	err := r.readStatuses(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	r.statuses.note(r.m.log, "statuses of health checks", err, "account", r.account.Name)
+}
+
+// isListingDue says yes at the start, each few cycles, and when a record names a check
+// that is new.
+func (r *reader) isListingDue() bool {
+	if !r.listed || r.cycles >= listEvery {
+		return true
+	}
+	for id := range r.m.undefined() {
+		if !r.missing[id] {
+			return true
+		}
+	}
+	return false
+}
+
+// list lists the definitions. Only a whole listing replaces what is known.
+func (r *reader) list(ctx context.Context) error {
+	found := map[string]definition{}
+	c := caller{m: r.m, account: r.account, op: opListChecks, budget: r.account.Budget, what: "listing the health checks of " + r.account.String()}
+	err := eachPage(func(marker *string) (*string, error) {
+		out, err := call(ctx, c, r.api.checks, &route53.ListHealthChecksInput{Marker: marker, MaxItems: aws.Int32(checksPerPage)})
+		if err != nil {
+			return nil, err
+		}
+		if marker != nil && len(out.HealthChecks) == 0 {
+			return nil, fmt.Errorf("%s: a page that was announced is empty", c.what)
+		}
+		for i := range out.HealthChecks {
+			d, err := definitionOf(r.account.Name, &out.HealthChecks[i])
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", c.what, err)
+			}
+			found[d.ID] = d
+		}
+		if !out.IsTruncated {
+			return nil, nil
+		}
+		if aws.ToString(out.NextMarker) == "" {
+			return nil, fmt.Errorf("%s: %w", c.what, errNotAdvancing)
+		}
+		return out.NextMarker, nil
+	})
+	if err != nil {
+		return err
+	}
+	r.m.define(r.account.Name, found)
+	r.listed, r.cycles = true, 0
+	r.missing = r.m.undefined()
+	return nil
+}
+
+// readStatuses asks CloudWatch for all checks that count, hundreds a call. What was
+// answered counts, also when a later call goes wrong.
+func (r *reader) readStatuses(ctx context.Context) error {
+	for ids := range slices.Chunk(r.m.asked(r.account.Name), queriesPerCall) {
+		err := r.readChunk(ctx, ids)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// point is the newest data point of a metric.
+type point struct {
+	at       time.Time
+	healthy  bool
+	complete bool // the answer is whole: no point means that there is none
+}
+
+func (r *reader) readChunk(ctx context.Context, ids []string) error {
+	now := r.m.options.Now()
+	in := &cloudwatch.GetMetricDataInput{
+		StartTime: aws.Time(now.Add(-metricWindow).Truncate(metricPeriod)), EndTime: aws.Time(now.Truncate(metricPeriod).Add(metricPeriod)),
+		ScanBy: cwtypes.ScanByTimestampDescending,
+	}
+	for i, id := range ids {
+		in.MetricDataQueries = append(in.MetricDataQueries, cwtypes.MetricDataQuery{
+			Id: aws.String("h" + strconv.Itoa(i)),
+			MetricStat: &cwtypes.MetricStat{
+				Metric: &cwtypes.Metric{
+					Namespace: aws.String("AWS/Route53"), MetricName: aws.String("HealthCheckStatus"),
+					Dimensions: []cwtypes.Dimension{{Name: aws.String("HealthCheckId"), Value: aws.String(id)}},
+				},
+				Period: aws.Int32(int32(metricPeriod / time.Second)), Stat: aws.String("Minimum"),
+			},
+		})
+	}
+	points := make([]point, len(ids))
+	c := caller{m: r.m, account: r.account, op: opMetricData, what: "asking CloudWatch for the health checks of " + r.account.String()}
+	err := eachPage(func(token *string) (*string, error) {
+		in.NextToken = token
+		out, err := call(ctx, c, r.api.metrics, in)
+		if err != nil {
+			return nil, err
+		}
+		for i := range out.MetricDataResults {
+			take(points, &out.MetricDataResults[i])
+		}
+		return out.NextToken, nil
+	})
+	if err != nil {
+		return err
+	}
+	r.m.observe(ids, points, now)
+	return nil
+}
+
+// take keeps the newest point of one result, which may come in parts.
+func take(points []point, r *cwtypes.MetricDataResult) {
+	text, _ := strings.CutPrefix(aws.ToString(r.Id), "h")
+	i, err := strconv.Atoi(text)
+	if err != nil || i < 0 || i >= len(points) {
+		return
+	}
+	p := &points[i]
+	p.complete = p.complete || r.StatusCode == cwtypes.StatusCodeComplete
+	for k := range min(len(r.Values), len(r.Timestamps)) {
+		if r.Timestamps[k].After(p.at) {
+			p.at, p.healthy = r.Timestamps[k], r.Values[k] >= 1
+		}
+	}
+}
+
+// seen is what AWS says of a check after a data point, or the lack of one, was read.
+// HealthCheckStatus is the status that counts: inversion has been applied.
+func seen(before zone.Observation, p point) zone.Observation {
+	switch {
+	case !p.at.IsZero() && p.at.Before(before.Seen):
+		return before
+	case p.at.IsZero() && !p.complete:
+		return before
+	case p.at.IsZero():
+		before.Known = false
+		before.Why = fmt.Sprintf("no data point of the last %s", metricWindow)
+		return before
+	}
+	o := zone.Observation{Known: true, Healthy: p.healthy, Since: p.at, Seen: p.at, Why: "HealthCheckStatus 0"}
+	if p.healthy {
+		o.Why = "HealthCheckStatus 1"
+	}
+	if !before.Since.IsZero() && before.Healthy == o.Healthy {
+		o.Since = before.Since
+	}
+	return o
+}

@@ -1,0 +1,167 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource/account"
+)
+
+// balancerReader reads the health of the load balancers of one region of an account.
+type balancerReader struct {
+	m       *Monitor
+	account *account.Account
+	region  string
+	api     balancerAPI
+	listing grievance
+}
+
+// place names the region among all accounts.
+func (r *balancerReader) place() string { return r.account.Name + "/" + r.region }
+
+// run reads until ctx ends, which is its error. Where the account doesn't allow it,
+// load balancers count as healthy and nothing is asked any more.
+func (r *balancerReader) run(ctx context.Context) error {
+	for {
+		began := time.Now()
+		found, err := r.read(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && isDenied(err):
+			r.m.log.Warn("health of load balancers is off", "account", r.account.Name, "region", r.region, "error", err)
+			r.m.setTargets(r.place(), nil)
+			<-ctx.Done()
+			return ctx.Err()
+		case err == nil:
+			r.m.setTargets(r.place(), found)
+		}
+		r.listing.note(r.m.log, "health of load balancers", err, "account", r.account.Name, "region", r.region)
+		refresh := r.m.options.Refresh
+		err = sleep(ctx, max(refresh-refresh/10+rand.N(refresh/5+1)-time.Since(began), time.Second))
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *balancerReader) caller(op operation, what string) caller {
+	return caller{m: r.m, account: r.account, op: op, what: fmt.Sprintf("%s in %s of %s", what, r.region, r.account)}
+}
+
+// read returns the health of all wanted load balancers, by their names.
+func (r *balancerReader) read(ctx context.Context) (map[string]zone.Target, error) {
+	names, err := r.names(ctx)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	groups, err := r.groups(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]zone.Target{}
+	for arn, name := range names {
+		t := zone.Target{Healthy: true, Why: "no target groups"}
+		for _, g := range groups[arn] {
+			healthy, why, err := r.group(ctx, g)
+			if err != nil {
+				return nil, err
+			}
+			t.Why = why
+			if !healthy {
+				t.Healthy = false
+				break
+			}
+		}
+		if t.Healthy && len(groups[arn]) > 1 {
+			t.Why = fmt.Sprintf("a healthy target in each of %d target groups", len(groups[arn]))
+		}
+		t.Seen = r.m.options.Now()
+		found[name] = t
+		found[dualstack(name)] = t
+	}
+	return found, nil
+}
+
+// names returns the names of the wanted load balancers, in wire form by their ARNs.
+func (r *balancerReader) names(ctx context.Context) (map[string]string, error) {
+	wanted := r.m.wantedTargets()
+	found := map[string]string{}
+	err := eachPage(func(marker *string) (*string, error) {
+		out, err := call(ctx, r.caller(opBalancers, "listing the load balancers"), r.api.balancers,
+			&elb.DescribeLoadBalancersInput{Marker: marker, PageSize: aws.Int32(400)})
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range out.LoadBalancers {
+			name, err := zone.ParseName(strings.ToLower(aws.ToString(b.DNSName)))
+			if err != nil || b.Type == types.LoadBalancerTypeEnumGateway {
+				continue // it has no name that an alias could have
+			}
+			if wanted == nil || wanted[string(name)] || wanted[dualstack(string(name))] {
+				found[aws.ToString(b.LoadBalancerArn)] = string(name)
+			}
+		}
+		return out.NextMarker, nil
+	})
+	return found, err
+}
+
+// dualstack is the name under which the console makes aliases to a load balancer.
+func dualstack(name string) string { return "\x09dualstack" + name }
+
+// groups returns the target groups that the load balancers route to, by ARN of the
+// load balancer.
+func (r *balancerReader) groups(ctx context.Context, names map[string]string) (map[string][]types.TargetGroup, error) {
+	found := map[string][]types.TargetGroup{}
+	err := eachPage(func(marker *string) (*string, error) {
+		out, err := call(ctx, r.caller(opTargetGroups, "listing the target groups"), r.api.groups,
+			&elb.DescribeTargetGroupsInput{Marker: marker, PageSize: aws.Int32(400)})
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range out.TargetGroups {
+			for _, arn := range g.LoadBalancerArns {
+				if names[arn] != "" {
+					found[arn] = append(found[arn], g)
+				}
+			}
+		}
+		return out.NextMarker, nil
+	})
+	return found, err
+}
+
+// group asks for the targets of one group. Targets whose health is not checked
+// ("unavailable": Lambda functions without health checks) count as healthy.
+func (r *balancerReader) group(ctx context.Context, g types.TargetGroup) (healthy bool, why string, err error) {
+	name := aws.ToString(g.TargetGroupName)
+	out, err := call(ctx, r.caller(opTargetHealth, "asking for the targets of "+name), r.api.health,
+		&elb.DescribeTargetHealthInput{TargetGroupArn: g.TargetGroupArn})
+	if err != nil {
+		return false, "", err
+	}
+	up := 0
+	for _, d := range out.TargetHealthDescriptions {
+		if d.TargetHealth == nil {
+			continue
+		}
+		switch d.TargetHealth.State {
+		case types.TargetHealthStateEnumHealthy, types.TargetHealthStateEnumUnavailable:
+			up++
+		}
+	}
+	all := len(out.TargetHealthDescriptions)
+	if all == 0 {
+		return false, fmt.Sprintf("target group %s has no targets", name), nil
+	}
+	return up > 0, fmt.Sprintf("target group %s: %d of %d targets healthy", name, up, all), nil
+}

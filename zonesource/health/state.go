@@ -1,0 +1,252 @@
+package health
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"inside53/resolver/zone"
+)
+
+// The state file is one line, stateMark and the SHA-256 of the rest in hexadecimal, and
+// then the state as JSON. It is written beside its place, synced and renamed, so that
+// there is always a whole one.
+const (
+	stateFile = "health.state"
+	stateMark = "inside53 health 1 "
+	// maxAge is how old state may be to count.
+	maxAge = 24 * time.Hour
+	// saveEvery is how often the state is written when only times have changed.
+	saveEvery = time.Minute
+	// savePause bounds how often it is written when more has.
+	savePause = time.Second
+)
+
+// state is what is saved.
+type state struct {
+	Saved   time.Time
+	Checks  []savedCheck
+	Targets map[string]map[string]zone.Target // by account and region, by name as text
+}
+
+type savedCheck struct {
+	Definition definition
+	Asked      bool
+	AWS        zone.Observation
+	Local      *savedCount `json:",omitempty"` // nil: it is not probed
+}
+
+// savedCount is a count without the run that it was in: what has to succeed or fail
+// anew is only what counts up to a threshold.
+type savedCount struct {
+	Ever    bool
+	Healthy bool
+	Since   time.Time
+	Seen    time.Time
+	Why     string
+}
+
+// store is the place of the state file; without a directory it does nothing.
+type store struct{ dir string }
+
+func (s store) write(st *state) error {
+	body, err := json.MarshalIndent(st, "", " ")
+	if err != nil {
+		return err
+	}
+	err = os.MkdirAll(s.dir, 0o700)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(s.dir, stateFile+".new-*")
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body)
+	_, err = fmt.Fprintf(f, "%s%x\n%s", stateMark, sum, body)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(s.dir, stateFile))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return s.sync()
+}
+
+// sync makes a rename last.
+func (s store) sync() error {
+	d, err := os.Open(s.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// read returns the state saved, nil when there is none.
+func (s store) read() (*state, error) {
+	text, err := os.ReadFile(filepath.Join(s.dir, stateFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rest, ours := bytes.CutPrefix(text, []byte(stateMark))
+	line, body, whole := bytes.Cut(rest, []byte("\n"))
+	if !ours || !whole {
+		return nil, errors.New("not a state of this version")
+	}
+	sum := sha256.Sum256(body)
+	if string(line) != hex.EncodeToString(sum[:]) {
+		return nil, errors.New("checksum is wrong")
+	}
+	st := &state{}
+	err = json.Unmarshal(body, st)
+	return st, err
+}
+
+// putAside renames a state that can't be used, so that nothing is lost.
+func (s store) putAside(now time.Time) error {
+	path := filepath.Join(s.dir, stateFile)
+	return os.Rename(path, fmt.Sprintf("%s.unusable-%d", path, now.UnixNano()))
+}
+
+// Load takes the saved state and publishes it, or that nothing is known. Only the first
+// call does something; [Monitor.Run] makes it if nobody did. State that can't be read
+// is put aside and logged.
+func (m *Monitor) Load() {
+	m.loadOnce.Do(func() {
+		st := m.readState()
+		if st != nil {
+			m.restore(st)
+		}
+		m.publish()
+	})
+}
+
+// readState returns the saved state if it can be used.
+func (m *Monitor) readState() *state {
+	if m.store.dir == "" {
+		return nil
+	}
+	st, err := m.store.read()
+	if err != nil {
+		aside := m.store.putAside(m.options.Now())
+		m.log.Error("saved health unusable and put aside", "reason", err, "error", aside)
+		return nil
+	}
+	if st == nil {
+		return nil
+	}
+	age := m.options.Now().Sub(st.Saved)
+	if age > maxAge {
+		m.log.Warn("saved health is too old to count", "age", age.Round(time.Second))
+		return nil
+	}
+	m.log.Info("saved health loaded", "checks", len(st.Checks), "age", age.Round(time.Second))
+	return st
+}
+
+// restore takes what was saved of the accounts and sources that are still configured.
+func (m *Monitor) restore(st *state) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := map[string]bool{}
+	for _, r := range m.readers {
+		known[r.account.Name] = true
+	}
+	for _, saved := range st.Checks {
+		d := saved.Definition
+		if !known[d.Account] {
+			continue
+		}
+		c := &check{definition: d}
+		m.checks[d.ID] = c
+		if m.options.Mode.asks(d.Type) {
+			c.asked, c.aws = saved.Asked, saved.AWS
+		}
+		if !m.options.Mode.probes(&d) {
+			continue
+		}
+		m.tally.watch(&d)
+		if l := saved.Local; l != nil {
+			n := m.tally.counts[d.ID]
+			n.ever, n.healthy, n.since, n.seen, n.why = l.Ever, l.Healthy, l.Since, l.Seen, l.Why
+		}
+	}
+	for _, r := range m.groups {
+		targets := map[string]zone.Target{}
+		for text, t := range st.Targets[r.place()] {
+			name, err := zone.ParseName(text)
+			if err == nil {
+				targets[string(name)] = t
+			}
+		}
+		m.targets[r.place()] = targets
+	}
+}
+
+// snapshot is the state to save.
+func (m *Monitor) snapshot() *state {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	st := &state{Saved: m.options.Now(), Targets: map[string]map[string]zone.Target{}}
+	for id, c := range m.checks {
+		saved := savedCheck{Definition: c.definition, Asked: c.asked, AWS: c.aws}
+		if n := m.tally.counts[id]; n != nil {
+			saved.Local = &savedCount{n.ever, n.healthy, n.since, n.seen, n.why}
+		}
+		st.Checks = append(st.Checks, saved)
+	}
+	for place, targets := range m.targets {
+		named := map[string]zone.Target{}
+		for name, t := range targets {
+			named[zone.String([]byte(name))] = t
+		}
+		st.Targets[place] = named
+	}
+	return st
+}
+
+// runSaver saves each change soon, and the rest now and then; at the end once more.
+func (m *Monitor) runSaver(ctx context.Context) error {
+	if m.store.dir == "" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	tick := time.NewTicker(saveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			m.save()
+			return ctx.Err()
+		case <-tick.C:
+		case <-m.saveNow:
+		}
+		m.save()
+		err := sleep(ctx, savePause)
+		if err != nil {
+			m.save()
+			return err
+		}
+	}
+}
+
+func (m *Monitor) save() {
+	err := m.store.write(m.snapshot())
+	if err != nil {
+		m.log.Error("health not saved", "error", err)
+	}
+}
