@@ -3,8 +3,11 @@ package resolver
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"testing"
+
+	"inside53/resolver/zone"
 
 	"github.com/miekg/dns"
 )
@@ -170,4 +173,92 @@ func answerAnything(w *world) {
 	for _, u := range w.upstream {
 		u.mode.Store("denies")
 	}
+}
+
+// compareEncoded writes answers from a random view, with addresses to translate, in
+// messages of up to size octets: the same records as the oracle's, or TC where they
+// don't fit.
+func compareEncoded(t testing.TB, seed uint64, size uint16, tr Transport) (truncated int) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 2181))
+	snap, _ := randomView(t, rng)
+	snap.TranslatedTTL = 30
+	var interfaces []zone.Interface
+	for i := range 120 {
+		interfaces = append(interfaces, zone.Interface{Public: netip.AddrFrom4([4]byte{192, 0, 2, byte(2 * i)}), Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(i / 2)})})
+	}
+	snap.Inventory = zone.NewInventory([]zone.Network{{ID: "vpc-1"}}, interfaces)
+	snap.Inventory.AddView(zone.AddressAuto, []string{"vpc-1"}, nil, nil)
+	w := &world{TB: t}
+	x := &exchange{state: &state{snap: snap, live: &zone.Live{}}}
+	types := []uint16{dns.TypeA, dns.TypeA, dns.TypeA, dns.TypeHTTPS, dns.TypeTXT, dns.TypeNS, dns.TypeANY}
+	for range 40 {
+		name, rrtype := anyName(rng), types[rng.IntN(len(types))]
+		pkt := pack(t, func(m *dns.Msg) {
+			m.SetQuestion(name, rrtype)
+			m.RecursionDesired, m.Extra = false, nil
+			if size > 0 {
+				m.SetEdns0(size, true)
+			}
+		})
+		x.q.Rand, x.q.Transport = rng.Uint64(), tr
+		if v := x.q.parse(pkt); v != accepted {
+			t.Fatalf("parsing %s: %d", name, v)
+		}
+		x.a.reset(snap.Views[0], &x.q)
+		lookup(snap, x.state.live, &x.q, &x.a)
+		x.a.need = false
+		where := fmt.Sprintf("seed %d size %d: %s %s", seed, size, name, dns.TypeToString[rrtype])
+		s := &serving{world: w, where: where, x: x, oracle: oracleMessage(w, x)}
+		s.packet = appendResponse(make([]byte, 0, 65535), &x.q, &x.a, snap, limits{udp: 1232})
+		checkAnswer(t, pkt, s.packet, tr)
+		var got dns.Msg
+		err := got.Unpack(s.packet)
+		if err != nil {
+			t.Fatalf("%s: %v", where, err)
+		}
+		s.compare(&got)
+		if !got.Truncated {
+			continue
+		}
+		truncated++
+		limit := min(1232, max(512, int(size))) - x.roomForOPT()
+		x.q.Transport = TCP
+		whole := appendResponse(make([]byte, 0, 65535), &x.q, &x.a, snap, limits{udp: 1232})
+		if tr == TCP || !x.a.full && len(whole) <= limit {
+			t.Fatalf("%s: truncated, and has %d octets", where, len(whole))
+		}
+	}
+	return truncated
+}
+
+// roomForOPT is how much less than the limit may already be too much.
+func (x *exchange) roomForOPT() int {
+	if !x.q.EDNS {
+		return 0
+	}
+	return 6 // an extended error
+}
+
+func TestEncoderEqualsOracle(t *testing.T) {
+	truncated := 0
+	for seed := range uint64(300) {
+		truncated += compareEncoded(t, seed, []uint16{0, 512, 600, 700, 1232, 4096}[seed%6], UDP)
+		compareEncoded(t, seed, 0, TCP)
+	}
+	if truncated < 20 {
+		t.Errorf("only %d answers were too large", truncated)
+	}
+}
+
+func FuzzEncode(f *testing.F) {
+	f.Add(uint64(1), uint16(512), false)
+	f.Add(uint64(2), uint16(0), true)
+	f.Fuzz(func(t *testing.T, seed uint64, size uint16, tcp bool) {
+		tr := UDP
+		if tcp {
+			tr = TCP
+		}
+		compareEncoded(t, seed, size, tr)
+	})
 }

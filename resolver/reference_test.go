@@ -462,6 +462,9 @@ func randomZone(t testing.TB, rng *rand.Rand, apex string, origin zone.Origin) *
 		}[rrtype]
 		var texts []string
 		ttl, n := ttl(), 1+rng.IntN(2)
+		if rng.IntN(10) == 0 {
+			n = 60
+		}
 		if single {
 			n = 1
 		}
