@@ -92,7 +92,8 @@ func (l *lister) restore(saved []zonesource.Part) {
 	}
 }
 
-// Pauses after a cycle that could not list the zones.
+// Pauses after a cycle that could not list the zones, or one of them for the first
+// time.
 const (
 	firstRetry = time.Second
 	maxDoubles = 6
@@ -108,7 +109,7 @@ func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
 			return ctx.Err()
 		}
 		pause := jitter(l.source.options.Refresh) - time.Since(began)
-		if err != nil {
+		if err != nil || l.waiting() {
 			pause = min(pause, jitter(firstRetry<<min(failed, maxDoubles)))
 			failed++
 		} else {
@@ -121,6 +122,17 @@ func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
 			return err
 		}
 	}
+}
+
+// waiting reports whether a zone has failed and was never listed: until it has been,
+// its names get SERVFAIL, so the next cycle comes sooner.
+func (l *lister) waiting() bool {
+	for _, z := range l.zones {
+		if z.failures > 0 && z.listed.IsZero() && !z.hosted.Gone {
+			return true
+		}
+	}
+	return false
 }
 
 // jitter moves a pause by up to a tenth, so that servers started together part.

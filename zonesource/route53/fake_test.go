@@ -22,6 +22,7 @@ type fakeAPI struct {
 	sets      []recordSet
 	repeats   bool // pages of 300, each begins with the first of a name and type
 	zonesErr  func() error
+	setsErr   func() error
 	zoneCalls int
 	listings  int
 	questions int
@@ -59,6 +60,12 @@ func (f *fakeAPI) GetHostedZone(_ context.Context, in *route53.GetHostedZoneInpu
 
 func (f *fakeAPI) ListResourceRecordSets(_ context.Context, in *route53.ListResourceRecordSetsInput) (*route53.ListResourceRecordSetsOutput, error) {
 	f.listings++
+	if f.setsErr != nil {
+		err := f.setsErr()
+		if err != nil {
+			return nil, err
+		}
+	}
 	if *in.HostedZoneId != "Z1" || in.StartRecordName != nil && !f.repeats {
 		return nil, errNotFaked
 	}

@@ -58,6 +58,40 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
+// TestFirstListing doesn't let a zone wait a whole refresh for its first records.
+func TestFirstListing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeAPI{counted: 3, sets: manyTypes(3)}
+		f.setsErr = func() error {
+			if f.listings == 1 {
+				return &smithy.GenericAPIError{Code: "InternalFailure", Message: "once"}
+			}
+			return nil
+		}
+		s, err := newSource(Options{Accounts: []*account.Account{{Budget: account.NewBudget(1e3)}}, Refresh: time.Hour}, []api{f})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began, listed := time.Now(), time.Duration(0)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour)
+		defer cancel()
+		err = s.Run(ctx, func(p zonesource.Part) {
+			if p.Zone != nil && listed == 0 {
+				listed = time.Since(began)
+			}
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if listed == 0 || listed > 5*time.Second {
+			t.Errorf("the first records after %v", listed)
+		}
+		if f.zoneCalls > 6 {
+			t.Errorf("%d lists of zones in three hours", f.zoneCalls)
+		}
+	})
+}
+
 // TestThrottledStart goes slower and slower, and then on.
 func TestThrottledStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
