@@ -10,8 +10,8 @@ COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The programs of test-clients, and the Debian packages that bring them.
-CLIENTS  := dig nsupdate named kdig
-PACKAGES := bind9-dnsutils bind9 knot-dnsutils
+CLIENTS  := dig nsupdate named kdig aws
+PACKAGES := bind9-dnsutils bind9 knot-dnsutils awscli
 
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
@@ -77,7 +77,7 @@ cover: ## run the tests and write cover.html
 vuln: ## look for known vulnerabilities in what is used
 	$(GO) run $(GOVULNCHECK) ./...
 
-test-clients: ## run the tests that need real DNS clients (see deps)
+test-clients: ## run the tests that need real DNS clients and the AWS CLI (see deps)
 	@for c in $(CLIENTS); do command -v $$c >/dev/null || { echo "test-clients: no $$c; run: make deps" >&2; exit 1; }; done
 	$(GO) test -tags clients -run '^TestClient' ./server/... ./zonesource/...
 

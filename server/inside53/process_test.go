@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// asProgram, when set, makes the binary of the tests the program itself.
+const asProgram = "INSIDE53_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// process is the program in a process of its own: for signals and exit codes.
+type process struct {
+	cmd    *exec.Cmd
+	stdout *bytes.Buffer // once it has ended
+	stderr *bytes.Buffer
+	line   chan string // the first line of output
+	ended  chan error
+}
+
+// opening takes what is written and passes the first line on.
+type opening struct {
+	text bytes.Buffer
+	line chan string
+	seen bool
+}
+
+func (f *opening) Write(p []byte) (int, error) {
+	f.text.Write(p)
+	line, _, whole := strings.Cut(f.text.String(), "\n")
+	if whole && !f.seen {
+		f.seen = true
+		f.line <- line
+	}
+	return len(p), nil
+}
+
+// spawn starts the program.
+func spawn(t *testing.T, args ...string) *process {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	out := &opening{line: make(chan string, 1)}
+	p := &process{cmd: exec.CommandContext(ctx, self, args...), stdout: &out.text, stderr: new(bytes.Buffer), line: out.line, ended: make(chan error, 1)}
+	p.cmd.Env = append(os.Environ(), asProgram+"=1", "AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_PROFILE=")
+	p.cmd.Stdout, p.cmd.Stderr = out, p.stderr
+	err = p.cmd.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.ended <- p.cmd.Wait() }()
+	t.Cleanup(func() {
+		cancel()
+		p.wait(t)
+	})
+	return p
+}
+
+// ready waits for the line that it is ready.
+func (p *process) ready(t *testing.T) map[string]string {
+	t.Helper()
+	select {
+	case line := <-p.line:
+		return fields(t, line)
+	case err := <-p.ended:
+		p.ended <- err
+		t.Fatalf("it ended with %v: %s", err, p.stderr)
+	case <-time.After(time.Minute):
+		t.Fatal("it does not get ready")
+	}
+	return nil
+}
+
+// wait waits for the end and returns the exit code, or minus the signal that ended it.
+func (p *process) wait(t *testing.T) int {
+	t.Helper()
+	select {
+	case err := <-p.ended:
+		p.ended <- err
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		status := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+		if status.Signaled() {
+			return -int(status.Signal())
+		}
+		return status.ExitStatus()
+	case <-time.After(time.Minute):
+		t.Fatal("it does not end")
+		return 0
+	}
+}
+
+func (p *process) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	err := p.cmd.Process.Signal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lab writes a configuration of one zone file, and returns its path.
+func lab(t *testing.T, drain string) string {
+	t.Helper()
+	path := write(t, strings.ReplaceAll(fileConfig, "DRAIN", drain))
+	replace(t, filepath.Join(filepath.Dir(path), "lab.zone"), labFile("10.0.0.1"))
+	return path
+}
+
+func TestProcessTerminates(t *testing.T) {
+	for _, s := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		p := spawn(t, "serve", "--config", lab(t, "200ms"))
+		ready := p.ready(t)
+		if got := ask(t, ready["dns"], "ns.lab.example."); got != "10.0.0.1" {
+			t.Errorf("the address is %q", got)
+		}
+		p.signal(t, s)
+		if code := p.wait(t); code != exitDone {
+			t.Errorf("%s ends it with %d: %s", s, code, p.stderr)
+		}
+		if !strings.Contains(p.stderr.String(), "draining") || strings.Count(p.stdout.String(), "\n") != 1 {
+			t.Errorf("%s: output %q, errors %q", s, p.stdout, p.stderr)
+		}
+	}
+}
+
+// TestProcessSecondSignal ends at once what would drain for long.
+func TestProcessSecondSignal(t *testing.T) {
+	p := spawn(t, "serve", "--config", lab(t, "1h"))
+	ready := p.ready(t)
+	p.signal(t, syscall.SIGTERM)
+	eventually(t, "it drains", func() bool {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+ready["admin"]+"/readyz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close() // its status is what counts
+		return response.StatusCode == http.StatusServiceUnavailable
+	})
+	if got := ask(t, ready["dns"], "ns.lab.example."); got != "10.0.0.1" {
+		t.Errorf("while it drains the address is %q", got)
+	}
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != -int(syscall.SIGTERM) {
+		t.Errorf("the second signal ends it with %d: %s", code, p.stderr)
+	}
+}
+
+// TestProcessHangup loads the configuration again, in a burst too.
+func TestProcessHangup(t *testing.T) {
+	path := lab(t, "0s")
+	p := spawn(t, "serve", "--config", path)
+	ready := p.ready(t)
+	replace(t, filepath.Join(filepath.Dir(path), "new.zone"), labFile("10.0.0.2"))
+	text := strings.ReplaceAll(fileConfig, "DRAIN", "0s")
+	for range 5 {
+		p.signal(t, syscall.SIGHUP)
+	}
+	replace(t, path, strings.ReplaceAll(text, "file: lab.zone }", "file: lab.zone }, { origin: new.example, file: new.zone }"))
+	p.signal(t, syscall.SIGHUP)
+	eventually(t, "the new zone answers", func() bool { return ask(t, ready["dns"], "ns.new.example.") == "10.0.0.2" })
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != exitDone {
+		t.Errorf("it ended with %d: %s", code, p.stderr)
+	}
+}
+
+// TestProcessCannotStart has the program end at once, and say what to do.
+func TestProcessCannotStart(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	address := taken.Addr().String()
+	free := "listen: {dns: ['127.0.0.1:0']}\nadmin: ''\n"
+	aws := free + "drain: 0s\naws: {region: eu-west-1}\nroute53:\nviews: [{name: all, clients: [127.0.0.0/8]}]\n"
+
+	locked := write(t, aws+"state_dir: state\n")
+	holder := spawn(t, "serve", "--config", locked)
+	holder.ready(t) // AWS is away: it says so all the same, after a while
+
+	broken := write(t, free+"zonefiles: [{origin: lab.example, file: lab.zone}]\n")
+	replace(t, filepath.Join(filepath.Dir(broken), "lab.zone"), labFile("10.0.0"))
+	file := write(t, "")
+	for _, tt := range []struct {
+		what, path string
+		want       []string
+	}{
+		{"dns taken", write(t, "listen: {dns: ['"+address+"']}\nadmin: ''\nzonefiles: [{origin: a, file: a}]\n"), []string{"listening on tcp " + address, "in use", "another process"}},
+		{"admin taken", write(t, "listen: {dns: ['127.0.0.1:0']}\nadmin: "+address+"\nzonefiles: [{origin: a, file: a}]\n"), []string{"binding admin: listen tcp " + address, "in use"}},
+		{"health taken", write(t, free+"health: "+address+"\nzonefiles: [{origin: a, file: a}]\n"), []string{"binding health: listen tcp " + address, "in use"}},
+		{"address of nobody", write(t, "listen: {dns: ['192.0.2.1:0']}\nadmin: ''\nzonefiles: [{origin: a, file: a}]\n"), []string{"192.0.2.1", "no interface"}},
+		{"state directory not to be made", write(t, aws+"state_dir: "+file+"/x\n"), []string{"making the state directory: ", file, "not a directory"}},
+		{"state directory not writable", write(t, aws+"state_dir: /proc/self\n"), []string{"state directory", "/proc/self"}},
+		{"state directory of another process", locked, []string{"locking the state directory " + filepath.Dir(locked) + "/state: another process uses it"}},
+		{"zone file at fault", broken, []string{"mend it or take it out of zonefiles", filepath.Dir(broken) + "/lab.zone:3: "}},
+		{"zone file missing", write(t, free+"zonefiles: [{origin: lab.example, file: none.zone}]\n"), []string{"mend it or take it out of zonefiles", "none.zone", "no such file"}},
+		{"configuration missing", file + "x", []string{"reading the configuration: open " + file + "x: no such file"}},
+	} {
+		p := spawn(t, "serve", "--config", tt.path)
+		code := p.wait(t)
+		lines := strings.Split(strings.TrimSpace(p.stderr.String()), "\n")
+		last := lines[len(lines)-1]
+		if code != exitFailed || !strings.HasPrefix(last, "inside53: ") {
+			t.Errorf("%s: code %d, errors %q", tt.what, code, p.stderr)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(last, want) {
+				t.Errorf("%s: the error does not say %q: %s", tt.what, want, last)
+			}
+		}
+	}
+	holder.signal(t, syscall.SIGTERM)
+	if code := holder.wait(t); code != exitDone {
+		t.Errorf("with AWS away it ended with %d: %s", code, holder.stderr)
+	}
+}
