@@ -175,18 +175,19 @@ func becauseOf(ctx context.Context, err error) error {
 
 // ask makes the request of an HTTP check.
 func ask(conn net.Conn, d *definition) outcome {
-	err := conn.SetDeadline(time.Now().Add(httpStatus))
+	deadline := time.Now().Add(httpStatus)
+	err := conn.SetDeadline(deadline)
 	if err != nil {
 		return outcome{why: plain(err)}
 	}
 	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s (%s)\r\nAccept: */*\r\nConnection: close\r\n\r\n",
 		d.Path, d.hostHeader(), userAgent, d.ID)
 	if err != nil {
-		return outcome{why: timely(err, "no request taken", httpStatus)}
+		return outcome{why: noStatus(err, deadline)}
 	}
 	response, err := readResponse(bufio.NewReader(io.LimitReader(conn, mostHeader+searched)))
 	if err != nil {
-		return outcome{why: timely(err, "no status", httpStatus)}
+		return outcome{why: noStatus(err, deadline)}
 	}
 	status := "HTTP " + strconv.Itoa(response.StatusCode)
 	switch {
@@ -239,12 +240,12 @@ func isDeadline(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// timely says that nothing came in time, or else what went wrong.
-func timely(err error, what string, within time.Duration) string {
-	if isDeadline(err) {
-		return fmt.Sprintf("%s within %s", what, within)
+// noStatus says that nothing whole came in time, or else what went wrong.
+func noStatus(err error, deadline time.Time) string {
+	if isDeadline(err) || !time.Now().Before(deadline) {
+		return fmt.Sprintf("no status within %s", httpStatus)
 	}
-	return what + ": " + plain(err)
+	return "no status: " + plain(err)
 }
 
 // plain is the text of an error without the addresses that are known anyway.
