@@ -58,7 +58,8 @@ race: ## run the tests under the race detector (needs a C compiler)
 	@command -v $${CC:-gcc} >/dev/null || { echo "race: no C compiler; run: apt-get install gcc libc6-dev" >&2; exit 1; }
 	CGO_ENABLED=1 $(GO) test -race ./...
 
-fuzz: ## run each fuzz test for FUZZTIME (30s)
+fuzz: ## run each fuzz test for FUZZTIME (30s), and a million cases of the model of routing policies
+	$(GO) test -timeout 30m -run '^TestModel$$' ./resolver -model 1000000
 	@for pkg in $$($(GO) list ./...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "$$pkg $$f"; \

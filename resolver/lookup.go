@@ -37,7 +37,7 @@ func (d *decision) hop() bool {
 		d.labels = &d.q.Labels
 	}
 	d.name, d.depth = h.name, d.labels.Count
-	d.exists, d.owned, d.closed = false, false, false
+	d.exists, d.owned, d.closed, d.maxTTL = false, false, false, 0
 	h.apex = d.closest()
 	switch {
 	case h.apex == nil:

@@ -25,6 +25,7 @@ type judge struct {
 	client netip.Prefix
 	rand   uint64
 	ecs    bool // the client subnet was used
+	visits int  // members whose health was looked at
 }
 
 // maxMultivalue is how many members a multivalue answer has at most (AWS:
@@ -33,7 +34,12 @@ const maxMultivalue = 8
 
 // maxAliases bounds a chain of aliases and policies inside one zone. Route 53
 // refuses loops; a zone that has one all the same gets SERVFAIL.
-const maxAliases = 16
+const maxAliases = 64
+
+// maxVisits bounds the members whose health one choice of a tree looks at: a tree
+// may come to one group by very many ways, and a loop has no end of them. Members
+// beyond count as unhealthy.
+const maxVisits = 10_000
 
 // maxTracked is how many members' health is remembered; members beyond count as
 // unhealthy unless all do. (Route 53 allows 100 members in a group, 400 values.)
@@ -57,6 +63,17 @@ func (s *memberSet) count() (n int) {
 	return n
 }
 
+// nth returns the n-th of a set that has more, counted from 0.
+func (s *memberSet) nth(n int) int {
+	i := 0
+	for ; !s.has(i) || n > 0; i++ {
+		if s.has(i) {
+			n--
+		}
+	}
+	return i
+}
+
 // newJudge places the client for a zone: private zones never look at a client
 // subnet (AWS: "How Route 53 uses EDNS0").
 func newJudge(snap *zone.Snapshot, live *zone.Live, z *zone.Zone, v *zone.View, q *Query) judge {
@@ -64,13 +81,17 @@ func newJudge(snap *zone.Snapshot, live *zone.Live, z *zone.Zone, v *zone.View, 
 	j.client = netip.PrefixFrom(q.Client, q.Client.BitLen())
 	if z.Origin == zone.Public && q.ECS.IsValid() && q.ECS.Bits() > 0 {
 		j.client, j.ecs = q.ECS, true
-		c := snap.Client(q.ECS.Addr())
-		if c.View >= 0 {
-			j.region = snap.Views[c.View].Region
+		view := snap.SubnetView(q.ECS)
+		if view >= 0 {
+			j.region = snap.Views[view].Region
 		}
 	}
 	return j
 }
+
+// atHop gives the judge of a further hop draws of its own: names that follow one
+// another are drawn independently. Hops count from 0.
+func (j *judge) atHop(hop int) { j.rand ^= uint64(hop) * 0xd1342543de82ef95 }
 
 // draw returns 64 more random bits (SplitMix64).
 func (j *judge) draw() uint64 {
@@ -251,6 +272,10 @@ func (j *judge) ipRank(m *zone.Member) (rank, bool) {
 // healthy reports whether a member counts as healthy: its own health check, if it
 // has one, and the health of its alias's target, if that is to be evaluated.
 func (j *judge) healthy(m *zone.Member, depth int) bool {
+	j.visits++
+	if j.visits > maxVisits {
+		return false
+	}
 	return j.live.Healthy(m.Check) && j.healthySet(m.Set, depth)
 }
 
@@ -295,24 +320,38 @@ func memberAt(set zone.RRset, at int, m *zone.Member) bool {
 }
 
 // multivalues walks the members of a multivalue answer: up to eight of the healthy
-// ones, or of all when none is, drawn evenly (selection sampling).
+// ones, or of all when none is, drawn evenly (selection sampling). It begins at any of
+// them and goes round, since clients prefer the first.
 type multivalues struct {
+	set   zone.RRset
 	walk  zone.MemberWalk
 	fit   memberSet
-	at    int
+	at    int // members passed since the first one of the group
 	left  int // candidates not passed yet
 	wants int
 }
 
 func (w *multivalues) init(j *judge, set zone.RRset) {
-	*w = multivalues{walk: set.Members()}
+	*w = multivalues{set: set, walk: set.Members()}
 	j.candidates(set, &w.fit)
 	w.left = w.fit.count()
 	w.wants = min(w.left, maxMultivalue)
+	if w.wants == 0 {
+		return
+	}
+	first := w.fit.nth(int(j.below(uint64(w.left))))
+	var m zone.Member
+	for ; w.at < first; w.at++ {
+		w.walk.Next(&m)
+	}
 }
 
 func (w *multivalues) next(j *judge, m *zone.Member) bool {
-	for w.wants > 0 && w.walk.Next(m) {
+	for w.wants > 0 {
+		if !w.walk.Next(m) {
+			w.walk, w.at = w.set.Members(), 0
+			continue
+		}
 		fits := w.fit.has(w.at)
 		w.at++
 		if !fits {

@@ -28,8 +28,12 @@ func (d *decision) plain(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
 	return d.leaf(&j, set)
 }
 
-// judge returns the judge of policies in a zone.
-func (d *decision) judge(z *zone.Zone) judge { return newJudge(d.snap, d.live, z, d.a.View, d.q) }
+// judge returns the judge of policies in a zone, for the hop in work.
+func (d *decision) judge(z *zone.Zone) judge {
+	j := newJudge(d.snap, d.live, z, d.a.View, d.q)
+	j.atHop(d.a.nhops - 1)
+	return j
+}
 
 // answer adds plain records.
 func (d *decision) answer(leaf zone.RRset) {

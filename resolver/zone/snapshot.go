@@ -95,6 +95,16 @@ func (s *Snapshot) Client(addr netip.Addr) Client {
 	return c
 }
 
+// SubnetView returns the index of the view whose clients hold the whole of a client
+// subnet; -1 when there is none. Being among everybody else is no place.
+func (s *Snapshot) SubnetView(subnet netip.Prefix) int {
+	view, ok := s.byView.LookupPrefix(subnet)
+	if !ok {
+		return -1
+	}
+	return view
+}
+
 // ClientPrefixes returns the prefix that gives a client address its view and the
 // longest one that allows it; the zero Prefix where there is none. A client with a
 // view and no prefix for it is among everybody else.
