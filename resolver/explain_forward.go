@@ -61,7 +61,8 @@ func (s *story) cache(h *hop) Step {
 	case Cached:
 		step.Why = fmt.Sprintf("fresh: %d s old, %d s left of %d", h.age, max(m.TTL, h.age)-h.age, m.TTL)
 	case CachedStale:
-		step.Why = fmt.Sprintf("expired %d s ago, and the upstreams don't answer: served stale, TTL %d s (RFC 8767)", max(h.age, m.TTL)-m.TTL, forward.StaleTTL)
+		step.Why = fmt.Sprintf("expired %d s ago, and the upstreams don't answer: served stale, TTL %d s (RFC 8767)",
+			max(s.q.Now-m.Stored-int64(m.TTL), 0), forward.StaleTTL)
 	default:
 		step.Why = fmt.Sprintf("had nothing fresh: asked just now, kept for %d s", m.TTL)
 	}

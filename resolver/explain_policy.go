@@ -13,7 +13,13 @@ import (
 // again, with the same random bits, so that the draws are those that were made.
 func (s *story) set(d *decision, z *zone.Zone, set zone.RRset) []Step {
 	p := policyStory{story: s, judge: d.judge(z)}
-	return p.walk(set, 0)
+	steps := p.walk(set, 0)
+	if set.Kind == zone.Aliased && set.Alias().Health {
+		health := p.targetHealth(set)
+		health.Why += "; it is no member of a policy, so it answers in any case"
+		steps[0].Steps = append([]Step{health}, steps[0].Steps...)
+	}
+	return steps
 }
 
 // policyStory is the story of one tree of policies and aliases.
@@ -50,7 +56,11 @@ func (p *policyStory) alias(set zone.RRset, depth int) Step {
 	a := set.Alias()
 	step := Step{Step: "alias to " + zone.String(a.Target)}
 	if !a.SameZone {
-		step.Why = "an AWS resource (hosted zone " + string(a.ZoneID) + "): its " + typeName(set.Type) + " records, asked for outside"
+		step.Why = "an AWS resource"
+		if len(a.ZoneID) > 0 {
+			step.Why += " (hosted zone " + string(a.ZoneID) + ")"
+		}
+		step.Why += ": its " + typeName(set.Type) + " records, asked for outside"
 		return step
 	}
 	target := p.judge.zone.Tree.Lookup(a.Target).RRset(set.Type)

@@ -3,6 +3,7 @@ package resolver
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -273,6 +274,9 @@ func (s *story) response() Step {
 	a := s.a
 	step := Step{Step: "response", Why: rcodeName(a.Rcode) + ", counted as " + a.Result.String()}
 	add := func(what, why string) { step.Steps = append(step.Steps, Step{Step: what, Why: why}) }
+	if isMeta(s.q.Type) {
+		add("type", typeName(s.q.Type)+" is no type of records that an answer could have")
+	}
 	if a.AA {
 		add("aa", "the first name is ours")
 	}
@@ -281,6 +285,10 @@ func (s *story) response() Step {
 		add("ad", "not set, and signatures of addresses left out: some were translated")
 	case a.AD:
 		add("ad", "the upstream says that the data are authentic")
+	case s.authentic() && a.nhops > 1:
+		add("ad", "not set: not all of the answer is from an upstream")
+	case s.authentic():
+		add("ad", "not set: the query has neither AD nor DO")
 	}
 	if a.EDE != noEDE {
 		add("extended error", edeText(a.EDE, a.edeText))
@@ -291,6 +299,11 @@ func (s *story) response() Step {
 		add("cut", "more records than an answer holds")
 	}
 	return step
+}
+
+// authentic reports whether an upstream called any of its data authentic.
+func (s *story) authentic() bool {
+	return slices.ContainsFunc(s.a.hops[:s.a.nhops], func(h hop) bool { return h.heard != nil && h.heard.AD })
 }
 
 // zoneText names a zone as people know it.

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -240,5 +241,170 @@ func TestExplainErrors(t *testing.T) {
 	_, err := w.resolver.Explain(t.Context(), ExplainRequest{Name: []byte{0}, Type: zone.TypeA, Client: client, Outside: true})
 	if err != ErrNoOutside {
 		t.Errorf("without a view from outside: %v", err)
+	}
+}
+
+// policyWorld has one failover pair, and is fit for explaining.
+func policyWorld(t *testing.T) *world {
+	t.Helper()
+	w, _ := newWorld(t, parseBlocks(`
+zone public example.com. id=Z1
+    @ 900 IN SOA ns.example.com. host.example.com. 1 7200 3600 604800 300
+    policy www A failover
+    member id=p role=primary check=h1 60 192.0.2.1
+    member id=s role=secondary check=h2 external=lb.example.net. evaluate=yes
+    policy place A latency
+    member id=a region=us-east-1 60 192.0.2.1
+    member id=b region=eu-west-1 60 192.0.2.2
+view eu clients=10.0.0.0/16 region=eu-west-1
+    example.com. layers=Z1
+view us clients=10.1.0.0/16 region=us-east-1
+    example.com. layers=Z1
+allow 10.0.0.0/8
+query x. A
+`))
+	return w
+}
+
+// find returns the one step of that title, at any depth.
+func find(t *testing.T, steps []Step, title string) Step {
+	t.Helper()
+	var found []Step
+	var walk func([]Step)
+	walk = func(steps []Step) {
+		for _, s := range steps {
+			if s.Step == title {
+				found = append(found, s)
+			}
+			walk(s.Steps)
+		}
+	}
+	walk(steps)
+	if len(found) != 1 {
+		t.Fatalf("%d steps %q in\n%s", len(found), title, strings.Join(appendTree(nil, steps, "", false), "\n"))
+	}
+	return found[0]
+}
+
+func TestExplainHealth(t *testing.T) {
+	w := policyWorld(t)
+	now := time.Unix(w.clock.Load(), 0)
+	w.resolver.PublishLive(&zone.Live{
+		Checks: map[string]zone.Check{"h1": {
+			Healthy: false, Why: "local decides",
+			AWS:   zone.Observation{Known: true, Healthy: true, Seen: now.Add(-70 * time.Second), Why: "18 of 18 checkers"},
+			Local: zone.Observation{Known: true, Seen: now.Add(-2 * time.Second), Since: now.Add(-3 * time.Minute), Why: "HTTP 503"},
+		}},
+		Targets: map[string]zone.Target{"\x02lb\x07example\x03net\x00": {Healthy: true, Seen: now.Add(-time.Hour), Why: "2 of 2 target groups"}},
+	})
+	e := w.explain("health", ExplainRequest{Name: zone.MustName("www.example.com."), Type: zone.TypeA, Client: netip.MustParseAddr("10.0.0.1")})
+	got := strings.Join(appendTree(nil, []Step{find(t, e.Steps, "failover policy")}, "", false), "\n")
+	want := `failover policy: 2 members, 1 healthy
+  member p: not chosen: unhealthy (0 %); primary; unhealthy
+    health check h1: unhealthy: local decides
+      aws: healthy, seen 1m10s ago: 18 of 18 checkers
+      local: unhealthy, seen 2s ago, so since 3m0s ago: HTTP 503
+  member s: chosen (100 %); secondary; healthy
+    health check h2: not known yet: counts as healthy
+    target health of lb.example.net.: healthy, seen 1h0m0s ago: 2 of 2 target groups
+    alias to lb.example.net.: an AWS resource: its A records, asked for outside`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestExplainSubnet(t *testing.T) {
+	w := policyWorld(t)
+	w.snap.SetTrusted([]netip.Prefix{netip.MustParsePrefix("10.0.0.53/32")})
+	ecs := netip.MustParsePrefix("10.1.2.0/24")
+	for client, want := range map[string]string{"10.0.0.53": "192.0.2.1", "10.0.0.54": "192.0.2.2"} {
+		e := w.explain(client, ExplainRequest{Name: zone.MustName("place.example.com."), Type: zone.TypeA, Client: netip.MustParseAddr(client), ECS: ecs})
+		if len(e.Answer) != 1 || !strings.HasSuffix(e.Answer[0], " "+want) {
+			t.Errorf("for %s with a client subnet: %q, want %s", client, e.Answer, want)
+		}
+		if want != "192.0.2.1" {
+			continue
+		}
+		if why := find(t, e.Steps, "client subnet").Why; !strings.HasPrefix(why, "10.1.2.0/24, from a trusted forwarder") || !strings.HasSuffix(why, "us-east-1 (VA, US, NA)") {
+			t.Errorf("client subnet: %s", why)
+		}
+		if why := find(t, e.Steps, "latency policy").Why; !strings.Contains(why, "us-east-1") {
+			t.Errorf("policy: %s", why)
+		}
+	}
+}
+
+// The snapshot is that of the question, whatever is published meanwhile; and who
+// explains gives up with the context.
+func TestExplainGivesUp(t *testing.T) {
+	w, _ := newWorld(t, parseBlocks(`
+forwarder up
+    reply www.example.net. A NOERROR
+    an www.example.net. 300 A 198.51.100.1
+view all
+    . forward=up
+rest
+allow 0.0.0.0/0
+query x. A
+`))
+	w.upstream["up"].mode.Store("silent")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	req := ExplainRequest{Name: zone.MustName("www.example.net."), Type: zone.TypeA, Client: netip.MustParseAddr("192.0.2.1")}
+	_, err := w.resolver.Explain(ctx, req)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("explaining what nobody answers: %v", err)
+	}
+	// Later on it is a failure, which is explained.
+	e := w.explain("silent", req)
+	if e.Rcode != "SERVFAIL" || !strings.Contains(strings.Join(e.Lines(false), "\n"), "no answer") {
+		t.Errorf("explained as\n%s", strings.Join(e.Lines(false), "\n"))
+	}
+}
+
+// TestExplainDraws: told are the draws that a query with the same bits has made.
+func TestExplainDraws(t *testing.T) {
+	w, _ := newWorld(t, parseBlocks(`
+zone public example.com. id=Z1
+    @ 900 IN SOA ns.example.com. host.example.com. 1 7200 3600 604800 300
+    policy www A weighted
+    member id=a weight=1 alias=b
+    member id=b weight=2 60 192.0.2.1
+    policy b A weighted
+    member id=c weight=1 60 192.0.2.2
+    member id=d weight=1 alias=m
+    policy m A multivalue
+    member id=1 60 192.0.2.11
+    member id=2 60 192.0.2.12
+    policy to CNAME weighted
+    member id=x weight=1 60 www.example.com.
+    member id=y weight=1 60 b.example.com.
+view all
+    example.com. layers=Z1
+rest
+allow 0.0.0.0/0
+query x. A
+`))
+	seen := map[string]int{}
+	for n := range uint64(300) {
+		req := ExplainRequest{Name: zone.MustName("to.example.com."), Type: zone.TypeA, Client: netip.MustParseAddr("192.0.2.1")}
+		e, err := w.resolver.explain(t.Context(), &req, n*0x9e3779b97f4a7c15)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(e.decisions) != 2 {
+			t.Fatalf("%d names", len(e.decisions))
+		}
+		choice := e.decisions[0].choice + " > " + e.decisions[1].choice
+		seen[choice]++
+		answer := strings.Join(e.Answer, " ")
+		for member, record := range map[string]string{"policy x": "CNAME www.", "policy y": "CNAME b.", "policy b": "192.0.2.1 ", "policy c": "192.0.2.2 ", "policy 1 2": "192.0.2.11 "} {
+			if strings.Contains(choice+" ", member+" ") != strings.Contains(answer+" ", record) {
+				t.Fatalf("told %q, answered %q", choice, answer)
+			}
+		}
+	}
+	if len(seen) != 5 {
+		t.Errorf("drawn %v, not each of the ways", seen)
 	}
 }

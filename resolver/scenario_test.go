@@ -30,6 +30,8 @@ var rewrite = flag.Bool("rewrite", false, "write what is answered into the scena
 //	view NAME [clients=C,C] [region=R] [vpcs=V,V] [reach=V,V] [also=C] [addresses=M]
 //	    APEX [layers=ID,ID] [forward=NAME] [below] [special=S] [computed] [unavailable=WHY]
 //	rest                                   the view above is that of everybody else
+//	outside                                the view above, the last, is that of a client outside
+//	location COLLECTION LOCATION C C       of a CIDR collection
 //	allow C C
 //	option [id=] [version=] [udp=] [translated=] [unloaded]
 //
@@ -37,6 +39,7 @@ var rewrite = flag.Bool("rewrite", false, "write what is answered into the scena
 //
 //	query NAME TYPE [client=A] [tcp] [nord] [do] [cd] [ad] [edns=SIZE] [noedns] [class=CH]
 //	health ID ID                           the checks that fail from now on
+//	target NAME NAME                       the alias targets that are unhealthy from now on
 //	clock DURATION                         time goes by
 //	upstream NAME silent|broken|answers
 //
@@ -89,11 +92,19 @@ func (w *world) happen(b *block) {
 	w.Helper()
 	switch b.words[0] {
 	case "health":
-		live := &zone.Live{Checks: map[string]zone.Check{}}
+		w.live.Checks = map[string]zone.Check{}
 		for _, id := range b.words[1:] {
-			live.Checks[id] = zone.Check{Why: "the scenario says so"}
+			w.live.Checks[id] = zone.Check{Why: "the scenario says so"}
 		}
-		w.resolver.PublishLive(live)
+		live := w.live
+		w.resolver.PublishLive(&live)
+	case "target":
+		w.live.Targets = map[string]zone.Target{}
+		for _, name := range b.words[1:] {
+			w.live.Targets[string(zone.MustName(name))] = zone.Target{Why: "the scenario says so", Seen: time.Unix(w.clock.Load(), 0)}
+		}
+		live := w.live
+		w.resolver.PublishLive(&live)
 	case "clock":
 		d, err := time.ParseDuration(b.words[1])
 		if err != nil {

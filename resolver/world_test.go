@@ -85,7 +85,8 @@ type world struct {
 	clients  map[netip.Prefix]int
 	rest     int
 	allow    []netip.Prefix
-	live     *zone.Live
+	live     zone.Live
+	outside  int // the view from outside, -1 for none
 	resolver *Resolver
 	worker   *Worker
 }
@@ -97,7 +98,7 @@ func newWorld(t testing.TB, blocks []block) (w *world, next int) {
 	t.Helper()
 	w = &world{
 		TB: t, snap: &zone.Snapshot{Loaded: true, TranslatedTTL: 30}, zones: map[string]*zone.Zone{},
-		upstream: map[string]*fakeUpstream{}, forwards: map[string]int{}, clients: map[netip.Prefix]int{}, rest: -1,
+		upstream: map[string]*fakeUpstream{}, forwards: map[string]int{}, clients: map[netip.Prefix]int{}, rest: -1, outside: -1,
 	}
 	w.clock.Store(1_700_000_000)
 	for next = range blocks {
@@ -176,6 +177,12 @@ func (w *world) define(b *block) bool {
 		}
 	case "rest":
 		w.rest = len(w.views) - 1
+	case "outside":
+		w.outside = len(w.views) - 1
+	case "location":
+		for _, c := range b.words[3:] {
+			w.snap.Locations.Add(b.words[1], b.words[2], netip.MustParsePrefix(c))
+		}
 	case "allow":
 		for _, p := range b.words[1:] {
 			w.allow = append(w.allow, netip.MustParsePrefix(p))
@@ -270,6 +277,10 @@ func (w *world) makeViews() {
 		w.snap.Inventory.AddView(v.Addresses, v.VPCs, list(b.option("reach")), also)
 		for _, line := range b.body {
 			v.Apexes = append(v.Apexes, w.makeApex(b, strings.Fields(line)))
+		}
+		if index == w.outside {
+			w.snap.Outside = zone.NewView(v)
+			continue
 		}
 		w.snap.Views = append(w.snap.Views, zone.NewView(v))
 	}
@@ -408,14 +419,14 @@ func (z *zoneBuilder) name(text string) []byte {
 	return name
 }
 
-// alias parses "alias NAME TYPE TARGET [external]".
+// alias parses "alias NAME TYPE TARGET [external] [evaluate]".
 func (z *zoneBuilder) alias(words []string) zone.RRset {
-	external := slices.Contains(words, "external")
-	return zone.NewAlias(rrtype(z.TB, words[2]), zone.Alias{ZoneID: []byte("Z2"), Target: z.name(words[3]), SameZone: !external})
+	external, evaluate := slices.Contains(words, "external"), slices.Contains(words, "evaluate")
+	return zone.NewAlias(rrtype(z.TB, words[2]), zone.Alias{ZoneID: []byte("Z2"), Target: z.name(words[3]), SameZone: !external, Health: evaluate})
 }
 
 // member parses "id=a weight=1 check=hc .. TTL RDATA RDATA", or with alias=TARGET,
-// external=TARGET or unservable=WHY in place of records.
+// external=TARGET (either may have evaluate=yes after it) or unservable=WHY in place of records.
 func (z *zoneBuilder) member(t uint16, words []string) zone.Member {
 	z.Helper()
 	var m zone.Member
@@ -441,6 +452,14 @@ func (z *zoneBuilder) member(t uint16, words []string) zone.Member {
 			m.Subdivision = []byte(value)
 		case "location":
 			m.Location = []byte(value)
+		case "collection":
+			m.Collection = []byte(value)
+		case "bias":
+			m.Bias = int8(bias(z.TB, value))
+		case "evaluate":
+			alias := m.Set.Alias()
+			alias.Health = value == "yes"
+			m.Set = zone.NewAlias(t, alias)
 		case "alias":
 			m.Set = zone.NewAlias(t, zone.Alias{Target: z.name(value), SameZone: true})
 		case "external":
@@ -531,6 +550,15 @@ func rrtype(t testing.TB, text string) uint16 {
 		return n
 	}
 	return uint16(number(t, strings.TrimPrefix(text, "TYPE")))
+}
+
+func bias(t testing.TB, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil || n < -99 || n > 99 {
+		t.Fatalf("bias %q", text)
+	}
+	return n
 }
 
 func number(t testing.TB, text string) uint32 {
