@@ -190,15 +190,17 @@ func (x *exchange) ask() {
 // resume is called on the forwarder's pool with what an upstream said.
 func (x *exchange) resume(m *forward.Message, err error) {
 	x.a.Result = Forwarded
+	age, stale := uint32(0), errors.Is(err, forward.ErrStale)
 	switch {
 	case m == nil:
 		x.broke(err)
 		x.deliver()
 		return
-	case errors.Is(err, forward.ErrStale):
+	case stale:
 		x.a.Result = CachedStale
+		age = uint32(max(x.q.Now-m.Stored, 0))
 	}
-	if x.take(m, 0, errors.Is(err, forward.ErrStale)) {
+	if x.take(m, age, stale) {
 		x.resolve()
 	}
 	if x.a.need {
