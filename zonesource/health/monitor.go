@@ -428,7 +428,7 @@ func (m *Monitor) setTargets(place string, found map[string]zone.Target) {
 	before := m.targets[place]
 	urgent := len(before) != len(found)
 	for name, t := range found {
-		urgent = urgent || before[name].Why == "" || before[name].Healthy != t.Healthy
+		urgent = urgent || before[name].Why != t.Why || before[name].Healthy != t.Healthy
 	}
 	m.targets[place] = found
 	m.changed(urgent)
