@@ -15,9 +15,10 @@ PACKAGES := bind9-dnsutils bind9 knot-dnsutils awscli
 
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
+ROUNDS    ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test lint race fuzz bench cover vuln test-clients judge clean
+.PHONY: help deps build run test lint race fuzz bench bench-peers cover vuln test-clients judge clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,8 +68,12 @@ fuzz: ## run each fuzz test for FUZZTIME (30s), and a million cases of the model
 		done; \
 	done
 
-bench: ## run the benchmarks, BENCHTIME (1s) each
+bench: build ## run the benchmarks, BENCHTIME (1s) each, and measure the whole program
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	$(GO) run ./server/bench program
+
+bench-peers: build ## measure the program next to the peers on PATH, ROUNDS (5) times in turns
+	$(GO) run ./server/bench peers -rounds $(ROUNDS) -chart server/bench/chart.svg -table server/bench/results.md
 
 cover: ## run the tests and write cover.html
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...

@@ -24,6 +24,8 @@ var arrows = map[string][]string{
 	"zonesource/rdata":  {},
 	"zonesource/awssim": {}, // shares no code with the sources: it would hide their faults
 	"server":            {"resolver", "resolver/...", "zonesource", "zonesource/..."},
+	"server/bench":      {"server/bench/...", "resolver", "resolver/...", "zonesource", "zonesource/..."},
+	"server/bench/...":  {"server/bench/..."}, // stands alone: what it expects is not taken from what it measures
 	"server/...":        {"server", "resolver", "resolver/...", "zonesource", "zonesource/...", "examples"},
 	"examples":          {},
 }

@@ -25,10 +25,49 @@ type start struct {
 
 // loadAll starts every server with 1,000,000 records, in turns.
 func (c *comparison) loadAll(ctx context.Context) (outcome, error) {
-	starts, err := c.starts(ctx)
+	starts, err := c.ours(ctx, false)
 	if err != nil {
 		return outcome{}, err
 	}
+	for _, p := range c.found {
+		if slices.Contains(p.works, bulk) {
+			starts = append(starts, start{row: newStartRow(p.name, "last"), argv: func(s site) ([]string, error) { return p.argv(s, p.path) }})
+		}
+	}
+	return c.rotate(ctx, starts)
+}
+
+func newStartRow(name, stream string) *row {
+	return &row{name: name, stream: stream, rounds: make(map[int]load.Result), seconds: make(map[int]float64)}
+}
+
+// ours are the ways to start inside53: from a master file and from saved state and,
+// where asked for, from that with 20 views.
+func (c *comparison) ours(ctx context.Context, views bool) ([]start, error) {
+	saved, err := savedState{c.program, c.dir, c.cpus.server, c.progress}.make(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fromState := func(name, views string) start {
+		return start{row: newStartRow(name, "many"), environment: saved.environment, state: saved.dir,
+			argv: func(s site) ([]string, error) { return manyZones(s, c.program, views) }}
+	}
+	all := []start{
+		{row: newStartRow(ourName+", master file", "last"), argv: func(s site) ([]string, error) { return plain(s, c.program) }},
+		fromState(ourName+", saved state of 500 zones", ""),
+	}
+	if views {
+		all = append(all, fromState(ourName+", the same and 20 views", twentyViews()))
+	}
+	for _, s := range all {
+		s.row.ours = true
+	}
+	return all, nil
+}
+
+// rotate starts the servers in turns. A peer that can't be measured is named.
+func (c *comparison) rotate(ctx context.Context, starts []start) (outcome, error) {
+	o := outcome{work: bulk}
 	for round := range c.rounds {
 		for _, s := range starts {
 			seconds, use, err := c.loadOnce(ctx, s)
@@ -47,35 +86,12 @@ func (c *comparison) loadAll(ctx context.Context) (outcome, error) {
 			fmt.Fprintf(c.progress, "  %d %-40s %5.2f s  RSS %4d MiB, at most %4d MiB\n", round+1, s.row.name, seconds, use.RSS>>20, use.PeakRSS>>20)
 		}
 	}
-	o := outcome{work: bulk}
 	for _, s := range starts {
 		if len(s.row.rounds) > 0 {
 			o.rows = append(o.rows, s.row)
 		}
 	}
 	return o, nil
-}
-
-// starts lists the servers: ours from the file and from saved state, and the peers.
-func (c *comparison) starts(ctx context.Context) ([]start, error) {
-	newRow := func(name, stream string) *row {
-		return &row{name: name, stream: stream, rounds: make(map[int]load.Result), seconds: make(map[int]float64)}
-	}
-	file := start{row: newRow(ourName+", master file", "last"), argv: func(s site) ([]string, error) { return plain(s, c.program) }}
-	saved, err := savedState{c.program, c.dir, c.cpus.server, c.progress}.make(ctx)
-	if err != nil {
-		return nil, err
-	}
-	state := start{row: newRow(ourName+", saved state", "many"), environment: saved.environment, state: saved.dir,
-		argv: func(s site) ([]string, error) { return manyZones(s, c.program, "") }}
-	file.row.ours, state.row.ours = true, true
-	all := []start{file, state}
-	for _, p := range c.found {
-		if slices.Contains(p.works, bulk) {
-			all = append(all, start{row: newRow(p.name, "last"), argv: func(s site) ([]string, error) { return p.argv(s, p.path) }})
-		}
-	}
-	return all, nil
 }
 
 // loadOnce returns the seconds from start to the first right answer, and the memory.

@@ -30,7 +30,7 @@ type Stream struct {
 }
 
 // Kinds are the kinds of streams.
-const Kinds = "auth, split, cache, warm, miss, weighted, alias, last, many"
+const Kinds = "auth, split, cache, warm, miss, weighted, alias, last, million, many"
 
 // NewStream returns a stream of that kind:
 //
@@ -41,7 +41,7 @@ const Kinds = "auth, split, cache, warm, miss, weighted, alias, last, many"
 //	miss      names never asked before; every stream needs another seed
 //	weighted  names with two records, of which either is right
 //	alias     names that are an alias of a load balancer
-//	last      the last host of Million
+//	last      the last host of Million, million all of them
 //	many      the hosts of WriteManyZones(ManyZones, ManyRecords)
 func NewStream(kind string, seed uint64) (*Stream, error) {
 	s := &Stream{random: rand.New(rand.NewPCG(seed, 53)), left: -1}
@@ -85,6 +85,12 @@ func NewStream(kind string, seed uint64) (*Stream, error) {
 		s.next = func() load.Want {
 			s.put("host-", 6, Million, origin)
 			return load.Want{Address: Address(Million), Length: 4}
+		}
+	case "million":
+		s.next = func() load.Want {
+			i := 1 + s.random.IntN(Million)
+			s.put("host-", 6, i, origin)
+			return load.Want{Address: Address(i), Length: 4}
 		}
 	case "many":
 		s.next = func() load.Want { return s.many(s.random.IntN(ManyZones), s.random.IntN(ManyRecords)) }
@@ -132,6 +138,17 @@ func (s *Stream) many(zone, i int) load.Want {
 	below := string(s.name)
 	s.put("host-", 6, i, below)
 	return load.Want{Rcode: noError, Address: Address(zone*ManyRecords + i), Length: 4}
+}
+
+// Ask writes a query for host i to b and returns its length.
+func Ask(b []byte, i int) int {
+	s := &Stream{left: 1}
+	s.next = func() load.Want {
+		s.put("host-", 6, i, origin)
+		return load.Want{}
+	}
+	n, _ := s.Next(b)
+	return n
 }
 
 // HostOf returns a stream of the last host of a zone of WriteManyZones.

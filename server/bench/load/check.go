@@ -70,3 +70,8 @@ func questionEnd(query []byte) int {
 	}
 	return at + 5
 }
+
+// Met reports whether answer is what w wants as the answer to query, ids aside.
+func (w *Want) Met(query, answer []byte) bool {
+	return w.check(query, answer, questionEnd(query), true) == fine
+}
