@@ -160,8 +160,8 @@ type layerWalk struct {
 // layer tells what one layer has at the name, and whether that counts.
 func (w *layerWalk) layer(z *zone.Zone) Step {
 	step := Step{Step: "layer " + zoneText(z)}
-	labels, cut := w.d.cut(z)
 	node := z.Find(w.d.labels, w.d.name, w.d.depth)
+	labels, cut := w.d.cut(z, node)
 	over := w.decided || w.closed
 	switch {
 	case over:

@@ -133,7 +133,8 @@ func (d *decision) noAuthority() bool {
 // has an answer; then exists and closed say what is known of the name.
 func (d *decision) inLayers(layers []*zone.Zone) (decided, again bool) {
 	for _, z := range layers {
-		at, cut := d.cut(z)
+		node := z.Find(d.labels, d.name, d.depth)
+		at, cut := d.cut(z, node)
 		if at >= 0 {
 			if d.owned { // 4b: a lower cut hides what is below it, not what is above it
 				d.closed = true
@@ -141,7 +142,6 @@ func (d *decision) inLayers(layers []*zone.Zone) (decided, again bool) {
 			}
 			return true, d.belowCut(z, cut, at)
 		}
-		node := z.Find(d.labels, d.name, d.depth)
 		if !node.Exists() {
 			continue
 		}
@@ -158,22 +158,23 @@ func (d *decision) inLayers(layers []*zone.Zone) (decided, again bool) {
 }
 
 // cut returns the highest delegation of a layer at or above the name, or the
-// highest DNAME above it, and its number of labels; -1 when there is none.
-func (d *decision) cut(z *zone.Zone) (labels int, node zone.Node) {
+// highest DNAME above it, and its number of labels; -1 when there is none. here is
+// the node at the name.
+func (d *decision) cut(z *zone.Zone, here zone.Node) (labels int, node zone.Node) {
 	if z.Tree.Stats().Cuts == 0 {
 		return -1, zone.Node{}
 	}
-	for i := z.ApexLabels; i <= d.depth; i++ {
+	for i := z.ApexLabels; i < d.depth; i++ {
 		node = z.Find(d.labels, d.name, i)
 		if !node.Exists() {
 			break
 		}
-		if node.HasDNAME() && i < d.depth {
+		if node.HasDNAME() || node.IsCut() {
 			return i, node
 		}
-		if node.IsCut() && (i < d.depth || d.q.Type != zone.TypeDS) {
-			return i, node
-		}
+	}
+	if here.IsCut() && d.q.Type != zone.TypeDS {
+		return d.depth, here
 	}
 	return -1, zone.Node{}
 }

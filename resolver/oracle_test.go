@@ -120,7 +120,11 @@ func (o *oracle) hints(rr *dns.SVCB) (changed bool) {
 			}
 		}
 	}
-	if changed {
+	mandatory := slices.ContainsFunc(rr.Value, func(v dns.SVCBKeyValue) bool {
+		m, ok := v.(*dns.SVCBMandatory)
+		return ok && slices.Contains(m.Code, dns.SVCB_IPV6HINT)
+	})
+	if changed && !mandatory {
 		rr.Value = slices.DeleteFunc(rr.Value, func(v dns.SVCBKeyValue) bool { return v.Key() == dns.SVCB_IPV6HINT })
 	}
 	return changed

@@ -10,8 +10,9 @@ import (
 
 // Parameters of SVCB and HTTPS records that hold addresses (RFC 9460 section 14.3.2).
 const (
-	paramIPv4Hint = 4
-	paramIPv6Hint = 6
+	paramMandatory = 0
+	paramIPv4Hint  = 4
+	paramIPv6Hint  = 6
 )
 
 // translate replaces the public addresses of the record whose type stands at
@@ -103,11 +104,12 @@ func (e *encoder) even(w *writing) {
 }
 
 // translateHints translates the ipv4hint of an SVCB or HTTPS record. If one was,
-// the ipv6hint goes: it would lead outside.
+// the ipv6hint goes: it would lead outside. (Where it is mandatory it stays: the record
+// would be malformed without, RFC 9460 section 8.)
 func (e *encoder) translateHints(at int) (changed bool) {
 	rdata := e.buf[at+10:]
 	params := skipName(rdata, 2)
-	v6from, v6to := 0, 0
+	v6from, v6to, needsV6 := 0, 0, false
 	for p := params; p+4 <= len(rdata); {
 		key := binary.BigEndian.Uint16(rdata[p:])
 		end := p + 4 + int(binary.BigEndian.Uint16(rdata[p+2:]))
@@ -115,6 +117,10 @@ func (e *encoder) translateHints(at int) (changed bool) {
 			return changed
 		}
 		switch key {
+		case paramMandatory:
+			for m := p + 4; m+2 <= end; m += 2 {
+				needsV6 = needsV6 || binary.BigEndian.Uint16(rdata[m:]) == paramIPv6Hint
+			}
 		case paramIPv4Hint:
 			for h := p + 4; h+4 <= end; h += 4 {
 				private, ok := e.private([4]byte(rdata[h:]))
@@ -128,7 +134,7 @@ func (e *encoder) translateHints(at int) (changed bool) {
 		}
 		p = end
 	}
-	if changed && v6to > 0 {
+	if changed && v6to > 0 && !needsV6 {
 		rdata = append(rdata[:v6from], rdata[v6to:]...)
 		e.buf = e.buf[:at+10+len(rdata)]
 		binary.BigEndian.PutUint16(e.buf[at+8:], uint16(len(rdata)))
