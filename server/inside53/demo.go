@@ -208,17 +208,17 @@ func (t *demoTour) Write(line []byte) (int, error) {
 	if !ok {
 		return n, nil
 	}
-	text, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	text, admin, _ := strings.Cut(strings.TrimSpace(rest), " admin=")
 	addr, err := netip.ParseAddrPort(text)
 	if err != nil {
 		return n, fmt.Errorf("reading the address in %q: %w", line, err)
 	}
-	_, err = t.out.Write(t.text(addr))
+	_, err = t.out.Write(t.text(addr, admin))
 	return n, err
 }
 
-// text is the tour of a server at addr.
-func (t *demoTour) text(addr netip.AddrPort) []byte {
+// text is the tour of a server at addr with its admin address, "" for none.
+func (t *demoTour) text(addr netip.AddrPort, admin string) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "\nTry it in another terminal; below each command stands its answer, whose lines come in any order.\n"+
 		"Clients from 127.0.0.1 are in a VPC in Dublin, from %s in Virginia, from %s in none.\n\n", virginia, outside)
@@ -228,6 +228,10 @@ func (t *demoTour) text(addr netip.AddrPort) []byte {
 			continue // dig can't be that client
 		}
 		fmt.Fprintf(&b, "# %s\n%s\n  %s\n", q.why, q.dig(addr), strings.Join(q.want, "\n  "))
+	}
+	if admin != "" {
+		fmt.Fprintf(&b, "\nWhy an answer is what it is, and what a client outside gets:\n\n")
+		fmt.Fprintf(&b, "inside53 explain app.example.com --admin http://%s --diff public\n", admin)
 	}
 	fmt.Fprintf(&b, "\nThe simulated AWS, which shows changes within seconds:\n\n")
 	fmt.Fprintf(&b, "AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo aws --region eu-west-1 --endpoint-url %s route53 list-hosted-zones\n", t.endpoint)
