@@ -20,7 +20,7 @@ type place struct {
 const geoLevels = 4
 
 // within reports whether a geolocation member is for this place at the level.
-func (p place) within(m *zone.Member, level int) bool {
+func (p *place) within(m *zone.Member, level int) bool {
 	switch level {
 	case 0:
 		return len(m.Subdivision) > 0 && string(m.Country) == p.country && string(m.Subdivision) == p.state
@@ -76,7 +76,8 @@ func (j *judge) biased(m *zone.Member) float64 {
 			to = locate(regionOfLocalZone(string(m.LocalZone)))
 		}
 	}
-	d := distance(locate(j.region), to)
+	j.findPlace()
+	d := distance(j.point, to)
 	b := float64(m.Bias) / 100
 	if b >= 0 {
 		return d * (1 - b)

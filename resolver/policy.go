@@ -26,6 +26,10 @@ type judge struct {
 	rand   uint64
 	ecs    bool // the client subnet was used
 	visits int  // members whose health was looked at
+
+	placed bool  // the next two are known
+	place  place // of region
+	point  point
 }
 
 // maxMultivalue is how many members a multivalue answer has at most (AWS:
@@ -92,6 +96,14 @@ func newJudge(snap *zone.Snapshot, live *zone.Live, z *zone.Zone, v *zone.View, 
 // atHop gives the judge of a further hop draws of its own: names that follow one
 // another are drawn independently. Hops count from 0.
 func (j *judge) atHop(hop int) { j.rand ^= uint64(hop) * 0xd1342543de82ef95 }
+
+// findPlace looks up where the client is, once.
+func (j *judge) findPlace() {
+	if !j.placed {
+		j.place, j.placed = placeOf(j.region), true
+		j.point = j.place.point()
+	}
+}
 
 // draw returns 64 more random bits (SplitMix64).
 func (j *judge) draw() uint64 {
@@ -228,7 +240,8 @@ func (j *judge) rank(p zone.Policy, m *zone.Member) (rank, bool) {
 		if string(m.Region) == j.region {
 			return rank{}, true
 		}
-		return rank{class: 1, distance: distance(locate(j.region), locate(string(m.Region)))}, true
+		j.findPlace()
+		return rank{class: 1, distance: distance(j.point, locate(string(m.Region)))}, true
 	case zone.Geolocation:
 		level, ok := j.geoLevel(m)
 		return rank{class: level}, ok
@@ -243,9 +256,9 @@ func (j *judge) rank(p zone.Policy, m *zone.Member) (rank, bool) {
 // geoLevel returns which level of geolocation a member is for, smallest place
 // first; false when the client isn't there.
 func (j *judge) geoLevel(m *zone.Member) (int, bool) {
-	p := placeOf(j.region)
+	j.findPlace()
 	for level := range geoLevels {
-		if p.within(m, level) {
+		if j.place.within(m, level) {
 			return level, true
 		}
 	}

@@ -51,17 +51,26 @@ var policyCollections = map[string][]modelBlock{"c": {
 
 // TestPolicies holds the lookup, and the model, against what AWS documents.
 func TestPolicies(t *testing.T) {
-	cases := slices.Concat(weightedCases(), failoverCases(), placeCases(), multivalueCases(), ipCases(), aliasCases())
-	for _, tt := range cases {
+	for _, tt := range policyCases() {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t) })
 	}
 }
 
-func (c *policyCase) run(t *testing.T) {
+func policyCases() []policyCase {
+	return slices.Concat(weightedCases(), failoverCases(), placeCases(), multivalueCases(), ipCases(), aliasCases())
+}
+
+// modelZone is the zone of the row.
+func (c *policyCase) modelZone() *modelZone {
 	z := &modelZone{public: !c.private, sets: names{}}
 	for name, set := range c.zone {
 		z.sets[name+".example."] = set
 	}
+	return z
+}
+
+// asker is who asks.
+func (c *policyCase) asker() modelClient {
 	client := modelClient{address: netip.MustParseAddr("10.0.0.99")}
 	if c.client != "" {
 		client.address = netip.MustParseAddr(c.client)
@@ -69,14 +78,32 @@ func (c *policyCase) run(t *testing.T) {
 	if c.subnet != "" {
 		client.subnet = netip.MustParsePrefix(c.subnet)
 	}
-	unhealthy := map[string]bool{}
+	return client
+}
+
+// state is what queries see.
+func (c *policyCase) state(t testing.TB) *state {
 	live := &zone.Live{Checks: map[string]zone.Check{}, Targets: map[string]zone.Target{}}
 	for _, id := range strings.Fields(c.failing) {
-		unhealthy[id] = true
 		live.Checks[id] = zone.Check{}
 		if strings.HasSuffix(id, ".") {
 			live.Targets[string(zone.MustName(id))] = zone.Target{}
 		}
+	}
+	return &state{snap: c.modelZone().snapshot(t, policyCollections), live: live}
+}
+
+// worker answers the question of the row.
+func (c *policyCase) worker(t testing.TB) (*Worker, []byte) {
+	r := New(nil, Options{})
+	r.state.Store(c.state(t))
+	return r.NewWorker(), c.asker().packet(t, "www.example.")
+}
+
+func (c *policyCase) run(t *testing.T) {
+	z, client, unhealthy := c.modelZone(), c.asker(), map[string]bool{}
+	for _, id := range strings.Fields(c.failing) {
+		unhealthy[id] = true
 	}
 	ref := &modelReference{zone: z, collections: policyCollections, unhealthy: unhealthy}
 	ref.region, ref.client = client.place(z.public)
@@ -87,7 +114,7 @@ func (c *policyCase) run(t *testing.T) {
 			t.Errorf("the model gives %q %.3f, want %.3f", answer, p, want)
 		}
 	}
-	run := &modelRun{TB: t, r: rand.New(rand.NewPCG(53, 53)), x: &exchange{resolver: New(nil, Options{}), state: &state{snap: z.snapshot(t, policyCollections), live: live}}}
+	run := &modelRun{TB: t, r: rand.New(rand.NewPCG(53, 53)), x: &exchange{resolver: New(nil, Options{}), state: c.state(t)}}
 	pkt := client.packet(t, "www.example.")
 	const draws = 3000
 	got := map[string]int{}
