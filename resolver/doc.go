@@ -8,8 +8,13 @@
 // Deciding and encoding are split and joined by an [Answer]. lookup is pure; it
 // sees one immutable state, loaded once a query. Where a name outside is needed, the
 // Answer says so, resolve asks the cache or puts the whole exchange aside until an
-// upstream has spoken, and lookup goes on where it was. The encoder, the metrics
-// and the query log are readers of the same Answer.
+// upstream has spoken, and lookup goes on where it was. The encoder, the metrics,
+// the query log and explain are readers of the same Answer.
+//
+// explain answers a question by the same code, with an exchange of its own, and then
+// tells the story: from the hops of the Answer, whose outcomes and RRsets are the
+// reasons kept, and by looking again at the same snapshot with the functions that
+// decided. Policies are walked once more with the same random bits. It decides nothing.
 //
 // # The order of resolution
 //
@@ -57,4 +62,5 @@
 //	go r.Run(ctx)
 //	w := r.NewWorker() // one a goroutine
 //	answer, result := w.Serve(packet, client, resolver.UDP, out, suspender)
+//	e, err := r.Explain(ctx, resolver.ExplainRequest{Name: name, Type: 1, Client: client.Addr()})
 package resolver

@@ -295,6 +295,9 @@ func (s *story) response() Step {
 	} else if s.marked {
 		add("extended error", edeText(edeSynthesized, ""))
 	}
+	if !s.snap.Built.IsZero() {
+		add("data", "compiled "+s.ago(s.snap.Built))
+	}
 	if a.full {
 		add("cut", "more records than an answer holds")
 	}
