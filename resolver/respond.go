@@ -24,6 +24,10 @@ func (d *decision) plain(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
 	if set.Kind == zone.Records {
 		return set, true
 	}
+	return d.judged(z, set)
+}
+
+func (d *decision) judged(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
 	j := d.judge(z)
 	return d.leaf(&j, set)
 }
