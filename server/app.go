@@ -91,7 +91,7 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 	}
 	a.server, err = Bind(Options{
 		Addresses: c.Listen.DNS,
-		NewWorker: func() worker { return a.resolver.NewWorker() },
+		NewWorker: func() worker { return &front{inner: a.resolver.NewWorker()} },
 		TCP:       TCPOptions{Connections: c.TCP.Connections, PerClient: c.TCP.PerClient, Idle: c.TCP.Idle},
 		Log:       a.log,
 	})

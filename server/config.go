@@ -103,6 +103,13 @@ type Config struct {
 	// TCP bounds DNS over TCP.
 	TCP TCP `yaml:"tcp"`
 
+	// Keys are the secrets by which messages are signed. Default none.
+	Keys []Key `yaml:"keys"`
+
+	// Updates says who may change what in Route 53 by dynamic updates. Default none:
+	// updates are refused.
+	Updates []Update `yaml:"updates"`
+
 	file  string
 	lines map[string]int // line of each key in the file, by its path: forward[0].zone
 }

@@ -112,6 +112,16 @@ func TestConfigGood(t *testing.T) {
 				{addr("10.9.0.3:853"), true, ""}, {addr("[2001:db8::4]:8853"), true, "dns.example"},
 			}, ViewSet{Names: []string{"vpc-0a1b", "rest"}}, true}}
 		}},
+		{"keys", forward + "keys: [{name: Ops, secret_file: ops.key}, {name: dhcp.example., algorithm: HMAC-SHA512., secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}]\n", func(c *Config) {
+			c.Keys = []Key{{"ops.", HMACSHA256, "", "/etc/inside53/ops.key"}, {"dhcp.example.", HMACSHA512, "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", ""}}
+		}},
+		{"updates", forward + "route53:\nkeys: [{name: ops, secret_file: /k}]\nupdates: [{zone: /hostedzone/Z1, keys: [ops]}, {zone: Example.com, visibility: private, vpc: vpc-1, keys: [OPS.], names: ['*.Dyn.example.com', www.example.com], types: [a, TXT], clients: [10.0.0.0/8], soa_mname: NS.example.com}]\n", func(c *Config) {
+			c.Route53 = new(Route53)
+			c.Route53.setDefaults()
+			c.Keys = []Key{{"ops.", HMACSHA256, "", "/k"}}
+			c.Updates = []Update{{Zone: "Z1", Keys: []DomainName{"ops."}, Names: []NamePattern{"*"}, Types: []RecordType{"*"}},
+				{"example.com.", PrivateZone, "vpc-1", []DomainName{"ops."}, []NamePattern{"*.dyn.example.com.", "www.example.com."}, []RecordType{"A", "TXT"}, []netip.Prefix{prefix("10.0.0.0/8")}, "ns.example.com."}}
+		}},
 		{"byte order mark, CRLF", "\ufeff" + strings.ReplaceAll(forward+"state_dir: /x\n", "\n", "\r\n"), func(c *Config) { c.StateDir = "/x" }},
 		{"comments, quotes and blocks", "# a comment\nforward: # here\n  - zone: \".\"\n    upstreams: ['10.0.0.2']\nstate_dir: |\n  /x\n", func(c *Config) { c.StateDir = "/x" }},
 	}
@@ -148,11 +158,7 @@ func TestConfigBad(t *testing.T) {
 		{"unknown key, other style", ok + "stateDir: x\n", `2: stateDir: unknown key; did you mean "state_dir"?`},
 		{"unknown key in a section", ok + "log:\n  lvl: info\n  color: true\n", "3: log.lvl: unknown key; known here are level, format, sample_queries\n4: log.color: unknown key; known here are level, format, sample_queries"},
 		{"unknown key in a list", "forward:\n- {zone: ., upstreams: [10.0.0.2]}\n- zone: a\n  upstreams: [10.0.0.2]\n  view: [x]\n", `5: forward[1].view: unknown key; did you mean "views"?`},
-		{"keys to come", ok + "health_checks: {}\nkeys: []\nupdates: []\ntransfers: []\nsecondary: []\n", `2: health_checks: unknown key; known here are ALL
-3: keys: unknown key; known here are ALL
-4: updates: unknown key; known here are ALL
-5: transfers: unknown key; known here are ALL
-6: secondary: unknown key; known here are ALL`},
+		{"no such section", ok + "dhcp: {}\n", `2: dhcp: unknown key; known here are ALL`},
 		{"anchors", ok + "cache: &a {entries: 1}\ntcp: *a\n", "2: cache: anchors and aliases are not supported; write the value out\n3: tcp: anchors and aliases are not supported; write the value out"},
 		{"merge", ok + "tcp:\n  <<: {idle: 1s}\n", "3: tcp.<<: merging is not supported; write the keys out"},
 		{"tag", ok + "udp_size: !!int 1232\n", "2: udp_size: tags are not supported; write the value alone"},
@@ -332,6 +338,50 @@ func TestConfigBad(t *testing.T) {
 4: forward[0].views[1]: no view "staging-view"; there are prod, and "*" for all
 4: forward[0].views[2]: no view "rest"; there are prod, and "*" for all
 6: forward[2].zone: . has two entries for view "prod"; write all upstreams in one`},
+		{"keys", ok + "keys:\n- {}\n- name: ops\n  algorithm: hmac-md5\n  secret: c2hvcnQ=\n- {name: OPS., secret_file: ops.key, secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}\n- {name: b, secret: '!'}\n- {name: 'c c', secret_file: {a: b}}\n- x\n", `3: keys[0].name: is missing; write the name that the client has for the key
+3: keys[0].secret_file: is missing; write the path of a file that holds the secret
+5: keys[1].algorithm: "hmac-md5" is unknown; did you mean "hmac-sha512"?
+6: keys[1].secret: has 5 bytes, 16 are the least; make a key by tsig-keygen
+7: keys[2].name: ops. is the name of two keys; write another
+7: keys[2].secret: and secret_file are both there; write one of them
+8: keys[3].secret: is no base64; make a key by tsig-keygen
+9: keys[4].name: "c c" has a ' '; labels are of letters, digits, '-' and '_'
+9: keys[4].secret_file: is a mapping; write one value
+10: keys[5]: is a single value; write keys and values (key: value)`},
+		{"updates", ok + `route53:
+keys: [{name: a, secret_file: a}]
+updates:
+- {}
+- {zone: example.com, keys: [b, a, a], names: [], types: [], clients: [10.0.0.0/8, 10.0.0.0/8, 10.0.0.1]}
+- {zone: Z0123ABC, visibility: private, vpc: vpc-0a1b, keys: [a], types: [any-thing]}
+- {zone: example.com, visibility: public, keys: [a], names: [www.example.com, '*.example.net', 'a.*'], soa_mname: a..b}
+- {zone: example.com, visibility: private, vpc: vpc-1, keys: [a]}
+- {zone: example.org, visibility: internal, keys: [a], soa_mname: a.example}
+- {zone: example.net, visibility: public, vpc: eni-1, keys: [a], soa_mname: a.example}
+- {zone: example.net, visibility: public, keys: [a], soa_mname: b.example}
+- x
+`, `5: updates[0].zone: is missing; write the id of a hosted zone, or its name and visibility
+5: updates[0].visibility: is missing; a name may be that of a public and of a private zone: write public or private
+5: updates[0].keys: is missing; write names of keys: without a key nothing is changed
+6: updates[1].clients[2]: "10.0.0.1" has no length; write 10.0.0.1/32 for the one address
+6: updates[1].visibility: is missing; a name may be that of a public and of a private zone: write public or private
+6: updates[1].keys[0]: no key b.; add it to the section keys
+6: updates[1].keys[2]: a. is here twice
+6: updates[1].names: is empty; write names, "*.name" for all below one, or "*"
+6: updates[1].types: is empty; write record types, or "*"
+6: updates[1].clients[1]: 10.0.0.0/8 is here twice
+7: updates[2].types[0]: "any-thing" is no record type; write A, AAAA, TXT and the like
+7: updates[2].visibility: says more than the id of the zone; leave it out
+7: updates[2].vpc: is for a private zone that is named by its name; leave it out
+8: updates[3].names[2]: "a.*" has a '*'; labels are of letters, digits, '-' and '_'; *.name is all below a name, and "*" all of the zone
+8: updates[3].soa_mname: "a..b" has an empty label
+8: updates[3].names[1]: *.example.net. is not in the zone example.com.
+9: updates[4].keys[0]: a. may change another zone of the name example.com. already (updates[3]), and an update says only the name; write another key
+10: updates[5].visibility: "internal" is unknown; known are public, private
+11: updates[6].vpc: "eni-1" is no VPC id; write one like vpc-0a1b2c3d4e5f67890
+12: updates[7].soa_mname: is another one than in updates[6]; a zone has one
+13: updates[8]: is a single value; write keys and values (key: value)`},
+		{"updates without route53", ok + "keys: [{name: a, secret_file: a}]\nupdates: [{zone: Z1, keys: [a]}]\n", "3: updates: needs the section route53, which knows the zones; add it"},
 		{"long names", "forward: [{zone: " + strings.Repeat("a", 64) + ", upstreams: [10.0.0.2]}, {zone: " + strings.Repeat("a.", 130) + ", upstreams: [10.0.0.2]}]\n",
 			"1: forward[0].zone: label \"" + strings.Repeat("a", 64) + "\" is too long; 63 bytes is the most\n1: forward[1].zone: name of 259 bytes is too long; 253 is the most"},
 	}

@@ -63,6 +63,8 @@ func (v *validator) all() {
 	v.views()
 	v.zoneFiles()
 	v.forward()
+	v.keys()
+	v.updates()
 }
 
 // duration checks that d is 100ms or longer, or 0 where that has a meaning.

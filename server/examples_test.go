@@ -55,6 +55,7 @@ func TestExampleFull(t *testing.T) {
 	want.Allow.VPCs = true // the default with ec2
 	// These have no default; of their first entries each key that has one shows it.
 	want.AWS.Accounts, want.ZoneFiles, want.Views, want.Forward = got.AWS.Accounts, got.ZoneFiles, got.Views, got.Forward
+	want.Keys, want.Updates = got.Keys, got.Updates
 	if !reflect.DeepEqual(plain(got), want) {
 		t.Errorf("the example states other values than the defaults\n got %+v\nwant %+v", plain(got), want)
 	}
@@ -72,6 +73,18 @@ func TestExampleFull(t *testing.T) {
 	view.Name, view.Clients, view.VPCs = got.Views[0].Name, got.Views[0].Clients, got.Views[0].VPCs
 	if !reflect.DeepEqual(got.Views[0], view) {
 		t.Errorf("the first view does not show the defaults: %+v", got.Views[0])
+	}
+	var key Key
+	key.setDefaults()
+	key.Name, key.SecretFile = got.Keys[0].Name, got.Keys[0].SecretFile
+	if !reflect.DeepEqual(got.Keys[0], key) {
+		t.Errorf("the first key does not show the defaults: %+v", got.Keys[0])
+	}
+	var update Update
+	update.setDefaults()
+	update.Zone, update.Visibility, update.Keys, update.Clients = got.Updates[0].Zone, got.Updates[0].Visibility, got.Updates[0].Keys, got.Updates[0].Clients
+	if !reflect.DeepEqual(got.Updates[0], update) || len(update.Clients) > 0 {
+		t.Errorf("the first update does not show the defaults: %+v", got.Updates[0])
 	}
 	var forward Forward
 	forward.setDefaults()

@@ -1,0 +1,36 @@
+package server
+
+import (
+	"net/netip"
+
+	"inside53/resolver"
+)
+
+// front stands before a resolver's worker and takes the messages that are no questions
+// for it. The resolver refuses them, and only then are they looked at: questions pay
+// nothing for it.
+type front struct {
+	inner   worker
+	updates handler // of opcode UPDATE; nil leaves them refused
+}
+
+// handler answers messages of one kind, for several packet loops at a time.
+type handler interface {
+	// take is as Serve of worker; refusal is what the resolver would answer.
+	take(pkt []byte, client netip.AddrPort, tr resolver.Transport, refusal []byte, s resolver.Suspender) ([]byte, resolver.Result)
+}
+
+// opcodeUpdate is that of dynamic updates (RFC 2136 section 2.2).
+const opcodeUpdate = 5
+
+// Serve implements worker.
+func (f *front) Serve(pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender) ([]byte, resolver.Result) {
+	answer, result := f.inner.Serve(pkt, client, tr, out, s)
+	if result != resolver.Refused {
+		return answer, result
+	}
+	if f.updates != nil && pkt[2]>>3&0xf == opcodeUpdate {
+		return f.updates.take(pkt, client, tr, answer, s)
+	}
+	return answer, result
+}
