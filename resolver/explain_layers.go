@@ -292,20 +292,6 @@ func (w *layerWalk) encloser(z *zone.Zone) int {
 	return z.ApexLabels
 }
 
-// capText says that negative_ttl caps what the SOA of a zone gives (RFC 2308 section 5).
-func capText(z *zone.Zone) string {
-	soa := z.Tree.Lookup(z.Apex).RRset(zone.TypeSOA)
-	rdata := soa.First()
-	if len(rdata) < 22 {
-		return ""
-	}
-	own := min(soa.TTL(), binary.BigEndian.Uint32(rdata[len(rdata)-4:]))
-	if z.Negative.TTL() >= own {
-		return ""
-	}
-	return fmt.Sprintf(" (negative_ttl caps the %d s of its SOA)", own)
-}
-
 func typesOf(node zone.Node) string {
 	var types []string
 	for set := range node.RRsets {
@@ -369,52 +355,4 @@ func capText(z *zone.Zone) string {
 		return ""
 	}
 	return fmt.Sprintf(" (negative_ttl caps the %d s of its SOA)", own)
-}
-
-func typesOf(node zone.Node) string {
-	var types []string
-	for set := range node.RRsets {
-		types = append(types, typeName(set.Type))
-	}
-	return strings.Join(types, ", ")
-}
-
-// negative tells of clause 4d: which SOA goes with NODATA or NXDOMAIN, and its TTL.
-func (s *story) negative(i int, h *hop) []Step {
-	for _, it := range s.a.items[:s.a.nitems] {
-		if int(it.hop) != i || it.section != inAuthority || len(it.data) == 0 {
-			continue
-		}
-		whose := "the special zone's"
-		for _, z := range h.apex.Layers {
-			if z.Negative.Exists() && &z.Negative.Data[0] == &it.data[0] {
-				whose = "that of " + zoneText(z)
-			}
-		}
-		var ttls []string
-		for _, z := range h.apex.Layers {
-			if z.Negative.Exists() {
-				ttls = append(ttls, fmt.Sprintf("%s %d s%s", zoneText(z), z.Negative.TTL(), capText(z)))
-			}
-		}
-		ttl := it.maxTTL
-		if ttl == 0 {
-			ttl = binary.BigEndian.Uint32(it.data[6:])
-		}
-		why := fmt.Sprintf("%s, TTL %d s", whose, ttl)
-		switch {
-		case len(ttls) > 1:
-			why += ", the least of the layers: " + strings.Join(ttls, ", ")
-		case len(ttls) == 1:
-			_, capped, _ := strings.Cut(ttls[0], " s (")
-			if capped != "" {
-				why += " (" + capped
-			}
-		}
-		return []Step{{Step: "SOA", Why: why}}
-	}
-	if h.heard != nil && h.outcome != noData {
-		return nil
-	}
-	return []Step{{Step: "SOA", Why: "none: no layer has one"}}
 }
