@@ -1,0 +1,160 @@
+package resolver
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"inside53/resolver/zone"
+
+	"github.com/miekg/dns"
+)
+
+// randomView makes a view of random zones, for lookup and for the reference.
+func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex) {
+	t.Helper()
+	snap := &zone.Snapshot{Inventory: zone.NewInventory(nil, nil), Loaded: true}
+	snap.Inventory.AddView(zone.AddressAuto, nil, nil, nil)
+	view := zone.View{Name: "random"}
+	var apexes []refApex
+	for _, name := range []string{"z.", "s.z.", "y.", "."} {
+		if rng.IntN(4) == 0 {
+			continue
+		}
+		a := refApex{name: name, forward: -1}
+		apex := zone.Apex{Name: zone.MustName(name), Forward: zone.NoForward}
+		layers := 1 + rng.IntN(3)
+		if name == "." && rng.IntN(3) > 0 {
+			layers = 0
+		}
+		for i := range layers {
+			z := randomZone(t, rng, name, zone.Origin(i+rng.IntN(2)))
+			a.layers = append(a.layers, z)
+			apex.Layers = append(apex.Layers, z.build(t))
+		}
+		if layers == 0 || rng.IntN(5) == 0 {
+			a.forward = rng.IntN(3) - 1
+			a.below = layers > 0
+			apex.Forward, apex.Below = a.forward, a.below
+		}
+		apexes = append(apexes, a)
+		view.Apexes = append(view.Apexes, apex)
+	}
+	snap.Views = []*zone.View{zone.NewView(view)}
+	return snap, apexes
+}
+
+var randomLabels = []string{"a", "b", "*", "c"}
+
+func randomName(rng *rand.Rand, apex string, most int) string {
+	name := strings.TrimPrefix(apex, ".")
+	for range rng.IntN(most + 1) {
+		name = randomLabels[rng.IntN(len(randomLabels))] + "." + name
+	}
+	if name == "" {
+		return "."
+	}
+	return name
+}
+
+func anyName(rng *rand.Rand) string {
+	return randomName(rng, []string{"z.", "s.z.", "y.", "a.", "x."}[rng.IntN(5)], 4)
+}
+
+func randomZone(t testing.TB, rng *rand.Rand, apex string, origin zone.Origin) *refZone {
+	t.Helper()
+	z := &refZone{apex: apex, origin: origin}
+	ttl := func() int { return []int{5, 60, 300}[rng.IntN(3)] }
+	if rng.IntN(8) > 0 {
+		z.add(t, apex, dns.TypeSOA, fmt.Sprintf("%s %d SOA ns. host. %d 2 3 4 %d", apex, ttl(), rng.IntN(1000), ttl()))
+	}
+	types := []uint16{dns.TypeA, dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeCNAME, dns.TypeCNAME, dns.TypeNS, dns.TypeDNAME, dns.TypeDS}
+	for range rng.IntN(12) {
+		owner, rrtype := randomName(rng, apex, 3), types[rng.IntN(len(types))]
+		here := z.at(owner)
+		single := rrtype == dns.TypeCNAME || rrtype == dns.TypeDNAME
+		switch {
+		case z.get(owner, rrtype) != nil, z.get(owner, dns.TypeCNAME) != nil, rrtype == dns.TypeCNAME && len(here) > 0:
+			continue
+		case rrtype == dns.TypeDNAME && z.get(owner, dns.TypeNS) != nil, rrtype == dns.TypeNS && z.get(owner, dns.TypeDNAME) != nil:
+			continue
+		case rng.IntN(10) == 0 && !single && rrtype != dns.TypeNS:
+			z.sets = append(z.sets, refSet{owner: owner, rrtype: rrtype, unservable: true})
+			continue
+		case rng.IntN(6) == 0 && !single && rrtype != dns.TypeNS:
+			z.sets = append(z.sets, refSet{owner: owner, rrtype: rrtype, alias: randomName(rng, apex, 3)})
+			continue
+		}
+		data := map[uint16]func() string{
+			dns.TypeA:     func() string { return fmt.Sprintf("192.0.2.%d", rng.IntN(250)) },
+			dns.TypeAAAA:  func() string { return fmt.Sprintf("2001:db8::%d", rng.IntN(99)) },
+			dns.TypeTXT:   func() string { return fmt.Sprintf("%q", fmt.Sprint(rng.IntN(99))) },
+			dns.TypeHTTPS: func() string { return fmt.Sprintf("%d .", 1+rng.IntN(9)) },
+			dns.TypeSVCB:  func() string { return fmt.Sprintf("%d .", 1+rng.IntN(9)) },
+			dns.TypeDS:    func() string { return fmt.Sprintf("%d 8 2 0102", rng.IntN(99)) },
+			dns.TypeCNAME: func() string { return anyName(rng) },
+			dns.TypeDNAME: func() string { return anyName(rng) },
+			dns.TypeNS:    func() string { return randomName(rng, apex, 3) },
+		}[rrtype]
+		var texts []string
+		ttl, n := ttl(), 1+rng.IntN(2)
+		if rng.IntN(10) == 0 {
+			n = 60
+		}
+		if single {
+			n = 1
+		}
+		for range n {
+			text := fmt.Sprintf("%s %d %s %s", owner, ttl, dns.TypeToString[rrtype], data())
+			if !slices.Contains(texts, text) {
+				texts = append(texts, text)
+			}
+		}
+		z.add(t, owner, rrtype, texts...)
+	}
+	return z
+}
+
+func (z *refZone) add(t testing.TB, owner string, rrtype uint16, texts ...string) {
+	t.Helper()
+	s := refSet{owner: owner, rrtype: rrtype}
+	for _, text := range texts {
+		rr, err := dns.NewRR(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		s.rrs = append(s.rrs, rr)
+	}
+	z.sets = append(z.sets, s)
+}
+
+// build makes the zone that lookup sees.
+func (z *refZone) build(t testing.TB) *zone.Zone {
+	t.Helper()
+	edit := zone.NewTree(zone.MustName(z.apex)).Edit()
+	for _, s := range z.sets {
+		var set zone.RRset
+		var err error
+		switch {
+		case s.unservable:
+			set = zone.NewUnservable(s.rrtype, "random", nil)
+		case s.alias != "":
+			set = zone.NewAlias(s.rrtype, zone.Alias{Target: wireName(t, s.alias), SameZone: true})
+		default:
+			var rdata [][]byte
+			for _, rr := range s.rrs {
+				rdata = append(rdata, rdataOf(t, rr))
+			}
+			set, err = zone.NewRecords(s.rrtype, s.rrs[0].Header().Ttl, rdata...)
+		}
+		if err == nil {
+			err = edit.Put(wireName(t, s.owner), set)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return zone.New(zone.Info{Origin: z.origin}, edit.Commit(), 0)
+}
