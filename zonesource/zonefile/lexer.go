@@ -14,13 +14,14 @@ type token struct {
 type lexer struct {
 	text    []byte
 	tokens  []token
-	depth   int  // parentheses still open
-	leading bool // the entry begins with a blank: it has the owner of the one before
+	depth   int    // parentheses still open
+	leading bool   // the entry begins with a blank: it has the owner of the one before
+	comment []byte // the last one of the entry, without its semicolon
 }
 
 // reset makes the lexer ready for an entry.
 func (x *lexer) reset() {
-	x.text, x.tokens, x.depth, x.leading = nil, x.tokens[:0], 0, false
+	x.text, x.tokens, x.depth, x.leading, x.comment = nil, x.tokens[:0], 0, false, nil
 }
 
 // wordByte says which bytes stand for themselves inside a word.
@@ -67,6 +68,7 @@ func (x *lexer) line(from int) error {
 			glued = false
 			i++
 		case c == ';':
+			x.comment = text[i+1 : end]
 			return nil
 		case c == '"':
 			quote := token{start: i + 1, quoted: true, glued: glued}

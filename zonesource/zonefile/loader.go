@@ -60,6 +60,9 @@ type loader struct {
 	problems []zonesource.Problem
 	more     int // problems beyond maxProblems
 
+	// take, where it is set, gets the records in place of the tree.
+	take func(Entry) error
+
 	pending pending
 	rdata   [][]byte // scratch
 	soa     place    // of the first SOA record

@@ -113,7 +113,7 @@ func (r *reader) read() error {
 		if r.entries%checkCancel == 0 && r.load.ctx.Err() != nil {
 			return r.load.ctx.Err()
 		}
-		if len(r.lexer.tokens) == 0 {
+		if len(r.lexer.tokens) == 0 && !r.hidden() {
 			continue
 		}
 		err = r.handle()

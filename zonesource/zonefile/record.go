@@ -60,6 +60,9 @@ func (r *reader) record(x *lexer) error {
 	if len(r.owner) == 0 {
 		return errors.New("no owner, and none before it to take")
 	}
+	if r.load.take != nil && isAlias(x, tokens) {
+		return r.alias(x, tokens)
+	}
 	h, tokens, err := readHead(x, tokens)
 	if err != nil {
 		return err
@@ -80,6 +83,9 @@ func (r *reader) record(x *lexer) error {
 	ttl, err := r.load.ttls.of(h, r.data)
 	if err != nil {
 		return err
+	}
+	if r.load.take != nil {
+		return r.entryOf(x, h.rrtype, ttl)
 	}
 	return r.load.add(r.owner, h.rrtype, ttl, r.data, r.place())
 }

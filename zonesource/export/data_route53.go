@@ -1,0 +1,290 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+
+	"inside53/zonesource/change"
+)
+
+// hosted reads the Route 53 of one account. The calls are functions: a client kept
+// whole would keep each of its operations in the program.
+type hosted struct {
+	*collector
+	client *change.Client
+
+	zones       func(context.Context, *route53.ListHostedZonesInput, ...func(*route53.Options)) (*route53.ListHostedZonesOutput, error)
+	zone        func(context.Context, *route53.GetHostedZoneInput, ...func(*route53.Options)) (*route53.GetHostedZoneOutput, error)
+	tags        func(context.Context, *route53.ListTagsForResourcesInput, ...func(*route53.Options)) (*route53.ListTagsForResourcesOutput, error)
+	checks      func(context.Context, *route53.ListHealthChecksInput, ...func(*route53.Options)) (*route53.ListHealthChecksOutput, error)
+	status      func(context.Context, *route53.GetHealthCheckStatusInput, ...func(*route53.Options)) (*route53.GetHealthCheckStatusOutput, error)
+	collections func(context.Context, *route53.ListCidrCollectionsInput, ...func(*route53.Options)) (*route53.ListCidrCollectionsOutput, error)
+	blocks      func(context.Context, *route53.ListCidrBlocksInput, ...func(*route53.Options)) (*route53.ListCidrBlocksOutput, error)
+	byVPC       func(context.Context, *route53.ListHostedZonesByVPCInput, ...func(*route53.Options)) (*route53.ListHostedZonesByVPCOutput, error)
+}
+
+func newHosted(c *collector) *hosted {
+	sdk := route53.NewFromConfig(c.account.Config, func(o *route53.Options) { o.Retryer = aws.NopRetryer{} })
+	return &hosted{
+		collector: c, client: change.New(c.account, c.options.Change),
+		zones: sdk.ListHostedZones, zone: sdk.GetHostedZone, tags: sdk.ListTagsForResources, checks: sdk.ListHealthChecks,
+		status: sdk.GetHealthCheckStatus, collections: sdk.ListCidrCollections, blocks: sdk.ListCidrBlocks, byVPC: sdk.ListHostedZonesByVPC,
+	}
+}
+
+// HostedActions are the IAM actions of Route 53 that an export of data needs, in
+// alphabetical order.
+func HostedActions() []string {
+	return []string{
+		"route53:GetHealthCheckStatus", "route53:GetHostedZone", "route53:ListCidrBlocks", "route53:ListCidrCollections",
+		"route53:ListHealthChecks", "route53:ListHostedZones", "route53:ListHostedZonesByVPC", "route53:ListResourceRecordSets",
+		"route53:ListTagsForResources",
+	}
+}
+
+var errSamePage = errors.New("a page doesn't lead to a new one")
+
+// pages calls page with the marker of each page, "" for the first, until there is no
+// next one.
+func pages(page func(marker string) (next string, err error)) error {
+	seen := map[string]bool{}
+	for marker := ""; ; {
+		next, err := page(marker)
+		if err != nil || next == "" {
+			return err
+		}
+		if seen[next] {
+			return errSamePage
+		}
+		seen[next], marker = true, next
+	}
+}
+
+// optional is a marker of the API, nil for the first page.
+func optional(marker string) *string {
+	if marker == "" {
+		return nil
+	}
+	return &marker
+}
+
+func (h *hosted) collect(ctx context.Context, vpcs map[string]string) error {
+	zones, err := h.listZones(ctx)
+	if err != nil {
+		return err
+	}
+	err = h.put("route53/list-hosted-zones.json", struct{ HostedZones []types.HostedZone }{zones})
+	if err != nil {
+		return err
+	}
+	for i := range zones {
+		err = h.exportZone(ctx, &zones[i])
+		if err != nil {
+			return err
+		}
+	}
+	h.options.Progress("tags, health checks and CIDR collections")
+	err = h.exportTags(ctx, zones)
+	if err == nil {
+		err = h.exportChecks(ctx)
+	}
+	if err == nil {
+		err = h.exportCollections(ctx)
+	}
+	if err == nil {
+		err = h.exportForeign(ctx, zones, vpcs)
+	}
+	return err
+}
+
+// listZones lists the zones that are wanted.
+func (h *hosted) listZones(ctx context.Context) ([]types.HostedZone, error) {
+	h.options.Progress("the list of hosted zones")
+	zones := []types.HostedZone{}
+	err := pages(func(marker string) (string, error) {
+		out, err := change.Read(ctx, h.client, "ListHostedZones", "listing the hosted zones", h.zones, &route53.ListHostedZonesInput{Marker: optional(marker)})
+		if err != nil {
+			return "", err
+		}
+		for _, z := range out.HostedZones {
+			if h.options.Zones(change.ZoneOf(&z)) {
+				zones = append(zones, z)
+			}
+		}
+		return aws.ToString(out.NextMarker), nil
+	})
+	return zones, err
+}
+
+// exportZone keeps one zone with its records.
+func (h *hosted) exportZone(ctx context.Context, hz *types.HostedZone) error {
+	z := change.ZoneOf(hz)
+	h.options.Progress(z.String())
+	detail, err := change.Read(ctx, h.client, "GetHostedZone", "asking for "+z.String(), h.zone, &route53.GetHostedZoneInput{Id: aws.String(z.ID)})
+	if err != nil {
+		return err
+	}
+	err = h.put(path.Join("route53", z.ID, "get-hosted-zone.json"), detail)
+	if err != nil {
+		return err
+	}
+	sets, err := h.client.SteadyRecords(ctx, z)
+	if err != nil {
+		return err
+	}
+	return h.put(path.Join("route53", z.ID, "list-resource-record-sets.json"), struct{ ResourceRecordSets []change.RecordSet }{sets})
+}
+
+// tagsAtOnce is the most that one call takes.
+const tagsAtOnce = 10
+
+// exportTags keeps the tags of zones that have some.
+func (h *hosted) exportTags(ctx context.Context, zones []types.HostedZone) error {
+	for some := range slices.Chunk(zones, tagsAtOnce) {
+		in := &route53.ListTagsForResourcesInput{ResourceType: types.TagResourceTypeHostedzone}
+		for i := range some {
+			in.ResourceIds = append(in.ResourceIds, change.ZoneOf(&some[i]).ID)
+		}
+		out, err := change.Read(ctx, h.client, "ListTagsForResources", "listing the tags of zones", h.tags, in)
+		if err != nil {
+			return h.without(err, "the tags of zones", change.IsDenied(err))
+		}
+		for _, set := range out.ResourceTagSets {
+			if len(set.Tags) == 0 {
+				continue
+			}
+			err = h.put(path.Join("route53", aws.ToString(set.ResourceId), "list-tags-for-resource.json"), struct{ ResourceTagSet types.ResourceTagSet }{set})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// exportChecks keeps the health checks, and what their checkers say.
+func (h *hosted) exportChecks(ctx context.Context) error {
+	var checks []types.HealthCheck
+	err := pages(func(marker string) (string, error) {
+		out, err := change.Read(ctx, h.client, "ListHealthChecks", "listing the health checks", h.checks, &route53.ListHealthChecksInput{Marker: optional(marker)})
+		if err != nil {
+			return "", err
+		}
+		checks = append(checks, out.HealthChecks...)
+		return aws.ToString(out.NextMarker), nil
+	})
+	if err != nil {
+		return h.without(err, "the health checks", change.IsDenied(err))
+	}
+	if len(checks) == 0 {
+		return nil
+	}
+	err = h.put("route53/list-health-checks.json", struct{ HealthChecks []types.HealthCheck }{checks})
+	if err != nil {
+		return err
+	}
+	for i := range checks {
+		err = h.exportStatus(ctx, &checks[i])
+		if err != nil {
+			return h.without(err, "the state of health checks", change.IsDenied(err))
+		}
+	}
+	return nil
+}
+
+func (h *hosted) exportStatus(ctx context.Context, check *types.HealthCheck) error {
+	id := aws.ToString(check.Id)
+	switch check.HealthCheckConfig.Type {
+	case types.HealthCheckTypeCalculated, types.HealthCheckTypeRecoveryControl:
+		return nil // there are no checkers to ask
+	}
+	out, err := change.Read(ctx, h.client, "GetHealthCheckStatus", "asking for the state of health check "+id, h.status, &route53.GetHealthCheckStatusInput{HealthCheckId: check.Id})
+	if err != nil {
+		if change.IsInvalid(err) {
+			return nil // of a kind without checkers
+		}
+		return err
+	}
+	return h.put(path.Join("route53", id, "get-health-check-status.json"), out)
+}
+
+// exportCollections keeps the CIDR collections with their blocks.
+func (h *hosted) exportCollections(ctx context.Context) error {
+	var all []types.CollectionSummary
+	err := pages(func(marker string) (string, error) {
+		out, err := change.Read(ctx, h.client, "ListCidrCollections", "listing the CIDR collections", h.collections, &route53.ListCidrCollectionsInput{NextToken: optional(marker)})
+		if err != nil {
+			return "", err
+		}
+		all = append(all, out.CidrCollections...)
+		return aws.ToString(out.NextToken), nil
+	})
+	if err != nil || len(all) == 0 {
+		return h.without(err, "the CIDR collections", change.IsDenied(err))
+	}
+	err = h.put("route53/list-cidr-collections.json", struct{ CidrCollections []types.CollectionSummary }{all})
+	for i := 0; err == nil && i < len(all); i++ {
+		err = h.exportBlocks(ctx, aws.ToString(all[i].Id))
+	}
+	return h.without(err, "CIDR blocks", change.IsDenied(err))
+}
+
+func (h *hosted) exportBlocks(ctx context.Context, id string) error {
+	blocks := []types.CidrBlockSummary{}
+	err := pages(func(marker string) (string, error) {
+		out, err := change.Read(ctx, h.client, "ListCidrBlocks", "listing the blocks of CIDR collection "+id, h.blocks,
+			&route53.ListCidrBlocksInput{CollectionId: aws.String(id), NextToken: optional(marker)})
+		if err != nil {
+			return "", err
+		}
+		blocks = append(blocks, out.CidrBlocks...)
+		return aws.ToString(out.NextToken), nil
+	})
+	if err != nil {
+		return err
+	}
+	return h.put(path.Join("route53", id, "list-cidr-blocks.json"), struct{ CidrBlocks []types.CidrBlockSummary }{blocks})
+}
+
+// exportForeign keeps which private zones of others the VPCs have.
+func (h *hosted) exportForeign(ctx context.Context, zones []types.HostedZone, vpcs map[string]string) error {
+	own := map[string]bool{}
+	for i := range zones {
+		own[change.ZoneOf(&zones[i]).ID] = true
+	}
+	for _, id := range slices.Sorted(maps.Keys(vpcs)) {
+		summaries := []types.HostedZoneSummary{}
+		err := pages(func(marker string) (string, error) {
+			out, err := change.Read(ctx, h.client, "ListHostedZonesByVPC", "listing the hosted zones of "+id, h.byVPC,
+				&route53.ListHostedZonesByVPCInput{VPCId: aws.String(id), VPCRegion: types.VPCRegion(vpcs[id]), NextToken: optional(marker)})
+			if err != nil {
+				return "", err
+			}
+			summaries = append(summaries, out.HostedZoneSummaries...)
+			return aws.ToString(out.NextToken), nil
+		})
+		if err != nil {
+			return h.without(err, "the private zones of others", change.IsDenied(err))
+		}
+		foreign := func(s types.HostedZoneSummary) bool {
+			return !own[strings.TrimPrefix(aws.ToString(s.HostedZoneId), "/hostedzone/")]
+		}
+		if !slices.ContainsFunc(summaries, foreign) {
+			continue
+		}
+		err = h.put(path.Join("route53", id, "list-hosted-zones-by-vpc.json"), struct{ HostedZoneSummaries []types.HostedZoneSummary }{summaries})
+		if err != nil {
+			return fmt.Errorf("the hosted zones of %s: %w", id, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+// Package export writes what Route 53 and EC2 hold for programs that know neither.
+//
+//	EC2 inventory ── Hosts ──> hosts files, one a region ──> file, S3
+//	hosted zones ─── BIND ───> master files, named.conf
+//	both ─────────── Data ───> the AWS CLI's own JSON, which awssim loads
+//
+// # Hosts files
+//
+// A hosts file of a region has the private addresses of its own instances and the public
+// ones of all others, between two marker lines; what stands outside of them belongs to
+// others and stays. A file is replaced as a whole by a rename: a crash at any moment
+// leaves the old one or the new one, with the mode and the owner of the old.
+//
+// # Master files
+//
+// A master file can't say what an alias or a routing policy is. Each such record set
+// stands in a comment, as package change reads it, and beside it, marked as such, a
+// stand-in that a name server serves, by a fixed rule: of weighted records the one with
+// the highest weight, of failover records the primary, of latency and geoproximity
+// records that of the region given, of geolocation and IP-based records the default, of
+// multivalue records up to eight; else the first by set identifier. An alias inside the
+// zone stands for the records of its target, one to elsewhere becomes a CNAME where
+// nothing else is at the name. What has no stand-in is reported. Reading the file again
+// ([change.ReadFile]) gives the record sets of Route 53 back.
+//
+// # Data
+//
+// The data directory is that of awssim. Its members are all that the SDK returns; what
+// can't be read for want of a permission is reported, unless nothing is of use without it.
+//
+// # Use
+//
+//	block, problems := export.Hosts(regions, export.HostsOptions{Region: "eu-west-1", Zone: "internal."})
+//	err := export.UpdateHosts("/etc/hosts", block)
+//	report, err := export.BIND(dir, zones, export.BINDOptions{})
+//	data, err := export.Collect(ctx, export.DataOptions{...})
+//	err = data.Write(dir)
+package export

@@ -1,0 +1,154 @@
+package export
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/account"
+	"inside53/zonesource/ec2"
+)
+
+// inventorySource is the name of the source in keys.
+const inventorySource = "ec2"
+
+// InventoryOptions say which instances there are to know.
+type InventoryOptions struct {
+	Accounts []*account.Account
+	Regions  []string
+	Names    []string      // see ec2.Options
+	NameTag  string        // see ec2.Options
+	Refresh  time.Duration // of a watch; see ec2.Options
+	// MaxShrink is the share of its hosts, 0 to 1, that a region may lose from one
+	// listing to the next before a second one has to say the same, in a watch.
+	MaxShrink float64
+	Log       *slog.Logger // nil discards
+}
+
+func (o *InventoryOptions) source() (*ec2.Source, error) {
+	options := ec2.Options{Regions: o.Regions, Refresh: o.Refresh, Names: o.Names, NameTag: o.NameTag, Log: o.Log}
+	for _, a := range o.Accounts {
+		options.Accounts = append(options.Accounts, ec2.Account{Name: a.Name, Config: a.Config})
+	}
+	return ec2.New(options)
+}
+
+// Inventory lists all regions once. A region that can't be listed is an error: hosts
+// would be missing.
+func Inventory(ctx context.Context, o InventoryOptions) ([]*zonesource.Region, []zonesource.Problem, error) {
+	source, err := o.source()
+	if err != nil {
+		return nil, nil, err
+	}
+	listing, stop := context.WithCancel(ctx)
+	defer stop()
+	var mu sync.Mutex // guards parts
+	parts := map[zonesource.Key]zonesource.Part{}
+	err = source.Run(listing, func(p zonesource.Part) {
+		mu.Lock()
+		defer mu.Unlock()
+		_, listed := parts[p.Key]
+		if !listed {
+			parts[p.Key] = p
+		}
+		if len(parts) == len(o.Accounts)*len(o.Regions) {
+			stop()
+		}
+	})
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
+	if !errors.Is(err, context.Canceled) {
+		return nil, nil, err
+	}
+	var all []zonesource.Part
+	var errs []error
+	for _, p := range parts {
+		errs = append(errs, p.Err)
+		all = append(all, p)
+	}
+	err = errors.Join(errs...)
+	if err != nil {
+		return nil, nil, err
+	}
+	regions, problems := regionsOf(all)
+	return regions, problems, nil
+}
+
+// regionsOf takes the regions out of parts, in the order of their keys.
+func regionsOf(parts []zonesource.Part) ([]*zonesource.Region, []zonesource.Problem) {
+	slices.SortFunc(parts, func(a, b zonesource.Part) int { return cmp.Compare(a.Key.Name, b.Key.Name) })
+	var regions []*zonesource.Region
+	var problems []zonesource.Problem
+	for _, p := range parts {
+		if p.Region != nil {
+			regions = append(regions, p.Region)
+			problems = append(problems, p.Problems...)
+		}
+	}
+	return regions, problems
+}
+
+// WatchInventory lists all regions again and again until ctx ends, and calls changed
+// with what there is: once all regions have been listed, and after each change. A
+// listing that failed, or shrank beyond reason, changes nothing. Calls don't overlap.
+// It returns nil when ctx ends, or the error of changed.
+func WatchInventory(ctx context.Context, o InventoryOptions, changed func([]*zonesource.Region, []zonesource.Problem) error) error {
+	source, err := o.source()
+	if err != nil {
+		return err
+	}
+	config := zonesource.Config{EC2: true, MaxShrink: o.MaxShrink}
+	for _, a := range o.Accounts {
+		for _, region := range o.Regions {
+			config.Expected = append(config.Expected, zonesource.Key{Source: inventorySource, Name: a.Name + "/" + region})
+		}
+	}
+	news := make(chan struct{}, 1)
+	keeper, err := zonesource.NewKeeper(zonesource.Options{Config: config, Log: o.Log, Publish: func(s *zone.Snapshot) {
+		if !s.Loaded {
+			return
+		}
+		select {
+		case news <- struct{}{}:
+		default:
+		}
+	}})
+	if err != nil {
+		return err
+	}
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- keeper.Run(running, source) }()
+	err = follow(running, keeper, news, changed)
+	stop()
+	<-ended // ctx's error, or none
+	err = errors.Join(err, keeper.Close())
+	if err != nil {
+		return fmt.Errorf("watching the inventory: %w", err)
+	}
+	return nil
+}
+
+func follow(ctx context.Context, keeper *zonesource.Keeper, news <-chan struct{}, changed func([]*zonesource.Region, []zonesource.Problem) error) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-news:
+		}
+		regions, problems := regionsOf(keeper.Parts(inventorySource))
+		err := changed(regions, problems)
+		if err != nil {
+			return err
+		}
+	}
+}
