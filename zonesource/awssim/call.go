@@ -18,7 +18,7 @@ import (
 type call struct {
 	sim       *Sim
 	ctx       context.Context
-	service   string // route53, ec2, elasticloadbalancing, sts, monitoring (CloudWatch)
+	service   string // route53, ec2, elasticloadbalancing, sts, s3, monitoring (CloudWatch)
 	operation string
 	region    string
 	key       string // access key id
@@ -28,6 +28,7 @@ type call struct {
 	form      url.Values // query string (Route 53) or parameters (query protocols)
 	body      []byte
 	header    http.Header // of the answer
+	request   http.Header // of the request, for S3
 	json      bool        // CloudWatch: the caller speaks JSON, not CBOR
 	stuck     bool        // the fault "stuck" is on for this page
 	shifting  bool        // the fault "changing" is on for this page
@@ -89,6 +90,9 @@ func (c *call) setContentType() {
 	if c.service == metricService {
 		c.setMetricHeader()
 		return
+	}
+	if c.operation == "GetObject" && c.header.Get("Content-Type") != "" {
+		return // that of the object
 	}
 	c.header.Set("Content-Type", "text/xml")
 }
@@ -186,6 +190,8 @@ func (c *call) route(r *http.Request) (h handler, listing bool, err error) {
 		return c.routeRoute53(r)
 	case metricService:
 		return c.routeMetrics(r)
+	case "s3":
+		return c.routeS3(r)
 	}
 	c.form, err = url.ParseQuery(string(c.body))
 	if err != nil {
@@ -264,6 +270,12 @@ func (c *call) errorBody(e *apiError) []byte {
 			Errors    []detail `xml:"Errors>Error"`
 			RequestID string
 		}{[]detail{{"", e.code, e.message}}, c.id})
+	}
+	if c.service == "s3" {
+		return marshal("", "Error", struct {
+			Code, Message string
+			RequestID     string `xml:"RequestId"`
+		}{e.code, e.message, c.id})
 	}
 	kind := "Sender"
 	if e.status >= http.StatusInternalServerError {

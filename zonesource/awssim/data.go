@@ -25,7 +25,8 @@ type dataSet struct {
 	foreign     map[string][]zoneSummary    // VPC -> zones of others associated with it
 	regions     map[string]map[string]table // region -> operation -> what it lists
 	changes     map[string]*change
-	outside     []dns.RR // dns.zone
+	buckets     map[string]map[string]object // of S3
+	outside     []dns.RR                     // dns.zone
 }
 
 // table is the list that one Describe call returns.
@@ -57,6 +58,7 @@ func newDataSet(models map[string]*model) *dataSet {
 		foreign: map[string][]zoneSummary{},
 		regions: map[string]map[string]table{},
 		changes: map[string]*change{},
+		buckets: map[string]map[string]object{},
 	}
 }
 

@@ -47,7 +47,7 @@ func restOperations() []restOperation {
 // operationNames lists all operations of all services.
 func operationNames() []string {
 	var names []string
-	for _, o := range restOperations() {
+	for _, o := range append(restOperations(), s3Operations()...) {
 		names = append(names, o.name)
 	}
 	for _, o := range queryOperations() {
