@@ -7,6 +7,7 @@ import (
 
 	"inside53/zonesource"
 	"inside53/zonesource/account"
+	"inside53/zonesource/health"
 )
 
 // runSources keeps the sources of the configuration running, and those of a new one
@@ -35,11 +36,14 @@ func (a *App) untilReload(ctx context.Context, sources []zonesource.Source) ([]z
 	go a.runKeeper(running, sources, ended)
 	detected := make(chan struct{})
 	go a.detectSelf(running, detected)
+	watched := make(chan struct{})
+	go a.runMonitor(running, watched)
 	for {
 		select {
 		case err := <-ended:
 			stop()
 			<-detected
+			<-watched
 			return nil, err
 		case <-a.reload:
 		}
@@ -51,6 +55,7 @@ func (a *App) untilReload(ctx context.Context, sources []zonesource.Source) ([]z
 		stop()
 		err = <-ended
 		<-detected // it changes the keeper's configuration too
+		<-watched
 		if ctx.Err() != nil || err != nil && !errors.Is(err, context.Canceled) {
 			return nil, err
 		}
@@ -74,7 +79,9 @@ func (a *App) detectSelf(ctx context.Context, done chan<- struct{}) {
 	if self.VPC == "" {
 		return
 	}
-	err := a.keeper.SetSelf(zonesource.Self{VPC: self.VPC, Region: self.Region})
+	here := zonesource.Self{VPC: self.VPC, Region: self.Region}
+	a.watch.self.Store(&here)
+	err := a.keeper.SetSelf(here)
 	if err != nil {
 		a.log.Warn("own VPC not taken into account", "vpc", self.VPC, "error", err)
 	}
@@ -85,6 +92,7 @@ type reloadPlan struct {
 	config   *Config
 	accounts []*account.Account
 	sources  []zonesource.Source
+	monitor  *health.Monitor // nil: none
 }
 
 // planReload reads the configuration again and makes all that can fail.
@@ -109,6 +117,10 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 		}
 	}
 	p.sources, err = a.newSources(c, p.accounts)
+	if err != nil {
+		return nil, err
+	}
+	p.monitor, err = a.newMonitor(c, p.accounts)
 	return p, err
 }
 
@@ -118,10 +130,15 @@ func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source 
 	err := a.keeper.Reconfigure(keeperConfig(p.config, p.accounts))
 	if err != nil {
 		a.log.Error("configuration not reloaded; the old one stays", "error", err)
-		return old
+		again, err := a.newSources(a.config.Load(), a.accounts)
+		if err != nil {
+			return old
+		}
+		return again // a source runs once
 	}
 	a.config.Store(p.config)
 	a.accounts = p.accounts
+	a.useMonitor(p.monitor)
 	a.log.Info("configuration reloaded", "file", p.config.File())
 	return p.sources
 }

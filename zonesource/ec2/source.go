@@ -191,7 +191,7 @@ func (r *region) inTurn(ctx context.Context, slots chan struct{}) (zonesource.Pa
 	found, err := l.list(ctx)
 	if err != nil {
 		part.Err = fmt.Errorf("listing the inventory of %s: %w", r.title(), err)
-		r.log.Warn("listing the inventory", "error", err)
+		r.log.Debug("listing the inventory", "error", err)
 		return part, err
 	}
 	part.Region, part.Problems = found, l.problems

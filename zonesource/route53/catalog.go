@@ -34,7 +34,7 @@ func (l *lister) refreshCatalog(ctx context.Context, deliver func(zonesource.Par
 		return ctx.Err()
 	}
 	if err != nil {
-		l.source.log.Warn("hosted zones not listed", "account", l.account.Name, "error", err)
+		l.source.log.Debug("hosted zones not listed", "account", l.account.Name, "error", err)
 		part.Err = err
 		deliver(part)
 		return err
@@ -174,7 +174,7 @@ func (l *lister) confirmVanished(ctx context.Context, ids map[string]bool, deliv
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err == nil:
-			l.source.log.Warn("a hosted zone exists and was not listed", "zone", z.hosted.ID, "account", l.account.Name)
+			l.source.log.Debug("a hosted zone exists and was not listed", "zone", z.hosted.ID, "account", l.account.Name)
 			return nil
 		case isNoSuchZone(err):
 			z.hosted.Gone, z.gone = true, time.Now()
