@@ -65,8 +65,18 @@ func Extension(r *RecordSet) string {
 type words []string
 
 func (w *words) text(key, value string) {
-	value = strings.ReplaceAll(strings.ReplaceAll(value, `\`, `\\`), `"`, `\"`)
-	*w = append(*w, key+`="`+value+`"`)
+	out := []byte(key + `="`)
+	for _, c := range []byte(value) {
+		switch {
+		case c == '"' || c == '\\':
+			out = append(out, '\\', c)
+		case c < ' ' || c == 0x7f: // a line feed would end the comment
+			out = fmt.Appendf(out, `\%03d`, c)
+		default:
+			out = append(out, c)
+		}
+	}
+	*w = append(*w, string(append(out, '"')))
 }
 
 func (w *words) number(key string, value int64) {
@@ -216,8 +226,15 @@ func (e *extension) proximity(r *RecordSet) error {
 	return nil
 }
 
+// isCode reports whether a text is three decimal digits of one byte.
+func isCode(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 8)
+	return err == nil && n <= 255
+}
+
 // parseWords cuts key=value and key="value" at the blanks. In quotation marks a
-// backslash takes the next byte as it is.
+// backslash stands before three decimal digits of a byte, or takes the next byte as it
+// is.
 func parseWords(text string) (*extension, error) {
 	e := &extension{values: map[string]string{}}
 	for rest := strings.TrimSpace(text); rest != ""; rest = strings.TrimLeft(rest, " \t") {
@@ -252,6 +269,12 @@ func cutValue(text string) (value, rest string, err error) {
 		case '"':
 			return string(out), text[i+1:], nil
 		case '\\':
+			if i+3 < len(text) && isCode(text[i+1:i+4]) {
+				n, _ := strconv.Atoi(text[i+1 : i+4])
+				out = append(out, byte(n))
+				i += 3
+				continue
+			}
 			i++
 		}
 		if i < len(text) {

@@ -83,8 +83,9 @@ func (f *fileReader) take(e zonefile.Entry) error {
 		return nil
 	}
 	set := RecordSet{Name: aws.String(rdata.FormatName(e.Owner)), Type: types.RRType(kind)}
-	words, extended := strings.CutPrefix(e.Comment, extensionMark)
-	if extended {
+	words, marked := strings.CutPrefix(e.Comment, extensionMark)
+	first, _, _ := strings.Cut(strings.TrimSpace(words), " ")
+	if marked && strings.Contains(first, "=") { // else it is somebody's remark
 		err := extend(&set, words)
 		if err != nil {
 			return fmt.Errorf("extension %q: %w", e.Comment, err)

@@ -87,6 +87,9 @@ func (e *RefusedError) Error() string {
 // Unwrap returns the error of the call.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
+// ErrUnknown says that it isn't known whether a batch was accepted.
+var ErrUnknown = errors.New("whether the changes were made is not known")
+
 // Submit sends one batch and returns the id of the change once AWS has accepted it. Where
 // the answer was lost, the zone is read to see whether the batch was accepted; the id is
 // "" then if it was.
@@ -101,12 +104,14 @@ func (c *Client) Submit(ctx context.Context, z Zone, b Batch) (string, error) {
 			return changeID(out.ChangeInfo), nil
 		case errors.As(err, &invalid):
 			return "", &RefusedError{z, reasons(invalid), err}
-		case ctx.Err() != nil || !isUnanswered(err) || n == attempts:
+		case ctx.Err() == nil && !isUnanswered(err):
 			return "", err
+		case ctx.Err() != nil || n == attempts:
+			return "", fmt.Errorf("%w: %w", ErrUnknown, err)
 		}
 		done, readErr := c.applied(ctx, z, b)
 		if readErr != nil {
-			return "", errors.Join(fmt.Errorf("%w; whether it was done is not known", err), readErr)
+			return "", fmt.Errorf("%w: %w; %w", ErrUnknown, err, readErr)
 		}
 		if done {
 			return "", nil
@@ -125,10 +130,19 @@ func reasons(e *types.InvalidChangeBatch) []string {
 
 // applied reads whether the zone is as a batch leaves it.
 func (c *Client) applied(ctx context.Context, z Zone, b Batch) (bool, error) {
-	sets, err := c.Records(ctx, z)
+	names := make([]string, len(b))
+	for i := range b {
+		names[i] = aws.ToString(b[i].Set.Name)
+	}
+	sets, err := c.RecordsOf(ctx, z, names)
 	if err != nil {
 		return false, err
 	}
+	return Applied(sets, b), nil
+}
+
+// Applied reports whether record sets are as a batch leaves them.
+func Applied(sets []RecordSet, b Batch) bool {
 	have := index(sets)
 	left := map[key]*RecordSet{}
 	for i := range b {
@@ -141,10 +155,10 @@ func (c *Client) applied(ctx context.Context, z Zone, b Batch) (bool, error) {
 	for k, want := range left {
 		is := have[k]
 		if (is == nil) != (want == nil) || want != nil && !Equal(is, want) {
-			return false, nil
+			return false
 		}
 	}
-	return true, nil
+	return true
 }
 
 // changeID is the id of a change, without its path.
@@ -164,11 +178,10 @@ func (c *Client) Wait(ctx context.Context, ids []string, progress func(arrived, 
 			arrived++
 			continue
 		}
-		out, err := call(ctx, c, c.api.status, true, "waiting for change "+id, &route53.GetChangeInput{Id: aws.String(id)})
+		insync, err := c.Insync(ctx, id)
 		if err != nil {
 			return err
 		}
-		insync := out.ChangeInfo != nil && out.ChangeInfo.Status == types.ChangeStatusInsync
 		if insync {
 			arrived++
 		}
@@ -184,4 +197,13 @@ func (c *Client) Wait(ctx context.Context, ids []string, progress func(arrived, 
 		}
 	}
 	return nil
+}
+
+// Insync asks whether all name servers of Route 53 have a change.
+func (c *Client) Insync(ctx context.Context, id string) (bool, error) {
+	out, err := call(ctx, c, c.api.status, true, "waiting for change "+id, &route53.GetChangeInput{Id: aws.String(id)})
+	if err != nil {
+		return false, err
+	}
+	return out.ChangeInfo != nil && out.ChangeInfo.Status == types.ChangeStatusInsync, nil
 }
