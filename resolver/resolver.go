@@ -126,9 +126,10 @@ func (r *Resolver) Run(ctx context.Context) error {
 
 // Worker answers queries for one goroutine.
 type Worker struct {
-	r      *Resolver
-	x      *exchange
-	random *rand.PCG
+	r        *Resolver
+	x        *exchange
+	random   *rand.PCG
+	expected expected
 }
 
 // NewWorker returns a worker. It isn't safe for concurrent use.

@@ -40,6 +40,9 @@ func newScript() *script {
 	return &script{late: make(chan lateQuery, 1024), frozen: make(chan struct{})}
 }
 
+func (w fakeWorker) Expect([]byte, netip.AddrPort) {}
+func (w fakeWorker) Fetch()                        {}
+
 func (w fakeWorker) Serve(pkt []byte, client netip.AddrPort, _ resolver.Transport, out []byte, s resolver.Suspender) ([]byte, resolver.Result) {
 	if len(pkt) < headerSize || pkt[2]&0x80 != 0 {
 		return nil, resolver.Dropped

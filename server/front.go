@@ -34,3 +34,9 @@ func (f *front) Serve(pkt []byte, client netip.AddrPort, tr resolver.Transport, 
 	}
 	return answer, result
 }
+
+// Expect implements worker.
+func (f *front) Expect(pkt []byte, client netip.AddrPort) { f.inner.Expect(pkt, client) }
+
+// Fetch implements worker.
+func (f *front) Fetch() { f.inner.Fetch() }

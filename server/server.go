@@ -23,6 +23,11 @@ type worker interface {
 	// suspended through s, and then the function that s.Suspend returned is called
 	// once, later. Serve never blocks, and allocates nothing on a hit.
 	Serve(pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender) ([]byte, resolver.Result)
+
+	// Expect tells of a packet that Serve will be given soon, and Fetch, once after
+	// all of them, makes ready what they need. Both only save time.
+	Expect(pkt []byte, client netip.AddrPort)
+	Fetch()
 }
 
 // The defaults of [Options].

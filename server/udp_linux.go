@@ -22,6 +22,9 @@ import (
 // leaves the system calls at 2 % of the cost of a packet under load.
 const udpSlots = 64
 
+// fewPackets is from how many packets on it pays to prepare for them together.
+const fewPackets = 4
+
 // turnsBeforeYield is how many turns a loop that always finds packets takes before it
 // lets other goroutines run: those that wait for an upstream, TCP, the admin server.
 const turnsBeforeYield = 8
@@ -248,6 +251,9 @@ func (l *udpLoop) tryReceive(fd uintptr) bool {
 // serve answers the first n slots and returns how many answers are to be sent.
 func (l *udpLoop) serve(n int) int {
 	r := l.ring
+	if n >= fewPackets {
+		l.expect(n)
+	}
 	answers := 0
 	for i := range n {
 		m := &r.recv[i]
@@ -284,6 +290,15 @@ func (l *udpLoop) serve(n int) int {
 		answers++
 	}
 	return answers
+}
+
+// expect lets the worker prepare for the first n slots together.
+func (l *udpLoop) expect(n int) {
+	r := l.ring
+	for i := range n {
+		l.worker.Expect(r.in[i][:r.recv[i].n:maxUDPQuery], clientOf(&r.names[i]))
+	}
+	l.worker.Fetch()
 }
 
 // flush sends the first n answers and counts them. One that the kernel refuses is

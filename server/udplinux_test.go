@@ -45,6 +45,9 @@ func freePort(tb testing.TB, a netip.AddrPort) netip.AddrPort {
 // echoWorker echoes, and nothing else, for benchmarks and counts of allocations.
 type echoWorker struct{}
 
+func (echoWorker) Expect([]byte, netip.AddrPort) {}
+func (echoWorker) Fetch()                        {}
+
 func (echoWorker) Serve(pkt []byte, _ netip.AddrPort, _ resolver.Transport, out []byte, _ resolver.Suspender) ([]byte, resolver.Result) {
 	if len(pkt) < headerSize {
 		return nil, resolver.Dropped
