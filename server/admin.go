@@ -39,6 +39,7 @@ func (a *App) bindAdmin(c *Config) error {
 	admin.HandleFunc("GET /report", a.serveReport)
 	admin.HandleFunc("POST /accept", a.serveAccept)
 	admin.HandleFunc("GET /explain", a.serveExplain)
+	admin.HandleFunc("GET /health-checks", a.serveHealthChecks)
 	if c.Pprof {
 		admin.HandleFunc("/debug/pprof/", pprof.Index)
 		admin.HandleFunc("/debug/pprof/profile", pprof.Profile)

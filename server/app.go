@@ -16,6 +16,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/account"
+	"inside53/zonesource/update"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -44,10 +45,13 @@ type App struct {
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
+	updater   *update.Updater // nil without AWS
+	updates   *updates        // nil without AWS
 	server    *Server
 	admin     []*adminServer
 	adminAddr string // as bound; "" when it is off
 	accounts  []*account.Account
+	watch     healthWatch
 	draining  atomic.Bool
 }
 
@@ -89,16 +93,35 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 	if err != nil {
 		return err
 	}
+	err = a.assembleUpdates(c)
+	if err != nil {
+		return err
+	}
 	a.server, err = Bind(Options{
 		Addresses: c.Listen.DNS,
-		NewWorker: func() worker { return &front{inner: a.resolver.NewWorker()} },
+		NewWorker: a.newWorker,
 		TCP:       TCPOptions{Connections: c.TCP.Connections, PerClient: c.TCP.PerClient, Idle: c.TCP.Idle},
 		Log:       a.log,
 	})
 	if err != nil {
 		return err
 	}
-	return a.bindAdmin(c)
+	err = a.bindAdmin(c)
+	if err != nil {
+		return err
+	}
+	monitor, err := a.newMonitor(c, a.accounts)
+	a.watch.monitor.Store(monitor)
+	return err
+}
+
+// newWorker makes the worker of one packet loop.
+func (a *App) newWorker() worker {
+	f := &front{inner: a.resolver.NewWorker()}
+	if a.updates != nil {
+		f.updates = a.updates
+	}
+	return f
 }
 
 // close gives back what assemble took.
@@ -108,6 +131,12 @@ func (a *App) close() {
 	}
 	if a.server != nil {
 		a.server.Close()
+	}
+	if a.updater != nil {
+		err := a.updater.Close()
+		if err != nil {
+			a.log.Warn("journal of updates not closed", "error", err)
+		}
 	}
 	if a.keeper != nil {
 		err := a.keeper.Close()
@@ -132,6 +161,9 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if m := a.watch.monitor.Load(); m != nil {
+		m.Load() // a known-bad primary is bad from the first answer on
+	}
 	all, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	serving, stopServing := context.WithCancel(all)
@@ -140,6 +172,10 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.forwarder.Run(all) })
 	g.Go(func() error { return a.resolver.Run(all) })
 	g.Go(func() error { return a.runSources(all) })
+	if a.updates != nil {
+		g.Go(func() error { return a.updater.Run(all) })
+		g.Go(func() error { return a.updates.run(all) })
+	}
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
 		return a.server.Run(serving)

@@ -14,6 +14,7 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/account"
 	"inside53/zonesource/ec2"
+	"inside53/zonesource/health"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/zonefile"
 )
@@ -93,6 +94,10 @@ func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
 	if c.Route53 == nil {
 		return nil
 	}
+	err = check.health(ctx, c, accounts, a)
+	if err != nil {
+		return err
+	}
 	o := route53Options(c, accounts, a)
 	o.Saved = nil // a check has no state
 	o.VPCs = func() ([]zone.VPC, bool) { return vpcs, len(vpcs) > 0 && len(check.Inventory) == 0 }
@@ -108,6 +113,32 @@ func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
 		check.Actions = append(check.Actions, ActionCheck{Account: f.Account, Action: f.Action, Err: f.Err})
 	}
 	check.Costs = costs
+	return nil
+}
+
+// health tries the actions that watching health needs.
+func (check *AWSCheck) health(ctx context.Context, c *Config, accounts []*account.Account, a *App) error {
+	monitor, err := a.newMonitor(c, accounts)
+	if err != nil || monitor == nil {
+		return err
+	}
+	findings, err := monitor.Check(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		err := f.Err
+		if errors.Is(err, health.ErrUntried) {
+			err = route53.ErrUntried
+		}
+		entry := ActionCheck{Account: f.Account, Region: f.Region, Action: f.Action, Err: err}
+		tried := func(a ActionCheck) bool {
+			return a.Account == f.Account && a.Region == f.Region && a.Action == f.Action
+		}
+		if !slices.ContainsFunc(check.Actions, tried) { // ec2 lists load balancers too
+			check.Actions = append(check.Actions, entry)
+		}
+	}
 	return nil
 }
 

@@ -83,6 +83,9 @@ type Config struct {
 	// EC2 knows instances and their addresses; nil is off.
 	EC2 *EC2 `yaml:"ec2"`
 
+	// HealthChecks watches the health that records of route53 depend on; nil is off.
+	HealthChecks *HealthChecks `yaml:"health_checks"`
+
 	// ZoneFiles are zones from master files (RFC 1035). Default none.
 	ZoneFiles []ZoneFile `yaml:"zonefiles"`
 

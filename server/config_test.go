@@ -88,6 +88,24 @@ func TestConfigGood(t *testing.T) {
 			c.EC2.setDefaults()
 			c.Allow.VPCs, c.EC2.Names, c.EC2.Translate = true, nil, nil
 		}},
+		{"health checks empty", forward + "route53:\nhealth_checks:\n", func(c *Config) {
+			c.Route53 = new(Route53)
+			c.Route53.setDefaults()
+			c.HealthChecks = &HealthChecks{HealthBoth, time.Minute, 100, ProbeTargets{"private"}}
+		}},
+		{"health checks", forward + "route53:\nhealth_checks: {source: local, refresh: 30s, probes: 7, probe_targets: [any, 127.0.0.0/8, 'fd00::/8']}\n", func(c *Config) {
+			c.Route53 = new(Route53)
+			c.Route53.setDefaults()
+			c.HealthChecks = &HealthChecks{HealthLocal, 30 * time.Second, 7, ProbeTargets{"any", "127.0.0.0/8", "fd00::/8"}}
+		}},
+		{"health checks off", forward + "health_checks: {source: off}\n", func(c *Config) {
+			c.HealthChecks = &HealthChecks{HealthOff, time.Minute, 100, ProbeTargets{"private"}}
+		}},
+		{"health checks by AWS", forward + "route53:\nhealth_checks: {source: aws, probe_targets: []}\n", func(c *Config) {
+			c.Route53 = new(Route53)
+			c.Route53.setDefaults()
+			c.HealthChecks = &HealthChecks{HealthAWS, time.Minute, 100, nil}
+		}},
 		{"aws", forward + "aws: {region: ap-southeast-2, accounts: [{name: data, role_arn: 'arn:aws-cn:iam::012345678901:role/path/inside53', external_id: x=1}]}\n", func(c *Config) {
 			c.AWS = AWS{"ap-southeast-2", []Account{{"data", "arn:aws-cn:iam::012345678901:role/path/inside53", "x=1"}}}
 		}},
@@ -382,6 +400,18 @@ updates:
 12: updates[7].soa_mname: is another one than in updates[6]; a zone has one
 13: updates[8]: is a single value; write keys and values (key: value)`},
 		{"updates without route53", ok + "keys: [{name: a, secret_file: a}]\nupdates: [{zone: Z1, keys: [a]}]\n", "3: updates: needs the section route53, which knows the zones; add it"},
+		{"health_checks", ok + "route53:\nhealth_checks:\n  source: cloud\n  refresh: 1ms\n  probes: 0\n  probe_targets: [privat, localhost, 10.0.0.1, 10.0.0.1/8, 169.254.0.0/16, private, private]\n", `4: health_checks.source: "cloud" is unknown; known are aws, local, both, off
+5: health_checks.refresh: 1ms is too short; write 100ms or longer
+6: health_checks.probes: 0 is out of bounds; write 1 to 10000
+7: health_checks.probe_targets[0]: "privat" is unknown; did you mean "private"?
+7: health_checks.probe_targets[1]: "localhost" is unknown; known are private, public, any, prefixes like 10.0.0.0/8
+7: health_checks.probe_targets[2]: "10.0.0.1" has no length; write 10.0.0.1/32 for the one address
+7: health_checks.probe_targets[3]: 10.0.0.1/8 has bits beyond its length; did you mean 10.0.0.0/8?
+7: health_checks.probe_targets[4]: 169.254.0.0/16 is never probed
+7: health_checks.probe_targets[6]: private is here twice`},
+		{"health_checks alone", ok + "health_checks:\n", "2: health_checks: needs the section route53, whose records use them; add it, or write source: off"},
+		{"health_checks of nothing", ok + "route53:\nhealth_checks:\n  probe_targets: []\n", "4: health_checks.probe_targets: is empty; nothing could be probed: write private or prefixes, or source: aws"},
+		{"health_checks probe target", ok + "route53:\nhealth_checks:\n  probe_targets: x\n", "4: health_checks.probe_targets: is a single value; write a list ([a, b])"},
 		{"long names", "forward: [{zone: " + strings.Repeat("a", 64) + ", upstreams: [10.0.0.2]}, {zone: " + strings.Repeat("a.", 130) + ", upstreams: [10.0.0.2]}]\n",
 			"1: forward[0].zone: label \"" + strings.Repeat("a", 64) + "\" is too long; 63 bytes is the most\n1: forward[1].zone: name of 259 bytes is too long; 253 is the most"},
 	}

@@ -60,6 +60,7 @@ func (v *validator) all() {
 	if c.EC2 != nil {
 		v.ec2(c.EC2)
 	}
+	v.healthChecks()
 	v.views()
 	v.zoneFiles()
 	v.forward()

@@ -7,6 +7,7 @@
 //	              resolver.Worker ──> resolver ──> forward      │
 //	                                     ↑ Publish              │
 //	sources.go ──> zonesource: sources ─> Keeper <──────────────┘
+//	health.go ──> zonesource/health: Monitor ──> resolver.PublishLive
 //	     ↑
 //	config.go (strict; every fault with its line) <── reload.go (SIGHUP)
 //
@@ -19,7 +20,7 @@
 // address owns its socket, its buffers and its worker, and never waits; TCP has a
 // goroutine a connection. What needs an upstream is handed to the forwarder's pool,
 // which answers later through the socket that the query came from. The keeper runs
-// the sources; it publishes, no query ever waits for it. The heartbeat asks each
+// the sources; it publishes, no query ever waits for it. The health monitor runs beside it. The heartbeat asks each
 // packet loop and TCP listener a real question twice a second.
 //
 // # The end

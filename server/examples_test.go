@@ -15,6 +15,7 @@ import (
 
 	"inside53/zonesource/account"
 	"inside53/zonesource/ec2"
+	"inside53/zonesource/health"
 	"inside53/zonesource/route53"
 
 	"github.com/miekg/dns"
@@ -49,7 +50,8 @@ func TestExampleFull(t *testing.T) {
 	}
 
 	want := DefaultConfig()
-	want.Route53, want.EC2 = new(Route53), new(EC2)
+	want.Route53, want.EC2, want.HealthChecks = new(Route53), new(EC2), new(HealthChecks)
+	want.HealthChecks.setDefaults()
 	want.Route53.setDefaults()
 	want.EC2.setDefaults()
 	want.Allow.VPCs = true // the default with ec2
@@ -269,9 +271,10 @@ func TestExamplePolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	called := slices.Concat(route53.Actions(), inventory.Actions(), account.Actions())
+	called := slices.Concat(route53.Actions(), inventory.Actions(), account.Actions(), health.Actions(true))
 	slices.Sort(allowed)
 	slices.Sort(called)
+	called = slices.Compact(called) // ec2 and health both list load balancers
 	if !slices.Equal(allowed, called) {
 		t.Errorf("the policy allows\n%v\ncalled are\n%v", allowed, called)
 	}

@@ -17,6 +17,7 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	calls    *prometheus.CounterVec
+	updates  *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -24,12 +25,18 @@ func newMetrics() *metrics {
 	m.calls = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "inside53_aws_calls_total", Help: "Requests to AWS by operation and outcome, retries included.",
 	}, []string{"operation", "code"})
-	m.registry.MustRegister(m.calls, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.updates = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "inside53_updates_total", Help: "Dynamic updates by response code or fault of the signature; dropped: too many at a time.",
+	}, []string{"result"})
+	m.registry.MustRegister(m.calls, m.updates, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
 // awsCall counts one request to AWS.
 func (m *metrics) awsCall(operation, code string) { m.calls.WithLabelValues(operation, code).Inc() }
+
+// update counts one dynamic update.
+func (m *metrics) update(result string) { m.updates.WithLabelValues(result).Inc() }
 
 // collector reads the counters of the packet loops, the forwarder and the keeper.
 type collector struct {
@@ -56,6 +63,12 @@ var collected = []struct {
 	{"inside53_unservable_records", "Record sets that exist and can't be served.", nil},
 	{"inside53_problems", "Lines of the report: records, names and zones that need a look.", nil},
 	{"inside53_stale_regions", "Regions whose inventory is too old to translate addresses by.", nil},
+	{"inside53_health_checks", "Health checks by what counts; unknown ones count as healthy.", []string{"state"}},
+	{"inside53_health_disagreeing", "Health checks of which AWS and the local probes say opposite things.", nil},
+	{"inside53_health_local_lost", "1 when most endpoints are silent from here and the states of local probes are frozen.", nil},
+	{"inside53_health_probes_total", "Probes by outcome; refused: the target isn't allowed.", []string{"result"}},
+	{"inside53_health_targets", "Names of load balancers by the health of their target groups.", []string{"state"}},
+	{"inside53_health_age_seconds", "Age of the last look at the health check that was looked at longest ago.", nil},
 	{"inside53_cache_entries", "Answers in the cache.", nil},
 	{"inside53_cache_bytes", "Memory of the cache, estimated.", nil},
 	{"inside53_cache_lookups_total", "Lookups in the cache by outcome.", []string{"outcome"}},
@@ -89,6 +102,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	r.forwarder(c.app.forwarder.Stats())
 	status := c.app.keeper.Status()
 	r.data(status)
+	r.health(c.app.watch.monitor.Load())
 	ready, _ := c.app.ready(status)
 	r.gauge("inside53_ready", truth(ready))
 }

@@ -116,7 +116,7 @@ func TestReadmePaths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	route := regexp.MustCompile(`\.Handle(?:Func)?\("((?:GET|POST|PUT|DELETE) /[a-z/]+)"`)
+	route := regexp.MustCompile(`\.Handle(?:Func)?\("((?:GET|POST|PUT|DELETE) /[a-z/-]+)"`)
 	for _, file := range files {
 		if isTest(file) {
 			continue
@@ -138,12 +138,12 @@ func TestReadmePaths(t *testing.T) {
 			t.Errorf("the README does not name %s", path)
 		}
 	}
-	for _, m := range regexp.MustCompile("`((?:GET|POST|PUT|DELETE) /[a-z/]+)").FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile("`((?:GET|POST|PUT|DELETE) /[a-z/-]+)").FindAllStringSubmatch(text, -1) {
 		if !slices.Contains(have, m[1]) {
 			t.Errorf("there is no %s", m[1])
 		}
 	}
-	for _, m := range regexp.MustCompile(`http://127\.0\.0\.1:8053(/[a-z/]+)`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`http://127\.0\.0\.1:8053(/[a-z/-]+)`).FindAllStringSubmatch(text, -1) {
 		if !slices.Contains(have, "GET "+m[1]) && !slices.Contains(have, "POST "+m[1]) {
 			t.Errorf("there is no path %s", m[1])
 		}

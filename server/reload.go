@@ -138,6 +138,10 @@ func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source 
 	}
 	a.config.Store(p.config)
 	a.accounts = p.accounts
+	if a.updates != nil {
+		a.updater.SetAccounts(p.accounts)
+		a.updates.policy.Store(p.updates)
+	}
 	a.useMonitor(p.monitor)
 	a.log.Info("configuration reloaded", "file", p.config.File())
 	return p.sources

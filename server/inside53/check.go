@@ -84,6 +84,11 @@ func printSummary(w io.Writer, c *server.Config, problems []zonesource.Problem) 
 	} else {
 		row("ec2", "off")
 	}
+	if h := c.HealthChecks; c.WatchesHealth() {
+		row("health checks", "%s, every %s%s", h.Source, h.Refresh, probeTargets(h))
+	} else {
+		row("health checks", "off: everything counts as healthy")
+	}
 	for _, z := range c.ZoneFiles {
 		row("zone file", "%s from %s, views %s", z.Origin, z.File, z.Views)
 	}
@@ -118,6 +123,14 @@ func printSummary(w io.Writer, c *server.Config, problems []zonesource.Problem) 
 		}
 	}
 	return nil
+}
+
+// probeTargets says what is probed.
+func probeTargets(h *server.HealthChecks) string {
+	if h.Source == server.HealthAWS {
+		return ""
+	}
+	return fmt.Sprintf(", probes of %s, %d at a time", strings.Join(h.ProbeTargets, ", "), h.Probes)
 }
 
 // warnings names what a configuration may say and its author did probably not mean.

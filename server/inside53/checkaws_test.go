@@ -56,6 +56,7 @@ const awsConfig = `
 aws: {accounts: [{name: data, role_arn: "arn:aws:iam::210987654321:role/inside53"}]}
 route53: {requests_per_second: 50}
 ec2: {regions: [eu-west-1, us-east-1], translate: [instances, load_balancers]}
+health_checks:
 forward: [{zone: ., upstreams: [10.0.0.2]}]
 `
 
@@ -70,6 +71,8 @@ func TestCheckAWS(t *testing.T) {
 		"ec2:DescribeInstances (credentials) eu-west-1 allowed",
 		"elasticloadbalancing:DescribeLoadBalancers data us-east-1 allowed",
 		"route53:ListHostedZonesByVPC (credentials) - allowed",
+		"cloudwatch:GetMetricData data - allowed",
+		"elasticloadbalancing:DescribeTargetHealth (credentials) eu-west-1 allowed",
 		"account (credentials): 4 zones (2 private),",
 		"zones are refreshed every 1m0s",
 	} {

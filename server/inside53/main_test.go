@@ -108,6 +108,7 @@ allow: [private, vpcs, 192.0.2.0/24]
 aws: {region: eu-west-1, accounts: [{name: data, role_arn: "arn:aws:iam::123456789012:role/x"}]}
 route53: {zones: [example.com, Z123], visibility: [private]}
 ec2:
+health_checks: {probe_targets: [private, 192.0.2.0/24]}
 zonefiles: [{origin: lab.example, file: lab.zone}]
 views:
 - {name: prod, clients: [10.0.0.0/16], vpcs: [vpc-0a1b]}
@@ -133,6 +134,7 @@ state          ` + dir + `/state
 accounts       that of the credentials, data
 route53        private zones Z123, example.com., overlay, every 1m0s
 ec2            eu-west-1, names in internal., every 30s
+health checks  both, every 1m0s, probes of private, 192.0.2.0/24, 100 at a time
 zone file      lab.example. from ` + dir + `/lab.zone, views *
 view           prod: clients 10.0.0.0/16, VPCs vpc-0a1b, addresses auto
 view           data: clients 10.1.0.0/16, VPCs vpc-0c1d, addresses auto

@@ -33,7 +33,8 @@ func (m *Monitor) Checks() []Status {
 	return all
 }
 
-// Stats are counts of the moment, and of probes since the start.
+// Stats are counts of the moment, of checks that records depend on, and of probes since
+// the start.
 type Stats struct {
 	// Checks by state. Unknown ones, of which neither source has anything to say, are
 	// counted there alone.
@@ -55,7 +56,10 @@ func (m *Monitor) Stats() Stats {
 		LocalLost: m.tally.lost != nil,
 		ProbesOK:  m.probes[probeOK], ProbesFailed: m.probes[probeFailed], ProbesRefused: m.probes[probeRefused],
 	}
-	for _, c := range m.checks {
+	for id, c := range m.checks {
+		if !m.isWanted(id) {
+			continue // nobody looks at it any more
+		}
 		a, l := c.result.AWS, c.result.Local
 		switch {
 		case !a.Known && !l.Known && c.result.Healthy && !c.definition.Disabled:
