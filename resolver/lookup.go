@@ -314,7 +314,7 @@ func (d *decision) negative(apex *zone.Apex) {
 	if soa == nil {
 		return
 	}
-	a.add(item{section: inAuthority, suffix: d.labels.Off[apex.Labels], count: 1, maxTTL: max(ttl, 1), data: soa.Negative.Data})
+	a.add(item{section: inAuthority, suffix: d.labels.Off[apex.Labels], count: 1, maxTTL: max(ttl, 1), data: d.withSerial(apex, soa.Negative)})
 }
 
 // authoritative sets AA, which tells of the first owner name of the answer (RFC

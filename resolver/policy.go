@@ -25,6 +25,7 @@ type judge struct {
 	client netip.Prefix
 	rand   uint64
 	ecs    bool // the client subnet was used
+	fixed  bool // nothing is drawn
 	visits int  // members whose health was looked at
 
 	placed bool  // the next two are known
@@ -58,6 +59,8 @@ func (s *memberSet) add(i int) {
 	}
 }
 
+func (s *memberSet) remove(i int) { s[i>>6] &^= 1 << (i & 63) }
+
 func (s *memberSet) has(i int) bool { return i < maxTracked && s[i>>6]&(1<<(i&63)) != 0 }
 
 func (s *memberSet) count() (n int) {
@@ -81,7 +84,7 @@ func (s *memberSet) nth(n int) int {
 // newJudge places the client for a zone: private zones never look at a client
 // subnet (AWS: "How Route 53 uses EDNS0").
 func newJudge(snap *zone.Snapshot, live *zone.Live, z *zone.Zone, v *zone.View, q *Query) judge {
-	j := judge{snap: snap, live: live, zone: z, region: v.Region, rand: q.Rand}
+	j := judge{snap: snap, live: live, zone: z, region: v.Region, rand: q.Rand, fixed: q.fixed}
 	j.client = netip.PrefixFrom(q.Client, q.Client.BitLen())
 	if z.Origin == zone.Public && q.ECS.IsValid() && q.ECS.Bits() > 0 {
 		j.client, j.ecs = q.ECS, true
@@ -126,6 +129,9 @@ func (j *judge) choose(set zone.RRset, m *zone.Member) bool {
 	var fit memberSet
 	if set.Policy() == zone.Weighted || set.Policy() == zone.Multivalue {
 		j.candidates(set, &fit)
+		if j.fixed {
+			return chooseFixed(set, &fit, m)
+		}
 		return j.drawOne(set, &fit, m)
 	}
 	best := j.best(set, true)
@@ -195,6 +201,18 @@ func (j *judge) drawOne(set zone.RRset, fit *memberSet, m *zone.Member) bool {
 		at -= size
 	}
 	return false
+}
+
+// chooseFixed takes the candidate of the greatest weight, of several the first by id.
+func chooseFixed(set zone.RRset, fit *memberSet, m *zone.Member) bool {
+	var best zone.Member
+	at, i := -1, 0
+	for w := set.Members(); w.Next(m); i++ {
+		if fit.has(i) && (at < 0 || m.Weight > best.Weight || m.Weight == best.Weight && string(m.SetID) < string(best.SetID)) {
+			at, best = i, *m
+		}
+	}
+	return at >= 0 && memberAt(set, at, m)
 }
 
 // best returns the position of the member that a policy without draws prefers,
@@ -352,10 +370,29 @@ func (w *multivalues) init(j *judge, set zone.RRset) {
 	if w.wants == 0 {
 		return
 	}
+	if j.fixed {
+		w.firstByID()
+		return
+	}
 	first := w.fit.nth(int(j.below(uint64(w.left))))
 	var m zone.Member
 	for ; w.at < first; w.at++ {
 		w.walk.Next(&m)
+	}
+}
+
+// firstByID leaves only as many candidates as are wanted, the first by id.
+func (w *multivalues) firstByID() {
+	for w.left > w.wants {
+		var m, last zone.Member
+		at, i := -1, 0
+		for walk := w.set.Members(); walk.Next(&m); i++ {
+			if w.fit.has(i) && (at < 0 || string(m.SetID) > string(last.SetID)) {
+				at, last = i, m
+			}
+		}
+		w.fit.remove(at)
+		w.left--
 	}
 }
 

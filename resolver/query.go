@@ -16,6 +16,7 @@ type Query struct {
 	Transport Transport
 	Now       int64  // Unix seconds
 	Rand      uint64 // 64 random bits for draws
+	fixed     bool   // policies choose by a fixed rule, for secondaries (see Merger)
 
 	ID         uint16
 	RD, AD, CD bool

@@ -98,12 +98,27 @@ func (r *Resolver) Publish(snap *zone.Snapshot) error {
 	return nil
 }
 
-// PublishLive makes a table of health the one that queries see from now on.
+// PublishLive makes a table of health the one that queries see from now on. The serials
+// stay.
 func (r *Resolver) PublishLive(live *zone.Live) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := *r.state.Load()
-	next.live = live
+	with := *live
+	with.Serials = next.live.Serials
+	next.live = &with
+	r.state.Store(&next)
+}
+
+// PublishSerials makes a table of serials (see [zone.Live]) the one that queries see from
+// now on. It is immutable.
+func (r *Resolver) PublishSerials(serials map[string]map[string]uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := *r.state.Load()
+	with := *next.live
+	with.Serials = serials
+	next.live = &with
 	r.state.Store(&next)
 }
 

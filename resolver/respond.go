@@ -41,7 +41,26 @@ func (d *decision) judge(z *zone.Zone) judge {
 
 // answer adds plain records.
 func (d *decision) answer(leaf zone.RRset) {
+	if leaf.Type == zone.TypeSOA {
+		leaf.Data = d.withSerial(d.a.last().apex, leaf)
+	}
 	d.a.add(item{flags: leaf.Flags, count: leaf.Count, maxTTL: d.maxTTL, data: leaf.Data})
+}
+
+// withSerial returns the packed SOA record of a zone, with the serial that secondaries
+// get where it is transferred.
+func (d *decision) withSerial(apex *zone.Apex, soa zone.RRset) []byte {
+	serial, ok := d.live.Serial(d.a.View.Name, apex.Name)
+	rdata := soa.First()
+	if !ok || d.q.fixed || len(rdata) < 22 {
+		return soa.Data
+	}
+	made := d.a.makeRecord(zone.TypeSOA, soa.TTL(), rdata)
+	if made == nil {
+		return soa.Data
+	}
+	binary.BigEndian.PutUint32(made[len(made)-20:], serial)
+	return made
 }
 
 // failoverTTL caps the TTL of what a failover policy gave, in seconds: a client must

@@ -12,6 +12,20 @@ type Live struct {
 	// Targets holds what is known of load balancers, by lower-case DNS name with
 	// the trailing dot, in wire form. One that isn't here counts as healthy.
 	Targets map[string]Target
+	// Serials are those of the zones that are transferred to secondaries: by the
+	// name of the view, and by the apex in lower-case wire form. Their SOA records
+	// are answered with them.
+	Serials map[string]map[string]uint32
+}
+
+// Serial returns the serial that a view's zone is transferred with; false when it
+// isn't. It doesn't allocate.
+func (l *Live) Serial(view string, apex []byte) (uint32, bool) {
+	if l == nil || l.Serials == nil {
+		return 0, false
+	}
+	serial, ok := l.Serials[view][string(apex)]
+	return serial, ok
 }
 
 // Check is the health of one check: what counts, and what the two places that

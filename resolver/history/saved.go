@@ -1,0 +1,143 @@
+package history
+
+import (
+	"encoding/binary"
+
+	"inside53/resolver/zone"
+)
+
+// savedVersion is the first octet of what MarshalBinary writes.
+const savedVersion = 1
+
+// MarshalBinary returns what an other process needs to go on: serial, checksum, SOA and
+// journal, but not the records. It is empty before the first publication.
+func (z *Zone) MarshalBinary() ([]byte, error) {
+	z.mu.RLock()
+	defer z.mu.RUnlock()
+	if z.is == nil {
+		return nil, nil
+	}
+	b := append(make([]byte, 0, z.size+256), savedVersion)
+	b = binary.BigEndian.AppendUint32(b, z.is.Serial)
+	b = binary.BigEndian.AppendUint64(b, z.sum[0])
+	b = binary.BigEndian.AppendUint64(b, z.sum[1])
+	b = appendRecords(b, z.is.SOA)
+	b = binary.AppendUvarint(b, uint64(len(z.deltas)))
+	for i := range z.deltas {
+		d := &z.deltas[i]
+		b = binary.BigEndian.AppendUint32(b, d.From)
+		b = binary.BigEndian.AppendUint32(b, d.To)
+		b = appendRecords(b, d.OldSOA)
+		b = appendRecords(b, d.NewSOA)
+		for _, sets := range [...][]Set{d.Removed, d.Added} {
+			b = binary.AppendUvarint(b, uint64(len(sets)))
+			for _, s := range sets {
+				b = appendBytes(b, s.Name)
+				b = appendRecords(b, s.Records)
+			}
+		}
+	}
+	return b, nil
+}
+
+func appendBytes(b, s []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func appendRecords(b []byte, s zone.RRset) []byte {
+	b = binary.BigEndian.AppendUint16(b, s.Type)
+	b = binary.BigEndian.AppendUint32(b, s.TTL())
+	b = binary.AppendUvarint(b, uint64(s.Count))
+	for r := range s.Rdata() {
+		b = appendBytes(b, r)
+	}
+	return b
+}
+
+// UnmarshalBinary takes what MarshalBinary wrote, before the first publication. The error
+// is ErrSaved; then nothing has changed.
+func (z *Zone) UnmarshalBinary(b []byte) error {
+	r := reader{b: b}
+	if r.take(1)[0] != savedVersion {
+		return ErrSaved
+	}
+	fresh := Zone{is: &Version{Serial: r.uint32()}, saved: true}
+	fresh.sum = checksum{r.uint64(), r.uint64()}
+	fresh.is.SOA = r.records()
+	n := r.count()
+	for range n {
+		d := Delta{From: r.uint32(), To: r.uint32(), OldSOA: r.records(), NewSOA: r.records()}
+		d.Removed, d.Added = r.sets(), r.sets()
+		if r.bad {
+			break
+		}
+		fresh.deltas = append(fresh.deltas, d)
+		fresh.size += d.size()
+	}
+	if r.bad || len(r.b) > 0 || len(fresh.is.SOA.First()) < 22 {
+		return ErrSaved
+	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.is, z.sum, z.deltas, z.size, z.saved = fresh.is, fresh.sum, fresh.deltas, fresh.size, true
+	return nil
+}
+
+// reader takes values off b until it is bad.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+// zeros is what a bad reader gives.
+var zeros [8]byte
+
+func (r *reader) take(n int) []byte {
+	if n > len(r.b) {
+		r.bad, r.b = true, nil
+	}
+	if r.bad {
+		return zeros[:min(n, len(zeros))]
+	}
+	out := r.b[:n:n]
+	r.b = r.b[n:]
+	return out
+}
+
+func (r *reader) uint32() uint32 { return binary.BigEndian.Uint32(r.take(4)) }
+func (r *reader) uint64() uint64 { return binary.BigEndian.Uint64(r.take(8)) }
+
+// count reads a number of things that take an octet each at least.
+func (r *reader) count() int {
+	n, size := binary.Uvarint(r.b)
+	if size <= 0 || n > uint64(len(r.b)) {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[size:]
+	return int(n)
+}
+
+func (r *reader) records() zone.RRset {
+	rrtype, ttl := binary.BigEndian.Uint16(r.take(2)), r.uint32()
+	n := r.count()
+	var rdata [][]byte
+	for range n {
+		rdata = append(rdata, r.take(r.count()))
+	}
+	set, err := zone.NewRecords(rrtype, ttl, rdata...)
+	if err != nil {
+		r.bad, r.b = true, nil
+	}
+	return set
+}
+
+func (r *reader) sets() []Set {
+	var out []Set
+	for range r.count() {
+		s := Set{Name: r.take(r.count()), Records: r.records()}
+		out = append(out, s)
+	}
+	return out
+}

@@ -1,0 +1,342 @@
+package resolver
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"inside53/resolver/zone"
+)
+
+// Merger keeps what a view sees of one apex, as one zone without layers, policies and
+// aliases: what secondaries get. It asks the same code that answers queries, name by
+// name and type by type, so that a secondary's answers are ours. Where an answer is
+// drawn or depends on the client, a fixed rule takes its place: the highest weight, the
+// view's own place, the first eight by id. It isn't safe for concurrent use.
+//
+// Names below a zone cut are left out, but for the glue of its name servers (RFC 5936
+// section 3.5); so is what an upper layer hides. An apex without SOA is no zone.
+type Merger struct {
+	x        *exchange
+	out      []byte
+	external func(Target) zone.RRset
+
+	tree *zone.Tree
+	from inputs
+	// moving are the names whose records depend on more than themselves: policies,
+	// aliases, addresses of our instances.
+	moving   map[string]bool
+	findings map[finding]string
+}
+
+// Target is an alias target outside of the zone, as a view asks for it.
+type Target struct {
+	Forwarder int    // index into Snapshot.Forwarders
+	Name      string // lower-case wire form
+	Type      uint16
+}
+
+// Finding is a record that secondaries get otherwise than clients, or not at all.
+type Finding struct {
+	Name   []byte // lower-case wire form
+	Type   uint16
+	Reason string
+}
+
+type finding struct {
+	name   string
+	rrtype uint16
+}
+
+// inputs is what the last merge was made from.
+type inputs struct {
+	layers    []*zone.Tree
+	inventory *zone.Inventory
+	snap      *zone.Snapshot
+	live      *zone.Live
+	region    string
+	view      int
+	loaded    bool
+}
+
+// NewMerger returns a merger of nothing yet. external answers aliases to names outside of
+// their zone: the zero RRset where nothing is known.
+func (r *Resolver) NewMerger(external func(Target) zone.RRset) *Merger {
+	return &Merger{x: &exchange{resolver: r}, out: make([]byte, 0, 65535), external: external}
+}
+
+// State returns the snapshot and the health that queries see now.
+func (r *Resolver) State() (*zone.Snapshot, *zone.Live) {
+	s := r.state.Load()
+	return s.snap, s.live
+}
+
+// Merge returns the zone of an apex of a view, its SOA with the serial 0; nil when it
+// isn't one. A zone that hasn't changed is the same tree again, and one that has shares
+// all else with the one before. outside says that targets of aliases may have changed.
+// The cost is that of the change, but for zones with delegations, new layers and a new
+// inventory, where it is that of the zone.
+func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, apex *zone.Apex, outside bool) *zone.Tree {
+	is := inputs{
+		inventory: snap.Inventory, snap: snap, live: live, region: view.Region, view: view.Index, loaded: snap.Loaded,
+	}
+	for _, z := range apex.Layers {
+		is.layers = append(is.layers, z.Tree)
+	}
+	was := m.from
+	m.from = is
+	m.x.state = &state{snap: snap, live: live}
+	names, all := m.changed(was, is, outside)
+	if all {
+		return m.whole(view, apex)
+	}
+	if len(names) == 0 {
+		return m.tree
+	}
+	e := m.tree.Edit()
+	for name := range names {
+		for s := range m.tree.Lookup([]byte(name)).RRsets {
+			e.Delete([]byte(name), s.Type)
+		}
+		m.name(e, view, apex, []byte(name))
+	}
+	m.tree, _ = m.tree.Rebase(e.Commit())
+	return m.tree
+}
+
+// changed returns the names to look at again; all of them where one may change others.
+func (m *Merger) changed(was, is inputs, outside bool) (names map[string]bool, all bool) {
+	if m.tree == nil || len(was.layers) != len(is.layers) || was.inventory != is.inventory || was.region != is.region || was.view != is.view ||
+		was.loaded != is.loaded {
+		return nil, true
+	}
+	names = map[string]bool{}
+	for i, tree := range is.layers {
+		if tree == was.layers[i] {
+			continue
+		}
+		if tree.Stats().Cuts > 0 || was.layers[i].Stats().Cuts > 0 {
+			return nil, true // a cut hides and shows other names
+		}
+		zone.Diff(was.layers[i], tree, func(name []byte, _, _ zone.RRset) bool {
+			names[string(name)] = true
+			return true
+		})
+	}
+	if len(names) > 0 || outside || was.live != is.live || was.snap != is.snap {
+		for name := range m.moving {
+			names[name] = true
+		}
+	}
+	return names, false
+}
+
+// whole merges all names anew.
+func (m *Merger) whole(view *zone.View, apex *zone.Apex) *zone.Tree {
+	m.moving, m.findings = map[string]bool{}, map[finding]string{}
+	fresh := zone.NewTree(apex.Name)
+	e := fresh.Edit()
+	for i, z := range apex.Layers {
+		for name, node := range z.Tree.All {
+			if !node.Empty() && !seenAbove(apex.Layers[:i], name) {
+				m.name(e, view, apex, name)
+			}
+		}
+	}
+	next := e.Commit()
+	if !next.Lookup(apex.Name).RRset(zone.TypeSOA).Exists() {
+		m.tree = nil
+		return nil
+	}
+	if m.tree == nil {
+		m.tree = next
+	} else {
+		m.tree, _ = m.tree.Rebase(next)
+	}
+	return m.tree
+}
+
+// seenAbove reports whether an upper layer owns records at the name.
+func seenAbove(layers []*zone.Zone, name []byte) bool {
+	return slices.ContainsFunc(layers, func(z *zone.Zone) bool { return !z.Tree.Lookup(name).Empty() })
+}
+
+// name puts what the view has at one name into e.
+func (m *Merger) name(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byte) {
+	var types []uint16
+	for _, z := range apex.Layers {
+		for s := range z.Tree.Lookup(name).RRsets {
+			if !slices.Contains(types, s.Type) {
+				types = append(types, s.Type)
+			}
+			if s.Kind == zone.Group || s.Kind == zone.Aliased {
+				m.moving[string(name)] = true
+			}
+		}
+	}
+	for _, t := range types {
+		delete(m.findings, finding{string(name), t})
+		m.records(e, view, apex, name, t)
+	}
+}
+
+// records puts what the view has of one type into e.
+func (m *Merger) records(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byte, rrtype uint16) {
+	x := m.x
+	q, a := &x.q, &x.a
+	q.reset()
+	q.Transport, q.fixed = TCP, true
+	q.Client, q.Type, q.Class = netip.IPv4Unspecified(), rrtype, classIN
+	n := q.parseName(name)
+	q.askedLen = copy(q.asked[:], name)
+	q.askedLen += copy(q.asked[n:], []byte{byte(rrtype >> 8), byte(rrtype), 0, classIN})
+	a.reset(view, q)
+	lookup(x.state.snap, x.state.live, q, a)
+	first := &a.hops[0]
+	if a.need && a.asAlias && a.nhops == 1 {
+		m.alias(e, name, rrtype)
+		return
+	}
+	switch {
+	case first.apex == nil || string(first.apex.Name) != string(apex.Name), first.outcome == dname && rrtype != zone.TypeDNAME:
+		return // hidden by a forwarder, or below a DNAME
+	case a.Rcode == rcodeServFail && a.nhops == 1:
+		m.found(name, rrtype, "it can't be served")
+		return
+	}
+	a.need = false
+	m.out = appendResponse(m.out, q, a, x.state.snap, limits{})
+	if m.out[2]&0x02 != 0 {
+		m.found(name, rrtype, "larger than a message")
+		return
+	}
+	sets := readSets(m.out)
+	for i := range sets {
+		s := &sets[i]
+		own := string(s.owner) == string(name)
+		switch {
+		case own && s.rrtype == rrtype:
+		case first.outcome == referral && !own && rrtype == zone.TypeNS && m.delegates(sets, name) && zone.IsSubdomain(s.owner, name):
+			// Glue.
+		default:
+			continue
+		}
+		m.put(e, s)
+	}
+	if first.set.Kind == zone.Group && first.set.Policy() != zone.Simple {
+		m.found(name, rrtype, fmt.Sprintf("one choice of the %s policy for all clients", first.set.Policy()))
+	}
+}
+
+// delegates reports whether a referral is that of the name itself.
+func (m *Merger) delegates(sets []wireSet, name []byte) bool {
+	return slices.ContainsFunc(sets, func(s wireSet) bool { return s.rrtype == zone.TypeNS && string(s.owner) == string(name) })
+}
+
+func (m *Merger) put(e *zone.Edit, s *wireSet) {
+	if s.rrtype == zone.TypeSOA && len(s.rdata[0]) >= 22 {
+		soa := slices.Clone(s.rdata[0])
+		binary.BigEndian.PutUint32(soa[len(soa)-20:], 0)
+		s.rdata[0] = soa
+	}
+	slices.SortFunc(s.rdata, slices.Compare)
+	set, err := zone.NewRecords(s.rrtype, s.ttl, s.rdata...)
+	if err == nil {
+		err = e.Put(s.owner, set)
+	}
+	if err != nil {
+		m.found(s.owner, s.rrtype, err.Error())
+	}
+}
+
+// alias asks for the target of an alias outside.
+func (m *Merger) alias(e *zone.Edit, name []byte, rrtype uint16) {
+	a := &m.x.a
+	m.moving[string(name)] = true
+	set := m.external(Target{Forwarder: a.group, Name: string(a.target), Type: rrtype})
+	if !set.Exists() {
+		m.found(name, rrtype, fmt.Sprintf("nothing is known of the alias target %s", zone.String(a.target)))
+		return
+	}
+	m.found(name, rrtype, fmt.Sprintf("as the alias target %s was a minute ago or less", zone.String(a.target)))
+	a.need = false
+	a.add(item{flags: set.Flags, count: set.Count, data: set.Data})
+	m.out = appendResponse(m.out, &m.x.q, a, m.x.state.snap, limits{})
+	sets := readSets(m.out)
+	if len(sets) > 0 {
+		m.put(e, &sets[0])
+	}
+}
+
+func (m *Merger) found(name []byte, rrtype uint16, reason string) {
+	m.findings[finding{string(name), rrtype}] = reason
+}
+
+// Findings returns the records that secondaries get otherwise than clients, by name.
+func (m *Merger) Findings() []Finding {
+	out := make([]Finding, 0, len(m.findings))
+	for f, reason := range m.findings {
+		out = append(out, Finding{Name: []byte(f.name), Type: f.rrtype, Reason: reason})
+	}
+	slices.SortFunc(out, func(a, b Finding) int {
+		return 2*slices.Compare(a.Name, b.Name) + max(-1, min(1, int(a.Type)-int(b.Type)))
+	})
+	return out
+}
+
+// wireSet is one RRset of a response of ours.
+type wireSet struct {
+	owner  []byte
+	rrtype uint16
+	ttl    uint32
+	rdata  [][]byte
+}
+
+// readSets reads the RRsets of a response of our own encoder, which is well-formed,
+// compresses owners alone, and has no OPT record here.
+func readSets(msg []byte) []wireSet {
+	var out []wireSet
+	records := 0
+	for i := 6; i < headerSize; i += 2 {
+		records += int(binary.BigEndian.Uint16(msg[i:]))
+	}
+	at := skipName(msg, headerSize) + 4
+	for range records {
+		var owner []byte
+		owner, at = readName(msg, at)
+		rrtype, ttl := binary.BigEndian.Uint16(msg[at:]), binary.BigEndian.Uint32(msg[at+4:])
+		end := at + 10 + int(binary.BigEndian.Uint16(msg[at+8:]))
+		zone.Lower(owner)
+		i := slices.IndexFunc(out, func(s wireSet) bool { return s.rrtype == rrtype && string(s.owner) == string(owner) })
+		if i < 0 {
+			i = len(out)
+			out = append(out, wireSet{owner: owner, rrtype: rrtype, ttl: ttl})
+		}
+		out[i].ttl = min(out[i].ttl, ttl)
+		out[i].rdata = append(out[i].rdata, msg[at+10:end:end])
+		at = end
+	}
+	return out
+}
+
+// readName returns the name at an offset, without compression, and where it ends.
+func readName(msg []byte, at int) (name []byte, end int) {
+	for {
+		switch n := int(msg[at]); {
+		case n == 0:
+			if end == 0 {
+				end = at + 1
+			}
+			return append(name, 0), end
+		case n >= 0xc0:
+			if end == 0 {
+				end = at + 2
+			}
+			at = int(binary.BigEndian.Uint16(msg[at:]) & 0x3fff)
+		default:
+			name = append(name, msg[at:at+1+n]...)
+			at += 1 + n
+		}
+	}
+}
