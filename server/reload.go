@@ -93,6 +93,7 @@ type reloadPlan struct {
 	accounts []*account.Account
 	sources  []zonesource.Source
 	monitor  *health.Monitor // nil: none
+	updates  *updatePolicy
 }
 
 // planReload reads the configuration again and makes all that can fail.
@@ -110,6 +111,10 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 		return nil, errors.New("turning on the first of route53 and ec2 needs a restart: it opens state_dir")
 	}
 	p := &reloadPlan{config: c}
+	p.updates, err = newUpdatePolicy(c)
+	if err != nil {
+		return nil, err
+	}
 	if c.UsesAWS() {
 		p.accounts, err = a.loadAccounts(ctx, c)
 		if err != nil {

@@ -24,7 +24,7 @@ const (
 // made of.
 func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
 	k := zonesource.Config{
-		NegativeTTL: c.NegativeTTL, MaxShrink: defaultMaxShrink, TrustECS: c.ECS.Trust, FileViews: map[zonesource.Key]zonesource.ViewNames{},
+		NegativeTTL: c.NegativeTTL, MaxShrink: defaultMaxShrink, TrustECS: c.ECS.Trust, Primaries: primaries(c), FileViews: map[zonesource.Key]zonesource.ViewNames{},
 	}
 	k.Allow = zonesource.Allow{Private: c.Allow.Private, VPCs: c.Allow.VPCs, Prefixes: c.Allow.Prefixes}
 	if r := c.Route53; r != nil {

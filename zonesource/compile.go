@@ -182,7 +182,7 @@ func (c *Compiled) takeZones(previous *Compiled, sameConfig bool) {
 		if p.Zone.Origin != zone.File {
 			negativeCap = seconds(c.in.cfg.NegativeTTL)
 		}
-		c.zones[p.Key] = p.Zone.With(p.Zone.Tree, negativeCap)
+		c.zones[p.Key] = p.Zone.With(c.in.cfg.withPrimary(p.Zone), negativeCap)
 	}
 }
 

@@ -52,6 +52,9 @@ type Config struct {
 	// that isn't here is seen by all.
 	FileViews map[Key]ViewNames
 
+	// Primaries are the names of primaries in the SOA records of hosted zones.
+	Primaries []PrimaryName
+
 	// Self is where inside53 itself runs.
 	Self Self
 	// Expected lists what must be there before the data count as complete: the

@@ -46,10 +46,13 @@ type Keeper struct {
 	running  atomic.Bool
 	inbox    *inbox
 
-	work   sync.Mutex // serialises whoever changes parts or configuration
-	parts  map[Key]Part
-	loaded bool // a snapshot has been published that was loaded
-	saved  bool // the state directory had the data of an earlier process
+	work  sync.Mutex // serialises whoever changes parts or configuration
+	parts map[Key]Part
+	// amendments lie over the listings of zones, in the order in which they were
+	// accepted.
+	amendments map[Key][]*amendment
+	loaded     bool // a snapshot has been published that was loaded
+	saved      bool // the state directory had the data of an earlier process
 
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
@@ -82,7 +85,7 @@ func NewKeeper(o Options) (*Keeper, error) {
 	}
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
-		cfg: o.Config, parts: map[Key]Part{}, held: map[Key]held{}, inbox: newInbox(),
+		cfg: o.Config, parts: map[Key]Part{}, amendments: map[Key][]*amendment{}, held: map[Key]held{}, inbox: newInbox(),
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -326,6 +329,7 @@ func (k *Keeper) deliver(p Part) bool {
 		k.log.Info("listing works again", "part", p.Key)
 	}
 	gone := p.Catalog != nil && k.sweep(p)
+	p = k.underAmendments(p)
 	h.err, h.tried = nil, p.Listed
 	if !k.judge(&h, p) {
 		k.set(p.Key, h)
@@ -387,6 +391,7 @@ func (k *Keeper) set(key Key, h held) {
 // remove forgets a part, here and in the state directory. The caller holds work.
 func (k *Keeper) remove(key Key) {
 	delete(k.parts, key)
+	delete(k.amendments, key)
 	k.mu.Lock()
 	delete(k.held, key)
 	k.mu.Unlock()

@@ -243,7 +243,7 @@ func (k *Keeper) Accept(name string) error {
 		k.remove(keys[0])
 	} else {
 		k.log.Warn("shrunken listing taken as told", "part", keys[0], "records_before", h.pending.was, "records_now", h.pending.left)
-		p := h.pending.part
+		p := k.underAmendments(h.pending.part)
 		h.pending = nil
 		k.set(keys[0], h)
 		k.take(p)

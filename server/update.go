@@ -1,0 +1,311 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"inside53/resolver"
+	"inside53/resolver/zone"
+	"inside53/zonesource/route53"
+	"inside53/zonesource/update"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	// updatesWaiting is how many updates may be on their way.
+	updatesWaiting = 8192
+	// updateBytes is how many bytes they may have, as they came.
+	updateBytes = 32 << 20
+)
+
+// updates takes dynamic updates off the packet loops: it finds out who sends them and
+// whether that is granted, and hands them to the updater.
+type updates struct {
+	updater updater
+	hosted  func() []*zone.Zone
+	allowed func(netip.Addr) bool // whether a client may ask at all
+	count   func(result string)
+	log     *slog.Logger
+
+	policy  atomic.Pointer[updatePolicy]
+	queue   chan updateRequest
+	bytes   atomic.Int64 // of all on their way
+	flights flights
+}
+
+// updater makes the updates of [update.Updater].
+type updater interface {
+	Submit(z *zone.Zone, m *update.Message, done func(update.Result))
+}
+
+// updateRequest is one update as it came.
+type updateRequest struct {
+	packet []byte
+	client netip.Addr
+	finish func([]byte, resolver.Result)
+}
+
+// take implements handler.
+func (u *updates) take(pkt []byte, client netip.AddrPort, tr resolver.Transport, refusal []byte, s resolver.Suspender) ([]byte, resolver.Result) {
+	if len(u.policy.Load().entries) == 0 {
+		return refusal, resolver.Refused
+	}
+	size := int64(len(pkt))
+	full := u.bytes.Add(size) > updateBytes || len(u.queue) == cap(u.queue)
+	if full {
+		u.bytes.Add(-size)
+		u.count("dropped")
+		if tr == resolver.UDP || len(refusal) < headerSize {
+			return nil, resolver.Dropped // it comes again
+		}
+		refusal[3] = refusal[3]&0xf0 | dns.RcodeServerFailure
+		return refusal, resolver.ServFail
+	}
+	finish := s.Suspend()
+	r := updateRequest{append([]byte(nil), pkt...), client.Addr(), func(answer []byte, result resolver.Result) {
+		u.bytes.Add(-size)
+		finish(answer, result)
+	}}
+	select {
+	case u.queue <- r:
+	default: // others were faster
+		u.count("dropped")
+		r.finish(nil, resolver.Dropped)
+	}
+	return nil, resolver.Dropped
+}
+
+// run handles updates until ctx ends.
+func (u *updates) run(ctx context.Context) error {
+	var running sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		running.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case r := <-u.queue:
+					u.handle(r)
+				}
+			}
+		})
+	}
+	running.Wait()
+	for {
+		select {
+		case r := <-u.queue:
+			r.finish(nil, resolver.Dropped)
+		default:
+			return ctx.Err()
+		}
+	}
+}
+
+// reply is where the result of one request goes.
+type reply struct {
+	u         *updates
+	request   *dns.Msg
+	signature *signature
+	finish    func([]byte, resolver.Result)
+}
+
+// send answers.
+func (r *reply) send(result update.Result) {
+	m := &dns.Msg{MsgHdr: dns.MsgHdr{Id: r.request.Id, Response: true, Opcode: dns.OpcodeUpdate, Rcode: result.Rcode}, Question: r.request.Question}
+	if r.request.IsEdns0() != nil {
+		opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
+		opt.SetUDPSize(1232)
+		if result.Text != "" {
+			opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: extendedCode(result.Rcode), ExtraText: clip(result.Text)})
+		}
+		m.Extra = append(m.Extra, opt)
+	}
+	label := dns.RcodeToString[result.Rcode]
+	if r.signature != nil && r.signature.fault != 0 {
+		label = dns.RcodeToString[r.signature.fault]
+	}
+	r.u.count(lowerLabel(label))
+	wire, err := r.signature.pack(m)
+	if err != nil {
+		r.u.log.Error("answer to an update can't be packed", "error", err)
+		r.finish(nil, resolver.Dropped)
+		return
+	}
+	r.finish(wire, resultOfUpdate(result.Rcode))
+}
+
+// extendedCode is the extended error of a response code (RFC 8914 section 4): Prohibited
+// for what is not granted, else Other.
+func extendedCode(rcode int) uint16 {
+	if rcode == update.Refused || rcode == update.NotAuth {
+		return dns.ExtendedErrorCodeProhibited
+	}
+	return dns.ExtendedErrorCodeOther
+}
+
+// maxExtraText keeps an answer well below 512 bytes, the least that any path takes.
+const maxExtraText = 200
+
+func clip(text string) string {
+	if len(text) > maxExtraText {
+		return text[:maxExtraText]
+	}
+	return text
+}
+
+func lowerLabel(text string) string {
+	b := []byte(text)
+	zone.Lower(b)
+	return string(b)
+}
+
+// resultOfUpdate classifies an answer for the metrics of queries.
+func resultOfUpdate(rcode int) resolver.Result {
+	switch rcode {
+	case update.FormErr:
+		return resolver.FormErr
+	case update.ServFail:
+		return resolver.ServFail
+	case update.Refused, update.NotAuth, update.NotZone:
+		return resolver.Refused
+	}
+	return resolver.Local
+}
+
+// handle finds out what a request is, and answers it or hands it on (RFC 2136 section
+// 3.1).
+func (u *updates) handle(in updateRequest) {
+	policy := u.policy.Load()
+	m := new(dns.Msg)
+	r := &reply{u: u, request: m, finish: in.finish}
+	err := m.Unpack(in.packet)
+	if err != nil {
+		m.Question, m.Extra = nil, nil
+		r.send(update.Result{Rcode: update.FormErr})
+		return
+	}
+	r.signature, err = policy.keys.verify(in.packet, m)
+	switch {
+	case err != nil:
+		r.send(update.Result{Rcode: update.FormErr, Text: err.Error()})
+		return
+	case r.signature == nil:
+		r.send(update.Result{Rcode: update.Refused, Text: "updates have to be signed by a key"})
+		return
+	case !r.signature.good():
+		u.log.Warn("update with a signature that isn't good", "client", in.client.String(), "key", r.signature.request.Hdr.Name, "fault", dns.RcodeToString[r.signature.fault])
+		r.send(update.Result{Rcode: update.NotAuth})
+		return
+	}
+	z, message, result := u.understand(policy, m, in.client, r.signature.key.name)
+	if result.Rcode != update.NoError {
+		u.log.Info("update refused", "client", in.client.String(), "key", r.signature.key.name, "result", dns.RcodeToString[result.Rcode], "why", result.Text)
+		r.send(result)
+		return
+	}
+	flight := u.flights.join(flightKey{in.client, sha256.Sum256(in.packet)}, r)
+	if flight == nil {
+		return // the result comes, or came, by the same update
+	}
+	u.updater.Submit(z, message, func(result update.Result) {
+		for _, waiter := range u.flights.land(flight, result) {
+			waiter.send(result)
+		}
+	})
+}
+
+// understand returns what a request is to change, or why it may not.
+func (u *updates) understand(policy *updatePolicy, m *dns.Msg, client netip.Addr, key string) (*zone.Zone, *update.Message, update.Result) {
+	if len(m.Question) != 1 || m.Question[0].Qtype != dns.TypeSOA {
+		return nil, nil, update.Result{Rcode: update.FormErr, Text: "the zone section is not one zone"}
+	}
+	if m.Question[0].Qclass != dns.ClassINET {
+		return nil, nil, update.Result{Rcode: update.NotAuth, Text: "no zone of that class"}
+	}
+	apex, err := wireOf(m.Question[0].Name)
+	if err != nil {
+		return nil, nil, update.Result{Rcode: update.FormErr, Text: err.Error()}
+	}
+	g, result := policy.grant(u.hosted(), apex, key, client, u.allowed(client))
+	if result.Rcode != update.NoError {
+		return nil, nil, result
+	}
+	message := &update.Message{Key: key, Client: client}
+	message.Prerequisites, err = recordsOf(m.Answer)
+	if err == nil {
+		message.Updates, err = recordsOf(m.Ns)
+	}
+	if err != nil {
+		return nil, nil, update.Result{Rcode: update.FormErr, Text: err.Error()}
+	}
+	result = message.Check(apex)
+	if result.Rcode == update.NoError {
+		result = g.covers(message)
+	}
+	return g.zone, message, result
+}
+
+// wireOf returns the lower-case wire form of a name.
+func wireOf(name string) ([]byte, error) {
+	buf := make([]byte, zone.MaxName+1)
+	n, err := dns.PackDomainName(name, buf, 0, nil, false)
+	if err != nil {
+		return nil, fmt.Errorf("name %s: %w", name, err)
+	}
+	zone.Lower(buf[:n])
+	return buf[:n:n], nil
+}
+
+// recordsOf returns records in wire form.
+func recordsOf(section []dns.RR) ([]update.Record, error) {
+	records := make([]update.Record, len(section))
+	for i, rr := range section {
+		h := rr.Header()
+		name, err := wireOf(h.Name)
+		if err != nil {
+			return nil, err
+		}
+		records[i] = update.Record{Name: name, Type: h.Rrtype, Class: h.Class, TTL: h.Ttl}
+		if h.Rdlength == 0 {
+			continue
+		}
+		buf := make([]byte, dns.Len(rr)+zone.MaxName)
+		n, err := dns.PackRR(rr, buf, 0, nil, false)
+		if err != nil {
+			return nil, fmt.Errorf("record of %s: %w", h.Name, err)
+		}
+		const fixed = 10 // type, class, TTL, length
+		records[i].Data = buf[len(name)+fixed : n : n]
+	}
+	return records, nil
+}
+
+// assembleUpdates makes what takes updates. It is there with AWS alone, whether the
+// configuration has updates or not: a reload may bring some.
+func (a *App) assembleUpdates(c *Config) error {
+	policy, err := newUpdatePolicy(c)
+	if err != nil || !c.UsesAWS() {
+		return err
+	}
+	a.updater, err = update.New(update.Options{
+		Source: route53.Name, Hosted: a.keeper.Hosted, Amend: a.keeper.Amend, Synced: a.keeper.Synced, StateDir: c.StateDir,
+		OnCall: a.metrics.awsCall, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.updater.SetAccounts(a.accounts)
+	a.updates = &updates{
+		updater: a.updater, hosted: a.keeper.Hosted, log: a.log, count: a.metrics.update, queue: make(chan updateRequest, updatesWaiting),
+		allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
+	}
+	a.updates.policy.Store(policy)
+	return nil
+}

@@ -1,0 +1,218 @@
+package update
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/change"
+	"inside53/zonesource/rdata"
+)
+
+// audit is the line of an update that was accepted.
+func (u *Updater) audit(z *zone.Zone, m *Message, id string, at time.Time) {
+	u.log.Info("update accepted", "zone", zone.String(z.Apex), "zone_id", z.ID, "key", m.Key, "client", m.Client.String(),
+		"what", m.describe(), "change", id, "at", at.UTC().Format(time.RFC3339Nano))
+}
+
+// serve has changes served at once. Those without intent are what was read: no listing
+// before knows more.
+func (u *Updater) serve(zoneID, account string, sets []zonesource.Amended, id string, at time.Time, intent uint64) {
+	if len(sets) == 0 {
+		return
+	}
+	a := &zonesource.Amendment{Source: u.options.Source, Zone: zoneID, Accepted: at, Sets: sets}
+	a.Ended = func(different []zonesource.Amended) { u.ended(a, id, intent, different) }
+	err := u.options.Amend(a)
+	if err != nil {
+		u.log.Error("accepted changes can't be served before they are listed", "zone", zoneID, "error", err)
+	}
+	if intent == 0 {
+		u.options.Synced(a)
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.follows = append(u.follows, followed{a, id, account})
+}
+
+// ended is called when a listing has taken over.
+func (u *Updater) ended(a *zonesource.Amendment, id string, intent uint64, different []zonesource.Amended) {
+	if intent != 0 {
+		u.journal.settled(intent)
+	}
+	for _, d := range different {
+		now := "is gone"
+		if d.Set.Exists() {
+			now = fmt.Sprintf("has %d records", d.Set.Count)
+		}
+		u.log.Warn("Route 53 lists something else than an update made of it; the listing counts", "zone_id", a.Zone, "change", id,
+			"name", zone.String(d.Name), "type", rdata.TypeText(d.Type), "listed", now)
+	}
+}
+
+// followed is an amendment whose change isn't known yet to have reached all name
+// servers.
+type followed struct {
+	*zonesource.Amendment
+	change  string
+	account string
+}
+
+// followFor is how long a change is followed. The keeper ends its amendment then.
+const followFor = 10 * time.Minute
+
+// recall takes up what the journal has: changes that were accepted and may not be
+// listed yet, and intents without result.
+func (u *Updater) recall() {
+	for _, l := range u.journal.unfinished() {
+		switch {
+		case l.State == stateIntent:
+			u.unresolved(l.Intent)
+		case time.Since(l.At) >= followFor:
+			u.journal.settled(l.Intent)
+		default:
+			u.serve(l.Zone, l.Account, amendedBy(l.Batch), l.Change, l.At, l.Intent)
+		}
+	}
+}
+
+// unresolved notes an intent whose result isn't known.
+func (u *Updater) unresolved(intent uint64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.unclear = append(u.unclear, intent)
+}
+
+// followAll asks for what isn't known yet, until ctx ends.
+func (u *Updater) followAll(ctx context.Context) {
+	for ctx.Err() == nil {
+		u.resolveAll(ctx)
+		u.askAll(ctx)
+		_ = sleep(ctx, u.options.Follow) // its end is that of the loop
+	}
+}
+
+// askAll asks whether changes have reached all name servers.
+func (u *Updater) askAll(ctx context.Context) {
+	u.mu.Lock()
+	all := u.follows
+	u.follows = nil
+	u.mu.Unlock()
+	var left []followed
+	for _, f := range all {
+		if time.Since(f.Accepted) >= followFor {
+			continue
+		}
+		c := u.client(f.account)
+		if c == nil || f.change == "" || ctx.Err() != nil {
+			left = append(left, f)
+			continue
+		}
+		synced, err := c.Insync(ctx, f.change)
+		if err != nil && ctx.Err() == nil {
+			u.log.Warn("whether a change has reached all name servers can't be asked", "change", f.change, "error", err)
+		}
+		if !synced {
+			left = append(left, f)
+			continue
+		}
+		u.options.Synced(f.Amendment)
+	}
+	u.mu.Lock()
+	u.follows = append(left, u.follows...)
+	u.mu.Unlock()
+}
+
+// resolveAll reads what has become of intents without result. Nothing is sent again:
+// nobody was told that it is done, and somebody may have changed the same since.
+func (u *Updater) resolveAll(ctx context.Context) {
+	u.mu.Lock()
+	all := u.unclear
+	u.unclear = nil
+	u.mu.Unlock()
+	for _, intent := range all {
+		l, live := u.journal.of(intent)
+		if live && !u.resolve(ctx, l) {
+			u.unresolved(intent)
+		}
+	}
+}
+
+// resolve reads what has become of an intent, and returns false when that couldn't be
+// read.
+func (u *Updater) resolve(ctx context.Context, l line) bool {
+	c := u.client(l.Account)
+	if c == nil || ctx.Err() != nil {
+		return false
+	}
+	names := make([]string, len(l.Batch))
+	for i := range l.Batch {
+		names[i] = aws.ToString(l.Batch[i].Set.Name)
+	}
+	sets, err := c.RecordsOf(ctx, change.Zone{ID: l.Zone}, names)
+	var fault smithy.APIError
+	gone := errors.As(err, &fault) && fault.ErrorCode() == "NoSuchHostedZone"
+	if err != nil && !gone {
+		if ctx.Err() == nil {
+			u.log.Warn("what has become of updates can't be read yet", "zone_id", l.Zone, "intent", l.Intent, "error", err)
+		}
+		return false
+	}
+	what := "update was not made before the end of an earlier process, or its answer was lost; its sender was never told that it was"
+	if !gone && change.Applied(sets, l.Batch) {
+		what = "update was made before the end of an earlier process, or its answer was lost; its sender was not told"
+		now := time.Now()
+		u.journal.accepted(l.Intent, "", now)
+		u.serve(l.Zone, l.Account, amendedBy(l.Batch), "", now, l.Intent)
+	} else {
+		u.journal.dropped(l.Intent)
+	}
+	for _, m := range l.Made {
+		u.log.Info(what, "zone_id", l.Zone, "key", m.Key, "client", m.Client, "what", m.What, "at", l.At.Format(time.RFC3339Nano))
+	}
+	return true
+}
+
+// amendedBy are the RRsets that a batch leaves.
+func amendedBy(b change.Batch) []zonesource.Amended {
+	var out []zonesource.Amended
+	at := map[setKey]int{}
+	for i := range b {
+		name, err := rdata.ParseName(aws.ToString(b[i].Set.Name))
+		rrtype, known := rdata.Type(string(b[i].Set.Type))
+		if err != nil || !known {
+			continue // we wrote it: never
+		}
+		k := setKey{string(name), rrtype}
+		where, there := at[k]
+		if !there {
+			where = len(out)
+			at[k] = where
+			out = append(out, zonesource.Amended{Name: name, Type: rrtype})
+		}
+		out[where].Set = zone.RRset{}
+		if b[i].Action == change.Delete {
+			continue
+		}
+		out[where].Set, _ = listedSet(rrtype, &b[i].Set).served(rrtype) // was served before
+	}
+	return out
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

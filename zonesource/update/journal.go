@@ -1,0 +1,267 @@
+package update
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"inside53/zonesource/change"
+)
+
+// The journal is a file of lines of JSON. An intent is on the disk before its batch is
+// sent; what became of it follows. Whatever has neither was on its way when the process
+// ended.
+const journalName = "updates.journal"
+
+// line is one line of the journal.
+type line struct {
+	Intent  uint64       `json:"intent"`
+	State   state        `json:"state"`
+	At      time.Time    `json:"at"`
+	Zone    string       `json:"zone,omitempty"`
+	Account string       `json:"account,omitempty"`
+	Batch   change.Batch `json:"batch,omitempty"`
+	Made    []made       `json:"made,omitempty"` // by whom
+	Change  string       `json:"change,omitempty"`
+}
+
+// made is one message behind an intent.
+type made struct {
+	Key    string `json:"key"`
+	Client string `json:"client"`
+	What   string `json:"what"`
+}
+
+type state string
+
+const (
+	stateIntent   state = "intent"   // about to be sent
+	stateAccepted state = "accepted" // by Route 53
+	stateDropped  state = "dropped"  // not made
+	stateSettled  state = "settled"  // listings have it, or have overruled it
+)
+
+// rewriteAt is the size in bytes beyond which the journal is written anew, without what
+// is over.
+const rewriteAt = 4 << 20
+
+// journal is the open journal. Its methods are safe for concurrent use.
+type journal struct {
+	path string
+	log  *slog.Logger
+
+	mu   sync.Mutex
+	file *os.File
+	size int64
+	next uint64
+	live map[uint64]line // intents and accepted changes that aren't over
+}
+
+// openJournal reads the journal in dir, which exists, and goes on with it.
+func openJournal(dir string, log *slog.Logger) (*journal, error) {
+	j := &journal{path: filepath.Join(dir, journalName), log: log, live: map[uint64]line{}, next: 1}
+	data, err := os.ReadFile(j.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the journal of updates: %w", err)
+	}
+	err = j.load(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading the journal of updates %s: %w", j.path, err)
+	}
+	err = j.rewrite()
+	if err != nil {
+		return nil, fmt.Errorf("writing the journal of updates: %w", err)
+	}
+	return j, nil
+}
+
+// load takes the lines of a journal. The last one may be torn: what it says hadn't
+// begun yet. A line before that is at fault is an error: nobody knows what it was.
+func (j *journal) load(data []byte) error {
+	reader := bufio.NewReader(bytes.NewReader(data))
+	for n := 1; ; n++ {
+		text, err := reader.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			if len(text) > 0 {
+				j.log.Warn("the last line of the journal of updates is torn; it had not begun", "line", n)
+			}
+			return nil
+		}
+		var l line
+		err = json.Unmarshal(text, &l)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		j.take(l)
+	}
+}
+
+func (j *journal) take(l line) {
+	j.next = max(j.next, l.Intent+1)
+	switch l.State {
+	case stateIntent:
+		j.live[l.Intent] = l
+	case stateAccepted:
+		full := j.live[l.Intent]
+		if full.Intent == 0 {
+			return
+		}
+		full.State, full.At, full.Change = l.State, l.At, l.Change
+		j.live[l.Intent] = full
+	default:
+		delete(j.live, l.Intent)
+	}
+}
+
+// rewrite writes what isn't over into a new file. The caller holds mu, or is alone.
+func (j *journal) rewrite() error {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	for _, id := range slices.Sorted(maps.Keys(j.live)) {
+		l := j.live[id]
+		intent := l
+		intent.State, intent.Change = stateIntent, ""
+		err := e.Encode(intent)
+		if err == nil && l.State == stateAccepted {
+			err = e.Encode(line{Intent: id, State: l.State, At: l.At, Change: l.Change})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	file, err := os.OpenFile(j.path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(out.Bytes())
+	if err == nil {
+		err = file.Sync()
+	}
+	if err == nil {
+		err = os.Rename(j.path+".new", j.path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(j.path))
+	}
+	if err != nil {
+		_ = file.Close() // the old file goes on
+		return err
+	}
+	if j.file != nil {
+		_ = j.file.Close() // all of it is in the new one
+	}
+	j.file, j.size = file, int64(out.Len())
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// write appends a line, and waits until it is on the disk where sync says so.
+func (j *journal) write(l line, sync bool) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.take(l)
+	text, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	n, err := j.file.Write(append(text, '\n'))
+	j.size += int64(n)
+	if err == nil && sync {
+		err = j.file.Sync()
+	}
+	if err != nil || j.size > rewriteAt {
+		// Half a line may stand there; a new file has none, and may find room again.
+		again := j.rewrite()
+		if again != nil && err == nil {
+			j.log.Warn("the journal of updates grows", "error", again)
+			return nil
+		}
+		return again
+	}
+	return nil
+}
+
+// intend notes that a batch is about to be sent, and returns when that is on the disk.
+func (j *journal) intend(zone, account string, b change.Batch, p *plan) (uint64, error) {
+	j.mu.Lock()
+	id := j.next
+	j.next++
+	j.mu.Unlock()
+	l := line{Intent: id, State: stateIntent, At: time.Now().UTC(), Zone: zone, Account: account, Batch: b}
+	for _, e := range p.entries {
+		if e.changes {
+			l.Made = append(l.Made, made{e.message.Key, e.message.Client.String(), e.message.describe()})
+		}
+	}
+	err := j.write(l, true)
+	if err != nil {
+		j.mu.Lock()
+		delete(j.live, id)
+		j.mu.Unlock()
+	}
+	return id, err
+}
+
+// note appends what became of an intent. Where that can't be written, reading Route 53
+// tells it at the next start.
+func (j *journal) note(l line) {
+	err := j.write(l, false)
+	if err != nil {
+		j.log.Warn("the journal of updates can't be written", "error", err)
+	}
+}
+
+func (j *journal) accepted(intent uint64, id string, at time.Time) {
+	j.note(line{Intent: intent, State: stateAccepted, At: at.UTC(), Change: id})
+}
+
+func (j *journal) dropped(intent uint64) {
+	j.note(line{Intent: intent, State: stateDropped, At: time.Now().UTC()})
+}
+
+func (j *journal) settled(intent uint64) {
+	j.note(line{Intent: intent, State: stateSettled, At: time.Now().UTC()})
+}
+
+// of returns what is noted of an intent that isn't over.
+func (j *journal) of(intent uint64) (line, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	l, live := j.live[intent]
+	return l, live
+}
+
+// unfinished returns what isn't over, in the order of the intents.
+func (j *journal) unfinished() []line {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var out []line
+	for _, id := range slices.Sorted(maps.Keys(j.live)) {
+		out = append(out, j.live[id])
+	}
+	return out
+}
+
+func (j *journal) close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return errors.Join(j.file.Sync(), j.file.Close())
+}

@@ -1,0 +1,257 @@
+package update
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/change"
+	"inside53/zonesource/rdata"
+)
+
+// job is one message that waits for its result.
+type job struct {
+	message *Message
+	done    func(Result)
+}
+
+// names are the names that the message is about.
+func (j *job) names() []string {
+	var out []string
+	for _, section := range [][]Record{j.message.Prerequisites, j.message.Updates} {
+		for i := range section {
+			out = append(out, string(section[i].Name))
+		}
+	}
+	return out
+}
+
+// entry is a job of a plan with its result, should the batch be accepted.
+type entry struct {
+	*job
+	result  Result
+	changes bool // it is to do with what the batch changes
+}
+
+// plan is one batch in the making: messages that belong together, and what they come
+// to.
+type plan struct {
+	contents *contents
+	entries  []entry
+	touched  []setKey
+	cost     change.Cost
+	costs    map[setKey]change.Cost // of each RRset that changes
+	unread   []string
+}
+
+func newPlan(apex []byte, base func(string) *owner) *plan {
+	return &plan{contents: &contents{apex: string(apex), base: base, now: map[string]*owner{}}, costs: map[setKey]change.Cost{}}
+}
+
+// take holds a job against the contents and makes it a part of the plan. It returns
+// false when the batch has no room for it.
+func (p *plan) take(j *job) bool {
+	t, result := p.contents.evaluate(j.message)
+	for _, name := range t.unread {
+		if !slices.Contains(p.unread, name) {
+			p.unread = append(p.unread, name)
+		}
+	}
+	if !result.good() {
+		p.entries = append(p.entries, entry{job: j, result: result})
+		return true
+	}
+	cost, costs := p.cost, map[setKey]change.Cost{}
+	for _, k := range t.touched {
+		fresh := costOf(p.net(k, t.at(k.name).sets[k.rrtype]))
+		old, counted := costs[k]
+		if !counted {
+			old = p.costs[k]
+		}
+		costs[k] = fresh
+		cost = change.Cost{Records: cost.Records + fresh.Records - old.Records, Characters: cost.Characters + fresh.Characters - old.Characters}
+	}
+	if cost.Records > change.MaxRecords || cost.Characters > change.MaxCharacters {
+		if p.cost != (change.Cost{}) {
+			return false
+		}
+		refusal := refuse("the changes are %d records of %d characters for Route 53, which takes %d of %d at once",
+			cost.Records, cost.Characters, change.MaxRecords, change.MaxCharacters)
+		p.entries = append(p.entries, entry{job: j, result: refusal})
+		return true
+	}
+	for name, o := range t.now {
+		p.contents.now[name] = o
+	}
+	changes := false
+	for k, c := range costs {
+		p.costs[k] = c
+		changes = changes || c != change.Cost{}
+	}
+	for _, k := range t.touched {
+		if !slices.Contains(p.touched, k) {
+			p.touched = append(p.touched, k)
+		}
+	}
+	p.cost = cost
+	p.entries = append(p.entries, entry{job: j, changes: changes})
+	return true
+}
+
+// net are the changes that make the set of a name what it shall be.
+func (p *plan) net(k setKey, is *rrset) []change.Change {
+	was := p.contents.base(k.name).sets[k.rrtype]
+	if is.same(was) {
+		return nil
+	}
+	var out []change.Change
+	if was != nil {
+		out = appendChange(out, change.Delete, k, was)
+	}
+	if is != nil {
+		out = appendChange(out, change.Create, k, is)
+	}
+	return out
+}
+
+func appendChange(to []change.Change, action change.Action, k setKey, s *rrset) []change.Change {
+	set, err := s.recordSet([]byte(k.name), k.rrtype)
+	if err != nil {
+		return to // of what was listed, or was found storable: never
+	}
+	return append(to, change.Change{Action: action, Set: *set})
+}
+
+func costOf(changes []change.Change) change.Cost { return change.CostOf(changes) }
+
+// batch is what has to be sent, deletions first: a CNAME record makes room for others,
+// and the other way round. It is empty when nothing changes.
+func (p *plan) batch() change.Batch {
+	var deletions, creations change.Batch
+	for _, k := range p.touched {
+		for _, c := range p.net(k, p.contents.at(k.name).sets[k.rrtype]) {
+			if c.Action == change.Delete {
+				deletions = append(deletions, c)
+			} else {
+				creations = append(creations, c)
+			}
+		}
+	}
+	return append(deletions, creations...)
+}
+
+// amended is how the RRsets that the messages are about are after the batch, also
+// those that it leaves as they are: what we serve may be old.
+func (p *plan) amended() []zonesource.Amended {
+	var out []zonesource.Amended
+	for _, k := range p.touched {
+		is := p.contents.at(k.name).sets[k.rrtype]
+		if is != nil && is.foreign != "" {
+			continue
+		}
+		set, err := is.served(k.rrtype)
+		if err == nil {
+			out = append(out, zonesource.Amended{Name: []byte(k.name), Type: k.rrtype, Set: set})
+		}
+	}
+	return out
+}
+
+// takenTogether is how many messages are held against each other at most.
+const takenTogether = 2000
+
+// conflicts are words by which Route 53 says that a record set isn't as the batch has
+// it. Other reasons are about the changes themselves.
+var conflicts = []string{"already exists", "not found", "do not match", "conflict"}
+
+func isConflict(reason string) bool {
+	return slices.ContainsFunc(conflicts, func(word string) bool { return strings.Contains(reason, word) })
+}
+
+// blamed returns the names of changed record sets that a refusal is about, those of
+// which Route 53 says that they are otherwise than the batch has them apart from
+// those that it would never take. A reason that names none blames nobody.
+func (p *plan) blamed(b change.Batch, reasons []string) (otherwise, wrong map[string]bool) {
+	otherwise, wrong = map[string]bool{}, map[string]bool{}
+	for _, reason := range reasons {
+		to := wrong
+		if isConflict(reason) {
+			to = otherwise
+		}
+		for i := range b {
+			if mentions(reason, &b[i].Set) {
+				name, err := rdata.ParseName(aws.ToString(b[i].Set.Name))
+				if err == nil {
+					to[string(name)] = true
+				}
+			}
+		}
+	}
+	return otherwise, wrong
+}
+
+// ends are what follows a name in the reasons of Route 53.
+const ends = `' ,]:`
+
+// mentions reports whether a reason is about a record set, by its name or by a value.
+func mentions(reason string, set *change.RecordSet) bool {
+	name := aws.ToString(set.Name)
+	for rest := reason; ; {
+		_, after, found := strings.Cut(rest, name)
+		if !found {
+			break
+		}
+		before := rest[:len(rest)-len(after)-len(name)]
+		if (before == "" || strings.ContainsAny(before[len(before)-1:], `' [=`)) && (after == "" || strings.ContainsAny(after[:1], ends)) {
+			return true
+		}
+		rest = after
+	}
+	return slices.ContainsFunc(set.ResourceRecords, func(v change.Value) bool {
+		return strings.Contains(reason, "'"+aws.ToString(v.Value)+"'")
+	})
+}
+
+// names are the names of a plan's RRsets.
+func (p *plan) names() []string {
+	var out []string
+	for _, k := range p.touched {
+		if !slices.Contains(out, k.name) {
+			out = append(out, k.name)
+		}
+	}
+	return out
+}
+
+// apart divides jobs into those that are about none of the names, and the rest: in
+// their order, so that what comes after a job of the rest and shares a name with it is
+// of the rest too. Where all are of one kind, they are halved.
+func apart(jobs []*job, names map[string]bool) (first, second []*job) {
+	tainted := map[string]bool{}
+	for name := range names {
+		tainted[name] = true
+	}
+	for _, j := range jobs {
+		own := j.names()
+		if !slices.ContainsFunc(own, func(n string) bool { return tainted[n] }) {
+			first = append(first, j)
+			continue
+		}
+		second = append(second, j)
+		for _, n := range own {
+			tainted[n] = true
+		}
+	}
+	if len(first) == 0 || len(second) == 0 {
+		half := (len(jobs) + 1) / 2
+		return jobs[:half], jobs[half:]
+	}
+	return first, second
+}
+
+func describeSet(k setKey) string {
+	return zone.String([]byte(k.name)) + " " + rdata.TypeText(k.rrtype)
+}
