@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -49,7 +50,7 @@ func TestFlips(t *testing.T) {
 				w.set("200", "10.0.0.1")
 				w.between("200", w.until("a", true), 20*time.Second, 30*time.Second+slack)
 			}
-			for _, live := range w.lives {
+			for _, live := range w.all() {
 				if !live.Healthy([]byte("b")) || !live.Healthy([]byte("c")) {
 					t.Fatal("another check has changed")
 				}
@@ -131,8 +132,8 @@ func TestModeAWS(t *testing.T) {
 		w.want("a+ alarm- control- all- off+")
 		w.setHealth("alarm", true)
 		w.until("all", true)
-		if len(w.dials) != 0 {
-			t.Errorf("probed %v", w.dials)
+		if w.dialled("10.0.0.1") != 0 {
+			t.Error("probed")
 		}
 		if s := m.Stats(); s.Healthy != 4 || s.Unhealthy != 1 {
 			t.Errorf("%+v", s)
@@ -177,8 +178,8 @@ func TestNeverAnswered(t *testing.T) {
 		defer stop()
 		time.Sleep(5 * time.Minute)
 		w.want("a+ public+ metadata+ broken+")
-		if !strings.Contains(w.live().Checks["metadata"].Local.Why, "never probed") || w.dials["169.254.169.254"] != 0 || w.dials["192.0.2.1"] != 0 {
-			t.Errorf("%+v, %v", w.live().Checks["metadata"], w.dials)
+		if !strings.Contains(w.live().Checks["metadata"].Local.Why, "never probed") || w.dialled("169.254.169.254") != 0 || w.dialled("192.0.2.1") != 0 {
+			t.Errorf("%+v", w.live().Checks["metadata"])
 		}
 		if s := m.Stats(); s.ProbesRefused == 0 || s.Unhealthy != 0 {
 			t.Errorf("%+v", s)
@@ -206,7 +207,7 @@ func TestLost(t *testing.T) {
 		if !m.Stats().LocalLost || !strings.Contains(w.log.String(), "local health source lost") {
 			t.Errorf("not lost: %+v %s", m.Stats(), w.log)
 		}
-		for i, live := range w.lives {
+		for i, live := range w.all() {
 			for id := range live.Checks {
 				if !live.Checks[id].Healthy {
 					t.Fatalf("table %d: %s is unhealthy: %+v", i, id, live.Checks[id])
@@ -235,7 +236,7 @@ func TestFirstPublish(t *testing.T) {
 			w.faults(awssim.Fault{Fault: fault})
 			began := time.Now()
 			m, stop := w.start(w.options())
-			if len(w.lives) == 0 || time.Since(began) > 0 {
+			if len(w.all()) == 0 || time.Since(began) > 0 {
 				t.Fatalf("%s: nothing was published", fault)
 			}
 			time.Sleep(3 * time.Minute)
@@ -362,14 +363,15 @@ func TestWanted(t *testing.T) {
 		w := newWorld(t, listed(web("a", "10.0.0.1"), web("b", "10.0.0.2"), web("child", "10.0.0.3"), web("new", "10.0.0.4"),
 			checkJSON("parent", `"Type":"CALCULATED","HealthThreshold":1,"ChildHealthChecks":["child"]`)))
 		w.set("200", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
-		wanted := []string{"a", "parent"}
+		var wanted atomic.Pointer[[]string]
+		wanted.Store(&[]string{"a", "parent"})
 		o := w.options()
-		o.Wanted = func() []string { return wanted }
+		o.Wanted = func() []string { return *wanted.Load() }
 		m, stop := w.start(o)
 		defer stop()
 		time.Sleep(time.Minute)
-		if w.dials["10.0.0.1"] == 0 || w.dials["10.0.0.2"] != 0 || w.dials["10.0.0.3"] == 0 || w.live().Checks["b"].AWS.Known || !w.live().Checks["child"].AWS.Known {
-			t.Errorf("%v", w.dials)
+		if w.dialled("10.0.0.1") == 0 || w.dialled("10.0.0.2") != 0 || w.dialled("10.0.0.3") == 0 || w.live().Checks["b"].AWS.Known || !w.live().Checks["child"].AWS.Known {
+			t.Error("asked or probed what isn't wanted, or not what is")
 		}
 		for _, s := range m.Checks() {
 			if s.Wanted != slices.Contains([]string{"a", "parent", "child"}, s.ID) {
@@ -378,20 +380,20 @@ func TestWanted(t *testing.T) {
 		}
 		// A record comes that names another check, and one that doesn't exist yet.
 		lists := w.sim.Calls()["ListHealthChecks"]
-		wanted = []string{"a", "b", "later"}
+		wanted.Store(&[]string{"a", "b", "later"})
 		time.Sleep(70 * time.Second)
-		if w.dials["10.0.0.2"] == 0 || w.sim.Calls()["ListHealthChecks"] != lists+1 {
-			t.Errorf("%v, %d lists", w.dials, w.sim.Calls()["ListHealthChecks"]-lists)
+		if w.dialled("10.0.0.2") == 0 || w.sim.Calls()["ListHealthChecks"] != lists+1 {
+			t.Errorf("%d lists", w.sim.Calls()["ListHealthChecks"]-lists)
 		}
 		time.Sleep(2 * time.Minute)
 		if n := w.sim.Calls()["ListHealthChecks"]; n != lists+1 {
 			t.Errorf("listed %d times for what isn't there", n-lists)
 		}
-		child := w.dials["10.0.0.3"]
-		wanted = nil
+		child := w.dialled("10.0.0.3")
+		wanted.Store(new([]string))
 		time.Sleep(2 * time.Minute)
-		if w.dials["10.0.0.3"] == child || w.dials["10.0.0.4"] == 0 {
-			t.Errorf("nil is all: %v", w.dials)
+		if w.dialled("10.0.0.3") == child || w.dialled("10.0.0.4") == 0 {
+			t.Error("nil is not all")
 		}
 	})
 }
@@ -411,13 +413,13 @@ func TestRestart(t *testing.T) {
 		stop()
 
 		w.faults(awssim.Fault{Fault: "500"})
-		w.lives = nil
+		w.forget()
 		time.Sleep(time.Hour)
 		_, stop = w.start(w.options())
-		if len(w.lives) == 0 {
+		if len(w.all()) == 0 {
 			t.Fatal("nothing was published at once")
 		}
-		first := w.lives[0]
+		first := w.all()[0]
 		if c := first.Checks["a"]; c.Healthy || !c.Local.Since.Equal(since) || time.Since(c.Local.Seen) < time.Hour || first.Checks["alarm"].Healthy || !first.Checks["b"].Healthy {
 			t.Errorf("%+v", first.Checks)
 		}
@@ -440,19 +442,19 @@ func TestRestart(t *testing.T) {
 		stop()
 		w.faults(awssim.Fault{Fault: "500"})
 		o.Mode = Local
-		w.lives = nil
+		w.forget()
 		_, stop = w.start(o)
-		if c := w.lives[0].Checks["b"]; !c.Healthy || c.AWS.Known {
+		if c := w.all()[0].Checks["b"]; !c.Healthy || c.AWS.Known {
 			t.Errorf("%+v", c)
 		}
 		w.want("alarm-")
 		stop()
 
 		time.Sleep(25 * time.Hour)
-		w.lives = nil
+		w.forget()
 		_, stop = w.start(o)
-		if len(w.lives[0].Checks) != 0 || !strings.Contains(w.log.String(), "too old to count") {
-			t.Errorf("a day later: %+v", w.lives[0])
+		if len(w.all()[0].Checks) != 0 || !strings.Contains(w.log.String(), "too old to count") {
+			t.Errorf("a day later: %+v", w.all()[0])
 		}
 		stop()
 	})
@@ -483,7 +485,7 @@ func TestDamagedState(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w.lives = nil
+			w.forget()
 			w.faults(awssim.Fault{Fault: "500"})
 			m, err := New(w.options())
 			if err != nil {
@@ -492,8 +494,8 @@ func TestDamagedState(t *testing.T) {
 			m.Load()
 			m.Load()
 			aside, err := filepath.Glob(path + ".unusable-*")
-			if len(w.lives) != 1 || len(w.lives[0].Checks) != 0 || err != nil || len(aside) != 1 || !strings.Contains(w.log.String(), "unusable and put aside") {
-				t.Errorf("%s: %+v, %v, %s", name, w.lives, aside, w.log)
+			if len(w.all()) != 1 || len(w.all()[0].Checks) != 0 || err != nil || len(aside) != 1 || !strings.Contains(w.log.String(), "unusable and put aside") {
+				t.Errorf("%s: %+v, %v, %s", name, w.all(), aside, w.log)
 			}
 		})
 	}

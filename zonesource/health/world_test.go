@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,7 +32,7 @@ import (
 type world struct {
 	t     *testing.T
 	sim   *awssim.Sim
-	log   *strings.Builder
+	log   *journal
 	state string // directory
 
 	mu    sync.Mutex // guards the following fields
@@ -41,6 +42,46 @@ type world struct {
 	dials map[string]int
 	lives []*zone.Live
 	calls map[string]int // operation and code
+}
+
+// journal is a log that may be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(line)
+}
+
+// String returns all of it.
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// dialled is how often an address was connected to.
+func (w *world) dialled(host string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dials[host]
+}
+
+// all returns what was published since the start, or since the last forget.
+func (w *world) all() []*zone.Live {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.lives)
+}
+
+func (w *world) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lives = nil
 }
 
 // checkJSON is a health check in the words of the API.
@@ -63,7 +104,7 @@ func newWorld(t *testing.T, data fstest.MapFS) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, sim: sim, log: &strings.Builder{}, state: t.TempDir(), hosts: map[string]string{}, dials: map[string]int{}, calls: map[string]int{}}
+	return &world{t: t, sim: sim, log: &journal{}, state: t.TempDir(), hosts: map[string]string{}, dials: map[string]int{}, calls: map[string]int{}}
 }
 
 // set says how addresses behave from now on: an HTTP status, "refused", or "dark" (no answer
