@@ -49,6 +49,8 @@ func runPeers(ctx context.Context, flags *flag.FlagSet, args []string, stdout, s
 	flags.DurationVar(&c.warm, "warm", 400*time.Millisecond, "how `long` is asked before it")
 	program := flags.String("inside53", "bin/inside53", "our `program`")
 	works := flags.String("works", joined(workloads), "which `workloads`, with commas")
+	before := flags.String("before", "", "another build of our `program`, measured like a peer")
+	which := flags.String("peers", programs(), "which `peers` to look for, with commas; an empty list is none")
 	chart := flags.String("chart", "", "`file` for the chart (SVG)")
 	table := flags.String("table", "", "`file` for the table (Markdown)")
 	err := parse(flags, args)
@@ -62,7 +64,10 @@ func runPeers(ctx context.Context, flags *flag.FlagSet, args []string, stdout, s
 	if err != nil {
 		return err
 	}
-	c.findPeers()
+	err = c.findPeers(*which, *before)
+	if err != nil {
+		return err
+	}
 	err = c.prepare(*program)
 	if err != nil {
 		return err
@@ -107,9 +112,31 @@ func parseWorkloads(text string) ([]workload, error) {
 	return works, nil
 }
 
-// findPeers looks on PATH, and where Debian puts daemons.
-func (c *comparison) findPeers() {
+// programs lists the programs of all peers.
+func programs() string {
+	var names []string
 	for _, p := range peers {
+		names = append(names, p.program)
+	}
+	return strings.Join(names, ",")
+}
+
+// findPeers looks for the wanted ones on PATH, and where Debian puts daemons.
+func (c *comparison) findPeers(wanted, before string) error {
+	if before != "" {
+		path, err := filepath.Abs(before)
+		if err != nil {
+			return err
+		}
+		earlier := peer{name: ourName + " before", works: workloads, version: "version", argv: plain}
+		c.found = append(c.found, installed{earlier, path})
+	}
+	names := strings.FieldsFunc(wanted, func(r rune) bool { return r == ',' })
+	for _, p := range peers {
+		if !slices.Contains(names, p.program) {
+			continue
+		}
+		names = slices.DeleteFunc(names, func(n string) bool { return n == p.program })
 		path, err := exec.LookPath(p.program)
 		for _, dir := range []string{"/usr/sbin", "/usr/local/sbin"} {
 			if err != nil {
@@ -123,6 +150,10 @@ func (c *comparison) findPeers() {
 		}
 		c.found = append(c.found, installed{p, path})
 	}
+	if len(names) > 0 {
+		return fmt.Errorf("-peers: no peer is called %q; there are %s", names[0], programs())
+	}
+	return nil
 }
 
 // prepare finds the processors and the programs, and makes the zone files.

@@ -28,6 +28,7 @@ type row struct {
 	ours    bool
 	rounds  map[int]load.Result
 	seconds map[int]float64 // LOAD: from start to the first right answer
+	spent   map[int]float64 // LOAD: seconds of CPU until then
 
 	stream string
 	tcp    bool

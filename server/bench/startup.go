@@ -38,7 +38,7 @@ func (c *comparison) loadAll(ctx context.Context) (outcome, error) {
 }
 
 func newStartRow(name, stream string) *row {
-	return &row{name: name, stream: stream, rounds: make(map[int]load.Result), seconds: make(map[int]float64)}
+	return &row{name: name, stream: stream, rounds: make(map[int]load.Result), seconds: make(map[int]float64), spent: make(map[int]float64)}
 }
 
 // ours are the ways to start inside53: from a master file and from saved state and,
@@ -70,7 +70,7 @@ func (c *comparison) rotate(ctx context.Context, starts []start) (outcome, error
 	o := outcome{work: bulk}
 	for round := range c.rounds {
 		for _, s := range starts {
-			seconds, use, err := c.loadOnce(ctx, s)
+			took, spent, use, err := c.loadOnce(ctx, s)
 			if ctx.Err() != nil {
 				return outcome{}, ctx.Err()
 			}
@@ -81,9 +81,9 @@ func (c *comparison) rotate(ctx context.Context, starts []start) (outcome, error
 				fmt.Fprintf(c.progress, "  %d %s: not measured: %v\n", round+1, s.row.name, err)
 				continue
 			}
-			s.row.seconds[round] = seconds
+			s.row.seconds[round], s.row.spent[round] = took.Seconds(), spent.Seconds()
 			s.row.rounds[round] = load.Result{RSS: use.RSS, PeakRSS: use.PeakRSS, Processes: use.Processes}
-			fmt.Fprintf(c.progress, "  %d %-40s %5.2f s  RSS %4d MiB, at most %4d MiB\n", round+1, s.row.name, seconds, use.RSS>>20, use.PeakRSS>>20)
+			fmt.Fprintf(c.progress, "  %d %-40s %5.2f s  RSS %4d MiB, at most %4d MiB\n", round+1, s.row.name, took.Seconds(), use.RSS>>20, use.PeakRSS>>20)
 		}
 	}
 	for _, s := range starts {
@@ -94,11 +94,12 @@ func (c *comparison) rotate(ctx context.Context, starts []start) (outcome, error
 	return o, nil
 }
 
-// loadOnce returns the seconds from start to the first right answer, and the memory.
-func (c *comparison) loadOnce(ctx context.Context, s start) (float64, load.Usage, error) {
+// loadOnce returns the time from start to the first right answer, the processor time
+// until then, and the memory a little later.
+func (c *comparison) loadOnce(ctx context.Context, s start) (took, spent time.Duration, later load.Usage, err error) {
 	at, err := c.siteOf(filepath.Base(s.row.name), bulk)
 	if err != nil {
-		return 0, load.Usage{}, err
+		return 0, 0, load.Usage{}, err
 	}
 	at.zoneFile = c.bigFile
 	if s.state != "" {
@@ -106,24 +107,28 @@ func (c *comparison) loadOnce(ctx context.Context, s start) (float64, load.Usage
 	}
 	argv, err := s.argv(at)
 	if err != nil {
-		return 0, load.Usage{}, err
+		return 0, 0, load.Usage{}, err
 	}
 	server, err := startChild(s.row.name, c.cpus.server, at.dir, s.environment, argv)
 	if err != nil {
-		return 0, load.Usage{}, err
+		return 0, 0, load.Usage{}, err
 	}
 	defer server.stop()
 	err = server.awaitAnswer(ctx, loopback(at.port), firstOf(s.row.stream), patience)
 	if err != nil {
-		return 0, load.Usage{}, err
+		return 0, 0, load.Usage{}, err
 	}
-	seconds := time.Since(server.since).Seconds()
+	took = time.Since(server.since)
+	first, err := load.UsageOf(server.pid())
+	if err != nil {
+		return 0, 0, load.Usage{}, err
+	}
 	err = sleep(ctx, settle)
 	if err != nil {
-		return 0, load.Usage{}, err
+		return 0, 0, load.Usage{}, err
 	}
-	use, err := load.UsageOf(server.pid())
-	return seconds, use, err
+	later, err = load.UsageOf(server.pid())
+	return took, first.CPU, later, err
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
