@@ -81,7 +81,7 @@ func (m *master) choose(g *group) ([]*change.RecordSet, string) {
 		return sets[:1], ""
 	case "multivalue":
 		n := min(len(sets), maxAnswers)
-		return sets[:n], fmt.Sprintf("the first %d by set identifier", n)
+		return sets[:n], fmt.Sprintf("a choice of the first %d by set identifier", n)
 	case "weighted":
 		for _, s := range sets {
 			if aws.ToInt64(s.Weight) > aws.ToInt64(best.Weight) {

@@ -1,0 +1,191 @@
+package export
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// crashFile names the file that a process of the crash test writes until it is killed.
+const crashFile = "INSIDE53_TEST_CRASH_FILE"
+
+func TestMain(m *testing.M) {
+	path := os.Getenv(crashFile)
+	if path == "" {
+		os.Exit(m.Run())
+	}
+	for i := 0; ; i++ {
+		_, err := UpdateHosts(path, crashBlock(i%2))
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
+}
+
+// crashBlock is a large block of one of two kinds.
+func crashBlock(kind int) []byte {
+	line := fmt.Sprintf("10.0.0.%d\thost-%d.internal\n", kind, kind)
+	return []byte(beginMark + "\n" + strings.Repeat(line, 20000+kind) + endMark + "\n")
+}
+
+const foreignLines = "127.0.0.1 localhost\n::1 localhost ip6-localhost\n10.9.9.9 mine # and stays\n"
+
+// TestCrash: killed at any moment, a writer leaves the old file or the new one, whole, with
+// its mode, and so does a reader see it meanwhile.
+func TestCrash(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hosts")
+	err := os.WriteFile(path, []byte(foreignLines), 0o640)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	look := func() {
+		t.Helper()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		block, ours := bytes.CutPrefix(text, []byte(foreignLines))
+		switch {
+		case !ours:
+			t.Fatalf("the lines of others are gone: %.200q", text)
+		case len(block) == 0:
+			seen["none"]++
+		case bytes.Equal(block, crashBlock(0)):
+			seen["first"]++
+		case bytes.Equal(block, crashBlock(1)):
+			seen["second"]++
+		default:
+			t.Fatalf("a block of %d bytes that nobody wrote", len(block))
+		}
+	}
+	for range 20 {
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
+		cmd.Env = append(os.Environ(), crashFile+"="+path)
+		err := cmd.Start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		until := time.Now().Add(10*time.Millisecond + rand.N(60*time.Millisecond))
+		for time.Now().Before(until) {
+			look()
+		}
+		err = cmd.Process.Kill()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // it was killed
+		look()
+	}
+	if seen["first"] == 0 || seen["second"] == 0 {
+		t.Errorf("seen %v: nothing was written", seen)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != 0o640 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestWriteFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "hosts")
+	err := WriteFile(path, []byte("new"))
+	info, statErr := os.Stat(path)
+	if err != nil || statErr != nil || info.Mode() != 0o644 {
+		t.Fatalf("%v, %v, mode %v", err, statErr, info.Mode())
+	}
+	link := filepath.Join(dir, "link")
+	stale, young := filepath.Join(dir, ".hosts.inside53-1"), filepath.Join(dir, ".hosts.inside53-2")
+	err = errors.Join(os.Symlink("hosts", link), os.WriteFile(stale, nil, 0o600), os.WriteFile(young, nil, 0o600),
+		os.Chtimes(stale, time.Now(), time.Now().Add(-2*staleAfter)), os.Chmod(path, 0o604))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = WriteFile(link, []byte("newer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	info, statErr = os.Lstat(link)
+	if err != nil || string(text) != "newer" || statErr != nil || info.Mode().Type() != fs.ModeSymlink {
+		t.Errorf("%q, %v; the link is %v, %v", text, err, info.Mode(), statErr)
+	}
+	info, err = os.Stat(path)
+	if err != nil || info.Mode() != 0o604 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	_, staleErr := os.Stat(stale)
+	_, youngErr := os.Stat(young)
+	if !errors.Is(staleErr, fs.ErrNotExist) || youngErr != nil {
+		t.Errorf("left by a crash: %v, %v", staleErr, youngErr)
+	}
+	for _, bad := range []string{dir, filepath.Join(dir, "none", "hosts")} {
+		err = WriteFile(bad, nil)
+		if err == nil || !strings.HasPrefix(err.Error(), "writing "+bad) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 3 {
+		t.Errorf("%d files left, %v", len(entries), err)
+	}
+}
+
+// TestOwner keeps the owner, which only root can.
+func TestOwner(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hosts")
+	err := os.WriteFile(path, []byte("old"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := uint32(os.Getuid())
+	if os.Getuid() == 0 {
+		want = 12345
+		err = os.Chown(path, 12345, 12345)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = WriteFile(path, []byte("new"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Sys().(*syscall.Stat_t).Uid != want {
+		t.Errorf("owner %d, %v", info.Sys().(*syscall.Stat_t).Uid, err)
+	}
+}
+
+func TestUpdateHosts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hosts")
+	block := crashBlock(0)
+	for i, want := range []bool{true, false} {
+		changed, err := UpdateHosts(path, block)
+		if err != nil || changed != want {
+			t.Errorf("time %d: %v, %v", i+1, changed, err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(text, NewHosts(block)) {
+		t.Errorf("%.200q, %v", text, err)
+	}
+	err = os.WriteFile(path, []byte(endMark+"\n"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = UpdateHosts(path, block)
+	text, readErr := os.ReadFile(path)
+	if err == nil || !strings.Contains(err.Error(), "is left alone, its markers are damaged: line 1") || readErr != nil || string(text) != endMark+"\n" {
+		t.Errorf("%v, %q, %v", err, text, readErr)
+	}
+}
