@@ -28,4 +28,40 @@
 // When its context ends, App says that it isn't ready and goes on answering for
 // Config.Drain. Then the sockets close, what is in flight is answered, and only
 // then do the forwarder and the keeper end, which saves what it knows.
+//
+// # Where the time goes
+//
+// One core, saturated over loopback with the AUTH workload of the bench (100,000
+// addresses, 10,000 CNAMEs, batches of up to 64; perf and pprof; EPYC Zen 3, Linux 6.18,
+// Go 1.26). An answer takes 4.2 to 4.7 us:
+//
+//	73 %  sendmmsg: the kernel's way through UDP, IP and the loopback device and,
+//	      on loopback, into the client's socket (22 % alone)
+//	12 %  recvmmsg
+//	 2 %  poller, scheduler, counters
+//	13 %  ours, 0.6 us: 4.3 % Expect and Fetch, 8.2 % Serve, of which parsing 1.3,
+//	      view and zone 1.5, lookup 2.6, encoding 0.7
+//
+// A C program that only echoes packets with the same two calls takes nearly the
+// kernel's share, so at most an eighth is left to win, and no one thing has more than
+// 3 % of it.
+//
+// What made it so, each measured in pairs with and without:
+//
+//   - Raw system calls on preallocated headers, 64 packets each, and waiting in the
+//     runtime's poller and not in the call (see run in udp_linux.go).
+//   - A lookup in a large zone reads memory that is far away three or four times, each
+//     address depending on the last; that was 60 % of our time. Once the index lay in
+//     the page it was one time less, and since the packets of a batch are prepared for
+//     together (resolver.Worker.Expect) they wait at the same time: AUTH -9 %.
+//
+// What was tried and is not here: huge pages for zone data (MADV_COLLAPSE of the whole
+// heap: -5 % before the lookups were taken together, -2 % within the noise after, for
+// 15 % more memory). UDP segmentation offload cannot help: it sends to one address a call.
+//
+// A cache hit has the same shape, with a copy of the cached message in place of the
+// encoder. By TCP all queries of one read are answered by one write: where 32 are in
+// flight an answer takes 1.1 to 1.5 us. A miss takes 13 to 16 us: a packet to the
+// upstream, its answer read by another goroutine, which the poller has to wake, and the
+// late answer to the client, each by a system call of its own.
 package server

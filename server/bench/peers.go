@@ -21,6 +21,7 @@ import (
 // comparison is one run of 'bench peers'.
 type comparison struct {
 	rounds    int
+	rate      float64 // queries a second; 0 is as fast as they are answered
 	warm      time.Duration
 	measure   time.Duration
 	works     []workload
@@ -47,6 +48,7 @@ func runPeers(ctx context.Context, flags *flag.FlagSet, args []string, stdout, s
 	flags.IntVar(&c.rounds, "rounds", 5, "how `often` each server is measured")
 	flags.DurationVar(&c.measure, "measure", 1500*time.Millisecond, "how `long` a measurement is")
 	flags.DurationVar(&c.warm, "warm", 400*time.Millisecond, "how `long` is asked before it")
+	flags.Float64Var(&c.rate, "rate", 0, "queries `a second`, to see latencies; 0 asks as fast as is answered")
 	program := flags.String("inside53", "bin/inside53", "our `program`")
 	works := flags.String("works", joined(workloads), "which `workloads`, with commas")
 	before := flags.String("before", "", "another build of our `program`, measured like a peer")

@@ -86,6 +86,9 @@ func (c *comparison) askAll(ctx context.Context, w workload) (outcome, error) {
 // ask measures one row once. Each round has its own names in MISS.
 func (c *comparison) ask(ctx context.Context, r *row, round int, more ...string) (load.Result, error) {
 	args := []string{"-server", loopback(r.server.port).String(), "-stream", r.stream, "-seed", strconv.Itoa(round), "-process", strconv.Itoa(r.server.pid())}
+	if c.rate > 0 {
+		args = append(args, "-rate", fmt.Sprint(c.rate))
+	}
 	if r.tcp {
 		args = append(args, "-tcp")
 	}

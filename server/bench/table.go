@@ -15,7 +15,7 @@ import (
 // report is the tables of all workloads, in Markdown.
 func (c *comparison) report(all []outcome) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s on %s; %d rounds in turns. Versions: %s.\n", time.Now().UTC().Format(time.DateOnly), machine(), c.rounds, c.versions())
+	fmt.Fprintf(&b, "Measured %s on %s; %d rounds in turns%s. Versions: %s.\n", time.Now().UTC().Format(time.DateOnly), machine(), c.rounds, c.paceText(), c.versions())
 	for _, p := range c.missing {
 		fmt.Fprintf(&b, "%s was not measured: it is not installed (`%s`).\n", p.name, p.install)
 	}
@@ -27,26 +27,39 @@ func (c *comparison) report(all []outcome) string {
 			b.WriteString(notes[o.work])
 		}
 	}
+	if c.rate == 0 {
+		b.WriteString("\nThe latencies of the closed loop only tell how many queries were outstanding.\n")
+	}
 	return b.String()
 }
 
 // notes say what a reader has to know to compare fairly.
 var notes = map[workload]string{
-	miss: "\ndnsdist asks its upstream from four fixed ports; inside53, Unbound and CoreDNS from random ones, as RFC 5452 wants it.\n",
+	miss: "\ndnsdist asks its upstream from four fixed ports; the others from random ones, as RFC 5452 wants it (inside53 from eight at a time, each replaced after 128 queries).\n",
 	tcp:  "\nWhat inside53 saves here are system calls: it answers all queries of one read with one write.\n",
+}
+
+// paceText says how fast is asked.
+func (c *comparison) paceText() string {
+	if c.rate == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %g queries a second", c.rate)
 }
 
 // queryTable has the processor time for an answer.
 func (o outcome) queryTable(b *strings.Builder) {
-	fmt.Fprintf(b, "\n### %s\n\n| server | us of CPU an answer | inside53 / server | util | answered | peak RSS, MiB |\n| --- | ---: | ---: | ---: | ---: | ---: |\n", o.work)
+	fmt.Fprintf(b, "\n### %s\n\n| server | us of CPU an answer | inside53 / server | util | answered | p50, us | p99, us | peak RSS, MiB |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n", o.work)
 	for _, r := range o.rows {
-		var util, share []float64
+		var util, share, p50, p99 []float64
 		var peak int64
 		for _, result := range r.rounds {
 			util, share = append(util, result.Util), append(share, 100*result.Share())
+			p50, p99 = append(p50, result.P50), append(p99, result.P99)
 			peak = max(peak, result.PeakRSS)
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %.2f | %.2f %% | %d |\n", r.name, spreadOf(values(r.costs())), o.ratioText(r), spreadOf(util).median, spreadOf(share).median, peak>>20)
+		fmt.Fprintf(b, "| %s | %s | %s | %.2f | %.2f %% | %.0f | %.0f | %d |\n", r.name,
+			spreadOf(values(r.costs())), o.ratioText(r), spreadOf(util).median, spreadOf(share).median, spreadOf(p50).median, spreadOf(p99).median, peak>>20)
 	}
 }
 
