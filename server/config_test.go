@@ -358,7 +358,7 @@ func TestConfigBad(t *testing.T) {
 6: forward[2].zone: . has two entries for view "prod"; write all upstreams in one`},
 		{"keys", ok + "keys:\n- {}\n- name: ops\n  algorithm: hmac-md5\n  secret: c2hvcnQ=\n- {name: OPS., secret_file: ops.key, secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}\n- {name: b, secret: '!'}\n- {name: 'c c', secret_file: {a: b}}\n- x\n", `3: keys[0].name: is missing; write the name that the client has for the key
 3: keys[0].secret_file: is missing; write the path of a file that holds the secret
-5: keys[1].algorithm: "hmac-md5" is unknown; did you mean "hmac-sha512"?
+5: keys[1].algorithm: "hmac-md5" is unknown; known are hmac-sha256, hmac-sha384, hmac-sha512
 6: keys[1].secret: has 5 bytes, 16 are the least; make a key by tsig-keygen
 7: keys[2].name: ops. is the name of two keys; write another
 7: keys[2].secret: and secret_file are both there; write one of them
@@ -379,7 +379,6 @@ updates:
 - {zone: example.net, visibility: public, keys: [a], soa_mname: b.example}
 - x
 `, `5: updates[0].zone: is missing; write the id of a hosted zone, or its name and visibility
-5: updates[0].visibility: is missing; a name may be that of a public and of a private zone: write public or private
 5: updates[0].keys: is missing; write names of keys: without a key nothing is changed
 6: updates[1].clients[2]: "10.0.0.1" has no length; write 10.0.0.1/32 for the one address
 6: updates[1].visibility: is missing; a name may be that of a public and of a private zone: write public or private

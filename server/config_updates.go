@@ -196,7 +196,7 @@ func (v *validator) hostedZone(path string, u Update) {
 	case !u.Zone.IsID() && u.Visibility == "":
 		v.fault(path+".visibility", "is missing; a name may be that of a public and of a private zone: write public or private")
 	}
-	if u.VPC != "" && u.Visibility != PrivateZone {
+	if u.VPC != "" && (u.Visibility != PrivateZone || u.Zone.IsID()) {
 		v.fault(path+".vpc", "is for a private zone that is named by its name; leave it out")
 	}
 }
