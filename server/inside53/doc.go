@@ -5,6 +5,9 @@
 //	inside53 check  --config F                is the file right, and does AWS let us
 //	inside53 demo                             the server on a simulated AWS, to try it
 //	inside53 awssim --data DIR --listen ADDR  the simulated AWS alone
+//	inside53 zone ls | get | create | delete | diff       hosted zones of Route 53
+//	inside53 record add | change | delete | import        their records
+//	inside53 export hosts | bind | json                   hosts files, master files, data
 //	inside53 version
 //
 // Each subcommand is a file. Results go to standard output, errors to standard error;

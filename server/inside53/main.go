@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -68,15 +67,7 @@ Exit codes: 0 done, 1 failed, 2 usage.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		RunE: func(c *cobra.Command, _ []string) error {
-			var names []string
-			for _, sub := range c.Commands() {
-				if sub.IsAvailableCommand() {
-					names = append(names, sub.Name())
-				}
-			}
-			return fmt.Errorf("no command; there are %s", strings.Join(names, ", "))
-		},
+		RunE:              needsSubcommand,
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -85,12 +76,18 @@ Exit codes: 0 done, 1 failed, 2 usage.`,
 		newCheck(stdout),
 		newDemo(stdout, stderr),
 		newExplain(stdout),
+		newExport(),
+		newRecord(),
 		newServe(stdout, stderr),
 		newVersion(stdout),
+		newZone(),
 	)
 	root.DisableFlagsInUseLine = true
 	for _, sub := range root.Commands() {
 		sub.DisableFlagsInUseLine = true // Use names the flags
+		for _, below := range sub.Commands() {
+			below.DisableFlagsInUseLine = true
+		}
 	}
 	return root
 }

@@ -47,7 +47,7 @@ func TestUsage(t *testing.T) {
 	}
 	for _, test := range tests {
 		code, stdout, stderr := command(t, test.args...)
-		want := strings.ReplaceAll(test.want, "COMMANDS", "awssim, check, demo, explain, serve, version")
+		want := strings.ReplaceAll(test.want, "COMMANDS", "awssim, check, demo, explain, export, record, serve, version, zone")
 		if code != exitUsage || stdout != "" || stderr != want {
 			t.Errorf("%q: code %d, output %q, errors %q; want %q", test.args, code, stdout, stderr, want)
 		}
@@ -55,7 +55,8 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, sub := range []string{"", "awssim", "check", "demo", "explain", "serve", "version"} {
+	for _, sub := range []string{"", "awssim", "check", "demo", "explain", "export hosts", "export bind", "export json", "record add", "record change", "record delete", "record import", "serve", "version",
+		"zone ls", "zone get", "zone create", "zone delete", "zone diff"} {
 		args := strings.Fields(sub + " --help")
 		code, stdout, stderr := command(t, args...)
 		if code != exitDone || stderr != "" || !strings.Contains(stdout, strings.TrimSpace("Usage:\n  inside53 "+sub)) {

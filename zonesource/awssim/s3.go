@@ -146,3 +146,14 @@ func (s *Sim) Object(bucket, key string) []byte {
 	defer s.mu.Unlock()
 	return slices.Clone(s.base.buckets[bucket][key].body)
 }
+
+// CreateBucket makes a bucket of the base account.
+func (s *Sim) CreateBucket(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.base.buckets[name] != nil {
+		return fmt.Errorf("creating bucket %s: it is there", name)
+	}
+	s.base.buckets[name] = map[string]object{}
+	return nil
+}

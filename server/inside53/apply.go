@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"inside53/zonesource/change"
+
+	"github.com/spf13/cobra"
+)
+
+// applyFlags say how changes are made.
+type applyFlags struct {
+	dryRun, noWait, asJSON bool
+}
+
+func (f *applyFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print the change batches and send none")
+	c.Flags().BoolVar(&f.noWait, "no-wait", false, "don't wait until all name servers of Route 53 have the change")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
+}
+
+// outcome is what came of changes, for programs.
+type outcome struct {
+	Zone    change.Zone       `json:"zone"`
+	Changes []string          `json:"changes"` // ids of accepted batches
+	Status  string            `json:"status"`  // INSYNC, PENDING, "dry run" or "nothing to do"
+	Batches []json.RawMessage `json:"batches,omitempty"`
+}
+
+// apply sends the changes of a plan in as few batches as there can be, one after the
+// other, and waits until they have arrived everywhere.
+func apply(ctx context.Context, c console, client *change.Client, z change.Zone, p change.Plan, f applyFlags) error {
+	batches, err := change.Split(p.Units())
+	if err != nil {
+		return err
+	}
+	done := outcome{Zone: z, Changes: []string{}, Status: "nothing to do"}
+	switch {
+	case len(batches) == 0:
+		return report(c, done, f)
+	case f.dryRun:
+		return printBatches(c, done, batches, f)
+	}
+	for i, b := range batches {
+		c.progress("sending batch %d of %d", i+1, len(batches))
+		id, err := client.Submit(ctx, z, b)
+		if err != nil {
+			c.progress("")
+			if i > 0 {
+				err = fmt.Errorf("%w\n%d of %d batches had been accepted before; the others were not sent", err, i, len(batches))
+			}
+			return err
+		}
+		done.Changes = append(done.Changes, id)
+	}
+	done.Status = "PENDING"
+	if !f.noWait {
+		err = wait(ctx, c, client, done.Changes)
+		if err != nil {
+			return err
+		}
+		done.Status = "INSYNC"
+	}
+	c.progress("")
+	return report(c, done, f)
+}
+
+// wait waits for changes, with progress on a terminal.
+func wait(ctx context.Context, c console, client *change.Client, ids []string) error {
+	c.progress("waiting for INSYNC")
+	err := client.Wait(ctx, ids, func(arrived, all int) {
+		c.progress("waiting for INSYNC: %d of %d changes", arrived, all)
+	})
+	c.progress("")
+	return err
+}
+
+func report(c console, done outcome, f applyFlags) error {
+	if f.asJSON {
+		return c.printJSON(done)
+	}
+	text := done.Status
+	ids := strings.Join(done.Changes, ", ")
+	if strings.Trim(ids, ", ") != "" {
+		text += " (" + ids + ")"
+	}
+	_, err := fmt.Fprintln(c.out, text)
+	return err
+}
+
+// printBatches prints what would be sent, as `aws route53 change-resource-record-sets`
+// takes it.
+func printBatches(c console, done outcome, batches []change.Batch, f applyFlags) error {
+	done.Status = "dry run"
+	for i, b := range batches {
+		text, err := b.JSON()
+		if err != nil {
+			return err
+		}
+		if f.asJSON {
+			done.Batches = append(done.Batches, text)
+			continue
+		}
+		cost := change.CostOf(b)
+		_, err = fmt.Fprintf(c.out, "batch %d of %d: %d changes, %d records, %d characters\n%s", i+1, len(batches), len(b), cost.Records, cost.Characters, text)
+		if err != nil {
+			return err
+		}
+	}
+	return report(c, done, f)
+}
+
+// printPlan prints what would change, a line a record set, and what stays.
+func printPlan(c console, p change.Plan) error {
+	rows := make([][]string, 0, len(p.Steps))
+	for _, s := range p.Steps {
+		if s.Kind() == "change" {
+			rows = append(rows, append([]string{"- change"}, describe(s.Old)...))
+			rows = append(rows, append([]string{"+"}, describe(s.New)...))
+			continue
+		}
+		sign := map[string]string{"create": "+ create", "delete": "- delete"}[s.Kind()]
+		rows = append(rows, append([]string{sign}, describe(s.Set())...))
+	}
+	err := c.table(rows)
+	if err != nil {
+		return err
+	}
+	for _, n := range p.Notes {
+		_, err = fmt.Fprintf(c.out, "! left alone: %s: %s\n", strings.Join(describe(&n.Set), " "), n.Reason)
+		if err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(c.out, "%s; %d as wanted already, %d others stay\n", p.Summary(), p.Same, p.Other)
+	return err
+}
+
+// describe is a record set as columns: name, TTL, type, routing, values.
+func describe(r *change.RecordSet) []string {
+	ttl, values := "-", make([]string, 0, len(r.ResourceRecords))
+	if r.TTL != nil {
+		ttl = fmt.Sprint(*r.TTL)
+	}
+	for _, v := range r.ResourceRecords {
+		if v.Value != nil {
+			values = append(values, *v.Value)
+		}
+	}
+	text := strings.Join(values, ", ")
+	if t := r.AliasTarget; t != nil {
+		text = "alias " + change.MasterName(textOf(t.DNSName)) + " (" + textOf(t.HostedZoneId) + ")"
+		if t.EvaluateTargetHealth {
+			text += " with its health"
+		}
+	}
+	routing := change.Extension(r)
+	if routing == "" {
+		routing = "-"
+	}
+	return []string{change.MasterName(textOf(r.Name)), ttl, string(r.Type), routing, text}
+}
+
+func textOf(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"inside53/examples"
+	"inside53/zonesource/awssim"
+)
+
+// simulate makes the environment of the test one of a simulator with the demo data.
+func simulate(t *testing.T) *awssim.Sim {
+	t.Helper()
+	sim, err := awssim.New(awssim.Options{Data: examples.Demo(), Reads: awssim.Unlimited(), Changes: awssim.Unlimited(), Inventory: awssim.Unlimited()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	for key, value := range map[string]string{
+		"AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-west-1",
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_PROFILE": "",
+	} {
+		t.Setenv(key, value)
+	}
+	return sim
+}
+
+// changeIDs are the ids of changes, which differ from test to test.
+var changeIDs = regexp.MustCompile(`C[A-Z2-7]{19}`)
+
+// ok runs a command line that has to do its work, and returns what it prints.
+func ok(t *testing.T, args ...string) string {
+	t.Helper()
+	code, stdout, stderr := command(t, args...)
+	if code != exitDone || stderr != "" {
+		t.Fatalf("%q: code %d, errors %q, output %q", args, code, stderr, stdout)
+	}
+	return changeIDs.ReplaceAllString(stdout, "CHANGE")
+}
+
+// fails runs a command line that has to end with a code and an error.
+func fails(t *testing.T, want int, text string, args ...string) {
+	t.Helper()
+	code, stdout, stderr := command(t, args...)
+	if code != want || !strings.Contains(stderr, text) {
+		t.Errorf("%q: code %d, errors %q, want %d with %q; output %q", args, code, stderr, want, text, stdout)
+	}
+}
+
+func same(t *testing.T, what, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s:\n%s\nwant\n%s", what, got, want)
+	}
+}
+
+func TestZoneLs(t *testing.T) {
+	simulate(t)
+	same(t, "private zones", ok(t, "zone", "ls", "--private"), `ID                    NAME              VISIBILITY  RECORDS  COMMENT
+Z0925517GM5LX3V7NHDK  10.in-addr.arpa.  private     7        reverse of both VPCs
+Z1009382KD7YH2M4ZSLC  example.com.      private     16       names inside the VPCs
+`)
+	var zones []struct{ ID, Name string }
+	err := json.Unmarshal([]byte(ok(t, "zone", "ls", "--public", "--json")), &zones)
+	if err != nil || len(zones) != 2 || zones[1].ID != "Z0731658FW9JB6C8QTRG" || zones[1].Name != "example.net." {
+		t.Errorf("%+v, %v", zones, err)
+	}
+}
+
+func TestAmbiguousZone(t *testing.T) {
+	simulate(t)
+	const want = `inside53: example.com is the name of 2 hosted zones; say which one, by --public, --private, --vpc or its id:
+  Z1009382KD7YH2M4ZSLC  private  vpc-0a1b2c3d4e5f60718 (eu-west-1)  vpc-0b7c1d2e3f4a59687 (us-east-1)  "names inside the VPCs"
+  Z0484276PQ3RN1T5XWVB  public  "public names"
+`
+	for _, args := range [][]string{
+		{"zone", "get", "example.com"}, {"zone", "delete", "example.com", "--yes"}, {"record", "add", "example.com", "x", "A", "192.0.2.1"},
+		{"record", "delete", "example.com", "www", "A"}, {"record", "import", "example.com", "none"},
+	} {
+		fails(t, exitUsage, want, args...)
+	}
+	fails(t, exitFailed, "no such hosted zone: nowhere.example", "zone", "get", "nowhere.example")
+	fails(t, exitUsage, "[private public] were all set", "zone", "get", "example.com", "--private", "--public")
+	fails(t, exitUsage, `account "x" is not among aws.accounts`, "zone", "ls", "--account", "x")
+	fails(t, exitUsage, "no command; there are create, delete, diff, get, ls", "zone")
+	fails(t, exitUsage, "no command; there are add, change, delete, import", "record")
+}
+
+func TestZoneGet(t *testing.T) {
+	simulate(t)
+	got := ok(t, "zone", "get", "example.com", "--vpc", "vpc-0b7c1d2e3f4a59687")
+	for _, want := range []string{
+		"id          Z1009382KD7YH2M4ZSLC\n", "visibility  private\n", "vpc         vpc-0a1b2c3d4e5f60718 (eu-west-1)\n",
+		"\nNAME ", "ROUTING", ` routing="LATENCY" region="eu-west-1" identifier="dublin" `, "alias internal-intranet-904512377.eu-west-1.elb.amazonaws.com. (Z32O12XQLTSW2)",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("output lacks %q:\n%s", want, got)
+		}
+	}
+	var all struct {
+		Zone    struct{ ID string }
+		Records []struct{ Name, Type string }
+	}
+	err := json.Unmarshal([]byte(ok(t, "zone", "get", "Z1009382KD7YH2M4ZSLC", "--json")), &all)
+	if err != nil || all.Zone.ID != "Z1009382KD7YH2M4ZSLC" || len(all.Records) != 16 || all.Records[0].Type != "NS" {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+func TestZoneCreateAndDelete(t *testing.T) {
+	sim := simulate(t)
+	got := ok(t, "zone", "create", "new.example", "--private", "--vpc", "vpc-1", "--comment", "mine")
+	if !strings.HasPrefix(got, "created private zone new.example. (Z") {
+		t.Errorf("created %q", got)
+	}
+	got = ok(t, "zone", "get", "new.example")
+	if !strings.Contains(got, "vpc         vpc-1 (eu-west-1)\n") || !strings.Contains(got, "comment     mine\n") {
+		t.Errorf("it is %s", got)
+	}
+	fails(t, exitUsage, "a private zone needs --private and --vpc", "zone", "create", "new.example", "--private")
+	ok(t, "record", "add", "new.example", "www", "A", "192.0.2.1")
+	fails(t, exitFailed, "has 1 record sets besides its SOA and NS; --purge deletes them first", "zone", "delete", "new.example", "--yes")
+	fails(t, exitUsage, "nothing was changed: there is no terminal to ask on; --yes says yes", "zone", "delete", "new.example", "--purge")
+	got = ok(t, "zone", "delete", "new.example", "--purge", "--yes")
+	if !strings.Contains(got, "- delete  www.new.example.  300  A  -  192.0.2.1\n") || !strings.Contains(got, "deleted private zone new.example. (Z") {
+		t.Errorf("deleted: %s", got)
+	}
+	fails(t, exitFailed, "no such hosted zone", "zone", "get", "new.example")
+	if sim.Calls()["GetChange"] == 0 {
+		t.Error("nobody waited")
+	}
+}
+
+func TestZoneDiff(t *testing.T) {
+	simulate(t)
+	code, stdout, stderr := command(t, "zone", "diff", "example.com")
+	if code != exitFailed || !strings.Contains(stdout, "- change  www.example.com.") || !strings.Contains(stderr, "there are differences: 46 to create, 1 to change, 13 to delete") {
+		t.Errorf("code %d, errors %q, output\n%s", code, stderr, stdout)
+	}
+	dir := t.TempDir()
+	config := write(t, "route53: {zones: [Z1009382KD7YH2M4ZSLC]}\n")
+	ok(t, "export", "bind", "--config", config, "--dir", dir)
+	file := filepath.Join(dir, "example.com.Z1009382KD7YH2M4ZSLC.zone")
+	same(t, "a zone and its export", ok(t, "zone", "diff", "example.com", file, "--private"), "nothing to do; 14 as wanted already, 0 others stay\n")
+	ok(t, "record", "add", "example.com", "one-more", "A", "192.0.2.1", "--private")
+	code, stdout, _ = command(t, "zone", "diff", "example.com", file, "--private", "--json")
+	var batch struct{ Changes []struct{ Action string } }
+	err := json.Unmarshal([]byte(stdout), &batch)
+	if code != exitFailed || err != nil || len(batch.Changes) != 1 || batch.Changes[0].Action != "DELETE" {
+		t.Errorf("code %d, %v, %s", code, err, stdout)
+	}
+	fails(t, exitUsage, "have different names", "zone", "diff", "example.net", "Z1009382KD7YH2M4ZSLC")
+	fails(t, exitUsage, "both are the same zone", "zone", "diff", "example.net", "Z0731658FW9JB6C8QTRG")
+	fails(t, exitFailed, "example.net. is there as public zone", "zone", "diff", "example.net")
+}
+
+func TestExportHosts(t *testing.T) {
+	sim := simulate(t)
+	config := write(t, "ec2: { regions: [eu-west-1, us-east-1] }\n")
+	got := ok(t, "export", "hosts", "--config", config, "--region", "us-east-1")
+	for _, want := range []string{"127.0.0.1\tlocalhost\n", "# BEGIN inside53\n", "203.0.113.10\tbastion.internal bastion jump.internal jump\n", "# END inside53\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("output lacks %q:\n%s", want, got)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "hosts")
+	err := os.WriteFile(path, []byte("127.0.0.1 localhost mine\n"), 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = ok(t, "export", "hosts", "--config", config, "--region", "eu-west-1", "--output", path)
+	if !strings.HasPrefix(got, "wrote "+path+"\n") {
+		t.Errorf("output %q", got)
+	}
+	same(t, "again", ok(t, "export", "hosts", "--config", config, "--region", "eu-west-1", "--output", path), "")
+	text, err := os.ReadFile(path)
+	if err != nil || !strings.HasPrefix(string(text), "127.0.0.1 localhost mine\n# BEGIN inside53\n") || !strings.Contains(string(text), "10.0.1.10\tbastion.internal") {
+		t.Errorf("%s, %v", text, err)
+	}
+	fails(t, exitFailed, "NoSuchBucket", "export", "hosts", "--config", config, "--region", "eu-west-1", "--upload", "s3://b/p")
+	fails(t, exitUsage, `"b/p" is not of the form s3://BUCKET/PREFIX`, "export", "hosts", "--config", config, "--region", "eu-west-1", "--upload", "b/p")
+	fails(t, exitFailed, "no section ec2", "export", "hosts", "--config", write(t, "route53:\n"), "--region", "eu-west-1")
+	err = sim.CreateBucket("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "uploads", ok(t, "export", "hosts", "--config", config, "--region", "eu-west-1", "--upload", "s3://b/p"),
+		"uploaded s3://b/p/eu-west-1/hosts\nuploaded s3://b/p/us-east-1/hosts\n")
+	if got := string(sim.Object("b", "p/us-east-1/hosts")); !strings.Contains(got, "203.0.113.10\tbastion.internal") {
+		t.Errorf("uploaded %s", got)
+	}
+}
+
+// TestExportHostsWatch ends with its context, and writes what changes meanwhile.
+func TestExportHostsWatch(t *testing.T) {
+	sim := simulate(t)
+	config := write(t, "ec2: { regions: [us-east-1], refresh: 100ms }\n")
+	path := filepath.Join(t.TempDir(), "hosts")
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	ended := make(chan int, 1)
+	go func() {
+		var out, errs bytes.Buffer
+		ended <- run(ctx, []string{"export", "hosts", "--config", config, "--region", "us-east-1", "--output", path, "--watch"}, &out, &errs)
+	}()
+	await := func(want string) {
+		t.Helper()
+		for {
+			text, err := os.ReadFile(path)
+			if err == nil && strings.Contains(string(text), want) {
+				return
+			}
+			select {
+			case <-ctx.Done():
+				t.Fatalf("no %q in %s, %v", want, text, err)
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+	await("web-us.internal")
+	data, err := examples.Demo().(interface {
+		ReadFile(string) ([]byte, error)
+	}).ReadFile("us-east-1/describe-instances.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = sim.Replace("us-east-1/describe-instances.json", bytes.ReplaceAll(data, []byte("web-us"), []byte("shop-us")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	await("shop-us.internal")
+	stop()
+	if code := <-ended; code != exitDone {
+		t.Errorf("code %d", code)
+	}
+}
+
+func TestExportJSON(t *testing.T) {
+	simulate(t)
+	dir := filepath.Join(t.TempDir(), "data")
+	config := write(t, "route53:\nec2: { regions: [eu-west-1, us-east-1] }\n")
+	same(t, "first", ok(t, "export", "json", "--config", config, "--dir", dir), "33 files in "+dir+"\n")
+	_, err := awssim.New(awssim.Options{Data: os.DirFS(dir)})
+	if err != nil {
+		t.Error(err)
+	}
+	fails(t, exitFailed, "neither route53 nor ec2", "export", "json", "--config", write(t, "zonefiles: [{origin: a, file: a}]\n"), "--dir", dir)
+}
+
+func TestExportBIND(t *testing.T) {
+	simulate(t)
+	dir := t.TempDir()
+	got := ok(t, "export", "bind", "--config", write(t, "route53:\n"), "--dir", dir, "--region", "us-east-1")
+	if !strings.HasSuffix(got, "4 zones: 5 files written, 0 unchanged in "+dir+"\n") || !strings.Contains(got, "cdn.example.com. A: latency: virginia stands in\n") {
+		t.Errorf("output\n%s", got)
+	}
+	fails(t, exitFailed, "no section route53", "export", "bind", "--config", write(t, "ec2:\n"), "--dir", dir)
+}

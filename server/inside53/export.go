@@ -1,0 +1,337 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"inside53/server"
+	"inside53/zonesource"
+	"inside53/zonesource/account"
+	"inside53/zonesource/change"
+	"inside53/zonesource/export"
+
+	"github.com/spf13/cobra"
+)
+
+func newExport() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "export",
+		Short: "Write hosts files, master files, or all data",
+		Long: `export writes what Route 53 and EC2 hold for programs that know neither. The configuration
+says which accounts, zones and regions.`,
+		RunE: needsSubcommand,
+	}
+	c.AddCommand(newExportHosts(), newExportBIND(), newExportJSON())
+	return c
+}
+
+// exportAccounts loads the configuration and the accounts that it names.
+func exportAccounts(ctx context.Context, path string) (*server.Config, []*account.Account, error) {
+	config, err := loadConfig(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	accounts, err := loadAccounts(ctx, config)
+	return config, accounts, err
+}
+
+// inventoryRegions are the regions that a configuration reads, as serve does.
+func inventoryRegions(c *server.Config, accounts []*account.Account) []string {
+	switch {
+	case c.EC2 == nil:
+		return nil
+	case len(c.EC2.Regions) > 0:
+		return c.EC2.Regions
+	}
+	return []string{accounts[0].Config.Region}
+}
+
+// wantsZone returns what says which hosted zones a configuration reads; nil is none.
+func wantsZone(c *server.Config) func(change.Zone) bool {
+	r := c.Route53
+	if r == nil {
+		return nil
+	}
+	return func(z change.Zone) bool {
+		if z.Private && !r.Visibility.Private || !z.Private && !r.Visibility.Public {
+			return false
+		}
+		return r.Zones.All || slices.Contains(r.Zones.IDs, z.ID) ||
+			slices.ContainsFunc(r.Zones.Names, func(n server.DomainName) bool { return strings.EqualFold(string(n), change.MasterName(z.Name)) })
+	}
+}
+
+// hostsFlags are the flags of export hosts.
+type hostsFlags struct {
+	config, region, output, upload string
+	watch                          bool
+}
+
+func newExportHosts() *cobra.Command {
+	var f hostsFlags
+	c := &cobra.Command{
+		Use:   "hosts --config F --region R [--output P] [--watch] [--upload S3URL]",
+		Short: "Write a hosts file from the names of instances",
+		Long: `hosts writes the names of instances, as the section ec2 of the configuration finds them,
+with the private addresses of those in the region and the public ones of all others.
+
+The lines stand between "# BEGIN inside53" and "# END inside53"; all others in the file stay.
+The file is replaced as a whole, by a rename, with its mode and owner: a crash leaves the
+old one. Without --output it goes to standard output, as a whole hosts file.
+
+--watch goes on until it is ended, and writes whenever something has changed. A region that
+can't be listed, or that has lost most of its hosts at once, changes nothing.
+
+--upload puts the files of all regions of the configuration into S3, as
+S3URL/REGION/hosts.`,
+		Example: `  inside53 export hosts --config inside53.yaml --region eu-west-1 --output /etc/hosts --watch
+  inside53 export hosts --config inside53.yaml --region eu-west-1 --upload s3://bucket/hosts`,
+		Args: cobra.NoArgs,
+		RunE: workOn(func(ctx context.Context, c console, _ []string) error {
+			ctx, stop := untilSignal(ctx)
+			defer stop()
+			return exportHosts(ctx, c, f)
+		}),
+	}
+	configFlag(c, &f.config)
+	c.Flags().StringVar(&f.region, "region", "", "AWS `region` of the hosts that use the file")
+	c.Flags().StringVarP(&f.output, "output", "o", "", "hosts `file` to write, /etc/hosts for one (default: standard output)")
+	c.Flags().BoolVar(&f.watch, "watch", false, "go on, and write whenever something has changed")
+	c.Flags().StringVar(&f.upload, "upload", "", "put the files of all regions below this `s3://BUCKET/PREFIX`")
+	required(c, "region")
+	return c
+}
+
+func exportHosts(ctx context.Context, c console, f hostsFlags) error {
+	config, accounts, err := exportAccounts(ctx, f.config)
+	if err != nil {
+		return err
+	}
+	if config.EC2 == nil {
+		return errors.New("the configuration has no section ec2: it says which regions to read, and where names come from")
+	}
+	h := &hostsExport{console: c, flags: f, zone: string(config.EC2.Zone), regions: inventoryRegions(config, accounts)}
+	if f.upload != "" {
+		place, err := export.ParsePlace(f.upload)
+		if err != nil {
+			return usage{err}
+		}
+		h.uploader = export.NewUploader(accounts[0], place)
+	}
+	o := export.InventoryOptions{
+		Accounts: accounts, Regions: h.regions, NameTag: config.EC2.NameTag, Refresh: config.EC2.Refresh, MaxShrink: hostsMaxShrink,
+	}
+	for _, n := range config.EC2.Names {
+		o.Names = append(o.Names, string(n))
+	}
+	if f.watch {
+		o.Log = slog.New(slog.NewTextHandler(c.errors, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		return export.WatchInventory(ctx, o, func(regions []*zonesource.Region, problems []zonesource.Problem) error {
+			return h.write(ctx, regions, problems)
+		})
+	}
+	regions, problems, err := export.Inventory(ctx, o)
+	if err != nil {
+		return err
+	}
+	return h.write(ctx, regions, problems)
+}
+
+// hostsMaxShrink is the share of its hosts that a region may lose at once.
+const hostsMaxShrink = 0.5
+
+// hostsExport writes hosts files.
+type hostsExport struct {
+	console
+	flags    hostsFlags
+	zone     string
+	regions  []string
+	uploader *export.Uploader
+	last     map[string]string // uploaded, by region
+}
+
+// write writes what there is now.
+func (h *hostsExport) write(ctx context.Context, regions []*zonesource.Region, problems []zonesource.Problem) error {
+	block, left := export.Hosts(regions, export.HostsOptions{Region: h.flags.region, Zone: h.zone})
+	err := h.file(block, append(problems, left...))
+	if err != nil || h.uploader == nil {
+		return err
+	}
+	if h.last == nil {
+		h.last = map[string]string{}
+	}
+	for _, region := range h.regions {
+		block, _ := export.Hosts(regions, export.HostsOptions{Region: region, Zone: h.zone})
+		if h.last[region] == string(block) {
+			continue
+		}
+		err = h.uploader.Put(ctx, region+"/hosts", export.NewHosts(block), "text/plain; charset=utf-8")
+		if err != nil {
+			return err
+		}
+		h.last[region] = string(block)
+		_, err = fmt.Fprintf(h.out, "uploaded %s/%s/hosts\n", h.flags.upload, region)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// file writes the file, or standard output where none is named and nothing uploaded.
+func (h *hostsExport) file(block []byte, problems []zonesource.Problem) error {
+	if h.flags.output == "" {
+		if h.uploader != nil {
+			return nil
+		}
+		_, err := h.out.Write(export.NewHosts(block))
+		return err
+	}
+	changed, err := export.UpdateHosts(h.flags.output, block)
+	if err != nil || !changed {
+		return err
+	}
+	_, err = fmt.Fprintf(h.out, "wrote %s\n", h.flags.output)
+	if err != nil {
+		return err
+	}
+	return printProblems(h.console, problems)
+}
+
+// printProblems prints what an export had to leave out.
+func printProblems(c console, problems []zonesource.Problem) error {
+	for _, p := range problems {
+		text := strings.Join(strings.Fields(strings.Join([]string{p.Zone, p.Name, p.Type}, " ")), " ")
+		_, err := fmt.Fprintf(c.out, "! %s: %s\n", text, p.Reason)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newExportBIND() *cobra.Command {
+	var config, dir, region string
+	c := &cobra.Command{
+		Use:   "bind --config F --dir D [--region R]",
+		Short: "Write master files and a named.conf",
+		Long: `bind writes a master file for each hosted zone of the configuration, and a named.conf to
+be included. What a master file can't say (aliases, routing policies) stands in comments, in
+the form that record import and cli53 read; a stand-in beside it is what a name server
+answers:
+
+  weighted                  the highest weight
+  failover                  the primary
+  latency, geoproximity     those of --region
+  geolocation, IP-based     the default
+  multivalue                up to eight
+  alias in the zone         the records of its target
+  alias to elsewhere        a CNAME record, where nothing else is at the name
+
+else the first by set identifier. Each stand-in is reported. Of several zones of one name
+named.conf has the private one.`,
+		Example: "  inside53 export bind --config inside53.yaml --dir /etc/bind/inside53",
+		Args:    cobra.NoArgs,
+		RunE: workOn(func(ctx context.Context, c console, _ []string) error {
+			return exportBIND(ctx, c, config, dir, region)
+		}),
+	}
+	configFlag(c, &config)
+	c.Flags().StringVar(&dir, "dir", "", "`directory` of the files; it is made when it isn't there")
+	c.Flags().StringVar(&region, "region", "", "AWS `region` whose records stand in (default: that of the configuration or the SDK)")
+	required(c, "dir")
+	return c
+}
+
+func exportBIND(ctx context.Context, c console, path, dir, region string) error {
+	config, accounts, err := exportAccounts(ctx, path)
+	if err != nil {
+		return err
+	}
+	wanted := wantsZone(config)
+	if wanted == nil {
+		return errors.New("the configuration has no section route53: it says which zones to export")
+	}
+	if region == "" {
+		region = accounts[0].Config.Region
+	}
+	var zones []export.HostedZone
+	for _, a := range accounts {
+		client := change.New(a, change.Options{})
+		all, err := client.Zones(ctx)
+		if err != nil {
+			return err
+		}
+		for _, z := range all {
+			if !wanted(z) {
+				continue
+			}
+			c.progress("reading %s", z)
+			sets, err := client.SteadyRecords(ctx, z)
+			if err != nil {
+				return err
+			}
+			zones = append(zones, export.HostedZone{Zone: z, Sets: sets})
+		}
+	}
+	c.progress("")
+	report, err := export.BIND(dir, zones, export.BINDOptions{Region: region, Now: time.Now()})
+	if err != nil {
+		return err
+	}
+	err = printProblems(c, report.Problems)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.out, "%d zones: %d files written, %d unchanged in %s\n", len(zones), len(report.Written), report.Unchanged, dir)
+	return err
+}
+
+func newExportJSON() *cobra.Command {
+	var config, dir string
+	c := &cobra.Command{
+		Use:   "json --config F --dir D",
+		Short: "Write all data as the AWS CLI prints it",
+		Long: `json writes the hosted zones and the inventory of the configuration in the layout that
+awssim --data reads: the output of the AWS CLI, a file a call. Files of an earlier export
+that are no more are removed from the directory; others stay.`,
+		Example: `  inside53 export json --config inside53.yaml --dir data
+  inside53 awssim --data data --listen 127.0.0.1:4566`,
+		Args: cobra.NoArgs,
+		RunE: workOn(func(ctx context.Context, c console, _ []string) error {
+			config, accounts, err := exportAccounts(ctx, config)
+			if err != nil {
+				return err
+			}
+			if config.Route53 == nil && config.EC2 == nil {
+				return errors.New("the configuration has neither route53 nor ec2: there is nothing to export")
+			}
+			data, err := export.Collect(ctx, export.DataOptions{
+				Accounts: accounts, Zones: wantsZone(config), Regions: inventoryRegions(config, accounts),
+				Progress: func(what string) { c.progress("reading %s", what) },
+			})
+			c.progress("")
+			if err != nil {
+				return err
+			}
+			err = data.Write(dir)
+			if err == nil {
+				err = printProblems(c, data.Problems)
+			}
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.out, "%d files in %s\n", len(data.Files), dir)
+			return err
+		}),
+	}
+	configFlag(c, &config)
+	c.Flags().StringVar(&dir, "dir", "", "`directory` of the data; it is made when it isn't there")
+	required(c, "dir")
+	return c
+}

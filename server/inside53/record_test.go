@@ -1,0 +1,228 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"inside53/zonesource/awssim"
+	"inside53/zonesource/change"
+)
+
+// records prints the record sets of one name of example.net as zone get does.
+func records(t *testing.T, name string) string {
+	t.Helper()
+	var found []string
+	for line := range strings.Lines(ok(t, "zone", "get", "example.net")) {
+		f := strings.Fields(line)
+		if len(f) > 0 && f[0] == name {
+			found = append(found, strings.Join(f[1:], " "))
+		}
+	}
+	return strings.Join(found, "\n")
+}
+
+func TestRecords(t *testing.T) {
+	simulate(t)
+	const done = "INSYNC (CHANGE)\n"
+	steps := []struct {
+		args string // blanks separate, _ stands for one
+		out  string // "" is done
+		name string
+		want string // records at the name afterwards
+	}{
+		{"add example.net a A 192.0.2.1 192.0.2.2", "", "a.example.net.", "300 A - 192.0.2.1, 192.0.2.2"},
+		{"change example.net a A 192.0.2.3 --ttl 60", "", "a.example.net.", "60 A - 192.0.2.3"},
+		{"change example.net a A 192.0.2.3", "nothing to do\n", "a.example.net.", "60 A - 192.0.2.3"},
+		{"change example.net a.example.net A --ttl 61", "", "a.example.net.", "61 A - 192.0.2.3"},
+		{"change example.net a A 192.0.2.3 192.0.2.4", "", "a.example.net.", "61 A - 192.0.2.3, 192.0.2.4"},
+		{"delete example.net A.Example.NET. a 192.0.2.3", "", "a.example.net.", "61 A - 192.0.2.4"},
+		{"delete example.net a A 192.0.2.4", "", "a.example.net.", ""},
+		{"add example.net t TXT v=spf1_-all --no-wait", "PENDING (CHANGE)\n", "t.example.net.", `300 TXT - "v=spf1 -all"`},
+		{`change example.net t TXT a"b\c`, "", "t.example.net.", `300 TXT - "a\"b\\c"`},
+		{`change example.net t TXT "a"_"\303\251"`, "", "t.example.net.", `300 TXT - "a" "\303\251"`},
+		{"delete example.net t TXT", "", "t.example.net.", ""},
+		{"add example.net m MX 10_mail.example.com --ttl 0", "", "m.example.net.", "0 MX - 10 mail.example.com."},
+		{"add example.net *.w CNAME m.example.net", "", "*.w.example.net.", "300 CNAME - m.example.net."},
+		{"add example.net g A 192.0.2.1 --set-id blue --weight 10", "", "g.example.net.", `300 A routing="WEIGHTED" weight=10 identifier="blue" 192.0.2.1`},
+		{"add example.net g A 192.0.2.2 --set-id green --weight 0 --ttl 300", "", "g.example.net.",
+			"300 A routing=\"WEIGHTED\" weight=10 identifier=\"blue\" 192.0.2.1\n300 A routing=\"WEIGHTED\" weight=0 identifier=\"green\" 192.0.2.2"},
+		{"change example.net g A --set-id green --weight 20", "", "g.example.net.",
+			"300 A routing=\"WEIGHTED\" weight=10 identifier=\"blue\" 192.0.2.1\n300 A routing=\"WEIGHTED\" weight=20 identifier=\"green\" 192.0.2.2"},
+		{"delete example.net g A --set-id blue", "", "g.example.net.", `300 A routing="WEIGHTED" weight=20 identifier="green" 192.0.2.2`},
+		{"change example.net g A --set-id green --geo continent:eu", "", "g.example.net.", `300 A routing="GEOLOCATION" continentCode="EU" identifier="green" 192.0.2.2`},
+		{"change example.net g A --set-id green --geo us-wa", "", "g.example.net.", `300 A routing="GEOLOCATION" countryCode="US" subdivisionCode="WA" identifier="green" 192.0.2.2`},
+		{"change example.net g A --set-id green --geo *", "", "g.example.net.", `300 A routing="GEOLOCATION" countryCode="*" identifier="green" 192.0.2.2`},
+		{"change example.net g A --set-id green --failover primary", "", "g.example.net.", `300 A routing="FAILOVER" failover="PRIMARY" identifier="green" 192.0.2.2`},
+		{"change example.net g A --set-id green --region eu-west-1", "", "g.example.net.", `300 A routing="LATENCY" region="eu-west-1" identifier="green" 192.0.2.2`},
+		{"change example.net g A --set-id green --region eu-west-1 --bias -5", "", "g.example.net.", `300 A routing="GEOPROXIMITY" region="eu-west-1" bias=-5 identifier="green" 192.0.2.2`},
+		{"change example.net g A --set-id green --bias 5", "", "g.example.net.", `300 A routing="GEOPROXIMITY" region="eu-west-1" bias=5 identifier="green" 192.0.2.2`},
+		{"change example.net g A --set-id green --cidr c/office", "", "g.example.net.", `300 A routing="CIDR" collectionId="c" locationName="office" identifier="green" 192.0.2.2`},
+		{"change example.net g A --set-id green --multivalue --health-check 0b6f8a1e-2c47-4d0e-9a51-7d3c5e8f1a20", "", "g.example.net.",
+			`300 A routing="MULTIVALUE" healthCheckId="0b6f8a1e-2c47-4d0e-9a51-7d3c5e8f1a20" identifier="green" 192.0.2.2`},
+		{"delete example.net g A --set-id green", "", "g.example.net.", ""},
+		{"add example.net l A --alias g2 --evaluate-target-health --dry-run --json", "skip", "l.example.net.", ""},
+		{"add example.net g2 A 192.0.2.9", "", "g2.example.net.", "300 A - 192.0.2.9"},
+		{"add example.net l A --alias g2 --evaluate-target-health", "", "l.example.net.", "- A - alias g2.example.net. (Z0731658FW9JB6C8QTRG) with its health"},
+		{"change example.net l A --evaluate-target-health=false", "", "l.example.net.", "- A - alias g2.example.net. (Z0731658FW9JB6C8QTRG)"},
+		{"change example.net l A --alias lb.elb.amazonaws.com --alias-zone ZLB", "", "l.example.net.", "- A - alias lb.elb.amazonaws.com. (ZLB)"},
+		{"change example.net l A 192.0.2.7", "", "l.example.net.", "300 A - 192.0.2.7"},
+	}
+	for _, s := range steps {
+		args := strings.Fields("record " + s.args)
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], "_", " ")
+		}
+		if s.args == "delete example.net A.Example.NET. a 192.0.2.3" {
+			args[4] = "A" // types in any case too
+		}
+		got := ok(t, args...)
+		want := s.out
+		if want == "" {
+			want = done
+		}
+		if want != "skip" && got != want {
+			t.Errorf("%s prints %q, want %q", s.args, got, want)
+		}
+		if at := records(t, s.name); at != s.want {
+			t.Errorf("%s leaves\n%s\nwant\n%s", s.args, at, s.want)
+		}
+	}
+}
+
+func TestRecordsRefused(t *testing.T) {
+	simulate(t)
+	tests := []struct {
+		code int
+		args string
+		want string
+	}{
+		{exitUsage, "add example.net a A 192.0.2", `A value "192.0.2"`},
+		{exitUsage, "add example.net a B 192.0.2.1", `Route 53 has no records of type "B"`},
+		{exitUsage, "add example.net a", "requires at least 3 arg(s)"},
+		{exitUsage, "add example.net a A", "no value, and no --alias"},
+		{exitUsage, "add example.net a.example.com. A 192.0.2.1", "a.example.com. is not in public zone example.net."},
+		{exitUsage, "add example.net a..b A 192.0.2.1", "empty label"},
+		{exitUsage, "add example.net a A 192.0.2.1 --ttl -1", "--ttl -1 is not from 0"},
+		{exitUsage, "add example.net a A 192.0.2.1 --weight 1", "a routing policy needs --set-id"},
+		{exitUsage, "add example.net a A 192.0.2.1 --set-id s", "--set-id needs a routing policy"},
+		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --weight 256", "--weight 256 is not from 0 to 255"},
+		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --weight 1 --failover PRIMARY", "[failover weight] were all set"},
+		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --failover third", "--failover third is neither"},
+		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --bias 1", "--bias needs --region"},
+		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --bias 100 --region eu-west-1", "--bias 100 is not from -99 to 99"},
+		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --cidr c", "--cidr c is not of the form COLLECTION/LOCATION"},
+		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --geo continent:XX", "--geo continent:XX is no place"},
+		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --geo USA", "--geo USA is no place"},
+		{exitUsage, "add example.net a A 192.0.2.1 --alias b", "a record set has values or is an --alias, not both"},
+		{exitUsage, "add example.net a A 192.0.2.1 --alias-zone Z", "--alias-zone and --evaluate-target-health need --alias"},
+		{exitUsage, "add example.net a A --alias b.example.com.", "--alias: b.example.com. is not in public zone example.net."},
+		{exitFailed, "add example.net a A --alias nothing", "AWS refused the changes in public zone example.net."},
+		{exitFailed, "change example.net a A 192.0.2.1", "no such record set: a.example.net. A"},
+		{exitFailed, "delete example.net a A", "no such record set: a.example.net. A"},
+		{exitFailed, "add example.net @ NS ns1.example.com", "example.net. NS is there already; change it with: inside53 record change"},
+		{exitUsage, "delete example.com api A --public", `api.example.com. A is a group; say which member by --set-id: "blue", "green"`},
+		{exitFailed, "delete example.com api A --public --set-id red", `api.example.com. A has no member "red"; there are "blue", "green"`},
+		{exitFailed, "delete example.com app A --public --set-id primary 192.0.2.77", "app.example.com. A has no value 192.0.2.77"},
+	}
+	for _, test := range tests {
+		fails(t, test.code, test.want, strings.Fields("record "+test.args)...)
+	}
+}
+
+// TestConflict: what somebody else changed between reading and writing is not
+// overwritten, and throttling is not seen.
+func TestConflict(t *testing.T) {
+	sim := simulate(t)
+	err := sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "prior-request", Count: 2}, awssim.Fault{Operation: "ListResourceRecordSets", Fault: "throttle", Count: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "after waiting", ok(t, "record", "add", "example.net", "x", "A", "192.0.2.1"), "INSYNC (CHANGE)\n")
+}
+
+func TestDryRun(t *testing.T) {
+	sim := simulate(t)
+	got := ok(t, "record", "add", "example.net", "x", "A", "192.0.2.1", "--dry-run")
+	if !strings.HasPrefix(got, "batch 1 of 1: 1 changes, 1 records, 9 characters\n{\n") || !strings.HasSuffix(got, "}\ndry run\n") || sim.Calls()["ChangeResourceRecordSets"] != 0 {
+		t.Errorf("output %s, calls %v", got, sim.Calls())
+	}
+	var done struct {
+		Status  string
+		Batches []struct{ Changes []struct{ Action string } }
+	}
+	err := json.Unmarshal([]byte(ok(t, "record", "change", "example.com", "vpn", "A", "192.0.2.1", "--public", "--dry-run", "--json")), &done)
+	if err != nil || done.Status != "dry run" || len(done.Batches) != 1 || len(done.Batches[0].Changes) != 2 || done.Batches[0].Changes[0].Action != "DELETE" {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+func TestRecordImport(t *testing.T) {
+	sim := simulate(t)
+	path := filepath.Join(t.TempDir(), "zone")
+	file := func(text string) {
+		t.Helper()
+		err := os.WriteFile(path, []byte(text), 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ok(t, "zone", "create", "new.example")
+	file(`$TTL 60
+@ SOA ns host 1 2 3 4 5
+@ NS ns.example.
+www A 192.0.2.1
+api A 192.0.2.2 ; AWS routing="WEIGHTED" weight=10 identifier="blue"
+apex 86400 AWS ALIAS A www $self false
+old HINFO a b
+`)
+	const plan = `+ create  apex.new.example.  -   A  -                                                  alias www.new.example. (ZONE)
++ create  api.new.example.   60  A  routing="WEIGHTED" weight=10 identifier="blue"  192.0.2.2
++ create  www.new.example.   60  A  -                                                  192.0.2.1
+! left alone: new.example. 60 NS - ns.example.: the SOA and NS records of the apex are Route 53's own; they stay as they are
+! left alone: new.example. 60 SOA - ns.new.example. host.new.example. 1 2 3 4 5: the SOA and NS records of the apex are Route 53's own; they stay as they are
+3 to create; 0 as wanted already, 0 others stay
+`
+	var zones []change.Zone
+	err := json.Unmarshal([]byte(ok(t, "zone", "ls", "--json")), &zones)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := ""
+	for _, z := range zones {
+		if z.Name == "new.example." {
+			id = z.ID
+		}
+	}
+	code, stdout, stderr := command(t, "record", "import", "new.example", path)
+	note := "! " + path + ":7: old.new.example. HINFO: left out: Route 53 has no records of this type\n"
+	squeeze := func(text string) string {
+		var lines []string
+		for line := range strings.Lines(strings.ReplaceAll(text, id, "ZONE")) {
+			lines = append(lines, strings.Join(strings.Fields(line), " "))
+		}
+		return strings.Join(lines, "\n")
+	}
+	if code != exitUsage || squeeze(stdout) != squeeze(note+plan) || !strings.Contains(stderr, "--yes says yes") || sim.Calls()["ChangeResourceRecordSets"] != 0 {
+		t.Errorf("code %d, errors %q, output\n%s\nwant\n%s", code, stderr, stdout, note+plan)
+	}
+	got := ok(t, "record", "import", "new.example", path, "--yes")
+	same(t, "import", squeeze(got), squeeze(note+plan+"INSYNC (CHANGE)\n"))
+	file("$TTL 61\nwww A 192.0.2.1\nmail MX 10 www\n")
+	got = ok(t, "record", "import", "new.example", path, "--yes", "--delete")
+	want := `- delete apex.new.example. - A - alias www.new.example. (ZONE)
+- delete api.new.example. 60 A routing="WEIGHTED" weight=10 identifier="blue" 192.0.2.2
++ create mail.new.example. 61 MX - 10 www.new.example.
+- change www.new.example. 60 A - 192.0.2.1
++ www.new.example. 61 A - 192.0.2.1
+1 to create, 1 to change, 2 to delete; 0 as wanted already, 0 others stay
+INSYNC (CHANGE)
+`
+	same(t, "second import", squeeze(got), squeeze(want))
+	same(t, "third import", ok(t, "record", "import", "new.example", path), "nothing to do; 2 as wanted already, 0 others stay\nnothing to do\n")
+	file("www A 192.0.2\n")
+	fails(t, exitFailed, "zone:1: ", "record", "import", "new.example", path)
+	fails(t, exitFailed, "no such file", "record", "import", "new.example", path+"x")
+}

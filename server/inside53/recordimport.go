@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"inside53/zonesource/change"
+
+	"github.com/spf13/cobra"
+)
+
+func newRecordImport() *cobra.Command {
+	var where accountFlags
+	var which zoneFlags
+	var how applyFlags
+	var yes, remove bool
+	c := &cobra.Command{
+		Use:   "import ZONE FILE [--yes] [--delete] [--dry-run]",
+		Short: "Make a zone like a master file",
+		Long: `import reads a master file, prints what it would create, change and delete, asks, and
+does it. Record sets that are not in the file stay, unless --delete says that they go. SOA
+and NS records of the apex are Route 53's own and stay.
+
+The file is BIND's ($ORIGIN, $TTL, $INCLUDE, $GENERATE), with the extensions of cli53:
+
+  api 60 IN A 192.0.2.1 ; AWS routing="WEIGHTED" weight=10 identifier="blue"
+  www 86400 AWS ALIAS A api $self false
+
+and with all that export bind writes.`,
+		Example: "  inside53 record import example.com example.com.zone --private --delete",
+		Args:    cobra.ExactArgs(2),
+		RunE: workOn(func(ctx context.Context, c console, args []string) error {
+			client, err := where.client(ctx)
+			if err != nil {
+				return err
+			}
+			z, err := which.find(ctx, client, args[0])
+			if err != nil {
+				return err
+			}
+			wanted, notes, err := change.ReadFile(ctx, z, args[1])
+			if err != nil {
+				return err
+			}
+			current, err := client.Records(ctx, z)
+			if err != nil {
+				return err
+			}
+			p := change.NewPlan(z, current, wanted, remove)
+			if !how.asJSON {
+				err = errors.Join(printNotes(c, notes), printPlan(c, p))
+			}
+			if err == nil && len(p.Steps) > 0 && !yes && !how.dryRun {
+				err = c.confirm(fmt.Sprintf("Do this in %s?", z))
+			}
+			if err != nil {
+				return err
+			}
+			return apply(ctx, c, client, z, p, how)
+		}),
+	}
+	where.add(c)
+	which.add(c)
+	how.add(c)
+	c.Flags().BoolVar(&yes, "yes", false, "don't ask")
+	c.Flags().BoolVar(&remove, "delete", false, "delete what is not in the file")
+	return c
+}
+
+// printNotes prints what a file has that Route 53 can't have.
+func printNotes(c console, notes []string) error {
+	for _, n := range notes {
+		_, err := fmt.Fprintf(c.out, "! %s\n", n)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

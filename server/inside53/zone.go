@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"inside53/zonesource/change"
+
+	"github.com/spf13/cobra"
+)
+
+func newZone() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "zone",
+		Short: "List, show, create, delete and compare hosted zones",
+		Long: `zone works on the hosted zones of Route 53, with the credentials, the region and the
+endpoint of the SDK's environment. A zone is named by its id, or by its name; where several
+zones have a name, --public, --private and --vpc say which is meant. Nothing is guessed: an
+ambiguous name ends with exit code 2 and the list of ids.`,
+		RunE: needsSubcommand,
+	}
+	c.AddCommand(newZoneLs(), newZoneGet(), newZoneCreate(), newZoneDelete(), newZoneDiff())
+	return c
+}
+
+// needsSubcommand is the body of a command that has subcommands only.
+func needsSubcommand(c *cobra.Command, _ []string) error {
+	var names []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return fmt.Errorf("no command; there are %s", strings.Join(names, ", "))
+}
+
+func newZoneLs() *cobra.Command {
+	var where accountFlags
+	var which zoneFlags
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "ls [--public | --private] [--json]",
+		Short:   "List the hosted zones",
+		Example: "  inside53 zone ls --private",
+		Args:    cobra.NoArgs,
+		RunE: workOn(func(ctx context.Context, c console, _ []string) error {
+			client, err := where.client(ctx)
+			if err != nil {
+				return err
+			}
+			all, err := client.Zones(ctx)
+			if err != nil {
+				return err
+			}
+			zones := []change.Zone{}
+			for _, z := range all {
+				if !(z.Private && which.public) && !(!z.Private && which.private) {
+					zones = append(zones, z)
+				}
+			}
+			if asJSON {
+				return c.printJSON(zones)
+			}
+			rows := [][]string{{"ID", "NAME", "VISIBILITY", "RECORDS", "COMMENT"}}
+			for _, z := range zones {
+				rows = append(rows, []string{z.ID, change.MasterName(z.Name), z.Kind(), fmt.Sprint(z.Records), z.Comment})
+			}
+			return c.table(rows)
+		}),
+	}
+	where.add(c)
+	c.Flags().BoolVar(&which.public, "public", false, "public zones only")
+	c.Flags().BoolVar(&which.private, "private", false, "private zones only")
+	c.MarkFlagsMutuallyExclusive("public", "private")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func newZoneGet() *cobra.Command {
+	var where accountFlags
+	var which zoneFlags
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "get ZONE [--public | --private] [--vpc ID] [--json]",
+		Short:   "Show a hosted zone with its records",
+		Example: "  inside53 zone get example.com --private",
+		Args:    cobra.ExactArgs(1),
+		RunE: workOn(func(ctx context.Context, c console, args []string) error {
+			client, err := where.client(ctx)
+			if err != nil {
+				return err
+			}
+			z, err := which.find(ctx, client, args[0])
+			if err != nil {
+				return err
+			}
+			sets, err := client.Records(ctx, z)
+			if err != nil {
+				return err
+			}
+			return printZone(c, z, sets, asJSON)
+		}),
+	}
+	where.add(c)
+	which.add(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, the records as the AWS CLI does")
+	return c
+}
+
+func printZone(c console, z change.Zone, sets []change.RecordSet, asJSON bool) error {
+	if asJSON {
+		text, err := change.EncodeJSON(sets)
+		if err != nil {
+			return err
+		}
+		return c.printJSON(struct {
+			Zone    change.Zone     `json:"zone"`
+			Records json.RawMessage `json:"records"`
+		}{z, text})
+	}
+	rows := [][]string{{"id", z.ID}, {"name", change.MasterName(z.Name)}, {"visibility", z.Kind()}}
+	if z.Comment != "" {
+		rows = append(rows, []string{"comment", z.Comment})
+	}
+	for _, v := range z.VPCs {
+		rows = append(rows, []string{"vpc", v.ID + " (" + v.Region + ")"})
+	}
+	for _, s := range z.Servers {
+		rows = append(rows, []string{"server", s})
+	}
+	err := c.table(append(rows, []string{}))
+	if err != nil {
+		return err
+	}
+	rows = [][]string{{"NAME", "TTL", "TYPE", "ROUTING", "VALUES"}}
+	for i := range sets {
+		rows = append(rows, describe(&sets[i]))
+	}
+	return c.table(rows)
+}
+
+func newZoneCreate() *cobra.Command {
+	var where accountFlags
+	var private, noWait, asJSON bool
+	var vpc, region, comment string
+	c := &cobra.Command{
+		Use:   "create ZONE [--private --vpc ID [--vpc-region R]] [--comment TEXT] [--no-wait]",
+		Short: "Create a hosted zone",
+		Long: `create makes a public hosted zone, or with --private and --vpc a private one that is
+associated with that VPC.`,
+		Example: "  inside53 zone create corp.example --private --vpc vpc-0a1b2c3d --vpc-region eu-west-1",
+		Args:    cobra.ExactArgs(1),
+		RunE: workOn(func(ctx context.Context, c console, args []string) error {
+			n := change.NewZone{Name: args[0], Comment: comment}
+			if private != (vpc != "") {
+				return usage{errors.New("a private zone needs --private and --vpc, a public one neither")}
+			}
+			client, err := where.client(ctx)
+			if err != nil {
+				return err
+			}
+			if private {
+				n.VPC = &change.VPC{ID: vpc, Region: region}
+				if region == "" {
+					n.VPC.Region = client.Region()
+				}
+			}
+			z, id, err := client.CreateZone(ctx, n)
+			if err != nil {
+				return err
+			}
+			if !noWait {
+				err = wait(ctx, c, client, []string{id})
+				if err != nil {
+					return fmt.Errorf("%s was created: %w", z, err)
+				}
+			}
+			if asJSON {
+				return c.printJSON(z)
+			}
+			_, err = fmt.Fprintf(c.out, "created %s\n", z)
+			for _, s := range z.Servers {
+				_, _ = fmt.Fprintf(c.out, "server  %s\n", s)
+			}
+			return err
+		}),
+	}
+	where.add(c)
+	c.Flags().BoolVar(&private, "private", false, "a private zone")
+	c.Flags().StringVar(&vpc, "vpc", "", "`id` of the VPC that a private zone is for")
+	c.Flags().StringVar(&region, "vpc-region", "", "`region` of that VPC (default: that of the SDK)")
+	c.Flags().StringVar(&comment, "comment", "", "`text` beside the zone")
+	c.Flags().BoolVar(&noWait, "no-wait", false, "don't wait until all name servers of Route 53 have the zone")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func newZoneDelete() *cobra.Command {
+	var where accountFlags
+	var which zoneFlags
+	var yes, purge, noWait bool
+	c := &cobra.Command{
+		Use:   "delete ZONE [--public | --private] [--vpc ID] [--purge] [--yes] [--no-wait]",
+		Short: "Delete a hosted zone",
+		Long: `delete deletes a hosted zone that has no records but the SOA and NS that Route 53 gave
+it; with --purge it deletes all others first. It asks before; --yes answers.`,
+		Example: "  inside53 zone delete old.example --purge",
+		Args:    cobra.ExactArgs(1),
+		RunE: workOn(func(ctx context.Context, c console, args []string) error {
+			client, err := where.client(ctx)
+			if err != nil {
+				return err
+			}
+			z, err := which.find(ctx, client, args[0])
+			if err != nil {
+				return err
+			}
+			return deleteZone(ctx, c, client, z, purge, yes, noWait)
+		}),
+	}
+	where.add(c)
+	which.add(c)
+	c.Flags().BoolVar(&purge, "purge", false, "delete its records first")
+	c.Flags().BoolVar(&yes, "yes", false, "don't ask")
+	c.Flags().BoolVar(&noWait, "no-wait", false, "don't wait until the zone is gone everywhere")
+	return c
+}
+
+func deleteZone(ctx context.Context, c console, client *change.Client, z change.Zone, purge, yes, noWait bool) error {
+	sets, err := client.Records(ctx, z)
+	if err != nil {
+		return err
+	}
+	p := change.NewPlan(z, sets, nil, true)
+	if len(p.Steps)+len(p.Notes) > 0 && !purge {
+		return fmt.Errorf("%s has %d record sets besides its SOA and NS; --purge deletes them first", z, len(p.Steps)+len(p.Notes))
+	}
+	if purge {
+		err = printPlan(c, p)
+	}
+	if err == nil && !yes {
+		err = c.confirm(fmt.Sprintf("Delete %s?", z))
+	}
+	if err == nil && len(p.Steps) > 0 {
+		err = apply(ctx, c, client, z, p, applyFlags{noWait: true})
+	}
+	if err != nil {
+		return err
+	}
+	id, err := client.DeleteZone(ctx, z)
+	if err != nil {
+		return err
+	}
+	if !noWait {
+		err = wait(ctx, c, client, []string{id})
+		if err != nil {
+			return fmt.Errorf("%s was deleted: %w", z, err)
+		}
+	}
+	_, err = fmt.Fprintf(c.out, "deleted %s\n", z)
+	return err
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"inside53/zonesource/change"
+
+	"github.com/spf13/cobra"
+)
+
+func newZoneDiff() *cobra.Command {
+	var where accountFlags
+	var which zoneFlags
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "diff ZONE [OTHER] [--public | --private] [--vpc ID] [--json]",
+		Short: "Compare a hosted zone with another one, or with a file",
+		Long: `diff prints what would have to change in ZONE to make it like OTHER: the id of another
+hosted zone of the same name, or a master file as record import reads it. Without OTHER it
+compares the private zone of a name with the public one. SOA and NS records of the apex
+don't count. Exit code 0: no difference, 1: some.`,
+		Example: `  inside53 zone diff example.com
+  inside53 zone diff example.com example.com.zone --public`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: workOn(func(ctx context.Context, c console, args []string) error {
+			client, err := where.client(ctx)
+			if err != nil {
+				return err
+			}
+			p, err := difference(ctx, c, client, which, args)
+			if err != nil {
+				return err
+			}
+			return printDifference(c, p, asJSON)
+		}),
+	}
+	where.add(c)
+	which.add(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: the changes as a change batch")
+	return c
+}
+
+// difference is the plan that makes a zone like the other one.
+func difference(ctx context.Context, c console, client *change.Client, which zoneFlags, args []string) (change.Plan, error) {
+	var none change.Plan
+	z, err := which.find(ctx, client, args[0])
+	var ambiguous *change.AmbiguousError
+	if errors.As(err, &ambiguous) && len(args) == 1 && which.visibility() == change.Any {
+		which.private = true // compared with the public one
+		z, err = which.find(ctx, client, args[0])
+	}
+	if err != nil {
+		return none, err
+	}
+	current, err := client.Records(ctx, z)
+	if err != nil {
+		return none, err
+	}
+	wanted, err := other(ctx, c, client, z, args)
+	if err != nil {
+		return none, err
+	}
+	p := change.NewPlan(z, current, wanted, true)
+	p.Notes = nil // what is no change of ours is no difference
+	return p, nil
+}
+
+// other is the record sets that a zone is compared with, as they would be in it.
+func other(ctx context.Context, c console, client *change.Client, z change.Zone, args []string) ([]change.RecordSet, error) {
+	if len(args) == 2 && isFile(args[1]) {
+		sets, notes, err := change.ReadFile(ctx, z, args[1])
+		if err != nil {
+			return nil, err
+		}
+		return sets, printNotes(c, notes)
+	}
+	s := change.Selector{Text: change.MasterName(z.Name), Visibility: change.Public}
+	if !z.Private {
+		s.Visibility = change.Private
+	}
+	if len(args) == 2 {
+		s = change.Selector{Text: args[1]}
+	}
+	o, err := client.Find(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if o.Name != z.Name {
+		return nil, usage{fmt.Errorf("%s and %s have different names; only zones of one name can be compared", z, o)}
+	}
+	if o.ID == z.ID {
+		return nil, usage{errors.New("both are the same zone")}
+	}
+	sets, err := client.Records(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return change.Localise(sets, o.ID, z.ID), nil
+}
+
+// isFile reports whether there is a file of that path.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
+}
+
+func printDifference(c console, p change.Plan, asJSON bool) error {
+	if asJSON {
+		var all change.Batch
+		for _, u := range p.Units() {
+			all = append(all, u...)
+		}
+		text, err := all.JSON()
+		if err != nil {
+			return err
+		}
+		_, err = c.out.Write(text)
+		if err != nil {
+			return err
+		}
+	} else {
+		err := printPlan(c, p)
+		if err != nil {
+			return err
+		}
+	}
+	if len(p.Steps) > 0 {
+		return fmt.Errorf("there are differences: %s", p.Summary())
+	}
+	return nil
+}
