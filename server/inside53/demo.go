@@ -49,6 +49,7 @@ log: { level: warn }
 aws: { region: eu-west-1 }
 route53: { refresh: 5s, requests_per_second: 10 }
 ec2: { regions: [eu-west-1, us-east-1], refresh: 5s }
+health_checks: { source: aws, refresh: 5s }
 views:
   - { name: dublin, clients: [0.0.0.0/0, "::/0"], vpcs: [vpc-0a1b2c3d4e5f60718], region: eu-west-1 }
   - { name: virginia, clients: [127.0.0.2/32], vpcs: [vpc-0b7c1d2e3f4a59687], region: us-east-1 }
@@ -150,6 +151,9 @@ const (
 	outside  = "127.0.0.3"
 )
 
+// primaryCheck is the health check of the primary of app.example.com.
+const primaryCheck = "3c9d2e7b-61f4-4b8a-8e0d-9f1a2b3c4d5e"
+
 // demoQuestions are what the tour shows. All of them hold with any draw and order.
 func demoQuestions() []demoQuestion {
 	return []demoQuestion{
@@ -235,6 +239,8 @@ func (t *demoTour) text(addr netip.AddrPort, admin string) []byte {
 	}
 	fmt.Fprintf(&b, "\nThe simulated AWS, which shows changes within seconds:\n\n")
 	fmt.Fprintf(&b, "AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo aws --region eu-west-1 --endpoint-url %s route53 list-hosted-zones\n", t.endpoint)
+	fmt.Fprintf(&b, "\nThe health check of the primary of app.example.com fails, and the secondary answers (10.1.1.30); true heals it:\n\n")
+	fmt.Fprintf(&b, "curl -X PUT %s/_sim/health -d '{\"id\": %q, \"healthy\": false}'\n", t.endpoint, primaryCheck)
 	fmt.Fprintf(&b, "\nThe configuration is %s. Ctrl-C ends the demo.\n", t.config)
 	return b.Bytes()
 }

@@ -3,10 +3,13 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -94,10 +97,11 @@ func fields(t *testing.T, line string) map[string]string {
 	return values
 }
 
-// tour reads the commands and answers that the demo prints.
-func tour(t *testing.T, r *running) map[string][]string {
+// tour reads the commands and answers that the demo prints, and the command that makes
+// a health check fail.
+func tour(t *testing.T, r *running) (answers map[string][]string, fail string) {
 	t.Helper()
-	answers := make(map[string][]string)
+	answers = make(map[string][]string)
 	var command string
 	for {
 		line := r.line(t)
@@ -108,8 +112,10 @@ func tour(t *testing.T, r *running) map[string][]string {
 			answers[command] = nil
 		case indented:
 			answers[command] = append(answers[command], answer)
+		case strings.HasPrefix(line, "curl "):
+			fail = line
 		case strings.HasPrefix(line, "The configuration is "):
-			return answers
+			return answers, fail
 		}
 	}
 }
@@ -169,7 +175,7 @@ func TestDemo(t *testing.T) {
 	if ready["dns"] == "" || ready["admin"] == "" || strings.HasSuffix(ready["dns"], ":0") {
 		t.Errorf("ready with %v", ready)
 	}
-	answers := tour(t, r)
+	answers, fail := tour(t, r)
 	if len(answers) != len(demoQuestions()) {
 		t.Errorf("%d commands of %d", len(answers), len(demoQuestions()))
 	}
@@ -182,12 +188,54 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s\n got %q\nwant %q", command, got, want)
 		}
 	}
-	if code := r.end(t); code != exitDone || r.errs.Len() > 0 {
-		t.Errorf("it ended with %d: %s", code, r.errs)
+	failOver(t, fail, ready["dns"])
+	if code := r.end(t); code != exitDone {
+		t.Errorf("it ended with %d", code)
+	}
+	for line := range strings.Lines(r.errs.String()) {
+		if !strings.Contains(line, "health check changed") {
+			t.Errorf("it says %s", line)
+		}
 	}
 	left, err := os.ReadDir(os.Getenv("TMPDIR"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("it leaves %v, %v", left, err)
+	}
+}
+
+// failOver does what the printed curl command does and waits for the secondary to answer.
+func failOver(t *testing.T, command, dnsAddr string) {
+	t.Helper()
+	m := regexp.MustCompile(`^curl -X PUT (http://\S+) -d '(.*)'$`).FindStringSubmatch(command)
+	if m == nil {
+		t.Fatalf("the command is %q", command)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, m[1], strings.NewReader(m[2]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close() // the status says it
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", command, response.Status)
+	}
+	host, port, err := net.SplitHostPort(dnsAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"10.1.1.30"}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		got := short(t, fmt.Sprintf("dig @%s -p %s +short app.example.com", host, port))
+		if slices.Equal(got, want) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("app.example.com is %q, want %q", got, want)
+		}
 	}
 }
 
