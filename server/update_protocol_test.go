@@ -1,0 +1,228 @@
+package server
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// TestUpdateSignatures goes through RFC 8945 section 5.2: which requests are taken, and
+// how the others are answered.
+func TestUpdateSignatures(t *testing.T) {
+	u := takeUpdates(t, "1h", nil)
+	good := ops()
+	for i, tt := range []struct {
+		what   string
+		from   sender
+		rcode  int
+		fault  int
+		signed bool
+	}{
+		{"hmac-sha256", good, dns.RcodeSuccess, 0, true},
+		{"in other letters", sender{key: "OPS.", algorithm: "HMAC-sha256.", secret: opsSecret}, dns.RcodeSuccess, 0, true},
+		{"a clock that is 4 minutes off", sender{key: "ops.", algorithm: dns.HmacSHA256, secret: opsSecret, at: time.Now().Add(-4 * time.Minute)}, dns.RcodeSuccess, 0, true},
+		{"without", sender{}, dns.RcodeRefused, 0, false},
+		{"unknown key", sender{key: "nobody.", algorithm: dns.HmacSHA256, secret: opsSecret}, dns.RcodeNotAuth, dns.RcodeBadKey, false},
+		{"another algorithm", sender{key: "ops.", algorithm: dns.HmacSHA512, secret: opsSecret}, dns.RcodeNotAuth, dns.RcodeBadKey, false},
+		{"weak algorithm", sender{key: "ops.", algorithm: dns.HmacSHA1, secret: opsSecret}, dns.RcodeNotAuth, dns.RcodeBadKey, false},
+		{"another secret", sender{key: "ops.", algorithm: dns.HmacSHA256, secret: dhcpSecret}, dns.RcodeNotAuth, dns.RcodeBadSig, false},
+		{"a clock that is slow", sender{key: "ops.", algorithm: dns.HmacSHA256, secret: opsSecret, at: time.Now().Add(-10 * time.Minute)}, dns.RcodeNotAuth, dns.RcodeBadTime, true},
+		{"a clock that is fast", sender{key: "ops.", algorithm: dns.HmacSHA256, secret: opsSecret, at: time.Now().Add(10 * time.Minute)}, dns.RcodeNotAuth, dns.RcodeBadTime, true},
+	} {
+		name := fmt.Sprintf("n%d.example.net.", i)
+		m := added(t, "example.net.", name+" 60 IN A 10.1.2.3")
+		reply := tt.from.send(t, u.addr, m)
+		if reply.Rcode != tt.rcode {
+			t.Errorf("%s: answered %s, want %s", tt.what, dns.RcodeToString[reply.Rcode], dns.RcodeToString[tt.rcode])
+		}
+		if made := u.records(netZone, name, "A") != ""; made != (tt.rcode == dns.RcodeSuccess) {
+			t.Errorf("%s: made is %v", tt.what, made)
+		}
+		tsig := reply.IsTsig()
+		if tt.from.key == "" {
+			if tsig != nil {
+				t.Errorf("%s: answer with %v", tt.what, tsig)
+			}
+			continue
+		}
+		if tsig == nil || int(tsig.Error) != tt.fault || (tsig.MACSize > 0) != tt.signed {
+			t.Errorf("%s: answered with %v", tt.what, tsig)
+			continue
+		}
+		if tt.fault == dns.RcodeBadTime {
+			now, err := hex.DecodeString(tsig.OtherData)
+			if err != nil || len(now) != 6 || int64(tsig.TimeSigned) != tt.from.at.Unix() {
+				t.Errorf("%s: answered with %v", tt.what, tsig)
+			}
+		}
+	}
+	_, text := u.get(t, "GET", "/metrics")
+	for _, want := range []string{`{result="noerror"} 3`, `{result="badkey"} 3`, `{result="badsig"} 1`, `{result="badtime"} 2`, `{result="refused"} 1`} {
+		if !strings.Contains(text, "inside53_updates_total"+want) {
+			t.Errorf("the metrics have no %s", want)
+		}
+	}
+}
+
+// raw sends bytes by UDP and returns the answer.
+func raw(t *testing.T, u *updating, packet []byte) *dns.Msg {
+	t.Helper()
+	c, err := net.Dial("udp", u.addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	_, err = c.Write(packet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.SetReadDeadline(time.Now().Add(patience))
+	if err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 4096)
+	n, err := c.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply := new(dns.Msg)
+	err = reply.Unpack(buf[:n])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply
+}
+
+// signed is a message as it goes over the wire.
+func signed(t *testing.T, m *dns.Msg) []byte {
+	t.Helper()
+	m.SetTsig("ops.", dns.HmacSHA256, 300, time.Now().Unix())
+	packet, _, err := dns.TsigGenerate(m, opsSecret, "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packet
+}
+
+// TestUpdateForm sends what is no update (RFC 2136 section 3.1, RFC 8945 section 5.1).
+func TestUpdateForm(t *testing.T) {
+	u := takeUpdates(t, "1h", nil)
+	change := func(f func(m *dns.Msg)) []byte {
+		m := added(t, "example.net.", "x.example.net. 60 IN A 10.1.2.3")
+		f(m)
+		return signed(t, m)
+	}
+	cut := change(func(*dns.Msg) {})
+	tampered := append([]byte(nil), cut...)
+	tampered[len("xxxxxxxxxxxx")+3] ^= 0x20 // a letter of the zone
+	tsig := &dns.TSIG{Hdr: dns.RR_Header{Name: "ops.", Rrtype: dns.TypeTSIG, Class: dns.ClassANY}, Algorithm: dns.HmacSHA256, Fudge: 300, TimeSigned: 1}
+	for _, tt := range []struct {
+		what   string
+		packet []byte
+		rcode  int
+	}{
+		{"no zone", change(func(m *dns.Msg) { m.Question = nil }), dns.RcodeFormatError},
+		{"two zones", change(func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }), dns.RcodeFormatError},
+		{"no SOA", change(func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeA }), dns.RcodeFormatError},
+		{"another class", change(func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }), dns.RcodeNotAuth},
+		{"a zone of nobody", change(func(m *dns.Msg) { m.Question[0].Name = "example.info." }), dns.RcodeNotAuth},
+		{"a name below a zone", change(func(m *dns.Msg) { m.Question[0].Name = "x.example.net." }), dns.RcodeNotAuth},
+		{"header alone: no signature", cut[:12], dns.RcodeRefused},
+		{"cut", cut[:40], dns.RcodeFormatError},
+		{"tampered with", tampered, dns.RcodeNotAuth},
+		{"TSIG in the wrong place", change(func(m *dns.Msg) { m.Extra = append(m.Extra, tsig) }), dns.RcodeFormatError},
+		{"TSIG among the changes", change(func(m *dns.Msg) { m.Ns = append(m.Ns, tsig) }), dns.RcodeFormatError},
+		{"as it should be", cut, dns.RcodeSuccess},
+	} {
+		reply := raw(t, u, tt.packet)
+		if reply.Rcode != tt.rcode || !reply.Response || reply.Opcode != dns.OpcodeUpdate {
+			t.Errorf("%s: answered\n%v", tt.what, reply)
+		}
+	}
+}
+
+// TestUpdatePolicy holds updates against what the configuration grants.
+func TestUpdatePolicy(t *testing.T) {
+	u := takeUpdates(t, "1h", nil)
+	dhcp := sender{key: "dhcp.", algorithm: dns.HmacSHA512, secret: dhcpSecret}
+	for _, tt := range []struct {
+		what  string
+		from  sender
+		zone  string
+		add   string
+		rcode int
+		text  string
+	}{
+		{"all of a zone", ops(), "example.net.", "a.b.c.example.net. 60 IN TXT x", dns.RcodeSuccess, ""},
+		{"by a key of another zone", dhcp, "example.net.", "a.example.net. 60 IN A 10.0.0.1", dns.RcodeRefused, "the key may not change that zone"},
+		{"below a name", dhcp, "example.com.", "h.dyn.example.com. 60 IN A 10.0.0.1", dns.RcodeSuccess, ""},
+		{"far below a name, in capitals", dhcp, "EXAMPLE.com.", "A.H.DYN.example.com. 60 IN A 10.0.0.1", dns.RcodeSuccess, ""},
+		{"one name", dhcp, "example.com.", "one.example.com. 60 IN TXT x", dns.RcodeSuccess, ""},
+		{"the name itself", dhcp, "example.com.", "dyn.example.com. 60 IN A 10.0.0.1", dns.RcodeRefused, "the key may not change dyn.example.com. A"},
+		{"below one name", dhcp, "example.com.", "b.one.example.com. 60 IN A 10.0.0.1", dns.RcodeRefused, "the key may not change b.one.example.com. A"},
+		{"a name that ends alike", dhcp, "example.com.", "h.xdyn.example.com. 60 IN A 10.0.0.1", dns.RcodeRefused, "the key may not change h.xdyn.example.com. A"},
+		{"another type", dhcp, "example.com.", "h.dyn.example.com. 60 IN AAAA fd00::1", dns.RcodeRefused, "the key may not change h.dyn.example.com. AAAA"},
+		{"from another address", ops(), "example.com.", "h.example.com. 60 IN A 10.0.0.1", dns.RcodeRefused, "updates may not come from this address"},
+		{"no such zone", ops(), "example.info.", "h.example.info. 60 IN A 10.0.0.1", dns.RcodeNotAuth, "no zone of that name takes updates"},
+		{"a type that Route 53 has not", ops(), "example.net.", "x.example.net. 60 IN TYPE65280 \\# 1 00", dns.RcodeRefused, "Route 53 has no records of type TYPE65280"},
+	} {
+		m := added(t, tt.zone, tt.add)
+		m.SetEdns0(1232, false)
+		reply := tt.from.send(t, u.addr, m)
+		var text string
+		for _, o := range reply.IsEdns0().Option {
+			text += o.(*dns.EDNS0_EDE).ExtraText
+		}
+		if reply.Rcode != tt.rcode || text != tt.text {
+			t.Errorf("%s: answered %s %q, want %s %q", tt.what, dns.RcodeToString[reply.Rcode], text, dns.RcodeToString[tt.rcode], tt.text)
+		}
+	}
+	// The whole of a name is of all types.
+	m := new(dns.Msg).SetUpdate("example.com.")
+	m.RemoveName(rr(t, "h.dyn.example.com. 0 IN A 10.0.0.1"))
+	reply := dhcp.send(t, u.addr, m)
+	if reply.Rcode != dns.RcodeRefused {
+		t.Errorf("a name of all types: answered %v", reply)
+	}
+	if got := u.records(privateZone, "h.dyn.example.com.", "A"); got != "60 10.0.0.1" {
+		t.Errorf("the private zone has %q", got)
+	}
+	if got := u.records(publicZone, "h.dyn.example.com.", "A"); got != "" {
+		t.Errorf("the public zone of that name has %q", got)
+	}
+}
+
+// TestUpdateAgain sends one request again and again: while it is under way and after.
+// It is made once, and each is answered alike, though its own changes stand against
+// its prerequisites.
+func TestUpdateAgain(t *testing.T) {
+	u := takeUpdates(t, "1h", nil)
+	m := added(t, "example.net.", "once.example.net. 60 IN A 10.1.2.3")
+	m.NameNotUsed(rr(t, "once.example.net. 0 IN A 0.0.0.0"))
+	packet := signed(t, m)
+	codes := make(chan int)
+	for range 8 {
+		go func() { codes <- raw(t, u, packet).Rcode }()
+	}
+	for range 8 {
+		if code := <-codes; code != dns.RcodeSuccess {
+			t.Errorf("answered %s", dns.RcodeToString[code])
+		}
+	}
+	if reply := raw(t, u, packet); reply.Rcode != dns.RcodeSuccess || reply.IsTsig() == nil {
+		t.Errorf("afterwards answered %v", reply)
+	}
+	if n := u.cloud.Calls()["ChangeResourceRecordSets"]; n != 1 {
+		t.Errorf("%d batches were sent", n)
+	}
+	other := added(t, "example.net.", "once.example.net. 60 IN A 10.1.2.4")
+	other.NameNotUsed(rr(t, "once.example.net. 0 IN A 0.0.0.0"))
+	if reply := raw(t, u, signed(t, other)); reply.Rcode != dns.RcodeYXDomain {
+		t.Errorf("another one is answered %v", reply)
+	}
+}
