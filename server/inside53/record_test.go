@@ -100,7 +100,7 @@ func TestRecordsRefused(t *testing.T) {
 		want string
 	}{
 		{exitUsage, "add example.net a A 192.0.2", `A value "192.0.2"`},
-		{exitUsage, "add example.net a B 192.0.2.1", `Route 53 has no records of type "B"`},
+		{exitUsage, "add example.net a B 192.0.2.1", `records of type "B" are not known to Route 53`},
 		{exitUsage, "add example.net a", "requires at least 3 arg(s)"},
 		{exitUsage, "add example.net a A", "no value, and no --alias"},
 		{exitUsage, "add example.net a.example.com. A 192.0.2.1", "a.example.com. is not in public zone example.net."},

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"inside53/resolver/zone"
@@ -11,7 +10,6 @@ import (
 	"inside53/zonesource/rdata"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // setFlags say what a record set is besides its name, type and values.
@@ -30,6 +28,9 @@ type setFlags struct {
 	evaluate    bool
 	healthCheck string
 }
+
+// given tells which flags stand on the command line.
+type given interface{ Changed(name string) bool }
 
 // The flags that are a routing policy. --region is one by itself, and the place of --bias.
 var routingFlags = []string{"weight", "failover", "region", "geo", "multivalue", "cidr"}
@@ -76,7 +77,7 @@ func (f *setFlags) fresh(at recordName) change.RecordSet {
 }
 
 // apply gives a record set what the flags and values say, and checks that it is whole.
-func (f *setFlags) apply(flags *pflag.FlagSet, z change.Zone, set *change.RecordSet, values []string) error {
+func (f *setFlags) apply(flags given, z change.Zone, set *change.RecordSet, values []string) error {
 	err := f.content(flags, z, set, values)
 	if err != nil {
 		return err
@@ -102,7 +103,7 @@ func (f *setFlags) apply(flags *pflag.FlagSet, z change.Zone, set *change.Record
 }
 
 // content sets values and TTL, or the alias.
-func (f *setFlags) content(flags *pflag.FlagSet, z change.Zone, set *change.RecordSet, values []string) error {
+func (f *setFlags) content(flags given, z change.Zone, set *change.RecordSet, values []string) error {
 	switch {
 	case f.alias != "" && len(values) > 0:
 		return errors.New("a record set has values or is an --alias, not both")
@@ -141,7 +142,7 @@ func (f *setFlags) content(flags *pflag.FlagSet, z change.Zone, set *change.Reco
 	return nil
 }
 
-func (f *setFlags) aliasTo(flags *pflag.FlagSet, z change.Zone, set *change.RecordSet) error {
+func (f *setFlags) aliasTo(flags given, z change.Zone, set *change.RecordSet) error {
 	target, err := recordOwner(z, f.alias, f.aliasZone == "" || f.aliasZone == z.ID)
 	if err != nil {
 		return fmt.Errorf("--alias: %w", err)
@@ -160,12 +161,12 @@ func (f *setFlags) aliasTo(flags *pflag.FlagSet, z change.Zone, set *change.Reco
 }
 
 // routing sets the policy that a flag names, in place of the one there was.
-func (f *setFlags) routing(flags *pflag.FlagSet, set *change.RecordSet) error {
-	given := flags.Changed("bias")
+func (f *setFlags) routing(flags given, set *change.RecordSet) error {
+	routed := flags.Changed("bias")
 	for _, name := range routingFlags {
-		given = given || flags.Changed(name)
+		routed = routed || flags.Changed(name)
 	}
-	if !given {
+	if !routed {
 		return nil
 	}
 	set.Weight, set.GeoLocation, set.MultiValueAnswer, set.CidrRoutingConfig = nil, nil, nil, nil
@@ -205,7 +206,7 @@ func (f *setFlags) routing(flags *pflag.FlagSet, set *change.RecordSet) error {
 }
 
 // proximity sets a geoproximity policy: the place is --region, or that which was there.
-func (f *setFlags) proximity(flags *pflag.FlagSet, set *change.RecordSet, near *change.GeoProximity) error {
+func (f *setFlags) proximity(flags given, set *change.RecordSet, near *change.GeoProximity) error {
 	var place change.GeoProximity
 	switch {
 	case flags.Changed("region"):
@@ -256,7 +257,7 @@ func parseRecordName(z change.Zone, name, kind string) (recordName, error) {
 	}
 	kind = strings.ToUpper(kind)
 	if !change.KnownType(kind) {
-		return recordName{}, fmt.Errorf("Route 53 has no records of type %s", strconv.Quote(kind))
+		return recordName{}, fmt.Errorf("records of type %q are not known to Route 53", kind)
 	}
 	return recordName{owner, kind}, nil
 }
