@@ -178,6 +178,31 @@ func TestProgramHealthDenied(t *testing.T) {
 	p.check(t, asks(outside, "app.example.com A", "203.0.113.30"))
 }
 
+// TestResolveOwn resolves hosts as a client on this host would: of our zones, and others.
+func TestResolveOwn(t *testing.T) {
+	c := newCloud(t, nil)
+	p := newSite(t).ready(t, c.config()) // this host is outside
+	for host, want := range map[string]string{"bastion.example.com": "203.0.113.10", "www.example.org": "192.0.2.80", "partner.example.org": "203.0.113.10"} {
+		for range 3 {
+			got, err := p.app.resolveOwn(t.Context(), host)
+			if err != nil || len(got) != 1 || got[0] != netip.MustParseAddr(want) {
+				t.Errorf("%s: %v, %v, want %s", host, got, err, want)
+			}
+		}
+	}
+	for _, host := range []string{"nothing.example.com", "motto.example.com", "a..b"} {
+		got, err := p.app.resolveOwn(t.Context(), host)
+		if len(got) != 0 {
+			t.Errorf("%s: %v, %v", host, got, err)
+		}
+	}
+	p = newSite(t).ready(t, c.config("127.1.0.0/16", "127.1.0.0/16, 127.0.0.0/30", ", 127.0.0.1/32", ""))
+	got, err := p.app.resolveOwn(t.Context(), "bastion.example.com")
+	if err != nil || len(got) != 1 || got[0] != netip.MustParseAddr("10.0.1.10") {
+		t.Errorf("in a VPC: %v, %v", got, err)
+	}
+}
+
 // TestTranslateProbe gives a private address only where no other host can have it.
 func TestTranslateProbe(t *testing.T) {
 	addr, prefix := netip.MustParseAddr, netip.MustParsePrefix
