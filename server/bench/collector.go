@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"inside53/server/bench/dataset"
 )
 
 // gcCycle is one line of GODEBUG=gctrace=1.
@@ -52,16 +54,29 @@ func shareOf(cycles []gcCycle, in time.Duration) float64 {
 	return all.Seconds() / in.Seconds()
 }
 
-// changingZone is a master file of 10,000 records that is replaced again and again.
-type changingZone struct{ path string }
+// changingZones are master files of 10,000 records that are replaced again and again.
+type changingZones struct{ paths []string }
 
-func newChangingZone(at site) (*changingZone, error) {
-	z := &changingZone{filepath.Join(at.dir, "changing.zone")}
+func newChangingZones(at site) (*changingZones, error) {
+	z := new(changingZones)
+	for i := range churnZones {
+		z.paths = append(z.paths, filepath.Join(at.dir, fmt.Sprintf("changing-%d.zone", i)))
+	}
 	return z, z.write(0)
 }
 
-// change writes a new version each churnPause, until ctx ends.
-func (z *changingZone) change(ctx context.Context) error {
+// sections is the part of the configuration with them, and with another file for the
+// zone that is asked.
+func (z *changingZones) sections(asked string) string {
+	text := fmt.Sprintf("zonefiles:\n  - { origin: %s, file: %q }\n", dataset.Zone, asked)
+	for i, path := range z.paths {
+		text += fmt.Sprintf("  - { origin: changing-%d.internal, file: %q }\n", i, path)
+	}
+	return text
+}
+
+// change writes new versions each churnPause, until ctx ends.
+func (z *changingZones) change(ctx context.Context) error {
 	for version := 1; ; version++ {
 		if sleep(ctx, churnPause) != nil {
 			return nil // the end was asked for
@@ -73,16 +88,21 @@ func (z *changingZone) change(ctx context.Context) error {
 	}
 }
 
-// write replaces the file at once. Every address tells the version.
-func (z *changingZone) write(version int) error {
+// write replaces each file at once. Every address tells the version.
+func (z *changingZones) write(version int) error {
 	var b strings.Builder
 	b.WriteString("$TTL 60\n@ IN SOA ns1 host 1 3600 600 86400 60\n@ IN NS ns1\nns1 IN A 10.255.0.1\n")
 	for i := range 10_000 {
 		fmt.Fprintf(&b, "host-%05d IN A 10.%d.%d.%d\n", i, version%256, i>>8, i&255)
 	}
-	err := os.WriteFile(z.path+".new", []byte(b.String()), 0o644)
-	if err != nil {
-		return err
+	for _, path := range z.paths {
+		err := os.WriteFile(path+".new", []byte(b.String()), 0o644)
+		if err == nil {
+			err = os.Rename(path+".new", path)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return os.Rename(z.path+".new", z.path)
+	return nil
 }

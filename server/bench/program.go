@@ -86,23 +86,24 @@ func (p *report) changed(ctx context.Context) error {
 // churn is how the collector is seen at work.
 const (
 	churnRate  = 20_000 // queries a second
-	churnTime  = 10 * time.Second
-	churnPause = time.Second // between two versions of a zone of 10,000 records
+	churnTime  = 30 * time.Second
+	churnZones = 10          // of 10,000 records each
+	churnPause = time.Second // between two versions of each
 )
 
 // collector is what the garbage collector does to a server of 1,000,000 records that
-// is asked at a constant rate while a zone of 10,000 records changes all the time.
+// is asked at a constant rate while zones of 10,000 records change all the time.
 func (p *report) collector(ctx context.Context) error {
 	fmt.Fprintln(p.progress, "watching the collector")
 	at, err := p.siteOf("collector", bulk)
 	if err != nil {
 		return err
 	}
-	zone, err := newChangingZone(at)
+	zones, err := newChangingZones(at)
 	if err != nil {
 		return err
 	}
-	argv, err := inside53(at, p.comparison.program, fmt.Sprintf("zonefiles:\n  - { origin: bench.internal, file: %q }\n  - { origin: changing.internal, file: %q }\n", p.bigFile, zone.path))
+	argv, err := inside53(at, p.program, zones.sections(p.bigFile))
 	if err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (p *report) collector(ctx context.Context) error {
 	loaded := time.Since(server.since)
 	changing, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- zone.change(changing) }()
+	go func() { ended <- zones.change(changing) }()
 	result, err := p.generator.generate(ctx, "-server", loopback(at.port).String(), "-stream", "million", "-rate", fmt.Sprint(churnRate),
 		"-measure", churnTime.String(), "-process", fmt.Sprint(server.pid()))
 	stop()
@@ -138,7 +139,7 @@ func (p *report) reportCollector(server *child, loaded time.Duration, result loa
 		return err
 	}
 	cycles := slices.DeleteFunc(parseTrace(string(text)), func(c gcCycle) bool { return c.at < loaded })
-	fmt.Fprintf(&p.b, "\n### Collector: 1,000,000 records, %d queries/s for %s, a zone of 10,000 records new every %s\n\n| | |\n| --- | ---: |\n", churnRate, churnTime, churnPause)
+	fmt.Fprintf(&p.b, "\n### Collector: 1,000,000 records, %d queries/s for %s, %d zones of 10,000 records new every %s\n\n| | |\n| --- | ---: |\n", churnRate, churnTime, churnZones, churnPause)
 	fmt.Fprintf(&p.b, "| answered | %.3f %% |\n| latency p50, p99, p99.9, ms | %.2f, %.2f, %.2f |\n", 100*result.Share(), result.P50/1000, result.P99/1000, result.P999/1000)
 	fmt.Fprintf(&p.b, "| CPU of the server | %.2f |\n| RSS, peak RSS, MiB | %d, %d |\n", result.Util, result.RSS>>20, result.PeakRSS>>20)
 	fmt.Fprintf(&p.b, "| cycles of the collector | %d |\n", len(cycles))
