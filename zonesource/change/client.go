@@ -91,7 +91,7 @@ func call[In, Out any](ctx context.Context, c *Client, o operation[In, Out], saf
 			if isThrottling(err) {
 				c.account.Budget.Throttled()
 			}
-		case !refused && safe && isUnanswered(err) && faults+1 < attempts:
+		case !refused && safe && isUnanswered(err) && !IsUnknown(err) && faults+1 < attempts:
 			faults++
 		default:
 			return nil, describe(err, o.name, what)
@@ -136,6 +136,20 @@ func resultOf(err error) string {
 
 func isThrottling(err error) bool {
 	return retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err).Bool()
+}
+
+// IsUnknown reports whether an error is that the service has no such operation, as
+// other implementations of the API say it.
+func IsUnknown(err error) bool {
+	var fault smithy.APIError
+	var response interface{ HTTPStatusCode() int }
+	if !errors.As(err, &response) {
+		return false
+	}
+	status := response.HTTPStatusCode()
+	// What is no error document of the API has this code, or none.
+	plain := !errors.As(err, &fault) || fault.ErrorCode() == "UnknownError"
+	return plain && (status == 404 || status == 405 || status == 501)
 }
 
 // isUnanswered reports whether an error says nothing of what has become of the call:

@@ -2,6 +2,7 @@ package change
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -138,6 +139,7 @@ func TestFind(t *testing.T) {
 		{Selector{Text: "example.com", VPC: "vpc-3"}, "no such hosted zone: example.com is there as"},
 		{Selector{Text: "Z9NONE"}, "no such hosted zone: Z9NONE"},
 		{Selector{Text: "com"}, "no such hosted zone: com"},
+		{Selector{Text: "COM"}, "no such hosted zone: COM"},
 		{Selector{Text: "a..b"}, `"a..b" is no name and no id of a hosted zone`},
 	}
 	for _, test := range tests {
@@ -297,6 +299,23 @@ func TestCreateAndDeleteZone(t *testing.T) {
 	_, _, err = c.CreateZone(t.Context(), NewZone{Name: "a..b"})
 	if err == nil {
 		t.Error("a name that is none was taken")
+	}
+}
+
+// TestIsUnknown: an answer that is no error of the API says that there is no such
+// operation, where its status does.
+func TestIsUnknown(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	config := aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "")}
+	calls := 0
+	c := New(&account.Account{Config: config, Budget: account.NewBudget(1000)}, Options{OnCall: func(string, string) { calls++ }})
+	_, err := c.Zones(t.Context())
+	if !IsUnknown(err) || calls != 1 {
+		t.Errorf("%v after %d calls", err, calls)
+	}
+	if IsUnknown(errors.New("another")) {
+		t.Error("any error is that there is no such operation")
 	}
 }
 

@@ -142,6 +142,11 @@ func TestEqual(t *testing.T) {
 			t.Errorf("%q is equal to %q", text, base)
 		}
 	}
+	listed, written := set(t, "a A alias b"), set(t, "a A alias b")
+	listed.TTL = aws.Int64(0)
+	if !Equal(&listed, &written) {
+		t.Error("the TTL of an alias makes a difference")
+	}
 	for _, pair := range [][2]string{
 		{` ;routing="WEIGHTED" weight=1 identifier="i"`, ` ;routing="WEIGHTED" weight=2 identifier="i"`},
 		{` ;routing="LATENCY" region="a" identifier="i"`, ` ;routing="LATENCY" region="b" identifier="i"`},

@@ -67,9 +67,10 @@ func MasterName(name string) string {
 }
 
 // Equal reports whether two record sets say the same: values in any order and
-// spelling, everything else alike.
+// spelling, everything else alike. The TTL of an alias, which some other implementations
+// of the API list, says nothing.
 func Equal(a, b *RecordSet) bool {
-	return keyOf(a) == keyOf(b) && same(a.TTL, b.TTL) && same(a.Weight, b.Weight) &&
+	return keyOf(a) == keyOf(b) && (same(a.TTL, b.TTL) || a.AliasTarget != nil && b.AliasTarget != nil) && same(a.Weight, b.Weight) &&
 		a.Region == b.Region && a.Failover == b.Failover && aws.ToBool(a.MultiValueAnswer) == aws.ToBool(b.MultiValueAnswer) &&
 		aws.ToString(a.HealthCheckId) == aws.ToString(b.HealthCheckId) &&
 		aws.ToString(a.TrafficPolicyInstanceId) == aws.ToString(b.TrafficPolicyInstanceId) &&

@@ -170,8 +170,9 @@ func (e *AmbiguousError) Error() string {
 // ErrNoZone says that there is no zone of a name or id.
 var ErrNoZone = errors.New("no such hosted zone")
 
-// idForm is what ids of hosted zones look like.
-var idForm = regexp.MustCompile(`^Z[0-9A-Z]{2,31}$`)
+// idForm is what ids of hosted zones look like: AWS's begin with Z, those of others that
+// speak its language may not.
+var idForm = regexp.MustCompile(`^[0-9A-Z]{3,32}$`)
 
 // Find returns the one zone that s means. Nothing is guessed: of several the error is
 // an *AmbiguousError. With none it is ErrNoZone.

@@ -77,6 +77,10 @@ func optional(marker string) *string {
 	return &marker
 }
 
+// isMissing reports whether something can't be had at all: it isn't allowed, or the
+// service doesn't know it.
+func isMissing(err error) bool { return change.IsDenied(err) || change.IsUnknown(err) }
+
 func (h *hosted) collect(ctx context.Context, vpcs map[string]string) error {
 	zones, err := h.listZones(ctx)
 	if err != nil {
@@ -156,7 +160,7 @@ func (h *hosted) exportTags(ctx context.Context, zones []types.HostedZone) error
 		}
 		out, err := change.Read(ctx, h.client, "ListTagsForResources", "listing the tags of zones", h.tags, in)
 		if err != nil {
-			return h.without(err, "the tags of zones", change.IsDenied(err))
+			return h.without(err, "the tags of zones", isMissing(err))
 		}
 		for _, set := range out.ResourceTagSets {
 			if len(set.Tags) == 0 {
@@ -183,7 +187,7 @@ func (h *hosted) exportChecks(ctx context.Context) error {
 		return aws.ToString(out.NextMarker), nil
 	})
 	if err != nil {
-		return h.without(err, "the health checks", change.IsDenied(err))
+		return h.without(err, "the health checks", isMissing(err))
 	}
 	if len(checks) == 0 {
 		return nil
@@ -195,7 +199,7 @@ func (h *hosted) exportChecks(ctx context.Context) error {
 	for i := range checks {
 		err = h.exportStatus(ctx, &checks[i])
 		if err != nil {
-			return h.without(err, "the state of health checks", change.IsDenied(err))
+			return h.without(err, "the state of health checks", isMissing(err))
 		}
 	}
 	return nil
@@ -229,13 +233,13 @@ func (h *hosted) exportCollections(ctx context.Context) error {
 		return aws.ToString(out.NextToken), nil
 	})
 	if err != nil || len(all) == 0 {
-		return h.without(err, "the CIDR collections", change.IsDenied(err))
+		return h.without(err, "the CIDR collections", isMissing(err))
 	}
 	err = h.put("route53/list-cidr-collections.json", struct{ CidrCollections []types.CollectionSummary }{all})
 	for i := 0; err == nil && i < len(all); i++ {
 		err = h.exportBlocks(ctx, aws.ToString(all[i].Id))
 	}
-	return h.without(err, "CIDR blocks", change.IsDenied(err))
+	return h.without(err, "CIDR blocks", isMissing(err))
 }
 
 func (h *hosted) exportBlocks(ctx context.Context, id string) error {
@@ -273,7 +277,7 @@ func (h *hosted) exportForeign(ctx context.Context, zones []types.HostedZone, vp
 			return aws.ToString(out.NextToken), nil
 		})
 		if err != nil {
-			return h.without(err, "the private zones of others", change.IsDenied(err))
+			return h.without(err, "the private zones of others", isMissing(err))
 		}
 		foreign := func(s types.HostedZoneSummary) bool {
 			return !own[strings.TrimPrefix(aws.ToString(s.HostedZoneId), "/hostedzone/")]
