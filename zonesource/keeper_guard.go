@@ -3,6 +3,7 @@ package zonesource
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -83,7 +84,29 @@ func (k *Keeper) lostTooMuch(old, is Part) bool {
 		// Each hosted zone has an SOA record: without it the listing isn't whole.
 		return hasSOA(old.Zone) && !hasSOA(is.Zone)
 	case old.Region != nil && is.Region != nil:
-		return emptied(old.Region.VPCs, is.Region.VPCs) || emptied(old.Region.Interfaces, is.Region.Interfaces) || emptied(old.Region.Hosts, is.Region.Hosts)
+		return emptied(old.Region.VPCs, is.Region.VPCs) || emptied(old.Region.Interfaces, is.Region.Interfaces) ||
+			emptied(old.Region.Hosts, is.Region.Hosts) || emptied(old.Region.Peerings, is.Region.Peerings) || movedVPC(old.Region, is.Region)
+	case old.Catalog != nil && is.Catalog != nil:
+		return emptied(old.Catalog.Unlisted, is.Catalog.Unlisted)
+	}
+	return false
+}
+
+// movedVPC reports whether a VPC lost every CIDR that it had. AWS lets no VPC part
+// with its first one: so the VPCs weren't listed, and their CIDRs are those of
+// whatever else names them, or none.
+func movedVPC(old, is *Region) bool {
+	now := map[string][]netip.Prefix{}
+	for i := range is.VPCs {
+		now[is.VPCs[i].ID] = is.VPCs[i].CIDRs
+	}
+	for i := range old.VPCs {
+		v := &old.VPCs[i]
+		cidrs, there := now[v.ID]
+		keeps := func(p netip.Prefix) bool { return slices.Contains(cidrs, p) }
+		if there && len(v.CIDRs) > 0 && !slices.ContainsFunc(v.CIDRs, keeps) {
+			return true
+		}
 	}
 	return false
 }
@@ -125,6 +148,14 @@ func itemsOf(p Part) map[string]bool {
 		}
 		for i := range r.Hosts {
 			items[r.Hosts[i].Instance] = true
+		}
+		for i := range r.Peerings {
+			items[r.Peerings[i].ID] = true
+		}
+		for i := range r.VPCs {
+			for _, p := range r.VPCs[i].CIDRs {
+				items[r.VPCs[i].ID+" "+p.String()] = true
+			}
 		}
 	}
 	if c := p.Catalog; c != nil {

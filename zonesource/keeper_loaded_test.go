@@ -95,6 +95,23 @@ func TestZonesThatCannotBeRead(t *testing.T) {
 	})
 }
 
+// TestEmptiedUnlisted: private zones of others stay until a second catalog lacks them.
+func TestEmptiedUnlisted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, hostedConfig(), "")
+		b.start()
+		defer b.end()
+		zones := []Hosted{{ID: "Z1", Name: zone.MustName("one.example.")}}
+		b.deliver(catalogPart(zones, Unlisted{ID: "ZEFS", Name: zone.MustName("efs.example."), VPC: zone.VPC{ID: "vpc-a"}}))
+		for at, want := range []int{1, 0} {
+			b.deliver(listed(catalogPart(zones), 10+50*at))
+			if s := b.Status().Sources["route53"]; s.Pending != want {
+				t.Errorf("catalog %d without: %+v", at, s)
+			}
+		}
+	})
+}
+
 // TestEmptiedRegions wait for a second listing, small as they may be.
 func TestEmptiedRegions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -102,6 +119,7 @@ func TestEmptiedRegions(t *testing.T) {
 			p := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
 			p.Region.Interfaces = []Interface{{ID: "eni-1", VPC: "vpc-a", Private: netip.MustParseAddr("10.0.0.1")}}
 			p.Region.Hosts = []Host{{Instance: "i-1", VPC: "vpc-a"}}
+			p.Region.Peerings = []Peering{{ID: "pcx-1", A: zone.VPC{ID: "vpc-a"}, B: zone.VPC{ID: "vpc-b"}}}
 			change(p.Region)
 			return p
 		}
@@ -109,6 +127,9 @@ func TestEmptiedRegions(t *testing.T) {
 			"VPCs":       func(r *Region) { r.VPCs = nil },
 			"interfaces": func(r *Region) { r.Interfaces = nil },
 			"hosts":      func(r *Region) { r.Hosts = nil },
+			"peerings":   func(r *Region) { r.Peerings = nil },
+			"CIDRs":      func(r *Region) { r.VPCs[0].CIDRs = nil },
+			"its CIDR":   func(r *Region) { r.VPCs[0].CIDRs = []netip.Prefix{netip.MustParsePrefix("10.0.1.0/24")} },
 		} {
 			b := newBench(t, hostedConfig(), "")
 			b.start()

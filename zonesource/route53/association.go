@@ -44,10 +44,21 @@ func (l *lister) refreshByVPC(ctx context.Context) *zonesource.Problem {
 		}
 	}
 	for id, z := range l.zones {
-		z.vpcs, z.known = sortVPCs(byZone[id]), true
+		z.take(sortVPCs(byZone[id]), vpcs)
 	}
 	l.byVPC, l.unlisted = true, unlisted
 	return nil
+}
+
+// take notes which of the VPCs that were asked have the zone. A loss may be one of a
+// listing that wasn't whole, and no private zone is without a VPC: then the zone
+// itself is asked for.
+func (z *state) take(found, asked []zone.VPC) {
+	lost := func(v zone.VPC) bool { return slices.Contains(asked, v) && !slices.Contains(found, v) }
+	z.doubtful = slices.ContainsFunc(z.vpcs, lost) || !z.known && len(found) == 0
+	if !z.doubtful && len(found) > 0 {
+		z.vpcs, z.known = found, true
+	}
 }
 
 // vpcsToList returns the VPCs to ask for, none when GetHostedZone is the better way.
@@ -115,7 +126,7 @@ func appendUnlisted(dst []zonesource.Unlisted, id string, vpc zone.VPC, s types.
 // refreshAssociations asks for the VPCs of a private zone, unless the cycle knows them
 // already. When it can't, the last known ones stay.
 func (l *lister) refreshAssociations(ctx context.Context, z *state) *zonesource.Problem {
-	if !z.hosted.Private || l.byVPC {
+	if !z.hosted.Private || l.byVPC && !z.doubtful {
 		return nil
 	}
 	out, err := l.getZone(ctx, z.hosted.ID, "asking for the VPCs of "+z.describe())

@@ -36,7 +36,9 @@ type state struct {
 	comment string
 	vpcs    []zone.VPC // last known associations
 	known   bool       // vpcs is known at all
-	gone    time.Time  // when hosted.Gone was found, or read from saved parts
+	// doubtful says that ListHostedZonesByVPC may have left out a VPC of the zone.
+	doubtful bool
+	gone     time.Time // when hosted.Gone was found, or read from saved parts
 
 	listed   time.Time // begin of the last complete listing, zero for never
 	failures int       // since then

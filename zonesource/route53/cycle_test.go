@@ -135,6 +135,30 @@ func TestByVPC(t *testing.T) {
 	c.wantCalls(map[string]int{"ListHostedZones": 1, "GetHostedZone": 3, "ListResourceRecordSets": 3})
 }
 
+// TestByVPCEmptied: an emptied listing takes no association away, one that ended does.
+func TestByVPCEmptied(t *testing.T) {
+	a, b, other := zone.VPC{ID: "vpc-a", Region: "eu-west-1"}, zone.VPC{ID: "vpc-b", Region: "us-east-1"}, zone.VPC{ID: "vpc-x", Region: "us-east-1"}
+	c := newCloud(t, dataOf(t,
+		hosted{id: "Z1", name: "one.example.", private: true, vpcs: []zone.VPC{a}},
+		hosted{id: "Z2", name: "two.example.", private: true, vpcs: []zone.VPC{b, a}},
+		hosted{id: "Z3", name: "three.example.", private: true, vpcs: []zone.VPC{other}}))
+	s := c.source(Options{VPCs: func() ([]zone.VPC, bool) { return []zone.VPC{a, b}, true }})
+	want := func(parts []zonesource.Part) {
+		t.Helper()
+		same(t, "one", []zone.VPC{a}, find(t, parts, "zone/Z1").Zone.VPCs)
+		same(t, "two", []zone.VPC{a, b}, find(t, parts, "zone/Z2").Zone.VPCs)
+		same(t, "three", []zone.VPC{other}, find(t, parts, "zone/Z3").Zone.VPCs)
+	}
+	c.faults(awssim.Fault{Operation: "ListHostedZonesByVPC", Fault: "empty", Count: 2})
+	want(c.mustCycle(s))
+	c.wantCalls(map[string]int{"ListHostedZones": 1, "ListHostedZonesByVPC": 2, "GetHostedZone": 3, "ListResourceRecordSets": 3})
+	want(c.mustCycle(s))
+	c.wantCalls(map[string]int{"ListHostedZones": 1, "ListHostedZonesByVPC": 2, "ListResourceRecordSets": 3})
+	c.faults(awssim.Fault{Operation: "ListHostedZonesByVPC", Fault: "empty"})
+	want(c.mustCycle(s))
+	c.wantCalls(map[string]int{"ListHostedZones": 1, "ListHostedZonesByVPC": 2, "GetHostedZone": 2, "ListResourceRecordSets": 3})
+}
+
 func TestAssociationsAreOptional(t *testing.T) {
 	a := zone.VPC{ID: "vpc-a", Region: "eu-west-1"}
 	c := simpleCloud(t, hosted{id: "Z1", name: "one.example.", private: true, vpcs: []zone.VPC{a}})
