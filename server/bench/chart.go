@@ -10,9 +10,9 @@ import (
 
 // The layout of the chart, in its own units.
 const (
-	chartWidth = 760
-	labelWidth = 250
-	noteWidth  = 150
+	chartWidth = 840
+	labelWidth = 270
+	noteWidth  = 190
 	barHeight  = 16
 	barStride  = 22
 	headHeight = 34
@@ -70,8 +70,12 @@ func (o outcome) draw(b *bytes.Buffer, y int) int {
 func (o outcome) note(r *row) string {
 	note := fmt.Sprintf("%.2f", o.median(r))
 	s, ok := o.ratio(r)
-	if ok && r != o.rows[0] {
-		note += fmt.Sprintf("  (ratio %.2f)", s.median)
+	switch {
+	case !ok || r == o.rows[0]:
+	case r.ours:
+		note += fmt.Sprintf("  (%.2f of the first)", s.median)
+	default:
+		note += fmt.Sprintf("  (inside53: %.2f of it)", s.median)
 	}
 	return note
 }
