@@ -65,7 +65,11 @@ func TestFaults(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := simpleCloud(t, hosted{id: "Z1", name: "big.example.", sets: manySets("big.example.", 699)})
-			s := c.source(Options{Timeout: 200 * time.Millisecond})
+			timeout := time.Minute
+			if tt.fault.Fault == "hang" {
+				timeout = 2 * time.Second // also what an answer may take here
+			}
+			s := c.source(Options{Timeout: timeout})
 			c.faults(tt.fault)
 			parts, err := c.cycle(s)
 			if err != nil {
@@ -189,7 +193,7 @@ func TestAway(t *testing.T) {
 		zones = append(zones, hosted{id: id, name: "zone" + id + ".example."})
 	}
 	c := simpleCloud(t, zones...)
-	s := c.source(Options{Timeout: 50 * time.Millisecond})
+	s := c.source(Options{Timeout: 500 * time.Millisecond})
 	c.mustCycle(s)
 	c.faults(awssim.Fault{Operation: "ListHostedZones", Fault: "hang"})
 	parts, err := c.cycle(s)

@@ -130,7 +130,7 @@ func (l *lister) listPages(ctx context.Context, z *state) (listing, error) {
 	what := "listing record sets of " + z.describe()
 	in := &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(z.hosted.ID), MaxItems: aws.Int32(setsPerPage)}
 	seen := make(map[position]int, z.hosted.Records) // on which page
-	var start position // of this page
+	var start position                               // of this page
 	for page := 1; ; page++ {
 		out, err := call(ctx, l, opListRecords, what, l.api.ListResourceRecordSets, in)
 		if err != nil {
