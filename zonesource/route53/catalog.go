@@ -174,7 +174,7 @@ func (l *lister) confirmVanished(ctx context.Context, ids map[string]bool, deliv
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err == nil:
-			l.source.log.Debug("a hosted zone exists and was not listed", "zone", z.hosted.ID, "account", l.account.Name)
+			l.source.log.Warn("a hosted zone exists and was not listed", "zone", z.hosted.ID, "account", l.account.Name)
 			return nil
 		case isNoSuchZone(err):
 			z.hosted.Gone, z.gone = true, time.Now()
