@@ -40,6 +40,7 @@ func (a *App) bindAdmin(c *Config) error {
 	admin.HandleFunc("POST /accept", a.serveAccept)
 	admin.HandleFunc("GET /explain", a.serveExplain)
 	admin.HandleFunc("GET /health-checks", a.serveHealthChecks)
+	admin.HandleFunc("GET /transfers", a.serveTransfers)
 	if c.Pprof {
 		admin.HandleFunc("/debug/pprof/", pprof.Index)
 		admin.HandleFunc("/debug/pprof/profile", pprof.Profile)

@@ -47,6 +47,8 @@ type App struct {
 	keeper    *zonesource.Keeper
 	updater   *update.Updater // nil without AWS
 	updates   *updates        // nil without AWS
+	transfers *transfers
+	notifier  *notifier
 	server    *Server
 	admin     []*adminServer
 	adminAddr string // as bound; "" when it is off
@@ -86,7 +88,7 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 		}
 	}
 	state := ""
-	if c.UsesAWS() {
+	if c.KeepsState() {
 		state = c.StateDir
 	}
 	a.keeper, err = zonesource.NewKeeper(zonesource.Options{Config: keeperConfig(c, a.accounts), StateDir: state, Publish: a.publish, Log: a.log})
@@ -94,6 +96,10 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 		return err
 	}
 	err = a.assembleUpdates(c)
+	if err != nil {
+		return err
+	}
+	err = a.assembleTransfers(c)
 	if err != nil {
 		return err
 	}
@@ -117,7 +123,7 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 
 // newWorker makes the worker of one packet loop.
 func (a *App) newWorker() worker {
-	f := &front{inner: a.resolver.NewWorker()}
+	f := &front{inner: a.resolver.NewWorker(), transfers: a.transfers}
 	if a.updates != nil {
 		f.updates = a.updates
 	}
@@ -151,6 +157,9 @@ func (a *App) publish(s *zone.Snapshot) {
 	if err != nil {
 		a.log.Error("snapshot not published", "error", err)
 	}
+	if a.transfers != nil { // before, nobody asks
+		a.transfers.publisher.wake()
+	}
 }
 
 // Run serves until ctx ends, and then goes on for the configured drain, unready, so
@@ -172,6 +181,9 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.forwarder.Run(all) })
 	g.Go(func() error { return a.resolver.Run(all) })
 	g.Go(func() error { return a.runSources(all) })
+	g.Go(func() error { return a.transfers.run(all) })
+	g.Go(func() error { return a.transfers.publisher.run(all) })
+	g.Go(func() error { return a.notifier.run(all) })
 	if a.updates != nil {
 		g.Go(func() error { return a.updater.Run(all) })
 		g.Go(func() error { return a.updates.run(all) })

@@ -43,8 +43,8 @@ type Config struct {
 	Health netip.AddrPort `yaml:"health,off"`
 
 	// StateDir is the directory of the last good data, the only place written
-	// to. It has to be writable when route53 or ec2 is on, and is not used
-	// otherwise. Default /var/lib/inside53.
+	// to. It has to be writable when route53, ec2, transfers or secondary is on,
+	// and is not used otherwise. Default /var/lib/inside53.
 	StateDir string `yaml:"state_dir,path"`
 
 	// Allow lists who may ask. Default [private, vpcs]; without ec2: [private].
@@ -112,6 +112,12 @@ type Config struct {
 	// Updates says who may change what in Route 53 by dynamic updates. Default none:
 	// updates are refused.
 	Updates []Update `yaml:"updates"`
+
+	// Transfers says which zones secondaries may have. Default none.
+	Transfers []Transfer `yaml:"transfers"`
+
+	// Secondary lists zones that are transferred from other servers. Default none.
+	Secondary []Secondary `yaml:"secondary"`
 
 	file  string
 	lines map[string]int // line of each key in the file, by its path: forward[0].zone

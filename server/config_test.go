@@ -399,6 +399,49 @@ updates:
 12: updates[7].soa_mname: is another one than in updates[6]; a zone has one
 13: updates[8]: is a single value; write keys and values (key: value)`},
 		{"updates without route53", ok + "keys: [{name: a, secret_file: a}]\nupdates: [{zone: Z1, keys: [a]}]\n", "3: updates: needs the section route53, which knows the zones; add it"},
+		{"transfers", ok + `keys: [{name: a, secret_file: a}]
+transfers:
+- {}
+- {view: prod, zones: [], keys: [b], clients: [10.0.0.0/8, 10.0.0.0/8], notify: [ns.example, 10.0.0.9, '10.0.0.9:53'], catalog: a..b}
+- {view: vpc-0a1b, zones: ['*', example.com], keys: [a], journal: much, catalog: cat.example, notify: ['10.0.0.9:0', 0.0.0.0]}
+- {zones: [a.example, A.example.], keys: [a], catalog: cat.example, journal: 3GB}
+- x
+`, `4: transfers[0]: has neither keys nor clients; write who may have the zones
+5: transfers[1].notify[0]: "ns.example" is no address; write "10.0.0.9", "10.0.0.9:5353" or "[2001:db8::9]:53"
+5: transfers[1].catalog: "a..b" has an empty label
+5: transfers[1].view: no view "prod"; without the section views there are "rest" and one a VPC, named by its id
+5: transfers[1].zones: is empty; write names of zones, or "*"
+5: transfers[1].keys[0]: no key b.; add it to the section keys
+5: transfers[1].clients[1]: 10.0.0.0/8 is here twice
+5: transfers[1].notify[2]: 10.0.0.9:53 is here twice
+6: transfers[2].journal: "much" is no size; write 64MiB, 512KiB or a number of bytes
+6: transfers[2].notify[0]: "10.0.0.9:0" has port 0; write that of the server
+6: transfers[2].notify[1]: 0.0.0.0 is no address of a host
+6: transfers[2].zones: has "*" and others; "*" is every zone already
+7: transfers[3].zones[1]: a.example. is here twice
+7: transfers[3].journal: "3GB" is no size; write 64MiB, 512KiB or a number of bytes
+7: transfers[3].catalog: cat.example. is the catalog of transfers[2] already; write another name
+8: transfers[4]: is a single value; write keys and values (key: value)`},
+		{"transfers of views", ok + "views: [{name: prod, clients: [10.0.0.0/8]}]\ntransfers:\n- {keys: [a]}\n- {view: rest, clients: [10.0.0.0/8]}\nkeys: [{name: a, secret_file: a}]\nstate_dir: ''\n", `4: transfers[0].view: is missing; write one of prod
+5: transfers[1].view: no view "rest"; known are prod
+7: state_dir: is empty; transfers and secondary keep serials and zones there: write a directory`},
+		{"secondary", ok + `zonefiles: [{origin: lab.example, file: lab.zone}]
+secondary:
+- {}
+- {zone: z.example, primaries: [10.0.0.9, 10.0.0.9], key: a, views: []}
+- {zone: Z.example., primaries: [ns1]}
+- {zone: lab.example, primaries: ['[2001:db8::9]:53']}
+- {zone: a..b, primaries: [10.0.0.9], key: 'a b'}
+`, `4: secondary[0].zone: is missing; write the name of the zone
+4: secondary[0].primaries: is missing; write the addresses of servers that have the zone
+5: secondary[1].primaries[1]: 10.0.0.9:53 is here twice
+5: secondary[1].key: no key a.; add it to the section keys
+5: secondary[1].views: is empty; write names of views, or "*"
+6: secondary[2].primaries[0]: "ns1" is no address; write "10.0.0.9", "10.0.0.9:5353" or "[2001:db8::9]:53"
+6: secondary[2].zone: z.example. is the zone of secondary[1] already; write all primaries there
+7: secondary[3].zone: lab.example. is the origin of zonefiles[0] already; take one of them out
+8: secondary[4].zone: "a..b" has an empty label
+8: secondary[4].key: "a b" has a ' '; labels are of letters, digits, '-' and '_'`},
 		{"health_checks", ok + "route53:\nhealth_checks:\n  source: cloud\n  refresh: 1ms\n  probes: 0\n  probe_targets: [privat, localhost, 10.0.0.1, 10.0.0.1/8, 169.254.0.0/16, private, private]\n", `4: health_checks.source: "cloud" is unknown; known are aws, local, both, off
 5: health_checks.refresh: 1ms is too short; write 100ms or longer
 6: health_checks.probes: 0 is out of bounds; write 1 to 10000

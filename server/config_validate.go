@@ -47,7 +47,7 @@ func (v *validator) all() {
 		return // no YAML: the rest would only be about what could not be read
 	}
 	c := v.config
-	empty := !c.UsesAWS() && len(c.ZoneFiles) == 0 && len(c.Forward) == 0
+	empty := !c.UsesAWS() && len(c.ZoneFiles) == 0 && len(c.Forward) == 0 && len(c.Secondary) == 0
 	if empty && len(v.faults) == 0 { // else the fault may be in the key that is missing
 		v.fault("", "nothing to serve; add one of route53, ec2, zonefiles and forward")
 	}
@@ -66,6 +66,8 @@ func (v *validator) all() {
 	v.forward()
 	v.keys()
 	v.updates()
+	v.transfers()
+	v.secondary()
 }
 
 // duration checks that d is 100ms or longer, or 0 where that has a meaning.
@@ -153,6 +155,9 @@ func (v *validator) sockets() {
 
 func (v *validator) server() {
 	c := v.config
+	if c.StateDir == "" && c.KeepsState() && !c.UsesAWS() {
+		v.fault("state_dir", "is empty; transfers and secondary keep serials and zones there: write a directory")
+	}
 	if c.StateDir == "" && c.UsesAWS() {
 		v.fault("state_dir", "is empty; route53 and ec2 keep their last good data there: write a directory")
 	}

@@ -57,7 +57,7 @@ func TestExampleFull(t *testing.T) {
 	want.Allow.VPCs = true // the default with ec2
 	// These have no default; of their first entries each key that has one shows it.
 	want.AWS.Accounts, want.ZoneFiles, want.Views, want.Forward = got.AWS.Accounts, got.ZoneFiles, got.Views, got.Forward
-	want.Keys, want.Updates = got.Keys, got.Updates
+	want.Keys, want.Updates, want.Transfers, want.Secondary = got.Keys, got.Updates, got.Transfers, got.Secondary
 	if !reflect.DeepEqual(plain(got), want) {
 		t.Errorf("the example states other values than the defaults\n got %+v\nwant %+v", plain(got), want)
 	}
@@ -87,6 +87,18 @@ func TestExampleFull(t *testing.T) {
 	update.Zone, update.Visibility, update.Keys, update.Clients = got.Updates[0].Zone, got.Updates[0].Visibility, got.Updates[0].Keys, got.Updates[0].Clients
 	if !reflect.DeepEqual(got.Updates[0], update) || len(update.Clients) > 0 {
 		t.Errorf("the first update does not show the defaults: %+v", got.Updates[0])
+	}
+	var transfer Transfer
+	transfer.setDefaults()
+	transfer.View, transfer.Clients = got.Transfers[0].View, got.Transfers[0].Clients
+	if !reflect.DeepEqual(plain(&Config{Transfers: got.Transfers}).Transfers[0], transfer) {
+		t.Errorf("the first transfer does not show the defaults: %+v", got.Transfers[0])
+	}
+	var secondary Secondary
+	secondary.setDefaults()
+	secondary.Zone, secondary.Primaries = got.Secondary[0].Zone, got.Secondary[0].Primaries
+	if !reflect.DeepEqual(got.Secondary[0], secondary) {
+		t.Errorf("the first secondary zone does not show the defaults: %+v", got.Secondary[0])
 	}
 	var forward Forward
 	forward.setDefaults()

@@ -7,11 +7,13 @@ import (
 )
 
 // front stands before a resolver's worker and takes the messages that are no questions
-// for it. The resolver refuses them, and only then are they looked at: questions pay
-// nothing for it.
+// for it. Updates are refused by the resolver, and only then are they looked at: questions
+// pay nothing for it. What may be for transfers is looked at before, where there are any:
+// questions for SOA are that too.
 type front struct {
-	inner   worker
-	updates handler // of opcode UPDATE; nil leaves them refused
+	inner     worker
+	updates   handler    // of opcode UPDATE; nil leaves them refused
+	transfers *transfers // nil leaves them refused
 }
 
 // handler answers messages of one kind, for several packet loops at a time.
@@ -25,6 +27,12 @@ const opcodeUpdate = 5
 
 // Serve implements worker.
 func (f *front) Serve(pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender) ([]byte, resolver.Result) {
+	if f.transfers.on() && concernsTransfers(pkt) {
+		answer, result, taken := f.transfers.take(pkt, client, tr, out, s)
+		if taken {
+			return answer, result
+		}
+	}
 	answer, result := f.inner.Serve(pkt, client, tr, out, s)
 	if result != resolver.Refused {
 		return answer, result

@@ -40,7 +40,7 @@ func (a *App) newMonitor(c *Config, accounts []*account.Account) (*health.Monito
 		Balancers: true, Regions: healthRegions(c, accounts),
 		Wanted:        func() []string { return a.watch.uses.checks(a.resolver.Snapshot()) },
 		WantedTargets: func() []string { return a.watch.uses.targets(a.resolver.Snapshot()) },
-		Publish:       a.resolver.PublishLive, StateDir: c.StateDir, Log: a.log, OnCall: a.metrics.awsCall,
+		Publish:       a.publishLive, StateDir: c.StateDir, Log: a.log, OnCall: a.metrics.awsCall,
 	})
 }
 
@@ -59,7 +59,7 @@ func healthRegions(c *Config, accounts []*account.Account) []string {
 func (a *App) useMonitor(m *health.Monitor) {
 	a.watch.monitor.Store(m)
 	if m == nil {
-		a.resolver.PublishLive(&zone.Live{})
+		a.publishLive(&zone.Live{})
 	}
 }
 

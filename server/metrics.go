@@ -15,9 +15,11 @@ import (
 // metrics are the program's own, in a registry of its own. What others count is
 // read when Prometheus asks (see collector); only calls to AWS are counted here.
 type metrics struct {
-	registry *prometheus.Registry
-	calls    *prometheus.CounterVec
-	updates  *prometheus.CounterVec
+	registry  *prometheus.Registry
+	calls     *prometheus.CounterVec
+	updates   *prometheus.CounterVec
+	transfers *prometheus.CounterVec
+	notifies  *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -28,7 +30,13 @@ func newMetrics() *metrics {
 	m.updates = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "inside53_updates_total", Help: "Dynamic updates by response code or fault of the signature; dropped: too many at a time.",
 	}, []string{"result"})
-	m.registry.MustRegister(m.calls, m.updates, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.transfers = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "inside53_transfers_total", Help: "Transfers to secondaries and NOTIFY from primaries by kind and outcome; udp: one message.",
+	}, []string{"kind", "result"})
+	m.notifies = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "inside53_notifies_total", Help: "NOTIFY to secondaries by outcome; gave_up counts zones, the others messages.",
+	}, []string{"result"})
+	m.registry.MustRegister(m.calls, m.updates, m.transfers, m.notifies, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -37,6 +45,12 @@ func (m *metrics) awsCall(operation, code string) { m.calls.WithLabelValues(oper
 
 // update counts one dynamic update.
 func (m *metrics) update(result string) { m.updates.WithLabelValues(result).Inc() }
+
+// transfer counts one transfer to a secondary, or NOTIFY from a primary.
+func (m *metrics) transfer(kind, result string) { m.transfers.WithLabelValues(kind, result).Inc() }
+
+// notify counts what became of one NOTIFY to a secondary.
+func (m *metrics) notify(result string) { m.notifies.WithLabelValues(result).Inc() }
 
 // collector reads the counters of the packet loops, the forwarder and the keeper.
 type collector struct {
@@ -69,6 +83,9 @@ var collected = []struct {
 	{"inside53_health_probes_total", "Probes by outcome; refused: the target isn't allowed.", []string{"result"}},
 	{"inside53_health_targets", "Names of load balancers by the health of their target groups.", []string{"state"}},
 	{"inside53_health_age_seconds", "Age of the last look at the health check that was looked at longest ago.", nil},
+	{"inside53_transfer_zones", "Zones that secondaries may have, by view.", []string{"view"}},
+	{"inside53_transfer_journal_bytes", "Differences of these zones kept for IXFR.", []string{"view"}},
+	{"inside53_notifies_pending", "Secondaries, times zones, that haven't acknowledged NOTIFY yet.", nil},
 	{"inside53_cache_entries", "Answers in the cache.", nil},
 	{"inside53_cache_bytes", "Memory of the cache, estimated.", nil},
 	{"inside53_cache_lookups_total", "Lookups in the cache by outcome.", []string{"outcome"}},
@@ -103,6 +120,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	status := c.app.keeper.Status()
 	r.data(status)
 	r.health(c.app.watch.monitor.Load())
+	r.transfers(c.app)
 	ready, _ := c.app.ready(status)
 	r.gauge("inside53_ready", truth(ready))
 }

@@ -94,6 +94,7 @@ type reloadPlan struct {
 	sources  []zonesource.Source
 	monitor  *health.Monitor // nil: none
 	updates  *updatePolicy
+	transfer *transferPolicy
 }
 
 // planReload reads the configuration again and makes all that can fail.
@@ -112,6 +113,13 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 	}
 	p := &reloadPlan{config: c}
 	p.updates, err = newUpdatePolicy(c)
+	if err != nil {
+		return nil, err
+	}
+	if c.KeepsState() && !a.started.KeepsState() {
+		return nil, errors.New("turning on the first of transfers and secondary needs a restart: it opens state_dir")
+	}
+	p.transfer, err = newTransferPolicy(c)
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +150,7 @@ func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source 
 		return again // a source runs once
 	}
 	a.config.Store(p.config)
+	a.transfers.use(p.transfer)
 	a.accounts = p.accounts
 	if a.updates != nil {
 		a.updater.SetAccounts(p.accounts)

@@ -293,6 +293,63 @@ func (c *tcpConn) answerLate(answer []byte, result resolver.Result) {
 	}
 }
 
+// streamer is what a transport offers beside [resolver.Suspender] where one query may
+// have an answer of many messages.
+type streamer interface {
+	// Stream suspends the query being served, as Suspend does.
+	Stream() messageStream
+}
+
+// messageStream takes the messages of one answer, from one goroutine.
+type messageStream interface {
+	// Send sends a message, which is borrowed until it returns. It waits for a client
+	// that reads slowly; the error says that the client is gone.
+	Send(message []byte) error
+	// End is called once, after the last message.
+	End(result resolver.Result)
+}
+
+// tcpStream is the messageStream of a connection.
+type tcpStream struct{ c *tcpConn }
+
+// Stream implements streamer.
+func (c *tcpConn) Stream() messageStream {
+	c.Suspend()
+	return tcpStream{c}
+}
+
+// Send implements messageStream. Late answers to other queries of the connection find
+// half of the room for them.
+func (s tcpStream) Send(message []byte) error {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !c.closed && len(c.pending)+2+len(message) > maxPending/2 {
+		c.changed.Wait()
+	}
+	if c.closed {
+		return net.ErrClosed
+	}
+	c.pending = binary.BigEndian.AppendUint16(c.pending, uint16(len(message)))
+	c.pending = append(c.pending, message...)
+	c.changed.Broadcast()
+	return nil
+}
+
+// End implements messageStream.
+func (s tcpStream) End(result resolver.Result) {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting--
+	if c.closed {
+		c.t.counters.sendErrors.Add(1)
+	} else {
+		c.t.counters.results[result].Add(1)
+	}
+	c.changed.Broadcast()
+}
+
 // writeLate writes late answers, all that are there in one write, until none is
 // waited for.
 func (c *tcpConn) writeLate() {
@@ -312,6 +369,7 @@ func (c *tcpConn) writeLate() {
 		}
 		out, counts := c.pending, c.late
 		c.pending, c.late = spare[:0], tally{}
+		c.changed.Broadcast() // to streams that wait for room
 
 		c.mu.Unlock()
 		_ = c.nc.SetWriteDeadline(time.Now().Add(c.t.opts.Write)) // the write tells of a closed one

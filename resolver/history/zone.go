@@ -23,6 +23,13 @@ type Zone struct {
 	saved  bool     // is was saved by an earlier process, and has no tree yet
 }
 
+// SetLimit changes how many octets of differences are kept, from the next one on.
+func (z *Zone) SetLimit(limit int) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.limit = limit
+}
+
 // Version is one version of a zone. Immutable.
 type Version struct {
 	Serial uint32

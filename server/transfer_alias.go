@@ -1,0 +1,162 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"inside53/resolver"
+	"inside53/resolver/forward"
+	"inside53/resolver/zone"
+)
+
+const (
+	// aliasRefresh is how often the targets of aliases outside are asked for: the target
+	// of a load balancer has a TTL of a minute.
+	aliasRefresh = time.Minute
+	// aliasTTL is the TTL of their records in zones that are transferred, in seconds. That
+	// of an answer shrinks, and each time would be a change of the zone.
+	aliasTTL = 60
+	// aliasWait is how long an upstream may take for one.
+	aliasWait = 5 * time.Second
+	// aliasesAtOnce is how many are asked for at a time.
+	aliasesAtOnce = 16
+)
+
+// aliases knows what the targets of aliases outside have. It belongs to the publisher's
+// goroutine.
+type aliases struct {
+	ask        func(ctx context.Context, upstreams []string, name []byte, rrtype uint16) (zone.RRset, error)
+	forwarders []zone.Forwarder // of the snapshot in work
+	targets    map[aliasTarget]*aliasState
+}
+
+// aliasTarget is one question, and who is asked.
+type aliasTarget struct {
+	upstreams string // separated by \x00
+	name      string // lower-case wire form
+	rrtype    uint16
+}
+
+// aliasState is what is known of one target.
+type aliasState struct {
+	set   zone.RRset // last known
+	asked bool
+	used  bool // since the last refresh
+}
+
+// use sets the snapshot whose forwarders targets name.
+func (a *aliases) use(snap *zone.Snapshot) { a.forwarders = snap.Forwarders }
+
+// known returns what is known of a target, and has it asked for.
+func (a *aliases) known(t resolver.Target) zone.RRset {
+	key := aliasTarget{strings.Join(a.forwarders[t.Forwarder].Upstreams, "\x00"), t.Name, t.Type}
+	state := a.targets[key]
+	if state == nil {
+		state = &aliasState{}
+		a.targets[key] = state
+	}
+	state.used = true
+	return state.set
+}
+
+// fetchNew asks for the targets that were never asked for, and reports whether there were
+// any.
+func (a *aliases) fetchNew(ctx context.Context) bool {
+	var fresh []aliasTarget
+	for t, s := range a.targets {
+		if !s.asked {
+			fresh = append(fresh, t)
+		}
+	}
+	a.fetch(ctx, fresh)
+	return len(fresh) > 0
+}
+
+// refresh asks for all targets again, forgets those that no zone has any more, and reports
+// whether one has changed.
+func (a *aliases) refresh(ctx context.Context) bool {
+	var all []aliasTarget
+	for t, s := range a.targets {
+		if !s.used {
+			delete(a.targets, t)
+			continue
+		}
+		all = append(all, t)
+	}
+	return a.fetch(ctx, all)
+}
+
+func (a *aliases) fetch(ctx context.Context, targets []aliasTarget) (changed bool) {
+	sets, errs := make([]zone.RRset, len(targets)), make([]error, len(targets))
+	room := make(chan struct{}, aliasesAtOnce)
+	var asking sync.WaitGroup
+	for i, t := range targets {
+		room <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-room }()
+			limited, stop := context.WithTimeout(ctx, aliasWait)
+			defer stop()
+			sets[i], errs[i] = a.ask(limited, strings.Split(t.upstreams, "\x00"), []byte(t.name), t.rrtype)
+		})
+	}
+	asking.Wait()
+	for i, t := range targets {
+		s := a.targets[t]
+		s.asked = true
+		if errs[i] == nil && !s.set.Equal(sets[i]) { // else the last good stays
+			s.set, changed = sets[i], true
+		}
+	}
+	return changed
+}
+
+// askAlias asks upstreams for the records of one type of a name, at the end of CNAMEs. The
+// zero RRset says that there are none.
+func (a *App) askAlias(ctx context.Context, upstreams []string, name []byte, rrtype uint16) (zone.RRset, error) {
+	group, err := a.forwarder.Group(forward.GroupSpec{Upstreams: upstreams})
+	if err != nil {
+		return zone.RRset{}, err
+	}
+	type reply struct {
+		message *forward.Message
+		err     error
+	}
+	replies := make(chan reply, 1)
+	question := forward.Question{Name: name, Type: rrtype}
+	err = a.forwarder.Ask(group, &question, netip.Addr{}, func(m *forward.Message, err error) { replies <- reply{m, err} })
+	if err != nil {
+		return zone.RRset{}, err
+	}
+	var r reply
+	select {
+	case <-ctx.Done():
+		return zone.RRset{}, ctx.Err()
+	case r = <-replies:
+	}
+	switch {
+	case r.message == nil:
+		return zone.RRset{}, fmt.Errorf("asking for %s: %w", zone.String(name), r.err)
+	case r.message.Flags&forward.IsFailure != 0:
+		return zone.RRset{}, errors.New("the upstream has no answer")
+	}
+	var rdata [][]byte
+	for _, rr := range r.message.RRs[:r.message.Answers] {
+		if rr.Type != rrtype {
+			continue
+		}
+		at := int(rr.TTLOff) + 6
+		size := int(r.message.Body[at-2])<<8 | int(r.message.Body[at-1])
+		rdata = append(rdata, slices.Clone(r.message.Body[at:at+size]))
+	}
+	if len(rdata) == 0 {
+		return zone.RRset{}, nil
+	}
+	slices.SortFunc(rdata, slices.Compare)
+	return zone.NewRecords(rrtype, aliasTTL, rdata...)
+}
