@@ -226,3 +226,22 @@ INSYNC (CHANGE)
 	fails(t, exitFailed, "zone:1: ", "record", "import", "new.example", path)
 	fails(t, exitFailed, "no such file", "record", "import", "new.example", path+"x")
 }
+
+// TestMoveZone: a zone, exported and imported into an empty one of its name, has no
+// difference to it.
+func TestMoveZone(t *testing.T) {
+	simulate(t)
+	dir := t.TempDir()
+	ok(t, "export", "bind", "--config", write(t, "route53: {visibility: [public]}\n"), "--dir", dir)
+	var made change.Zone
+	err := json.Unmarshal([]byte(ok(t, "zone", "create", "example.com", "--json")), &made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails(t, exitUsage, "example.com is the name of 2 hosted zones", "record", "import", "example.com", dir, "--public")
+	got := ok(t, "record", "import", made.ID, filepath.Join(dir, "example.com.Z0484276PQ3RN1T5XWVB.zone"), "--yes")
+	if !strings.Contains(got, "\n47 to create; 0 as wanted already, 0 others stay\nINSYNC (CHANGE)\n") {
+		t.Errorf("import: %s", got)
+	}
+	same(t, "the two", ok(t, "zone", "diff", made.ID, "Z0484276PQ3RN1T5XWVB"), "nothing to do; 47 as wanted already, 0 others stay\n")
+}
