@@ -47,10 +47,6 @@ func (v *validator) all() {
 		return // no YAML: the rest would only be about what could not be read
 	}
 	c := v.config
-	empty := !c.UsesAWS() && len(c.ZoneFiles) == 0 && len(c.Forward) == 0 && len(c.Secondary) == 0
-	if empty && len(v.faults) == 0 { // else the fault may be in the key that is missing
-		v.fault("", "nothing to serve; add one of route53, ec2, zonefiles and forward")
-	}
 	v.sockets()
 	v.server()
 	v.aws()

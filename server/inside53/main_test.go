@@ -157,6 +157,7 @@ func TestCheckWarnings(t *testing.T) {
 		config string
 		want   []string // beginnings
 	}{
+		{"allow: [private]\n", []string{"none of route53, ec2, zonefiles and forward"}},
 		{"route53:\n", []string{noRoot}},
 		{"zonefiles: [{origin: a, file: a}]\n", nil},
 		{"ec2:\nforward: [{zone: ., upstreams: [169.254.169.253]}]\n", []string{perVPC}},

@@ -51,27 +51,34 @@ func writeJSON(w io.Writer, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the client's going is not ours to report
 }
 
-// putFaults takes one fault, added to those armed, or an array, which replaces them: the empty one clears all.
+// putFaults takes one fault, added to those armed, or an array, which replaces them: the empty one clears
+// all. One of no kind ("", none) disarms those of its operation, or all.
 func (s *Sim) putFaults(body io.Reader) error {
 	text, err := io.ReadAll(io.LimitReader(body, 1<<20))
 	if err != nil {
 		return fmt.Errorf("reading the faults: %w", err)
 	}
 	if !strings.HasPrefix(strings.TrimSpace(string(text)), "[") {
-		var one Fault
+		var one faultOrder
 		err = decodeStrict(text, &one)
 		if err != nil {
 			return fmt.Errorf("reading the fault: %w", err)
 		}
-		return s.AddFaults(one)
+		if one.Fault == "" {
+			s.disarm(one.Operation)
+			return nil
+		}
+		return s.AddFaults(one.fault())
 	}
-	var faults []Fault
-	err = decodeStrict(text, &faults)
+	var orders []faultOrder
+	err = decodeStrict(text, &orders)
 	if err != nil {
 		return fmt.Errorf("reading the faults: %w", err)
 	}
-	for _, f := range faults {
-		err = f.validate()
+	faults := make([]Fault, len(orders))
+	for i, o := range orders {
+		faults[i] = o.fault()
+		err = faults[i].validate()
 		if err != nil {
 			return err
 		}

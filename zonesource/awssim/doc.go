@@ -54,8 +54,8 @@
 // of its status now, and speaks CBOR and JSON, as SDKs and CLI do.
 //
 // Faults (see Fault) are armed by Sim.AddFaults or PUT /_sim/faults with one object, which is added,
-// or an array, which replaces all; DELETE or the empty array clears, GET lists. GET /_sim/calls counts the
-// requests by operation, DELETE resets.
+// or an array, which replaces all; DELETE or the empty array clears, an object without a fault those of its
+// operation, GET lists. GET /_sim/calls counts the requests by operation, DELETE resets.
 //
 // # Use
 //

@@ -11,7 +11,7 @@ import (
 type Fault struct {
 	// Operation is the API operation struck, e.g. ListResourceRecordSets. Empty or "*": all.
 	Operation string `json:"operation"`
-	// Fault is one of
+	// Fault is one of these; PUT /_sim/faults takes AWS's names of them too
 	//
 	//	500            HTTP 500 InternalFailure
 	//	throttle       HTTP 400 Throttling (EC2: 503 RequestLimitExceeded)
@@ -76,6 +76,18 @@ func (s *Sim) ClearFaults() {
 	s.hidden = map[string]map[position]bool{}
 	close(s.cleared)
 	s.cleared = make(chan struct{})
+}
+
+// disarm takes away the faults armed for an operation; all for "" and "*".
+func (s *Sim) disarm(operation string) {
+	var left []Fault
+	for _, f := range s.Faults() {
+		if operation != "" && operation != "*" && f.Operation != operation {
+			left = append(left, f)
+		}
+	}
+	s.ClearFaults()
+	_ = s.AddFaults(left...) // they were armed before, so they are valid
 }
 
 // Faults lists the faults still armed; Count is what is left of it.
