@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -60,6 +61,25 @@ func same(t *testing.T, what, got, want string) {
 	t.Helper()
 	if got != want {
 		t.Errorf("%s:\n%s\nwant\n%s", what, got, want)
+	}
+}
+
+func TestConfirm(t *testing.T) {
+	for answer, want := range map[string]error{"y\n": nil, "YES": nil, " yes \n": nil, "\n": errUnconfirmed, "": errUnconfirmed, "no\n": errUnconfirmed, "yesterday\n": errUnconfirmed} {
+		var out bytes.Buffer
+		err := console{in: strings.NewReader(answer), out: &out, asks: true}.confirm("Do it?")
+		if !errors.Is(err, want) || out.String() != "Do it? [y/N] " {
+			t.Errorf("%q: %v, asked %q", answer, err, out.String())
+		}
+	}
+	var asked usage
+	err := console{in: strings.NewReader("y\n")}.confirm("Do it?")
+	if !errors.As(err, &asked) {
+		t.Errorf("without a terminal: %v", err)
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil || isTerminal(null) || isTerminal(&bytes.Buffer{}) || null.Close() != nil {
+		t.Errorf("%s is a terminal, %v", os.DevNull, err)
 	}
 }
 

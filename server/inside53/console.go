@@ -24,6 +24,7 @@ import (
 type console struct {
 	in          io.Reader
 	out, errors io.Writer
+	asks        bool // somebody is there to answer
 }
 
 // isTerminal reports whether somebody is there to read or to type.
@@ -53,7 +54,7 @@ var errUnconfirmed = errors.New("nothing was changed")
 // confirm asks a question; any answer but yes is errUnconfirmed. Without a terminal
 // nobody can answer, which is an error of usage.
 func (c console) confirm(question string) error {
-	if !isTerminal(c.in) {
+	if !c.asks {
 		return usage{errors.New("nothing was changed: there is no terminal to ask on; --yes says yes")}
 	}
 	_, err := fmt.Fprintf(c.out, "%s [y/N] ", question)
@@ -103,7 +104,7 @@ func (u usage) Unwrap() error { return u.error }
 // unless they are of what was asked for.
 func workOn(f func(ctx context.Context, c console, args []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		err := f(c.Context(), console{c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr()}, args)
+		err := f(c.Context(), console{c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr(), isTerminal(c.InOrStdin())}, args)
 		var asked usage
 		var ambiguous *change.AmbiguousError
 		if err == nil || errors.As(err, &asked) || errors.As(err, &ambiguous) {

@@ -189,6 +189,13 @@ func TestRefused(t *testing.T) {
 	if !errors.As(err, &refused) || len(refused.Reasons) != 1 || !strings.HasPrefix(err.Error(), "AWS refused the changes in public zone example.com. (Z1PUB), none of them was made:\n  Tried to delete resource record set") {
 		t.Errorf("error %v", err)
 	}
+	if !refused.Changed() || !strings.HasSuffix(err.Error(), "\nsomebody else has changed the zone meanwhile: look at it, and try again") {
+		t.Errorf("error %v", err)
+	}
+	_, err = c.submit("Z1PUB", `\052.w NS 60 ns1.example.net`)
+	if !errors.As(err, &refused) || refused.Changed() {
+		t.Errorf("error %v", err)
+	}
 	c.has("Z1PUB")
 }
 

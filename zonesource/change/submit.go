@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -81,7 +82,20 @@ type RefusedError struct {
 
 // Error has a line a reason.
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("AWS refused the changes in %s, none of them was made:\n  %s", e.Zone, strings.Join(e.Reasons, "\n  "))
+	text := fmt.Sprintf("AWS refused the changes in %s, none of them was made:\n  %s", e.Zone, strings.Join(e.Reasons, "\n  "))
+	if e.Changed() {
+		text += "\nsomebody else has changed the zone meanwhile: look at it, and try again"
+	}
+	return text
+}
+
+// Changed reports whether the zone was not as the batch expected it: what it deletes
+// was another or gone, or what it creates was there.
+func (e *RefusedError) Changed() bool {
+	return slices.ContainsFunc(e.Reasons, func(text string) bool {
+		return strings.Contains(text, "but it was not found") || strings.Contains(text, "but it already exists") ||
+			strings.Contains(text, "do not match the current values")
+	})
 }
 
 // Unwrap returns the error of the call.
