@@ -17,6 +17,7 @@ import (
 	"inside53/zonesource/ec2"
 	"inside53/zonesource/health"
 	"inside53/zonesource/route53"
+	"inside53/zonesource/update"
 
 	"github.com/miekg/dns"
 )
@@ -82,10 +83,10 @@ func TestExampleFull(t *testing.T) {
 	if !reflect.DeepEqual(got.Keys[0], key) {
 		t.Errorf("the first key does not show the defaults: %+v", got.Keys[0])
 	}
-	var update Update
-	update.setDefaults()
-	update.Zone, update.Visibility, update.Keys, update.Clients = got.Updates[0].Zone, got.Updates[0].Visibility, got.Updates[0].Keys, got.Updates[0].Clients
-	if !reflect.DeepEqual(got.Updates[0], update) || len(update.Clients) > 0 {
+	var entry Update
+	entry.setDefaults()
+	entry.Zone, entry.Visibility, entry.Keys, entry.Clients = got.Updates[0].Zone, got.Updates[0].Visibility, got.Updates[0].Keys, got.Updates[0].Clients
+	if !reflect.DeepEqual(got.Updates[0], entry) || len(entry.Clients) > 0 {
 		t.Errorf("the first update does not show the defaults: %+v", got.Updates[0])
 	}
 	var transfer Transfer
@@ -246,17 +247,18 @@ func TestExampleDHClient(t *testing.T) {
 	}
 }
 
-// TestExamplePolicy compares the IAM policy with what the sources say they call.
-func TestExamplePolicy(t *testing.T) {
+// allowedBy returns the actions of an IAM policy.
+func allowedBy(t *testing.T, name string) []string {
+	t.Helper()
 	var policy struct {
 		Version   string
 		Statement []struct {
 			Sid, Effect string
 			Action      any
-			Resource    string
+			Resource    any
 		}
 	}
-	decoder := json.NewDecoder(strings.NewReader(readExample(t, "iam-policy.json")))
+	decoder := json.NewDecoder(strings.NewReader(readExample(t, name)))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(&policy)
 	if err != nil {
@@ -279,22 +281,32 @@ func TestExamplePolicy(t *testing.T) {
 			}
 		}
 	}
+	slices.Sort(allowed)
+	return allowed
+}
+
+// TestExamplePolicy compares the IAM policies with what is said to be called.
+func TestExamplePolicy(t *testing.T) {
 	inventory, err := ec2.New(ec2.Options{Accounts: []ec2.Account{{}}, Regions: []string{"eu-west-1"}, LoadBalancers: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	called := slices.Concat(route53.Actions(), inventory.Actions(), account.Actions(), health.Actions(true))
-	slices.Sort(allowed)
 	slices.Sort(called)
 	called = slices.Compact(called) // ec2 and health both list load balancers
+	allowed := allowedBy(t, "iam-policy.json")
 	if !slices.Equal(allowed, called) {
 		t.Errorf("the policy allows\n%v\ncalled are\n%v", allowed, called)
+	}
+	allowed = allowedBy(t, "iam-policy-updates.json")
+	if !slices.Equal(allowed, update.Actions()) {
+		t.Errorf("the policy of updates allows\n%v\ncalled are\n%v", allowed, update.Actions())
 	}
 }
 
 // TestExamplesAreTested fails when an example comes that no test knows.
 func TestExamplesAreTested(t *testing.T) {
-	known := []string{"demo", "examples.go", "doc.go", "inside53.yaml", "minimal.yaml", "lab.zone", "inside53.service", "sysctl.conf", "dhclient.conf", "iam-policy.json"}
+	known := []string{"demo", "examples.go", "doc.go", "inside53.yaml", "minimal.yaml", "lab.zone", "inside53.service", "sysctl.conf", "dhclient.conf", "iam-policy.json", "iam-policy-updates.json"}
 	entries, err := os.ReadDir(examples)
 	if err != nil {
 		t.Fatal(err)

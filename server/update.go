@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"inside53/resolver"
 	"inside53/resolver/zone"
@@ -16,6 +17,7 @@ import (
 	"inside53/zonesource/update"
 
 	"github.com/miekg/dns"
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -38,6 +40,7 @@ type updates struct {
 	queue   chan updateRequest
 	bytes   atomic.Int64 // of all on their way
 	flights flights
+	faults  rate.Sometimes // of signatures, in the log: anybody may send them
 }
 
 // updater makes the updates of [update.Updater].
@@ -200,7 +203,9 @@ func (u *updates) handle(in updateRequest) {
 		r.send(update.Result{Rcode: update.Refused, Text: "updates have to be signed by a key"})
 		return
 	case !r.signature.good():
-		u.log.Warn("update with a signature that isn't good", "client", in.client.String(), "key", r.signature.request.Hdr.Name, "fault", dns.RcodeToString[r.signature.fault])
+		u.faults.Do(func() {
+			u.log.Warn("update with a signature that isn't good", "client", in.client.String(), "key", r.signature.request.Hdr.Name, "fault", dns.RcodeToString[r.signature.fault])
+		})
 		r.send(update.Result{Rcode: update.NotAuth})
 		return
 	}
@@ -304,7 +309,7 @@ func (a *App) assembleUpdates(c *Config) error {
 	a.updater.SetAccounts(a.accounts)
 	a.updates = &updates{
 		updater: a.updater, hosted: a.keeper.Hosted, log: a.log, count: a.metrics.update, queue: make(chan updateRequest, updatesWaiting),
-		allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
+		faults: rate.Sometimes{First: 10, Interval: time.Second}, allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
 	}
 	a.updates.policy.Store(policy)
 	return nil

@@ -146,3 +146,62 @@ func TestUpdateIsServedAtOnce(t *testing.T) {
 		t.Error("no metric")
 	}
 }
+
+// TestUpdateNeverFallsBack changes a record again and again while its zone is listed
+// all the time: from the acknowledgement on there is no older answer.
+func TestUpdateNeverFallsBack(t *testing.T) {
+	u := takeUpdates(t, "100ms", func(o *awssim.Options) { o.SyncDelay = 50 * time.Millisecond })
+	for i := range 40 {
+		m := new(dns.Msg).SetUpdate("example.net.")
+		m.RemoveRRset(rr(t, "turn.example.net. 0 IN A 0.0.0.0"))
+		m.Insert(rr(t, fmt.Sprintf("turn.example.net. 60 IN A 10.9.0.%d", i)))
+		reply := ops().send(t, u.addr, m)
+		if reply.Rcode != dns.RcodeSuccess {
+			t.Fatalf("change %d: %v", i, reply)
+		}
+		for range 20 {
+			u.check(t, asks("127.0.0.1", "turn.example.net A", fmt.Sprintf("10.9.0.%d", i)))
+			time.Sleep(time.Millisecond)
+		}
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+}
+
+// TestUpdateReload turns updates on, changes a key, and turns them off.
+func TestUpdateReload(t *testing.T) {
+	c := newCloud(t, nil)
+	s := newSite(t)
+	full := strings.ReplaceAll(updateConfig, "REFRESH", "1h")
+	bare, _, _ := strings.Cut(full, "keys:")
+	p := s.ready(t, bare)
+	u := &updating{p, c, s}
+	n := 0
+	try := func(from sender) int {
+		n++
+		return from.send(t, u.addr, added(t, "example.net.", fmt.Sprintf("r%d.example.net. 60 IN A 10.0.0.1", n))).Rcode
+	}
+	if code := try(sender{}); code != dns.RcodeRefused {
+		t.Errorf("off: answered %s", dns.RcodeToString[code])
+	}
+	u.check(t, asks("127.0.0.1", "example.net SOA", "ns-77.awsdns-09.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"))
+	p.configure(t, s, full)
+	p.await(t, "updates are on", func() bool { return strings.Contains(p.log.String(), "configuration reloaded") })
+	if code := try(ops()); code != dns.RcodeSuccess {
+		t.Errorf("on: answered %s", dns.RcodeToString[code])
+	}
+	u.check(t, asks("127.0.0.1", "example.net SOA", "ns.inside.example. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"))
+	s.write(t, "ops.key", "key \"ops\" {\n\talgorithm hmac-sha256;\n\tsecret \""+dhcpSecret+"\";\n};\n")
+	p.configure(t, s, strings.ReplaceAll(full, "secret: "+opsSecret, "secret_file: ops.key"))
+	p.await(t, "the key is another one", func() bool {
+		return try(sender{key: "ops.", algorithm: dns.HmacSHA256, secret: dhcpSecret}) == dns.RcodeSuccess
+	})
+	p.configure(t, s, strings.ReplaceAll(full, "secret: "+opsSecret, "secret_file: no.key"))
+	p.await(t, "a key that isn't there is said", func() bool { return strings.Contains(p.log.String(), "reading the secret of key ops.") })
+	if code := try(sender{key: "ops.", algorithm: dns.HmacSHA256, secret: dhcpSecret}); code != dns.RcodeSuccess {
+		t.Errorf("the old configuration doesn't stay: %s", dns.RcodeToString[code])
+	}
+	p.configure(t, s, bare)
+	p.await(t, "updates are off", func() bool { return try(sender{}) == dns.RcodeRefused && strings.Count(p.log.String(), "configuration reloaded") == 3 })
+}

@@ -108,6 +108,9 @@ func printSummary(w io.Writer, c *server.Config, problems []zonesource.Problem) 
 	if len(c.Forward) == 0 {
 		row("forward", "nothing; other names are refused")
 	}
+	for _, u := range c.Updates {
+		row("updates", "%s %s by %s: names %s, types %s", u.Zone, u.Visibility, words(u.Keys), words(u.Names), words(u.Types))
+	}
 	err := table.Flush()
 	if err != nil {
 		return err
@@ -198,6 +201,15 @@ func join[T fmt.Stringer](list []T) string {
 	texts := make([]string, len(list))
 	for i, item := range list {
 		texts[i] = item.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+// words are joined as they are.
+func words[T ~string](list []T) string {
+	texts := make([]string, len(list))
+	for i, item := range list {
+		texts[i] = string(item)
 	}
 	return strings.Join(texts, ", ")
 }

@@ -201,6 +201,11 @@ func (u *Updater) begin() []*hosted {
 	return fresh
 }
 
+// Actions are the IAM actions that updates need, in alphabetical order.
+func Actions() []string {
+	return []string{"route53:ChangeResourceRecordSets", "route53:GetChange", "route53:ListResourceRecordSets"}
+}
+
 // isInvalidInput reports whether AWS refused a batch before it held it against the
 // zone.
 func isInvalidInput(err error) bool {

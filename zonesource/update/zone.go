@@ -61,7 +61,7 @@ func (h *hosted) run(ctx context.Context) {
 			return
 		case <-h.wake:
 		}
-		for h.count() > 0 {
+		for h.count() > 0 && ctx.Err() == nil {
 			if h.count() < takenTogether {
 				_ = sleep(ctx, h.updater.options.Window) // the jobs are answered all the same
 			}
