@@ -18,7 +18,8 @@ import (
 var arrows = map[string][]string{
 	"resolver/zone":     {},
 	"resolver/forward":  {},
-	"resolver":          {"resolver/zone", "resolver/forward"},
+	"resolver/history":  {"resolver/zone"},
+	"resolver":          {"resolver/zone", "resolver/history", "resolver/forward"},
 	"zonesource":        {"resolver/zone"},
 	"zonesource/...":    {"resolver/zone", "zonesource", "zonesource/..."},
 	"zonesource/rdata":  {},
