@@ -3,7 +3,9 @@ package route53
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"time"
 
@@ -82,12 +84,22 @@ func (l *lister) check(ctx context.Context) (map[string]error, Cost) {
 		}
 	}
 	collections, err := l.listSummaries(ctx)
-	errs[opListCollections] = err
+	errs[opListCollections] = unlessUnknown(err)
 	for id := range collections {
 		_, errs[opListBlocks] = l.listBlocks(ctx, &zonesource.Collection{ID: id})
 		break
 	}
 	return errs, l.cost(len(listed))
+}
+
+// unlessUnknown returns err, as ErrUntried where the endpoint has no such operation: not
+// every partition of AWS, and few other implementations, know CIDR collections. No
+// policy can give what isn't there, and nothing but IP-based records needs it.
+func unlessUnknown(err error) error {
+	if status(err) != http.StatusNotFound && !hasCode(err, "UnknownOperationException", "InvalidAction") {
+		return err
+	}
+	return fmt.Errorf("%w: the endpoint has no such operation", ErrUntried)
 }
 
 // cost counts the calls of a cycle.

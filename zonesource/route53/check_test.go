@@ -2,9 +2,13 @@ package route53
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"inside53/resolver/zone"
 	"inside53/zonesource/account"
@@ -99,5 +103,31 @@ func TestOptions(t *testing.T) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}
 		})
+	}
+}
+
+func TestUnlessUnknown(t *testing.T) {
+	answer := func(status int, code string) error {
+		return &smithyhttp.ResponseError{
+			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
+			Err:      &smithy.GenericAPIError{Code: code},
+		}
+	}
+	for _, c := range []struct {
+		err     error
+		untried bool
+	}{
+		{answer(404, ""), true},
+		{answer(400, "UnknownOperationException"), true},
+		{answer(403, "AccessDenied"), false},
+		{answer(500, "InternalFailure"), false},
+		{errors.New("no connection"), false},
+	} {
+		if got := errors.Is(unlessUnknown(c.err), ErrUntried); got != c.untried {
+			t.Errorf("%v: untried %t", c.err, got)
+		}
+	}
+	if unlessUnknown(nil) != nil {
+		t.Error("an error of none")
 	}
 }
