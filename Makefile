@@ -10,7 +10,7 @@ COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The programs of test-clients, and the Debian packages that bring them.
-CLIENTS  := dig nsupdate named kdig aws
+CLIENTS  := dig nsupdate named kdig knsupdate aws
 PACKAGES := bind9-dnsutils bind9 knot-dnsutils awscli
 
 FUZZTIME  ?= 30s
@@ -59,8 +59,10 @@ race: ## run the tests under the race detector (needs a C compiler)
 	@command -v $${CC:-gcc} >/dev/null || { echo "race: no C compiler; run: apt-get install gcc libc6-dev" >&2; exit 1; }
 	CGO_ENABLED=1 $(GO) test -race ./...
 
-fuzz: ## run each fuzz test for FUZZTIME (30s), and a million cases of the model of routing policies
+fuzz: ## run each fuzz test for FUZZTIME (30s), a million cases of the model of routing policies, 10,000 updates, 20 kills
 	$(GO) test -timeout 30m -run '^TestModel$$' ./resolver -model 1000000
+	$(GO) test -timeout 30m -count=1 -run '^TestUpdateMany$$' ./server -updates 10000
+	$(GO) test -timeout 30m -count=1 -run '^TestUpdatesSurviveKills$$' ./server/inside53 -kills 20
 	@for pkg in $$($(GO) list ./...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "$$pkg $$f"; \
