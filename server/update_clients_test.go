@@ -154,3 +154,35 @@ func TestClientUpdateKeys(t *testing.T) {
 		t.Errorf("the SOA record is %q", dig)
 	}
 }
+
+// certbot is what certbot's plugin for RFC 2136 does around a challenge, by its own
+// code: questions for the SOA record that are signed, then updates.
+const certbot = `
+import sys, dns.tsig
+from certbot_dns_rfc2136._internal.dns_rfc2136 import _RFC2136Client
+server, port, secret, step = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
+client = _RFC2136Client(server, port, 'ops.', secret, dns.tsig.HMAC_SHA256, 10)
+name = '_acme-challenge.www.example.net'
+if step == 'perform':
+    client.add_txt_record(name, 'challenge-1', 120)
+    client.add_txt_record(name, 'challenge-2', 120)
+else:
+    client.del_txt_record(name, 'challenge-1')
+print('done')
+`
+
+// TestClientCertbot answers a challenge and cleans up by certbot's dns-rfc2136 plugin.
+func TestClientCertbot(t *testing.T) {
+	u := takeUpdates(t, "1h", nil)
+	const name = "_acme-challenge.www.example.net."
+	for _, tt := range []struct{ step, want string }{{"perform", `120 "challenge-1" "challenge-2"`}, {"cleanup", `120 "challenge-2"`}} {
+		// Debian's packages are for the system's Python, whatever else is installed.
+		got := command(t, "", "/usr/bin/python3", "-c", certbot, u.addr.Addr().String(), fmt.Sprint(u.addr.Port()), opsSecret, tt.step)
+		if got != "done\n" {
+			t.Errorf("certbot's plugin, %s: %s", tt.step, got)
+		}
+		if is := u.records(netZone, name, "TXT"); is != tt.want {
+			t.Errorf("%s: Route 53 has %q, want %q", tt.step, is, tt.want)
+		}
+	}
+}
