@@ -4,6 +4,8 @@
 //	                   │                                        │
 //	udp_linux.go  udp_portable.go  tcp.go          admin.go  metrics.go  heartbeat.go
 //	                   │ Serve                                  │
+//	               front.go ──> update.go ──> zonesource/update ──> Route 53
+//	                   │                                        │
 //	              resolver.Worker ──> resolver ──> forward      │
 //	                                     ↑ Publish              │
 //	sources.go ──> zonesource: sources ─> Keeper <──────────────┘
@@ -19,7 +21,8 @@
 // All start in a Run method and end before it returns. A packet loop a core and
 // address owns its socket, its buffers and its worker, and never waits; TCP has a
 // goroutine a connection. What needs an upstream is handed to the forwarder's pool,
-// which answers later through the socket that the query came from. The keeper runs
+// which answers later through the socket that the query came from. Updates have a pool
+// of their own, that finds out who sends them, and a goroutine a hosted zone. The keeper runs
 // the sources; it publishes, no query ever waits for it. The health monitor runs beside it. The heartbeat asks each
 // packet loop and TCP listener a real question twice a second.
 //
