@@ -51,8 +51,9 @@ type Keeper struct {
 	// amendments lie over the listings of zones, in the order in which they were
 	// accepted.
 	amendments map[Key][]*amendment
-	loaded     bool // a snapshot has been published that was loaded
-	saved      bool // the state directory had the data of an earlier process
+	loaded     bool      // a snapshot has been published that was loaded
+	saved      bool      // the state directory had the data of an earlier process
+	firstZone  time.Time // when the first hosted zone was listed
 
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
@@ -284,12 +285,21 @@ func (k *Keeper) publishLoaded(c *Compiled) {
 	k.publish(c.Snapshot)
 }
 
+// failingFor is how long a hosted zone is waited for whose listing fails, from when
+// another could be listed: what passes, a throttled or broken listing, must not start a
+// server on a part of the data, what stays must not keep it from starting.
+const failingFor = 30 * time.Second
+
 // enough reports whether what is missing isn't worth waiting for: hosted zones that
-// an earlier process couldn't list either, or whose listing has failed where that of
-// most others hasn't. The caller holds work.
+// an earlier process couldn't list either, or whose listing has failed for a while where
+// that of most others hasn't. The caller holds work.
 func (k *Keeper) enough(missing []Gap) bool {
 	for _, g := range missing {
-		if g.Zone == "" || k.held[g.Key].err == nil && !k.saved {
+		if g.Zone == "" {
+			return false
+		}
+		h := k.held[g.Key]
+		if !k.saved && (h.err == nil || h.tried.Sub(k.firstZone) < failingFor) {
 			return false
 		}
 	}
@@ -300,12 +310,14 @@ func (k *Keeper) enough(missing []Gap) bool {
 func (k *Keeper) hostedZones() int {
 	n := 0
 	for _, p := range k.parts {
-		if p.Zone != nil && p.Zone.Origin != zone.File {
+		if isHosted(p) {
 			n++
 		}
 	}
 	return n
 }
+
+func isHosted(p Part) bool { return p.Zone != nil && p.Zone.Origin != zone.File }
 
 // deliver takes one part from a source and reports whether anything that is
 // published has changed. The caller holds work.
@@ -363,6 +375,9 @@ func (k *Keeper) take(p Part) bool {
 	}
 	h.part, h.tried, h.err = p, p.Listed, nil
 	k.parts[p.Key] = p
+	if k.firstZone.IsZero() && isHosted(p) {
+		k.firstZone = p.Listed
+	}
 	k.set(p.Key, h)
 	return changed
 }

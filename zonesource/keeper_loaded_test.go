@@ -75,11 +75,15 @@ func TestZonesThatCannotBeRead(t *testing.T) {
 		if b.snapshot().Loaded {
 			t.Error("loaded while a zone may still come")
 		}
-		b.deliver(failing(zoneKey("route53", "Z3"), "access denied"))
+		b.deliver(listed(failing(zoneKey("route53", "Z2"), "access denied"), 60), listed(failing(zoneKey("route53", "Z3"), "access denied"), 60))
 		if b.snapshot().Loaded {
 			t.Error("loaded although most zones can't be read")
 		}
-		b.deliver(publicZone(t, "Z2", "two.example."))
+		b.deliver(publicZone(t, "Z2", "two.example."), listed(publicZone(t, "Z1", "one.example."), 60), listed(failing(zoneKey("route53", "Z3"), "throttled"), 29))
+		if b.snapshot().Loaded {
+			t.Error("loaded although the third zone may only be slow to come")
+		}
+		b.deliver(listed(failing(zoneKey("route53", "Z3"), "access denied"), 61))
 		if !b.snapshot().Loaded {
 			t.Errorf("not loaded: %q", b.Status().Missing)
 		}
