@@ -23,7 +23,7 @@ type Options struct {
 	InFlight int // questions under way to upstreams, or whose askers are being told: 8192; three quarters for a group
 	Waiters  int // askers waiting for them: 32768
 
-	Budget     time.Duration // for one question, all upstreams and retries together: 5s
+	Budget     time.Duration // for one question, all upstreams and retries together: 4.5s, since clients wait for 5
 	StaleAfter time.Duration // after which a stale answer is better than waiting (RFC 8767 section 5): 1.8s
 	RetryMin   time.Duration // least wait for an upstream before the next one is asked: 200ms
 	RetryMax   time.Duration // longest: 1.5s
@@ -57,7 +57,7 @@ func (o *Options) check() error {
 	count("entries", &o.Entries, 200_000)
 	count("in flight", &o.InFlight, 8192)
 	count("waiters", &o.Waiters, 32768)
-	span("budget", &o.Budget, 5*time.Second)
+	span("budget", &o.Budget, 4500*time.Millisecond)
 	span("stale after", &o.StaleAfter, 1800*time.Millisecond)
 	span("retry min", &o.RetryMin, 200*time.Millisecond)
 	span("retry max", &o.RetryMax, 1500*time.Millisecond)
