@@ -16,6 +16,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/account"
+	"inside53/zonesource/transfer"
 	"inside53/zonesource/update"
 
 	"golang.org/x/sync/errgroup"
@@ -49,12 +50,14 @@ type App struct {
 	updates   *updates        // nil without AWS
 	transfers *transfers
 	notifier  *notifier
-	server    *Server
-	admin     []*adminServer
-	adminAddr string // as bound; "" when it is off
-	accounts  []*account.Account
-	watch     healthWatch
-	draining  atomic.Bool
+	// secondaries are the zones that come from other servers, by apex.
+	secondaries atomic.Pointer[map[string]*transfer.Source]
+	server      *Server
+	admin       []*adminServer
+	adminAddr   string // as bound; "" when it is off
+	accounts    []*account.Account
+	watch       healthWatch
+	draining    atomic.Bool
 }
 
 // NewApp binds every address and opens the state directory; nothing runs and

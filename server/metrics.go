@@ -31,7 +31,7 @@ func newMetrics() *metrics {
 		Name: "inside53_updates_total", Help: "Dynamic updates by response code or fault of the signature; dropped: too many at a time.",
 	}, []string{"result"})
 	m.transfers = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "inside53_transfers_total", Help: "Transfers to secondaries and NOTIFY from primaries by kind and outcome; udp: one message.",
+		Name: "inside53_transfers_total", Help: "Transfers to secondaries and NOTIFY from primaries by kind and outcome; whole: an IXFR answered by the whole zone; udp: by one message.",
 	}, []string{"kind", "result"})
 	m.notifies = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "inside53_notifies_total", Help: "NOTIFY to secondaries by outcome; gave_up counts zones, the others messages.",

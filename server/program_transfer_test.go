@@ -22,9 +22,12 @@ const transferConfig = demoConfig + `
 keys:
   - { name: dublin., secret: "` + transferSecret + `" }
   - { name: virginia., algorithm: hmac-sha512, secret: "` + transferSecret + `" }
+  - { name: named., secret: "` + transferSecret + `" }
+  - { name: knotd., secret: "` + transferSecret + `" }
+  - { name: nsd., secret: "` + transferSecret + `" }
   - { name: other., secret: "` + transferSecret + `" }
 transfers:
-  - { view: dublin, keys: [dublin.], notify: [NOTIFY], catalog: catalog.inside53. }
+  - { view: dublin, keys: [dublin., named., knotd., nsd.], notify: [NOTIFY], catalog: catalog.inside53. }
   - { view: virginia, zones: [example.com.], keys: [virginia.], clients: [127.2.0.0/16] }
   - { view: outside, clients: [127.3.0.0/16], catalog: outside.inside53., journal: JOURNAL }
 `

@@ -32,6 +32,7 @@ func (a *App) runSources(ctx context.Context) error {
 func (a *App) untilReload(ctx context.Context, sources []zonesource.Source) ([]zonesource.Source, error) {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
+	a.useSecondaries(sources)
 	ended := make(chan error, 1)
 	go a.runKeeper(running, sources, ended)
 	detected := make(chan struct{})

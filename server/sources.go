@@ -10,6 +10,7 @@ import (
 	"inside53/zonesource/account"
 	"inside53/zonesource/ec2"
 	"inside53/zonesource/route53"
+	"inside53/zonesource/transfer"
 	"inside53/zonesource/zonefile"
 )
 
@@ -52,6 +53,11 @@ func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
 		key := zonesource.Key{Source: fileSource, Name: fileName(c, i)}
 		k.Expected = append(k.Expected, key)
 		k.FileViews[key] = viewNames(f.Views)
+	}
+	for _, s := range c.Secondary {
+		key := transfer.PartKey(wireName(s.Zone))
+		k.Expected = append(k.Expected, key)
+		k.FileViews[key] = viewNames(s.Views)
 	}
 	for _, v := range c.Views {
 		k.Views = append(k.Views, viewConfig(c, v))
@@ -149,6 +155,11 @@ func (a *App) newSources(c *Config, accounts []*account.Account) ([]zonesource.S
 		}
 		sources = append(sources, s)
 	}
+	secondaries, err := a.newSecondaries(c)
+	if err != nil {
+		return nil, err
+	}
+	sources = append(sources, secondaries...)
 	if c.EC2 != nil {
 		s, err := ec2.New(ec2Options(c, accounts, a))
 		if err != nil {

@@ -51,6 +51,14 @@ type transferJob struct {
 	apex      []byte
 }
 
+// key returns the name of the key of the request, or "".
+func (j *transferJob) key() string {
+	if j.signature == nil {
+		return ""
+	}
+	return j.signature.key.name
+}
+
 // run sends transfers until ctx ends.
 func (t *transfers) run(ctx context.Context) error {
 	var running sync.WaitGroup
@@ -263,7 +271,7 @@ func (q *secondaryRequest) serial() (uint32, bool) {
 func (q *secondaryRequest) transfer(c content) ([]byte, resolver.Result, bool) {
 	streams, ok := q.s.(streamer)
 	if !ok || len(q.t.queue) == cap(q.t.queue) {
-		q.t.count(c.label(), "dropped")
+		q.t.count(typeLabel(q.m.Question[0].Qtype), "dropped")
 		answer, result := q.reject(dns.RcodeServerFailure)
 		return answer, result, true
 	}
@@ -271,7 +279,7 @@ func (q *secondaryRequest) transfer(c content) ([]byte, resolver.Result, bool) {
 	select {
 	case q.t.queue <- j:
 	default: // others were faster: the client asks again
-		q.t.count(c.label(), "dropped")
+		q.t.count(typeLabel(q.m.Question[0].Qtype), "dropped")
 		j.stream.End(resolver.Dropped)
 	}
 	return nil, resolver.Local, true

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/transfer"
 
 	"github.com/miekg/dns"
 )
@@ -36,9 +38,62 @@ func (a *App) publishLive(live *zone.Live) {
 	a.transfers.publisher.wake()
 }
 
+// newSecondaries makes the sources of the zones that come from other servers.
+func (a *App) newSecondaries(c *Config) ([]zonesource.Source, error) {
+	keys, err := newKeyring(c)
+	if err != nil && len(c.Secondary) > 0 {
+		return nil, err
+	}
+	var sources []zonesource.Source
+	for _, s := range c.Secondary {
+		config := transfer.Config{Apex: wireName(s.Zone)}
+		for _, p := range s.Primaries {
+			config.Primaries = append(config.Primaries, p.AddrPort)
+		}
+		if s.Key != "" {
+			k := keys[string(s.Key)]
+			config.Key = &transfer.Key{Name: k.name, Algorithm: k.algorithm, Secret: k.secret}
+		}
+		config.Saved = func() *zonesource.Part { return a.savedPart(transfer.PartKey(config.Apex)) }
+		source, err := transfer.New(config, a.log)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, source)
+	}
+	return sources, nil
+}
+
+// savedPart returns the part of a key that the keeper has; nil for none.
+func (a *App) savedPart(key zonesource.Key) *zonesource.Part {
+	for _, p := range a.keeper.Parts(key.Source) {
+		if p.Key == key {
+			return &p
+		}
+	}
+	return nil
+}
+
+// useSecondaries makes those among the running sources the ones that NOTIFY is for.
+func (a *App) useSecondaries(sources []zonesource.Source) {
+	byApex := map[string]*transfer.Source{}
+	for _, s := range sources {
+		secondary, ok := s.(*transfer.Source)
+		if ok {
+			byApex[string(secondary.Apex())] = secondary
+		}
+	}
+	a.secondaries.Store(&byApex)
+}
+
 // notified hands NOTIFY to the zone that it is for; false refuses it.
 func (a *App) notified(apex []byte, from netip.Addr, key string) bool {
-	return false
+	byApex := a.secondaries.Load()
+	if byApex == nil {
+		return false
+	}
+	s := (*byApex)[string(apex)]
+	return s != nil && s.Notify(from, key)
 }
 
 // transfersInfo is what /transfers says.

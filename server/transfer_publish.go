@@ -42,6 +42,7 @@ type publisher struct {
 	dir      string // of the histories
 	log      *slog.Logger
 	waiting  chan struct{}
+	told     *transferPolicy // in force when secondaries were told last
 
 	mu       sync.RWMutex // of what packet loops and people read; the rest is run's
 	zones    map[viewApex]*publishedZone
@@ -62,7 +63,6 @@ type publishedZone struct {
 	findings []resolver.Finding
 	tree     *zone.Tree // as merged last
 	dirty    bool       // not saved
-	fresh    bool       // not published by this process
 }
 
 func newPublisher(r *resolver.Resolver, policy func() *transferPolicy, aliases *aliases, notifier *notifier, stateDir string, log *slog.Logger) *publisher {
@@ -164,10 +164,12 @@ func (p *publisher) publish(ctx context.Context, outside bool) {
 	if ctx.Err() != nil {
 		return
 	}
+	everything := p.told != policy // there may be other secondaries
+	p.told = policy
 	serials := map[string]map[string]uint32{}
 	var changed []*publishedZone
 	for id, z := range zones {
-		if p.version(z) {
+		if p.version(z) || everything {
 			changed = append(changed, z)
 		}
 		v := z.history.Version()
@@ -181,7 +183,7 @@ func (p *publisher) publish(ctx context.Context, outside bool) {
 	}
 	catalogs := p.listZones(policy, zones)
 	for _, z := range catalogs {
-		if p.version(z) {
+		if p.version(z) || everything {
 			changed = append(changed, z)
 		}
 	}
@@ -197,7 +199,7 @@ func (p *publisher) publish(ctx context.Context, outside bool) {
 	}
 }
 
-// version publishes the tree of a zone, and reports whether secondaries are to be told.
+// version publishes the tree of a zone, and reports whether it is a new version.
 func (p *publisher) version(z *publishedZone) bool {
 	changed, err := z.history.Publish(z.tree, time.Now())
 	if err != nil {
@@ -205,14 +207,15 @@ func (p *publisher) version(z *publishedZone) bool {
 		return false
 	}
 	z.dirty = z.dirty || changed
-	tell := changed || z.fresh
-	z.fresh = false
-	return tell
+	return changed
 }
 
 // notify tells the secondaries of a zone.
 func (p *publisher) notify(policy *transferPolicy, z *publishedZone) {
 	v := z.history.Version()
+	if v == nil {
+		return
+	}
 	for _, e := range policy.entries {
 		catalog := z.view == "" && string(e.catalog) == string(z.apex)
 		if !catalog && (z.view != e.view || !e.zones.Has(zone.String(z.apex))) {
@@ -303,7 +306,7 @@ func (p *publisher) listZones(policy *transferPolicy, zones map[viewApex]*publis
 
 // open returns a zone with the history that was saved of it.
 func (p *publisher) open(view string, apex []byte, limit int) *publishedZone {
-	z := &publishedZone{view: view, apex: slices.Clone(apex), history: history.New(limit), fresh: true}
+	z := &publishedZone{view: view, apex: slices.Clone(apex), history: history.New(limit)}
 	data, err := os.ReadFile(p.file(z))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -21,12 +21,15 @@ type content struct {
 	whole   bool
 }
 
-// label is the label of metrics.
-func (c *content) label() string {
-	if c.whole {
-		return "axfr"
+// outcome is the label of metrics for an IXFR or AXFR that was answered so.
+func (c *content) outcome(qtype uint16) string {
+	switch {
+	case c.whole && qtype == dns.TypeIXFR:
+		return "whole"
+	case !c.whole && len(c.deltas) == 0:
+		return "nothing_new"
 	}
-	return "ixfr"
+	return "ok"
 }
 
 // size is about how many octets the differences take.
@@ -121,16 +124,18 @@ const messageSize = 16 << 10
 func (t *transfers) send(j transferJob) {
 	began := time.Now()
 	w := transferWriter{job: &j}
+	qtype := j.request.Question[0].Qtype
 	err := w.all()
 	if err != nil {
-		t.count(j.content.label(), "failed")
+		t.count(typeLabel(qtype), "failed")
 		t.log.Warn("transfer ended early", "zone", zone.String(j.apex), "client", j.client.String(), "error", err)
 		j.stream.End(resolver.Dropped)
 		return
 	}
-	t.count(j.content.label(), "ok")
-	t.log.Debug("zone transferred", "zone", zone.String(j.apex), "as", j.content.label(), "serial", j.content.version.Serial,
-		"client", j.client.String(), "messages", w.messages, "took", time.Since(began))
+	outcome := j.content.outcome(qtype)
+	t.count(typeLabel(qtype), outcome)
+	t.log.Debug("zone transferred", "zone", zone.String(j.apex), "asked", typeLabel(qtype), "outcome", outcome, "serial", j.content.version.Serial,
+		"client", j.client.String(), "key", j.key(), "messages", w.messages, "took", time.Since(began))
 	j.stream.End(resolver.Local)
 }
 

@@ -161,7 +161,7 @@ func (in *input) sameStructure(was *input) bool {
 
 // samePlace reports whether two parts' zones have the same place in all views.
 func samePlace(a, b Part) bool {
-	return a.Key == b.Key && (a.Zone == b.Zone || a.Zone.Origin == b.Zone.Origin && a.Zone.ID == b.Zone.ID && a.Zone.Account == b.Zone.Account &&
+	return a.Key == b.Key && (a.Zone == b.Zone || a.Zone.Origin == b.Zone.Origin && a.Zone.Unavailable == b.Zone.Unavailable && a.Zone.ID == b.Zone.ID && a.Zone.Account == b.Zone.Account &&
 		bytes.Equal(a.Zone.Apex, b.Zone.Apex) && slices.Equal(a.Zone.VPCs, b.Zone.VPCs))
 }
 

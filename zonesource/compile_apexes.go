@@ -120,6 +120,9 @@ func (t *table) layers() {
 			return
 		}
 		a.Layers = append(a.Layers, z)
+		if z.Unavailable != "" {
+			a.Unavailable = z.Unavailable // whatever the layers below have
+		}
 	}
 	for _, z := range t.zones.files {
 		views, limited := t.zones.seenBy[z]
@@ -170,7 +173,7 @@ func (t *table) forwards() {
 		if f.Layer && len(a.Layers) > 0 {
 			a.Below = true
 		} else {
-			a.Layers = nil
+			a.Layers, a.Unavailable = nil, ""
 		}
 		if len(f.Zone) == 1 {
 			t.root = a.Forward

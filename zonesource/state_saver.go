@@ -18,6 +18,8 @@ const (
 	restFactor = 20
 	// retryAfter is the pause after a write that failed.
 	retryAfter = 30 * time.Second
+	// fileSource names the source of parts that come from files.
+	fileSource = "zonefile"
 )
 
 // saver writes changed parts to the state directory, beside the way of the data to
@@ -75,8 +77,8 @@ func (s *saver) load() iter.Seq[Part] {
 
 // mark notes that a part was listed, and whether it has to be written.
 func (s *saver) mark(p Part, changed bool) {
-	if s.store == nil || p.Zone != nil && p.Zone.Origin == zone.File {
-		return
+	if s.store == nil || p.Zone != nil && (p.Zone.Origin == zone.File && p.Key.Source == fileSource || p.Zone.Unavailable != "") {
+		return // files are there anyway, and what can't be served must not hide what was saved
 	}
 	s.mu.Lock()
 	_, waits := s.dirty[p.Key]

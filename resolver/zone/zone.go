@@ -35,6 +35,9 @@ type Info struct {
 	Account string // name of the configured account, "" for the base account
 	VPCs    []VPC  // of a private zone
 	Comment string
+	// Unavailable says why nothing of the zone can be served: a secondary zone that was
+	// never transferred, or has expired. Its names get SERVFAIL. "" for all others.
+	Unavailable string `json:",omitempty"`
 	// Listed is when the listing began that the records come from.
 	Listed time.Time
 }
