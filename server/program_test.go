@@ -55,14 +55,7 @@ func newCloud(t *testing.T, change func(*awssim.Options)) *cloud {
 	c := &cloud{Sim: sim}
 	web := httptest.NewServer(http.HandlerFunc(c.serve))
 	c.url = web.URL
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	streams, err := net.Listen("tcp", packets.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	packets, streams := freePair(t)
 	c.dns = packets.LocalAddr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -127,6 +120,28 @@ type site struct {
 }
 
 func newSite(t *testing.T) *site { return &site{dir: t.TempDir()} }
+
+// freePair listens by UDP and TCP on one free port of loopback; one that the kernel gives
+// for UDP may be taken for TCP.
+func freePair(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	var err error
+	for range bindAttempts {
+		var packets net.PacketConn
+		packets, err = net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var streams net.Listener
+		streams, err = net.Listen("tcp", packets.LocalAddr().String())
+		if err == nil {
+			return packets, streams
+		}
+		_ = packets.Close()
+	}
+	t.Fatal(err)
+	return nil, nil
+}
 
 func (s *site) path(name string) string { return filepath.Join(s.dir, name) }
 
