@@ -48,6 +48,7 @@ type App struct {
 	keeper    *zonesource.Keeper
 	updater   *update.Updater // nil without AWS
 	updates   *updates        // nil without AWS
+	keys      atomic.Pointer[keyring]
 	transfers *transfers
 	notifier  *notifier
 	// secondaries are the zones that come from other servers, by apex.
@@ -124,9 +125,12 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 	return err
 }
 
+// keyring is the keys of the configuration in force.
+func (a *App) keyring() keyring { return *a.keys.Load() }
+
 // newWorker makes the worker of one packet loop.
 func (a *App) newWorker() worker {
-	f := &front{inner: a.resolver.NewWorker(), transfers: a.transfers}
+	f := &front{keys: a.keyring, inner: a.resolver.NewWorker(), transfers: a.transfers}
 	if a.updates != nil {
 		f.updates = a.updates
 	}

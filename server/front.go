@@ -9,11 +9,12 @@ import (
 // front stands before a resolver's worker and takes the messages that are no questions
 // for it. Updates are refused by the resolver, and only then are they looked at: questions
 // pay nothing for it. What may be for transfers is looked at before, where there are any:
-// questions for SOA are that too.
+// questions for SOA are that too. So is what may be signed, where there are keys.
 type front struct {
 	inner     worker
 	updates   handler    // of opcode UPDATE; nil leaves them refused
 	transfers *transfers // nil leaves them refused
+	keys      func() keyring
 }
 
 // handler answers messages of one kind, for several packet loops at a time.
@@ -29,6 +30,12 @@ const opcodeUpdate = 5
 func (f *front) Serve(pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender) ([]byte, resolver.Result) {
 	if f.transfers.on() && concernsTransfers(pkt) {
 		answer, result, taken := f.transfers.take(pkt, client, tr, out, s)
+		if taken {
+			return answer, result
+		}
+	}
+	if keys := f.keys(); len(keys) > 0 && mayBeSigned(pkt) {
+		answer, result, taken := f.serveSigned(keys, pkt, client, tr, out, s)
 		if taken {
 			return answer, result
 		}

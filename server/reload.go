@@ -153,6 +153,7 @@ func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source 
 	a.config.Store(p.config)
 	a.transfers.use(p.transfer)
 	a.accounts = p.accounts
+	a.keys.Store(&p.updates.keys)
 	if a.updates != nil {
 		a.updater.SetAccounts(p.accounts)
 		a.updates.policy.Store(p.updates)

@@ -296,8 +296,12 @@ func recordsOf(section []dns.RR) ([]update.Record, error) {
 // configuration has updates or not: a reload may bring some.
 func (a *App) assembleUpdates(c *Config) error {
 	policy, err := newUpdatePolicy(c)
-	if err != nil || !c.UsesAWS() {
+	if err != nil {
 		return err
+	}
+	a.keys.Store(&policy.keys)
+	if !c.UsesAWS() {
+		return nil
 	}
 	a.updater, err = update.New(update.Options{
 		Source: route53.Name, Hosted: a.keeper.Hosted, Amend: a.keeper.Amend, Synced: a.keeper.Synced, StateDir: c.StateDir,

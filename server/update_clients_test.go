@@ -155,6 +155,17 @@ func TestClientUpdateKeys(t *testing.T) {
 	}
 }
 
+// TestClientFindsZone has nsupdate ask for the zone itself, and updates of two zones in
+// one run.
+func TestClientFindsZone(t *testing.T) {
+	u := takeUpdates(t, "1h", nil)
+	text := fmt.Sprintf("server %s %d\nadd deep.below.found.example.net. 60 A 10.0.0.1\nsend\nadd found.example.net. 60 A 10.0.0.2\nsend\n", u.addr.Addr(), u.addr.Port())
+	got := command(t, text, "nsupdate", "-y", "hmac-sha256:ops:"+opsSecret)
+	if got != "" || u.records(netZone, "deep.below.found.example.net.", "A") != "60 10.0.0.1" || u.records(netZone, "found.example.net.", "A") != "60 10.0.0.2" {
+		t.Errorf("nsupdate prints %q", got)
+	}
+}
+
 // certbot is what certbot's plugin for RFC 2136 does around a challenge, by its own
 // code: questions for the SOA record that are signed, then updates.
 const certbot = `

@@ -203,5 +203,7 @@ func TestUpdateReload(t *testing.T) {
 		t.Errorf("the old configuration doesn't stay: %s", dns.RcodeToString[code])
 	}
 	p.configure(t, s, bare)
-	p.await(t, "updates are off", func() bool { return try(sender{}) == dns.RcodeRefused && strings.Count(p.log.String(), "configuration reloaded") == 3 })
+	p.await(t, "updates are off", func() bool {
+		return try(sender{}) == dns.RcodeRefused && strings.Count(p.log.String(), "configuration reloaded") == 3
+	})
 }
