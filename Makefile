@@ -10,8 +10,8 @@ COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The programs of test-clients, and the Debian packages that bring them.
-CLIENTS  := dig nsupdate named kdig knsupdate certbot aws
-PACKAGES := bind9-dnsutils bind9 knot-dnsutils awscli certbot python3-certbot-dns-rfc2136
+CLIENTS  := dig nsupdate named knotd nsd kdig knsupdate certbot aws
+PACKAGES := bind9-dnsutils bind9 knot knot-dnsutils nsd awscli certbot python3-certbot-dns-rfc2136
 
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s

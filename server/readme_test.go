@@ -87,6 +87,8 @@ func TestReadmeMetrics(t *testing.T) {
 	}
 	m := newMetrics()
 	m.awsCall("ListHostedZones", "ok")
+	m.transfer("axfr", "ok")
+	m.notify("ok")
 	families, err := m.registry.Gather()
 	if err != nil {
 		t.Fatal(err)
