@@ -27,7 +27,7 @@ type Merger struct {
 	// moving are the names whose records depend on more than themselves: policies,
 	// aliases, addresses of our instances.
 	moving   map[string]bool
-	findings map[finding]string
+	findings map[string][]Finding // by name
 }
 
 // Target is an alias target outside of the zone, as a view asks for it.
@@ -42,11 +42,6 @@ type Finding struct {
 	Name   []byte // lower-case wire form
 	Type   uint16
 	Reason string
-}
-
-type finding struct {
-	name   string
-	rrtype uint16
 }
 
 // inputs is what the last merge was made from.
@@ -134,7 +129,7 @@ func (m *Merger) changed(was, is inputs, outside bool) (names map[string]bool, a
 
 // whole merges all names anew.
 func (m *Merger) whole(view *zone.View, apex *zone.Apex) *zone.Tree {
-	m.moving, m.findings = map[string]bool{}, map[finding]string{}
+	m.moving, m.findings = map[string]bool{}, map[string][]Finding{}
 	fresh := zone.NewTree(apex.Name)
 	e := fresh.Edit()
 	for i, z := range apex.Layers {
@@ -164,6 +159,8 @@ func seenAbove(layers []*zone.Zone, name []byte) bool {
 
 // name puts what the view has at one name into e.
 func (m *Merger) name(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byte) {
+	delete(m.moving, string(name))
+	delete(m.findings, string(name))
 	var types []uint16
 	for _, z := range apex.Layers {
 		for s := range z.Tree.Lookup(name).RRsets {
@@ -176,7 +173,6 @@ func (m *Merger) name(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byt
 		}
 	}
 	for _, t := range types {
-		delete(m.findings, finding{string(name), t})
 		m.records(e, view, apex, name, t)
 	}
 }
@@ -270,14 +266,14 @@ func (m *Merger) alias(e *zone.Edit, name []byte, rrtype uint16) {
 }
 
 func (m *Merger) found(name []byte, rrtype uint16, reason string) {
-	m.findings[finding{string(name), rrtype}] = reason
+	m.findings[string(name)] = append(m.findings[string(name)], Finding{slices.Clone(name), rrtype, reason})
 }
 
 // Findings returns the records that secondaries get otherwise than clients, by name.
 func (m *Merger) Findings() []Finding {
-	out := make([]Finding, 0, len(m.findings))
-	for f, reason := range m.findings {
-		out = append(out, Finding{Name: []byte(f.name), Type: f.rrtype, Reason: reason})
+	var out []Finding
+	for _, f := range m.findings {
+		out = append(out, f...)
 	}
 	slices.SortFunc(out, func(a, b Finding) int {
 		return 2*slices.Compare(a.Name, b.Name) + max(-1, min(1, int(a.Type)-int(b.Type)))
