@@ -89,6 +89,7 @@ func TestReadmeMetrics(t *testing.T) {
 	m.awsCall("ListHostedZones", "ok")
 	m.transfer("axfr", "ok")
 	m.notify("ok")
+	m.update("noerror")
 	families, err := m.registry.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -406,6 +406,11 @@ func (k *Keeper) set(key Key, h held) {
 // remove forgets a part, here and in the state directory. The caller holds work.
 func (k *Keeper) remove(key Key) {
 	delete(k.parts, key)
+	for _, a := range k.amendments[key] {
+		if a.Ended != nil {
+			a.Ended(nil)
+		}
+	}
 	delete(k.amendments, key)
 	k.mu.Lock()
 	delete(k.held, key)

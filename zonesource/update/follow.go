@@ -78,7 +78,7 @@ func (u *Updater) recall() {
 		case time.Since(l.At) >= followFor:
 			u.journal.settled(l.Intent)
 		default:
-			u.serve(l.Zone, l.Account, amendedBy(l.Batch), l.Change, l.At, l.Intent)
+			u.serve(l.Zone, l.Account, amendedBy(l.batch()), l.Change, l.At, l.Intent)
 		}
 	}
 }
@@ -152,9 +152,10 @@ func (u *Updater) resolve(ctx context.Context, l line) bool {
 	if c == nil || ctx.Err() != nil {
 		return false
 	}
-	names := make([]string, len(l.Batch))
-	for i := range l.Batch {
-		names[i] = aws.ToString(l.Batch[i].Set.Name)
+	batch := l.batch()
+	names := make([]string, len(batch))
+	for i := range batch {
+		names[i] = aws.ToString(batch[i].Set.Name)
 	}
 	sets, err := c.RecordsOf(ctx, change.Zone{ID: l.Zone}, names)
 	var fault smithy.APIError
@@ -166,11 +167,11 @@ func (u *Updater) resolve(ctx context.Context, l line) bool {
 		return false
 	}
 	what := "update was not made before the end of an earlier process, or its answer was lost; its sender was never told that it was"
-	if !gone && change.Applied(sets, l.Batch) {
+	if !gone && change.Applied(sets, batch) {
 		what = "update was made before the end of an earlier process, or its answer was lost; its sender was not told"
 		now := time.Now()
 		u.journal.accepted(l.Intent, "", now)
-		u.serve(l.Zone, l.Account, amendedBy(l.Batch), "", now, l.Intent)
+		u.serve(l.Zone, l.Account, amendedBy(batch), "", now, l.Intent)
 	} else {
 		u.journal.dropped(l.Intent)
 	}

@@ -16,6 +16,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+
 	"inside53/zonesource/change"
 )
 
@@ -26,14 +29,50 @@ const journalName = "updates.journal"
 
 // line is one line of the journal.
 type line struct {
-	Intent  uint64       `json:"intent"`
-	State   state        `json:"state"`
-	At      time.Time    `json:"at"`
-	Zone    string       `json:"zone,omitempty"`
-	Account string       `json:"account,omitempty"`
-	Batch   change.Batch `json:"batch,omitempty"`
-	Made    []made       `json:"made,omitempty"` // by whom
-	Change  string       `json:"change,omitempty"`
+	Intent  uint64    `json:"intent"`
+	State   state     `json:"state"`
+	At      time.Time `json:"at"`
+	Zone    string    `json:"zone,omitempty"`
+	Account string    `json:"account,omitempty"`
+	Changes []changed `json:"changes,omitempty"`
+	Made    []made    `json:"made,omitempty"` // by whom
+	Change  string    `json:"change,omitempty"`
+}
+
+// changed is one change of a batch: updates have nothing to do with aliases and routing
+// policies.
+type changed struct {
+	Action change.Action `json:"action"`
+	Name   string        `json:"name"`
+	Type   string        `json:"type"`
+	TTL    int64         `json:"ttl"`
+	Values []string      `json:"values"`
+}
+
+// noted is a batch as the journal has it.
+func noted(b change.Batch) []changed {
+	out := make([]changed, len(b))
+	for i := range b {
+		set := &b[i].Set
+		out[i] = changed{Action: b[i].Action, Name: aws.ToString(set.Name), Type: string(set.Type), TTL: aws.ToInt64(set.TTL)}
+		for _, v := range set.ResourceRecords {
+			out[i].Values = append(out[i].Values, aws.ToString(v.Value))
+		}
+	}
+	return out
+}
+
+// batch is what was sent.
+func (l *line) batch() change.Batch {
+	out := make(change.Batch, len(l.Changes))
+	for i, c := range l.Changes {
+		set := change.RecordSet{Name: aws.String(c.Name), Type: types.RRType(c.Type), TTL: aws.Int64(c.TTL)}
+		for _, v := range c.Values {
+			set.ResourceRecords = append(set.ResourceRecords, change.Value{Value: aws.String(v)})
+		}
+		out[i] = change.Change{Action: c.Action, Set: set}
+	}
+	return out
 }
 
 // made is one message behind an intent.
@@ -53,7 +92,7 @@ const (
 )
 
 // rewriteAt is the size in bytes beyond which the journal is written anew, without what
-// is over.
+// is over, once it is twice as large as after the last time.
 const rewriteAt = 4 << 20
 
 // journal is the open journal. Its methods are safe for concurrent use.
@@ -64,6 +103,7 @@ type journal struct {
 	mu   sync.Mutex
 	file *os.File
 	size int64
+	kept int64 // size after the last writing anew
 	next uint64
 	live map[uint64]line // intents and accepted changes that aren't over
 }
@@ -161,7 +201,7 @@ func (j *journal) rewrite() error {
 	if j.file != nil {
 		_ = j.file.Close() // all of it is in the new one
 	}
-	j.file, j.size = file, int64(out.Len())
+	j.file, j.size, j.kept = file, int64(out.Len()), int64(out.Len())
 	return nil
 }
 
@@ -187,7 +227,7 @@ func (j *journal) write(l line, sync bool) error {
 	if err == nil && sync {
 		err = j.file.Sync()
 	}
-	if err != nil || j.size > rewriteAt {
+	if err != nil || j.size > max(rewriteAt, 2*j.kept) {
 		// Half a line may stand there; a new file has none, and may find room again.
 		again := j.rewrite()
 		if again != nil && err == nil {
@@ -205,7 +245,7 @@ func (j *journal) intend(zone, account string, b change.Batch, p *plan) (uint64,
 	id := j.next
 	j.next++
 	j.mu.Unlock()
-	l := line{Intent: id, State: stateIntent, At: time.Now().UTC(), Zone: zone, Account: account, Batch: b}
+	l := line{Intent: id, State: stateIntent, At: time.Now().UTC(), Zone: zone, Account: account, Changes: noted(b)}
 	for _, e := range p.entries {
 		if e.changes {
 			l.Made = append(l.Made, made{e.message.Key, e.message.Client.String(), e.message.describe()})

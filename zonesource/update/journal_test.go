@@ -73,7 +73,7 @@ func TestJournalKeeps(t *testing.T) {
 			left[1].Change != "C1" || !left[1].At.Equal(at) || left[0].Account != "data" || left[0].Made[0].What != "add a.example. 60 A 192.0.2.1" {
 			t.Fatalf("left is %+v", left)
 		}
-		sets := amendedBy(left[1].Batch)
+		sets := amendedBy(left[1].batch())
 		if len(sets) != 1 || string(sets[0].Set.First()) != "\x02x\x0a" || sets[0].Set.TTL() != 60 {
 			t.Errorf("amended is %+v", sets)
 		}
@@ -107,7 +107,7 @@ func TestJournalShrinks(t *testing.T) {
 		m.Updates[len(m.Updates)-1].Data = append([]byte{byte(len(m.Updates))}, m.Updates[len(m.Updates)-1].Data[:len(m.Updates)]...)
 	}
 	p, b := planned(t, m)
-	for range rewriteAt / 2000 {
+	for range rewriteAt / 1000 {
 		id, err := j.intend("Z1", "", b, p)
 		if err != nil {
 			t.Fatal(err)
