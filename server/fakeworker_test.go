@@ -20,13 +20,14 @@ import (
 )
 
 // fakeWorker does what the first label of a query says: "drop", "late" (suspend and
-// hand the answer function to the test), "freeze" (block until released), "big-N"
+// hand the answer function to the test), "stream" (the same for a stream), "freeze" (block until released), "big-N"
 // (answer N bytes); anything else is echoed.
 type fakeWorker struct{ script *script }
 
 // script is what the workers of one test share.
 type script struct {
 	late   chan lateQuery
+	stream chan messageStream
 	frozen chan struct{} // closed to release "freeze"
 	seen   sync.Map      // netip.Addr of clients
 }
@@ -37,7 +38,7 @@ type lateQuery struct {
 }
 
 func newScript() *script {
-	return &script{late: make(chan lateQuery, 1024), frozen: make(chan struct{})}
+	return &script{late: make(chan lateQuery, 1024), stream: make(chan messageStream, 16), frozen: make(chan struct{})}
 }
 
 func (w fakeWorker) Expect([]byte, netip.AddrPort) {}
@@ -59,6 +60,9 @@ func (w fakeWorker) Serve(pkt []byte, client netip.AddrPort, _ resolver.Transpor
 		q := lateQuery{query: bytes.Clone(pkt), answer: s.Suspend()}
 		w.script.late <- q
 		return nil, resolver.Forwarded
+	case label == "stream":
+		w.script.stream <- s.(streamer).Stream()
+		return nil, resolver.Local
 	case strings.HasPrefix(label, "big-"):
 		n, err := strconv.Atoi(label[len("big-"):])
 		if err == nil {

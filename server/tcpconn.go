@@ -27,6 +27,9 @@ const (
 	// maxPending is how many bytes of late answers may wait for a client that does
 	// not read, before the connection is given up.
 	maxPending = 1 << 20
+	// maxStreamed is how many of them may be of streams: few enough for a slow client to
+	// take them in the time of one write.
+	maxStreamed = 128 << 10
 	// headerSize is that of a DNS message. What is shorter is not DNS.
 	headerSize = 12
 )
@@ -318,13 +321,13 @@ func (c *tcpConn) Stream() messageStream {
 	return tcpStream{c}
 }
 
-// Send implements messageStream. Late answers to other queries of the connection find
-// half of the room for them.
+// Send implements messageStream. It leaves room for late answers to other queries of the
+// connection.
 func (s tcpStream) Send(message []byte) error {
 	c := s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for !c.closed && len(c.pending)+2+len(message) > maxPending/2 {
+	for !c.closed && len(c.pending) > 0 && len(c.pending)+2+len(message) > maxStreamed {
 		c.changed.Wait()
 	}
 	if c.closed {
