@@ -34,8 +34,12 @@ func (l *listing) appendInterfaces(all []zonesource.Interface, card *types.Netwo
 		common.Instance = aws.ToString(card.Attachment.InstanceId)
 	}
 	first := len(all)
-	for i := range card.PrivateIpAddresses {
-		a := &card.PrivateIpAddresses[i]
+	addresses := card.PrivateIpAddresses
+	if len(addresses) == 0 && card.PrivateIpAddress != nil { // told of the interface alone
+		addresses = []types.NetworkInterfacePrivateIpAddress{{PrivateIpAddress: card.PrivateIpAddress, Association: card.Association}}
+	}
+	for i := range addresses {
+		a := &addresses[i]
 		f := common
 		f.Private = l.addr(id, a.PrivateIpAddress)
 		if !f.Private.IsValid() {
@@ -60,6 +64,54 @@ func (l *listing) appendInterfaces(all []zonesource.Interface, card *types.Netwo
 		all[first].IPv6 = ipv6
 	}
 	return all
+}
+
+// cardsOf returns the interfaces that the instances themselves tell of, for a region in
+// which none is ever listed: exports of the instances alone, and other makers of the API,
+// have it so. An instance that tells of none has one, by its own id and addresses.
+func cardsOf(reservations []types.Reservation) []types.NetworkInterface {
+	var cards []types.NetworkInterface
+	for i := range reservations {
+		for j := range reservations[i].Instances {
+			cards = appendCards(cards, &reservations[i].Instances[j])
+		}
+	}
+	return cards
+}
+
+func appendCards(cards []types.NetworkInterface, host *types.Instance) []types.NetworkInterface {
+	at := &types.NetworkInterfaceAttachment{InstanceId: host.InstanceId}
+	publicly := func(ip *string) *types.NetworkInterfaceAssociation {
+		return &types.NetworkInterfaceAssociation{PublicIp: ip}
+	}
+	if len(host.NetworkInterfaces) == 0 && host.PrivateIpAddress != nil {
+		return append(cards, types.NetworkInterface{
+			NetworkInterfaceId: host.InstanceId, VpcId: host.VpcId, SubnetId: host.SubnetId, Attachment: at,
+			PrivateIpAddress: host.PrivateIpAddress, Association: publicly(host.PublicIpAddress),
+		})
+	}
+	for i := range host.NetworkInterfaces {
+		n := &host.NetworkInterfaces[i]
+		card := types.NetworkInterface{
+			NetworkInterfaceId: n.NetworkInterfaceId, VpcId: cmp.Or(n.VpcId, host.VpcId), SubnetId: cmp.Or(n.SubnetId, host.SubnetId), Attachment: at,
+			PrivateIpAddress: n.PrivateIpAddress,
+		}
+		if n.Association != nil {
+			card.Association = publicly(n.Association.PublicIp)
+		}
+		for _, a := range n.PrivateIpAddresses {
+			address := types.NetworkInterfacePrivateIpAddress{PrivateIpAddress: a.PrivateIpAddress, Primary: a.Primary}
+			if a.Association != nil {
+				address.Association = publicly(a.Association.PublicIp)
+			}
+			card.PrivateIpAddresses = append(card.PrivateIpAddresses, address)
+		}
+		for _, a := range n.Ipv6Addresses {
+			card.Ipv6Addresses = append(card.Ipv6Addresses, types.NetworkInterfaceIpv6Address{Ipv6Address: a.Ipv6Address})
+		}
+		cards = append(cards, card)
+	}
+	return cards
 }
 
 func (l *listing) ipv6(card *types.NetworkInterface) []netip.Addr {
@@ -96,7 +148,11 @@ func settle(interfaces []zonesource.Interface, elastic []types.Address) {
 		if err != nil {
 			continue // a carrier or customer-owned address: no public one
 		}
-		at, here := places[place{aws.ToString(elastic[i].NetworkInterfaceId), aws.ToString(elastic[i].PrivateIpAddress)}]
+		private := aws.ToString(elastic[i].PrivateIpAddress)
+		at, here := places[place{aws.ToString(elastic[i].NetworkInterfaceId), private}]
+		if !here { // an instance that tells of no interface; see cardsOf
+			at, here = places[place{aws.ToString(elastic[i].InstanceId), private}]
+		}
 		if !here {
 			at = -1 // free, or at an interface that is too new for us
 		}

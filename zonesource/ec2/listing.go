@@ -50,6 +50,10 @@ func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing network interfaces: %w", err)
 	}
+	l.hasCards = l.hasCards || len(cards) > 0
+	if !l.hasCards {
+		cards = cardsOf(reservations)
+	}
 	elastic, err := l.listAddresses(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing elastic IPs: %w", err)
@@ -206,14 +210,18 @@ func (l *listing) vpcs(described []types.Vpc, subnets []types.Subnet, found *zon
 }
 
 // vpcCIDRs are the blocks that are associated; a block on its way in or out is not
-// routed.
+// routed. Where no association is told of there is the first block, and a block of
+// which no state is told is associated.
 func (l *listing) vpcCIDRs(v types.Vpc) []netip.Prefix {
 	id := aws.ToString(v.VpcId)
 	var all []netip.Prefix
 	for _, c := range v.CidrBlockAssociationSet {
-		if c.CidrBlockState != nil && c.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
+		if c.CidrBlockState == nil || c.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
 			all = l.appendPrefix(all, id, c.CidrBlock)
 		}
+	}
+	if len(v.CidrBlockAssociationSet) == 0 {
+		all = l.appendPrefix(all, id, v.CidrBlock)
 	}
 	for _, c := range v.Ipv6CidrBlockAssociationSet {
 		if c.Ipv6CidrBlockState != nil && c.Ipv6CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {

@@ -149,6 +149,7 @@ type region struct {
 	log       *slog.Logger
 	peerings  []zonesource.Peering // the last good ones
 	balancers balancers            // likewise
+	hasCards  bool                 // network interfaces have been listed here
 }
 
 func (s *Source) newRegion(account Account, name string) *region {
