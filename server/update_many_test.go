@@ -120,7 +120,7 @@ func TestUpdateMany(t *testing.T) {
 		{"throttled", func(o *awssim.Options) {
 			o.Changes, o.ChangeWork = awssim.Limit{PerSecond: 2, Burst: 1}, 300*time.Millisecond
 		}, none, 40},
-		{"with bad ones", nil, func(i int) bool { return i%200 == 77 }, 200},
+		{"with bad ones", nil, func(i int) bool { return i%200 == 77 }, 15},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			u := takeUpdates(t, "1h", tt.change)

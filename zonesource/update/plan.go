@@ -34,6 +34,7 @@ type entry struct {
 	*job
 	result  Result
 	changes bool // it is to do with what the batch changes
+	touched []setKey
 }
 
 // plan is one batch in the making: messages that belong together, and what they come
@@ -97,7 +98,7 @@ func (p *plan) take(j *job) bool {
 		}
 	}
 	p.cost = cost
-	p.entries = append(p.entries, entry{job: j, changes: changes})
+	p.entries = append(p.entries, entry{job: j, changes: changes, touched: t.touched})
 	return true
 }
 
@@ -198,6 +199,56 @@ const ends = `' ,]:`
 
 // mentions reports whether a reason is about a record set, by its name or by a value.
 func mentions(reason string, set *change.RecordSet) bool {
+	return mentionsName(reason, set) || slices.ContainsFunc(set.ResourceRecords, func(v change.Value) bool {
+		return strings.Contains(reason, "'"+aws.ToString(v.Value)+"'")
+	})
+}
+
+// certain returns the jobs that are to blame for sure: Route 53 names a record set by name
+// and type as one that can't be, and nobody else in the batch has changed it.
+func (p *plan) certain(b change.Batch, reasons []string) map[*job]string {
+	guilty := map[*job]string{}
+	for _, reason := range reasons {
+		if isConflict(reason) {
+			continue
+		}
+		for i := range b {
+			set := &b[i].Set
+			kind := string(set.Type)
+			if !mentionsName(reason, set) || !strings.Contains(reason, "type "+kind+" ") && !strings.Contains(reason, "type='"+kind+"'") {
+				continue
+			}
+			j := p.only(set)
+			if j != nil {
+				guilty[j] = reason
+			}
+		}
+	}
+	return guilty
+}
+
+// only returns the one job that is about a record set, nil when there are several.
+func (p *plan) only(set *change.RecordSet) *job {
+	name, err := rdata.ParseName(aws.ToString(set.Name))
+	rrtype, known := rdata.Type(string(set.Type))
+	if err != nil || !known {
+		return nil
+	}
+	var found *job
+	for i := range p.entries {
+		if !slices.Contains(p.entries[i].touched, setKey{string(name), rrtype}) {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = p.entries[i].job
+	}
+	return found
+}
+
+// mentionsName reports whether the name of a record set stands in a reason.
+func mentionsName(reason string, set *change.RecordSet) bool {
 	name := aws.ToString(set.Name)
 	for rest := reason; ; {
 		_, after, found := strings.Cut(rest, name)
@@ -210,9 +261,7 @@ func mentions(reason string, set *change.RecordSet) bool {
 		}
 		rest = after
 	}
-	return slices.ContainsFunc(set.ResourceRecords, func(v change.Value) bool {
-		return strings.Contains(reason, "'"+aws.ToString(v.Value)+"'")
-	})
+	return false
 }
 
 // names are the names of a plan's RRsets.

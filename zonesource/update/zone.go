@@ -251,6 +251,14 @@ func (r *round) refused(ctx context.Context, p *plan, batch change.Batch, jobs [
 		r.handle(ctx, left)
 		return true
 	}
+	guilty := p.certain(batch, reasons)
+	if len(guilty) > 0 {
+		for j, reason := range guilty {
+			j.done(routeSays(reason))
+		}
+		r.handle(ctx, without(jobs, func(j *job) bool { return guilty[j] != "" }))
+		return true
+	}
 	maps.Copy(wrong, otherwise)
 	var changing []*job
 	for _, e := range p.entries {
@@ -259,18 +267,26 @@ func (r *round) refused(ctx context.Context, p *plan, batch change.Batch, jobs [
 		}
 	}
 	if len(changing) <= 1 {
-		result := refuse("Route 53 says: %s", reasons[0])
+		result := routeSays(reasons[0])
 		if len(otherwise) > 0 && isConflict(reasons[0]) {
 			result.Rcode = ServFail // somebody else changes the same; it may be tried again
 		}
 		answer(changing, result)
-		r.handle(ctx, slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return slices.Contains(changing, j) }))
+		r.handle(ctx, without(jobs, func(j *job) bool { return slices.Contains(changing, j) }))
 		return true
 	}
 	first, second := apart(jobs, wrong)
 	r.handle(ctx, first)
 	r.handle(ctx, second)
 	return true
+}
+
+// routeSays is the result of a message that Route 53 refuses.
+func routeSays(reason string) Result { return refuse("Route 53 says: %s", reason) }
+
+// without returns the jobs that aren't so, in their order.
+func without(jobs []*job, so func(*job) bool) []*job {
+	return slices.DeleteFunc(slices.Clone(jobs), so)
 }
 
 // finish answers the jobs of a plan that has nothing to send.
