@@ -16,6 +16,9 @@
 // reasons kept, and by looking again at the same snapshot with the functions that
 // decided. Policies are walked once more with the same random bits. It decides nothing.
 //
+// [Merger] asks the same code what a view has at each name of a zone, and makes one zone
+// of it for secondaries; history numbers its versions.
+//
 // # The order of resolution
 //
 // Each clause is named in the code by its number.

@@ -5,6 +5,7 @@
 //	udp_linux.go  udp_portable.go  tcp.go          admin.go  metrics.go  heartbeat.go
 //	                   │ Serve                                  │
 //	               front.go ──> update.go ──> zonesource/update ──> Route 53
+//	                   │   └──> transfer.go (secondaries) <── transfer_publish.go <── resolver.Merger
 //	                   │                                        │
 //	              resolver.Worker ──> resolver ──> forward      │
 //	                                     ↑ Publish              │
@@ -22,7 +23,8 @@
 // address owns its socket, its buffers and its worker, and never waits; TCP has a
 // goroutine a connection. What needs an upstream is handed to the forwarder's pool,
 // which answers later through the socket that the query came from. Updates have a pool
-// of their own, that finds out who sends them, and a goroutine a hosted zone. The keeper runs
+// of their own, that finds out who sends them, and a goroutine a hosted zone. Transfers have sixteen
+// goroutines, their publisher and the notifier one each, and that one for each NOTIFY under way. The keeper runs
 // the sources; it publishes, no query ever waits for it. The health monitor runs beside it. The heartbeat asks each
 // packet loop and TCP listener a real question twice a second.
 //

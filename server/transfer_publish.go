@@ -147,10 +147,7 @@ func (p *publisher) run(ctx context.Context) error {
 func (p *publisher) publish(ctx context.Context, outside bool) {
 	policy := p.policy()
 	if policy == nil {
-		p.mu.Lock()
-		p.zones, p.catalogs = map[viewApex]*publishedZone{}, map[string]*publishedZone{}
-		p.mu.Unlock()
-		p.resolver.PublishSerials(nil)
+		p.forget()
 		return
 	}
 	snap, live := p.resolver.State()
@@ -197,6 +194,19 @@ func (p *publisher) publish(ctx context.Context, outside bool) {
 	for _, z := range changed {
 		p.notify(policy, z)
 	}
+}
+
+// forget ends all transfers: the configuration has none any more.
+func (p *publisher) forget() {
+	if p.told == nil {
+		return
+	}
+	p.save()
+	p.told = nil
+	p.mu.Lock()
+	p.zones, p.catalogs = map[viewApex]*publishedZone{}, map[string]*publishedZone{}
+	p.mu.Unlock()
+	p.resolver.PublishSerials(nil)
 }
 
 // version publishes the tree of a zone, and reports whether it is a new version.

@@ -4,7 +4,7 @@
 //	Snapshot ── Views ── Apexes ── layers ──┐
 //	   │                                    ├── Zone ── Tree ── pages ── nodes ── RRsets
 //	   └─────── Zones ──────────────────────┘
-//	Live ────── health of checks, addresses
+//	Live ────── health of checks, serials of transferred zones
 //
 // A [Tree] holds the RRsets of one zone. It is a hash tree of pages, each page a
 // run of bytes without pointers: a lookup is a hash, two or three array reads and

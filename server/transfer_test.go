@@ -1,0 +1,187 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"inside53/resolver/history"
+	"inside53/resolver/zone"
+
+	"github.com/miekg/dns"
+)
+
+func packed(t testing.TB, m *dns.Msg) []byte {
+	t.Helper()
+	wire, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wire
+}
+
+func TestConcernsTransfers(t *testing.T) {
+	response := new(dns.Msg).SetQuestion("example.com.", dns.TypeSOA)
+	response.Response = true
+	update := new(dns.Msg).SetUpdate("example.com.")
+	soa := packed(t, new(dns.Msg).SetQuestion("example.com.", dns.TypeSOA))
+	tests := []struct {
+		name string
+		pkt  []byte
+		want bool
+	}{
+		{"SOA", soa, true},
+		{"SOA of the root", packed(t, new(dns.Msg).SetQuestion(".", dns.TypeSOA)), true},
+		{"AXFR", packed(t, new(dns.Msg).SetAxfr("example.com.")), true},
+		{"IXFR", packed(t, new(dns.Msg).SetIxfr("example.com.", 1, "a.", "b.")), true},
+		{"NOTIFY", packed(t, new(dns.Msg).SetNotify("example.com.")), true},
+		{"A", packed(t, new(dns.Msg).SetQuestion("example.com.", dns.TypeA)), false},
+		{"a response", packed(t, response), false},
+		{"an update", packed(t, update), false},
+		{"cut off", soa[:len(soa)-4], false},
+		{"nothing", nil, false},
+		{"a header", soa[:headerSize], false},
+	}
+	for _, tt := range tests {
+		if got := concernsTransfers(tt.pkt); got != tt.want {
+			t.Errorf("%s: %t", tt.name, got)
+		}
+	}
+	for n := range soa { // no length is too short to be looked at
+		concernsTransfers(soa[:n])
+	}
+}
+
+// FuzzConcernsTransfers: whatever is a question for a zone's transfer to miekg/dns is one.
+func FuzzConcernsTransfers(f *testing.F) {
+	f.Add(packed(f, new(dns.Msg).SetQuestion("example.com.", dns.TypeSOA)))
+	f.Add(packed(f, new(dns.Msg).SetIxfr("example.com.", 1, "a.", "b.")))
+	f.Fuzz(func(t *testing.T, pkt []byte) {
+		got := concernsTransfers(pkt)
+		var m dns.Msg
+		err := m.Unpack(pkt)
+		if err != nil || m.Response || len(m.Question) != 1 || slices.ContainsFunc(pkt[headerSize:], func(c byte) bool { return c >= 0xc0 }) {
+			return // a compressed question is nobody's
+		}
+		want := m.Opcode == dns.OpcodeNotify || m.Opcode == dns.OpcodeQuery && slices.Contains([]uint16{dns.TypeSOA, dns.TypeIXFR, dns.TypeAXFR}, m.Question[0].Qtype)
+		if got != want {
+			t.Errorf("%x: %t, miekg/dns has %v", pkt, got, m.Question)
+		}
+	})
+}
+
+func TestCatalogTree(t *testing.T) {
+	apex := zone.MustName("catalog.example.")
+	tree, err := catalogTree(apex, [][]byte{zone.MustName("a.example."), zone.MustName("b.example.")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for name, node := range tree.All {
+		for s := range node.RRsets {
+			for _, rr := range recordsFor(name, s) {
+				lines = append(lines, strings.Join(strings.Fields(rr.String()), " "))
+			}
+		}
+	}
+	slices.Sort(lines)
+	want := []string{
+		"catalog.example. 0 IN NS invalid.",
+		"catalog.example. 0 IN SOA invalid. invalid. 0 60 10 2147483646 0",
+		"version.catalog.example. 0 IN TXT \"2\"",
+	}
+	members := 0
+	for _, l := range lines {
+		if strings.Contains(l, " PTR ") {
+			members++
+			continue
+		}
+		if !slices.Contains(want, l) {
+			t.Errorf("there is %s", l)
+		}
+	}
+	if members != 2 || len(lines) != 5 {
+		t.Errorf("the catalog is\n%s", strings.Join(lines, "\n"))
+	}
+	again, err := catalogTree(apex, [][]byte{zone.MustName("b.example."), zone.MustName("c.example.")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := 0
+	zone.Diff(tree, again, func([]byte, zone.RRset, zone.RRset) bool { changes++; return true })
+	if changes != 2 {
+		t.Errorf("a member for another one is %d changes: the others keep their labels", changes)
+	}
+	_, err = catalogTree(zone.MustName(strings.Repeat("long-label-of-a-name.", 11)), [][]byte{apex})
+	if err == nil {
+		t.Error("a catalog whose members' names are too long")
+	}
+}
+
+// TestNotifierTimes goes through the life of notes, without a network.
+func TestNotifierTimes(t *testing.T) {
+	counts := map[string]int{}
+	n := newNotifier(func(result string) { counts[result]++ }, slog.New(slog.DiscardHandler))
+	target := netip.MustParseAddrPort("127.0.0.1:53")
+	apex := zone.MustName("example.com.")
+	now := time.Now()
+	tell := func(serial uint32) noteKey {
+		n.note(target, "v", apex, &history.Version{Serial: serial}, tsigKey{})
+		return noteKey{target, "v", string(apex)}
+	}
+	k := tell(1)
+	now = now.Add(time.Second)
+	var waits []time.Duration
+	for try := range notifyTries {
+		due, _ := n.due(now, 10)
+		if len(due) != 1 {
+			t.Fatalf("try %d: %d due", try, len(due))
+		}
+		if again, _ := n.due(now, 10); len(again) != 0 {
+			t.Fatal("told twice at a time")
+		}
+		n.settle(noteResult{key: k, serial: 1, err: errors.New("no answer")}, now)
+		if n.pending() == 0 {
+			break
+		}
+		_, next := n.due(now, 10)
+		waits = append(waits, next.Sub(now))
+		now = next.Add(time.Millisecond)
+	}
+	if fmt.Sprint(waits) != "[3s 6s 12s 24s 48s]" || counts[notifyResultNoAnswer] != notifyTries || counts[notifyResultUnreachable] != 1 || n.pending() != 0 {
+		t.Errorf("waits %v, counts %v, %d pending", waits, counts, n.pending())
+	}
+
+	// A newer version while one is under way is told after it.
+	tell(2)
+	now = now.Add(time.Hour)
+	n.due(now, 10)
+	tell(3)
+	if due, _ := n.due(now, 10); len(due) != 0 {
+		t.Error("told while the last one is under way")
+	}
+	n.settle(noteResult{key: k, serial: 2}, now)
+	due, _ := n.due(now, 10)
+	if len(due) != 1 || due[k].version.Serial != 3 {
+		t.Errorf("due %v", due)
+	}
+	n.settle(noteResult{key: k, serial: 3, rcode: dns.RcodeNotAuth}, now)
+	if n.pending() != 0 || counts[notifyResultOK] != 1 || counts[notifyResultRefused] != 1 {
+		t.Errorf("%d pending, counts %v", n.pending(), counts)
+	}
+
+	// One secondary doesn't take the room of others.
+	for i := range 30 {
+		n.note(target, "v", zone.MustName(fmt.Sprintf("z%d.example.", i)), &history.Version{Serial: 1}, tsigKey{})
+	}
+	n.note(netip.MustParseAddrPort("127.0.0.2:53"), "v", apex, &history.Version{Serial: 1}, tsigKey{})
+	due, _ = n.due(time.Now().Add(time.Second), notifiesAtOnce)
+	if len(due) != notifiesToOne+1 {
+		t.Errorf("%d are told at a time", len(due))
+	}
+}
