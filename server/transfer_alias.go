@@ -24,6 +24,8 @@ const (
 	aliasTTL = 60
 	// aliasWait is how long an upstream may take for one.
 	aliasWait = 5 * time.Second
+	// aliasesWait is how long all of them may take: a publication waits for new ones.
+	aliasesWait = 15 * time.Second
 	// aliasesAtOnce is how many are asked for at a time.
 	aliasesAtOnce = 16
 )
@@ -94,6 +96,8 @@ func (a *aliases) refresh(ctx context.Context) bool {
 
 func (a *aliases) fetch(ctx context.Context, targets []aliasTarget) (changed bool) {
 	sets, errs := make([]zone.RRset, len(targets)), make([]error, len(targets))
+	ctx, stop := context.WithTimeout(ctx, aliasesWait)
+	defer stop()
 	room := make(chan struct{}, aliasesAtOnce)
 	var asking sync.WaitGroup
 	for i, t := range targets {

@@ -163,6 +163,9 @@ func (p *publisher) publish(ctx context.Context, outside bool) {
 	}
 	everything := p.told != policy // there may be other secondaries
 	p.told = policy
+	if everything {
+		p.checkViews(policy, snap)
+	}
 	serials := map[string]map[string]uint32{}
 	var changed []*publishedZone
 	for id, z := range zones {
@@ -193,6 +196,16 @@ func (p *publisher) publish(ctx context.Context, outside bool) {
 	p.resolver.PublishSerials(serials)
 	for _, z := range changed {
 		p.notify(policy, z)
+	}
+}
+
+// checkViews says which views of a new configuration aren't there: automatic ones may not
+// be yet.
+func (p *publisher) checkViews(policy *transferPolicy, snap *zone.Snapshot) {
+	for _, e := range policy.entries {
+		if !slices.ContainsFunc(snap.Views, func(v *zone.View) bool { return v.Name == e.view }) {
+			p.log.Warn("no view of that name; secondaries get nothing of it", "view", e.view)
+		}
 	}
 }
 
