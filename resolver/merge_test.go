@@ -230,11 +230,12 @@ func TestMergeOfAliases(t *testing.T) {
 		}
 		return known
 	})
-	snap, view, apex := w.snapshot()
+	snap, view, _ := w.snapshot()
 	fresh := *view
 	fresh.Apexes = append(slices.Clone(view.Apexes), zone.Apex{Name: []byte{0}, Forward: 0})
 	view = zone.NewView(fresh)
-	snap.Views[0], apex = view, &view.Apexes[0]
+	snap.Views[0] = view
+	apex := &view.Apexes[0]
 	for _, address := range []string{"", "\x0a\x00\x00\x01", "\x0a\x00\x00\x02"} {
 		if address != "" {
 			known, _ = zone.NewRecords(zone.TypeA, 60, []byte(address))
