@@ -214,6 +214,38 @@ func TestTCPIdleConnectionsAreClosed(t *testing.T) {
 	wantEnd(t, asking)
 }
 
+// TestTCPIdleBeginsAfterLateAnswers: a connection whose queries waited for long, and that
+// has more of them on the way, isn't idle when they are all answered at once.
+func TestTCPIdleBeginsAfterLateAnswers(t *testing.T) {
+	const clients, inFlight = 24, 4
+	r := start(t, func(o *Options) { o.TCP.Idle, o.TCP.InFlight = 400*time.Millisecond, inFlight })
+	var all []*client
+	var waiting []lateQuery
+	for range clients {
+		c := dial(t, "tcp", r.Addrs()[0])
+		for i := range inFlight {
+			c.sendMessages(query(uint16(i), "late"))
+			waiting = append(waiting, r.nextLate(t))
+		}
+		c.sendMessages(query(99, "echo")) // is not read before there is room
+		all = append(all, c)
+	}
+	time.Sleep(600 * time.Millisecond)
+	for _, q := range waiting {
+		q.answer(answerTo(q.query), resolver.Forwarded)
+	}
+	for _, c := range all {
+		got := map[byte]bool{}
+		for range inFlight + 1 {
+			got[c.receiveMessage()[1]] = true
+		}
+		if !got[99] {
+			t.Errorf("answers to %v", got)
+		}
+	}
+	wantEnd(t, all[0])
+}
+
 func TestTCPSlowReaderIsClosed(t *testing.T) {
 	r := start(t, func(o *Options) { o.TCP.Write = 100 * time.Millisecond })
 	c := dial(t, "tcp", r.Addrs()[0])

@@ -60,6 +60,7 @@ type tcpConn struct {
 	pending []byte    // late answers, each with its length
 	late    tally     // of pending
 	writing bool      // the second goroutine lives
+	wrote   time.Time // when it wrote last
 	closed  bool
 }
 
@@ -242,11 +243,12 @@ func (c *tcpConn) full() bool {
 	return c.waiting >= c.t.opts.InFlight
 }
 
-// busy reports whether queries wait or late answers are being written.
+// busy reports whether queries wait, or late answers are being written or were just
+// now: being idle begins after the last answer (RFC 7766 6.2.3).
 func (c *tcpConn) busy() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.writing
+	return c.writing || time.Since(c.wrote) < c.t.opts.Idle
 }
 
 // awaitLate waits until done, which is called with mu held, and reports whether the
@@ -384,6 +386,7 @@ func (c *tcpConn) writeLate() {
 			counts.addTo(&c.t.counters)
 		}
 		c.mu.Lock()
+		c.wrote = time.Now()
 
 		if err != nil {
 			c.closeLocked()
