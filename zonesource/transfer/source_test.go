@@ -65,6 +65,13 @@ func (p *primary) set(text string) {
 	p.zone = parse(p.t, text)
 }
 
+// behave says what becomes of questions from now on.
+func (p *primary) behave(rcode int, silent bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rcode, p.silent = rcode, silent
+}
+
 func (p *primary) ServeDNS(w dns.ResponseWriter, m *dns.Msg) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,7 +150,7 @@ func good(p zonesource.Part) bool { return p.Zone != nil && p.Zone.Unavailable =
 func TestLife(t *testing.T) {
 	p := newPrimary(t)
 	p.set("SOA:1, a.z.example. 60 A 10.0.0.1, SOA:1")
-	p.rcode = dns.RcodeRefused
+	p.behave(dns.RcodeRefused, false)
 	s, w := run(t, Config{Primaries: []netip.AddrPort{p.addr}, Timeout: time.Second})
 	first := w.await(t, "unavailable at first", func(p zonesource.Part) bool { return p.Zone != nil && p.Zone.Unavailable != "" })
 	if first.Key.Name != "z.example." || first.Zone.Origin != zone.File {
@@ -196,7 +203,7 @@ func TestLife(t *testing.T) {
 // TestSecondPrimary asks the next primary where one doesn't answer or is behind.
 func TestSecondPrimary(t *testing.T) {
 	dead, live := newPrimary(t), newPrimary(t)
-	dead.silent = true
+	dead.behave(dns.RcodeSuccess, true)
 	live.set("SOA:5, a.z.example. 60 A 10.0.0.1, SOA:5")
 	_, w := run(t, Config{Primaries: []netip.AddrPort{dead.addr, live.addr}, Timeout: 500 * time.Millisecond})
 	w.await(t, "transferred", good)
