@@ -60,7 +60,8 @@ func (s *schedule) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		probes.Go(func() { s.probe(ctx, t, t.definition) })
+		definition := t.definition // the plan may change while it runs
+		probes.Go(func() { s.probe(ctx, t, definition) })
 	}
 }
 
