@@ -289,7 +289,7 @@ func TestProbeTimes(t *testing.T) {
 		{"string late", "search", 0, []func(net.Conn){say(time.Second, ok), say(2100*time.Millisecond, "needle")}, false, "string not found within 2s", 3 * time.Second},
 		{"string in parts", "search", 0, []func(net.Conn){say(0, ok), say(time.Second, "nee"), say(time.Second/2, "dle")}, true, "string found", 1500 * time.Millisecond},
 		{"closes", "http", 0, []func(net.Conn){}, false, "connection closed", 0},
-		{"closes within the body", "search", 0, []func(net.Conn){say(0, ok+"need")}, false, "string not found in 4 bytes", 0},
+		{"closes within the body", "search", 0, []func(net.Conn){say(0, ok+"need"), say(time.Millisecond, "")}, false, "string not found in 4 bytes", time.Millisecond},
 		{"talks nonsense", "http", 0, []func(net.Conn){say(0, "220 mail ESMTP\r\n\r\n")}, false, "malformed", 0},
 		{"talks for ever", "http", 0, []func(net.Conn){say(0, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", mostHeader+searched))}, false, "connection closed", 0},
 		{"interim for ever", "http", 0, []func(net.Conn){say(0, strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 9))}, false, "only interim responses", 0},
