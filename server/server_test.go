@@ -52,12 +52,28 @@ func TestBindBothWildcards(t *testing.T) {
 	eventually(t, "all loops are seen to answer", func() bool { ok, _ := r.Ready(); return ok })
 }
 
+// takeUDP takes a port for UDP that nobody has for TCP.
+func takeUDP(t *testing.T) *net.UDPConn {
+	t.Helper()
+	for range bindAttempts {
+		udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(loopback(0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tcp, err := net.Listen("tcp", udp.LocalAddr().String())
+		if err == nil {
+			_ = tcp.Close()
+			return udp
+		}
+		_ = udp.Close()
+	}
+	t.Fatal("no port is free for TCP")
+	return nil
+}
+
 func TestBindFaults(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(loopback(0)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	udp := takeUDP(t)
 	defer udp.Close()
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
