@@ -126,19 +126,48 @@ func (j *judge) below(n uint64) uint64 {
 // choose picks one member of a group into m; false when none is for this client.
 // Multivalue groups go through multivalues instead, unless a single member will do.
 func (j *judge) choose(set zone.RRset, m *zone.Member) bool {
-	var fit memberSet
 	if set.Policy() == zone.Weighted || set.Policy() == zone.Multivalue {
-		j.candidates(set, &fit)
 		if j.fixed {
-			return chooseFixed(set, &fit, m)
+			return j.chooseFixed(set, m)
 		}
-		return j.drawOne(set, &fit, m)
+		return j.drawOne(set, m, true) || j.drawOne(set, m, false) // none healthy: all are
 	}
 	best := j.best(set, true)
 	if best < 0 {
 		best = j.best(set, false) // none healthy: all are
 	}
 	return best >= 0 && memberAt(set, best, m)
+}
+
+// drawOne draws among the members, or the healthy ones of them, by weight; where none
+// has any, evenly. It looks at each member once: each takes the place of the choice so
+// far with the probability of its part in the sum so far (Chao 1982, reservoir
+// sampling), which comes to weight / sum for all.
+func (j *judge) drawOne(set zone.RRset, m *zone.Member, checkHealth bool) bool {
+	var choice zone.MemberWalk
+	total, zeros := uint64(0), uint64(0)
+	w := set.Members()
+	for at := w; w.Next(m); at = w {
+		if checkHealth && !j.healthy(m, 0) {
+			continue
+		}
+		weight := uint64(m.Weight)
+		total += weight
+		switch {
+		case weight == total && weight > 0: // the first of a weight
+			choice = at
+		case weight > 0:
+			if j.below(total) < weight {
+				choice = at
+			}
+		case total == 0:
+			zeros++
+			if j.below(zeros) == 0 {
+				choice = at
+			}
+		}
+	}
+	return choice.Next(m)
 }
 
 // candidates collects the members of a weighted or multivalue group that may be
@@ -170,41 +199,10 @@ func (j *judge) collect(set zone.RRset, m *zone.Member, fit, zero *memberSet, ch
 	}
 }
 
-// drawOne draws among the candidates by weight; where none has any, evenly.
-func (j *judge) drawOne(set zone.RRset, fit *memberSet, m *zone.Member) bool {
-	total, even := uint64(0), false
-	i := 0
-	for w := set.Members(); w.Next(m); i++ {
-		if fit.has(i) {
-			total += uint64(m.Weight)
-		}
-	}
-	if total == 0 {
-		total, even = uint64(fit.count()), true
-	}
-	if total == 0 {
-		return false
-	}
-	at := j.below(total)
-	i = 0
-	for w := set.Members(); w.Next(m); i++ {
-		if !fit.has(i) {
-			continue
-		}
-		size := uint64(m.Weight)
-		if even {
-			size = 1
-		}
-		if at < size {
-			return true
-		}
-		at -= size
-	}
-	return false
-}
-
 // chooseFixed takes the candidate of the greatest weight, of several the first by id.
-func chooseFixed(set zone.RRset, fit *memberSet, m *zone.Member) bool {
+func (j *judge) chooseFixed(set zone.RRset, m *zone.Member) bool {
+	var fit memberSet
+	j.candidates(set, &fit)
 	var best zone.Member
 	at, i := -1, 0
 	for w := set.Members(); w.Next(m); i++ {

@@ -33,7 +33,7 @@ import (
 
 const (
 	stateMagic   = "inside53"
-	stateVersion = 1
+	stateVersion = 2
 	headerSize   = len(stateMagic) + 2
 
 	partSuffix  = ".part"

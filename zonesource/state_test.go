@@ -113,7 +113,7 @@ func TestUnusableStateIsPutAside(t *testing.T) {
 		{"foreign", func([]byte) []byte { return []byte(strings.Repeat("something else ", 10)) }, "not a file of inside53"},
 		{"a flipped bit", func(b []byte) []byte { b[len(b)/2] ^= 4; return b }, "checksum is wrong"},
 		{"cut short", func(b []byte) []byte { return b[:len(b)-5] }, "checksum is wrong"},
-		{"newer", func(b []byte) []byte { binary.BigEndian.PutUint16(b[len(stateMagic):], 2); return resign(b) }, "format 2, this program reads format 1"},
+		{"newer", func(b []byte) []byte { binary.BigEndian.PutUint16(b[len(stateMagic):], 3); return resign(b) }, "format 3, this program reads format 2"},
 		{"no stream", func(b []byte) []byte { return resign(append(b[:headerSize:headerSize], make([]byte, 60)...)) }, "reading the head"},
 		{"under another name", nil, "holds the part route53 zone/Z1"},
 	}

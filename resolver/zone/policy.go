@@ -61,18 +61,34 @@ func NewGroup(rrtype uint16, policy Policy, members []Member) (RRset, error) {
 	return RRset{Type: rrtype, Count: uint16(len(members)), Kind: Group, Flags: translatable(rrtype), Data: data}, nil
 }
 
+// append packs a member: what every policy asks for in front, and of the rest only the
+// fields that have something, named by a bit each.
 func (m *Member) append(dst []byte) []byte {
-	var secondary byte
+	var secondary, given byte
 	if m.Secondary {
 		secondary = 1
 	}
-	dst = append(dst, m.Weight, secondary, byte(m.Bias))
-	for _, s := range [][]byte{m.SetID, m.Check, m.Region, m.Continent, m.Country, m.Subdivision, m.Coordinates, m.LocalZone, m.Collection, m.Location} {
-		dst = appendShort(dst, s)
+	for i, field := range m.placement() {
+		if len(*field) > 0 {
+			given |= 1 << i
+		}
 	}
-	dst = append(dst, byte(m.Set.Kind), byte(m.Set.Flags))
+	dst = append(dst, m.Weight, secondary, byte(m.Bias), byte(m.Set.Kind), byte(m.Set.Flags))
 	dst = binary.BigEndian.AppendUint16(dst, m.Set.Count)
+	dst = append(dst, given)
+	dst = appendShort(dst, m.SetID)
+	dst = appendShort(dst, m.Check)
+	for i, field := range m.placement() {
+		if given>>i&1 == 1 {
+			dst = appendShort(dst, *field)
+		}
+	}
 	return append(dst, m.Set.Data...)
+}
+
+// placement returns the fields that say which clients a member is for.
+func (m *Member) placement() [8]*[]byte {
+	return [...]*[]byte{&m.Region, &m.Continent, &m.Country, &m.Subdivision, &m.Coordinates, &m.LocalZone, &m.Collection, &m.Location}
 }
 
 // Policy returns the policy of a Group.
@@ -103,17 +119,24 @@ func (w *MemberWalk) Next(m *Member) bool {
 	b := w.rest[4:n:n]
 	w.rest = w.rest[n:]
 	m.Weight, m.Secondary, m.Bias = b[0], b[1] == 1, int8(b[2])
-	b = b[3:]
-	m.SetID, b = cutShort(b)
+	m.Set = RRset{Type: w.rrtype, Kind: Kind(b[3]), Flags: Flags(b[4]), Count: binary.BigEndian.Uint16(b[5:])}
+	given := b[7]
+	m.SetID, b = cutShort(b[8:])
 	m.Check, b = cutShort(b)
-	m.Region, b = cutShort(b)
-	m.Continent, b = cutShort(b)
-	m.Country, b = cutShort(b)
-	m.Subdivision, b = cutShort(b)
-	m.Coordinates, b = cutShort(b)
-	m.LocalZone, b = cutShort(b)
-	m.Collection, b = cutShort(b)
-	m.Location, b = cutShort(b)
-	m.Set = RRset{Type: w.rrtype, Kind: Kind(b[0]), Flags: Flags(b[1]), Count: binary.BigEndian.Uint16(b[2:]), Data: b[4:]}
+	m.Region, m.Continent, m.Country, m.Subdivision = nil, nil, nil, nil
+	m.Coordinates, m.LocalZone, m.Collection, m.Location = nil, nil, nil, nil
+	if given != 0 {
+		b = m.cutPlacement(given, b)
+	}
+	m.Set.Data = b
 	return true
+}
+
+func (m *Member) cutPlacement(given byte, b []byte) (rest []byte) {
+	for i, field := range m.placement() {
+		if given>>i&1 == 1 {
+			*field, b = cutShort(b)
+		}
+	}
+	return b
 }
