@@ -12,7 +12,8 @@ import (
 // set tells how a set of records was walked down to plain ones. It asks the judge
 // again, with the same random bits, so that the draws are those that were made.
 func (s *story) set(d *decision, z *zone.Zone, set zone.RRset) []Step {
-	p := policyStory{story: s, judge: d.judge(z)}
+	p := policyStory{story: s}
+	d.judge(&p.judge, z)
 	steps := p.walk(set, 0)
 	if set.Kind == zone.Aliased && set.Alias().Health {
 		health := p.targetHealth(set)

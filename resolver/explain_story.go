@@ -73,7 +73,8 @@ func (s *story) view() Step {
 	step.Step = "view " + v.Name
 	step.Steps = append(step.Steps, Step{Step: "place", Why: placeText(v.Region) + "; " + addressesText(v)})
 	if s.q.ECS.IsValid() {
-		j := newJudge(s.snap, s.live, &zone.Zone{Info: zone.Info{Origin: zone.Public}}, v, s.q)
+		var j judge
+		j.init(s.snap, s.live, &zone.Zone{Info: zone.Info{Origin: zone.Public}}, v, s.q)
 		step.Steps = append(step.Steps, Step{Step: "client subnet", Why: fmt.Sprintf(
 			"%s, from a trusted forwarder: policies of public zones take the client to be there; %s", s.q.ECS, placeText(j.region))})
 	}

@@ -81,10 +81,10 @@ func (s *memberSet) nth(n int) int {
 	return i
 }
 
-// newJudge places the client for a zone: private zones never look at a client
-// subnet (AWS: "How Route 53 uses EDNS0").
-func newJudge(snap *zone.Snapshot, live *zone.Live, z *zone.Zone, v *zone.View, q *Query) judge {
-	j := judge{snap: snap, live: live, zone: z, region: v.Region, rand: q.Rand, fixed: q.fixed}
+// init places the client for a zone: private zones never look at a client subnet
+// (AWS: "How Route 53 uses EDNS0").
+func (j *judge) init(snap *zone.Snapshot, live *zone.Live, z *zone.Zone, v *zone.View, q *Query) {
+	j.snap, j.live, j.zone, j.region, j.rand, j.fixed = snap, live, z, v.Region, q.Rand, q.fixed
 	j.client = netip.PrefixFrom(q.Client, q.Client.BitLen())
 	if z.Origin == zone.Public && q.ECS.IsValid() && q.ECS.Bits() > 0 {
 		j.client, j.ecs = q.ECS, true
@@ -93,7 +93,6 @@ func newJudge(snap *zone.Snapshot, live *zone.Live, z *zone.Zone, v *zone.View, 
 			j.region = snap.Views[view].Region
 		}
 	}
-	return j
 }
 
 // atHop gives the judge of a further hop draws of its own: names that follow one

@@ -24,19 +24,13 @@ func (d *decision) plain(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
 	if set.Kind == zone.Records {
 		return set, true
 	}
-	return d.judged(z, set)
+	return d.leaf(z, set)
 }
 
-func (d *decision) judged(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
-	j := d.judge(z)
-	return d.leaf(&j, set)
-}
-
-// judge returns the judge of policies in a zone, for the hop in work.
-func (d *decision) judge(z *zone.Zone) judge {
-	j := newJudge(d.snap, d.live, z, d.a.View, d.q)
+// judge makes j the judge of policies in a zone, for the hop in work.
+func (d *decision) judge(j *judge, z *zone.Zone) {
+	j.init(d.snap, d.live, z, d.a.View, d.q)
 	j.atHop(d.a.nhops - 1)
-	return j
 }
 
 // answer adds plain records.
@@ -70,14 +64,18 @@ const failoverTTL = 60
 // leaf walks policies and aliases of one zone down to the plain records of one set.
 // When there are none, it has made the answer itself: several sets, NODATA, an
 // external question, a failure.
-func (d *decision) leaf(j *judge, set zone.RRset) (zone.RRset, bool) {
+func (d *decision) leaf(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
+	var j judge
 	for range maxAliases {
 		switch set.Kind {
 		case zone.Records:
 			return set, true
 		case zone.Group:
+			if j.zone == nil {
+				d.judge(&j, z)
+			}
 			if set.Policy() == zone.Multivalue {
-				d.multivalue(j, set)
+				d.multivalue(&j, set)
 				return zone.RRset{}, false
 			}
 			var m zone.Member
@@ -95,7 +93,7 @@ func (d *decision) leaf(j *judge, set zone.RRset) (zone.RRset, bool) {
 				d.externalAlias(target, set.Type)
 				return zone.RRset{}, false
 			}
-			set = j.zone.Tree.Lookup(target.Target).RRset(set.Type)
+			set = z.Tree.Lookup(target.Target).RRset(set.Type)
 			if !set.Exists() {
 				return d.nothing()
 			}
