@@ -13,7 +13,6 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/rdata"
 )
 
 // refreshByVPC learns the associations of all private zones from the side of the
@@ -26,7 +25,12 @@ func (l *lister) refreshByVPC(ctx context.Context) *zonesource.Problem {
 		return nil
 	}
 	byZone := map[string][]zone.VPC{}
-	var unlisted []zonesource.Unlisted
+	var known []foreign
+	for _, f := range l.survey.foreign {
+		if slices.Contains(vpcs, f.VPC) {
+			known = append(known, f)
+		}
+	}
 	for _, vpc := range vpcs {
 		summaries, err := l.listByVPC(ctx, vpc)
 		if err != nil {
@@ -38,15 +42,13 @@ func (l *lister) refreshByVPC(ctx context.Context) *zonesource.Problem {
 		for _, s := range summaries {
 			id := zoneID(s.HostedZoneId)
 			byZone[id] = append(byZone[id], vpc)
-			if !l.source.isListed(id) {
-				unlisted = appendUnlisted(unlisted, id, vpc, s)
-			}
 		}
+		known, _ = replaceVPC(known, vpc, l.foreignOf(vpc, summaries))
 	}
 	for id, z := range l.zones {
 		z.take(sortVPCs(byZone[id]), vpcs)
 	}
-	l.byVPC, l.unlisted = true, unlisted
+	l.byVPC, l.survey.foreign = true, known
 	return nil
 }
 
@@ -79,7 +81,7 @@ func (l *lister) vpcsToList() []zone.VPC {
 	// Each VPC has at least one page, and as many as the zones need that all of
 	// them may be associated with.
 	pages := pagesOf(private, zonesPerPage)
-	if len(vpcs)*pages >= private && !l.source.options.Unlisted {
+	if len(vpcs)*pages >= private {
 		return nil
 	}
 	return vpcs
@@ -109,18 +111,6 @@ func (l *lister) listByVPC(ctx context.Context, vpc zone.VPC) ([]types.HostedZon
 		}
 		in.NextToken = aws.String(next)
 	}
-}
-
-func appendUnlisted(dst []zonesource.Unlisted, id string, vpc zone.VPC, s types.HostedZoneSummary) []zonesource.Unlisted {
-	name, err := rdata.ParseName(aws.ToString(s.Name))
-	if err != nil {
-		return dst // no name that a client could ask for
-	}
-	u := zonesource.Unlisted{ID: id, Name: name, VPC: vpc}
-	if s.Owner != nil {
-		u.Owner = cmp.Or(aws.ToString(s.Owner.OwningService), aws.ToString(s.Owner.OwningAccount))
-	}
-	return append(dst, u)
 }
 
 // refreshAssociations asks for the VPCs of a private zone, unless the cycle knows them

@@ -55,6 +55,9 @@ func (l *lister) refreshCatalog(ctx context.Context, deliver func(zonesource.Par
 	if problem != nil {
 		part.Problems = append(part.Problems, *problem)
 	}
+	if !l.byVPC {
+		part.Problems = append(part.Problems, l.survey.problems...)
+	}
 	part.Problems = append(part.Problems, l.collectionProblems...)
 	part.Catalog = l.catalog()
 	l.delivered = part
@@ -222,7 +225,7 @@ const (
 
 // catalog is the list of the selected zones.
 func (l *lister) catalog() *zonesource.Catalog {
-	c := &zonesource.Catalog{Unlisted: l.unlisted, Collections: l.collections}
+	c := &zonesource.Catalog{Unlisted: l.survey.unlisted(), Collections: l.collections}
 	for id, z := range l.zones {
 		if z.hosted.Gone && time.Since(z.gone) > max(goneFor, goneCycles*l.source.options.Refresh) {
 			delete(l.zones, id)

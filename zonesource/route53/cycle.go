@@ -19,10 +19,10 @@ type lister struct {
 	account *account.Account
 	api     api
 
-	zones    map[string]*state // selected zones by id, those gone included
-	unlisted []zonesource.Unlisted
-	byVPC    bool // this cycle's associations came by ListHostedZonesByVPC
-	refused  bool // ListHostedZonesByVPC was refused: it isn't asked again
+	zones   map[string]*state // selected zones by id, those gone included
+	survey  survey
+	byVPC   bool // this cycle's associations came by ListHostedZonesByVPC
+	refused bool // ListHostedZonesByVPC was refused: cycles don't ask again
 
 	collections        []zonesource.Collection // last good ones that records name
 	collectionProblems []zonesource.Problem    // of the last attempt
@@ -70,6 +70,7 @@ func (l *lister) restore(saved []zonesource.Part) {
 			continue
 		}
 		l.collections = p.Catalog.Collections
+		l.survey.restore(p.Catalog.Unlisted)
 		for _, h := range p.Catalog.Zones {
 			if l.source.selected.has(&h) {
 				l.zones[h.ID] = &state{hosted: h, gone: time.Now()}
@@ -110,6 +111,9 @@ func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if err == nil {
+			l.survey.plan(began, l.source.options.Refresh)
+		}
 		pause := jitter(l.source.options.Refresh) - time.Since(began)
 		if err != nil || l.waiting() {
 			pause = min(pause, jitter(firstRetry<<min(failed, maxDoubles)))
@@ -119,9 +123,13 @@ func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
 		}
 		l.source.log.Debug("listed the zones of an account", "account", l.account.Name, "zones", len(l.zones),
 			"took", time.Since(began), "error", err)
+		reached := err == nil
 		err = sleep(ctx, max(pause, 0))
 		if err != nil {
 			return err
+		}
+		if reached {
+			l.runSurvey(ctx)
 		}
 	}
 }

@@ -2,6 +2,7 @@
 //
 //	ListHostedZones ──> catalog ──────────────────────────────┐
 //	GetHostedZone or ListHostedZonesByVPC ──> associations ───┼──> Part
+//	ListHostedZonesByVPC, hourly ──> survey ──────────────────┤
 //	ListResourceRecordSets ──> pages ──> listing ──> tree ────┤
 //	ListCidrCollections, ListCidrBlocks ──> collections ──────┘
 //
@@ -16,6 +17,12 @@
 // that is fewer, one or more of ListHostedZonesByVPC a VPC. Nothing is asked twice
 // unless it failed or changed while it was listed. Every attempt, a repeated one too,
 // is paid from the account's budget.
+//
+// Private zones that others have associated with a VPC (another account, EFS, VPC
+// endpoints) can't be listed, but must be known: their names are not ours to deny. So
+// each VPC is asked for besides, by ListHostedZonesByVPC, a refresh after the first
+// cycle and then once an hour, unless the cycles do it already. What they find is the
+// Unlisted of the catalog; it is saved with it, and stays when the calls fail.
 //
 // Where IP-based records name CIDR collections, a cycle makes a call of
 // ListCidrCollections besides, and of ListCidrBlocks for those whose version is another

@@ -23,6 +23,7 @@ type fakeAPI struct {
 	repeats   bool // pages of 300, each begins with the first of a name and type
 	zonesErr  func() error
 	setsErr   func() error
+	byVPC     func(vpc string) ([]types.HostedZoneSummary, error)
 	zoneCalls int
 	listings  int
 	questions int
@@ -45,8 +46,12 @@ func (f *fakeAPI) ListHostedZones(context.Context, *route53.ListHostedZonesInput
 	return &route53.ListHostedZonesOutput{HostedZones: []types.HostedZone{f.zone()}}, nil
 }
 
-func (f *fakeAPI) ListHostedZonesByVPC(context.Context, *route53.ListHostedZonesByVPCInput) (*route53.ListHostedZonesByVPCOutput, error) {
-	return nil, errNotFaked
+func (f *fakeAPI) ListHostedZonesByVPC(_ context.Context, in *route53.ListHostedZonesByVPCInput) (*route53.ListHostedZonesByVPCOutput, error) {
+	if f.byVPC == nil {
+		return nil, errNotFaked
+	}
+	summaries, err := f.byVPC(*in.VPCId)
+	return &route53.ListHostedZonesByVPCOutput{HostedZoneSummaries: summaries}, err
 }
 
 func (f *fakeAPI) GetHostedZone(_ context.Context, in *route53.GetHostedZoneInput) (*route53.GetHostedZoneOutput, error) {

@@ -34,12 +34,13 @@ type Options struct {
 	Timeout time.Duration
 
 	// VPCs returns the VPCs of all accounts, and whether these are all: with them
-	// the associations of private zones may cost fewer calls, and private zones that
-	// can't be listed become known. It is called once a cycle. Nil: GetHostedZone alone.
+	// the associations of private zones may cost fewer calls. It is called once a cycle.
+	// Nil: GetHostedZone alone.
 	VPCs func() (vpcs []zone.VPC, complete bool)
-	// Unlisted prefers ListHostedZonesByVPC, where VPCs are known, also where it costs
-	// more calls, since it alone reveals private zones of others.
-	Unlisted bool
+	// Survey returns the VPCs of one account (its configured name) whose private zones
+	// are looked for that nobody of ours lists: other accounts', those of EFS and of VPC
+	// endpoints. It is called once an hour for each account. Nil: they stay unknown.
+	Survey func(account string) []zone.VPC
 
 	// Saved returns the last good parts of this source, from which Run learns which
 	// zones there were and how old they are. Nil: nothing is known.

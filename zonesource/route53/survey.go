@@ -1,0 +1,159 @@
+package route53
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/rdata"
+)
+
+// How often private zones of others are looked for. They come and go with file systems,
+// VPC endpoints and shared zones: rarely.
+const (
+	surveyEvery = time.Hour
+	// surveyAgain is after how long a survey comes again that was cut short or found
+	// that something had gone.
+	surveyAgain = 5 * time.Minute
+)
+
+// survey is what is known of the private zones of others.
+type survey struct {
+	due      time.Time            // of the next pass; zero before the first complete cycle
+	foreign  []foreign            // by VPC and id
+	problems []zonesource.Problem // of the last pass
+}
+
+// foreign is a private zone of others.
+type foreign struct {
+	zonesource.Unlisted
+	missed bool // by the last listing of its VPC
+}
+
+// plan sets the time of the first pass: a refresh after the first cycle that could list
+// the zones began, since that one matters more.
+func (s *survey) plan(began time.Time, refresh time.Duration) {
+	if s.due.IsZero() {
+		s.due = began.Add(refresh - refresh/10) // no pause is shorter, see jitter
+	}
+}
+
+// runSurvey asks for the private zones of each VPC of this account, when it is time. It
+// is optional: what can't be had stays as it was, and is a problem.
+func (l *lister) runSurvey(ctx context.Context) {
+	s := &l.survey
+	if l.source.options.Survey == nil || s.due.IsZero() || time.Now().Before(s.due) {
+		return
+	}
+	if l.byVPC {
+		s.due, s.problems = time.Now().Add(surveyEvery), nil // the cycles tell the same, and sooner
+		return
+	}
+	began, pause := time.Now(), surveyEvery
+	vpcs := l.source.options.Survey(l.account.Name)
+	known := slices.DeleteFunc(slices.Clone(s.foreign), func(f foreign) bool { return !slices.Contains(vpcs, f.VPC) })
+	var failed []string
+	var first error // the others most likely say the same
+	for _, vpc := range vpcs {
+		summaries, err := l.listByVPC(ctx, vpc)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			var missed bool
+			known, missed = replaceVPC(known, vpc, l.foreignOf(vpc, summaries))
+			if missed {
+				pause = surveyAgain
+			}
+			continue
+		}
+		failed, first = append(failed, vpc.ID), cmp.Or(first, err)
+		if isAway(err) || isThrottling(err) {
+			pause = surveyAgain
+			break // the others can wait, and the zones can't
+		}
+	}
+	l.tell(failed, first)
+	s.foreign = known
+	s.due = time.Now().Add(jitter(max(pause, l.source.options.Refresh)))
+	l.source.log.Debug("looked for private zones of others", "account", l.account.Name, "vpcs", len(vpcs), "found", len(known),
+		"took", time.Since(began), "error", first)
+}
+
+// tell reports the VPCs that could not be asked for, in the log only where the pass
+// before could.
+func (l *lister) tell(vpcs []string, err error) {
+	s := &l.survey
+	if err == nil {
+		s.problems = nil
+		return
+	}
+	if len(s.problems) == 0 {
+		l.source.log.Warn("private zones of others not listed; those known stay", "account", l.account.Name, "vpcs", vpcs, "error", err)
+	}
+	s.problems = []zonesource.Problem{{
+		Zone:   strings.Join(vpcs, ", "),
+		Reason: fmt.Sprintf("private zones that others have associated are those of an earlier listing, or not known: %v", err),
+	}}
+}
+
+// foreignOf returns those of a VPC's zones that no account of ours lists.
+func (l *lister) foreignOf(vpc zone.VPC, summaries []types.HostedZoneSummary) []foreign {
+	var out []foreign
+	for _, s := range summaries {
+		id := zoneID(s.HostedZoneId)
+		name, err := rdata.ParseName(aws.ToString(s.Name))
+		if err != nil || l.source.isListed(id) {
+			continue // nobody could ask for what is no name
+		}
+		f := foreign{Unlisted: zonesource.Unlisted{ID: id, Name: name, VPC: vpc}}
+		if s.Owner != nil {
+			f.Owner = cmp.Or(aws.ToString(s.Owner.OwningService), aws.ToString(s.Owner.OwningAccount))
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// replaceVPC replaces the zones of one VPC by those found. One that is lacking stays
+// until a second listing is without it, which missed says: a listing may have been cut.
+func replaceVPC(known []foreign, vpc zone.VPC, found []foreign) (all []foreign, missed bool) {
+	for _, k := range known {
+		switch {
+		case k.VPC != vpc:
+			all = append(all, k)
+		case !k.missed && !slices.ContainsFunc(found, func(f foreign) bool { return f.ID == k.ID }):
+			k.missed, missed = true, true
+			all = append(all, k)
+		}
+	}
+	all = append(all, found...)
+	slices.SortFunc(all, func(a, b foreign) int {
+		return cmp.Or(strings.Compare(a.VPC.ID, b.VPC.ID), strings.Compare(a.VPC.Region, b.VPC.Region), strings.Compare(a.ID, b.ID))
+	})
+	return all, missed
+}
+
+// restore takes over what a saved catalog says.
+func (s *survey) restore(saved []zonesource.Unlisted) {
+	for _, u := range saved {
+		s.foreign = append(s.foreign, foreign{Unlisted: u})
+	}
+}
+
+// unlisted is the result, for the catalog.
+func (s *survey) unlisted() []zonesource.Unlisted {
+	var out []zonesource.Unlisted
+	for _, f := range s.foreign {
+		out = append(out, f.Unlisted)
+	}
+	return out
+}
