@@ -361,11 +361,24 @@ func (f *follower) asked(t *testing.T, client string) {
 			continue // a cut, and what is drawn
 		}
 		m := f.p.ask(t, question{from: client, name: h.Name, kind: dns.Type(h.Rrtype).String(), tcp: true})
-		same := func(o dns.RR) bool { return o.String() == rr.String() }
+		same := func(o dns.RR) bool {
+			if f.outside(rr) && o.Header().Ttl < h.Ttl { // it counts down for clients
+				o = dns.Copy(o)
+				o.Header().Ttl = h.Ttl
+			}
+			return o.String() == rr.String()
+		}
 		if !slices.ContainsFunc(m.Answer, same) {
 			t.Errorf("secondaries have %v, clients get %v", rr, m.Answer)
 		}
 	}
+}
+
+// outside reports whether a record is of an alias to a load balancer, whose addresses come
+// by way of the forwarder.
+func (f *follower) outside(rr dns.RR) bool {
+	h := rr.Header()
+	return (h.Name == "intranet.example.com." || h.Name == f.apex) && (h.Rrtype == dns.TypeA || h.Rrtype == dns.TypeAAAA)
 }
 
 // TestProgramTransferGrants asks for zones with and without the right to.
