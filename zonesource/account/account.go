@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // Options say which accounts there are and how AWS is reached.
@@ -65,6 +66,7 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 		config.WithHTTPClient(newHTTPClient(o)),
 		config.WithRetryer(newRetryer),
 		config.WithLogger(logging.Nop{}), // what matters comes as an error
+		config.WithAPIOptions([]func(*middleware.Stack) error{requireDocument}),
 	}
 	if o.Region != "" {
 		load = append(load, config.WithRegion(o.Region))
