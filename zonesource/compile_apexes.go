@@ -206,28 +206,70 @@ func (t *table) viewForwards() []*ForwardConfig {
 // unlistedZones makes forward entries of private zones that exist for the view's
 // VPCs and can't be listed. Only the VPC's own resolver knows them.
 func (t *table) unlistedZones() {
-	for _, vpc := range t.view.vpcs {
+	vpcs := slices.Clone(t.view.vpcs)
+	slices.SortStableFunc(vpcs, func(a, b string) int { // a resolver that is known goes first
+		switch t.cfg.Self.VPC {
+		case a:
+			return -1
+		case b:
+			return 1
+		}
+		return 0
+	})
+	for _, vpc := range vpcs {
 		for _, u := range t.zones.unlisted[vpc] {
-			a := t.at(u.Name)
-			if a.Forward != zone.NoForward {
+			a := t.byName[string(u.Name)]
+			if a != nil && a.Forward != zone.NoForward {
 				continue // the configured forwarder wins
 			}
-			upstream := t.own
-			if upstream == zone.NoForward && vpc == t.cfg.Self.VPC {
-				upstream = t.forwarders.add([]string{vpcResolver})
-			}
-			a.Layers = slices.DeleteFunc(a.Layers, func(z *zone.Zone) bool { return z.Origin == zone.Public })
 			why := fmt.Sprintf("the private zone %s of %s is associated with %s and can't be listed", u.ID, u.Owner, vpc)
-			switch {
-			case upstream != zone.NoForward:
-				a.Forward, a.Below = upstream, len(a.Layers) > 0
-			case len(a.Layers) > 0:
-				t.report(Problem{Zone: zone.String(u.Name), Reason: why + ": its names are missing"})
-			default:
-				a.Unavailable = why
-				t.report(Problem{Zone: zone.String(u.Name), Reason: why + ", and no resolver of that VPC is known: its names get SERVFAIL"})
+			upstream := t.resolverOf(vpc)
+			if upstream == zone.NoForward && t.passes(u) {
+				t.report(Problem{Zone: zone.String(u.Name), Reason: why + ", and no resolver of that VPC is known: the view's forwarder is asked, which may know other names"})
+				above := t.closest(u.Name)
+				if above == nil || len(above.Layers) == 0 {
+					continue // it is forwarded anyway
+				}
+				upstream = t.root
 			}
+			t.unlistedZone(u.Name, upstream, why)
 		}
+	}
+}
+
+// resolverOf is the forwarder that knows the names of a VPC: the one that the
+// configuration names for this very view, or the VPC's own where inside53 runs in it.
+func (t *table) resolverOf(vpc string) int {
+	if t.own == zone.NoForward && vpc == t.cfg.Self.VPC {
+		return t.forwarders.add([]string{vpcResolver})
+	}
+	return t.own
+}
+
+// passes reports whether names of an unlisted zone may be asked of the view's forwarder
+// though it isn't known to be the VPC's: because it may well be, as long as nobody knows
+// where inside53 runs, or because the zone is one that an AWS service puts over its own
+// public names (VPC endpoints), which reach the same service. Those of another account
+// have other meanings outside, or none: no answer is better than that one.
+func (t *table) passes(u Unlisted) bool {
+	return t.root != zone.NoForward && (t.cfg.Self.VPC == "" || strings.HasSuffix(u.Owner, serviceDomain))
+}
+
+// serviceDomain ends the names of services that own zones: efs.amazonaws.com.
+const serviceDomain = ".amazonaws.com"
+
+// unlistedZone makes the apex of one unlisted zone.
+func (t *table) unlistedZone(name []byte, upstream int, why string) {
+	a := t.at(name)
+	a.Layers = slices.DeleteFunc(a.Layers, func(z *zone.Zone) bool { return z.Origin == zone.Public })
+	switch {
+	case upstream != zone.NoForward:
+		a.Forward, a.Below = upstream, len(a.Layers) > 0
+	case len(a.Layers) > 0:
+		t.report(Problem{Zone: zone.String(name), Reason: why + ": its names are missing"})
+	default:
+		a.Unavailable = why
+		t.report(Problem{Zone: zone.String(name), Reason: why + ", and no resolver of that VPC is known: its names get SERVFAIL"})
 	}
 }
 

@@ -14,6 +14,9 @@ func TestApexes(t *testing.T) {
 	layered := forwardTo("corp.example.", "10.9.0.3", "*")
 	layered.Layer = true
 	efs := Unlisted{ID: "ZEFS", Name: zone.MustName("efs.example."), VPC: zone.VPC{ID: "vpc-a"}, Owner: "efs"}
+	inB := efs
+	inB.VPC.ID = "vpc-b"
+	vpce := Unlisted{ID: "ZVPCE", Name: zone.MustName("ssm.eu-west-1.amazonaws.com."), VPC: zone.VPC{ID: "vpc-a"}, Owner: "vpce.amazonaws.com"}
 	vpcs := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16 172.31.0.0/16", "vpc-b 10.1.0.0/20 10.1.16.0/28")
 	four := []Part{
 		fileZone(t, "corp.example."), privateZone(t, "ZA", "corp.example.", "vpc-a"), privateZone(t, "ZB", "corp.example.", "vpc-b vpc-a"),
@@ -50,9 +53,23 @@ func TestApexes(t *testing.T) {
 			[]string{"a.corp.example.: corp.example. public:ZP", "a.sub.corp.example.: sub.corp.example. ->10.9.0.4", "example.: . ->10.9.0.2"}},
 
 		{"unlisted, no resolver known", Config{Views: prod}, []Part{catalogPart(nil, efs)}, "prod", []string{"efs.example.: efs.example. unavailable"}},
-		{"unlisted, the shared forwarder isn't its resolver", Config{Views: prod, Forward: []ForwardConfig{root}}, []Part{catalogPart(nil, efs)}, "prod",
+		{"unlisted, the shared forwarder isn't its resolver", Config{Views: prod, Self: Self{VPC: "vpc-z"}, Forward: []ForwardConfig{root}}, []Part{catalogPart(nil, efs)}, "prod",
 			[]string{"efs.example.: efs.example. unavailable"}},
+		{"unlisted, the shared forwarder may be its resolver", Config{Views: prod, Forward: []ForwardConfig{root}}, []Part{catalogPart(nil, efs)}, "prod",
+			[]string{"efs.example.: . ->10.9.0.2"}},
+		{"unlisted below a zone of ours, the shared forwarder may be its resolver", Config{Views: prod, Forward: []ForwardConfig{root}},
+			[]Part{catalogPart(nil, efs), privateZone(t, "ZE", "example.", "vpc-a")}, "prod",
+			[]string{"efs.example.: efs.example. ->10.9.0.2", "other.example.: example. private:ZE"}},
+		{"unlisted names of a service", Config{Views: prod, Self: Self{VPC: "vpc-z"}, Forward: []ForwardConfig{root}}, []Part{catalogPart(nil, vpce)}, "prod",
+			[]string{"ssm.eu-west-1.amazonaws.com.: . ->10.9.0.2"}},
+		{"unlisted names of a service, in our own VPC", Config{Views: prod, Self: Self{VPC: "vpc-a"}, Forward: []ForwardConfig{root}}, []Part{catalogPart(nil, vpce)}, "prod",
+			[]string{"ssm.eu-west-1.amazonaws.com.: ssm.eu-west-1.amazonaws.com. ->169.254.169.253"}},
+		{"unlisted below a zone of ours, another VPC's", Config{Views: prod, Self: Self{VPC: "vpc-z"}, Forward: []ForwardConfig{root}},
+			[]Part{catalogPart(nil, efs), privateZone(t, "ZE", "example.", "vpc-a")}, "prod",
+			[]string{"efs.example.: efs.example. unavailable", "other.example.: example. private:ZE"}},
 		{"unlisted, in our own VPC", Config{Views: prod, Self: Self{VPC: "vpc-a"}}, []Part{catalogPart(nil, efs)}, "prod",
+			[]string{"efs.example.: efs.example. ->169.254.169.253"}},
+		{"unlisted in two VPCs of the view", Config{Views: prod, Self: Self{VPC: "vpc-a"}}, []Part{catalogPart(nil, inB, efs)}, "prod",
 			[]string{"efs.example.: efs.example. ->169.254.169.253"}},
 		{"unlisted, the view's own forwarder", Config{Views: prod, Forward: []ForwardConfig{forwardTo(".", "10.9.0.9", "prod")}}, []Part{catalogPart(nil, efs)}, "prod",
 			[]string{"efs.example.: efs.example. ->10.9.0.9"}},
