@@ -58,13 +58,17 @@ func computedNames() [][]byte {
 
 // privatePrefixes are what allow's word "private" stands for.
 func privatePrefixes() []netip.Prefix {
-	return []netip.Prefix{
-		netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
+	return append(loopbackPrefixes(),
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"), // RFC 1918
 		netip.MustParsePrefix("100.64.0.0/10"),                                      // RFC 6598
 		netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10"), // link-local
 		netip.MustParsePrefix("fc00::/7"), // RFC 4193
-	}
+	)
+}
+
+// loopbackPrefixes are those of clients on this host.
+func loopbackPrefixes() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
 // reverseZones returns the names of the reverse zones that make up a prefix: one

@@ -92,7 +92,8 @@ func regionOf(cfg *Config, networks []network, vpc string) string {
 
 // automaticViews makes a view of each VPC that has a prefix to itself. Addresses
 // that several VPCs claim can't be told apart: they are the own VPC's, if that is
-// one of them, and else the rest's.
+// one of them, and else the rest's. Who asks by loopback is on this host, so in the
+// own VPC.
 func automaticViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan, []Problem) {
 	claims := claimsOf(networks)
 	owners := map[netip.Prefix]string{}
@@ -131,6 +132,12 @@ func automaticViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan, [
 			continue
 		}
 		clients.views[p] = index[owner]
+	}
+	here, known := index[cfg.Self.VPC]
+	if known {
+		for _, p := range loopbackPrefixes() {
+			clients.views[p] = here
+		}
 	}
 	return views, clients, problems
 }

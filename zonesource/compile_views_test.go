@@ -20,12 +20,12 @@ func TestAutomaticViews(t *testing.T) {
 	}{
 		{
 			"nobody's", Self{},
-			map[string]string{"10.0.0.1": "vpc-a", "10.1.0.1": "vpc-b", "10.1.128.1": "rest", "10.2.0.1": "vpc-c", "172.31.0.1": "rest", "192.168.0.1": "rest", "8.8.8.8": "-"},
+			map[string]string{"10.0.0.1": "vpc-a", "10.1.0.1": "vpc-b", "10.1.128.1": "rest", "10.2.0.1": "vpc-c", "172.31.0.1": "rest", "192.168.0.1": "rest", "127.0.0.1": "rest", "8.8.8.8": "-"},
 			[]string{`10.1.128.0/20 is claimed by vpc-b, vpc-c: its clients get the view "rest"`, `172.31.0.0/16 is claimed by vpc-a, vpc-d: its clients get the view "rest"`},
 		},
 		{
 			"of one of them", Self{VPC: "vpc-d", Region: "eu-west-1"},
-			map[string]string{"10.0.0.1": "vpc-a", "10.1.128.1": "rest", "172.31.0.1": "vpc-d"},
+			map[string]string{"10.0.0.1": "vpc-a", "10.1.128.1": "rest", "172.31.0.1": "vpc-d", "127.0.0.53": "vpc-d", "::1": "vpc-d", "fe80::1": "rest"},
 			[]string{`10.1.128.0/20 is claimed by vpc-b, vpc-c: its clients get the view "rest"`, "172.31.0.0/16 is claimed by vpc-a, vpc-d: its clients are taken for those of vpc-d, where this server runs"},
 		},
 		{
