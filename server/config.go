@@ -155,8 +155,9 @@ type Log struct {
 // AWS is the section aws. Credentials and endpoints come from the usual chain
 // of the SDK: environment (AWS_ENDPOINT_URL too), shared files, instance role.
 type AWS struct {
-	// Region is the region to call when nothing else names one, eu-west-1, say.
-	// Default "": the region that the SDK finds (AWS_REGION, profile, instance).
+	// Region is the region to call where a section names none, eu-west-1, say.
+	// Default "": that of the environment (AWS_REGION), of the profile, or of the
+	// instance.
 	Region string `yaml:"region"`
 
 	// Accounts are read besides the account of the credentials. Default none.
@@ -210,8 +211,7 @@ type Route53 struct {
 
 // EC2 is the section ec2.
 type EC2 struct {
-	// Regions lists the regions to read, eu-west-1, say. Default []: the region
-	// of aws.region or, without that, of the SDK.
+	// Regions lists the regions to read, eu-west-1, say. Default []: aws.region.
 	Regions []string `yaml:"regions"`
 
 	// Refresh is the time from the start of one reading to the next. Default 30s.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -145,6 +146,21 @@ func regionsOf(c *Config, accounts []*account.Account) []string {
 	return nil
 }
 
+// FindsRegion reports whether c reads a region that it doesn't name: that of the SDK's
+// chain, or of the instance.
+func (c *Config) FindsRegion() bool {
+	return c.AWS.Region == "" && (c.EC2 != nil && len(c.EC2.Regions) == 0 || c.EC2 == nil && c.WatchesHealth())
+}
+
+// CheckRegion returns an error where ec2 has no region to read: the inventory of a
+// guessed one would be an empty one.
+func (c *Config) CheckRegion(accounts []*account.Account) error {
+	if c.EC2 != nil && len(c.EC2.Regions) == 0 && accounts[0].NoRegion {
+		return errors.New("no region for ec2: neither the environment (AWS_REGION) nor the instance's metadata names one; write aws.region or ec2.regions")
+	}
+	return nil
+}
+
 // newSources makes the sources that a configuration asks for.
 func (a *App) newSources(c *Config, accounts []*account.Account) ([]zonesource.Source, error) {
 	var sources []zonesource.Source
@@ -206,6 +222,9 @@ func route53Options(c *Config, accounts []*account.Account, a *App) route53.Opti
 	if c.EC2 != nil {
 		o.VPCs = func() ([]zone.VPC, bool) { return a.viewVPCs(c) }
 	}
+	if c.Route53.Visibility.Private {
+		o.Survey = func(name string) []zone.VPC { return surveyVPCs(c, accounts, a.inventory(), name) }
+	}
 	return o
 }
 
@@ -221,9 +240,10 @@ func (a *App) viewVPCs(c *Config) (vpcs []zone.VPC, complete bool) {
 	return vpcs, complete
 }
 
-// loadAccounts reads the SDK's configuration. It asks nobody anything.
+// loadAccounts reads the SDK's configuration. It asks nobody anything but the instance
+// for its region, where nothing names one that is needed.
 func (a *App) loadAccounts(ctx context.Context, c *Config) ([]*account.Account, error) {
-	o := account.Options{Region: c.AWS.Region, Resolve: a.resolveAWS(c)}
+	o := account.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), Resolve: a.resolveAWS(c)}
 	if c.Route53 != nil {
 		o.RequestsPerSecond = c.Route53.RequestsPerSecond
 	}
@@ -233,6 +253,10 @@ func (a *App) loadAccounts(ctx context.Context, c *Config) ([]*account.Account, 
 	accounts, err := account.Load(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the access to AWS: %w", err)
+	}
+	err = c.CheckRegion(accounts)
+	if err != nil {
+		return nil, err
 	}
 	return accounts, nil
 }

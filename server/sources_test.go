@@ -114,3 +114,35 @@ func TestRegionsOf(t *testing.T) {
 		}
 	}
 }
+
+func TestRegionIsNotGuessed(t *testing.T) {
+	for name, value := range map[string]string{
+		"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+	} {
+		t.Setenv(name, value)
+	}
+	cases := []struct {
+		text, environment string
+		finds, fault      bool
+	}{
+		{"ec2:\n", "", true, true},
+		{"ec2:\n", "eu-west-1", true, false},
+		{"ec2: {regions: [eu-west-1]}\n", "", false, false},
+		{"ec2:\naws: {region: eu-west-1}\n", "", false, false},
+		{"route53:\n", "", false, false}, // which has one endpoint for all
+		{"route53:\nhealth_checks:\n", "", true, false},
+	}
+	for _, c := range cases {
+		t.Setenv("AWS_REGION", c.environment)
+		config := parseGood(t, c.text)
+		if config.FindsRegion() != c.finds {
+			t.Errorf("%q: finds its region: %v", c.text, config.FindsRegion())
+		}
+		a := &App{}
+		_, err := a.loadAccounts(t.Context(), config)
+		if (err != nil) != c.fault {
+			t.Errorf("%q with %q: error %v", c.text, c.environment, err)
+		}
+	}
+}

@@ -268,7 +268,7 @@ func regions(c *server.Config) string {
 	case c.AWS.Region != "":
 		return c.AWS.Region
 	default:
-		return "the region of the SDK"
+		return "the region of AWS_REGION or the instance"
 	}
 }
 

@@ -154,7 +154,7 @@ func (f *accountFlags) client(ctx context.Context) (*change.Client, error) {
 // loadAccounts returns the accounts of a configuration for a command line: the hosts of
 // AWS are resolved as the host of the command does it.
 func loadAccounts(ctx context.Context, c *server.Config) ([]*account.Account, error) {
-	o := account.Options{Region: c.AWS.Region, RequestsPerSecond: cliRequests}
+	o := account.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), RequestsPerSecond: cliRequests}
 	if c.Route53 != nil {
 		o.RequestsPerSecond = max(cliRequests, c.Route53.RequestsPerSecond)
 	}

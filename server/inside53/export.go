@@ -115,6 +115,10 @@ func exportHosts(ctx context.Context, c console, f hostsFlags) error {
 	if config.EC2 == nil {
 		return errors.New("the configuration has no section ec2: it says which regions to read, and where names come from")
 	}
+	err = config.CheckRegion(accounts)
+	if err != nil {
+		return err
+	}
 	h := &hostsExport{console: c, flags: f, zone: string(config.EC2.Zone), regions: inventoryRegions(config, accounts)}
 	if f.upload != "" {
 		place, err := export.ParsePlace(f.upload)
@@ -310,6 +314,10 @@ that are no more are removed from the directory; others stay.`,
 			}
 			if config.Route53 == nil && config.EC2 == nil {
 				return errors.New("the configuration has neither route53 nor ec2: there is nothing to export")
+			}
+			err = config.CheckRegion(accounts)
+			if err != nil {
+				return err
 			}
 			data, err := export.Collect(ctx, export.DataOptions{
 				Accounts: accounts, Zones: wantsZone(config), Regions: inventoryRegions(config, accounts),

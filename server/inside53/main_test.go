@@ -151,7 +151,7 @@ warning: view prod has no forwarder of its own: 169.254.169.253 answers for the 
 }
 
 func TestCheckWarnings(t *testing.T) {
-	const perVPC = "each VPC of the region of the SDK is a view"
+	const perVPC = "each VPC of the region of AWS_REGION or the instance is a view"
 	const noRoot = `no forward entry for "."`
 	tests := []struct {
 		config string

@@ -19,9 +19,12 @@ import (
 
 // Options say which accounts there are and how AWS is reached.
 type Options struct {
-	// Region is the base region. Empty: as the SDK's chain says, else us-east-1,
-	// which is right for Route 53 and STS.
+	// Region is the base region. Empty: as the SDK's chain says (environment and
+	// profile), else us-east-1, which is right for Route 53 and STS.
 	Region string
+	// FindRegion asks the instance metadata service for the region where nothing
+	// names one: the SDK's chain doesn't.
+	FindRegion bool
 	// Roles are the accounts besides the base account.
 	Roles []Role
 	// Resolve resolves the hosts of AWS, instead of the host's own resolver. Nil
@@ -46,6 +49,9 @@ type Account struct {
 	Name   string // configured name, "" for the base account
 	Config aws.Config
 	Budget *Budget // of Route 53 requests
+	// NoRegion: nothing says which region is meant, and that of Config is the default
+	// of the global services.
+	NoRegion bool
 
 	mu sync.Mutex // guards id
 	id string
@@ -55,8 +61,9 @@ type Account struct {
 const defaultRegion = "us-east-1"
 
 // Load returns the base account, then the roles in their order. It reads the
-// environment and the SDK's files; credentials are fetched with the first call, so
-// that Load works with AWS away. The error names the role that is at fault.
+// environment and the SDK's files, with FindRegion the instance metadata service too;
+// credentials are fetched with the first call, so that Load works with AWS away. The
+// error names the role that is at fault.
 func Load(ctx context.Context, o Options) ([]*Account, error) {
 	err := o.validate()
 	if err != nil {
@@ -75,12 +82,16 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
-	if base.Region == "" {
+	if base.Region == "" && o.FindRegion {
+		base.Region = Self(ctx, &Account{Config: base}).Region
+	}
+	noRegion := base.Region == ""
+	if noRegion {
 		base.Region = defaultRegion
 	}
-	accounts := []*Account{{Config: base, Budget: NewBudget(o.RequestsPerSecond)}}
+	accounts := []*Account{{Config: base, Budget: NewBudget(o.RequestsPerSecond), NoRegion: noRegion}}
 	for _, r := range o.Roles {
-		accounts = append(accounts, &Account{Name: r.Name, Config: assume(base, r), Budget: NewBudget(o.RequestsPerSecond)})
+		accounts = append(accounts, &Account{Name: r.Name, Config: assume(base, r), Budget: NewBudget(o.RequestsPerSecond), NoRegion: noRegion})
 	}
 	return accounts, nil
 }

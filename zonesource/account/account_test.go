@@ -175,6 +175,40 @@ func metadataService(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(text)) // a client that is gone fails its own test
 }
 
+func TestFindRegion(t *testing.T) {
+	server := serve(t, http.HandlerFunc(metadataService))
+	const off = "http://127.0.0.1:1"
+	cases := []struct {
+		name, environment, metadata string
+		options                     Options
+		want                        string
+		none                        bool
+	}{
+		{"of the instance", "", server.URL, Options{FindRegion: true}, "eu-west-1", false},
+		{"named", "", server.URL, Options{FindRegion: true, Region: "eu-north-1"}, "eu-north-1", false},
+		{"of the environment", "eu-central-1", server.URL, Options{FindRegion: true}, "eu-central-1", false},
+		{"not asked for", "", server.URL, Options{}, "us-east-1", true},
+		{"no metadata service", "", off, Options{FindRegion: true}, "us-east-1", true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			environment(t, server.URL)
+			t.Setenv("AWS_REGION", c.environment)
+			t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", c.metadata)
+			c.options.Roles = []Role{{Name: "a", ARN: "arn:aws:iam::222222222222:role/inside53"}}
+			accounts, err := Load(t.Context(), c.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range accounts {
+				if a.Config.Region != c.want || a.NoRegion != c.none {
+					t.Errorf("%s: region %s, none %v; want %s, %v", a, a.Config.Region, a.NoRegion, c.want, c.none)
+				}
+			}
+		})
+	}
+}
+
 func TestSelf(t *testing.T) {
 	server := serve(t, http.HandlerFunc(metadataService))
 	environment(t, server.URL)
