@@ -57,9 +57,9 @@ func (echoWorker) Serve(pkt []byte, _ netip.AddrPort, _ resolver.Transport, out 
 	return out, resolver.Local
 }
 
-// step serves what has come in, as run does.
+// step serves what has come in, as serveAll does.
 func (l *udpLoop) step(tb testing.TB) int {
-	n, errno := l.receive()
+	n, errno := l.receive(uintptr(l.fd))
 	if errno != 0 {
 		tb.Fatal(errno)
 	}
@@ -83,7 +83,7 @@ func TestFlushSkipsWhatCannotBeSent(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		n, errno := l.receive()
+		n, errno := l.receive(uintptr(l.fd))
 		if n != 4 || errno != 0 {
 			t.Fatalf("received %d packets, %v", n, errno)
 		}
