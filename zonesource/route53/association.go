@@ -114,18 +114,23 @@ func (l *lister) listByVPC(ctx context.Context, vpc zone.VPC) ([]types.HostedZon
 }
 
 // refreshAssociations asks for the VPCs of a private zone, unless the cycle knows them
-// already. When it can't, the last known ones stay.
-func (l *lister) refreshAssociations(ctx context.Context, z *state) *zonesource.Problem {
+// already. When it can't, the last known ones stay. The error is one that will pass,
+// of a zone whose VPCs were never known: published now, it would be in no view, and
+// clients would get the public zone of its name instead.
+func (l *lister) refreshAssociations(ctx context.Context, z *state) (*zonesource.Problem, error) {
 	if !z.hosted.Private || l.byVPC && !z.doubtful {
-		return nil
+		return nil, nil
 	}
 	out, err := l.getZone(ctx, z.hosted.ID, "asking for the VPCs of "+z.describe())
 	if err != nil {
+		if !z.known && patience(err) > 1 {
+			return nil, err
+		}
 		reason := fmt.Sprintf("its VPCs are those of an earlier listing: %v", err)
 		if !z.known {
 			reason = fmt.Sprintf("its VPCs are not known, so no view has it by its VPC: %v", err)
 		}
-		return &zonesource.Problem{Zone: zone.String(z.hosted.Name), Reason: reason}
+		return &zonesource.Problem{Zone: zone.String(z.hosted.Name), Reason: reason}, nil
 	}
 	vpcs := make([]zone.VPC, 0, len(out.VPCs))
 	for _, v := range out.VPCs {
@@ -133,7 +138,7 @@ func (l *lister) refreshAssociations(ctx context.Context, z *state) *zonesource.
 	}
 	z.vpcs, z.known = sortVPCs(vpcs), true
 	z.hosted.Records = int(aws.ToInt64(out.HostedZone.ResourceRecordSetCount))
-	return nil
+	return nil, nil
 }
 
 // sortVPCs orders VPCs, so that a zone that didn't change is equal to itself.

@@ -90,7 +90,8 @@ func (l *lister) restore(saved []zonesource.Part) {
 			z = &state{hosted: h}
 			l.zones[h.ID] = z
 		}
-		z.listed, z.vpcs, z.known, z.comment = p.Zone.Listed, p.Zone.VPCs, true, p.Zone.Comment
+		z.listed, z.vpcs, z.comment = p.Zone.Listed, p.Zone.VPCs, p.Zone.Comment
+		z.known = !h.Private || len(z.vpcs) > 0 // none would be none that could be read
 		z.named = collectionsOfTree(p.Zone.Tree)
 	}
 }
@@ -216,11 +217,14 @@ func hopeless(z *state) bool { return z.failures >= patienceWithZone }
 // refreshZone lists one zone and delivers what came of it.
 func (l *lister) refreshZone(ctx context.Context, z *state, deliver func(zonesource.Part)) error {
 	part := zonesource.Part{Key: zoneKey(z.hosted.ID), Listed: time.Now()}
-	problem := l.refreshAssociations(ctx, z)
+	problem, err := l.refreshAssociations(ctx, z)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	sets, err := l.listRecords(ctx, z)
+	var sets []recordSet
+	if err == nil {
+		sets, err = l.listRecords(ctx, z)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -179,6 +179,58 @@ func TestAssociationsAreOptional(t *testing.T) {
 	same(t, "problems", 1, len(p.Problems))
 }
 
+// TestAssociationsComeFirst: a private zone isn't there before its VPCs are known,
+// unless nothing will make them known: it would be in no view, and its public
+// namesake would answer.
+func TestAssociationsComeFirst(t *testing.T) {
+	a := zone.VPC{ID: "vpc-a", Region: "eu-west-1"}
+	for _, fault := range []awssim.Fault{
+		{Operation: "GetHostedZone", Fault: "throttle", Count: throttleAttempts},
+		{Operation: "GetHostedZone", Fault: "500", Count: attempts},
+		{Operation: "GetHostedZone", Fault: "fail", Count: attempts},
+	} {
+		t.Run(fault.Fault, func(t *testing.T) {
+			c := simpleCloud(t, hosted{id: "Z1", name: "one.example.", private: true, vpcs: []zone.VPC{a}})
+			s := c.source(Options{})
+			c.faults(fault)
+			parts, err := c.cycle(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := find(t, parts, "zone/Z1")
+			if p.Zone != nil || p.Err == nil || !strings.Contains(p.Err.Error(), "asking for the VPCs of zone one.example. (Z1)") {
+				t.Errorf("zone %v, error %v", p.Zone, p.Err)
+			}
+			same(t, "waiting", true, s.accounts[0].waiting())
+			p = find(t, c.mustCycle(s), "zone/Z1")
+			same(t, "vpcs", []zone.VPC{a}, p.Zone.VPCs)
+
+			// Once they are known, they do.
+			c.faults(fault)
+			p = find(t, c.mustCycle(s), "zone/Z1")
+			same(t, "vpcs kept", []zone.VPC{a}, p.Zone.VPCs)
+			same(t, "problems", 1, len(p.Problems))
+		})
+	}
+}
+
+// TestSavedWithoutVPCs: what was saved without VPCs had none that could be read.
+func TestSavedWithoutVPCs(t *testing.T) {
+	c := simpleCloud(t, hosted{id: "Z1", name: "one.example.", private: true, vpcs: []zone.VPC{{ID: "vpc-a", Region: "eu-west-1"}}})
+	s := c.source(Options{})
+	info := zone.Info{Origin: zone.Private, ID: "Z1", Listed: time.Now().Add(-time.Minute)}
+	s.accounts[0].restore([]zonesource.Part{{Key: zoneKey("Z1"), Zone: zone.New(info, zone.NewTree(zone.MustName("one.example")), 0)}})
+	c.faults(awssim.Fault{Operation: "GetHostedZone", Fault: "500", Count: attempts})
+	parts, err := c.cycle(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := find(t, parts, "zone/Z1")
+	if p.Err == nil {
+		t.Errorf("published with the VPCs %v", p.Zone.VPCs)
+	}
+}
+
 func TestOldestFirst(t *testing.T) {
 	c := simpleCloud(t, hosted{id: "Z1", name: "one.example."}, hosted{id: "Z2", name: "two.example."}, hosted{id: "Z3", name: "three.example."})
 	s := c.source(Options{})
