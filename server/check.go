@@ -84,9 +84,9 @@ func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
 			return err
 		}
 	}
-	var vpcs []zone.VPC
+	var inventory []*zonesource.Region
 	if c.EC2 != nil {
-		vpcs, err = check.inventory(ctx, c, accounts, a)
+		inventory, err = check.inventory(ctx, c, accounts, a)
 		if err != nil {
 			return err
 		}
@@ -100,7 +100,11 @@ func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
 	}
 	o := route53Options(c, accounts, a)
 	o.Saved = nil // a check has no state
-	o.VPCs = func() ([]zone.VPC, bool) { return vpcs, len(vpcs) > 0 && len(check.Inventory) == 0 }
+	o.VPCs = func() ([]zone.VPC, bool) {
+		vpcs := vpcsOf(inventory)
+		return vpcs, len(vpcs) > 0 && len(check.Inventory) == 0
+	}
+	o.Survey = func(name string) []zone.VPC { return surveyVPCs(c, accounts, inventory, name) }
 	source, err := route53.New(o)
 	if err != nil {
 		return err
@@ -142,8 +146,8 @@ func (check *AWSCheck) health(ctx context.Context, c *Config, accounts []*accoun
 	return nil
 }
 
-// inventory tries the actions of EC2, lists every region once, and returns the VPCs.
-func (check *AWSCheck) inventory(ctx context.Context, c *Config, accounts []*account.Account, app *App) ([]zone.VPC, error) {
+// inventory tries the actions of EC2, lists every region once, and returns them.
+func (check *AWSCheck) inventory(ctx context.Context, c *Config, accounts []*account.Account, app *App) ([]*zonesource.Region, error) {
 	regions := regionsOf(c, accounts)
 	source, err := ec2.New(ec2Options(c, accounts, app))
 	if err != nil {
@@ -171,11 +175,11 @@ func (check *AWSCheck) inventory(ctx context.Context, c *Config, accounts []*acc
 }
 
 // listInventory runs source until each of its regions was delivered once.
-func (check *AWSCheck) listInventory(ctx context.Context, source *ec2.Source, regions int) ([]zone.VPC, error) {
+func (check *AWSCheck) listInventory(ctx context.Context, source *ec2.Source, regions int) ([]*zonesource.Region, error) {
 	ctx, cancel := context.WithTimeout(ctx, inventoryTimeout)
 	defer cancel()
 	var mu sync.Mutex
-	var vpcs []zone.VPC
+	var listed []*zonesource.Region
 	delivered := make(map[zonesource.Key]bool)
 	err := source.Run(ctx, func(p zonesource.Part) {
 		mu.Lock()
@@ -187,9 +191,7 @@ func (check *AWSCheck) listInventory(ctx context.Context, source *ec2.Source, re
 		if p.Err != nil {
 			check.Inventory = append(check.Inventory, fmt.Errorf("listing %s: %w", p.Key.Name, p.Err))
 		} else {
-			for _, v := range p.Region.VPCs {
-				vpcs = append(vpcs, zone.VPC{ID: v.ID, Region: p.Region.Name})
-			}
+			listed = append(listed, p.Region)
 		}
 		if len(delivered) == regions {
 			cancel()
@@ -198,7 +200,7 @@ func (check *AWSCheck) listInventory(ctx context.Context, source *ec2.Source, re
 	if len(delivered) < regions {
 		return nil, fmt.Errorf("listing the inventory: %w", err)
 	}
-	return vpcs, nil
+	return listed, nil
 }
 
 // CheckZoneFiles reads the zone files of c. It returns the findings that cost a record

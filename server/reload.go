@@ -73,7 +73,7 @@ func (a *App) runKeeper(ctx context.Context, sources []zonesource.Source, ended 
 func (a *App) detectSelf(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	c := a.config.Load()
-	if c.EC2 == nil || len(a.accounts) == 0 {
+	if !c.UsesAWS() || len(a.accounts) == 0 {
 		return
 	}
 	self := account.Self(ctx, a.accounts[0])

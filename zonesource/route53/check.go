@@ -63,7 +63,7 @@ func (s *Source) Check(ctx context.Context) ([]Finding, []Cost, error) {
 }
 
 // check tries the operations on the first zone, a private one if there is any, on the
-// first VPC, and on any CIDR collection.
+// account's first VPC, and on any CIDR collection.
 func (l *lister) check(ctx context.Context) (map[string]error, Cost) {
 	errs := map[string]error{opGetZone: ErrUntried, opListRecords: ErrUntried, opListByVPC: ErrUntried, opListBlocks: ErrUntried}
 	listed, err := l.listZones(ctx)
@@ -77,8 +77,8 @@ func (l *lister) check(ctx context.Context) (map[string]error, Cost) {
 		_, errs[opListRecords] = call(ctx, l, opListRecords, "listing record sets of "+z.describe(), l.api.ListResourceRecordSets,
 			&route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(z.hosted.ID), MaxItems: aws.Int32(1)})
 	}
-	if l.source.options.VPCs != nil {
-		vpcs, _ := l.source.options.VPCs()
+	if l.source.options.Survey != nil {
+		vpcs := l.source.options.Survey(l.account.Name)
 		if len(vpcs) > 0 {
 			_, errs[opListByVPC] = l.listByVPC(ctx, vpcs[0])
 		}

@@ -53,7 +53,10 @@ func TestCheck(t *testing.T) {
 	same(t, "costs", []Cost{{Zones: 3, Private: 2, Records: 705, Calls: 8, Cycle: 11428571429 * time.Nanosecond}}, costs)
 	c.wantCalls(map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, "ListResourceRecordSets": 1, "ListCidrCollections": 1})
 
-	withVPCs := Options{VPCs: func() ([]zone.VPC, bool) { return []zone.VPC{vpc}, true }}
+	withVPCs := Options{
+		VPCs:   func() ([]zone.VPC, bool) { return []zone.VPC{vpc}, true },
+		Survey: func(string) []zone.VPC { return []zone.VPC{vpc} },
+	}
 	errs, costs = check(withVPCs)
 	same(t, "by VPC", nil, errs["route53:ListHostedZonesByVPC"])
 	same(t, "calls", 7, costs[0].Calls)
