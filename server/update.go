@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -215,7 +214,7 @@ func (u *updates) handle(in updateRequest) {
 		r.send(result)
 		return
 	}
-	flight := u.flights.join(flightKey{in.client, sha256.Sum256(in.packet)}, r)
+	flight := u.flights.join(flightKey{r.signature.key.name, r.signature.request.MAC}, r)
 	if flight == nil {
 		return // the result comes, or came, by the same update
 	}

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"crypto/sha256"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -20,11 +18,9 @@ type flights struct {
 	made []*flight // in the order in which they were made
 }
 
-// flightKey is one request: who sent which bytes.
-type flightKey struct {
-	client netip.Addr
-	packet [sha256.Size]byte
-}
+// flightKey is one request: its signature, which is over all of it but the id. So it is
+// the same one also when it comes from another address.
+type flightKey struct{ key, mac string }
 
 type flight struct {
 	key     flightKey

@@ -72,7 +72,12 @@ func TestUpdateSignatures(t *testing.T) {
 // raw sends bytes by UDP and returns the answer.
 func raw(t *testing.T, u *updating, packet []byte) *dns.Msg {
 	t.Helper()
-	c, err := net.Dial("udp", u.addr.String())
+	return rawFrom(t, u, "127.0.0.1", packet)
+}
+
+func rawFrom(t *testing.T, u *updating, from string, packet []byte) *dns.Msg {
+	t.Helper()
+	c, err := (&net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(from)}}).Dial("udp", u.addr.String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,6 +222,9 @@ func TestUpdateAgain(t *testing.T) {
 	if reply := raw(t, u, packet); reply.Rcode != dns.RcodeSuccess || reply.IsTsig() == nil {
 		t.Errorf("afterwards answered %v", reply)
 	}
+	if reply := rawFrom(t, u, "127.0.0.2", packet); reply.Rcode != dns.RcodeSuccess {
+		t.Errorf("from another address answered %v", reply)
+	}
 	if n := u.cloud.Calls()["ChangeResourceRecordSets"]; n != 1 {
 		t.Errorf("%d batches were sent", n)
 	}
@@ -224,5 +232,82 @@ func TestUpdateAgain(t *testing.T) {
 	other.NameNotUsed(rr(t, "once.example.net. 0 IN A 0.0.0.0"))
 	if reply := raw(t, u, signed(t, other)); reply.Rcode != dns.RcodeYXDomain {
 		t.Errorf("another one is answered %v", reply)
+	}
+}
+
+// TestUpdateReplay: who has seen an update can't have it made once more after it was
+// undone, from whatever address.
+func TestUpdateReplay(t *testing.T) {
+	u := takeUpdates(t, "1h", nil)
+	packet := signed(t, added(t, "example.net.", "once.example.net. 60 IN A 10.1.2.3"))
+	undo := new(dns.Msg).SetUpdate("example.net.")
+	undo.RemoveName(rr(t, "once.example.net. 0 IN A 0.0.0.0"))
+	for _, p := range [][]byte{packet, signed(t, undo)} {
+		if reply := raw(t, u, p); reply.Rcode != dns.RcodeSuccess {
+			t.Fatalf("answered %v", reply)
+		}
+	}
+	for _, from := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
+		rawFrom(t, u, from, packet)
+		packet[0]++ // the id is not signed (RFC 8945 section 4.3.2)
+		if got := u.records(netZone, "once.example.net.", "A"); got != "" {
+			t.Errorf("from %s: Route 53 has %q", from, got)
+		}
+	}
+	// What is remembered is remembered for as long as a signature is good, whatever its
+	// sender says of its clock.
+	late := added(t, "example.net.", "late.example.net. 60 IN A 10.1.2.3")
+	late.SetTsig("ops.", dns.HmacSHA256, 65535, time.Now().Add(-20*time.Minute).Unix())
+	packet, _, err := dns.TsigGenerate(late, opsSecret, "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply := raw(t, u, packet)
+	if tsig := reply.IsTsig(); reply.Rcode != dns.RcodeNotAuth || tsig == nil || tsig.Error != dns.RcodeBadTime {
+		t.Errorf("an old one is answered %v", reply)
+	}
+}
+
+// TestUpdateTruncatedSignature shortens the MAC (RFC 8945 section 5.2.2.1 and 5.2.4).
+func TestUpdateTruncatedSignature(t *testing.T) {
+	u := takeUpdates(t, "1h", nil)
+	for _, tt := range []struct {
+		octets int
+		wrong  bool
+		rcode  int
+		fault  uint16
+		signed bool
+	}{
+		{32, false, dns.RcodeSuccess, 0, true},
+		{31, false, dns.RcodeNotAuth, dns.RcodeBadTrunc, true},
+		{16, false, dns.RcodeNotAuth, dns.RcodeBadTrunc, true},
+		{16, true, dns.RcodeNotAuth, dns.RcodeBadSig, false},
+		{15, false, dns.RcodeFormatError, 0, false},
+		{0, false, dns.RcodeFormatError, 0, false},
+	} {
+		name := fmt.Sprintf("t%d.example.net.", tt.octets)
+		m := added(t, "example.net.", name+" 60 IN A 10.1.2.3")
+		whole := new(dns.Msg)
+		err := whole.Unpack(signed(t, m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tsig := whole.IsTsig()
+		tsig.MAC, tsig.MACSize = tsig.MAC[:2*tt.octets], uint16(tt.octets)
+		if tt.wrong {
+			tsig.MAC = strings.Repeat("ab", tt.octets)
+		}
+		packet, err := whole.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply := raw(t, u, packet)
+		is := reply.IsTsig()
+		if reply.Rcode != tt.rcode || tt.rcode != dns.RcodeFormatError && (is == nil || is.Error != tt.fault || (is.MACSize > 0) != tt.signed) {
+			t.Errorf("%d octets: answered %v", tt.octets, reply)
+		}
+		if made := u.records(netZone, name, "A") != ""; made != (tt.rcode == dns.RcodeSuccess) {
+			t.Errorf("%d octets: made is %v", tt.octets, made)
+		}
 	}
 }
