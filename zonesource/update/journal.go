@@ -106,6 +106,7 @@ type journal struct {
 	kept int64 // size after the last writing anew
 	next uint64
 	live map[uint64]line // intents and accepted changes that aren't over
+	torn bool            // the file may end with half a line
 }
 
 // openJournal reads the journal in dir, which exists, and goes on with it.
@@ -117,7 +118,7 @@ func openJournal(dir string, log *slog.Logger) (*journal, error) {
 	}
 	err = j.load(data)
 	if err != nil {
-		return nil, fmt.Errorf("reading the journal of updates %s: %w", j.path, err)
+		j.putAside(data, err)
 	}
 	err = j.rewrite()
 	if err != nil {
@@ -127,8 +128,11 @@ func openJournal(dir string, log *slog.Logger) (*journal, error) {
 }
 
 // load takes the lines of a journal. The last one may be torn: what it says hadn't
-// begun yet. A line before that is at fault is an error: nobody knows what it was.
+// begun yet. A line before that is at fault is left out, and the error names it. An
+// intent that is lost so is known from the next listing all the same, and one without
+// its end is found out by reading.
 func (j *journal) load(data []byte) error {
+	var faults []error
 	reader := bufio.NewReader(bytes.NewReader(data))
 	for n := 1; ; n++ {
 		text, err := reader.ReadBytes('\n')
@@ -136,15 +140,28 @@ func (j *journal) load(data []byte) error {
 			if len(text) > 0 {
 				j.log.Warn("the last line of the journal of updates is torn; it had not begun", "line", n)
 			}
-			return nil
+			return errors.Join(faults...)
 		}
 		var l line
 		err = json.Unmarshal(text, &l)
 		if err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
+			faults = append(faults, fmt.Errorf("line %d: %w", n, err))
+			continue
 		}
 		j.take(l)
 	}
+}
+
+// putAside writes down what the journal was, so that nothing is lost. The server starts
+// all the same: it has other things to do.
+func (j *journal) putAside(data []byte, why error) {
+	aside := fmt.Sprintf("%s.unusable-%d", j.path, time.Now().UnixNano())
+	err := os.WriteFile(aside, data, 0o600)
+	if err != nil {
+		j.log.Error("journal of updates unusable in part and not put aside", "file", j.path, "reason", why, "error", err)
+		return
+	}
+	j.log.Error("journal of updates unusable in part; the whole is put aside", "file", j.path, "as", aside, "reason", why)
 }
 
 func (j *journal) take(l line) {
@@ -201,7 +218,7 @@ func (j *journal) rewrite() error {
 	if j.file != nil {
 		_ = j.file.Close() // all of it is in the new one
 	}
-	j.file, j.size, j.kept = file, int64(out.Len()), int64(out.Len())
+	j.file, j.size, j.kept, j.torn = file, int64(out.Len()), int64(out.Len()), false
 	return nil
 }
 
@@ -222,13 +239,17 @@ func (j *journal) write(l line, sync bool) error {
 	if err != nil {
 		return err
 	}
+	if j.torn {
+		return j.rewrite() // with l
+	}
 	n, err := j.file.Write(append(text, '\n'))
+	j.torn = err != nil && n > 0
 	j.size += int64(n)
 	if err == nil && sync {
 		err = j.file.Sync()
 	}
 	if err != nil || j.size > max(rewriteAt, 2*j.kept) {
-		// Half a line may stand there; a new file has none, and may find room again.
+		// A new file has no half line, and may find room again.
 		again := j.rewrite()
 		if again != nil && err == nil {
 			j.log.Warn("the journal of updates grows", "error", again)

@@ -1,14 +1,17 @@
 package update
 
 import (
+	"bytes"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
 
 	"inside53/zonesource/change"
 )
@@ -83,16 +86,53 @@ func TestJournalKeeps(t *testing.T) {
 	}
 }
 
-// TestJournalBroken refuses a journal that says what can't be read.
+// TestJournalBroken leaves out of a journal what can't be read, says so, and keeps all of
+// it beside.
 func TestJournalBroken(t *testing.T) {
 	dir := t.TempDir()
-	err := os.WriteFile(filepath.Join(dir, journalName), []byte("{\"intent\":1}\nnonsense\n{}\n"), 0o600)
+	j := reopened(t, dir)
+	p, b := planned(t, message(t, "a.example. 60 IN A 192.0.2.1"))
+	for range 2 {
+		_, err := j.intend("Z1", "data", b, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, journalName)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = openJournal(dir, slog.New(slog.DiscardHandler))
-	if err == nil || !strings.Contains(err.Error(), journalName+": line 2: ") {
-		t.Errorf("error %v", err)
+	one, two, _ := strings.Cut(string(text), "\n")
+	broken := one + "\nnonsense\n" + two + "\x00\x00\x00\n" + `{"intent":1,"state":"dro`
+	err = os.WriteFile(path, []byte(broken), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	for range 2 { // what was put aside stays, and isn't again
+		again, err := openJournal(dir, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.close()
+		left := again.unfinished()
+		if len(left) != 2 || left[0].Intent != 1 || left[1].Intent != 2 {
+			t.Errorf("left is %+v", left)
+		}
+	}
+	aside, err := filepath.Glob(path + ".unusable-*")
+	if err != nil || len(aside) != 1 {
+		t.Fatalf("put aside are %q, %v", aside, err)
+	}
+	kept, err := os.ReadFile(aside[0])
+	if err != nil || string(kept) != broken {
+		t.Errorf("put aside is %q, %v", kept, err)
+	}
+	for _, want := range []string{"line 2: ", "line 4: ", aside[0]} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no %q in the log:\n%s", want, &log)
+		}
 	}
 }
 
@@ -183,5 +223,51 @@ func TestUnknown(t *testing.T) {
 	w.await("it is found", func() bool { return strings.Contains(w.log.String(), "update was made before the end") })
 	if w.serves("x.example.net.", dns.TypeA) != 1 {
 		t.Error("it isn't served")
+	}
+}
+
+// TestJournalFull has the disk full in the middle of a line: what comes when there is
+// room again stands in a line of its own.
+func TestJournalFull(t *testing.T) {
+	signal.Ignore(unix.SIGXFSZ)
+	defer signal.Reset(unix.SIGXFSZ)
+	var room unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_FSIZE, &room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	j := reopened(t, dir)
+	p, b := planned(t, message(t, "a.example. 60 IN A 192.0.2.1"))
+	intend := func() (uint64, error) { return j.intend("Z1", "data", b, p) }
+	first, err := intend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(j.size) + 10, Max: room.Max})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, full := intend()
+	j.accepted(first, "C1", time.Now()) // half of that can't be written either
+	err = unix.Setrlimit(unix.RLIMIT_FSIZE, &room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if full == nil {
+		t.Error("an intent without room on the disk")
+	}
+	second, err := intend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := openJournal(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatalf("after a full disk: %v", err)
+	}
+	defer again.close()
+	left := again.unfinished()
+	if len(left) != 2 || left[0].Intent != first || left[1].Intent != second {
+		t.Errorf("left is %+v", left)
 	}
 }
