@@ -55,8 +55,8 @@ type child struct {
 	since   time.Time
 }
 
-// startChild starts a program on one processor, in dir, where its output goes too.
-func startChild(name string, processor int, dir string, environment, argv []string) (*child, error) {
+// startChild starts a program on those processors, in dir, where its output goes too.
+func startChild(name string, on []int, dir string, environment, argv []string) (*child, error) {
 	c := &child{name: name, command: exec.Command(argv[0], argv[1:]...), output: filepath.Join(dir, "output"), ended: make(chan error, 1)}
 	out, err := os.Create(c.output)
 	if err != nil {
@@ -67,7 +67,7 @@ func startChild(name string, processor int, dir string, environment, argv []stri
 	c.command.Env = append(os.Environ(), environment...)
 	c.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // none outlives us
 	c.since = time.Now()
-	err = onProcessor(processor, c.command.Start)
+	err = onProcessors(on, c.command.Start)
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
@@ -75,9 +75,9 @@ func startChild(name string, processor int, dir string, environment, argv []stri
 	return c, nil
 }
 
-// onProcessor calls start on a thread that runs on that processor alone, which what
+// onProcessors calls start on a thread that runs on those processors alone, which what
 // it starts inherits.
-func onProcessor(processor int, start func() error) error {
+func onProcessors(on []int, start func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var before, only unix.CPUSet
@@ -85,7 +85,9 @@ func onProcessor(processor int, start func() error) error {
 	if err != nil {
 		return err
 	}
-	only.Set(processor)
+	for _, p := range on {
+		only.Set(p)
+	}
 	err = unix.SchedSetaffinity(0, &only)
 	if err != nil {
 		return err
@@ -137,10 +139,10 @@ func (c *child) stop() {
 	}
 }
 
-// generator runs 'bench generate' on its processor.
+// generator runs 'bench generate' on its processors.
 type generator struct {
-	self      string // this program
-	processor int
+	self string // this program
+	on   []int
 }
 
 // generate asks with those flags.
@@ -149,7 +151,7 @@ func (g generator) generate(ctx context.Context, args ...string) (load.Result, e
 	command.Env = append(os.Environ(), "GOGC=off")
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
-	err := onProcessor(g.processor, command.Start)
+	err := onProcessors(g.on, command.Start)
 	if err == nil {
 		err = command.Wait()
 	}

@@ -83,7 +83,7 @@ func (f *field) start(ctx context.Context, name string, environment []string, ar
 	if err != nil {
 		return nil, err
 	}
-	server, err := startChild(name, f.cpus.server, s.dir, environment, command)
+	server, err := startChild(name, []int{f.cpus.server}, s.dir, environment, command)
 	if err != nil {
 		return nil, err
 	}

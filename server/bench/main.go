@@ -19,6 +19,7 @@ const usage = `bench measures inside53 alone and against other servers.
   bench peers [flags]      processor time a query, next to the peers that are on PATH
   bench generate [flags]   ask one server, check what it says, print the result as JSON
   bench upstream [flags]   be a resolver that knows every name
+  bench spin               take what there is of a processor
 
 'bench COMMAND -help' lists the flags.
 `
@@ -32,7 +33,7 @@ func main() {
 // run executes one command line and returns the exit code: 0 done, 1 failed, 2 usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	commands := map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error{
-		"program": runProgram, "peers": runPeers, "generate": runGenerate, "upstream": runUpstream,
+		"program": runProgram, "peers": runPeers, "generate": runGenerate, "upstream": runUpstream, "spin": runSpin,
 	}
 	name := "-help"
 	if len(args) > 0 {

@@ -18,11 +18,15 @@ import (
 // inside53 writes a configuration with those sections beside listen and admin, and
 // returns the command.
 func inside53(s site, program, sections string) ([]string, error) {
+	admin := ""
+	if s.admin > 0 {
+		admin = loopback(s.admin).String()
+	}
 	path, err := s.put("inside53.yaml", `listen: { dns: ["127.0.0.1:%d"] }
-admin: ""
+admin: %q
 state_dir: %s
 drain: 0s
-%s`, s.port, s.dir, sections)
+%s`, s.port, admin, s.dir, sections)
 	return []string{program, "serve", "--config", path}, err
 }
 

@@ -31,6 +31,7 @@ type site struct {
 	port     int    // on 127.0.0.1, UDP and TCP
 	zoneFile string // of dataset.Zone
 	upstream int    // port on 127.0.0.1, when work forwards
+	admin    int    // port of the admin server on 127.0.0.1; 0 is none
 }
 
 // put writes a file of the server and returns its path.

@@ -176,7 +176,7 @@ func (c *comparison) prepare(program string) error {
 	if err != nil {
 		return err
 	}
-	c.generator = generator{c.self, c.cpus.rest}
+	c.generator = generator{c.self, []int{c.cpus.rest}}
 	c.dir, err = os.MkdirTemp("", "inside53-bench-")
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ type report struct {
 func runProgram(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
 	p := &report{comparison: &comparison{progress: stderr, works: []workload{bulk}}}
 	flags.IntVar(&p.rounds, "rounds", 3, "how `often` it is started with each kind of data")
+	only := flags.String("only", strings.Join(programSteps, ","), "which `steps`, with commas")
 	path := flags.String("inside53", "bin/inside53", "our `program`")
 	err := parse(flags, args)
 	if err != nil {
@@ -33,13 +34,17 @@ func runProgram(ctx context.Context, flags *flag.FlagSet, args []string, stdout,
 	if p.rounds < 1 {
 		return fmt.Errorf("-rounds %d: at least one is needed", p.rounds)
 	}
+	steps, err := p.steps(*only)
+	if err != nil {
+		return err
+	}
 	err = p.prepare(*path)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(p.dir)
 	fmt.Fprintf(&p.b, "%s, %s\n", time.Now().UTC().Format(time.DateOnly), machine())
-	for _, step := range []func(context.Context) error{p.startup, p.changed, p.collector} {
+	for _, step := range steps {
 		err = step(ctx)
 		if err != nil {
 			return err
@@ -47,6 +52,23 @@ func runProgram(ctx context.Context, flags *flag.FlagSet, args []string, stdout,
 	}
 	_, err = io.WriteString(stdout, p.b.String())
 	return err
+}
+
+// programSteps are what 'bench program' does, in this order.
+var programSteps = []string{"startup", "changes", "collector", "overload", "cores"}
+
+// steps returns those that are named.
+func (p *report) steps(names string) ([]func(context.Context) error, error) {
+	all := []func(context.Context) error{p.startup, p.changed, p.collector, p.overload, p.cores}
+	var steps []func(context.Context) error
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.Index(programSteps, strings.TrimSpace(name))
+		if i < 0 {
+			return nil, fmt.Errorf("-only: no step is called %q; there are %s", name, strings.Join(programSteps, ","))
+		}
+		steps = append(steps, all[i])
+	}
+	return steps, nil
 }
 
 // startup is how fast it answers from 1,000,000 records, and what memory they take.
@@ -107,7 +129,7 @@ func (p *report) collector(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server, err := startChild(ourName, p.cpus.server, at.dir, []string{"GODEBUG=gctrace=1"}, argv)
+	server, err := startChild(ourName, []int{p.cpus.server}, at.dir, []string{"GODEBUG=gctrace=1"}, argv)
 	if err != nil {
 		return err
 	}

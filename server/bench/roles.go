@@ -40,6 +40,7 @@ func runGenerate(ctx context.Context, flags *flag.FlagSet, args []string, stdout
 	flags.Float64Var(&o.Rate, "rate", 0, "queries `a second`; 0 asks as fast as is answered")
 	flags.DurationVar(&o.Warm, "warm", time.Second/2, "how `long` to ask before it counts")
 	flags.DurationVar(&o.Measure, "measure", 2*time.Second, "how `long` it counts")
+	flags.DurationVar(&o.Timeout, "timeout", time.Second, "how `long` an answer is waited for")
 	flags.IntVar(&o.Process, "process", 0, "`id` of the server's process, to measure what it uses")
 	err := parse(flags, args)
 	if err != nil {
@@ -72,4 +73,15 @@ func runUpstream(ctx context.Context, flags *flag.FlagSet, args []string, stdout
 	}
 	runtime.LockOSThread()
 	return upstream.Run(ctx, listen.AddrPort)
+}
+
+// runSpin is a competitor for a processor.
+func runSpin(ctx context.Context, flags *flag.FlagSet, args []string, _, _ io.Writer) error {
+	err := parse(flags, args)
+	for err == nil && ctx.Err() == nil {
+		for range 1 << 20 {
+			runtime.KeepAlive(ctx)
+		}
+	}
+	return err
 }

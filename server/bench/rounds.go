@@ -105,7 +105,7 @@ func (c *comparison) startUpstream(ctx context.Context) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	up, err := startChild("upstream", c.cpus.rest, dir, nil, []string{c.self, "upstream", "-listen", loopback(port).String()})
+	up, err := startChild("upstream", []int{c.cpus.rest}, dir, nil, []string{c.self, "upstream", "-listen", loopback(port).String()})
 	if err != nil {
 		return nil, err
 	}

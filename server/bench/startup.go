@@ -109,7 +109,7 @@ func (c *comparison) loadOnce(ctx context.Context, s start) (took, spent time.Du
 	if err != nil {
 		return 0, 0, load.Usage{}, err
 	}
-	server, err := startChild(s.row.name, c.cpus.server, at.dir, s.environment, argv)
+	server, err := startChild(s.row.name, []int{c.cpus.server}, at.dir, s.environment, argv)
 	if err != nil {
 		return 0, 0, load.Usage{}, err
 	}

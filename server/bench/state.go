@@ -63,7 +63,7 @@ func (s savedState) fill(ctx context.Context, m madeState) error {
 	if err != nil {
 		return err
 	}
-	server, err := startChild("inside53 on a simulated AWS", s.processor, m.dir, m.environment, argv)
+	server, err := startChild("inside53 on a simulated AWS", []int{s.processor}, m.dir, m.environment, argv)
 	if err != nil {
 		return err
 	}

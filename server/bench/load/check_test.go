@@ -91,7 +91,7 @@ func TestLane(t *testing.T) {
 	l.answer(old, time.Millisecond) // to the slot's last query
 	l.answer(changed(1, 200), 0)    // no such slot
 	l.answer(answerTo(second), time.Millisecond)
-	l.expire(2 * answerTimeout)
+	l.expire(2*time.Second, time.Second)
 	if counts.Answered != 2 || counts.Stray != 3 || counts.Lost != 1 || counts.Bad != 0 || l.outstanding() != 0 {
 		t.Errorf("counted %+v with %d outstanding", counts.Result, l.outstanding())
 	}

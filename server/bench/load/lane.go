@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// answerTimeout is when a query is given up.
-const answerTimeout = time.Second
-
 // slot is a place for an outstanding query. The id of the query is the slot's number
 // and how often the slot was used, so that a late answer to its predecessor is seen.
 type slot struct {
@@ -113,11 +110,11 @@ func (l *lane) answer(a []byte, now time.Duration) {
 	}
 }
 
-// expire gives up what is older than answerTimeout.
-func (l *lane) expire(now time.Duration) {
+// expire gives up what is older than timeout.
+func (l *lane) expire(now, timeout time.Duration) {
 	for i := range l.slots {
 		q := &l.slots[i]
-		if q.busy && now-q.sent > answerTimeout {
+		if q.busy && now-q.sent > timeout {
 			l.tally.Lost++
 			l.unload(q)
 		}

@@ -35,6 +35,9 @@ type Options struct {
 	Warm, Measure time.Duration
 	// Process is the server's: what it uses is measured. 0 is none.
 	Process int
+	// Timeout is when a query is given up: 1 s. What is asked of a server that is
+	// overloaded stays outstanding until then.
+	Timeout time.Duration
 	// Once ends when the stream does, and every answer counts.
 	Once bool
 }
@@ -43,7 +46,7 @@ type Options struct {
 type Result struct {
 	Seconds     float64 `json:"seconds"`
 	Answered    uint64  `json:"answered"` // answers that passed every check
-	Lost        uint64  `json:"lost"`     // not there after a second
+	Lost        uint64  `json:"lost"`     // not there in time
 	Bad         uint64  `json:"bad"`      // did not pass
 	Stray       uint64  `json:"stray"`    // answers to nothing that was outstanding
 	NoError     uint64  `json:"noerror"`
@@ -80,13 +83,18 @@ func (o *Options) validate() error {
 	if o.Window == 0 {
 		o.Window = 32
 	}
+	if o.Timeout == 0 {
+		o.Timeout = time.Second
+	}
 	switch {
 	case !o.Server.Addr().Is4() || o.Server.Port() == 0:
 		return fmt.Errorf("the server is %s; an IPv4 address and port is needed", o.Server)
-	case o.Lanes < 1 || o.Lanes > 64:
-		return fmt.Errorf("%d lanes; 1 to 64 can be had", o.Lanes)
+	case o.Lanes < 1 || o.Lanes > 512:
+		return fmt.Errorf("%d lanes; 1 to 512 can be had", o.Lanes)
 	case o.Window < 1 || o.Window > 256:
 		return fmt.Errorf("a window of %d; 1 to 256 can be had", o.Window)
+	case o.Timeout < time.Millisecond:
+		return fmt.Errorf("a timeout of %s; 1ms is the least", o.Timeout)
 	case o.Rate < 0:
 		return fmt.Errorf("a rate of %g", o.Rate)
 	case !o.Once && o.Measure <= 0:

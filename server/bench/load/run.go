@@ -13,9 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// scanEvery is how often queries that were lost are looked for.
-const scanEvery = answerTimeout / 5
-
 // transport moves the messages of a lane. Neither method waits.
 type transport interface {
 	// receive judges the answers that are there and reports whether there were any.
@@ -106,7 +103,7 @@ func (r *run) usage() (Usage, error) {
 
 // until asks until then, or until the last answer of a stream that ends.
 func (r *run) until(ctx context.Context, then time.Duration) error {
-	lastScan := r.now()
+	lastScan, scanEvery := r.now(), r.options.Timeout/5 // for queries that were lost
 	for {
 		t := r.now()
 		if t >= then || r.ended && r.outstanding() == 0 {
@@ -124,7 +121,7 @@ func (r *run) until(ctx context.Context, then time.Duration) error {
 		if t-lastScan > scanEvery {
 			lastScan = t
 			for _, l := range r.lanes {
-				l.expire(t)
+				l.expire(t, r.options.Timeout)
 			}
 			if ctx.Err() != nil {
 				return fmt.Errorf("asking %s: %w", r.options.Server, ctx.Err())
@@ -250,7 +247,7 @@ func (s *one) Next(b []byte) (int, Want) {
 // Ask asks the first query of s by UDP, and returns an error when the answer is not
 // there after timeout or not what it has to be.
 func Ask(s Stream, server netip.AddrPort, timeout time.Duration) error {
-	o := Options{Server: server, Lanes: 1, Window: 1, Once: true}
+	o := Options{Server: server, Lanes: 1, Window: 1, Timeout: time.Second, Once: true}
 	fd, err := open(o)
 	if err != nil {
 		return err
