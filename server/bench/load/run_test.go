@@ -142,7 +142,7 @@ func TestOptions(t *testing.T) {
 	server := netip.MustParseAddrPort("127.0.0.1:53")
 	for _, o := range []Options{
 		{Measure: 1}, {Server: netip.MustParseAddrPort("[::1]:53"), Measure: 1}, {Server: server},
-		{Server: server, Measure: 1, Lanes: 65}, {Server: server, Measure: 1, Window: 257}, {Server: server, Measure: 1, Rate: -1},
+		{Server: server, Measure: 1, Lanes: 513}, {Server: server, Measure: 1, Timeout: 1}, {Server: server, Measure: 1, Window: 257}, {Server: server, Measure: 1, Rate: -1},
 	} {
 		_, err := Run(t.Context(), &counted{}, o)
 		if err == nil {
