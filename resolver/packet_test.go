@@ -160,12 +160,25 @@ func TestOddPackets(t *testing.T) {
 			}
 			return ""
 		}},
+		{"an empty ZONEVERSION (RFC 9660)", pack(t, option(19)), Local, 0, nil},
+		{"options of no form that we know", pack(t, func(m *dns.Msg) {
+			for code := range uint16(40) {
+				if code != optionSubnet && code != optionKeepAlive {
+					option(code, 1, 2, 3)(m)
+				}
+			}
+		}), Local, 0, nil},
+		{"a client subnet that is none", pack(t, option(optionSubnet, 0, 1, 33)), FormErr, dns.RcodeFormatError, nil},
 		{"a hundred options", pack(t, func(m *dns.Msg) {
 			for i := range 100 {
 				option(65001+uint16(i), make([]byte, 9)...)(m)
 			}
 		}), Local, 0, nil},
 		{"OPT twice", spoil(t, func(b []byte) []byte { b[11] = 2; return append(b, b[optAt:]...) }), FormErr, dns.RcodeFormatError, nil},
+		{"OPT in the answer section", spoil(t, func(b []byte) []byte { b[7], b[11] = 1, 0; return b }), FormErr, dns.RcodeFormatError, nil},
+		{"OPT in the authority section", spoil(t, func(b []byte) []byte { b[9], b[11] = 1, 0; return b }), FormErr, dns.RcodeFormatError, nil},
+		{"a question without class", spoil(t, func(b []byte) []byte { b[11] = 0; return b[:optAt-2] }), FormErr, dns.RcodeFormatError, bare},
+		{"a question without type and class", spoil(t, func(b []byte) []byte { b[11] = 0; return b[:optAt-4] }), FormErr, dns.RcodeFormatError, bare},
 		{"OPT of another owner", spoil(t, func(b []byte) []byte {
 			return append(append(b[:optAt:optAt], 1, 'x'), b[optAt:]...)
 		}), FormErr, dns.RcodeFormatError, nil},

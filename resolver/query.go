@@ -211,15 +211,14 @@ func (q *Query) parseOPT(b []byte) verdict {
 // parseLenient lets miekg/dns read the packet.
 func (q *Query) parseLenient(pkt []byte) verdict {
 	q.reset()
-	var m dns.Msg
-	err := m.Unpack(pkt)
-	if err != nil || len(m.Question) != 1 {
+	tidied, whole := tidy(pkt)
+	if !whole {
 		return malformed
 	}
-	for i, n := range [...]int{len(m.Question), len(m.Answer), len(m.Ns), len(m.Extra)} {
-		if n != int(binary.BigEndian.Uint16(pkt[4+2*i:])) {
-			return malformed // cut short: miekg/dns makes do with what there is
-		}
+	var m dns.Msg
+	err := m.Unpack(tidied)
+	if err != nil || len(m.Question) != 1 {
+		return malformed
 	}
 	var wire [zone.MaxName + 1]byte
 	n, err := dns.PackDomainName(m.Question[0].Name, wire[:], 0, nil, false)
