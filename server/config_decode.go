@@ -81,7 +81,8 @@ func (d *decoder) document(data []byte, to reflect.Value) {
 	if err != nil {
 		var syntax *yaml.SyntaxError
 		if errors.As(err, &syntax) && syntax.Token != nil {
-			d.fault("", syntax.Token.Position.Line, "%s", syntax.Message)
+			at := syntax.Token.Position.Line
+			d.fault("", at, "%s", explainSyntax(syntax.Message, data, at))
 		} else {
 			d.fault("", 0, "%s", err)
 		}
@@ -132,9 +133,16 @@ func (d *decoder) structure(n ast.Node, to reflect.Value, path string) {
 		}
 		field, known := fields[key]
 		if !known {
-			if near := nearest(key, keys); near != "" {
+			near, homes := nearest(key, keys), []string(nil)
+			if path == "" {
+				homes = sectionsWith(key)
+			}
+			switch {
+			case near != "":
 				d.fault(full, at, "unknown key; did you mean %q?", near)
-			} else {
+			case len(homes) > 0:
+				d.fault(full, at, "unknown key at the left margin; it belongs into %s: indent it there", strings.Join(homes, " or "))
+			default:
 				d.fault(full, at, "unknown key; known here are %s", strings.Join(keys, ", "))
 			}
 			continue
@@ -142,6 +150,27 @@ func (d *decoder) structure(n ast.Node, to reflect.Value, path string) {
 		d.lines[full] = at
 		d.value(pair.Value, to.Field(field.index), field.option, full)
 	}
+}
+
+// sectionsWith returns the sections that have a key of that name.
+func sectionsWith(key string) []string {
+	var sections []string
+	top, names := fieldsOf(reflect.TypeFor[Config]())
+	for _, name := range names {
+		section := reflect.TypeFor[Config]().Field(top[name].index).Type
+		for section.Kind() == reflect.Pointer || section.Kind() == reflect.Slice {
+			section = section.Elem()
+		}
+		if section.Kind() != reflect.Struct {
+			continue
+		}
+		fields, _ := fieldsOf(section)
+		_, has := fields[key]
+		if has {
+			sections = append(sections, name)
+		}
+	}
+	return sections
 }
 
 type fieldTag struct {
@@ -176,7 +205,7 @@ func (d *decoder) value(n ast.Node, to reflect.Value, option, path string) {
 	target := to.Addr().Interface()
 	if words, ok := target.(wordList); ok {
 		to.SetZero()
-		for i, item := range d.items(n, path) {
+		for i, item := range d.items(n, path, "[a, b]") {
 			itemPath := fmt.Sprintf("%s[%d]", path, i)
 			d.lines[itemPath] = line(item)
 			text, ok := d.text(item, itemPath)
@@ -224,7 +253,14 @@ func (d *decoder) slice(n ast.Node, to reflect.Value, path string) {
 	if empty && !isScalar(reflect.New(to.Type().Elem()).Elem()) {
 		return // an empty section
 	}
-	for i, item := range d.items(n, path) {
+	form := "[a, b]"
+	if element := to.Type().Elem(); element.Kind() == reflect.Struct {
+		_, keys := fieldsOf(element)
+		if len(keys) > 0 {
+			form = "a dash before each entry, - " + keys[0] + ": ..."
+		}
+	}
+	for i, item := range d.items(n, path, form) {
 		itemPath := fmt.Sprintf("%s[%d]", path, i)
 		d.lines[itemPath] = line(item)
 		element := reflect.New(to.Type().Elem())
@@ -237,11 +273,11 @@ func (d *decoder) slice(n ast.Node, to reflect.Value, path string) {
 	}
 }
 
-// items returns the items of a sequence.
-func (d *decoder) items(n ast.Node, path string) []ast.Node {
+// items returns the items of a sequence; form is how one is written.
+func (d *decoder) items(n ast.Node, path, form string) []ast.Node {
 	seq, ok := n.(*ast.SequenceNode)
 	if !ok {
-		d.fault(path, line(n), "is %s; write a list ([a, b])", kind(n))
+		d.fault(path, line(n), "is %s; write a list (%s)", kind(n), form)
 		return nil
 	}
 	return seq.Values
@@ -260,9 +296,31 @@ func (d *decoder) text(n ast.Node, path string) (string, bool) {
 	case *ast.NullNode:
 		d.fault(path, line(n), "has no value; leave the key out for its default")
 	default:
+		if text := unquoted(n); text != "" {
+			d.fault(path, line(n), "needs quotes: %q", text)
+			break
+		}
 		d.fault(path, line(n), "is %s; write one value", kind(n))
 	}
 	return "", false
+}
+
+// unquoted returns the text of a mapping that was meant to be one value: in [ ], the
+// parser takes the colon of 10.0.0.2:53 for that of a key. "" for other nodes.
+func unquoted(n ast.Node) string {
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) == 1 && !strings.HasPrefix(m.Start.Value, "{") {
+		n = m.Values[0]
+	}
+	pair, ok := n.(*ast.MappingValueNode)
+	if !ok {
+		return ""
+	}
+	key, value := pair.Key.GetToken(), pair.Value.GetToken()
+	text := key.Value + ":" + value.Value
+	if key.Position.Line != value.Position.Line || value.Position.Column-key.Position.Column != len(key.Value)+1 {
+		return "" // key: value
+	}
+	return text
 }
 
 // isScalar reports whether the value at to is written as one text.

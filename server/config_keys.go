@@ -61,7 +61,14 @@ func checkSecret(text string) error {
 // keySecret is the secret in a key of BIND or Knot.
 var keySecret = regexp.MustCompile(`(?m)^[^#/]*\bsecret\s*:?\s*"?([A-Za-z0-9+/=]+)"?\s*;?`)
 
-// Load returns the secret in base64, from its file where it is in one.
+// keyName and keyAlgorithm are the name and the algorithm in such a key.
+var (
+	keyName      = regexp.MustCompile(`(?m)^[^#/]*\b(?:key\s+|id:\s*)"?([A-Za-z0-9._-]+)"?`)
+	keyAlgorithm = regexp.MustCompile(`(?m)^[^#/]*\balgorithm\s*:?\s*"?([A-Za-z0-9.-]+)`)
+)
+
+// Load returns the secret in base64, from its file where it is in one. A file that is a
+// key of another name or algorithm is an error: clients that have it would be refused.
 func (s Key) Load() (string, error) {
 	if s.SecretFile == "" {
 		return s.Secret, nil
@@ -73,6 +80,10 @@ func (s Key) Load() (string, error) {
 	text := strings.TrimSpace(string(data))
 	m := keySecret.FindStringSubmatch(text)
 	if m != nil {
+		err = s.agrees(text)
+		if err != nil {
+			return "", fmt.Errorf("reading the secret of key %s: %s %w", s.Name, s.SecretFile, err)
+		}
 		text = m[1]
 	}
 	err = checkSecret(text)
@@ -80,6 +91,28 @@ func (s Key) Load() (string, error) {
 		return "", fmt.Errorf("reading the secret of key %s: %s %w", s.Name, s.SecretFile, err)
 	}
 	return text, nil
+}
+
+// agrees says in what the key that a file holds is another one.
+func (s Key) agrees(text string) error {
+	m := keyName.FindStringSubmatch(text)
+	if m != nil {
+		name, err := canonicalName(m[1])
+		if err == nil && name != string(s.Name) {
+			return fmt.Errorf("holds the key %s; write that name", name)
+		}
+	}
+	m = keyAlgorithm.FindStringSubmatch(text)
+	if m != nil && strings.TrimSuffix(strings.ToLower(m[1]), ".") != string(s.Algorithm) {
+		return fmt.Errorf("holds a key for %s, and algorithm is %s; they have to be the same", m[1], s.Algorithm)
+	}
+	return nil
+}
+
+// CheckKeys reads the secrets that c names. The error joins those of all keys.
+func CheckKeys(c *Config) error {
+	_, err := newKeyring(c)
+	return err
 }
 
 // keys checks the section keys.

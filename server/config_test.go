@@ -170,6 +170,15 @@ func TestConfigBad(t *testing.T) {
 		{"a key twice", ok + "cache: {}\ncache: {}\n", `3: mapping key "cache" already defined at [2:1]`},
 
 		{"unknown key", ok + "\nrout53: {}\n", `3: rout53: unknown key; did you mean "route53"?`},
+		{"not indented", "route53:\nzones: [example.com]\nrefresh: 30s\n", "2: zones: unknown key at the left margin; it belongs into route53 or transfers: indent it there\n3: refresh: unknown key at the left margin; it belongs into route53 or ec2 or health_checks: indent it there"},
+		{"indented too far", "route53:\n  zones: [a]\n   refresh: 30s\n", "3: is indented otherwise than the lines around it"},
+		{"a tab", "route53:\n\tzones: [a]\n", "2: a tab; YAML is indented with spaces"},
+		{"no colon", "route53\nec2:\n", "1: a key without its colon (key: value)"},
+		{"a star without quotes", "route53: {zones: [*]}\n", `1: "*" needs quotes`},
+		{"a star alone", "route53:\n  zones: *\n", `2: "*" needs quotes`},
+		{"a colon without quotes", "forward: [{zone: ., upstreams: [10.0.0.2:53, tls://10.0.0.3]}]\nlisten: {dns: [0.0.0.0:53, {a: b}]}\n", `1: forward[0].upstreams[0]: needs quotes: "10.0.0.2:53"
+2: listen.dns[0]: needs quotes: "0.0.0.0:53"
+2: listen.dns[1]: is a mapping; write one value`},
 		{"unknown key alone", "rout53: {}\n", `1: rout53: unknown key; did you mean "route53"?`},
 		{"unknown key, other style", ok + "stateDir: x\n", `2: stateDir: unknown key; did you mean "state_dir"?`},
 		{"unknown key in a section", ok + "log:\n  lvl: info\n  color: true\n", "3: log.lvl: unknown key; known here are level, format, sample_queries\n4: log.color: unknown key; known here are level, format, sample_queries"},
@@ -181,7 +190,7 @@ func TestConfigBad(t *testing.T) {
 		{"no value", ok + "drain:\nstate_dir: ~\nallow:\n", "2: drain: has no value; leave the key out for its default\n3: state_dir: has no value; leave the key out for its default\n4: allow: is without a value; write a list ([a, b])"},
 		{"wrong kinds", ok + "listen: 53\nudp_size: [1]\nviews: {a: b}\nallow: private\nroute53: yes\ndrain: {x: 1}\n", `2: listen: is a single value; write keys and values (key: value)
 3: udp_size: is a list; write one value
-4: views: is a mapping; write a list ([a, b])
+4: views: is a mapping; write a list (a dash before each entry, - name: ...)
 5: allow: is a single value; write a list ([a, b])
 6: route53: is a single value; write keys and values (key: value)
 7: drain: is a mapping; write one value`},

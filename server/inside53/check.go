@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -21,7 +22,7 @@ func newCheck(stdout io.Writer) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check --config F [--aws]",
 		Short: "Validate a configuration and say what it does",
-		Long: `check reads a configuration and its zone files as serve would, names every fault with
+		Long: `check reads a configuration, its zone files and keys as serve would, names every fault with
 its line, and prints what the configuration does. It changes nothing.
 
 With --aws it tries each IAM action that the configuration needs, in every account and
@@ -34,6 +35,7 @@ region, and counts what reading the hosted zones takes of the request budget.`,
 				return err
 			}
 			problems, err := server.CheckZoneFiles(ctx, config)
+			err = errors.Join(server.CheckKeys(config), err)
 			if err != nil {
 				return err
 			}
@@ -162,6 +164,11 @@ func warnings(c *server.Config) []string {
 	if up, shared := sharedResolver(c, ""); shared && len(c.Views) == 0 && c.EC2 != nil {
 		found = append(found, fmt.Sprintf("each VPC of %s is a view: %s answers for the VPC that inside53 runs in; "+
 			"for others add forward entries with views: [vpc-...] and a resolver of that VPC", regions(c), up))
+	}
+	for _, p := range c.Allow.Prefixes {
+		if p.Bits() == 0 {
+			found = append(found, fmt.Sprintf("allow has %s: whoever reaches the port is answered, with private names too, and may have names of others looked up", p))
+		}
 	}
 	for _, f := range c.Forward {
 		if f.Zone == "." {

@@ -150,6 +150,15 @@ warning: view prod has no forwarder of its own: 169.254.169.253 answers for the 
 	}
 }
 
+// TestCheckReadsKeys: what serve would not start with, check doesn't call right.
+func TestCheckReadsKeys(t *testing.T) {
+	path := write(t, "forward: [{zone: ., upstreams: [10.0.0.2]}]\nkeys: [{name: ops., secret_file: ops.key}]\n")
+	code, stdout, stderr := command(t, "check", "--config", path)
+	if code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, "inside53: reading the secret of key ops.: open "+filepath.Dir(path)) {
+		t.Errorf("code %d, output %q, errors %q", code, stdout, stderr)
+	}
+}
+
 func TestCheckWarnings(t *testing.T) {
 	const perVPC = "each VPC of the region of AWS_REGION or the instance is a view"
 	const noRoot = `no forward entry for "."`
@@ -159,6 +168,7 @@ func TestCheckWarnings(t *testing.T) {
 	}{
 		{"allow: [private]\n", []string{"none of route53, ec2, zonefiles and forward"}},
 		{"route53:\n", []string{noRoot}},
+		{"allow: [private, 0.0.0.0/0]\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n", []string{"allow has 0.0.0.0/0: whoever reaches the port"}},
 		{"zonefiles: [{origin: a, file: a}]\n", nil},
 		{"ec2:\nforward: [{zone: ., upstreams: [169.254.169.253]}]\n", []string{perVPC}},
 		{"ec2:\nforward: [{zone: ., upstreams: ['fd00:ec2::253']}]\n", []string{perVPC}},
