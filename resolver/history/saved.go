@@ -1,16 +1,18 @@
 package history
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 
 	"inside53/resolver/zone"
 )
 
 // savedVersion is the first octet of what MarshalBinary writes.
-const savedVersion = 1
+const savedVersion = 2
 
 // MarshalBinary returns what an other process needs to go on: serial, checksum, SOA and
-// journal, but not the records. It is empty before the first publication.
+// journal, but not the records, and at the end the SHA-256 of all that goes before. It is
+// empty before the first publication.
 func (z *Zone) MarshalBinary() ([]byte, error) {
 	z.mu.RLock()
 	defer z.mu.RUnlock()
@@ -37,7 +39,22 @@ func (z *Zone) MarshalBinary() ([]byte, error) {
 			}
 		}
 	}
-	return b, nil
+	return seal(b), nil
+}
+
+// seal appends the SHA-256 of b to it.
+func seal(b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return append(b, sum[:]...)
+}
+
+// unseal returns what seal was given, and whether that is so.
+func unseal(b []byte) ([]byte, bool) {
+	if len(b) < sha256.Size {
+		return nil, false
+	}
+	body := b[:len(b)-sha256.Size]
+	return body, sha256.Sum256(body) == [sha256.Size]byte(b[len(body):])
 }
 
 func appendBytes(b, s []byte) []byte {
@@ -58,6 +75,10 @@ func appendRecords(b []byte, s zone.RRset) []byte {
 // UnmarshalBinary takes what MarshalBinary wrote, before the first publication. The error
 // is ErrSaved; then nothing has changed.
 func (z *Zone) UnmarshalBinary(b []byte) error {
+	b, whole := unseal(b)
+	if !whole {
+		return ErrSaved
+	}
 	r := reader{b: b}
 	if r.take(1)[0] != savedVersion {
 		return ErrSaved

@@ -302,6 +302,14 @@ func TestSavedIsChecked(t *testing.T) {
 	if !errors.Is(err, ErrSaved) {
 		t.Errorf("an octet more: %v", err)
 	}
+	for n := range data {
+		bad := slices.Clone(data)
+		bad[n] ^= 1 << (n % 8)
+		err = New(1).UnmarshalBinary(bad)
+		if !errors.Is(err, ErrSaved) {
+			t.Fatalf("a bit of octet %d is wrong: %v", n, err)
+		}
+	}
 }
 
 func FuzzUnmarshal(f *testing.F) {
@@ -312,10 +320,11 @@ func FuzzUnmarshal(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(data)
+	body, _ := unseal(data)
+	f.Add(body)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		z := New(1 << 20)
-		err := z.UnmarshalBinary(data)
+		err := z.UnmarshalBinary(seal(data))
 		if err != nil {
 			return
 		}
