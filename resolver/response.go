@@ -181,20 +181,29 @@ func (e *encoder) item(i *item, n int) {
 	e.last = w
 }
 
-// local writes an item of our own records.
+// local writes an item of our own records. Answers of several records begin with any
+// one of them (AWS: "Simple routing").
 func (e *encoder) local(w *writing, i *item) {
-	if i.count > 1 && i.section == inAnswer && len(i.data)%int(i.count) == 0 {
-		rrtype := binary.BigEndian.Uint16(i.data[2:])
-		if rrtype == zone.TypeA || rrtype == zone.TypeAAAA {
-			// Answers of several addresses begin with any one of them.
-			turn := uint16(uint32(e.q.Rand) % uint32(i.count))
-			cut := int(turn) * (len(i.data) / int(i.count))
-			e.records(w, i.data[cut:], i.count-turn)
-			e.records(w, i.data[:cut], turn)
-			return
-		}
+	if i.count > 1 && i.section == inAnswer {
+		turn := uint16(uint32(e.q.Rand) % uint32(i.count))
+		cut := i.offset(turn)
+		e.records(w, i.data[cut:], i.count-turn)
+		e.records(w, i.data[:cut], turn)
+		return
 	}
 	e.records(w, i.data, i.count)
+}
+
+// offset returns where the n-th record of an item's data begins, counted from 0.
+func (i *item) offset(n uint16) (at int) {
+	rrtype := binary.BigEndian.Uint16(i.data[2:])
+	if rrtype == zone.TypeA || rrtype == zone.TypeAAAA {
+		return int(n) * (len(i.data) / int(i.count)) // all of one size
+	}
+	for range n {
+		at += rrHeader + int(binary.BigEndian.Uint16(i.data[at+10:]))
+	}
+	return at
 }
 
 // writing is the state of one RRset, or run of records, being written.

@@ -290,24 +290,24 @@ func render(m *dns.Msg, result Result) []string {
 	}{{"answer", m.Answer}, {"authority", m.Ns}, {"additional", extra}} {
 		if len(part.rrs) > 0 {
 			lines = append(lines, ";; "+part.title)
-			lines = append(lines, recordTexts(part.rrs)...)
+			lines = append(lines, recordTexts(part.rrs, part.title != "authority")...)
 		}
 	}
 	return lines
 }
 
-// recordTexts returns records as text, runs of addresses of one name sorted.
-func recordTexts(rrs []dns.RR) []string {
+// recordTexts returns records as text, runs of one name and type sorted where their
+// order is drawn.
+func recordTexts(rrs []dns.RR, drawn bool) []string {
 	var out []string
 	begin := 0
 	for i, rr := range rrs {
 		h := rr.Header()
-		address := h.Rrtype == dns.TypeA || h.Rrtype == dns.TypeAAAA
-		if !address || i > 0 && (rrs[i-1].Header().Rrtype != h.Rrtype || rrs[i-1].Header().Name != h.Name) {
+		if i > 0 && (rrs[i-1].Header().Rrtype != h.Rrtype || rrs[i-1].Header().Name != h.Name) {
 			begin = i
 		}
 		out = append(out, strings.Join(strings.Fields(rr.String()), " "))
-		if address {
+		if drawn {
 			slices.Sort(out[begin:])
 		}
 	}
