@@ -37,6 +37,8 @@ type cloud struct {
 	url  string
 	dns  string      // address of the resolver of the world outside
 	away atomic.Bool // connections to AWS break
+	// watch is told each request.
+	watch atomic.Pointer[func(*http.Request)]
 }
 
 // newCloud starts a cloud with the demo data, unless change says otherwise, and lets
@@ -84,6 +86,10 @@ func newCloud(t *testing.T, change func(*awssim.Options)) *cloud {
 func (c *cloud) serve(w http.ResponseWriter, r *http.Request) {
 	if c.away.Load() {
 		panic(http.ErrAbortHandler)
+	}
+	watch := c.watch.Load()
+	if watch != nil {
+		(*watch)(r)
 	}
 	c.ServeHTTP(w, r)
 }

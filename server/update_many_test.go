@@ -3,6 +3,7 @@ package server
 import (
 	"flag"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -113,17 +114,17 @@ func TestUpdateMany(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(*awssim.Options)
-		bad    func(int) bool
+		bad    func(i int) bool
 		most   int // batches besides the fewest
 	}{
 		{"plain", nil, none, 5},
 		{"throttled", func(o *awssim.Options) {
 			o.Changes, o.ChangeWork = awssim.Limit{PerSecond: 2, Burst: 1}, 300*time.Millisecond
-		}, none, 40},
+		}, none, 20},
 		{"with bad ones", nil, func(i int) bool { return i%200 == 77 }, 15},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			u := takeUpdates(t, "1h", tt.change)
+			u := takeUpdatesWithin(t, 10, "1h", tt.change) // what AWS grants an account
 			n := *manyUpdates
 			f := pour(t, u, n, tt.bad)
 			var have []string
@@ -151,11 +152,87 @@ func TestUpdateMany(t *testing.T) {
 				}
 			}
 			batches, fewest := u.cloud.Calls()["ChangeResourceRecordSets"], (acknowledged+999)/1000
-			t.Logf("%d updates acknowledged, %d batches sent, %d are the fewest", acknowledged, batches, fewest)
+			t.Logf("%d updates acknowledged, %d batches sent, %d are the fewest; calls %v", acknowledged, batches, fewest, u.cloud.Calls())
 			if batches > fewest*3/2+tt.most {
 				t.Errorf("%d batches for %d updates", batches, acknowledged)
 			}
 			u.check(t, asks("127.0.0.1", strings.TrimSuffix(manyName(0), ".")+" TXT", `"x"`))
 		})
+	}
+}
+
+// overdrawn returns by how many requests a bucket of this rate and burst was overdrawn at
+// most.
+func overdrawn(times []time.Time, perSecond, burst float64) float64 {
+	worst, level := 0.0, burst
+	for i, at := range times {
+		if i > 0 {
+			level = min(burst, level+at.Sub(times[i-1]).Seconds()*perSecond)
+		}
+		level--
+		worst = max(worst, -level)
+	}
+	return worst
+}
+
+// TestUpdateBudgets makes updates that need a reading and a batch each, in two zones,
+// while all zones are listed again and again: neither the requests nor the changes are
+// more a second than the configuration allows.
+func TestUpdateBudgets(t *testing.T) {
+	const (
+		perSecond, burst = 20, 50
+		updates          = 25 // in each zone
+		underway         = 8  // requests that may arrive late, and so together
+	)
+	c := newCloud(t, nil)
+	var mu sync.Mutex
+	var requests, changes []time.Time
+	watch := func(r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/2013-04-01/") {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		requests = append(requests, time.Now())
+		if r.Method == http.MethodPost {
+			changes = append(changes, time.Now())
+		}
+	}
+	c.watch.Store(&watch)
+	budget := fmt.Sprintf("requests_per_second: %d", perSecond)
+	s := newSite(t)
+	p := s.ready(t, strings.NewReplacer("REFRESH", "1s", "requests_per_second: 1000", budget).Replace(updateConfig))
+	var clients sync.WaitGroup
+	for _, tt := range []struct {
+		from       sender
+		zone, name string
+	}{
+		{ops(), "example.net.", "n%d.example.net."},
+		{sender{key: "dhcp.", algorithm: dns.HmacSHA512, secret: dhcpSecret}, "example.com.", "n%d.dyn.example.com."},
+	} {
+		tt.from.network = "tcp"
+		clients.Go(func() {
+			for i := range updates {
+				m := added(t, tt.zone, fmt.Sprintf(tt.name, i)+" 60 IN A 10.0.0.1")
+				m.NameNotUsed(m.Ns)
+				reply := tt.from.send(t, p.addr, m)
+				if reply.Rcode != dns.RcodeSuccess {
+					t.Errorf("%s: update %d is answered %s", tt.zone, i, dns.RcodeToString[reply.Rcode])
+				}
+			}
+		})
+	}
+	clients.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	t.Logf("%d requests, %d of them changes, in %v", len(requests), len(changes), requests[len(requests)-1].Sub(requests[0]))
+	if len(changes) != 2*updates || len(requests) < 4*updates {
+		t.Errorf("%d requests, %d of them changes", len(requests), len(changes))
+	}
+	if n := overdrawn(requests, perSecond, burst); n > underway {
+		t.Errorf("the requests were %g more than may be", n)
+	}
+	if n := overdrawn(changes, perSecond, burst); n > underway {
+		t.Errorf("the changes were %g more than may be", n)
 	}
 }

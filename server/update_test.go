@@ -48,9 +48,16 @@ type updating struct {
 // takeUpdates starts a program that reads its zones so seldom that tests decide when.
 func takeUpdates(t *testing.T, refresh string, change func(*awssim.Options)) *updating {
 	t.Helper()
+	return takeUpdatesWithin(t, 1000, refresh, change)
+}
+
+// takeUpdatesWithin is takeUpdates with so many requests a second.
+func takeUpdatesWithin(t *testing.T, perSecond int, refresh string, change func(*awssim.Options)) *updating {
+	t.Helper()
 	c := newCloud(t, change)
 	s := newSite(t)
-	return &updating{s.ready(t, strings.ReplaceAll(updateConfig, "REFRESH", refresh)), c, s}
+	budget := fmt.Sprintf("requests_per_second: %d", perSecond)
+	return &updating{s.ready(t, strings.NewReplacer("REFRESH", refresh, "requests_per_second: 1000", budget).Replace(updateConfig)), c, s}
 }
 
 // records are the values of a record set in the simulator, with their TTL; "" when

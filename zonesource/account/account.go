@@ -33,7 +33,8 @@ type Options struct {
 	// ConnectTimeout bounds one TCP connection, 0 = 5 s; HeaderTimeout bounds the
 	// wait for the header of an answer, 0 = 15 s.
 	ConnectTimeout, HeaderTimeout time.Duration
-	// RequestsPerSecond is the Route 53 budget of each account, 0 = 2.
+	// RequestsPerSecond is the Route 53 budget of each account, 0 = 2. All of it may be
+	// changes.
 	RequestsPerSecond float64
 }
 
@@ -49,6 +50,10 @@ type Account struct {
 	Name   string // configured name, "" for the base account
 	Config aws.Config
 	Budget *Budget // of Route 53 requests
+	// Changes is the budget that batches of changes to records are paid from besides:
+	// AWS counts these by themselves, and what it refuses there says nothing of the other
+	// requests. Nil for none.
+	Changes *Budget
 	// NoRegion: nothing says which region is meant, and that of Config is the default
 	// of the global services.
 	NoRegion bool
@@ -89,9 +94,11 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 	if noRegion {
 		base.Region = defaultRegion
 	}
-	accounts := []*Account{{Config: base, Budget: NewBudget(o.RequestsPerSecond), NoRegion: noRegion}}
+	accounts := []*Account{{Config: base, Budget: NewBudget(o.RequestsPerSecond), Changes: NewBudget(o.RequestsPerSecond), NoRegion: noRegion}}
 	for _, r := range o.Roles {
-		accounts = append(accounts, &Account{Name: r.Name, Config: assume(base, r), Budget: NewBudget(o.RequestsPerSecond), NoRegion: noRegion})
+		accounts = append(accounts, &Account{
+			Name: r.Name, Config: assume(base, r), Budget: NewBudget(o.RequestsPerSecond), Changes: NewBudget(o.RequestsPerSecond), NoRegion: noRegion,
+		})
 	}
 	return accounts, nil
 }

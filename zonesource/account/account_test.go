@@ -62,7 +62,7 @@ func TestLoad(t *testing.T) {
 				t.Errorf("id of %s is %q (%v), want %q", a, id, err, want.id)
 			}
 		}
-		if a.Name != want.name || a.String() != want.text || a.Config.Region != "us-east-1" || a.Budget == nil {
+		if a.Name != want.name || a.String() != want.text || a.Config.Region != "us-east-1" || a.Budget == nil || a.Changes == nil || a.Changes == a.Budget {
 			t.Errorf("account %d: %+v", i, a)
 		}
 	}

@@ -16,7 +16,8 @@
 // Its waits are bounded: 5 s to connect, 15 s for the header of an answer.
 //
 // A [Budget] is the rate of requests that this process allows itself against one
-// account's Route 53. All that call it for that account share it.
+// account's Route 53. All that call it for that account share it. Changes of records are
+// paid from a second one besides: throttling of changes doesn't slow the listings.
 //
 // Nothing here keeps a goroutine. All methods are safe for concurrent use.
 //

@@ -14,6 +14,9 @@ type operation[In, Out any] struct {
 	call func(context.Context, *In, ...func(*route53.Options)) (*Out, error)
 }
 
+// opChange is the operation that AWS counts by itself.
+const opChange = "ChangeResourceRecordSets"
+
 // api is what this package calls of Route 53.
 type api struct {
 	zones       operation[route53.ListHostedZonesInput, route53.ListHostedZonesOutput]
@@ -37,7 +40,7 @@ func newAPI(c aws.Config) api {
 		createZone:  operation[route53.CreateHostedZoneInput, route53.CreateHostedZoneOutput]{"CreateHostedZone", client.CreateHostedZone},
 		deleteZone:  operation[route53.DeleteHostedZoneInput, route53.DeleteHostedZoneOutput]{"DeleteHostedZone", client.DeleteHostedZone},
 		records:     operation[route53.ListResourceRecordSetsInput, route53.ListResourceRecordSetsOutput]{"ListResourceRecordSets", client.ListResourceRecordSets},
-		change:      operation[route53.ChangeResourceRecordSetsInput, route53.ChangeResourceRecordSetsOutput]{"ChangeResourceRecordSets", client.ChangeResourceRecordSets},
+		change:      operation[route53.ChangeResourceRecordSetsInput, route53.ChangeResourceRecordSetsOutput]{opChange, client.ChangeResourceRecordSets},
 		status:      operation[route53.GetChangeInput, route53.GetChangeOutput]{"GetChange", client.GetChange},
 	}
 }

@@ -85,11 +85,13 @@ func call[In, Out any](ctx context.Context, c *Client, o operation[In, Out], saf
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%s: %w", what, ctx.Err())
 		}
-		refused := isThrottling(err) || hasCode(err, "PriorRequestNotComplete")
+		prior := hasCode(err, "PriorRequestNotComplete") // of the zone, whatever the rate
+		refused := prior || isThrottling(err)
 		switch {
 		case refused && time.Since(began) < c.options.Patience:
-			if isThrottling(err) {
-				c.account.Budget.Throttled()
+			if !prior {
+				budgets := c.budgets(o.name)
+				budgets[0].Throttled()
 			}
 		case !refused && safe && isUnanswered(err) && !IsUnknown(err) && faults+1 < attempts:
 			faults++
@@ -105,11 +107,22 @@ func call[In, Out any](ctx context.Context, c *Client, o operation[In, Out], saf
 	}
 }
 
-// attempt makes one call that the budget pays.
+// budgets are what a call is paid from. The first is the one that AWS's throttling of
+// such calls is about.
+func (c *Client) budgets(operation string) []*account.Budget {
+	if operation == opChange && c.account.Changes != nil {
+		return []*account.Budget{c.account.Changes, c.account.Budget}
+	}
+	return []*account.Budget{c.account.Budget}
+}
+
+// attempt makes one call that the budgets pay.
 func attempt[In, Out any](ctx context.Context, c *Client, o operation[In, Out], in *In) (*Out, error) {
-	err := c.account.Budget.Wait(ctx)
-	if err != nil {
-		return nil, err
+	for _, b := range c.budgets(o.name) {
+		err := b.Wait(ctx)
+		if err != nil {
+			return nil, err
+		}
 	}
 	bounded, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()

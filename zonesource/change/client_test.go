@@ -63,7 +63,7 @@ func newCloud(t *testing.T, o awssim.Options, options Options) *cloud {
 	if options.Poll == 0 {
 		options.Poll = time.Millisecond
 	}
-	a := &account.Account{Config: config, Budget: account.NewBudget(1000)}
+	a := &account.Account{Config: config, Budget: account.NewBudget(1000), Changes: account.NewBudget(500)}
 	return &cloud{New(a, options), t, sim}
 }
 
@@ -201,16 +201,17 @@ func TestRefused(t *testing.T) {
 
 func TestRepeats(t *testing.T) {
 	tests := []struct {
-		name  string
-		fault awssim.Fault
-		calls int // of ChangeResourceRecordSets
+		name   string
+		fault  awssim.Fault
+		calls  int    // of ChangeResourceRecordSets
+		slower string // which budget
 	}{
-		{"throttled", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "throttle", Count: 3}, 4},
-		{"a prior request", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "prior-request", Count: 3}, 4},
-		{"not done", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "500", Count: 1}, 2},
-		{"done, and the answer lost", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "fail", Count: 1}, 1},
-		{"listing throttled", awssim.Fault{Operation: "ListResourceRecordSets", Fault: "throttle", Count: 2}, 1},
-		{"listing broken", awssim.Fault{Operation: "ListResourceRecordSets", Fault: "fail", Count: 2}, 1},
+		{"throttled", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "throttle", Count: 3}, 4, "changes"},
+		{"a prior request", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "prior-request", Count: 3}, 4, ""},
+		{"not done", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "500", Count: 1}, 2, ""},
+		{"done, and the answer lost", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "fail", Count: 1}, 1, ""},
+		{"listing throttled", awssim.Fault{Operation: "ListResourceRecordSets", Fault: "throttle", Count: 2}, 1, "requests"},
+		{"listing broken", awssim.Fault{Operation: "ListResourceRecordSets", Fault: "fail", Count: 2}, 1, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -227,6 +228,12 @@ func TestRepeats(t *testing.T) {
 			}
 			if len(results) < 2 {
 				t.Errorf("results %v", results)
+			}
+			for name, b := range map[string]*account.Budget{"requests": c.account.Budget, "changes": c.account.Changes} {
+				now, full := b.PerSecond()
+				if (now < full) != (name == test.slower) {
+					t.Errorf("%g of %g %s a second are left", now, full, name)
+				}
 			}
 			c.has("Z1PUB", "a A 60 192.0.2.1")
 		})
