@@ -30,6 +30,8 @@ const (
 	publishGap = 200 * time.Millisecond
 	// saveGap is the least time from one saving of histories to the next.
 	saveGap = 2 * time.Second
+	// saveRest is the pause after one that failed.
+	saveRest = 30 * time.Second
 )
 
 // publisher keeps what secondaries get: the history of each zone that is transferred, as
@@ -43,6 +45,7 @@ type publisher struct {
 	log      *slog.Logger
 	waiting  chan struct{}
 	told     *transferPolicy // in force when secondaries were told last
+	unsaved  time.Time       // when histories couldn't be saved last; zero when they could
 
 	mu       sync.RWMutex // of what packet loops and people read; the rest is run's
 	zones    map[viewApex]*publishedZone
@@ -125,7 +128,7 @@ func (p *publisher) run(ctx context.Context) error {
 			p.save()
 			return ctx.Err()
 		case <-saveTick.C:
-			p.save()
+			p.saveSome()
 			continue
 		case <-aliasTick.C:
 			if p.policy() == nil {
@@ -356,39 +359,59 @@ func (p *publisher) file(z *publishedZone) string {
 	return filepath.Join(p.dir, name+".history")
 }
 
-// save writes the histories that have changed.
-func (p *publisher) save() {
-	for _, z := range p.zones {
-		p.saveZone(z)
-	}
-	for _, z := range p.catalogs {
-		p.saveZone(z)
+// saveSome saves, unless that didn't work a moment ago.
+func (p *publisher) saveSome() {
+	if time.Since(p.unsaved) >= saveRest {
+		p.save()
 	}
 }
 
-func (p *publisher) saveZone(z *publishedZone) {
-	if !z.dirty {
+// save writes the histories that have changed. What can't be written is said once for all
+// of them.
+func (p *publisher) save() {
+	failing := 0
+	var why error
+	for _, zones := range []iter.Seq[*publishedZone]{maps.Values(p.zones), maps.Values(p.catalogs)} {
+		for z := range zones {
+			if !z.dirty {
+				continue
+			}
+			err := p.saveZone(z)
+			if err != nil {
+				failing, why = failing+1, err
+			}
+		}
+	}
+	if failing == 0 {
+		p.unsaved = time.Time{}
 		return
 	}
+	p.unsaved = time.Now()
+	p.log.Error("histories of zones not saved; after a restart secondaries get these as a whole", "zones", failing, "error", why)
+}
+
+func (p *publisher) saveZone(z *publishedZone) error {
 	data, err := z.history.MarshalBinary()
-	if err == nil {
-		err = writeWhole(p.file(z), data)
-	}
 	if err != nil {
-		p.log.Error("history of a zone not saved", "zone", zone.String(z.apex), "view", z.view, "error", err)
-		return
+		return err
+	}
+	err = writeWhole(p.file(z), data)
+	if err != nil {
+		return err
 	}
 	z.dirty = false
+	return nil
 }
 
 // writeWhole makes a file in place of the one of that name, so that there is always a
-// whole one.
+// whole one. A process that is killed in between leaves one file beside, for the next to
+// write over.
 func writeWhole(path string, data []byte) error {
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (r *reader) run(ctx context.Context) error {
 		r.cycle(ctx)
 		refresh := r.m.options.Refresh
 		pause := refresh - refresh/10 + rand.N(refresh/5+1) - time.Since(began)
-		err := sleep(ctx, max(pause, time.Second))
+		err := account.Pause(ctx, max(pause, time.Second))
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func (r *reader) isListingDue() bool {
 // list lists the definitions. Only a whole listing replaces what is known.
 func (r *reader) list(ctx context.Context) error {
 	found := map[string]definition{}
-	c := caller{m: r.m, account: r.account, op: opListChecks, budget: r.account.Budget, what: "listing the health checks of " + r.account.String()}
+	c := caller{m: r.m, account: r.account, op: opListChecks, budgets: []*account.Budget{r.account.Budget}, what: "listing the health checks of " + r.account.String()}
 	err := eachPage(func(marker *string) (*string, error) {
 		out, err := call(ctx, c, r.api.checks, &route53.ListHealthChecksInput{Marker: marker, MaxItems: aws.Int32(checksPerPage)})
 		if err != nil {

@@ -36,7 +36,7 @@ func (r *balancerReader) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err != nil && isDenied(err):
+		case err != nil && account.IsDenied(err):
 			r.m.log.Warn("health of load balancers is off", "account", r.account.Name, "region", r.region, "error", err)
 			r.m.setTargets(r.place(), nil)
 			<-ctx.Done()
@@ -46,7 +46,7 @@ func (r *balancerReader) run(ctx context.Context) error {
 		}
 		r.listing.note(r.m.log, "health of load balancers", err, "account", r.account.Name, "region", r.region)
 		refresh := r.m.options.Refresh
-		err = sleep(ctx, max(refresh-refresh/10+rand.N(refresh/5+1)-time.Since(began), time.Second))
+		err = account.Pause(ctx, max(refresh-refresh/10+rand.N(refresh/5+1)-time.Since(began), time.Second))
 		if err != nil {
 			return err
 		}

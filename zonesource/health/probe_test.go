@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"inside53/zonesource/account"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -300,7 +302,7 @@ func TestProbeTimes(t *testing.T) {
 				targets:   Targets{private: true},
 				translate: func(netip.Addr) (netip.Addr, bool) { return netip.Addr{}, false },
 				dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-					err := sleep(ctx, tt.connect)
+					err := account.Pause(ctx, tt.connect)
 					if err != nil {
 						return nil, err
 					}

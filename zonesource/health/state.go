@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
+	"inside53/zonesource/account"
 )
 
 // The state file is one line, stateMark and the SHA-256 of the rest in hexadecimal, and
 // then the state as JSON. It is written beside its place, synced and renamed, so that
-// there is always a whole one.
+// there is always a whole one; a process that is killed in between leaves one file for
+// the next to write over.
 const (
 	stateFile = "health.state"
 	stateMark = "inside53 health 1 "
@@ -65,7 +67,7 @@ func (s store) write(st *state) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(s.dir, stateFile+".new-*")
+	f, err := os.OpenFile(filepath.Join(s.dir, stateFile+".new"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -236,7 +238,7 @@ func (m *Monitor) runSaver(ctx context.Context) error {
 		case <-m.saveNow:
 		}
 		m.save()
-		err := sleep(ctx, savePause)
+		err := account.Pause(ctx, savePause)
 		if err != nil {
 			m.save()
 			return err
