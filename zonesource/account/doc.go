@@ -19,11 +19,19 @@
 // account's Route 53. All that call it for that account share it. Changes of records are
 // paid from a second one besides: throttling of changes doesn't slow the listings.
 //
+// [Do] is the only way in which a call is made and repeated: paid, bounded in time,
+// counted, slower when AWS throttles, and with an error that names the missing
+// permission. (EC2's inventory leaves repeating to the SDK: it has no budget.)
+//
 // Nothing here keeps a goroutine. All methods are safe for concurrent use.
 //
 // # Use
 //
 //	accounts, err := account.Load(ctx, account.Options{Region: "eu-west-1", Resolve: upstreams.Addresses})
 //	...
-//	client := route53.NewFromConfig(accounts[0].Config)
+//	client := route53.NewFromConfig(accounts[0].Config, func(o *route53.Options) { o.Retryer = aws.NopRetryer{} })
+//	call := account.Call{Account: accounts[0], Service: "route53", Operation: "GetHostedZone", What: "asking for " + id, ...}
+//	out, err := account.Do(ctx, call, func(ctx context.Context) (*route53.GetHostedZoneOutput, error) {
+//		return client.GetHostedZone(ctx, in)
+//	})
 package account

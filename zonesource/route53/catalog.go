@@ -14,6 +14,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
+	"inside53/zonesource/account"
 	"inside53/zonesource/rdata"
 )
 
@@ -179,11 +180,11 @@ func (l *lister) confirmVanished(ctx context.Context, ids map[string]bool, deliv
 		case err == nil:
 			l.source.log.Warn("a hosted zone exists and was not listed", "zone", z.hosted.ID, "account", l.account.Name)
 			return nil
-		case isNoSuchZone(err):
+		case account.HasCode(err, "NoSuchHostedZone"):
 			z.hosted.Gone, z.gone = true, time.Now()
 		default:
 			deliver(zonesource.Part{Key: zoneKey(z.hosted.ID), Listed: listed, Err: err})
-			if isAway(err) {
+			if account.IsAway(err) {
 				return nil
 			}
 		}

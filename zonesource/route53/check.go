@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 
 	"inside53/zonesource"
+	"inside53/zonesource/account"
 )
 
 // Finding says whether one account allows one IAM action.
@@ -96,7 +97,7 @@ func (l *lister) check(ctx context.Context) (map[string]error, Cost) {
 // every partition of AWS, and few other implementations, know CIDR collections. No
 // policy can give what isn't there, and nothing but IP-based records needs it.
 func unlessUnknown(err error) error {
-	if status(err) != http.StatusNotFound && !hasCode(err, "UnknownOperationException", "InvalidAction") {
+	if account.Status(err) != http.StatusNotFound && !account.HasCode(err, "UnknownOperationException", "InvalidAction") {
 		return err
 	}
 	return fmt.Errorf("%w: the endpoint has no such operation", ErrUntried)

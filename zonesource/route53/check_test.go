@@ -80,7 +80,7 @@ func TestCheck(t *testing.T) {
 
 	c.faults(awssim.Fault{Operation: "ListHostedZones", Fault: "access-denied"})
 	errs, costs = check(Options{})
-	if !isDenied(errs["route53:ListHostedZones"]) || !errors.Is(errs["route53:GetHostedZone"], ErrUntried) {
+	if !account.IsDenied(errs["route53:ListHostedZones"]) || !errors.Is(errs["route53:GetHostedZone"], ErrUntried) {
 		t.Errorf("findings: %v", errs)
 	}
 	same(t, "costs", 0, len(costs))

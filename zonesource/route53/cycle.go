@@ -125,7 +125,7 @@ func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
 		l.source.log.Debug("listed the zones of an account", "account", l.account.Name, "zones", len(l.zones),
 			"took", time.Since(began), "error", err)
 		reached := err == nil
-		err = sleep(ctx, max(pause, 0))
+		err = account.Pause(ctx, max(pause, 0))
 		if err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (l *lister) cycle(ctx context.Context, deliver func(zonesource.Part)) error
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err != nil && isAway(err) {
+	if err != nil && account.IsAway(err) {
 		return err
 	}
 	away := 0
@@ -168,7 +168,7 @@ func (l *lister) cycle(ctx context.Context, deliver func(zonesource.Part)) error
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !isAway(failure) {
+		if !account.IsAway(failure) {
 			away = 0
 			continue
 		}

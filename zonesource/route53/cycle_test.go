@@ -184,10 +184,10 @@ func TestAssociationsAreOptional(t *testing.T) {
 // namesake would answer.
 func TestAssociationsComeFirst(t *testing.T) {
 	a := zone.VPC{ID: "vpc-a", Region: "eu-west-1"}
-	for _, fault := range []awssim.Fault{
-		{Operation: "GetHostedZone", Fault: "throttle", Count: throttleAttempts},
-		{Operation: "GetHostedZone", Fault: "500", Count: attempts},
-		{Operation: "GetHostedZone", Fault: "fail", Count: attempts},
+	for _, fault := range []awssim.Fault{ // as often as a call is tried
+		{Operation: "GetHostedZone", Fault: "throttle", Count: 6},
+		{Operation: "GetHostedZone", Fault: "500", Count: 3},
+		{Operation: "GetHostedZone", Fault: "fail", Count: 3},
 	} {
 		t.Run(fault.Fault, func(t *testing.T) {
 			c := simpleCloud(t, hosted{id: "Z1", name: "one.example.", private: true, vpcs: []zone.VPC{a}})
@@ -220,7 +220,7 @@ func TestSavedWithoutVPCs(t *testing.T) {
 	s := c.source(Options{})
 	info := zone.Info{Origin: zone.Private, ID: "Z1", Listed: time.Now().Add(-time.Minute)}
 	s.accounts[0].restore([]zonesource.Part{{Key: zoneKey("Z1"), Zone: zone.New(info, zone.NewTree(zone.MustName("one.example")), 0)}})
-	c.faults(awssim.Fault{Operation: "GetHostedZone", Fault: "500", Count: attempts})
+	c.faults(awssim.Fault{Operation: "GetHostedZone", Fault: "500", Count: 3})
 	parts, err := c.cycle(s)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
+	"inside53/zonesource/account"
 	"inside53/zonesource/rdata"
 )
 
@@ -76,7 +77,7 @@ func (l *lister) runSurvey(ctx context.Context) {
 			continue
 		}
 		failed, first = append(failed, vpc.ID), cmp.Or(first, err)
-		if isAway(err) || isThrottling(err) {
+		if account.IsAway(err) || account.IsThrottled(err) {
 			pause = surveyAgain
 			break // the others can wait, and the zones can't
 		}
