@@ -33,8 +33,13 @@ func (s *story) check(id string) Step {
 	if s.live != nil {
 		c, known = s.live.Checks[id]
 	}
-	if !known {
-		step.Why = "not known yet: counts as healthy"
+	switch {
+	case known:
+	case s.live == nil || len(s.live.Checks) == 0:
+		step.Why = "nothing is known of any health check: counts as healthy"
+		return step
+	default:
+		step.Why = "not among the health checks that are known: counts as healthy"
 		return step
 	}
 	step.Why = healthText(c.Healthy) + ": " + c.Why
@@ -43,8 +48,11 @@ func (s *story) check(id string) Step {
 }
 
 func (s *story) observation(where string, o zone.Observation) []Step {
-	if !o.Known {
+	switch {
+	case !o.Known && o.Seen.IsZero():
 		return nil
+	case !o.Known:
+		return []Step{{Step: where, Why: "says nothing, looked " + s.ago(o.Seen) + ": " + o.Why}}
 	}
 	why := healthText(o.Healthy) + ", seen " + s.ago(o.Seen)
 	if !o.Since.IsZero() {
@@ -88,7 +96,8 @@ func (p *policyStory) targetHealth(set zone.RRset) Step {
 }
 
 func (p *policyStory) groupHealth(step Step, set zone.RRset) Step {
-	target := p.judge.zone.Tree.Lookup(set.Alias().Target).RRset(set.Type)
+	name := set.Alias().Target
+	target := p.judge.zone.Tree.Lookup(name).RRset(set.Type)
 	j := p.judge // a copy: this look doesn't count for the choice
 	healthy := j.healthySet(set, 0)
 	switch {
@@ -100,12 +109,16 @@ func (p *policyStory) groupHealth(step Step, set zone.RRset) Step {
 		step.Why = "unhealthy: no member is healthy"
 	case target.Kind == zone.Aliased && target.Alias().Health:
 		step.Why = healthText(healthy) + ", as its own target"
+		if p.tells(name) {
+			step.Steps = []Step{p.targetHealth(target)}
+		}
 	default:
 		step.Why = "healthy: it has no health check"
 	}
 	if target.Kind != zone.Group {
 		return step
 	}
+	nests := p.tells(name)
 	var m zone.Member
 	i := 0
 	for w := target.Members(); w.Next(&m); i++ {
@@ -113,7 +126,22 @@ func (p *policyStory) groupHealth(step Step, set zone.RRset) Step {
 		if len(m.Check) > 0 {
 			child.Steps = append(child.Steps, p.check(string(m.Check)))
 		}
+		if nests && m.Set.Kind == zone.Aliased && m.Set.Alias().Health {
+			child.Steps = append(child.Steps, p.targetHealth(m.Set))
+		}
 		step.Steps = append(step.Steps, child)
 	}
 	return step
+}
+
+// tells reports whether the health of what a target's members point at in turn is to be
+// told: once, since trees may be wide, and may lead back to themselves.
+func (p *policyStory) tells(target []byte) bool {
+	for _, told := range p.told {
+		if string(told) == string(target) {
+			return false
+		}
+	}
+	p.told = append(p.told, target)
+	return true
 }

@@ -28,7 +28,8 @@ type policyStory struct {
 	*story
 	judge  judge
 	capped bool     // by a failover policy
-	chain  [][]byte // targets of the aliases that follow one another without a policy between
+	chain  [][]byte // targets of the aliases that were followed
+	told   [][]byte // targets whose members' health was told
 }
 
 func (p *policyStory) walk(set zone.RRset, depth int) []Step {
@@ -69,7 +70,8 @@ func (p *policyStory) alias(set zone.RRset, depth int) Step {
 		step.Why = "in its own hosted zone, which has no " + typeName(set.Type) + " there: NODATA"
 		return step
 	}
-	if slices.ContainsFunc(p.chain, func(seen []byte) bool { return string(seen) == string(a.Target) }) {
+	again := slices.ContainsFunc(p.chain, func(seen []byte) bool { return string(seen) == string(a.Target) })
+	if again && p.a.last().outcome == unservable { // a draw may have led out of the loop
 		step.Why = "where it was before: a loop, so SERVFAIL"
 		return step
 	}
@@ -84,7 +86,6 @@ func (p *policyStory) policy(set zone.RRset, depth int) Step {
 	g := group{set: set, chosen: map[int]bool{}}
 	j := p.judge // a copy: what is looked at here doesn't count for the choice
 	g.chance, g.healthy = j.odds(set)
-	p.chain = nil
 	p.capped = p.capped || set.Policy() == zone.Failover
 	step := Step{Step: set.Policy().String() + " policy"}
 	if set.Policy() == zone.Multivalue {
@@ -313,7 +314,7 @@ func (p *policyStory) whyNot(g *group, i int, m *zone.Member) string {
 	case policy == zone.Failover && m.Secondary:
 		return "the primary is healthy"
 	case policy == zone.Latency || policy == zone.Geoproximity:
-		return "another is nearer"
+		return p.fartherThan(g, m)
 	case policy == zone.Geolocation:
 		return "another is for a smaller place"
 	case policy == zone.IPBased:
@@ -321,4 +322,18 @@ func (p *policyStory) whyNot(g *group, i int, m *zone.Member) string {
 	default:
 		return "others come first"
 	}
+}
+
+// fartherThan compares a member with the one chosen by distance.
+func (p *policyStory) fartherThan(g *group, m *zone.Member) string {
+	own, _ := p.judge.rank(g.set.Policy(), m)
+	var each zone.Member
+	i := 0
+	for w := g.set.Members(); w.Next(&each); i++ {
+		r, _ := p.judge.rank(g.set.Policy(), &each)
+		if g.chosen[i] && !r.before(own) {
+			return "another as near comes first"
+		}
+	}
+	return "another is nearer"
 }

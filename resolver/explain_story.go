@@ -251,7 +251,11 @@ func (s *story) externalOutcome(h *hop, next string) string {
 }
 
 func (s *story) nobody(i int) string {
-	if i == 0 {
+	h := &s.a.hops[i]
+	switch {
+	case h.zone != nil:
+		return "an alias of " + zoneText(h.zone) + " to a name outside of it, which nobody may be asked for: the view has no forwarder: " + rcodeName(s.a.Rcode)
+	case i == 0:
 		return "no zone of ours has it and nobody may be asked: " + rcodeName(s.a.Rcode)
 	}
 	return "nobody may be asked about it: the answer ends here"

@@ -294,6 +294,9 @@ func TestExplainHealth(t *testing.T) {
 			Healthy: false, Why: "local decides",
 			AWS:   zone.Observation{Known: true, Healthy: true, Seen: now.Add(-70 * time.Second), Why: "18 of 18 checkers"},
 			Local: zone.Observation{Known: true, Seen: now.Add(-2 * time.Second), Since: now.Add(-3 * time.Minute), Why: "HTTP 503"},
+		}, "h2": {
+			Healthy: true, Why: "nothing is known",
+			Local: zone.Observation{Seen: now.Add(-5 * time.Second), Why: "connection refused; it has never answered"},
 		}},
 		Targets: map[string]zone.Target{"\x02lb\x07example\x03net\x00": {Healthy: true, Seen: now.Add(-time.Hour), Why: "2 of 2 target groups"}},
 	})
@@ -305,7 +308,8 @@ func TestExplainHealth(t *testing.T) {
       aws: healthy, seen 1m10s ago: 18 of 18 checkers
       local: unhealthy, seen 2s ago, so since 3m0s ago: HTTP 503
   member s: chosen (100 %); secondary; healthy
-    health check h2: not known yet: counts as healthy
+    health check h2: healthy: nothing is known
+      local: says nothing, looked 5s ago: connection refused; it has never answered
     target health of lb.example.net.: healthy, seen 1h0m0s ago: 2 of 2 target groups
     alias to lb.example.net.: an AWS resource: its A records, asked for outside`
 	if diff := cmp.Diff(want, got); diff != "" {
