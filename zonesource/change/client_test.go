@@ -259,7 +259,7 @@ func TestGivesUp(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v", err)
 			}
-			if n := c.sim.Calls()["ChangeResourceRecordSets"]; n > attempts {
+			if n := c.sim.Calls()["ChangeResourceRecordSets"]; n > submissions {
 				t.Errorf("%d batches sent", n)
 			}
 		})

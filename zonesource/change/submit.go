@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+
+	"inside53/zonesource/account"
 )
 
 // Records lists all record sets of a zone, in the order of Route 53.
@@ -104,6 +106,9 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 // ErrUnknown says that it isn't known whether a batch was accepted.
 var ErrUnknown = errors.New("whether the changes were made is not known")
 
+// submissions is how often a batch is sent whose answer was lost.
+const submissions = 3
+
 // Submit sends one batch and returns the id of the change once AWS has accepted it. Where
 // the answer was lost, the zone is read to see whether the batch was accepted; the id is
 // "" then if it was.
@@ -120,7 +125,7 @@ func (c *Client) Submit(ctx context.Context, z Zone, b Batch) (string, error) {
 			return "", &RefusedError{z, reasons(invalid), err}
 		case ctx.Err() == nil && !isUnanswered(err):
 			return "", err
-		case ctx.Err() != nil || n == attempts:
+		case ctx.Err() != nil || n == submissions:
 			return "", fmt.Errorf("%w: %w", ErrUnknown, err)
 		}
 		done, readErr := c.applied(ctx, z, b)
@@ -205,7 +210,7 @@ func (c *Client) Wait(ctx context.Context, ids []string, progress func(arrived, 
 		if insync {
 			continue
 		}
-		err = sleep(ctx, c.options.Poll/2+rand.N(c.options.Poll))
+		err = account.Pause(ctx, c.options.Poll/2+rand.N(c.options.Poll))
 		if err != nil {
 			return fmt.Errorf("waiting for change %s: %w", id, err)
 		}

@@ -2,17 +2,16 @@ package export
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	"github.com/aws/smithy-go"
+
+	"inside53/zonesource/account"
 )
 
 // RegionActions are the IAM actions of a region that an export of data needs, in
@@ -144,7 +143,7 @@ func (c *collector) peerings(ctx context.Context, name string,
 	if err != nil {
 		err = fmt.Errorf("listing the VPC peerings of %s (ec2:DescribeVpcPeeringConnections): %w", name, err)
 	}
-	return c.without(err, "VPC peerings", isDenied(err))
+	return c.without(err, "VPC peerings", account.IsDenied(err))
 }
 
 func (c *collector) balancers(ctx context.Context, name string, f describe[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput, elb.Options]) error {
@@ -159,11 +158,5 @@ func (c *collector) balancers(ctx context.Context, name string, f describe[elb.D
 	if err != nil {
 		err = fmt.Errorf("listing the load balancers of %s (elasticloadbalancing:DescribeLoadBalancers): %w", name, err)
 	}
-	return c.without(err, "load balancers", isDenied(err))
-}
-
-// isDenied reports whether EC2 or ELB said that a permission lacks.
-func isDenied(err error) bool {
-	var fault smithy.APIError
-	return errors.As(err, &fault) && slices.Contains([]string{"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}, fault.ErrorCode())
+	return c.without(err, "load balancers", account.IsDenied(err))
 }

@@ -11,6 +11,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
+	"inside53/zonesource/account"
 	"inside53/zonesource/change"
 	"inside53/zonesource/rdata"
 )
@@ -95,7 +96,7 @@ func (u *Updater) followAll(ctx context.Context) {
 	for ctx.Err() == nil {
 		u.resolveAll(ctx)
 		u.askAll(ctx)
-		_ = sleep(ctx, u.options.Follow) // its end is that of the loop
+		_ = account.Pause(ctx, u.options.Follow) // its end is that of the loop
 	}
 }
 
@@ -205,15 +206,4 @@ func amendedBy(b change.Batch) []zonesource.Amended {
 		out[where].Set, _ = listedSet(rrtype, &b[i].Set).served(rrtype) // was served before
 	}
 	return out
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

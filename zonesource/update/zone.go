@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
+	"inside53/zonesource/account"
 	"inside53/zonesource/change"
 	"inside53/zonesource/rdata"
 )
@@ -63,7 +64,7 @@ func (h *hosted) run(ctx context.Context) {
 		}
 		for h.count() > 0 && ctx.Err() == nil {
 			if h.count() < takenTogether {
-				_ = sleep(ctx, h.updater.options.Window) // the jobs are answered all the same
+				_ = account.Pause(ctx, h.updater.options.Window) // the jobs are answered all the same
 			}
 			c := h.updater.client(h.account)
 			if c == nil {
