@@ -2,18 +2,17 @@ package ec2
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
+
+	"inside53/zonesource/account"
 )
 
 // api is the calls that a listing makes, as functions: a client behind an interface
@@ -56,37 +55,11 @@ func countCalls(onCall func(operation, code string)) func(*middleware.Stack) err
 		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
 	) (middleware.FinalizeOutput, middleware.Metadata, error) {
 		out, metadata, err := next.HandleFinalize(ctx, in)
-		code := "ok"
-		if err != nil {
-			code = errorCode(err)
-		}
-		if code == "" {
-			code = "error"
-		}
-		onCall(awsmiddleware.GetOperationName(ctx), code)
+		onCall(awsmiddleware.GetOperationName(ctx), account.Result(err))
 		return out, metadata, err
 	})
 	return func(stack *middleware.Stack) error { return stack.Finalize.Insert(count, "Retry", middleware.After) }
 }
-
-// errorCode is the API's code of an error, "" where it is not the API's.
-func errorCode(err error) string {
-	var fault smithy.APIError
-	if !errors.As(err, &fault) {
-		return ""
-	}
-	return fault.ErrorCode()
-}
-
-func isThrottled(err error) bool {
-	_, yes := retry.DefaultThrottleErrorCodes[errorCode(err)]
-	return yes
-}
-
-// deniedCodes are the ways of EC2 and ELB to say that the policy lacks an action.
-var deniedCodes = []string{"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
-
-func isDenied(err error) bool { return slices.Contains(deniedCodes, errorCode(err)) }
 
 // eachPage calls page with the token of each page, nil for the first, until there
 // is no next one. The SDK's paginators follow a token for ever that leads round in

@@ -11,6 +11,8 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
+
+	"inside53/zonesource/account"
 )
 
 // Finding is an action of the policy that can't be used.
@@ -59,9 +61,9 @@ func (s *Source) Check(ctx context.Context) []Finding {
 	found := map[string][]Finding{}
 	var group errgroup.Group
 	group.SetLimit(maxListings)
-	for _, account := range s.o.Accounts {
+	for _, acc := range s.o.Accounts {
 		for _, name := range s.o.Regions {
-			r := s.newRegion(account, name)
+			r := s.newRegion(acc, name)
 			group.Go(func() error {
 				findings := r.check(ctx, s.trials())
 				mu.Lock()
@@ -73,9 +75,9 @@ func (s *Source) Check(ctx context.Context) []Finding {
 	}
 	_ = group.Wait() // none gives an error
 	var all []Finding
-	for _, account := range s.o.Accounts {
+	for _, acc := range s.o.Accounts {
 		for _, name := range s.o.Regions {
-			all = append(all, found[(&region{account: account, name: name}).title()]...)
+			all = append(all, found[(&region{account: acc, name: name}).title()]...)
 		}
 	}
 	return all
@@ -88,10 +90,10 @@ func (r *region) check(ctx context.Context, trials []trial) []Finding {
 			return nil, t.try(ctx, &r.api)
 		})
 		// DryRunOperation: "Request would have succeeded, but DryRun flag is set."
-		if err == nil || errorCode(err) == "DryRunOperation" {
+		if err == nil || account.HasCode(err, "DryRunOperation") {
 			continue
 		}
-		all = append(all, Finding{Account: r.account.Name, Region: r.name, Action: t.action, Denied: isDenied(err), Err: reason(err)})
+		all = append(all, Finding{Account: r.account.Name, Region: r.name, Action: t.action, Denied: account.IsDenied(err), Err: reason(err)})
 	}
 	return all
 }

@@ -13,6 +13,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
+	"inside53/zonesource/account"
 )
 
 // refreshPeerings lists the peerings. Where that can't be done the last good ones
@@ -23,7 +24,7 @@ func (l *listing) refreshPeerings(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err == nil || isDenied(err) {
+	if err == nil || account.IsDenied(err) {
 		l.region.peerings = peerings
 	}
 	if err != nil {
@@ -112,7 +113,7 @@ func (l *listing) refreshBalancers(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err == nil || isDenied(err) {
+	if err == nil || account.IsDenied(err) {
 		l.region.balancers = found
 	}
 	if err != nil {

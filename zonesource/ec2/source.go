@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"inside53/zonesource"
+	"inside53/zonesource/account"
 )
 
 // The kinds of names that Options.Names may hold.
@@ -131,9 +132,9 @@ const maxListings = 4
 func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
 	slots := make(chan struct{}, maxListings)
 	var group errgroup.Group
-	for _, account := range s.o.Accounts {
+	for _, acc := range s.o.Accounts {
 		for _, name := range s.o.Regions {
-			r := s.newRegion(account, name)
+			r := s.newRegion(acc, name)
 			group.Go(func() error { return r.run(ctx, slots, deliver) })
 		}
 	}
@@ -152,11 +153,11 @@ type region struct {
 	hasCards  bool                 // network interfaces have been listed here
 }
 
-func (s *Source) newRegion(account Account, name string) *region {
+func (s *Source) newRegion(a Account, name string) *region {
 	return &region{
-		o: &s.o, account: account, name: name,
-		api: newAPI(account.Config, name, s.o.OnCall),
-		log: s.o.Log.With("source", "ec2", "account", account.Name, "region", name),
+		o: &s.o, account: a, name: name,
+		api: newAPI(a.Config, name, s.o.OnCall),
+		log: s.o.Log.With("source", "ec2", "account", a.Name, "region", name),
 	}
 }
 
@@ -169,7 +170,7 @@ func (r *region) run(ctx context.Context, slots chan struct{}, deliver func(zone
 		}
 		throttled = strikes(throttled, err)
 		deliver(part)
-		err = sleep(ctx, pause(r.o.Refresh, throttled))
+		err = account.Pause(ctx, pause(r.o.Refresh, throttled))
 		if err != nil {
 			return err
 		}
@@ -209,7 +210,7 @@ func strikes(throttled int, err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case isThrottled(err):
+	case account.IsThrottled(err):
 		return throttled + 1
 	}
 	return throttled
@@ -227,15 +228,4 @@ func pause(refresh time.Duration, throttled int) time.Duration {
 		d = min(2*d, max(maxPause, refresh))
 	}
 	return d - d/10 + rand.N(d/5+1)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
