@@ -273,8 +273,8 @@ type View struct {
 	// the first VPC's is on top. [] is none, ["*"] every private zone. Default [].
 	VPCs VPCSet `yaml:"vpcs"`
 
-	// Region is where its clients are, for latency and geolocation records.
-	// Default "": the region of its first VPC or, without one, aws.region.
+	// Region is where its clients are, for latency and geolocation records. Default
+	// "": that of its first VPC, else of this host, else aws.region.
 	Region string `yaml:"region"`
 
 	// Addresses says which address of an instance the view gets: auto, the

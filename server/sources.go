@@ -28,6 +28,9 @@ func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
 	k := zonesource.Config{
 		NegativeTTL: c.NegativeTTL, MaxShrink: defaultMaxShrink, TrustECS: c.ECS.Trust, Primaries: primaries(c), FileViews: map[zonesource.Key]zonesource.ViewNames{},
 	}
+	if len(accounts) > 0 && !accounts[0].NoRegion {
+		k.Region = accounts[0].Config.Region
+	}
 	k.Allow = zonesource.Allow{Private: c.Allow.Private, VPCs: c.Allow.VPCs, Prefixes: c.Allow.Prefixes}
 	if r := c.Route53; r != nil {
 		k.Shadow = r.Overlap == Shadow
@@ -61,7 +64,7 @@ func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
 		k.FileViews[key] = viewNames(s.Views)
 	}
 	for _, v := range c.Views {
-		k.Views = append(k.Views, viewConfig(c, v))
+		k.Views = append(k.Views, viewConfig(v))
 	}
 	for _, f := range c.Forward {
 		k.Forward = append(k.Forward, zonesource.ForwardConfig{
@@ -71,13 +74,10 @@ func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
 	return k
 }
 
-func viewConfig(c *Config, v View) zonesource.ViewConfig {
+func viewConfig(v View) zonesource.ViewConfig {
 	out := zonesource.ViewConfig{Name: v.Name, Clients: v.Clients, VPCs: v.VPCs.IDs, Region: v.Region}
 	if v.VPCs.All {
 		out.VPCs = []string{"*"}
-	}
-	if v.Region == "" && len(v.VPCs.IDs) == 0 {
-		out.Region = c.AWS.Region
 	}
 	switch v.Addresses {
 	case AddressesPrivate:

@@ -11,6 +11,7 @@ import (
 	"inside53/zonesource/account"
 	"inside53/zonesource/ec2"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
@@ -39,7 +40,7 @@ forward:
 
 func TestKeeperConfig(t *testing.T) {
 	c := parseGood(t, everySection)
-	accounts := []*account.Account{{Name: ""}, {Name: "data"}}
+	accounts := []*account.Account{{Name: "", Config: aws.Config{Region: "us-west-2"}}, {Name: "data"}}
 	got := keeperConfig(c, accounts)
 	file := func(name string) zonesource.Key { return zonesource.Key{Source: "zonefile", Name: name} }
 	want := zonesource.Config{
@@ -50,7 +51,7 @@ func TestKeeperConfig(t *testing.T) {
 		Views: []zonesource.ViewConfig{
 			{Name: "prod", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, VPCs: []string{"vpc-0a1b"}, Addresses: zone.AddressPrivate,
 				Reach: zonesource.Reach{VPCs: []string{"vpc-0c1d"}, Regions: []string{"eu-west-2"}, Accounts: []string{"data"}, CIDRs: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}},
-			{Name: "vpn", Clients: []netip.Prefix{netip.MustParsePrefix("10.99.0.0/16")}, Region: "us-west-2", Addresses: zone.AddressPublic},
+			{Name: "vpn", Clients: []netip.Prefix{netip.MustParsePrefix("10.99.0.0/16")}, Addresses: zone.AddressPublic},
 			{Name: "all", Clients: []netip.Prefix{netip.MustParsePrefix("10.98.0.0/16")}, VPCs: []string{"*"}, Region: "eu-west-1", Addresses: zone.AddressAuto},
 		},
 		TrustECS: []netip.Prefix{netip.MustParsePrefix("10.0.0.53/32"), netip.MustParsePrefix("fd00::/64")},
@@ -68,6 +69,7 @@ func TestKeeperConfig(t *testing.T) {
 			file("lab.example. /a.zone"), file("lab.example. /b.zone"), file("one.example."),
 		},
 		MaxShrink: 0.1,
+		Region:    "us-west-2",
 	}
 	diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmpopts.EquateEmpty())
 	if diff != "" {
@@ -76,6 +78,10 @@ func TestKeeperConfig(t *testing.T) {
 
 	c = parseGood(t, "ec2: {names: [], translate: []}\n")
 	got = keeperConfig(c, accounts)
+	accounts[0].NoRegion = true
+	if none := keeperConfig(c, accounts).Region; none != "" {
+		t.Errorf("region %q, which nobody has named", none)
+	}
 	if got.TagZone != "" || got.LoadBalancers || got.MaxShrink != 0.5 || got.Views != nil {
 		t.Errorf("without names: %+v", got)
 	}

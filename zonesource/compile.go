@@ -249,7 +249,7 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	cfg := &c.in.cfg
 	c.takeTags(previous)
 	networks := networksOf(cfg, c.in.regions, now)
-	views, clients, problems := planViews(cfg, networks)
+	views, clients, problems := planViews(cfg, networks, c.in.zones)
 	zones, more := c.zoneSet()
 	plan := &apexPlan{
 		cfg: cfg, zones: zones, special: specialNames(), computed: computedNames(), reverse: zone.MustName("in-addr.arpa."),

@@ -57,6 +57,9 @@ type Config struct {
 
 	// Self is where inside53 itself runs.
 	Self Self
+	// Region is where clients are taken to be when neither their view nor Self tells;
+	// "" is nowhere.
+	Region string
 	// Expected lists what must be there before the data count as complete: the
 	// catalog of each account, each region, each zone file. Zones follow from
 	// the catalogs.
@@ -77,7 +80,7 @@ type ViewConfig struct {
 	Name      string
 	Clients   []netip.Prefix // not twice among all views
 	VPCs      []string       // ids, top down; "*" is every VPC and every private zone
-	Region    string         // "" is the region of the first VPC
+	Region    string         // "" is the region of the first VPC, else that of Self, else Config.Region
 	Addresses zone.AddressMode
 	Reach     Reach
 }

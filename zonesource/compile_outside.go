@@ -1,10 +1,15 @@
 package zonesource
 
-import "inside53/resolver/zone"
+import (
+	"slices"
+
+	"inside53/resolver/zone"
+)
 
 // outsideView is what a client of nobody's network sees: the public zones, and for all
-// other names the default forwarder of views that have none of their own. index is
-// its place in the inventory, after all other views.
+// other names the default forwarder of views that have none of their own, or else the
+// first one that any view has: aliases to AWS resources lead there. index is its place in
+// the inventory, after all other views.
 func outsideView(cfg *Config, plan *apexPlan, index int) *zone.View {
 	t := &table{apexPlan: plan, byName: map[string]*zone.Apex{}}
 	for _, z := range plan.zones.public {
@@ -13,17 +18,17 @@ func outsideView(cfg *Config, plan *apexPlan, index int) *zone.View {
 			a.Layers = append(a.Layers, z)
 		}
 	}
-	for i := range cfg.Forward {
-		f := &cfg.Forward[i]
-		if len(f.Zone) != 1 || !f.Views.all() {
-			continue
-		}
-		a := t.at(f.Zone)
-		a.Forward = plan.forwarders.add(f.Upstreams)
-		a.Below = len(a.Layers) > 0
-		break
+	isDefault := func(f ForwardConfig) bool { return len(f.Zone) == 1 }
+	i := slices.IndexFunc(cfg.Forward, func(f ForwardConfig) bool { return isDefault(f) && f.Views.all() })
+	if i < 0 {
+		i = slices.IndexFunc(cfg.Forward, isDefault)
 	}
-	return zone.NewView(zone.View{Name: "outside", Index: index, Region: cfg.Self.Region, Addresses: zone.AddressPublic, Apexes: t.sorted()})
+	if i >= 0 {
+		a := t.at(cfg.Forward[i].Zone)
+		a.Forward = plan.forwarders.add(cfg.Forward[i].Upstreams)
+		a.Below = len(a.Layers) > 0
+	}
+	return zone.NewView(zone.View{Name: "outside", Index: index, Region: cfg.elsewhere(), Addresses: zone.AddressPublic, Apexes: t.sorted()})
 }
 
 // locations indexes the CIDR collections of all accounts. Of one that several accounts

@@ -49,8 +49,15 @@ func TestOutside(t *testing.T) {
 		}
 	}
 
-	// Without a default forwarder for everybody there is none.
-	cfg.Forward = cfg.Forward[:2]
+	// Without a default forwarder for everybody it is the first one of a view.
+	cfg.Forward, want[0] = cfg.Forward[:2], ". ->10.9.0.3"
+	s = mustCompile(t, cfg, parts...).Snapshot
+	if diff := cmp.Diff(want, show(s)); diff != "" || !s.Outside.Recursive() {
+		t.Errorf("with the forwarder of a view (-want +got):\n%s", diff)
+	}
+
+	// Without any there is none.
+	cfg.Forward = cfg.Forward[:1]
 	s = mustCompile(t, cfg, parts...).Snapshot
 	if diff := cmp.Diff(want[1:], show(s)); diff != "" || s.Outside.Recursive() {
 		t.Errorf("without a forwarder (-want +got):\n%s", diff)

@@ -35,10 +35,10 @@ type clientPlan struct {
 func (c *clientPlan) apply(s *zone.Snapshot) { s.SetClients(c.views, c.rest, c.allow) }
 
 // planViews makes the views: the configured ones, or one for each VPC and one for
-// the rest.
-func planViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan, []Problem) {
+// the rest. zones are those of the parts.
+func planViews(cfg *Config, networks []network, zones []Part) ([]*viewPlan, clientPlan, []Problem) {
 	if cfg.Views != nil {
-		views, clients := configuredViews(cfg, networks)
+		views, clients := configuredViews(cfg, networks, zones)
 		clients.allow = allowed(cfg, networks)
 		return views, clients, nil
 	}
@@ -47,7 +47,7 @@ func planViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan, []Prob
 	return views, clients, problems
 }
 
-func configuredViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan) {
+func configuredViews(cfg *Config, networks []network, zones []Part) ([]*viewPlan, clientPlan) {
 	clients := clientPlan{views: map[netip.Prefix]int{}, rest: -1}
 	var views []*viewPlan
 	for i, c := range cfg.Views {
@@ -67,9 +67,9 @@ func configuredViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan) 
 			}
 		}
 		if v.region == "" && len(v.vpcs) > 0 {
-			v.region = regionOf(cfg, networks, v.vpcs[0])
+			v.region = regionOf(cfg, networks, zones, v.vpcs[0])
 		}
-		v.region = cmp.Or(v.region, cfg.Self.Region)
+		v.region = cmp.Or(v.region, cfg.elsewhere())
 		for _, p := range c.Clients {
 			clients.views[p.Masked()] = i
 		}
@@ -78,7 +78,12 @@ func configuredViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan) 
 	return views, clients
 }
 
-func regionOf(cfg *Config, networks []network, vpc string) string {
+// elsewhere is the region of clients in no VPC that is known.
+func (c *Config) elsewhere() string { return cmp.Or(c.Self.Region, c.Region) }
+
+// regionOf returns the region of a VPC: the inventory tells, and so do the private zones
+// that are associated with it; "" when nobody does.
+func regionOf(cfg *Config, networks []network, zones []Part, vpc string) string {
 	for i := range networks {
 		if networks[i].ID == vpc {
 			return networks[i].Region
@@ -86,6 +91,13 @@ func regionOf(cfg *Config, networks []network, vpc string) string {
 	}
 	if vpc == cfg.Self.VPC {
 		return cfg.Self.Region
+	}
+	for _, p := range zones {
+		for _, v := range p.Zone.VPCs {
+			if v.ID == vpc && v.Region != "" {
+				return v.Region
+			}
+		}
 	}
 	return ""
 }
@@ -124,7 +136,7 @@ func automaticViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan, [
 		}
 	}
 	clients.rest = len(views)
-	views = append(views, &viewPlan{name: restView, unique: true, region: cfg.Self.Region, addresses: zone.AddressPublic})
+	views = append(views, &viewPlan{name: restView, unique: true, region: cfg.elsewhere(), addresses: zone.AddressPublic})
 	for p := range claims {
 		owner, ok := owners[p]
 		if !ok {

@@ -121,3 +121,41 @@ func TestAllowPrivate(t *testing.T) {
 		}
 	}
 }
+
+// TestRegionOfViews: where nobody says where a view's clients are, the policies of latency
+// and place would answer as for nowhere.
+func TestRegionOfViews(t *testing.T) {
+	associated := privateZone(t, "ZPRIV", "in.example.", "vpc-z vpc-a")
+	associated.Zone.VPCs[0].Region, associated.Zone.VPCs[1].Region = "ap-south-1", "us-west-2"
+	views := []ViewConfig{
+		{Name: "own", VPCs: []string{"vpc-a"}, Region: "sa-east-1"},
+		{Name: "read", VPCs: []string{"vpc-a", "vpc-z"}},
+		{Name: "associated", VPCs: []string{"vpc-z"}},
+		{Name: "unknown", VPCs: []string{"vpc-u"}},
+		{Name: "none"},
+	}
+	for _, tt := range []struct {
+		name string
+		cfg  Config
+		want string
+	}{
+		{"nothing known", Config{}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown , none , outside "},
+		{"inventory", Config{EC2: true}, "own sa-east-1, read eu-west-1, associated ap-south-1, unknown , none , outside "},
+		{"region", Config{Region: "eu-north-1"}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown eu-north-1, none eu-north-1, outside eu-north-1"},
+		{"self", Config{Region: "eu-north-1", Self: Self{VPC: "vpc-s", Region: "eu-west-2"}}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown eu-west-2, none eu-west-2, outside eu-west-2"},
+	} {
+		tt.cfg.Views = views
+		s := mustCompile(t, tt.cfg, associated, regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")).Snapshot
+		var got []string
+		for _, v := range append(slices.Clone(s.Views), s.Outside) {
+			got = append(got, v.Name+" "+v.Region)
+		}
+		if is := strings.Join(got, ", "); is != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, is, tt.want)
+		}
+	}
+	rest := viewNamed(t, mustCompile(t, Config{Region: "eu-north-1"}).Snapshot, "rest")
+	if rest.Region != "eu-north-1" {
+		t.Errorf("rest is in %q", rest.Region)
+	}
+}
