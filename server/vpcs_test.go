@@ -7,12 +7,12 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/account"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestSurveyVPCs(t *testing.T) {
-	accounts := []*account.Account{{Config: aws.Config{Region: "eu-central-1"}}, {Name: "data"}}
+	accounts := []*account.Account{{}, {Name: "data"}}
+	accounts[0].Config.Region = "eu-central-1"
 	region := func(account, name string, vpcs ...string) *zonesource.Region {
 		r := &zonesource.Region{Account: account, Name: name}
 		for _, id := range vpcs {
