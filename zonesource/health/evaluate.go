@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
@@ -89,22 +90,38 @@ func (e *evaluation) calculate(c *check) zone.Observation {
 	if e.reaches(d.ID, d.ID, map[string]bool{}) {
 		return zone.Observation{Why: "it is its own descendant"}
 	}
-	healthy := 0
+	var unhealthy []string
 	for _, child := range d.Children {
-		if e.of(child).Healthy {
-			healthy++
+		if !e.of(child).Healthy {
+			unhealthy = append(unhealthy, child)
 		}
 	}
+	healthy := len(d.Children) - len(unhealthy)
 	o := zone.Observation{Known: true, Healthy: (healthy >= d.HealthThreshold) != d.Inverted, Since: e.now, Seen: e.now,
 		Why: fmt.Sprintf("%d of %d children healthy, %d needed", healthy, len(d.Children), d.HealthThreshold)}
 	if d.Inverted {
 		o.Why += ", inverted"
 	}
+	o.Why += unhealthyText(unhealthy)
 	before := c.result.Local
 	if before.Known && before.Healthy == o.Healthy {
 		o.Since = before.Since
 	}
 	return o
+}
+
+// mostNamed is how many children are named.
+const mostNamed = 3
+
+// unhealthyText names the children that are unhealthy: they are what has to be looked at.
+func unhealthyText(ids []string) string {
+	switch {
+	case len(ids) == 0:
+		return ""
+	case len(ids) > mostNamed:
+		return fmt.Sprintf("; unhealthy: %s and %d more", strings.Join(ids[:mostNamed], ", "), len(ids)-mostNamed)
+	}
+	return "; unhealthy: " + strings.Join(ids, ", ")
 }
 
 // reaches reports whether a check is a descendant of another.

@@ -102,7 +102,8 @@ func TestCalculated(t *testing.T) {
 		known bool
 	}{
 		{"all of two", []string{"top 2 up up2"}, true, "2 of 2 children healthy, 2 needed", true},
-		{"one down", []string{"top 2 up down"}, false, "1 of 2", true},
+		{"one down", []string{"top 2 up down"}, false, "1 of 2 children healthy, 2 needed; unhealthy: down", true},
+		{"many down", []string{"top 4 down a b up c d", "a 1 down", "b 1 down", "c 1 down", "d 1 down"}, false, "1 of 6 children healthy, 4 needed; unhealthy: down, a, b and 2 more", true},
 		{"one is enough", []string{"top 1 up down"}, true, "1 of 2", true},
 		{"none needed", []string{"top 0 down"}, true, "0 of 1 children healthy, 0 needed", true},
 		{"more than there are", []string{"top 3 up up2"}, false, "2 of 2 children healthy, 3 needed", true},
