@@ -136,6 +136,11 @@ func (c *Config) KeepsState() bool {
 	return c.UsesAWS() || len(c.Transfers) > 0 || len(c.Secondary) > 0
 }
 
+// ServesNothing reports whether c has no names at all, but the special ones.
+func (c *Config) ServesNothing() bool {
+	return !c.UsesAWS() && len(c.ZoneFiles) == 0 && len(c.Forward) == 0 && len(c.Secondary) == 0
+}
+
 // transfers checks the section transfers.
 func (v *validator) transfers() {
 	all := v.config.Transfers

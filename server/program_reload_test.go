@@ -154,6 +154,13 @@ func TestProgramReloadFaults(t *testing.T) {
 	tells("the fault of a view", "level=ERROR", "inside53.yaml:11: views[1]", "127.1.0.0/16")
 	p.configure(t, s, "listen: {")
 	tells("the fault of YAML", "level=ERROR", "inside53.yaml:1:")
+	// One of which only the begin is written yet.
+	begin, _, _ := strings.Cut(c.config(), "route53:")
+	for _, text := range []string{"", "# inside53\n", begin} {
+		before := strings.Count(p.log.String(), "may be written in part")
+		p.configure(t, s, text)
+		p.await(t, "the lack of everything is told", func() bool { return strings.Count(p.log.String(), "may be written in part") > before })
+	}
 	clients.during(t, 10)
 
 	// What needs a restart is named each time, and the rest is taken.

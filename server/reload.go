@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"inside53/zonesource"
@@ -104,6 +105,9 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 	c, err := LoadConfig(old.File())
 	if err != nil {
 		return nil, err
+	}
+	if c.ServesNothing() && !old.ServesNothing() {
+		return nil, fmt.Errorf("reading %s: there is nothing left to serve; it may be written in part, restart if that is meant", c.File())
 	}
 	fixed := a.started.FixedChanges(c)
 	if len(fixed) > 0 {

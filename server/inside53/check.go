@@ -141,7 +141,7 @@ func probeTargets(h *server.HealthChecks) string {
 // warnings names what a configuration may say and its author did probably not mean.
 func warnings(c *server.Config) []string {
 	var found []string
-	if !c.UsesAWS() && len(c.ZoneFiles) == 0 && len(c.Forward) == 0 && len(c.Secondary) == 0 {
+	if c.ServesNothing() {
 		found = append(found, "none of route53, ec2, zonefiles and forward is there: all but special names, such as localhost, are refused")
 	}
 	vpc := make(map[string]bool)
