@@ -20,8 +20,12 @@ func (e *encoder) message(i *item) {
 		return
 	}
 	w := writing{item: i, section: inAnswer, from: len(e.buf), translate: translate}
+	turn := e.turn(i)
 	for n := i.skip; n < i.skip+i.count && !e.over; n++ {
 		rr := &m.RRs[n]
+		if n-m.Turn < m.Turns {
+			rr = &m.RRs[m.Turn+(n-m.Turn+turn)%m.Turns]
+		}
 		if n >= m.Answers {
 			w.section, w.translate = inAuthority, false
 		}
@@ -48,12 +52,36 @@ func (e *encoder) whole(i *item) {
 		e.over = true
 		return
 	}
-	e.buf = append(e.buf, m.Body...)
+	e.body(m, e.turn(i))
 	for n := range m.RRs {
 		ttl := e.buf[at+int(m.RRs[n].TTLOff):]
 		binary.BigEndian.PutUint32(ttl, aged(i, binary.BigEndian.Uint32(ttl)))
 	}
 	e.counts[inAnswer], e.counts[inAuthority] = m.Answers, m.Authority
+}
+
+// turn returns by how many records the addresses of a message are turned: clients
+// prefer the first, and whatever the upstream's order was, it is that of one moment.
+func (e *encoder) turn(i *item) uint16 {
+	if i.message.Turns == 0 || i.skip > i.message.Turn || i.skip+i.count < i.message.Turn+i.message.Turns {
+		return 0
+	}
+	return uint16(uint32(e.q.Rand) % uint32(i.message.Turns))
+}
+
+// body copies all records of a message, its addresses turned.
+func (e *encoder) body(m *forward.Message, turn uint16) {
+	if turn == 0 {
+		e.buf = append(e.buf, m.Body...)
+		return
+	}
+	rrs := m.RRs[m.Turn:]
+	from, size := rrs[0].Off, rrs[1].Off-rrs[0].Off
+	cut, end := from+size*uint32(turn), from+size*uint32(m.Turns)
+	e.buf = append(e.buf, m.Body[:from]...)
+	e.buf = append(e.buf, m.Body[cut:end]...)
+	e.buf = append(e.buf, m.Body[from:cut]...)
+	e.buf = append(e.buf, m.Body[end:]...)
 }
 
 // messageRecord returns one record of a message after its owner: type to rdata.

@@ -45,6 +45,8 @@ type walker struct {
 	targets []int // offsets in data.out of names in RDATA
 	flags   Flags
 	ttl     uint32
+	turn    int // as Message.Turn
+	turns   int
 }
 
 // read takes the reply msg to q apart. The entry it returns, for an answer,
@@ -164,7 +166,7 @@ func (w *walker) owner(r *record) []byte { return w.names[r.name : r.name+uint32
 func (w *walker) admit(now int64) (*entry, verdict) {
 	w.data = rdata{msg: w.msg, out: w.data.out[:0], names: w.data.names[:0]}
 	w.rrs, w.targets = w.rrs[:0], w.targets[:0]
-	w.flags, w.ttl = 0, MaxTTL
+	w.flags, w.ttl, w.turn, w.turns = 0, MaxTTL, 0, 0
 	cur, answered := w.chain()
 	if w.data.bad {
 		return nil, isBroken
@@ -197,7 +199,7 @@ func (w *walker) entry(now int64, answers int) *entry {
 		Message: Message{
 			Rcode: uint8(w.rcode), AD: w.msg[3]&flagAD != 0, Flags: w.flags, EDE: w.ede,
 			Answers: uint16(answers), Authority: uint16(len(w.rrs) - answers),
-			Stored: now, TTL: w.ttl, Body: memory[n:],
+			Stored: now, TTL: w.ttl, Body: memory[n:], Turn: uint16(w.turn), Turns: uint16(w.turns),
 		},
 		name: memory[:n:n], typ: w.query.Type, do: w.query.DO, cd: w.query.CD,
 	}
@@ -214,7 +216,7 @@ func (w *walker) chain() (cur []byte, answered bool) {
 	cur = w.query.Name
 	for range maxChain {
 		var alias, dname *record
-		found := false
+		found, first := false, len(w.rrs)
 		for i := range w.records[:w.answers] {
 			r := &w.records[i]
 			if r.taken || r.class != classIN || isMeta(r.typ) {
@@ -236,6 +238,9 @@ func (w *walker) chain() (cur []byte, answered bool) {
 			}
 		}
 		if found {
+			if w.query.Type == typeA || w.query.Type == typeAAAA {
+				w.inTurn(first)
+			}
 			w.signatures(cur, w.query.Type)
 			return cur, true
 		}
@@ -261,6 +266,13 @@ func (w *walker) chain() (cur []byte, answered bool) {
 	}
 	w.data.bad = true // a loop, or as good as one
 	return cur, false
+}
+
+// inTurn notes that the RRs from first on are addresses of one name, if there are several.
+func (w *walker) inTurn(first int) {
+	if n := len(w.rrs) - first; n > 1 && !w.data.bad {
+		w.turn, w.turns = first, n
+	}
 }
 
 // isMeta reports whether typ exists in messages only (RFC 6895 3.1).

@@ -61,6 +61,10 @@ type Message struct {
 	Stored    int64  // when it came, Unix seconds
 	Body      []byte
 	RRs       []RR
+	// RRs[Turn:Turn+Turns], in the answer section, are the addresses that were asked
+	// for, all of one size: they may be written in any order. Turns is 0 where there is
+	// no more than one.
+	Turn, Turns uint16
 }
 
 // RR says where one RR of a [Message] lies.
