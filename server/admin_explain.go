@@ -19,6 +19,9 @@ const explainWithin = 30 * time.Second
 // serveExplain tells why the answer to a question is what it is.
 func (a *App) serveExplain(w http.ResponseWriter, r *http.Request) {
 	req, err := explainRequest(r.URL.Query(), r.RemoteAddr)
+	if err == nil && req.ECS.IsValid() && !a.resolver.Snapshot().Trusted(req.Client) {
+		err = fmt.Errorf("subnet: that of client %s isn't believed, it is not in ecs.trust", req.Client)
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -38,14 +41,14 @@ func (a *App) serveExplain(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// explainRequest reads name, type (A), client (the requester), diff (none).
+// explainRequest reads name, type (A), client (the requester), subnet (none), diff (none).
 func explainRequest(v url.Values, remote string) (resolver.ExplainRequest, error) {
 	var req resolver.ExplainRequest
 	for key, values := range v {
 		switch key {
-		case "name", "type", "client", "diff":
+		case "name", "type", "client", "subnet", "diff":
 		default:
-			return req, fmt.Errorf("parameter %q: there are name, type, client, diff", key)
+			return req, fmt.Errorf("parameter %q: there are name, type, client, subnet, diff", key)
 		}
 		if len(values) > 1 {
 			return req, fmt.Errorf("parameter %q: more than one", key)
@@ -59,6 +62,12 @@ func explainRequest(v url.Values, remote string) (resolver.ExplainRequest, error
 		return req, errors.New("which name? GET /explain?name=NAME&type=TYPE&client=IP&diff=public")
 	}
 	var err error
+	if v.Get("subnet") != "" {
+		req.ECS, err = netip.ParsePrefix(v.Get("subnet"))
+		if err != nil || req.ECS != req.ECS.Masked() || req.ECS.Addr().Is4In6() {
+			return req, fmt.Errorf("subnet %q: not a prefix like 10.1.2.0/24", v.Get("subnet"))
+		}
+	}
 	req.Name, req.Type, err = resolver.ParseQuestion(v.Get("name"), rrtype)
 	if err != nil {
 		return req, err

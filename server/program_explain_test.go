@@ -102,6 +102,22 @@ func TestProgramExplainsWhy(t *testing.T) {
 	}
 }
 
+// TestProgramExplainsSubnet: a client behind a trusted forwarder is where its subnet is.
+func TestProgramExplainsSubnet(t *testing.T) {
+	c := newCloud(t, nil)
+	p := newSite(t).ready(t, c.config()+"ecs: {trust: ["+dublin+"]}\n")
+	for path, want := range map[string]string{
+		"name=cdn.example.com&client=" + dublin:                                 "the client's own region",
+		"name=cdn.example.com&client=" + dublin + "&subnet=" + virginia + "/32": "another is nearer",
+	} {
+		var e resolver.Explanation
+		code := p.into(t, "/explain?"+path, &e)
+		if code != http.StatusOK || !holds(e.Steps, "member dublin", want) {
+			t.Errorf("%s: %d, no %q in\n%s", path, code, want, strings.Join(e.Lines(false), "\n"))
+		}
+	}
+}
+
 func TestProgramExplainsTheDifference(t *testing.T) {
 	c := newCloud(t, nil)
 	p := newSite(t).ready(t, c.config())
@@ -131,7 +147,9 @@ func TestProgramExplainErrors(t *testing.T) {
 		"name=x&type=NOTHING":               `type "NOTHING": not a type of records`,
 		"name=x&client=me":                  `client "me": not an address`,
 		"name=x&diff=private":               `diff "private": there is only public`,
-		"name=x&names=y":                    `parameter "names": there are name, type, client, diff`,
+		"name=x&names=y":                    `parameter "names": there are name, type, client, subnet, diff`,
+		"name=x&subnet=10.0.0.1/8":          `subnet "10.0.0.1/8": not a prefix like 10.1.2.0/24`,
+		"name=x&subnet=10.0.0.0/8":          `subnet: that of client 127.0.0.1 isn't believed, it is not in ecs.trust`,
 		"name=x&name=y":                     `parameter "name": more than one`,
 		"name=" + strings.Repeat("a.", 200): "not a domain name",
 	} {

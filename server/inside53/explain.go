@@ -22,6 +22,7 @@ import (
 type explainQuestion struct {
 	name, rrtype string
 	client       string
+	subnet       string
 	admin        string
 	diff         string
 	json         bool
@@ -30,14 +31,15 @@ type explainQuestion struct {
 func newExplain(stdout io.Writer) *cobra.Command {
 	var q explainQuestion
 	c := &cobra.Command{
-		Use:   "explain NAME [TYPE] [--client IP] [--admin URL] [--json] [--diff public]",
+		Use:   "explain NAME [TYPE] [--client IP [--subnet PREFIX]] [--admin URL] [--json] [--diff public]",
 		Short: "Why a running server answers as it does",
 		Long: `explain asks the admin address of a running server (serve or demo) why the answer to a
 question is what it is, and draws the way there as a tree: view, layers of zones, routing
 policies with every member's chance and health, aliases, forwarders and cache, translated
 addresses, and why not the others. TYPE is A where it is not given.
 
-With --client it is the answer for that address. With --diff public it is also what a
+With --client it is the answer for that address; with --subnet too, for a client of that
+forwarder, which has to be in ecs.trust. With --diff public it is also what a
 client outside would get from Route 53, and what makes the difference.
 
 The exit code is 0 for any answer that was explained, NXDOMAIN and SERVFAIL too.`,
@@ -53,6 +55,7 @@ The exit code is 0 for any answer that was explained, NXDOMAIN and SERVFAIL too.
 		RunE: work(func(ctx context.Context) error { return q.run(ctx, stdout) }),
 	}
 	c.Flags().StringVar(&q.client, "client", "", "`address` of the client; that of this host by default")
+	c.Flags().StringVar(&q.subnet, "subnet", "", "client `prefix` that the client, a forwarder, tells (EDNS client subnet)")
 	c.Flags().StringVar(&q.admin, "admin", "http://127.0.0.1:8053", "`URL` of the server's admin address")
 	c.Flags().BoolVar(&q.json, "json", false, "print what the server says, for programs")
 	c.Flags().StringVar(&q.diff, "diff", "", "compare: `public` is what a client outside would get")
@@ -69,6 +72,12 @@ func (q *explainQuestion) check() error {
 		_, err = netip.ParseAddr(q.client)
 		if err != nil {
 			return fmt.Errorf("--client %q: not an address", q.client)
+		}
+	}
+	if q.subnet != "" {
+		p, err := netip.ParsePrefix(q.subnet)
+		if err != nil || p != p.Masked() || p.Addr().Is4In6() {
+			return fmt.Errorf("--subnet %q: not a prefix like 10.1.2.0/24", q.subnet)
 		}
 	}
 	if q.diff != "" && q.diff != "public" {
@@ -116,6 +125,9 @@ func (q *explainQuestion) ask(ctx context.Context) ([]byte, error) {
 	values := url.Values{"name": {q.name}, "type": {q.rrtype}}
 	if q.client != "" {
 		values.Set("client", q.client)
+	}
+	if q.subnet != "" {
+		values.Set("subnet", q.subnet)
 	}
 	if q.diff != "" {
 		values.Set("diff", q.diff)

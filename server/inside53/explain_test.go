@@ -55,6 +55,10 @@ func TestExplainDemo(t *testing.T) {
 			rest = rest[at+1:]
 		}
 	}
+	code, _, stderr := command(t, "explain", "bastion.example.com", "--client", "127.0.0.2", "--subnet", "10.1.0.0/16", "--admin", admin)
+	if code != exitFailed || !strings.Contains(stderr, "subnet: that of client 127.0.0.2 isn't believed, it is not in ecs.trust") {
+		t.Errorf("--subnet: code %d, errors %q", code, stderr)
+	}
 	code, stdout, stderr := command(t, "explain", "bastion.example.com", "--json", "--admin", admin)
 	var e struct {
 		View, Rcode string
@@ -77,6 +81,7 @@ func TestExplainUsage(t *testing.T) {
 		{[]string{"a..b"}, `name "a..b": not a domain name`},
 		{[]string{"x", "WHAT"}, `type "WHAT": not a type of records, like A or TYPE65`},
 		{[]string{"x", "--client", "me"}, `--client "me": not an address`},
+		{[]string{"x", "--subnet", "10.1.2.3/24"}, `--subnet "10.1.2.3/24": not a prefix like 10.1.2.0/24`},
 		{[]string{"x", "--diff", "private"}, `--diff "private": there is only public`},
 		{[]string{"x", "--admin", "ftp://x"}, `--admin "ftp://x": write a URL like http://127.0.0.1:8053`},
 		{[]string{"x", "--admin", ":8053:"}, `--admin "http://:8053:": write a URL like http://127.0.0.1:8053`},
