@@ -13,6 +13,7 @@ import (
 	"inside53/resolver/zone"
 
 	"github.com/miekg/dns"
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -36,6 +37,7 @@ type transfers struct {
 	notified  func(apex []byte, from netip.Addr, key string) bool
 	count     func(kind, result string)
 	log       *slog.Logger
+	faults    rate.Sometimes // of signatures, in the log: anybody may send them
 }
 
 // on reports whether anything is transferred.
@@ -133,7 +135,9 @@ func (t *transfers) take(pkt []byte, client netip.AddrPort, tr resolver.Transpor
 	}
 	q := secondaryRequest{t: t, policy: policy, m: m, signature: signed, client: client, tr: tr, out: out, s: s}
 	if signed != nil && !signed.good() {
-		t.log.Warn("request with a signature that isn't good", "client", client.Addr().String(), "key", signed.request.Hdr.Name, "fault", dns.RcodeToString[signed.fault])
+		t.faults.Do(func() {
+			t.log.Warn("request with a signature that isn't good", "client", client.Addr().String(), "key", signed.request.Hdr.Name, "fault", dns.RcodeToString[signed.fault])
+		})
 		answer, result = q.reject(dns.RcodeNotAuth)
 		return answer, result, true
 	}

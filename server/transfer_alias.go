@@ -49,7 +49,7 @@ type aliasTarget struct {
 type aliasState struct {
 	set   zone.RRset // last known
 	asked bool
-	used  bool // since the last refresh
+	used  bool // by a zone, since the last refresh
 }
 
 // use sets the snapshot whose forwarders targets name.
@@ -80,21 +80,22 @@ func (a *aliases) fetchNew(ctx context.Context) bool {
 	return len(fresh) > 0
 }
 
-// refresh asks for all targets again, forgets those that no zone has any more, and reports
-// whether one has changed.
-func (a *aliases) refresh(ctx context.Context) bool {
+// refresh asks for all targets again, and forgets those that no zone has used since the
+// last time. All zones have to be merged after it, for their targets to count as used.
+func (a *aliases) refresh(ctx context.Context) {
 	var all []aliasTarget
 	for t, s := range a.targets {
 		if !s.used {
 			delete(a.targets, t)
 			continue
 		}
+		s.used = false
 		all = append(all, t)
 	}
-	return a.fetch(ctx, all)
+	a.fetch(ctx, all)
 }
 
-func (a *aliases) fetch(ctx context.Context, targets []aliasTarget) (changed bool) {
+func (a *aliases) fetch(ctx context.Context, targets []aliasTarget) {
 	sets, errs := make([]zone.RRset, len(targets)), make([]error, len(targets))
 	ctx, stop := context.WithTimeout(ctx, aliasesWait)
 	defer stop()
@@ -113,11 +114,10 @@ func (a *aliases) fetch(ctx context.Context, targets []aliasTarget) (changed boo
 	for i, t := range targets {
 		s := a.targets[t]
 		s.asked = true
-		if errs[i] == nil && !s.set.Equal(sets[i]) { // else the last good stays
-			s.set, changed = sets[i], true
+		if errs[i] == nil { // else the last good stays
+			s.set = sets[i]
 		}
 	}
-	return changed
 }
 
 // askAlias asks upstreams for the records of one type of a name, at the end of CNAMEs. The

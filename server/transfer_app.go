@@ -3,12 +3,14 @@ package server
 import (
 	"net/http"
 	"net/netip"
+	"time"
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/transfer"
 
 	"github.com/miekg/dns"
+	"golang.org/x/time/rate"
 )
 
 // assembleTransfers makes what serves secondaries, whether the configuration has any or
@@ -19,7 +21,10 @@ func (a *App) assembleTransfers(c *Config) error {
 		return err
 	}
 	a.notifier = newNotifier(a.metrics.notify, a.log)
-	t := &transfers{queue: make(chan transferJob, transfersWaiting), count: a.metrics.transfer, log: a.log, notified: a.notified}
+	t := &transfers{
+		queue: make(chan transferJob, transfersWaiting), count: a.metrics.transfer, log: a.log, notified: a.notified,
+		faults: rate.Sometimes{First: 10, Interval: time.Second},
+	}
 	t.publisher = newPublisher(a.resolver, t.policy.Load, &aliases{ask: a.askAlias, targets: map[aliasTarget]*aliasState{}}, a.notifier, c.StateDir, a.log)
 	t.use(policy)
 	a.transfers = t

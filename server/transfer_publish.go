@@ -134,10 +134,8 @@ func (p *publisher) run(ctx context.Context) error {
 			if p.policy() == nil {
 				continue
 			}
-			outside = p.aliases.refresh(ctx)
-			if !outside {
-				continue
-			}
+			p.aliases.refresh(ctx)
+			outside = true
 		case <-p.waiting:
 		}
 		p.publish(ctx, outside)
