@@ -23,7 +23,7 @@ ROUNDS    ?= 5
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-deps: ## install the programs that test-clients needs (Debian, Ubuntu; no daemon is started)
+deps: ## install the programs that test-clients needs (Debian, Ubuntu; no daemon is started), build external-dns
 	@missing=; for c in $(CLIENTS); do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
 	if [ -z "$$missing" ]; then echo "deps: all there"; exit 0; fi; \
 	echo "deps: missing$$missing"; \
@@ -35,6 +35,7 @@ deps: ## install the programs that test-clients needs (Debian, Ubuntu; no daemon
 		trap "$$as rm -f $$policy" EXIT; \
 	fi; \
 	$$as apt-get update -q && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGES)
+	$(GO) build -C server/testdata/externaldns -o /dev/null .
 
 build: ## build bin/inside53
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/inside53 ./server/inside53
