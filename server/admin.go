@@ -14,6 +14,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
+	"inside53/zonesource/route53"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -131,13 +132,21 @@ func (a *App) ready(status zonesource.Status) (bool, []string) {
 	}
 	_, silent := a.server.Ready()
 	reasons = append(reasons, silent...)
-	maxAge := a.config.Load().Ready.MaxAge
-	for name, s := range status.Sources {
-		if maxAge > 0 && name != fileSource && !s.Oldest.IsZero() && time.Since(s.Oldest) > maxAge {
+	reasons = append(reasons, tooOld(status, a.config.Load().Ready.MaxAge)...)
+	return len(reasons) == 0, reasons
+}
+
+// tooOld names the sources whose data of AWS are older than they may be; 0: of any age.
+// Zones of other servers expire by themselves.
+func tooOld(status zonesource.Status, maxAge time.Duration) []string {
+	var reasons []string
+	for _, name := range []string{ec2Source, route53.Name} {
+		s := status.Sources[name]
+		if maxAge > 0 && !s.Oldest.IsZero() && time.Since(s.Oldest) > maxAge {
 			reasons = append(reasons, fmt.Sprintf("%s: data older than %s", name, maxAge))
 		}
 	}
-	return len(reasons) == 0, reasons
+	return reasons
 }
 
 // zoneInfo is one entry of /zones.
