@@ -406,12 +406,7 @@ func (k *Keeper) set(key Key, h held) {
 // remove forgets a part, here and in the state directory. The caller holds work.
 func (k *Keeper) remove(key Key) {
 	delete(k.parts, key)
-	for _, a := range k.amendments[key] {
-		if a.Ended != nil {
-			a.Ended(nil)
-		}
-	}
-	delete(k.amendments, key)
+	k.endAmendments(key)
 	k.mu.Lock()
 	delete(k.held, key)
 	k.mu.Unlock()
@@ -454,6 +449,12 @@ func (k *Keeper) reconfigure(cfg Config) error {
 		return err
 	}
 	k.publishLoaded(c)
+	for key := range k.parts {
+		_, there := parts[key]
+		if !there {
+			k.endAmendments(key)
+		}
+	}
 	k.parts = parts
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -99,6 +99,16 @@ func amend(tree *zone.Tree, sets []Amended) (*zone.Tree, bool) {
 	return e.Commit(), true
 }
 
+// endAmendments ends those of a zone that is no longer served. The caller holds work.
+func (k *Keeper) endAmendments(key Key) {
+	for _, a := range k.amendments[key] {
+		if a.Ended != nil {
+			a.Ended(nil)
+		}
+	}
+	delete(k.amendments, key)
+}
+
 // underAmendments returns a part that was listed as it is to be served, and ends the
 // amendments that it has outlived. The caller holds work.
 func (k *Keeper) underAmendments(p Part) Part {

@@ -190,6 +190,34 @@ func TestAmendEarly(t *testing.T) {
 	})
 }
 
+// TestAmendUnwanted ends the changes of a zone that a new configuration is without:
+// no listing will.
+func TestAmendUnwanted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, hostedConfig(), "")
+		b.start()
+		defer b.end()
+		begin := time.Now()
+		b.deliver(publicZone(t, "Z1", "one.example."))
+		a := amendmentOf(t, begin, "a.one.example. 2")
+		ended := 0
+		a.Ended = func(different []Amended) { ended += 1 + len(different) }
+		err := b.Amend(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := hostedConfig()
+		cfg.Hosted.Zones = []string{"other.example."}
+		err = b.Reconfigure(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ended != 1 || len(b.amendments) != 0 {
+			t.Errorf("ended %d times, %d amendments are left", ended, len(b.amendments))
+		}
+	})
+}
+
 // TestPrimaries puts the configured name into the SOA record of one zone.
 func TestPrimaries(t *testing.T) {
 	for _, tt := range []struct {
