@@ -80,6 +80,7 @@ type Monitor struct {
 	tally   tally
 	targets map[string]map[string]zone.Target // by place, by name
 	wanted  map[string]bool                   // nil: all
+	listed  map[string]bool                   // accounts whose definitions are known, as of now
 	dirty   bool                              // since the last Publish
 	probes  [3]uint64                         // by result
 }
@@ -121,6 +122,7 @@ func New(o Options) (*Monitor, error) {
 		},
 		wake: make(chan struct{}, 1), replan: make(chan struct{}, 1), saveNow: make(chan struct{}, 1),
 		checks: map[string]*check{}, tally: tally{counts: map[string]*count{}}, targets: map[string]map[string]zone.Target{},
+		listed: map[string]bool{},
 	}
 	for _, a := range o.Accounts {
 		m.readers = append(m.readers, &reader{m: m, account: a, api: newRouteAPI(a.Config)})
@@ -384,6 +386,7 @@ func (m *Monitor) define(accountName string, found map[string]definition) {
 			m.tally.forget(id)
 		}
 	}
+	m.listed[accountName] = true
 	m.spread()
 	signal(m.replan)
 	m.changed(true)

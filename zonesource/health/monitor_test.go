@@ -389,6 +389,10 @@ func TestWanted(t *testing.T) {
 		if n := w.sim.Calls()["ListHealthChecks"]; n != lists+1 {
 			t.Errorf("listed %d times for what isn't there", n-lists)
 		}
+		later := m.Checks()[3]
+		if later.ID != "later" || !later.Wanted || !later.Check.Healthy || later.Check.Why != "no account has it; counts as healthy" || m.Stats().Unknown != 1 {
+			t.Errorf("a check that doesn't exist: %+v, %+v", later, m.Stats())
+		}
 		child := w.dialled("10.0.0.3")
 		wanted.Store(new([]string))
 		time.Sleep(2 * time.Minute)

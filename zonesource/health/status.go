@@ -12,13 +12,14 @@ import (
 type Status struct {
 	ID       string
 	Account  string // configured name
-	Type     string // HTTP, CALCULATED, ...
+	Type     string // HTTP, CALCULATED, ...; "" for one that records name and no account has
 	Endpoint string // https://www.example.com/health; "" when it has none
 	Wanted   bool   // some record depends on it
 	Check    zone.Check
 }
 
-// Checks returns what was last evaluated, in the order of the ids.
+// Checks returns what was last evaluated, in the order of the ids. Those that records
+// name and no account has are among them: such records never fail over.
 func (m *Monitor) Checks() []Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -29,15 +30,30 @@ func (m *Monitor) Checks() []Status {
 			Wanted: m.isWanted(id), Check: c.result,
 		})
 	}
+	for id := range m.wanted {
+		if m.checks[id] == nil {
+			all = append(all, Status{ID: id, Wanted: true, Check: zone.Check{Healthy: true, Why: m.absence()}})
+		}
+	}
 	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.ID, b.ID) })
 	return all
+}
+
+// absence says why nothing is known of a check. Call it with mu held.
+func (m *Monitor) absence() string {
+	for _, r := range m.readers {
+		if !m.listed[r.account.Name] {
+			return "not listed yet; counts as healthy"
+		}
+	}
+	return "no account has it; counts as healthy"
 }
 
 // Stats are counts of the moment, of checks that records depend on, and of probes since
 // the start.
 type Stats struct {
-	// Checks by state. Unknown ones, of which neither source has anything to say, are
-	// counted there alone.
+	// Checks by state. Unknown ones, of which neither source has anything to say, or
+	// which no account has, are counted there alone.
 	Healthy, Unhealthy, Unknown int
 	Disagreeing                 int  // AWS says one thing, the local probe the other
 	LocalLost                   bool // the local source is lost, its states frozen
@@ -53,6 +69,7 @@ func (m *Monitor) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := Stats{
+		Unknown:   m.absent(),
 		LocalLost: m.tally.lost != nil,
 		ProbesOK:  m.probes[probeOK], ProbesFailed: m.probes[probeFailed], ProbesRefused: m.probes[probeRefused],
 	}
@@ -89,4 +106,14 @@ func (m *Monitor) Stats() Stats {
 		}
 	}
 	return s
+}
+
+// absent counts the wanted checks that aren't defined. Call it with mu held.
+func (m *Monitor) absent() (n int) {
+	for id := range m.wanted {
+		if m.checks[id] == nil {
+			n++
+		}
+	}
+	return n
 }
