@@ -110,7 +110,7 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 	a.server, err = Bind(Options{
 		Addresses: c.Listen.DNS,
 		NewWorker: a.newWorker,
-		TCP:       TCPOptions{Connections: c.TCP.Connections, PerClient: c.TCP.PerClient, Idle: c.TCP.Idle},
+		TCP:       TCPOptions{Connections: boundConnections(c.TCP.Connections, a.log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle},
 		Log:       a.log,
 	})
 	if err != nil {

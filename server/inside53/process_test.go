@@ -58,13 +58,19 @@ func spawn(t *testing.T, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return spawnOf(t, self, args...)
+}
+
+// spawnOf starts the program by way of another that becomes it.
+func spawnOf(t *testing.T, self string, args ...string) *process {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	out := &opening{line: make(chan string, 1)}
 	p := &process{cmd: exec.CommandContext(ctx, self, args...), stdout: &out.text, stderr: new(bytes.Buffer), line: out.line, ended: make(chan error, 1)}
 	p.cmd.Env = append(os.Environ(), asProgram+"=1", "AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_PROFILE=")
 	p.cmd.Stdout, p.cmd.Stderr = out, p.stderr
-	err = p.cmd.Start()
+	err := p.cmd.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,6 +193,49 @@ func TestProcessHangup(t *testing.T) {
 	p.signal(t, syscall.SIGTERM)
 	if code := p.wait(t); code != exitDone {
 		t.Errorf("it ended with %d: %s", code, p.stderr)
+	}
+}
+
+// TestProcessFewFiles has clients hold as many connections as they can where few files may be
+// open: what else needs one has it.
+func TestProcessFewFiles(t *testing.T) {
+	limited := filepath.Join(t.TempDir(), "limited")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = os.WriteFile(limited, []byte("#!/bin/sh\nulimit -n 128\nexec '"+self+"' \"$@\"\n"), 0o700)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := lab(t, "0s")
+	replace(t, path, strings.ReplaceAll(fileConfig, "DRAIN", "0s")+"tcp: { per_client: 1000, idle: 1m }\n")
+	p := spawnOf(t, limited, "serve", "--config", path)
+	ready := p.ready(t)
+	for range 200 { // more than the files
+		c, err := net.Dial("tcp", ready["dns"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+	}
+	eventually(t, "it is ready with all connections taken", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ready["admin"]+"/readyz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false
+		}
+		_ = response.Body.Close() // its status is what counts
+		return response.StatusCode == http.StatusOK
+	})
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != exitDone || !strings.Contains(p.stderr.String(), "too few open files are allowed") {
+		t.Errorf("code %d: %s", code, p.stderr)
 	}
 }
 

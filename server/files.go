@@ -1,0 +1,45 @@
+package server
+
+import (
+	"log/slog"
+
+	"golang.org/x/sys/unix"
+)
+
+// Descriptors that connections of clients leave to the others: sockets, upstreams, AWS, the
+// state directory, the admin address.
+const (
+	leastOtherFiles = 64
+	mostOtherFiles  = 512
+)
+
+// fitConnections returns how many connections of clients may be open at once where so many
+// files may be: all others need some too, or clients that hold connections would take
+// away forwarding, AWS, and the word of readiness.
+func fitConnections(want int, files uint64) int {
+	others := min(max(files/8, leastOtherFiles), mostOtherFiles)
+	if files <= others {
+		return 1
+	}
+	if room := files - others; uint64(want) > room {
+		return int(room)
+	}
+	return want
+}
+
+// boundConnections is fitConnections for the bound of this process, which it says where
+// it counts.
+func boundConnections(want int, log *slog.Logger) int {
+	var files unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files)
+	if err != nil {
+		log.Warn("bound of open files not known", "error", err)
+		return want
+	}
+	fit := fitConnections(want, files.Cur)
+	if fit < want {
+		log.Warn("fewer tcp connections than configured: too few open files are allowed (ulimit -n, LimitNOFILE)",
+			"files", files.Cur, "configured", want, "connections", fit)
+	}
+	return fit
+}
