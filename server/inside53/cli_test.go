@@ -208,6 +208,7 @@ func TestExportHosts(t *testing.T) {
 	}
 	fails(t, exitFailed, "NoSuchBucket", "export", "hosts", "--config", config, "--region", "eu-west-1", "--upload", "s3://b/p")
 	fails(t, exitUsage, `"b/p" is not of the form s3://BUCKET/PREFIX`, "export", "hosts", "--config", config, "--region", "eu-west-1", "--upload", "b/p")
+	fails(t, exitUsage, `--region "eu-west-2" is not read; ec2.regions has`, "export", "hosts", "--config", config, "--region", "eu-west-2")
 	fails(t, exitFailed, "no section ec2", "export", "hosts", "--config", write(t, "route53:\n"), "--region", "eu-west-1")
 	err = sim.CreateBucket("b")
 	if err != nil {

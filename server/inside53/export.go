@@ -120,6 +120,10 @@ func exportHosts(ctx context.Context, c console, f hostsFlags) error {
 		return err
 	}
 	h := &hostsExport{console: c, flags: f, zone: string(config.EC2.Zone), regions: inventoryRegions(config, accounts)}
+	if !slices.Contains(h.regions, f.region) {
+		// Its file would have public addresses alone.
+		return usage{fmt.Errorf("--region %q is not read; ec2.regions has %s", f.region, strings.Join(h.regions, ", "))}
+	}
 	if f.upload != "" {
 		place, err := export.ParsePlace(f.upload)
 		if err != nil {
