@@ -11,7 +11,6 @@ import (
 	"inside53/zonesource/account"
 	"inside53/zonesource/ec2"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
@@ -40,7 +39,8 @@ forward:
 
 func TestKeeperConfig(t *testing.T) {
 	c := parseGood(t, everySection)
-	accounts := []*account.Account{{Name: "", Config: aws.Config{Region: "us-west-2"}}, {Name: "data"}}
+	accounts := []*account.Account{{Name: ""}, {Name: "data"}}
+	accounts[0].Config.Region = "us-west-2"
 	got := keeperConfig(c, accounts)
 	file := func(name string) zonesource.Key { return zonesource.Key{Source: "zonefile", Name: name} }
 	want := zonesource.Config{
