@@ -240,6 +240,34 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
+// TestArrivesLate: a batch without an answer is accepted after the zone was read, so that
+// the next attempt is refused.
+func TestArrivesLate(t *testing.T) {
+	for _, test := range []struct{ value, want string }{{"192.0.2.1", ""}, {"192.0.2.2", "it already exists"}} {
+		late := false
+		var c *cloud
+		c = newCloud(t, awssim.Options{}, Options{OnCall: func(operation, code string) {
+			if late || operation != "ListResourceRecordSets" || c.sim.Calls()["ChangeResourceRecordSets"] == 0 {
+				return
+			}
+			late = true
+			ttl := int64(60)
+			_, err := c.sim.Change("Z1PUB", awssim.Change{Action: "CREATE", RecordSet: awssim.RecordSet{
+				Name: "a.example.com.", Type: "A", TTL: &ttl, ResourceRecords: []awssim.ResourceRecord{{Value: test.value}},
+			}})
+			if err != nil {
+				t.Error(err)
+			}
+		}})
+		c.fault(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "500", Count: 1})
+		_, err := c.submit("Z1PUB", "a A 60 192.0.2.1")
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s arrives late: %v", test.value, err)
+		}
+		c.has("Z1PUB", "a A 60 "+test.value)
+	}
+}
+
 func TestGivesUp(t *testing.T) {
 	tests := []struct {
 		name  string

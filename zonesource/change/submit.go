@@ -122,7 +122,19 @@ func (c *Client) Submit(ctx context.Context, z Zone, b Batch) (string, error) {
 		case err == nil:
 			return changeID(out.ChangeInfo), nil
 		case errors.As(err, &invalid):
-			return "", &RefusedError{z, reasons(invalid), err}
+			refused := &RefusedError{z, reasons(invalid), err}
+			if n == 1 {
+				return "", refused
+			}
+			// Of an earlier attempt nothing was known: it may have arrived since.
+			done, readErr := c.applied(ctx, z, b)
+			if readErr != nil {
+				return "", fmt.Errorf("%w: %w; %w", ErrUnknown, refused, readErr)
+			}
+			if !done {
+				return "", refused
+			}
+			return "", nil
 		case ctx.Err() == nil && !isUnanswered(err):
 			return "", err
 		case ctx.Err() != nil || n == submissions:
