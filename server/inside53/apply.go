@@ -115,6 +115,22 @@ func printBatches(c console, done outcome, batches []change.Batch, f applyFlags)
 
 // printPlan prints what would change, a line a record set, and what stays.
 func printPlan(c console, p change.Plan) error {
+	err := printSteps(c, p)
+	if err != nil {
+		return err
+	}
+	for _, n := range p.Notes {
+		_, err = fmt.Fprintf(c.out, "! left alone: %s: %s\n", strings.TrimSpace(strings.Join(describe(&n.Set), " ")), n.Reason)
+		if err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(c.out, "%s; %d as wanted already, %d others stay\n", p.Summary(), p.Same, p.Other)
+	return err
+}
+
+// printSteps prints what would change, a line a record set.
+func printSteps(c console, p change.Plan) error {
 	rows := make([][]string, 0, len(p.Steps))
 	for _, s := range p.Steps {
 		if s.Kind() == "change" {
@@ -125,21 +141,11 @@ func printPlan(c console, p change.Plan) error {
 		sign := map[string]string{"create": "+ create", "delete": "- delete"}[s.Kind()]
 		rows = append(rows, append([]string{sign}, describe(s.Set())...))
 	}
-	err := c.table(rows)
-	if err != nil {
-		return err
-	}
-	for _, n := range p.Notes {
-		_, err = fmt.Fprintf(c.out, "! left alone: %s: %s\n", strings.Join(describe(&n.Set), " "), n.Reason)
-		if err != nil {
-			return err
-		}
-	}
-	_, err = fmt.Fprintf(c.out, "%s; %d as wanted already, %d others stay\n", p.Summary(), p.Same, p.Other)
-	return err
+	return c.table(rows)
 }
 
-// describe is a record set as columns: name, TTL, type, routing, values.
+// describe is a record set as columns. The routing is the last: it is long where there is
+// one, and would push all values away.
 func describe(r *change.RecordSet) []string {
 	ttl, values := "-", make([]string, 0, len(r.ResourceRecords))
 	if r.TTL != nil {
@@ -157,11 +163,7 @@ func describe(r *change.RecordSet) []string {
 			text += " with its health"
 		}
 	}
-	routing := change.Extension(r)
-	if routing == "" {
-		routing = "-"
-	}
-	return []string{change.MasterName(textOf(r.Name)), ttl, string(r.Type), routing, text}
+	return []string{change.MasterName(textOf(r.Name)), ttl, string(r.Type), text, change.Extension(r)}
 }
 
 func textOf(s *string) string {

@@ -109,7 +109,7 @@ func TestAmbiguousZone(t *testing.T) {
 		fails(t, exitUsage, want, args...)
 	}
 	fails(t, exitFailed, "no such hosted zone: nowhere.example", "zone", "get", "nowhere.example")
-	fails(t, exitUsage, "[private public] were all set", "zone", "get", "example.com", "--private", "--public")
+	fails(t, exitUsage, "--private and --public exclude each other", "zone", "get", "example.com", "--private", "--public")
 	fails(t, exitUsage, `account "x" is not among aws.accounts`, "zone", "ls", "--account", "x")
 	fails(t, exitUsage, "no command; there are create, delete, diff, get, ls", "zone")
 	fails(t, exitUsage, "no command; there are add, change, delete, import", "record")
@@ -120,7 +120,7 @@ func TestZoneGet(t *testing.T) {
 	got := ok(t, "zone", "get", "example.com", "--vpc", "vpc-0b7c1d2e3f4a59687")
 	for _, want := range []string{
 		"id          Z1009382KD7YH2M4ZSLC\n", "visibility  private\n", "vpc         vpc-0a1b2c3d4e5f60718 (eu-west-1)\n",
-		"\nNAME ", "ROUTING", ` routing="LATENCY" region="eu-west-1" identifier="dublin" `, "alias internal-intranet-904512377.eu-west-1.elb.amazonaws.com. (Z32O12XQLTSW2)",
+		"\nNAME ", "ROUTING", `  routing="LATENCY" region="eu-west-1" identifier="dublin"`, "alias internal-intranet-904512377.eu-west-1.elb.amazonaws.com. (Z32O12XQLTSW2)",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("output lacks %q:\n%s", want, got)
@@ -151,7 +151,7 @@ func TestZoneCreateAndDelete(t *testing.T) {
 	fails(t, exitFailed, "has 1 record sets besides its SOA and NS; --purge deletes them first", "zone", "delete", "new.example", "--yes")
 	fails(t, exitUsage, "nothing was changed: there is no terminal to ask on; --yes says yes", "zone", "delete", "new.example", "--purge")
 	got = ok(t, "zone", "delete", "new.example", "--purge", "--yes")
-	if !strings.Contains(got, "- delete  www.new.example.  300  A  -  192.0.2.1\n") || !strings.Contains(got, "deleted private zone new.example. (Z") {
+	if !strings.Contains(got, "- delete  www.new.example.  300  A  192.0.2.1\n") || !strings.Contains(got, "deleted private zone new.example. (Z") {
 		t.Errorf("deleted: %s", got)
 	}
 	fails(t, exitFailed, "no such hosted zone", "zone", "get", "new.example")

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"inside53/resolver"
@@ -144,6 +145,9 @@ func (q *explainQuestion) ask(ctx context.Context) ([]byte, error) {
 		var asking *url.Error
 		if errors.As(err, &asking) {
 			err = asking.Err
+		}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return nil, fmt.Errorf("asking %s: %w; is the server running, and is that its admin address? (--admin)", q.admin, err)
 		}
 		return nil, fmt.Errorf("asking %s: %w", q.admin, err)
 	}

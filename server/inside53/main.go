@@ -29,11 +29,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	_, _ = fmt.Fprintf(stderr, "inside53: %s\n", err)
 	var f failure
 	if errors.As(err, &f) {
+		_, _ = fmt.Fprintf(stderr, "inside53: %s\n", err)
 		return exitFailed
 	}
+	_, _ = fmt.Fprintf(stderr, "inside53: %s\n", usageText(command, err))
 	_, _ = fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", command.CommandPath())
 	return exitUsage
 }

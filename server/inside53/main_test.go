@@ -38,10 +38,13 @@ func TestUsage(t *testing.T) {
 	}{
 		{nil, "inside53: no command; there are COMMANDS\nRun 'inside53 --help' for usage.\n"},
 		{[]string{"serv"}, "inside53: unknown command \"serv\" for \"inside53\"\n\nDid you mean this?\n\tserve\n\nRun 'inside53 --help' for usage.\n"},
-		{[]string{"serve"}, "inside53: required flag(s) \"config\" not set\nRun 'inside53 serve --help' for usage.\n"},
+		{[]string{"serve"}, "inside53: --config is missing\nRun 'inside53 serve --help' for usage.\n"},
 		{[]string{"demo", "--listen", "53"}, "inside53: invalid argument \"53\" for \"--listen\" flag: write an address and port like 127.0.0.1:5300\nRun 'inside53 demo --help' for usage.\n"},
-		{[]string{"check"}, "inside53: required flag(s) \"config\" not set\nRun 'inside53 check --help' for usage.\n"},
-		{[]string{"awssim", "--data", "x"}, "inside53: required flag(s) \"listen\" not set\nRun 'inside53 awssim --help' for usage.\n"},
+		{[]string{"check"}, "inside53: --config is missing\nRun 'inside53 check --help' for usage.\n"},
+		{[]string{"awssim", "--data", "x"}, "inside53: --listen is missing\nRun 'inside53 awssim --help' for usage.\n"},
+		{[]string{"awssim"}, "inside53: --data and --listen are missing\nRun 'inside53 awssim --help' for usage.\n"},
+		{[]string{"zone", "get"}, "inside53: too few or too many arguments: inside53 zone get ZONE [--public | --private] [--vpc ID] [--json]\nRun 'inside53 zone get --help' for usage.\n"},
+		{[]string{"record", "add", "a", "b", "A", "192.0.2.1", "--ttl", "5m"}, "inside53: --ttl \"5m\" is no whole number\nRun 'inside53 record add --help' for usage.\n"},
 		{[]string{"check", "--confg", "x"}, "inside53: unknown flag: --confg\nRun 'inside53 check --help' for usage.\n"},
 		{[]string{"version", "now"}, "inside53: unknown command \"now\" for \"inside53 version\"\nRun 'inside53 version --help' for usage.\n"},
 	}

@@ -73,6 +73,12 @@ func (f *recordFlags) run(e edit) func(*cobra.Command, []string) error {
 		if err != nil {
 			return err
 		}
+		if !f.how.asJSON {
+			err = printSteps(c, p)
+			if err != nil {
+				return err
+			}
+		}
 		return apply(ctx, c, client, z, p, f.how)
 	})
 }

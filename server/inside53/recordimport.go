@@ -54,8 +54,8 @@ and with all that export bind writes.`,
 			if err == nil && len(p.Steps) > 0 && !yes && !how.dryRun {
 				err = c.confirm(fmt.Sprintf("Do this in %s?", z))
 			}
-			if err != nil {
-				return err
+			if err != nil || len(p.Steps) == 0 && !how.asJSON {
+				return err // the plan says that there is nothing to do
 			}
 			return apply(ctx, c, client, z, p, how)
 		}),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -66,7 +67,7 @@ func newZoneLs() *cobra.Command {
 			}
 			rows := [][]string{{"ID", "NAME", "VISIBILITY", "RECORDS", "COMMENT"}}
 			for _, z := range zones {
-				rows = append(rows, []string{z.ID, change.MasterName(z.Name), z.Kind(), fmt.Sprint(z.Records), z.Comment})
+				rows = append(rows, []string{z.ID, change.MasterName(z.Name), z.Kind(), fmt.Sprint(z.Records), cmp.Or(z.Comment, "-")})
 			}
 			return c.table(rows)
 		}),
@@ -135,7 +136,7 @@ func printZone(c console, z change.Zone, sets []change.RecordSet, asJSON bool) e
 	if err != nil {
 		return err
 	}
-	rows = [][]string{{"NAME", "TTL", "TYPE", "ROUTING", "VALUES"}}
+	rows = [][]string{{"NAME", "TTL", "TYPE", "VALUES", "ROUTING"}}
 	for i := range sets {
 		rows = append(rows, describe(&sets[i]))
 	}

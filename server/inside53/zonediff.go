@@ -85,6 +85,9 @@ func other(ctx context.Context, c console, client *change.Client, z change.Zone,
 		s = change.Selector{Text: args[1]}
 	}
 	o, err := client.Find(ctx, s)
+	if len(args) == 2 && errors.Is(err, change.ErrNoZone) {
+		return nil, fmt.Errorf("%w, and no file of that name", err)
+	}
 	if err != nil {
 		return nil, err
 	}
