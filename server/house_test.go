@@ -145,7 +145,7 @@ func TestHouseHasPictures(t *testing.T) {
 
 func TestHouseStyle(t *testing.T) {
 	for _, s := range sources(t) {
-		if !isTest(s.path) && s.lines > maxLines {
+		if s.lines > maxLines {
 			t.Errorf("%s has %d lines: it has more than one subject", s.path, s.lines)
 		}
 		for _, group := range s.file.Comments {

@@ -1,0 +1,126 @@
+package health
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource/awssim"
+)
+
+// balancerFiles are two load balancers and a gateway one.
+func balancerFiles() fstest.MapFS {
+	f := listed()
+	f["eu-west-1/describe-load-balancers.json"] = &fstest.MapFile{Data: []byte(`{"LoadBalancers":[
+		{"LoadBalancerArn":"lb/web","DNSName":"Web-1.eu-west-1.elb.amazonaws.com","Type":"application"},
+		{"LoadBalancerArn":"lb/bare","DNSName":"bare-1.eu-west-1.elb.amazonaws.com","Type":"network"},
+		{"LoadBalancerArn":"lb/gw","DNSName":"","Type":"gateway"}]}`)}
+	f["eu-west-1/describe-target-groups.json"] = &fstest.MapFile{Data: []byte(`{"TargetGroups":[
+		{"TargetGroupArn":"tg/a","TargetGroupName":"a","LoadBalancerArns":["lb/web"]},
+		{"TargetGroupArn":"tg/b","TargetGroupName":"b","LoadBalancerArns":["lb/web"]},
+		{"TargetGroupArn":"tg/gw","TargetGroupName":"gw","LoadBalancerArns":["lb/gw"]},
+		{"TargetGroupArn":"tg/idle","TargetGroupName":"idle","LoadBalancerArns":[]}]}`)}
+	return f
+}
+
+func TestBalancers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, balancerFiles())
+		o := w.options()
+		o.Balancers, o.Regions, o.Refresh = true, []string{"eu-west-1", "us-east-1"}, 10*time.Second
+		targets := func(group string, states ...string) {
+			t.Helper()
+			err := w.sim.SetTargets("eu-west-1", group, states...)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		healthy := func(name string) bool { return w.live().HealthyTarget(zone.MustName(name)) }
+		m, stop := w.start(o)
+		for _, tt := range []struct {
+			a, b string
+			want bool
+			why  string
+		}{
+			{"", "", false, "has no targets"},
+			{"healthy", "", false, "target group b has no targets"},
+			{"healthy", "healthy", true, "each of 2 target groups"},
+			{"healthy unhealthy", "healthy draining", true, "each of 2 target groups"},
+			{"unhealthy unhealthy", "healthy", false, "target group a: 0 of 2 targets healthy"},
+			{"healthy", "initial", false, "target group b: 0 of 1"},
+			{"healthy", "draining unused", false, "target group b: 0 of 2"},
+			{"unavailable", "healthy", true, "each of 2 target groups"},
+		} {
+			targets("a", strings.Fields(tt.a)...)
+			targets("b", strings.Fields(tt.b)...)
+			time.Sleep(12 * time.Second)
+			for _, name := range []string{"web-1.eu-west-1.elb.amazonaws.com.", "dualstack.web-1.eu-west-1.elb.amazonaws.com."} {
+				target := w.live().Targets[string(zone.MustName(name))]
+				if healthy(name) != tt.want || !strings.Contains(target.Why, tt.why) || target.Seen.IsZero() {
+					t.Errorf("%+v: %s: %+v", tt, name, target)
+				}
+			}
+		}
+		if !healthy("bare-1.eu-west-1.elb.amazonaws.com.") || !healthy("other.elb.amazonaws.com.") {
+			t.Error("what has no target groups, or isn't ours, is unhealthy")
+		}
+		if s := m.Stats(); s.Targets != 4 || s.UnhealthyTargets != 0 {
+			t.Errorf("%+v", s)
+		}
+		// A call that goes wrong changes nothing, and the state outlives a restart.
+		targets("a", "unhealthy")
+		time.Sleep(12 * time.Second)
+		w.faults(awssim.Fault{Operation: "DescribeTargetHealth", Fault: "500"})
+		targets("a", "healthy")
+		time.Sleep(time.Minute)
+		stop()
+		_, stop = w.start(o)
+		if healthy("web-1.eu-west-1.elb.amazonaws.com.") {
+			t.Error("healthy after a restart with ELB away")
+		}
+		w.sim.ClearFaults()
+		time.Sleep(12 * time.Second)
+		if !healthy("web-1.eu-west-1.elb.amazonaws.com.") {
+			t.Error("unhealthy with ELB back")
+		}
+		// Without permission all count as healthy, and nothing is asked any more.
+		targets("a", "unhealthy")
+		time.Sleep(12 * time.Second)
+		w.faults(awssim.Fault{Operation: "DescribeTargetHealth", Fault: "access-denied"})
+		time.Sleep(12 * time.Second)
+		calls := w.sim.Calls()["DescribeTargetHealth"]
+		time.Sleep(5 * time.Minute)
+		if n := w.sim.Calls()["DescribeTargetHealth"]; n != calls || !healthy("web-1.eu-west-1.elb.amazonaws.com.") ||
+			!strings.Contains(w.log.String(), "elasticloadbalancing:DescribeTargetHealth") {
+			t.Errorf("%d calls more, log %s", n-calls, w.log)
+		}
+		stop()
+	})
+}
+
+// TestWantedTargets asks only for load balancers that aliases lead to.
+func TestWantedTargets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, balancerFiles())
+		o := w.options()
+		o.Balancers, o.Regions = true, []string{"eu-west-1"}
+		o.WantedTargets = func() []string { return []string{string(zone.MustName("bare-1.eu-west-1.elb.amazonaws.com."))} }
+		m, stop := w.start(o)
+		stop()
+		if n := w.sim.Calls()["DescribeTargetHealth"]; n != 0 || m.Stats().Targets != 2 {
+			t.Errorf("%d calls, %+v", n, m.Stats())
+		}
+		o.WantedTargets = func() []string {
+			return []string{string(zone.MustName("dualstack.web-1.eu-west-1.elb.amazonaws.com."))}
+		}
+		o.StateDir = ""
+		m, stop = w.start(o)
+		stop()
+		if n := w.sim.Calls()["DescribeTargetHealth"]; n != 1 || m.Stats().Targets != 2 { // the first group is bad enough
+			t.Errorf("%d calls, %+v", n, m.Stats())
+		}
+	})
+}
