@@ -38,18 +38,26 @@ type amendment struct {
 
 // Amend serves a change at once, and keeps it over listings until [Keeper.Synced] was
 // called for it and a complete listing that began after it was accepted is there, or
-// ten minutes have gone by. Then the listing counts, whatever it says. It returns when
+// ten minutes have gone by. Then the listing counts, whatever it says. Of two that are
+// about one RRset the one accepted later counts, whichever came first. It returns when
 // queries see the change. A zone that isn't there has it once it is.
 func (k *Keeper) Amend(a *Amendment) error {
 	k.work.Lock()
 	defer k.work.Unlock()
 	key := zoneKey(a.Source, a.Zone)
-	k.amendments[key] = append(k.amendments[key], &amendment{Amendment: a})
+	all := k.amendments[key]
+	at := len(all)
+	for at > 0 && all[at-1].Accepted.After(a.Accepted) {
+		at--
+	}
+	later := all[at:]
+	sets := slices.DeleteFunc(slices.Clone(a.Sets), func(s Amended) bool { return isSuperseded(s, later) })
+	k.amendments[key] = slices.Insert(slices.Clone(all), at, &amendment{Amendment: a})
 	h := k.held[key]
 	if !h.good() || h.part.Zone == nil {
 		return nil
 	}
-	tree, changed := amend(h.part.Zone.Tree, a.Sets)
+	tree, changed := amend(h.part.Zone.Tree, sets)
 	if !changed {
 		return nil
 	}
@@ -150,14 +158,18 @@ func (k *Keeper) underAmendments(p Part) Part {
 func (a *amendment) differences(listed *zone.Tree, later []*amendment) []Amended {
 	var out []Amended
 	for _, s := range a.Sets {
-		about := func(o Amended) bool { return o.Type == s.Type && string(o.Name) == string(s.Name) }
-		superseded := slices.ContainsFunc(later, func(l *amendment) bool { return slices.ContainsFunc(l.Sets, about) })
 		is := listed.Lookup(s.Name).RRset(s.Type)
-		if !superseded && !sameRecords(is, s.Set) {
+		if !isSuperseded(s, later) && !sameRecords(is, s.Set) {
 			out = append(out, Amended{s.Name, s.Type, is})
 		}
 	}
 	return out
+}
+
+// isSuperseded reports whether later amendments are about the RRset of s.
+func isSuperseded(s Amended, later []*amendment) bool {
+	about := func(o Amended) bool { return o.Type == s.Type && string(o.Name) == string(s.Name) }
+	return slices.ContainsFunc(later, func(l *amendment) bool { return slices.ContainsFunc(l.Sets, about) })
 }
 
 // sameRecords reports whether two RRsets have the same records, in any order.

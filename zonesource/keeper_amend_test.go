@@ -120,6 +120,37 @@ func TestAmend(t *testing.T) {
 	})
 }
 
+// TestAmendLate: what was read of a zone before a change was accepted doesn't take it
+// back, though it is told later.
+func TestAmendLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, hostedConfig(), "")
+		b.start()
+		defer b.end()
+		begin := time.Now()
+		z1 := func(seconds int) Part {
+			p := publicZone(t, "Z1", "one.example.", "a.one.example. 192.0.2.1", "b.one.example. 192.0.2.1")
+			p.Listed = begin.Add(time.Duration(seconds) * time.Second)
+			return p
+		}
+		b.deliver(z1(0))
+		newer := amendmentOf(t, begin.Add(20*time.Second), "a.one.example. 3")
+		older := amendmentOf(t, begin.Add(10*time.Second), "a.one.example. 2", "b.one.example. 2")
+		for _, a := range []*Amendment{newer, older} {
+			err := b.Amend(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, when := range []string{"at once", "after a listing"} {
+			if got := b.addresses(); got != "a.one.example. 3 b.one.example. 2" {
+				t.Errorf("%s: served is %q", when, got)
+			}
+			b.deliver(z1(5))
+		}
+	})
+}
+
 // TestAmendAndGuard has the guard see zones as they are served.
 func TestAmendAndGuard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -158,6 +158,7 @@ func (u *Updater) resolve(ctx context.Context, l line) bool {
 	for i := range batch {
 		names[i] = aws.ToString(batch[i].Set.Name)
 	}
+	read := time.Now() // what is accepted from now on is newer
 	sets, err := c.RecordsOf(ctx, change.Zone{ID: l.Zone}, names)
 	var fault smithy.APIError
 	gone := errors.As(err, &fault) && fault.ErrorCode() == "NoSuchHostedZone"
@@ -170,9 +171,8 @@ func (u *Updater) resolve(ctx context.Context, l line) bool {
 	what := "update was not made before the end of an earlier process, or its answer was lost; its sender was never told that it was"
 	if !gone && change.Applied(sets, batch) {
 		what = "update was made before the end of an earlier process, or its answer was lost; its sender was not told"
-		now := time.Now()
-		u.journal.accepted(l.Intent, "", now)
-		u.serve(l.Zone, l.Account, amendedBy(batch), "", now, l.Intent)
+		u.journal.accepted(l.Intent, "", read)
+		u.serve(l.Zone, l.Account, amendedBy(batch), "", read, l.Intent)
 	} else {
 		u.journal.dropped(l.Intent)
 	}
