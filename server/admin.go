@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -65,6 +66,7 @@ func (a *App) bindAdmin(c *Config) error {
 		}
 		a.admin = append(a.admin, &adminServer{listener: listener, server: &http.Server{
 			Handler: l.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute,
+			ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 		}})
 	}
 	return nil

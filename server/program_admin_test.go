@@ -183,3 +183,17 @@ func TestProgramAddresses(t *testing.T) {
 		t.Errorf("/zones has %s, want %s", got, want)
 	}
 }
+
+// TestProgramAdminLog has the HTTP server find fault: that is a line like all others.
+func TestProgramAdminLog(t *testing.T) {
+	p := newSite(t).ready(t, "listen: { dns: [\"127.0.0.1:0\"] }\nadmin: 127.0.0.1:0\nhealth: 127.0.0.1:0\ndrain: 0s\nforward: [{ zone: ., upstreams: [\"127.0.0.1:1\"] }]\n")
+	if len(p.app.admin) != 2 {
+		t.Fatalf("%d servers", len(p.app.admin))
+	}
+	for _, s := range p.app.admin {
+		s.server.ErrorLog.Print("http: Accept error")
+	}
+	if n := strings.Count(p.log.String(), "level=WARN msg=\"http: Accept error\""); n != 2 {
+		t.Errorf("%d lines in the log:\n%s", n, p.log)
+	}
+}
