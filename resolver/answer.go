@@ -133,7 +133,7 @@ type Answer struct {
 	asAlias   bool   // the question is about the target of an alias
 	aliasType uint16 // and this is its type
 	aliasTTL  uint32 // caps the TTL of what the target has; 0 for none
-	exists    bool   // a layer of ours has the name: NXDOMAIN from outside means NODATA
+	exists    bool   // a layer of ours has the name, or it is an apex: NXDOMAIN from outside means NODATA
 	owned     bool   // a layer of ours has records at the name: no CNAME from outside joins them
 	target    []byte // the name to ask for: the hop's, or that of an external alias
 	hops      [maxHops + 1]hop

@@ -29,7 +29,7 @@
 //     below a zone or forwarder of ours and in the reverse ranges of the view's VPC.
 //  3. Longest match among the view's zones and conditional forwarders; on a tie the
 //     forwarder wins, unless it is layered under the zone. A miss never falls to a
-//     shorter apex. A DS question at an apex is the parent's.
+//     shorter apex. A DS question at an apex is the parent's, but for NXDOMAIN: the apex exists.
 //  4. The layers of one apex, top down: file, private zones, tag names, public zone,
 //     and the forwarder where it is layered.
 //     a. The topmost layer that owns records at the name decides for its types;

@@ -112,7 +112,7 @@ func (s *story) madeOf(i int, h *hop, aliased, last bool) string {
 	case h.outcome == noData:
 		return "a CNAME, left out: a layer of ours owns records at the name and CNAME never mixes with other types"
 	case h.outcome == external && s.a.exists && h.heard.Rcode == rcodeNXDomain:
-		return "NXDOMAIN is NODATA here: a layer of ours has the name"
+		return "NXDOMAIN is NODATA here: we know that the name exists"
 	}
 	return ""
 }

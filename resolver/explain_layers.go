@@ -20,7 +20,7 @@ func (s *story) apex(d *decision, h *hop) Step {
 	if s.q.Type == zone.TypeDS && d.depth > x.Labels {
 		longest := s.a.View.Closest(d.labels, d.name, d.depth)
 		if longest != x {
-			parts = append(parts, "DS at "+zone.String(longest.Name)+" is the parent's question (RFC 4035 section 3.1.4.1)")
+			parts = append(parts, "DS at "+zone.String(longest.Name)+" is the parent's question (RFC 4035 section 3.1.4.1); the name exists whatever that says")
 		}
 	}
 	switch len(x.Layers) {
@@ -96,9 +96,29 @@ func (s *story) identity(z *zone.Zone) string {
 	case z.Listed.IsZero():
 		parts = append(parts, "age not known")
 	default:
-		parts = append(parts, "listed "+s.ago(z.Listed))
+		parts = append(parts, s.listed(z)...)
 	}
 	return strings.Join(parts, "; ")
+}
+
+// listed tells how old the records of a hosted zone are.
+func (s *story) listed(z *zone.Zone) (parts []string) {
+	var last Listing
+	if s.listing != nil {
+		last = s.listing(z)
+	}
+	text := "listed " + s.ago(z.Listed)
+	if last.Good.After(z.Listed) {
+		text = "listed " + s.ago(last.Good) + ", as it is since " + s.ago(z.Listed)
+	}
+	parts = append(parts, text)
+	if last.Held {
+		parts = append(parts, "a listing that shrank is held back")
+	}
+	if last.Err != nil {
+		parts = append(parts, "not listed since: "+last.Err.Error())
+	}
+	return parts
 }
 
 // unseen tells of zones of the very name that aren't layers of this view, and why.
@@ -133,7 +153,8 @@ func (s *story) unseen(x *zone.Apex) (steps []Step) {
 // layers tells of clause 4, layer by layer. open says that none of them has an
 // answer and that others may be asked.
 func (s *story) layers(d *decision, h *hop) (steps []Step, open bool) {
-	w := layerWalk{story: s, d: d, h: h}
+	d.closest() // knows that an apex exists
+	w := layerWalk{story: s, d: d, h: h, exists: d.exists}
 	for _, z := range h.apex.Layers {
 		steps = append(steps, w.layer(z))
 	}

@@ -60,7 +60,9 @@ func (d *decision) hop() bool {
 }
 
 // closest is clause 3, the longest match among zones and forwarders. DS at an apex
-// is the parent's question (RFC 4035 section 3.1.4.1), if anybody knows the parent.
+// is the parent's question (RFC 4035 section 3.1.4.1), if anybody knows the parent. The
+// name exists even if the parent has no delegation, as is common for private zones:
+// NXDOMAIN would deny all of the zone to whoever keeps it (RFC 8020).
 func (d *decision) closest() *zone.Apex {
 	apex := d.a.View.Closest(d.labels, d.name, d.depth)
 	if d.q.Type != zone.TypeDS || apex == nil || apex.Labels != d.depth || d.depth == 0 {
@@ -73,6 +75,7 @@ func (d *decision) closest() *zone.Apex {
 	if parent == nil || len(parent.Layers) == 0 && parent.Forward == zone.NoForward {
 		return apex
 	}
+	d.exists = true
 	return parent
 }
 

@@ -165,9 +165,10 @@ func (r *reference) fail(rcode int) {
 // name decides one name; it returns the next one to go to.
 func (r *reference) name(name string, first bool) (next string) {
 	apex := r.closest(name)
+	exists := false
 	if r.qtype == dns.TypeDS && apex != nil && apex.name == name && name != "." {
 		if above := r.closest(parent(name)); above != nil && (len(above.layers) > 0 || above.forward >= 0) {
-			apex = above
+			apex, exists = above, true
 		}
 	}
 	if apex == nil || len(apex.layers) == 0 && apex.forward < 0 {
@@ -176,7 +177,7 @@ func (r *reference) name(name string, first bool) (next string) {
 		}
 		return ""
 	}
-	exists, owned, closed := false, false, false
+	owned, closed := false, false
 	sees := func(z *refZone, at string) (done bool) { // what one layer has at a node
 		sets := z.at(at)
 		if len(sets) == 0 {

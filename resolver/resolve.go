@@ -104,7 +104,7 @@ func (x *exchange) take(m *forward.Message, age uint32, stale bool) (again bool)
 	a.add(i)
 	a.Rcode = m.Rcode
 	if a.exists && m.Rcode == rcodeNXDomain {
-		a.Rcode = rcodeNoError // a layer of ours has the name
+		a.Rcode, a.AD = rcodeNoError, false // we know that it exists
 	}
 	return false
 }
