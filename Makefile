@@ -35,7 +35,7 @@ deps: ## install the programs that test-clients needs (Debian, Ubuntu; no daemon
 		trap "$$as rm -f $$policy" EXIT; \
 	fi; \
 	$$as apt-get update -q && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGES)
-	$(GO) build -C server/testdata/externaldns -o /dev/null .
+	CGO_ENABLED=0 $(GO) build -C server/testdata/externaldns -o /dev/null .
 
 build: ## build bin/inside53
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/inside53 ./server/inside53
