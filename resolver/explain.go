@@ -25,6 +25,16 @@ type ExplainRequest struct {
 	ECS netip.Prefix
 	// Outside asks also what a client outside would get from Route 53.
 	Outside bool
+	// Listing tells of the last listing of a zone, which the snapshot doesn't know where
+	// nothing had changed. Nil: nobody does. It is called by the goroutine that answers.
+	Listing func(z *zone.Zone) Listing
+}
+
+// Listing is what is known of the listings of a zone. The zero value is nothing.
+type Listing struct {
+	Good time.Time // the last good one
+	Err  error     // of the last one
+	Held bool      // one that shrank waits to be confirmed
 }
 
 // Explanation is an answer with the reasons for it, in words for people. Texts may
@@ -76,7 +86,7 @@ func (r *Resolver) explain(ctx context.Context, req *ExplainRequest, random uint
 		return nil, err
 	}
 	st := r.state.Load()
-	inside, err := r.trace(ctx, st, pkt, req.Client, random, nil)
+	inside, err := r.trace(ctx, st, pkt, req, random, nil)
 	if err != nil || !req.Outside {
 		return inside, err
 	}
@@ -84,7 +94,7 @@ func (r *Resolver) explain(ctx context.Context, req *ExplainRequest, random uint
 		return nil, ErrNoOutside
 	}
 	// With the same bits, so that no draw makes a difference.
-	inside.Outside, err = r.trace(ctx, st, pkt, req.Client, random, st.snap.Outside)
+	inside.Outside, err = r.trace(ctx, st, pkt, req, random, st.snap.Outside)
 	if err != nil {
 		return nil, err
 	}
@@ -119,10 +129,10 @@ func (req *ExplainRequest) packet() ([]byte, error) {
 
 // trace answers one packet and tells the story. outside, if set, is the view to
 // answer in, whoever asks.
-func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, client netip.Addr, random uint64, outside *zone.View) (*Explanation, error) {
+func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, req *ExplainRequest, random uint64, outside *zone.View) (*Explanation, error) {
 	x := r.exchange()
 	x.state = st
-	x.q.Client, x.q.Transport, x.q.Now, x.q.Rand = client, TCP, r.now.Load(), random
+	x.q.Client, x.q.Transport, x.q.Now, x.q.Rand = req.Client, TCP, r.now.Load(), random
 	admitted := x.admit(x.q.parse(pkt))
 	if outside != nil && !isMeta(x.q.Type) {
 		x.a.reset(outside, &x.q)
@@ -133,10 +143,10 @@ func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, client neti
 	}
 	told := make(chan *Explanation, 1) // one way or the other, nobody waits to send
 	if x.a.need {
-		x.finish = func(answer []byte, _ Result) { told <- x.tell(answer) } // while the exchange is still this query's
+		x.finish = func(answer []byte, _ Result) { told <- x.tell(answer, req) } // while the exchange is still this query's
 		x.ask()
 	} else {
-		told <- x.tell(appendResponse(make([]byte, 0, 65535), &x.q, &x.a, st.snap, r.limits))
+		told <- x.tell(appendResponse(make([]byte, 0, 65535), &x.q, &x.a, st.snap, r.limits), req)
 		x.state = nil
 		r.exchanges.Put(x)
 	}
@@ -149,7 +159,7 @@ func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, client neti
 }
 
 // tell makes the explanation of a finished exchange and its response.
-func (x *exchange) tell(response []byte) *Explanation {
+func (x *exchange) tell(response []byte, req *ExplainRequest) *Explanation {
 	q, a := &x.q, &x.a
 	e := &Explanation{
 		Name: zone.String(q.Name()), Type: typeName(q.Type), Client: q.Client.String(), Result: a.Result.String(),
@@ -170,7 +180,7 @@ func (x *exchange) tell(response []byte) *Explanation {
 	}
 	e.take(&m)
 	s := story{
-		x: x, q: q, a: a, snap: x.state.snap, live: x.state.live, groups: x.state.snap.Forwarders, now: time.Unix(q.Now, 0),
+		x: x, q: q, a: a, snap: x.state.snap, live: x.state.live, groups: x.state.snap.Forwarders, now: time.Unix(q.Now, 0), listing: req.Listing,
 	}
 	e.Steps = s.steps()
 	e.decisions = s.decisions

@@ -96,9 +96,29 @@ func (s *story) identity(z *zone.Zone) string {
 	case z.Listed.IsZero():
 		parts = append(parts, "age not known")
 	default:
-		parts = append(parts, "listed "+s.ago(z.Listed))
+		parts = append(parts, s.listed(z)...)
 	}
 	return strings.Join(parts, "; ")
+}
+
+// listed tells how old the records of a hosted zone are.
+func (s *story) listed(z *zone.Zone) (parts []string) {
+	var last Listing
+	if s.listing != nil {
+		last = s.listing(z)
+	}
+	text := "listed " + s.ago(z.Listed)
+	if last.Good.After(z.Listed) {
+		text = "listed " + s.ago(last.Good) + ", as it is since " + s.ago(z.Listed)
+	}
+	parts = append(parts, text)
+	if last.Held {
+		parts = append(parts, "a listing that shrank is held back")
+	}
+	if last.Err != nil {
+		parts = append(parts, "not listed since: "+last.Err.Error())
+	}
+	return parts
 }
 
 // unseen tells of zones of the very name that aren't layers of this view, and why.

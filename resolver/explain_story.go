@@ -22,6 +22,8 @@ type story struct {
 	live   *zone.Live
 	groups []zone.Forwarder
 	now    time.Time
+	// listing tells of the listings of a zone; nil: nobody does.
+	listing func(*zone.Zone) Listing
 
 	decisions []decided // of each hop, as far as told
 	marked    bool      // some address was translated

@@ -338,6 +338,34 @@ func TestExplainSubnet(t *testing.T) {
 	}
 }
 
+// TestExplainListing: a zone that was listed again and found as it was is not old.
+func TestExplainListing(t *testing.T) {
+	w := policyWorld(t)
+	now := time.Unix(w.clock.Load(), 0)
+	w.zones["Z1"].Listed = now.Add(-time.Hour)
+	req := ExplainRequest{Name: zone.MustName("www.example.com."), Type: zone.TypeA, Client: netip.MustParseAddr("10.0.0.1")}
+	for _, tt := range []struct {
+		listing Listing
+		want    string
+	}{
+		{Listing{}, "listed 1h0m0s ago"},
+		{Listing{Good: now.Add(-time.Hour)}, "listed 1h0m0s ago"},
+		{Listing{Good: now.Add(-2 * time.Second)}, "listed 2s ago, as it is since 1h0m0s ago"},
+		{Listing{Good: now.Add(-time.Minute), Err: errors.New("throttled")}, "listed 1m0s ago, as it is since 1h0m0s ago; not listed since: throttled"},
+		{Listing{Good: now.Add(-time.Minute), Held: true}, "listed 1m0s ago, as it is since 1h0m0s ago; a listing that shrank is held back"},
+	} {
+		req.Listing = func(z *zone.Zone) Listing {
+			if z.ID != "Z1" {
+				t.Errorf("asked for zone %q", z.ID)
+			}
+			return tt.listing
+		}
+		if why := find(t, w.explain("listing", req).Steps, "public zone Z1").Why; !strings.HasSuffix(why, "; "+tt.want) {
+			t.Errorf("%s, want %s", why, tt.want)
+		}
+	}
+}
+
 // The snapshot is that of the question, whatever is published meanwhile; and who
 // explains gives up with the context.
 func TestExplainGivesUp(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"inside53/resolver"
+	"inside53/resolver/zone"
+	"inside53/zonesource"
 )
 
 // explainWithin bounds the time that an explanation may wait for upstreams: longer than
@@ -26,6 +28,7 @@ func (a *App) serveExplain(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	req.Listing = listings(a.keeper.Status())
 	ctx, cancel := context.WithTimeout(r.Context(), explainWithin)
 	defer cancel()
 	e, err := a.resolver.Explain(ctx, req)
@@ -98,4 +101,15 @@ func explainClient(named, remote string) (netip.Addr, error) {
 		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
 	}
 	return from.Addr().Unmap().WithZone(""), nil
+}
+
+// listings tells of the listings of hosted zones.
+func listings(status zonesource.Status) func(*zone.Zone) resolver.Listing {
+	known := map[string]resolver.Listing{}
+	for _, p := range status.Parts {
+		if p.Zone != nil && p.Zone.Origin != zone.File {
+			known[p.Zone.ID] = resolver.Listing{Good: p.Listed, Err: p.Err, Held: p.Pending != nil}
+		}
+	}
+	return func(z *zone.Zone) resolver.Listing { return known[z.ID] }
 }

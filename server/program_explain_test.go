@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"inside53/resolver"
+	"inside53/zonesource/awssim"
 
 	"github.com/miekg/dns"
 )
@@ -100,6 +101,21 @@ func TestProgramExplainsWhy(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestProgramExplainsAge: records are as old as their last listing, and why they aren't
+// listed any more is told.
+func TestProgramExplainsAge(t *testing.T) {
+	c := newCloud(t, nil)
+	p := newSite(t).ready(t, c.config())
+	told := func(why string) func() bool {
+		return func() bool {
+			return holds(p.explain(t, "www.example.com A", dublin, "").Steps, "private zone Z1009382KD7YH2M4ZSLC", why)
+		}
+	}
+	p.await(t, "a listing that changed nothing", told("listed 0s ago, as it is since "))
+	c.fault(t, awssim.Fault{Operation: "ListResourceRecordSets", Fault: "500"})
+	p.await(t, "a listing that went wrong", told("; not listed since: "))
 }
 
 // TestProgramExplainsSubnet: a client behind a trusted forwarder is where its subnet is.
