@@ -7,29 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
-)
 
-// arrows says what a package of ours may import of ours. A directory ending in /...
-// stands for all below it; the longest entry that holds a package counts.
-var arrows = map[string][]string{
-	"resolver/zone":     {},
-	"resolver/forward":  {},
-	"resolver/history":  {"resolver/zone"},
-	"resolver":          {"resolver/zone", "resolver/history", "resolver/forward"},
-	"zonesource":        {"resolver/zone"},
-	"zonesource/...":    {"resolver/zone", "zonesource", "zonesource/..."},
-	"zonesource/rdata":  {},
-	"zonesource/awssim": {}, // shares no code with the sources: it would hide their faults
-	"server":            {"resolver", "resolver/...", "zonesource", "zonesource/..."},
-	"server/bench":      {"server/bench/...", "resolver", "resolver/...", "zonesource", "zonesource/..."},
-	"server/bench/...":  {"server/bench/..."}, // stands alone: what it expects is not taken from what it measures
-	"server/...":        {"server", "resolver", "resolver/...", "zonesource", "zonesource/...", "examples"},
-	"examples":          {},
-}
+	"inside53/server/house"
+)
 
 // maxLines is how long a file may be before it has surely more than one subject.
 const maxLines = 500
@@ -82,42 +65,17 @@ func sources(t *testing.T) []source {
 
 func isTest(path string) bool { return strings.HasSuffix(path, "_test.go") }
 
-// within reports whether a package is what a pattern of arrows stands for.
-func within(pkg, pattern string) bool {
-	below, wide := strings.CutSuffix(pattern, "/...")
-	return pkg == pattern || wide && strings.HasPrefix(pkg, below+"/")
-}
-
 func TestImportsFollowTheArrows(t *testing.T) {
 	for _, s := range sources(t) {
 		pkg := filepath.ToSlash(filepath.Dir(s.path))
-		rule := ""
-		for pattern := range arrows {
-			if within(pkg, pattern) && len(pattern) > len(rule) {
-				rule = pattern
-			}
-		}
-		if rule == "" {
-			t.Errorf("%s: package %s stands nowhere in the house", s.path, pkg)
-			continue
-		}
 		for _, i := range s.file.Imports {
 			path, err := strconv.Unquote(i.Path.Value)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strings.HasPrefix(path, "github.com/aws/") && !strings.HasPrefix(pkg, "zonesource/") {
-				t.Errorf("%s imports %s: the SDK of AWS stays below zonesource", s.path, path)
-			}
-			if path == "github.com/miekg/dns" && pkg == "resolver/zone" {
-				t.Errorf("%s imports %s: the data model is the wire's", s.path, path)
-			}
-			ours, ok := strings.CutPrefix(path, "inside53/")
-			if !ok || isTest(s.path) && !strings.HasPrefix(pkg, "resolver") {
-				continue
-			}
-			if !slices.ContainsFunc(arrows[rule], func(p string) bool { return within(ours, p) }) {
-				t.Errorf("%s imports %s: %s may import %v of ours", s.path, path, pkg, arrows[rule])
+			fault := house.Fault(pkg, path, isTest(s.path))
+			if fault != "" {
+				t.Errorf("%s imports %s: %s", s.path, path, fault)
 			}
 		}
 	}

@@ -1,0 +1,178 @@
+package house
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// module begins the paths of our packages.
+const module = "inside53/"
+
+// rule is what the files of a package may import.
+type rule struct {
+	// ours are packages of ours. A path that ends in /... stands for all below it.
+	ours []string
+	// why not others of ours; "" leaves it at what may be imported.
+	why string
+	// theirs are the only packages of other modules; nil is any.
+	theirs []string
+	// never are packages, and all below them, with the reason.
+	never map[string]string
+}
+
+const (
+	noSource = "the data model knows no source"
+	noIO     = "nothing here does I/O"
+	meet     = "resolver and server meet the sources in zone.Snapshot alone"
+	dns      = "github.com/miekg/dns"
+)
+
+// rules are by package; a path that ends in /... stands for all below it, and the longest
+// that holds a package counts.
+func rules() map[string]rule {
+	below := []string{"resolver", "resolver/...", "zonesource", "zonesource/..."}
+	return map[string]rule{
+		"resolver/zone": {
+			why: "the data model depends on nothing of the program, or its halves would depend on each other through it",
+			never: map[string]string{
+				dns:              "the wire is the data model: another DNS library must not change it",
+				"github.com/aws": noSource, "log": "nothing here logs", "os": noIO, "net/http": noIO,
+				"math/rand": "what is drawn comes with the query", "github.com/prometheus": "nothing here counts",
+			},
+		},
+		"resolver/forward": {
+			why:   "it answers questions about bytes and knows no zones, views or transports: whoever needs both imports both",
+			never: map[string]string{dns: "replies are taken apart by the walker, without its allocations"},
+		},
+		"resolver/history": {
+			ours: []string{"resolver/zone"}, why: "history knows versions of zones, not who is told of them",
+			never: map[string]string{dns: "messages are made by the server", "github.com/aws": noSource, "log": "nothing here logs", "os": "the server saves"},
+		},
+		"resolver": {
+			ours: []string{"resolver/zone", "resolver/history", "resolver/forward"}, why: "sources and decisions meet in zone.Snapshot alone",
+			theirs: []string{dns},
+		},
+		"zonesource":     {ours: []string{"resolver/zone"}, why: meet},
+		"zonesource/...": {ours: []string{"resolver/zone", "zonesource", "zonesource/..."}, why: meet},
+		"zonesource/account": {
+			why: "all sources stand on it, so it stands on none",
+		},
+		"zonesource/rdata":    {why: "it is below every source", theirs: []string{dns}},
+		"zonesource/route53":  {ours: []string{"resolver/zone", "zonesource", "zonesource/account", "zonesource/rdata"}, why: meet},
+		"zonesource/ec2":      {ours: []string{"resolver/zone", "zonesource", "zonesource/account"}, why: meet},
+		"zonesource/health":   {ours: []string{"resolver/zone", "zonesource/account"}, why: meet},
+		"zonesource/transfer": {ours: []string{"resolver/zone", "zonesource"}, why: meet},
+		"zonesource/awssim":   {why: "code shared with the sources would hide their faults"},
+		"server":              {ours: below},
+		"server/...":          {ours: append([]string{"server", "examples"}, below...)},
+		"server/bench":        {ours: append([]string{"server/bench/..."}, below...)},
+		"server/bench/...":    {ours: []string{"server/bench/..."}, why: "what it expects is not taken from what it measures"},
+		"server/house":        {theirs: []string{}},
+		"examples":            {},
+	}
+}
+
+// within reports whether a package is what a pattern stands for.
+func within(pkg, pattern string) bool {
+	all, wide := strings.CutSuffix(pattern, "/...")
+	return pkg == pattern || wide && strings.HasPrefix(pkg, all+"/")
+}
+
+func ruleOf(pkg string) (rule, bool) {
+	longest := ""
+	for pattern := range rules() {
+		if within(pkg, pattern) && len(pattern) > len(longest) {
+			longest = pattern
+		}
+	}
+	return rules()[longest], longest != ""
+}
+
+// Fault says why a file of a package (its path in the module) may not import a path; ""
+// when it may. Tests may import what they like of ours, but for those of the resolver:
+// what these would bring in, the others could use.
+func Fault(pkg, path string, test bool) string {
+	r, known := ruleOf(pkg)
+	if !known {
+		return "the package stands nowhere in the house"
+	}
+	if strings.HasPrefix(path, "github.com/aws/") && !strings.HasPrefix(pkg, "zonesource/") {
+		return "the SDK of AWS stays below zonesource"
+	}
+	ours, isOurs := strings.CutPrefix(path, module)
+	if test && (!isOurs || ours == "server/house" || !strings.HasPrefix(pkg, "resolver")) {
+		return ""
+	}
+	for bad, why := range r.never {
+		if path == bad || strings.HasPrefix(path, bad+"/") {
+			return why
+		}
+	}
+	first, _, _ := strings.Cut(path, "/")
+	switch {
+	case isOurs && !slices.ContainsFunc(r.ours, func(p string) bool { return within(ours, p) }):
+		return strings.TrimPrefix(r.why+fmt.Sprintf("; of ours it may import %v", r.ours), "; ")
+	case !isOurs && strings.Contains(first, ".") && r.theirs != nil && !slices.Contains(r.theirs, path):
+		return fmt.Sprintf("of others it may import %v", r.theirs)
+	}
+	return ""
+}
+
+// Imports holds the package whose test is running, in its own directory, to the arrows.
+func Imports(t *testing.T) {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkg, err := packageOf(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen++
+			fault := Fault(pkg, path, strings.HasSuffix(name, "_test.go"))
+			if fault != "" {
+				t.Errorf("%s imports %s: %s", name, path, fault)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no imports seen")
+	}
+}
+
+// packageOf returns the path of a directory in the module.
+func packageOf(dir string) (string, error) {
+	for top := dir; ; top = filepath.Dir(top) {
+		_, err := os.Stat(filepath.Join(top, "go.mod"))
+		if err == nil {
+			pkg, err := filepath.Rel(top, dir)
+			return filepath.ToSlash(pkg), err
+		}
+		if top == filepath.Dir(top) {
+			return "", fmt.Errorf("looking for go.mod above %s: %w", dir, err)
+		}
+	}
+}
