@@ -199,6 +199,9 @@ func (u *updates) handle(in updateRequest) {
 		r.send(update.Result{Rcode: update.FormErr, Text: err.Error()})
 		return
 	case r.signature == nil:
+		u.faults.Do(func() {
+			u.log.Warn("update without a signature", "client", in.client.String())
+		})
 		r.send(update.Result{Rcode: update.Refused, Text: "updates have to be signed by a key"})
 		return
 	case !r.signature.good():
@@ -218,7 +221,11 @@ func (u *updates) handle(in updateRequest) {
 	if flight == nil {
 		return // the result comes, or came, by the same update
 	}
+	client, key := in.client.String(), r.signature.key.name
 	u.updater.Submit(z, message, func(result update.Result) {
+		if result.Rcode == update.Refused {
+			u.log.Info("update refused", "client", client, "key", key, "result", dns.RcodeToString[result.Rcode], "why", result.Text)
+		}
 		for _, waiter := range u.flights.land(flight, result) {
 			waiter.send(result)
 		}

@@ -54,6 +54,9 @@ func TestUpdateSignatures(t *testing.T) {
 			t.Errorf("%s: answered with %v", tt.what, tsig)
 			continue
 		}
+		if off := time.Now().Unix() - int64(tsig.TimeSigned); (tt.fault == dns.RcodeBadKey || tt.fault == dns.RcodeBadSig) && (off < 0 || off > fudge) {
+			t.Errorf("%s: answered with a time that is %d s off; clients would speak of clocks", tt.what, off)
+		}
 		if tt.fault == dns.RcodeBadTime {
 			now, err := hex.DecodeString(tsig.OtherData)
 			if err != nil || len(now) != 6 || int64(tsig.TimeSigned) != tt.from.at.Unix() {
@@ -185,6 +188,11 @@ func TestUpdatePolicy(t *testing.T) {
 		}
 		if reply.Rcode != tt.rcode || text != tt.text {
 			t.Errorf("%s: answered %s %q, want %s %q", tt.what, dns.RcodeToString[reply.Rcode], text, dns.RcodeToString[tt.rcode], tt.text)
+		}
+	}
+	for _, why := range []string{"the key may not change that zone", "Route 53 has no records of type TYPE65280"} {
+		if log := u.log.String(); !strings.Contains(log, "update refused") || !strings.Contains(log, why) {
+			t.Errorf("the log doesn't say %q:\n%s", why, log)
 		}
 	}
 	// The whole of a name is of all types.
