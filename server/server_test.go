@@ -33,12 +33,7 @@ func TestBindResolvesPortZero(t *testing.T) {
 
 // Both wildcards on one port: each takes its family.
 func TestBindBothWildcards(t *testing.T) {
-	free, err := net.Listen("tcp", ":0") // of all addresses
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := free.Addr().(*net.TCPAddr).AddrPort().Port()
-	free.Close()
+	port := wildcardPort(t)
 	r := start(t, func(o *Options) {
 		o.Addresses = []netip.AddrPort{netip.AddrPortFrom(netip.IPv6Unspecified(), port), netip.AddrPortFrom(netip.IPv4Unspecified(), port)}
 	})
@@ -50,6 +45,26 @@ func TestBindBothWildcards(t *testing.T) {
 		wantMessage(t, c.receiveMessage(), answerTo(query(2, "echo")))
 	}
 	eventually(t, "all loops are seen to answer", func() bool { ok, _ := r.Ready(); return ok })
+}
+
+// wildcardPort finds a port that nobody has, of any address, for TCP and UDP.
+func wildcardPort(t *testing.T) uint16 {
+	t.Helper()
+	for range bindAttempts {
+		tcp, err := net.Listen("tcp", ":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := tcp.Addr().(*net.TCPAddr).AddrPort().Port()
+		udp, err := net.ListenUDP("udp", &net.UDPAddr{Port: int(port)})
+		_ = tcp.Close()
+		if err == nil {
+			_ = udp.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free for TCP and UDP")
+	return 0
 }
 
 // takeUDP takes a port for UDP that nobody has for TCP.
