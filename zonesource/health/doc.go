@@ -25,6 +25,8 @@
 // deep; a child that isn't there counts as healthy, and so does a check that is its
 // own descendant, which Route 53 doesn't allow. Where CloudWatch has no data point of
 // five minutes AWS's word is unknown; a check that was unhealthy stays so for an hour.
+// Where CloudWatch can't be read its last word stands, but after a quarter of an hour not
+// against a probe that sees a healthy endpoint.
 //
 // # Probes
 //

@@ -33,6 +33,10 @@ func (m Mode) probes(d *definition) bool {
 // holdUnknown is how long the absence of data points leaves AWS's last word standing.
 const holdUnknown = time.Hour
 
+// tooOld is the age at which AWS's word, when CloudWatch can't be read, no longer outweighs
+// a probe that sees a healthy endpoint now. Where there is no probe, it stands.
+const tooOld = 15 * time.Minute
+
 // evaluation decides what counts, once for each check.
 type evaluation struct {
 	mode   Mode
@@ -150,6 +154,8 @@ func (e *evaluation) decide(c *check, r *zone.Check) (healthy bool, why string) 
 		return true, "disabled"
 	case local.Known && !local.Healthy:
 		return false, "local: " + local.Why + contradiction(aws, true, "AWS")
+	case aws.Known && !aws.Healthy && local.Known && e.now.Sub(aws.Seen) >= tooOld:
+		return true, fmt.Sprintf("local: %s; AWS said unhealthy, but can't be read since %s", local.Why, aws.Seen.UTC().Format(time.TimeOnly))
 	case aws.Known:
 		return aws.Healthy, "aws: " + aws.Why + contradiction(local, !aws.Healthy, "the local probe")
 	case local.Known:

@@ -22,6 +22,8 @@ func TestDecide(t *testing.T) {
 	longGap := gap
 	longGap.Seen = noon.Add(-time.Hour)
 	none := zone.Observation{}
+	oldDown := zone.Observation{Known: true, Seen: noon.Add(-15 * time.Minute), Since: noon.Add(-time.Hour), Why: "0"}
+	olderUp := zone.Observation{Known: true, Healthy: true, Seen: noon.Add(-time.Hour), Since: noon.Add(-time.Hour), Why: "1"}
 	// What the probes say: the outcomes of one endpoint with threshold 1.
 	const never, good, bad, unknown = "-x", "x", "x -x", ""
 	tests := []struct {
@@ -45,6 +47,10 @@ func TestDecide(t *testing.T) {
 		{"no data point, well here", definition{}, gap, good, "-++", "local: because"},
 		{"no data point for long", definition{}, longGap, unknown, "+++", "nothing says otherwise"},
 		{"no data point, well before", definition{}, gapUp, unknown, "+++", "nothing says otherwise"},
+		{"down when AWS was last read", definition{}, oldDown, unknown, "-+-", "aws: 0"},
+		{"down when AWS was last read, well here", definition{}, oldDown, good, "-++", "local: because; AWS said unhealthy, but can't be read since 11:45:00"},
+		{"down when AWS was last read, down here", definition{}, oldDown, bad, "---", "local: because"},
+		{"well when AWS was last read, well here", definition{}, olderUp, good, "+++", "aws: 1"},
 		{"inverted", definition{Inverted: true}, none, good, "+--", "inverted"},
 		{"inverted, down", definition{Inverted: true}, none, bad, "+++", "inverted"},
 		{"inverted, AWS has inverted", definition{Inverted: true}, up, unknown, "+++", "aws: 1"},
@@ -154,7 +160,7 @@ func TestCalculated(t *testing.T) {
 			}
 		}
 	}
-	c := &check{definition: definition{ID: "top", Type: types.HealthCheckTypeCalculated, Children: []string{"x"}, HealthThreshold: 1}, aws: zone.Observation{Known: true, Why: "0"}}
+	c := &check{definition: definition{ID: "top", Type: types.HealthCheckTypeCalculated, Children: []string{"x"}, HealthThreshold: 1}, aws: zone.Observation{Known: true, Seen: noon, Why: "0"}}
 	got := evaluate(AWS, noon, map[string]*check{"top": c}, &tally{})["top"]
 	if got.Healthy || got.Local.Known {
 		t.Errorf("in mode aws: %+v", got)
