@@ -86,15 +86,20 @@ func (q *Query) parse(pkt []byte) verdict {
 	switch q.opcode {
 	case opcodeQuery:
 	case opcodeNotify, opcodeUpdate:
+		q.hearOPT(pkt)
 		return refused
 	default:
+		q.hearOPT(pkt)
 		return badOpcode
 	}
 	v := q.parseStrict(pkt)
-	if v != unsure {
-		return v
+	if v == unsure {
+		v = q.parseLenient(pkt)
 	}
-	return q.parseLenient(pkt)
+	if v == malformed {
+		q.hearOPT(pkt)
+	}
+	return v
 }
 
 // reset forgets what the query before said.

@@ -8,40 +8,38 @@ import (
 // optionLocal is an option for private use (RFC 6891 section 9), of any form.
 const optionLocal = 65001
 
-// tidy returns a copy of a packet for miekg/dns to read, with EDNS options that
-// mean nothing here under the code of a local one: they are ignored (RFC 6891 section
-// 6.1.2), and what form they should have had is not for us to say. It is false for a
-// packet that miekg/dns would make do with: one cut short, or with an OPT record outside
-// of the additional section (RFC 6891 section 6.1.1).
-func tidy(pkt []byte) (tidied []byte, whole bool) {
+// inPacket is where a record stands in a packet.
+type inPacket struct {
+	section           section
+	owner, rdata, end int // offsets; the type stands 10 before rdata
+	rrtype            uint16
+}
+
+// walk visits the records of a packet, and is false for one cut short.
+func walk(pkt []byte, visit func(inPacket)) (whole bool) {
 	at := headerSize
 	for range binary.BigEndian.Uint16(pkt[4:]) {
 		at = nameEnd(pkt, at) + 4
 		if at > len(pkt) {
-			return nil, false
+			return false
 		}
 	}
-	tidied = bytes.Clone(pkt)
-	for section := range 3 {
-		for range binary.BigEndian.Uint16(pkt[6+2*section:]) {
-			at = nameEnd(pkt, at)
-			if at+10 > len(pkt) {
-				return nil, false
+	for _, s := range [...]section{inAnswer, inAuthority, inAdditional} {
+		for range binary.BigEndian.Uint16(pkt[6+2*s:]) {
+			r := inPacket{section: s, owner: at, rdata: nameEnd(pkt, at) + 10}
+			if r.rdata > len(pkt) {
+				return false
 			}
-			rrtype, rdata := binary.BigEndian.Uint16(pkt[at:]), at+10
-			at = rdata + int(binary.BigEndian.Uint16(pkt[at+8:]))
-			if at > len(pkt) {
-				return nil, false
+			r.rrtype = binary.BigEndian.Uint16(pkt[r.rdata-10:])
+			r.end = r.rdata + int(binary.BigEndian.Uint16(pkt[r.rdata-2:]))
+			if r.end > len(pkt) {
+				return false
 			}
-			if rrtype == typeOPT {
-				if section < 2 {
-					return nil, false
-				}
-				hideOptions(tidied[rdata:at])
-			}
+			visit(r)
+			at = r.end
 		}
 	}
-	return tidied, true
+	return true
 }
 
 // nameEnd returns where the name at an offset ends, an offset beyond the packet
@@ -62,6 +60,23 @@ func nameEnd(pkt []byte, at int) int {
 	return len(pkt) + 1
 }
 
+// tidy returns a copy of a packet for miekg/dns to read, with EDNS options that
+// mean nothing here under the code of a local one: they are ignored (RFC 6891 section
+// 6.1.2), and what form they should have had is not for us to say. It is false for a
+// packet that miekg/dns would make do with: one cut short, or with an OPT record outside
+// of the additional section (RFC 6891 section 6.1.1).
+func tidy(pkt []byte) (tidied []byte, whole bool) {
+	tidied = bytes.Clone(pkt)
+	placed := true
+	whole = walk(pkt, func(r inPacket) {
+		if r.rrtype == typeOPT {
+			placed = placed && r.section == inAdditional
+			hideOptions(tidied[r.rdata:r.end])
+		}
+	})
+	return tidied, whole && placed
+}
+
 // hideOptions gives the options that nobody here reads the code of a local one.
 func hideOptions(options []byte) {
 	for len(options) >= 4 {
@@ -76,4 +91,24 @@ func hideOptions(options []byte) {
 		}
 		options = options[size:]
 	}
+}
+
+// hearOPT notes the OPT record of a packet that gets an error, if there is a right one:
+// without OPT in the answer too (RFC 6891 section 6.1.1), the client would take it that
+// nobody knows EDNS here.
+func (q *Query) hearOPT(pkt []byte) {
+	found := 0
+	var opt inPacket
+	whole := walk(pkt, func(r inPacket) {
+		if r.rrtype == typeOPT {
+			found++
+			opt = r
+		}
+	})
+	if !whole || found != 1 || opt.section != inAdditional || pkt[opt.owner] != 0 {
+		return
+	}
+	q.EDNS = true
+	q.UDPSize = max(512, binary.BigEndian.Uint16(pkt[opt.rdata-8:]))
+	q.DO = pkt[opt.rdata-4]&0x80 != 0
 }
