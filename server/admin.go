@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +36,7 @@ func (a *App) bindAdmin(c *Config) error {
 	health.HandleFunc("GET /healthz", a.serveHealth)
 	health.HandleFunc("GET /readyz", a.serveReady)
 	admin := http.NewServeMux()
+	admin.HandleFunc("GET /{$}", serveIndex)
 	admin.Handle("GET /healthz", health)
 	admin.Handle("GET /readyz", health)
 	admin.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
@@ -83,6 +86,21 @@ func (s *adminServer) run(ctx context.Context) error {
 	return fmt.Errorf("serving %s: %w", s.listener.Addr(), err)
 }
 
+// serveIndex names the paths, to who has forgotten them.
+func serveIndex(w http.ResponseWriter, _ *http.Request) {
+	_, _ = io.WriteString(w, `inside53
+  GET /readyz          whether a balancer should send queries here, and why not
+  GET /healthz         the process runs
+  GET /zones           each zone: records, age, errors, what of it can't be served
+  GET /report          everything in the data that needs a look
+  GET /explain?name=&type=&client=&diff=public   why an answer is what it is
+  GET /health-checks   each health check, and why it counts as it does
+  GET /transfers       the zones that secondaries may have
+  GET /metrics         for Prometheus
+  POST /accept?zone=   take a shrunken listing now
+`)
+}
+
 // serveHealth says that the process runs.
 func (a *App) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
@@ -110,7 +128,7 @@ func (a *App) serveReady(w http.ResponseWriter, _ *http.Request) {
 	for name, s := range status.Sources {
 		source := sourceReadiness{AgeSeconds: ageOf(s, time.Now())}
 		if s.Err != nil {
-			source.Error = s.Err.Error()
+			source.Error = strings.Join(few(strings.Split(s.Err.Error(), "\n")), "\n")
 		}
 		r.Sources[name] = source
 	}
@@ -130,12 +148,26 @@ func (a *App) ready(status zonesource.Status) (bool, []string) {
 		reasons = append(reasons, "draining")
 	}
 	if !status.Loaded {
-		reasons = append(reasons, "data not complete: "+strings.Join(status.Missing, "; "))
+		for _, missing := range few(status.Missing) {
+			reasons = append(reasons, "data not complete: "+missing)
+		}
 	}
 	_, silent := a.server.Ready()
 	reasons = append(reasons, silent...)
 	reasons = append(reasons, tooOld(status, a.config.Load().Ready.MaxAge)...)
 	return len(reasons) == 0, reasons
+}
+
+// mostTold is how many like things are told one by one: a permission that is missing
+// is missing for each of hundreds of zones.
+const mostTold = 5
+
+// few returns the first of a list, and how many there are besides.
+func few(list []string) []string {
+	if len(list) <= mostTold {
+		return list
+	}
+	return append(slices.Clone(list[:mostTold]), fmt.Sprintf("and %d more; /zones has all", len(list)-mostTold))
 }
 
 // tooOld names the sources whose data of AWS are older than they may be; 0: of any age.
@@ -187,7 +219,28 @@ func (a *App) serveZones(w http.ResponseWriter, _ *http.Request) {
 	for _, summary := range status.Report.Zones {
 		out = append(out, describeZone(summary.Zone, parts[summary.Key]))
 	}
+	for _, gap := range status.Report.Missing {
+		if gap.Zone == "" {
+			continue
+		}
+		out = append(out, unreadZone(gap, parts[gap.Key].Err))
+	}
 	writeJSON(w, http.StatusOK, out)
+}
+
+// unreadZone describes a hosted zone that exists and could not be read yet.
+func unreadZone(gap zonesource.Gap, err error) zoneInfo {
+	info := zoneInfo{
+		ID: strings.TrimPrefix(gap.Key.Name, "zone/"), Name: gap.Zone, Visibility: "public",
+		VPCs: []string{}, Unservable: []unservableInfo{}, Error: "not read yet",
+	}
+	if gap.Private {
+		info.Visibility = "private"
+	}
+	if err != nil {
+		info.Error = err.Error()
+	}
+	return info
 }
 
 func describeZone(z *zone.Zone, p zonesource.PartStatus) zoneInfo {

@@ -263,6 +263,28 @@ func (a *App) announce(ctx context.Context) error {
 		return fmt.Errorf("announcing readiness: %w", err)
 	}
 	notifySystemd(a.log, systemdReady)
+	return a.announceData(ctx)
+}
+
+// announceData logs what is served, and before, if there is a before, that not all is
+// there yet.
+func (a *App) announceData(ctx context.Context) error {
+	warned := false
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for !a.resolver.Snapshot().Loaded {
+		if !warned {
+			a.log.Warn("not all data are there: names of what is missing get SERVFAIL, until it could be read", "see", "/readyz")
+			warned = true
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+	s := a.resolver.Snapshot()
+	a.log.Info("serving", "version", version(), "config", a.started.File(), "zones", len(a.keeper.Status().Report.Zones), "views", len(s.Views))
 	return nil
 }
 

@@ -144,6 +144,44 @@ func TestProgramUnservable(t *testing.T) {
 	}
 }
 
+// TestProgramTellsWhatIsMissing starts without the permission to read records: every zone
+// is named with the reason, readiness stays short, and the log says when all is there.
+func TestProgramTellsWhatIsMissing(t *testing.T) {
+	c := newCloud(t, nil)
+	c.fault(t, awssim.Fault{Operation: "ListResourceRecordSets", Fault: "access-denied", Count: 1 << 20})
+	p := newSite(t).start(t, c.config())
+	p.await(t, "the zones have their reasons", func() bool {
+		var zones []zoneInfo
+		p.into(t, "/zones", &zones)
+		told := 0
+		for _, z := range zones {
+			if strings.Contains(z.Error, "needs the IAM action route53:ListResourceRecordSets") && z.Name != "" && z.Records == 0 {
+				told++
+			}
+		}
+		return told == 4
+	})
+	if z := p.zone(t, privateZone); z.Visibility != "private" || z.Name != "example.com." {
+		t.Errorf("/zones has %+v", z)
+	}
+	p.await(t, "the log warns", func() bool { return strings.Contains(p.log.String(), "not all data are there") })
+	c.ClearFaults()
+	p.await(t, "the log says that all is there", func() bool { return strings.Contains(p.log.String(), "msg=serving version=") })
+	if z := p.zone(t, privateZone); z.Error != "" || z.Records == 0 {
+		t.Errorf("/zones has %+v", z)
+	}
+}
+
+func TestFew(t *testing.T) {
+	six := []string{"a", "b", "c", "d", "e", "f"}
+	if got := few(six[:5]); !slices.Equal(got, six[:5]) {
+		t.Errorf("five: %q", got)
+	}
+	if got := few(six); len(got) != 6 || got[4] != "e" || got[5] != "and 1 more; /zones has all" {
+		t.Errorf("six: %q", got)
+	}
+}
+
 // TestProgramAddresses asks the two HTTP addresses for all paths.
 func TestProgramAddresses(t *testing.T) {
 	c := newCloud(t, nil)
@@ -160,7 +198,8 @@ func TestProgramAddresses(t *testing.T) {
 		{http.MethodGet, "/report", 200, 404},
 		{http.MethodPost, "/accept?zone=example.net", 404, 404},
 		{http.MethodGet, "/debug/pprof/", 404, 404},
-		{http.MethodGet, "/", 404, 404},
+		{http.MethodGet, "/", 200, 404},
+		{http.MethodGet, "/nothing", 404, 404},
 		{http.MethodPost, "/readyz", 405, 405},
 	} {
 		code, body := p.get(t, tt.method, tt.path)
