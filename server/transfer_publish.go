@@ -32,6 +32,9 @@ const (
 	saveGap = 2 * time.Second
 	// saveRest is the pause after one that failed.
 	saveRest = 30 * time.Second
+	// keepUnused is for how long the history of a zone is kept that there is no more. It
+	// may come back; later, its secondaries get it as a whole.
+	keepUnused = 30 * 24 * time.Hour
 )
 
 // publisher keeps what secondaries get: the history of each zone that is transferred, as
@@ -189,11 +192,15 @@ func (p *publisher) publish(ctx context.Context, outside bool) {
 		}
 	}
 	p.mu.Lock()
+	first := !p.complete
 	p.zones, p.catalogs, p.complete = zones, catalogs, true
 	for _, z := range zones {
 		z.findings = z.merger.Findings()
 	}
 	p.mu.Unlock()
+	if first {
+		p.sweep(time.Now())
+	}
 	p.resolver.PublishSerials(serials)
 	for _, z := range changed {
 		p.notify(policy, z)
@@ -344,6 +351,9 @@ func (p *publisher) open(view string, apex []byte, limit int) *publishedZone {
 	return z
 }
 
+// historySuffix ends the names of the files of histories.
+const historySuffix = ".history"
+
 // file returns where the history of a zone is saved.
 func (p *publisher) file(z *publishedZone) string {
 	name := url.PathEscape("catalog/" + zone.String(z.apex))
@@ -354,7 +364,31 @@ func (p *publisher) file(z *publishedZone) string {
 		sum := sha256.Sum256([]byte(name))
 		name = hex.EncodeToString(sum[:])
 	}
-	return filepath.Join(p.dir, name+".history")
+	return filepath.Join(p.dir, name+historySuffix)
+}
+
+// sweep deletes the histories of zones that there are no more, and haven't been for long.
+func (p *publisher) sweep(now time.Time) {
+	entries, err := os.ReadDir(p.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	known := map[string]bool{}
+	for _, zones := range []iter.Seq[*publishedZone]{maps.Values(p.zones), maps.Values(p.catalogs)} {
+		for z := range zones {
+			known[filepath.Base(p.file(z))] = true
+		}
+	}
+	for _, e := range entries {
+		info, statErr := e.Info()
+		if statErr != nil || known[e.Name()] || filepath.Ext(e.Name()) != historySuffix || now.Sub(info.ModTime()) < keepUnused {
+			continue
+		}
+		err = errors.Join(err, os.Remove(filepath.Join(p.dir, e.Name())))
+	}
+	if err != nil {
+		p.log.Warn("histories of zones that are gone not deleted", "error", err)
+	}
 }
 
 // saveSome saves, unless that didn't work a moment ago.
