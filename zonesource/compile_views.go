@@ -67,7 +67,11 @@ func configuredViews(cfg *Config, networks []network, zones []Part) ([]*viewPlan
 			}
 		}
 		if v.region == "" && len(v.vpcs) > 0 {
-			v.region = regionOf(cfg, networks, zones, v.vpcs[0])
+			first := regionOf(cfg, networks, zones, v.vpcs[0])
+			v.region = cmp.Or(first, cfg.elsewhere())
+			if v.every {
+				v.region = cmp.Or(cfg.elsewhere(), first) // which VPC is the first one means nothing
+			}
 		}
 		v.region = cmp.Or(v.region, cfg.elsewhere())
 		for _, p := range c.Clients {

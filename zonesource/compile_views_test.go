@@ -132,6 +132,7 @@ func TestRegionOfViews(t *testing.T) {
 		{Name: "read", VPCs: []string{"vpc-a", "vpc-z"}},
 		{Name: "associated", VPCs: []string{"vpc-z"}},
 		{Name: "unknown", VPCs: []string{"vpc-u"}},
+		{Name: "every", VPCs: []string{"*"}},
 		{Name: "none"},
 	}
 	for _, tt := range []struct {
@@ -139,10 +140,11 @@ func TestRegionOfViews(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		{"nothing known", Config{}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown , none , outside "},
-		{"inventory", Config{EC2: true}, "own sa-east-1, read eu-west-1, associated ap-south-1, unknown , none , outside "},
-		{"region", Config{Region: "eu-north-1"}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown eu-north-1, none eu-north-1, outside eu-north-1"},
-		{"self", Config{Region: "eu-north-1", Self: Self{VPC: "vpc-s", Region: "eu-west-2"}}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown eu-west-2, none eu-west-2, outside eu-west-2"},
+		{"nothing known", Config{}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown , every , none , outside "},
+		{"inventory", Config{EC2: true}, "own sa-east-1, read eu-west-1, associated ap-south-1, unknown , every eu-west-1, none , outside "},
+		{"inventory and region", Config{EC2: true, Region: "eu-north-1"}, "own sa-east-1, read eu-west-1, associated ap-south-1, unknown eu-north-1, every eu-north-1, none eu-north-1, outside eu-north-1"},
+		{"region", Config{Region: "eu-north-1"}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown eu-north-1, every eu-north-1, none eu-north-1, outside eu-north-1"},
+		{"self", Config{Region: "eu-north-1", Self: Self{VPC: "vpc-s", Region: "eu-west-2"}}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown eu-west-2, every eu-west-2, none eu-west-2, outside eu-west-2"},
 	} {
 		tt.cfg.Views = views
 		s := mustCompile(t, tt.cfg, associated, regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")).Snapshot
