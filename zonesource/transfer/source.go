@@ -21,6 +21,9 @@ const Name = "transfer"
 const (
 	// leastPause is the least time between two checks that nobody asked for.
 	leastPause = time.Second
+	// toldPause is the least time from a check to the next that NOTIFY asks for: without a
+	// key anybody can send one in the name of a primary.
+	toldPause = 200 * time.Millisecond
 	// mostPause bounds the times of a primary's SOA record.
 	mostPause = 7 * 24 * time.Hour
 	// firstRetry is the pause after a check that failed while there is no zone yet; it
@@ -113,15 +116,25 @@ func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		checked := time.Now()
 		s.report(err, deliver)
-		timer := time.NewTimer(s.pause(err))
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		case <-s.told:
+		if wait(ctx, s.pause(err), s.told) {
+			wait(ctx, time.Until(checked.Add(toldPause)), nil)
 		}
-		timer.Stop()
 	}
+}
+
+// wait waits for d, or for the end of ctx or word by told, and reports whether it was that.
+func wait(ctx context.Context, d time.Duration, told <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-told:
+		return true
+	}
+	return false
 }
 
 // load begins with what was saved.

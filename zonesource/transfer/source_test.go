@@ -249,3 +249,24 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestManyNotifies: who sends NOTIFY in the name of a primary doesn't have it asked without end.
+func TestManyNotifies(t *testing.T) {
+	p := newPrimary(t)
+	p.set("SOA:1, a.z.example. 60 A 10.0.0.1, SOA:1")
+	s, w := run(t, Config{Primaries: []netip.AddrPort{p.addr}})
+	w.await(t, "the zone", good)
+	began := time.Now()
+	for time.Since(began) < time.Second {
+		s.Notify(p.addr.Addr(), "")
+		time.Sleep(time.Millisecond)
+	}
+	p.mu.Lock()
+	asked := len(p.asked)
+	p.mu.Unlock()
+	// The first check was for the transfer: SOA and AXFR. Each later one is an SOA.
+	most := 2 + 2 + int(time.Since(began)/toldPause)
+	if asked < 4 || asked > most {
+		t.Errorf("the primary was asked %d times in %s, want 4 to %d", asked, time.Since(began), most)
+	}
+}
