@@ -31,6 +31,11 @@ func (l *lister) refreshCatalog(ctx context.Context, deliver func(zonesource.Par
 	part := zonesource.Part{Key: catalogKey(l.account.Name), Listed: time.Now()}
 	l.delivered, l.asked = zonesource.Part{}, nil
 	listed, err := l.listZones(ctx)
+	if err == nil && len(listed) == 0 && !l.believed {
+		// Nothing known says otherwise, and a server that starts on it would have other
+		// servers answer for every zone: so it has to be said twice.
+		listed, err = l.listZones(ctx)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -40,6 +45,7 @@ func (l *lister) refreshCatalog(ctx context.Context, deliver func(zonesource.Par
 		deliver(part)
 		return err
 	}
+	l.believed = true
 	ids := l.take(listed, &part)
 	l.source.note(l.account.Name, ids, l.matched())
 	err = l.confirmVanished(ctx, ids, deliver)

@@ -19,10 +19,11 @@ type lister struct {
 	account *account.Account
 	api     api
 
-	zones   map[string]*state // selected zones by id, those gone included
-	survey  survey
-	byVPC   bool // this cycle's associations came by ListHostedZonesByVPC
-	refused bool // ListHostedZonesByVPC was refused: cycles don't ask again
+	zones    map[string]*state // selected zones by id, those gone included
+	survey   survey
+	byVPC    bool // this cycle's associations came by ListHostedZonesByVPC
+	refused  bool // ListHostedZonesByVPC was refused: cycles don't ask again
+	believed bool // the zones have been listed
 
 	collections        []zonesource.Collection // last good ones that records name
 	collectionProblems []zonesource.Problem    // of the last attempt

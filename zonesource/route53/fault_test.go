@@ -186,6 +186,23 @@ func TestCatalogFaults(t *testing.T) {
 	}
 }
 
+// TestFirstCatalogEmpty doesn't take one empty list for an account without zones.
+func TestFirstCatalogEmpty(t *testing.T) {
+	c := simpleCloud(t, hosted{id: "Z1", name: "a.example."})
+	s := c.source(Options{})
+	c.faults(awssim.Fault{Operation: "ListHostedZones", Fault: "empty", Count: 1})
+	parts := c.mustCycle(s)
+	same(t, "parts", []string{"catalog/", "zone/Z1"}, names(parts))
+	c.wantCalls(map[string]int{"ListHostedZones": 2, "ListResourceRecordSets": 1})
+
+	none := simpleCloud(t)
+	s = none.source(Options{})
+	same(t, "parts without zones", []string{"catalog/"}, names(none.mustCycle(s)))
+	none.wantCalls(map[string]int{"ListHostedZones": 2})
+	none.mustCycle(s)
+	none.wantCalls(map[string]int{"ListHostedZones": 1})
+}
+
 // TestAway gives a cycle up soon when nobody answers, and comes back at once.
 func TestAway(t *testing.T) {
 	var zones []hosted
