@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"inside53/resolver/zone"
 )
@@ -98,6 +99,26 @@ func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, ap
 	}
 	m.tree, _ = m.tree.Rebase(e.Commit())
 	return m.tree
+}
+
+// ForwardedBelow returns the names inside of a zone of a view that other servers answer
+// for: what secondaries get of the zone can't say so. The cost is that of the view's apexes.
+func ForwardedBelow(snap *zone.Snapshot, view *zone.View, apex *zone.Apex) []Finding {
+	var out []Finding
+	for i := range view.Apexes {
+		a := &view.Apexes[i]
+		if len(a.Layers) > 0 || a.Computed || len(a.Name) <= len(apex.Name) || !zone.IsSubdomain(a.Name, apex.Name) {
+			continue
+		}
+		switch {
+		case a.Unavailable != "":
+			out = append(out, Finding{a.Name, zone.TypeANY, "secondaries deny what is at and below it; clients get SERVFAIL: " + a.Unavailable})
+		case a.Forward != zone.NoForward:
+			out = append(out, Finding{a.Name, zone.TypeANY, fmt.Sprintf("secondaries deny what is at and below it; clients are forwarded to %s: forward there too",
+				strings.Join(snap.Forwarders[a.Forward].Upstreams, ", "))})
+		}
+	}
+	return out
 }
 
 // changed returns the names to look at again; all of them where one may change others.

@@ -250,6 +250,29 @@ func TestMergeOfAliases(t *testing.T) {
 	}
 }
 
+// TestForwardedBelow finds what a zone that is transferred can't say.
+func TestForwardedBelow(t *testing.T) {
+	layer := []*zone.Zone{zone.New(zone.Info{}, zone.NewTree(zone.MustName("example.")), 0)}
+	at := func(name string, a zone.Apex) zone.Apex {
+		a.Name = zone.MustName(name)
+		return a
+	}
+	view := zone.NewView(zone.View{Apexes: []zone.Apex{
+		at(".", zone.Apex{Forward: 0}), at("example.", zone.Apex{Layers: layer, Forward: zone.NoForward}),
+		at("child.example.", zone.Apex{Layers: layer, Forward: zone.NoForward}), at("layered.example.", zone.Apex{Layers: layer, Forward: 1, Below: true}),
+		at("corp.example.", zone.Apex{Forward: 1}), at("efs.example.", zone.Apex{Forward: zone.NoForward, Unavailable: "unknown"}),
+		at("computed.example.", zone.Apex{Forward: 0, Computed: true}), at("corp.other.", zone.Apex{Forward: 1}),
+	}})
+	snap := &zone.Snapshot{Views: []*zone.View{view}, Forwarders: []zone.Forwarder{{Upstreams: []string{"10.0.0.1"}}, {Upstreams: []string{"10.0.0.2", "10.0.0.3"}}}}
+	found := map[string]string{}
+	for _, f := range ForwardedBelow(snap, view, view.Apex(zone.MustName("example."))) {
+		found[zone.String(f.Name)] = f.Reason
+	}
+	if len(found) != 2 || !strings.Contains(found["corp.example."], "forwarded to 10.0.0.2, 10.0.0.3") || !strings.Contains(found["efs.example."], "SERVFAIL: unknown") {
+		t.Errorf("found %v", found)
+	}
+}
+
 // BenchmarkMerge merges a zone of 100,000 names: as a whole, and after one change.
 func BenchmarkMerge(b *testing.B) {
 	r := New(nil, Options{})

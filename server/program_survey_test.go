@@ -66,3 +66,26 @@ func TestProgramZonesOfOthers(t *testing.T) {
 		t.Errorf("told %d times", n)
 	}
 }
+
+// TestProgramForwardedBelow tells what secondaries of a zone deny that clients are forwarded for.
+func TestProgramForwardedBelow(t *testing.T) {
+	c := newCloud(t, nil)
+	config := strings.Replace(c.transferConfig("127.0.0.1:9"), "forward:\n", "forward:\n  - { zone: plant.example.com, upstreams: [\"127.0.0.1:9\"], views: [dublin] }\n", 1)
+	p := newSite(t).ready(t, config)
+	tells := func(view string) bool {
+		var info transfersInfo
+		p.into(t, "/transfers", &info)
+		for _, z := range info.Zones {
+			for _, f := range z.Findings {
+				if z.View == view && z.Zone == "example.com." && f.Name == "plant.example.com." {
+					return f.Type == "ANY" && strings.Contains(f.Reason, "clients are forwarded to 127.0.0.1:9")
+				}
+			}
+		}
+		return false
+	}
+	p.await(t, "it is told", func() bool { return tells("dublin") })
+	if tells("virginia") {
+		t.Error("told of a view that doesn't forward it")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"inside53/resolver"
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/transfer"
@@ -130,8 +131,16 @@ type findingInfo struct {
 func (a *App) serveTransfers(w http.ResponseWriter, _ *http.Request) {
 	zones, catalogs := a.transfers.publisher.list()
 	info := transfersInfo{Zones: []transferInfo{}, Catalogs: []transferInfo{}, Pending: a.notifier.pending()}
+	snap := a.resolver.Snapshot()
 	for _, z := range zones {
-		info.Zones = append(info.Zones, describeTransfer(z))
+		i := describeTransfer(z)
+		for _, v := range snap.Views {
+			apex := v.Apex(z.apex)
+			if v.Name == z.view && apex != nil {
+				i.addFindings(resolver.ForwardedBelow(snap, v, apex))
+			}
+		}
+		info.Zones = append(info.Zones, i)
 	}
 	for _, z := range catalogs {
 		info.Catalogs = append(info.Catalogs, describeTransfer(z))
@@ -146,10 +155,14 @@ func describeTransfer(z *publishedZone) transferInfo {
 		info.Serial, info.Records = v.Serial, v.Tree.Stats().Records
 	}
 	info.Journal, info.JournalBytes = z.history.Journal()
-	for _, f := range z.findings {
-		info.Findings = append(info.Findings, findingInfo{zone.String(f.Name), dns.Type(f.Type).String(), f.Reason})
-	}
+	info.addFindings(z.findings)
 	return info
+}
+
+func (i *transferInfo) addFindings(findings []resolver.Finding) {
+	for _, f := range findings {
+		i.Findings = append(i.Findings, findingInfo{zone.String(f.Name), dns.Type(f.Type).String(), f.Reason})
+	}
 }
 
 // transfers reads what secondaries may have.
