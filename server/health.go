@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -159,7 +160,8 @@ type observationInfo struct {
 	AgeSeconds *float64   `json:"age_seconds,omitempty"`
 }
 
-// serveHealthChecks lists the health checks, with what both places say of them.
+// serveHealthChecks lists the health checks, with what both places say of them, and the
+// load balancers.
 func (a *App) serveHealthChecks(w http.ResponseWriter, _ *http.Request) {
 	out := []healthInfo{}
 	if m := a.watch.monitor.Load(); m != nil {
@@ -170,7 +172,21 @@ func (a *App) serveHealthChecks(w http.ResponseWriter, _ *http.Request) {
 			})
 		}
 	}
-	writeJSON(w, http.StatusOK, out)
+	writeJSON(w, http.StatusOK, append(out, balancersOf(a.watch.monitor.Load())...))
+}
+
+// balancersOf describes load balancers as health checks of a type of their own.
+func balancersOf(m *health.Monitor) (out []healthInfo) {
+	if m == nil {
+		return nil
+	}
+	all := m.Balancers()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		t := all[name]
+		o := zone.Observation{Known: true, Healthy: t.Healthy, Seen: t.Seen, Why: t.Why}
+		out = append(out, healthInfo{ID: name, Type: "LOAD_BALANCER", Used: true, Healthy: t.Healthy, Why: t.Why, AWS: describeObservation(o)})
+	}
+	return out
 }
 
 func describeObservation(o zone.Observation) observationInfo {

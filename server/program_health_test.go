@@ -112,7 +112,7 @@ func TestProgramHealth(t *testing.T) {
 	others.stop(t, 10)
 	for line, want := range map[string]string{
 		`inside53_health_checks{state="unhealthy"}`: "1", "inside53_health_local_lost": "0", "inside53_health_disagreeing": "1",
-		`inside53_health_targets{state="healthy"}`: "4", `inside53_health_targets{state="unhealthy"}`: "0",
+		`inside53_health_targets{state="healthy"}`: "2", `inside53_health_targets{state="unhealthy"}`: "0",
 	} {
 		p.await(t, line+" is "+want, func() bool {
 			got, ok := p.metric(t, line)
@@ -161,8 +161,12 @@ func TestProgramTargetHealth(t *testing.T) {
 	}
 	p.await(t, "the load balancer is unhealthy", func() bool {
 		got, _ := p.metric(t, `inside53_health_targets{state="unhealthy"}`)
-		return got == "2" // also as dualstack
+		return got == "1"
 	})
+	h := p.healthCheck(t, "web-prod-1873456201.eu-west-1.elb.amazonaws.com.")
+	if h.Type != "LOAD_BALANCER" || h.Healthy || h.Why != "target group web: 0 of 2 targets healthy" || h.AWS.AgeSeconds == nil {
+		t.Errorf("%+v", h)
+	}
 }
 
 // TestProgramHealthDenied goes on without what it isn't allowed to know.

@@ -118,6 +118,47 @@ func (r *balancerReader) names(ctx context.Context) (map[string]string, error) {
 // dualstack is the name under which the console makes aliases to a load balancer.
 func dualstack(name string) string { return "\x09dualstack" + name }
 
+// isDualstack reports whether a name is such a second one.
+func isDualstack(name string) bool { return strings.HasPrefix(name, dualstack("")) }
+
+// takeTargets puts all load balancers into a table, and returns those whose health isn't
+// what it was the last time. Call it with mu held.
+func (m *Monitor) takeTargets(table map[string]zone.Target) (flips []flip) {
+	bad := map[string]bool{}
+	for _, targets := range m.targets {
+		for name, t := range targets {
+			table[name] = t
+			if isDualstack(name) {
+				continue
+			}
+			if !t.Healthy {
+				bad[name] = true
+			}
+			if t.Healthy == m.bad[name] {
+				flips = append(flips, flip{balancer: true, id: zone.String([]byte(name)), healthy: t.Healthy, why: t.Why})
+			}
+		}
+	}
+	m.bad = bad
+	return flips
+}
+
+// Balancers returns the load balancers that are looked at, by their names with the
+// trailing dot.
+func (m *Monitor) Balancers() map[string]zone.Target {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := map[string]zone.Target{}
+	for _, targets := range m.targets {
+		for name, t := range targets {
+			if !isDualstack(name) {
+				all[zone.String([]byte(name))] = t
+			}
+		}
+	}
+	return all
+}
+
 // groups returns the target groups that the load balancers route to, by ARN of the
 // load balancer.
 func (r *balancerReader) groups(ctx context.Context, names map[string]string) (map[string][]types.TargetGroup, error) {

@@ -67,8 +67,16 @@ func TestBalancers(t *testing.T) {
 		if !healthy("bare-1.eu-west-1.elb.amazonaws.com.") || !healthy("other.elb.amazonaws.com.") {
 			t.Error("what has no target groups, or isn't ours, is unhealthy")
 		}
-		if s := m.Stats(); s.Targets != 4 || s.UnhealthyTargets != 0 {
+		if s := m.Stats(); s.Targets != 2 || s.UnhealthyTargets != 0 {
 			t.Errorf("%+v", s)
+		}
+		if all := m.Balancers(); len(all) != 2 || !all["web-1.eu-west-1.elb.amazonaws.com."].Healthy {
+			t.Errorf("%+v", all)
+		}
+		// Each change is told once, new ones where they are unhealthy.
+		changes := strings.Count(w.log.String(), `msg="load balancer changed" name=web-1.eu-west-1.elb.amazonaws.com. healthy=`)
+		if changes != 4 || strings.Count(w.log.String(), "load balancer changed") != changes {
+			t.Errorf("%d changes in %s", changes, w.log)
 		}
 		// A call that goes wrong changes nothing, and the state outlives a restart.
 		targets("a", "unhealthy")
@@ -110,7 +118,7 @@ func TestWantedTargets(t *testing.T) {
 		o.WantedTargets = func() []string { return []string{string(zone.MustName("bare-1.eu-west-1.elb.amazonaws.com."))} }
 		m, stop := w.start(o)
 		stop()
-		if n := w.sim.Calls()["DescribeTargetHealth"]; n != 0 || m.Stats().Targets != 2 {
+		if n := w.sim.Calls()["DescribeTargetHealth"]; n != 0 || m.Stats().Targets != 1 {
 			t.Errorf("%d calls, %+v", n, m.Stats())
 		}
 		o.WantedTargets = func() []string {
@@ -119,7 +127,7 @@ func TestWantedTargets(t *testing.T) {
 		o.StateDir = ""
 		m, stop = w.start(o)
 		stop()
-		if n := w.sim.Calls()["DescribeTargetHealth"]; n != 1 || m.Stats().Targets != 2 { // the first group is bad enough
+		if n := w.sim.Calls()["DescribeTargetHealth"]; n != 1 || m.Stats().Targets != 1 { // the first group is bad enough
 			t.Errorf("%d calls, %+v", n, m.Stats())
 		}
 	})

@@ -79,6 +79,7 @@ type Monitor struct {
 	checks  map[string]*check
 	tally   tally
 	targets map[string]map[string]zone.Target // by place, by name
+	bad     map[string]bool                   // names of load balancers that were unhealthy at the last Publish
 	wanted  map[string]bool                   // nil: all
 	listed  map[string]bool                   // accounts whose definitions are known, as of now
 	dirty   bool                              // since the last Publish
@@ -247,16 +248,21 @@ func (m *Monitor) isDirty() bool {
 func (m *Monitor) publish() {
 	live, flips := m.evaluate()
 	for _, f := range flips {
+		if f.balancer {
+			m.log.Warn("load balancer changed", "name", f.id, "healthy", f.healthy, "why", f.why)
+			continue
+		}
 		m.log.Warn("health check changed", "check", f.id, "endpoint", f.endpoint, "healthy", f.healthy, "why", f.why)
 	}
 	m.options.Publish(live)
 }
 
-// flip is a check whose health has changed.
+// flip is a check, or a load balancer, whose health has changed.
 type flip struct {
 	id, endpoint string
 	healthy      bool
 	why          string
+	balancer     bool
 }
 
 func (m *Monitor) evaluate() (*zone.Live, []flip) {
@@ -269,16 +275,11 @@ func (m *Monitor) evaluate() (*zone.Live, []flip) {
 		c := m.checks[id]
 		before := c.result.Why == "" || c.result.Healthy // what is new was healthy
 		if before != r.Healthy {
-			flips = append(flips, flip{id, c.definition.String(), r.Healthy, r.Why})
+			flips = append(flips, flip{id: id, endpoint: c.definition.String(), healthy: r.Healthy, why: r.Why})
 		}
 		c.result = r
 	}
-	for _, targets := range m.targets {
-		for name, t := range targets {
-			live.Targets[name] = t
-		}
-	}
-	return live, flips
+	return live, append(flips, m.takeTargets(live.Targets)...)
 }
 
 // changed notes a change; urgent ones are published at once. Call it with mu held.

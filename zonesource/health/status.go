@@ -60,7 +60,7 @@ type Stats struct {
 
 	ProbesOK, ProbesFailed, ProbesRefused uint64 // refused: not made, since the target isn't allowed
 
-	Targets, UnhealthyTargets int       // names of load balancers
+	Targets, UnhealthyTargets int       // load balancers
 	Oldest                    time.Time // last look of AWS or a probe at the known check looked at longest ago; zero without any
 }
 
@@ -98,7 +98,10 @@ func (m *Monitor) Stats() Stats {
 		}
 	}
 	for _, targets := range m.targets {
-		for _, t := range targets {
+		for name, t := range targets {
+			if isDualstack(name) {
+				continue
+			}
 			s.Targets++
 			if !t.Healthy {
 				s.UnhealthyTargets++
