@@ -206,6 +206,9 @@ func (s *story) outcome(i int, h *hop) string {
 		if h.outcome == dname {
 			kind = "DNAME"
 		}
+		if h.outcome == dname && s.a.Rcode == rcodeNoError && (s.q.Type == zone.TypeCNAME || s.q.Type == zone.TypeANY) {
+			return "answered by the CNAME made of the DNAME of " + zoneText(h.zone)
+		}
 		if next == "" {
 			return kind + " of " + zoneText(h.zone) + wild + ", which leads nowhere"
 		}

@@ -353,6 +353,9 @@ func (r *reference) behind(z *refZone, b *refSet, name string, first bool) (next
 			target += dns.CanonicalName(d.Target)
 		}
 		r.answer = append(r.answer, &dns.CNAME{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeCNAME, Class: dns.ClassINET, Ttl: d.Hdr.Ttl}, Target: target})
+		if r.qtype == dns.TypeCNAME || r.qtype == dns.TypeANY {
+			return ""
+		}
 		return target
 	}
 	if r.rd && r.qtype == dns.TypeNS && b.owner == name {

@@ -222,6 +222,9 @@ func (d *decision) followDNAME(z *zone.Zone, node zone.Node, labels int) (again 
 		return false
 	}
 	a.add(item{count: 1, data: made})
+	if d.q.Type == zone.TypeCNAME || d.q.Type == zone.TypeANY {
+		return false // the CNAME is what was asked for, as where it isn't made
+	}
 	return a.follow(name[:n])
 }
 
