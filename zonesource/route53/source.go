@@ -59,8 +59,9 @@ type Source struct {
 	selected selection
 	accounts []*lister
 
-	mu    sync.Mutex // guards noted
-	noted map[string]noted
+	mu       sync.Mutex // guards the following fields
+	noted    map[string]noted
+	surveyed map[string]bool // VPCs that some account could ask for
 }
 
 const (
@@ -101,7 +102,7 @@ func newSource(o Options, apis []api) (*Source, error) {
 	if o.OnCall == nil {
 		o.OnCall = func(string, string) {}
 	}
-	s := &Source{options: o, log: o.Log, selected: selected, noted: map[string]noted{}}
+	s := &Source{options: o, log: o.Log, selected: selected, noted: map[string]noted{}, surveyed: map[string]bool{}}
 	for i, a := range o.Accounts {
 		s.accounts = append(s.accounts, newLister(s, a, apis[i]))
 	}
@@ -147,6 +148,20 @@ func (s *Source) isListed(id string) bool {
 		}
 	}
 	return false
+}
+
+// noteSurveyed keeps that some account could ask for a VPC.
+func (s *Source) noteSurveyed(vpc string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.surveyed[vpc] = true
+}
+
+// wasSurveyed reports whether some account could ask for a VPC.
+func (s *Source) wasSurveyed(vpc string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.surveyed[vpc]
 }
 
 // unmatched returns a problem for each configured zone that no account has, once all

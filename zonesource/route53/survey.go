@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -61,8 +62,7 @@ func (l *lister) runSurvey(ctx context.Context) {
 	began, pause := time.Now(), surveyEvery
 	vpcs := l.source.options.Survey(l.account.Name)
 	known := slices.DeleteFunc(slices.Clone(s.foreign), func(f foreign) bool { return !slices.Contains(vpcs, f.VPC) })
-	var failed []string
-	var first error // the others most likely say the same
+	failed := map[string]error{} // by VPC
 	for _, vpc := range vpcs {
 		summaries, err := l.listByVPC(ctx, vpc)
 		if ctx.Err() != nil {
@@ -74,36 +74,46 @@ func (l *lister) runSurvey(ctx context.Context) {
 			if missed {
 				pause = surveyAgain
 			}
+			l.source.noteSurveyed(vpc.ID)
 			continue
 		}
-		failed, first = append(failed, vpc.ID), cmp.Or(first, err)
+		failed[vpc.ID] = err
 		if account.IsAway(err) || account.IsThrottled(err) {
 			pause = surveyAgain
 			break // the others can wait, and the zones can't
 		}
 	}
-	l.tell(failed, first)
+	l.tell(failed, len(failed) == len(vpcs))
 	s.foreign = known
 	s.due = time.Now().Add(jitter(max(pause, l.source.options.Refresh)))
 	l.source.log.Debug("looked for private zones of others", "account", l.account.Name, "vpcs", len(vpcs), "found", len(known),
-		"took", time.Since(began), "error", first)
+		"failed", len(failed), "took", time.Since(began))
 }
 
 // tell reports the VPCs that could not be asked for, in the log only where the pass
-// before could.
-func (l *lister) tell(vpcs []string, err error) {
+// before could. AWS answers the owner of a VPC alone: of a shared one that another of
+// our accounts can ask for there is nothing to tell. all says that none could be.
+func (l *lister) tell(failed map[string]error, all bool) {
 	s := &l.survey
-	if err == nil {
+	var ids []string
+	var first error // the others most likely say the same
+	for _, id := range slices.Sorted(maps.Keys(failed)) {
+		if !account.IsDenied(failed[id]) || !l.source.wasSurveyed(id) {
+			ids, first = append(ids, id), cmp.Or(first, failed[id])
+		}
+	}
+	if len(ids) == 0 {
 		s.problems = nil
 		return
 	}
 	if len(s.problems) == 0 {
-		l.source.log.Warn("private zones of others not listed; those known stay", "account", l.account.Name, "vpcs", vpcs, "error", err)
+		l.source.log.Warn("private zones of others not listed; those known stay", "account", l.account.Name, "vpcs", ids, "error", first)
 	}
-	s.problems = []zonesource.Problem{{
-		Zone:   strings.Join(vpcs, ", "),
-		Reason: fmt.Sprintf("private zones that others have associated are those of an earlier listing, or not known: %v", err),
-	}}
+	reason := fmt.Sprintf("private zones that others have associated are those of an earlier listing, or not known: %v", first)
+	if !all && account.IsDenied(first) {
+		reason = fmt.Sprintf("private zones that others have associated are not known: AWS tells the owner of a VPC alone, and that is most likely no account of ours (%s)", account.Code(first))
+	}
+	s.problems = []zonesource.Problem{{Zone: strings.Join(ids, ", "), Reason: reason}}
 }
 
 // foreignOf returns those of a VPC's zones that no account of ours lists.

@@ -153,11 +153,52 @@ func TestSurveyFails(t *testing.T) {
 	same(t, "first problems", 0, len(r.catalogs[0].problems))
 	last := r.at(t, 150*time.Minute)
 	same(t, "last", "ZX@vpc-a ZY@vpc-b", last.unlisted)
-	if len(last.problems) != 1 || last.problems[0].Zone != "vpc-a" || !strings.Contains(last.problems[0].Reason, "needs the IAM action route53:ListHostedZonesByVPC") {
+	if len(last.problems) != 1 || last.problems[0].Zone != "vpc-a" || !strings.Contains(last.problems[0].Reason, "no account of ours (AccessDenied)") {
 		t.Errorf("problems: %+v", last.problems)
 	}
 	same(t, "asked", 3, len(r.asked["vpc-a"]))
 	same(t, "warnings", 1, strings.Count(r.log.String(), "level=WARN"))
+}
+
+// TestSurveyDenied names the permission where no VPC may be asked for.
+func TestSurveyDenied(t *testing.T) {
+	r := runSurveys(t, 10*time.Minute, Options{}, func(string, time.Duration) ([]types.HostedZoneSummary, error) {
+		return nil, &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized"}
+	})
+	last := r.at(t, 10*time.Minute)
+	if len(last.problems) != 1 || last.problems[0].Zone != "vpc-a, vpc-b" || !strings.Contains(last.problems[0].Reason, "needs the IAM action route53:ListHostedZonesByVPC") {
+		t.Errorf("problems: %+v", last.problems)
+	}
+	same(t, "asked", 1, len(r.asked["vpc-b"]))
+}
+
+// TestSurveyOfSharedVPC: that one of two accounts may not ask for a VPC is no problem where
+// the other may.
+func TestSurveyOfSharedVPC(t *testing.T) {
+	shared := []zone.VPC{{ID: "vpc-s", Region: "eu-west-1"}}
+	fake := func(answer func() ([]types.HostedZoneSummary, error)) *fakeAPI {
+		return &fakeAPI{counted: 3, sets: manyTypes(3), byVPC: func(string) ([]types.HostedZoneSummary, error) { return answer() }}
+	}
+	owner := fake(func() ([]types.HostedZoneSummary, error) {
+		return []types.HostedZoneSummary{summary("ZX", "x.example.")}, nil
+	})
+	participant := fake(func() ([]types.HostedZoneSummary, error) {
+		return nil, &smithy.GenericAPIError{Code: "AccessDenied", Message: "not yours"}
+	})
+	o := Options{Survey: func(string) []zone.VPC { return shared }}
+	for _, name := range []string{"owner", "participant"} {
+		o.Accounts = append(o.Accounts, &account.Account{Name: name, Budget: account.NewBudget(1e6)})
+	}
+	s, err := newSource(o, []api{owner, participant})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range s.accounts {
+		l.survey.due = time.Now()
+		l.runSurvey(t.Context())
+	}
+	same(t, "known", 1, len(s.accounts[0].survey.foreign))
+	same(t, "problems", 0, len(s.accounts[1].survey.problems))
 }
 
 // TestSurveyThrottled gives up at once, and comes back soon.
