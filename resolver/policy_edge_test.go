@@ -51,6 +51,38 @@ func TestLoops(t *testing.T) {
 	}
 }
 
+// TestWideTrees: with as many members as Route 53 allows in a group, on two levels, the only
+// healthy leaf is found, also where it is the last.
+func TestWideTrees(t *testing.T) {
+	const most = 100
+	z := names{}
+	var branches []modelMember
+	for i := range most {
+		name := fmt.Sprint("b", i)
+		var leaves []modelMember
+		for j := range most {
+			leaf := modelMember{id: fmt.Sprintf("%03d", j), weight: 1, check: "h1", addresses: at(1)}
+			if i == most-1 && j == most-1 {
+				leaf.check, leaf.addresses = "", at(2)
+			}
+			leaves = append(leaves, leaf)
+		}
+		z[name] = to(zone.Weighted, leaves...)
+		branches = append(branches, modelMember{id: fmt.Sprintf("%03d", i), weight: 1, alias: name + ".example.", evaluate: true})
+	}
+	z["www"] = to(zone.Weighted, branches...)
+	c := policyCase{zone: z, failing: "h1"}
+	w, pkt := c.worker(t)
+	for range 20 {
+		answer, result := w.Serve(pkt, testClient, UDP, make([]byte, 0, 512), noSuspender{t})
+		var m dns.Msg
+		err := m.Unpack(answer)
+		if err != nil || result != Local || len(m.Answer) != 1 || m.Answer[0].(*dns.A).A.String() != at(2)[0] {
+			t.Fatalf("%s: %v, %v", result, m.Answer, err)
+		}
+	}
+}
+
 const ttlWorld = `
 zone public example.com. id=Z1
     @ 900 IN SOA ns.example.com. host.example.com. 7 3600 1200 604800 300
