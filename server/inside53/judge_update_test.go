@@ -28,7 +28,7 @@ func updated(t *testing.T, client, server, lines string) string {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	c := exec.CommandContext(ctx, client, "-y", "hmac-sha256:ops:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+	c := exec.CommandContext(ctx, client, "-y", "hmac-sha256:ops:"+judgeSecret)
 	c.Stdin = strings.NewReader(fmt.Sprintf("server %s %s\nzone judge.example.\n%s\nsend\n", host, port, lines))
 	out, err := c.CombinedOutput()
 	if err != nil && c.ProcessState == nil {
@@ -37,17 +37,17 @@ func updated(t *testing.T, client, server, lines string) string {
 	return string(out)
 }
 
-// TestJudgeUpdates makes updates in a Route 53 that isn't ours, moto. At
-// AWS_ENDPOINT_URL, when it is set, nothing is written, and this is no test.
-func TestJudgeUpdates(t *testing.T) {
-	if os.Getenv("AWS_ENDPOINT_URL") != "" {
-		return
-	}
+// updatable starts moto and a server that takes updates of its zone judge.example, and
+// returns the id of the zone and the address of the server.
+func updatable(t *testing.T) (id, server string) {
+	t.Helper()
 	moto(t)
 	var zones struct{ HostedZones []struct{ Id, Name string } }
 	awsCLI(t, &zones, "list-hosted-zones")
 	at := slices.IndexFunc(zones.HostedZones, func(z struct{ Id, Name string }) bool { return z.Name == "judge.example." })
-	id := zones.HostedZones[at].Id
+	var changed any // moto's SOA records can't be served, nor then the zone transferred
+	awsCLI(t, &changed, "change-resource-record-sets", "--hosted-zone-id", zones.HostedZones[at].Id, "--change-batch", `{"Changes": [{"Action": "UPSERT", "ResourceRecordSet":
+		{"Name": "judge.example", "Type": "SOA", "TTL": 900, "ResourceRecords": [{"Value": "ns.judge.example. host.judge.example. 1 7200 900 1209600 86400"}]}}]}`)
 	r := begin(t, "serve", "--config", write(t, `
 listen: { dns: ["127.0.0.1:0"] }
 admin: 127.0.0.1:0
@@ -55,10 +55,22 @@ state_dir: state
 drain: 0s
 route53: { requests_per_second: 20, refresh: 1h }
 views: [{ name: all, clients: [127.0.0.0/8], vpcs: ["*"] }]
-keys: [{ name: ops, secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE= }]
+keys: [{ name: ops, secret: `+judgeSecret+` }]
 updates: [{ zone: judge.example, visibility: public, keys: [ops] }]
+transfers: [{ view: all, zones: [judge.example.], keys: [ops] }]
 `))
-	server := fields(t, r.line(t))["dns"]
+	return zones.HostedZones[at].Id, fields(t, r.line(t))["dns"]
+}
+
+const judgeSecret = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+
+// TestJudgeUpdates makes updates in a Route 53 that isn't ours, moto. At
+// AWS_ENDPOINT_URL, when it is set, nothing is written, and this is no test.
+func TestJudgeUpdates(t *testing.T) {
+	if os.Getenv("AWS_ENDPOINT_URL") != "" {
+		return
+	}
+	id, server := updatable(t)
 	// A client has names of its own, with itself for CLIENT; each line finds what those
 	// before have left. RFC 2136 sections 2.4 and 2.5.
 	steps := []struct {
