@@ -292,13 +292,15 @@ const failingFor = 30 * time.Second
 
 // enough reports whether what is missing isn't worth waiting for: hosted zones that
 // an earlier process couldn't list either, or whose listing has failed for a while where
-// that of most others hasn't. The caller holds work.
+// that of most others hasn't; and a region or an account that the saved data are without
+// and that can't be listed. It was configured since, and what answered then, and after a
+// reload, has to answer after a restart. The caller holds work.
 func (k *Keeper) enough(missing []Gap) bool {
 	for _, g := range missing {
-		if g.Zone == "" {
+		h := k.held[g.Key]
+		if g.Zone == "" && (!k.saved || h.err == nil) {
 			return false
 		}
-		h := k.held[g.Key]
 		if !k.saved && (h.err == nil || h.tried.Sub(k.firstZone) < failingFor) {
 			return false
 		}

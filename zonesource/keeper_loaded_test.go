@@ -99,6 +99,47 @@ func TestZonesThatCannotBeRead(t *testing.T) {
 	})
 }
 
+// TestARegionThatIsNew takes nothing away from what is saved when it can't be listed.
+func TestARegionThatIsNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		cfg := Config{Expected: []Key{catalogKey("route53", "")}, MaxShrink: 0.5}
+		b := newBench(t, cfg, dir)
+		b.start()
+		b.deliver(hosted("Z1", "one.example."), publicZone(t, "Z1", "one.example."))
+		b.end()
+
+		region, account := regionPart("", "eu-north-1").Key, catalogKey("route53", "other")
+		cfg.Expected = append(cfg.Expected, region, account)
+		b = newBench(t, cfg, dir)
+		b.start()
+		defer b.end()
+		b.deliver(failing(region, "the region isn't enabled"))
+		if b.snapshot().Loaded {
+			t.Error("loaded while an account may still come")
+		}
+		b.deliver(failing(account, "access denied"))
+		if !b.snapshot().Loaded || len(b.Status().Missing) != 2 {
+			t.Errorf("loaded %t, missing %q", b.snapshot().Loaded, b.Status().Missing)
+		}
+	})
+}
+
+// TestARegionThatIsMissing is waited for where nothing is saved.
+func TestARegionThatIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		region := regionPart("", "eu-north-1").Key
+		b := newBench(t, Config{Expected: []Key{catalogKey("route53", ""), region}, MaxShrink: 0.5}, "")
+		b.start()
+		defer b.end()
+		b.deliver(hosted("Z1", "one.example."), publicZone(t, "Z1", "one.example."), failing(region, "the region isn't enabled"),
+			listed(failing(region, "the region isn't enabled"), 3600))
+		if b.snapshot().Loaded {
+			t.Error("loaded without a region")
+		}
+	})
+}
+
 // TestEmptiedUnlisted: private zones of others stay until a second catalog lacks them.
 func TestEmptiedUnlisted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
