@@ -11,7 +11,7 @@ func (p *policyStory) health(g *group, i int, m *zone.Member) (text string, step
 	}
 	evaluated := m.Set.Kind == zone.Aliased && m.Set.Alias().Health
 	if evaluated {
-		steps = append(steps, p.targetHealth(m.Set))
+		steps = append(steps, p.targetHealth(m.Set, !g.chosen[i]))
 	}
 	switch {
 	case !g.healthy[i]:
@@ -72,12 +72,13 @@ func healthText(healthy bool) string {
 }
 
 // targetHealth tells of EvaluateTargetHealth: an alias has the health of its target,
-// a group is healthy when a member is.
-func (p *policyStory) targetHealth(set zone.RRset) Step {
+// a group is healthy when a member is. Its members are told with whole; those of an alias
+// that is followed are told there.
+func (p *policyStory) targetHealth(set zone.RRset, whole bool) Step {
 	a := set.Alias()
 	step := Step{Step: "target health of " + zone.String(a.Target)}
 	if a.SameZone {
-		return p.groupHealth(step, set)
+		return p.groupHealth(step, set, whole)
 	}
 	var t zone.Target
 	known := false
@@ -95,7 +96,7 @@ func (p *policyStory) targetHealth(set zone.RRset) Step {
 	return step
 }
 
-func (p *policyStory) groupHealth(step Step, set zone.RRset) Step {
+func (p *policyStory) groupHealth(step Step, set zone.RRset, whole bool) Step {
 	name := set.Alias().Target
 	target := p.judge.zone.Tree.Lookup(name).RRset(set.Type)
 	j := p.judge // a copy: this look doesn't count for the choice
@@ -110,12 +111,12 @@ func (p *policyStory) groupHealth(step Step, set zone.RRset) Step {
 	case target.Kind == zone.Aliased && target.Alias().Health:
 		step.Why = healthText(healthy) + ", as its own target"
 		if p.tells(name) {
-			step.Steps = []Step{p.targetHealth(target)}
+			step.Steps = []Step{p.targetHealth(target, whole)}
 		}
 	default:
 		step.Why = "healthy: it has no health check"
 	}
-	if target.Kind != zone.Group {
+	if target.Kind != zone.Group || !whole {
 		return step
 	}
 	nests := p.tells(name)
@@ -127,7 +128,7 @@ func (p *policyStory) groupHealth(step Step, set zone.RRset) Step {
 			child.Steps = append(child.Steps, p.check(string(m.Check)))
 		}
 		if nests && m.Set.Kind == zone.Aliased && m.Set.Alias().Health {
-			child.Steps = append(child.Steps, p.targetHealth(m.Set))
+			child.Steps = append(child.Steps, p.targetHealth(m.Set, true))
 		}
 		step.Steps = append(step.Steps, child)
 	}

@@ -16,7 +16,7 @@ func (s *story) set(d *decision, z *zone.Zone, set zone.RRset) []Step {
 	d.judge(&p.judge, z)
 	steps := p.walk(set, 0)
 	if set.Kind == zone.Aliased && set.Alias().Health {
-		health := p.targetHealth(set)
+		health := p.targetHealth(set, false)
 		health.Why += "; it is no member of a policy, so it answers in any case"
 		steps[0].Steps = append([]Step{health}, steps[0].Steps...)
 	}
