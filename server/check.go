@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +30,8 @@ type AWSCheck struct {
 	Costs []route53.Cost
 	// Inventory are the faults of listing a region as the server does.
 	Inventory []error
+	// Absent is what the configuration names and AWS doesn't have, for people.
+	Absent []string
 }
 
 // ActionCheck is one IAM action in one account and region.
@@ -90,6 +93,9 @@ func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
 		if err != nil {
 			return err
 		}
+		if inventory != nil && len(check.Inventory) == 0 {
+			check.Absent = absent(c, inventory)
+		}
 	}
 	if c.Route53 == nil {
 		return nil
@@ -117,7 +123,37 @@ func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
 		check.Actions = append(check.Actions, ActionCheck{Account: f.Account, Action: f.Action, Err: f.Err})
 	}
 	check.Costs = costs
+	for _, p := range source.Unmatched() {
+		check.Absent = append(check.Absent, fmt.Sprintf("route53.zones: %s: %s", p.Zone, p.Reason))
+	}
 	return nil
+}
+
+// absent names the regions and VPCs of c that the inventory doesn't have. It is for one
+// that was listed without faults.
+func absent(c *Config, inventory []*zonesource.Region) []string {
+	vpcs := make(map[string]bool)
+	used := make(map[string]bool)
+	for _, r := range inventory {
+		used[r.Name] = used[r.Name] || len(r.VPCs) > 0
+		for _, v := range r.VPCs {
+			vpcs[v.ID] = true
+		}
+	}
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		if !used[name] {
+			out = append(out, fmt.Sprintf("ec2.regions: %s has no VPC; is it the region that was meant?", name))
+		}
+	}
+	for i, v := range c.Views {
+		for _, id := range v.VPCs.IDs {
+			if !vpcs[id] {
+				out = append(out, fmt.Sprintf("views[%d].vpcs: no region that ec2 reads has %s: view %s gives none of its private addresses", i, id, v.Name))
+			}
+		}
+	}
+	return out
 }
 
 // health tries the actions that watching health needs.

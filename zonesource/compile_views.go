@@ -40,11 +40,32 @@ func planViews(cfg *Config, networks []network, zones []Part) ([]*viewPlan, clie
 	if cfg.Views != nil {
 		views, clients := configuredViews(cfg, networks, zones)
 		clients.allow = allowed(cfg, networks)
-		return views, clients, nil
+		return views, clients, absentVPCs(cfg, networks, zones)
 	}
 	views, clients, problems := automaticViews(cfg, networks)
 	clients.allow = allowed(cfg, networks)
 	return views, clients, problems
+}
+
+// absentVPCs returns a problem for each VPC that a view names and that neither the
+// inventory nor a private zone knows.
+func absentVPCs(cfg *Config, networks []network, zones []Part) []Problem {
+	if !cfg.EC2 || len(networks) == 0 {
+		return nil // nothing is known of any
+	}
+	var out []Problem
+	for _, v := range cfg.Views {
+		for _, id := range v.VPCs {
+			known := id == "*" || slices.ContainsFunc(networks, func(n network) bool { return n.ID == id }) ||
+				slices.ContainsFunc(zones, func(p Part) bool {
+					return slices.ContainsFunc(p.Zone.VPCs, func(of zone.VPC) bool { return of.ID == id })
+				})
+			if !known {
+				out = append(out, Problem{Name: id, Reason: fmt.Sprintf("is a VPC of view %s, and in no region that is read", v.Name)})
+			}
+		}
+	}
+	return out
 }
 
 func configuredViews(cfg *Config, networks []network, zones []Part) ([]*viewPlan, clientPlan) {

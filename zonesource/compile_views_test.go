@@ -100,6 +100,9 @@ func TestConfiguredViews(t *testing.T) {
 			t.Errorf("%s is in view %s, want %s", client, got, want)
 		}
 	}
+	if p := c.Report.Problems; len(p) != 1 || p[0].Name != "vpc-b" || p[0].Reason != "is a VPC of view prod, and in no region that is read" {
+		t.Errorf("problems %v", p)
+	}
 	var got []string
 	for _, v := range c.Snapshot.Views {
 		got = append(got, v.Name+" "+v.Region+" "+strings.Join(v.VPCs, ","))

@@ -68,6 +68,12 @@ func printAWSCheck(w io.Writer, c *server.Config, check *server.AWSCheck) error 
 			}
 		}
 	}
+	for _, text := range check.Absent {
+		_, err = fmt.Fprintf(w, "warning: %s\n", text)
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -82,6 +82,29 @@ func TestCheckAWS(t *testing.T) {
 	}
 }
 
+// TestCheckAWSAbsent: names with a slip in them are right for the file, and not on AWS.
+func TestCheckAWSAbsent(t *testing.T) {
+	simulated(t)
+	code, stdout, stderr := command(t, "check", "--aws", "--config", write(t, `
+route53: {requests_per_second: 50, zones: [exmaple.com, example.net]}
+ec2: {regions: [eu-west-1, eu-west-2]}
+views: [{name: prod, clients: [10.0.0.0/16], vpcs: [vpc-0a1b2c3d4e5f60718, vpc-0a1b2c3d4e5f60719]}]
+forward: [{zone: ., upstreams: [10.0.0.2]}]
+`))
+	if code != exitDone || stderr != "" {
+		t.Errorf("code %d, errors %q", code, stderr)
+	}
+	at := strings.Index(stdout, "\nwarning: ec2.regions")
+	const want = `
+warning: ec2.regions: eu-west-2 has no VPC; is it the region that was meant?
+warning: views[0].vpcs: no region that ec2 reads has vpc-0a1b2c3d4e5f60719: view prod gives none of its private addresses
+warning: route53.zones: exmaple.com.: no account has a hosted zone of this name or id and of the wanted visibility
+`
+	if at < 0 || stdout[at:] != want {
+		t.Errorf("the output is\n%s", stdout)
+	}
+}
+
 func TestCheckAWSDenied(t *testing.T) {
 	_, url := simulated(t)
 	deny(t, url, "DescribeSubnets")

@@ -53,7 +53,7 @@ func (l *lister) refreshCatalog(ctx context.Context, deliver func(zonesource.Par
 		return err
 	}
 	if l == l.source.accounts[0] {
-		part.Problems = append(part.Problems, l.source.unmatched()...)
+		part.Problems = append(part.Problems, l.source.Unmatched()...)
 	}
 	problem := l.refreshByVPC(ctx)
 	if ctx.Err() != nil {

@@ -69,7 +69,10 @@ func (l *lister) check(ctx context.Context) (map[string]error, Cost) {
 	errs := map[string]error{opGetZone: ErrUntried, opListRecords: ErrUntried, opListByVPC: ErrUntried, opListBlocks: ErrUntried}
 	listed, err := l.listZones(ctx)
 	errs[opListZones] = err
-	l.take(listed, &zonesource.Part{}) // its problems are the report's
+	ids := l.take(listed, &zonesource.Part{}) // its problems are the report's
+	if err == nil {
+		l.source.note(l.account.Name, ids, l.matched())
+	}
 	order := l.oldestFirst()
 	at := max(0, slices.IndexFunc(order, func(z *state) bool { return z.hosted.Private }))
 	if len(order) > 0 {

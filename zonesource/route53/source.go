@@ -164,9 +164,9 @@ func (s *Source) wasSurveyed(vpc string) bool {
 	return s.surveyed[vpc]
 }
 
-// unmatched returns a problem for each configured zone that no account has, once all
+// Unmatched returns a problem for each configured zone that no account has, once all
 // accounts have listed theirs.
-func (s *Source) unmatched() []zonesource.Problem {
+func (s *Source) Unmatched() []zonesource.Problem {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.noted) < len(s.accounts) {
