@@ -196,6 +196,44 @@ func TestProcessHangup(t *testing.T) {
 	}
 }
 
+// TestProcessStuckLog has nobody read the log, of every query: all are answered, and the
+// process ends.
+func TestProcessStuckLog(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "log")
+	err := syscall.Mkfifo(pipe, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.OpenFile(pipe, os.O_RDWR, 0) // who starts waits for a reader
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Close() }()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := filepath.Join(dir, "silent")
+	err = os.WriteFile(silent, []byte("#!/bin/sh\nexec '"+self+"' \"$@\" 2>'"+pipe+"'\n"), 0o700)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := lab(t, "0s")
+	replace(t, path, strings.ReplaceAll(fileConfig, "DRAIN", "0s")+"log: { sample_queries: 1 }\n")
+	p := spawnOf(t, silent, "serve", "--config", path)
+	ready := p.ready(t)
+	for range 1500 { // several times what a pipe holds
+		if got := ask(t, ready["dns"], "ns.lab.example."); got != "10.0.0.1" {
+			t.Fatalf("the address is %q", got)
+		}
+	}
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != exitDone {
+		t.Errorf("it ended with %d", code)
+	}
+}
+
 // TestProcessFewFiles has clients hold as many connections as they can where few files may be
 // open: what else needs one has it.
 func TestProcessFewFiles(t *testing.T) {

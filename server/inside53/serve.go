@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -32,7 +33,14 @@ A second one ends it at once.`,
 			if err != nil {
 				return err
 			}
-			return serve(ctx, server.AppOptions{Config: config, Stdout: stdout, Log: config.Log.Logger(stderr)})
+			lines := server.NewLogWriter(stderr)
+			log := config.Log.Logger(lines)
+			writing, end := context.WithCancel(context.Background())
+			written := make(chan error, 1)
+			go func() { written <- lines.Run(writing, log) }()
+			err = serve(ctx, server.AppOptions{Config: config, Stdout: stdout, Log: log})
+			end()
+			return errors.Join(err, <-written)
 		}),
 	}
 	configFlag(c, &path)

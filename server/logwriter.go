@@ -1,0 +1,124 @@
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	// maxWaitingLog is how many bytes of the log wait for who takes it.
+	maxWaitingLog = 1 << 20
+	// lastLog is how long the end of the process waits for that.
+	lastLog = time.Second
+)
+
+// LogWriter hands the log over to a writer that may stand still, such as the pipe to a
+// journal that hangs. While Run runs nobody waits for that writer: neither the packet
+// loops, which log sampled queries, nor the sources. What comes when too much waits
+// already is lost, and counted. Before and after Run, lines are written at once.
+// Write is safe for concurrent use.
+type LogWriter struct {
+	to   io.Writer
+	wake chan struct{}
+
+	mu      sync.Mutex
+	waiting []byte // whole lines
+	lost    int    // lines, since that was told
+	running bool
+}
+
+// NewLogWriter returns a LogWriter to w.
+func NewLogWriter(w io.Writer) *LogWriter {
+	return &LogWriter{to: w, wake: make(chan struct{}, 1)}
+}
+
+// Write takes one line, which is borrowed.
+func (l *LogWriter) Write(line []byte) (int, error) {
+	if !l.queue(line) {
+		return l.to.Write(line)
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default: // it is awake
+	}
+	return len(line), nil
+}
+
+// queue keeps a line for Run, or counts it as lost; false says that Run doesn't run.
+func (l *LogWriter) queue(line []byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case !l.running:
+		return false
+	case len(l.waiting)+len(line) > maxWaitingLog:
+		l.lost++
+	default:
+		l.waiting = append(l.waiting, line...)
+	}
+	return true
+}
+
+// Run hands lines over until ctx ends, and returns nil when the rest is handed over too,
+// or nobody has taken it for a second: a journal that hangs must not keep the process.
+// Only then a goroutine stays behind, in that write. log, which writes to l, tells of
+// lines that were lost.
+func (l *LogWriter) Run(ctx context.Context, log *slog.Logger) error {
+	l.mu.Lock()
+	l.running = true
+	l.mu.Unlock()
+	done := make(chan struct{})
+	go l.handOver(ctx, log, done)
+	<-ctx.Done()
+	timer := time.NewTimer(lastLog)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+	return nil
+}
+
+// handOver is the goroutine of Run.
+func (l *LogWriter) handOver(ctx context.Context, log *slog.Logger, done chan<- struct{}) {
+	defer close(done)
+	var spare []byte
+	for ended := false; ; {
+		out, lost := l.take(spare, ended)
+		if len(out) > 0 {
+			_, _ = l.to.Write(out) // there is nowhere to tell of an error
+		}
+		spare = out[:0]
+		if lost > 0 {
+			log.Warn("lines of the log lost: nobody took them", "lines", lost)
+			continue
+		}
+		if ended && len(out) == 0 {
+			return
+		}
+		if ended || len(out) > 0 {
+			continue
+		}
+		select {
+		case <-l.wake:
+		case <-ctx.Done():
+			ended = true
+		}
+	}
+}
+
+// take returns what waits, and leaves spare for what comes. At the end, with nothing
+// left, the next line is written at once.
+func (l *LogWriter) take(spare []byte, ended bool) (out []byte, lost int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out, lost = l.waiting, l.lost
+	l.waiting, l.lost = spare[:0], 0
+	if ended && len(out) == 0 && lost == 0 {
+		l.running = false
+	}
+	return out, lost
+}

@@ -1,0 +1,111 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// journal takes what is written while it isn't stuck.
+type journal struct {
+	stuck sync.Mutex
+	text  bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.stuck.Lock()
+	defer j.stuck.Unlock()
+	return j.text.Write(p)
+}
+
+// TestLogWriterNeverWaits logs to a journal that hangs for a while.
+func TestLogWriterNeverWaits(t *testing.T) {
+	var to journal
+	l := NewLogWriter(&to)
+	log := slog.New(slog.NewTextHandler(l, nil))
+	log.Info("before")
+	if !strings.Contains(to.text.String(), "msg=before\n") {
+		t.Fatalf("before Run: %q", &to.text)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx, log) }()
+	eventually(t, "it runs", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.running
+	})
+
+	to.stuck.Lock()
+	line := strings.Repeat("x", 1000)
+	const lines = 3 * maxWaitingLog / 1000
+	for i := range lines {
+		log.Info(line, "n", i)
+	}
+	to.stuck.Unlock()
+	eventually(t, "the loss is told", func() bool {
+		to.stuck.Lock()
+		defer to.stuck.Unlock()
+		return strings.Contains(to.text.String(), "lines of the log lost")
+	})
+	log.Info("after")
+	end()
+	err := <-ended
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Info("at the end")
+
+	text := to.text.String()
+	var lost int
+	kept := strings.Count(text, line)
+	_, tail, _ := strings.Cut(text, "lines of the log lost: nobody took them\" lines=")
+	_, err = fmt.Sscan(tail, &lost)
+	if err != nil || kept+lost != lines || kept < lines/4 {
+		t.Errorf("of %d lines %d are kept, %d lost, %v", lines, kept, lost, err)
+	}
+	if !strings.Contains(tail, "msg=after\n") || !strings.HasSuffix(text, "msg=\"at the end\"\n") {
+		t.Errorf("the end is %q", tail)
+	}
+	for got := range strings.Lines(text) {
+		if !strings.HasPrefix(got, "time=") || !strings.HasSuffix(got, "\n") {
+			t.Fatalf("not a line: %q", got)
+		}
+	}
+}
+
+// TestLogWriterEnds ends the process although the journal hangs for good.
+func TestLogWriterEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := &hangs{freed: make(chan struct{})}
+		l := NewLogWriter(to)
+		log := slog.New(slog.NewTextHandler(l, nil))
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- l.Run(ctx, log) }()
+		synctest.Wait()
+		log.Info("a line")
+		end()
+		began := time.Now()
+		err := <-ended
+		if took := time.Since(began); err != nil || took != lastLog {
+			t.Errorf("it ended after %s with %v", took, err)
+		}
+		log.Info("nobody takes this one either")
+		close(to.freed)
+	})
+}
+
+// hangs takes nothing until it is freed.
+type hangs struct{ freed chan struct{} }
+
+func (h *hangs) Write(p []byte) (int, error) {
+	<-h.freed
+	return len(p), nil
+}
