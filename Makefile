@@ -63,7 +63,7 @@ race: ## run the tests under the race detector (needs a C compiler)
 fuzz: ## run each fuzz test for FUZZTIME (30s), a million cases of the model of routing policies, 10,000 updates, 20 kills
 	$(GO) test -timeout 30m -run '^TestModel$$' ./resolver -model 1000000
 	$(GO) test -timeout 30m -count=1 -run '^TestUpdateMany$$' ./server -updates 10000
-	$(GO) test -timeout 30m -count=1 -run '^TestUpdatesSurviveKills$$' ./server/inside53 -kills 20
+	$(GO) test -timeout 30m -count=1 -run '^TestUpdatesSurviveKills$$' ./server/inside53 -kills 20 -inflight 20 -survive 10000
 	@for pkg in $$($(GO) list ./...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "$$pkg $$f"; \
