@@ -32,12 +32,15 @@ type AppOptions struct {
 	// has its data, or has waited long enough for them.
 	Stdout io.Writer
 	Log    *slog.Logger
+	// Version is that of the program, "" for what the compiler noted.
+	Version string
 }
 
 // App is the whole program: sources, keeper, resolver, forwarder, listeners, the
 // admin address. It is the composition root: everything is made and joined here.
 type App struct {
 	log       *slog.Logger
+	version   string // of the program: inside53 1.2.3
 	stdout    io.Writer
 	reload    <-chan struct{}
 	started   *Config // the sockets, the state directory and the bounds are its
@@ -64,7 +67,7 @@ type App struct {
 // NewApp binds every address and opens the state directory; nothing runs and
 // nothing is answered before Run. The error says what can't be used.
 func NewApp(ctx context.Context, o AppOptions) (*App, error) {
-	a := &App{log: o.Log, stdout: o.Stdout, reload: o.Reload, metrics: newMetrics(), started: o.Config}
+	a := &App{log: o.Log, version: version(o.Version), stdout: o.Stdout, reload: o.Reload, metrics: newMetrics(), started: o.Config}
 	c := o.Config
 	a.config.Store(c)
 	err := a.assemble(ctx, c)
@@ -83,7 +86,7 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 	}
 	host, _ := os.Hostname() // an empty id is not answered
 	a.resolver = resolver.New(a.forwarder, resolver.Options{
-		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: host, Version: version(), SampleQueries: uint64(c.Log.SampleQueries), Log: a.log,
+		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: host, Version: a.version, SampleQueries: uint64(c.Log.SampleQueries), Log: a.log,
 	})
 	if c.UsesAWS() {
 		a.accounts, err = a.loadAccounts(ctx, c)
@@ -284,7 +287,7 @@ func (a *App) announceData(ctx context.Context) error {
 		}
 	}
 	s := a.resolver.Snapshot()
-	a.log.Info("serving", "version", version(), "config", a.started.File(), "zones", len(a.keeper.Status().Report.Zones), "views", len(s.Views))
+	a.log.Info("serving", "version", a.version, "config", a.started.File(), "zones", len(a.keeper.Status().Report.Zones), "views", len(s.Views))
 	return nil
 }
 
@@ -322,8 +325,11 @@ func (a *App) awaitZoneFiles(ctx context.Context) error {
 	return nil
 }
 
-// version is the version of the program as built.
-func version() string {
+// version names the program and its version: the given one, or what the compiler noted.
+func version(given string) string {
+	if given != "" {
+		return "inside53 " + given
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "inside53"

@@ -2,6 +2,7 @@ package server
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"inside53/resolver"
@@ -68,6 +69,7 @@ var collected = []struct {
 	{"inside53_udp_errors_total", "Packets that could not be received or answers that could not be sent.", []string{"address", "loop", "error"}},
 	{"inside53_tcp_connections", "TCP connections open now.", []string{"address"}},
 	{"inside53_tcp_refused_total", "TCP connections closed at once because too many were open.", []string{"address"}},
+	{"inside53_build_info", "1; the label is the version.", []string{"version"}},
 	{"inside53_ready", "1 when /readyz says so.", nil},
 	{"inside53_source_age_seconds", "Age of the oldest data of a source.", []string{"source"}},
 	{"inside53_source_failing_parts", "Parts of a source whose last listing failed.", []string{"source"}},
@@ -123,6 +125,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	r.transfers(c.app)
 	ready, _ := c.app.ready(status)
 	r.gauge("inside53_ready", truth(ready))
+	r.gauge("inside53_build_info", 1, strings.TrimPrefix(c.app.version, "inside53 "))
 }
 
 // reading is one collection.

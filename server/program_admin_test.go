@@ -166,7 +166,10 @@ func TestProgramTellsWhatIsMissing(t *testing.T) {
 	}
 	p.await(t, "the log warns", func() bool { return strings.Contains(p.log.String(), "not all data are there") })
 	c.ClearFaults()
-	p.await(t, "the log says that all is there", func() bool { return strings.Contains(p.log.String(), "msg=serving version=") })
+	p.await(t, "the log says that all is there", func() bool { return strings.Contains(p.log.String(), `msg=serving version="inside53 1.2.3"`) })
+	if value, _ := p.metric(t, `inside53_build_info{version="1.2.3"}`); value != "1" {
+		t.Errorf("the metric of the version is %q", value)
+	}
 	if z := p.zone(t, privateZone); z.Error != "" || z.Records == 0 {
 		t.Errorf("/zones has %+v", z)
 	}

@@ -203,7 +203,7 @@ func (s *site) assemble(t *testing.T, config string) (*program, error) {
 	}
 	p := &program{log: new(record), stdout: new(record), reload: make(chan struct{}, 1), done: make(chan error, 1)}
 	p.app, err = NewApp(t.Context(), AppOptions{
-		Config: c, Reload: p.reload, Stdout: p.stdout,
+		Config: c, Reload: p.reload, Stdout: p.stdout, Version: "1.2.3",
 		Log: slog.New(slog.NewTextHandler(p.log, &slog.HandlerOptions{Level: c.Log.Level})),
 	})
 	if err != nil {

@@ -44,17 +44,9 @@ func apply(ctx context.Context, c console, client *change.Client, z change.Zone,
 	case f.dryRun:
 		return printBatches(c, done, batches, f)
 	}
-	for i, b := range batches {
-		c.progress("sending batch %d of %d", i+1, len(batches))
-		id, err := client.Submit(ctx, z, b)
-		if err != nil {
-			c.progress("")
-			if i > 0 {
-				err = fmt.Errorf("%w\n%d of %d batches had been accepted before; the others were not sent", err, i, len(batches))
-			}
-			return err
-		}
-		done.Changes = append(done.Changes, id)
+	done.Changes, err = sendBatches(ctx, c, client, z, batches)
+	if err != nil {
+		return err
 	}
 	done.Status = "PENDING"
 	if !f.noWait {
@@ -66,6 +58,32 @@ func apply(ctx context.Context, c console, client *change.Client, z change.Zone,
 	}
 	c.progress("")
 	return report(c, done, f)
+}
+
+// sendPlan sends the changes of a plan, waits for nothing, and returns the ids of the changes.
+func sendPlan(ctx context.Context, c console, client *change.Client, z change.Zone, p change.Plan) ([]string, error) {
+	batches, err := change.Split(p.Units())
+	if err != nil {
+		return nil, err
+	}
+	return sendBatches(ctx, c, client, z, batches)
+}
+
+func sendBatches(ctx context.Context, c console, client *change.Client, z change.Zone, batches []change.Batch) ([]string, error) {
+	defer c.progress("")
+	ids := []string{}
+	for i, b := range batches {
+		c.progress("sending batch %d of %d", i+1, len(batches))
+		id, err := client.Submit(ctx, z, b)
+		if err != nil {
+			if i > 0 {
+				err = fmt.Errorf("%w\n%d of %d batches had been accepted before; the others were not sent", err, i, len(batches))
+			}
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
 }
 
 // wait waits for changes, with progress on a terminal.

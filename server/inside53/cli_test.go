@@ -150,6 +150,13 @@ func TestZoneCreateAndDelete(t *testing.T) {
 	ok(t, "record", "add", "new.example", "www", "A", "192.0.2.1")
 	fails(t, exitFailed, "has 1 record sets besides its SOA and NS; --purge deletes them first", "zone", "delete", "new.example", "--yes")
 	fails(t, exitUsage, "nothing was changed: there is no terminal to ask on; --yes says yes", "zone", "delete", "new.example", "--purge")
+	ok(t, "zone", "create", "gone.example")
+	ok(t, "record", "add", "gone.example", "www", "A", "192.0.2.1")
+	var gone outcome
+	err := json.Unmarshal([]byte(ok(t, "zone", "delete", "gone.example", "--purge", "--yes", "--json")), &gone)
+	if err != nil || gone.Zone.Name != "gone.example." || gone.Status != "INSYNC" || len(gone.Changes) != 2 {
+		t.Errorf("as JSON: %+v, %v", gone, err)
+	}
 	got = ok(t, "zone", "delete", "new.example", "--purge", "--yes")
 	if !strings.Contains(got, "- delete  www.new.example.  300  A  192.0.2.1\n") || !strings.Contains(got, "deleted private zone new.example. (Z") {
 		t.Errorf("deleted: %s", got)

@@ -102,7 +102,7 @@ func demo(ctx context.Context, listen, admin netip.AddrPort, stdout, stderr io.W
 		return serve(serving, server.AppOptions{
 			Config: config,
 			Stdout: &demoTour{out: stdout, endpoint: aws.endpoint(), config: path},
-			Log:    config.Log.Logger(stderr),
+			Log:    config.Log.Logger(stderr), Version: programVersion(),
 		})
 	})
 	return group.Wait()

@@ -38,7 +38,7 @@ A second one ends it at once.`,
 			writing, end := context.WithCancel(context.Background())
 			written := make(chan error, 1)
 			go func() { written <- lines.Run(writing, log) }()
-			err = serve(ctx, server.AppOptions{Config: config, Stdout: stdout, Log: log})
+			err = serve(ctx, server.AppOptions{Config: config, Stdout: stdout, Log: log, Version: programVersion()})
 			end()
 			return errors.Join(err, <-written)
 		}),

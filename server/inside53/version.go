@@ -48,6 +48,12 @@ func thisBuild(version, commit string, info *debug.BuildInfo) build {
 	return b
 }
 
+// programVersion is the version of this build.
+func programVersion() string {
+	info, _ := debug.ReadBuildInfo()
+	return thisBuild(version, commit, info).Version
+}
+
 func newVersion(stdout io.Writer) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{

@@ -202,9 +202,10 @@ associated with that VPC.`,
 func newZoneDelete() *cobra.Command {
 	var where accountFlags
 	var which zoneFlags
-	var yes, purge, noWait bool
+	var yes, purge bool
+	var how applyFlags
 	c := &cobra.Command{
-		Use:   "delete ZONE [--public | --private] [--vpc ID] [--purge] [--yes] [--no-wait]",
+		Use:   "delete ZONE [--public | --private] [--vpc ID] [--purge] [--yes] [--no-wait] [--json]",
 		Short: "Delete a hosted zone",
 		Long: `delete deletes a hosted zone that has no records but the SOA and NS that Route 53 gave
 it; with --purge it deletes all others first. It asks before; --yes answers.`,
@@ -219,18 +220,19 @@ it; with --purge it deletes all others first. It asks before; --yes answers.`,
 			if err != nil {
 				return err
 			}
-			return deleteZone(ctx, c, client, z, purge, yes, noWait)
+			return deleteZone(ctx, c, client, z, purge, yes, how)
 		}),
 	}
 	where.add(c)
 	which.add(c)
 	c.Flags().BoolVar(&purge, "purge", false, "delete its records first")
 	c.Flags().BoolVar(&yes, "yes", false, "don't ask")
-	c.Flags().BoolVar(&noWait, "no-wait", false, "don't wait until the zone is gone everywhere")
+	c.Flags().BoolVar(&how.noWait, "no-wait", false, "don't wait until the zone is gone everywhere")
+	c.Flags().BoolVar(&how.asJSON, "json", false, "print JSON")
 	return c
 }
 
-func deleteZone(ctx context.Context, c console, client *change.Client, z change.Zone, purge, yes, noWait bool) error {
+func deleteZone(ctx context.Context, c console, client *change.Client, z change.Zone, purge, yes bool, how applyFlags) error {
 	sets, err := client.Records(ctx, z)
 	if err != nil {
 		return err
@@ -239,14 +241,15 @@ func deleteZone(ctx context.Context, c console, client *change.Client, z change.
 	if len(p.Steps)+len(p.Notes) > 0 && !purge {
 		return fmt.Errorf("%s has %d record sets besides its SOA and NS; --purge deletes them first", z, len(p.Steps)+len(p.Notes))
 	}
-	if purge {
+	if purge && !how.asJSON {
 		err = printPlan(c, p)
 	}
 	if err == nil && !yes {
 		err = c.confirm(fmt.Sprintf("Delete %s?", z))
 	}
-	if err == nil && len(p.Steps) > 0 {
-		err = apply(ctx, c, client, z, p, applyFlags{noWait: true})
+	done := outcome{Zone: z, Changes: []string{}, Status: "PENDING"}
+	if err == nil {
+		done.Changes, err = sendPlan(ctx, c, client, z, p)
 	}
 	if err != nil {
 		return err
@@ -255,11 +258,16 @@ func deleteZone(ctx context.Context, c console, client *change.Client, z change.
 	if err != nil {
 		return err
 	}
-	if !noWait {
+	done.Changes = append(done.Changes, id)
+	if !how.noWait {
 		err = wait(ctx, c, client, []string{id})
 		if err != nil {
 			return fmt.Errorf("%s was deleted: %w", z, err)
 		}
+		done.Status = "INSYNC"
+	}
+	if how.asJSON {
+		return c.printJSON(done)
 	}
 	_, err = fmt.Fprintf(c.out, "deleted %s\n", z)
 	return err
