@@ -73,7 +73,7 @@ func (j *judge) biased(m *zone.Member) float64 {
 	if len(m.Region) == 0 {
 		to = parsePoint(string(m.Coordinates))
 		if len(m.LocalZone) > 0 {
-			to = locate(regionOfLocalZone(string(m.LocalZone)))
+			to = pointOfLocalZone(string(m.LocalZone))
 		}
 	}
 	j.findPlace()
@@ -94,17 +94,6 @@ func parsePoint(text string) point {
 		return point{}
 	}
 	return pointOf(latitude, longitude)
-}
-
-// regionOfLocalZone returns the region that a local zone group belongs to, as in
-// us-west-2-lax-1 (AWS: "Local Zones"): its place stands for the zone's own.
-func regionOfLocalZone(group string) string {
-	for end := len(group); end > 0; end = strings.LastIndexByte(group[:end], '-') {
-		if placeOf(group[:end]) != (place{}) {
-			return group[:end]
-		}
-	}
-	return ""
 }
 
 // placeOf returns where an AWS region is, by the city or the county that AWS names;

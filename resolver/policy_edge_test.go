@@ -230,7 +230,10 @@ func TestBias(t *testing.T) {
 		}
 	}
 	west := zone.Member{Region: []byte("us-west-2")}
-	same("a local zone is where its region is", zone.Member{LocalZone: []byte("us-west-2-lax-1")}, west)
+	same("a local zone is where its city is", zone.Member{LocalZone: []byte("us-west-2-lax-1")}, zone.Member{Coordinates: []byte("34.05,-118.24")})
+	same("also far from its region", zone.Member{LocalZone: []byte("af-south-1-los-1")}, zone.Member{Coordinates: []byte("6.52,3.38")})
+	same("or where its region is", zone.Member{LocalZone: []byte("us-west-2-xyz-1")}, west)
+	same("or like this", zone.Member{LocalZone: []byte("us-west-2")}, west)
 	same("coordinates", zone.Member{Coordinates: []byte("45.84,-119.7")}, west)
 	far := zone.Member{Region: []byte("xx-nowhere-1")}
 	same("unknown is as far as can be", far, zone.Member{LocalZone: []byte("xx-nowhere-1-abc-1")})
