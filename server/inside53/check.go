@@ -18,9 +18,9 @@ import (
 
 func newCheck(stdout io.Writer) *cobra.Command {
 	var path string
-	var withAWS bool
+	var withAWS, asJSON bool
 	c := &cobra.Command{
-		Use:   "check --config F [--aws]",
+		Use:   "check --config F [--aws] [--json]",
 		Short: "Validate a configuration and say what it does",
 		Long: `check reads a configuration, its zone files and keys as serve would, names every fault with
 its line, and prints what the configuration does. It changes nothing.
@@ -39,6 +39,9 @@ region, and counts what reading the hosted zones takes of the request budget.`,
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return printCheckJSON(ctx, stdout, config, problems, withAWS)
+			}
 			err = printSummary(stdout, config, problems)
 			if err != nil || !withAWS {
 				return err
@@ -47,6 +50,7 @@ region, and counts what reading the hosted zones takes of the request budget.`,
 		}),
 	}
 	configFlag(c, &path)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: warnings, permissions and costs")
 	c.Flags().BoolVar(&withAWS, "aws", false, "try the permissions and count the calls on AWS")
 	return c
 }
@@ -117,17 +121,22 @@ func printSummary(w io.Writer, c *server.Config, problems []zonesource.Problem) 
 	if err != nil {
 		return err
 	}
-	found := warnings(c)
-	for _, p := range problems {
-		found = append(found, fmt.Sprintf("zone %s: %s %s: %s", p.Zone, p.Name, p.Type, p.Reason))
-	}
-	for _, warning := range found {
+	for _, warning := range allWarnings(c, problems) {
 		_, err = fmt.Fprintf(w, "warning: %s\n", warning)
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// allWarnings are those of a configuration and of its zone files.
+func allWarnings(c *server.Config, problems []zonesource.Problem) []string {
+	found := warnings(c)
+	for _, p := range problems {
+		found = append(found, fmt.Sprintf("zone %s: %s %s: %s", p.Zone, p.Name, p.Type, p.Reason))
+	}
+	return found
 }
 
 // probeTargets says what is probed.

@@ -61,20 +61,25 @@ func printAWSCheck(w io.Writer, c *server.Config, check *server.AWSCheck) error 
 		if err != nil {
 			return err
 		}
-		if cost.Cycle > c.Route53.Refresh {
-			_, err = fmt.Fprintf(w, "warning: the budget allows no refresh in %s; raise route53.requests_per_second (AWS allows an account 10) or serve fewer zones\n", c.Route53.Refresh)
-			if err != nil {
-				return err
-			}
-		}
 	}
-	for _, text := range check.Absent {
+	for _, text := range append(budgetWarnings(c, check), check.Absent...) {
 		_, err = fmt.Fprintf(w, "warning: %s\n", text)
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// budgetWarnings names the accounts that can't be read as often as the configuration says.
+func budgetWarnings(c *server.Config, check *server.AWSCheck) []string {
+	var found []string
+	for _, cost := range check.Costs {
+		if cost.Cycle > c.Route53.Refresh {
+			found = append(found, fmt.Sprintf("the budget of account %s allows no refresh in %s; raise route53.requests_per_second (AWS allows an account 10) or serve fewer zones", accountName(cost.Account), c.Route53.Refresh))
+		}
+	}
+	return found
 }
 
 // missing is the error that names the actions that can't be used, or nil.

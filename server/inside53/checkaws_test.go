@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -105,6 +106,36 @@ warning: route53.zones: exmaple.com.: no account has a hosted zone of this name 
 	}
 }
 
+func TestCheckJSON(t *testing.T) {
+	_, url := simulated(t)
+	deny(t, url, "ListResourceRecordSets")
+	path := write(t, "route53: {requests_per_second: 50, refresh: 100ms, zones: [example.net, nowhere.example]}\n")
+	code, stdout, stderr := command(t, "check", "--json", "--config", path)
+	var r checkReport
+	err := json.Unmarshal([]byte(stdout), &r)
+	if code != exitDone || stderr != "" || err != nil || r.Configuration != path || len(r.Warnings) != 1 || r.Actions != nil {
+		t.Errorf("code %d, errors %q, %v, %+v", code, stderr, err, r)
+	}
+	code, stdout, stderr = command(t, "check", "--json", "--aws", "--config", path)
+	err = json.Unmarshal([]byte(stdout), &r)
+	if code != exitFailed || !strings.Contains(stderr, "AWS does not let us use route53:ListResourceRecordSets;") || err != nil {
+		t.Fatalf("code %d, errors %q, %v", code, stderr, err)
+	}
+	if len(r.Warnings) != 2 || !strings.Contains(r.Warnings[1], "nowhere.example") || len(r.Accounts) != 1 || r.Accounts[0].Zones != 1 || r.Accounts[0].Records != 14 {
+		t.Errorf("%+v", r)
+	}
+	results := map[string]string{}
+	for _, a := range r.Actions {
+		results[a.Action] = a.Result
+		if (a.Why == "") != (a.Result == "allowed") {
+			t.Errorf("%+v", a)
+		}
+	}
+	if results["route53:ListHostedZones"] != "allowed" || results["route53:ListResourceRecordSets"] != "denied" {
+		t.Errorf("%v", results)
+	}
+}
+
 func TestCheckAWSDenied(t *testing.T) {
 	_, url := simulated(t)
 	deny(t, url, "DescribeSubnets")
@@ -115,7 +146,7 @@ func TestCheckAWSDenied(t *testing.T) {
 	if code != exitFailed || stderr != want {
 		t.Errorf("code %d, errors %q", code, stderr)
 	}
-	if strings.Count(stdout, "NO: ") != 2 || !strings.Contains(stdout, "not tried: there is nothing to try it on") || !strings.Contains(stdout, "warning: the budget allows no refresh in 100ms") {
+	if strings.Count(stdout, "NO: ") != 2 || !strings.Contains(stdout, "not tried: there is nothing to try it on") || !strings.Contains(stdout, "warning: the budget of account (credentials) allows no refresh in 100ms") {
 		t.Errorf("the output is\n%s", stdout)
 	}
 }

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"inside53/server"
+	"inside53/zonesource"
+)
+
+// checkReport is what check says, for programs.
+type checkReport struct {
+	Configuration string         `json:"configuration"` // the path as given
+	Warnings      []string       `json:"warnings"`
+	Actions       []actionReport `json:"actions,omitempty"`  // with --aws
+	Accounts      []costReport   `json:"accounts,omitempty"` // with --aws
+}
+
+type actionReport struct {
+	Action  string `json:"action"`
+	Account string `json:"account"` // "" is that of the credentials
+	Region  string `json:"region,omitempty"`
+	Result  string `json:"result"` // allowed, denied, untried
+	Why     string `json:"why,omitempty"`
+}
+
+type costReport struct {
+	Account        string  `json:"account"`
+	Zones          int     `json:"zones"`
+	Private        int     `json:"private"`
+	Records        int     `json:"records"`
+	Calls          int     `json:"calls"` // of one reading
+	ReadingSeconds float64 `json:"reading_seconds"`
+}
+
+// printCheckJSON prints what is known of c, with AWS asked or not. The error is that of
+// the text form: what is missing on AWS.
+func printCheckJSON(ctx context.Context, w io.Writer, c *server.Config, problems []zonesource.Problem, withAWS bool) error {
+	r := checkReport{Configuration: c.File(), Warnings: append([]string{}, allWarnings(c, problems)...)}
+	var failed error
+	if withAWS && c.UsesAWS() {
+		check, err := server.CheckAWS(ctx, c)
+		if err != nil {
+			return err
+		}
+		for _, a := range check.Actions {
+			entry := actionReport{Action: a.Action, Account: a.Account, Region: a.Region, Result: "allowed"}
+			switch {
+			case a.Failed():
+				entry.Result, entry.Why = "denied", oneLine(a.Err)
+			case a.Err != nil:
+				entry.Result, entry.Why = "untried", a.Err.Error()
+			}
+			r.Actions = append(r.Actions, entry)
+		}
+		for _, cost := range check.Costs {
+			r.Accounts = append(r.Accounts, costReport{cost.Account, cost.Zones, cost.Private, cost.Records, cost.Calls, cost.Cycle.Seconds()})
+		}
+		r.Warnings = slices.Concat(r.Warnings, budgetWarnings(c, check), check.Absent)
+		failed = errors.Join(missing(check), errors.Join(check.Inventory...))
+	}
+	return errors.Join(console{out: w}.printJSON(r), failed)
+}
