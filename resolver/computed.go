@@ -50,10 +50,12 @@ func (d *decision) privateName(address, suffix []byte) bool {
 }
 
 // publicName answers ec2-203-0-113-1.eu-west-1.compute.amazonaws.com with the
-// private address; with the public one, the forwarder does.
+// private address, and other types with NODATA: EC2 gives these names an A record alone,
+// and an upstream that didn't know the name would take the address away again. With the
+// public address, the forwarder answers.
 func (d *decision) publicName(address, suffix []byte) bool {
 	addr, ok := dashedAddress(address)
-	if !ok || d.q.Type != zone.TypeA {
+	if !ok {
 		return false
 	}
 	private, f, why := d.snap.Inventory.Translate(d.a.View.Index, addr)
@@ -64,7 +66,9 @@ func (d *decision) publicName(address, suffix []byte) bool {
 	if !hasRegion(suffix, region, publicSuffix, publicSuffixUSEast1) && !hasRegion(suffix, region, publicSuffixChina, "") {
 		return false
 	}
-	d.a.EDE = edeSynthesized
+	if d.q.Type == zone.TypeA || d.q.Type == zone.TypeANY {
+		d.a.EDE = edeSynthesized
+	}
 	return d.computedAnswer(zone.TypeA, private[:])
 }
 

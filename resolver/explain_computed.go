@@ -21,9 +21,12 @@ func (s *story) computed(d *decision, h *hop) []Step {
 	if kind == "public" {
 		private, f, why := inv.Translate(view, addr)
 		step.Why = s.verdict(f, why)
-		if h.outcome == computed {
+		switch {
+		case h.outcome == noData || h.outcome == computed && s.a.Result == LocalNoData:
+			step.Why += ": such names have no " + typeName(s.q.Type)
+		case h.outcome == computed:
 			step.Why = addressText(private) + ": " + step.Why
-		} else {
+		default:
 			step.Why += ": left to the forwarder"
 		}
 		return []Step{step}
