@@ -277,7 +277,12 @@ func TestExportJSON(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	config := write(t, "route53:\nec2: { regions: [eu-west-1, us-east-1] }\n")
 	same(t, "first", ok(t, "export", "json", "--config", config, "--dir", dir), "33 files in "+dir+"\n")
-	_, err := awssim.New(awssim.Options{Data: os.DirFS(dir)})
+	var e exported
+	err := json.Unmarshal([]byte(ok(t, "export", "json", "--config", config, "--dir", dir, "--json")), &e)
+	if err != nil || e.Dir != dir || len(e.Written) != 33 || e.Written[0] >= e.Written[32] || e.Problems == nil {
+		t.Errorf("as JSON: %+v, %v", e, err)
+	}
+	_, err = awssim.New(awssim.Options{Data: os.DirFS(dir)})
 	if err != nil {
 		t.Error(err)
 	}
@@ -290,6 +295,11 @@ func TestExportBIND(t *testing.T) {
 	got := ok(t, "export", "bind", "--config", write(t, "route53:\n"), "--dir", dir, "--region", "us-east-1")
 	if !strings.HasSuffix(got, "4 zones: 5 files written, 0 unchanged in "+dir+"\n") || !strings.Contains(got, "cdn.example.com. A: latency: virginia stands in\n") {
 		t.Errorf("output\n%s", got)
+	}
+	var e exported
+	err := json.Unmarshal([]byte(ok(t, "export", "bind", "--config", write(t, "route53:\n"), "--dir", dir, "--region", "eu-west-1", "--json")), &e)
+	if err != nil || e.Zones != 4 || len(e.Written) != 2 || e.Unchanged != 3 || len(e.Problems) == 0 || e.Problems[0].Reason == "" {
+		t.Errorf("as JSON: %+v, %v", e, err)
 	}
 	fails(t, exitFailed, "no section route53", "export", "bind", "--config", write(t, "ec2:\n"), "--dir", dir)
 }

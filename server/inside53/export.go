@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -223,10 +224,39 @@ func printProblems(c console, problems []zonesource.Problem) error {
 	return nil
 }
 
+// exported is what an export wrote, for programs.
+type exported struct {
+	Dir       string        `json:"dir"`
+	Zones     int           `json:"zones,omitempty"`
+	Written   []string      `json:"written"`
+	Unchanged int           `json:"unchanged"`
+	Problems  []problemInfo `json:"problems"`
+}
+
+// problemInfo is what an export had to leave out.
+type problemInfo struct {
+	Zone   string `json:"zone"`
+	Name   string `json:"name"`
+	Type   string `json:"type"`
+	Reason string `json:"reason"`
+}
+
+func (e exported) with(problems []zonesource.Problem) exported {
+	e.Problems = []problemInfo{}
+	for _, p := range problems {
+		e.Problems = append(e.Problems, problemInfo{p.Zone, p.Name, p.Type, p.Reason})
+	}
+	if e.Written == nil {
+		e.Written = []string{}
+	}
+	return e
+}
+
 func newExportBIND() *cobra.Command {
 	var config, dir, region string
+	var asJSON bool
 	c := &cobra.Command{
-		Use:   "bind --config F --dir D [--region R]",
+		Use:   "bind --config F --dir D [--region R] [--json]",
 		Short: "Write master files and a named.conf",
 		Long: `bind writes a master file for each hosted zone of the configuration, and a named.conf to
 be included. What a master file can't say (aliases, routing policies) stands in comments, in
@@ -246,17 +276,18 @@ named.conf has the private one.`,
 		Example: "  inside53 export bind --config inside53.yaml --dir /etc/bind/inside53",
 		Args:    cobra.NoArgs,
 		RunE: workOn(func(ctx context.Context, c console, _ []string) error {
-			return exportBIND(ctx, c, config, dir, region)
+			return exportBIND(ctx, c, config, dir, region, asJSON)
 		}),
 	}
 	configFlag(c, &config)
 	c.Flags().StringVar(&dir, "dir", "", "`directory` of the files; it is made when it isn't there")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: what was written and left out")
 	c.Flags().StringVar(&region, "region", "", "AWS `region` whose records stand in (default: that of the configuration or the SDK)")
 	required(c, "dir")
 	return c
 }
 
-func exportBIND(ctx context.Context, c console, path, dir, region string) error {
+func exportBIND(ctx context.Context, c console, path, dir, region string, asJSON bool) error {
 	config, accounts, err := exportAccounts(ctx, path)
 	if err != nil {
 		return err
@@ -292,6 +323,9 @@ func exportBIND(ctx context.Context, c console, path, dir, region string) error 
 	if err != nil {
 		return err
 	}
+	if asJSON {
+		return c.printJSON(exported{Dir: dir, Zones: len(zones), Written: report.Written, Unchanged: report.Unchanged}.with(report.Problems))
+	}
 	err = printProblems(c, report.Problems)
 	if err != nil {
 		return err
@@ -302,8 +336,9 @@ func exportBIND(ctx context.Context, c console, path, dir, region string) error 
 
 func newExportJSON() *cobra.Command {
 	var config, dir string
+	var asJSON bool
 	c := &cobra.Command{
-		Use:   "json --config F --dir D",
+		Use:   "json --config F --dir D [--json]",
 		Short: "Write all data as the AWS CLI prints it",
 		Long: `json writes the hosted zones and the inventory of the configuration in the layout that
 awssim --data reads: the output of the AWS CLI, a file a call. Files of an earlier export
@@ -332,6 +367,9 @@ that are no more are removed from the directory; others stay.`,
 				return err
 			}
 			err = data.Write(dir)
+			if err == nil && asJSON {
+				return c.printJSON(exported{Dir: dir, Written: slices.Sorted(maps.Keys(data.Files))}.with(data.Problems))
+			}
 			if err == nil {
 				err = printProblems(c, data.Problems)
 			}
@@ -343,6 +381,7 @@ that are no more are removed from the directory; others stay.`,
 		}),
 	}
 	configFlag(c, &config)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: what was written and left out")
 	c.Flags().StringVar(&dir, "dir", "", "`directory` of the data; it is made when it isn't there")
 	required(c, "dir")
 	return c
