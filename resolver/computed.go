@@ -79,6 +79,7 @@ func (d *decision) publicName(address, suffix []byte) bool {
 func (d *decision) reverseName() bool {
 	addr, ok := reverseAddress(d.labels, d.name)
 	if !ok {
+		d.exists = d.exists || d.a.last().apex.Labels > 2 && aboveAddresses(d.labels, d.name)
 		return false
 	}
 	inv, view := d.snap.Inventory, d.a.View
@@ -175,6 +176,24 @@ func reverseAddress(l *zone.Labels, name []byte) (addr [4]byte, ok bool) {
 		}
 	}
 	return addr, true
+}
+
+// aboveAddresses reports whether a name is 10.in-addr.arpa, 0.0.10.in-addr.arpa or
+// another one with reverse names of addresses below: an empty non-terminal, as some of
+// them may be computed. NXDOMAIN would deny these too (RFC 8020). Of in-addr.arpa as a
+// whole, others know more.
+func aboveAddresses(l *zone.Labels, name []byte) bool {
+	if l.Count < 3 || l.Count > 5 || string(name[l.Off[2]:]) != reverseSuffix {
+		return false
+	}
+	for i := 3; i <= l.Count; i++ {
+		at := int(l.Off[i])
+		_, ok := decimal(name[at+1 : at+1+int(name[at])])
+		if !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // decimal parses an octet without leading zeros.
