@@ -52,6 +52,7 @@ func (s *signature) good() bool { return s != nil && s.fault == 0 }
 var (
 	errTSIGPlace = errors.New("a TSIG record that isn't the last one")
 	errTSIGSize  = errors.New("a TSIG record with a MAC of no length that its algorithm has")
+	errTSIGForm  = errors.New("a TSIG record of another class or length than its fields have")
 )
 
 // verify checks the TSIG record of a request (RFC 8945 section 5.2). m is what pkt says.
@@ -75,6 +76,11 @@ func (k keyring) verify(pkt []byte, m *dns.Msg) (*signature, error) {
 		return s, nil
 	}
 	s.key = key
+	const fixed = 6 + 5*2 // the time, and five numbers
+	length := len(key.algorithm) + 1 + fixed + int(request.MACSize) + int(request.OtherLen)
+	if request.Hdr.Class != dns.ClassANY || int(request.Hdr.Rdlength) != length {
+		return nil, errTSIGForm // section 4.2; the MAC says nothing of these
+	}
 	size := key.hash()().Size()
 	mac := int(request.MACSize)
 	if mac > size || mac < max(10, size/2) {

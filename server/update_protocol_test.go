@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"net"
@@ -317,5 +318,60 @@ func TestUpdateTruncatedSignature(t *testing.T) {
 		if made := u.records(netZone, name, "A") != ""; made != (tt.rcode == dns.RcodeSuccess) {
 			t.Errorf("%d octets: made is %v", tt.octets, made)
 		}
+	}
+}
+
+// TestUpdateTampered changes each bit of updates that are signed: none of them is made but
+// those that differ in the id, which no signature covers, or in the case of the names of
+// key and algorithm, which is none.
+func TestUpdateTampered(t *testing.T) {
+	u := takeUpdates(t, "1h", nil)
+	c, err := net.Dial("udp", u.addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	good := func(name string) {
+		t.Helper()
+		reply := raw(t, u, signed(t, added(t, "example.net.", name+".example.net. 60 IN A 10.1.2.3")))
+		if reply.Rcode != dns.RcodeSuccess {
+			t.Errorf("a good one is answered %v", reply)
+		}
+	}
+	const key, algorithm = "\x03ops\x00", "\x0bhmac-sha256\x00"
+	want := map[string]bool{}
+	for at, size := 0, 1; at < size; at++ {
+		for bit := range 8 {
+			name := fmt.Sprintf("f%03d-%d.example.net.", at, bit)
+			packet := signed(t, added(t, "example.net.", name+" 60 IN A 10.1.2.3"))
+			size = len(packet)
+			within := func(name string) bool {
+				begin := bytes.LastIndex(packet, []byte(name))
+				return at >= begin && at < begin+len(name) && packet[at] >= 'a'
+			}
+			if at < 2 || bit == 5 && (within(key) || within(algorithm)) {
+				want[name] = true
+			}
+			packet[at] ^= 1 << bit
+			_, err := c.Write(packet)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if at%8 == 0 {
+			good(fmt.Sprint("good", at)) // so that what waits stays little
+		}
+	}
+	good("end0")
+	good("end1") // whatever came before was handled
+	for _, r := range u.cloud.Records(netZone) {
+		is := len(r.Name) == len("f000-0.example.net.") && r.Name[0] == 'f'
+		if is && !want[r.Name] {
+			t.Errorf("%s was made", r.Name)
+		}
+		delete(want, r.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("not made: %v", want)
 	}
 }
