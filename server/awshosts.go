@@ -8,6 +8,8 @@ import (
 
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
+
+	"github.com/miekg/dns"
 )
 
 // vpcResolver is Amazon's resolver, at the same address in every VPC. It resolves
@@ -67,6 +69,10 @@ func (a *App) lookupHost(ctx context.Context, group *forward.Group, name []byte)
 		if rr.Type == zone.TypeA {
 			addrs = append(addrs, netip.AddrFrom4([4]byte(r.message.Body[rr.TTLOff+6:])))
 		}
+	}
+	if rcode := int(r.message.Rcode); rcode != dns.RcodeSuccess && rcode != dns.RcodeNameError {
+		// What an upstream says, or what stands for one that says nothing.
+		return nil, fmt.Errorf("no usable answer (%s) for %s from %s, the forwarder for \".\"; is it reachable from here?", dns.RcodeToString[rcode], zone.String(name), group)
 	}
 	if len(addrs) == 0 {
 		return nil, fmt.Errorf("%s has no address, says %s", zone.String(name), group)

@@ -106,6 +106,27 @@ warning: route53.zones: exmaple.com.: no account has a hosted zone of this name 
 	}
 }
 
+// TestCheckAWSUnreachable: an upstream that doesn't answer is not one that says that a
+// host has no address.
+func TestCheckAWSUnreachable(t *testing.T) {
+	simulated(t)
+	t.Setenv("AWS_ENDPOINT_URL", "http://aws.example:1")
+	code, _, stderr := command(t, "check", "--config", write(t, "ec2:\nforward: [{zone: ., upstreams: ['127.0.0.1:1']}]\n"), "--aws")
+	if code != exitFailed || !strings.Contains(stderr, `no usable answer (SERVFAIL) for aws.example. from 127.0.0.1:1, the forwarder for "."; is it reachable from here?`) {
+		t.Errorf("code %d, errors %q", code, stderr)
+	}
+}
+
+func TestNoCredentials(t *testing.T) {
+	simulated(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	code, stdout, stderr := command(t, "zone", "ls")
+	if code != exitFailed || stdout != "" || !strings.HasSuffix(stderr, "\nThere are no credentials: give the instance a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n") {
+		t.Errorf("code %d, errors %q", code, stderr)
+	}
+}
+
 func TestCheckJSON(t *testing.T) {
 	_, url := simulated(t)
 	deny(t, url, "ListResourceRecordSets")

@@ -113,6 +113,8 @@ func TestAmbiguousZone(t *testing.T) {
 	fails(t, exitUsage, `account "x" is not among aws.accounts`, "zone", "ls", "--account", "x")
 	fails(t, exitUsage, "no command; there are create, delete, diff, get, ls", "zone")
 	fails(t, exitUsage, "no command; there are add, change, delete, import", "record")
+	fails(t, exitUsage, `unknown command "ls"; there are add, change, delete, import`, "record", "ls")
+	ok(t, "zone", "list")
 }
 
 func TestZoneGet(t *testing.T) {

@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	var f failure
 	if errors.As(err, &f) {
-		_, _ = fmt.Fprintf(stderr, "inside53: %s\n", err)
+		_, _ = fmt.Fprintf(stderr, "inside53: %s\n%s", err, credentialsHint(err))
 		return exitFailed
 	}
 	_, _ = fmt.Fprintf(stderr, "inside53: %s\n", usageText(command, err))

@@ -16,6 +16,15 @@ var (
 	badNumber      = regexp.MustCompile(`^invalid argument ("[^"]*") for "(?:-., )?(--[a-z-]+)" flag: strconv\..*: (invalid syntax|value out of range)$`)
 )
 
+// credentialsHint is a line for who has no credentials: the SDK names the last of the
+// many places where it has looked.
+func credentialsHint(err error) string {
+	if !strings.Contains(err.Error(), "failed to refresh cached credentials") {
+		return ""
+	}
+	return "There are no credentials: give the instance a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n"
+}
+
 // usageText says what is wrong with a command line in the words of our flags.
 func usageText(c *cobra.Command, err error) string {
 	text := err.Error()

@@ -28,12 +28,15 @@ ambiguous name ends with exit code 2 and the list of ids.`,
 }
 
 // needsSubcommand is the body of a command that has subcommands only.
-func needsSubcommand(c *cobra.Command, _ []string) error {
+func needsSubcommand(c *cobra.Command, args []string) error {
 	var names []string
 	for _, sub := range c.Commands() {
 		if sub.IsAvailableCommand() {
 			names = append(names, sub.Name())
 		}
+	}
+	if len(args) > 0 {
+		return fmt.Errorf("unknown command %q; there are %s", args[0], strings.Join(names, ", "))
 	}
 	return fmt.Errorf("no command; there are %s", strings.Join(names, ", "))
 }
@@ -44,6 +47,7 @@ func newZoneLs() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:     "ls [--public | --private] [--json]",
+		Aliases: []string{"list"},
 		Short:   "List the hosted zones",
 		Example: "  inside53 zone ls --private",
 		Args:    cobra.NoArgs,
