@@ -14,7 +14,7 @@ import (
 func TestProgramDrains(t *testing.T) {
 	c := newCloud(t, nil)
 	s := newSite(t)
-	p := s.ready(t, strings.Replace(c.config(), "drain: 0s", "drain: 1500ms", 1))
+	p := s.ready(t, strings.Replace(c.config(), "drain: 0s", "drain: 6s", 1)) // all of what follows has to fit
 	clients := p.traffic(t, demoQuestions()...)
 	p.cancel()
 	p.await(t, "unready", func() bool { return !p.readiness(t).Ready })

@@ -326,6 +326,41 @@ func TestTCPDrainFinishesWhatIsInFlight(t *testing.T) {
 	}
 }
 
+// TestTCPDrainAnswersWhatHasArrived ends the server while a pipeline of queries waits to be
+// read.
+func TestTCPDrainAnswersWhatHasArrived(t *testing.T) {
+	r := start(t, func(o *Options) { o.Grace = patience })
+	c := dial(t, "tcp", r.Addrs()[0])
+	const n = 500
+	msgs := [][]byte{query(0, "freeze")}
+	for i := range n {
+		msgs = append(msgs, query(uint16(i+1), "echo"))
+	}
+	c.sendMessages(query(9999, "echo"))
+	wantMessage(t, c.receiveMessage(), answerTo(query(9999, "echo"))) // it is accepted
+	c.sendMessages(msgs...)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.stop()
+	}()
+	eventually(t, "it drains", func() bool { return r.tcp[0].stopping.Load() })
+	close(r.script.frozen)
+	b := bufio.NewReader(c.conn)
+	for _, m := range msgs {
+		got, err := readMessage(b)
+		if err != nil {
+			t.Fatalf("instead of the answer to query %d: %v", binary.BigEndian.Uint16(m), err)
+		}
+		wantMessage(t, got, answerTo(m))
+	}
+	_, err := b.ReadByte()
+	if !errors.Is(err, io.EOF) {
+		t.Errorf("after the last answer: %v, want the end", err)
+	}
+	<-stopped
+}
+
 func TestTCPGraceIsBounded(t *testing.T) {
 	r := start(t, func(o *Options) { o.Grace = 50 * time.Millisecond })
 	c := dial(t, "tcp", r.Addrs()[0])

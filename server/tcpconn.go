@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"inside53/resolver"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -136,11 +138,27 @@ func (c *tcpConn) fill() error {
 		c.start, c.end = 0, have
 	}
 	n, err := c.nc.Read(c.in[c.end:])
+	if n == 0 && c.draining.Load() {
+		n = c.arrived(c.in[c.end:])
+	}
 	c.end += n
 	if n > 0 {
 		return nil
 	}
 	return err
+}
+
+// arrived reads what has come in already, and waits for nothing. A connection that were
+// closed before that is read would be reset, and its last answers lost with it (RFC 1122
+// 4.2.2.13).
+func (c *tcpConn) arrived(to []byte) int {
+	raw, err := c.nc.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	n := 0
+	_ = raw.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), to) }) // any error is the end
+	return max(n, 0)
 }
 
 // shrink goes back to the small buffer, empty.
@@ -396,7 +414,7 @@ func (c *tcpConn) writeLate() {
 	}
 }
 
-// drain makes the connection end when what it has read is answered.
+// drain makes the connection end when what has arrived is answered.
 func (c *tcpConn) drain() {
 	c.draining.Store(true)
 	_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // see refresh for the race with it
