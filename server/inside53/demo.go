@@ -101,7 +101,7 @@ func demo(ctx context.Context, listen, admin netip.AddrPort, stdout, stderr io.W
 		defer context.AfterFunc(running, stop)() // no demo without the simulator
 		return serve(serving, server.AppOptions{
 			Config: config,
-			Stdout: &demoTour{out: stdout, endpoint: aws.endpoint(), config: path},
+			Stdout: &demoTour{out: stdout, program: os.Args[0], endpoint: aws.endpoint(), config: path},
 			Log:    config.Log.Logger(stderr), Version: programVersion(),
 		})
 	})
@@ -198,6 +198,7 @@ func (q demoQuestion) dig(addr netip.AddrPort) string {
 // demoTour passes on what the server prints, and prints the questions once it is ready.
 type demoTour struct {
 	out      io.Writer
+	program  string // as it was called: bin/inside53, by make run
 	endpoint string
 	config   string
 }
@@ -235,7 +236,7 @@ func (t *demoTour) text(addr netip.AddrPort, admin string) []byte {
 	}
 	if admin != "" {
 		fmt.Fprintf(&b, "\nWhy an answer is what it is, and what a client outside gets:\n\n")
-		fmt.Fprintf(&b, "inside53 explain app.example.com --admin http://%s --diff public\n", admin)
+		fmt.Fprintf(&b, "%s explain app.example.com --admin http://%s --diff public\n", t.program, admin)
 	}
 	fmt.Fprintf(&b, "\nThe simulated AWS, which shows changes within seconds:\n\n")
 	fmt.Fprintf(&b, "AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo aws --region eu-west-1 --endpoint-url %s route53 list-hosted-zones\n", t.endpoint)

@@ -264,11 +264,11 @@ func TestDemoTour(t *testing.T) {
 		"192.0.2.1:53":     "\ndig @192.0.2.1 -p 53 +short bastion.example.com\n",
 		"[2001:db8::1]:53": "\ndig @2001:db8::1 -p 53 +short bastion.example.com\n",
 	} {
-		text := string(new(demoTour).text(netip.MustParseAddrPort(addr), "127.0.0.1:8053"))
+		text := string((&demoTour{program: "bin/inside53"}).text(netip.MustParseAddrPort(addr), "127.0.0.1:8053"))
 		if !strings.Contains(text, want) {
 			t.Errorf("%s: no %q in\n%s", addr, want, text)
 		}
-		if !strings.Contains(text, "\ninside53 explain app.example.com --admin http://127.0.0.1:8053 --diff public\n") {
+		if !strings.Contains(text, "\nbin/inside53 explain app.example.com --admin http://127.0.0.1:8053 --diff public\n") {
 			t.Errorf("%s: no explain in\n%s", addr, text)
 		}
 		local := strings.HasPrefix(addr, "127.") || strings.HasPrefix(addr, "0.")
