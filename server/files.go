@@ -36,7 +36,7 @@ func boundConnections(want int, log *slog.Logger) int {
 		log.Warn("bound of open files not known", "error", err)
 		return want
 	}
-	fit := fitConnections(want, files.Cur)
+	fit := fitConnections(want, uint64(files.Cur)) // signed on some systems
 	if fit < want {
 		log.Warn("fewer tcp connections than configured: too few open files are allowed (ulimit -n, LimitNOFILE)",
 			"files", files.Cur, "configured", want, "connections", fit)
