@@ -66,14 +66,15 @@ func New(config Config, log *slog.Logger) (*Source, error) {
 
 // Run reads the file at once and then whenever it or a file that it includes
 // has changed and has then stayed the same for one pause, so that no half-written
-// file is taken. Each reading delivers a part: the zone, or the error, once. A
+// file is taken. One that another takes the place of at every look (by rename, as
+// deployments do) never stays the same, but is whole: it is read. Each reading delivers a part: the zone, or the error, once. A
 // Source runs once.
 func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
 	known, err := s.read(ctx, deliver)
 	if err != nil {
 		return err
 	}
-	seen := known
+	seen, again := known, false
 	ticker := time.NewTicker(s.config.Poll)
 	defer ticker.Stop()
 	for {
@@ -83,9 +84,10 @@ func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
 		case <-ticker.C:
 		}
 		now := look(known)
-		settled := same(now, seen)
-		seen = now
-		if same(now, known) || !settled {
+		settled, other := same(now, seen), replaced(now, seen)
+		take := settled || other && again
+		seen, again = now, other
+		if same(now, known) || !take {
 			continue
 		}
 		known, err = s.read(ctx, deliver)

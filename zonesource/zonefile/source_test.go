@@ -3,6 +3,7 @@ package zonefile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -142,6 +143,31 @@ func TestFileThatComesLater(t *testing.T) {
 	if found.Zone == nil {
 		t.Errorf("the file is there: %v", found.Err)
 	}
+}
+
+// TestFileReplacedAllTheTime has a new file in place at every look: each is whole, and
+// waiting for one that stays would be for ever.
+func TestFileReplacedAllTheTime(t *testing.T) {
+	dir := write(t, map[string]string{"zone": head3 + "v A 192.0.2.0\n"})
+	path := filepath.Join(dir, "zone")
+	source, err := New(Config{Origin: zone.MustName("example.com"), Path: path, Poll: 100 * time.Millisecond}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := make(chan zonesource.Part, 1000)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- source.Run(ctx, func(p zonesource.Part) { parts <- p }) }()
+	next(t, parts)
+	for version := 1; len(parts) == 0; version++ { // more often than is looked
+		if version > 2000 {
+			t.Fatal("no version was read")
+		}
+		replace(t, path, head3+fmt.Sprintf("v A 192.0.2.%d\n", 1+version%250))
+		time.Sleep(10 * time.Millisecond)
+	}
+	cancel()
+	<-ended
 }
 
 // TestGrowingFile writes a file in steps shorter than the pause: no step may be

@@ -42,3 +42,19 @@ func (w watched) same(v watched) bool {
 	}
 	return w.path == v.path && w.info.Size() == v.info.Size() && w.info.ModTime().Equal(v.info.ModTime()) && os.SameFile(w.info, v.info)
 }
+
+// replaced reports whether each file that isn't the same is another one, which took its
+// place, and whether there is any.
+func replaced(now, before []watched) bool {
+	some := false
+	for i := range now {
+		if i < len(before) && now[i].same(before[i]) {
+			continue
+		}
+		if i >= len(before) || now[i].info == nil || before[i].info == nil || os.SameFile(now[i].info, before[i].info) {
+			return false
+		}
+		some = true
+	}
+	return some
+}
