@@ -164,8 +164,9 @@ func (c *Config) CheckRegion(accounts []*account.Account) error {
 // newSources makes the sources that a configuration asks for.
 func (a *App) newSources(c *Config, accounts []*account.Account) ([]zonesource.Source, error) {
 	var sources []zonesource.Source
+	readers := make(chan struct{}, 1)
 	for i, f := range c.ZoneFiles {
-		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i)}, a.log)
+		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i), Readers: readers}, a.log)
 		if err != nil {
 			return nil, err
 		}

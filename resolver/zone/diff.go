@@ -99,21 +99,26 @@ func (d *differ) node(prefix []byte, was, is Node) bool {
 
 // Rebase returns a tree with the content of next that shares with t all pages
 // that don't differ, and the number of RRsets that do. With no difference it
-// returns t itself.
+// returns t itself, and next where so many differ that no page would be shared.
 func (t *Tree) Rebase(next *Tree) (*Tree, int) {
-	changes := 0
+	changes, few := 0, 64+next.Stats().RRsets/4
 	e := t.Edit()
 	Diff(t, next, func(name []byte, was, is RRset) bool {
 		changes++
-		if is.Exists() {
+		switch {
+		case changes > few: // only counted
+		case is.Exists():
 			_ = e.Put(name, is) // the name is of this very zone
-		} else {
+		default:
 			e.Delete(name, was.Type)
 		}
 		return true
 	})
-	if changes == 0 {
+	switch {
+	case changes == 0:
 		return t, 0
+	case changes > few:
+		return next, changes
 	}
 	return e.Commit(), changes
 }

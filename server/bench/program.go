@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -160,8 +161,13 @@ func (p *report) reportCollector(server *child, loaded time.Duration, result loa
 	if err != nil {
 		return err
 	}
+	read := strings.Count(string(text), `msg="zone file read"`) - churnZones - 1
+	if read <= 0 {
+		return errors.New("watching the collector: no zone was read anew: nothing was measured")
+	}
 	cycles := slices.DeleteFunc(parseTrace(string(text)), func(c gcCycle) bool { return c.at < loaded })
 	fmt.Fprintf(&p.b, "\n### Collector: 1,000,000 records, %d queries/s for %s, %d zones of 10,000 records new every %s\n\n| | |\n| --- | ---: |\n", churnRate, churnTime, churnZones, churnPause)
+	fmt.Fprintf(&p.b, "| zones read anew | %d |\n", read)
 	fmt.Fprintf(&p.b, "| answered | %.3f %% |\n| latency p50, p99, p99.9, ms | %.2f, %.2f, %.2f |\n", 100*result.Share(), result.P50/1000, result.P99/1000, result.P999/1000)
 	fmt.Fprintf(&p.b, "| CPU of the server | %.2f |\n| RSS, peak RSS, MiB | %d, %d |\n", result.Util, result.RSS>>20, result.PeakRSS>>20)
 	fmt.Fprintf(&p.b, "| cycles of the collector | %d |\n", len(cycles))

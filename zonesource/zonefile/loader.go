@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
@@ -18,6 +19,11 @@ const (
 
 // errGaveUp says that there were maxFaults faults.
 var errGaveUp = errors.New("too many faults")
+
+const (
+	stretch = 512 // records, about half a millisecond
+	breath  = 100 * time.Microsecond
+)
 
 // Content is what a zone file holds.
 type Content struct {
@@ -35,7 +41,8 @@ type Content struct {
 // faults, each with file and line; the content is then of no use but for its
 // Files. It is ctx.Err() when ctx ends.
 func Load(ctx context.Context, origin []byte, path string) (Content, error) {
-	l, err := load(ctx, origin, path)
+	l := newLoader(ctx, origin)
+	err := l.load(path)
 	content := Content{Problems: l.problems}
 	for _, file := range l.files {
 		content.Files = append(content.Files, file.path)
@@ -63,6 +70,12 @@ type loader struct {
 	// take, where it is set, gets the records in place of the tree.
 	take func(Entry) error
 
+	// paced leaves the processor to others after each stretch of records. The runtime
+	// looks for packets only where nothing else is to be done, or every 10 ms: on one
+	// processor a goroutine that goes on for longer has all answers wait for it.
+	paced bool
+	taken int // records
+
 	pending pending
 	rdata   [][]byte // scratch
 	soa     place    // of the first SOA record
@@ -88,31 +101,39 @@ func newLoader(ctx context.Context, origin []byte) *loader {
 	}
 }
 
-// load reads a zone; the loader is never nil.
-func load(ctx context.Context, origin []byte, path string) (*loader, error) {
-	l := newLoader(ctx, origin)
-	err := l.include(path, origin, 0)
-	if ctx.Err() != nil {
-		return l, ctx.Err()
+// load reads the zone.
+func (l *loader) load(path string) error {
+	err := l.include(path, l.apex, 0)
+	if l.ctx.Err() != nil {
+		return l.ctx.Err()
 	}
 	switch {
 	case errors.Is(err, errGaveUp):
 	case err != nil:
 		l.faults = append(l.faults, err)
 	case l.flush():
+		l.rest()
 		l.tree = l.edit.Commit()
+		l.rest()
 		l.checkWhole(path)
 	}
 	if len(l.faults) >= maxFaults {
 		l.faults = append(l.faults, errGaveUp)
 	}
 	if len(l.faults) > 0 {
-		return l, fmt.Errorf("reading zone %s: %w", l.name, errors.Join(l.faults...))
+		return fmt.Errorf("reading zone %s: %w", l.name, errors.Join(l.faults...))
 	}
 	if l.more > 0 {
 		l.problems = append(l.problems, zonesource.Problem{Zone: l.name, Reason: fmt.Sprintf("%d more problems", l.more)})
 	}
-	return l, nil
+	return nil
+}
+
+// rest leaves the processor to others for a moment, where it is to be shared.
+func (l *loader) rest() {
+	if l.paced {
+		time.Sleep(breath)
+	}
 }
 
 // fault keeps a fault of the file; false when there are enough.
@@ -135,6 +156,10 @@ func (l *loader) problem(owner []byte, rrtype uint16, at place, reason string) {
 // add takes one record; it keeps neither owner nor data. Faults that show only
 // once the RRset is whole are placed at its first record.
 func (l *loader) add(owner []byte, rrtype uint16, ttl uint32, data []byte, at place) error {
+	l.taken++
+	if l.taken%stretch == 0 {
+		l.rest()
+	}
 	p := &l.pending
 	if len(p.ends) == 0 || rrtype != p.rrtype || !bytes.Equal(owner, p.owner) || len(p.ends) == maxPending {
 		if !l.flush() {

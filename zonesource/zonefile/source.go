@@ -27,6 +27,10 @@ type Config struct {
 	Name string
 	// Poll is the pause between two looks at the files; 0: DefaultPoll.
 	Poll time.Duration
+	// Readers bounds how many sources that share it read at once after their first
+	// reading, so that many files that change together leave processors to the
+	// answers; nil: no bound.
+	Readers chan struct{}
 }
 
 // Source serves one zone file as a zonesource.Source.
@@ -34,7 +38,6 @@ type Source struct {
 	config Config
 	key    zonesource.Key
 	log    *slog.Logger
-	tree   *zone.Tree // last good; of the goroutine of Run
 }
 
 // New returns the source of one zone file. It reads nothing yet: a file that
@@ -70,7 +73,7 @@ func New(config Config, log *slog.Logger) (*Source, error) {
 // deployments do) never stays the same, but is whole: it is read. Each reading delivers a part: the zone, or the error, once. A
 // Source runs once.
 func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
-	known, err := s.read(ctx, deliver)
+	known, err := s.read(ctx, deliver, false)
 	if err != nil {
 		return err
 	}
@@ -90,7 +93,7 @@ func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
 		if same(now, known) || !take {
 			continue
 		}
-		known, err = s.read(ctx, deliver)
+		known, err = s.readAgain(ctx, deliver)
 		if err != nil {
 			return err
 		}
@@ -98,14 +101,29 @@ func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
 	}
 }
 
+// readAgain reads the zone when it is its turn, and leaves time for the answers.
+func (s *Source) readAgain(ctx context.Context, deliver func(zonesource.Part)) ([]watched, error) {
+	if s.config.Readers != nil {
+		select {
+		case s.config.Readers <- struct{}{}:
+			defer func() { <-s.config.Readers }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return s.read(ctx, deliver, true)
+}
+
 // errChanged says that a reading may be of two versions.
 var errChanged = errors.New("changed while it was read; it will be read again")
 
 // read reads the zone, delivers what came of it, and returns the files it is
 // made of. The error is that of ctx.
-func (s *Source) read(ctx context.Context, deliver func(zonesource.Part)) ([]watched, error) {
+func (s *Source) read(ctx context.Context, deliver func(zonesource.Part), paced bool) ([]watched, error) {
 	began := time.Now()
-	l, err := load(ctx, s.config.Origin, s.config.Path)
+	l := newLoader(ctx, s.config.Origin)
+	l.paced = paced
+	err := l.load(s.config.Path)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -117,18 +135,11 @@ func (s *Source) read(ctx context.Context, deliver func(zonesource.Part)) ([]wat
 		deliver(zonesource.Part{Key: s.key, Listed: began, Err: err})
 		return l.files, nil
 	}
-	changes := l.tree.Stats().RRsets
-	if s.tree == nil {
-		s.tree = l.tree
-	} else {
-		s.tree, changes = s.tree.Rebase(l.tree)
-	}
-	s.log.Info("zone file read", "records", s.tree.Stats().Records, "changes", changes,
-		"problems", len(l.problems), "took", time.Since(began))
+	s.log.Info("zone file read", "records", l.tree.Stats().Records, "problems", len(l.problems), "took", time.Since(began))
 	info := zone.Info{Origin: zone.File, ID: s.config.Path, Listed: began}
 	deliver(zonesource.Part{
 		Key: s.key, Listed: began, Problems: l.problems,
-		Zone: zone.New(info, s.tree, 0),
+		Zone: zone.New(info, l.tree, 0),
 	})
 	return l.files, nil
 }

@@ -110,8 +110,12 @@ func TestReload(t *testing.T) {
 
 	replace(t, path, head3+"$INCLUDE part\n")
 	mended := next(t, parts)
-	if mended.Zone == nil || mended.Zone.Tree != second.Zone.Tree {
-		t.Errorf("a mended file with the same records does not share the tree: %+v", mended)
+	if mended.Zone == nil {
+		t.Fatalf("a mended file: %v", mended.Err)
+	}
+	_, changes := second.Zone.Tree.Rebase(mended.Zone.Tree)
+	if changes != 0 {
+		t.Errorf("a mended file with the same records has %d changes: %+v", changes, mended)
 	}
 
 	err := os.Remove(filepath.Join(dir, "part"))
