@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/route53"
 
@@ -30,7 +31,7 @@ type adminServer struct {
 }
 
 // bindAdmin binds the HTTP addresses of the configuration.
-func (a *App) bindAdmin(c *Config) error {
+func (a *App) bindAdmin(c *config.Config) error {
 	a.metrics.registry.MustRegister(newCollector(a))
 	health := http.NewServeMux()
 	health.HandleFunc("GET /healthz", a.serveHealth)

@@ -14,6 +14,7 @@ import (
 	"inside53/resolver"
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/account"
 	"inside53/zonesource/transfer"
@@ -24,7 +25,7 @@ import (
 
 // AppOptions make an [App].
 type AppOptions struct {
-	Config *Config
+	Config *config.Config
 	// Reload, when it delivers, has the configuration read again from the file of
 	// Config. What can't be changed without a restart is logged and left alone.
 	Reload <-chan struct{}
@@ -43,8 +44,8 @@ type App struct {
 	version   string // of the program: inside53 1.2.3
 	stdout    io.Writer
 	reload    <-chan struct{}
-	started   *Config // the sockets, the state directory and the bounds are its
-	config    atomic.Pointer[Config]
+	started   *config.Config // the sockets, the state directory and the bounds are its
+	config    atomic.Pointer[config.Config]
 	metrics   *metrics
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
@@ -78,7 +79,7 @@ func NewApp(ctx context.Context, o AppOptions) (*App, error) {
 	return a, nil
 }
 
-func (a *App) assemble(ctx context.Context, c *Config) error {
+func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	var err error
 	a.forwarder, err = forward.New(forward.Options{Entries: c.Cache.Entries, Logger: a.log})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
+	"inside53/server/config"
 
 	"github.com/miekg/dns"
 )
@@ -19,7 +20,7 @@ const vpcResolver = "169.254.169.253"
 // resolveAWS returns how the hosts of AWS are resolved: by the default forwarder of
 // the configuration. The host's own resolver may well be this very server, which
 // hasn't any data yet.
-func (a *App) resolveAWS(c *Config) func(context.Context, string) ([]netip.Addr, error) {
+func (a *App) resolveAWS(c *config.Config) func(context.Context, string) ([]netip.Addr, error) {
 	upstreams := []string{vpcResolver}
 	for _, f := range c.Forward {
 		if f.Zone == "." {

@@ -12,6 +12,7 @@ import (
 
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/account"
 	"inside53/zonesource/ec2"
@@ -54,7 +55,7 @@ const inventoryTimeout = time.Minute
 // costs. It makes a handful of calls, one listing of zones and one of the inventory, within
 // the configured budget, and reaches AWS as the server does: through the forwarders of c.
 // The error is one of reaching no account at all.
-func CheckAWS(ctx context.Context, c *Config) (*AWSCheck, error) {
+func CheckAWS(ctx context.Context, c *config.Config) (*AWSCheck, error) {
 	log := slog.New(slog.DiscardHandler) // what matters is in the check
 	forwarder, err := forward.New(forward.Options{Logger: log})
 	if err != nil {
@@ -74,7 +75,7 @@ func CheckAWS(ctx context.Context, c *Config) (*AWSCheck, error) {
 	return check, nil
 }
 
-func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
+func (check *AWSCheck) run(ctx context.Context, c *config.Config, a *App) error {
 	accounts, err := a.loadAccounts(ctx, c)
 	if err != nil {
 		return err
@@ -131,7 +132,7 @@ func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
 
 // absent names the regions and VPCs of c that the inventory doesn't have. It is for one
 // that was listed without faults.
-func absent(c *Config, inventory []*zonesource.Region) []string {
+func absent(c *config.Config, inventory []*zonesource.Region) []string {
 	vpcs := make(map[string]bool)
 	used := make(map[string]bool)
 	for _, r := range inventory {
@@ -157,7 +158,7 @@ func absent(c *Config, inventory []*zonesource.Region) []string {
 }
 
 // health tries the actions that watching health needs.
-func (check *AWSCheck) health(ctx context.Context, c *Config, accounts []*account.Account, a *App) error {
+func (check *AWSCheck) health(ctx context.Context, c *config.Config, accounts []*account.Account, a *App) error {
 	monitor, err := a.newMonitor(c, accounts)
 	if err != nil || monitor == nil {
 		return err
@@ -183,7 +184,7 @@ func (check *AWSCheck) health(ctx context.Context, c *Config, accounts []*accoun
 }
 
 // inventory tries the actions of EC2, lists every region once, and returns them.
-func (check *AWSCheck) inventory(ctx context.Context, c *Config, accounts []*account.Account, app *App) ([]*zonesource.Region, error) {
+func (check *AWSCheck) inventory(ctx context.Context, c *config.Config, accounts []*account.Account, app *App) ([]*zonesource.Region, error) {
 	regions := regionsOf(c, accounts)
 	source, err := ec2.New(ec2Options(c, accounts, app))
 	if err != nil {
@@ -239,9 +240,15 @@ func (check *AWSCheck) listInventory(ctx context.Context, source *ec2.Source, re
 	return listed, nil
 }
 
+// CheckKeys reads the secrets that c names. The error joins those of all keys.
+func CheckKeys(c *config.Config) error {
+	_, err := newKeyring(c)
+	return err
+}
+
 // CheckZoneFiles reads the zone files of c. It returns the findings that cost a record
 // its answer, and the error joins the faults that cost a zone.
-func CheckZoneFiles(ctx context.Context, c *Config) ([]zonesource.Problem, error) {
+func CheckZoneFiles(ctx context.Context, c *config.Config) ([]zonesource.Problem, error) {
 	var problems []zonesource.Problem
 	var faults []error
 	for i := range c.ZoneFiles {

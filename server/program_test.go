@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"inside53/server/config"
 	"inside53/zonesource/awssim"
 
 	"github.com/miekg/dns"
@@ -194,10 +195,10 @@ func (r *record) String() string {
 }
 
 // assemble makes the program of a configuration without running it.
-func (s *site) assemble(t *testing.T, config string) (*program, error) {
+func (s *site) assemble(t *testing.T, text string) (*program, error) {
 	t.Helper()
-	s.write(t, "inside53.yaml", config)
-	c, err := LoadConfig(s.path("inside53.yaml"))
+	s.write(t, "inside53.yaml", text)
+	c, err := config.Load(s.path("inside53.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,9 +215,9 @@ func (s *site) assemble(t *testing.T, config string) (*program, error) {
 }
 
 // start runs the program until the test ends.
-func (s *site) start(t *testing.T, config string) *program {
+func (s *site) start(t *testing.T, text string) *program {
 	t.Helper()
-	p, err := s.assemble(t, config)
+	p, err := s.assemble(t, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,9 +235,9 @@ func (s *site) start(t *testing.T, config string) *program {
 }
 
 // ready runs the program and waits until it is ready.
-func (s *site) ready(t *testing.T, config string) *program {
+func (s *site) ready(t *testing.T, text string) *program {
 	t.Helper()
-	p := s.start(t, config)
+	p := s.start(t, text)
 	p.await(t, "ready", func() bool { return p.readiness(t).Ready })
 	return p
 }
@@ -273,9 +274,9 @@ func (p *program) await(t *testing.T, what string, is func() bool) {
 }
 
 // configure writes another configuration and has it loaded.
-func (p *program) configure(t *testing.T, s *site, config string) {
+func (p *program) configure(t *testing.T, s *site, text string) {
 	t.Helper()
-	s.write(t, "inside53.yaml", config)
+	s.write(t, "inside53.yaml", text)
 	p.reload <- struct{}{}
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"inside53/server/config"
 )
 
 // readme returns README.md.
@@ -43,7 +45,7 @@ func TestReadmeConfigurations(t *testing.T) {
 				text += section
 			}
 		}
-		_, err := ParseConfig([]byte(text), "README.md")
+		_, err := config.Parse([]byte(text), "README.md")
 		if err != nil {
 			t.Errorf("%v in\n%s", err, text)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/account"
 	"inside53/zonesource/health"
@@ -91,7 +92,7 @@ func (a *App) detectSelf(ctx context.Context, done chan<- struct{}) {
 
 // reloadPlan is a new configuration, ready to be applied.
 type reloadPlan struct {
-	config   *Config
+	config   *config.Config
 	accounts []*account.Account
 	sources  []zonesource.Source
 	monitor  *health.Monitor // nil: none
@@ -102,7 +103,7 @@ type reloadPlan struct {
 // planReload reads the configuration again and makes all that can fail.
 func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 	old := a.config.Load()
-	c, err := LoadConfig(old.File())
+	c, err := config.Load(old.File())
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/account"
 	"inside53/zonesource/ec2"
@@ -24,18 +25,18 @@ const (
 
 // keeperConfig is the part of the configuration that decides what snapshots are
 // made of.
-func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
+func keeperConfig(c *config.Config, accounts []*account.Account) zonesource.Config {
 	k := zonesource.Config{
-		NegativeTTL: c.NegativeTTL, MaxShrink: defaultMaxShrink, TrustECS: c.ECS.Trust, Primaries: primaries(c), FileViews: map[zonesource.Key]zonesource.ViewNames{},
+		NegativeTTL: c.NegativeTTL, MaxShrink: config.DefaultMaxShrink, TrustECS: c.ECS.Trust, Primaries: primaries(c), FileViews: map[zonesource.Key]zonesource.ViewNames{},
 	}
 	if len(accounts) > 0 && !accounts[0].NoRegion {
 		k.Region = accounts[0].Config.Region
 	}
 	k.Allow = zonesource.Allow{Private: c.Allow.Private, VPCs: c.Allow.VPCs, Prefixes: c.Allow.Prefixes}
 	if r := c.Route53; r != nil {
-		k.Shadow = r.Overlap == Shadow
+		k.Shadow = r.Overlap == config.Shadow
 		k.MaxShrink = r.MaxShrink
-		k.Hosted = zonesource.HostedFilter{Zones: r.Zones.texts(), NoPublic: !r.Visibility.Public, NoPrivate: !r.Visibility.Private}
+		k.Hosted = zonesource.HostedFilter{Zones: r.Zones.Texts(), NoPublic: !r.Visibility.Public, NoPrivate: !r.Visibility.Private}
 		for _, a := range accounts {
 			k.Expected = append(k.Expected, zonesource.Key{Source: route53.Name, Name: "catalog/" + a.Name})
 		}
@@ -45,8 +46,8 @@ func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
 		if len(e.Names) == 0 {
 			k.TagZone = ""
 		}
-		k.InstancesPublic = !slices.Contains(e.Translate, TranslateInstances)
-		k.LoadBalancers = slices.Contains(e.Translate, TranslateLoadBalancers)
+		k.InstancesPublic = !slices.Contains(e.Translate, config.TranslateInstances)
+		k.LoadBalancers = slices.Contains(e.Translate, config.TranslateLoadBalancers)
 		for _, a := range accounts {
 			for _, region := range regionsOf(c, accounts) {
 				k.Expected = append(k.Expected, zonesource.Key{Source: ec2Source, Name: a.Name + "/" + region})
@@ -74,15 +75,15 @@ func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
 	return k
 }
 
-func viewConfig(v View) zonesource.ViewConfig {
+func viewConfig(v config.View) zonesource.ViewConfig {
 	out := zonesource.ViewConfig{Name: v.Name, Clients: v.Clients, VPCs: v.VPCs.IDs, Region: v.Region}
 	if v.VPCs.All {
 		out.VPCs = []string{"*"}
 	}
 	switch v.Addresses {
-	case AddressesPrivate:
+	case config.AddressesPrivate:
 		out.Addresses = zone.AddressPrivate
-	case AddressesPublic:
+	case config.AddressesPublic:
 		out.Addresses = zone.AddressPublic
 	default:
 		out.Addresses = zone.AddressAuto
@@ -91,7 +92,7 @@ func viewConfig(v View) zonesource.ViewConfig {
 	return out
 }
 
-func viewNames(s ViewSet) zonesource.ViewNames {
+func viewNames(s config.ViewSet) zonesource.ViewNames {
 	if s.All {
 		return zonesource.ViewNames{"*"}
 	}
@@ -99,9 +100,9 @@ func viewNames(s ViewSet) zonesource.ViewNames {
 }
 
 // wireName returns the wire form of a name that the configuration has checked.
-func wireName(n DomainName) []byte { return zone.MustName(string(n)) }
+func wireName(n config.DomainName) []byte { return zone.MustName(string(n)) }
 
-func upstreamTexts(upstreams []Upstream) []string {
+func upstreamTexts(upstreams []config.Upstream) []string {
 	texts := make([]string, len(upstreams))
 	for i, u := range upstreams {
 		texts[i] = u.String()
@@ -109,21 +110,9 @@ func upstreamTexts(upstreams []Upstream) []string {
 	return texts
 }
 
-// texts returns the zones as people write them.
-func (s ZoneSet) texts() []string {
-	if s.All {
-		return []string{"*"}
-	}
-	out := slices.Clone(s.IDs)
-	for _, n := range s.Names {
-		out = append(out, string(n))
-	}
-	return out
-}
-
 // fileName is the name of the part of the i-th zone file: its origin, with the
 // path where several files have one origin.
-func fileName(c *Config, i int) string {
+func fileName(c *config.Config, i int) string {
 	f := c.ZoneFiles[i]
 	for j, other := range c.ZoneFiles {
 		if j != i && other.Origin == f.Origin {
@@ -134,7 +123,7 @@ func fileName(c *Config, i int) string {
 }
 
 // regionsOf returns the regions whose inventory is read.
-func regionsOf(c *Config, accounts []*account.Account) []string {
+func regionsOf(c *config.Config, accounts []*account.Account) []string {
 	switch {
 	case len(c.EC2.Regions) > 0:
 		return c.EC2.Regions
@@ -146,15 +135,9 @@ func regionsOf(c *Config, accounts []*account.Account) []string {
 	return nil
 }
 
-// FindsRegion reports whether c reads a region that it doesn't name: that of the SDK's
-// chain, or of the instance.
-func (c *Config) FindsRegion() bool {
-	return c.AWS.Region == "" && (c.EC2 != nil && len(c.EC2.Regions) == 0 || c.EC2 == nil && c.WatchesHealth())
-}
-
 // CheckRegion returns an error where ec2 has no region to read: the inventory of a
 // guessed one would be an empty one.
-func (c *Config) CheckRegion(accounts []*account.Account) error {
+func CheckRegion(c *config.Config, accounts []*account.Account) error {
 	if c.EC2 != nil && len(c.EC2.Regions) == 0 && accounts[0].NoRegion {
 		return errors.New("no region for ec2: neither the environment (AWS_REGION) nor the instance's metadata names one; write aws.region or ec2.regions")
 	}
@@ -162,7 +145,7 @@ func (c *Config) CheckRegion(accounts []*account.Account) error {
 }
 
 // newSources makes the sources that a configuration asks for.
-func (a *App) newSources(c *Config, accounts []*account.Account) ([]zonesource.Source, error) {
+func (a *App) newSources(c *config.Config, accounts []*account.Account) ([]zonesource.Source, error) {
 	var sources []zonesource.Source
 	readers := make(chan struct{}, 1)
 	for i, f := range c.ZoneFiles {
@@ -194,10 +177,10 @@ func (a *App) newSources(c *Config, accounts []*account.Account) ([]zonesource.S
 	return sources, nil
 }
 
-func ec2Options(c *Config, accounts []*account.Account, a *App) ec2.Options {
+func ec2Options(c *config.Config, accounts []*account.Account, a *App) ec2.Options {
 	o := ec2.Options{
 		Regions: regionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
-		LoadBalancers: slices.Contains(c.EC2.Translate, TranslateLoadBalancers), Log: a.log,
+		LoadBalancers: slices.Contains(c.EC2.Translate, config.TranslateLoadBalancers), Log: a.log,
 		OnCall: a.metrics.awsCall,
 	}
 	for _, n := range c.EC2.Names {
@@ -209,9 +192,9 @@ func ec2Options(c *Config, accounts []*account.Account, a *App) ec2.Options {
 	return o
 }
 
-func route53Options(c *Config, accounts []*account.Account, a *App) route53.Options {
+func route53Options(c *config.Config, accounts []*account.Account, a *App) route53.Options {
 	o := route53.Options{
-		Accounts: accounts, Zones: c.Route53.Zones.texts(), Refresh: c.Route53.Refresh, Log: a.log, OnCall: a.metrics.awsCall,
+		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: a.log, OnCall: a.metrics.awsCall,
 		Saved: func() []zonesource.Part { return a.keeper.Parts(route53.Name) },
 	}
 	if c.Route53.Visibility.Public {
@@ -231,7 +214,7 @@ func route53Options(c *Config, accounts []*account.Account, a *App) route53.Opti
 
 // viewVPCs returns the VPCs of the inventory, and whether all that views name are
 // among them: only then can the associations of private zones be listed by VPC.
-func (a *App) viewVPCs(c *Config) (vpcs []zone.VPC, complete bool) {
+func (a *App) viewVPCs(c *config.Config) (vpcs []zone.VPC, complete bool) {
 	vpcs, complete = a.keeper.VPCs()
 	for _, v := range c.Views {
 		for _, id := range v.VPCs.IDs {
@@ -243,7 +226,7 @@ func (a *App) viewVPCs(c *Config) (vpcs []zone.VPC, complete bool) {
 
 // loadAccounts reads the SDK's configuration. It asks nobody anything but the instance
 // for its region, where nothing names one that is needed.
-func (a *App) loadAccounts(ctx context.Context, c *Config) ([]*account.Account, error) {
+func (a *App) loadAccounts(ctx context.Context, c *config.Config) ([]*account.Account, error) {
 	o := account.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), Resolve: a.resolveAWS(c)}
 	if c.Route53 != nil {
 		o.RequestsPerSecond = c.Route53.RequestsPerSecond
@@ -255,7 +238,7 @@ func (a *App) loadAccounts(ctx context.Context, c *Config) ([]*account.Account, 
 	if err != nil {
 		return nil, fmt.Errorf("preparing the access to AWS: %w", err)
 	}
-	err = c.CheckRegion(accounts)
+	err = CheckRegion(c, accounts)
 	if err != nil {
 		return nil, err
 	}

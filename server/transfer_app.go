@@ -7,6 +7,7 @@ import (
 
 	"inside53/resolver"
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/transfer"
 
@@ -16,7 +17,7 @@ import (
 
 // assembleTransfers makes what serves secondaries, whether the configuration has any or
 // not: a reload may bring some.
-func (a *App) assembleTransfers(c *Config) error {
+func (a *App) assembleTransfers(c *config.Config) error {
 	policy, err := newTransferPolicy(c)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func (a *App) publishLive(live *zone.Live) {
 }
 
 // newSecondaries makes the sources of the zones that come from other servers.
-func (a *App) newSecondaries(c *Config) ([]zonesource.Source, error) {
+func (a *App) newSecondaries(c *config.Config) ([]zonesource.Source, error) {
 	keys, err := newKeyring(c)
 	if err != nil && len(c.Secondary) > 0 {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"inside53/resolver/zone"
+	"inside53/server/config"
 )
 
 // transferPolicy is the sections keys, transfers and secondary, ready to be used. It is
@@ -17,7 +18,7 @@ type transferPolicy struct {
 // transferEntry is one entry of the section transfers.
 type transferEntry struct {
 	view    string
-	zones   NameSet
+	zones   config.NameSet
 	keys    []string
 	clients []netip.Prefix
 	notify  []netip.AddrPort
@@ -26,7 +27,7 @@ type transferEntry struct {
 }
 
 // newTransferPolicy reads the secrets of the keys; nil where nothing is transferred.
-func newTransferPolicy(c *Config) (*transferPolicy, error) {
+func newTransferPolicy(c *config.Config) (*transferPolicy, error) {
 	if len(c.Transfers) == 0 && len(c.Secondary) == 0 {
 		return nil, nil
 	}
@@ -47,7 +48,7 @@ func newTransferPolicy(c *Config) (*transferPolicy, error) {
 			e.notify = append(e.notify, n.AddrPort)
 		}
 		if t.Catalog != "" {
-			e.catalog = wireName(DomainName(t.Catalog))
+			e.catalog = wireName(config.DomainName(t.Catalog))
 		}
 		p.entries = append(p.entries, e)
 	}

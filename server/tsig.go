@@ -11,6 +11,8 @@ import (
 	"hash"
 	"time"
 
+	"inside53/server/config"
+
 	"github.com/miekg/dns"
 )
 
@@ -25,7 +27,7 @@ type tsigKey struct {
 }
 
 // newKeyring reads the secrets that c names. The error joins those of all keys.
-func newKeyring(c *Config) (keyring, error) {
+func newKeyring(c *config.Config) (keyring, error) {
 	ring := keyring{}
 	var faults []error
 	for _, k := range c.Keys {

@@ -12,6 +12,7 @@ import (
 
 	"inside53/resolver"
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/update"
 
@@ -300,7 +301,7 @@ func recordsOf(section []dns.RR) ([]update.Record, error) {
 
 // assembleUpdates makes what takes updates. It is there with AWS alone, whether the
 // configuration has updates or not: a reload may bring some.
-func (a *App) assembleUpdates(c *Config) error {
+func (a *App) assembleUpdates(c *config.Config) error {
 	policy, err := newUpdatePolicy(c)
 	if err != nil {
 		return err

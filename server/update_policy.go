@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/rdata"
 	"inside53/zonesource/update"
@@ -42,7 +43,7 @@ func (p namePattern) fits(name []byte) bool {
 }
 
 // newUpdatePolicy reads the secrets of the keys.
-func newUpdatePolicy(c *Config) (*updatePolicy, error) {
+func newUpdatePolicy(c *config.Config) (*updatePolicy, error) {
 	keys, err := newKeyring(c)
 	if err != nil {
 		return nil, err
@@ -73,20 +74,20 @@ func newUpdatePolicy(c *Config) (*updatePolicy, error) {
 }
 
 // hostedName is how an entry names its zone.
-func hostedName(u Update) zonesource.PrimaryName {
+func hostedName(u config.Update) zonesource.PrimaryName {
 	if u.Zone.IsID() {
 		return zonesource.PrimaryName{ID: string(u.Zone)}
 	}
-	return zonesource.PrimaryName{Apex: wireName(DomainName(u.Zone)), Private: u.Visibility == PrivateZone, VPC: string(u.VPC)}
+	return zonesource.PrimaryName{Apex: wireName(config.DomainName(u.Zone)), Private: u.Visibility == config.PrivateZone, VPC: string(u.VPC)}
 }
 
 // primaries are the names that zones have in their SOA records.
-func primaries(c *Config) []zonesource.PrimaryName {
+func primaries(c *config.Config) []zonesource.PrimaryName {
 	var out []zonesource.PrimaryName
 	for _, u := range c.Updates {
 		if u.SOAMname != "" {
 			p := hostedName(u)
-			p.Primary = wireName(DomainName(u.SOAMname))
+			p.Primary = wireName(config.DomainName(u.SOAMname))
 			out = append(out, p)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/account"
 )
@@ -13,7 +14,7 @@ import (
 // credentials of an account: those that its inventory, of the regions given, has. The
 // base account also asks for those that views name and no inventory has, in the region
 // of the view.
-func surveyVPCs(c *Config, accounts []*account.Account, regions []*zonesource.Region, name string) []zone.VPC {
+func surveyVPCs(c *config.Config, accounts []*account.Account, regions []*zonesource.Region, name string) []zone.VPC {
 	named := map[string]string{} // regions
 	every := len(c.Views) == 0   // then each VPC is a view
 	for _, v := range c.Views {
