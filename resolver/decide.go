@@ -2,17 +2,17 @@ package resolver
 
 import "inside53/resolver/zone"
 
-// lookup decides the answer, as far as our own data go. It begins at the last hop
+// decide finds the answer, as far as our own data go. It begins at the last hop
 // of a and ends with a complete Answer, or with one that needs an upstream
 // (a.need). It is the only place that decides, and pure: no I/O, no clock, no
 // error, nothing kept. The clauses are numbered as in doc.go.
-func lookup(snap *zone.Snapshot, live *zone.Live, q *Query, a *Answer) {
+func decide(snap *zone.Snapshot, live *zone.Live, q *Query, a *Answer) {
 	d := decision{snap: snap, live: live, q: q, a: a}
 	for d.hop() {
 	}
 }
 
-// decision is the scratch of one lookup.
+// decision is the scratch of one decision.
 type decision struct {
 	snap   *zone.Snapshot
 	live   *zone.Live

@@ -257,6 +257,21 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// TestTablesAreInOrder: whoever looks there halves the rest, and would miss a line.
+func TestTablesAreInOrder(t *testing.T) {
+	for _, r := range regions {
+		if placeOf(r.name) != r.place || r.continent == "" {
+			t.Errorf("%s isn't found where it stands", r.name)
+		}
+	}
+	for _, c := range cities {
+		latitude, longitude, known := cityOf(c.code)
+		if !known || latitude != c.latitude || longitude != c.longitude {
+			t.Errorf("%s isn't found where it stands", c.code)
+		}
+	}
+}
+
 // TestMultivalueBegins: any member may be the first of the answer, for clients that
 // take that one.
 func TestMultivalueBegins(t *testing.T) {

@@ -206,7 +206,7 @@ func compareEncoded(t testing.TB, seed uint64, size uint16, tr Transport) (trunc
 			t.Fatalf("parsing %s: %d", name, v)
 		}
 		x.a.reset(snap.Views[0], &x.q)
-		lookup(snap, x.state.live, &x.q, &x.a)
+		decide(snap, x.state.live, &x.q, &x.a)
 		x.a.need = false
 		where := fmt.Sprintf("seed %d size %d: %s %s", seed, size, name, dns.TypeToString[rrtype])
 		s := &serving{world: w, where: where, x: x, oracle: oracleMessage(w, x)}

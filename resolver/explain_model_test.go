@@ -30,7 +30,7 @@ func TestExplainModel(t *testing.T) {
 		if !x.admit(x.q.parse(client.packet(t, pick(r, names)))) {
 			t.Fatalf("not admitted: %v", x.a.Rcode)
 		}
-		lookup(snap, live, &x.q, &x.a)
+		decide(snap, live, &x.q, &x.a)
 		if x.a.need {
 			continue // its end is an upstream's
 		}

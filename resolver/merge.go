@@ -209,7 +209,7 @@ func (m *Merger) records(e *zone.Edit, view *zone.View, apex *zone.Apex, name []
 	q.askedLen = copy(q.asked[:], name)
 	q.askedLen += copy(q.asked[n:], []byte{byte(rrtype >> 8), byte(rrtype), 0, classIN})
 	a.reset(view, q)
-	lookup(x.state.snap, x.state.live, q, a)
+	decide(x.state.snap, x.state.live, q, a)
 	first := &a.hops[0]
 	if a.need && a.asAlias && a.nhops == 1 {
 		m.alias(e, name, rrtype)

@@ -13,7 +13,7 @@ import (
 	"inside53/resolver/zone"
 )
 
-var modelCases = flag.Int("model", 20_000, "how many cases the lookup is held against the model of routing policies")
+var modelCases = flag.Int("model", 20_000, "how many cases decide is held against the model of routing policies")
 
 const (
 	modelShards  = 4
@@ -23,7 +23,7 @@ const (
 	sampleDraws  = 2000 // so often
 )
 
-// TestModel holds the lookup against the model: random zones of every policy, in trees
+// TestModel holds decide against the model: random zones of every policy, in trees
 // through aliases and CNAMEs, in random health, asked by random clients. Each answer has
 // to be one that the model knows as possible, and those of a sample of cases have to
 // come as often as the model says.
@@ -100,7 +100,7 @@ func (run *modelRun) zone() {
 	}
 }
 
-// answer lets the lookup answer once.
+// answer lets decide answer once.
 func (run *modelRun) answer(pkt []byte, client netip.Addr) string {
 	run.Helper()
 	x := run.x
@@ -108,7 +108,7 @@ func (run *modelRun) answer(pkt []byte, client netip.Addr) string {
 	if !x.admit(x.q.parse(pkt)) {
 		run.Fatalf("not admitted: %v", x.a.Rcode)
 	}
-	lookup(x.state.snap, x.state.live, &x.q, &x.a)
+	decide(x.state.snap, x.state.live, &x.q, &x.a)
 	return answerText(&x.a)
 }
 

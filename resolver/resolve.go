@@ -7,14 +7,14 @@ import (
 	"inside53/resolver/zone"
 )
 
-// resolve takes the decision as far as it gets without waiting: lookup and cache by
+// resolve takes the decision as far as it gets without waiting: decide and cache by
 // turns. It is the only place that joins the two. With a.need still set, an
 // upstream has to be asked.
 func (x *exchange) resolve() {
 	q, a, st := &x.q, &x.a, x.state
 	for {
 		if !a.need {
-			lookup(st.snap, st.live, q, a)
+			decide(st.snap, st.live, q, a)
 		}
 		if !a.need {
 			return
