@@ -2,7 +2,6 @@ package resolver
 
 import (
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -105,11 +104,11 @@ func pointOfLocalZone(group string) point {
 		return point{}
 	}
 	city, _, _ := strings.Cut(strings.TrimPrefix(group[len(region):], "-"), "-")
-	latitude, longitude, known := cityOf(city)
+	p, known := findPlace(cities[:], city)
 	if !known {
 		return locate(region)
 	}
-	return pointOf(latitude, longitude)
+	return pointOf(p.latitude, p.longitude)
 }
 
 // regionOfLocalZone returns the region that a local zone group belongs to; "" for none.
@@ -122,16 +121,10 @@ func regionOfLocalZone(group string) string {
 	return ""
 }
 
-// namedPlace is a line of the table of regions.
+// namedPlace is a line of a table.
 type namedPlace struct {
 	name string
 	place
-}
-
-// city is a line of the table of cities with local zones.
-type city struct {
-	code                string
-	latitude, longitude float64
 }
 
 // regions are where the AWS regions are, by the city or the county that AWS names, in the
@@ -183,59 +176,63 @@ var regions = [...]namedPlace{
 // placeOf returns where an AWS region is; the zero place for one that isn't known, which
 // only default records are for.
 func placeOf(region string) place {
-	i, known := slices.BinarySearchFunc(regions[:], region, func(r namedPlace, name string) int { return strings.Compare(r.name, name) })
-	if !known {
-		return place{}
+	p, _ := findPlace(regions[:], region)
+	return p
+}
+
+// findPlace looks a name up in a table that is in the order of names.
+func findPlace(table []namedPlace, name string) (p place, known bool) {
+	for len(table) > 0 {
+		middle := len(table) / 2
+		switch line := &table[middle]; {
+		case line.name == name:
+			return line.place, true
+		case line.name < name:
+			table = table[middle+1:]
+		default:
+			table = table[:middle]
+		}
 	}
-	return regions[i].place
+	return place{}, false
 }
 
 // cities are where the cities are that have a local zone, by their code, in degrees, in the
 // order of the codes.
-var cities = [...]city{
-	{"akl", -36.85, 174.76},
-	{"atl", 33.75, -84.39},
-	{"bkk", 13.76, 100.5},
-	{"bos", 42.36, -71.06},
-	{"bue", -34.6, -58.38},
-	{"ccu", 22.57, 88.36},
-	{"chi", 41.88, -87.63},
-	{"cmn", 33.57, -7.59},
-	{"cph", 55.68, 12.57},
-	{"del", 28.61, 77.21},
-	{"den", 39.74, -104.99},
-	{"dfw", 32.78, -96.8},
-	{"ham", 53.55, 9.99},
-	{"han", 21.03, 105.85},
-	{"hel", 60.17, 24.94},
-	{"hnl", 21.31, -157.86},
-	{"iah", 29.76, -95.37},
-	{"las", 36.17, -115.14},
-	{"lax", 34.05, -118.24},
-	{"lim", -12.05, -77.04},
-	{"los", 6.52, 3.38},
-	{"mci", 39.1, -94.58},
-	{"mct", 23.59, 58.41},
-	{"mia", 25.76, -80.19},
-	{"mnl", 14.6, 120.98},
-	{"msp", 44.98, -93.27},
-	{"nyc", 40.71, -74.01},
-	{"pdx", 45.52, -122.68},
-	{"per", -31.95, 115.86},
-	{"phl", 39.95, -75.17},
-	{"phx", 33.45, -112.07},
-	{"qro", 20.59, -100.39},
-	{"scl", -33.45, -70.67},
-	{"sea", 47.61, -122.33},
-	{"tpe", 25.03, 121.57},
-	{"waw", 52.23, 21.01},
-}
-
-// cityOf returns where a city is that has a local zone.
-func cityOf(code string) (latitude, longitude float64, known bool) {
-	i, known := slices.BinarySearchFunc(cities[:], code, func(c city, code string) int { return strings.Compare(c.code, code) })
-	if !known {
-		return 0, 0, false
-	}
-	return cities[i].latitude, cities[i].longitude, true
+var cities = [...]namedPlace{
+	{"akl", place{latitude: -36.85, longitude: 174.76}},
+	{"atl", place{latitude: 33.75, longitude: -84.39}},
+	{"bkk", place{latitude: 13.76, longitude: 100.5}},
+	{"bos", place{latitude: 42.36, longitude: -71.06}},
+	{"bue", place{latitude: -34.6, longitude: -58.38}},
+	{"ccu", place{latitude: 22.57, longitude: 88.36}},
+	{"chi", place{latitude: 41.88, longitude: -87.63}},
+	{"cmn", place{latitude: 33.57, longitude: -7.59}},
+	{"cph", place{latitude: 55.68, longitude: 12.57}},
+	{"del", place{latitude: 28.61, longitude: 77.21}},
+	{"den", place{latitude: 39.74, longitude: -104.99}},
+	{"dfw", place{latitude: 32.78, longitude: -96.8}},
+	{"ham", place{latitude: 53.55, longitude: 9.99}},
+	{"han", place{latitude: 21.03, longitude: 105.85}},
+	{"hel", place{latitude: 60.17, longitude: 24.94}},
+	{"hnl", place{latitude: 21.31, longitude: -157.86}},
+	{"iah", place{latitude: 29.76, longitude: -95.37}},
+	{"las", place{latitude: 36.17, longitude: -115.14}},
+	{"lax", place{latitude: 34.05, longitude: -118.24}},
+	{"lim", place{latitude: -12.05, longitude: -77.04}},
+	{"los", place{latitude: 6.52, longitude: 3.38}},
+	{"mci", place{latitude: 39.1, longitude: -94.58}},
+	{"mct", place{latitude: 23.59, longitude: 58.41}},
+	{"mia", place{latitude: 25.76, longitude: -80.19}},
+	{"mnl", place{latitude: 14.6, longitude: 120.98}},
+	{"msp", place{latitude: 44.98, longitude: -93.27}},
+	{"nyc", place{latitude: 40.71, longitude: -74.01}},
+	{"pdx", place{latitude: 45.52, longitude: -122.68}},
+	{"per", place{latitude: -31.95, longitude: 115.86}},
+	{"phl", place{latitude: 39.95, longitude: -75.17}},
+	{"phx", place{latitude: 33.45, longitude: -112.07}},
+	{"qro", place{latitude: 20.59, longitude: -100.39}},
+	{"scl", place{latitude: -33.45, longitude: -70.67}},
+	{"sea", place{latitude: 47.61, longitude: -122.33}},
+	{"tpe", place{latitude: 25.03, longitude: 121.57}},
+	{"waw", place{latitude: 52.23, longitude: 21.01}},
 }
