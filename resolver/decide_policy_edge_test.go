@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 
 	"github.com/miekg/dns"
@@ -45,7 +46,7 @@ func TestLoops(t *testing.T) {
 	} {
 		w, pkt := c.worker(t)
 		answer, result := w.Serve(pkt, testClient, UDP, make([]byte, 0, 512), noSuspender{t})
-		if result != ServFail || answer[3]&0xf != rcodeServFail {
+		if result != ServFail || answer[3]&0xf != wire.RcodeServFail {
 			t.Errorf("%s: %s", name, result)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 
 	"github.com/miekg/dns"
@@ -153,7 +154,7 @@ allow 10.0.0.0/8
 				}
 				s.compare(&got)
 				switch {
-				case len(s.packet) > maxPointer:
+				case len(s.packet) > wire.MaxPointer:
 					large++
 				case s.x.a.nitems > 1:
 					partial++

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,7 +43,7 @@ func TestExplainModel(t *testing.T) {
 		if strings.Contains(text, " policy: ") {
 			policies++
 		}
-		if strings.Contains(text, "multivalue policy: ") || x.a.Rcode != rcodeNoError {
+		if strings.Contains(text, "multivalue policy: ") || x.a.Rcode != wire.RcodeNoError {
 			continue // equal records of several members are one; a failure leaves out what was told
 		}
 		if diff := cmp.Diff(leavesOf(&x.a), leavesTold(e.Steps)); diff != "" {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -118,17 +119,17 @@ func answerText(a *Answer) string {
 	for i := range a.items[:a.nitems] {
 		it := &a.items[i]
 		for data := it.data; it.section == inAnswer && len(data) > 0; {
-			end := rrHeader + int(binary.BigEndian.Uint16(data[10:]))
+			end := wire.PackedHeader + int(binary.BigEndian.Uint16(data[10:]))
 			if binary.BigEndian.Uint16(data[2:]) == zone.TypeCNAME {
-				steps = append(steps, "cname "+zone.String(data[rrHeader:end]))
+				steps = append(steps, "cname "+zone.String(data[wire.PackedHeader:end]))
 			} else {
-				addresses = append(addresses, netip.AddrFrom4([4]byte(data[rrHeader:end])).String())
+				addresses = append(addresses, netip.AddrFrom4([4]byte(data[wire.PackedHeader:end])).String())
 			}
 			data = data[end:]
 		}
 	}
 	switch {
-	case a.Rcode != rcodeNoError:
+	case a.Rcode != wire.RcodeNoError:
 		steps = append(steps, fmt.Sprint("rcode ", a.Rcode))
 	case a.need && a.asAlias:
 		steps = append(steps, "external "+zone.String(a.target))

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -79,23 +80,23 @@ func (x *exchange) admit(v verdict) bool {
 	}
 	switch {
 	case v == malformed:
-		a.reject(rcodeFormErr, FormErr)
+		a.reject(wire.RcodeFormErr, FormErr)
 	case v == badOpcode:
-		a.reject(rcodeNotImp, NotImp)
+		a.reject(wire.RcodeNotImp, NotImp)
 	case v == badVers:
-		a.reject(rcodeBadVers, BadVers)
+		a.reject(wire.RcodeBadVers, BadVers)
 	case v == refused:
-		a.reject(rcodeRefused, Refused)
+		a.reject(wire.RcodeRefused, Refused)
 	case !client.Allowed:
-		a.fail(rcodeRefused, edeProhibited, pending)
+		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
 		a.edeText = "address not allowed"
 	case view == nil:
-		a.fail(rcodeRefused, edeProhibited, pending)
+		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
 		a.edeText = "no view for this address"
-	case q.Class == classCHAOS:
+	case q.Class == wire.ClassCHAOS:
 		x.chaos()
-	case q.Class != classIN:
-		a.reject(rcodeRefused, Refused)
+	case q.Class != wire.ClassIN:
+		a.reject(wire.RcodeRefused, Refused)
 	case isMeta(q.Type):
 		x.metaType()
 	default:
@@ -104,27 +105,19 @@ func (x *exchange) admit(v verdict) bool {
 	return false
 }
 
-const (
-	classIN    = 1
-	classCHAOS = 3
-
-	typeIXFR = 251
-	typeAXFR = 252
-)
-
 // isMeta reports whether a type isn't data (RFC 6895 section 3.1). ANY has an answer
 // all the same.
-func isMeta(t uint16) bool { return t >= 128 && t < zone.TypeANY || t == typeOPT || t == 0 }
+func isMeta(t uint16) bool { return t >= 128 && t < zone.TypeANY || t == wire.TypeOPT || t == 0 }
 
 // metaType answers questions for types that aren't data (RFC 6895 section 3.1).
 func (x *exchange) metaType() {
 	switch x.q.Type {
-	case typeIXFR, typeAXFR:
-		x.a.reject(rcodeRefused, Refused)
-	case typeOPT, 0:
-		x.a.reject(rcodeFormErr, FormErr)
+	case wire.TypeIXFR, wire.TypeAXFR:
+		x.a.reject(wire.RcodeRefused, Refused)
+	case wire.TypeOPT, 0:
+		x.a.reject(wire.RcodeFormErr, FormErr)
 	default:
-		x.a.reject(rcodeNotImp, NotImp)
+		x.a.reject(wire.RcodeNotImp, NotImp)
 	}
 }
 
@@ -138,12 +131,12 @@ func (x *exchange) chaos() {
 		text = x.resolver.options.Version
 	}
 	if text == "" || x.q.Type != zone.TypeTXT && x.q.Type != zone.TypeANY {
-		x.a.reject(rcodeRefused, Refused)
+		x.a.reject(wire.RcodeRefused, Refused)
 		return
 	}
 	text = text[:min(len(text), 255)]
 	made := x.a.makeRecord(zone.TypeTXT, 0, append([]byte{byte(len(text))}, text...))
-	made[5] = classCHAOS
+	made[5] = wire.ClassCHAOS
 	x.a.AA = true
 	x.a.add(item{count: 1, data: made})
 }
