@@ -19,7 +19,7 @@ func (s *story) addresses() []Step {
 	}
 	var steps []Step
 	given := map[string]string{} // which public address a private one was given for first
-	tell := func(i *item, addr [4]byte) {
+	visit := func(i *item, addr [4]byte) {
 		step, private, ok := s.address(i, addr)
 		first := given[private]
 		switch {
@@ -38,7 +38,7 @@ func (s *story) addresses() []Step {
 			for at := range i.message.RRs[:min(i.message.Answers, i.skip+i.count)] {
 				rr := &i.message.RRs[at]
 				if uint16(at) >= i.skip && (i.flatten == 0 || rr.Type == i.flatten) && i.message.Flags&forward.HasAddress != 0 {
-					eachAddress(rr.Type, messageRdata(i.message, rr), func(addr [4]byte) { tell(i, addr) })
+					eachAddress(rr.Type, messageRdata(i.message, rr), func(addr [4]byte) { visit(i, addr) })
 				}
 			}
 			continue
@@ -48,7 +48,7 @@ func (s *story) addresses() []Step {
 		}
 		for b := i.data; len(b) >= wire.PackedHeader; {
 			end := wire.PackedHeader + int(binary.BigEndian.Uint16(b[10:]))
-			eachAddress(binary.BigEndian.Uint16(b[2:]), b[wire.PackedHeader:end], func(addr [4]byte) { tell(i, addr) })
+			eachAddress(binary.BigEndian.Uint16(b[2:]), b[wire.PackedHeader:end], func(addr [4]byte) { visit(i, addr) })
 			b = b[end:]
 		}
 	}
