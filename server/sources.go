@@ -11,7 +11,7 @@ import (
 	"inside53/zonesource/account"
 	"inside53/zonesource/ec2"
 	"inside53/zonesource/route53"
-	"inside53/zonesource/transfer"
+	"inside53/zonesource/secondary"
 	"inside53/zonesource/zonefile"
 )
 
@@ -59,7 +59,7 @@ func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
 		k.FileViews[key] = viewNames(f.Views)
 	}
 	for _, s := range c.Secondary {
-		key := transfer.PartKey(wireName(s.Zone))
+		key := secondary.PartKey(wireName(s.Zone))
 		k.Expected = append(k.Expected, key)
 		k.FileViews[key] = viewNames(s.Views)
 	}

@@ -1,4 +1,4 @@
-// Package transfer serves zones that other servers are authoritative for.
+// Package secondary serves zones that other servers are authoritative for.
 //
 //	primary ── SOA, IXFR, AXFR ──> Source ── Part ──> Keeper
 //	   └─────── NOTIFY ──────────> Notify
@@ -19,7 +19,7 @@
 //
 // # Use
 //
-//	s, err := transfer.New(transfer.Config{Apex: apex, Primaries: primaries}, log)
+//	s, err := secondary.New(secondary.Config{Apex: apex, Primaries: primaries}, log)
 //	err = s.Run(ctx, deliver)
 //	ok := s.Notify(from, key)
-package transfer
+package secondary
