@@ -39,7 +39,7 @@ func TestFault(t *testing.T) {
 		{"zonesource/account", "inside53/zonesource", false, "it stands on none"},
 		{"zonesource/rdata", "golang.org/x/sync/errgroup", false, "of others"},
 		{"zonesource/awssim", "inside53/zonesource/rdata", false, "hide their faults"},
-		{"zonesource/update", "inside53/zonesource/change", false, ""},
+		{"zonesource/update", "inside53/zonesource/changes", false, ""},
 		{"zonesource/update", "inside53/resolver", false, "zone.Snapshot alone"},
 		{"server", "inside53/server/inside53", false, "of ours it may import"},
 		{"server/inside53", "inside53/server", false, ""},

@@ -22,7 +22,7 @@ import (
 	"inside53/examples"
 	"inside53/zonesource/account"
 	"inside53/zonesource/awssim"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 func collect(t *testing.T, o DataOptions) *Data {
@@ -34,7 +34,7 @@ func collect(t *testing.T, o DataOptions) *Data {
 	return d
 }
 
-func all(change.Zone) bool { return true }
+func all(changes.Zone) bool { return true }
 
 // fsOf is the files as a directory.
 func fsOf(d *Data) fstest.MapFS {
@@ -90,11 +90,11 @@ func TestDataOfTheDemo(t *testing.T) {
 // TestDataRoundTrip: 760 record sets of every kind come back without a difference.
 func TestDataRoundTrip(t *testing.T) {
 	_, a := serve(t, checks(t))
-	c := change.New(a, change.Options{})
-	z, listed := makeZone(t.Context(), t, c, "example.com", func(z change.Zone) []change.RecordSet { return everything(t, z) })
+	c := changes.New(a, changes.Options{})
+	z, listed := makeZone(t.Context(), t, c, "example.com", func(z changes.Zone) []changes.RecordSet { return everything(t, z) })
 	data := collect(t, DataOptions{Accounts: []*account.Account{a}, Zones: all})
 	_, b := serve(t, awssim.Options{Data: fsOf(data)})
-	loaded, err := change.New(b, change.Options{}).Records(t.Context(), z)
+	loaded, err := changes.New(b, changes.Options{}).Records(t.Context(), z)
 	if err != nil || len(loaded) != 762 || !reflect.DeepEqual(loaded, listed) {
 		t.Errorf("%d record sets, %v; equal: %v", len(loaded), err, reflect.DeepEqual(loaded, listed))
 	}
@@ -102,7 +102,7 @@ func TestDataRoundTrip(t *testing.T) {
 
 func TestDataIsSelected(t *testing.T) {
 	sim, a := serve(t, awssim.Options{Data: examples.Demo()})
-	private := collect(t, DataOptions{Accounts: []*account.Account{a}, Zones: func(z change.Zone) bool { return z.Private }})
+	private := collect(t, DataOptions{Accounts: []*account.Account{a}, Zones: func(z changes.Zone) bool { return z.Private }})
 	names := strings.Join(slices.Sorted(maps.Keys(private.Files)), " ")
 	if !strings.Contains(names, "route53/Z1009382KD7YH2M4ZSLC/list-resource-record-sets.json") || strings.Contains(names, "Z0484276PQ3RN1T5XWVB") || strings.Contains(names, "describe-") {
 		t.Errorf("private zones alone are %s", names)
@@ -247,7 +247,7 @@ func TestEveryMember(t *testing.T) {
 				populate(v.Field(i), 0)
 			}
 		}
-		text, err := change.EncodeJSON(output)
+		text, err := changes.EncodeJSON(output)
 		if err != nil {
 			t.Fatal(err)
 		}

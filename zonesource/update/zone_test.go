@@ -23,7 +23,7 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/account"
 	"inside53/zonesource/awssim"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 const netZone = "Z0731658FW9JB6C8QTRG" // example.net. of the demo data
@@ -412,16 +412,16 @@ type lostClient struct {
 	back atomic.Bool
 }
 
-func (l *lostClient) RecordsOf(ctx context.Context, z change.Zone, names []string) ([]change.RecordSet, error) {
+func (l *lostClient) RecordsOf(ctx context.Context, z changes.Zone, names []string) ([]changes.RecordSet, error) {
 	if !l.back.Load() {
 		return nil, errors.New("away")
 	}
 	return l.client.RecordsOf(ctx, z, names)
 }
 
-func (l *lostClient) Submit(ctx context.Context, z change.Zone, b change.Batch) (string, error) {
+func (l *lostClient) Submit(ctx context.Context, z changes.Zone, b changes.Batch) (string, error) {
 	_, err := l.client.Submit(ctx, z, b)
-	return "", errors.Join(change.ErrUnknown, err)
+	return "", errors.Join(changes.ErrUnknown, err)
 }
 
 // client has the updater use another one.

@@ -1,4 +1,4 @@
-package change
+package changes
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-// Package change makes changes in Route 53.
+// Package changes makes changes in Route 53.
 //
 //	what there is ──┐
 //	                ├── Plan ── units ── Split ── batches ── Submit ── ids ── Wait
@@ -31,14 +31,14 @@
 //
 // # Use
 //
-//	client := change.New(accounts[0], change.Options{})
-//	zone, err := client.Find(ctx, change.Selector{Text: "example.com", Visibility: change.Private})
+//	client := changes.New(accounts[0], changes.Options{})
+//	zone, err := client.Find(ctx, changes.Selector{Text: "example.com", Visibility: changes.Private})
 //	current, err := client.Records(ctx, zone)
-//	plan := change.NewPlan(zone, current, wanted, false)
-//	batches, err := change.Split(plan.Units())
+//	plan := changes.NewPlan(zone, current, wanted, false)
+//	batches, err := changes.Split(plan.Units())
 //	for _, b := range batches {
 //		id, err := client.Submit(ctx, zone, b)
 //		...
 //	}
 //	err = client.Wait(ctx, ids, nil)
-package change
+package changes
