@@ -15,7 +15,7 @@ import (
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/secondary"
 	"inside53/zonesource/update"
 
@@ -59,7 +59,7 @@ type App struct {
 	server      *Server
 	admin       []*adminServer
 	adminAddr   string // as bound; "" when it is off
-	accounts    []*account.Account
+	accounts    []*awsclient.Account
 	watch       healthWatch
 	draining    atomic.Bool
 }

@@ -14,7 +14,7 @@ import (
 	"text/tabwriter"
 
 	"inside53/server"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
 
 	"github.com/spf13/cobra"
@@ -153,15 +153,15 @@ func (f *accountFlags) client(ctx context.Context) (*changes.Client, error) {
 
 // loadAccounts returns the accounts of a configuration for a command line: the hosts of
 // AWS are resolved as the host of the command does it.
-func loadAccounts(ctx context.Context, c *server.Config) ([]*account.Account, error) {
-	o := account.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), RequestsPerSecond: cliRequests}
+func loadAccounts(ctx context.Context, c *server.Config) ([]*awsclient.Account, error) {
+	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), RequestsPerSecond: cliRequests}
 	if c.Route53 != nil {
 		o.RequestsPerSecond = max(cliRequests, c.Route53.RequestsPerSecond)
 	}
 	for _, r := range c.AWS.Accounts {
-		o.Roles = append(o.Roles, account.Role{Name: r.Name, ARN: r.RoleARN, ExternalID: r.ExternalID})
+		o.Roles = append(o.Roles, awsclient.Role{Name: r.Name, ARN: r.RoleARN, ExternalID: r.ExternalID})
 	}
-	accounts, err := account.Load(ctx, o)
+	accounts, err := awsclient.Load(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the access to AWS: %w", err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"inside53/server"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
 	"inside53/zonesource/export"
 
@@ -32,7 +32,7 @@ says which accounts, zones and regions.`,
 }
 
 // exportAccounts loads the configuration and the accounts that it names.
-func exportAccounts(ctx context.Context, path string) (*server.Config, []*account.Account, error) {
+func exportAccounts(ctx context.Context, path string) (*server.Config, []*awsclient.Account, error) {
 	config, err := loadConfig(path)
 	if err != nil {
 		return nil, nil, err
@@ -42,7 +42,7 @@ func exportAccounts(ctx context.Context, path string) (*server.Config, []*accoun
 }
 
 // inventoryRegions are the regions that a configuration reads, as serve does.
-func inventoryRegions(c *server.Config, accounts []*account.Account) []string {
+func inventoryRegions(c *server.Config, accounts []*awsclient.Account) []string {
 	switch {
 	case c.EC2 == nil:
 		return nil

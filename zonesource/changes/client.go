@@ -7,7 +7,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 )
 
 // Options make a Client. The zero value is a working default.
@@ -28,7 +29,7 @@ type Options struct {
 // Client calls Route 53 in one account.
 type Client struct {
 	api     api
-	account *account.Account
+	account *awsclient.Account
 	options Options
 }
 
@@ -39,7 +40,7 @@ const (
 )
 
 // New returns a client of an account, whose budget it pays from. It calls nobody.
-func New(a *account.Account, o Options) *Client {
+func New(a *awsclient.Account, o Options) *Client {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
 	}
@@ -62,8 +63,8 @@ func New(a *account.Account, o Options) *Client {
 // A call that changes something is repeated only after answers which say that it did
 // not happen; safe says that it changes nothing.
 func call[In, Out any](ctx context.Context, c *Client, o operation[In, Out], safe bool, what string, in *In) (*Out, error) {
-	return account.Do(ctx, account.Call{
-		Account: c.account, Service: "route53", Operation: o.name, What: what,
+	return awscall.Do(ctx, awscall.Call{
+		Account: c.account.Name, Service: "route53", Operation: o.name, What: what,
 		Budgets: c.budgets(o.name), Timeout: c.options.Timeout,
 		Changes: !safe, Busy: priorRequest, Patience: c.options.Patience,
 		OnCall: c.options.OnCall, Log: c.options.Log,
@@ -76,22 +77,22 @@ const priorRequest = "PriorRequestNotComplete"
 
 // budgets are what a call is paid from. The first is the one that AWS's throttling of
 // such calls is about.
-func (c *Client) budgets(operation string) []*account.Budget {
+func (c *Client) budgets(operation string) []*awscall.Budget {
 	if operation == opChange && c.account.Changes != nil {
-		return []*account.Budget{c.account.Changes, c.account.Budget}
+		return []*awscall.Budget{c.account.Changes, c.account.Budget}
 	}
-	return []*account.Budget{c.account.Budget}
+	return []*awscall.Budget{c.account.Budget}
 }
 
 // IsUnknown reports whether an error is that the service has no such operation, as
 // other implementations of the API say it.
 func IsUnknown(err error) bool {
 	// What is no error document of the API has this code, or none.
-	code := account.Code(err)
+	code := awscall.Code(err)
 	if code != "" && code != "UnknownError" {
 		return false
 	}
-	status := account.Status(err)
+	status := awscall.Status(err)
 	return status == 404 || status == 405 || status == 501
 }
 
@@ -105,10 +106,10 @@ func Read[In, Out any](ctx context.Context, c *Client, name, what string, f func
 
 // isUnanswered reports whether an error says nothing of what has become of the call:
 // there was no answer, or one of a service that broke down.
-func isUnanswered(err error) bool { return account.Code(err) == "" || account.Status(err) >= 500 }
+func isUnanswered(err error) bool { return awscall.Code(err) == "" || awscall.Status(err) >= 500 }
 
 // IsInvalid reports whether AWS found the input of a call wrong.
-func IsInvalid(err error) bool { return account.HasCode(err, "InvalidInput") }
+func IsInvalid(err error) bool { return awscall.HasCode(err, "InvalidInput") }
 
 // Region is the region of the account's configuration.
 func (c *Client) Region() string { return c.account.Config.Region }

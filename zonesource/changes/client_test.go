@@ -14,7 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 )
 
@@ -63,7 +64,7 @@ func newCloud(t *testing.T, o awssim.Options, options Options) *cloud {
 	if options.Poll == 0 {
 		options.Poll = time.Millisecond
 	}
-	a := &account.Account{Config: config, Budget: account.NewBudget(1000), Changes: account.NewBudget(500)}
+	a := &awsclient.Account{Config: config, Budget: awscall.NewBudget(1000), Changes: awscall.NewBudget(500)}
 	return &cloud{New(a, options), t, sim}
 }
 
@@ -229,7 +230,7 @@ func TestRepeats(t *testing.T) {
 			if len(results) < 2 {
 				t.Errorf("results %v", results)
 			}
-			for name, b := range map[string]*account.Budget{"requests": c.account.Budget, "changes": c.account.Changes} {
+			for name, b := range map[string]*awscall.Budget{"requests": c.account.Budget, "changes": c.account.Changes} {
 				now, full := b.PerSecond()
 				if (now < full) != (name == test.slower) {
 					t.Errorf("%g of %g %s a second are left", now, full, name)
@@ -351,7 +352,7 @@ func TestIsUnknown(t *testing.T) {
 	t.Cleanup(server.Close)
 	config := aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "")}
 	calls := 0
-	c := New(&account.Account{Config: config, Budget: account.NewBudget(1000)}, Options{OnCall: func(string, string) { calls++ }})
+	c := New(&awsclient.Account{Config: config, Budget: awscall.NewBudget(1000)}, Options{OnCall: func(string, string) { calls++ }})
 	_, err := c.Zones(t.Context())
 	if !IsUnknown(err) || calls != 1 {
 		t.Errorf("%v after %d calls", err, calls)

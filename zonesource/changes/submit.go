@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 )
 
 // Records lists all record sets of a zone, in the order of Route 53.
@@ -222,7 +222,7 @@ func (c *Client) Wait(ctx context.Context, ids []string, progress func(arrived, 
 		if insync {
 			continue
 		}
-		err = account.Pause(ctx, c.options.Poll/2+rand.N(c.options.Poll))
+		err = awscall.Pause(ctx, c.options.Poll/2+rand.N(c.options.Poll))
 		if err != nil {
 			return fmt.Errorf("waiting for change %s: %w", id, err)
 		}

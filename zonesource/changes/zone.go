@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 	"inside53/zonesource/rdata"
 )
 
@@ -210,7 +210,7 @@ func (c *Client) candidates(ctx context.Context, text string) ([]Zone, error) {
 		if err == nil {
 			return []Zone{z}, nil
 		}
-		if !account.HasCode(err, "NoSuchHostedZone") {
+		if !awscall.HasCode(err, "NoSuchHostedZone") {
 			return nil, err
 		}
 	}

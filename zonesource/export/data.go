@@ -13,14 +13,14 @@ import (
 	"slices"
 
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
 )
 
 // DataOptions say what is exported.
 type DataOptions struct {
 	// Accounts are the base account first, then others, each under accounts/ID.
-	Accounts []*account.Account
+	Accounts []*awsclient.Account
 	// Zones says which hosted zones are wanted; nil is none, and no Route 53 at all.
 	Zones func(changes.Zone) bool
 	// Regions are those whose inventory is wanted.
@@ -66,7 +66,7 @@ func Collect(ctx context.Context, o DataOptions) (*Data, error) {
 type collector struct {
 	data    *Data
 	options *DataOptions
-	account *account.Account
+	account *awsclient.Account
 	prefix  string
 }
 

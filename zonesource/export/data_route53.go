@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 	"inside53/zonesource/changes"
 )
 
@@ -80,7 +80,7 @@ func optional(marker string) *string {
 
 // isMissing reports whether something can't be had at all: it isn't allowed, or the
 // service doesn't know it.
-func isMissing(err error) bool { return account.IsDenied(err) || changes.IsUnknown(err) }
+func isMissing(err error) bool { return awscall.IsDenied(err) || changes.IsUnknown(err) }
 
 func (h *hosted) collect(ctx context.Context, vpcs map[string]string) error {
 	zones, err := h.listZones(ctx)

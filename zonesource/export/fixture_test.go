@@ -13,13 +13,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 	"inside53/zonesource/changes"
 )
 
 // serve runs a simulator without limits, and returns an account of it.
-func serve(t *testing.T, o awssim.Options) (*awssim.Sim, *account.Account) {
+func serve(t *testing.T, o awssim.Options) (*awssim.Sim, *awsclient.Account) {
 	t.Helper()
 	o.Reads, o.Changes, o.HealthStatus, o.Inventory = awssim.Unlimited(), awssim.Unlimited(), awssim.Unlimited(), awssim.Unlimited()
 	sim, err := awssim.New(o)
@@ -29,7 +30,7 @@ func serve(t *testing.T, o awssim.Options) (*awssim.Sim, *account.Account) {
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
 	config := aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "")}
-	return sim, &account.Account{Config: config, Budget: account.NewBudget(1000)}
+	return sim, &awsclient.Account{Config: config, Budget: awscall.NewBudget(1000)}
 }
 
 // kinds are record sets of every type and policy, in every form of their values; the

@@ -12,7 +12,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
 )
 
@@ -101,7 +101,7 @@ func New(o Options) (*Updater, error) {
 func (u *Updater) Close() error { return u.journal.close() }
 
 // SetAccounts says which accounts there are.
-func (u *Updater) SetAccounts(accounts []*account.Account) {
+func (u *Updater) SetAccounts(accounts []*awsclient.Account) {
 	clients := make(map[string]client, len(accounts))
 	for _, a := range accounts {
 		clients[a.Name] = changes.New(a, changes.Options{Patience: patience, OnCall: u.options.OnCall, Log: u.log})

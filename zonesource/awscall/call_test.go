@@ -1,4 +1,4 @@
-package account
+package awscall
 
 import (
 	"context"
@@ -64,7 +64,7 @@ func TestDo(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := tt.call
-				c.Account, c.Service, c.Operation, c.What = &Account{}, "route53", "ListThings", "listing"
+				c.Service, c.Operation, c.What = "route53", "ListThings", "listing"
 				c.Budgets, c.Timeout, c.Log = []*Budget{NewBudget(8), NewBudget(8)}, 20*time.Second, slog.New(slog.DiscardHandler)
 				var results []string
 				c.OnCall = func(operation, result string) {
@@ -118,7 +118,7 @@ func TestDoEnds(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
 				began := time.Now()
-				c := Call{Account: &Account{}, What: "listing", Timeout: time.Minute, Patience: time.Hour, Log: slog.New(slog.DiscardHandler)}
+				c := Call{What: "listing", Timeout: time.Minute, Patience: time.Hour, Log: slog.New(slog.DiscardHandler)}
 				c.OnCall = func(_, result string) {
 					if name == "calling" {
 						t.Errorf("told of %s", result)

@@ -1,4 +1,4 @@
-package account
+package awscall
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // Call is how one operation of AWS is called. The SDK's client must not repeat it by
 // itself (aws.NopRetryer): each attempt is counted and paid.
 type Call struct {
-	Account   *Account
+	Account   string // its configured name
 	Service   string // as IAM has it: route53
 	Operation string // as IAM and metrics have it: ListHostedZones
 	What      string // it is about, for people: "listing the hosted zones of the base account"
@@ -76,7 +76,7 @@ func Do[Out any](ctx context.Context, c Call, f func(context.Context) (Out, erro
 		default:
 			faults++
 		}
-		c.Log.Debug("repeating an aws call", "operation", c.Operation, "account", c.Account.Name, "attempt", n, "error", err)
+		c.Log.Debug("repeating an aws call", "operation", c.Operation, "account", c.Account, "attempt", n, "error", err)
 		if IsThrottled(err) && len(c.Budgets) > 0 && c.Patience == 0 {
 			continue // the budget makes the pause
 		}

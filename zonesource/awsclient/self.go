@@ -1,4 +1,4 @@
-package account
+package awsclient
 
 import (
 	"context"

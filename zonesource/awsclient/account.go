@@ -1,4 +1,4 @@
-package account
+package awsclient
 
 import (
 	"context"
@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
+
+	"inside53/zonesource/awscall"
 )
 
 // Options say which accounts there are and how AWS is reached.
@@ -49,11 +51,11 @@ type Role struct {
 type Account struct {
 	Name   string // configured name, "" for the base account
 	Config aws.Config
-	Budget *Budget // of Route 53 requests
+	Budget *awscall.Budget // of Route 53 requests
 	// Changes is the budget that batches of changes to records are paid from besides:
 	// AWS counts these by themselves, and what it refuses there says nothing of the other
 	// requests. Nil for none.
-	Changes *Budget
+	Changes *awscall.Budget
 	// NoRegion: nothing says which region is meant, and that of Config is the default
 	// of the global services.
 	NoRegion bool
@@ -94,11 +96,15 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 	if noRegion {
 		base.Region = defaultRegion
 	}
-	accounts := []*Account{{Config: base, Budget: NewBudget(o.RequestsPerSecond), Changes: NewBudget(o.RequestsPerSecond), NoRegion: noRegion}}
+	account := func(name string, config aws.Config) *Account {
+		return &Account{
+			Name: name, Config: config, NoRegion: noRegion,
+			Budget: awscall.NewBudget(o.RequestsPerSecond), Changes: awscall.NewBudget(o.RequestsPerSecond),
+		}
+	}
+	accounts := []*Account{account("", base)}
 	for _, r := range o.Roles {
-		accounts = append(accounts, &Account{
-			Name: r.Name, Config: assume(base, r), Budget: NewBudget(o.RequestsPerSecond), Changes: NewBudget(o.RequestsPerSecond), NoRegion: noRegion,
-		})
+		accounts = append(accounts, account(r.Name, assume(base, r)))
 	}
 	return accounts, nil
 }
