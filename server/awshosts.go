@@ -17,10 +17,13 @@ import (
 // the hosts of AWS where nothing else is configured to.
 const vpcResolver = "169.254.169.253"
 
-// resolveAWS returns how the hosts of AWS are resolved: by the default forwarder of
+// hosts resolves names of hosts that the program itself has to reach.
+type hosts struct{ forwarder *forward.Forwarder }
+
+// aws returns how the hosts of AWS are resolved: by the default forwarder of
 // the configuration. The host's own resolver may well be this very server, which
 // hasn't any data yet.
-func (a *App) resolveAWS(c *config.Config) func(context.Context, string) ([]netip.Addr, error) {
+func (h hosts) aws(c *config.Config) func(context.Context, string) ([]netip.Addr, error) {
 	upstreams := []string{vpcResolver}
 	for _, f := range c.Forward {
 		if f.Zone == "." {
@@ -35,24 +38,23 @@ func (a *App) resolveAWS(c *config.Config) func(context.Context, string) ([]neti
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w", host, err)
 		}
-		group, err := a.forwarder.Group(forward.GroupSpec{Upstreams: upstreams})
-		if err != nil {
-			return nil, err
-		}
-		return a.lookupHost(ctx, group, name)
+		return h.lookup(ctx, upstreams, name)
 	}
 }
 
-// lookupHost asks a group of upstreams for the IPv4 addresses of a host. (All
-// endpoints of AWS have some.)
-func (a *App) lookupHost(ctx context.Context, group *forward.Group, name []byte) ([]netip.Addr, error) {
+// lookup asks upstreams for the IPv4 addresses of a host. (All endpoints of AWS have some.)
+func (h hosts) lookup(ctx context.Context, upstreams []string, name []byte) ([]netip.Addr, error) {
+	group, err := h.forwarder.Group(forward.GroupSpec{Upstreams: upstreams})
+	if err != nil {
+		return nil, err
+	}
 	type reply struct {
 		message *forward.Message
 		err     error
 	}
 	replies := make(chan reply, 1)
 	question := forward.Question{Name: name, Type: zone.TypeA}
-	err := a.forwarder.Ask(group, &question, netip.Addr{}, func(m *forward.Message, err error) { replies <- reply{m, err} })
+	err = h.forwarder.Ask(group, &question, netip.Addr{}, func(m *forward.Message, err error) { replies <- reply{m, err} })
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", group, err)
 	}

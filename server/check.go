@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -61,12 +62,12 @@ func CheckAWS(ctx context.Context, c *config.Config) (*AWSCheck, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{log: log, metrics: newMetrics(), forwarder: forwarder}
+	b := &sourceBuilder{log: log, hosts: hosts{forwarder}, onCall: func(string, string) {}}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- forwarder.Run(running) }()
 	check := &AWSCheck{}
-	err = check.run(ctx, c, a)
+	err = check.run(ctx, c, b)
 	stop()
 	<-ended
 	if err != nil {
@@ -75,8 +76,8 @@ func CheckAWS(ctx context.Context, c *config.Config) (*AWSCheck, error) {
 	return check, nil
 }
 
-func (check *AWSCheck) run(ctx context.Context, c *config.Config, a *App) error {
-	accounts, err := a.loadAccounts(ctx, c)
+func (check *AWSCheck) run(ctx context.Context, c *config.Config, b *sourceBuilder) error {
+	accounts, err := b.loadAccounts(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func (check *AWSCheck) run(ctx context.Context, c *config.Config, a *App) error 
 	}
 	var inventory []*zonesource.Region
 	if c.EC2 != nil {
-		inventory, err = check.inventory(ctx, c, accounts, a)
+		inventory, err = check.inventory(ctx, c, accounts, b)
 		if err != nil {
 			return err
 		}
@@ -101,11 +102,11 @@ func (check *AWSCheck) run(ctx context.Context, c *config.Config, a *App) error 
 	if c.Route53 == nil {
 		return nil
 	}
-	err = check.health(ctx, c, accounts, a)
+	err = check.health(ctx, c, accounts, b)
 	if err != nil {
 		return err
 	}
-	o := route53Options(c, accounts, a)
+	o := b.route53(c, accounts)
 	o.Saved = nil // a check has no state
 	o.VPCs = func() ([]zone.VPC, bool) {
 		vpcs := vpcsOf(inventory)
@@ -158,8 +159,9 @@ func absent(c *config.Config, inventory []*zonesource.Region) []string {
 }
 
 // health tries the actions that watching health needs.
-func (check *AWSCheck) health(ctx context.Context, c *config.Config, accounts []*awsclient.Account, a *App) error {
-	monitor, err := a.newMonitor(c, accounts)
+func (check *AWSCheck) health(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder) error {
+	watch := healthWatch{log: b.log, hosts: b.hosts, onCall: b.onCall, listeners: func() []netip.AddrPort { return nil }}
+	monitor, err := watch.newMonitor(c, accounts)
 	if err != nil || monitor == nil {
 		return err
 	}
@@ -184,9 +186,9 @@ func (check *AWSCheck) health(ctx context.Context, c *config.Config, accounts []
 }
 
 // inventory tries the actions of EC2, lists every region once, and returns them.
-func (check *AWSCheck) inventory(ctx context.Context, c *config.Config, accounts []*awsclient.Account, app *App) ([]*zonesource.Region, error) {
+func (check *AWSCheck) inventory(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder) ([]*zonesource.Region, error) {
 	regions := regionsOf(c, accounts)
-	source, err := ec2.New(ec2Options(c, accounts, app))
+	source, err := ec2.New(b.ec2(c, accounts))
 	if err != nil {
 		return nil, err
 	}

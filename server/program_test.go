@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"inside53/server/admin"
 	"inside53/server/config"
 	"inside53/zonesource/awssim"
 
@@ -283,7 +284,7 @@ func (p *program) configure(t *testing.T, s *site, text string) {
 // get asks the admin address.
 func (p *program) get(t *testing.T, method, path string) (int, string) {
 	t.Helper()
-	return request(t, method, "http://"+p.app.adminAddr+path)
+	return request(t, method, "http://"+p.app.admin.Addr().String()+path)
 }
 
 func request(t *testing.T, method, url string) (int, string) {
@@ -323,9 +324,9 @@ func unmarshal(t *testing.T, text string, v any) {
 	}
 }
 
-func (p *program) readiness(t *testing.T) readiness {
+func (p *program) readiness(t *testing.T) admin.Ready {
 	t.Helper()
-	var r readiness
+	var r admin.Ready
 	code := p.into(t, "/readyz", &r)
 	if r.Ready != (code == http.StatusOK) || r.Ready != (len(r.Reasons) == 0) {
 		t.Fatalf("readiness %+v with status %d", r, code)
@@ -334,16 +335,16 @@ func (p *program) readiness(t *testing.T) readiness {
 }
 
 // zone returns the entry of a zone in /zones, by name or id; its ID is "" when there is none.
-func (p *program) zone(t *testing.T, is string) zoneInfo {
+func (p *program) zone(t *testing.T, is string) admin.Zone {
 	t.Helper()
-	var zones []zoneInfo
+	var zones []admin.Zone
 	p.into(t, "/zones", &zones)
 	for _, z := range zones {
 		if z.ID == is || z.Name == is {
 			return z
 		}
 	}
-	return zoneInfo{}
+	return admin.Zone{}
 }
 
 // metric returns the value of a metric line, given with its labels; ok is false

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"inside53/resolver/zone"
@@ -14,6 +15,8 @@ import (
 	"inside53/zonesource/route53"
 	"inside53/zonesource/secondary"
 	"inside53/zonesource/zonefile"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // The names of sources in keys, metrics and readiness; that of Route 53 is
@@ -144,31 +147,40 @@ func CheckRegion(c *config.Config, accounts []*awsclient.Account) error {
 	return nil
 }
 
-// newSources makes the sources that a configuration asks for.
-func (a *App) newSources(c *config.Config, accounts []*awsclient.Account) ([]zonesource.Source, error) {
+// sourceBuilder makes the sources of a configuration. A check has one without a keeper.
+type sourceBuilder struct {
+	log         *slog.Logger
+	hosts       hosts
+	onCall      func(operation, code string)
+	keeper      *zonesource.Keeper
+	secondaries *secondaries
+}
+
+// build makes the sources that a configuration asks for.
+func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account) ([]zonesource.Source, error) {
 	var sources []zonesource.Source
 	readers := make(chan struct{}, 1)
 	for i, f := range c.ZoneFiles {
-		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i), Readers: readers}, a.log)
+		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i), Readers: readers}, b.log)
 		if err != nil {
 			return nil, err
 		}
 		sources = append(sources, s)
 	}
-	secondaries, err := a.newSecondaries(c)
+	secondaries, err := b.secondaries.build(c)
 	if err != nil {
 		return nil, err
 	}
 	sources = append(sources, secondaries...)
 	if c.EC2 != nil {
-		s, err := ec2.New(ec2Options(c, accounts, a))
+		s, err := ec2.New(b.ec2(c, accounts))
 		if err != nil {
 			return nil, err
 		}
 		sources = append(sources, s)
 	}
 	if c.Route53 != nil {
-		s, err := route53.New(route53Options(c, accounts, a))
+		s, err := route53.New(b.route53(c, accounts))
 		if err != nil {
 			return nil, err
 		}
@@ -177,11 +189,11 @@ func (a *App) newSources(c *config.Config, accounts []*awsclient.Account) ([]zon
 	return sources, nil
 }
 
-func ec2Options(c *config.Config, accounts []*awsclient.Account, a *App) ec2.Options {
+func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2.Options {
 	o := ec2.Options{
 		Regions: regionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
-		LoadBalancers: slices.Contains(c.EC2.Translate, config.TranslateLoadBalancers), Log: a.log,
-		OnCall: a.metrics.awsCall,
+		LoadBalancers: slices.Contains(c.EC2.Translate, config.TranslateLoadBalancers), Log: b.log,
+		OnCall: b.onCall,
 	}
 	for _, n := range c.EC2.Names {
 		o.Names = append(o.Names, string(n))
@@ -192,10 +204,10 @@ func ec2Options(c *config.Config, accounts []*awsclient.Account, a *App) ec2.Opt
 	return o
 }
 
-func route53Options(c *config.Config, accounts []*awsclient.Account, a *App) route53.Options {
+func (b *sourceBuilder) route53(c *config.Config, accounts []*awsclient.Account) route53.Options {
 	o := route53.Options{
-		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: a.log, OnCall: a.metrics.awsCall,
-		Saved: func() []zonesource.Part { return a.keeper.Parts(route53.Name) },
+		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: b.log, OnCall: b.onCall,
+		Saved: func() []zonesource.Part { return b.keeper.Parts(route53.Name) },
 	}
 	if c.Route53.Visibility.Public {
 		o.Visibility = append(o.Visibility, zone.Public)
@@ -204,18 +216,18 @@ func route53Options(c *config.Config, accounts []*awsclient.Account, a *App) rou
 		o.Visibility = append(o.Visibility, zone.Private)
 	}
 	if c.EC2 != nil {
-		o.VPCs = func() ([]zone.VPC, bool) { return a.viewVPCs(c) }
+		o.VPCs = func() ([]zone.VPC, bool) { return b.viewVPCs(c) }
 	}
 	if c.Route53.Visibility.Private {
-		o.Survey = func(name string) []zone.VPC { return surveyVPCs(c, accounts, a.inventory(), name) }
+		o.Survey = func(name string) []zone.VPC { return surveyVPCs(c, accounts, b.inventory(), name) }
 	}
 	return o
 }
 
 // viewVPCs returns the VPCs of the inventory, and whether all that views name are
 // among them: only then can the associations of private zones be listed by VPC.
-func (a *App) viewVPCs(c *config.Config) (vpcs []zone.VPC, complete bool) {
-	vpcs, complete = a.keeper.VPCs()
+func (b *sourceBuilder) viewVPCs(c *config.Config) (vpcs []zone.VPC, complete bool) {
+	vpcs, complete = b.keeper.VPCs()
 	for _, v := range c.Views {
 		for _, id := range v.VPCs.IDs {
 			complete = complete && slices.ContainsFunc(vpcs, func(known zone.VPC) bool { return known.ID == id })
@@ -224,10 +236,19 @@ func (a *App) viewVPCs(c *config.Config) (vpcs []zone.VPC, complete bool) {
 	return vpcs, complete
 }
 
+// newCalls registers the counter of calls to AWS and returns its increment.
+func newCalls(to prometheus.Registerer) func(operation, code string) {
+	count := newCounter(to, metric{
+		"inside53_aws_calls_total", "Requests to AWS by operation and outcome, retries included.",
+		[]string{"operation", "code"},
+	})
+	return func(operation, code string) { count(operation, code) }
+}
+
 // loadAccounts reads the SDK's configuration. It asks nobody anything but the instance
 // for its region, where nothing names one that is needed.
-func (a *App) loadAccounts(ctx context.Context, c *config.Config) ([]*awsclient.Account, error) {
-	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), Resolve: a.resolveAWS(c)}
+func (b *sourceBuilder) loadAccounts(ctx context.Context, c *config.Config) ([]*awsclient.Account, error) {
+	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), Resolve: b.hosts.aws(c)}
 	if c.Route53 != nil {
 		o.RequestsPerSecond = c.Route53.RequestsPerSecond
 	}

@@ -1,15 +1,12 @@
 package server
 
 import (
-	"net/http"
-	"net/netip"
 	"time"
 
 	"inside53/resolver"
 	"inside53/resolver/zone"
+	"inside53/server/admin"
 	"inside53/server/config"
-	"inside53/zonesource"
-	"inside53/zonesource/secondary"
 
 	"github.com/miekg/dns"
 	"golang.org/x/time/rate"
@@ -22,12 +19,24 @@ func (a *App) assembleTransfers(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	a.notifier = newNotifier(a.metrics.notify, a.log)
+	notify := newCounter(a.registry, metric{
+		"inside53_notifies_total", "NOTIFY to secondaries by outcome; gave_up counts zones, the others messages.",
+		[]string{"result"},
+	})
+	transfer := newCounter(a.registry, metric{
+		"inside53_transfers_total",
+		"Transfers to secondaries and NOTIFY from primaries by kind and outcome; " +
+			"whole: an IXFR answered by the whole zone; udp: by one message.",
+		[]string{"kind", "result"},
+	})
+	a.registry.MustRegister(a.transferMetrics())
+	a.notifier = newNotifier(func(result string) { notify(result) }, a.opts.Log)
 	t := &transfers{
-		queue: make(chan transferJob, transfersWaiting), count: a.metrics.transfer, log: a.log, notified: a.notified,
-		faults: rate.Sometimes{First: 10, Interval: time.Second},
+		queue: make(chan transferJob, transfersWaiting), count: func(kind, result string) { transfer(kind, result) }, log: a.opts.Log,
+		notified: a.sources.secondaries.notified,
+		faults:   rate.Sometimes{First: 10, Interval: time.Second},
 	}
-	t.publisher = newPublisher(a.resolver, t.policy.Load, &aliases{ask: a.askAlias, targets: map[aliasTarget]*aliasState{}}, a.notifier, c.StateDir, a.log)
+	t.publisher = newPublisher(a.resolver, t.policy.Load, &aliases{ask: a.askAlias, targets: map[aliasTarget]*aliasState{}}, a.notifier, c.StateDir, a.opts.Log)
 	t.use(policy)
 	a.transfers = t
 	return nil
@@ -45,100 +54,17 @@ func (a *App) publishLive(live *zone.Live) {
 	a.transfers.publisher.wake()
 }
 
-// newSecondaries makes the sources of the zones that come from other servers.
-func (a *App) newSecondaries(c *config.Config) ([]zonesource.Source, error) {
-	keys, err := newKeyring(c)
-	if err != nil && len(c.Secondary) > 0 {
-		return nil, err
-	}
-	var sources []zonesource.Source
-	for _, s := range c.Secondary {
-		config := secondary.Config{Apex: wireName(s.Zone)}
-		for _, p := range s.Primaries {
-			config.Primaries = append(config.Primaries, p.AddrPort)
-		}
-		if s.Key != "" {
-			k := keys[string(s.Key)]
-			config.Key = &secondary.Key{Name: k.name, Algorithm: k.algorithm, Secret: k.secret}
-		}
-		config.Saved = func() *zonesource.Part { return a.savedPart(secondary.PartKey(config.Apex)) }
-		source, err := secondary.New(config, a.log)
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, source)
-	}
-	return sources, nil
-}
-
-// savedPart returns the part of a key that the keeper has; nil for none.
-func (a *App) savedPart(key zonesource.Key) *zonesource.Part {
-	for _, p := range a.keeper.Parts(key.Source) {
-		if p.Key == key {
-			return &p
-		}
-	}
-	return nil
-}
-
-// useSecondaries makes those among the running sources the ones that NOTIFY is for.
-func (a *App) useSecondaries(sources []zonesource.Source) {
-	byApex := map[string]*secondary.Source{}
-	for _, s := range sources {
-		zone, ok := s.(*secondary.Source)
-		if ok {
-			byApex[string(zone.Apex())] = zone
-		}
-	}
-	a.secondaries.Store(&byApex)
-}
-
-// notified hands NOTIFY to the zone that it is for; false refuses it.
-func (a *App) notified(apex []byte, from netip.Addr, key string) bool {
-	byApex := a.secondaries.Load()
-	if byApex == nil {
-		return false
-	}
-	s := (*byApex)[string(apex)]
-	return s != nil && s.Notify(from, key)
-}
-
-// transfersInfo is what /transfers says.
-type transfersInfo struct {
-	Zones    []transferInfo `json:"zones"`
-	Catalogs []transferInfo `json:"catalogs"`
-	Pending  int            `json:"notifies_pending"`
-}
-
-// transferInfo is one zone that is transferred.
-type transferInfo struct {
-	View         string        `json:"view,omitempty"`
-	Zone         string        `json:"zone"`
-	Serial       uint32        `json:"serial"`
-	Records      int           `json:"records"`
-	Journal      int           `json:"journal"`
-	JournalBytes int           `json:"journal_bytes"`
-	Findings     []findingInfo `json:"findings"`
-}
-
-// findingInfo is a record that secondaries get otherwise than clients, or not at all.
-type findingInfo struct {
-	Name   string `json:"name"`
-	Type   string `json:"type"`
-	Reason string `json:"reason"`
-}
-
-// serveTransfers lists the zones that secondaries may have.
-func (a *App) serveTransfers(w http.ResponseWriter, _ *http.Request) {
+// Transfers implements [admin.Secondaries].
+func (a *App) Transfers() admin.Transfers {
 	zones, catalogs := a.transfers.publisher.list()
-	info := transfersInfo{Zones: []transferInfo{}, Catalogs: []transferInfo{}, Pending: a.notifier.pending()}
+	info := admin.Transfers{Zones: []admin.Transfer{}, Catalogs: []admin.Transfer{}, Pending: a.notifier.pending()}
 	snap := a.resolver.Snapshot()
 	for _, z := range zones {
 		i := describeTransfer(z)
 		for _, v := range snap.Views {
 			apex := v.Apex(z.apex)
 			if v.Name == z.view && apex != nil {
-				i.addFindings(resolver.ForwardedBelow(snap, v, apex))
+				addFindings(&i, resolver.ForwardedBelow(snap, v, apex))
 			}
 		}
 		info.Zones = append(info.Zones, i)
@@ -146,38 +72,44 @@ func (a *App) serveTransfers(w http.ResponseWriter, _ *http.Request) {
 	for _, z := range catalogs {
 		info.Catalogs = append(info.Catalogs, describeTransfer(z))
 	}
-	writeJSON(w, http.StatusOK, info)
+	return info
 }
 
-func describeTransfer(z *publishedZone) transferInfo {
-	info := transferInfo{View: z.view, Zone: zone.String(z.apex), Findings: []findingInfo{}}
+func describeTransfer(z *publishedZone) admin.Transfer {
+	info := admin.Transfer{View: z.view, Zone: zone.String(z.apex), Findings: []admin.Finding{}}
 	v := z.history.Version()
 	if v != nil {
 		info.Serial, info.Records = v.Serial, v.Tree.Stats().Records
 	}
 	info.Journal, info.JournalBytes = z.history.Journal()
-	info.addFindings(z.findings)
+	addFindings(&info, z.findings)
 	return info
 }
 
-func (i *transferInfo) addFindings(findings []resolver.Finding) {
+func addFindings(i *admin.Transfer, findings []resolver.Finding) {
 	for _, f := range findings {
-		i.Findings = append(i.Findings, findingInfo{zone.String(f.Name), dns.Type(f.Type).String(), f.Reason})
+		i.Findings = append(i.Findings, admin.Finding{Name: zone.String(f.Name), Type: dns.Type(f.Type).String(), Reason: f.Reason})
 	}
 }
 
-// transfers reads what secondaries may have.
-func (r reading) transfers(a *App) {
-	zones, _ := a.transfers.publisher.list()
-	count, bytes := map[string]int{}, map[string]int{}
-	for _, z := range zones {
-		_, octets := z.history.Journal()
-		count[z.view]++
-		bytes[z.view] += octets
-	}
-	for view, n := range count {
-		r.gauge("inside53_transfer_zones", float64(n), view)
-		r.gauge("inside53_transfer_journal_bytes", float64(bytes[view]), view)
-	}
-	r.gauge("inside53_notifies_pending", float64(a.notifier.pending()))
+// transferMetrics are those of what secondaries may have.
+func (a *App) transferMetrics() *collector {
+	return newCollector([]metric{
+		{"inside53_transfer_zones", "Zones that secondaries may have, by view.", []string{"view"}},
+		{"inside53_transfer_journal_bytes", "Differences of these zones kept for IXFR.", []string{"view"}},
+		{"inside53_notifies_pending", "Secondaries, times zones, that haven't acknowledged NOTIFY yet.", nil},
+	}, func(r reading) {
+		zones, _ := a.transfers.publisher.list()
+		count, bytes := map[string]int{}, map[string]int{}
+		for _, z := range zones {
+			_, octets := z.history.Journal()
+			count[z.view]++
+			bytes[z.view] += octets
+		}
+		for view, n := range count {
+			r.gauge("inside53_transfer_zones", float64(n), view)
+			r.gauge("inside53_transfer_journal_bytes", float64(bytes[view]), view)
+		}
+		r.gauge("inside53_notifies_pending", float64(a.notifier.pending()))
+	})
 }

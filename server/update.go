@@ -312,14 +312,20 @@ func (a *App) assembleUpdates(c *config.Config) error {
 	}
 	a.updater, err = update.New(update.Options{
 		Source: route53.Name, Hosted: a.keeper.Hosted, Amend: a.keeper.Amend, Synced: a.keeper.Synced, StateDir: c.StateDir,
-		OnCall: a.metrics.awsCall, Log: a.log,
+		OnCall: a.sources.onCall, Log: a.opts.Log,
 	})
 	if err != nil {
 		return err
 	}
 	a.updater.SetAccounts(a.accounts)
+	count := newCounter(a.registry, metric{
+		"inside53_updates_total",
+		"Dynamic updates by response code or fault of the signature; dropped: too many at a time.",
+		[]string{"result"},
+	})
 	a.updates = &updates{
-		updater: a.updater, hosted: a.keeper.Hosted, log: a.log, count: a.metrics.update, queue: make(chan updateRequest, updatesWaiting),
+		updater: a.updater, hosted: a.keeper.Hosted, log: a.opts.Log, count: func(result string) { count(result) },
+		queue:  make(chan updateRequest, updatesWaiting),
 		faults: rate.Sometimes{First: 10, Interval: time.Second}, allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
 	}
 	a.updates.policy.Store(policy)

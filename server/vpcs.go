@@ -47,9 +47,9 @@ func surveyVPCs(c *config.Config, accounts []*awsclient.Account, regions []*zone
 }
 
 // inventory returns the last good inventory of all regions.
-func (a *App) inventory() []*zonesource.Region {
+func (b *sourceBuilder) inventory() []*zonesource.Region {
 	var regions []*zonesource.Region
-	for _, p := range a.keeper.Parts(ec2Source) {
+	for _, p := range b.keeper.Parts(ec2Source) {
 		regions = append(regions, p.Region)
 	}
 	return regions

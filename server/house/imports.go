@@ -75,8 +75,15 @@ func rules() map[string]rule {
 		"zonesource/health":    {ours: []string{"resolver/zone", "zonesource/awsclient", "zonesource/awscall"}, why: meet},
 		"zonesource/secondary": {ours: []string{"resolver/zone", "zonesource"}, why: meet},
 		"zonesource/awssim":    {why: "code shared with the sources would hide their faults"},
-		"server":               {ours: append([]string{"server/config"}, below...)},
+		"server":               {ours: append([]string{"server/config", "server/admin"}, below...)},
 		"server/...":           {ours: append([]string{"server", "server/config", "examples"}, below...)},
+		"server/admin": {
+			ours: []string{"server/config"}, why: "it prints what its own interfaces answer, and knows nobody behind them",
+			theirs: []string{
+				"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/promhttp",
+				"golang.org/x/sync/errgroup",
+			},
+		},
 		"server/config": {
 			ours: []string{"resolver/wire"}, why: "the configuration is data: the App translates it for whoever it is about",
 			never: map[string]string{
