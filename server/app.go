@@ -14,6 +14,7 @@ import (
 	"inside53/resolver"
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
+	"inside53/server/listen"
 	"inside53/zonesource"
 	"inside53/zonesource/account"
 	"inside53/zonesource/transfer"
@@ -56,7 +57,7 @@ type App struct {
 	notifier  *notifier
 	// secondaries are the zones that come from other servers, by apex.
 	secondaries atomic.Pointer[map[string]*transfer.Source]
-	server      *Server
+	server      *listen.Server
 	admin       []*adminServer
 	adminAddr   string // as bound; "" when it is off
 	accounts    []*account.Account
@@ -110,10 +111,10 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 	if err != nil {
 		return err
 	}
-	a.server, err = Bind(Options{
+	a.server, err = listen.Bind(listen.Options{
 		Addresses: c.Listen.DNS,
 		NewWorker: a.newWorker,
-		TCP:       TCPOptions{Connections: boundConnections(c.TCP.Connections, a.log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle},
+		TCP:       listen.TCPOptions{Connections: boundConnections(c.TCP.Connections, a.log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle},
 		Log:       a.log,
 	})
 	if err != nil {
@@ -132,7 +133,7 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 func (a *App) keyring() keyring { return *a.keys.Load() }
 
 // newWorker makes the worker of one packet loop.
-func (a *App) newWorker() worker {
+func (a *App) newWorker() listen.Worker {
 	f := &front{keys: a.keyring, inner: a.resolver.NewWorker(), transfers: a.transfers}
 	if a.updates != nil {
 		f.updates = a.updates

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"inside53/resolver"
+	"inside53/server/listen"
 )
 
 // front stands before a resolver's worker and takes the messages that are no questions
@@ -11,7 +12,7 @@ import (
 // pay nothing for it. What may be for transfers is looked at before, where there are any:
 // questions for SOA are that too. So is what may be signed, where there are keys.
 type front struct {
-	inner     worker
+	inner     listen.Worker
 	updates   handler    // of opcode UPDATE; nil leaves them refused
 	transfers *transfers // nil leaves them refused
 	keys      func() keyring
@@ -19,14 +20,17 @@ type front struct {
 
 // handler answers messages of one kind, for several packet loops at a time.
 type handler interface {
-	// take is as Serve of worker; refusal is what the resolver would answer.
+	// take is as Serve of [listen.Worker]; refusal is what the resolver would answer.
 	take(pkt []byte, client netip.AddrPort, tr resolver.Transport, refusal []byte, s resolver.Suspender) ([]byte, resolver.Result)
 }
 
 // opcodeUpdate is that of dynamic updates (RFC 2136 section 2.2).
 const opcodeUpdate = 5
 
-// Serve implements worker.
+// headerSize is that of a DNS message. What is shorter is not DNS.
+const headerSize = 12
+
+// Serve implements [listen.Worker].
 func (f *front) Serve(pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender) ([]byte, resolver.Result) {
 	if f.transfers.on() && concernsTransfers(pkt) {
 		answer, result, taken := f.transfers.take(pkt, client, tr, out, s)
@@ -50,8 +54,8 @@ func (f *front) Serve(pkt []byte, client netip.AddrPort, tr resolver.Transport, 
 	return answer, result
 }
 
-// Expect implements worker.
+// Expect implements [listen.Worker].
 func (f *front) Expect(pkt []byte, client netip.AddrPort) { f.inner.Expect(pkt, client) }
 
-// Fetch implements worker.
+// Fetch implements [listen.Worker].
 func (f *front) Fetch() { f.inner.Fetch() }

@@ -68,7 +68,7 @@ func (f *front) serveSigned(keys keyring, pkt []byte, client netip.AddrPort, tr 
 	if err != nil {
 		return nil, resolver.Dropped, false
 	}
-	q := &signedQuestion{Suspender: s, signature: signature, size: maxMessage}
+	q := &signedQuestion{Suspender: s, signature: signature, size: dns.MaxMsgSize}
 	if tr == resolver.UDP {
 		q.size = dns.MinMsgSize
 		if opt := m.IsEdns0(); opt != nil {

@@ -11,6 +11,7 @@ import (
 	"inside53/resolver"
 	"inside53/resolver/history"
 	"inside53/resolver/zone"
+	"inside53/server/listen"
 
 	"github.com/miekg/dns"
 	"golang.org/x/time/rate"
@@ -27,7 +28,7 @@ const (
 // are transferred, and NOTIFY for zones that come from elsewhere.
 //
 //	packet ─ take ─┬─ SOA, IXFR by UDP: at once
-//	               ├─ AXFR, IXFR by TCP: queue ─> run ─> messageStream
+//	               ├─ AXFR, IXFR by TCP: queue ─> run ─> listen.Stream
 //	               └─ NOTIFY: secondary.Notify
 //	snapshot, health ─ wake ─> publisher.run ─> history ─> serials, notifier
 type transfers struct {
@@ -48,7 +49,7 @@ type transferJob struct {
 	request   *dns.Msg
 	signature *signature
 	content   content
-	stream    messageStream
+	stream    listen.Stream
 	client    netip.AddrPort
 	apex      []byte
 }
@@ -273,7 +274,7 @@ func (q *secondaryRequest) serial() (uint32, bool) {
 
 // transfer hands the answer to the workers.
 func (q *secondaryRequest) transfer(c content) ([]byte, resolver.Result, bool) {
-	streams, ok := q.s.(streamer)
+	streams, ok := q.s.(listen.Streamer)
 	if !ok || len(q.t.queue) == cap(q.t.queue) {
 		q.t.count(typeLabel(q.m.Question[0].Qtype), "dropped")
 		answer, result := q.reject(dns.RcodeServerFailure)

@@ -142,7 +142,10 @@ func (p *publisher) run(ctx context.Context) error {
 		case <-p.waiting:
 		}
 		p.publish(ctx, outside)
-		sleep(ctx, publishGap)
+		select { // a burst of changes is one version
+		case <-ctx.Done():
+		case <-time.After(publishGap):
+		}
 	}
 }
 

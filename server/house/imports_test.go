@@ -43,6 +43,10 @@ func TestFault(t *testing.T) {
 		{"zonesource/update", "inside53/resolver", false, "zone.Snapshot alone"},
 		{"server", "inside53/server/inside53", false, "of ours it may import"},
 		{"server/inside53", "inside53/server", false, ""},
+		{"server", "inside53/server/listen", false, ""},
+		{"server/listen", "inside53/resolver", false, ""},
+		{"server/listen", "inside53/resolver/zone", false, "know nothing of data"},
+		{"server/listen", "inside53/zonesource", false, "know nothing of data"},
 		{"server/bench/load", "inside53/resolver", false, "what it measures"},
 		{"cmd", "fmt", false, "nowhere in the house"},
 	} {

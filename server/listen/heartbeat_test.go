@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"fmt"
@@ -31,7 +31,7 @@ func TestReadyOnEveryKindOfAddress(t *testing.T) {
 }
 
 func TestNotReadyBeforeRun(t *testing.T) {
-	s, err := Bind(Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() worker { return fakeWorker{newScript()} }, Loops: 1})
+	s, err := Bind(Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() Worker { return fakeWorker{newScript()} }, Loops: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"net/netip"
@@ -18,7 +18,7 @@ type loopState struct {
 	addr          netip.AddrPort
 	index         int // from 0, within the address
 	receiveBuffer int // bytes that the kernel gave
-	worker        worker
+	worker        Worker
 	probe         *probe
 
 	counters counters

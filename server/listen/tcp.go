@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"context"
@@ -235,7 +235,7 @@ func (l *connLimit) give(client netip.Addr) {
 // tcpBatch is what answering a batch of pipelined queries takes. Connections borrow
 // one when queries are there, so idle ones hold neither worker nor answers.
 type tcpBatch struct {
-	worker worker
+	worker Worker
 	tally  tally
 	out    [outBuffer]byte
 }
@@ -246,7 +246,7 @@ type tcpBuffers struct {
 	big     sync.Pool // of *[bigBuffer]byte
 }
 
-func newTCPBuffers(newWorker func() worker) *tcpBuffers {
+func newTCPBuffers(newWorker func() Worker) *tcpBuffers {
 	b := &tcpBuffers{}
 	b.batches.New = func() any { return &tcpBatch{worker: newWorker()} }
 	b.big.New = func() any { return new([bigBuffer]byte) }

@@ -1,6 +1,6 @@
 //go:build !linux || portable_udp
 
-package server
+package listen
 
 import (
 	"errors"

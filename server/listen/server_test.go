@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"context"
@@ -97,7 +97,7 @@ func TestBindFaults(t *testing.T) {
 	defer tcp.Close()
 	takenUDP, takenTCP := udp.LocalAddr().String(), tcp.Addr().String()
 
-	make1 := func() worker { return fakeWorker{newScript()} }
+	make1 := func() Worker { return fakeWorker{newScript()} }
 	tests := []struct {
 		name string
 		o    Options
@@ -130,7 +130,7 @@ func TestBindFaults(t *testing.T) {
 // A second server must not join the first one's sockets by SO_REUSEPORT.
 func TestBindSecondServer(t *testing.T) {
 	r := start(t, nil)
-	_, err := Bind(Options{Addresses: r.Addrs(), NewWorker: func() worker { return fakeWorker{r.script} }})
+	_, err := Bind(Options{Addresses: r.Addrs(), NewWorker: func() Worker { return fakeWorker{r.script} }})
 	if err == nil {
 		t.Fatal("two servers on one address")
 	}
@@ -138,7 +138,7 @@ func TestBindSecondServer(t *testing.T) {
 
 func TestCloseWithoutRun(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	o := Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() worker { return fakeWorker{newScript()} }}
+	o := Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() Worker { return fakeWorker{newScript()} }}
 	s, err := Bind(o)
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +155,7 @@ func TestCloseWithoutRun(t *testing.T) {
 
 func TestRunEndsWhenASocketBreaks(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	s, err := Bind(Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() worker { return fakeWorker{newScript()} }})
+	s, err := Bind(Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() Worker { return fakeWorker{newScript()} }})
 	if err != nil {
 		t.Fatal(err)
 	}

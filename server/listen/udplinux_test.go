@@ -1,6 +1,6 @@
 //go:build linux && !portable_udp
 
-package server
+package listen
 
 import (
 	"bytes"
@@ -17,9 +17,9 @@ import (
 )
 
 // newLoop returns one bound packet loop that nothing runs, for tests that step it.
-func newLoop(tb testing.TB, bind string, w worker) *udpLoop {
+func newLoop(tb testing.TB, bind string, w Worker) *udpLoop {
 	tb.Helper()
-	o, err := Options{Addresses: []netip.AddrPort{netip.MustParseAddrPort(bind)}, NewWorker: func() worker { return w }, Loops: 1}.withDefaults()
+	o, err := Options{Addresses: []netip.AddrPort{netip.MustParseAddrPort(bind)}, NewWorker: func() Worker { return w }, Loops: 1}.withDefaults()
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestKernelDropsAreCounted(t *testing.T) {
 func TestSmallReceiveBufferIsWarnedOf(t *testing.T) {
 	var log bytes.Buffer
 	// More than the kernel's limit for anybody: it is an int, doubled.
-	o := Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() worker { return fakeWorker{newScript()} }, ReceiveBuffer: 1 << 30, Log: textLogger(&log)}
+	o := Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() Worker { return fakeWorker{newScript()} }, ReceiveBuffer: 1 << 30, Log: textLogger(&log)}
 	s, err := Bind(o)
 	if err != nil {
 		t.Fatal(err)

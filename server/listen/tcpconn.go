@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"encoding/binary"
@@ -316,15 +316,15 @@ func (c *tcpConn) answerLate(answer []byte, result resolver.Result) {
 	}
 }
 
-// streamer is what a transport offers beside [resolver.Suspender] where one query may
+// Streamer is what a transport offers beside [resolver.Suspender] where one query may
 // have an answer of many messages.
-type streamer interface {
+type Streamer interface {
 	// Stream suspends the query being served, as Suspend does.
-	Stream() messageStream
+	Stream() Stream
 }
 
-// messageStream takes the messages of one answer, from one goroutine.
-type messageStream interface {
+// Stream takes the messages of one answer, from one goroutine.
+type Stream interface {
 	// Send sends a message, which is borrowed until it returns. It waits for a client
 	// that reads slowly; the error says that the client is gone.
 	Send(message []byte) error
@@ -332,16 +332,16 @@ type messageStream interface {
 	End(result resolver.Result)
 }
 
-// tcpStream is the messageStream of a connection.
+// tcpStream is the Stream of a connection.
 type tcpStream struct{ c *tcpConn }
 
-// Stream implements streamer.
-func (c *tcpConn) Stream() messageStream {
+// Stream implements Streamer.
+func (c *tcpConn) Stream() Stream {
 	c.Suspend()
 	return tcpStream{c}
 }
 
-// Send implements messageStream. It leaves room for late answers to other queries of the
+// Send implements Stream. It leaves room for late answers to other queries of the
 // connection.
 func (s tcpStream) Send(message []byte) error {
 	c := s.c
@@ -359,7 +359,7 @@ func (s tcpStream) Send(message []byte) error {
 	return nil
 }
 
-// End implements messageStream.
+// End implements Stream.
 func (s tcpStream) End(result resolver.Result) {
 	c := s.c
 	c.mu.Lock()

@@ -1,6 +1,6 @@
 //go:build linux && !portable_udp && !race
 
-package server
+package listen
 
 import (
 	"net"
@@ -44,7 +44,7 @@ func TestSuspendAllocations(t *testing.T) {
 }
 
 func TestTCPAllocatesNothingPerQuery(t *testing.T) {
-	r := start(t, func(o *Options) { o.NewWorker = func() worker { return echoWorker{} } })
+	r := start(t, func(o *Options) { o.NewWorker = func() Worker { return echoWorker{} } })
 	c := dial(t, "tcp", r.Addrs()[0])
 	const n = 30
 	var wire []byte

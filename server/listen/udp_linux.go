@@ -1,6 +1,6 @@
 //go:build !portable_udp
 
-package server
+package listen
 
 import (
 	"fmt"

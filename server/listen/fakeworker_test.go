@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ type fakeWorker struct{ script *script }
 // script is what the workers of one test share.
 type script struct {
 	late   chan lateQuery
-	stream chan messageStream
+	stream chan Stream
 	frozen chan struct{} // closed to release "freeze"
 	seen   sync.Map      // netip.Addr of clients
 }
@@ -38,7 +38,7 @@ type lateQuery struct {
 }
 
 func newScript() *script {
-	return &script{late: make(chan lateQuery, 1024), stream: make(chan messageStream, 16), frozen: make(chan struct{})}
+	return &script{late: make(chan lateQuery, 1024), stream: make(chan Stream, 16), frozen: make(chan struct{})}
 }
 
 func (w fakeWorker) Expect([]byte, netip.AddrPort) {}
@@ -61,7 +61,7 @@ func (w fakeWorker) Serve(pkt []byte, client netip.AddrPort, _ resolver.Transpor
 		w.script.late <- q
 		return nil, resolver.Forwarded
 	case label == "stream":
-		w.script.stream <- s.(streamer).Stream()
+		w.script.stream <- s.(Streamer).Stream()
 		return nil, resolver.Local
 	case strings.HasPrefix(label, "big-"):
 		n, err := strconv.Atoi(label[len("big-"):])
@@ -118,7 +118,7 @@ func start(t *testing.T, change func(*Options)) *running {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	sc := newScript()
-	o := Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() worker { return fakeWorker{sc} }, Loops: 2, Grace: 2 * time.Second}
+	o := Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() Worker { return fakeWorker{sc} }, Loops: 2, Grace: 2 * time.Second}
 	if change != nil {
 		change(&o)
 	}
@@ -245,5 +245,8 @@ func eventually(t *testing.T, what string, is func() bool) {
 		}
 	}
 }
+
+// patience is how long a server may take to end whatever the load.
+const patience = 30 * time.Second
 
 func numbered(i int) string { return fmt.Sprintf("q%d", i) }

@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"context"
@@ -14,15 +14,17 @@ import (
 	"inside53/resolver"
 )
 
-// worker answers queries for one goroutine at a time; [*resolver.Worker] is one.
-type worker interface {
+// Worker answers queries for one goroutine at a time; [*resolver.Worker] is one.
+type Worker interface {
 	// Serve answers the query in pkt, which is borrowed and may be modified, from
 	// client, whose address is a plain IPv4 one where IPv4 came in mapped. It writes
 	// the answer into out[:cap(out)], which is the most that may be written, and
 	// returns the slice to send now. Nil means nothing now: the query was dropped, or
 	// suspended through s, and then the function that s.Suspend returned is called
 	// once, later. Serve never blocks, and allocates nothing on a hit.
-	Serve(pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender) ([]byte, resolver.Result)
+	Serve(
+		pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender,
+	) ([]byte, resolver.Result)
 
 	// Expect tells of a packet that Serve will be given soon, and Fetch, once after
 	// all of them, makes ready what they need. Both only save time.
@@ -32,8 +34,8 @@ type worker interface {
 
 // The defaults of [Options].
 const (
-	defaultReceiveBuffer = 4 << 20
-	defaultGrace         = 5 * time.Second
+	DefaultReceiveBuffer = 4 << 20
+	DefaultGrace         = 5 * time.Second
 )
 
 // bindAttempts is how often a pair of sockets for port 0 is tried: the port the
@@ -48,7 +50,7 @@ type Options struct {
 	Addresses []netip.AddrPort
 	// NewWorker makes the worker of one packet loop, or of one TCP batch. It must be
 	// safe to call from any goroutine.
-	NewWorker func() worker
+	NewWorker func() Worker
 	// Loops is the number of UDP sockets, and so of packet loops, an address.
 	// 0 means GOMAXPROCS. The portable engine always has one.
 	Loops int
@@ -94,10 +96,10 @@ func (o Options) withDefaults() (Options, error) {
 		o.Loops = runtime.GOMAXPROCS(0)
 	}
 	if o.ReceiveBuffer == 0 {
-		o.ReceiveBuffer = defaultReceiveBuffer
+		o.ReceiveBuffer = DefaultReceiveBuffer
 	}
 	if o.Grace == 0 {
-		o.Grace = defaultGrace
+		o.Grace = DefaultGrace
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -189,7 +191,8 @@ func bindError(network string, a netip.AddrPort, err error) error {
 	case errors.Is(err, syscall.EACCES) && a.Port() < 1024:
 		hint = "; ports below 1024 need the capability CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities)"
 	case errors.Is(err, syscall.EADDRINUSE) && a.Port() == 53:
-		hint = "; another DNS server holds the port, often systemd-resolved (DNSStubListener=no in resolved.conf turns its stub off)"
+		hint = "; another DNS server holds the port, often systemd-resolved" +
+			" (DNSStubListener=no in resolved.conf turns its stub off)"
 	case errors.Is(err, syscall.EADDRINUSE):
 		hint = "; another process holds the port"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
