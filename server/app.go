@@ -15,6 +15,7 @@ import (
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
 	"inside53/server/listen"
+	"inside53/server/tsig"
 	"inside53/zonesource"
 	"inside53/zonesource/account"
 	"inside53/zonesource/transfer"
@@ -52,7 +53,7 @@ type App struct {
 	keeper    *zonesource.Keeper
 	updater   *update.Updater // nil without AWS
 	updates   *updates        // nil without AWS
-	keys      atomic.Pointer[keyring]
+	keys      atomic.Pointer[tsig.Keyring]
 	transfers *transfers
 	notifier  *notifier
 	// secondaries are the zones that come from other servers, by apex.
@@ -130,7 +131,7 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 }
 
 // keyring is the keys of the configuration in force.
-func (a *App) keyring() keyring { return *a.keys.Load() }
+func (a *App) keyring() tsig.Keyring { return *a.keys.Load() }
 
 // newWorker makes the worker of one packet loop.
 func (a *App) newWorker() listen.Worker {

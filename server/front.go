@@ -1,10 +1,12 @@
 package server
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"inside53/resolver"
 	"inside53/server/listen"
+	"inside53/server/tsig"
 )
 
 // front stands before a resolver's worker and takes the messages that are no questions
@@ -15,7 +17,7 @@ type front struct {
 	inner     listen.Worker
 	updates   handler    // of opcode UPDATE; nil leaves them refused
 	transfers *transfers // nil leaves them refused
-	keys      func() keyring
+	keys      func() tsig.Keyring
 }
 
 // handler answers messages of one kind, for several packet loops at a time.
@@ -39,7 +41,7 @@ func (f *front) Serve(pkt []byte, client netip.AddrPort, tr resolver.Transport, 
 		}
 	}
 	if keys := f.keys(); len(keys) > 0 && mayBeSigned(pkt) {
-		answer, result, taken := f.serveSigned(keys, pkt, client, tr, out, s)
+		answer, result, taken := keys.Serve(f.inner, pkt, client, tr, out, s)
 		if taken {
 			return answer, result
 		}
@@ -52,6 +54,27 @@ func (f *front) Serve(pkt []byte, client netip.AddrPort, tr resolver.Transport, 
 		return f.updates.take(pkt, client, tr, answer, s)
 	}
 	return answer, result
+}
+
+// mayBeSigned reports whether a question may have a TSIG record: whatever has more in
+// its additional section than an OPT record. It is called for each question where there
+// are keys.
+func mayBeSigned(pkt []byte) bool {
+	if len(pkt) < headerSize+5 || pkt[2]&0xf8 != 0 || pkt[11]|pkt[10] == 0 {
+		return false
+	}
+	if binary.BigEndian.Uint16(pkt[10:]) > 1 {
+		return true
+	}
+	at := headerSize
+	for pkt[at] != 0 {
+		at += 1 + int(pkt[at])
+		if at >= len(pkt) {
+			return false // no name: not a question that anybody signs
+		}
+	}
+	at += 5 // the root, type and class
+	return at < len(pkt) && pkt[at] != 0
 }
 
 // Expect implements [listen.Worker].

@@ -12,6 +12,7 @@ import (
 	"inside53/resolver/history"
 	"inside53/resolver/zone"
 	"inside53/server/listen"
+	"inside53/server/tsig"
 
 	"github.com/miekg/dns"
 	"golang.org/x/time/rate"
@@ -47,19 +48,11 @@ func (t *transfers) on() bool { return t != nil && t.policy.Load() != nil }
 // transferJob is one transfer that goes out by a stream.
 type transferJob struct {
 	request   *dns.Msg
-	signature *signature
+	signature *tsig.Signature
 	content   content
 	stream    listen.Stream
 	client    netip.AddrPort
 	apex      []byte
-}
-
-// key returns the name of the key of the request, or "".
-func (j *transferJob) key() string {
-	if j.signature == nil {
-		return ""
-	}
-	return j.signature.key.name
 }
 
 // run sends transfers until ctx ends.
@@ -130,14 +123,14 @@ func (t *transfers) take(pkt []byte, client netip.AddrPort, tr resolver.Transpor
 	if err != nil || len(m.Question) != 1 || m.Question[0].Qclass != dns.ClassINET {
 		return nil, 0, false // the resolver says what is wrong with it
 	}
-	signed, err := policy.keys.verify(pkt, m)
+	signed, err := policy.keys.Verify(pkt, m)
 	if err != nil {
 		return nil, 0, false
 	}
 	q := secondaryRequest{t: t, policy: policy, m: m, signature: signed, client: client, tr: tr, out: out, s: s}
-	if signed != nil && !signed.good() {
+	if signed != nil && !signed.Good() {
 		t.faults.Do(func() {
-			t.log.Warn("request with a signature that isn't good", "client", client.Addr().String(), "key", signed.request.Hdr.Name, "fault", dns.RcodeToString[signed.fault])
+			t.log.Warn("request with a signature that isn't good", "client", client.Addr().String(), "key", signed.Request.Hdr.Name, "fault", dns.RcodeToString[signed.Fault])
 		})
 		answer, result = q.reject(dns.RcodeNotAuth)
 		return answer, result, true
@@ -157,7 +150,7 @@ type secondaryRequest struct {
 	t         *transfers
 	policy    *transferPolicy
 	m         *dns.Msg
-	signature *signature
+	signature *tsig.Signature
 	client    netip.AddrPort
 	tr        resolver.Transport
 	out       []byte
@@ -165,17 +158,9 @@ type secondaryRequest struct {
 	apex      []byte
 }
 
-// key returns the name of the key of a request that is signed, or "".
-func (q *secondaryRequest) key() string {
-	if q.signature == nil {
-		return ""
-	}
-	return q.signature.key.name
-}
-
 // notify takes NOTIFY (RFC 1996 section 3.11) for a zone that comes from elsewhere.
 func (q *secondaryRequest) notify() ([]byte, resolver.Result, bool) {
-	if q.m.Question[0].Qtype != dns.TypeSOA || !q.t.notified(q.apex, q.client.Addr(), q.key()) {
+	if q.m.Question[0].Qtype != dns.TypeSOA || !q.t.notified(q.apex, q.client.Addr(), q.signature.KeyName()) {
 		q.t.count("notify", "refused")
 		if q.signature == nil {
 			return nil, 0, false
@@ -192,7 +177,7 @@ func (q *secondaryRequest) notify() ([]byte, resolver.Result, bool) {
 func (q *secondaryRequest) answer() ([]byte, resolver.Result, bool) {
 	qtype := q.m.Question[0].Qtype
 	snap := q.t.publisher.resolver.Snapshot()
-	entry := q.policy.find(q.apex, q.key(), q.client.Addr(), viewOf(snap, q.client.Addr()))
+	entry := q.policy.find(q.apex, q.signature.KeyName(), q.client.Addr(), viewOf(snap, q.client.Addr()))
 	if entry == nil {
 		if q.signature == nil || qtype == dns.TypeSOA && !q.policy.names(q.apex) {
 			return nil, 0, false // REFUSED, or an ordinary question
@@ -253,7 +238,7 @@ func (q *secondaryRequest) incremental(z *history.Zone) ([]byte, resolver.Result
 		}
 	}
 	m.Compress = true
-	if len(m.Answer) == 0 || m.Len()+tsigRoom(q.signature) > q.udpSize() {
+	if len(m.Answer) == 0 || m.Len()+q.signature.Room() > q.udpSize() {
 		m.Answer = recordsFor(q.apex, v.SOA)
 	}
 	q.t.count("ixfr", "udp")
@@ -317,14 +302,6 @@ func (q *secondaryRequest) udpSize() int {
 	return min(size, cap(q.out))
 }
 
-// tsigRoom is what the signature of an answer takes at most.
-func tsigRoom(s *signature) int {
-	if s == nil {
-		return 0
-	}
-	return len(s.request.Hdr.Name) + len(s.request.Algorithm) + 10 + 16 + 64 + 8
-}
-
 func (q *secondaryRequest) reject(rcode int) ([]byte, resolver.Result) {
 	m := q.response()
 	m.Authoritative = false
@@ -340,7 +317,7 @@ func (q *secondaryRequest) reject(rcode int) ([]byte, resolver.Result) {
 
 // pack writes an answer of one message.
 func (q *secondaryRequest) pack(m *dns.Msg, result resolver.Result) ([]byte, resolver.Result) {
-	wire, err := q.signature.pack(m)
+	wire, err := q.signature.Pack(m)
 	if err != nil || len(wire) > cap(q.out) {
 		q.t.log.Error("answer to a secondary can't be packed", "client", q.client.String(), "error", err)
 		return nil, resolver.Dropped

@@ -58,7 +58,7 @@ func (a *App) newSecondaries(c *Config) ([]zonesource.Source, error) {
 		}
 		if s.Key != "" {
 			k := keys[string(s.Key)]
-			config.Key = &transfer.Key{Name: k.name, Algorithm: k.algorithm, Secret: k.secret}
+			config.Key = &transfer.Key{Name: k.Name, Algorithm: k.Algorithm, Secret: k.Secret}
 		}
 		config.Saved = func() *zonesource.Part { return a.savedPart(transfer.PartKey(config.Apex)) }
 		source, err := transfer.New(config, a.log)

@@ -10,6 +10,7 @@ import (
 
 	"inside53/resolver/history"
 	"inside53/resolver/zone"
+	"inside53/server/tsig"
 
 	"github.com/miekg/dns"
 )
@@ -49,7 +50,7 @@ type noteKey struct {
 // note is one that isn't acknowledged yet. Its version changes under mu.
 type note struct {
 	version *history.Version
-	key     tsigKey
+	key     tsig.Key
 	tries   int
 	due     time.Time
 	flying  bool
@@ -68,7 +69,7 @@ func newNotifier(count func(string), log *slog.Logger) *notifier {
 }
 
 // note has a secondary told of a version, in place of the one it wasn't told of yet.
-func (n *notifier) note(target netip.AddrPort, view string, apex []byte, v *history.Version, key tsigKey) {
+func (n *notifier) note(target netip.AddrPort, view string, apex []byte, v *history.Version, key tsig.Key) {
 	n.mu.Lock()
 	k := noteKey{target, view, string(apex)}
 	old := n.notes[k]
@@ -175,9 +176,9 @@ func (n *notifier) tell(ctx context.Context, k noteKey, v note) noteResult {
 	m.SetNotify(zone.String([]byte(k.apex)))
 	m.Answer = recordsFor([]byte(k.apex), v.version.SOA)
 	c := &dns.Client{Timeout: notifyWait}
-	if v.key.name != "" {
-		m.SetTsig(v.key.name, v.key.algorithm, fudge, time.Now().Unix())
-		c.TsigSecret = map[string]string{v.key.name: v.key.secret}
+	if v.key.Name != "" {
+		m.SetTsig(v.key.Name, v.key.Algorithm, tsig.Fudge, time.Now().Unix())
+		c.TsigSecret = map[string]string{v.key.Name: v.key.Secret}
 	}
 	answer, _, err := c.ExchangeContext(ctx, m, k.target.String())
 	if err != nil {

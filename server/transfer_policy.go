@@ -5,12 +5,13 @@ import (
 	"slices"
 
 	"inside53/resolver/zone"
+	"inside53/server/tsig"
 )
 
 // transferPolicy is the sections keys, transfers and secondary, ready to be used. It is
 // not modified.
 type transferPolicy struct {
-	keys    keyring
+	keys    tsig.Keyring
 	entries []*transferEntry
 }
 

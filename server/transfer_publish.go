@@ -22,6 +22,7 @@ import (
 	"inside53/resolver"
 	"inside53/resolver/history"
 	"inside53/resolver/zone"
+	"inside53/server/tsig"
 )
 
 const (
@@ -255,7 +256,7 @@ func (p *publisher) notify(policy *transferPolicy, z *publishedZone) {
 		if !catalog && (z.view != e.view || !e.zones.Has(zone.String(z.apex))) {
 			continue
 		}
-		var key tsigKey
+		var key tsig.Key
 		if len(e.keys) > 0 {
 			key = policy.keys[e.keys[0]]
 		}

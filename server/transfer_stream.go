@@ -9,6 +9,7 @@ import (
 	"inside53/resolver"
 	"inside53/resolver/history"
 	"inside53/resolver/zone"
+	"inside53/server/tsig"
 
 	"github.com/miekg/dns"
 )
@@ -123,7 +124,7 @@ const messageSize = 16 << 10
 // send sends one transfer.
 func (t *transfers) send(j transferJob) {
 	began := time.Now()
-	w := transferWriter{job: &j}
+	w := transferWriter{job: &j, sign: j.signature.Sequence()}
 	qtype := j.request.Question[0].Qtype
 	err := w.all()
 	if err != nil {
@@ -135,7 +136,7 @@ func (t *transfers) send(j transferJob) {
 	outcome := j.content.outcome(qtype)
 	t.count(typeLabel(qtype), outcome)
 	t.log.Debug("zone transferred", "zone", zone.String(j.apex), "asked", typeLabel(qtype), "outcome", outcome, "serial", j.content.version.Serial,
-		"client", j.client.String(), "key", j.key(), "messages", w.messages, "took", time.Since(began))
+		"client", j.client.String(), "key", j.signature.KeyName(), "messages", w.messages, "took", time.Since(began))
 	j.stream.End(resolver.Local)
 }
 
@@ -145,7 +146,7 @@ type transferWriter struct {
 	records  []dns.RR
 	size     int
 	messages int
-	mac      string // of the message before
+	sign     *tsig.Sequence
 }
 
 func (w *transferWriter) all() error {
@@ -171,26 +172,11 @@ func (w *transferWriter) flush() error {
 	if w.messages > 0 {
 		m.Extra = nil
 	}
-	wire, err := w.pack(m)
+	wire, err := w.sign.Pack(m)
 	if err != nil {
 		return fmt.Errorf("packing message %d: %w", w.messages+1, err)
 	}
 	w.messages++
 	w.records, w.size = nil, 0
 	return w.job.stream.Send(wire)
-}
-
-func (w *transferWriter) pack(m *dns.Msg) ([]byte, error) {
-	s := w.job.signature
-	if s == nil {
-		return m.Pack()
-	}
-	mac := w.mac
-	if w.messages == 0 {
-		mac = s.request.MAC
-	}
-	m.SetTsig(s.key.name, s.key.algorithm, fudge, time.Now().Unix())
-	wire, mac, err := dns.TsigGenerate(m, s.key.secret, mac, w.messages > 0)
-	w.mac = mac
-	return wire, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"inside53/resolver/history"
 	"inside53/resolver/zone"
+	"inside53/server/tsig"
 
 	"github.com/miekg/dns"
 )
@@ -131,7 +132,7 @@ func TestNotifierTimes(t *testing.T) {
 	apex := zone.MustName("example.com.")
 	now := time.Now()
 	tell := func(serial uint32) noteKey {
-		n.note(target, "v", apex, &history.Version{Serial: serial}, tsigKey{})
+		n.note(target, "v", apex, &history.Version{Serial: serial}, tsig.Key{})
 		return noteKey{target, "v", string(apex)}
 	}
 	k := tell(1)
@@ -177,9 +178,9 @@ func TestNotifierTimes(t *testing.T) {
 
 	// One secondary doesn't take the room of others.
 	for i := range 30 {
-		n.note(target, "v", zone.MustName(fmt.Sprintf("z%d.example.", i)), &history.Version{Serial: 1}, tsigKey{})
+		n.note(target, "v", zone.MustName(fmt.Sprintf("z%d.example.", i)), &history.Version{Serial: 1}, tsig.Key{})
 	}
-	n.note(netip.MustParseAddrPort("127.0.0.2:53"), "v", apex, &history.Version{Serial: 1}, tsigKey{})
+	n.note(netip.MustParseAddrPort("127.0.0.2:53"), "v", apex, &history.Version{Serial: 1}, tsig.Key{})
 	due, _ = n.due(time.Now().Add(time.Second), notifiesAtOnce)
 	if len(due) != notifiesToOne+1 {
 		t.Errorf("%d are told at a time", len(due))

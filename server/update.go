@@ -12,6 +12,7 @@ import (
 
 	"inside53/resolver"
 	"inside53/resolver/zone"
+	"inside53/server/tsig"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/update"
 
@@ -114,7 +115,7 @@ func (u *updates) run(ctx context.Context) error {
 type reply struct {
 	u         *updates
 	request   *dns.Msg
-	signature *signature
+	signature *tsig.Signature
 	finish    func([]byte, resolver.Result)
 }
 
@@ -130,11 +131,11 @@ func (r *reply) send(result update.Result) {
 		m.Extra = append(m.Extra, opt)
 	}
 	label := dns.RcodeToString[result.Rcode]
-	if r.signature != nil && r.signature.fault != 0 {
-		label = dns.RcodeToString[r.signature.fault]
+	if r.signature != nil && r.signature.Fault != 0 {
+		label = dns.RcodeToString[r.signature.Fault]
 	}
 	r.u.count(lowerLabel(label))
-	wire, err := r.signature.pack(m)
+	wire, err := r.signature.Pack(m)
 	if err != nil {
 		r.u.log.Error("answer to an update can't be packed", "error", err)
 		r.finish(nil, resolver.Dropped)
@@ -193,7 +194,7 @@ func (u *updates) handle(in updateRequest) {
 		r.send(update.Result{Rcode: update.FormErr})
 		return
 	}
-	r.signature, err = policy.keys.verify(in.packet, m)
+	r.signature, err = policy.keys.Verify(in.packet, m)
 	switch {
 	case err != nil:
 		r.send(update.Result{Rcode: update.FormErr, Text: err.Error()})
@@ -204,24 +205,24 @@ func (u *updates) handle(in updateRequest) {
 		})
 		r.send(update.Result{Rcode: update.Refused, Text: "updates have to be signed by a key"})
 		return
-	case !r.signature.good():
+	case !r.signature.Good():
 		u.faults.Do(func() {
-			u.log.Warn("update with a signature that isn't good", "client", in.client.String(), "key", r.signature.request.Hdr.Name, "fault", dns.RcodeToString[r.signature.fault])
+			u.log.Warn("update with a signature that isn't good", "client", in.client.String(), "key", r.signature.Request.Hdr.Name, "fault", dns.RcodeToString[r.signature.Fault])
 		})
 		r.send(update.Result{Rcode: update.NotAuth})
 		return
 	}
-	z, message, result := u.understand(policy, m, in.client, r.signature.key.name)
+	z, message, result := u.understand(policy, m, in.client, r.signature.Key.Name)
 	if result.Rcode != update.NoError {
-		u.log.Info("update refused", "client", in.client.String(), "key", r.signature.key.name, "result", dns.RcodeToString[result.Rcode], "why", result.Text)
+		u.log.Info("update refused", "client", in.client.String(), "key", r.signature.Key.Name, "result", dns.RcodeToString[result.Rcode], "why", result.Text)
 		r.send(result)
 		return
 	}
-	flight := u.flights.join(flightKey{r.signature.key.name, r.signature.request.MAC}, r)
+	flight := u.flights.join(flightKey{r.signature.Key.Name, r.signature.Request.MAC}, r)
 	if flight == nil {
 		return // the result comes, or came, by the same update
 	}
-	client, key := in.client.String(), r.signature.key.name
+	client, key := in.client.String(), r.signature.Key.Name
 	u.updater.Submit(z, message, func(result update.Result) {
 		if result.Rcode == update.Refused {
 			u.log.Info("update refused", "client", client, "key", key, "result", dns.RcodeToString[result.Rcode], "why", result.Text)

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"inside53/server/tsig"
 	"inside53/zonesource/update"
 )
 
@@ -29,8 +30,8 @@ type flight struct {
 }
 
 const (
-	// rememberFor is twice the fudge: the clocks may differ either way.
-	rememberFor = 2 * fudge * time.Second
+	// rememberFor is twice the tsig.Fudge: the clocks may differ either way.
+	rememberFor = 2 * tsig.Fudge * time.Second
 	// rememberMost bounds what is remembered: some 10 MB.
 	rememberMost = 50_000
 )

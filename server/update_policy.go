@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"inside53/resolver/zone"
+	"inside53/server/tsig"
 	"inside53/zonesource"
 	"inside53/zonesource/rdata"
 	"inside53/zonesource/update"
@@ -15,7 +16,7 @@ import (
 
 // updatePolicy is the sections keys and updates, ready to be used. It is not modified.
 type updatePolicy struct {
-	keys    keyring
+	keys    tsig.Keyring
 	entries []updateEntry
 }
 

@@ -45,6 +45,8 @@ func TestFault(t *testing.T) {
 		{"server/inside53", "inside53/server", false, ""},
 		{"server", "inside53/server/listen", false, ""},
 		{"server/listen", "inside53/resolver", false, ""},
+		{"server/tsig", "inside53/resolver", false, ""},
+		{"server/tsig", "inside53/server", false, "keys come from the configuration"},
 		{"server/listen", "inside53/resolver/zone", false, "know nothing of data"},
 		{"server/listen", "inside53/zonesource", false, "know nothing of data"},
 		{"server/bench/load", "inside53/resolver", false, "what it measures"},
