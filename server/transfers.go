@@ -1,17 +1,21 @@
 package server
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
-	"time"
+	"slices"
 
 	"inside53/resolver"
+	"inside53/resolver/forward"
 	"inside53/resolver/zone"
+	"inside53/server/transfer"
 	"inside53/zonesource"
-	"inside53/zonesource/transfer"
+	zonetransfer "inside53/zonesource/transfer"
 
 	"github.com/miekg/dns"
-	"golang.org/x/time/rate"
 )
 
 // assembleTransfers makes what serves secondaries, whether the configuration has any or
@@ -21,27 +25,48 @@ func (a *App) assembleTransfers(c *Config) error {
 	if err != nil {
 		return err
 	}
-	a.notifier = newNotifier(a.metrics.notify, a.log)
-	t := &transfers{
-		queue: make(chan transferJob, transfersWaiting), count: a.metrics.transfer, log: a.log, notified: a.notified,
-		faults: rate.Sometimes{First: 10, Interval: time.Second},
-	}
-	t.publisher = newPublisher(a.resolver, t.policy.Load, &aliases{ask: a.askAlias, targets: map[aliasTarget]*aliasState{}}, a.notifier, c.StateDir, a.log)
-	t.use(policy)
-	a.transfers = t
+	a.transfers = transfer.New(transfer.Options{
+		Resolver: a.resolver, Ask: a.askAlias, Notified: a.notified, Count: a.metrics.transfer,
+		CountNotify: a.metrics.notify, StateDir: c.StateDir, Log: a.log,
+	})
+	a.transfers.SetPolicy(policy)
 	return nil
 }
 
-// use makes a policy the one in force.
-func (t *transfers) use(policy *transferPolicy) {
-	t.policy.Store(policy)
-	t.publisher.wake()
+// newTransferPolicy is the sections keys and transfers; nil where nothing is transferred. It
+// reads the secrets of the keys.
+func newTransferPolicy(c *Config) (*transfer.Policy, error) {
+	if len(c.Transfers) == 0 && len(c.Secondary) == 0 {
+		return nil, nil
+	}
+	keys, err := newKeyring(c)
+	if err != nil {
+		return nil, err
+	}
+	p := &transfer.Policy{Keys: keys}
+	for _, t := range c.Transfers {
+		e := &transfer.Entry{View: t.View, Zones: t.Zones.Has, Clients: t.Clients, Journal: int(t.Journal)}
+		if e.View == "" {
+			e.View = "rest"
+		}
+		for _, k := range t.Keys {
+			e.Keys = append(e.Keys, string(k))
+		}
+		for _, n := range t.Notify {
+			e.Notify = append(e.Notify, n.AddrPort)
+		}
+		if t.Catalog != "" {
+			e.Catalog = wireName(DomainName(t.Catalog))
+		}
+		p.Entries = append(p.Entries, e)
+	}
+	return p, nil
 }
 
 // publishLive makes a table of health the one that queries and secondaries see.
 func (a *App) publishLive(live *zone.Live) {
 	a.resolver.PublishLive(live)
-	a.transfers.publisher.wake()
+	a.transfers.Wake()
 }
 
 // newSecondaries makes the sources of the zones that come from other servers.
@@ -52,16 +77,16 @@ func (a *App) newSecondaries(c *Config) ([]zonesource.Source, error) {
 	}
 	var sources []zonesource.Source
 	for _, s := range c.Secondary {
-		config := transfer.Config{Apex: wireName(s.Zone)}
+		config := zonetransfer.Config{Apex: wireName(s.Zone)}
 		for _, p := range s.Primaries {
 			config.Primaries = append(config.Primaries, p.AddrPort)
 		}
 		if s.Key != "" {
 			k := keys[string(s.Key)]
-			config.Key = &transfer.Key{Name: k.Name, Algorithm: k.Algorithm, Secret: k.Secret}
+			config.Key = &zonetransfer.Key{Name: k.Name, Algorithm: k.Algorithm, Secret: k.Secret}
 		}
-		config.Saved = func() *zonesource.Part { return a.savedPart(transfer.PartKey(config.Apex)) }
-		source, err := transfer.New(config, a.log)
+		config.Saved = func() *zonesource.Part { return a.savedPart(zonetransfer.PartKey(config.Apex)) }
+		source, err := zonetransfer.New(config, a.log)
 		if err != nil {
 			return nil, err
 		}
@@ -82,9 +107,9 @@ func (a *App) savedPart(key zonesource.Key) *zonesource.Part {
 
 // useSecondaries makes those among the running sources the ones that NOTIFY is for.
 func (a *App) useSecondaries(sources []zonesource.Source) {
-	byApex := map[string]*transfer.Source{}
+	byApex := map[string]*zonetransfer.Source{}
 	for _, s := range sources {
-		secondary, ok := s.(*transfer.Source)
+		secondary, ok := s.(*zonetransfer.Source)
 		if ok {
 			byApex[string(secondary.Apex())] = secondary
 		}
@@ -100,6 +125,51 @@ func (a *App) notified(apex []byte, from netip.Addr, key string) bool {
 	}
 	s := (*byApex)[string(apex)]
 	return s != nil && s.Notify(from, key)
+}
+
+// askAlias asks upstreams for the records of one type of a name, at the end of CNAMEs. The
+// zero RRset says that there are none.
+func (a *App) askAlias(ctx context.Context, upstreams []string, name []byte, rrtype uint16) (zone.RRset, error) {
+	group, err := a.forwarder.Group(forward.GroupSpec{Upstreams: upstreams})
+	if err != nil {
+		return zone.RRset{}, err
+	}
+	type reply struct {
+		message *forward.Message
+		err     error
+	}
+	replies := make(chan reply, 1)
+	question := forward.Question{Name: name, Type: rrtype}
+	err = a.forwarder.Ask(group, &question, netip.Addr{}, func(m *forward.Message, err error) { replies <- reply{m, err} })
+	if err != nil {
+		return zone.RRset{}, err
+	}
+	var r reply
+	select {
+	case <-ctx.Done():
+		return zone.RRset{}, ctx.Err()
+	case r = <-replies:
+	}
+	switch {
+	case r.message == nil:
+		return zone.RRset{}, fmt.Errorf("asking for %s: %w", zone.String(name), r.err)
+	case r.message.Flags&forward.IsFailure != 0:
+		return zone.RRset{}, errors.New("the upstream has no answer")
+	}
+	var rdata [][]byte
+	for _, rr := range r.message.RRs[:r.message.Answers] {
+		if rr.Type != rrtype {
+			continue
+		}
+		at := int(rr.TTLOff) + 6
+		size := int(r.message.Body[at-2])<<8 | int(r.message.Body[at-1])
+		rdata = append(rdata, slices.Clone(r.message.Body[at:at+size]))
+	}
+	if len(rdata) == 0 {
+		return zone.RRset{}, nil
+	}
+	slices.SortFunc(rdata, slices.Compare)
+	return zone.NewRecords(rrtype, transfer.TargetTTL, rdata...)
 }
 
 // transfersInfo is what /transfers says.
@@ -129,14 +199,14 @@ type findingInfo struct {
 
 // serveTransfers lists the zones that secondaries may have.
 func (a *App) serveTransfers(w http.ResponseWriter, _ *http.Request) {
-	zones, catalogs := a.transfers.publisher.list()
-	info := transfersInfo{Zones: []transferInfo{}, Catalogs: []transferInfo{}, Pending: a.notifier.pending()}
+	zones, catalogs := a.transfers.Zones()
+	info := transfersInfo{Zones: []transferInfo{}, Catalogs: []transferInfo{}, Pending: a.transfers.Pending()}
 	snap := a.resolver.Snapshot()
 	for _, z := range zones {
 		i := describeTransfer(z)
 		for _, v := range snap.Views {
-			apex := v.Apex(z.apex)
-			if v.Name == z.view && apex != nil {
+			apex := v.Apex(z.Apex)
+			if v.Name == z.View && apex != nil {
 				i.addFindings(resolver.ForwardedBelow(snap, v, apex))
 			}
 		}
@@ -148,14 +218,12 @@ func (a *App) serveTransfers(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, info)
 }
 
-func describeTransfer(z *publishedZone) transferInfo {
-	info := transferInfo{View: z.view, Zone: zone.String(z.apex), Findings: []findingInfo{}}
-	v := z.history.Version()
-	if v != nil {
-		info.Serial, info.Records = v.Serial, v.Tree.Stats().Records
+func describeTransfer(z transfer.Zone) transferInfo {
+	info := transferInfo{
+		View: z.View, Zone: zone.String(z.Apex), Serial: z.Serial, Records: z.Records,
+		Journal: z.Journal, JournalBytes: z.JournalBytes, Findings: []findingInfo{},
 	}
-	info.Journal, info.JournalBytes = z.history.Journal()
-	info.addFindings(z.findings)
+	info.addFindings(z.Findings)
 	return info
 }
 
@@ -167,16 +235,15 @@ func (i *transferInfo) addFindings(findings []resolver.Finding) {
 
 // transfers reads what secondaries may have.
 func (r reading) transfers(a *App) {
-	zones, _ := a.transfers.publisher.list()
+	zones, _ := a.transfers.Zones()
 	count, bytes := map[string]int{}, map[string]int{}
 	for _, z := range zones {
-		_, octets := z.history.Journal()
-		count[z.view]++
-		bytes[z.view] += octets
+		count[z.View]++
+		bytes[z.View] += z.JournalBytes
 	}
 	for view, n := range count {
 		r.gauge("inside53_transfer_zones", float64(n), view)
 		r.gauge("inside53_transfer_journal_bytes", float64(bytes[view]), view)
 	}
-	r.gauge("inside53_notifies_pending", float64(a.notifier.pending()))
+	r.gauge("inside53_notifies_pending", float64(a.transfers.Pending()))
 }

@@ -1,4 +1,4 @@
-package server
+package transfer
 
 import (
 	"encoding/binary"
@@ -122,34 +122,34 @@ func recordsFor(name []byte, s zone.RRset) []dns.RR {
 const messageSize = 16 << 10
 
 // send sends one transfer.
-func (t *transfers) send(j transferJob) {
+func (t *Server) send(j job) {
 	began := time.Now()
-	w := transferWriter{job: &j, sign: j.signature.Sequence()}
-	qtype := j.request.Question[0].Qtype
+	w := writer{job: &j, sign: j.signature.Sequence()}
+	qtype := j.asked.Question[0].Qtype
 	err := w.all()
 	if err != nil {
-		t.count(typeLabel(qtype), "failed")
-		t.log.Warn("transfer ended early", "zone", zone.String(j.apex), "client", j.client.String(), "error", err)
+		t.Count(typeLabel(qtype), "failed")
+		t.Log.Warn("transfer ended early", "zone", zone.String(j.apex), "client", j.client.String(), "error", err)
 		j.stream.End(resolver.Dropped)
 		return
 	}
 	outcome := j.content.outcome(qtype)
-	t.count(typeLabel(qtype), outcome)
-	t.log.Debug("zone transferred", "zone", zone.String(j.apex), "asked", typeLabel(qtype), "outcome", outcome, "serial", j.content.version.Serial,
+	t.Count(typeLabel(qtype), outcome)
+	t.Log.Debug("zone transferred", "zone", zone.String(j.apex), "asked", typeLabel(qtype), "outcome", outcome, "serial", j.content.version.Serial,
 		"client", j.client.String(), "key", j.signature.KeyName(), "messages", w.messages, "took", time.Since(began))
 	j.stream.End(resolver.Local)
 }
 
-// transferWriter gathers records into messages.
-type transferWriter struct {
-	job      *transferJob
+// writer gathers records into messages.
+type writer struct {
+	job      *job
 	records  []dns.RR
 	size     int
 	messages int
 	sign     *tsig.Sequence
 }
 
-func (w *transferWriter) all() error {
+func (w *writer) all() error {
 	for rr := range w.job.content.records(w.job.apex) {
 		size := dns.Len(rr)
 		if w.size > 0 && w.size+size > messageSize {
@@ -166,8 +166,8 @@ func (w *transferWriter) all() error {
 
 // flush sends one message. All have the question, and are signed, each by way of the one
 // before (RFC 5936 section 2.2, RFC 8945 section 5.3.1).
-func (w *transferWriter) flush() error {
-	m := responseTo(w.job.request)
+func (w *writer) flush() error {
+	m := responseTo(w.job.asked)
 	m.Answer, m.Compress = w.records, true
 	if w.messages > 0 {
 		m.Extra = nil

@@ -1,4 +1,4 @@
-package server
+package transfer
 
 import (
 	"context"
@@ -93,7 +93,7 @@ func (n *notifier) run(ctx context.Context) error {
 		due, next := n.due(time.Now(), notifiesAtOnce-count)
 		for k, v := range due {
 			count++
-			flying.Go(func() { results <- n.tell(ctx, k, v) })
+			flying.Go(func() { results <- n.send(ctx, k, v) })
 		}
 		timer.Reset(time.Until(next))
 		select {
@@ -169,8 +169,8 @@ func (n *notifier) settle(r noteResult, now time.Time) {
 	v.due = now.Add(notifyWait << (v.tries - 1))
 }
 
-// tell sends one NOTIFY and waits for the answer.
-func (n *notifier) tell(ctx context.Context, k noteKey, v note) noteResult {
+// send sends one NOTIFY and waits for the answer.
+func (n *notifier) send(ctx context.Context, k noteKey, v note) noteResult {
 	r := noteResult{key: k, serial: v.version.Serial}
 	m := new(dns.Msg)
 	m.SetNotify(zone.String([]byte(k.apex)))
@@ -182,7 +182,7 @@ func (n *notifier) tell(ctx context.Context, k noteKey, v note) noteResult {
 	}
 	answer, _, err := c.ExchangeContext(ctx, m, k.target.String())
 	if err != nil {
-		r.err = fmt.Errorf("telling %s: %w", k.target, err)
+		r.err = fmt.Errorf("notifying %s: %w", k.target, err)
 		return r
 	}
 	r.rcode = answer.Rcode

@@ -1,20 +1,21 @@
-package server
+package transfer
 
 import (
 	"context"
-	"encoding/binary"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"inside53/resolver"
 	"inside53/resolver/history"
 	"inside53/resolver/zone"
-	"inside53/server/listen"
 	"inside53/server/tsig"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 )
 
@@ -25,38 +26,88 @@ const (
 	transfersWaiting = 256
 )
 
-// transfers answers secondaries and primaries: SOA, AXFR and IXFR questions of zones that
+// Stream takes the messages of one answer, from one goroutine.
+type Stream interface {
+	// Send sends a message, which is borrowed until it returns. It waits for a client
+	// that reads slowly; the error says that the client is gone.
+	Send(message []byte) error
+	// End is called once, after the last message.
+	End(result resolver.Result)
+}
+
+// Options make a [Server].
+type Options struct {
+	// Resolver has the snapshots that zones are made of, and is given their serials.
+	Resolver *resolver.Resolver
+	// Ask asks upstreams for the records of a type of a name, at the end of CNAMEs; the zero
+	// RRset says that there are none. Their TTL is [TargetTTL].
+	Ask func(ctx context.Context, upstreams []string, name []byte, rrtype uint16) (zone.RRset, error)
+	// Notified hands on a NOTIFY for a zone that comes from elsewhere; false refuses it.
+	Notified func(apex []byte, from netip.Addr, key string) bool
+	// Count counts a request by its kind (soa, axfr, ixfr, notify) and its outcome.
+	Count func(kind, result string)
+	// CountNotify counts what became of a NOTIFY to a secondary.
+	CountNotify func(result string)
+	// StateDir holds the histories of zones, below transfers.
+	StateDir string
+	Log      *slog.Logger
+}
+
+// Server answers secondaries and primaries: SOA, AXFR and IXFR questions of zones that
 // are transferred, and NOTIFY for zones that come from elsewhere.
-//
-//	packet ─ take ─┬─ SOA, IXFR by UDP: at once
-//	               ├─ AXFR, IXFR by TCP: queue ─> run ─> listen.Stream
-//	               └─ NOTIFY: secondary.Notify
-//	snapshot, health ─ wake ─> publisher.run ─> history ─> serials, notifier
-type transfers struct {
-	policy    atomic.Pointer[transferPolicy]
+type Server struct {
+	Options
+	policy    atomic.Pointer[Policy]
 	publisher *publisher
-	queue     chan transferJob
-	notified  func(apex []byte, from netip.Addr, key string) bool
-	count     func(kind, result string)
-	log       *slog.Logger
+	notifier  *notifier
+	queue     chan job
 	faults    rate.Sometimes // of signatures, in the log: anybody may send them
 }
 
-// on reports whether anything is transferred.
-func (t *transfers) on() bool { return t != nil && t.policy.Load() != nil }
+// New returns a server that transfers nothing before [Server.SetPolicy].
+func New(o Options) *Server {
+	t := &Server{
+		Options: o, notifier: newNotifier(o.CountNotify, o.Log), queue: make(chan job, transfersWaiting),
+		faults: rate.Sometimes{First: 10, Interval: time.Second},
+	}
+	known := &aliases{ask: o.Ask, targets: map[aliasTarget]*aliasState{}}
+	t.publisher = newPublisher(o.Resolver, t.policy.Load, known, t.notifier, o.StateDir, o.Log)
+	return t
+}
 
-// transferJob is one transfer that goes out by a stream.
-type transferJob struct {
-	request   *dns.Msg
+// SetPolicy makes p the one in force; nil transfers nothing.
+func (t *Server) SetPolicy(p *Policy) {
+	t.policy.Store(p)
+	t.publisher.wake()
+}
+
+// Wake says that there is another snapshot, or another state of health. It never blocks.
+func (t *Server) Wake() { t.publisher.wake() }
+
+// On reports whether anything is transferred.
+func (t *Server) On() bool { return t.policy.Load() != nil }
+
+// Run publishes, sends transfers and notifies until ctx ends.
+func (t *Server) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return t.publisher.run(ctx) })
+	g.Go(func() error { return t.notifier.run(ctx) })
+	g.Go(func() error { return t.sendAll(ctx) })
+	return g.Wait()
+}
+
+// job is one transfer that goes out by a stream.
+type job struct {
+	asked     *dns.Msg
 	signature *tsig.Signature
 	content   content
-	stream    listen.Stream
+	stream    Stream
 	client    netip.AddrPort
 	apex      []byte
 }
 
-// run sends transfers until ctx ends.
-func (t *transfers) run(ctx context.Context) error {
+// sendAll sends transfers until ctx ends.
+func (t *Server) sendAll(ctx context.Context) error {
 	var running sync.WaitGroup
 	for range transferWorkers {
 		running.Go(func() {
@@ -81,39 +132,12 @@ func (t *transfers) run(ctx context.Context) error {
 	}
 }
 
-// concernsTransfers reports whether a packet may be for transfers: the opcode NOTIFY, or
-// a question for SOA, IXFR or AXFR. It is all that other questions pay.
-func concernsTransfers(pkt []byte) bool {
-	if len(pkt) < headerSize+5 || pkt[2]&0x80 != 0 {
-		return false
-	}
-	switch pkt[2] >> 3 & 0xf {
-	case dns.OpcodeNotify:
-		return true
-	case dns.OpcodeQuery:
-	default:
-		return false
-	}
-	at := headerSize
-	for pkt[at] != 0 {
-		at += 1 + int(pkt[at])
-		if at+2 >= len(pkt) {
-			return false
-		}
-	}
-	if at+5 > len(pkt) {
-		return false
-	}
-	switch binary.BigEndian.Uint16(pkt[at+1:]) {
-	case dns.TypeSOA, dns.TypeIXFR, dns.TypeAXFR:
-		return true
-	}
-	return false
-}
-
-// take answers what is for transfers; taken is false for what is an ordinary question
-// after all. It doesn't block.
-func (t *transfers) take(pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender) (answer []byte, result resolver.Result, taken bool) {
+// Serve answers a message that may be for transfers; accepted is false for what is an
+// ordinary question after all. stream suspends it, for an answer of many messages; it is nil
+// where the transport has none. Serve doesn't block.
+func (t *Server) Serve(
+	pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, stream func() Stream,
+) (answer []byte, result resolver.Result, accepted bool) {
 	policy := t.policy.Load()
 	if policy == nil {
 		return nil, 0, false
@@ -123,14 +147,15 @@ func (t *transfers) take(pkt []byte, client netip.AddrPort, tr resolver.Transpor
 	if err != nil || len(m.Question) != 1 || m.Question[0].Qclass != dns.ClassINET {
 		return nil, 0, false // the resolver says what is wrong with it
 	}
-	signed, err := policy.keys.Verify(pkt, m)
+	signed, err := policy.Keys.Verify(pkt, m)
 	if err != nil {
 		return nil, 0, false
 	}
-	q := secondaryRequest{t: t, policy: policy, m: m, signature: signed, client: client, tr: tr, out: out, s: s}
+	q := request{t: t, policy: policy, m: m, signature: signed, client: client, tr: tr, out: out, stream: stream}
 	if signed != nil && !signed.Good() {
 		t.faults.Do(func() {
-			t.log.Warn("request with a signature that isn't good", "client", client.Addr().String(), "key", signed.Request.Hdr.Name, "fault", dns.RcodeToString[signed.Fault])
+			t.Log.Warn("request with a signature that isn't good", "client", client.Addr().String(),
+				"key", signed.Request.Hdr.Name, "fault", dns.RcodeToString[signed.Fault])
 		})
 		answer, result = q.reject(dns.RcodeNotAuth)
 		return answer, result, true
@@ -145,36 +170,36 @@ func (t *transfers) take(pkt []byte, client netip.AddrPort, tr resolver.Transpor
 	return q.answer()
 }
 
-// secondaryRequest is one request in work.
-type secondaryRequest struct {
-	t         *transfers
-	policy    *transferPolicy
+// request is one request in work.
+type request struct {
+	t         *Server
+	policy    *Policy
 	m         *dns.Msg
 	signature *tsig.Signature
 	client    netip.AddrPort
 	tr        resolver.Transport
 	out       []byte
-	s         resolver.Suspender
+	stream    func() Stream
 	apex      []byte
 }
 
 // notify takes NOTIFY (RFC 1996 section 3.11) for a zone that comes from elsewhere.
-func (q *secondaryRequest) notify() ([]byte, resolver.Result, bool) {
-	if q.m.Question[0].Qtype != dns.TypeSOA || !q.t.notified(q.apex, q.client.Addr(), q.signature.KeyName()) {
-		q.t.count("notify", "refused")
+func (q *request) notify() ([]byte, resolver.Result, bool) {
+	if q.m.Question[0].Qtype != dns.TypeSOA || !q.t.Notified(q.apex, q.client.Addr(), q.signature.KeyName()) {
+		q.t.Count("notify", "refused")
 		if q.signature == nil {
 			return nil, 0, false
 		}
 		answer, result := q.reject(dns.RcodeRefused)
 		return answer, result, true
 	}
-	q.t.count("notify", "ok")
+	q.t.Count("notify", "ok")
 	answer, result := q.pack(q.response(), resolver.Local)
 	return answer, result, true
 }
 
 // answer answers SOA, IXFR and AXFR.
-func (q *secondaryRequest) answer() ([]byte, resolver.Result, bool) {
+func (q *request) answer() ([]byte, resolver.Result, bool) {
 	qtype := q.m.Question[0].Qtype
 	snap := q.t.publisher.resolver.Snapshot()
 	entry := q.policy.find(q.apex, q.signature.KeyName(), q.client.Addr(), viewOf(snap, q.client.Addr()))
@@ -182,7 +207,7 @@ func (q *secondaryRequest) answer() ([]byte, resolver.Result, bool) {
 		if q.signature == nil || qtype == dns.TypeSOA && !q.policy.names(q.apex) {
 			return nil, 0, false // REFUSED, or an ordinary question
 		}
-		q.t.count(typeLabel(qtype), "refused")
+		q.t.Count(typeLabel(qtype), "refused")
 		answer, result := q.reject(dns.RcodeRefused)
 		return answer, result, true
 	}
@@ -195,7 +220,7 @@ func (q *secondaryRequest) answer() ([]byte, resolver.Result, bool) {
 		if !complete {
 			rcode = dns.RcodeServerFailure
 		}
-		q.t.count(typeLabel(qtype), "failed")
+		q.t.Count(typeLabel(qtype), "failed")
 		answer, result := q.reject(rcode)
 		return answer, result, true
 	}
@@ -217,7 +242,7 @@ func (q *secondaryRequest) answer() ([]byte, resolver.Result, bool) {
 
 // incremental answers IXFR (RFC 1995): with differences where the journal has them, with
 // the whole zone by TCP, by UDP with the SOA alone.
-func (q *secondaryRequest) incremental(z *history.Zone) ([]byte, resolver.Result, bool) {
+func (q *request) incremental(z *history.Zone) ([]byte, resolver.Result, bool) {
 	serial, ok := q.serial()
 	if !ok {
 		answer, result := q.reject(dns.RcodeFormatError)
@@ -241,13 +266,13 @@ func (q *secondaryRequest) incremental(z *history.Zone) ([]byte, resolver.Result
 	if len(m.Answer) == 0 || m.Len()+q.signature.Room() > q.udpSize() {
 		m.Answer = recordsFor(q.apex, v.SOA)
 	}
-	q.t.count("ixfr", "udp")
+	q.t.Count("ixfr", "udp")
 	answer, result := q.pack(m, resolver.Local)
 	return answer, result, true
 }
 
 // serial returns the serial that the client has.
-func (q *secondaryRequest) serial() (uint32, bool) {
+func (q *request) serial() (uint32, bool) {
 	for _, rr := range q.m.Ns {
 		soa, ok := rr.(*dns.SOA)
 		if ok {
@@ -258,25 +283,24 @@ func (q *secondaryRequest) serial() (uint32, bool) {
 }
 
 // transfer hands the answer to the workers.
-func (q *secondaryRequest) transfer(c content) ([]byte, resolver.Result, bool) {
-	streams, ok := q.s.(listen.Streamer)
-	if !ok || len(q.t.queue) == cap(q.t.queue) {
-		q.t.count(typeLabel(q.m.Question[0].Qtype), "dropped")
+func (q *request) transfer(c content) ([]byte, resolver.Result, bool) {
+	if q.stream == nil || len(q.t.queue) == cap(q.t.queue) {
+		q.t.Count(typeLabel(q.m.Question[0].Qtype), "dropped")
 		answer, result := q.reject(dns.RcodeServerFailure)
 		return answer, result, true
 	}
-	j := transferJob{request: q.m, signature: q.signature, content: c, stream: streams.Stream(), client: q.client, apex: q.apex}
+	j := job{asked: q.m, signature: q.signature, content: c, stream: q.stream(), client: q.client, apex: q.apex}
 	select {
 	case q.t.queue <- j:
 	default: // others were faster: the client asks again
-		q.t.count(typeLabel(q.m.Question[0].Qtype), "dropped")
+		q.t.Count(typeLabel(q.m.Question[0].Qtype), "dropped")
 		j.stream.End(resolver.Dropped)
 	}
 	return nil, resolver.Local, true
 }
 
 // response returns the beginning of an answer.
-func (q *secondaryRequest) response() *dns.Msg { return responseTo(q.m) }
+func (q *request) response() *dns.Msg { return responseTo(q.m) }
 
 // responseTo returns the beginning of an answer to a request.
 func responseTo(request *dns.Msg) *dns.Msg {
@@ -293,7 +317,7 @@ func responseTo(request *dns.Msg) *dns.Msg {
 }
 
 // udpSize is the most that an answer by UDP may have.
-func (q *secondaryRequest) udpSize() int {
+func (q *request) udpSize() int {
 	size := dns.MinMsgSize
 	opt := q.m.IsEdns0()
 	if opt != nil {
@@ -302,7 +326,7 @@ func (q *secondaryRequest) udpSize() int {
 	return min(size, cap(q.out))
 }
 
-func (q *secondaryRequest) reject(rcode int) ([]byte, resolver.Result) {
+func (q *request) reject(rcode int) ([]byte, resolver.Result) {
 	m := q.response()
 	m.Authoritative = false
 	m.Rcode = rcode
@@ -316,10 +340,10 @@ func (q *secondaryRequest) reject(rcode int) ([]byte, resolver.Result) {
 }
 
 // pack writes an answer of one message.
-func (q *secondaryRequest) pack(m *dns.Msg, result resolver.Result) ([]byte, resolver.Result) {
+func (q *request) pack(m *dns.Msg, result resolver.Result) ([]byte, resolver.Result) {
 	wire, err := q.signature.Pack(m)
 	if err != nil || len(wire) > cap(q.out) {
-		q.t.log.Error("answer to a secondary can't be packed", "client", q.client.String(), "error", err)
+		q.t.Log.Error("answer to a secondary can't be packed", "client", q.client.String(), "error", err)
 		return nil, resolver.Dropped
 	}
 	return append(q.out[:0], wire...), result
@@ -334,4 +358,12 @@ func viewOf(snap *zone.Snapshot, addr netip.Addr) string {
 	return snap.Views[c.View].Name
 }
 
-func typeLabel(qtype uint16) string { return lowerLabel(dns.TypeToString[qtype]) }
+func typeLabel(qtype uint16) string { return strings.ToLower(dns.TypeToString[qtype]) }
+
+// wireOf returns the lower-case wire form of a name.
+func wireOf(name string) ([]byte, error) {
+	buf := make([]byte, zone.MaxName+1)
+	n, err := dns.PackDomainName(name, buf, 0, nil, false)
+	zone.Lower(buf[:n])
+	return buf[:n:n], err
+}

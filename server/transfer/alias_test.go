@@ -1,4 +1,4 @@
-package server
+package transfer
 
 import (
 	"context"
@@ -29,7 +29,7 @@ func TestAliasesKeepTheLastGood(t *testing.T) {
 		case text == "":
 			return zone.RRset{}, nil
 		}
-		return zone.NewRecords(rrtype, aliasTTL, []byte{1, text[0]})
+		return zone.NewRecords(rrtype, TargetTTL, []byte{1, text[0]})
 	}
 	a.use(&zone.Snapshot{Forwarders: []zone.Forwarder{{}, {Upstreams: []string{"10.0.0.1", "10.0.0.2"}}}})
 	known := func(name string) string {

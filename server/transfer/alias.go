@@ -1,17 +1,12 @@
-package server
+package transfer
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"inside53/resolver"
-	"inside53/resolver/forward"
 	"inside53/resolver/zone"
 )
 
@@ -19,9 +14,9 @@ const (
 	// aliasRefresh is how often the targets of aliases outside are asked for: the target
 	// of a load balancer has a TTL of a minute.
 	aliasRefresh = time.Minute
-	// aliasTTL is the TTL of their records in zones that are transferred, in seconds. That
+	// TargetTTL is the TTL of their records in zones that are transferred, in seconds. That
 	// of an answer shrinks, and each time would be a change of the zone.
-	aliasTTL = 60
+	TargetTTL = 60
 	// aliasWait is how long an upstream may take for one.
 	aliasWait = 5 * time.Second
 	// aliasesWait is how long all of them may take: a publication waits for new ones.
@@ -118,49 +113,4 @@ func (a *aliases) fetch(ctx context.Context, targets []aliasTarget) {
 			s.set = sets[i]
 		}
 	}
-}
-
-// askAlias asks upstreams for the records of one type of a name, at the end of CNAMEs. The
-// zero RRset says that there are none.
-func (a *App) askAlias(ctx context.Context, upstreams []string, name []byte, rrtype uint16) (zone.RRset, error) {
-	group, err := a.forwarder.Group(forward.GroupSpec{Upstreams: upstreams})
-	if err != nil {
-		return zone.RRset{}, err
-	}
-	type reply struct {
-		message *forward.Message
-		err     error
-	}
-	replies := make(chan reply, 1)
-	question := forward.Question{Name: name, Type: rrtype}
-	err = a.forwarder.Ask(group, &question, netip.Addr{}, func(m *forward.Message, err error) { replies <- reply{m, err} })
-	if err != nil {
-		return zone.RRset{}, err
-	}
-	var r reply
-	select {
-	case <-ctx.Done():
-		return zone.RRset{}, ctx.Err()
-	case r = <-replies:
-	}
-	switch {
-	case r.message == nil:
-		return zone.RRset{}, fmt.Errorf("asking for %s: %w", zone.String(name), r.err)
-	case r.message.Flags&forward.IsFailure != 0:
-		return zone.RRset{}, errors.New("the upstream has no answer")
-	}
-	var rdata [][]byte
-	for _, rr := range r.message.RRs[:r.message.Answers] {
-		if rr.Type != rrtype {
-			continue
-		}
-		at := int(rr.TTLOff) + 6
-		size := int(r.message.Body[at-2])<<8 | int(r.message.Body[at-1])
-		rdata = append(rdata, slices.Clone(r.message.Body[at:at+size]))
-	}
-	if len(rdata) == 0 {
-		return zone.RRset{}, nil
-	}
-	slices.SortFunc(rdata, slices.Compare)
-	return zone.NewRecords(rrtype, aliasTTL, rdata...)
 }

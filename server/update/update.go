@@ -1,4 +1,4 @@
-package server
+package update
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,8 +14,7 @@ import (
 	"inside53/resolver"
 	"inside53/resolver/zone"
 	"inside53/server/tsig"
-	"inside53/zonesource/route53"
-	"inside53/zonesource/update"
+	zoneupdate "inside53/zonesource/update"
 
 	"github.com/miekg/dns"
 	"golang.org/x/time/rate"
@@ -27,44 +27,73 @@ const (
 	updateBytes = 32 << 20
 )
 
-// updates takes dynamic updates off the packet loops: it finds out who sends them and
-// whether that is granted, and hands them to the updater.
-type updates struct {
-	updater updater
-	hosted  func() []*zone.Zone
-	allowed func(netip.Addr) bool // whether a client may ask at all
-	count   func(result string)
-	log     *slog.Logger
+// headerSize is that of a DNS message.
+const headerSize = 12
 
-	policy  atomic.Pointer[updatePolicy]
-	queue   chan updateRequest
+// Options make a [Server].
+type Options struct {
+	// Updater makes the updates that are granted.
+	Updater Updater
+	// Hosted returns the hosted zones as they were listed last.
+	Hosted func() []*zone.Zone
+	// Allowed says whether a client may ask this server at all.
+	Allowed func(netip.Addr) bool
+	// Count counts an answer by its response code or the fault of its signature;
+	// "dropped" is one that had no room.
+	Count func(result string)
+	// Log gets a line for each update that is refused.
+	Log *slog.Logger
+}
+
+// Server accepts dynamic updates from the packet loops: it finds out who sends them and
+// whether that is granted, and hands them to the updater.
+type Server struct {
+	Options
+	policy  atomic.Pointer[Policy]
+	queue   chan request
 	bytes   atomic.Int64 // of all on their way
 	flights flights
 	faults  rate.Sometimes // of signatures, in the log: anybody may send them
 }
 
-// updater makes the updates of [update.Updater].
-type updater interface {
-	Submit(z *zone.Zone, m *update.Message, done func(update.Result))
+// New returns a server that grants what p says.
+func New(o Options, p *Policy) *Server {
+	s := &Server{
+		Options: o, queue: make(chan request, updatesWaiting),
+		faults: rate.Sometimes{First: 10, Interval: time.Second},
+	}
+	s.policy.Store(p)
+	return s
 }
 
-// updateRequest is one update as it came.
-type updateRequest struct {
+// SetPolicy grants what p says from now on.
+func (u *Server) SetPolicy(p *Policy) { u.policy.Store(p) }
+
+// Updater makes updates; [zoneupdate.Updater] is one.
+type Updater interface {
+	Submit(z *zone.Zone, m *zoneupdate.Message, done func(zoneupdate.Result))
+}
+
+// request is one update as it came.
+type request struct {
 	packet []byte
 	client netip.Addr
 	finish func([]byte, resolver.Result)
 }
 
-// take implements handler.
-func (u *updates) take(pkt []byte, client netip.AddrPort, tr resolver.Transport, refusal []byte, s resolver.Suspender) ([]byte, resolver.Result) {
-	if len(u.policy.Load().entries) == 0 {
+// Serve answers as a resolver's worker does. refusal is what the resolver has answered, with
+// room for any answer. It doesn't block.
+func (u *Server) Serve(
+	pkt []byte, client netip.AddrPort, tr resolver.Transport, refusal []byte, s resolver.Suspender,
+) ([]byte, resolver.Result) {
+	if len(u.policy.Load().Grants) == 0 {
 		return refusal, resolver.Refused
 	}
 	size := int64(len(pkt))
 	full := u.bytes.Add(size) > updateBytes || len(u.queue) == cap(u.queue)
 	if full {
 		u.bytes.Add(-size)
-		u.count("dropped")
+		u.Count("dropped")
 		if tr == resolver.UDP || len(refusal) < headerSize {
 			return nil, resolver.Dropped // it comes again
 		}
@@ -72,21 +101,21 @@ func (u *updates) take(pkt []byte, client netip.AddrPort, tr resolver.Transport,
 		return refusal, resolver.ServFail
 	}
 	finish := s.Suspend()
-	r := updateRequest{append([]byte(nil), pkt...), client.Addr(), func(answer []byte, result resolver.Result) {
+	r := request{append([]byte(nil), pkt...), client.Addr(), func(answer []byte, result resolver.Result) {
 		u.bytes.Add(-size)
 		finish(answer, result)
 	}}
 	select {
 	case u.queue <- r:
 	default: // others were faster
-		u.count("dropped")
+		u.Count("dropped")
 		r.finish(nil, resolver.Dropped)
 	}
 	return nil, resolver.Dropped
 }
 
-// run handles updates until ctx ends.
-func (u *updates) run(ctx context.Context) error {
+// Run handles updates until ctx ends.
+func (u *Server) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		running.Go(func() {
@@ -113,14 +142,14 @@ func (u *updates) run(ctx context.Context) error {
 
 // reply is where the result of one request goes.
 type reply struct {
-	u         *updates
+	u         *Server
 	request   *dns.Msg
 	signature *tsig.Signature
 	finish    func([]byte, resolver.Result)
 }
 
 // send answers.
-func (r *reply) send(result update.Result) {
+func (r *reply) send(result zoneupdate.Result) {
 	m := &dns.Msg{MsgHdr: dns.MsgHdr{Id: r.request.Id, Response: true, Opcode: dns.OpcodeUpdate, Rcode: result.Rcode}, Question: r.request.Question}
 	if r.request.IsEdns0() != nil {
 		opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
@@ -134,10 +163,10 @@ func (r *reply) send(result update.Result) {
 	if r.signature != nil && r.signature.Fault != 0 {
 		label = dns.RcodeToString[r.signature.Fault]
 	}
-	r.u.count(lowerLabel(label))
+	r.u.Count(strings.ToLower(label))
 	wire, err := r.signature.Pack(m)
 	if err != nil {
-		r.u.log.Error("answer to an update can't be packed", "error", err)
+		r.u.Log.Error("answer to an update can't be packed", "error", err)
 		r.finish(nil, resolver.Dropped)
 		return
 	}
@@ -147,7 +176,7 @@ func (r *reply) send(result update.Result) {
 // extendedCode is the extended error of a response code (RFC 8914 section 4): Prohibited
 // for what is not granted, else Other.
 func extendedCode(rcode int) uint16 {
-	if rcode == update.Refused || rcode == update.NotAuth {
+	if rcode == zoneupdate.Refused || rcode == zoneupdate.NotAuth {
 		return dns.ExtendedErrorCodeProhibited
 	}
 	return dns.ExtendedErrorCodeOther
@@ -163,20 +192,14 @@ func clip(text string) string {
 	return text
 }
 
-func lowerLabel(text string) string {
-	b := []byte(text)
-	zone.Lower(b)
-	return string(b)
-}
-
 // resultOfUpdate classifies an answer for the metrics of queries.
 func resultOfUpdate(rcode int) resolver.Result {
 	switch rcode {
-	case update.FormErr:
+	case zoneupdate.FormErr:
 		return resolver.FormErr
-	case update.ServFail:
+	case zoneupdate.ServFail:
 		return resolver.ServFail
-	case update.Refused, update.NotAuth, update.NotZone:
+	case zoneupdate.Refused, zoneupdate.NotAuth, zoneupdate.NotZone:
 		return resolver.Refused
 	}
 	return resolver.Local
@@ -184,37 +207,37 @@ func resultOfUpdate(rcode int) resolver.Result {
 
 // handle finds out what a request is, and answers it or hands it on (RFC 2136 section
 // 3.1).
-func (u *updates) handle(in updateRequest) {
+func (u *Server) handle(in request) {
 	policy := u.policy.Load()
 	m := new(dns.Msg)
 	r := &reply{u: u, request: m, finish: in.finish}
 	err := m.Unpack(in.packet)
 	if err != nil {
 		m.Question, m.Extra = nil, nil
-		r.send(update.Result{Rcode: update.FormErr})
+		r.send(zoneupdate.Result{Rcode: zoneupdate.FormErr})
 		return
 	}
-	r.signature, err = policy.keys.Verify(in.packet, m)
+	r.signature, err = policy.Keys.Verify(in.packet, m)
 	switch {
 	case err != nil:
-		r.send(update.Result{Rcode: update.FormErr, Text: err.Error()})
+		r.send(zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: err.Error()})
 		return
 	case r.signature == nil:
 		u.faults.Do(func() {
-			u.log.Warn("update without a signature", "client", in.client.String())
+			u.Log.Warn("update without a signature", "client", in.client.String())
 		})
-		r.send(update.Result{Rcode: update.Refused, Text: "updates have to be signed by a key"})
+		r.send(zoneupdate.Result{Rcode: zoneupdate.Refused, Text: "updates have to be signed by a key"})
 		return
 	case !r.signature.Good():
 		u.faults.Do(func() {
-			u.log.Warn("update with a signature that isn't good", "client", in.client.String(), "key", r.signature.Request.Hdr.Name, "fault", dns.RcodeToString[r.signature.Fault])
+			u.Log.Warn("update with a signature that isn't good", "client", in.client.String(), "key", r.signature.Request.Hdr.Name, "fault", dns.RcodeToString[r.signature.Fault])
 		})
-		r.send(update.Result{Rcode: update.NotAuth})
+		r.send(zoneupdate.Result{Rcode: zoneupdate.NotAuth})
 		return
 	}
 	z, message, result := u.understand(policy, m, in.client, r.signature.Key.Name)
-	if result.Rcode != update.NoError {
-		u.log.Info("update refused", "client", in.client.String(), "key", r.signature.Key.Name, "result", dns.RcodeToString[result.Rcode], "why", result.Text)
+	if result.Rcode != zoneupdate.NoError {
+		u.Log.Info("update refused", "client", in.client.String(), "key", r.signature.Key.Name, "result", dns.RcodeToString[result.Rcode], "why", result.Text)
 		r.send(result)
 		return
 	}
@@ -223,42 +246,42 @@ func (u *updates) handle(in updateRequest) {
 		return // the result comes, or came, by the same update
 	}
 	client, key := in.client.String(), r.signature.Key.Name
-	u.updater.Submit(z, message, func(result update.Result) {
-		if result.Rcode == update.Refused {
-			u.log.Info("update refused", "client", client, "key", key, "result", dns.RcodeToString[result.Rcode], "why", result.Text)
+	u.Updater.Submit(z, message, func(result zoneupdate.Result) {
+		if result.Rcode == zoneupdate.Refused {
+			u.Log.Info("update refused", "client", client, "key", key, "result", dns.RcodeToString[result.Rcode], "why", result.Text)
 		}
-		for _, waiter := range u.flights.land(flight, result) {
+		for _, waiter := range u.flights.finish(flight, result) {
 			waiter.send(result)
 		}
 	})
 }
 
 // understand returns what a request is to change, or why it may not.
-func (u *updates) understand(policy *updatePolicy, m *dns.Msg, client netip.Addr, key string) (*zone.Zone, *update.Message, update.Result) {
+func (u *Server) understand(policy *Policy, m *dns.Msg, client netip.Addr, key string) (*zone.Zone, *zoneupdate.Message, zoneupdate.Result) {
 	if len(m.Question) != 1 || m.Question[0].Qtype != dns.TypeSOA {
-		return nil, nil, update.Result{Rcode: update.FormErr, Text: "the zone section is not one zone"}
+		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: "the zone section is not one zone"}
 	}
 	if m.Question[0].Qclass != dns.ClassINET {
-		return nil, nil, update.Result{Rcode: update.NotAuth, Text: "no zone of that class"}
+		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.NotAuth, Text: "no zone of that class"}
 	}
 	apex, err := wireOf(m.Question[0].Name)
 	if err != nil {
-		return nil, nil, update.Result{Rcode: update.FormErr, Text: err.Error()}
+		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: err.Error()}
 	}
-	g, result := policy.grant(u.hosted(), apex, key, client, u.allowed(client))
-	if result.Rcode != update.NoError {
+	g, result := policy.grant(u.Hosted(), apex, key, client, u.Allowed(client))
+	if result.Rcode != zoneupdate.NoError {
 		return nil, nil, result
 	}
-	message := &update.Message{Key: key, Client: client}
+	message := &zoneupdate.Message{Key: key, Client: client}
 	message.Prerequisites, err = recordsOf(m.Answer)
 	if err == nil {
 		message.Updates, err = recordsOf(m.Ns)
 	}
 	if err != nil {
-		return nil, nil, update.Result{Rcode: update.FormErr, Text: err.Error()}
+		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: err.Error()}
 	}
 	result = message.Check(apex)
-	if result.Rcode == update.NoError {
+	if result.Rcode == zoneupdate.NoError {
 		result = g.covers(message)
 	}
 	return g.zone, message, result
@@ -276,15 +299,15 @@ func wireOf(name string) ([]byte, error) {
 }
 
 // recordsOf returns records in wire form.
-func recordsOf(section []dns.RR) ([]update.Record, error) {
-	records := make([]update.Record, len(section))
+func recordsOf(section []dns.RR) ([]zoneupdate.Record, error) {
+	records := make([]zoneupdate.Record, len(section))
 	for i, rr := range section {
 		h := rr.Header()
 		name, err := wireOf(h.Name)
 		if err != nil {
 			return nil, err
 		}
-		records[i] = update.Record{Name: name, Type: h.Rrtype, Class: h.Class, TTL: h.Ttl}
+		records[i] = zoneupdate.Record{Name: name, Type: h.Rrtype, Class: h.Class, TTL: h.Ttl}
 		if h.Rdlength == 0 {
 			continue
 		}
@@ -297,31 +320,4 @@ func recordsOf(section []dns.RR) ([]update.Record, error) {
 		records[i].Data = buf[len(name)+fixed : n : n]
 	}
 	return records, nil
-}
-
-// assembleUpdates makes what takes updates. It is there with AWS alone, whether the
-// configuration has updates or not: a reload may bring some.
-func (a *App) assembleUpdates(c *Config) error {
-	policy, err := newUpdatePolicy(c)
-	if err != nil {
-		return err
-	}
-	a.keys.Store(&policy.keys)
-	if !c.UsesAWS() {
-		return nil
-	}
-	a.updater, err = update.New(update.Options{
-		Source: route53.Name, Hosted: a.keeper.Hosted, Amend: a.keeper.Amend, Synced: a.keeper.Synced, StateDir: c.StateDir,
-		OnCall: a.metrics.awsCall, Log: a.log,
-	})
-	if err != nil {
-		return err
-	}
-	a.updater.SetAccounts(a.accounts)
-	a.updates = &updates{
-		updater: a.updater, hosted: a.keeper.Hosted, log: a.log, count: a.metrics.update, queue: make(chan updateRequest, updatesWaiting),
-		faults: rate.Sometimes{First: 10, Interval: time.Second}, allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
-	}
-	a.updates.policy.Store(policy)
-	return nil
 }

@@ -1,11 +1,11 @@
-package server
+package update
 
 import (
 	"sync"
 	"time"
 
 	"inside53/server/tsig"
-	"inside53/zonesource/update"
+	zoneupdate "inside53/zonesource/update"
 )
 
 // flights are the updates under way, and those made lately. A request that comes again,
@@ -48,7 +48,7 @@ func (f *flights) join(key flightKey, r *reply) *flight {
 	}
 	if is != nil {
 		f.mu.Unlock()
-		r.send(update.Result{})
+		r.send(zoneupdate.Result{})
 		return nil
 	}
 	defer f.mu.Unlock()
@@ -60,14 +60,14 @@ func (f *flights) join(key flightKey, r *reply) *flight {
 	return is
 }
 
-// land ends a flight and returns who waits. Only what was made is remembered: anything
+// finish ends a flight and returns who waits. Only what was made is remembered: anything
 // else may be tried again.
-func (f *flights) land(is *flight, result update.Result) []*reply {
+func (f *flights) finish(is *flight, result zoneupdate.Result) []*reply {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	waiting := is.waiting
 	is.waiting = nil
-	if result.Rcode != update.NoError {
+	if result.Rcode != zoneupdate.NoError {
 		delete(f.all, is.key)
 		return waiting
 	}
