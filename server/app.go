@@ -16,9 +16,13 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/listen"
+	"inside53/server/transfer"
+	"inside53/server/tsig"
+	"inside53/server/update"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
-	"inside53/zonesource/update"
+	zoneupdate "inside53/zonesource/update"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -55,12 +59,11 @@ type App struct {
 	health    healthWatch
 	readiness readiness
 
-	keys      atomic.Pointer[keyring]
-	updater   *update.Updater // nil without AWS
-	updates   *updates        // nil without AWS
-	transfers *transfers
-	notifier  *notifier
-	server    *Server
+	keys      atomic.Pointer[tsig.Keyring]
+	updater   *zoneupdate.Updater // nil without AWS
+	updates   *update.Server      // nil without AWS
+	transfers *transfer.Server
+	server    *listen.Server
 	admin     *admin.Server
 }
 
@@ -119,21 +122,24 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	a.server, err = Bind(Options{
+	a.server, err = listen.Bind(listen.Options{
 		Addresses: c.Listen.DNS,
 		NewWorker: a.newWorker,
-		TCP:       TCPOptions{Connections: boundConnections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle},
-		Log:       log,
+		TCP: listen.TCPOptions{
+			Connections: boundConnections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle,
+		},
+		Log: log,
 	})
 	if err != nil {
 		return err
 	}
-	a.registry.MustRegister(socketMetrics(a.server.Stats))
+	secondaries := &transferred{a.transfers, a.resolver}
+	a.registry.MustRegister(socketMetrics(a.server.Stats), secondaries.metrics())
 	a.readiness = readiness{status: a.keeper.Status, sockets: a.server.Ready, maxAge: a.maxAge}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: a, Log: log,
+		Health: &a.health, Secondaries: secondaries, Log: log,
 	})
 	if err != nil {
 		return err
@@ -152,15 +158,11 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 func (a *App) maxAge() time.Duration { return a.config.Load().Ready.MaxAge }
 
 // keyring is the keys of the configuration in force.
-func (a *App) keyring() keyring { return *a.keys.Load() }
+func (a *App) keyring() tsig.Keyring { return *a.keys.Load() }
 
 // newWorker makes the worker of one packet loop.
-func (a *App) newWorker() worker {
-	f := &front{keys: a.keyring, inner: a.resolver.NewWorker(), transfers: a.transfers}
-	if a.updates != nil {
-		f.updates = a.updates
-	}
-	return f
+func (a *App) newWorker() listen.Worker {
+	return &front{keys: a.keyring, inner: a.resolver.NewWorker(), transfers: a.transfers, updates: a.updates}
 }
 
 // close gives back what assemble opened.
@@ -191,7 +193,7 @@ func (a *App) publish(s *zone.Snapshot) {
 		a.opts.Log.Error("snapshot not published", "error", err)
 	}
 	if a.transfers != nil { // before, nobody asks
-		a.transfers.publisher.wake()
+		a.transfers.Wake()
 	}
 }
 
@@ -212,12 +214,10 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.forwarder.Run(all) })
 	g.Go(func() error { return a.resolver.Run(all) })
 	g.Go(func() error { return a.runSources(all) })
-	g.Go(func() error { return a.transfers.run(all) })
-	g.Go(func() error { return a.transfers.publisher.run(all) })
-	g.Go(func() error { return a.notifier.run(all) })
+	g.Go(func() error { return a.transfers.Run(all) })
 	if a.updates != nil {
 		g.Go(func() error { return a.updater.Run(all) })
-		g.Go(func() error { return a.updates.run(all) })
+		g.Go(func() error { return a.updates.Run(all) })
 	}
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way

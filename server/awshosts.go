@@ -2,13 +2,16 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
 	"inside53/server/config"
+	"inside53/server/transfer"
 
 	"github.com/miekg/dns"
 )
@@ -81,4 +84,49 @@ func (h hosts) lookup(ctx context.Context, upstreams []string, name []byte) ([]n
 		return nil, fmt.Errorf("%s has no address, says %s", zone.String(name), group)
 	}
 	return addrs, nil
+}
+
+// alias asks upstreams for the records of one type of a name, at the end of CNAMEs. The
+// zero RRset says that there are none.
+func (h hosts) alias(ctx context.Context, upstreams []string, name []byte, rrtype uint16) (zone.RRset, error) {
+	group, err := h.forwarder.Group(forward.GroupSpec{Upstreams: upstreams})
+	if err != nil {
+		return zone.RRset{}, err
+	}
+	type reply struct {
+		message *forward.Message
+		err     error
+	}
+	replies := make(chan reply, 1)
+	question := forward.Question{Name: name, Type: rrtype}
+	err = h.forwarder.Ask(group, &question, netip.Addr{}, func(m *forward.Message, err error) { replies <- reply{m, err} })
+	if err != nil {
+		return zone.RRset{}, err
+	}
+	var r reply
+	select {
+	case <-ctx.Done():
+		return zone.RRset{}, ctx.Err()
+	case r = <-replies:
+	}
+	switch {
+	case r.message == nil:
+		return zone.RRset{}, fmt.Errorf("asking for %s: %w", zone.String(name), r.err)
+	case r.message.Flags&forward.IsFailure != 0:
+		return zone.RRset{}, errors.New("the upstream has no answer")
+	}
+	var rdata [][]byte
+	for _, rr := range r.message.RRs[:r.message.Answers] {
+		if rr.Type != rrtype {
+			continue
+		}
+		at := int(rr.TTLOff) + 6
+		size := int(r.message.Body[at-2])<<8 | int(r.message.Body[at-1])
+		rdata = append(rdata, slices.Clone(r.message.Body[at:at+size]))
+	}
+	if len(rdata) == 0 {
+		return zone.RRset{}, nil
+	}
+	slices.SortFunc(rdata, slices.Compare)
+	return zone.NewRecords(rrtype, transfer.TargetTTL, rdata...)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"inside53/server/config"
+	"inside53/server/listen"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
 	"inside53/zonesource/health"
@@ -103,7 +104,7 @@ func TestExampleUnit(t *testing.T) {
 	}
 	defaults := config.Default()
 	stop, err := time.ParseDuration(one("TimeoutStopSec"))
-	if err != nil || stop < defaults.Drain+2*defaultGrace {
+	if err != nil || stop < defaults.Drain+2*listen.DefaultGrace {
 		t.Errorf("TimeoutStopSec=%s leaves no room after a drain of %s, %v", one("TimeoutStopSec"), defaults.Drain, err)
 	}
 	files, err := strconv.Atoi(one("LimitNOFILE"))
@@ -146,8 +147,8 @@ func TestExampleSysctl(t *testing.T) {
 		}
 		values[key] = n
 	}
-	if got := values["net.core.rmem_max"]; got != defaultReceiveBuffer {
-		t.Errorf("net.core.rmem_max is %d, the server asks for %d", got, defaultReceiveBuffer)
+	if got := values["net.core.rmem_max"]; got != listen.DefaultReceiveBuffer {
+		t.Errorf("net.core.rmem_max is %d, the server asks for %d", got, listen.DefaultReceiveBuffer)
 	}
 }
 

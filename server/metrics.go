@@ -6,6 +6,7 @@ import (
 
 	"inside53/resolver"
 	"inside53/resolver/forward"
+	"inside53/server/listen"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -91,7 +92,7 @@ func programMetrics(version string, r *readiness) *collector {
 }
 
 // socketMetrics are those of the packet loops and TCP listeners.
-func socketMetrics(stats func() Stats) *collector {
+func socketMetrics(stats func() listen.Stats) *collector {
 	return newCollector([]metric{
 		{"inside53_queries_total", "Queries by transport and by what became of them.", []string{"transport", "result"}},
 		{
@@ -107,7 +108,7 @@ func socketMetrics(stats func() Stats) *collector {
 	}, func(out reading) { out.sockets(stats()) })
 }
 
-func (r reading) sockets(s Stats) {
+func (r reading) sockets(s listen.Stats) {
 	for t, results := range s.Queries {
 		for result, n := range results {
 			r.counter("inside53_queries_total", n, resolver.Transport(t).String(), resolver.Result(result).String())

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"inside53/server/config"
+	"inside53/server/transfer"
+	"inside53/server/update"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/health"
@@ -96,8 +98,8 @@ type reloadPlan struct {
 	accounts []*awsclient.Account
 	sources  []zonesource.Source
 	monitor  *health.Monitor // nil: none
-	updates  *updatePolicy
-	transfer *transferPolicy
+	updates  *update.Policy
+	transfer *transfer.Policy
 }
 
 // planReload reads the configuration again and makes all that can fail.
@@ -156,12 +158,12 @@ func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source 
 		return again // a source runs once
 	}
 	a.config.Store(p.config)
-	a.transfers.use(p.transfer)
+	a.transfers.SetPolicy(p.transfer)
 	a.accounts = p.accounts
-	a.keys.Store(&p.updates.keys)
+	a.keys.Store(&p.updates.Keys)
 	if a.updates != nil {
 		a.updater.SetAccounts(p.accounts)
-		a.updates.policy.Store(p.updates)
+		a.updates.SetPolicy(p.updates)
 	}
 	a.health.use(p.monitor)
 	a.opts.Log.Info("configuration reloaded", "file", p.config.File())

@@ -32,7 +32,7 @@ func (s *secondaries) build(c *config.Config) ([]zonesource.Source, error) {
 		}
 		if entry.Key != "" {
 			k := keys[string(entry.Key)]
-			options.Key = &secondary.Key{Name: k.name, Algorithm: k.algorithm, Secret: k.secret}
+			options.Key = &secondary.Key{Name: k.Name, Algorithm: k.Algorithm, Secret: k.Secret}
 		}
 		options.Saved = func() *zonesource.Part { return s.saved(secondary.PartKey(options.Apex)) }
 		source, err := secondary.New(options, s.log)

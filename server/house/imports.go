@@ -75,14 +75,24 @@ func rules() map[string]rule {
 		"zonesource/health":    {ours: []string{"resolver/zone", "zonesource/awsclient", "zonesource/awscall"}, why: meet},
 		"zonesource/secondary": {ours: []string{"resolver/zone", "zonesource"}, why: meet},
 		"zonesource/awssim":    {why: "code shared with the sources would hide their faults"},
-		"server":               {ours: append([]string{"server/config", "server/admin"}, below...)},
-		"server/...":           {ours: append([]string{"server", "server/config", "examples"}, below...)},
-		"server/admin": {
-			ours: []string{"server/config"}, why: "it prints what its own interfaces answer, and knows nobody behind them",
-			theirs: []string{
-				"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/promhttp",
-				"golang.org/x/sync/errgroup",
+		"server": {ours: append([]string{
+			"server/admin", "server/config", "server/listen", "server/tsig", "server/transfer", "server/update",
+		}, below...)},
+		"server/listen": {
+			ours: []string{"resolver", "resolver/wire"}, why: "sockets carry messages and know nothing of data",
+		},
+		"server/tsig": {
+			ours: []string{"resolver", "resolver/wire"}, why: "keys come from the configuration, by way of the App",
+		},
+		"server/transfer": {
+			ours: []string{"server/tsig", "resolver", "resolver/wire", "resolver/zone", "resolver/history"},
+			why:  "secondaries get what clients get, whatever source it is from",
+		},
+		"server/update": {
+			ours: []string{
+				"server/tsig", "resolver", "resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata", "zonesource/update",
 			},
+			why: "it decides who may change what; changes are made by zonesource/update",
 		},
 		"server/config": {
 			ours: []string{"resolver/wire"}, why: "the configuration is data: the App translates it for whoever it is about",
@@ -91,6 +101,14 @@ func rules() map[string]rule {
 				"github.com/spf13": "the command line reads it, not the reverse",
 			},
 		},
+		"server/admin": {
+			ours: []string{"server/config"}, why: "it prints what its own interfaces answer, and knows nobody behind them",
+			theirs: []string{
+				"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/promhttp",
+				"golang.org/x/sync/errgroup",
+			},
+		},
+		"server/...":       {ours: append([]string{"server", "server/config", "examples"}, below...)},
 		"server/bench":     {ours: append([]string{"server/bench/..."}, below...)},
 		"server/bench/...": {ours: []string{"server/bench/..."}, why: "what it expects is not taken from what it measures"},
 		"server/house":     {theirs: []string{}},

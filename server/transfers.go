@@ -1,0 +1,138 @@
+package server
+
+import (
+	"inside53/resolver"
+	"inside53/resolver/zone"
+	"inside53/server/admin"
+	"inside53/server/config"
+	"inside53/server/transfer"
+
+	"github.com/miekg/dns"
+)
+
+// assembleTransfers makes what serves secondaries, whether the configuration has any or
+// not: a reload may bring some.
+func (a *App) assembleTransfers(c *config.Config) error {
+	policy, err := newTransferPolicy(c)
+	if err != nil {
+		return err
+	}
+	count := newCounter(a.registry, metric{
+		"inside53_transfers_total",
+		"Transfers to secondaries and NOTIFY from primaries by kind and outcome; " +
+			"whole: an IXFR answered by the whole zone; udp: by one message.",
+		[]string{"kind", "result"},
+	})
+	countNotify := newCounter(a.registry, metric{
+		"inside53_notifies_total", "NOTIFY to secondaries by outcome; gave_up counts zones, the others messages.",
+		[]string{"result"},
+	})
+	a.transfers = transfer.New(transfer.Options{
+		Resolver: a.resolver, Ask: a.sources.hosts.alias, Notified: a.sources.secondaries.notified,
+		Count:       func(kind, result string) { count(kind, result) },
+		CountNotify: func(result string) { countNotify(result) }, StateDir: c.StateDir, Log: a.opts.Log,
+	})
+	a.transfers.SetPolicy(policy)
+	return nil
+}
+
+// newTransferPolicy is the sections keys and transfers; nil where nothing is transferred. It
+// reads the secrets of the keys.
+func newTransferPolicy(c *config.Config) (*transfer.Policy, error) {
+	if len(c.Transfers) == 0 && len(c.Secondary) == 0 {
+		return nil, nil
+	}
+	keys, err := newKeyring(c)
+	if err != nil {
+		return nil, err
+	}
+	p := &transfer.Policy{Keys: keys}
+	for _, t := range c.Transfers {
+		e := &transfer.Entry{View: t.View, Zones: t.Zones.Has, Clients: t.Clients, Journal: int(t.Journal)}
+		if e.View == "" {
+			e.View = "rest"
+		}
+		for _, k := range t.Keys {
+			e.Keys = append(e.Keys, string(k))
+		}
+		for _, n := range t.Notify {
+			e.Notify = append(e.Notify, n.AddrPort)
+		}
+		if t.Catalog != "" {
+			e.Catalog = wireName(config.DomainName(t.Catalog))
+		}
+		p.Entries = append(p.Entries, e)
+	}
+	return p, nil
+}
+
+// publishLive makes a table of health the one that queries and secondaries see.
+func (a *App) publishLive(live *zone.Live) {
+	a.resolver.PublishLive(live)
+	a.transfers.Wake()
+}
+
+// transferred is what secondaries may have, for people.
+type transferred struct {
+	server   *transfer.Server
+	resolver *resolver.Resolver
+}
+
+// Transfers implements [admin.Secondaries].
+func (t *transferred) Transfers() admin.Transfers {
+	zones, catalogs := t.server.Zones()
+	out := admin.Transfers{Zones: []admin.Transfer{}, Catalogs: []admin.Transfer{}, Pending: t.server.Pending()}
+	snap := t.resolver.Snapshot()
+	for _, z := range zones {
+		described := describeTransfer(z)
+		for _, v := range snap.Views {
+			apex := v.Apex(z.Apex)
+			if v.Name == z.View && apex != nil {
+				described.Findings = append(described.Findings, findings(resolver.ForwardedBelow(snap, v, apex))...)
+			}
+		}
+		out.Zones = append(out.Zones, described)
+	}
+	for _, z := range catalogs {
+		out.Catalogs = append(out.Catalogs, describeTransfer(z))
+	}
+	return out
+}
+
+func describeTransfer(z transfer.Zone) admin.Transfer {
+	return admin.Transfer{
+		View: z.View, Zone: zone.String(z.Apex), Serial: z.Serial, Records: z.Records,
+		Journal: z.Journal, JournalBytes: z.JournalBytes, Findings: findings(z.Findings),
+	}
+}
+
+func findings(list []resolver.Finding) []admin.Finding {
+	out := make([]admin.Finding, len(list))
+	for i, f := range list {
+		out[i] = admin.Finding{Name: zone.String(f.Name), Type: dns.Type(f.Type).String(), Reason: f.Reason}
+	}
+	return out
+}
+
+// metrics are those of the zones that secondaries may have.
+func (t *transferred) metrics() *collector {
+	return newCollector([]metric{
+		{"inside53_transfer_zones", "Zones that secondaries may have, by view.", []string{"view"}},
+		{"inside53_transfer_journal_bytes", "Differences of these zones kept for IXFR.", []string{"view"}},
+		{"inside53_notifies_pending", "Secondaries, times zones, that haven't acknowledged NOTIFY yet.", nil},
+	}, t.collect)
+}
+
+func (t *transferred) collect(r reading) {
+	zones, _ := t.server.Zones()
+	count, bytes := map[string]int{}, map[string]int{}
+	for _, z := range zones {
+		count[z.View]++
+		bytes[z.View] += z.JournalBytes
+	}
+	for view, n := range count {
+		r.gauge("inside53_transfer_zones", float64(n), view)
+		r.gauge("inside53_transfer_journal_bytes", float64(bytes[view]), view)
+	}
+	r.gauge("inside53_notifies_pending", float64(t.server.Pending()))
+}
