@@ -160,7 +160,10 @@ func absent(c *config.Config, inventory []*zonesource.Region) []string {
 
 // health tries the actions that watching health needs.
 func (check *AWSCheck) health(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder) error {
-	watch := healthWatch{log: b.log, hosts: b.hosts, onCall: b.onCall, listeners: func() []netip.AddrPort { return nil }}
+	watch := healthWatch{
+		log: b.log, hosts: b.hosts, onCall: b.onCall,
+		listeners: func() []netip.AddrPort { return nil }, publish: func(*zone.Live) {}, // a check serves nothing
+	}
 	monitor, err := watch.newMonitor(c, accounts)
 	if err != nil || monitor == nil {
 		return err

@@ -178,8 +178,8 @@ func (f *zoneFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.public, "public", false, "the public zone of that name")
 	c.Flags().BoolVar(&f.private, "private", false, "the private zone of that name")
 	c.Flags().StringVar(&f.vpc, "vpc", "", "the private zone of that name that is associated with the VPC of this `id`")
-	c.MarkFlagsMutuallyExclusive("public", "private")
-	c.MarkFlagsMutuallyExclusive("public", "vpc")
+	exclusive(c, "public", "private")
+	exclusive(c, "public", "vpc")
 }
 
 func (f *zoneFlags) visibility() changes.Visibility {
