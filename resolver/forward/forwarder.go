@@ -32,7 +32,7 @@ type Options struct {
 	Logger  *slog.Logger     // upstreams going down and up; nil: none
 	Now     func() time.Time // for the lifetimes of answers; nil: time.Now
 
-	grace time.Duration // for which a dropped group works
+	grace time.Duration // for which a group without owners works: as long as clients wait
 }
 
 // check fills in defaults.
@@ -61,7 +61,7 @@ func (o *Options) check() error {
 	span("stale after", &o.StaleAfter, 1800*time.Millisecond)
 	span("retry min", &o.RetryMin, 200*time.Millisecond)
 	span("retry max", &o.RetryMax, 1500*time.Millisecond)
-	span("grace", &o.grace, time.Minute)
+	span("grace", &o.grace, 5*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -112,6 +112,7 @@ type Forwarder struct {
 	groups    map[string]*Group
 	upstreams map[string]*upstream
 	lastID    uint32
+	sweeping  bool // sweep runs
 
 	byAddr    atomic.Pointer[map[netip.Addr][]*upstream]
 	groupList atomic.Pointer[[]*Group]

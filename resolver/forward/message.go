@@ -1,6 +1,9 @@
 package forward
 
-import "errors"
+import (
+	"encoding/binary"
+	"errors"
+)
 
 // NoEDE is the [Message.EDE] of a message without an extended error (RFC 8914).
 const NoEDE uint16 = 0xFFFF
@@ -65,6 +68,20 @@ type Message struct {
 	// for, all of one size: they may be written in any order. Turns is 0 where there is
 	// no more than one.
 	Turn, Turns uint16
+}
+
+// Data returns the RDATA of the records of one type in the answer section, whoever owns
+// them: those at the end of a chain, or the chain's own CNAMEs. It is borrowed from Body.
+func (m *Message) Data(typ uint16) [][]byte {
+	var all [][]byte
+	for i := range m.RRs[:m.Answers] {
+		rr := &m.RRs[i]
+		if rr.Type == typ {
+			at := rr.TTLOff + 6
+			all = append(all, m.Body[at:at+uint32(binary.BigEndian.Uint16(m.Body[at-2:]))])
+		}
+	}
+	return all
 }
 
 // RR says where one RR of a [Message] lies.

@@ -52,7 +52,7 @@ func TestParseUpstream(t *testing.T) {
 }
 
 func TestGroups(t *testing.T) {
-	f, _ := newRunning(t, Options{})
+	f, _ := newRunning(t, Options{grace: 200 * time.Millisecond})
 	a := newGroup(t, f, "192.0.2.1", "192.0.2.2")
 	if newGroup(t, f, "192.0.2.1", "192.0.2.2") != a {
 		t.Error("the same list gave another group")
@@ -67,10 +67,19 @@ func TestGroups(t *testing.T) {
 			t.Errorf("%q was accepted", bad)
 		}
 	}
-	f.Retain([]*Group{b})
-	if s := f.Stats(); len(s.Upstreams) != 1 || s.Upstreams[0].Upstream != "192.0.2.2" {
-		t.Errorf("after Retain: %+v", s.Upstreams)
+	f.Release(a)
+	if s := f.Stats(); len(s.Upstreams) != 2 {
+		t.Errorf("with an owner left: %+v", s.Upstreams)
 	}
+	f.Release(a)
+	if s := f.Stats(); len(s.Upstreams) != 1 || s.Upstreams[0].Upstream != "192.0.2.2" {
+		t.Errorf("without an owner: %+v", s.Upstreams)
+	}
+	if newGroup(t, f, "192.0.2.1", "192.0.2.2") != a {
+		t.Error("a group that was released just now didn't come back")
+	}
+	f.Release(a)
+	until(t, "the group is dropped", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return len(f.groups) == 1 })
 	if newGroup(t, f, "192.0.2.1", "192.0.2.2") == a {
 		t.Error("a dropped group came back")
 	}
@@ -89,7 +98,7 @@ func TestDroppedGroup(t *testing.T) {
 	up := newFake(t, echoA, nil)
 	f, _ := newRunning(t, Options{grace: 100 * time.Millisecond})
 	g := newGroup(t, f, up.addr)
-	f.Retain(nil)
+	f.Release(g)
 	if o := resolve(t, f, g, question(t, "a.example.", dns.TypeA)); o.err != nil {
 		t.Fatal(o.err)
 	}
