@@ -93,7 +93,7 @@ type Forwarder struct {
 	cache    *cache
 	flights  [flightShards]flightShard
 	wheel    wheel
-	landed   queue
+	finished queue
 	openings chan opening
 	starts   chan func(context.Context) // goroutines for Run to start
 	state    atomic.Int32
@@ -134,7 +134,7 @@ func New(options Options) (*Forwarder, error) {
 	f := &Forwarder{
 		options: options, log: options.Logger, epoch: time.Now(), cache: cache,
 		wheel:    wheel{wake: make(chan struct{}, 1)},
-		landed:   queue{wake: make(chan struct{}, workers())},
+		finished: queue{wake: make(chan struct{}, workers())},
 		openings: make(chan opening, min(options.InFlight, 1024)),
 		starts:   make(chan func(context.Context)),
 		stopped:  make(chan struct{}), readersGone: make(chan struct{}),
@@ -237,7 +237,7 @@ func (f *Forwarder) closeAll() {
 			for next := fl; next != nil; {
 				fl, next = next, next.next
 				fl.err = ErrClosed
-				f.land(s, fl)
+				f.remove(s, fl)
 			}
 		}
 		s.mu.Unlock()

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"inside53/resolver/wire"
 )
 
 // maxUpstreams is how many upstreams a group may have.
@@ -16,10 +18,9 @@ const maxUpstreams = 16
 
 // GroupSpec says which upstreams answer for a zone.
 type GroupSpec struct {
-	// Upstreams in order of preference where health and latency are alike:
-	// "10.0.0.2", "10.0.0.2:53", "2001:db8::1", "[2001:db8::1]:53",
-	// "tls://10.9.0.3", "tls://10.9.0.3:853#dns.example" (the name that its
-	// certificate must have; otherwise it must have the IP address).
+	// Upstreams in order of preference where health and latency are alike, as
+	// [wire.ParseUpstream] reads them. The certificate of one without a name must have its
+	// IP address.
 	Upstreams []string
 }
 
@@ -71,14 +72,14 @@ func (f *Forwarder) parseUpstreams(texts []string) ([]*upstream, error) {
 		faults = append(faults, fmt.Errorf("%d upstreams: want 1 to %d", len(texts), maxUpstreams))
 	}
 	for i, text := range texts {
-		u := f.upstreams[text]
+		parsed, err := wire.ParseUpstream(text)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("upstream %w", err))
+			continue
+		}
+		u := f.upstreams[parsed.String()]
 		if u == nil {
-			var err error
-			u, err = parseUpstream(text)
-			if err != nil {
-				faults = append(faults, err)
-				continue
-			}
+			u = newUpstream(parsed)
 		}
 		same := func(o *upstream) bool { return o.addr == u.addr && o.secure == u.secure }
 		if slices.ContainsFunc(all, same) {
