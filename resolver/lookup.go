@@ -206,20 +206,57 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, aga
 		h.zone, h.wild = z, wild
 		return true, d.atCNAME(z, node.RRset(zone.TypeCNAME))
 	}
-	set := node.RRset(rrtype)
-	if rrtype == zone.TypeANY {
-		set = anyOf(node)
-	}
-	if set.Exists() && (set.Flags&zone.TagNames == 0 || d.visible(set)) {
+	set := d.choose(node)
+	if set.Exists() {
 		h.zone, h.wild = z, wild
 		d.respond(z, set)
 		return true, false
 	}
 	d.owned = true
-	if inUnit(rrtype) && (node.RRset(zone.TypeA).Exists() || node.RRset(zone.TypeAAAA).Exists()) {
+	switch {
+	case h.fenced.Exists():
+		d.closed = true // 7: what is below is none of these instances
+	case inUnit(rrtype) && (node.RRset(zone.TypeA).Exists() || node.RRset(zone.TypeAAAA).Exists()):
 		d.closed = true // 4a: or clients would leave by the other address family
 	}
 	return false, false
+}
+
+// choose returns the RRset of a node that answers the question, the zero RRset for none.
+// ANY gets one (RFC 8482 section 4.1).
+func (d *decision) choose(node zone.Node) zone.RRset {
+	if d.q.Type != zone.TypeANY {
+		return d.fence(node.RRset(d.q.Type))
+	}
+	var first zone.RRset
+	for s := range node.RRsets {
+		if !first.Exists() || first.Kind == zone.Unservable {
+			first = d.fence(s)
+		}
+	}
+	return first
+}
+
+// fence is the fence of clause 7: of a set of instances the view gets what it reaches. The
+// set comes back with the number of addresses that are given, the zero RRset where none
+// is; others come back as they are.
+func (d *decision) fence(set zone.RRset) zone.RRset {
+	if set.Kind != zone.Instances {
+		return set
+	}
+	given := d.snap.Inventory.Given(d.a.View.Index, set.Data)
+	n := uint16(0)
+	for _, _, ok := given.Next(); ok; _, _, ok = given.Next() {
+		n++
+	}
+	if given.Fenced() {
+		d.a.last().fenced, d.a.fenced = set, true
+	}
+	if n == 0 {
+		return zone.RRset{}
+	}
+	set.Count = n
+	return set
 }
 
 // inUnit reports whether a type belongs to the addresses of a name, which one
@@ -228,30 +265,6 @@ func inUnit(rrtype uint16) bool {
 	switch rrtype {
 	case zone.TypeA, zone.TypeAAAA, zone.TypeHTTPS, zone.TypeSVCB:
 		return true
-	}
-	return false
-}
-
-// anyOf picks the one RRset that ANY gets (RFC 8482 section 4.1).
-func anyOf(node zone.Node) zone.RRset {
-	var first zone.RRset
-	for s := range node.RRsets {
-		if !first.Exists() || first.Kind == zone.Unservable {
-			first = s
-		}
-	}
-	return first
-}
-
-// visible reports whether a view sees any of the addresses that tag names give.
-func (d *decision) visible(set zone.RRset) bool {
-	if set.Type != zone.TypeA {
-		return true
-	}
-	for rdata := range set.Rdata() {
-		if !d.snap.Inventory.Hidden(d.a.View.Index, [4]byte(rdata)) {
-			return true
-		}
 	}
 	return false
 }

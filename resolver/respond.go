@@ -21,7 +21,7 @@ func (d *decision) respond(z *zone.Zone, set zone.RRset) {
 // plain returns the plain records that an RRset comes to, which it mostly is
 // already; see leaf.
 func (d *decision) plain(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
-	if set.Kind == zone.Records {
+	if set.Kind == zone.Records || set.Kind == zone.Instances {
 		return set, true
 	}
 	return d.leaf(z, set)

@@ -247,8 +247,8 @@ func replaced(zones []*zone.Zone, changed map[*zone.Zone]*zone.Zone) []*zone.Zon
 // build makes the snapshot from the parts.
 func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	cfg := &c.in.cfg
-	c.takeTags(previous)
 	networks := networksOf(cfg, c.in.regions, now)
+	c.takeTags(previous, networks)
 	views, clients, problems := planViews(cfg, networks, c.in.zones)
 	zones, more := c.zoneSet()
 	plan := &apexPlan{
@@ -282,25 +282,27 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 		c.problems = append(c.problems, p)
 	}
 	c.problems = append(c.problems, unknownViews(cfg, views)...)
+	c.problems = append(c.problems, sharedNames(s.Inventory, c.tags.shared, len(views))...)
 }
 
 // takeTags makes the zones of instance names, unless nothing they depend on has
 // changed.
-func (c *Compiled) takeTags(previous *Compiled) {
+func (c *Compiled) takeTags(previous *Compiled, networks []network) {
 	cfg, was := &c.in.cfg, &previous.in.cfg
 	for _, z := range c.zones {
 		c.foreign = append(c.foreign, z.Apex)
 	}
 	slices.SortFunc(c.foreign, bytes.Compare)
 	c.foreign = slices.CompactFunc(c.foreign, bytes.Equal)
-	same := previous.Snapshot != nil && cfg.EC2 == was.EC2 && cfg.TagZone == was.TagZone && cfg.TranslatedTTL == was.TranslatedTTL && cfg.NegativeTTL == was.NegativeTTL &&
+	same := previous.Snapshot != nil && cfg.EC2 == was.EC2 && cfg.InstancesPublic == was.InstancesPublic && cfg.TagZone == was.TagZone &&
+		cfg.TranslatedTTL == was.TranslatedTTL && cfg.NegativeTTL == was.NegativeTTL &&
 		slices.EqualFunc(c.in.regions, previous.in.regions, func(a, b Part) bool { return a.Key == b.Key && a.Region == b.Region }) &&
 		slices.EqualFunc(c.foreign, previous.foreign, bytes.Equal)
 	if same {
 		c.tags = previous.tags
 		return
 	}
-	c.tags = buildTags(cfg, c.in.regions, c.foreign)
+	c.tags = buildTags(cfg, c.in.regions, c.foreign, networks)
 	c.tags.rebase(previous.tags, seconds(cfg.NegativeTTL))
 }
 
