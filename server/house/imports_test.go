@@ -13,6 +13,13 @@ func TestFault(t *testing.T) {
 		test      bool
 		want      string // part of it; "" for none
 	}{
+		{"resolver/wire", "encoding/binary", false, ""},
+		{"resolver/wire", "inside53/resolver/zone", false, "below everything"},
+		{"resolver/wire", "github.com/miekg/dns", false, "of others it may import []"},
+		{"resolver/wire", "github.com/miekg/dns", true, ""},
+		{"resolver/zone", "inside53/resolver/wire", false, ""},
+		{"resolver/forward", "inside53/resolver/wire", false, ""},
+		{"resolver", "inside53/resolver/wire", false, ""},
 		{"resolver/zone", "slices", false, ""},
 		{"resolver/zone", "inside53/resolver/forward", false, "the data model depends on nothing"},
 		{"resolver/zone", "log/slog", false, "nothing here logs"},
