@@ -214,7 +214,7 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, aga
 	}
 	d.owned = true
 	switch {
-	case h.fenced.Exists():
+	case d.unreached(node):
 		d.closed = true // 7: what is below is none of these instances
 	case inUnit(rrtype) && (node.RRset(zone.TypeA).Exists() || node.RRset(zone.TypeAAAA).Exists()):
 		d.closed = true // 4a: or clients would leave by the other address family
@@ -244,19 +244,46 @@ func (d *decision) fence(set zone.RRset) zone.RRset {
 	if set.Kind != zone.Instances {
 		return set
 	}
+	given, fenced := d.given(set)
+	if fenced {
+		d.a.last().fenced, d.a.fenced = set, true
+	}
+	if given == 0 {
+		return zone.RRset{}
+	}
+	set.Count = given
+	return set
+}
+
+// given counts the addresses that the view gets of a set of instances; fenced says that
+// some are left out.
+func (d *decision) given(set zone.RRset) (n uint16, fenced bool) {
 	given := d.snap.Inventory.Given(d.a.View.Index, set.Data)
-	n := uint16(0)
 	for _, _, ok := given.Next(); ok; _, _, ok = given.Next() {
 		n++
 	}
-	if given.Fenced() {
-		d.a.last().fenced, d.a.fenced = set, true
+	return n, given.Fenced()
+}
+
+// unreached reports whether a node is the name of instances none of which the view
+// reaches. Nothing of the layers below is to be had at such a name, of any type.
+func (d *decision) unreached(node zone.Node) bool {
+	var fenced zone.RRset
+	for set := range node.RRsets {
+		if set.Kind != zone.Instances {
+			continue
+		}
+		n, _ := d.given(set)
+		if n > 0 {
+			return false
+		}
+		fenced = set
 	}
-	if n == 0 {
-		return zone.RRset{}
+	if !fenced.Exists() {
+		return false
 	}
-	set.Count = n
-	return set
+	d.a.last().fenced, d.a.fenced = fenced, true
+	return true
 }
 
 // inUnit reports whether a type belongs to the addresses of a name, which one

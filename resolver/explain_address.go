@@ -11,15 +11,78 @@ import (
 )
 
 // addresses tells of clause 6 for each public address of the answer: which private
-// one it became, or why not.
+// one it became, or why not; and of the fence for each instance that was left out.
 func (s *story) addresses() []Step {
-	if !s.snap.Inventory.Any() || s.outside() {
+	if s.outside() {
 		return nil
 	}
+	return append(s.translations(), s.leftOut()...)
+}
+
+// leftOut tells of the instances that the view gets no address of (clause 7).
+func (s *story) leftOut() (steps []Step) {
+	for i := range s.a.hops[:s.a.nhops] {
+		var m zone.InstanceAddress
+		for w := s.a.hops[i].fenced.Instances(); w.Next(&m); {
+			given, why := s.snap.Inventory.Fence(s.a.View.Index, &m)
+			if given.IsValid() {
+				continue
+			}
+			steps = append(steps, Step{
+				Step: "left out " + string(m.ID), Why: fmt.Sprintf("%s in %s: %s", m.Private, s.snap.Inventory.VPCs[m.VPC].ID, s.fenceReason(why)),
+			})
+		}
+	}
+	return steps
+}
+
+// fenceReason says why a view doesn't get an address.
+func (s *story) fenceReason(why zone.Verdict) string {
+	v := s.a.View
+	switch why {
+	case zone.ViewPublic:
+		return "addresses: public"
+	case zone.StaleRegion:
+		return "inventory older than ec2.max_age"
+	case zone.Overlapping:
+		return "CIDR overlaps " + v.Name + "'s own VPC"
+	case zone.Mute:
+		return "the peering allows no DNS resolution"
+	case zone.Unreachable:
+		if len(v.VPCs) > 0 {
+			return "another VPC without peering to " + v.Name + "'s"
+		}
+	}
+	return "no public address"
+}
+
+// instances tells of the addresses that an item has of instances.
+func (s *story) instances(i *item) (steps []Step) {
+	var m zone.InstanceAddress
+	for w := (zone.RRset{Kind: zone.Instances, Data: i.data}).Instances(); w.Next(&m); {
+		given, why := s.snap.Inventory.Fence(s.a.View.Index, &m)
+		if !given.IsValid() || !m.Public.IsValid() || !m.Private.IsValid() {
+			continue
+		}
+		f := s.snap.Inventory.Interface(&m)
+		step := Step{Step: "address " + m.Public.String()}
+		if why == zone.Translated {
+			s.marked = true
+			step.Why = "becomes " + given.String() + ": " + s.verdict(f, why)
+		} else {
+			step.Why = "as it is: " + s.verdict(f, why)
+		}
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+// translations tells what became of each public address.
+func (s *story) translations() []Step {
 	var steps []Step
 	given := map[string]string{} // which public address a private one was given for first
-	tell := func(i *item, addr [4]byte) {
-		step, private, ok := s.address(i, addr)
+	tell := func(addr [4]byte) {
+		step, private, ok := s.address(addr)
 		first := given[private]
 		switch {
 		case private != "" && first == "":
@@ -33,21 +96,26 @@ func (s *story) addresses() []Step {
 	}
 	for n := range s.a.items[:s.a.nitems] {
 		i := &s.a.items[n]
-		if i.message != nil {
+		switch {
+		case i.flags&zone.TagNames != 0:
+			steps = append(steps, s.instances(i)...)
+			continue
+		case !s.snap.Inventory.Any():
+			continue
+		case i.message != nil:
 			for at := range i.message.RRs[:min(i.message.Answers, i.skip+i.count)] {
 				rr := &i.message.RRs[at]
 				if uint16(at) >= i.skip && (i.flatten == 0 || rr.Type == i.flatten) && i.message.Flags&forward.HasAddress != 0 {
-					eachAddress(rr.Type, messageRdata(i.message, rr), func(addr [4]byte) { tell(i, addr) })
+					eachAddress(rr.Type, messageRdata(i.message, rr), tell)
 				}
 			}
 			continue
-		}
-		if i.flags&zone.Translatable == 0 {
+		case i.flags&zone.Translatable == 0:
 			continue
 		}
 		for b := i.data; len(b) >= rrHeader; {
 			end := rrHeader + int(binary.BigEndian.Uint16(b[10:]))
-			eachAddress(binary.BigEndian.Uint16(b[2:]), b[rrHeader:end], func(addr [4]byte) { tell(i, addr) })
+			eachAddress(binary.BigEndian.Uint16(b[2:]), b[rrHeader:end], tell)
 			b = b[end:]
 		}
 	}
@@ -79,15 +147,11 @@ func eachAddress(rrtype uint16, rdata []byte, visit func([4]byte)) {
 
 // address tells of one address and of the private one given for it, if any; false when
 // there is nothing to tell.
-func (s *story) address(i *item, addr [4]byte) (step Step, given string, ok bool) {
+func (s *story) address(addr [4]byte) (step Step, given string, ok bool) {
 	inv, view := s.snap.Inventory, s.a.View.Index
 	step = Step{Step: "address " + addressText(addr)}
 	if netip.AddrFrom4(addr).IsPrivate() {
-		if i.flags&zone.TagNames == 0 || !inv.Hidden(view, addr) {
-			return step, "", false
-		}
-		step.Why = "left out: it overlaps the view's own VPC and isn't of it"
-		return step, "", true
+		return step, "", false
 	}
 	private, f, why := inv.Translate(view, addr)
 	if why != zone.Translated {
@@ -124,6 +188,8 @@ func (s *story) verdict(f *zone.Interface, why zone.Verdict) string {
 		return text + "; the view takes public addresses"
 	case zone.Overlapping:
 		return text + "; its private address " + f.Private.String() + " overlaps the view's own VPC"
+	case zone.Mute:
+		return text + ", which is peered with the view's, but the peering allows no DNS resolution"
 	default:
 		return text + ", to which the view has no private way: not its VPC, no active peering that resolves DNS, not in its reach"
 	}

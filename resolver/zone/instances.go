@@ -176,3 +176,18 @@ func (g *Given) Next() (addr netip.Addr, translated, ok bool) {
 
 // Fenced reports whether an instance has been left out so far.
 func (g *Given) Fenced() bool { return g.fenced }
+
+// Interface returns the interface of the inventory that has the private address of an
+// instance; one without an id where the inventory has none.
+func (a *Inventory) Interface(m *InstanceAddress) *Interface {
+	if m.Private.Is4() {
+		first, ok := a.byPrivate[m.Private.As4()]
+		for n := first + 1; ok && n != 0; n = a.next[n-1] {
+			f := &a.Interfaces[n-1]
+			if f.VPC == m.VPC && (!m.Public.IsValid() || f.Public == m.Public) {
+				return f
+			}
+		}
+	}
+	return &Interface{Private: m.Private, Public: m.Public, VPC: m.VPC, OwnerID: string(m.ID)}
+}
