@@ -1,18 +1,21 @@
 package resolver
 
-import "inside53/resolver/zone"
+import (
+	"inside53/resolver/wire"
+	"inside53/resolver/zone"
+)
 
-// lookup decides the answer, as far as our own data go. It begins at the last hop
+// decide finds the answer, as far as our own data go. It begins at the last hop
 // of a and ends with a complete Answer, or with one that needs an upstream
 // (a.need). It is the only place that decides, and pure: no I/O, no clock, no
 // error, nothing kept. The clauses are numbered as in doc.go.
-func lookup(snap *zone.Snapshot, live *zone.Live, q *Query, a *Answer) {
+func decide(snap *zone.Snapshot, live *zone.Live, q *Query, a *Answer) {
 	d := decision{snap: snap, live: live, q: q, a: a}
 	for d.hop() {
 	}
 }
 
-// decision is the scratch of one lookup.
+// decision is the scratch of one decision.
 type decision struct {
 	snap   *zone.Snapshot
 	live   *zone.Live
@@ -43,11 +46,11 @@ func (d *decision) hop() bool {
 	case h.apex == nil:
 		return d.noAuthority()
 	case h.apex.Unavailable != "":
-		a.fail(rcodeServFail, edeNoReachable, unavailable)
+		a.fail(wire.RcodeServFail, wire.EDENoReachable, unavailable)
 		a.edeText = h.apex.Unavailable[:min(len(h.apex.Unavailable), maxEDEText)]
 		return false
 	case !d.snap.Loaded && !early(h.apex):
-		a.fail(rcodeServFail, edeNotReady, notLoaded)
+		a.fail(wire.RcodeServFail, wire.EDENotReady, notLoaded)
 		return false
 	}
 	if len(h.apex.Layers) > 0 {
@@ -126,7 +129,7 @@ func (d *decision) outside(forwarder int) {
 // found of a chain so far is the answer.
 func (d *decision) noAuthority() bool {
 	if d.a.nhops == 1 {
-		d.a.fail(rcodeRefused, edeNotAuth, noAuthority)
+		d.a.fail(wire.RcodeRefused, wire.EDENotAuth, noAuthority)
 	}
 	d.a.last().outcome = noAuthority
 	return false
@@ -338,7 +341,7 @@ func (d *decision) negative(apex *zone.Apex) {
 	a.last().outcome = noData
 	a.Result = LocalNoData
 	if !d.exists {
-		a.Rcode = rcodeNXDomain
+		a.Rcode = wire.RcodeNXDomain
 		a.last().outcome = nxDomain
 		a.Result = LocalNXDomain
 	}

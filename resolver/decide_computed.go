@@ -3,6 +3,7 @@ package resolver
 import (
 	"strconv"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -67,7 +68,7 @@ func (d *decision) publicName(address, suffix []byte) bool {
 		return false
 	}
 	if d.q.Type == zone.TypeA || d.q.Type == zone.TypeANY {
-		d.a.EDE = edeSynthesized
+		d.a.EDE = wire.EDESynthesized
 	}
 	return d.computedAnswer(zone.TypeA, private[:])
 }
@@ -114,7 +115,7 @@ func (d *decision) computedAnswer(rrtype uint16, rdata []byte) bool {
 		d.negative(apex)
 		return true
 	}
-	d.specialNegative(apex, rcodeNoError)
+	d.specialNegative(apex, wire.RcodeNoError)
 	return true
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 
 	"github.com/miekg/dns"
@@ -45,7 +46,7 @@ func TestLoops(t *testing.T) {
 	} {
 		w, pkt := c.worker(t)
 		answer, result := w.Serve(pkt, testClient, UDP, make([]byte, 0, 512), noSuspender{t})
-		if result != ServFail || answer[3]&0xf != rcodeServFail {
+		if result != ServFail || answer[3]&0xf != wire.RcodeServFail {
 			t.Errorf("%s: %s", name, result)
 		}
 	}
@@ -254,6 +255,21 @@ func TestPlaces(t *testing.T) {
 	}
 	if placeOf("xx-nowhere-1") != (place{}) || placeOf("") != (place{}) {
 		t.Error("a place for what isn't a region")
+	}
+}
+
+// TestTablesAreInOrder: whoever looks there halves the rest, and would miss a line.
+func TestTablesAreInOrder(t *testing.T) {
+	for _, r := range regions {
+		if placeOf(r.name) != r.place || r.continent == "" {
+			t.Errorf("%s isn't found where it stands", r.name)
+		}
+	}
+	for _, c := range cities {
+		p, known := findPlace(cities[:], c.name)
+		if !known || p != c.place {
+			t.Errorf("%s isn't found where it stands", c.name)
+		}
 	}
 }
 

@@ -49,7 +49,7 @@ var policyCollections = map[string][]modelBlock{"c": {
 	{"six", netip.MustParsePrefix("2001:db8::/32")}, {"inside", netip.MustParsePrefix("10.0.0.0/20")},
 }}
 
-// TestPolicies holds the lookup, and the model, against what AWS documents.
+// TestPolicies holds decide, and the model, against what AWS documents.
 func TestPolicies(t *testing.T) {
 	for _, tt := range policyCases() {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t) })

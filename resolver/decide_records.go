@@ -3,6 +3,7 @@ package resolver
 import (
 	"encoding/binary"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -98,11 +99,11 @@ func (d *decision) leaf(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
 				return d.nothing()
 			}
 		default:
-			d.a.fail(rcodeServFail, edeInvalidData, unservable)
+			d.a.fail(wire.RcodeServFail, wire.EDEInvalidData, unservable)
 			return zone.RRset{}, false
 		}
 	}
-	d.a.fail(rcodeServFail, edeInvalidData, unservable)
+	d.a.fail(wire.RcodeServFail, wire.EDEInvalidData, unservable)
 	return zone.RRset{}, false
 }
 
@@ -125,7 +126,7 @@ func (d *decision) multivalue(j *judge, set zone.RRset) {
 	start, ttl := a.nitems, d.maxTTL
 	for w.next(j, &m) {
 		if m.Set.Kind != zone.Records {
-			a.fail(rcodeServFail, edeInvalidData, unservable)
+			a.fail(wire.RcodeServFail, wire.EDEInvalidData, unservable)
 			return
 		}
 		if ttl == 0 || m.Set.TTL() < ttl {
@@ -144,7 +145,7 @@ func (d *decision) multivalue(j *judge, set zone.RRset) {
 // holds reports whether one of the items is a record set already, TTL aside.
 func holds(items []item, set zone.RRset) bool {
 	for i := range items {
-		if string(items[i].data[rrHeader-2:]) == string(set.Data[rrHeader-2:]) {
+		if string(items[i].data[wire.PackedHeader-2:]) == string(set.Data[wire.PackedHeader-2:]) {
 			return true
 		}
 	}
@@ -157,7 +158,7 @@ func (d *decision) externalAlias(target zone.Alias, rrtype uint16) {
 	a := d.a
 	var l zone.Labels
 	if l.Parse(target.Target) < 0 {
-		a.fail(rcodeServFail, edeInvalidData, unservable)
+		a.fail(wire.RcodeServFail, wire.EDEInvalidData, unservable)
 		return
 	}
 	apex := a.View.Closest(&l, target.Target, l.Count)
@@ -165,7 +166,7 @@ func (d *decision) externalAlias(target zone.Alias, rrtype uint16) {
 		apex = a.View.Root()
 	}
 	if apex == nil || apex.Forward == zone.NoForward {
-		a.fail(rcodeServFail, edeNoReachable, noAuthority)
+		a.fail(wire.RcodeServFail, wire.EDENoReachable, noAuthority)
 		return
 	}
 	a.last().outcome = alias
@@ -202,7 +203,7 @@ func (d *decision) followDNAME(z *zone.Zone, node zone.Node, labels int) (again 
 	d.authoritative()
 	target := set.First()
 	if target == nil {
-		a.fail(rcodeServFail, edeInvalidData, unservable)
+		a.fail(wire.RcodeServFail, wire.EDEInvalidData, unservable)
 		return false
 	}
 	suffix := d.labels.Off[labels]
@@ -210,7 +211,7 @@ func (d *decision) followDNAME(z *zone.Zone, node zone.Node, labels int) (again 
 		a.add(item{suffix: suffix, count: 1, data: set.Data})
 	}
 	if int(suffix)+len(target) > zone.MaxName {
-		a.Rcode = rcodeYXDomain
+		a.Rcode = wire.RcodeYXDomain
 		return false
 	}
 	var name [zone.MaxName]byte
@@ -218,7 +219,7 @@ func (d *decision) followDNAME(z *zone.Zone, node zone.Node, labels int) (again 
 	n += copy(name[n:], target)
 	made := a.makeRecord(zone.TypeCNAME, set.TTL(), name[:n])
 	if made == nil {
-		a.fail(rcodeServFail, noEDE, dname)
+		a.fail(wire.RcodeServFail, wire.NoEDE, dname)
 		return false
 	}
 	a.add(item{count: 1, data: made})
@@ -248,7 +249,7 @@ func (d *decision) referral(z *zone.Zone, node zone.Node, labels int) {
 		return
 	}
 	if set.Kind != zone.Records {
-		a.fail(rcodeServFail, edeInvalidData, unservable)
+		a.fail(wire.RcodeServFail, wire.EDEInvalidData, unservable)
 		return
 	}
 	h.outcome = referral
@@ -312,9 +313,9 @@ func (d *decision) special(apex *zone.Apex) {
 	case apex.Special == zone.Localhost && t == zone.TypeAAAA:
 		d.own(zone.TypeAAAA, specialTTL, loopback6)
 	case apex.Special == zone.Localhost:
-		d.specialNegative(apex, rcodeNoError)
+		d.specialNegative(apex, wire.RcodeNoError)
 	case apex.Special == zone.NoName:
-		d.specialNegative(apex, rcodeNXDomain)
+		d.specialNegative(apex, wire.RcodeNXDomain)
 	case atApex && (t == zone.TypeSOA || t == zone.TypeANY):
 		d.own(zone.TypeSOA, specialTTL, specialSOA)
 	case atApex && t == zone.TypeNS:
@@ -322,9 +323,9 @@ func (d *decision) special(apex *zone.Apex) {
 	case apex.Special == zone.Loopback && (t == zone.TypePTR || t == zone.TypeANY) && d.isLoopback():
 		d.own(zone.TypePTR, specialTTL, localhostName)
 	case atApex || d.exists || apex.Special == zone.Loopback && zone.IsSubdomain(loopbackPTR, d.name):
-		d.specialNegative(apex, rcodeNoError)
+		d.specialNegative(apex, wire.RcodeNoError)
 	default:
-		d.specialNegative(apex, rcodeNXDomain)
+		d.specialNegative(apex, wire.RcodeNXDomain)
 	}
 }
 
@@ -348,7 +349,7 @@ func (d *decision) specialNegative(apex *zone.Apex, rcode uint8) {
 	a := d.a
 	a.Rcode = rcode
 	a.Result = LocalNoData
-	if rcode == rcodeNXDomain {
+	if rcode == wire.RcodeNXDomain {
 		a.Result = LocalNXDomain
 	}
 	ttl := uint32(specialTTL)

@@ -3,6 +3,7 @@ package resolver
 import (
 	"encoding/binary"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -46,8 +47,8 @@ func appendResponse(out []byte, q *Query, a *Answer, snap *zone.Snapshot, l limi
 		}
 	}
 	e.limit = size - e.optLen()
-	e.buf = append(out[:headerSize], q.asked[:q.askedLen]...)
-	e.hopAt[0] = headerSize
+	e.buf = append(out[:wire.HeaderSize], q.asked[:q.askedLen]...)
+	e.hopAt[0] = wire.HeaderSize
 	for i := range a.items[:a.nitems] {
 		e.item(&a.items[i], i)
 		if e.over {
@@ -58,7 +59,7 @@ func appendResponse(out []byte, q *Query, a *Answer, snap *zone.Snapshot, l limi
 	// no way to ask for more than what there is.
 	e.over = e.over || a.full && q.Transport == UDP
 	if e.over {
-		e.buf = e.buf[:headerSize+q.askedLen]
+		e.buf = e.buf[:wire.HeaderSize+q.askedLen]
 		e.counts = [3]uint16{}
 	}
 	e.opt(l)
@@ -106,7 +107,7 @@ func (e *encoder) optLen() int {
 	if !e.q.EDNS {
 		return 0
 	}
-	n := optSize + 6 + len(e.a.edeText)
+	n := wire.OPTSize + 6 + len(e.a.edeText)
 	if e.q.KeepAlive {
 		n += 6
 	}
@@ -127,7 +128,7 @@ func (e *encoder) subnet() {
 	if e.a.Tailored {
 		scope = byte(p.Bits())
 	}
-	e.buf = append(e.buf, 0, optionSubnet, 0, byte(4+octets), 0, family, byte(p.Bits()), scope)
+	e.buf = append(e.buf, 0, wire.OptionSubnet, 0, byte(4+octets), 0, family, byte(p.Bits()), scope)
 	a := p.Addr().As16()
 	if p.Addr().Is4() {
 		e.buf = append(e.buf, a[12:12+octets]...)
@@ -142,26 +143,26 @@ func (e *encoder) opt(l limits) {
 		return
 	}
 	ede := a.EDE
-	if e.marked && ede == noEDE {
-		ede = edeSynthesized
+	if e.marked && ede == wire.NoEDE {
+		ede = wire.EDESynthesized
 	}
 	var flags byte
 	if q.DO {
 		flags = 0x80
 	}
 	at := len(e.buf)
-	e.buf = append(e.buf, 0, 0, typeOPT, byte(l.udp>>8), byte(l.udp), a.Rcode>>4, 0, flags, 0, 0, 0)
-	if ede != noEDE {
-		e.buf = append(e.buf, 0, optionEDE, 0, byte(2+len(a.edeText)), byte(ede>>8), byte(ede))
+	e.buf = append(e.buf, 0, 0, wire.TypeOPT, byte(l.udp>>8), byte(l.udp), a.Rcode>>4, 0, flags, 0, 0, 0)
+	if ede != wire.NoEDE {
+		e.buf = append(e.buf, 0, wire.OptionEDE, 0, byte(2+len(a.edeText)), byte(ede>>8), byte(ede))
 		e.buf = append(e.buf, a.edeText...)
 	}
 	if q.ECS.IsValid() {
 		e.subnet()
 	}
 	if q.KeepAlive && q.Transport == TCP {
-		e.buf = append(e.buf, 0, optionKeepAlive, 0, 2, byte(l.keepAlive>>8), byte(l.keepAlive))
+		e.buf = append(e.buf, 0, wire.OptionKeepAlive, 0, 2, byte(l.keepAlive>>8), byte(l.keepAlive))
 	}
-	binary.BigEndian.PutUint16(e.buf[at+9:], uint16(len(e.buf)-at-optSize))
+	binary.BigEndian.PutUint16(e.buf[at+9:], uint16(len(e.buf)-at-wire.OPTSize))
 }
 
 func (e *encoder) item(i *item, n int) {
@@ -205,7 +206,7 @@ func (i *item) offset(n uint16) (at int) {
 		return int(n) * (len(i.data) / int(i.count)) // all of one size
 	}
 	for range n {
-		at += rrHeader + int(binary.BigEndian.Uint16(i.data[at+10:]))
+		at += wire.PackedHeader + int(binary.BigEndian.Uint16(i.data[at+10:]))
 	}
 	return at
 }
@@ -232,7 +233,7 @@ func (e *encoder) records(w *writing, data []byte, n uint16) {
 		return
 	}
 	for len(data) > 0 && !e.over {
-		end := rrHeader + int(binary.BigEndian.Uint16(data[10:]))
+		end := wire.PackedHeader + int(binary.BigEndian.Uint16(data[10:]))
 		ttl := binary.BigEndian.Uint32(data[6:])
 		if i.maxTTL > 0 {
 			ttl = min(ttl, i.maxTTL)
@@ -244,9 +245,6 @@ func (e *encoder) records(w *writing, data []byte, n uint16) {
 		data = data[end:]
 	}
 }
-
-// rrHeader is the size of a packed record before its rdata.
-const rrHeader = 12
 
 // record writes type, class, TTL and rdata of a record whose owner stands at
 // start. It translates an address, and takes the record back when it is then a
@@ -286,7 +284,7 @@ func (e *encoder) owner(i *item) bool {
 	switch {
 	case i.owner != nil:
 		return e.glueOwner(i.owner)
-	case hop != 0 && at <= maxPointer:
+	case hop != 0 && at <= wire.MaxPointer:
 		return e.pointer(at)
 	default:
 		return e.name(e.a.hops[i.hop].name[i.suffix:])
@@ -296,22 +294,14 @@ func (e *encoder) owner(i *item) bool {
 // glueOwner writes the name of a name server: it stands in the NS records above.
 func (e *encoder) glueOwner(name []byte) bool {
 	for p := e.nsAt; p < e.nsTo; {
-		if e.buf[p]&0xc0 == 0xc0 {
-			p += 2
-		} else {
-			p = skipName(e.buf, p)
-		}
-		rdata := p + 10
-		p = rdata + int(binary.BigEndian.Uint16(e.buf[p+8:]))
-		if rdata <= maxPointer && string(e.buf[rdata:p]) == string(name) {
+		rdata := wire.SkipName(e.buf, p) + wire.RecordFixed
+		p = rdata + int(binary.BigEndian.Uint16(e.buf[rdata-2:]))
+		if rdata <= wire.MaxPointer && string(e.buf[rdata:p]) == string(name) {
 			return e.pointer(rdata)
 		}
 	}
 	return e.name(name)
 }
-
-// maxPointer is the farthest offset that a compression pointer reaches.
-const maxPointer = 0x3fff
 
 func (e *encoder) pointer(at int) bool {
 	if len(e.buf)+2 > e.limit {

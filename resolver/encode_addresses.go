@@ -5,63 +5,9 @@ import (
 	"net/netip"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
-
-// Parameters of SVCB and HTTPS records that hold addresses (RFC 9460 section 14.3.2).
-const (
-	paramMandatory = 0
-	paramIPv4Hint  = 4
-	paramIPv6Hint  = 6
-)
-
-// instances writes the addresses of instances that the view gets, beginning with any one
-// of them (clause 7). decide has counted them.
-func (e *encoder) instances(i *item) {
-	w := writing{item: i, section: i.section, from: len(e.buf)}
-	turn := uint16(0)
-	if i.count > 1 && i.section == inAnswer {
-		turn = uint16(uint32(e.q.Rand) % uint32(i.count))
-	}
-	e.given(&w, turn, i.count)
-	e.given(&w, 0, turn)
-	e.last = w
-}
-
-// given writes the addresses from the one number to before the other, as records.
-func (e *encoder) given(w *writing, from, to uint16) {
-	i := w.item
-	given := e.snap.Inventory.Given(e.a.View.Index, i.data)
-	ttl := binary.BigEndian.Uint32(i.data[6:])
-	if i.maxTTL > 0 {
-		ttl = min(ttl, i.maxTTL)
-	}
-	for n := uint16(0); n < to && !e.over; n++ {
-		addr, translated, ok := given.Next()
-		if !ok {
-			return
-		}
-		if n < from || !e.owner(i) {
-			continue
-		}
-		if len(e.buf)+rrHeader-2+addr.BitLen()/8 > e.limit {
-			e.over = true
-			return
-		}
-		at := len(e.buf)
-		e.buf = append(e.buf, i.data[2:rrHeader]...)
-		binary.BigEndian.PutUint32(e.buf[at+4:], ttl)
-		if addr.Is4() {
-			four := addr.As4()
-			e.buf = append(e.buf, four[:]...)
-		} else {
-			sixteen := addr.As16()
-			e.buf = append(e.buf, sixteen[:]...)
-		}
-		e.counts[w.section]++
-		e.marked = e.marked || translated
-	}
-}
 
 // translate replaces the public addresses of the record whose type stands at
 // offset at of the message, where the view has a private way to them.
@@ -112,12 +58,12 @@ func (e *encoder) translates(m *forward.Message) bool {
 // translatesHints reports whether an address in the rdata of an SVCB or HTTPS record
 // would be translated.
 func (e *encoder) translatesHints(rdata []byte) bool {
-	for p := skipName(rdata, 2); p+4 <= len(rdata); {
+	for p := paramsAt(rdata); p+4 <= len(rdata); {
 		end := p + 4 + int(binary.BigEndian.Uint16(rdata[p+2:]))
 		if end > len(rdata) {
 			return false
 		}
-		for h := p + 4; binary.BigEndian.Uint16(rdata[p:]) == paramIPv4Hint && h+4 <= end; h += 4 {
+		for h := p + 4; binary.BigEndian.Uint16(rdata[p:]) == wire.ParamIPv4Hint && h+4 <= end; h += 4 {
 			_, ok := e.private([4]byte(rdata[h:]))
 			if ok {
 				return true
@@ -135,11 +81,7 @@ func (e *encoder) even(w *writing) {
 		return
 	}
 	for p := w.from; p < len(e.buf); {
-		if e.buf[p]&0xc0 == 0xc0 {
-			p += 2
-		} else {
-			p = skipName(e.buf, p)
-		}
+		p = wire.SkipName(e.buf, p)
 		switch binary.BigEndian.Uint16(e.buf[p:]) {
 		case zone.TypeA, zone.TypeHTTPS, zone.TypeSVCB:
 			ttl := min(binary.BigEndian.Uint32(e.buf[p+4:]), e.snap.TranslatedTTL)
@@ -154,7 +96,7 @@ func (e *encoder) even(w *writing) {
 // would be malformed without, RFC 9460 section 8.)
 func (e *encoder) translateHints(at int) (changed bool) {
 	rdata := e.buf[at+10:]
-	params := skipName(rdata, 2)
+	params := paramsAt(rdata)
 	v6from, v6to, needsV6 := 0, 0, false
 	for p := params; p+4 <= len(rdata); {
 		key := binary.BigEndian.Uint16(rdata[p:])
@@ -163,11 +105,11 @@ func (e *encoder) translateHints(at int) (changed bool) {
 			return changed
 		}
 		switch key {
-		case paramMandatory:
+		case wire.ParamMandatory:
 			for m := p + 4; m+2 <= end; m += 2 {
-				needsV6 = needsV6 || binary.BigEndian.Uint16(rdata[m:]) == paramIPv6Hint
+				needsV6 = needsV6 || binary.BigEndian.Uint16(rdata[m:]) == wire.ParamIPv6Hint
 			}
-		case paramIPv4Hint:
+		case wire.ParamIPv4Hint:
 			for h := p + 4; h+4 <= end; h += 4 {
 				private, ok := e.private([4]byte(rdata[h:]))
 				if ok {
@@ -175,7 +117,7 @@ func (e *encoder) translateHints(at int) (changed bool) {
 					changed = true
 				}
 			}
-		case paramIPv6Hint:
+		case wire.ParamIPv6Hint:
 			v6from, v6to = p, end
 		}
 		p = end
@@ -188,12 +130,14 @@ func (e *encoder) translateHints(at int) (changed bool) {
 	return changed
 }
 
-// skipName returns the offset after the uncompressed name at an offset of rdata.
-func skipName(rdata []byte, at int) int {
-	for at < len(rdata) && rdata[at] != 0 {
-		at += 1 + int(rdata[at])
+// paramsAt returns where the parameters of SVCB or HTTPS rdata begin: behind priority and
+// target. It is the end where there is no target.
+func paramsAt(rdata []byte) int {
+	at := wire.SkipName(rdata, 2)
+	if at < 0 {
+		return len(rdata)
 	}
-	return at + 1
+	return at
 }
 
 // duplicate reports whether the A record just written, from start with its type at

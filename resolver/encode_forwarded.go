@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -15,7 +16,7 @@ func (e *encoder) message(i *item) {
 	if i.flatten != 0 {
 		translate = e.snap.Inventory.Any()
 	}
-	if !translate && i.flatten == 0 && int(i.count) == len(m.RRs) && len(e.buf) == headerSize+e.q.askedLen {
+	if !translate && i.flatten == 0 && int(i.count) == len(m.RRs) && len(e.buf) == wire.HeaderSize+e.q.askedLen {
 		e.whole(i)
 		return
 	}
@@ -121,11 +122,11 @@ func (e *encoder) messageOwner(i *item, m *forward.Message, rr *forward.RR) bool
 	name := ownerName(buf[:0], m, rr, hop)
 	if at := e.hopAt[i.hop]; at != 0 && zone.IsSubdomain(hop, name) {
 		at += len(hop) - len(name)
-		if at <= maxPointer {
+		if at <= wire.MaxPointer {
 			return e.pointer(at)
 		}
 	}
-	if e.nameAt != 0 && e.nameAt <= maxPointer && sameName(e.buf[e.nameAt:e.nameTo], name) {
+	if e.nameAt != 0 && e.nameAt <= wire.MaxPointer && wire.EqualNames(e.buf[e.nameAt:e.nameTo], name) {
 		return e.pointer(e.nameAt)
 	}
 	return e.name(name)
@@ -138,12 +139,12 @@ func ownerName(dst []byte, m *forward.Message, rr *forward.RR, question []byte) 
 	if owner[0]&0xc0 != 0xc0 {
 		return append(dst, owner...)
 	}
-	at := int(binary.BigEndian.Uint16(owner)) & maxPointer
-	body := headerSize + len(question) + 4
+	at := int(binary.BigEndian.Uint16(owner)) & wire.MaxPointer
+	body := wire.HeaderSize + len(question) + 4
 	name := m.Body
 	if at < body {
 		name = question
-		at -= headerSize
+		at -= wire.HeaderSize
 	} else {
 		at -= body
 	}
@@ -153,26 +154,6 @@ func ownerName(dst []byte, m *forward.Message, rr *forward.RR, question []byte) 
 		at = end
 	}
 	return append(dst, 0)
-}
-
-// sameName compares names without regard to case (RFC 4343).
-func sameName(a, b []byte) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if c-'A' < 26 {
-		c += 'a' - 'A'
-	}
-	return c
 }
 
 // signsAddresses reports whether an RRSIG covers an RRset that may be translated.

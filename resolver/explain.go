@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 
 	"github.com/miekg/dns"
@@ -243,7 +244,7 @@ func recordText(rr dns.RR) string { return strings.ReplaceAll(rr.String(), "\t",
 func typeName(t uint16) string { return dns.Type(t).String() }
 
 func rcodeName(rcode uint8) string {
-	if rcode == rcodeBadVers {
+	if rcode == wire.RcodeBadVers {
 		return "BADVERS"
 	}
 	return dns.RcodeToString[int(rcode)]
@@ -252,7 +253,7 @@ func rcodeName(rcode uint8) string {
 // edeText names an extended error, as dig does.
 func edeText(code uint16, extra string) string {
 	text := fmt.Sprintf("%d (%s)", code, dns.ExtendedErrorCodeToString[code])
-	if code == edeSynthesized {
+	if code == wire.EDESynthesized {
 		text = "29 (Synthesized)"
 	}
 	if extra != "" {

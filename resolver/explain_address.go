@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -113,9 +114,9 @@ func (s *story) translations() []Step {
 		case i.flags&zone.Translatable == 0:
 			continue
 		}
-		for b := i.data; len(b) >= rrHeader; {
-			end := rrHeader + int(binary.BigEndian.Uint16(b[10:]))
-			eachAddress(binary.BigEndian.Uint16(b[2:]), b[rrHeader:end], tell)
+		for b := i.data; len(b) >= wire.PackedHeader; {
+			end := wire.PackedHeader + int(binary.BigEndian.Uint16(b[10:]))
+			eachAddress(binary.BigEndian.Uint16(b[2:]), b[wire.PackedHeader:end], tell)
 			b = b[end:]
 		}
 	}
@@ -132,12 +133,12 @@ func eachAddress(rrtype uint16, rdata []byte, visit func([4]byte)) {
 	case zone.TypeA:
 		visit([4]byte(rdata))
 	case zone.TypeSVCB, zone.TypeHTTPS:
-		for p := skipName(rdata, 2); p+4 <= len(rdata); {
+		for p := paramsAt(rdata); p+4 <= len(rdata); {
 			end := p + 4 + int(binary.BigEndian.Uint16(rdata[p+2:]))
 			if end > len(rdata) {
 				return
 			}
-			for h := p + 4; binary.BigEndian.Uint16(rdata[p:]) == paramIPv4Hint && h+4 <= end; h += 4 {
+			for h := p + 4; binary.BigEndian.Uint16(rdata[p:]) == wire.ParamIPv4Hint && h+4 <= end; h += 4 {
 				visit([4]byte(rdata[h:]))
 			}
 			p = end

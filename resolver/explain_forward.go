@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -111,7 +112,7 @@ func (s *story) madeOf(i int, h *hop, aliased, last bool) string {
 		return "the target has no records of the type: NODATA for the alias"
 	case h.outcome == noData:
 		return "a CNAME, left out: a layer of ours owns records at the name and CNAME never mixes with other types"
-	case h.outcome == external && s.a.exists && h.heard.Rcode == rcodeNXDomain:
+	case h.outcome == external && s.a.exists && h.heard.Rcode == wire.RcodeNXDomain:
 		return "NXDOMAIN is NODATA here: we know that the name exists"
 	}
 	return ""

@@ -167,7 +167,7 @@ func (s *story) layers(d *decision, h *hop) (steps []Step, open bool) {
 	return steps, !w.decided && !w.closed
 }
 
-// layerWalk goes through the layers as lookup did.
+// layerWalk goes through the layers as decide did.
 type layerWalk struct {
 	*story
 	d       *decision

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,7 +31,7 @@ func TestExplainModel(t *testing.T) {
 		if !x.admit(x.q.parse(client.packet(t, pick(r, names)))) {
 			t.Fatalf("not admitted: %v", x.a.Rcode)
 		}
-		lookup(snap, live, &x.q, &x.a)
+		decide(snap, live, &x.q, &x.a)
 		if x.a.need {
 			continue // its end is an upstream's
 		}
@@ -42,7 +43,7 @@ func TestExplainModel(t *testing.T) {
 		if strings.Contains(text, " policy: ") {
 			policies++
 		}
-		if strings.Contains(text, "multivalue policy: ") || x.a.Rcode != rcodeNoError {
+		if strings.Contains(text, "multivalue policy: ") || x.a.Rcode != wire.RcodeNoError {
 			continue // equal records of several members are one; a failure leaves out what was told
 		}
 		if diff := cmp.Diff(leavesOf(&x.a), leavesTold(e.Steps)); diff != "" {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -206,7 +207,7 @@ func (s *story) outcome(i int, h *hop) string {
 		if h.outcome == dname {
 			kind = "DNAME"
 		}
-		if h.outcome == dname && s.a.Rcode == rcodeNoError && (s.q.Type == zone.TypeCNAME || s.q.Type == zone.TypeANY) {
+		if h.outcome == dname && s.a.Rcode == wire.RcodeNoError && (s.q.Type == zone.TypeCNAME || s.q.Type == zone.TypeANY) {
 			return "answered by the CNAME made of the DNAME of " + zoneText(h.zone)
 		}
 		if next == "" {
@@ -242,11 +243,11 @@ func (s *story) externalOutcome(h *hop, next string) string {
 	switch {
 	case h.heard == nil:
 		return "no answer from outside: SERVFAIL"
-	case s.a.Rcode == rcodeServFail && next == "":
+	case s.a.Rcode == wire.RcodeServFail && next == "":
 		return "the upstreams gave no answer: SERVFAIL"
 	case next != "":
 		return "answered from outside, on at " + next
-	case h.heard.Rcode != rcodeNoError:
+	case h.heard.Rcode != wire.RcodeNoError:
 		return "answered from outside: " + rcodeName(h.heard.Rcode)
 	case h.heard.Flags&forward.IsNegative != 0:
 		return "answered from outside: NODATA"
@@ -300,10 +301,10 @@ func (s *story) response() Step {
 	case s.authentic():
 		add("ad", "not set: the query has neither AD nor DO")
 	}
-	if a.EDE != noEDE {
+	if a.EDE != wire.NoEDE {
 		add("extended error", edeText(a.EDE, a.edeText))
 	} else if s.marked {
-		add("extended error", edeText(edeSynthesized, ""))
+		add("extended error", edeText(wire.EDESynthesized, ""))
 	}
 	if !s.snap.Built.IsZero() {
 		add("data", "compiled "+s.ago(s.snap.Built))

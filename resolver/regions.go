@@ -96,92 +96,143 @@ func parsePoint(text string) point {
 	return pointOf(latitude, longitude)
 }
 
-// placeOf returns where an AWS region is, by the city or the county that AWS names;
-// the zero place for one that isn't known, which only default records are for.
-func placeOf(region string) place {
-	switch region {
-	case "us-east-1":
-		return place{"NA", "US", "VA", 38.95, -77.45}
-	case "us-iso-east-1":
-		return place{"NA", "US", "VA", 38.95, -77.45}
-	case "us-isob-east-1":
-		return place{"NA", "US", "VA", 38.95, -77.45}
-	case "us-gov-east-1":
-		return place{"NA", "US", "OH", 39.96, -83.0}
-	case "us-east-2":
-		return place{"NA", "US", "OH", 39.96, -83.0}
-	case "us-west-1":
-		return place{"NA", "US", "CA", 37.35, -121.96}
-	case "us-west-2":
-		return place{"NA", "US", "OR", 45.84, -119.7}
-	case "us-gov-west-1":
-		return place{"NA", "US", "OR", 45.84, -119.7}
-	case "ca-central-1":
-		return place{"NA", "CA", "", 45.5, -73.57}
-	case "ca-west-1":
-		return place{"NA", "CA", "", 51.05, -114.07}
-	case "mx-central-1":
-		return place{"NA", "MX", "", 20.59, -100.39}
-	case "sa-east-1":
-		return place{"SA", "BR", "", -23.55, -46.63}
-	case "af-south-1":
-		return place{"AF", "ZA", "", -33.92, 18.42}
-	case "eu-west-1":
-		return place{"EU", "IE", "", 53.35, -6.26}
-	case "eu-west-2":
-		return place{"EU", "GB", "", 51.51, -0.13}
-	case "eu-west-3":
-		return place{"EU", "FR", "", 48.86, 2.35}
-	case "eu-central-1":
-		return place{"EU", "DE", "", 50.11, 8.68}
-	case "eusc-de-east-1":
-		return place{"EU", "DE", "", 52.41, 12.53}
-	case "eu-central-2":
-		return place{"EU", "CH", "", 47.38, 8.54}
-	case "eu-north-1":
-		return place{"EU", "SE", "", 59.33, 18.06}
-	case "eu-south-1":
-		return place{"EU", "IT", "", 45.46, 9.19}
-	case "eu-south-2":
-		return place{"EU", "ES", "", 41.65, -0.88}
-	case "il-central-1":
-		return place{"AS", "IL", "", 32.09, 34.78}
-	case "me-south-1":
-		return place{"AS", "BH", "", 26.07, 50.56}
-	case "me-central-1":
-		return place{"AS", "AE", "", 24.45, 54.38}
-	case "ap-south-1":
-		return place{"AS", "IN", "", 19.08, 72.88}
-	case "ap-south-2":
-		return place{"AS", "IN", "", 17.39, 78.49}
-	case "ap-east-1":
-		return place{"AS", "HK", "", 22.32, 114.17}
-	case "ap-east-2":
-		return place{"AS", "TW", "", 25.03, 121.57}
-	case "ap-northeast-1":
-		return place{"AS", "JP", "", 35.68, 139.69}
-	case "ap-northeast-3":
-		return place{"AS", "JP", "", 34.69, 135.5}
-	case "ap-northeast-2":
-		return place{"AS", "KR", "", 37.57, 126.98}
-	case "ap-southeast-1":
-		return place{"AS", "SG", "", 1.35, 103.82}
-	case "ap-southeast-3":
-		return place{"AS", "ID", "", -6.21, 106.85}
-	case "ap-southeast-5":
-		return place{"AS", "MY", "", 3.14, 101.69}
-	case "ap-southeast-7":
-		return place{"AS", "TH", "", 13.76, 100.5}
-	case "ap-southeast-2":
-		return place{"OC", "AU", "", -33.87, 151.21}
-	case "ap-southeast-4":
-		return place{"OC", "AU", "", -37.81, 144.96}
-	case "ap-southeast-6":
-		return place{"OC", "NZ", "", -36.85, 174.76}
-	case "cn-north-1":
-		return place{"AS", "CN", "", 39.9, 116.41}
-	case "cn-northwest-1":
-		return place{"AS", "CN", "", 37.51, 105.19}
+// pointOfLocalZone returns where a local zone group is, as in us-west-2-lax-1: a city by
+// its code (AWS: "Local Zones"), or the region that it belongs to.
+func pointOfLocalZone(group string) point {
+	region := regionOfLocalZone(group)
+	if region == "" {
+		return point{}
 	}
-	return place{}
+	city, _, _ := strings.Cut(strings.TrimPrefix(group[len(region):], "-"), "-")
+	p, known := findPlace(cities[:], city)
+	if !known {
+		return locate(region)
+	}
+	return pointOf(p.latitude, p.longitude)
+}
+
+// regionOfLocalZone returns the region that a local zone group belongs to; "" for none.
+func regionOfLocalZone(group string) string {
+	for end := len(group); end > 0; end = strings.LastIndexByte(group[:end], '-') {
+		if placeOf(group[:end]) != (place{}) {
+			return group[:end]
+		}
+	}
+	return ""
+}
+
+// namedPlace is a line of a table.
+type namedPlace struct {
+	name string
+	place
+}
+
+// regions are where the AWS regions are, by the city or the county that AWS names, in the
+// order of their names.
+var regions = [...]namedPlace{
+	{"af-south-1", place{"AF", "ZA", "", -33.92, 18.42}},
+	{"ap-east-1", place{"AS", "HK", "", 22.32, 114.17}},
+	{"ap-east-2", place{"AS", "TW", "", 25.03, 121.57}},
+	{"ap-northeast-1", place{"AS", "JP", "", 35.68, 139.69}},
+	{"ap-northeast-2", place{"AS", "KR", "", 37.57, 126.98}},
+	{"ap-northeast-3", place{"AS", "JP", "", 34.69, 135.5}},
+	{"ap-south-1", place{"AS", "IN", "", 19.08, 72.88}},
+	{"ap-south-2", place{"AS", "IN", "", 17.39, 78.49}},
+	{"ap-southeast-1", place{"AS", "SG", "", 1.35, 103.82}},
+	{"ap-southeast-2", place{"OC", "AU", "", -33.87, 151.21}},
+	{"ap-southeast-3", place{"AS", "ID", "", -6.21, 106.85}},
+	{"ap-southeast-4", place{"OC", "AU", "", -37.81, 144.96}},
+	{"ap-southeast-5", place{"AS", "MY", "", 3.14, 101.69}},
+	{"ap-southeast-6", place{"OC", "NZ", "", -36.85, 174.76}},
+	{"ap-southeast-7", place{"AS", "TH", "", 13.76, 100.5}},
+	{"ca-central-1", place{"NA", "CA", "", 45.5, -73.57}},
+	{"ca-west-1", place{"NA", "CA", "", 51.05, -114.07}},
+	{"cn-north-1", place{"AS", "CN", "", 39.9, 116.41}},
+	{"cn-northwest-1", place{"AS", "CN", "", 37.51, 105.19}},
+	{"eu-central-1", place{"EU", "DE", "", 50.11, 8.68}},
+	{"eu-central-2", place{"EU", "CH", "", 47.38, 8.54}},
+	{"eu-north-1", place{"EU", "SE", "", 59.33, 18.06}},
+	{"eu-south-1", place{"EU", "IT", "", 45.46, 9.19}},
+	{"eu-south-2", place{"EU", "ES", "", 41.65, -0.88}},
+	{"eu-west-1", place{"EU", "IE", "", 53.35, -6.26}},
+	{"eu-west-2", place{"EU", "GB", "", 51.51, -0.13}},
+	{"eu-west-3", place{"EU", "FR", "", 48.86, 2.35}},
+	{"eusc-de-east-1", place{"EU", "DE", "", 52.41, 12.53}},
+	{"il-central-1", place{"AS", "IL", "", 32.09, 34.78}},
+	{"me-central-1", place{"AS", "AE", "", 24.45, 54.38}},
+	{"me-south-1", place{"AS", "BH", "", 26.07, 50.56}},
+	{"mx-central-1", place{"NA", "MX", "", 20.59, -100.39}},
+	{"sa-east-1", place{"SA", "BR", "", -23.55, -46.63}},
+	{"us-east-1", place{"NA", "US", "VA", 38.95, -77.45}},
+	{"us-east-2", place{"NA", "US", "OH", 39.96, -83.0}},
+	{"us-gov-east-1", place{"NA", "US", "OH", 39.96, -83.0}},
+	{"us-gov-west-1", place{"NA", "US", "OR", 45.84, -119.7}},
+	{"us-iso-east-1", place{"NA", "US", "VA", 38.95, -77.45}},
+	{"us-isob-east-1", place{"NA", "US", "VA", 38.95, -77.45}},
+	{"us-west-1", place{"NA", "US", "CA", 37.35, -121.96}},
+	{"us-west-2", place{"NA", "US", "OR", 45.84, -119.7}},
+}
+
+// placeOf returns where an AWS region is; the zero place for one that isn't known, which
+// only default records are for.
+func placeOf(region string) place {
+	p, _ := findPlace(regions[:], region)
+	return p
+}
+
+// findPlace looks a name up in a table that is in the order of names.
+func findPlace(table []namedPlace, name string) (p place, known bool) {
+	for len(table) > 0 {
+		middle := len(table) / 2
+		switch line := &table[middle]; {
+		case line.name == name:
+			return line.place, true
+		case line.name < name:
+			table = table[middle+1:]
+		default:
+			table = table[:middle]
+		}
+	}
+	return place{}, false
+}
+
+// cities are where the cities are that have a local zone, by their code, in degrees, in the
+// order of the codes.
+var cities = [...]namedPlace{
+	{"akl", place{latitude: -36.85, longitude: 174.76}},
+	{"atl", place{latitude: 33.75, longitude: -84.39}},
+	{"bkk", place{latitude: 13.76, longitude: 100.5}},
+	{"bos", place{latitude: 42.36, longitude: -71.06}},
+	{"bue", place{latitude: -34.6, longitude: -58.38}},
+	{"ccu", place{latitude: 22.57, longitude: 88.36}},
+	{"chi", place{latitude: 41.88, longitude: -87.63}},
+	{"cmn", place{latitude: 33.57, longitude: -7.59}},
+	{"cph", place{latitude: 55.68, longitude: 12.57}},
+	{"del", place{latitude: 28.61, longitude: 77.21}},
+	{"den", place{latitude: 39.74, longitude: -104.99}},
+	{"dfw", place{latitude: 32.78, longitude: -96.8}},
+	{"ham", place{latitude: 53.55, longitude: 9.99}},
+	{"han", place{latitude: 21.03, longitude: 105.85}},
+	{"hel", place{latitude: 60.17, longitude: 24.94}},
+	{"hnl", place{latitude: 21.31, longitude: -157.86}},
+	{"iah", place{latitude: 29.76, longitude: -95.37}},
+	{"las", place{latitude: 36.17, longitude: -115.14}},
+	{"lax", place{latitude: 34.05, longitude: -118.24}},
+	{"lim", place{latitude: -12.05, longitude: -77.04}},
+	{"los", place{latitude: 6.52, longitude: 3.38}},
+	{"mci", place{latitude: 39.1, longitude: -94.58}},
+	{"mct", place{latitude: 23.59, longitude: 58.41}},
+	{"mia", place{latitude: 25.76, longitude: -80.19}},
+	{"mnl", place{latitude: 14.6, longitude: 120.98}},
+	{"msp", place{latitude: 44.98, longitude: -93.27}},
+	{"nyc", place{latitude: 40.71, longitude: -74.01}},
+	{"pdx", place{latitude: 45.52, longitude: -122.68}},
+	{"per", place{latitude: -31.95, longitude: 115.86}},
+	{"phl", place{latitude: 39.95, longitude: -75.17}},
+	{"phx", place{latitude: 33.45, longitude: -112.07}},
+	{"qro", place{latitude: 20.59, longitude: -100.39}},
+	{"scl", place{latitude: -33.45, longitude: -70.67}},
+	{"sea", place{latitude: 47.61, longitude: -122.33}},
+	{"tpe", place{latitude: 25.03, longitude: 121.57}},
+	{"waw", place{latitude: 52.23, longitude: 21.01}},
 }

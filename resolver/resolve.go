@@ -4,17 +4,18 @@ import (
 	"errors"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
-// resolve takes the decision as far as it gets without waiting: lookup and cache by
+// resolve takes the decision as far as it gets without waiting: decide and cache by
 // turns. It is the only place that joins the two. With a.need still set, an
 // upstream has to be asked.
 func (x *exchange) resolve() {
 	q, a, st := &x.q, &x.a, x.state
 	for {
 		if !a.need {
-			lookup(st.snap, st.live, q, a)
+			decide(st.snap, st.live, q, a)
 		}
 		if !a.need {
 			return
@@ -47,7 +48,7 @@ func (x *exchange) unasked() {
 	a := &x.a
 	a.need = false
 	if a.nhops == 1 {
-		a.fail(rcodeRefused, edeNotAuth, noAuthority)
+		a.fail(wire.RcodeRefused, wire.EDENotAuth, noAuthority)
 	}
 	a.last().outcome = noAuthority
 }
@@ -70,15 +71,15 @@ func (x *exchange) take(m *forward.Message, age uint32, stale bool) (again bool)
 	if m.Flags&forward.IsFailure != 0 {
 		ede := m.EDE
 		if ede == forward.NoEDE {
-			ede = edeNoReachable
+			ede = wire.EDENoReachable
 		}
-		a.fail(rcodeServFail, ede, external)
+		a.fail(wire.RcodeServFail, ede, external)
 		return false
 	}
-	if stale && a.EDE == noEDE {
-		a.EDE = edeStale
-		if m.Rcode == rcodeNXDomain {
-			a.EDE = edeStaleNXDomain
+	if stale && a.EDE == wire.NoEDE {
+		a.EDE = wire.EDEStale
+		if m.Rcode == wire.RcodeNXDomain {
+			a.EDE = wire.EDEStaleNXDomain
 		}
 	}
 	if a.asAlias {
@@ -103,8 +104,8 @@ func (x *exchange) take(m *forward.Message, age uint32, stale bool) (again bool)
 	}
 	a.add(i)
 	a.Rcode = m.Rcode
-	if a.exists && m.Rcode == rcodeNXDomain {
-		a.Rcode, a.AD = rcodeNoError, false // we know that it exists
+	if a.exists && m.Rcode == wire.RcodeNXDomain {
+		a.Rcode, a.AD = wire.RcodeNoError, false // we know that it exists
 	}
 	return false
 }
@@ -115,7 +116,7 @@ func (x *exchange) crossing(m *forward.Message) int {
 	if m.Flags&forward.HasAlias == 0 || x.q.Type == zone.TypeCNAME {
 		return -1
 	}
-	last, answered := -1, m.Authority > 0 || m.Rcode != rcodeNoError
+	last, answered := -1, m.Authority > 0 || m.Rcode != wire.RcodeNoError
 	var l zone.Labels
 	var buf [zone.MaxName]byte
 	for n := range m.RRs[:m.Answers] {
@@ -151,7 +152,7 @@ func (x *exchange) takeAlias(m *forward.Message, age uint32, stale bool) {
 	for n := range m.RRs[:m.Answers] {
 		has = has || m.RRs[n].Type == a.aliasType
 	}
-	if m.Rcode != rcodeNoError || !has {
+	if m.Rcode != wire.RcodeNoError || !has {
 		x.noData()
 		return
 	}
@@ -212,6 +213,6 @@ func (x *exchange) resume(m *forward.Message, err error) {
 
 // broke makes the answer the failure to ask.
 func (x *exchange) broke(err error) {
-	x.a.fail(rcodeServFail, edeNetwork, external)
+	x.a.fail(wire.RcodeServFail, wire.EDENetwork, external)
 	x.a.edeText = err.Error()
 }

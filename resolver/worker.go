@@ -1,143 +1,13 @@
 package resolver
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net/netip"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
-
-// Options configure a Resolver. The zero value of each field means its default.
-type Options struct {
-	UDPSize       uint16        // largest UDP response, octets: 1232
-	KeepAlive     time.Duration // idle time of TCP connections, told to those who ask (RFC 7828): 10s
-	ID            string        // answer to id.server. CH TXT (RFC 4892); "" refuses
-	Version       string        // answer to version.server. CH TXT; "" refuses
-	SampleQueries uint64        // one query in so many is logged; 0 none
-	Log           *slog.Logger
-	Now           func() time.Time // for tests; nil: time.Now
-}
-
-// Resolver answers queries from the snapshot that was published last and from the
-// forwarder. All methods are safe for concurrent use.
-type Resolver struct {
-	options   Options
-	limits    limits
-	forwarder *forward.Forwarder
-	state     atomic.Pointer[state]
-	now       atomic.Int64 // Unix seconds, for caches: kept by Run
-	exchanges sync.Pool
-	buffers   sync.Pool // of *[]byte, 64 KiB: late answers over TCP
-
-	mu sync.Mutex // orders publications
-}
-
-// state is all that a query sees. It is loaded once a query.
-type state struct {
-	snap   *zone.Snapshot
-	live   *zone.Live
-	groups []*forward.Group // by index of snap.Forwarders
-}
-
-// New returns a Resolver that refuses everybody until the first snapshot is published.
-func New(f *forward.Forwarder, o Options) *Resolver {
-	if o.UDPSize == 0 {
-		o.UDPSize = 1232
-	}
-	if o.KeepAlive == 0 {
-		o.KeepAlive = 10 * time.Second
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	r := &Resolver{options: o, forwarder: f}
-	r.limits = limits{udp: o.UDPSize, keepAlive: uint16(min(o.KeepAlive/(100*time.Millisecond), 65535))}
-	r.exchanges.New = func() any {
-		x := &exchange{resolver: r}
-		x.done = x.resume
-		return x
-	}
-	r.buffers.New = func() any {
-		b := make([]byte, 0, 65535)
-		return &b
-	}
-	r.now.Store(o.Now().Unix())
-	r.state.Store(&state{snap: &zone.Snapshot{Inventory: zone.NewInventory(nil, nil)}, live: &zone.Live{}})
-	return r
-}
-
-// Publish makes a snapshot the one that queries see from now on. An error is of an
-// upstream that can't be used; then nothing has changed.
-func (r *Resolver) Publish(snap *zone.Snapshot) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	groups := make([]*forward.Group, len(snap.Forwarders))
-	for i, f := range snap.Forwarders {
-		g, err := r.forwarder.Group(forward.GroupSpec{Upstreams: f.Upstreams})
-		if err != nil {
-			return fmt.Errorf("forwarder %v: %w", f.Upstreams, err)
-		}
-		groups[i] = g
-	}
-	if snap.Inventory == nil {
-		return errors.New("snapshot without an inventory")
-	}
-	r.state.Store(&state{snap: snap, live: r.state.Load().live, groups: groups})
-	r.forwarder.Retain(groups)
-	return nil
-}
-
-// PublishLive makes a table of health the one that queries see from now on. The serials
-// stay.
-func (r *Resolver) PublishLive(live *zone.Live) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := *r.state.Load()
-	with := *live
-	with.Serials = next.live.Serials
-	next.live = &with
-	r.state.Store(&next)
-}
-
-// PublishSerials makes a table of serials (see [zone.Live]) the one that queries see from
-// now on. It is immutable.
-func (r *Resolver) PublishSerials(serials map[string]map[string]uint32) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := *r.state.Load()
-	with := *next.live
-	with.Serials = serials
-	next.live = &with
-	r.state.Store(&next)
-}
-
-// Snapshot returns the snapshot in use.
-func (r *Resolver) Snapshot() *zone.Snapshot { return r.state.Load().snap }
-
-// Run keeps the clock of the queries until ctx ends.
-func (r *Resolver) Run(ctx context.Context) error {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-			r.now.Store(r.options.Now().Unix())
-		}
-	}
-}
 
 // Worker answers queries for one goroutine.
 type Worker struct {
@@ -210,23 +80,23 @@ func (x *exchange) admit(v verdict) bool {
 	}
 	switch {
 	case v == malformed:
-		a.reject(rcodeFormErr, FormErr)
+		a.reject(wire.RcodeFormErr, FormErr)
 	case v == badOpcode:
-		a.reject(rcodeNotImp, NotImp)
+		a.reject(wire.RcodeNotImp, NotImp)
 	case v == badVers:
-		a.reject(rcodeBadVers, BadVers)
+		a.reject(wire.RcodeBadVers, BadVers)
 	case v == refused:
-		a.reject(rcodeRefused, Refused)
+		a.reject(wire.RcodeRefused, Refused)
 	case !client.Allowed:
-		a.fail(rcodeRefused, edeProhibited, pending)
+		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
 		a.edeText = "address not allowed"
 	case view == nil:
-		a.fail(rcodeRefused, edeProhibited, pending)
+		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
 		a.edeText = "no view for this address"
-	case q.Class == classCHAOS:
+	case q.Class == wire.ClassCHAOS:
 		x.chaos()
-	case q.Class != classIN:
-		a.reject(rcodeRefused, Refused)
+	case q.Class != wire.ClassIN:
+		a.reject(wire.RcodeRefused, Refused)
 	case isMeta(q.Type):
 		x.metaType()
 	default:
@@ -235,27 +105,19 @@ func (x *exchange) admit(v verdict) bool {
 	return false
 }
 
-const (
-	classIN    = 1
-	classCHAOS = 3
-
-	typeIXFR = 251
-	typeAXFR = 252
-)
-
 // isMeta reports whether a type isn't data (RFC 6895 section 3.1). ANY has an answer
 // all the same.
-func isMeta(t uint16) bool { return t >= 128 && t < zone.TypeANY || t == typeOPT || t == 0 }
+func isMeta(t uint16) bool { return t >= 128 && t < zone.TypeANY || t == wire.TypeOPT || t == 0 }
 
 // metaType answers questions for types that aren't data (RFC 6895 section 3.1).
 func (x *exchange) metaType() {
 	switch x.q.Type {
-	case typeIXFR, typeAXFR:
-		x.a.reject(rcodeRefused, Refused)
-	case typeOPT, 0:
-		x.a.reject(rcodeFormErr, FormErr)
+	case wire.TypeIXFR, wire.TypeAXFR:
+		x.a.reject(wire.RcodeRefused, Refused)
+	case wire.TypeOPT, 0:
+		x.a.reject(wire.RcodeFormErr, FormErr)
 	default:
-		x.a.reject(rcodeNotImp, NotImp)
+		x.a.reject(wire.RcodeNotImp, NotImp)
 	}
 }
 
@@ -269,12 +131,12 @@ func (x *exchange) chaos() {
 		text = x.resolver.options.Version
 	}
 	if text == "" || x.q.Type != zone.TypeTXT && x.q.Type != zone.TypeANY {
-		x.a.reject(rcodeRefused, Refused)
+		x.a.reject(wire.RcodeRefused, Refused)
 		return
 	}
 	text = text[:min(len(text), 255)]
 	made := x.a.makeRecord(zone.TypeTXT, 0, append([]byte{byte(len(text))}, text...))
-	made[5] = classCHAOS
+	made[5] = wire.ClassCHAOS
 	x.a.AA = true
 	x.a.add(item{count: 1, data: made})
 }
