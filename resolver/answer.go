@@ -82,10 +82,10 @@ type hop struct {
 	outcome outcome
 	wild    bool // by way of a wildcard
 
-	heard *forward.Message // what an upstream said about it; nil when none was asked or none spoke
-	age   uint32           // of heard, in seconds
-	how   Result           // Cached, CachedStale or Forwarded: where heard comes from
-	group int              // whom it was heard from: index into Snapshot.Forwarders
+	reply *forward.Message // what an upstream said about it; nil when none was asked or none spoke
+	age   uint32           // of reply, in seconds
+	how   Result           // Cached, CachedStale or Forwarded: where reply comes from
+	group int              // whom it came from: index into Snapshot.Forwarders
 }
 
 // Answer is what was decided about a query: references into the snapshot and into

@@ -405,9 +405,9 @@ func (w *multivalues) next(j *judge, m *zone.Member) bool {
 		if !fits {
 			continue
 		}
-		taken := j.below(uint64(w.left)) < uint64(w.wants)
+		chosen := j.below(uint64(w.left)) < uint64(w.wants)
 		w.left--
-		if taken {
+		if chosen {
 			w.wants--
 			return true
 		}

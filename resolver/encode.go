@@ -179,7 +179,7 @@ func (e *encoder) item(i *item, n int) {
 		w.from, w.changed = e.last.from, e.last.changed
 	}
 	e.local(&w, i)
-	e.even(&w)
+	e.equalizeTTLs(&w)
 	if i.section == inAuthority && binary.BigEndian.Uint16(i.data[2:]) == zone.TypeNS {
 		e.nsAt, e.nsTo = w.from, len(e.buf)
 	}

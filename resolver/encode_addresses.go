@@ -74,9 +74,9 @@ func (e *encoder) translatesHints(rdata []byte) bool {
 	return false
 }
 
-// even gives all records of an RRset of which some were translated one TTL (RFC
+// equalizeTTLs gives all records of an RRset of which some were translated one TTL (RFC
 // 2181 section 5.2).
-func (e *encoder) even(w *writing) {
+func (e *encoder) equalizeTTLs(w *writing) {
 	if !w.changed || e.over {
 		return
 	}

@@ -42,7 +42,7 @@ func (e *encoder) message(i *item) {
 			e.record(&w, start, rest, aged(i, binary.BigEndian.Uint32(rest[4:])))
 		}
 	}
-	e.even(&w)
+	e.equalizeTTLs(&w)
 }
 
 // whole copies a message that is the entire answer: its pointers hold as they are.

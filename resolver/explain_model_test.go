@@ -35,7 +35,7 @@ func TestExplainModel(t *testing.T) {
 		if x.a.need {
 			continue // its end is an upstream's
 		}
-		e := x.tell(appendResponse(make([]byte, 0, 65535), &x.q, &x.a, snap, x.resolver.limits), new(ExplainRequest))
+		e := x.explanation(appendResponse(make([]byte, 0, 65535), &x.q, &x.a, snap, x.resolver.limits), new(ExplainRequest))
 		where := fmt.Sprintf("%s for %v", e.Name, client)
 		text := strings.Join(appendTree(nil, e.Steps, "", false), "\n")
 		w.consistent(where, e)

@@ -143,7 +143,7 @@ func (s *story) hop(i int) Step {
 			step.Steps = append(step.Steps, s.computed(d, h)...)
 		}
 	}
-	if h.heard != nil || h.outcome == external || s.unasked(h) {
+	if h.reply != nil || h.outcome == external || s.unasked(h) {
 		step.Steps = append(step.Steps, s.asked(i, h)...)
 	}
 	if h.outcome == special {
@@ -171,7 +171,7 @@ func (s *story) by(h *hop) string {
 		return "names computed from the inventory"
 	case h.zone != nil:
 		return zoneText(h.zone)
-	case h.outcome == external && h.heard != nil:
+	case h.outcome == external && h.reply != nil:
 		return "forwarder " + s.upstreams(h.group)
 	case h.outcome == external:
 		return "forwarder " + s.upstreams(s.a.group)
@@ -241,15 +241,15 @@ func (s *story) outcome(i int, h *hop) string {
 
 func (s *story) externalOutcome(h *hop, next string) string {
 	switch {
-	case h.heard == nil:
+	case h.reply == nil:
 		return "no answer from outside: SERVFAIL"
 	case s.a.Rcode == wire.RcodeServFail && next == "":
 		return "the upstreams gave no answer: SERVFAIL"
 	case next != "":
 		return "answered from outside, on at " + next
-	case h.heard.Rcode != wire.RcodeNoError:
-		return "answered from outside: " + rcodeName(h.heard.Rcode)
-	case h.heard.Flags&forward.IsNegative != 0:
+	case h.reply.Rcode != wire.RcodeNoError:
+		return "answered from outside: " + rcodeName(h.reply.Rcode)
+	case h.reply.Flags&forward.IsNegative != 0:
 		return "answered from outside: NODATA"
 	default:
 		return "answered from outside"
@@ -317,7 +317,7 @@ func (s *story) response() Step {
 
 // authentic reports whether an upstream called any of its data authentic.
 func (s *story) authentic() bool {
-	return slices.ContainsFunc(s.a.hops[:s.a.nhops], func(h hop) bool { return h.heard != nil && h.heard.AD })
+	return slices.ContainsFunc(s.a.hops[:s.a.nhops], func(h hop) bool { return h.reply != nil && h.reply.AD })
 }
 
 // zoneText names a zone as people know it.

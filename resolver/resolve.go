@@ -36,7 +36,7 @@ func (x *exchange) resolve() {
 		if stale {
 			a.Result = CachedStale
 		}
-		if !x.take(found.Message, found.Age, stale) {
+		if !x.accept(found.Message, found.Age, stale) {
 			return
 		}
 	}
@@ -61,13 +61,13 @@ func (x *exchange) question() forward.Question {
 	return forward.Question{Name: x.a.target, Type: x.q.Type, DO: x.q.DO, CD: x.q.CD}
 }
 
-// take adds an upstream's answer to our own; true when it ends in a name that is to
+// accept adds an upstream's answer to our own; true when it ends in a name that is to
 // be looked up again: one of ours, or one that another forwarder is in charge of.
-func (x *exchange) take(m *forward.Message, age uint32, stale bool) (again bool) {
+func (x *exchange) accept(m *forward.Message, age uint32, stale bool) (again bool) {
 	q, a := &x.q, &x.a
 	a.need = false
 	h := a.last()
-	h.heard, h.age, h.how, h.group = m, age, a.Result, a.group
+	h.reply, h.age, h.how, h.group = m, age, a.Result, a.group
 	if m.Flags&forward.IsFailure != 0 {
 		ede := m.EDE
 		if ede == forward.NoEDE {
@@ -83,7 +83,7 @@ func (x *exchange) take(m *forward.Message, age uint32, stale bool) (again bool)
 		}
 	}
 	if a.asAlias {
-		x.takeAlias(m, age, stale)
+		x.acceptAlias(m, age, stale)
 		return false
 	}
 	if a.owned && m.Answers > 0 && m.RRs[0].Type != q.Type && m.Flags&forward.HasAlias != 0 {
@@ -144,9 +144,9 @@ func (x *exchange) crossing(m *forward.Message) int {
 	return last
 }
 
-// takeAlias answers an alias with what its target has of the type asked for, under
+// acceptAlias answers an alias with what its target has of the type asked for, under
 // the alias's own name, with the least TTL on the way there.
-func (x *exchange) takeAlias(m *forward.Message, age uint32, stale bool) {
+func (x *exchange) acceptAlias(m *forward.Message, age uint32, stale bool) {
 	a := &x.a
 	has := false
 	for n := range m.RRs[:m.Answers] {
@@ -183,7 +183,7 @@ func (x *exchange) ask() {
 	question := x.question()
 	err := x.resolver.forwarder.Ask(x.state.groups[x.a.group], &question, x.q.Client, x.done)
 	if err != nil {
-		x.broke(err)
+		x.failToAsk(err)
 		x.deliver()
 	}
 }
@@ -194,14 +194,14 @@ func (x *exchange) resume(m *forward.Message, err error) {
 	age, stale := uint32(0), errors.Is(err, forward.ErrStale)
 	switch {
 	case m == nil:
-		x.broke(err)
+		x.failToAsk(err)
 		x.deliver()
 		return
 	case stale:
 		x.a.Result = CachedStale
 		age = uint32(max(x.q.Now-m.Stored, 0))
 	}
-	if x.take(m, age, stale) {
+	if x.accept(m, age, stale) {
 		x.resolve()
 	}
 	if x.a.need {
@@ -211,8 +211,8 @@ func (x *exchange) resume(m *forward.Message, err error) {
 	x.deliver()
 }
 
-// broke makes the answer the failure to ask.
-func (x *exchange) broke(err error) {
+// failToAsk makes the answer the failure to ask.
+func (x *exchange) failToAsk(err error) {
 	x.a.fail(wire.RcodeServFail, wire.EDENetwork, external)
 	x.a.edeText = err.Error()
 }
