@@ -194,10 +194,31 @@ func (m *Merger) name(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byt
 			}
 		}
 	}
+	holder := append([]byte(holderLabel), name...)
+	e.Delete(holder, zone.TypeTXT)
+	fenced := false
 	for _, t := range types {
 		m.records(e, view, apex, name, t)
+		fenced = fenced || m.x.a.fenced
+	}
+	if fenced && e.Lookup(name).Empty() && len(holder) <= zone.MaxName {
+		set, err := zone.NewRecords(zone.TypeTXT, m.x.state.snap.TranslatedTTL, []byte(holderText))
+		if err == nil {
+			err = e.Put(holder, set)
+		}
+		if err != nil {
+			m.found(name, zone.TypeTXT, err.Error())
+		}
 	}
 }
+
+// A name of instances none of which the view reaches exists, and owns nothing: what a zone
+// says by a record below the name. Without it a secondary would deny the name, or answer
+// from a wildcard.
+const (
+	holderLabel = "\x10_inside53-fenced"
+	holderText  = "\x29no instance that this view reaches has it"
+)
 
 // records puts what the view has of one type into e.
 func (m *Merger) records(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byte, rrtype uint16) {
