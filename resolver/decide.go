@@ -71,8 +71,8 @@ func (d *decision) closest() *zone.Apex {
 	if d.q.Type != zone.TypeDS || apex == nil || apex.Labels != d.depth || d.depth == 0 {
 		return apex
 	}
-	if apex.Special == zone.Localhost || apex.Special == zone.NoName {
-		return apex // these have no parent that may be asked (RFC 6761 section 6, RFC 7686 section 2)
+	if apex.Special == zone.Localhost || apex.Special == zone.NoName || apex.Special == zone.NoData {
+		return apex // these have no parent that may be asked (RFC 6761 section 6, RFC 7686 section 2, RFC 9462 section 6.4)
 	}
 	parent := d.a.View.Closest(d.labels, d.name, d.depth-1)
 	if parent == nil || len(parent.Layers) == 0 && parent.Forward == zone.NoForward {

@@ -322,7 +322,7 @@ func (d *decision) special(apex *zone.Apex) {
 		d.own(zone.TypeNS, specialTTL, localhostName)
 	case apex.Special == zone.Loopback && (t == zone.TypePTR || t == zone.TypeANY) && d.isLoopback():
 		d.own(zone.TypePTR, specialTTL, localhostName)
-	case atApex || d.exists || apex.Special == zone.Loopback && zone.IsSubdomain(loopbackPTR, d.name):
+	case atApex || d.exists || apex.Special == zone.NoData || apex.Special == zone.Loopback && zone.IsSubdomain(loopbackPTR, d.name):
 		d.specialNegative(apex, wire.RcodeNoError)
 	default:
 		d.specialNegative(apex, wire.RcodeNXDomain)

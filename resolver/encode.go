@@ -81,7 +81,7 @@ func (e *encoder) header() {
 		h[2] |= 0x01
 	}
 	h[3] = a.Rcode & 0xf
-	if a.View != nil && a.View.Recursive() {
+	if a.View != nil && a.View.Forwards() {
 		h[3] |= 0x80
 	}
 	if a.AD && !e.marked && !e.over {

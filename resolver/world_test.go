@@ -294,7 +294,8 @@ func (w *world) makeViews() {
 	w.snap.SetClients(w.clients, w.rest, w.allow)
 }
 
-var specialWords = map[string]zone.Special{"": zone.NotSpecial, "localhost": zone.Localhost, "noname": zone.NoName, "empty": zone.Empty, "loopback": zone.Loopback}
+var specialWords = map[string]zone.Special{"": zone.NotSpecial, "localhost": zone.Localhost, "noname": zone.NoName, "empty": zone.Empty, "loopback": zone.Loopback,
+	"nodata": zone.NoData}
 
 func (w *world) makeApex(b *block, words []string) zone.Apex {
 	w.Helper()
