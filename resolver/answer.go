@@ -67,6 +67,7 @@ const (
 	external
 	unservable
 	unavailable
+	unread
 	notLoaded
 	noAuthority
 )

@@ -139,6 +139,12 @@ func (d *decision) noAuthority() bool {
 // has an answer; then exists and closed say what is known of the name.
 func (d *decision) inLayers(layers []*zone.Zone) (decided, again bool) {
 	for _, z := range layers {
+		if z.Unavailable != "" { // nothing above has decided: what this one has isn't known
+			d.a.fail(wire.RcodeServFail, wire.EDENotReady, unread)
+			d.a.edeText = z.Unavailable[:min(len(z.Unavailable), maxEDEText)]
+			d.a.last().zone = z
+			return true, false
+		}
 		node := z.Find(d.labels, d.name, d.depth)
 		at, cut := d.cut(z, node)
 		if at >= 0 {

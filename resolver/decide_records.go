@@ -36,10 +36,29 @@ func (d *decision) judge(j *judge, z *zone.Zone) {
 
 // answer adds plain records.
 func (d *decision) answer(leaf zone.RRset) {
+	if leaf.Type == zone.TypeA && leaf.Flags&zone.Translatable != 0 && d.uncertain(leaf) {
+		d.a.fail(wire.RcodeServFail, wire.EDENotReady, unread)
+		d.a.edeText = "an inventory has not been read yet"
+		return
+	}
 	if leaf.Type == zone.TypeSOA {
 		leaf.Data = d.withSerial(d.a.last().apex, leaf)
 	}
 	d.a.add(item{flags: leaf.Flags, count: leaf.Count, maxTTL: d.maxTTL, data: leaf.Data})
+}
+
+// uncertain reports whether an address of a hosted zone may be that of an instance whose
+// region has not been read. Zone files answer before the inventory is there.
+func (d *decision) uncertain(leaf zone.RRset) bool {
+	if z := d.a.last().zone; z == nil || z.Origin == zone.File {
+		return false
+	}
+	for b := leaf.Data; len(b) >= wire.PackedHeader+4; b = b[wire.PackedHeader+4:] {
+		if d.snap.Inventory.Uncertain(d.a.View.Index, [4]byte(b[wire.PackedHeader:])) {
+			return true
+		}
+	}
+	return false
 }
 
 // withSerial returns the packed SOA record of a zone, with the serial that secondaries

@@ -185,6 +185,9 @@ func (w *layerWalk) layer(z *zone.Zone) Step {
 	labels, cut := w.d.cut(z, node)
 	over := w.decided || w.closed
 	switch {
+	case z.Unavailable != "" && !over:
+		w.decided = true
+		step.Why = z.Unavailable + ": decides, as what it has isn't known"
 	case over:
 		step.Why = w.hidden(node, labels)
 	case labels >= 0 && w.owned:

@@ -228,6 +228,8 @@ func (s *story) outcome(i int, h *hop) string {
 		return s.externalOutcome(h, next)
 	case unservable:
 		return "known to exist, but can't be served: SERVFAIL"
+	case unread:
+		return "known but not read, so nobody else's word counts: SERVFAIL"
 	case unavailable:
 		return "can't be answered: SERVFAIL"
 	case notLoaded:

@@ -70,7 +70,7 @@ func (r *Resolver) State() (*zone.Snapshot, *zone.Live) {
 }
 
 // Merge returns the zone of an apex of a view, its SOA with the serial 0; nil when it
-// isn't one. A zone that hasn't changed is the same tree again, and one that has shares
+// isn't one, or a layer of it has not been read. A zone that hasn't changed is the same tree again, and one that has shares
 // all else with the one before. outside says that targets of aliases may have changed.
 // The cost is that of the change, but for zones with delegations, new layers and a new
 // inventory, where it is that of the zone.
@@ -79,6 +79,10 @@ func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, ap
 		inventory: snap.Inventory, snap: snap, live: live, region: view.Region, view: view.Index, loaded: snap.Loaded,
 	}
 	for _, z := range apex.Layers {
+		if z.Unavailable != "" { // secondaries keep what they have, and don't deny what isn't known
+			m.tree, m.from = nil, inputs{}
+			return nil
+		}
 		is.layers = append(is.layers, z.Tree)
 	}
 	was := m.from

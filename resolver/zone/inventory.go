@@ -49,6 +49,7 @@ type Inventory struct {
 	next      []uint32           // by interface: 1 more than the next one that has its private address
 	byVPC     map[string]uint32
 	views     []viewReach // by view index
+	uncertain bool
 }
 
 // viewReach is what one view may know of private addresses.
@@ -126,6 +127,20 @@ func (a *Inventory) SetMute(view int, vpcs []string) {
 		}
 		v.mute[i] = true
 	}
+}
+
+// SetUncertain says, during construction, that a region has not been read: a public address
+// that no interface has may be one of its instances.
+func (a *Inventory) SetUncertain(uncertain bool) { a.uncertain = uncertain }
+
+// Uncertain reports whether the view may have a private address for a public one that
+// isn't known. It doesn't allocate.
+func (a *Inventory) Uncertain(view int, public [4]byte) bool {
+	if !a.uncertain || a.views[view].mode == AddressPublic || netip.AddrFrom4(public).IsPrivate() {
+		return false
+	}
+	_, known := a.byPublic[public]
+	return !known
 }
 
 // Any reports whether there is any public address that could be translated.
