@@ -2,12 +2,10 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -97,11 +95,7 @@ func (w *healthWatch) run(ctx context.Context, ended chan<- struct{}) {
 // resolve resolves the host of a health check as a client on this host would: through
 // our own socket, so that private zones and addresses count.
 func (w *healthWatch) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
-	name, err := zone.ParseName(strings.ToLower(host))
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", host, err)
-	}
-	return w.hosts.lookup(ctx, []string{reachable(w.listeners()[0]).String()}, name)
+	return w.hosts.addresses(ctx, []string{reachable(w.listeners()[0]).String()}, host)
 }
 
 // reachable returns an address by which a socket of ours can be asked.

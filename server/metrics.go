@@ -91,6 +91,17 @@ func programMetrics(version string, r *readiness) *collector {
 	})
 }
 
+// resolverMetrics are those of decisions.
+func resolverMetrics(fenced func() map[string]uint64) *collector {
+	return newCollector([]metric{
+		{"inside53_fenced_answers_total", "Answers without instances that the view doesn't reach.", []string{"view"}},
+	}, func(out reading) {
+		for view, n := range fenced() {
+			out.counter("inside53_fenced_answers_total", n, view)
+		}
+	})
+}
+
 // socketMetrics are those of the packet loops and TCP listeners.
 func socketMetrics(stats func() listen.Stats) *collector {
 	return newCollector([]metric{

@@ -207,7 +207,7 @@ func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2
 func (b *sourceBuilder) route53(c *config.Config, accounts []*awsclient.Account) route53.Options {
 	o := route53.Options{
 		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: b.log, OnCall: b.onCall,
-		Saved: func() []zonesource.Part { return b.keeper.Parts(route53.Name) },
+		Saved: func() []zonesource.Part { return b.keeper.Parts(route53.Name) }, Kept: b.keeper.Kept,
 	}
 	if c.Route53.Visibility.Public {
 		o.Visibility = append(o.Visibility, zone.Public)
