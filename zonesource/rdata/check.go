@@ -36,7 +36,7 @@ func check(rrtype uint16, rdata []byte) error {
 // fieldLength returns how long a field at the start of rest is, perhaps longer than rest.
 func fieldLength(k kind, rest []byte) (int, error) {
 	switch k {
-	case number8, algorithm, digestType, hashAlgorithm, keyProtocol:
+	case number8, algorithm, digestType, hashAlgorithm, keyProtocol, dsyncScheme:
 		return 1, nil
 	case number16, coveredType, certificateType, keyFlags:
 		return 2, nil
@@ -96,6 +96,9 @@ func specialLength(k kind, rest []byte) (int, error) {
 		if len(rest) < 1 {
 			return 1, nil
 		}
+		if rest[0]&0x7f > 3 { // relays of types to come
+			return len(rest), nil
+		}
 		length, err := gatewayLength(rest[0]&0x7f, rest[1:])
 		return 1 + length, err
 	case hostIdentity:
@@ -110,6 +113,8 @@ func specialLength(k kind, rest []byte) (int, error) {
 		return length + servers, err
 	case services:
 		return max(len(rest), 5), nil
+	case atmAddress:
+		return max(len(rest), 2), nil
 	case prefixedName:
 		return prefixedLength(rest)
 	case serviceKeys:

@@ -45,6 +45,8 @@ const (
 	locator         // 8 octets as four groups with colons (RFC 6742)
 	services        // address, protocol and ports of WKS
 	prefixedName    // A6 (RFC 2874)
+	atmAddress      // ATMA: a format, and octets in hexadecimal or digits after a plus sign
+	dsyncScheme     // of DSYNC (RFC 9859)
 	serviceKeys     // the parameters of SVCB and HTTPS (RFC 9460)
 )
 
@@ -122,6 +124,7 @@ var layouts = map[uint16][]field{
 		{text, "regular expression"}, {domain, "replacement"},
 	},
 	dns.TypeKX:       preferred,
+	dns.TypeATMA:     {{atmAddress, "address"}},
 	dns.TypeCERT:     {{certificateType, "type"}, {number16, "key tag"}, {algorithm, "algorithm"}, {base64Text, "certificate"}},
 	typeA6:           {{prefixedName, "address"}},
 	dns.TypeDNAME:    oneName,
@@ -150,12 +153,12 @@ var layouts = map[uint16][]field{
 	dns.TypeOPENPGPKEY: anyBase64,
 	dns.TypeCSYNC:      {{number32, "serial"}, {number16, "flags"}, {typeBitmap, "type"}},
 	dns.TypeZONEMD:     {{number32, "serial"}, {number8, "scheme"}, {number8, "hash algorithm"}, {hexadecimal, "digest"}},
+	typeHHIT:           anyBase64,
+	typeBRID:           anyBase64,
+	typeDSYNC:          {{coveredType, "type"}, {dsyncScheme, "scheme"}, {number16, "port"}, {domain, "target"}},
 	dns.TypeSVCB:       serviceBound,
 	dns.TypeHTTPS:      serviceBound,
 	dns.TypeSPF:        manyTexts,
-	dns.TypeUINFO:      {{text, "text"}},
-	dns.TypeUID:        {{number32, "number"}},
-	dns.TypeGID:        {{number32, "number"}},
 	dns.TypeNID:        nodeLocator,
 	dns.TypeL32:        {{number16, "preference"}, {ipv4, "locator"}},
 	dns.TypeL64:        nodeLocator,
@@ -179,11 +182,15 @@ const (
 	typeNSAP   uint16 = 22
 	typeA6     uint16 = 38
 	typeSINK   uint16 = 40
+	typeDSYNC  uint16 = 66
+	typeHHIT   uint16 = 67
+	typeBRID   uint16 = 68
 	typeDOA    uint16 = 259
 	typeWALLET uint16 = 262
 )
 
 // otherTypes are their mnemonics.
 var otherTypes = map[string]uint16{
-	"WKS": typeWKS, "NSAP": typeNSAP, "A6": typeA6, "SINK": typeSINK, "DOA": typeDOA, "WALLET": typeWALLET,
+	"WKS": typeWKS, "NSAP": typeNSAP, "A6": typeA6, "SINK": typeSINK, "DSYNC": typeDSYNC, "HHIT": typeHHIT, "BRID": typeBRID,
+	"DOA": typeDOA, "WALLET": typeWALLET,
 }

@@ -22,6 +22,7 @@ var (
 	certificateTypes = map[string]uint16{
 		"PKIX": 1, "SPKI": 2, "PGP": 3, "IPKIX": 4, "ISPKI": 5, "IPGP": 6, "ACPKIX": 7, "IACPKIX": 8, "URI": 253, "OID": 254,
 	}
+	dsyncSchemes = map[string]uint16{"NOTIFY": 1}
 	keyProtocols = map[string]uint16{"NONE": 0, "TLS": 1, "EMAIL": 2, "DNSSEC": 3, "IPSEC": 4, "ALL": 255}
 	// keyFlagBits are those of RFC 2535 3.1.2, and the key signing key of RFC 4034.
 	keyFlagBits = map[string]uint16{

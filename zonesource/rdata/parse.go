@@ -40,7 +40,7 @@ func ParseMasterValue(rrtype uint16, text string, origin []byte) ([]byte, error)
 }
 
 func parseValue(rrtype uint16, s *scanner) ([]byte, error) {
-	if s.atGeneric() {
+	if s.atGeneric(rrtype) {
 		return parseGeneric(rrtype, s)
 	}
 	fields := layout(rrtype)
@@ -116,13 +116,18 @@ func (s *scanner) tag() {
 	s.appendString("tag", f)
 }
 
-// atGeneric reports whether the first word is \#.
-func (s *scanner) atGeneric() bool {
+// atGeneric reports whether the first word is \#, and, for a type with a form of its own,
+// the second a number: text may be "#" too.
+func (s *scanner) atGeneric(rrtype uint16) bool {
 	if !s.more() {
 		return false
 	}
 	rest, ok := strings.CutPrefix(s.text[s.pos:], `\#`)
-	return ok && (rest == "" || isBlank(rest[0]))
+	if !ok || rest != "" && !isBlank(rest[0]) {
+		return false
+	}
+	rest = strings.TrimLeft(rest, " \t")
+	return layout(rrtype) == nil || rest != "" && '0' <= rest[0] && rest[0] <= '9'
 }
 
 // parseGeneric reads \# LENGTH HEX (RFC 3597 5). For a type with a form of its

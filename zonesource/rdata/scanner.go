@@ -242,10 +242,11 @@ func (s *scanner) dottedHex(what string) {
 	start := s.pos
 	digits := s.rest(what)
 	after, ok := strings.CutPrefix(strings.ToLower(digits), "0x")
-	if !ok {
-		s.fail(start, "%s %s doesn't begin with 0x", what, excerpt(digits))
+	after = strings.ReplaceAll(after, ".", "")
+	if !ok || after == "" {
+		s.fail(start, "%s %s is not 0x and digits", what, excerpt(digits))
 	}
-	s.appendHex(what, strings.ReplaceAll(after, ".", ""), start)
+	s.appendHex(what, after, start)
 }
 
 // base64 appends all that is left as base64.

@@ -30,6 +30,8 @@ func (s *scanner) special(f field) {
 		s.mnemonic(f.what, certificateTypes, 16)
 	case keyProtocol:
 		s.mnemonic(f.what, keyProtocols, 8)
+	case dsyncScheme:
+		s.mnemonic(f.what, dsyncSchemes, 8)
 	case keyFlags:
 		s.flags(f.what)
 	case moment:
@@ -58,6 +60,8 @@ func (s *scanner) special(f field) {
 		s.services()
 	case prefixedName:
 		s.prefixedName(f.what)
+	case atmAddress:
+		s.atmAddress(f.what)
 	case serviceKeys:
 		s.serviceParameters()
 	}
@@ -86,7 +90,7 @@ func (s *scanner) types(what string, some bool) {
 	var set [1 << 16 / 8]byte
 	for some || s.more() {
 		some = false
-		rrtype, ok := s.rrtype(what)
+		rrtype, ok := s.rrtype(what, false)
 		if !ok {
 			return
 		}
@@ -111,7 +115,7 @@ func (s *scanner) oldTypes(what string) {
 	length := 0
 	for s.more() {
 		at := s.pos
-		rrtype, ok := s.rrtype(what)
+		rrtype, ok := s.rrtype(what, true)
 		if !ok {
 			return
 		}
@@ -125,12 +129,17 @@ func (s *scanner) oldTypes(what string) {
 	s.out = append(s.out, set[:length]...)
 }
 
-func (s *scanner) rrtype(what string) (uint16, bool) {
+// rrtype reads a record type, which the oldest types also have as a number.
+func (s *scanner) rrtype(what string, numbered bool) (uint16, bool) {
 	f := s.next(what)
 	if s.err != nil {
 		return 0, false
 	}
 	rrtype, ok := Type(f.text)
+	if !ok && numbered {
+		number, err := strconv.ParseUint(f.text, 10, 16)
+		rrtype, ok = uint16(number), err == nil
+	}
 	if !ok || f.quoted {
 		s.fail(f.pos, "%s %s is not a record type", what, excerpt(f.text))
 		return 0, false
@@ -138,22 +147,12 @@ func (s *scanner) rrtype(what string) (uint16, bool) {
 	return rrtype, true
 }
 
-// covered appends a type, which old files also have as a number.
+// covered appends a type.
 func (s *scanner) covered(what string) {
-	f := s.next(what)
-	if s.err != nil {
-		return
+	rrtype, ok := s.rrtype(what, true)
+	if ok {
+		s.out = binary.BigEndian.AppendUint16(s.out, rrtype)
 	}
-	rrtype, ok := Type(f.text)
-	if !ok {
-		number, err := strconv.ParseUint(f.text, 10, 16)
-		rrtype, ok = uint16(number), err == nil
-	}
-	if !ok || f.quoted {
-		s.fail(f.pos, "%s %s is not a record type", what, excerpt(f.text))
-		return
-	}
-	s.out = binary.BigEndian.AppendUint16(s.out, rrtype)
 }
 
 // moment appends seconds since 1970 modulo 2^32, given so or as YYYYMMDDHHMMSS
@@ -373,4 +372,25 @@ func (s *scanner) prefixedName(what string) {
 	if length > 0 {
 		s.name("name of the prefix")
 	}
+}
+
+// atmAddress appends an ATM address: digits after a plus sign (E.164), or octets in
+// hexadecimal; dots may stand between both.
+func (s *scanner) atmAddress(what string) {
+	f := s.next(what)
+	if s.err != nil {
+		return
+	}
+	digits, e164 := strings.CutPrefix(f.text, "+")
+	digits = strings.ReplaceAll(digits, ".", "")
+	if digits == "" || e164 && strings.Trim(digits, "0123456789") != "" {
+		s.fail(f.pos, "%s %s is not an ATM address", what, excerpt(f.text))
+		return
+	}
+	if e164 {
+		s.out = append(append(s.out, 1), digits...)
+		return
+	}
+	s.out = append(s.out, 0)
+	s.appendHex(what, digits, f.pos)
 }

@@ -239,6 +239,8 @@ func (r *reader) handle() error {
 		}
 		r.load.ttls.byDefault, r.load.ttls.hasByDefault = ttl, true
 		return nil
+	case "$DATE": // when the file was written, which BIND once said so
+		return nil
 	case "$INCLUDE":
 		return r.include(arguments)
 	case "$GENERATE":
