@@ -6,6 +6,16 @@ import (
 	"fmt"
 )
 
+// Check finds what is wrong with packed rdata. Rdata of types without a form of their own are
+// right as they are.
+func Check(rrtype uint16, rdata []byte) error {
+	err := check(rrtype, rdata)
+	if err != nil {
+		return fmt.Errorf("rdata of type %s: %w", TypeText(rrtype), err)
+	}
+	return nil
+}
+
 // check finds what is wrong with packed rdata. Rdata of types without a form of their own
 // are right as they are.
 func check(rrtype uint16, rdata []byte) error {

@@ -11,7 +11,7 @@ func Equal(rrtype uint16, a, b []byte) bool {
 	if len(a) != len(b) || !bytes.EqualFold(a, b) {
 		return false
 	}
-	return hasNames(rrtype) && bytes.Equal(lowerNames(rrtype, a), lowerNames(rrtype, b))
+	return bytes.Equal(Canonical(rrtype, a), Canonical(rrtype, b))
 }
 
 func hasNames(rrtype uint16) bool {
@@ -23,9 +23,12 @@ func hasNames(rrtype uint16) bool {
 	return false
 }
 
-// lowerNames returns a copy of rdata with the names that are fields of their own in lower
-// case; rdata that aren't right come as they are.
-func lowerNames(rrtype uint16, rdata []byte) []byte {
+// Canonical returns packed rdata with the names that are fields of their own in lower case,
+// a copy where there are such. Rdata that aren't right come as they are.
+func Canonical(rrtype uint16, rdata []byte) []byte {
+	if !hasNames(rrtype) {
+		return rdata
+	}
 	out := bytes.Clone(rdata)
 	rest := out
 	for _, f := range layout(rrtype) {
