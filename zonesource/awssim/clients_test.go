@@ -21,8 +21,9 @@ import (
 
 // awsCLI runs the real AWS CLI against a simulator.
 type awsCLI struct {
-	t   *testing.T
-	env []string
+	t        *testing.T
+	endpoint string // as a flag: older versions don't read AWS_ENDPOINT_URL
+	env      []string
 }
 
 func newCLI(t *testing.T, s *Sim) awsCLI {
@@ -35,10 +36,10 @@ func newCLI(t *testing.T, s *Sim) awsCLI {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return awsCLI{t, []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AWS_CONFIG_FILE=" + config, "AWS_ENDPOINT_URL=" + server.URL, "AWS_PAGER=",
-		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true", "AWS_DEFAULT_OUTPUT=json",
-		"PYENV_ROOT=" + os.Getenv("PYENV_ROOT"), "AWS_MAX_ATTEMPTS=1",
+	return awsCLI{t, server.URL, []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AWS_CONFIG_FILE=" + config, "AWS_PAGER=",
+		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_DEFAULT_OUTPUT=json", "PYENV_ROOT=" + os.Getenv("PYENV_ROOT"), "AWS_MAX_ATTEMPTS=1",
 	}}
 }
 
@@ -46,7 +47,7 @@ func (c awsCLI) run(region string, args ...string) (stdout []byte, err error) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "aws", append([]string{"--region", region}, args...)...)
+	cmd := exec.CommandContext(ctx, "aws", append([]string{"--region", region, "--endpoint-url", c.endpoint}, args...)...)
 	cmd.Env = c.env
 	var errText bytes.Buffer
 	cmd.Stderr = &errText
