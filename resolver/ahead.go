@@ -3,6 +3,7 @@ package resolver
 import (
 	"net/netip"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -18,7 +19,7 @@ type expected struct {
 // come.
 func (w *Worker) Expect(pkt []byte, client netip.AddrPort) {
 	q, snap := &w.expected.query, w.r.state.Load().snap
-	if len(pkt) < headerSize || q.parseName(pkt[headerSize:]) == 0 {
+	if len(pkt) < wire.HeaderSize || q.parseName(pkt[wire.HeaderSize:]) == 0 {
 		return
 	}
 	c := snap.Client(client.Addr())

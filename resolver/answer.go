@@ -2,33 +2,8 @@ package resolver
 
 import (
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
-)
-
-// The response codes in use (RFC 1035, RFC 2136, RFC 6891).
-const (
-	rcodeNoError  = 0
-	rcodeFormErr  = 1
-	rcodeServFail = 2
-	rcodeNXDomain = 3
-	rcodeNotImp   = 4
-	rcodeRefused  = 5
-	rcodeYXDomain = 6
-	rcodeBadVers  = 16
-)
-
-// The extended errors in use (RFC 8914 section 4, IANA registry).
-const (
-	noEDE            uint16 = 0xffff
-	edeStale         uint16 = 3
-	edeNotReady      uint16 = 14
-	edeProhibited    uint16 = 18
-	edeStaleNXDomain uint16 = 19
-	edeNotAuth       uint16 = 20
-	edeNoReachable   uint16 = 22
-	edeNetwork       uint16 = 23
-	edeInvalidData   uint16 = 24
-	edeSynthesized   uint16 = 29
 )
 
 // section is where an item of an answer goes. The order is that of the message.
@@ -106,10 +81,10 @@ type hop struct {
 	outcome outcome
 	wild    bool // by way of a wildcard
 
-	heard *forward.Message // what an upstream said about it; nil when none was asked or none spoke
-	age   uint32           // of heard, in seconds
-	how   Result           // Cached, CachedStale or Forwarded: where heard comes from
-	group int              // whom it was heard from: index into Snapshot.Forwarders
+	reply *forward.Message // what an upstream said about it; nil when none was asked or none spoke
+	age   uint32           // of reply, in seconds
+	how   Result           // Cached, CachedStale or Forwarded: where reply comes from
+	group int              // whom it came from: index into Snapshot.Forwarders
 }
 
 // Answer is what was decided about a query: references into the snapshot and into
@@ -149,7 +124,7 @@ type Answer struct {
 }
 
 func (a *Answer) reset(v *zone.View, q *Query) {
-	a.View, a.Rcode, a.AA, a.AD, a.EDE, a.Result = v, rcodeNoError, false, false, noEDE, Local
+	a.View, a.Rcode, a.AA, a.AD, a.EDE, a.Result = v, wire.RcodeNoError, false, false, wire.NoEDE, Local
 	a.Tailored = false
 	a.need, a.asAlias, a.exists, a.full = false, false, false, false
 	a.nitems, a.madeLen, a.edeText = 0, 0, ""
@@ -189,7 +164,7 @@ func (a *Answer) fail(rcode uint8, ede uint16, why outcome) {
 	a.need = false
 	a.last().outcome = why
 	a.Result = ServFail
-	if rcode == rcodeRefused {
+	if rcode == wire.RcodeRefused {
 		a.Result = Refused
 	}
 }
@@ -201,7 +176,7 @@ func (a *Answer) reject(rcode uint8, result Result) { a.Rcode, a.Result = rcode,
 // there have been too many.
 func (a *Answer) follow(target []byte) bool {
 	if a.nhops > maxHops {
-		a.fail(rcodeServFail, noEDE, a.last().outcome)
+		a.fail(wire.RcodeServFail, wire.NoEDE, a.last().outcome)
 		return false
 	}
 	name := a.names[a.nhops][:copy(a.names[a.nhops][:], target)]
@@ -213,7 +188,7 @@ func (a *Answer) follow(target []byte) bool {
 
 // make packs a record of this answer's own into its scratch space.
 func (a *Answer) makeRecord(rrtype uint16, ttl uint32, rdata []byte) []byte {
-	if a.madeLen+headerSize+len(rdata) > len(a.made) {
+	if a.madeLen+wire.HeaderSize+len(rdata) > len(a.made) {
 		return nil
 	}
 	at := a.madeLen

@@ -176,7 +176,7 @@ func BenchmarkLookup(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				x.a.reset(x.a.View, &x.q)
-				lookup(x.state.snap, x.state.live, &x.q, &x.a)
+				decide(x.state.snap, x.state.live, &x.q, &x.a)
 			}
 		})
 	}
@@ -202,6 +202,6 @@ func prepared(b testing.TB, w *world, name string, rrtype uint16, rd bool) *exch
 	x := w.serve(name, busyPacket(b, name, rrtype, rd), testClient, UDP).x
 	kept := &exchange{q: x.q, a: x.a, state: x.state, resolver: x.resolver}
 	kept.a.reset(x.a.View, &kept.q)
-	lookup(kept.state.snap, kept.state.live, &kept.q, &kept.a)
+	decide(kept.state.snap, kept.state.live, &kept.q, &kept.a)
 	return kept
 }

@@ -1,14 +1,17 @@
 // Package resolver decides what the answer to a query is, and writes it.
 //
-//	packet ─> query.go ─> lookup.go ─> (resolve.go <─> forward) ─> response.go ─> packet
-//	              │           │                                        │
-//	            Query       Answer: references into the snapshot     translate.go
+//	packet ─> query.go ─> decide.go ─> (resolve.go <─> forward) ─> encode.go ─> packet
+//	              │           │                                       │
+//	            Query       Answer: references into the snapshot    encode_addresses.go
 //	                        and into cached messages
 //
-// Deciding and encoding are split and joined by an [Answer]. lookup is pure; it
+// worker.go takes a packet this way, serve.go holds what is published and what the
+// transports see.
+//
+// Deciding and encoding are split and joined by an [Answer]. decide is pure; it
 // sees one immutable state, loaded once a query. Where a name outside is needed, the
 // Answer says so, resolve asks the cache or puts the whole exchange aside until an
-// upstream has spoken, and lookup goes on where it was. The encoder, the metrics,
+// upstream has spoken, and decide goes on where it was. The encoder, the metrics,
 // the query log and explain are readers of the same Answer.
 //
 // explain answers a question by the same code, with an exchange of its own, and then
@@ -52,7 +55,7 @@
 //  7. Computed names: the names that EC2 makes from addresses, and reverse names
 //     (zone data, tag name, computed). What isn't in the inventory is forwarded.
 //  8. A CNAME that leaves our zones continues in the forwarder, a forwarded one
-//     that enters them in lookup; eight steps in all, then SERVFAIL. No zone and no
+//     that enters them in decide; eight steps in all, then SERVFAIL. No zone and no
 //     forwarder: REFUSED, EDE 20; for a CNAME's target, what is known so far; for an
 //     external alias SERVFAIL, EDE 22.
 //  9. Before the first data: SERVFAIL, EDE 14, but for files, special names and

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 
 	"github.com/miekg/dns"
@@ -153,7 +154,7 @@ allow 10.0.0.0/8
 				}
 				s.compare(&got)
 				switch {
-				case len(s.packet) > maxPointer:
+				case len(s.packet) > wire.MaxPointer:
 					large++
 				case s.x.a.nitems > 1:
 					partial++
@@ -206,7 +207,7 @@ func compareEncoded(t testing.TB, seed uint64, size uint16, tr Transport) (trunc
 			t.Fatalf("parsing %s: %d", name, v)
 		}
 		x.a.reset(snap.Views[0], &x.q)
-		lookup(snap, x.state.live, &x.q, &x.a)
+		decide(snap, x.state.live, &x.q, &x.a)
 		x.a.need = false
 		where := fmt.Sprintf("seed %d size %d: %s %s", seed, size, name, dns.TypeToString[rrtype])
 		s := &serving{world: w, where: where, x: x, oracle: oracleMessage(w, x)}

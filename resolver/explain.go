@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 
 	"github.com/miekg/dns"
@@ -141,25 +142,25 @@ func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, req *Explai
 	if admitted {
 		x.resolve()
 	}
-	told := make(chan *Explanation, 1) // one way or the other, nobody waits to send
+	done := make(chan *Explanation, 1) // one way or the other, nobody waits to send
 	if x.a.need {
-		x.finish = func(answer []byte, _ Result) { told <- x.tell(answer, req) } // while the exchange is still this query's
+		x.finish = func(answer []byte, _ Result) { done <- x.explanation(answer, req) } // while the exchange is still this query's
 		x.ask()
 	} else {
-		told <- x.tell(appendResponse(make([]byte, 0, 65535), &x.q, &x.a, st.snap, r.limits), req)
+		done <- x.explanation(appendResponse(make([]byte, 0, 65535), &x.q, &x.a, st.snap, r.limits), req)
 		x.state = nil
 		r.exchanges.Put(x)
 	}
 	select {
-	case e := <-told:
+	case e := <-done:
 		return e, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for an upstream: %w", ctx.Err())
 	}
 }
 
-// tell makes the explanation of a finished exchange and its response.
-func (x *exchange) tell(response []byte, req *ExplainRequest) *Explanation {
+// explanation makes the explanation of a finished exchange and its response.
+func (x *exchange) explanation(response []byte, req *ExplainRequest) *Explanation {
 	q, a := &x.q, &x.a
 	e := &Explanation{
 		Name: zone.String(q.Name()), Type: typeName(q.Type), Client: q.Client.String(), Result: a.Result.String(),
@@ -178,7 +179,7 @@ func (x *exchange) tell(response []byte, req *ExplainRequest) *Explanation {
 		e.Steps = []Step{{Step: "response", Why: "can't be read again: " + err.Error()}}
 		return e
 	}
-	e.take(&m)
+	e.readMessage(&m)
 	s := story{
 		x: x, q: q, a: a, snap: x.state.snap, live: x.state.live, groups: x.state.snap.Forwarders, now: time.Unix(q.Now, 0), listing: req.Listing,
 	}
@@ -187,8 +188,8 @@ func (x *exchange) tell(response []byte, req *ExplainRequest) *Explanation {
 	return e
 }
 
-// take reads header and records of the response.
-func (e *Explanation) take(m *dns.Msg) {
+// readMessage reads header and records of the response.
+func (e *Explanation) readMessage(m *dns.Msg) {
 	e.Rcode = rcodeName(uint8(m.Rcode))
 	for _, f := range []struct {
 		set  bool
@@ -243,7 +244,7 @@ func recordText(rr dns.RR) string { return strings.ReplaceAll(rr.String(), "\t",
 func typeName(t uint16) string { return dns.Type(t).String() }
 
 func rcodeName(rcode uint8) string {
-	if rcode == rcodeBadVers {
+	if rcode == wire.RcodeBadVers {
 		return "BADVERS"
 	}
 	return dns.RcodeToString[int(rcode)]
@@ -252,7 +253,7 @@ func rcodeName(rcode uint8) string {
 // edeText names an extended error, as dig does.
 func edeText(code uint16, extra string) string {
 	text := fmt.Sprintf("%d (%s)", code, dns.ExtendedErrorCodeToString[code])
-	if code == edeSynthesized {
+	if code == wire.EDESynthesized {
 		text = "29 (Synthesized)"
 	}
 	if extra != "" {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -18,7 +19,7 @@ func (s *story) addresses() []Step {
 	}
 	var steps []Step
 	given := map[string]string{} // which public address a private one was given for first
-	tell := func(i *item, addr [4]byte) {
+	visit := func(i *item, addr [4]byte) {
 		step, private, ok := s.address(i, addr)
 		first := given[private]
 		switch {
@@ -37,7 +38,7 @@ func (s *story) addresses() []Step {
 			for at := range i.message.RRs[:min(i.message.Answers, i.skip+i.count)] {
 				rr := &i.message.RRs[at]
 				if uint16(at) >= i.skip && (i.flatten == 0 || rr.Type == i.flatten) && i.message.Flags&forward.HasAddress != 0 {
-					eachAddress(rr.Type, messageRdata(i.message, rr), func(addr [4]byte) { tell(i, addr) })
+					eachAddress(rr.Type, messageRdata(i.message, rr), func(addr [4]byte) { visit(i, addr) })
 				}
 			}
 			continue
@@ -45,9 +46,9 @@ func (s *story) addresses() []Step {
 		if i.flags&zone.Translatable == 0 {
 			continue
 		}
-		for b := i.data; len(b) >= rrHeader; {
-			end := rrHeader + int(binary.BigEndian.Uint16(b[10:]))
-			eachAddress(binary.BigEndian.Uint16(b[2:]), b[rrHeader:end], func(addr [4]byte) { tell(i, addr) })
+		for b := i.data; len(b) >= wire.PackedHeader; {
+			end := wire.PackedHeader + int(binary.BigEndian.Uint16(b[10:]))
+			eachAddress(binary.BigEndian.Uint16(b[2:]), b[wire.PackedHeader:end], func(addr [4]byte) { visit(i, addr) })
 			b = b[end:]
 		}
 	}
@@ -64,12 +65,12 @@ func eachAddress(rrtype uint16, rdata []byte, visit func([4]byte)) {
 	case zone.TypeA:
 		visit([4]byte(rdata))
 	case zone.TypeSVCB, zone.TypeHTTPS:
-		for p := skipName(rdata, 2); p+4 <= len(rdata); {
+		for p := paramsAt(rdata); p+4 <= len(rdata); {
 			end := p + 4 + int(binary.BigEndian.Uint16(rdata[p+2:]))
 			if end > len(rdata) {
 				return
 			}
-			for h := p + 4; binary.BigEndian.Uint16(rdata[p:]) == paramIPv4Hint && h+4 <= end; h += 4 {
+			for h := p + 4; binary.BigEndian.Uint16(rdata[p:]) == wire.ParamIPv4Hint && h+4 <= end; h += 4 {
 				visit([4]byte(rdata[h:]))
 			}
 			p = end

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -21,14 +22,14 @@ func (s *story) upstreams(group int) string {
 func (s *story) asked(i int, h *hop) []Step {
 	last := i == s.a.nhops-1
 	group, question := h.group, h.name
-	if h.heard == nil {
+	if h.reply == nil {
 		group = s.a.group
 	}
 	aliased := last && s.a.asAlias
 	if aliased {
 		question = s.a.target
 	}
-	if h.outcome == external && h.heard == nil && !last {
+	if h.outcome == external && h.reply == nil && !last {
 		return nil
 	}
 	t := s.q.Type
@@ -37,14 +38,14 @@ func (s *story) asked(i int, h *hop) []Step {
 	}
 	step := Step{Step: "forwarder " + s.upstreams(group), Why: "asked for " + zone.String(question) + " " + typeName(t)}
 	switch {
-	case h.heard == nil && h.outcome == noAuthority:
+	case h.reply == nil && h.outcome == noAuthority:
 		step.Why = "not asked: the query wants no recursion"
 		return []Step{step}
-	case h.heard == nil:
+	case h.reply == nil:
 		step.Steps = append(step.Steps, Step{Step: "no answer", Why: s.a.edeText})
 		return []Step{step}
 	}
-	step.Steps = append(step.Steps, s.cache(h), s.heard(h))
+	step.Steps = append(step.Steps, s.cache(h), s.reply(h))
 	if aliased && h.outcome == alias {
 		step.Steps = append(step.Steps, s.flattened(i))
 	}
@@ -57,7 +58,7 @@ func (s *story) asked(i int, h *hop) []Step {
 // cache tells what the cache had.
 func (s *story) cache(h *hop) Step {
 	step := Step{Step: "cache"}
-	switch m := h.heard; h.how {
+	switch m := h.reply; h.how {
 	case Cached:
 		step.Why = fmt.Sprintf("fresh: %d s old, %d s left of %d", h.age, max(m.TTL, h.age)-h.age, m.TTL)
 	case CachedStale:
@@ -70,8 +71,8 @@ func (s *story) cache(h *hop) Step {
 }
 
 // heard tells what an upstream said. Which one of several isn't kept.
-func (s *story) heard(h *hop) Step {
-	m := h.heard
+func (s *story) reply(h *hop) Step {
+	m := h.reply
 	step := Step{Step: "upstream", Why: rcodeName(m.Rcode) + ", " + counted(int(m.Answers), "record")}
 	if len(s.groups) > h.group && len(s.groups[h.group].Upstreams) > 1 {
 		step.Why += "; which of the upstreams said so isn't kept"
@@ -111,7 +112,7 @@ func (s *story) madeOf(i int, h *hop, aliased, last bool) string {
 		return "the target has no records of the type: NODATA for the alias"
 	case h.outcome == noData:
 		return "a CNAME, left out: a layer of ours owns records at the name and CNAME never mixes with other types"
-	case h.outcome == external && s.a.exists && h.heard.Rcode == rcodeNXDomain:
+	case h.outcome == external && s.a.exists && h.reply.Rcode == wire.RcodeNXDomain:
 		return "NXDOMAIN is NODATA here: we know that the name exists"
 	}
 	return ""

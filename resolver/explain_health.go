@@ -110,7 +110,7 @@ func (p *policyStory) groupHealth(step Step, set zone.RRset, whole bool) Step {
 		step.Why = "unhealthy: no member is healthy"
 	case target.Kind == zone.Aliased && target.Alias().Health:
 		step.Why = healthText(healthy) + ", as its own target"
-		if p.tells(name) {
+		if p.describes(name) {
 			step.Steps = []Step{p.targetHealth(target, whole)}
 		}
 	default:
@@ -119,7 +119,7 @@ func (p *policyStory) groupHealth(step Step, set zone.RRset, whole bool) Step {
 	if target.Kind != zone.Group || !whole {
 		return step
 	}
-	nests := p.tells(name)
+	nests := p.describes(name)
 	var m zone.Member
 	i := 0
 	for w := target.Members(); w.Next(&m); i++ {
@@ -135,9 +135,9 @@ func (p *policyStory) groupHealth(step Step, set zone.RRset, whole bool) Step {
 	return step
 }
 
-// tells reports whether the health of what a target's members point at in turn is to be
+// describes reports whether the health of what a target's members point at in turn is to be
 // told: once, since trees may be wide, and may lead back to themselves.
-func (p *policyStory) tells(target []byte) bool {
+func (p *policyStory) describes(target []byte) bool {
 	for _, told := range p.told {
 		if string(told) == string(target) {
 			return false

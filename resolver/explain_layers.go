@@ -167,7 +167,7 @@ func (s *story) layers(d *decision, h *hop) (steps []Step, open bool) {
 	return steps, !w.decided && !w.closed
 }
 
-// layerWalk goes through the layers as lookup did.
+// layerWalk goes through the layers as decide did.
 type layerWalk struct {
 	*story
 	d       *decision
@@ -238,7 +238,7 @@ func (w *layerWalk) cut(z *zone.Zone, node zone.Node, labels int) Step {
 	case ns.Kind == zone.Unservable:
 		reason, _ := ns.Unservable()
 		step.Why += ", in a way that can't be expressed: " + reason
-	case w.h.outcome == external || w.h.heard != nil:
+	case w.h.outcome == external || w.h.reply != nil:
 		step.Why += ": who asks for recursion and may have it gets no referral, the forwarder follows it"
 	}
 	return step
@@ -328,7 +328,7 @@ func (s *story) negative(i int, h *hop) []Step {
 			return []Step{{Step: "SOA", Why: soaText(h.apex, &it)}}
 		}
 	}
-	if h.heard != nil && h.outcome != noData {
+	if h.reply != nil && h.outcome != noData {
 		return nil
 	}
 	return []Step{{Step: "SOA", Why: "none: no layer has one"}}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,11 +31,11 @@ func TestExplainModel(t *testing.T) {
 		if !x.admit(x.q.parse(client.packet(t, pick(r, names)))) {
 			t.Fatalf("not admitted: %v", x.a.Rcode)
 		}
-		lookup(snap, live, &x.q, &x.a)
+		decide(snap, live, &x.q, &x.a)
 		if x.a.need {
 			continue // its end is an upstream's
 		}
-		e := x.tell(appendResponse(make([]byte, 0, 65535), &x.q, &x.a, snap, x.resolver.limits), new(ExplainRequest))
+		e := x.explanation(appendResponse(make([]byte, 0, 65535), &x.q, &x.a, snap, x.resolver.limits), new(ExplainRequest))
 		where := fmt.Sprintf("%s for %v", e.Name, client)
 		text := strings.Join(appendTree(nil, e.Steps, "", false), "\n")
 		w.consistent(where, e)
@@ -42,7 +43,7 @@ func TestExplainModel(t *testing.T) {
 		if strings.Contains(text, " policy: ") {
 			policies++
 		}
-		if strings.Contains(text, "multivalue policy: ") || x.a.Rcode != rcodeNoError {
+		if strings.Contains(text, "multivalue policy: ") || x.a.Rcode != wire.RcodeNoError {
 			continue // equal records of several members are one; a failure leaves out what was told
 		}
 		if diff := cmp.Diff(leavesOf(&x.a), leavesTold(e.Steps)); diff != "" {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -142,7 +143,7 @@ func (s *story) hop(i int) Step {
 			step.Steps = append(step.Steps, s.computed(d, h)...)
 		}
 	}
-	if h.heard != nil || h.outcome == external || s.unasked(h) {
+	if h.reply != nil || h.outcome == external || s.unasked(h) {
 		step.Steps = append(step.Steps, s.asked(i, h)...)
 	}
 	if h.outcome == special {
@@ -170,7 +171,7 @@ func (s *story) by(h *hop) string {
 		return "names computed from the inventory"
 	case h.zone != nil:
 		return zoneText(h.zone)
-	case h.outcome == external && h.heard != nil:
+	case h.outcome == external && h.reply != nil:
 		return "forwarder " + s.upstreams(h.group)
 	case h.outcome == external:
 		return "forwarder " + s.upstreams(s.a.group)
@@ -206,7 +207,7 @@ func (s *story) outcome(i int, h *hop) string {
 		if h.outcome == dname {
 			kind = "DNAME"
 		}
-		if h.outcome == dname && s.a.Rcode == rcodeNoError && (s.q.Type == zone.TypeCNAME || s.q.Type == zone.TypeANY) {
+		if h.outcome == dname && s.a.Rcode == wire.RcodeNoError && (s.q.Type == zone.TypeCNAME || s.q.Type == zone.TypeANY) {
 			return "answered by the CNAME made of the DNAME of " + zoneText(h.zone)
 		}
 		if next == "" {
@@ -240,15 +241,15 @@ func (s *story) outcome(i int, h *hop) string {
 
 func (s *story) externalOutcome(h *hop, next string) string {
 	switch {
-	case h.heard == nil:
+	case h.reply == nil:
 		return "no answer from outside: SERVFAIL"
-	case s.a.Rcode == rcodeServFail && next == "":
+	case s.a.Rcode == wire.RcodeServFail && next == "":
 		return "the upstreams gave no answer: SERVFAIL"
 	case next != "":
 		return "answered from outside, on at " + next
-	case h.heard.Rcode != rcodeNoError:
-		return "answered from outside: " + rcodeName(h.heard.Rcode)
-	case h.heard.Flags&forward.IsNegative != 0:
+	case h.reply.Rcode != wire.RcodeNoError:
+		return "answered from outside: " + rcodeName(h.reply.Rcode)
+	case h.reply.Flags&forward.IsNegative != 0:
 		return "answered from outside: NODATA"
 	default:
 		return "answered from outside"
@@ -300,10 +301,10 @@ func (s *story) response() Step {
 	case s.authentic():
 		add("ad", "not set: the query has neither AD nor DO")
 	}
-	if a.EDE != noEDE {
+	if a.EDE != wire.NoEDE {
 		add("extended error", edeText(a.EDE, a.edeText))
 	} else if s.marked {
-		add("extended error", edeText(edeSynthesized, ""))
+		add("extended error", edeText(wire.EDESynthesized, ""))
 	}
 	if !s.snap.Built.IsZero() {
 		add("data", "compiled "+s.ago(s.snap.Built))
@@ -316,7 +317,7 @@ func (s *story) response() Step {
 
 // authentic reports whether an upstream called any of its data authentic.
 func (s *story) authentic() bool {
-	return slices.ContainsFunc(s.a.hops[:s.a.nhops], func(h hop) bool { return h.heard != nil && h.heard.AD })
+	return slices.ContainsFunc(s.a.hops[:s.a.nhops], func(h hop) bool { return h.reply != nil && h.reply.AD })
 }
 
 // zoneText names a zone as people know it.

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"inside53/resolver/wire"
+
 	"github.com/miekg/dns"
 )
 
@@ -27,7 +29,7 @@ func factsOf(q *Query) facts {
 // compareParsers: what the strict parser accepts, miekg/dns accepts with equal facts.
 func compareParsers(t testing.TB, pkt []byte) (strict bool) {
 	t.Helper()
-	if len(pkt) < headerSize || pkt[2]&0xf8 != 0 {
+	if len(pkt) < wire.HeaderSize || pkt[2]&0xf8 != 0 {
 		return false
 	}
 	var q, l Query

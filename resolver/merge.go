@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -204,12 +205,12 @@ func (m *Merger) records(e *zone.Edit, view *zone.View, apex *zone.Apex, name []
 	q, a := &x.q, &x.a
 	q.reset()
 	q.Transport, q.fixed = TCP, true
-	q.Client, q.Type, q.Class = netip.IPv4Unspecified(), rrtype, classIN
+	q.Client, q.Type, q.Class = netip.IPv4Unspecified(), rrtype, wire.ClassIN
 	n := q.parseName(name)
 	q.askedLen = copy(q.asked[:], name)
-	q.askedLen += copy(q.asked[n:], []byte{byte(rrtype >> 8), byte(rrtype), 0, classIN})
+	q.askedLen += copy(q.asked[n:], []byte{byte(rrtype >> 8), byte(rrtype), 0, wire.ClassIN})
 	a.reset(view, q)
-	lookup(x.state.snap, x.state.live, q, a)
+	decide(x.state.snap, x.state.live, q, a)
 	first := &a.hops[0]
 	if a.need && a.asAlias && a.nhops == 1 {
 		m.alias(e, name, rrtype)
@@ -218,7 +219,7 @@ func (m *Merger) records(e *zone.Edit, view *zone.View, apex *zone.Apex, name []
 	switch {
 	case first.apex == nil || string(first.apex.Name) != string(apex.Name), first.outcome == dname && rrtype != zone.TypeDNAME:
 		return // hidden by a forwarder, or below a DNAME
-	case a.Rcode == rcodeServFail && a.nhops == 1:
+	case a.Rcode == wire.RcodeServFail && a.nhops == 1:
 		m.found(name, rrtype, "it can't be served")
 		return
 	}
@@ -315,16 +316,16 @@ type wireSet struct {
 func readSets(msg []byte) []wireSet {
 	var out []wireSet
 	records := 0
-	for i := 6; i < headerSize; i += 2 {
+	for i := 6; i < wire.HeaderSize; i += 2 {
 		records += int(binary.BigEndian.Uint16(msg[i:]))
 	}
-	at := skipName(msg, headerSize) + 4
+	var owner []byte
+	at := wire.SkipName(msg, wire.HeaderSize) + wire.QuestionFixed
 	for range records {
-		var owner []byte
-		owner, at = readName(msg, at)
+		owner, at = wire.AppendName(nil, msg, at)
 		rrtype, ttl := binary.BigEndian.Uint16(msg[at:]), binary.BigEndian.Uint32(msg[at+4:])
 		end := at + 10 + int(binary.BigEndian.Uint16(msg[at+8:]))
-		zone.Lower(owner)
+		wire.Lower(owner)
 		i := slices.IndexFunc(out, func(s wireSet) bool { return s.rrtype == rrtype && string(s.owner) == string(owner) })
 		if i < 0 {
 			i = len(out)
@@ -335,25 +336,4 @@ func readSets(msg []byte) []wireSet {
 		at = end
 	}
 	return out
-}
-
-// readName returns the name at an offset, without compression, and where it ends.
-func readName(msg []byte, at int) (name []byte, end int) {
-	for {
-		switch n := int(msg[at]); {
-		case n == 0:
-			if end == 0 {
-				end = at + 1
-			}
-			return append(name, 0), end
-		case n >= 0xc0:
-			if end == 0 {
-				end = at + 2
-			}
-			at = int(binary.BigEndian.Uint16(msg[at:]) & 0x3fff)
-		default:
-			name = append(name, msg[at:at+1+n]...)
-			at += 1 + n
-		}
-	}
 }

@@ -162,7 +162,7 @@ func (g *modelMaker) fill(set *modelSet, i int) {
 	}
 }
 
-// snapshot makes what the lookup sees of the zone.
+// snapshot makes what decide sees of the zone.
 func (z *modelZone) snapshot(t testing.TB, collections map[string][]modelBlock) *zone.Snapshot {
 	t.Helper()
 	edit := zone.NewTree(zone.MustName("example.")).Edit()

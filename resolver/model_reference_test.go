@@ -10,7 +10,7 @@ import (
 )
 
 // The model: what AWS documents of routing policies, aliases and health, in the plainest
-// form that computes the probability of each answer. It shares no code with the lookup
+// form that computes the probability of each answer. It shares no code with decide
 // and no way of thinking: it chooses, looks at the health of the choice, and chooses
 // again, as the documentation tells it.
 

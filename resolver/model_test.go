@@ -10,10 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
-var modelCases = flag.Int("model", 20_000, "how many cases the lookup is held against the model of routing policies")
+var modelCases = flag.Int("model", 20_000, "how many cases decide is held against the model of routing policies")
 
 const (
 	modelShards  = 4
@@ -23,7 +24,7 @@ const (
 	sampleDraws  = 2000 // so often
 )
 
-// TestModel holds the lookup against the model: random zones of every policy, in trees
+// TestModel holds decide against the model: random zones of every policy, in trees
 // through aliases and CNAMEs, in random health, asked by random clients. Each answer has
 // to be one that the model knows as possible, and those of a sample of cases have to
 // come as often as the model says.
@@ -100,7 +101,7 @@ func (run *modelRun) zone() {
 	}
 }
 
-// answer lets the lookup answer once.
+// answer lets decide answer once.
 func (run *modelRun) answer(pkt []byte, client netip.Addr) string {
 	run.Helper()
 	x := run.x
@@ -108,7 +109,7 @@ func (run *modelRun) answer(pkt []byte, client netip.Addr) string {
 	if !x.admit(x.q.parse(pkt)) {
 		run.Fatalf("not admitted: %v", x.a.Rcode)
 	}
-	lookup(x.state.snap, x.state.live, &x.q, &x.a)
+	decide(x.state.snap, x.state.live, &x.q, &x.a)
 	return answerText(&x.a)
 }
 
@@ -118,17 +119,17 @@ func answerText(a *Answer) string {
 	for i := range a.items[:a.nitems] {
 		it := &a.items[i]
 		for data := it.data; it.section == inAnswer && len(data) > 0; {
-			end := rrHeader + int(binary.BigEndian.Uint16(data[10:]))
+			end := wire.PackedHeader + int(binary.BigEndian.Uint16(data[10:]))
 			if binary.BigEndian.Uint16(data[2:]) == zone.TypeCNAME {
-				steps = append(steps, "cname "+zone.String(data[rrHeader:end]))
+				steps = append(steps, "cname "+zone.String(data[wire.PackedHeader:end]))
 			} else {
-				addresses = append(addresses, netip.AddrFrom4([4]byte(data[rrHeader:end])).String())
+				addresses = append(addresses, netip.AddrFrom4([4]byte(data[wire.PackedHeader:end])).String())
 			}
 			data = data[end:]
 		}
 	}
 	switch {
-	case a.Rcode != rcodeNoError:
+	case a.Rcode != wire.RcodeNoError:
 		steps = append(steps, fmt.Sprint("rcode ", a.Rcode))
 	case a.need && a.asAlias:
 		steps = append(steps, "external "+zone.String(a.target))

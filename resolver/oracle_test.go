@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 
 	"github.com/google/go-cmp/cmp"
@@ -165,7 +166,7 @@ func setKey(rr dns.RR) string {
 func (o *oracle) packed(owner, data []byte, count uint16) []dns.RR {
 	var rrs []dns.RR
 	for len(data) > 0 {
-		end := rrHeader + int(binary.BigEndian.Uint16(data[10:]))
+		end := wire.PackedHeader + int(binary.BigEndian.Uint16(data[10:]))
 		rr, off, err := dns.UnpackRR(append(append([]byte(nil), owner...), data[2:end]...), 0)
 		if err != nil || off != len(owner)+end-2 {
 			o.w.Fatalf("record of %s: %v", textName(owner), err)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
+
 	"github.com/miekg/dns"
 )
 
@@ -95,7 +97,7 @@ func question(name string, t uint16) []byte {
 }
 
 // optAt is where the OPT record of the ordinary query begins.
-const optAt = headerSize + 17 + 4
+const optAt = wire.HeaderSize + 17 + 4
 
 func TestOddPackets(t *testing.T) {
 	w := newTextWorld(t, offlineWorld)
@@ -161,12 +163,12 @@ func TestOddPackets(t *testing.T) {
 		{"an empty ZONEVERSION (RFC 9660)", pack(t, option(19)), Local, 0, nil},
 		{"options of no form that we know", pack(t, func(m *dns.Msg) {
 			for code := range uint16(40) {
-				if code != optionSubnet && code != optionKeepAlive {
+				if code != wire.OptionSubnet && code != wire.OptionKeepAlive {
 					option(code, 1, 2, 3)(m)
 				}
 			}
 		}), Local, 0, nil},
-		{"a client subnet that is none", pack(t, option(optionSubnet, 0, 1, 33)), FormErr, dns.RcodeFormatError, bareEDNS},
+		{"a client subnet that is none", pack(t, option(wire.OptionSubnet, 0, 1, 33)), FormErr, dns.RcodeFormatError, bareEDNS},
 		{"a hundred options", pack(t, func(m *dns.Msg) {
 			for i := range 100 {
 				option(65001+uint16(i), make([]byte, 9)...)(m)
@@ -252,8 +254,8 @@ func versionZero(m *dns.Msg) string {
 // RFC 6891.
 func checkAnswer(t testing.TB, pkt, out []byte, tr Transport) {
 	t.Helper()
-	if len(out) < headerSize || out[0] != pkt[0] || out[1] != pkt[1] || out[2]&0xf8 != pkt[2]&0x78|0x80 {
-		t.Fatalf("header % x to % x", out[:min(len(out), headerSize)], pkt[:headerSize])
+	if len(out) < wire.HeaderSize || out[0] != pkt[0] || out[1] != pkt[1] || out[2]&0xf8 != pkt[2]&0x78|0x80 {
+		t.Fatalf("header % x to % x", out[:min(len(out), wire.HeaderSize)], pkt[:wire.HeaderSize])
 	}
 	var asked, got dns.Msg
 	err := got.Unpack(out)
@@ -312,9 +314,9 @@ func TestCutPackets(t *testing.T) {
 	for n := range whole {
 		out, result := w.answerTo(whole[:n], UDP)
 		switch {
-		case n < headerSize && result != Dropped, n >= headerSize && result != FormErr:
+		case n < wire.HeaderSize && result != Dropped, n >= wire.HeaderSize && result != FormErr:
 			t.Errorf("%d octets: %s", n, result)
-		case n >= headerSize:
+		case n >= wire.HeaderSize:
 			checkAnswer(t, whole[:n], out, UDP)
 		}
 	}
@@ -441,7 +443,7 @@ func mutate(rng *rand.Rand, seeds [][]byte) []byte {
 		case 5:
 			pkt = append(pkt[:at:at], append([]byte{0xc0, byte(rng.IntN(64))}, pkt[at:]...)...)
 		case 6:
-			if len(pkt) >= headerSize {
+			if len(pkt) >= wire.HeaderSize {
 				binary.BigEndian.PutUint16(pkt[4+2*rng.IntN(4):], uint16(rng.IntN(4)))
 			}
 		default:

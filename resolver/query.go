@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 
 	"github.com/miekg/dns"
@@ -55,26 +56,10 @@ const (
 	unsure                   // the strict parser doesn't want it; the lenient one decides
 )
 
-const (
-	headerSize = 12
-	optSize    = 11 // an OPT record without options
-
-	typeOPT  = 41
-	typeTSIG = 250
-
-	opcodeQuery  = 0
-	opcodeNotify = 4
-	opcodeUpdate = 5
-
-	optionSubnet    = 8
-	optionKeepAlive = 11
-	optionEDE       = 15
-)
-
 // parse reads a packet into q. The strict parser takes what ordinary resolvers
 // send; miekg/dns decides on all else.
 func (q *Query) parse(pkt []byte) verdict {
-	if len(pkt) < headerSize || pkt[2]&0x80 != 0 {
+	if len(pkt) < wire.HeaderSize || pkt[2]&0x80 != 0 {
 		return ignored // RFC 8906: neither a query nor an error one could answer
 	}
 	q.ID = binary.BigEndian.Uint16(pkt)
@@ -84,8 +69,8 @@ func (q *Query) parse(pkt []byte) verdict {
 	q.reset()
 	q.opcode = pkt[2] >> 3 & 0xf
 	switch q.opcode {
-	case opcodeQuery:
-	case opcodeNotify, opcodeUpdate:
+	case wire.OpcodeQuery:
+	case wire.OpcodeNotify, wire.OpcodeUpdate:
 		q.hearOPT(pkt)
 		return refused
 	default:
@@ -117,15 +102,15 @@ func (q *Query) parseStrict(pkt []byte) verdict {
 	if binary.BigEndian.Uint64(pkt[4:])&^1 != 1<<48 {
 		return unsure
 	}
-	n := q.parseName(pkt[headerSize:])
-	if n == 0 || headerSize+n+4 > len(pkt) {
+	n := q.parseName(pkt[wire.HeaderSize:])
+	if n == 0 || wire.HeaderSize+n+4 > len(pkt) {
 		return unsure
 	}
-	at := headerSize + n
+	at := wire.HeaderSize + n
 	q.Type = binary.BigEndian.Uint16(pkt[at:])
 	q.Class = binary.BigEndian.Uint16(pkt[at+2:])
 	at += 4
-	q.askedLen = copy(q.asked[:], pkt[headerSize:at])
+	q.askedLen = copy(q.asked[:], pkt[wire.HeaderSize:at])
 	if pkt[11] == 0 {
 		if at != len(pkt) {
 			return unsure
@@ -171,17 +156,17 @@ func (q *Query) parseName(b []byte) int {
 
 // parseOPT reads the one OPT record that must fill b.
 func (q *Query) parseOPT(b []byte) verdict {
-	if len(b) < optSize || b[0] != 0 || binary.BigEndian.Uint16(b[1:]) != typeOPT {
+	if len(b) < wire.OPTSize || b[0] != 0 || binary.BigEndian.Uint16(b[1:]) != wire.TypeOPT {
 		return unsure
 	}
-	if int(binary.BigEndian.Uint16(b[9:])) != len(b)-optSize {
+	if int(binary.BigEndian.Uint16(b[9:])) != len(b)-wire.OPTSize {
 		return unsure
 	}
 	q.EDNS = true
 	q.UDPSize = max(512, binary.BigEndian.Uint16(b[3:]))
 	q.DO = b[7]&0x80 != 0
 	version := b[6]
-	for b = b[optSize:]; len(b) > 0; {
+	for b = b[wire.OPTSize:]; len(b) > 0; {
 		if len(b) < 4 {
 			return unsure
 		}
@@ -190,12 +175,12 @@ func (q *Query) parseOPT(b []byte) verdict {
 			return unsure
 		}
 		switch binary.BigEndian.Uint16(b) {
-		case optionKeepAlive:
+		case wire.OptionKeepAlive:
 			if size != 4 {
 				return unsure // a query's has no time in it (RFC 7828 section 3.2.1)
 			}
 			q.KeepAlive = true
-		case optionSubnet:
+		case wire.OptionSubnet:
 			var ok bool
 			q.ECS, ok = parseSubnet(b[4:size])
 			if !ok {

@@ -12,7 +12,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// randomView makes a view of random zones, for lookup and for the reference.
+// randomView makes a view of random zones, for decide and for the reference.
 func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex) {
 	t.Helper()
 	snap := &zone.Snapshot{Inventory: zone.NewInventory(nil, nil), Loaded: true}
@@ -130,7 +130,7 @@ func (z *refZone) add(t testing.TB, owner string, rrtype uint16, texts ...string
 	z.sets = append(z.sets, s)
 }
 
-// build makes the zone that lookup sees.
+// build makes the zone that decide sees.
 func (z *refZone) build(t testing.TB) *zone.Zone {
 	t.Helper()
 	edit := zone.NewTree(zone.MustName(z.apex)).Edit()

@@ -402,7 +402,7 @@ func compareWithReference(t testing.TB, seed uint64, n int) {
 			t.Fatalf("parsing %s: %d", name, v)
 		}
 		x.a.reset(snap.Views[0], &x.q)
-		lookup(snap, x.state.live, &x.q, &x.a)
+		decide(snap, x.state.live, &x.q, &x.a)
 
 		got := oracleMessage(&world{TB: t}, x)
 		external := ""
@@ -420,7 +420,7 @@ func compareWithReference(t testing.TB, seed uint64, n int) {
 		w := lines(want.rcode, want.aa, want.external, want.answer, want.authority, want.ad)
 		g := lines(got.Rcode, x.a.AA, external, got.Answer, got.Ns, got.Extra)
 		if diff := cmp.Diff(w, g); diff != "" {
-			t.Fatalf("seed %d: %s %s rd=%v (-reference +lookup)\n%s\n%s", seed, name, dns.TypeToString[rrtype], rd, diff, describe(apexes))
+			t.Fatalf("seed %d: %s %s rd=%v (-reference +decide)\n%s\n%s", seed, name, dns.TypeToString[rrtype], rd, diff, describe(apexes))
 		}
 	}
 }

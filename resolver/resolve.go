@@ -4,17 +4,18 @@ import (
 	"errors"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
-// resolve takes the decision as far as it gets without waiting: lookup and cache by
+// resolve takes the decision as far as it gets without waiting: decide and cache by
 // turns. It is the only place that joins the two. With a.need still set, an
 // upstream has to be asked.
 func (x *exchange) resolve() {
 	q, a, st := &x.q, &x.a, x.state
 	for {
 		if !a.need {
-			lookup(st.snap, st.live, q, a)
+			decide(st.snap, st.live, q, a)
 		}
 		if !a.need {
 			return
@@ -35,7 +36,7 @@ func (x *exchange) resolve() {
 		if stale {
 			a.Result = CachedStale
 		}
-		if !x.take(found.Message, found.Age, stale) {
+		if !x.accept(found.Message, found.Age, stale) {
 			return
 		}
 	}
@@ -47,7 +48,7 @@ func (x *exchange) unasked() {
 	a := &x.a
 	a.need = false
 	if a.nhops == 1 {
-		a.fail(rcodeRefused, edeNotAuth, noAuthority)
+		a.fail(wire.RcodeRefused, wire.EDENotAuth, noAuthority)
 	}
 	a.last().outcome = noAuthority
 }
@@ -60,29 +61,29 @@ func (x *exchange) question() forward.Question {
 	return forward.Question{Name: x.a.target, Type: x.q.Type, DO: x.q.DO, CD: x.q.CD}
 }
 
-// take adds an upstream's answer to our own; true when it ends in a name that is to
+// accept adds an upstream's answer to our own; true when it ends in a name that is to
 // be looked up again: one of ours, or one that another forwarder is in charge of.
-func (x *exchange) take(m *forward.Message, age uint32, stale bool) (again bool) {
+func (x *exchange) accept(m *forward.Message, age uint32, stale bool) (again bool) {
 	q, a := &x.q, &x.a
 	a.need = false
 	h := a.last()
-	h.heard, h.age, h.how, h.group = m, age, a.Result, a.group
+	h.reply, h.age, h.how, h.group = m, age, a.Result, a.group
 	if m.Flags&forward.IsFailure != 0 {
 		ede := m.EDE
 		if ede == forward.NoEDE {
-			ede = edeNoReachable
+			ede = wire.EDENoReachable
 		}
-		a.fail(rcodeServFail, ede, external)
+		a.fail(wire.RcodeServFail, ede, external)
 		return false
 	}
-	if stale && a.EDE == noEDE {
-		a.EDE = edeStale
-		if m.Rcode == rcodeNXDomain {
-			a.EDE = edeStaleNXDomain
+	if stale && a.EDE == wire.NoEDE {
+		a.EDE = wire.EDEStale
+		if m.Rcode == wire.RcodeNXDomain {
+			a.EDE = wire.EDEStaleNXDomain
 		}
 	}
 	if a.asAlias {
-		x.takeAlias(m, age, stale)
+		x.acceptAlias(m, age, stale)
 		return false
 	}
 	if a.owned && m.Answers > 0 && m.RRs[0].Type != q.Type && m.Flags&forward.HasAlias != 0 {
@@ -103,8 +104,8 @@ func (x *exchange) take(m *forward.Message, age uint32, stale bool) (again bool)
 	}
 	a.add(i)
 	a.Rcode = m.Rcode
-	if a.exists && m.Rcode == rcodeNXDomain {
-		a.Rcode, a.AD = rcodeNoError, false // we know that it exists
+	if a.exists && m.Rcode == wire.RcodeNXDomain {
+		a.Rcode, a.AD = wire.RcodeNoError, false // we know that it exists
 	}
 	return false
 }
@@ -115,7 +116,7 @@ func (x *exchange) crossing(m *forward.Message) int {
 	if m.Flags&forward.HasAlias == 0 || x.q.Type == zone.TypeCNAME {
 		return -1
 	}
-	last, answered := -1, m.Authority > 0 || m.Rcode != rcodeNoError
+	last, answered := -1, m.Authority > 0 || m.Rcode != wire.RcodeNoError
 	var l zone.Labels
 	var buf [zone.MaxName]byte
 	for n := range m.RRs[:m.Answers] {
@@ -143,15 +144,15 @@ func (x *exchange) crossing(m *forward.Message) int {
 	return last
 }
 
-// takeAlias answers an alias with what its target has of the type asked for, under
+// acceptAlias answers an alias with what its target has of the type asked for, under
 // the alias's own name, with the least TTL on the way there.
-func (x *exchange) takeAlias(m *forward.Message, age uint32, stale bool) {
+func (x *exchange) acceptAlias(m *forward.Message, age uint32, stale bool) {
 	a := &x.a
 	has := false
 	for n := range m.RRs[:m.Answers] {
 		has = has || m.RRs[n].Type == a.aliasType
 	}
-	if m.Rcode != rcodeNoError || !has {
+	if m.Rcode != wire.RcodeNoError || !has {
 		x.noData()
 		return
 	}
@@ -182,7 +183,7 @@ func (x *exchange) ask() {
 	question := x.question()
 	err := x.resolver.forwarder.Ask(x.state.groups[x.a.group], &question, x.q.Client, x.done)
 	if err != nil {
-		x.broke(err)
+		x.failToAsk(err)
 		x.deliver()
 	}
 }
@@ -193,14 +194,14 @@ func (x *exchange) resume(m *forward.Message, err error) {
 	age, stale := uint32(0), errors.Is(err, forward.ErrStale)
 	switch {
 	case m == nil:
-		x.broke(err)
+		x.failToAsk(err)
 		x.deliver()
 		return
 	case stale:
 		x.a.Result = CachedStale
 		age = uint32(max(x.q.Now-m.Stored, 0))
 	}
-	if x.take(m, age, stale) {
+	if x.accept(m, age, stale) {
 		x.resolve()
 	}
 	if x.a.need {
@@ -210,8 +211,8 @@ func (x *exchange) resume(m *forward.Message, err error) {
 	x.deliver()
 }
 
-// broke makes the answer the failure to ask.
-func (x *exchange) broke(err error) {
-	x.a.fail(rcodeServFail, edeNetwork, external)
+// failToAsk makes the answer the failure to ask.
+func (x *exchange) failToAsk(err error) {
+	x.a.fail(wire.RcodeServFail, wire.EDENetwork, external)
 	x.a.edeText = err.Error()
 }

@@ -3,6 +3,8 @@ package resolver
 import (
 	"bytes"
 	"encoding/binary"
+
+	"inside53/resolver/wire"
 )
 
 // optionLocal is an option for private use (RFC 6891 section 9), of any form.
@@ -17,7 +19,7 @@ type inPacket struct {
 
 // walk visits the records of a packet, and is false for one cut short.
 func walk(pkt []byte, visit func(inPacket)) (whole bool) {
-	at := headerSize
+	at := wire.HeaderSize
 	for range binary.BigEndian.Uint16(pkt[4:]) {
 		at = nameEnd(pkt, at) + 4
 		if at > len(pkt) {
@@ -69,7 +71,7 @@ func tidy(pkt []byte) (tidied []byte, whole bool) {
 	tidied = bytes.Clone(pkt)
 	placed := true
 	whole = walk(pkt, func(r inPacket) {
-		if r.rrtype == typeOPT {
+		if r.rrtype == wire.TypeOPT {
 			placed = placed && r.section == inAdditional
 			hideOptions(tidied[r.rdata:r.end])
 		}
@@ -81,7 +83,7 @@ func tidy(pkt []byte) (tidied []byte, whole bool) {
 func hideOptions(options []byte) {
 	for len(options) >= 4 {
 		switch binary.BigEndian.Uint16(options) {
-		case optionSubnet, optionKeepAlive:
+		case wire.OptionSubnet, wire.OptionKeepAlive:
 		default:
 			binary.BigEndian.PutUint16(options, optionLocal)
 		}
@@ -100,7 +102,7 @@ func (q *Query) hearOPT(pkt []byte) {
 	found := 0
 	var opt inPacket
 	whole := walk(pkt, func(r inPacket) {
-		if r.rrtype == typeOPT {
+		if r.rrtype == wire.TypeOPT {
 			found++
 			opt = r
 		}

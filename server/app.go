@@ -15,8 +15,8 @@ import (
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
-	"inside53/zonesource/transfer"
+	"inside53/zonesource/awsclient"
+	"inside53/zonesource/secondary"
 	"inside53/zonesource/update"
 
 	"golang.org/x/sync/errgroup"
@@ -55,11 +55,11 @@ type App struct {
 	transfers *transfers
 	notifier  *notifier
 	// secondaries are the zones that come from other servers, by apex.
-	secondaries atomic.Pointer[map[string]*transfer.Source]
+	secondaries atomic.Pointer[map[string]*secondary.Source]
 	server      *Server
 	admin       []*adminServer
 	adminAddr   string // as bound; "" when it is off
-	accounts    []*account.Account
+	accounts    []*awsclient.Account
 	watch       healthWatch
 	draining    atomic.Bool
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/health"
 )
 
@@ -77,7 +77,7 @@ func (a *App) detectSelf(ctx context.Context, done chan<- struct{}) {
 	if !c.UsesAWS() || len(a.accounts) == 0 {
 		return
 	}
-	self := account.Self(ctx, a.accounts[0])
+	self := awsclient.Self(ctx, a.accounts[0])
 	if self.VPC == "" {
 		return
 	}
@@ -92,7 +92,7 @@ func (a *App) detectSelf(ctx context.Context, done chan<- struct{}) {
 // reloadPlan is a new configuration, ready to be applied.
 type reloadPlan struct {
 	config   *Config
-	accounts []*account.Account
+	accounts []*awsclient.Account
 	sources  []zonesource.Source
 	monitor  *health.Monitor // nil: none
 	updates  *updatePolicy

@@ -8,7 +8,7 @@ import (
 	"inside53/resolver"
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/transfer"
+	"inside53/zonesource/secondary"
 
 	"github.com/miekg/dns"
 	"golang.org/x/time/rate"
@@ -52,16 +52,16 @@ func (a *App) newSecondaries(c *Config) ([]zonesource.Source, error) {
 	}
 	var sources []zonesource.Source
 	for _, s := range c.Secondary {
-		config := transfer.Config{Apex: wireName(s.Zone)}
+		config := secondary.Config{Apex: wireName(s.Zone)}
 		for _, p := range s.Primaries {
 			config.Primaries = append(config.Primaries, p.AddrPort)
 		}
 		if s.Key != "" {
 			k := keys[string(s.Key)]
-			config.Key = &transfer.Key{Name: k.name, Algorithm: k.algorithm, Secret: k.secret}
+			config.Key = &secondary.Key{Name: k.name, Algorithm: k.algorithm, Secret: k.secret}
 		}
-		config.Saved = func() *zonesource.Part { return a.savedPart(transfer.PartKey(config.Apex)) }
-		source, err := transfer.New(config, a.log)
+		config.Saved = func() *zonesource.Part { return a.savedPart(secondary.PartKey(config.Apex)) }
+		source, err := secondary.New(config, a.log)
 		if err != nil {
 			return nil, err
 		}
@@ -82,11 +82,11 @@ func (a *App) savedPart(key zonesource.Key) *zonesource.Part {
 
 // useSecondaries makes those among the running sources the ones that NOTIFY is for.
 func (a *App) useSecondaries(sources []zonesource.Source) {
-	byApex := map[string]*transfer.Source{}
+	byApex := map[string]*secondary.Source{}
 	for _, s := range sources {
-		secondary, ok := s.(*transfer.Source)
+		zone, ok := s.(*secondary.Source)
 		if ok {
-			byApex[string(secondary.Apex())] = secondary
+			byApex[string(zone.Apex())] = zone
 		}
 	}
 	a.secondaries.Store(&byApex)

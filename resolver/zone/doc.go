@@ -24,5 +24,5 @@
 // 12, so that the usual answer is one copy. Everything reachable from a Snapshot
 // is immutable and safe for concurrent use; slices handed out borrow from pages and
 // must not be modified. Nothing here does I/O, logs, or reads a clock, and the
-// package imports nothing of inside53.
+// package imports nothing of inside53 but wire.
 package zone

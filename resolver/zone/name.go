@@ -4,15 +4,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
+
+	"inside53/resolver/wire"
 )
 
-// MaxName is the longest name in wire form, root label included (RFC 1035
-// section 2.3.4).
-const MaxName = 255
+// MaxName is the longest name in wire form, root label included.
+const MaxName = wire.MaxName
 
 // MaxLabels is the most labels that a name of MaxName octets can have, without
 // the root label.
-const MaxLabels = 127
+const MaxLabels = wire.MaxLabels
 
 // RootHash is the hash of the root name, from which every other hash grows.
 const RootHash uint64 = 0x53a5_1de5_3000_0053
@@ -69,21 +70,9 @@ type Labels struct {
 // Parse fills l from a lower-case name in wire form and returns the number of
 // labels, or -1 when name is not one well-formed, uncompressed name.
 func (l *Labels) Parse(name []byte) int {
-	if len(name) == 0 || len(name) > MaxName {
-		return -1
-	}
-	var starts [MaxLabels + 1]uint8
-	n, i := 0, 0
-	for name[i] != 0 {
-		size := int(name[i])
-		if size > 63 || i+size+1 >= len(name) {
-			return -1
-		}
-		starts[n] = uint8(i)
-		n++
-		i += size + 1
-	}
-	if i != len(name)-1 {
+	var starts wire.Starts
+	n := wire.SplitName(&starts, name)
+	if n < 0 {
 		return -1
 	}
 	l.Set(name, starts[:n])
@@ -129,14 +118,7 @@ func CountLabels(name []byte) int {
 }
 
 // Lower folds ASCII letters of a name in wire form to lower case, in place.
-// Length octets are below 'A', so the whole slice can be folded blindly.
-func Lower(name []byte) {
-	for i, c := range name {
-		if 'A' <= c && c <= 'Z' {
-			name[i] = c + 'a' - 'A'
-		}
-	}
-}
+func Lower(name []byte) { wire.Lower(name) }
 
 // String returns the text of a wire name as people write it (RFC 1035 section
 // 5.1, decimal escapes), with a trailing dot. Malformed names give "<bad name>".
@@ -153,7 +135,7 @@ func String(name []byte) string {
 		if size == 0 && i == len(name)-1 {
 			return string(out)
 		}
-		if size == 0 || size > 63 || i+1+size >= len(name) {
+		if size == 0 || size > wire.MaxLabel || i+1+size >= len(name) {
 			return "<bad name>"
 		}
 		for _, c := range name[i+1 : i+1+size] {
@@ -196,7 +178,7 @@ func ParseName(text string) ([]byte, error) {
 			continue
 		}
 		size := len(out) - start - 1
-		if size == 0 || size > 63 {
+		if size == 0 || size > wire.MaxLabel {
 			return nil, ErrName
 		}
 		out[start] = byte(size)

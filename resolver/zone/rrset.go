@@ -5,26 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+
+	"inside53/resolver/wire"
 )
 
-// Record types that the model itself has to know.
+// Record types that the model itself has to know, as it keeps them.
 const (
-	TypeA     uint16 = 1
-	TypeNS    uint16 = 2
-	TypeCNAME uint16 = 5
-	TypeSOA   uint16 = 6
-	TypePTR   uint16 = 12
-	TypeMX    uint16 = 15
-	TypeTXT   uint16 = 16
-	TypeAAAA  uint16 = 28
-	TypeSRV   uint16 = 33
-	TypeDNAME uint16 = 39
-	TypeDS    uint16 = 43
-	TypeRRSIG uint16 = 46
-	TypeNSEC  uint16 = 47
-	TypeSVCB  uint16 = 64
-	TypeHTTPS uint16 = 65
-	TypeANY   uint16 = 255
+	TypeA     uint16 = wire.TypeA
+	TypeNS    uint16 = wire.TypeNS
+	TypeCNAME uint16 = wire.TypeCNAME
+	TypeSOA   uint16 = wire.TypeSOA
+	TypePTR   uint16 = wire.TypePTR
+	TypeMX    uint16 = wire.TypeMX
+	TypeTXT   uint16 = wire.TypeTXT
+	TypeAAAA  uint16 = wire.TypeAAAA
+	TypeSRV   uint16 = wire.TypeSRV
+	TypeDNAME uint16 = wire.TypeDNAME
+	TypeDS    uint16 = wire.TypeDS
+	TypeRRSIG uint16 = wire.TypeRRSIG
+	TypeNSEC  uint16 = wire.TypeNSEC
+	TypeSVCB  uint16 = wire.TypeSVCB
+	TypeHTTPS uint16 = wire.TypeHTTPS
+	TypeANY   uint16 = wire.TypeANY
 )
 
 // Kind says what the RRsets of one owner and type are made of.
@@ -53,11 +55,11 @@ const (
 
 // rrHeader is the size of a packed record before its rdata: owner pointer, type,
 // class, TTL, rdata length.
-const rrHeader = 12
+const rrHeader = wire.PackedHeader
 
 // maxRRset bounds the bytes of one RRset: what doesn't fit a DNS message can't be
 // served (RFC 1035 section 4.2.2).
-const maxRRset = 65535 - 12
+const maxRRset = wire.MaxMessage - wire.HeaderSize
 
 // RRset is what one owner has of one type. The zero value means that there is
 // none. It borrows from a page or from the slice it was made with.
@@ -131,7 +133,7 @@ func NewRecords(rrtype uint16, ttl uint32, rdata ...[]byte) (RRset, error) {
 
 // AppendRecord appends one packed record whose owner is the name at offset 12.
 func AppendRecord(dst []byte, rrtype uint16, ttl uint32, rdata []byte) []byte {
-	dst = append(dst, 0xc0, 12, byte(rrtype>>8), byte(rrtype), 0, 1)
+	dst = append(dst, 0xc0, wire.HeaderSize, byte(rrtype>>8), byte(rrtype), 0, wire.ClassIN)
 	dst = binary.BigEndian.AppendUint32(dst, ttl)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(rdata)))
 	return append(dst, rdata...)

@@ -1,0 +1,332 @@
+package resolver
+
+import (
+	"inside53/resolver/wire"
+	"inside53/resolver/zone"
+)
+
+// decide finds the answer, as far as our own data go. It begins at the last hop
+// of a and ends with a complete Answer, or with one that needs an upstream
+// (a.need). It is the only place that decides, and pure: no I/O, no clock, no
+// error, nothing kept. The clauses are numbered as in doc.go.
+func decide(snap *zone.Snapshot, live *zone.Live, q *Query, a *Answer) {
+	d := decision{snap: snap, live: live, q: q, a: a}
+	for d.hop() {
+	}
+}
+
+// decision is the scratch of one decision.
+type decision struct {
+	snap   *zone.Snapshot
+	live   *zone.Live
+	q      *Query
+	a      *Answer
+	labels *zone.Labels
+	name   []byte
+	depth  int // labels of name
+	// What the layers have at the name, beyond the answer itself.
+	exists bool   // some layer has the name
+	owned  bool   // some layer has records at the name
+	closed bool   // no lower layer and no forwarder may be asked any more
+	maxTTL uint32 // of what a policy gave; 0 for none
+}
+
+// hop decides the hop in work; true when it opened another one.
+func (d *decision) hop() bool {
+	a := d.a
+	h := a.last()
+	d.labels = &a.labels
+	if a.nhops == 1 {
+		d.labels = &d.q.Labels
+	}
+	d.name, d.depth = h.name, d.labels.Count
+	d.exists, d.owned, d.closed, d.maxTTL = false, false, false, 0
+	h.apex = d.closest()
+	switch {
+	case h.apex == nil:
+		return d.noAuthority()
+	case h.apex.Unavailable != "":
+		a.fail(wire.RcodeServFail, wire.EDENoReachable, unavailable)
+		a.edeText = h.apex.Unavailable[:min(len(h.apex.Unavailable), maxEDEText)]
+		return false
+	case !d.snap.Loaded && !early(h.apex):
+		a.fail(wire.RcodeServFail, wire.EDENotReady, notLoaded)
+		return false
+	}
+	if len(h.apex.Layers) > 0 {
+		decided, again := d.inLayers(h.apex.Layers)
+		if decided {
+			return again
+		}
+	}
+	return d.belowLayers(h.apex)
+}
+
+// closest is clause 3, the longest match among zones and forwarders. DS at an apex
+// is the parent's question (RFC 4035 section 3.1.4.1), if anybody knows the parent. The
+// name exists even if the parent has no delegation, as is common for private zones:
+// NXDOMAIN would deny all of the zone to whoever keeps it (RFC 8020).
+func (d *decision) closest() *zone.Apex {
+	apex := d.a.View.Closest(d.labels, d.name, d.depth)
+	if d.q.Type != zone.TypeDS || apex == nil || apex.Labels != d.depth || d.depth == 0 {
+		return apex
+	}
+	if apex.Special == zone.Localhost || apex.Special == zone.NoName {
+		return apex // these have no parent that may be asked (RFC 6761 section 6, RFC 7686 section 2)
+	}
+	parent := d.a.View.Closest(d.labels, d.name, d.depth-1)
+	if parent == nil || len(parent.Layers) == 0 && parent.Forward == zone.NoForward {
+		return apex
+	}
+	d.exists = true
+	return parent
+}
+
+// early reports whether an apex answers before the first data are complete
+// (clause 9): files, special names (of the empty zones those that no instance can
+// have a name in), forwarders of a name other than the root.
+func early(x *zone.Apex) bool {
+	for _, z := range x.Layers {
+		if z.Origin == zone.File {
+			return true
+		}
+	}
+	if x.Special == zone.Empty && x.Computed {
+		return false
+	}
+	return x.Special != zone.NotSpecial || x.Forward != zone.NoForward && x.Labels > 0 && !x.Computed
+}
+
+// belowLayers goes on where no layer has an answer: names computed from the
+// inventory, the forwarder, special names, and at last the negative answer.
+func (d *decision) belowLayers(apex *zone.Apex) bool {
+	if !d.closed && apex.Computed && d.computed() {
+		return false
+	}
+	if !d.closed && apex.Forward != zone.NoForward {
+		d.outside(apex.Forward)
+		return false
+	}
+	if len(apex.Layers) > 0 {
+		d.negative(apex)
+		return false
+	}
+	if apex.Special != zone.NotSpecial {
+		d.special(apex)
+		return false
+	}
+	return d.noAuthority()
+}
+
+// outside leaves the question to a forwarder.
+func (d *decision) outside(forwarder int) {
+	a := d.a
+	a.need, a.group, a.target, a.asAlias, a.exists, a.owned = true, forwarder, d.name, false, d.exists, d.owned
+	a.last().outcome = external
+}
+
+// noAuthority is clause 8: neither a zone of ours nor a forwarder. What has been
+// found of a chain so far is the answer.
+func (d *decision) noAuthority() bool {
+	if d.a.nhops == 1 {
+		d.a.fail(wire.RcodeRefused, wire.EDENotAuth, noAuthority)
+	}
+	d.a.last().outcome = noAuthority
+	return false
+}
+
+// inLayers is clause 4: the layers of one apex, top down. decided is false when none
+// has an answer; then exists and closed say what is known of the name.
+func (d *decision) inLayers(layers []*zone.Zone) (decided, again bool) {
+	for _, z := range layers {
+		node := z.Find(d.labels, d.name, d.depth)
+		at, cut := d.cut(z, node)
+		if at >= 0 {
+			if d.owned { // 4b: a lower cut hides what is below it, not what is above it
+				d.closed = true
+				return false, false
+			}
+			return true, d.belowCut(z, cut, at)
+		}
+		if !node.Exists() {
+			continue
+		}
+		d.exists = true
+		decided, again = d.atNode(z, node, false)
+		if decided || d.closed {
+			return decided, again
+		}
+	}
+	if d.exists {
+		return false, false
+	}
+	return d.wildcards(layers)
+}
+
+// cut returns the highest delegation of a layer at or above the name, or the
+// highest DNAME above it, and its number of labels; -1 when there is none. here is
+// the node at the name.
+func (d *decision) cut(z *zone.Zone, here zone.Node) (labels int, node zone.Node) {
+	if z.Tree.Stats().Cuts == 0 {
+		return -1, zone.Node{}
+	}
+	for i := z.ApexLabels; i < d.depth; i++ {
+		node = z.Find(d.labels, d.name, i)
+		if !node.Exists() {
+			break
+		}
+		if node.HasDNAME() || node.IsCut() {
+			return i, node
+		}
+	}
+	if here.IsCut() && d.q.Type != zone.TypeDS {
+		return d.depth, here
+	}
+	return -1, zone.Node{}
+}
+
+// belowCut answers a name at or below a zone cut, or below a DNAME.
+func (d *decision) belowCut(z *zone.Zone, node zone.Node, labels int) (again bool) {
+	if node.HasDNAME() && labels < d.depth {
+		return d.followDNAME(z, node, labels)
+	}
+	d.referral(z, node, labels)
+	return false
+}
+
+// atNode answers from one layer's node at the name, or at the wildcard that
+// covers it.
+func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, again bool) {
+	if node.Empty() {
+		return false, false
+	}
+	rrtype := d.q.Type
+	h := d.a.last()
+	if node.HasCNAME() {
+		if d.owned {
+			return false, false // 4a: CNAME and other types never mix
+		}
+		h.zone, h.wild = z, wild
+		return true, d.atCNAME(z, node.RRset(zone.TypeCNAME))
+	}
+	set := node.RRset(rrtype)
+	if rrtype == zone.TypeANY {
+		set = anyOf(node)
+	}
+	if set.Exists() && (set.Flags&zone.TagNames == 0 || d.visible(set)) {
+		h.zone, h.wild = z, wild
+		d.respond(z, set)
+		return true, false
+	}
+	d.owned = true
+	if inUnit(rrtype) && (node.RRset(zone.TypeA).Exists() || node.RRset(zone.TypeAAAA).Exists()) {
+		d.closed = true // 4a: or clients would leave by the other address family
+	}
+	return false, false
+}
+
+// inUnit reports whether a type belongs to the addresses of a name, which one
+// layer answers as a whole.
+func inUnit(rrtype uint16) bool {
+	switch rrtype {
+	case zone.TypeA, zone.TypeAAAA, zone.TypeHTTPS, zone.TypeSVCB:
+		return true
+	}
+	return false
+}
+
+// anyOf picks the one RRset that ANY gets (RFC 8482 section 4.1).
+func anyOf(node zone.Node) zone.RRset {
+	var first zone.RRset
+	for s := range node.RRsets {
+		if !first.Exists() || first.Kind == zone.Unservable {
+			first = s
+		}
+	}
+	return first
+}
+
+// visible reports whether a view sees any of the addresses that tag names give.
+func (d *decision) visible(set zone.RRset) bool {
+	if set.Type != zone.TypeA {
+		return true
+	}
+	for rdata := range set.Rdata() {
+		if !d.snap.Inventory.Hidden(d.a.View.Index, [4]byte(rdata)) {
+			return true
+		}
+	}
+	return false
+}
+
+// wildcards is clause 4c: no layer has the exact name, so each is asked for the
+// wildcard at its closest encloser (RFC 4592 section 3.3.1).
+func (d *decision) wildcards(layers []*zone.Zone) (decided, again bool) {
+	matched := false
+	for _, z := range layers {
+		node := d.wildcardOf(z)
+		if !node.Exists() {
+			continue
+		}
+		matched = true // also by a wildcard that owns nothing: NODATA
+		decided, again = d.atNode(z, node, true)
+		if decided || d.closed {
+			break
+		}
+	}
+	d.exists = matched
+	return decided, again
+}
+
+// wildcardOf returns the source of synthesis for the name in one layer; the zero
+// Node when there is none.
+func (d *decision) wildcardOf(z *zone.Zone) zone.Node {
+	for i := d.depth - 1; i >= z.ApexLabels; i-- {
+		if !z.Find(d.labels, d.name, i).Exists() {
+			continue
+		}
+		var star [zone.MaxName + 2]byte
+		suffix := d.name[d.labels.Off[i]:d.labels.Off[z.ApexLabels]]
+		star[0], star[1] = 1, '*'
+		n := 2 + copy(star[2:], suffix)
+		return z.Tree.Find(zone.HashLabel(d.labels.Hash[i], star[1:2]), star[:n])
+	}
+	return zone.Node{}
+}
+
+// negative is clause 4d: NODATA when any layer has the name, else NXDOMAIN, with
+// the SOA of the lowest layer that has one of its own and the least TTL of all.
+func (d *decision) negative(apex *zone.Apex) {
+	a := d.a
+	a.last().outcome = noData
+	a.Result = LocalNoData
+	if !d.exists {
+		a.Rcode = wire.RcodeNXDomain
+		a.last().outcome = nxDomain
+		a.Result = LocalNXDomain
+	}
+	d.authoritative()
+	var soa *zone.Zone
+	ttl := ^uint32(0)
+	for _, z := range apex.Layers {
+		if !z.Negative.Exists() {
+			continue
+		}
+		ttl = min(ttl, z.Negative.TTL())
+		if soa == nil || z.Origin != zone.Tags {
+			soa = z
+		}
+	}
+	if soa == nil {
+		return
+	}
+	a.add(item{section: inAuthority, suffix: d.labels.Off[apex.Labels], count: 1, maxTTL: max(ttl, 1), data: d.withSerial(apex, soa.Negative)})
+}
+
+// authoritative sets AA, which tells of the first owner name of the answer (RFC
+// 1035 section 4.1.1).
+func (d *decision) authoritative() {
+	if d.a.nhops == 1 {
+		d.a.AA = true
+	}
+}

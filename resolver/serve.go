@@ -1,0 +1,200 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"inside53/resolver/forward"
+	"inside53/resolver/zone"
+)
+
+// Options configure a Resolver. The zero value of each field means its default.
+type Options struct {
+	UDPSize       uint16        // largest UDP response, octets: 1232
+	KeepAlive     time.Duration // idle time of TCP connections, told to those who ask (RFC 7828): 10s
+	ID            string        // answer to id.server. CH TXT (RFC 4892); "" refuses
+	Version       string        // answer to version.server. CH TXT; "" refuses
+	SampleQueries uint64        // one query in so many is logged; 0 none
+	Log           *slog.Logger
+	Now           func() time.Time // for tests; nil: time.Now
+}
+
+// Resolver answers queries from the snapshot that was published last and from the
+// forwarder. All methods are safe for concurrent use.
+type Resolver struct {
+	options   Options
+	limits    limits
+	forwarder *forward.Forwarder
+	state     atomic.Pointer[state]
+	now       atomic.Int64 // Unix seconds, for caches: kept by Run
+	exchanges sync.Pool
+	buffers   sync.Pool // of *[]byte, 64 KiB: late answers over TCP
+
+	mu sync.Mutex // orders publications
+}
+
+// state is all that a query sees. It is loaded once a query.
+type state struct {
+	snap   *zone.Snapshot
+	live   *zone.Live
+	groups []*forward.Group // by index of snap.Forwarders
+}
+
+// New returns a Resolver that refuses everybody until the first snapshot is published.
+func New(f *forward.Forwarder, o Options) *Resolver {
+	if o.UDPSize == 0 {
+		o.UDPSize = 1232
+	}
+	if o.KeepAlive == 0 {
+		o.KeepAlive = 10 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	r := &Resolver{options: o, forwarder: f}
+	r.limits = limits{udp: o.UDPSize, keepAlive: uint16(min(o.KeepAlive/(100*time.Millisecond), 65535))}
+	r.exchanges.New = func() any {
+		x := &exchange{resolver: r}
+		x.done = x.resume
+		return x
+	}
+	r.buffers.New = func() any {
+		b := make([]byte, 0, 65535)
+		return &b
+	}
+	r.now.Store(o.Now().Unix())
+	r.state.Store(&state{snap: &zone.Snapshot{Inventory: zone.NewInventory(nil, nil)}, live: &zone.Live{}})
+	return r
+}
+
+// Publish makes a snapshot the one that queries see from now on. An error is of an
+// upstream that can't be used; then nothing has changed.
+func (r *Resolver) Publish(snap *zone.Snapshot) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	groups := make([]*forward.Group, len(snap.Forwarders))
+	for i, f := range snap.Forwarders {
+		g, err := r.forwarder.Group(forward.GroupSpec{Upstreams: f.Upstreams})
+		if err != nil {
+			return fmt.Errorf("forwarder %v: %w", f.Upstreams, err)
+		}
+		groups[i] = g
+	}
+	if snap.Inventory == nil {
+		return errors.New("snapshot without an inventory")
+	}
+	r.state.Store(&state{snap: snap, live: r.state.Load().live, groups: groups})
+	r.forwarder.Retain(groups)
+	return nil
+}
+
+// PublishLive makes a table of health the one that queries see from now on. The serials
+// stay.
+func (r *Resolver) PublishLive(live *zone.Live) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := *r.state.Load()
+	with := *live
+	with.Serials = next.live.Serials
+	next.live = &with
+	r.state.Store(&next)
+}
+
+// PublishSerials makes a table of serials (see [zone.Live]) the one that queries see from
+// now on. It is immutable.
+func (r *Resolver) PublishSerials(serials map[string]map[string]uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := *r.state.Load()
+	with := *next.live
+	with.Serials = serials
+	next.live = &with
+	r.state.Store(&next)
+}
+
+// Snapshot returns the snapshot in use.
+func (r *Resolver) Snapshot() *zone.Snapshot { return r.state.Load().snap }
+
+// Run keeps the clock of the queries until ctx ends.
+func (r *Resolver) Run(ctx context.Context) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+			r.now.Store(r.options.Now().Unix())
+		}
+	}
+}
+
+// Transport says how a query came in.
+type Transport uint8
+
+// The transports. The order is that of the metrics' label values.
+const (
+	UDP Transport = iota
+	TCP
+	Transports int = iota
+)
+
+// String returns the metric label of the transport.
+func (t Transport) String() string {
+	switch t {
+	case UDP:
+		return "udp"
+	default:
+		return "tcp"
+	}
+}
+
+// Result classifies what became of one query, for the metrics and the query log.
+type Result uint8
+
+// The results of a query. Local ones come from our own data, Cached and
+// Forwarded ones from an upstream.
+const (
+	Dropped Result = iota // no answer goes out: not a query, or shed under load
+	Local
+	LocalNoData
+	LocalNXDomain
+	LocalReferral
+	Cached
+	CachedStale
+	Forwarded
+	ServFail
+	Refused
+	FormErr
+	NotImp
+	BadVers
+	Results int = iota
+)
+
+var resultNames = [Results]string{
+	Dropped: "dropped", Local: "local", LocalNoData: "nodata", LocalNXDomain: "nxdomain",
+	LocalReferral: "referral", Cached: "cached", CachedStale: "stale", Forwarded: "forwarded",
+	ServFail: "servfail", Refused: "refused", FormErr: "formerr", NotImp: "notimp", BadVers: "badvers",
+}
+
+// String returns the metric label of the result.
+func (r Result) String() string { return resultNames[r] }
+
+// Suspender is the transport's side of a query that has to wait for an upstream.
+type Suspender interface {
+	// Suspend is called at most once, by [Worker.Serve], when the answer can't be
+	// given now. It copies whatever the transport needs to answer later (the
+	// packet and answer buffers are the transport's again when Serve returns) and
+	// returns the function that sends the answer. That function is called exactly
+	// once, from any goroutine, possibly before Serve has returned. Its answer
+	// is borrowed until it returns; nil means that nothing is to be sent.
+	Suspend() func(answer []byte, result Result)
+}

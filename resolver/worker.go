@@ -1,0 +1,169 @@
+package resolver
+
+import (
+	"math/rand/v2"
+	"net/netip"
+
+	"inside53/resolver/forward"
+	"inside53/resolver/wire"
+	"inside53/resolver/zone"
+)
+
+// Worker answers queries for one goroutine.
+type Worker struct {
+	r        *Resolver
+	x        *exchange
+	random   *rand.PCG
+	expected expected
+}
+
+// NewWorker returns a worker. It isn't safe for concurrent use.
+func (r *Resolver) NewWorker() *Worker {
+	return &Worker{r: r, x: r.exchange(), random: rand.NewPCG(rand.Uint64(), rand.Uint64())}
+}
+
+// exchange is one query with its answer in the making. It stays with the worker
+// while it can be answered at once; when it has to wait, it goes with the question
+// and the worker takes another one.
+type exchange struct {
+	q        Query
+	a        Answer
+	state    *state
+	resolver *Resolver
+	finish   func(answer []byte, result Result)
+	done     func(*forward.Message, error) // resume, bound once
+	small    [4096]byte                    // for a late answer over UDP
+}
+
+func (r *Resolver) exchange() *exchange { return r.exchanges.Get().(*exchange) }
+
+// Serve answers the query in pkt from client. It writes the answer into out[:0] up
+// to its capacity (at least 512) and returns it; nil says that nothing is to be
+// sent now: the packet was no query, or s.Suspend was called and the answer comes
+// that way. pkt is borrowed until Serve returns. Serve never blocks, and doesn't
+// allocate unless an upstream has to be asked.
+func (w *Worker) Serve(pkt []byte, client netip.AddrPort, tr Transport, out []byte, s Suspender) ([]byte, Result) {
+	x, r := w.x, w.r
+	q, a := &x.q, &x.a
+	q.Client, q.Transport, q.Now, q.Rand = client.Addr(), tr, r.now.Load(), w.random.Uint64()
+	v := q.parse(pkt)
+	if v == ignored {
+		return nil, Dropped
+	}
+	x.state = r.state.Load()
+	if x.admit(v) {
+		x.resolve()
+	}
+	if a.need {
+		x.finish = s.Suspend()
+		w.x = r.exchange()
+		x.ask()
+		return nil, Forwarded
+	}
+	if n := r.options.SampleQueries; n > 0 && q.Rand%n == 0 {
+		r.sample(x)
+	}
+	return appendResponse(out, q, a, x.state.snap, r.limits), a.Result
+}
+
+// admit answers what is no question for anybody; true when the decision begins.
+func (x *exchange) admit(v verdict) bool {
+	q, a := &x.q, &x.a
+	client := x.state.snap.Client(q.Client)
+	var view *zone.View
+	if client.View >= 0 {
+		view = x.state.snap.Views[client.View]
+	}
+	a.reset(view, q)
+	if q.ECS.IsValid() && !x.state.snap.Trusted(q.Client) {
+		q.ECS = netip.Prefix{}
+	}
+	switch {
+	case v == malformed:
+		a.reject(wire.RcodeFormErr, FormErr)
+	case v == badOpcode:
+		a.reject(wire.RcodeNotImp, NotImp)
+	case v == badVers:
+		a.reject(wire.RcodeBadVers, BadVers)
+	case v == refused:
+		a.reject(wire.RcodeRefused, Refused)
+	case !client.Allowed:
+		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
+		a.edeText = "address not allowed"
+	case view == nil:
+		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
+		a.edeText = "no view for this address"
+	case q.Class == wire.ClassCHAOS:
+		x.chaos()
+	case q.Class != wire.ClassIN:
+		a.reject(wire.RcodeRefused, Refused)
+	case isMeta(q.Type):
+		x.metaType()
+	default:
+		return true
+	}
+	return false
+}
+
+// isMeta reports whether a type isn't data (RFC 6895 section 3.1). ANY has an answer
+// all the same.
+func isMeta(t uint16) bool { return t >= 128 && t < zone.TypeANY || t == wire.TypeOPT || t == 0 }
+
+// metaType answers questions for types that aren't data (RFC 6895 section 3.1).
+func (x *exchange) metaType() {
+	switch x.q.Type {
+	case wire.TypeIXFR, wire.TypeAXFR:
+		x.a.reject(wire.RcodeRefused, Refused)
+	case wire.TypeOPT, 0:
+		x.a.reject(wire.RcodeFormErr, FormErr)
+	default:
+		x.a.reject(wire.RcodeNotImp, NotImp)
+	}
+}
+
+// chaos answers who we are (RFC 4892).
+func (x *exchange) chaos() {
+	text := ""
+	switch string(x.q.Name()) {
+	case "\x02id\x06server\x00", "\x08hostname\x04bind\x00":
+		text = x.resolver.options.ID
+	case "\x07version\x06server\x00", "\x07version\x04bind\x00":
+		text = x.resolver.options.Version
+	}
+	if text == "" || x.q.Type != zone.TypeTXT && x.q.Type != zone.TypeANY {
+		x.a.reject(wire.RcodeRefused, Refused)
+		return
+	}
+	text = text[:min(len(text), 255)]
+	made := x.a.makeRecord(zone.TypeTXT, 0, append([]byte{byte(len(text))}, text...))
+	made[5] = wire.ClassCHAOS
+	x.a.AA = true
+	x.a.add(item{count: 1, data: made})
+}
+
+// deliver encodes a late answer and hands it to the transport.
+func (x *exchange) deliver() {
+	r := x.resolver
+	if n := r.options.SampleQueries; n > 0 && x.q.Rand%n == 0 {
+		r.sample(x)
+	}
+	if x.q.Transport == UDP {
+		x.finish(appendResponse(x.small[:0], &x.q, &x.a, x.state.snap, r.limits), x.a.Result)
+	} else {
+		out := r.buffers.Get().(*[]byte)
+		x.finish(appendResponse((*out)[:0], &x.q, &x.a, x.state.snap, r.limits), x.a.Result)
+		r.buffers.Put(out)
+	}
+	x.finish, x.state = nil, nil
+	r.exchanges.Put(x)
+}
+
+// sample writes a line of the query log.
+func (r *Resolver) sample(x *exchange) {
+	view := ""
+	if x.a.View != nil {
+		view = x.a.View.Name
+	}
+	r.options.Log.Info("query", "client", x.q.Client, "transport", x.q.Transport.String(), "view", view,
+		"name", zone.String(x.q.Name()), "type", x.q.Type, "rcode", x.a.Rcode, "result", x.a.Result.String())
+}
