@@ -13,6 +13,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"inside53/server/house"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -24,7 +26,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(house.Loopback(m)) }
 
 // newSim is a simulator without throttling, unless o says otherwise.
 func newSim(t *testing.T, o Options) *Sim {

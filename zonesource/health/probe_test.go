@@ -19,10 +19,11 @@ import (
 
 	"go.uber.org/goleak"
 
+	"inside53/server/house"
 	"inside53/zonesource/awscall"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(house.Loopback(m)) }
 
 // loopbackProber may probe 127.0.0.0/8; hosts are resolved to 127.0.0.1.
 func loopbackProber(t *testing.T) *prober {
