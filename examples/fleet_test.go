@@ -56,11 +56,13 @@ type canvas struct{ bytes.Buffer }
 func fleetPicture() []byte {
 	const width, height = 880, 414
 	c := new(canvas)
-	fmt.Fprintf(c, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n",
+	fmt.Fprintf(c, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+
+		"\n",
 		width, height)
 	c.WriteString("<title>AWS, a fleet of inside53 behind a load balancer, and its clients</title>\n")
-	fmt.Fprintf(c, `<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">`+
-		`<path d="M0 0L8 4L0 8z" fill="%s"/></marker></defs>`+"\n", pale)
+	fmt.Fprintf(c,
+		`<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">`+
+			`<path d="M0 0L8 4L0 8z" fill="%s"/></marker></defs>`+"\n", pale)
 	fmt.Fprintf(c, `<rect width="%d" height="%d" fill="%s"/>`+"\n", width, height, paper)
 
 	c.group(16, 16, 200, 284, "AWS: where the data are kept")

@@ -17,7 +17,8 @@ func TestReadmeNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile("`([a-z0-9_]+(?:/[a-z0-9_]+)*\\.go)`(?: `([A-Za-z0-9]+)`)?").FindAllStringSubmatch(string(text), -1)
+	named := regexp.MustCompile("`([a-z0-9_]+(?:/[a-z0-9_]+)*\\.go)`(?: `([A-Za-z0-9]+)`)?").FindAllStringSubmatch(
+		string(text), -1)
 	if len(named) < 30 {
 		t.Errorf("only %d files named", len(named))
 	}

@@ -78,7 +78,8 @@ func TestCrash(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for began := time.Now(); round == 0 && time.Since(began) < 20*time.Second && (seen["first"] == 0 || seen["second"] == 0); {
+		for began := time.Now(); round == 0 && time.Since(began) < 20*time.Second &&
+			(seen["first"] == 0 || seen["second"] == 0); {
 			look() // the first one has the time to begin
 		}
 		until := time.Now().Add(10*time.Millisecond + rand.N(60*time.Millisecond))
@@ -190,7 +191,8 @@ func TestUpdateHosts(t *testing.T) {
 	}
 	_, err = UpdateHosts(path, block)
 	text, readErr := os.ReadFile(path)
-	if err == nil || !strings.Contains(err.Error(), "is left alone, its markers are damaged: line 1") || readErr != nil || string(text) != endMark+"\n" {
+	if err == nil || !strings.Contains(err.Error(), "is left alone, its markers are damaged: line 1") || readErr != nil ||
+		string(text) != endMark+"\n" {
 		t.Errorf("%v, %q, %v", err, text, readErr)
 	}
 }
