@@ -140,7 +140,8 @@ func (a *App) askAlias(ctx context.Context, upstreams []string, name []byte, rrt
 	}
 	replies := make(chan reply, 1)
 	question := forward.Question{Name: name, Type: rrtype}
-	err = a.forwarder.Ask(group, &question, netip.Addr{}, func(m *forward.Message, err error) { replies <- reply{m, err} })
+	err = a.forwarder.Ask(group, &question, netip.Addr{},
+		func(m *forward.Message, err error) { replies <- reply{m, err} })
 	if err != nil {
 		return zone.RRset{}, err
 	}
