@@ -7,9 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"weak"
-
-	"inside53/resolver/zone"
 )
 
 // holdings is what a process holds of what it may run out of.
@@ -98,36 +95,4 @@ func oftenest(dump string) string {
 		}
 	}
 	return fmt.Sprintf("%d times %s", count[best], best)
-}
-
-// TestProgramForgetsSnapshots publishes others after queries of all kinds: nothing holds an
-// old one.
-func TestProgramForgetsSnapshots(t *testing.T) {
-	c := newCloud(t, nil)
-	p := newSite(t).ready(t, c.config())
-	var old []weak.Pointer[zone.Snapshot]
-	for range 10 {
-		again := new(zone.Snapshot)
-		*again = *p.app.resolver.Snapshot()
-		old = append(old, weak.Make(again))
-		p.app.publish(again)
-		again = nil
-		p.check(t, demoQuestions()...)
-	}
-	last := *p.app.resolver.Snapshot()
-	p.app.publish(&last)
-	left := 0
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		runtime.GC()
-		left = 0
-		for _, o := range old {
-			if o.Value() != nil {
-				left++
-			}
-		}
-		if left == 0 {
-			return
-		}
-	}
-	t.Errorf("%d of %d old snapshots are held", left, len(old))
 }
