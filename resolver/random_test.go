@@ -51,6 +51,11 @@ func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex) {
 // randomVPCs are one that the view is in and one that it doesn't reach.
 var randomVPCs = []zone.Network{{ID: "vpc-own"}, {ID: "vpc-other"}}
 
+// randomWorld is what the oracle has to know of a random view.
+func randomWorld(t testing.TB) *world {
+	return &world{TB: t, vpcs: randomVPCs, views: []*block{{words: []string{"view", "random", "vpcs=" + randomVPCs[0].ID}}}}
+}
+
 // randomInstances makes a set of instances, and what the view gets of it.
 func randomInstances(t testing.TB, rng *rand.Rand, owner string, ttl int) refSet {
 	t.Helper()

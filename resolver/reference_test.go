@@ -415,7 +415,7 @@ func compareWithReference(t testing.TB, seed uint64, n int) {
 		x.a.reset(snap.Views[0], &x.q)
 		decide(snap, x.state.live, &x.q, &x.a)
 
-		got := oracleMessage(&world{TB: t, vpcs: randomVPCs, views: []*block{{words: []string{"view", "random", "vpcs=vpc-own"}}}}, x)
+		got := oracleMessage(randomWorld(t), x)
 		external := ""
 		if x.a.need {
 			external = fmt.Sprint(textName(x.a.target), x.a.group)

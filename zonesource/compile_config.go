@@ -129,7 +129,7 @@ type Self struct {
 func (c *Config) validate() error {
 	var errs []error
 	if c.EC2 && c.TagZone != "" {
-		_, err := expandTagZone(c.TagZone, "eu-west-1", "vpc-0", "0")
+		_, err := InstanceZone(c.TagZone, "eu-west-1", "vpc-0", "0")
 		if err != nil {
 			errs = append(errs, fmt.Errorf("zone of instance names %q: %w", c.TagZone, err))
 		}

@@ -3,7 +3,6 @@ package zonesource
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -35,8 +34,7 @@ type sharedName struct {
 // tagBuilder collects names of instances by zone.
 type tagBuilder struct {
 	cfg     *Config
-	foreign [][]byte // apexes of our other zones
-	cuts    [][]byte
+	foreign [][]byte            // apexes of our other zones
 	vpcs    map[string]uint32   // their numbers in the inventory
 	zones   map[string]*tagZone // by apex
 	out     *tagNames
@@ -60,7 +58,7 @@ type tagSet struct {
 // was meant as a full name. networks are the VPCs of the regions.
 func buildTags(cfg *Config, regions []Part, foreign [][]byte, networks []network) *tagNames {
 	b := &tagBuilder{
-		cfg: cfg, foreign: foreign, cuts: computedNames(), vpcs: make(map[string]uint32, len(networks)), zones: map[string]*tagZone{},
+		cfg: cfg, foreign: foreign, vpcs: make(map[string]uint32, len(networks)), zones: map[string]*tagZone{},
 		out: &tagNames{first: map[string][]byte{}}, seen: map[string]bool{},
 	}
 	for i := range networks {
@@ -96,7 +94,7 @@ func regionLabel(r *Region) string { return strings.TrimPrefix(r.Account+"/"+r.N
 
 // zone returns the zone for instances of a VPC, nil when its name can't be made.
 func (b *tagBuilder) zone(where, region, vpc, account string) *tagZone {
-	apex, err := expandTagZone(b.cfg.TagZone, region, vpc, account)
+	apex, err := InstanceZone(b.cfg.TagZone, region, vpc, account)
 	if err != nil {
 		b.problem(where, vpc, fmt.Sprintf("zone of instance names %s: %v", b.cfg.TagZone, err))
 		return nil
@@ -186,91 +184,9 @@ func (s *tagSet) add(h *Host, vpc uint32, keepsPublic bool) {
 	}
 }
 
-// name returns the wire form of the name that a tag gives an instance. A text that
-// ends in a dot is a full name; so is one that ends in the zone, in another zone of
-// ours, or in a top-level domain that nobody means relatively. All others are
-// relative to the zone.
+// name returns the wire form of the name that a tag gives an instance.
 func (b *tagBuilder) name(text string, apex []byte) ([]byte, error) {
-	text = strings.TrimSpace(text)
-	full := strings.HasSuffix(text, ".")
-	err := checkHostName(strings.TrimSuffix(text, "."))
-	if err != nil {
-		return nil, err
-	}
-	name, err := zone.ParseName(text)
-	if err != nil {
-		return nil, err
-	}
-	inside := zone.IsSubdomain(name, apex)
-	if !full && !inside {
-		full = b.isForeign(name)
-	}
-	if full && !inside {
-		return nil, fmt.Errorf("is not in %s", zone.String(apex))
-	}
-	if !inside {
-		name, err = zone.ParseName(text + "." + zone.String(apex))
-		if err != nil {
-			return nil, fmt.Errorf("with %s is longer than a name can be", zone.String(apex))
-		}
-	}
-	if bytes.Equal(name, apex) {
-		return nil, errors.New("is the name of the zone itself")
-	}
-	for _, cut := range b.cuts {
-		if zone.IsSubdomain(name, cut) && !zone.IsSubdomain(apex, cut) {
-			return nil, fmt.Errorf("names in %s are those of EC2", zone.String(cut))
-		}
-	}
-	return name, nil
-}
-
-// isForeign reports whether a name of more than one label ends in what can't be
-// meant relatively.
-func (b *tagBuilder) isForeign(name []byte) bool {
-	labels := zone.CountLabels(name)
-	if labels < 2 {
-		return false
-	}
-	for _, apex := range b.foreign {
-		if len(apex) > 1 && zone.IsSubdomain(name, apex) {
-			return true
-		}
-	}
-	last := name
-	for range labels - 1 {
-		last = last[int(last[0])+1:]
-	}
-	switch zone.String(last) {
-	case "com.", "net.", "org.", "edu.", "gov.", "mil.", "int.", "arpa.", "example.", "internal.", "local.", "localdomain.":
-		return true
-	}
-	return false
-}
-
-// checkHostName says what keeps a text from being a host name: letters, digits and
-// hyphens (RFC 1123 section 2.1), underscores besides.
-func checkHostName(text string) error {
-	if text == "" {
-		return errors.New("is empty")
-	}
-	for label := range strings.SplitSeq(text, ".") {
-		switch {
-		case label == "":
-			return errors.New("has an empty label")
-		case len(label) > 63:
-			return fmt.Errorf("has a label of %d characters, 63 are allowed", len(label))
-		case label[0] == '-' || label[len(label)-1] == '-':
-			return errors.New("has a label that begins or ends with a hyphen")
-		}
-		for _, c := range label {
-			letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-			if !letter && (c < '0' || c > '9') && c != '-' && c != '_' {
-				return fmt.Errorf("has the character %q, which no host name has", c)
-			}
-		}
-	}
-	return nil
+	return InstanceName(text, apex, b.foreign)
 }
 
 // finish packs the collected names into trees.
@@ -358,27 +274,6 @@ func (n *tagNames) rebase(previous *tagNames, negativeCap uint32) {
 		}
 		n.zones[i] = z.With(tree, negativeCap)
 	}
-}
-
-// expandTagZone fills in the template of the zone of instance names.
-func expandTagZone(template, region, vpc, account string) ([]byte, error) {
-	for _, p := range []struct{ key, value string }{{"{region}", region}, {"{vpc}", vpc}, {"{account}", account}} {
-		if !strings.Contains(template, p.key) {
-			continue
-		}
-		if p.value == "" {
-			return nil, fmt.Errorf("%s is not known", p.key)
-		}
-		template = strings.ReplaceAll(template, p.key, p.value)
-	}
-	if template == "." {
-		return nil, errors.New("the root can't be the zone of instance names")
-	}
-	err := checkHostName(strings.TrimSuffix(template, "."))
-	if err != nil {
-		return nil, err
-	}
-	return zone.ParseName(template)
 }
 
 // seconds returns a TTL in whole seconds.

@@ -323,8 +323,9 @@ func (k *Keeper) deliver(p Part) bool {
 	}
 	h.pending = nil
 	k.set(p.Key, h)
+	unnamed := k.held[p.Key].part.Sum == Sum{} && p.Sum != Sum{}
 	changed := k.take(p)
-	k.saver.mark(k.parts[p.Key], changed)
+	k.saver.mark(k.parts[p.Key], changed || unnamed)
 	return changed || gone
 }
 
