@@ -93,9 +93,9 @@ func (r *Resolver) Publish(snap *zone.Snapshot) error {
 		}
 		groups[i] = g
 	}
-	before := r.state.Load()
-	r.state.Store(&state{snap: snap, live: before.live, groups: groups, fenced: before.fencedOf(snap.Views)})
-	r.forwarder.Release(before.groups...)
+	was := r.state.Load()
+	r.state.Store(&state{snap: snap, live: was.live, groups: groups, fenced: was.fencedOf(snap.Views)})
+	r.forwarder.Release(was.groups...)
 	return nil
 }
 
