@@ -100,6 +100,23 @@ func (s RRset) Rdata() iter.Seq[[]byte] {
 	}
 }
 
+// Timed iterates over the packed rdata of plain records as Rdata does, each with its TTL in
+// seconds. Only signatures have several in an RRset.
+func (s RRset) Timed() iter.Seq2[uint32, []byte] {
+	return func(yield func(uint32, []byte) bool) {
+		if s.Kind != Records {
+			return
+		}
+		for b := s.Data; len(b) >= rrHeader; {
+			end := rrHeader + int(binary.BigEndian.Uint16(b[10:]))
+			if !yield(binary.BigEndian.Uint32(b[6:]), b[rrHeader:end:end]) {
+				return
+			}
+			b = b[end:]
+		}
+	}
+}
+
 // First returns the rdata of the first plain record, nil when there is none.
 func (s RRset) First() []byte {
 	if s.Kind != Records || len(s.Data) < rrHeader {
@@ -130,6 +147,21 @@ func NewRecords(rrtype uint16, ttl uint32, rdata ...[]byte) (RRset, error) {
 		data = AppendRecord(data, rrtype, ttl, r)
 	}
 	return RRset{Type: rrtype, Count: uint16(len(rdata)), Kind: Records, Flags: translatable(rrtype), Data: data}, nil
+}
+
+// NewTimed packs records as NewRecords does, each with a TTL of its own: those of
+// signatures are those of what they sign (RFC 4034 section 3).
+func NewTimed(rrtype uint16, ttls []uint32, rdata [][]byte) (RRset, error) {
+	set, err := NewRecords(rrtype, 0, rdata...)
+	if err != nil {
+		return set, err
+	}
+	at := 0
+	for i, r := range rdata {
+		binary.BigEndian.PutUint32(set.Data[at+6:], ttls[i])
+		at += rrHeader + len(r)
+	}
+	return set, nil
 }
 
 // AppendRecord appends one packed record whose owner is the name at offset 12.
