@@ -23,7 +23,7 @@ func TestRequiredCallFails(t *testing.T) {
 	for _, operation := range required {
 		for fault, want := range map[string]string{
 			"access-denied": "UnauthorizedOperation", "500": "InternalFailure", "throttle": "RequestLimitExceeded",
-			"hang": "no answer within 100ms", "fail": "EOF", "stuck": "has been listed before",
+			"hang": "no answer within 100ms", "fail": "EOF", "stuck": "doesn't advance",
 		} {
 			if fault == "stuck" && operation == "DescribeAddresses" {
 				continue // has no pages

@@ -78,7 +78,7 @@ const (
 func New(o Options) (*Source, error) {
 	apis := make([]api, len(o.Accounts))
 	for i, a := range o.Accounts {
-		apis[i] = newSDK(a.Config)
+		apis[i] = newAPI(a.Config)
 	}
 	return newSource(o, apis)
 }
