@@ -80,19 +80,21 @@ func New(f *forward.Forwarder, o Options) *Resolver {
 func (r *Resolver) Publish(snap *zone.Snapshot) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if snap.Inventory == nil {
+		return errors.New("snapshot without an inventory")
+	}
 	groups := make([]*forward.Group, len(snap.Forwarders))
 	for i, f := range snap.Forwarders {
 		g, err := r.forwarder.Group(forward.GroupSpec{Upstreams: f.Upstreams})
 		if err != nil {
+			r.forwarder.Release(groups[:i]...)
 			return fmt.Errorf("forwarder %v: %w", f.Upstreams, err)
 		}
 		groups[i] = g
 	}
-	if snap.Inventory == nil {
-		return errors.New("snapshot without an inventory")
-	}
-	r.state.Store(&state{snap: snap, live: r.state.Load().live, groups: groups})
-	r.forwarder.Retain(groups)
+	before := r.state.Load()
+	r.state.Store(&state{snap: snap, live: before.live, groups: groups})
+	r.forwarder.Release(before.groups...)
 	return nil
 }
 
