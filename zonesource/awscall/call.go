@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	"inside53/zonesource/refresh"
 )
 
 // Call is how one operation of AWS is called. The SDK's client must not repeat it by
@@ -78,7 +80,7 @@ func Do[In, Out any](ctx context.Context, c Call, op Op[In, Out], in *In) (*Out,
 		if IsThrottled(err) && len(c.Budgets) > 0 && c.Patience == 0 {
 			continue // the budget makes the pause
 		}
-		err = Pause(ctx, pause/2+rand.N(pause))
+		err = refresh.Pause(ctx, pause/2+rand.N(pause))
 		if err != nil {
 			return out, fmt.Errorf("%s: %w", c.What, err)
 		}
@@ -121,18 +123,6 @@ func worth(err error) int {
 		return timeoutAttempts
 	}
 	return attempts
-}
-
-// Pause waits for d. The error is that of ctx, if it ends before.
-func Pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // describe says what was done, and which permission is missing where that is it.

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"inside53/zonesource/awscall"
+	"inside53/zonesource/refresh"
 )
 
 // Records lists all record sets of a zone, in the order of Route 53.
@@ -235,7 +236,7 @@ func (c *Client) Wait(ctx context.Context, ids []string, progress func(arrived, 
 		if insync {
 			continue
 		}
-		err = awscall.Pause(ctx, c.options.Poll/2+rand.N(c.options.Poll))
+		err = refresh.Pause(ctx, c.options.Poll/2+rand.N(c.options.Poll))
 		if err != nil {
 			return fmt.Errorf("waiting for change %s: %w", id, err)
 		}

@@ -3,7 +3,6 @@ package health
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource/awscall"
 	"inside53/zonesource/awsclient"
+	"inside53/zonesource/refresh"
 )
 
 const (
@@ -56,16 +56,10 @@ type reader struct {
 
 // run reads until ctx ends, which is its error.
 func (r *reader) run(ctx context.Context) error {
-	for {
-		began := time.Now()
+	return r.m.loop().Run(ctx, func(ctx context.Context) refresh.Next {
 		r.cycle(ctx)
-		refresh := r.m.options.Refresh
-		pause := refresh - refresh/10 + rand.N(refresh/5+1) - time.Since(began)
-		err := awscall.Pause(ctx, max(pause, time.Second))
-		if err != nil {
-			return err
-		}
-	}
+		return refresh.Next{}
+	})
 }
 
 // cycle lists the definitions when it is time, and asks for the statuses.

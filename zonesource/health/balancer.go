@@ -3,9 +3,7 @@ package health
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -14,6 +12,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource/awscall"
 	"inside53/zonesource/awsclient"
+	"inside53/zonesource/refresh"
 )
 
 // balancerReader reads the health of the load balancers of one region of an account.
@@ -31,27 +30,21 @@ func (r *balancerReader) place() string { return r.account.Name + "/" + r.region
 // run reads until ctx ends, which is its error. Where the account doesn't allow it,
 // load balancers count as healthy and nothing is asked any more.
 func (r *balancerReader) run(ctx context.Context) error {
-	for {
-		began := time.Now()
+	return r.m.loop().Run(ctx, func(ctx context.Context) refresh.Next {
 		found, err := r.read(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return refresh.Next{}
 		case err != nil && awscall.IsDenied(err):
 			r.m.log.Warn("health of load balancers is off", "account", r.account.Name, "region", r.region, "error", err)
 			r.m.setTargets(r.place(), nil)
-			<-ctx.Done()
-			return ctx.Err()
+			return refresh.Next{Result: refresh.Refused}
 		case err == nil:
 			r.m.setTargets(r.place(), found)
 		}
 		r.listing.note(r.m.log, "health of load balancers", err, "account", r.account.Name, "region", r.region)
-		refresh := r.m.options.Refresh
-		err = awscall.Pause(ctx, max(refresh-refresh/10+rand.N(refresh/5+1)-time.Since(began), time.Second))
-		if err != nil {
-			return err
-		}
-	}
+		return refresh.Next{}
+	})
 }
 
 func (r *balancerReader) call(what string) awscall.Call {

@@ -1,6 +1,8 @@
 package health
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -8,6 +10,7 @@ import (
 
 	"inside53/zonesource/awscall"
 	"inside53/zonesource/awsclient"
+	"inside53/zonesource/refresh"
 )
 
 // The services that are called, as IAM has them.
@@ -81,6 +84,11 @@ func (m *Monitor) call(account *awsclient.Account, what string, budgets ...*awsc
 	return awscall.Call{
 		Account: account.Name, What: what, Budgets: budgets, Timeout: m.options.Timeout, OnCall: m.options.OnCall, Log: m.log,
 	}
+}
+
+// loop is how an account or a region is read again and again.
+func (m *Monitor) loop() refresh.Loop {
+	return refresh.Loop{Every: m.options.Refresh, Least: time.Second}
 }
 
 // grievance logs an error when it comes and when it goes, not each time.

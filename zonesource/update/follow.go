@@ -11,7 +11,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/awscall"
+	"inside53/zonesource/refresh"
 	"inside53/zonesource/changes"
 	"inside53/zonesource/rdata"
 )
@@ -96,7 +96,7 @@ func (u *Updater) followAll(ctx context.Context) {
 	for ctx.Err() == nil {
 		u.resolveAll(ctx)
 		u.askAll(ctx)
-		_ = awscall.Pause(ctx, u.options.Follow) // its end is that of the loop
+		_ = refresh.Pause(ctx, u.options.Follow) // its end is that of the loop
 	}
 }
 

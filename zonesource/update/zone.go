@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/awscall"
+	"inside53/zonesource/refresh"
 	"inside53/zonesource/changes"
 	"inside53/zonesource/rdata"
 )
@@ -64,7 +64,7 @@ func (h *hosted) run(ctx context.Context) {
 		}
 		for h.count() > 0 && ctx.Err() == nil {
 			if h.count() < takenTogether {
-				_ = awscall.Pause(ctx, h.updater.options.Window) // the jobs are answered all the same
+				_ = refresh.Pause(ctx, h.updater.options.Window) // the jobs are answered all the same
 			}
 			c := h.updater.client(h.account)
 			if c == nil {
