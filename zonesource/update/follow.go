@@ -11,9 +11,9 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/refresh"
 	"inside53/zonesource/changes"
 	"inside53/zonesource/rdata"
+	"inside53/zonesource/refresh"
 )
 
 // audit is the line of an update that was accepted.
