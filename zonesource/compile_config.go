@@ -64,6 +64,8 @@ type Config struct {
 	// catalog of each account, each region, each zone file. Zones follow from
 	// the catalogs.
 	Expected []Key
+	// Without names the accounts whose catalogs aren't waited for; "" is the base account.
+	Without []string
 	// MaxShrink is the share of its records (0 to 1) that a zone or region may
 	// lose at once; see [Keeper].
 	MaxShrink float64

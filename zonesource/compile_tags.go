@@ -19,14 +19,23 @@ const tagID = "tags"
 type tagNames struct {
 	zones []*zone.Zone      // by apex
 	first map[string][]byte // instance -> its first name, wire form: its PTR target
+	// shared are the names with instances in several VPCs.
+	shared []sharedName
 	// Problems of names that were refused.
 	problems []Problem
+}
+
+// sharedName is a name with instances in several VPCs.
+type sharedName struct {
+	zone, name string
+	vpcs       []string // sorted
 }
 
 // tagBuilder collects names of instances by zone.
 type tagBuilder struct {
 	cfg     *Config
 	foreign [][]byte            // apexes of our other zones
+	vpcs    map[string]uint32   // their numbers in the inventory
 	zones   map[string]*tagZone // by apex
 	out     *tagNames
 	seen    map[string]bool // instances
@@ -39,16 +48,21 @@ type tagZone struct {
 
 // tagSet is what several instances of one name have in common.
 type tagSet struct {
-	v4, v6 []netip.Addr
+	v4, v6 []zone.InstanceAddress
+	vpcs   []string
+	last   string // the instance added last
 }
 
 // buildTags makes the zones of instance names from regions in the order of their
 // keys. foreign are the apexes of all other zones: a name that ends in one of them
-// was meant as a full name.
-func buildTags(cfg *Config, regions []Part, foreign [][]byte) *tagNames {
+// was meant as a full name. networks are the VPCs of the regions.
+func buildTags(cfg *Config, regions []Part, foreign [][]byte, networks []network) *tagNames {
 	b := &tagBuilder{
-		cfg: cfg, foreign: foreign, zones: map[string]*tagZone{},
+		cfg: cfg, foreign: foreign, vpcs: make(map[string]uint32, len(networks)), zones: map[string]*tagZone{},
 		out: &tagNames{first: map[string][]byte{}}, seen: map[string]bool{},
+	}
+	for i := range networks {
+		b.vpcs[networks[i].ID] = uint32(i)
 	}
 	if !cfg.EC2 || cfg.TagZone == "" {
 		return b.out
@@ -61,8 +75,10 @@ func buildTags(cfg *Config, regions []Part, foreign [][]byte) *tagNames {
 		for _, v := range r.VPCs {
 			b.zone(regionLabel(r), r.Name, v.ID, accountLabel(r))
 		}
+		managed := managedAddresses(r)
 		for i := range r.Hosts {
-			b.host(regionLabel(r), r, &r.Hosts[i])
+			h := &r.Hosts[i]
+			b.host(regionLabel(r), r, h, cfg.InstancesPublic || managed[instanceAddress{h.Instance, h.Private}])
 		}
 	}
 	b.finish()
@@ -95,7 +111,26 @@ func (b *tagBuilder) problem(where, name, reason string) {
 	b.out.problems = append(b.out.problems, Problem{Zone: where, Name: name, Reason: reason})
 }
 
-func (b *tagBuilder) host(where string, r *Region, h *Host) {
+// instanceAddress is a private address of an instance.
+type instanceAddress struct {
+	instance string
+	private  netip.Addr
+}
+
+// managedAddresses returns those on interfaces that an AWS service manages: their public
+// addresses are never translated.
+func managedAddresses(r *Region) map[instanceAddress]bool {
+	out := map[instanceAddress]bool{}
+	for i := range r.Interfaces {
+		f := &r.Interfaces[i]
+		if f.Managed && f.Instance != "" {
+			out[instanceAddress{f.Instance, f.Private}] = true
+		}
+	}
+	return out
+}
+
+func (b *tagBuilder) host(where string, r *Region, h *Host, keepsPublic bool) {
 	if b.seen[h.Instance] || len(h.Names) == 0 {
 		return
 	}
@@ -104,11 +139,7 @@ func (b *tagBuilder) host(where string, r *Region, h *Host) {
 	if z == nil {
 		return
 	}
-	addr := h.Public
-	if !addr.IsValid() {
-		addr = h.Private
-	}
-	if !addr.IsValid() && len(h.IPv6) == 0 {
+	if !h.Public.IsValid() && !h.Private.IsValid() && len(h.IPv6) == 0 {
 		b.problem(where, h.Instance, "has names and no address")
 		return
 	}
@@ -126,10 +157,30 @@ func (b *tagBuilder) host(where string, r *Region, h *Host) {
 			s = &tagSet{}
 			z.sets[string(name)] = s
 		}
-		if addr.Is4() {
-			s.v4 = append(s.v4, addr)
+		s.add(h, b.vpcs[h.VPC], keepsPublic)
+	}
+}
+
+// add adds the addresses of an instance, once.
+func (s *tagSet) add(h *Host, vpc uint32, keepsPublic bool) {
+	if s.last == h.Instance {
+		return // two of its names are one
+	}
+	s.last = h.Instance
+	if !slices.Contains(s.vpcs, h.VPC) {
+		s.vpcs = append(s.vpcs, h.VPC)
+	}
+	m := zone.InstanceAddress{ID: []byte(h.Instance), VPC: vpc, KeepsPublic: keepsPublic}
+	if h.Private.Is4() || h.Public.Is4() {
+		m.Private, m.Public = h.Private, h.Public
+		s.v4 = append(s.v4, m)
+	}
+	for _, addr := range h.IPv6 {
+		m.Private, m.Public = netip.Addr{}, addr
+		if addr.IsPrivate() {
+			m.Private, m.Public = addr, netip.Addr{}
 		}
-		s.v6 = append(s.v6, h.IPv6...)
+		s.v6 = append(s.v6, m)
 	}
 }
 
@@ -146,6 +197,10 @@ func (b *tagBuilder) finish() {
 		for name, s := range z.sets {
 			b.put(e, name, zone.TypeA, s.v4)
 			b.put(e, name, zone.TypeAAAA, s.v6)
+			if len(s.vpcs) > 1 {
+				slices.Sort(s.vpcs)
+				b.out.shared = append(b.out.shared, sharedName{zone.String(z.apex), zone.String([]byte(name)), s.vpcs})
+			}
 		}
 		b.out.zones = append(b.out.zones, b.newZone(e.Commit()))
 	}
@@ -179,25 +234,17 @@ func (b *tagBuilder) infrastructure(e *zone.Edit, apex []byte) {
 	_ = e.Put(apex, set)
 }
 
-// put stores the addresses of a name, sorted and each once.
-func (b *tagBuilder) put(e *zone.Edit, name string, rrtype uint16, addrs []netip.Addr) {
-	if len(addrs) == 0 {
+// put stores the addresses of a name, with the instances that have them.
+func (b *tagBuilder) put(e *zone.Edit, name string, rrtype uint16, members []zone.InstanceAddress) {
+	if len(members) == 0 {
 		return
 	}
-	slices.SortFunc(addrs, netip.Addr.Compare)
-	addrs = slices.Compact(addrs)
-	rdata := make([][]byte, len(addrs))
-	for i, a := range addrs {
-		rdata[i] = a.AsSlice()
-	}
-	s, err := zone.NewRecords(rrtype, seconds(b.cfg.TranslatedTTL), rdata...)
+	s, err := zone.NewInstances(rrtype, seconds(b.cfg.TranslatedTTL), members)
 	if err != nil {
 		s = zone.NewUnservable(rrtype, err.Error(), nil)
 		b.out.problems = append(b.out.problems, Problem{
-			Zone: tagID, Name: zone.String([]byte(name)), Type: typeText(rrtype), Reason: fmt.Sprintf("%d instances: %v", len(addrs), err),
+			Zone: tagID, Name: zone.String([]byte(name)), Type: typeText(rrtype), Reason: fmt.Sprintf("%d instances: %v", len(members), err),
 		})
-	} else if rrtype == zone.TypeA {
-		s.Flags |= zone.Translatable | zone.TagNames
 	}
 	_ = e.Put([]byte(name), s) // the name was made to fit the zone
 }

@@ -81,8 +81,19 @@ func openStore(dir string, log *slog.Logger) (*store, error) {
 // close gives the directory free.
 func (s *store) close() error { return s.lock.Close() }
 
-// fileName returns the name of a part's file.
-func fileName(key Key) string { return url.PathEscape(key.Source+"/"+key.Name) + partSuffix }
+// maxFileName is how long the name of a part's file may be before its suffix: a file system
+// takes 255 octets, and a file that is put aside needs some more.
+const maxFileName = 220
+
+// fileName returns the name of a part's file. The digest of a name that is too long stands
+// in its place.
+func fileName(key Key) string {
+	name := url.PathEscape(key.Source + "/" + key.Name)
+	if len(name) > maxFileName {
+		name = fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
+	}
+	return name + partSuffix
+}
 
 // save writes one part in place of its predecessor.
 func (s *store) save(p Part) error {

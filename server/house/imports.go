@@ -61,10 +61,12 @@ func rules() map[string]rule {
 		},
 		"resolver/history": {
 			ours: []string{"resolver/wire", "resolver/zone"}, why: "history knows versions of zones, not who is told of them",
-			never: map[string]string{dns: "messages are made by the server", "github.com/aws": noSource, "log": "nothing here logs", "os": "the server saves"},
+			never: map[string]string{dns: "messages are made by the server", "github.com/aws": noSource,
+				"log": "nothing here logs", "os": "the server saves"},
 		},
 		"resolver": {
-			ours: []string{"resolver/wire", "resolver/zone", "resolver/history", "resolver/forward"}, why: "sources and decisions meet in zone.Snapshot alone",
+			ours:   []string{"resolver/wire", "resolver/zone", "resolver/history", "resolver/forward"},
+			why:    "sources and decisions meet in zone.Snapshot alone",
 			theirs: []string{dns},
 		},
 		"zonesource":            {ours: []string{"resolver/zone", "zonesource/atomicfile"}, why: meet},
@@ -77,7 +79,7 @@ func rules() map[string]rule {
 		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
 		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
 		"zonesource/health":     {ours: append([]string{"zonesource/atomicfile"}, calls...), why: meet},
-		"zonesource/secondary":  {ours: []string{"resolver/zone", "zonesource", "zonesource/refresh"}, why: meet},
+		"zonesource/secondary":  {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata", "zonesource/refresh"}, why: meet},
 		"zonesource/awssim":     {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
 			"server/listen", "server/tsig", "server/transfer", "server/update",

@@ -98,7 +98,8 @@ func (c *collector) machines(ctx context.Context, name string,
 		return out.NetworkInterfaces, out.NextToken
 	})
 	if err == nil {
-		err = c.put(path.Join(name, "describe-network-interfaces.json"), struct{ NetworkInterfaces []ec2types.NetworkInterface }{cards})
+		err = c.put(path.Join(name, "describe-network-interfaces.json"),
+			struct{ NetworkInterfaces []ec2types.NetworkInterface }{cards})
 	}
 	if err != nil {
 		return fmt.Errorf("listing the network interfaces of %s: %w", name, err)

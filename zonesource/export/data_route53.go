@@ -52,7 +52,8 @@ func newHosted(c *collector) *hosted {
 func HostedActions() []string {
 	return []string{
 		"route53:GetHealthCheckStatus", "route53:GetHostedZone", "route53:ListCidrBlocks", "route53:ListCidrCollections",
-		"route53:ListHealthChecks", "route53:ListHostedZones", "route53:ListHostedZonesByVPC", "route53:ListResourceRecordSets",
+		"route53:ListHealthChecks", "route53:ListHostedZones", "route53:ListHostedZonesByVPC",
+		"route53:ListResourceRecordSets",
 		"route53:ListTagsForResources",
 	}
 }
@@ -125,7 +126,8 @@ func (h *hosted) exportZone(ctx context.Context, hz *types.HostedZone) error {
 	if err != nil {
 		return err
 	}
-	return h.put(path.Join("route53", z.ID, "list-resource-record-sets.json"), struct{ ResourceRecordSets []changes.RecordSet }{sets})
+	return h.put(path.Join("route53", z.ID, "list-resource-record-sets.json"),
+		struct{ ResourceRecordSets []changes.RecordSet }{sets})
 }
 
 // tagsAtOnce is the most that one call takes.
@@ -146,7 +148,8 @@ func (h *hosted) exportTags(ctx context.Context, zones []types.HostedZone) error
 			if len(set.Tags) == 0 {
 				continue
 			}
-			err = h.put(path.Join("route53", aws.ToString(set.ResourceId), "list-tags-for-resource.json"), struct{ ResourceTagSet types.ResourceTagSet }{set})
+			err = h.put(path.Join("route53", aws.ToString(set.ResourceId), "list-tags-for-resource.json"),
+				struct{ ResourceTagSet types.ResourceTagSet }{set})
 			if err != nil {
 				return err
 			}
@@ -265,7 +268,8 @@ func (h *hosted) exportForeign(ctx context.Context, zones []types.HostedZone, vp
 		if !slices.ContainsFunc(summaries, foreign) {
 			continue
 		}
-		err = h.put(path.Join("route53", id, "list-hosted-zones-by-vpc.json"), struct{ HostedZoneSummaries []types.HostedZoneSummary }{summaries})
+		err = h.put(path.Join("route53", id, "list-hosted-zones-by-vpc.json"),
+			struct{ HostedZoneSummaries []types.HostedZoneSummary }{summaries})
 		if err != nil {
 			return fmt.Errorf("the hosted zones of %s: %w", id, err)
 		}

@@ -158,8 +158,9 @@ type point struct {
 func (r *reader) readChunk(ctx context.Context, ids []string) error {
 	now := r.m.options.Now()
 	in := &cloudwatch.GetMetricDataInput{
-		StartTime: aws.Time(now.Add(-metricWindow).Truncate(metricPeriod)), EndTime: aws.Time(now.Truncate(metricPeriod).Add(metricPeriod)),
-		ScanBy: cwtypes.ScanByTimestampDescending,
+		StartTime: aws.Time(now.Add(-metricWindow).Truncate(metricPeriod)),
+		EndTime:   aws.Time(now.Truncate(metricPeriod).Add(metricPeriod)),
+		ScanBy:    cwtypes.ScanByTimestampDescending,
 	}
 	for i, id := range ids {
 		in.MetricDataQueries = append(in.MetricDataQueries, cwtypes.MetricDataQuery{

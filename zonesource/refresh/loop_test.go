@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"inside53/server/house"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(house.Loopback(m)) }
 
 // rounds runs a loop for so long, in a bubble, and returns when its rounds began. Each
 // takes as long as took says, and ends as results say, the last of which goes on.
