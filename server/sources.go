@@ -35,7 +35,7 @@ func keeperConfig(c *Config, accounts []*awsclient.Account) zonesource.Config {
 	if r := c.Route53; r != nil {
 		k.Shadow = r.Overlap == Shadow
 		k.MaxShrink = r.MaxShrink
-		k.Hosted = zonesource.HostedFilter{Zones: r.Zones.texts(), NoPublic: !r.Visibility.Public, NoPrivate: !r.Visibility.Private}
+		k.Hosted = HostedFilter(r)
 		for _, a := range accounts {
 			k.Expected = append(k.Expected, zonesource.Key{Source: route53.Name, Name: "catalog/" + a.Name})
 		}
@@ -107,6 +107,13 @@ func upstreamTexts(upstreams []Upstream) []string {
 		texts[i] = u.String()
 	}
 	return texts
+}
+
+// HostedFilter says which hosted zones a section reads.
+func HostedFilter(r *Route53) zonesource.HostedFilter {
+	return zonesource.HostedFilter{
+		Zones: r.Zones.texts(), NoPublic: !r.Visibility.Public, NoPrivate: !r.Visibility.Private,
+	}
 }
 
 // texts returns the zones as people write them.

@@ -153,8 +153,8 @@ func (l *lister) matched() map[string]bool {
 	m := map[string]bool{}
 	for _, w := range l.source.selected.entries {
 		for _, z := range l.zones {
-			if w.is(&z.hosted) {
-				m[w.text] = true
+			if zonesource.MeansZone(w, z.hosted.ID, z.hosted.Name) {
+				m[w] = true
 			}
 		}
 	}
