@@ -39,7 +39,7 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 	if r := c.Route53; r != nil {
 		k.Shadow = r.Overlap == config.Shadow
 		k.MaxShrink = r.MaxShrink
-		k.Hosted = zonesource.HostedFilter{Zones: r.Zones.Texts(), NoPublic: !r.Visibility.Public, NoPrivate: !r.Visibility.Private}
+		k.Hosted = HostedFilter(r)
 		for _, a := range accounts {
 			k.Expected = append(k.Expected, zonesource.Key{Source: route53.Name, Name: "catalog/" + a.Name})
 		}
@@ -111,6 +111,13 @@ func upstreamTexts(upstreams []config.Upstream) []string {
 		texts[i] = u.String()
 	}
 	return texts
+}
+
+// HostedFilter says which hosted zones a section reads.
+func HostedFilter(r *config.Route53) zonesource.HostedFilter {
+	return zonesource.HostedFilter{
+		Zones: r.Zones.Texts(), NoPublic: !r.Visibility.Public, NoPrivate: !r.Visibility.Private,
+	}
 }
 
 // fileName is the name of the part of the i-th zone file: its origin, with the

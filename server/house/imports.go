@@ -92,8 +92,10 @@ func rules() map[string]rule {
 			ours: []string{"resolver", "resolver/wire"}, why: "keys come from the configuration, by way of the App",
 		},
 		"server/transfer": {
-			ours: []string{"server/tsig", "resolver", "resolver/wire", "resolver/zone", "resolver/history"},
-			why:  "secondaries get what clients get, whatever source it is from",
+			ours: []string{
+				"server/tsig", "resolver", "resolver/wire", "resolver/zone", "resolver/history", "zonesource/atomicfile",
+			},
+			why: "secondaries get what clients get, whatever source it is from",
 		},
 		"server/update": {
 			ours: []string{
