@@ -134,7 +134,7 @@ func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, req *Explai
 	x := r.exchange()
 	x.state = st
 	x.q.Client, x.q.Transport, x.q.Now, x.q.Rand = req.Client, TCP, r.now.Load(), random
-	admitted := x.admit(x.q.parse(pkt))
+	admitted := x.admit(x.q.inspect(pkt), pkt)
 	if outside != nil && !isMeta(x.q.Type) {
 		x.a.reset(outside, &x.q)
 		admitted = true

@@ -15,12 +15,18 @@ type Worker struct {
 	x        *exchange
 	random   *rand.PCG
 	expected expected
+	handler  Handler
+	packet   Packet // for the handler
 }
 
 // NewWorker returns a worker. It isn't safe for concurrent use.
 func (r *Resolver) NewWorker() *Worker {
 	return &Worker{r: r, x: r.exchange(), random: rand.NewPCG(rand.Uint64(), rand.Uint64())}
 }
+
+// HandleWith makes h the one that sees packets before they are answered that are more
+// than a question.
+func (w *Worker) HandleWith(h Handler) { w.handler = h }
 
 // exchange is one query with its answer in the making. It stays with the worker
 // while it can be answered at once; when it has to wait, it goes with the question
@@ -46,12 +52,19 @@ func (w *Worker) Serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 	x, r := w.x, w.r
 	q, a := &x.q, &x.a
 	q.Client, q.Transport, q.Now, q.Rand = client.Addr(), tr, r.now.Load(), w.random.Uint64()
-	v := q.parse(pkt)
+	v := q.inspect(pkt)
 	if v == ignored {
 		return nil, Dropped
 	}
 	x.state = r.state.Load()
-	if x.admit(v) {
+	if w.handler != nil && (v == refused || v == accepted && q.concerns()) {
+		w.packet = Packet{Bytes: pkt, Client: client, Transport: tr, Out: out, Suspender: s, query: q, snap: x.state.snap}
+		answer, result, done := w.handler.Handle(&w.packet)
+		if done {
+			return answer, result
+		}
+	}
+	if x.admit(v, pkt) {
 		x.resolve()
 	}
 	if a.need {
@@ -66,8 +79,9 @@ func (w *Worker) Serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 	return appendResponse(out, q, a, x.state.snap, r.limits), a.Result
 }
 
-// admit answers what is no question for anybody; true when the decision begins.
-func (x *exchange) admit(v verdict) bool {
+// admit answers what is no question for anybody; true when the decision begins. Nothing is
+// read of the packet that the door has not read, before it is known that its client may ask.
+func (x *exchange) admit(v verdict, pkt []byte) bool {
 	q, a := &x.q, &x.a
 	client := x.state.snap.Client(q.Client)
 	var view *zone.View
@@ -75,24 +89,23 @@ func (x *exchange) admit(v verdict) bool {
 		view = x.state.snap.Views[client.View]
 	}
 	a.reset(view, q)
-	if q.ECS.IsValid() && !x.state.snap.Trusted(q.Client) {
-		q.ECS = netip.Prefix{}
-	}
 	switch {
 	case v == malformed:
 		a.reject(wire.RcodeFormErr, FormErr)
 	case v == badOpcode:
 		a.reject(wire.RcodeNotImp, NotImp)
-	case v == badVers:
-		a.reject(wire.RcodeBadVers, BadVers)
-	case v == refused:
-		a.reject(wire.RcodeRefused, Refused)
 	case !client.Allowed:
 		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
 		a.edeText = "address not allowed"
+	case v == refused:
+		a.reject(wire.RcodeRefused, Refused)
 	case view == nil:
 		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
 		a.edeText = "no view for this address"
+	case q.version != 0:
+		a.reject(wire.RcodeBadVers, BadVers) // RFC 6891 section 6.1.3, whatever its options are
+	case !q.parseOptions(pkt, x.state.snap.Trusted(q.Client)):
+		a.reject(wire.RcodeFormErr, FormErr)
 	case q.Class == wire.ClassCHAOS:
 		x.chaos()
 	case q.Class != wire.ClassIN:
