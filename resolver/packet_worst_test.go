@@ -2,11 +2,9 @@ package resolver
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
-	"time"
 
 	"inside53/resolver/wire"
 )
@@ -155,39 +153,5 @@ func TestWorstPackets(t *testing.T) {
 		if most < maxSeen {
 			t.Errorf("%d octets: the search found no packet of more than %d names", size, most)
 		}
-	}
-}
-
-// slowest returns the packet of a size that takes longest to refuse, of all that a search
-// comes by.
-func slowest(tb testing.TB, w *world, size, starts int) []byte {
-	out := make([]byte, 0, 65535)
-	s := Suspender(noSuspender{tb})
-	worst, _ := searchWorst(rand.New(rand.NewPCG(53, uint64(size))), size, starts, func(pkt []byte) int {
-		least := time.Hour
-		for range 5 {
-			begin := time.Now()
-			w.worker.Serve(pkt, stranger, UDP, out, s)
-			least = min(least, time.Since(begin))
-		}
-		return int(least)
-	})
-	return worst
-}
-
-// BenchmarkWorstPacket is the packet of each size that costs most before it is known that
-// its sender may ask nothing: the budget is 20 us.
-func BenchmarkWorstPacket(b *testing.B) {
-	w := newTextWorld(b, offlineWorld)
-	for _, size := range worstSizes {
-		pkt := slowest(b, w, size, 100)
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			out := make([]byte, 0, 65535)
-			s := Suspender(noSuspender{b})
-			b.ReportAllocs()
-			for b.Loop() {
-				w.worker.Serve(pkt, stranger, UDP, out, s)
-			}
-		})
 	}
 }
