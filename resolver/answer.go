@@ -132,6 +132,15 @@ func (a *Answer) reset(v *zone.View, q *Query) {
 	a.hops[0] = hop{name: q.Name()}
 }
 
+// release lets go of what the answer was made of: a snapshot and cached messages, which
+// nobody else may need any more.
+func (a *Answer) release() {
+	clear(a.items[:a.nitems])
+	clear(a.hops[:a.nhops])
+	a.View, a.target, a.edeText = nil, nil, ""
+	a.nitems, a.nhops = 0, 0
+}
+
 // last returns the hop in work.
 func (a *Answer) last() *hop { return &a.hops[a.nhops-1] }
 
@@ -160,7 +169,9 @@ func (a *Answer) holds(set zone.RRset) bool {
 
 // fail makes the answer an error without records.
 func (a *Answer) fail(rcode uint8, ede uint16, why outcome) {
-	a.Rcode, a.EDE, a.AA, a.nitems = rcode, ede, false, 0
+	a.Rcode, a.EDE, a.AA = rcode, ede, false
+	clear(a.items[:a.nitems])
+	a.nitems = 0
 	a.need = false
 	a.last().outcome = why
 	a.Result = ServFail

@@ -148,7 +148,7 @@ func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, req *Explai
 		x.ask()
 	} else {
 		done <- x.explanation(appendResponse(make([]byte, 0, 65535), &x.q, &x.a, st.snap, r.limits), req)
-		x.state = nil
+		x.release()
 		r.exchanges.Put(x)
 	}
 	select {

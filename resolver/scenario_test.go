@@ -225,7 +225,7 @@ func (w *world) serve(where string, pkt []byte, client netip.AddrPort, tr Transp
 	w.Helper()
 	s := &serving{world: w, where: where, x: w.worker.x, done: make(chan struct{})}
 	*w.worker.random = *rand.NewPCG(53, 53) // draws are the same again and again
-	answer, result := w.worker.Serve(pkt, client, tr, make([]byte, 0, 65535), s)
+	answer, result := w.worker.serve(pkt, client, tr, make([]byte, 0, 65535), s)
 	if answer != nil || result != Forwarded {
 		s.packet, s.result = answer, result
 		s.oracle = oracleMessage(w, s.x)

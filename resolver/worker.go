@@ -41,6 +41,13 @@ type exchange struct {
 	small    [4096]byte                    // for a late answer over UDP
 }
 
+// release lets go of the query's state, so that an exchange that waits for its next query
+// keeps no snapshot of the past.
+func (x *exchange) release() {
+	x.finish, x.state = nil, nil
+	x.a.release()
+}
+
 func (r *Resolver) exchange() *exchange { return r.exchanges.Get().(*exchange) }
 
 // Serve answers the query in pkt from client. It writes the answer into out[:0] up
@@ -49,6 +56,16 @@ func (r *Resolver) exchange() *exchange { return r.exchanges.Get().(*exchange) }
 // that way. pkt is borrowed until Serve returns. Serve never blocks, and doesn't
 // allocate unless an upstream has to be asked.
 func (w *Worker) Serve(pkt []byte, client netip.AddrPort, tr Transport, out []byte, s Suspender) ([]byte, Result) {
+	x := w.x
+	answer, result := w.serve(pkt, client, tr, out, s)
+	if w.x == x { // it doesn't wait for an upstream
+		x.release()
+	}
+	return answer, result
+}
+
+// serve is Serve, after which the exchange may still be looked at.
+func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []byte, s Suspender) ([]byte, Result) {
 	x, r := w.x, w.r
 	q, a := &x.q, &x.a
 	q.Client, q.Transport, q.Now, q.Rand = client.Addr(), tr, r.now.Load(), w.random.Uint64()
@@ -60,6 +77,7 @@ func (w *Worker) Serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 	if w.handler != nil && (v == refused || v == accepted && q.concerns()) {
 		w.packet = Packet{Bytes: pkt, Client: client, Transport: tr, Out: out, Suspender: s, query: q, snap: x.state.snap}
 		answer, result, done := w.handler.Handle(&w.packet)
+		w.packet = Packet{}
 		if done {
 			return answer, result
 		}
@@ -167,7 +185,7 @@ func (x *exchange) deliver() {
 		x.finish(appendResponse((*out)[:0], &x.q, &x.a, x.state.snap, r.limits), x.a.Result)
 		r.buffers.Put(out)
 	}
-	x.finish, x.state = nil, nil
+	x.release()
 	r.exchanges.Put(x)
 }
 
