@@ -7,6 +7,7 @@ import (
 
 	"inside53/resolver"
 	"inside53/resolver/forward"
+	"inside53/server/listen"
 	"inside53/zonesource"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -149,7 +150,7 @@ func truth(b bool) float64 {
 	return 0
 }
 
-func (r reading) sockets(s Stats) {
+func (r reading) sockets(s listen.Stats) {
 	for t, results := range s.Queries {
 		for result, n := range results {
 			r.counter("inside53_queries_total", n, resolver.Transport(t).String(), resolver.Result(result).String())
