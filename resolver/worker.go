@@ -120,10 +120,10 @@ func (x *exchange) admit(v verdict, pkt []byte) bool {
 	case view == nil:
 		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
 		a.edeText = "no view for this address"
-	case q.version != 0:
-		a.reject(wire.RcodeBadVers, BadVers) // RFC 6891 section 6.1.3, whatever its options are
 	case !q.parseOptions(pkt, x.state.snap.Trusted(q.Client)):
 		a.reject(wire.RcodeFormErr, FormErr)
+	case q.version != 0:
+		a.reject(wire.RcodeBadVers, BadVers) // RFC 6891 section 6.1.3
 	case q.Class == wire.ClassCHAOS:
 		x.chaos()
 	case q.Class != wire.ClassIN:
