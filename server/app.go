@@ -19,8 +19,8 @@ import (
 	"inside53/server/tsig"
 	"inside53/server/update"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
-	zonetransfer "inside53/zonesource/transfer"
+	"inside53/zonesource/awsclient"
+	"inside53/zonesource/secondary"
 	zoneupdate "inside53/zonesource/update"
 
 	"golang.org/x/sync/errgroup"
@@ -58,11 +58,11 @@ type App struct {
 	keys      atomic.Pointer[tsig.Keyring]
 	transfers *transfer.Server
 	// secondaries are the zones that come from other servers, by apex.
-	secondaries atomic.Pointer[map[string]*zonetransfer.Source]
+	secondaries atomic.Pointer[map[string]*secondary.Source]
 	server      *listen.Server
 	admin       []*adminServer
 	adminAddr   string // as bound; "" when it is off
-	accounts    []*account.Account
+	accounts    []*awsclient.Account
 	watch       healthWatch
 	draining    atomic.Bool
 }

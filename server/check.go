@@ -13,7 +13,7 @@ import (
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
 	"inside53/zonesource/health"
 	"inside53/zonesource/route53"
@@ -82,7 +82,7 @@ func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
 	for _, acc := range accounts {
 		_, err := acc.ID(ctx)
 		if acc.Name != "" { // by its role
-			check.Actions = append(check.Actions, ActionCheck{Account: acc.Name, Action: account.Actions()[0], Err: err})
+			check.Actions = append(check.Actions, ActionCheck{Account: acc.Name, Action: awsclient.Actions()[0], Err: err})
 		} else if err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func absent(c *Config, inventory []*zonesource.Region) []string {
 }
 
 // health tries the actions that watching health needs.
-func (check *AWSCheck) health(ctx context.Context, c *Config, accounts []*account.Account, a *App) error {
+func (check *AWSCheck) health(ctx context.Context, c *Config, accounts []*awsclient.Account, a *App) error {
 	monitor, err := a.newMonitor(c, accounts)
 	if err != nil || monitor == nil {
 		return err
@@ -183,7 +183,7 @@ func (check *AWSCheck) health(ctx context.Context, c *Config, accounts []*accoun
 }
 
 // inventory tries the actions of EC2, lists every region once, and returns them.
-func (check *AWSCheck) inventory(ctx context.Context, c *Config, accounts []*account.Account, app *App) ([]*zonesource.Region, error) {
+func (check *AWSCheck) inventory(ctx context.Context, c *Config, accounts []*awsclient.Account, app *App) ([]*zonesource.Region, error) {
 	regions := regionsOf(c, accounts)
 	source, err := ec2.New(ec2Options(c, accounts, app))
 	if err != nil {

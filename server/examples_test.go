@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"inside53/server/listen"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
 	"inside53/zonesource/health"
 	"inside53/zonesource/route53"
@@ -292,7 +292,7 @@ func TestExamplePolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	called := slices.Concat(route53.Actions(), inventory.Actions(), account.Actions(), health.Actions(true))
+	called := slices.Concat(route53.Actions(), inventory.Actions(), awsclient.Actions(), health.Actions(true))
 	slices.Sort(called)
 	called = slices.Compact(called) // ec2 and health both list load balancers
 	allowed := allowedBy(t, "iam-policy.json")

@@ -14,7 +14,7 @@ import (
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/health"
 )
 
@@ -26,7 +26,7 @@ type healthWatch struct {
 }
 
 // newMonitor makes the monitor that a configuration asks for; nil for none.
-func (a *App) newMonitor(c *Config, accounts []*account.Account) (*health.Monitor, error) {
+func (a *App) newMonitor(c *Config, accounts []*awsclient.Account) (*health.Monitor, error) {
 	if !c.WatchesHealth() {
 		return nil, nil
 	}
@@ -46,7 +46,7 @@ func (a *App) newMonitor(c *Config, accounts []*account.Account) (*health.Monito
 }
 
 // healthRegions returns the regions whose load balancers are looked at.
-func healthRegions(c *Config, accounts []*account.Account) []string {
+func healthRegions(c *Config, accounts []*awsclient.Account) []string {
 	if c.EC2 != nil {
 		return regionsOf(c, accounts)
 	}

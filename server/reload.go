@@ -9,7 +9,7 @@ import (
 	"inside53/server/transfer"
 	"inside53/server/update"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/health"
 )
 
@@ -79,7 +79,7 @@ func (a *App) detectSelf(ctx context.Context, done chan<- struct{}) {
 	if !c.UsesAWS() || len(a.accounts) == 0 {
 		return
 	}
-	self := account.Self(ctx, a.accounts[0])
+	self := awsclient.Self(ctx, a.accounts[0])
 	if self.VPC == "" {
 		return
 	}
@@ -94,7 +94,7 @@ func (a *App) detectSelf(ctx context.Context, done chan<- struct{}) {
 // reloadPlan is a new configuration, ready to be applied.
 type reloadPlan struct {
 	config   *Config
-	accounts []*account.Account
+	accounts []*awsclient.Account
 	sources  []zonesource.Source
 	monitor  *health.Monitor // nil: none
 	updates  *update.Policy

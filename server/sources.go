@@ -8,10 +8,10 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
 	"inside53/zonesource/route53"
-	"inside53/zonesource/transfer"
+	"inside53/zonesource/secondary"
 	"inside53/zonesource/zonefile"
 )
 
@@ -24,7 +24,7 @@ const (
 
 // keeperConfig is the part of the configuration that decides what snapshots are
 // made of.
-func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
+func keeperConfig(c *Config, accounts []*awsclient.Account) zonesource.Config {
 	k := zonesource.Config{
 		NegativeTTL: c.NegativeTTL, MaxShrink: defaultMaxShrink, TrustECS: c.ECS.Trust, Primaries: primaries(c), FileViews: map[zonesource.Key]zonesource.ViewNames{},
 	}
@@ -59,7 +59,7 @@ func keeperConfig(c *Config, accounts []*account.Account) zonesource.Config {
 		k.FileViews[key] = viewNames(f.Views)
 	}
 	for _, s := range c.Secondary {
-		key := transfer.PartKey(wireName(s.Zone))
+		key := secondary.PartKey(wireName(s.Zone))
 		k.Expected = append(k.Expected, key)
 		k.FileViews[key] = viewNames(s.Views)
 	}
@@ -134,7 +134,7 @@ func fileName(c *Config, i int) string {
 }
 
 // regionsOf returns the regions whose inventory is read.
-func regionsOf(c *Config, accounts []*account.Account) []string {
+func regionsOf(c *Config, accounts []*awsclient.Account) []string {
 	switch {
 	case len(c.EC2.Regions) > 0:
 		return c.EC2.Regions
@@ -154,7 +154,7 @@ func (c *Config) FindsRegion() bool {
 
 // CheckRegion returns an error where ec2 has no region to read: the inventory of a
 // guessed one would be an empty one.
-func (c *Config) CheckRegion(accounts []*account.Account) error {
+func (c *Config) CheckRegion(accounts []*awsclient.Account) error {
 	if c.EC2 != nil && len(c.EC2.Regions) == 0 && accounts[0].NoRegion {
 		return errors.New("no region for ec2: neither the environment (AWS_REGION) nor the instance's metadata names one; write aws.region or ec2.regions")
 	}
@@ -162,7 +162,7 @@ func (c *Config) CheckRegion(accounts []*account.Account) error {
 }
 
 // newSources makes the sources that a configuration asks for.
-func (a *App) newSources(c *Config, accounts []*account.Account) ([]zonesource.Source, error) {
+func (a *App) newSources(c *Config, accounts []*awsclient.Account) ([]zonesource.Source, error) {
 	var sources []zonesource.Source
 	readers := make(chan struct{}, 1)
 	for i, f := range c.ZoneFiles {
@@ -194,7 +194,7 @@ func (a *App) newSources(c *Config, accounts []*account.Account) ([]zonesource.S
 	return sources, nil
 }
 
-func ec2Options(c *Config, accounts []*account.Account, a *App) ec2.Options {
+func ec2Options(c *Config, accounts []*awsclient.Account, a *App) ec2.Options {
 	o := ec2.Options{
 		Regions: regionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
 		LoadBalancers: slices.Contains(c.EC2.Translate, TranslateLoadBalancers), Log: a.log,
@@ -209,7 +209,7 @@ func ec2Options(c *Config, accounts []*account.Account, a *App) ec2.Options {
 	return o
 }
 
-func route53Options(c *Config, accounts []*account.Account, a *App) route53.Options {
+func route53Options(c *Config, accounts []*awsclient.Account, a *App) route53.Options {
 	o := route53.Options{
 		Accounts: accounts, Zones: c.Route53.Zones.texts(), Refresh: c.Route53.Refresh, Log: a.log, OnCall: a.metrics.awsCall,
 		Saved: func() []zonesource.Part { return a.keeper.Parts(route53.Name) },
@@ -243,15 +243,15 @@ func (a *App) viewVPCs(c *Config) (vpcs []zone.VPC, complete bool) {
 
 // loadAccounts reads the SDK's configuration. It asks nobody anything but the instance
 // for its region, where nothing names one that is needed.
-func (a *App) loadAccounts(ctx context.Context, c *Config) ([]*account.Account, error) {
-	o := account.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), Resolve: a.resolveAWS(c)}
+func (a *App) loadAccounts(ctx context.Context, c *Config) ([]*awsclient.Account, error) {
+	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), Resolve: a.resolveAWS(c)}
 	if c.Route53 != nil {
 		o.RequestsPerSecond = c.Route53.RequestsPerSecond
 	}
 	for _, r := range c.AWS.Accounts {
-		o.Roles = append(o.Roles, account.Role{Name: r.Name, ARN: r.RoleARN, ExternalID: r.ExternalID})
+		o.Roles = append(o.Roles, awsclient.Role{Name: r.Name, ARN: r.RoleARN, ExternalID: r.ExternalID})
 	}
-	accounts, err := account.Load(ctx, o)
+	accounts, err := awsclient.Load(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the access to AWS: %w", err)
 	}

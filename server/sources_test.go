@@ -8,7 +8,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,7 +39,7 @@ forward:
 
 func TestKeeperConfig(t *testing.T) {
 	c := parseGood(t, everySection)
-	accounts := []*account.Account{{Name: ""}, {Name: "data"}}
+	accounts := []*awsclient.Account{{Name: ""}, {Name: "data"}}
 	accounts[0].Config.Region = "us-west-2"
 	got := keeperConfig(c, accounts)
 	file := func(name string) zonesource.Key { return zonesource.Key{Source: "zonefile", Name: name} }
@@ -90,7 +90,7 @@ func TestKeeperConfig(t *testing.T) {
 func TestSourceOptions(t *testing.T) {
 	c := parseGood(t, everySection)
 	app := &App{metrics: newMetrics(), keeper: new(zonesource.Keeper)}
-	loaded := []*account.Account{{Name: ""}, {Name: "data"}}
+	loaded := []*awsclient.Account{{Name: ""}, {Name: "data"}}
 	r := route53Options(c, loaded, app)
 	if !slices.Equal(r.Zones, []string{"Z1", "example.com."}) || !slices.Equal(r.Visibility, []zone.Origin{zone.Private}) || r.Refresh != 5*time.Second || r.VPCs == nil || len(r.Accounts) != 2 {
 		t.Errorf("route53: %+v", r)
@@ -108,14 +108,14 @@ func TestSourceOptions(t *testing.T) {
 }
 
 func TestRegionsOf(t *testing.T) {
-	base := new(account.Account)
+	base := new(awsclient.Account)
 	base.Config.Region = "sdk-region"
 	for text, want := range map[string][]string{
 		"ec2:\n":                           {"sdk-region"},
 		"ec2:\naws: {region: eu-west-1}\n": {"eu-west-1"},
 		"ec2: {regions: [aa-b-1, cc-d-2]}\naws: {region: eu-west-1}\n": {"aa-b-1", "cc-d-2"},
 	} {
-		if got := regionsOf(parseGood(t, text), []*account.Account{base}); !slices.Equal(got, want) {
+		if got := regionsOf(parseGood(t, text), []*awsclient.Account{base}); !slices.Equal(got, want) {
 			t.Errorf("%s has %v, want %v", text, got, want)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/transfer"
 	"inside53/zonesource"
-	zonetransfer "inside53/zonesource/transfer"
+	"inside53/zonesource/secondary"
 
 	"github.com/miekg/dns"
 )
@@ -77,16 +77,16 @@ func (a *App) newSecondaries(c *Config) ([]zonesource.Source, error) {
 	}
 	var sources []zonesource.Source
 	for _, s := range c.Secondary {
-		config := zonetransfer.Config{Apex: wireName(s.Zone)}
+		config := secondary.Config{Apex: wireName(s.Zone)}
 		for _, p := range s.Primaries {
 			config.Primaries = append(config.Primaries, p.AddrPort)
 		}
 		if s.Key != "" {
 			k := keys[string(s.Key)]
-			config.Key = &zonetransfer.Key{Name: k.Name, Algorithm: k.Algorithm, Secret: k.Secret}
+			config.Key = &secondary.Key{Name: k.Name, Algorithm: k.Algorithm, Secret: k.Secret}
 		}
-		config.Saved = func() *zonesource.Part { return a.savedPart(zonetransfer.PartKey(config.Apex)) }
-		source, err := zonetransfer.New(config, a.log)
+		config.Saved = func() *zonesource.Part { return a.savedPart(secondary.PartKey(config.Apex)) }
+		source, err := secondary.New(config, a.log)
 		if err != nil {
 			return nil, err
 		}
@@ -107,11 +107,11 @@ func (a *App) savedPart(key zonesource.Key) *zonesource.Part {
 
 // useSecondaries makes those among the running sources the ones that NOTIFY is for.
 func (a *App) useSecondaries(sources []zonesource.Source) {
-	byApex := map[string]*zonetransfer.Source{}
+	byApex := map[string]*secondary.Source{}
 	for _, s := range sources {
-		secondary, ok := s.(*zonetransfer.Source)
+		source, ok := s.(*secondary.Source)
 		if ok {
-			byApex[string(secondary.Apex())] = secondary
+			byApex[string(source.Apex())] = source
 		}
 	}
 	a.secondaries.Store(&byApex)
@@ -140,7 +140,8 @@ func (a *App) askAlias(ctx context.Context, upstreams []string, name []byte, rrt
 	}
 	replies := make(chan reply, 1)
 	question := forward.Question{Name: name, Type: rrtype}
-	err = a.forwarder.Ask(group, &question, netip.Addr{}, func(m *forward.Message, err error) { replies <- reply{m, err} })
+	err = a.forwarder.Ask(group, &question, netip.Addr{},
+		func(m *forward.Message, err error) { replies <- reply{m, err} })
 	if err != nil {
 		return zone.RRset{}, err
 	}

@@ -75,7 +75,11 @@ func hostedName(u Update) zonesource.PrimaryName {
 	if u.Zone.IsID() {
 		return zonesource.PrimaryName{ID: string(u.Zone)}
 	}
-	return zonesource.PrimaryName{Apex: wireName(DomainName(u.Zone)), Private: u.Visibility == PrivateZone, VPC: string(u.VPC)}
+	return zonesource.PrimaryName{
+		Apex:    wireName(DomainName(u.Zone)),
+		Private: u.Visibility == PrivateZone,
+		VPC:     string(u.VPC),
+	}
 }
 
 // primaries are the names that zones have in their SOA records.

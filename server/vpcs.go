@@ -6,14 +6,14 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 )
 
 // surveyVPCs returns the VPCs of views whose private zones are looked for with the
 // credentials of an account: those that its inventory, of the regions given, has. The
 // base account also asks for those that views name and no inventory has, in the region
 // of the view.
-func surveyVPCs(c *Config, accounts []*account.Account, regions []*zonesource.Region, name string) []zone.VPC {
+func surveyVPCs(c *Config, accounts []*awsclient.Account, regions []*zonesource.Region, name string) []zone.VPC {
 	named := map[string]string{} // regions
 	every := len(c.Views) == 0   // then each VPC is a view
 	for _, v := range c.Views {

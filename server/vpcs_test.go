@@ -5,13 +5,13 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestSurveyVPCs(t *testing.T) {
-	accounts := []*account.Account{{}, {Name: "data"}}
+	accounts := []*awsclient.Account{{}, {Name: "data"}}
 	accounts[0].Config.Region = "eu-central-1"
 	region := func(account, name string, vpcs ...string) *zonesource.Region {
 		r := &zonesource.Region{Account: account, Name: name}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 
 	"github.com/spf13/cobra"
 )
@@ -24,7 +24,7 @@ func (f *applyFlags) add(c *cobra.Command) {
 
 // outcome is what came of changes, for programs.
 type outcome struct {
-	Zone    change.Zone       `json:"zone"`
+	Zone    changes.Zone      `json:"zone"`
 	Changes []string          `json:"changes"` // ids of accepted batches
 	Status  string            `json:"status"`  // INSYNC, PENDING, "dry run" or "nothing to do"
 	Batches []json.RawMessage `json:"batches,omitempty"`
@@ -32,8 +32,8 @@ type outcome struct {
 
 // apply sends the changes of a plan in as few batches as there can be, one after the
 // other, and waits until they have arrived everywhere.
-func apply(ctx context.Context, c console, client *change.Client, z change.Zone, p change.Plan, f applyFlags) error {
-	batches, err := change.Split(p.Units())
+func apply(ctx context.Context, c console, client *changes.Client, z changes.Zone, p changes.Plan, f applyFlags) error {
+	batches, err := changes.Split(p.Units())
 	if err != nil {
 		return err
 	}
@@ -61,15 +61,15 @@ func apply(ctx context.Context, c console, client *change.Client, z change.Zone,
 }
 
 // sendPlan sends the changes of a plan, waits for nothing, and returns the ids of the changes.
-func sendPlan(ctx context.Context, c console, client *change.Client, z change.Zone, p change.Plan) ([]string, error) {
-	batches, err := change.Split(p.Units())
+func sendPlan(ctx context.Context, c console, client *changes.Client, z changes.Zone, p changes.Plan) ([]string, error) {
+	batches, err := changes.Split(p.Units())
 	if err != nil {
 		return nil, err
 	}
 	return sendBatches(ctx, c, client, z, batches)
 }
 
-func sendBatches(ctx context.Context, c console, client *change.Client, z change.Zone, batches []change.Batch) ([]string, error) {
+func sendBatches(ctx context.Context, c console, client *changes.Client, z changes.Zone, batches []changes.Batch) ([]string, error) {
 	defer c.progress("")
 	ids := []string{}
 	for i, b := range batches {
@@ -87,7 +87,7 @@ func sendBatches(ctx context.Context, c console, client *change.Client, z change
 }
 
 // wait waits for changes, with progress on a terminal.
-func wait(ctx context.Context, c console, client *change.Client, ids []string) error {
+func wait(ctx context.Context, c console, client *changes.Client, ids []string) error {
 	c.progress("waiting for INSYNC")
 	err := client.Wait(ctx, ids, func(arrived, all int) {
 		c.progress("waiting for INSYNC: %d of %d changes", arrived, all)
@@ -111,7 +111,7 @@ func report(c console, done outcome, f applyFlags) error {
 
 // printBatches prints what would be sent, as `aws route53 change-resource-record-sets`
 // takes it.
-func printBatches(c console, done outcome, batches []change.Batch, f applyFlags) error {
+func printBatches(c console, done outcome, batches []changes.Batch, f applyFlags) error {
 	done.Status = "dry run"
 	for i, b := range batches {
 		text, err := b.JSON()
@@ -122,7 +122,7 @@ func printBatches(c console, done outcome, batches []change.Batch, f applyFlags)
 			done.Batches = append(done.Batches, text)
 			continue
 		}
-		cost := change.CostOf(b)
+		cost := changes.CostOf(b)
 		_, err = fmt.Fprintf(c.out, "batch %d of %d: %d changes, %d records, %d characters\n%s", i+1, len(batches), len(b), cost.Records, cost.Characters, text)
 		if err != nil {
 			return err
@@ -132,7 +132,7 @@ func printBatches(c console, done outcome, batches []change.Batch, f applyFlags)
 }
 
 // printPlan prints what would change, a line a record set, and what stays.
-func printPlan(c console, p change.Plan) error {
+func printPlan(c console, p changes.Plan) error {
 	err := printSteps(c, p)
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func printPlan(c console, p change.Plan) error {
 }
 
 // printSteps prints what would change, a line a record set.
-func printSteps(c console, p change.Plan) error {
+func printSteps(c console, p changes.Plan) error {
 	rows := make([][]string, 0, len(p.Steps))
 	for _, s := range p.Steps {
 		if s.Kind() == "change" {
@@ -164,7 +164,7 @@ func printSteps(c console, p change.Plan) error {
 
 // describe is a record set as columns. The routing is the last: it is long where there is
 // one, and would push all values away.
-func describe(r *change.RecordSet) []string {
+func describe(r *changes.RecordSet) []string {
 	ttl, values := "-", make([]string, 0, len(r.ResourceRecords))
 	if r.TTL != nil {
 		ttl = fmt.Sprint(*r.TTL)
@@ -176,12 +176,12 @@ func describe(r *change.RecordSet) []string {
 	}
 	text := strings.Join(values, ", ")
 	if t := r.AliasTarget; t != nil {
-		text = "alias " + change.MasterName(textOf(t.DNSName)) + " (" + textOf(t.HostedZoneId) + ")"
+		text = "alias " + changes.MasterName(textOf(t.DNSName)) + " (" + textOf(t.HostedZoneId) + ")"
 		if t.EvaluateTargetHealth {
 			text += " with its health"
 		}
 	}
-	return []string{change.MasterName(textOf(r.Name)), ttl, string(r.Type), text, change.Extension(r)}
+	return []string{changes.MasterName(textOf(r.Name)), ttl, string(r.Type), text, changes.Extension(r)}
 }
 
 func textOf(s *string) string {

@@ -14,8 +14,8 @@ import (
 	"text/tabwriter"
 
 	"inside53/server"
-	"inside53/zonesource/account"
-	"inside53/zonesource/change"
+	"inside53/zonesource/awsclient"
+	"inside53/zonesource/changes"
 
 	"github.com/spf13/cobra"
 )
@@ -106,7 +106,7 @@ func workOn(f func(ctx context.Context, c console, args []string) error) func(*c
 	return func(c *cobra.Command, args []string) error {
 		err := f(c.Context(), console{c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr(), isTerminal(c.InOrStdin())}, args)
 		var asked usage
-		var ambiguous *change.AmbiguousError
+		var ambiguous *changes.AmbiguousError
 		if err == nil || errors.As(err, &asked) || errors.As(err, &ambiguous) {
 			return err
 		}
@@ -130,7 +130,7 @@ func (f *accountFlags) add(c *cobra.Command) {
 const cliRequests = 5
 
 // client returns a client of the account that the flags name.
-func (f *accountFlags) client(ctx context.Context) (*change.Client, error) {
+func (f *accountFlags) client(ctx context.Context) (*changes.Client, error) {
 	config := server.DefaultConfig()
 	if f.config != "" {
 		var err error
@@ -145,7 +145,7 @@ func (f *accountFlags) client(ctx context.Context) (*change.Client, error) {
 	}
 	for _, a := range accounts {
 		if a.Name == f.account {
-			return change.New(a, change.Options{}), nil
+			return changes.New(a, changes.Options{}), nil
 		}
 	}
 	return nil, usage{fmt.Errorf("account %q is not among aws.accounts of the configuration", f.account)}
@@ -153,15 +153,15 @@ func (f *accountFlags) client(ctx context.Context) (*change.Client, error) {
 
 // loadAccounts returns the accounts of a configuration for a command line: the hosts of
 // AWS are resolved as the host of the command does it.
-func loadAccounts(ctx context.Context, c *server.Config) ([]*account.Account, error) {
-	o := account.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), RequestsPerSecond: cliRequests}
+func loadAccounts(ctx context.Context, c *server.Config) ([]*awsclient.Account, error) {
+	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), RequestsPerSecond: cliRequests}
 	if c.Route53 != nil {
 		o.RequestsPerSecond = max(cliRequests, c.Route53.RequestsPerSecond)
 	}
 	for _, r := range c.AWS.Accounts {
-		o.Roles = append(o.Roles, account.Role{Name: r.Name, ARN: r.RoleARN, ExternalID: r.ExternalID})
+		o.Roles = append(o.Roles, awsclient.Role{Name: r.Name, ARN: r.RoleARN, ExternalID: r.ExternalID})
 	}
-	accounts, err := account.Load(ctx, o)
+	accounts, err := awsclient.Load(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the access to AWS: %w", err)
 	}
@@ -182,17 +182,17 @@ func (f *zoneFlags) add(c *cobra.Command) {
 	c.MarkFlagsMutuallyExclusive("public", "vpc")
 }
 
-func (f *zoneFlags) visibility() change.Visibility {
+func (f *zoneFlags) visibility() changes.Visibility {
 	switch {
 	case f.public:
-		return change.Public
+		return changes.Public
 	case f.private || f.vpc != "":
-		return change.Private
+		return changes.Private
 	}
-	return change.Any
+	return changes.Any
 }
 
 // find returns the one zone that the flags and a name or id mean.
-func (f *zoneFlags) find(ctx context.Context, client *change.Client, text string) (change.Zone, error) {
-	return client.Find(ctx, change.Selector{Text: text, Visibility: f.visibility(), VPC: f.vpc})
+func (f *zoneFlags) find(ctx context.Context, client *changes.Client, text string) (changes.Zone, error) {
+	return client.Find(ctx, changes.Selector{Text: text, Visibility: f.visibility(), VPC: f.vpc})
 }

@@ -12,8 +12,8 @@ import (
 
 	"inside53/server"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
-	"inside53/zonesource/change"
+	"inside53/zonesource/awsclient"
+	"inside53/zonesource/changes"
 	"inside53/zonesource/export"
 
 	"github.com/spf13/cobra"
@@ -32,7 +32,7 @@ says which accounts, zones and regions.`,
 }
 
 // exportAccounts loads the configuration and the accounts that it names.
-func exportAccounts(ctx context.Context, path string) (*server.Config, []*account.Account, error) {
+func exportAccounts(ctx context.Context, path string) (*server.Config, []*awsclient.Account, error) {
 	config, err := loadConfig(path)
 	if err != nil {
 		return nil, nil, err
@@ -42,7 +42,7 @@ func exportAccounts(ctx context.Context, path string) (*server.Config, []*accoun
 }
 
 // inventoryRegions are the regions that a configuration reads, as serve does.
-func inventoryRegions(c *server.Config, accounts []*account.Account) []string {
+func inventoryRegions(c *server.Config, accounts []*awsclient.Account) []string {
 	switch {
 	case c.EC2 == nil:
 		return nil
@@ -53,17 +53,17 @@ func inventoryRegions(c *server.Config, accounts []*account.Account) []string {
 }
 
 // wantsZone returns what says which hosted zones a configuration reads; nil is none.
-func wantsZone(c *server.Config) func(change.Zone) bool {
+func wantsZone(c *server.Config) func(changes.Zone) bool {
 	r := c.Route53
 	if r == nil {
 		return nil
 	}
-	return func(z change.Zone) bool {
+	return func(z changes.Zone) bool {
 		if z.Private && !r.Visibility.Private || !z.Private && !r.Visibility.Public {
 			return false
 		}
 		return r.Zones.All || slices.Contains(r.Zones.IDs, z.ID) ||
-			slices.ContainsFunc(r.Zones.Names, func(n server.DomainName) bool { return strings.EqualFold(string(n), change.MasterName(z.Name)) })
+			slices.ContainsFunc(r.Zones.Names, func(n server.DomainName) bool { return strings.EqualFold(string(n), changes.MasterName(z.Name)) })
 	}
 }
 
@@ -301,7 +301,7 @@ func exportBIND(ctx context.Context, c console, path, dir, region string, asJSON
 	}
 	var zones []export.HostedZone
 	for _, a := range accounts {
-		client := change.New(a, change.Options{})
+		client := changes.New(a, changes.Options{})
 		all, err := client.Zones(ctx)
 		if err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"inside53/zonesource/awssim"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 // readmeRun is a command of the README and what it does. In its lines example.com is a
@@ -153,7 +153,7 @@ func newReadmeShell(t *testing.T) *readmeShell {
 	for _, z := range []string{"Z0484276PQ3RN1T5XWVB", "Z1009382KD7YH2M4ZSLC"} { // another example.com each
 		ok(t, "zone", "delete", z, "--purge", "--yes", "--no-wait")
 	}
-	var made change.Zone
+	var made changes.Zone
 	err := json.Unmarshal([]byte(ok(t, "zone", "create", "example.com", "--json")), &made)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 
 	"github.com/spf13/cobra"
 )
@@ -38,13 +38,13 @@ type recordFlags struct {
 
 // edit makes the plan of one command. sets are those of the name; what is the name in
 // the form of the API.
-type edit func(z change.Zone, sets []change.RecordSet, at recordName, values []string) (change.Plan, error)
+type edit func(z changes.Zone, sets []changes.RecordSet, at recordName, values []string) (changes.Plan, error)
 
 // recordName is which record sets a command is about.
 type recordName struct{ name, kind string }
 
 // String is the name and type as people write them.
-func (r recordName) String() string { return change.MasterName(r.name) + " " + r.kind }
+func (r recordName) String() string { return changes.MasterName(r.name) + " " + r.kind }
 
 // run makes the body of a subcommand ZONE NAME TYPE VALUE...
 func (f *recordFlags) run(e edit) func(*cobra.Command, []string) error {
@@ -98,18 +98,18 @@ name, type and set identifier already. Routing is one of --weight, --failover, -
 		Args: cobra.MinimumNArgs(3),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return f.run(func(z change.Zone, sets []change.RecordSet, at recordName, values []string) (change.Plan, error) {
+		return f.run(func(z changes.Zone, sets []changes.RecordSet, at recordName, values []string) (changes.Plan, error) {
 			set := f.set.fresh(at)
 			err := f.set.apply(c.Flags(), z, &set, values)
 			if err != nil {
-				return change.Plan{}, usage{err}
+				return changes.Plan{}, usage{err}
 			}
 			for i := range sets {
 				if string(sets[i].Type) == at.kind && textOf(sets[i].SetIdentifier) == f.set.id {
-					return change.Plan{}, fmt.Errorf("%s%s is there already; change it with: inside53 record change", at, f.set.suffix())
+					return changes.Plan{}, fmt.Errorf("%s%s is there already; change it with: inside53 record change", at, f.set.suffix())
 				}
 			}
-			return change.PlanOf(z, change.Step{New: &set}), nil
+			return changes.PlanOf(z, changes.Step{New: &set}), nil
 		})(c, args)
 	}
 	f.add(c)
@@ -136,15 +136,15 @@ are given, the TTL, the routing, the health check.`,
 		Args: cobra.MinimumNArgs(3),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return f.run(func(z change.Zone, sets []change.RecordSet, at recordName, values []string) (change.Plan, error) {
+		return f.run(func(z changes.Zone, sets []changes.RecordSet, at recordName, values []string) (changes.Plan, error) {
 			old, err := f.pick(sets, at)
 			if err != nil {
-				return change.Plan{}, err
+				return changes.Plan{}, err
 			}
 			set := *old
 			err = f.set.apply(c.Flags(), z, &set, values)
 			if err != nil {
-				return change.Plan{}, usage{err}
+				return changes.Plan{}, usage{err}
 			}
 			return planOf(z, old, &set), nil
 		})(c, args)
@@ -165,10 +165,10 @@ last of them.`,
   inside53 record delete example.com www A 192.0.2.2`,
 		Args: cobra.MinimumNArgs(3),
 	}
-	c.RunE = f.run(func(z change.Zone, sets []change.RecordSet, at recordName, values []string) (change.Plan, error) {
+	c.RunE = f.run(func(z changes.Zone, sets []changes.RecordSet, at recordName, values []string) (changes.Plan, error) {
 		old, err := f.pick(sets, at)
 		if err != nil {
-			return change.Plan{}, err
+			return changes.Plan{}, err
 		}
 		if len(values) == 0 {
 			return planOf(z, old, nil), nil
@@ -185,7 +185,7 @@ last of them.`,
 		}
 		switch {
 		case len(values) > 0:
-			return change.Plan{}, fmt.Errorf("%s has no value %s", at, strings.Join(values, ", "))
+			return changes.Plan{}, fmt.Errorf("%s has no value %s", at, strings.Join(values, ", "))
 		case len(set.ResourceRecords) == 0:
 			return planOf(z, old, nil), nil
 		}
@@ -196,18 +196,18 @@ last of them.`,
 }
 
 // planOf is the plan of one step, none where nothing changes.
-func planOf(z change.Zone, old, set *change.RecordSet) change.Plan {
-	if set != nil && change.Equal(old, set) {
-		return change.Plan{}
+func planOf(z changes.Zone, old, set *changes.RecordSet) changes.Plan {
+	if set != nil && changes.Equal(old, set) {
+		return changes.Plan{}
 	}
-	return change.PlanOf(z, change.Step{Old: old, New: set})
+	return changes.PlanOf(z, changes.Step{Old: old, New: set})
 }
 
 // errNoRecord says that there is nothing to change.
 var errNoRecord = errors.New("no such record set")
 
 // pick returns the one record set that a command is about.
-func (f *recordFlags) pick(sets []change.RecordSet, at recordName) (*change.RecordSet, error) {
+func (f *recordFlags) pick(sets []changes.RecordSet, at recordName) (*changes.RecordSet, error) {
 	var ids []string
 	for i := range sets {
 		if string(sets[i].Type) != at.kind {

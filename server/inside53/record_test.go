@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"inside53/zonesource/awssim"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 // records prints the record sets of one name of example.net as zone get does.
@@ -190,7 +190,7 @@ old HINFO a b
 ! left alone: new.example. 60 SOA ns.new.example. host.new.example. 1 2 3 4 5: the SOA and NS records of the apex are Route 53's own; they stay as they are
 3 to create; 0 as wanted already, 0 others stay
 `
-	var zones []change.Zone
+	var zones []changes.Zone
 	err := json.Unmarshal([]byte(ok(t, "zone", "ls", "--json")), &zones)
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +238,7 @@ func TestMoveZone(t *testing.T) {
 	simulate(t)
 	dir := t.TempDir()
 	ok(t, "export", "bind", "--config", write(t, "route53: {visibility: [public]}\n"), "--dir", dir)
-	var made change.Zone
+	var made changes.Zone
 	err := json.Unmarshal([]byte(ok(t, "zone", "create", "example.com", "--json")), &made)
 	if err != nil {
 		t.Fatal(err)

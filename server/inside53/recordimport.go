@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 
 	"github.com/spf13/cobra"
 )
@@ -39,7 +39,7 @@ and with all that export bind writes.`,
 			if err != nil {
 				return err
 			}
-			wanted, notes, err := change.ReadFile(ctx, z, args[1])
+			wanted, notes, err := changes.ReadFile(ctx, z, args[1])
 			if err != nil {
 				return err
 			}
@@ -47,7 +47,7 @@ and with all that export bind writes.`,
 			if err != nil {
 				return err
 			}
-			p := change.NewPlan(z, current, wanted, remove)
+			p := changes.NewPlan(z, current, wanted, remove)
 			if !how.asJSON {
 				err = errors.Join(printNotes(c, notes), printPlan(c, p))
 			}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 	"inside53/zonesource/rdata"
 
 	"github.com/spf13/cobra"
@@ -67,9 +67,9 @@ func (f *setFlags) suffix() string {
 }
 
 // fresh is a record set with nothing but its name, type and identifier.
-func (f *setFlags) fresh(at recordName) change.RecordSet {
-	set := change.RecordSet{Name: &at.name}
-	set.Type = change.RecordType(at.kind)
+func (f *setFlags) fresh(at recordName) changes.RecordSet {
+	set := changes.RecordSet{Name: &at.name}
+	set.Type = changes.RecordType(at.kind)
 	if f.id != "" {
 		set.SetIdentifier = &f.id
 	}
@@ -77,7 +77,7 @@ func (f *setFlags) fresh(at recordName) change.RecordSet {
 }
 
 // apply gives a record set what the flags and values say, and checks that it is whole.
-func (f *setFlags) apply(flags given, z change.Zone, set *change.RecordSet, values []string) error {
+func (f *setFlags) apply(flags given, z changes.Zone, set *changes.RecordSet, values []string) error {
 	err := f.content(flags, z, set, values)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (f *setFlags) apply(flags given, z change.Zone, set *change.RecordSet, valu
 			set.HealthCheckId = &f.healthCheck
 		}
 	}
-	routed := change.Policy(set) != "simple"
+	routed := changes.Policy(set) != "simple"
 	switch {
 	case routed && set.SetIdentifier == nil:
 		return errors.New("a routing policy needs --set-id, which tells the members of a group apart")
@@ -103,7 +103,7 @@ func (f *setFlags) apply(flags given, z change.Zone, set *change.RecordSet, valu
 }
 
 // content sets values and TTL, or the alias.
-func (f *setFlags) content(flags given, z change.Zone, set *change.RecordSet, values []string) error {
+func (f *setFlags) content(flags given, z changes.Zone, set *changes.RecordSet, values []string) error {
 	switch {
 	case f.alias != "" && len(values) > 0:
 		return errors.New("a record set has values or is an --alias, not both")
@@ -114,7 +114,7 @@ func (f *setFlags) content(flags given, z change.Zone, set *change.RecordSet, va
 	case len(values) > 0:
 		set.AliasTarget, set.ResourceRecords = nil, nil
 		for i := range values {
-			set.ResourceRecords = append(set.ResourceRecords, change.Value{Value: &values[i]})
+			set.ResourceRecords = append(set.ResourceRecords, changes.Value{Value: &values[i]})
 		}
 	case set.AliasTarget != nil:
 		if flags.Changed("ttl") {
@@ -142,7 +142,7 @@ func (f *setFlags) content(flags given, z change.Zone, set *change.RecordSet, va
 	return nil
 }
 
-func (f *setFlags) aliasTo(flags given, z change.Zone, set *change.RecordSet) error {
+func (f *setFlags) aliasTo(flags given, z changes.Zone, set *changes.RecordSet) error {
 	target, err := recordOwner(z, f.alias, f.aliasZone == "" || f.aliasZone == z.ID)
 	if err != nil {
 		return fmt.Errorf("--alias: %w", err)
@@ -155,13 +155,13 @@ func (f *setFlags) aliasTo(flags given, z change.Zone, set *change.RecordSet) er
 	if !flags.Changed("evaluate-target-health") && set.AliasTarget != nil {
 		evaluate = set.AliasTarget.EvaluateTargetHealth
 	}
-	set.AliasTarget = &change.AliasTarget{DNSName: &target, HostedZoneId: &id, EvaluateTargetHealth: evaluate}
+	set.AliasTarget = &changes.AliasTarget{DNSName: &target, HostedZoneId: &id, EvaluateTargetHealth: evaluate}
 	set.TTL, set.ResourceRecords = nil, nil
 	return nil
 }
 
 // routing sets the policy that a flag names, in place of the one there was.
-func (f *setFlags) routing(flags given, set *change.RecordSet) error {
+func (f *setFlags) routing(flags given, set *changes.RecordSet) error {
 	routed := flags.Changed("bias")
 	for _, name := range routingFlags {
 		routed = routed || flags.Changed(name)
@@ -184,11 +184,11 @@ func (f *setFlags) routing(flags given, set *change.RecordSet) error {
 		if role != "PRIMARY" && role != "SECONDARY" {
 			return fmt.Errorf("--failover %s is neither PRIMARY nor SECONDARY", f.failover)
 		}
-		set.Failover = change.Failover(role)
+		set.Failover = changes.Failover(role)
 	case flags.Changed("bias"):
 		return f.proximity(flags, set, near)
 	case flags.Changed("region"):
-		set.Region = change.LatencyRegion(f.region)
+		set.Region = changes.LatencyRegion(f.region)
 	case flags.Changed("geo"):
 		place, err := parsePlace(f.geo)
 		set.GeoLocation = place
@@ -200,14 +200,14 @@ func (f *setFlags) routing(flags given, set *change.RecordSet) error {
 		if !found || collection == "" || location == "" {
 			return fmt.Errorf("--cidr %s is not of the form COLLECTION/LOCATION", f.cidr)
 		}
-		set.CidrRoutingConfig = &change.CIDR{CollectionId: &collection, LocationName: &location}
+		set.CidrRoutingConfig = &changes.CIDR{CollectionId: &collection, LocationName: &location}
 	}
 	return nil
 }
 
 // proximity sets a geoproximity policy: the place is --region, or that which was there.
-func (f *setFlags) proximity(flags given, set *change.RecordSet, near *change.GeoProximity) error {
-	var place change.GeoProximity
+func (f *setFlags) proximity(flags given, set *changes.RecordSet, near *changes.GeoProximity) error {
+	var place changes.GeoProximity
 	switch {
 	case flags.Changed("region"):
 		place.AWSRegion = &f.region
@@ -227,7 +227,7 @@ func (f *setFlags) proximity(flags given, set *change.RecordSet, near *change.Ge
 // parsePlace reads a country, a country with a subdivision, continent:CODE, or * for the
 // default. Codes of countries and continents overlap: NA is Namibia, continent:NA North
 // America.
-func parsePlace(text string) (*change.GeoLocation, error) {
+func parsePlace(text string) (*changes.GeoLocation, error) {
 	continent, isContinent := strings.CutPrefix(text, "continent:")
 	country, subdivision, divided := strings.Cut(text, "-")
 	switch {
@@ -235,28 +235,28 @@ func parsePlace(text string) (*change.GeoLocation, error) {
 		continent = strings.ToUpper(continent)
 		for _, known := range []string{"AF", "AN", "AS", "EU", "OC", "NA", "SA"} {
 			if continent == known {
-				return &change.GeoLocation{ContinentCode: &continent}, nil
+				return &changes.GeoLocation{ContinentCode: &continent}, nil
 			}
 		}
 	case country == "*" && !divided:
-		return &change.GeoLocation{CountryCode: &country}, nil
+		return &changes.GeoLocation{CountryCode: &country}, nil
 	case len(country) == 2 && (!divided || subdivision != "" && len(subdivision) <= 3):
 		country, subdivision = strings.ToUpper(country), strings.ToUpper(subdivision)
 		if !divided {
-			return &change.GeoLocation{CountryCode: &country}, nil
+			return &changes.GeoLocation{CountryCode: &country}, nil
 		}
-		return &change.GeoLocation{CountryCode: &country, SubdivisionCode: &subdivision}, nil
+		return &changes.GeoLocation{CountryCode: &country, SubdivisionCode: &subdivision}, nil
 	}
 	return nil, fmt.Errorf("--geo %s is no place: write DE, US-WA, continent:EU, or *", text)
 }
 
-func parseRecordName(z change.Zone, name, kind string) (recordName, error) {
+func parseRecordName(z changes.Zone, name, kind string) (recordName, error) {
 	owner, err := recordOwner(z, name, true)
 	if err != nil {
 		return recordName{}, err
 	}
 	kind = strings.ToUpper(kind)
-	if !change.KnownType(kind) {
+	if !changes.KnownType(kind) {
 		return recordName{}, fmt.Errorf("records of type %q are not known to Route 53", kind)
 	}
 	return recordName{owner, kind}, nil
@@ -264,7 +264,7 @@ func parseRecordName(z change.Zone, name, kind string) (recordName, error) {
 
 // recordOwner returns the API's form of a name that people wrote: in the zone, where
 // inside is true, else as it is.
-func recordOwner(z change.Zone, text string, inside bool) (string, error) {
+func recordOwner(z changes.Zone, text string, inside bool) (string, error) {
 	apex, err := rdata.ParseName(z.Name)
 	if err != nil {
 		return "", err
@@ -327,8 +327,8 @@ func quoted(text string) string {
 
 // sameValue reports whether two values of a type are the same record.
 func sameValue(kind, a, b string) bool {
-	return change.Equal(
-		&change.RecordSet{Type: change.RecordType(kind), ResourceRecords: []change.Value{{Value: &a}}},
-		&change.RecordSet{Type: change.RecordType(kind), ResourceRecords: []change.Value{{Value: &b}}},
+	return changes.Equal(
+		&changes.RecordSet{Type: changes.RecordType(kind), ResourceRecords: []changes.Value{{Value: &a}}},
+		&changes.RecordSet{Type: changes.RecordType(kind), ResourceRecords: []changes.Value{{Value: &b}}},
 	)
 }

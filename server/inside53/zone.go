@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"strings"
 
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 
 	"github.com/spf13/cobra"
 )
@@ -60,7 +60,7 @@ func newZoneLs() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			zones := []change.Zone{}
+			zones := []changes.Zone{}
 			for _, z := range all {
 				if !(z.Private && which.public) && !(!z.Private && which.private) {
 					zones = append(zones, z)
@@ -71,7 +71,7 @@ func newZoneLs() *cobra.Command {
 			}
 			rows := [][]string{{"ID", "NAME", "VISIBILITY", "RECORDS", "COMMENT"}}
 			for _, z := range zones {
-				rows = append(rows, []string{z.ID, change.MasterName(z.Name), z.Kind(), fmt.Sprint(z.Records), cmp.Or(z.Comment, "-")})
+				rows = append(rows, []string{z.ID, changes.MasterName(z.Name), z.Kind(), fmt.Sprint(z.Records), cmp.Or(z.Comment, "-")})
 			}
 			return c.table(rows)
 		}),
@@ -115,18 +115,18 @@ func newZoneGet() *cobra.Command {
 	return c
 }
 
-func printZone(c console, z change.Zone, sets []change.RecordSet, asJSON bool) error {
+func printZone(c console, z changes.Zone, sets []changes.RecordSet, asJSON bool) error {
 	if asJSON {
-		text, err := change.EncodeJSON(sets)
+		text, err := changes.EncodeJSON(sets)
 		if err != nil {
 			return err
 		}
 		return c.printJSON(struct {
-			Zone    change.Zone     `json:"zone"`
+			Zone    changes.Zone    `json:"zone"`
 			Records json.RawMessage `json:"records"`
 		}{z, text})
 	}
-	rows := [][]string{{"id", z.ID}, {"name", change.MasterName(z.Name)}, {"visibility", z.Kind()}}
+	rows := [][]string{{"id", z.ID}, {"name", changes.MasterName(z.Name)}, {"visibility", z.Kind()}}
 	if z.Comment != "" {
 		rows = append(rows, []string{"comment", z.Comment})
 	}
@@ -159,7 +159,7 @@ associated with that VPC.`,
 		Example: "  inside53 zone create corp.example --private --vpc vpc-0a1b2c3d --vpc-region eu-west-1",
 		Args:    cobra.ExactArgs(1),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
-			n := change.NewZone{Name: args[0], Comment: comment}
+			n := changes.NewZone{Name: args[0], Comment: comment}
 			if private != (vpc != "") {
 				return usage{errors.New("a private zone needs --private and --vpc, a public one neither")}
 			}
@@ -168,7 +168,7 @@ associated with that VPC.`,
 				return err
 			}
 			if private {
-				n.VPC = &change.VPC{ID: vpc, Region: region}
+				n.VPC = &changes.VPC{ID: vpc, Region: region}
 				if region == "" {
 					n.VPC.Region = client.Region()
 				}
@@ -236,12 +236,12 @@ it; with --purge it deletes all others first. It asks before; --yes answers.`,
 	return c
 }
 
-func deleteZone(ctx context.Context, c console, client *change.Client, z change.Zone, purge, yes bool, how applyFlags) error {
+func deleteZone(ctx context.Context, c console, client *changes.Client, z changes.Zone, purge, yes bool, how applyFlags) error {
 	sets, err := client.Records(ctx, z)
 	if err != nil {
 		return err
 	}
-	p := change.NewPlan(z, sets, nil, true)
+	p := changes.NewPlan(z, sets, nil, true)
 	if len(p.Steps)+len(p.Notes) > 0 && !purge {
 		return fmt.Errorf("%s has %d record sets besides its SOA and NS; --purge deletes them first", z, len(p.Steps)+len(p.Notes))
 	}

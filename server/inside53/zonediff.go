@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 
 	"github.com/spf13/cobra"
 )
@@ -44,11 +44,11 @@ don't count. Exit code 0: no difference, 1: some.`,
 }
 
 // difference is the plan that makes a zone like the other one.
-func difference(ctx context.Context, c console, client *change.Client, which zoneFlags, args []string) (change.Plan, error) {
-	var none change.Plan
+func difference(ctx context.Context, c console, client *changes.Client, which zoneFlags, args []string) (changes.Plan, error) {
+	var none changes.Plan
 	z, err := which.find(ctx, client, args[0])
-	var ambiguous *change.AmbiguousError
-	if errors.As(err, &ambiguous) && len(args) == 1 && which.visibility() == change.Any {
+	var ambiguous *changes.AmbiguousError
+	if errors.As(err, &ambiguous) && len(args) == 1 && which.visibility() == changes.Any {
 		which.private = true // compared with the public one
 		z, err = which.find(ctx, client, args[0])
 	}
@@ -63,29 +63,29 @@ func difference(ctx context.Context, c console, client *change.Client, which zon
 	if err != nil {
 		return none, err
 	}
-	p := change.NewPlan(z, current, wanted, true)
+	p := changes.NewPlan(z, current, wanted, true)
 	p.Notes = nil // what is no change of ours is no difference
 	return p, nil
 }
 
 // other is the record sets that a zone is compared with, as they would be in it.
-func other(ctx context.Context, c console, client *change.Client, z change.Zone, args []string) ([]change.RecordSet, error) {
+func other(ctx context.Context, c console, client *changes.Client, z changes.Zone, args []string) ([]changes.RecordSet, error) {
 	if len(args) == 2 && isFile(args[1]) {
-		sets, notes, err := change.ReadFile(ctx, z, args[1])
+		sets, notes, err := changes.ReadFile(ctx, z, args[1])
 		if err != nil {
 			return nil, err
 		}
 		return sets, printNotes(c, notes)
 	}
-	s := change.Selector{Text: change.MasterName(z.Name), Visibility: change.Public}
+	s := changes.Selector{Text: changes.MasterName(z.Name), Visibility: changes.Public}
 	if !z.Private {
-		s.Visibility = change.Private
+		s.Visibility = changes.Private
 	}
 	if len(args) == 2 {
-		s = change.Selector{Text: args[1]}
+		s = changes.Selector{Text: args[1]}
 	}
 	o, err := client.Find(ctx, s)
-	if len(args) == 2 && errors.Is(err, change.ErrNoZone) {
+	if len(args) == 2 && errors.Is(err, changes.ErrNoZone) {
 		return nil, fmt.Errorf("%w, and no file of that name", err)
 	}
 	if err != nil {
@@ -101,7 +101,7 @@ func other(ctx context.Context, c console, client *change.Client, z change.Zone,
 	if err != nil {
 		return nil, err
 	}
-	return change.Localise(sets, o.ID, z.ID), nil
+	return changes.Localise(sets, o.ID, z.ID), nil
 }
 
 // isFile reports whether there is a file of that path.
@@ -110,9 +110,9 @@ func isFile(path string) bool {
 	return err == nil && !info.IsDir()
 }
 
-func printDifference(c console, p change.Plan, asJSON bool) error {
+func printDifference(c console, p changes.Plan, asJSON bool) error {
 	if asJSON {
-		var all change.Batch
+		var all changes.Batch
 		for _, u := range p.Units() {
 			all = append(all, u...)
 		}

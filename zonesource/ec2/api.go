@@ -12,7 +12,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/smithy-go/middleware"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 )
 
 // api is the calls that a listing makes, as functions: a client behind an interface
@@ -55,7 +55,7 @@ func countCalls(onCall func(operation, code string)) func(*middleware.Stack) err
 		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
 	) (middleware.FinalizeOutput, middleware.Metadata, error) {
 		out, metadata, err := next.HandleFinalize(ctx, in)
-		onCall(awsmiddleware.GetOperationName(ctx), account.Result(err))
+		onCall(awsmiddleware.GetOperationName(ctx), awscall.Result(err))
 		return out, metadata, err
 	})
 	return func(stack *middleware.Stack) error { return stack.Finalize.Insert(count, "Retry", middleware.After) }

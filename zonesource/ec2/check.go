@@ -12,7 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 )
 
 // Finding is an action of the policy that can't be used.
@@ -90,10 +90,10 @@ func (r *region) check(ctx context.Context, trials []trial) []Finding {
 			return nil, t.try(ctx, &r.api)
 		})
 		// DryRunOperation: "Request would have succeeded, but DryRun flag is set."
-		if err == nil || account.HasCode(err, "DryRunOperation") {
+		if err == nil || awscall.HasCode(err, "DryRunOperation") {
 			continue
 		}
-		all = append(all, Finding{Account: r.account.Name, Region: r.name, Action: t.action, Denied: account.IsDenied(err), Err: reason(err)})
+		all = append(all, Finding{Account: r.account.Name, Region: r.name, Action: t.action, Denied: awscall.IsDenied(err), Err: reason(err)})
 	}
 	return all
 }

@@ -13,7 +13,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 )
 
 // refreshPeerings lists the peerings. Where that can't be done the last good ones
@@ -24,7 +24,7 @@ func (l *listing) refreshPeerings(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err == nil || account.IsDenied(err) {
+	if err == nil || awscall.IsDenied(err) {
 		l.region.peerings = peerings
 	}
 	if err != nil {
@@ -113,7 +113,7 @@ func (l *listing) refreshBalancers(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err == nil || account.IsDenied(err) {
+	if err == nil || awscall.IsDenied(err) {
 		l.region.balancers = found
 	}
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 )
 
 // The kinds of names that Options.Names may hold.
@@ -170,7 +170,7 @@ func (r *region) run(ctx context.Context, slots chan struct{}, deliver func(zone
 		}
 		throttled = strikes(throttled, err)
 		deliver(part)
-		err = account.Pause(ctx, pause(r.o.Refresh, throttled))
+		err = awscall.Pause(ctx, pause(r.o.Refresh, throttled))
 		if err != nil {
 			return err
 		}
@@ -210,7 +210,7 @@ func strikes(throttled int, err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case account.IsThrottled(err):
+	case awscall.IsThrottled(err):
 		return throttled + 1
 	}
 	return throttled

@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"inside53/zonesource"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 // HostedZone is a hosted zone with its record sets.
 type HostedZone struct {
-	Zone change.Zone
-	Sets []change.RecordSet
+	Zone changes.Zone
+	Sets []changes.RecordSet
 }
 
 // BINDOptions say how master files are written.
@@ -50,7 +50,7 @@ func BIND(dir string, zones []HostedZone, o BINDOptions) (Report, error) {
 	}
 	var conf bytes.Buffer
 	conf.WriteString("// Made by inside53; include it in named.conf. Changes are lost with the next export.\n")
-	served := map[string]change.Zone{}
+	served := map[string]changes.Zone{}
 	for _, z := range preferred(zones) {
 		path := filepath.Join(dir, fileName(z.Zone))
 		err = r.master(path, z, o)
@@ -58,7 +58,7 @@ func BIND(dir string, zones []HostedZone, o BINDOptions) (Report, error) {
 			return r, err
 		}
 		// check-names: Route 53 takes any name for any type.
-		text := fmt.Sprintf("zone %q { type primary; file %q; check-names ignore; };", strings.TrimSuffix(change.MasterName(z.Zone.Name), "."), path)
+		text := fmt.Sprintf("zone %q { type primary; file %q; check-names ignore; };", strings.TrimSuffix(changes.MasterName(z.Zone.Name), "."), path)
 		first, twice := served[z.Zone.Name]
 		if twice {
 			text = "// " + text + " // hidden by " + first.ID
@@ -74,7 +74,7 @@ func BIND(dir string, zones []HostedZone, o BINDOptions) (Report, error) {
 // preferred puts the zone of a name that is served before the others of that name.
 func preferred(zones []HostedZone) []HostedZone {
 	out := append([]HostedZone(nil), zones...)
-	change.SortZones(out, func(z HostedZone) change.Zone { return z.Zone })
+	changes.SortZones(out, func(z HostedZone) changes.Zone { return z.Zone })
 	return out
 }
 
@@ -132,12 +132,12 @@ const maxFileName = 200
 
 // fileName is the name of a zone's file: its name as far as file systems agree on the
 // letters, and its id, which makes it the only one.
-func fileName(z change.Zone) string {
+func fileName(z changes.Zone) string {
 	name := strings.Map(func(c rune) rune {
 		if 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' {
 			return c
 		}
 		return '_'
-	}, strings.TrimSuffix(change.MasterName(z.Name), "."))
+	}, strings.TrimSuffix(changes.MasterName(z.Name), "."))
 	return strings.TrimLeft(name[:min(len(name), maxFileName)], ".") + "." + z.ID + ".zone"
 }

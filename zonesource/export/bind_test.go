@@ -9,15 +9,15 @@ import (
 
 	"github.com/miekg/dns"
 
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 // TestRoundTrip: 760 record sets of every kind, exported, and imported into an empty zone,
 // leave no difference.
 func TestRoundTrip(t *testing.T) {
 	_, a := serve(t, checks(t))
-	c := change.New(a, change.Options{})
-	from, listed := makeZone(t.Context(), t, c, "example.com", func(z change.Zone) []change.RecordSet { return everything(t, z) })
+	c := changes.New(a, changes.Options{})
+	from, listed := makeZone(t.Context(), t, c, "example.com", func(z changes.Zone) []changes.RecordSet { return everything(t, z) })
 	if len(listed) != 762 {
 		t.Fatalf("%d record sets with SOA and NS", len(listed))
 	}
@@ -26,19 +26,19 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, copied := makeZone(t.Context(), t, c, "example.com", func(z change.Zone) []change.RecordSet {
-		read, notes, err := change.ReadFile(t.Context(), z, report.Written[0])
+	to, copied := makeZone(t.Context(), t, c, "example.com", func(z changes.Zone) []changes.RecordSet {
+		read, notes, err := changes.ReadFile(t.Context(), z, report.Written[0])
 		if err != nil || len(notes) != 0 {
 			t.Fatalf("%q, %v", notes, err)
 		}
 		return read
 	})
-	p := change.NewPlan(to, copied, change.Localise(listed, from.ID, to.ID), true)
+	p := changes.NewPlan(to, copied, changes.Localise(listed, from.ID, to.ID), true)
 	if len(p.Steps) != 0 || p.Same != 760 {
 		t.Errorf("%s; %d are as they were", p.Summary(), p.Same)
 		for _, s := range p.Steps[:min(5, len(p.Steps))] {
-			old, _ := change.EncodeJSON(s.Old)
-			is, _ := change.EncodeJSON(s.New)
+			old, _ := changes.EncodeJSON(s.Old)
+			is, _ := changes.EncodeJSON(s.New)
 			t.Errorf("%s: %s\nwant %s", s.Kind(), old, is)
 		}
 	}
@@ -46,7 +46,7 @@ func TestRoundTrip(t *testing.T) {
 
 // TestMasterFileIsOne: another parser reads the master file, and finds the stand-ins.
 func TestMasterFileIsOne(t *testing.T) {
-	z := change.Zone{ID: "Z1", Name: "example.com."}
+	z := changes.Zone{ID: "Z1", Name: "example.com."}
 	sets := append(everything(t, z),
 		parseSet(t, z, "@ NS 172800 ns-1.example.net."), parseSet(t, z, "@ SOA 900 ns-1.example.net. h.example.net. 1 7200 900 1209600 86400"))
 	text, problems := Master(z, sets, MasterOptions{Region: "eu-west-1", Serial: 7})
@@ -112,8 +112,8 @@ func TestMasterFileIsOne(t *testing.T) {
 }
 
 func TestStandInsThatAreNone(t *testing.T) {
-	z := change.Zone{ID: "Z1", Name: "example.com."}
-	sets := []change.RecordSet{
+	z := changes.Zone{ID: "Z1", Name: "example.com."}
+	sets := []changes.RecordSet{
 		parseSet(t, z, "loop A alias loop2 SELF false"), parseSet(t, z, "loop2 A alias loop SELF false"),
 		parseSet(t, z, "gone A alias nothing SELF false"), parseSet(t, z, "bad A 60 192.0.2"),
 		parseSet(t, z, "two A alias one.example.net ZA false"), parseSet(t, z, "two AAAA alias other.example.net ZA false"),
@@ -138,15 +138,15 @@ func TestStandInsThatAreNone(t *testing.T) {
 
 // TestSerials: a file changes when its zone does, and then its serial grows.
 func TestSerials(t *testing.T) {
-	z := change.Zone{ID: "Z1", Name: "example.com."}
+	z := changes.Zone{ID: "Z1", Name: "example.com."}
 	soa := parseSet(t, z, "@ SOA 900 ns-1.example.net. h.example.net. 1 7200 900 1209600 86400")
 	dir := filepath.Join(t.TempDir(), "new")
 	export := func(value string) (Report, uint32) {
 		t.Helper()
 		zones := []HostedZone{
-			{change.Zone{ID: "Z2", Name: "example.com.", Private: true}, []change.RecordSet{soa}},
-			{z, []change.RecordSet{soa, parseSet(t, z, "a A 60 "+value)}},
-			{change.Zone{ID: "Z3", Name: `a\057b.example.`}, []change.RecordSet{soa}},
+			{changes.Zone{ID: "Z2", Name: "example.com.", Private: true}, []changes.RecordSet{soa}},
+			{z, []changes.RecordSet{soa, parseSet(t, z, "a A 60 "+value)}},
+			{changes.Zone{ID: "Z3", Name: `a\057b.example.`}, []changes.RecordSet{soa}},
 		}
 		report, err := BIND(dir, zones, BINDOptions{Now: noon})
 		if err != nil {

@@ -8,16 +8,16 @@ import (
 	"strings"
 	"testing"
 
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 // TestClientNamed: BIND's own tools take what is exported, records of every kind in it.
 func TestClientNamed(t *testing.T) {
 	_, a := serve(t, checks(t))
-	c := change.New(a, change.Options{})
-	z, sets := makeZone(t.Context(), t, c, "example.com", func(z change.Zone) []change.RecordSet { return everything(t, z) })
-	other, otherSets := makeZone(t.Context(), t, c, "10.in-addr.arpa", func(z change.Zone) []change.RecordSet {
-		return []change.RecordSet{parseSet(t, z, "1.0.0 PTR 300 host.example.com.")}
+	c := changes.New(a, changes.Options{})
+	z, sets := makeZone(t.Context(), t, c, "example.com", func(z changes.Zone) []changes.RecordSet { return everything(t, z) })
+	other, otherSets := makeZone(t.Context(), t, c, "10.in-addr.arpa", func(z changes.Zone) []changes.RecordSet {
+		return []changes.RecordSet{parseSet(t, z, "1.0.0 PTR 300 host.example.com.")}
 	})
 	dir := t.TempDir()
 	report, err := BIND(dir, []HostedZone{{z, sets}, {other, otherSets}}, BINDOptions{Region: "eu-west-1", Now: noon})

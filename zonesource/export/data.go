@@ -13,19 +13,19 @@ import (
 	"slices"
 
 	"inside53/zonesource"
-	"inside53/zonesource/account"
-	"inside53/zonesource/change"
+	"inside53/zonesource/awsclient"
+	"inside53/zonesource/changes"
 )
 
 // DataOptions say what is exported.
 type DataOptions struct {
 	// Accounts are the base account first, then others, each under accounts/ID.
-	Accounts []*account.Account
+	Accounts []*awsclient.Account
 	// Zones says which hosted zones are wanted; nil is none, and no Route 53 at all.
-	Zones func(change.Zone) bool
+	Zones func(changes.Zone) bool
 	// Regions are those whose inventory is wanted.
 	Regions []string
-	Change  change.Options
+	Change  changes.Options
 	// Progress, when not nil, is told what is being read.
 	Progress func(what string)
 }
@@ -66,7 +66,7 @@ func Collect(ctx context.Context, o DataOptions) (*Data, error) {
 type collector struct {
 	data    *Data
 	options *DataOptions
-	account *account.Account
+	account *awsclient.Account
 	prefix  string
 }
 
@@ -86,7 +86,7 @@ func (c *collector) collect(ctx context.Context) error {
 
 // put keeps an output of the SDK as a file.
 func (c *collector) put(name string, output any) error {
-	text, err := change.EncodeJSON(output)
+	text, err := changes.EncodeJSON(output)
 	if err != nil {
 		return err
 	}

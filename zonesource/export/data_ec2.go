@@ -11,7 +11,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 )
 
 // RegionActions are the IAM actions of a region that an export of data needs, in
@@ -143,7 +143,7 @@ func (c *collector) peerings(ctx context.Context, name string,
 	if err != nil {
 		err = fmt.Errorf("listing the VPC peerings of %s (ec2:DescribeVpcPeeringConnections): %w", name, err)
 	}
-	return c.without(err, "VPC peerings", account.IsDenied(err))
+	return c.without(err, "VPC peerings", awscall.IsDenied(err))
 }
 
 func (c *collector) balancers(ctx context.Context, name string, f describe[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput, elb.Options]) error {
@@ -158,5 +158,5 @@ func (c *collector) balancers(ctx context.Context, name string, f describe[elb.D
 	if err != nil {
 		err = fmt.Errorf("listing the load balancers of %s (elasticloadbalancing:DescribeLoadBalancers): %w", name, err)
 	}
-	return c.without(err, "load balancers", account.IsDenied(err))
+	return c.without(err, "load balancers", awscall.IsDenied(err))
 }

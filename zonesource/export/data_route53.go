@@ -13,15 +13,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"inside53/zonesource/account"
-	"inside53/zonesource/change"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/changes"
 )
 
 // hosted reads the Route 53 of one account. The calls are functions: a client kept
 // whole would keep each of its operations in the program.
 type hosted struct {
 	*collector
-	client *change.Client
+	client *changes.Client
 
 	zones       func(context.Context, *route53.ListHostedZonesInput, ...func(*route53.Options)) (*route53.ListHostedZonesOutput, error)
 	zone        func(context.Context, *route53.GetHostedZoneInput, ...func(*route53.Options)) (*route53.GetHostedZoneOutput, error)
@@ -36,7 +36,7 @@ type hosted struct {
 func newHosted(c *collector) *hosted {
 	sdk := route53.NewFromConfig(c.account.Config, func(o *route53.Options) { o.Retryer = aws.NopRetryer{} })
 	return &hosted{
-		collector: c, client: change.New(c.account, c.options.Change),
+		collector: c, client: changes.New(c.account, c.options.Change),
 		zones: sdk.ListHostedZones, zone: sdk.GetHostedZone, tags: sdk.ListTagsForResources, checks: sdk.ListHealthChecks,
 		status: sdk.GetHealthCheckStatus, collections: sdk.ListCidrCollections, blocks: sdk.ListCidrBlocks, byVPC: sdk.ListHostedZonesByVPC,
 	}
@@ -80,7 +80,7 @@ func optional(marker string) *string {
 
 // isMissing reports whether something can't be had at all: it isn't allowed, or the
 // service doesn't know it.
-func isMissing(err error) bool { return account.IsDenied(err) || change.IsUnknown(err) }
+func isMissing(err error) bool { return awscall.IsDenied(err) || changes.IsUnknown(err) }
 
 func (h *hosted) collect(ctx context.Context, vpcs map[string]string) error {
 	zones, err := h.listZones(ctx)
@@ -116,12 +116,12 @@ func (h *hosted) listZones(ctx context.Context) ([]types.HostedZone, error) {
 	h.options.Progress("the list of hosted zones")
 	zones := []types.HostedZone{}
 	err := pages(func(marker string) (string, error) {
-		out, err := change.Read(ctx, h.client, "ListHostedZones", "listing the hosted zones", h.zones, &route53.ListHostedZonesInput{Marker: optional(marker)})
+		out, err := changes.Read(ctx, h.client, "ListHostedZones", "listing the hosted zones", h.zones, &route53.ListHostedZonesInput{Marker: optional(marker)})
 		if err != nil {
 			return "", err
 		}
 		for _, z := range out.HostedZones {
-			if h.options.Zones(change.ZoneOf(&z)) {
+			if h.options.Zones(changes.ZoneOf(&z)) {
 				zones = append(zones, z)
 			}
 		}
@@ -132,9 +132,9 @@ func (h *hosted) listZones(ctx context.Context) ([]types.HostedZone, error) {
 
 // exportZone keeps one zone with its records.
 func (h *hosted) exportZone(ctx context.Context, hz *types.HostedZone) error {
-	z := change.ZoneOf(hz)
+	z := changes.ZoneOf(hz)
 	h.options.Progress(z.String())
-	detail, err := change.Read(ctx, h.client, "GetHostedZone", "asking for "+z.String(), h.zone, &route53.GetHostedZoneInput{Id: aws.String(z.ID)})
+	detail, err := changes.Read(ctx, h.client, "GetHostedZone", "asking for "+z.String(), h.zone, &route53.GetHostedZoneInput{Id: aws.String(z.ID)})
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (h *hosted) exportZone(ctx context.Context, hz *types.HostedZone) error {
 	if err != nil {
 		return err
 	}
-	return h.put(path.Join("route53", z.ID, "list-resource-record-sets.json"), struct{ ResourceRecordSets []change.RecordSet }{sets})
+	return h.put(path.Join("route53", z.ID, "list-resource-record-sets.json"), struct{ ResourceRecordSets []changes.RecordSet }{sets})
 }
 
 // tagsAtOnce is the most that one call takes.
@@ -157,9 +157,9 @@ func (h *hosted) exportTags(ctx context.Context, zones []types.HostedZone) error
 	for some := range slices.Chunk(zones, tagsAtOnce) {
 		in := &route53.ListTagsForResourcesInput{ResourceType: types.TagResourceTypeHostedzone}
 		for i := range some {
-			in.ResourceIds = append(in.ResourceIds, change.ZoneOf(&some[i]).ID)
+			in.ResourceIds = append(in.ResourceIds, changes.ZoneOf(&some[i]).ID)
 		}
-		out, err := change.Read(ctx, h.client, "ListTagsForResources", "listing the tags of zones", h.tags, in)
+		out, err := changes.Read(ctx, h.client, "ListTagsForResources", "listing the tags of zones", h.tags, in)
 		if err != nil {
 			return h.without(err, "the tags of zones", isMissing(err))
 		}
@@ -180,7 +180,7 @@ func (h *hosted) exportTags(ctx context.Context, zones []types.HostedZone) error
 func (h *hosted) exportChecks(ctx context.Context) error {
 	var checks []types.HealthCheck
 	err := pages(func(marker string) (string, error) {
-		out, err := change.Read(ctx, h.client, "ListHealthChecks", "listing the health checks", h.checks, &route53.ListHealthChecksInput{Marker: optional(marker)})
+		out, err := changes.Read(ctx, h.client, "ListHealthChecks", "listing the health checks", h.checks, &route53.ListHealthChecksInput{Marker: optional(marker)})
 		if err != nil {
 			return "", err
 		}
@@ -212,9 +212,9 @@ func (h *hosted) exportStatus(ctx context.Context, check *types.HealthCheck) err
 	case types.HealthCheckTypeCalculated, types.HealthCheckTypeRecoveryControl:
 		return nil // there are no checkers to ask
 	}
-	out, err := change.Read(ctx, h.client, "GetHealthCheckStatus", "asking for the state of health check "+id, h.status, &route53.GetHealthCheckStatusInput{HealthCheckId: check.Id})
+	out, err := changes.Read(ctx, h.client, "GetHealthCheckStatus", "asking for the state of health check "+id, h.status, &route53.GetHealthCheckStatusInput{HealthCheckId: check.Id})
 	if err != nil {
-		if change.IsInvalid(err) {
+		if changes.IsInvalid(err) {
 			return nil // of a kind without checkers
 		}
 		return err
@@ -226,7 +226,7 @@ func (h *hosted) exportStatus(ctx context.Context, check *types.HealthCheck) err
 func (h *hosted) exportCollections(ctx context.Context) error {
 	var all []types.CollectionSummary
 	err := pages(func(marker string) (string, error) {
-		out, err := change.Read(ctx, h.client, "ListCidrCollections", "listing the CIDR collections", h.collections, &route53.ListCidrCollectionsInput{NextToken: optional(marker)})
+		out, err := changes.Read(ctx, h.client, "ListCidrCollections", "listing the CIDR collections", h.collections, &route53.ListCidrCollectionsInput{NextToken: optional(marker)})
 		if err != nil {
 			return "", err
 		}
@@ -246,7 +246,7 @@ func (h *hosted) exportCollections(ctx context.Context) error {
 func (h *hosted) exportBlocks(ctx context.Context, id string) error {
 	blocks := []types.CidrBlockSummary{}
 	err := pages(func(marker string) (string, error) {
-		out, err := change.Read(ctx, h.client, "ListCidrBlocks", "listing the blocks of CIDR collection "+id, h.blocks,
+		out, err := changes.Read(ctx, h.client, "ListCidrBlocks", "listing the blocks of CIDR collection "+id, h.blocks,
 			&route53.ListCidrBlocksInput{CollectionId: aws.String(id), NextToken: optional(marker)})
 		if err != nil {
 			return "", err
@@ -264,12 +264,12 @@ func (h *hosted) exportBlocks(ctx context.Context, id string) error {
 func (h *hosted) exportForeign(ctx context.Context, zones []types.HostedZone, vpcs map[string]string) error {
 	own := map[string]bool{}
 	for i := range zones {
-		own[change.ZoneOf(&zones[i]).ID] = true
+		own[changes.ZoneOf(&zones[i]).ID] = true
 	}
 	for _, id := range slices.Sorted(maps.Keys(vpcs)) {
 		summaries := []types.HostedZoneSummary{}
 		err := pages(func(marker string) (string, error) {
-			out, err := change.Read(ctx, h.client, "ListHostedZonesByVPC", "listing the hosted zones of "+id, h.byVPC,
+			out, err := changes.Read(ctx, h.client, "ListHostedZonesByVPC", "listing the hosted zones of "+id, h.byVPC,
 				&route53.ListHostedZonesByVPCInput{VPCId: aws.String(id), VPCRegion: types.VPCRegion(vpcs[id]), NextToken: optional(marker)})
 			if err != nil {
 				return "", err

@@ -20,9 +20,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 
 	"inside53/examples"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 func collect(t *testing.T, o DataOptions) *Data {
@@ -34,7 +34,7 @@ func collect(t *testing.T, o DataOptions) *Data {
 	return d
 }
 
-func all(change.Zone) bool { return true }
+func all(changes.Zone) bool { return true }
 
 // fsOf is the files as a directory.
 func fsOf(d *Data) fstest.MapFS {
@@ -67,7 +67,7 @@ func differ(a, b *Data) []string {
 func TestDataOfTheDemo(t *testing.T) {
 	regions := []string{"eu-west-1", "us-east-1"}
 	_, a := serve(t, awssim.Options{Data: examples.Demo()})
-	first := collect(t, DataOptions{Accounts: []*account.Account{a}, Zones: all, Regions: regions})
+	first := collect(t, DataOptions{Accounts: []*awsclient.Account{a}, Zones: all, Regions: regions})
 	err := fs.WalkDir(examples.Demo(), ".", func(name string, e fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(name, ".json") && first.Files[name] == nil && !strings.HasSuffix(name, "describe-target-groups.json") && !strings.HasSuffix(name, "describe-target-health.json") {
 			t.Errorf("%s is not exported", name)
@@ -78,7 +78,7 @@ func TestDataOfTheDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, b := serve(t, awssim.Options{Data: fsOf(first)})
-	second := collect(t, DataOptions{Accounts: []*account.Account{b}, Zones: all, Regions: regions})
+	second := collect(t, DataOptions{Accounts: []*awsclient.Account{b}, Zones: all, Regions: regions})
 	different := slices.DeleteFunc(differ(first, second), func(name string) bool {
 		return strings.HasSuffix(name, "get-health-check-status.json") && second.Files[name] != nil // times of checks that nobody recorded
 	})
@@ -90,11 +90,11 @@ func TestDataOfTheDemo(t *testing.T) {
 // TestDataRoundTrip: 760 record sets of every kind come back without a difference.
 func TestDataRoundTrip(t *testing.T) {
 	_, a := serve(t, checks(t))
-	c := change.New(a, change.Options{})
-	z, listed := makeZone(t.Context(), t, c, "example.com", func(z change.Zone) []change.RecordSet { return everything(t, z) })
-	data := collect(t, DataOptions{Accounts: []*account.Account{a}, Zones: all})
+	c := changes.New(a, changes.Options{})
+	z, listed := makeZone(t.Context(), t, c, "example.com", func(z changes.Zone) []changes.RecordSet { return everything(t, z) })
+	data := collect(t, DataOptions{Accounts: []*awsclient.Account{a}, Zones: all})
 	_, b := serve(t, awssim.Options{Data: fsOf(data)})
-	loaded, err := change.New(b, change.Options{}).Records(t.Context(), z)
+	loaded, err := changes.New(b, changes.Options{}).Records(t.Context(), z)
 	if err != nil || len(loaded) != 762 || !reflect.DeepEqual(loaded, listed) {
 		t.Errorf("%d record sets, %v; equal: %v", len(loaded), err, reflect.DeepEqual(loaded, listed))
 	}
@@ -102,13 +102,13 @@ func TestDataRoundTrip(t *testing.T) {
 
 func TestDataIsSelected(t *testing.T) {
 	sim, a := serve(t, awssim.Options{Data: examples.Demo()})
-	private := collect(t, DataOptions{Accounts: []*account.Account{a}, Zones: func(z change.Zone) bool { return z.Private }})
+	private := collect(t, DataOptions{Accounts: []*awsclient.Account{a}, Zones: func(z changes.Zone) bool { return z.Private }})
 	names := strings.Join(slices.Sorted(maps.Keys(private.Files)), " ")
 	if !strings.Contains(names, "route53/Z1009382KD7YH2M4ZSLC/list-resource-record-sets.json") || strings.Contains(names, "Z0484276PQ3RN1T5XWVB") || strings.Contains(names, "describe-") {
 		t.Errorf("private zones alone are %s", names)
 	}
 	sim.ResetCalls()
-	inventory := collect(t, DataOptions{Accounts: []*account.Account{a}, Regions: []string{"eu-west-1"}})
+	inventory := collect(t, DataOptions{Accounts: []*awsclient.Account{a}, Regions: []string{"eu-west-1"}})
 	if len(inventory.Files) != 7 || sim.Calls()["ListHostedZones"] != 0 {
 		t.Errorf("the inventory alone is %q, calls %v", slices.Sorted(maps.Keys(inventory.Files)), sim.Calls())
 	}
@@ -125,7 +125,7 @@ func TestDataOfRoles(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	accounts, err := account.Load(t.Context(), account.Options{Region: "eu-west-1", RequestsPerSecond: 1000, Roles: []account.Role{{Name: "b", ARN: "arn:aws:iam::222222222222:role/inside53"}}})
+	accounts, err := awsclient.Load(t.Context(), awsclient.Options{Region: "eu-west-1", RequestsPerSecond: 1000, Roles: []awsclient.Role{{Name: "b", ARN: "arn:aws:iam::222222222222:role/inside53"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestDataFails(t *testing.T) {
 			t.Parallel()
 			sim, a := serve(t, awssim.Options{Data: examples.Demo()})
 			o := o
-			o.Accounts = []*account.Account{a}
+			o.Accounts = []*awsclient.Account{a}
 			err := sim.AddFaults(awssim.Fault{Operation: test.operation, Fault: "access-denied"})
 			if err != nil {
 				t.Fatal(err)
@@ -247,7 +247,7 @@ func TestEveryMember(t *testing.T) {
 				populate(v.Field(i), 0)
 			}
 		}
-		text, err := change.EncodeJSON(output)
+		text, err := changes.EncodeJSON(output)
 		if err != nil {
 			t.Fatal(err)
 		}

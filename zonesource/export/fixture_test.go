@@ -13,13 +13,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 // serve runs a simulator without limits, and returns an account of it.
-func serve(t *testing.T, o awssim.Options) (*awssim.Sim, *account.Account) {
+func serve(t *testing.T, o awssim.Options) (*awssim.Sim, *awsclient.Account) {
 	t.Helper()
 	o.Reads, o.Changes, o.HealthStatus, o.Inventory = awssim.Unlimited(), awssim.Unlimited(), awssim.Unlimited(), awssim.Unlimited()
 	sim, err := awssim.New(o)
@@ -29,7 +30,7 @@ func serve(t *testing.T, o awssim.Options) (*awssim.Sim, *account.Account) {
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
 	config := aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "")}
-	return sim, &account.Account{Config: config, Budget: account.NewBudget(1000)}
+	return sim, &awsclient.Account{Config: config, Budget: awscall.NewBudget(1000)}
 }
 
 // kinds are record sets of every type and policy, in every form of their values; the
@@ -104,21 +105,21 @@ odd A 60 203.0.113.91 ;weight=1 id=q"uo\te;x
 `
 
 // everything is 760 record sets of a zone besides its SOA and NS.
-func everything(t *testing.T, z change.Zone) []change.RecordSet {
+func everything(t *testing.T, z changes.Zone) []changes.RecordSet {
 	t.Helper()
-	var all []change.RecordSet
+	var all []changes.RecordSet
 	for line := range strings.Lines(kinds) {
 		line = strings.TrimSpace(line)
 		if line != "" {
 			all = append(all, parseSet(t, z, line))
 		}
 	}
-	many := change.RecordSet{Name: aws.String("many." + z.Name), Type: "A", TTL: aws.Int64(300)}
+	many := changes.RecordSet{Name: aws.String("many." + z.Name), Type: "A", TTL: aws.Int64(300)}
 	for i := range 60 {
-		many.ResourceRecords = append(many.ResourceRecords, change.Value{Value: aws.String(fmt.Sprintf("198.51.100.%d", i+1))})
+		many.ResourceRecords = append(many.ResourceRecords, changes.Value{Value: aws.String(fmt.Sprintf("198.51.100.%d", i+1))})
 	}
-	long := change.RecordSet{Name: aws.String("txt-4000." + z.Name), Type: "TXT", TTL: aws.Int64(300)}
-	long.ResourceRecords = []change.Value{{Value: aws.String(strings.TrimSpace(strings.Repeat(`"`+strings.Repeat("z", 247)+`" `, 16)))}}
+	long := changes.RecordSet{Name: aws.String("txt-4000." + z.Name), Type: "TXT", TTL: aws.Int64(300)}
+	long.ResourceRecords = []changes.Value{{Value: aws.String(strings.TrimSpace(strings.Repeat(`"`+strings.Repeat("z", 247)+`" `, 16)))}}
 	all = append(all, many, long, parseSet(t, z, strings.Repeat("l", 63)+" A 300 203.0.113.99"))
 	for i := 0; len(all) < 760; i++ {
 		text := []string{
@@ -131,7 +132,7 @@ func everything(t *testing.T, z change.Zone) []change.RecordSet {
 }
 
 // parseSet reads a line of kinds.
-func parseSet(t *testing.T, z change.Zone, line string) change.RecordSet {
+func parseSet(t *testing.T, z changes.Zone, line string) changes.RecordSet {
 	t.Helper()
 	line, words, _ := strings.Cut(line, " ;weight=1 id=q")
 	if words != "" {
@@ -144,14 +145,14 @@ func parseSet(t *testing.T, z change.Zone, line string) change.RecordSet {
 	if f[0] == "@" {
 		name = z.Name
 	}
-	set := change.RecordSet{Name: &name, Type: types.RRType(f[1])}
+	set := changes.RecordSet{Name: &name, Type: types.RRType(f[1])}
 	if f[2] == "alias" {
 		target := strings.Fields(f[3])
 		id, host := target[1], target[0]+"."
 		if id == "SELF" {
 			id, host = z.ID, target[0]+"."+z.Name
 		}
-		set.AliasTarget = &change.AliasTarget{DNSName: &host, HostedZoneId: &id, EvaluateTargetHealth: target[2] == "true"}
+		set.AliasTarget = &changes.AliasTarget{DNSName: &host, HostedZoneId: &id, EvaluateTargetHealth: target[2] == "true"}
 	} else {
 		var ttl int64
 		_, err := fmt.Sscan(f[2], &ttl)
@@ -160,7 +161,7 @@ func parseSet(t *testing.T, z change.Zone, line string) change.RecordSet {
 		}
 		set.TTL = &ttl
 		for v := range strings.SplitSeq(f[3], "|") {
-			set.ResourceRecords = append(set.ResourceRecords, change.Value{Value: aws.String(v)})
+			set.ResourceRecords = append(set.ResourceRecords, changes.Value{Value: aws.String(v)})
 		}
 	}
 	for word := range strings.FieldsSeq(words) {
@@ -170,14 +171,14 @@ func parseSet(t *testing.T, z change.Zone, line string) change.RecordSet {
 }
 
 // policy sets what a word after the semicolon says.
-func policy(t *testing.T, set *change.RecordSet, word string) {
+func policy(t *testing.T, set *changes.RecordSet, word string) {
 	t.Helper()
 	key, value, _ := strings.Cut(word, "=")
 	if set.GeoLocation == nil && (key == "continent" || key == "country") {
-		set.GeoLocation = &change.GeoLocation{}
+		set.GeoLocation = &changes.GeoLocation{}
 	}
 	if key == "near" || key == "coordinates" {
-		set.GeoProximityLocation = &change.GeoProximity{}
+		set.GeoProximityLocation = &changes.GeoProximity{}
 	}
 	var number int64
 	_, _ = fmt.Sscan(value, &number) // where it is one
@@ -205,7 +206,7 @@ func policy(t *testing.T, set *change.RecordSet, word string) {
 		set.GeoProximityLocation.Bias = aws.Int32(int32(number))
 	case "cidr":
 		collection, location, _ := strings.Cut(value, "/")
-		set.CidrRoutingConfig = &change.CIDR{CollectionId: &collection, LocationName: &location}
+		set.CidrRoutingConfig = &changes.CIDR{CollectionId: &collection, LocationName: &location}
 	case "id":
 		set.SetIdentifier = &value
 	case "check":
@@ -232,9 +233,9 @@ func checks(t *testing.T) awssim.Options {
 }
 
 // make makes a public zone with the sets, and returns it as listed.
-func makeZone(ctx context.Context, t *testing.T, c *change.Client, name string, sets func(change.Zone) []change.RecordSet) (change.Zone, []change.RecordSet) {
+func makeZone(ctx context.Context, t *testing.T, c *changes.Client, name string, sets func(changes.Zone) []changes.RecordSet) (changes.Zone, []changes.RecordSet) {
 	t.Helper()
-	z, _, err := c.CreateZone(ctx, change.NewZone{Name: name})
+	z, _, err := c.CreateZone(ctx, changes.NewZone{Name: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,8 +243,8 @@ func makeZone(ctx context.Context, t *testing.T, c *change.Client, name string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := change.NewPlan(z, current, sets(z), false)
-	batches, err := change.Split(p.Units())
+	p := changes.NewPlan(z, current, sets(z), false)
+	batches, err := changes.Split(p.Units())
 	if err != nil {
 		t.Fatal(err)
 	}

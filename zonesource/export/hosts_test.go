@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 )
 
@@ -90,7 +90,7 @@ func inventory(t *testing.T, machines []machine) fstest.MapFS {
 // TestGoldenHosts: the hosts files of three regions.
 func TestGoldenHosts(t *testing.T) {
 	_, a := serve(t, awssim.Options{Data: inventory(t, company)})
-	regions, problems, err := Inventory(t.Context(), InventoryOptions{Accounts: []*account.Account{a}, Regions: threeRegions})
+	regions, problems, err := Inventory(t.Context(), InventoryOptions{Accounts: []*awsclient.Account{a}, Regions: threeRegions})
 	if err != nil || len(regions) != 3 || len(problems) != 0 {
 		t.Fatalf("%d regions, %+v, %v", len(regions), problems, err)
 	}
@@ -123,11 +123,11 @@ func TestInventoryFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = Inventory(t.Context(), InventoryOptions{Accounts: []*account.Account{a}, Regions: threeRegions})
+	_, _, err = Inventory(t.Context(), InventoryOptions{Accounts: []*awsclient.Account{a}, Regions: threeRegions})
 	if err == nil || !strings.Contains(err.Error(), "listing the inventory of") {
 		t.Errorf("error %v", err)
 	}
-	_, _, err = Inventory(t.Context(), InventoryOptions{Accounts: []*account.Account{a}})
+	_, _, err = Inventory(t.Context(), InventoryOptions{Accounts: []*awsclient.Account{a}})
 	if err == nil {
 		t.Error("no regions are listed")
 	}
@@ -205,7 +205,7 @@ func TestWatch(t *testing.T) {
 		return n
 	}
 	var seen []int
-	err := WatchInventory(ctx, InventoryOptions{Accounts: []*account.Account{a}, Regions: threeRegions, Refresh: 20 * time.Millisecond, MaxShrink: 0.5},
+	err := WatchInventory(ctx, InventoryOptions{Accounts: []*awsclient.Account{a}, Regions: threeRegions, Refresh: 20 * time.Millisecond, MaxShrink: 0.5},
 		func(regions []*zonesource.Region, _ []zonesource.Problem) error {
 			seen = append(seen, hosts(regions))
 			switch len(seen) {
@@ -227,7 +227,7 @@ func TestWatch(t *testing.T) {
 		t.Errorf("hosts %v, %v", seen, err)
 	}
 	want := errors.New("full")
-	err = WatchInventory(t.Context(), InventoryOptions{Accounts: []*account.Account{a}, Regions: threeRegions}, func([]*zonesource.Region, []zonesource.Problem) error { return want })
+	err = WatchInventory(t.Context(), InventoryOptions{Accounts: []*awsclient.Account{a}, Regions: threeRegions}, func([]*zonesource.Region, []zonesource.Problem) error { return want })
 	if !errors.Is(err, want) {
 		t.Errorf("error %v", err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
 )
 
@@ -21,7 +21,7 @@ const inventorySource = "ec2"
 
 // InventoryOptions say which instances there are to know.
 type InventoryOptions struct {
-	Accounts []*account.Account
+	Accounts []*awsclient.Account
 	Regions  []string
 	Names    []string      // see ec2.Options
 	NameTag  string        // see ec2.Options

@@ -11,7 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"inside53/zonesource"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 	"inside53/zonesource/rdata"
 )
 
@@ -26,17 +26,17 @@ type MasterOptions struct {
 // group is the record sets of one name and type.
 type group struct {
 	name, kind string // as the API has them
-	sets       []change.RecordSet
+	sets       []changes.RecordSet
 }
 
 // policied reports whether the group needs more than plain records.
 func (g *group) policied() bool {
-	return len(g.sets) > 1 || g.sets[0].AliasTarget != nil || change.Extension(&g.sets[0]) != ""
+	return len(g.sets) > 1 || g.sets[0].AliasTarget != nil || changes.Extension(&g.sets[0]) != ""
 }
 
 // master writes the master file of one zone.
 type master struct {
-	zone     change.Zone
+	zone     changes.Zone
 	options  MasterOptions
 	groups   []group
 	at       map[[2]string]*group
@@ -46,11 +46,11 @@ type master struct {
 
 // Master returns the master file of a hosted zone, and what it can't show to a name
 // server. The same record sets, whatever their order, give the same text.
-func Master(z change.Zone, sets []change.RecordSet, o MasterOptions) ([]byte, []zonesource.Problem) {
+func Master(z changes.Zone, sets []changes.RecordSet, o MasterOptions) ([]byte, []zonesource.Problem) {
 	m := &master{zone: z, options: o, at: map[[2]string]*group{}}
 	m.gather(sets)
 	fmt.Fprintf(&m.out, "; %s, exported from Route 53 by inside53.\n; Lines that begin with \";AWS:\" are what Route 53 has; records marked \"%s\" serve in their place.\n",
-		z, change.StandIn)
+		z, changes.StandIn)
 	for start := 0; start < len(m.groups); {
 		end := start + 1
 		for end < len(m.groups) && m.groups[end].name == m.groups[start].name {
@@ -64,31 +64,31 @@ func Master(z change.Zone, sets []change.RecordSet, o MasterOptions) ([]byte, []
 
 // gather brings the record sets of a name and type together. The SOA record leads, as
 // RFC 1035 5.2 has it, then come the other records of the apex.
-func (m *master) gather(sets []change.RecordSet) {
+func (m *master) gather(sets []changes.RecordSet) {
 	sets = slices.Clone(sets)
-	rank := func(r *change.RecordSet) int {
+	rank := func(r *changes.RecordSet) int {
 		switch {
 		case m.zone.Own(r) && r.Type == "SOA":
 			return 0
-		case change.CanonicalName(aws.ToString(r.Name)) == m.zone.Name:
+		case changes.CanonicalName(aws.ToString(r.Name)) == m.zone.Name:
 			return 1
 		}
 		return 2
 	}
-	slices.SortStableFunc(sets, func(a, b change.RecordSet) int {
+	slices.SortStableFunc(sets, func(a, b changes.RecordSet) int {
 		if ra, rb := rank(&a), rank(&b); ra != rb {
 			return ra - rb
 		}
-		return change.Compare(&a, &b)
+		return changes.Compare(&a, &b)
 	})
 	for _, set := range sets {
-		name, kind := change.CanonicalName(aws.ToString(set.Name)), string(set.Type)
+		name, kind := changes.CanonicalName(aws.ToString(set.Name)), string(set.Type)
 		last := len(m.groups) - 1
 		if last >= 0 && m.groups[last].name == name && m.groups[last].kind == kind {
 			m.groups[last].sets = append(m.groups[last].sets, set)
 			continue
 		}
-		m.groups = append(m.groups, group{name, kind, []change.RecordSet{set}})
+		m.groups = append(m.groups, group{name, kind, []changes.RecordSet{set}})
 	}
 	for i := range m.groups {
 		m.at[[2]string{m.groups[i].name, m.groups[i].kind}] = &m.groups[i]
@@ -97,7 +97,7 @@ func (m *master) gather(sets []change.RecordSet) {
 
 func (m *master) problem(g *group, format string, args ...any) {
 	m.problems = append(m.problems, zonesource.Problem{
-		Zone: m.zone.String(), Name: change.MasterName(g.name), Type: g.kind, Reason: fmt.Sprintf(format, args...),
+		Zone: m.zone.String(), Name: changes.MasterName(g.name), Type: g.kind, Reason: fmt.Sprintf(format, args...),
 	})
 }
 
@@ -139,11 +139,11 @@ func (m *master) outside(targets map[string]*group, others bool) {
 			reason = "its types lead to different names"
 		}
 		if reason != "" {
-			m.problem(g, "an alias to %s has no stand-in: %s", change.MasterName(target), reason)
+			m.problem(g, "an alias to %s has no stand-in: %s", changes.MasterName(target), reason)
 			continue
 		}
-		fmt.Fprintf(&m.out, "%s\t%d\tIN\tCNAME\t%s ; %s\n", change.MasterName(g.name), outsideTTL, change.MasterName(target), change.StandIn)
-		m.problem(g, "an alias to %s: a CNAME record stands in", change.MasterName(target))
+		fmt.Fprintf(&m.out, "%s\t%d\tIN\tCNAME\t%s ; %s\n", changes.MasterName(g.name), outsideTTL, changes.MasterName(target), changes.StandIn)
+		m.problem(g, "an alias to %s: a CNAME record stands in", changes.MasterName(target))
 	}
 }
 
@@ -163,12 +163,12 @@ func (m *master) plain(g *group) {
 	}
 }
 
-func (m *master) unreadable(g *group, set *change.RecordSet, err error) {
-	fmt.Fprintf(&m.out, "; %s %s can't be written: %v\n", change.MasterName(g.name), g.kind, strings.Join(strings.Fields(err.Error()), " "))
+func (m *master) unreadable(g *group, set *changes.RecordSet, err error) {
+	fmt.Fprintf(&m.out, "; %s %s can't be written: %v\n", changes.MasterName(g.name), g.kind, strings.Join(strings.Fields(err.Error()), " "))
 	m.problem(g, "left out%s: %v", identifier(set), err)
 }
 
-func identifier(set *change.RecordSet) string {
+func identifier(set *changes.RecordSet) string {
 	if set.SetIdentifier == nil {
 		return ""
 	}
@@ -176,8 +176,8 @@ func identifier(set *change.RecordSet) string {
 }
 
 // record writes one record; prefix hides it in a comment.
-func (m *master) record(set *change.RecordSet, ttl int64, value, comment string) {
-	fmt.Fprintf(&m.out, "%s\t%d\tIN\t%s\t%s", change.MasterName(aws.ToString(set.Name)), ttl, set.Type, value)
+func (m *master) record(set *changes.RecordSet, ttl int64, value, comment string) {
+	fmt.Fprintf(&m.out, "%s\t%d\tIN\t%s\t%s", changes.MasterName(aws.ToString(set.Name)), ttl, set.Type, value)
 	if comment != "" {
 		m.out.WriteString(" ; " + comment)
 	}
@@ -188,12 +188,12 @@ func (m *master) record(set *change.RecordSet, ttl int64, value, comment string)
 func (m *master) comments(g *group) {
 	for i := range g.sets {
 		set := &g.sets[i]
-		words := change.Extension(set)
+		words := changes.Extension(set)
 		if words != "" {
 			words = "AWS " + words
 		}
 		if set.AliasTarget != nil {
-			m.out.WriteString(";AWS: " + change.AliasLine(set, m.zone.ID))
+			m.out.WriteString(";AWS: " + changes.AliasLine(set, m.zone.ID))
 			if words != "" {
 				m.out.WriteString(" ; " + words)
 			}
@@ -220,16 +220,16 @@ func (m *master) values(g *group, s standIn) {
 	for _, v := range s.values {
 		text, err := m.value(&g.sets[0], v)
 		if err == nil { // the fault was named where the value stands
-			m.record(&g.sets[0], s.ttl, text, change.StandIn)
+			m.record(&g.sets[0], s.ttl, text, changes.StandIn)
 		}
 	}
 	if len(s.values) > 0 && s.chosen != "" {
-		m.problem(g, "%s: %s stands in", change.Policy(&g.sets[0]), s.chosen)
+		m.problem(g, "%s: %s stands in", changes.Policy(&g.sets[0]), s.chosen)
 	}
 }
 
 // value returns a value of a record set as a master file has it.
-func (m *master) value(set *change.RecordSet, text string) (string, error) {
+func (m *master) value(set *changes.RecordSet, text string) (string, error) {
 	rrtype, known := rdata.Type(string(set.Type))
 	if !known {
 		return "", fmt.Errorf("type %q is not known", set.Type)

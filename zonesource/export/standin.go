@@ -6,7 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 // standIn is what a name server serves in place of an alias or a group.
@@ -55,28 +55,28 @@ func (m *master) follow(g *group, depth int) standIn {
 }
 
 // alias follows an alias.
-func (m *master) alias(set *change.RecordSet, depth int) standIn {
+func (m *master) alias(set *changes.RecordSet, depth int) standIn {
 	t := set.AliasTarget
-	name := change.CanonicalName(aws.ToString(t.DNSName))
+	name := changes.CanonicalName(aws.ToString(t.DNSName))
 	if aws.ToString(t.HostedZoneId) != m.zone.ID {
 		return standIn{target: name}
 	}
 	g := m.at[[2]string{name, string(set.Type)}]
 	if g == nil {
-		return standIn{missing: fmt.Sprintf("its target %s has no such records", change.MasterName(name))}
+		return standIn{missing: fmt.Sprintf("its target %s has no such records", changes.MasterName(name))}
 	}
 	return m.follow(g, depth+1)
 }
 
 // choose returns the members of a group that stand for it, at least one, and says which.
-func (m *master) choose(g *group) ([]*change.RecordSet, string) {
-	sets := make([]*change.RecordSet, len(g.sets))
+func (m *master) choose(g *group) ([]*changes.RecordSet, string) {
+	sets := make([]*changes.RecordSet, len(g.sets))
 	for i := range g.sets {
 		sets[i] = &g.sets[i]
 	}
-	slices.SortStableFunc(sets, change.Compare)
+	slices.SortStableFunc(sets, changes.Compare)
 	best := sets[0]
-	switch change.Policy(best) {
+	switch changes.Policy(best) {
 	case "simple":
 		return sets[:1], ""
 	case "multivalue":
@@ -94,12 +94,12 @@ func (m *master) choose(g *group) ([]*change.RecordSet, string) {
 			best = sets[i]
 		}
 	}
-	return []*change.RecordSet{best}, aws.ToString(best.SetIdentifier)
+	return []*changes.RecordSet{best}, aws.ToString(best.SetIdentifier)
 }
 
 // isDefault reports whether a member is the one for those that nothing is known of.
-func (m *master) isDefault(r *change.RecordSet) bool {
-	switch change.Policy(r) {
+func (m *master) isDefault(r *changes.RecordSet) bool {
+	switch changes.Policy(r) {
 	case "failover":
 		return r.Failover == "PRIMARY"
 	case "latency":

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 )
 
 // Place is where in S3 files go.
@@ -47,7 +47,7 @@ type Uploader struct {
 
 // NewUploader returns an uploader that uses the credentials and the region of an
 // account. It calls nobody.
-func NewUploader(a *account.Account, p Place) *Uploader {
+func NewUploader(a *awsclient.Account, p Place) *Uploader {
 	client := s3.NewFromConfig(a.Config, func(o *s3.Options) {
 		// Buckets are no host names of an endpoint that is not Amazon's.
 		o.UsePathStyle = o.BaseEndpoint != nil

@@ -15,7 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 )
 
 const (
@@ -43,7 +44,7 @@ func metricRegion(region string) string {
 // reader reads what one account knows of its health checks.
 type reader struct {
 	m       *Monitor
-	account *account.Account
+	account *awsclient.Account
 	api     routeAPI
 
 	listed   bool
@@ -60,7 +61,7 @@ func (r *reader) run(ctx context.Context) error {
 		r.cycle(ctx)
 		refresh := r.m.options.Refresh
 		pause := refresh - refresh/10 + rand.N(refresh/5+1) - time.Since(began)
-		err := account.Pause(ctx, max(pause, time.Second))
+		err := awscall.Pause(ctx, max(pause, time.Second))
 		if err != nil {
 			return err
 		}
@@ -102,7 +103,7 @@ func (r *reader) isListingDue() bool {
 // list lists the definitions. Only a whole listing replaces what is known.
 func (r *reader) list(ctx context.Context) error {
 	found := map[string]definition{}
-	c := caller{m: r.m, account: r.account, op: opListChecks, budgets: []*account.Budget{r.account.Budget}, what: "listing the health checks of " + r.account.String()}
+	c := caller{m: r.m, account: r.account, op: opListChecks, budgets: []*awscall.Budget{r.account.Budget}, what: "listing the health checks of " + r.account.String()}
 	err := eachPage(func(marker *string) (*string, error) {
 		out, err := call(ctx, c, r.api.checks, &route53.ListHealthChecksInput{Marker: marker, MaxItems: aws.Int32(checksPerPage)})
 		if err != nil {

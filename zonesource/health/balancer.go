@@ -12,13 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 )
 
 // balancerReader reads the health of the load balancers of one region of an account.
 type balancerReader struct {
 	m       *Monitor
-	account *account.Account
+	account *awsclient.Account
 	region  string
 	api     balancerAPI
 	listing grievance
@@ -36,7 +37,7 @@ func (r *balancerReader) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err != nil && account.IsDenied(err):
+		case err != nil && awscall.IsDenied(err):
 			r.m.log.Warn("health of load balancers is off", "account", r.account.Name, "region", r.region, "error", err)
 			r.m.setTargets(r.place(), nil)
 			<-ctx.Done()
@@ -46,7 +47,7 @@ func (r *balancerReader) run(ctx context.Context) error {
 		}
 		r.listing.note(r.m.log, "health of load balancers", err, "account", r.account.Name, "region", r.region)
 		refresh := r.m.options.Refresh
-		err = account.Pause(ctx, max(refresh-refresh/10+rand.N(refresh/5+1)-time.Since(began), time.Second))
+		err = awscall.Pause(ctx, max(refresh-refresh/10+rand.N(refresh/5+1)-time.Since(began), time.Second))
 		if err != nil {
 			return err
 		}

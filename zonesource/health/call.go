@@ -9,7 +9,8 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 )
 
 // operation is one operation of AWS, as metrics and IAM policies call it.
@@ -77,16 +78,16 @@ func newBalancerAPI(c aws.Config, region string) balancerAPI {
 // caller makes the calls to one account.
 type caller struct {
 	m       *Monitor
-	account *account.Account
+	account *awsclient.Account
 	op      operation
-	budgets []*account.Budget
+	budgets []*awscall.Budget
 	what    string // it is about, for people
 }
 
 // call makes one call, again if that may help. Each attempt is bounded in time.
 func call[In, Out, Opt any](ctx context.Context, c caller, f function[In, Out, Opt], in *In) (*Out, error) {
-	return account.Do(ctx, account.Call{
-		Account: c.account, Service: c.op.service, Operation: c.op.name, What: c.what,
+	return awscall.Do(ctx, awscall.Call{
+		Account: c.account.Name, Service: c.op.service, Operation: c.op.name, What: c.what,
 		Budgets: c.budgets, Timeout: c.m.options.Timeout, OnCall: c.m.options.OnCall, Log: c.m.log,
 	}, func(ctx context.Context) (*Out, error) { return f(ctx, in) })
 }
@@ -122,7 +123,7 @@ type grievance struct{ text string }
 func (g *grievance) note(log logger, what string, err error, args ...any) {
 	text := ""
 	if err != nil {
-		text = account.Result(err)
+		text = awscall.Result(err)
 	}
 	switch {
 	case text == g.text:

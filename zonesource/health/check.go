@@ -8,7 +8,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 )
 
 // Finding says whether one account allows one IAM action.
@@ -29,7 +29,7 @@ var ErrUntried = errors.New("nothing to try it on")
 func (m *Monitor) Check(ctx context.Context) ([]Finding, error) {
 	var all []Finding
 	for _, r := range m.readers {
-		c := caller{m: m, account: r.account, op: opListChecks, budgets: []*account.Budget{r.account.Budget}, what: "listing the health checks of " + r.account.String()}
+		c := caller{m: m, account: r.account, op: opListChecks, budgets: []*awscall.Budget{r.account.Budget}, what: "listing the health checks of " + r.account.String()}
 		_, err := call(ctx, c, r.api.checks, &route53.ListHealthChecksInput{MaxItems: aws.Int32(1)})
 		all = append(all, Finding{Account: r.account.Name, Action: c.op.action(), Err: err})
 		// A metric need not exist to be asked for.

@@ -13,12 +13,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 )
 
 // Options say what is looked at, and how. Accounts and Publish are needed.
 type Options struct {
-	Accounts []*account.Account
+	Accounts []*awsclient.Account
 	Mode     Mode // "": Both
 	// Refresh is the time from the start of one reading of AWS to the next, a tenth more
 	// or less, 0 = 60 s. Definitions are listed each fifth time.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 )
 
@@ -309,7 +309,7 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("error %v lacks %q", err, want)
 		}
 	}
-	_, err = New(Options{Mode: AWS, Accounts: []*account.Account{{}}, Publish: func(*zone.Live) {}})
+	_, err = New(Options{Mode: AWS, Accounts: []*awsclient.Account{{}}, Publish: func(*zone.Live) {}})
 	if err != nil {
 		t.Errorf("aws alone needs no resolver: %v", err)
 	}

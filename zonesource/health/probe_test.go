@@ -19,7 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -302,7 +302,7 @@ func TestProbeTimes(t *testing.T) {
 				targets:   Targets{private: true},
 				translate: func(netip.Addr) (netip.Addr, bool) { return netip.Addr{}, false },
 				dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-					err := account.Pause(ctx, tt.connect)
+					err := awscall.Pause(ctx, tt.connect)
 					if err != nil {
 						return nil, err
 					}

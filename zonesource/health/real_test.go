@@ -14,7 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 )
 
@@ -46,7 +47,7 @@ func TestRealServer(t *testing.T) {
 	}
 	published := make(chan *zone.Live, 100)
 	m, err := New(Options{
-		Accounts: []*account.Account{{Budget: account.NewBudget(100), Config: aws.Config{
+		Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(100), Config: aws.Config{
 			Region: "eu-west-1", BaseEndpoint: &cloud.URL, HTTPClient: &http.Client{Transport: transport},
 			Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""),
 		}}},

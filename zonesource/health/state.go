@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 )
 
 // The state file is one line, stateMark and the SHA-256 of the rest in hexadecimal, and
@@ -238,7 +238,7 @@ func (m *Monitor) runSaver(ctx context.Context) error {
 		case <-m.saveNow:
 		}
 		m.save()
-		err := account.Pause(ctx, savePause)
+		err := awscall.Pause(ctx, savePause)
 		if err != nil {
 			m.save()
 			return err

@@ -24,7 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 )
 
@@ -179,8 +180,8 @@ func (p inProcess) Do(r *http.Request) (response *http.Response, err error) {
 	return w.Result(), nil
 }
 
-func (w *world) account(name string) *account.Account {
-	return &account.Account{Name: name, Budget: account.NewBudget(1e6), Config: aws.Config{
+func (w *world) account(name string) *awsclient.Account {
+	return &awsclient.Account{Name: name, Budget: awscall.NewBudget(1e6), Config: aws.Config{
 		Region: "eu-west-1", HTTPClient: inProcess{w.sim}, BaseEndpoint: aws.String("http://sim.invalid"),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""),
 	}}
@@ -193,7 +194,7 @@ func (w *world) options() Options {
 		w.t.Fatal(err)
 	}
 	return Options{
-		Accounts: []*account.Account{w.account("")}, Targets: targets, StateDir: w.state,
+		Accounts: []*awsclient.Account{w.account("")}, Targets: targets, StateDir: w.state,
 		Resolve: func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("nobody resolves here") },
 		Log:     slog.New(slog.NewTextHandler(w.log, nil)),
 		Publish: func(l *zone.Live) {

@@ -13,7 +13,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 )
 
 // refreshByVPC learns the associations of all private zones from the side of the
@@ -37,7 +37,7 @@ func (l *lister) refreshByVPC(ctx context.Context) *zonesource.Problem {
 		if err != nil {
 			// A VPC of another account, or a missing permission, stays what it is; the
 			// next cycle need not find out again.
-			l.refused = account.IsRefused(err)
+			l.refused = awscall.IsRefused(err)
 			return &zonesource.Problem{Zone: vpc.ID, Reason: fmt.Sprintf("private zones of others are not known, and associations cost more calls: %v", err)}
 		}
 		for _, s := range summaries {
@@ -124,7 +124,7 @@ func (l *lister) refreshAssociations(ctx context.Context, z *state) (*zonesource
 	}
 	out, err := l.getZone(ctx, z.hosted.ID, "asking for the VPCs of "+z.describe())
 	if err != nil {
-		if !z.known && !account.IsRefused(err) {
+		if !z.known && !awscall.IsRefused(err) {
 			return nil, err
 		}
 		reason := fmt.Sprintf("its VPCs are those of an earlier listing: %v", err)

@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 )
 
 // api is what this package calls of Route 53.
@@ -88,8 +88,8 @@ func (s *sdk) ListCidrBlocks(ctx context.Context, in *route53.ListCidrBlocksInpu
 // the budget and bounded in time. what says for people what it is about.
 func call[In, Out any](ctx context.Context, l *lister, operation, what string, f func(context.Context, In) (Out, error), in In) (Out, error) {
 	o := &l.source.options
-	return account.Do(ctx, account.Call{
-		Account: l.account, Service: service, Operation: operation, What: what,
-		Budgets: []*account.Budget{l.account.Budget}, Timeout: o.Timeout, OnCall: o.OnCall, Log: o.Log,
+	return awscall.Do(ctx, awscall.Call{
+		Account: l.account.Name, Service: service, Operation: operation, What: what,
+		Budgets: []*awscall.Budget{l.account.Budget}, Timeout: o.Timeout, OnCall: o.OnCall, Log: o.Log,
 	}, func(ctx context.Context) (Out, error) { return f(ctx, in) })
 }

@@ -14,7 +14,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 	"inside53/zonesource/rdata"
 )
 
@@ -186,11 +186,11 @@ func (l *lister) confirmVanished(ctx context.Context, ids map[string]bool, deliv
 		case err == nil:
 			l.source.log.Warn("a hosted zone exists and was not listed", "zone", z.hosted.ID, "account", l.account.Name)
 			return nil
-		case account.HasCode(err, "NoSuchHostedZone"):
+		case awscall.HasCode(err, "NoSuchHostedZone"):
 			z.hosted.Gone, z.gone = true, time.Now()
 		default:
 			deliver(zonesource.Part{Key: zoneKey(z.hosted.ID), Listed: listed, Err: err})
-			if account.IsAway(err) {
+			if awscall.IsAway(err) {
 				return nil
 			}
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 )
 
 // Finding says whether one account allows one IAM action.
@@ -100,7 +100,7 @@ func (l *lister) check(ctx context.Context) (map[string]error, Cost) {
 // every partition of AWS, and few other implementations, know CIDR collections. No
 // policy can give what isn't there, and nothing but IP-based records needs it.
 func unlessUnknown(err error) error {
-	if account.Status(err) != http.StatusNotFound && !account.HasCode(err, "UnknownOperationException", "InvalidAction") {
+	if awscall.Status(err) != http.StatusNotFound && !awscall.HasCode(err, "UnknownOperationException", "InvalidAction") {
 		return err
 	}
 	return fmt.Errorf("%w: the endpoint has no such operation", ErrUntried)

@@ -11,7 +11,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 )
 
@@ -21,11 +22,11 @@ func TestCheck(t *testing.T) {
 		hosted{id: "Z1", name: "one.example.", sets: manySets("one.example.", 699)},
 		hosted{id: "Z2", name: "two.example.", private: true, vpcs: []zone.VPC{vpc}},
 		hosted{id: "Z3", name: "three.example.", private: true})
-	a := &account.Account{Config: c.config, Budget: account.NewBudget(0.7)}
+	a := &awsclient.Account{Config: c.config, Budget: awscall.NewBudget(0.7)}
 	check := func(o Options) (map[string]error, []Cost) {
 		t.Helper()
-		o.Accounts = []*account.Account{a}
-		a.Budget = account.NewBudget(0.7) // with a burst of 7: nothing waits here
+		o.Accounts = []*awsclient.Account{a}
+		a.Budget = awscall.NewBudget(0.7) // with a burst of 7: nothing waits here
 		findings, costs, err := c.source(o).Check(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -80,14 +81,14 @@ func TestCheck(t *testing.T) {
 
 	c.faults(awssim.Fault{Operation: "ListHostedZones", Fault: "access-denied"})
 	errs, costs = check(Options{})
-	if !account.IsDenied(errs["route53:ListHostedZones"]) || !errors.Is(errs["route53:GetHostedZone"], ErrUntried) {
+	if !awscall.IsDenied(errs["route53:ListHostedZones"]) || !errors.Is(errs["route53:GetHostedZone"], ErrUntried) {
 		t.Errorf("findings: %v", errs)
 	}
 	same(t, "costs", 0, len(costs))
 }
 
 func TestOptions(t *testing.T) {
-	a := []*account.Account{{Budget: account.NewBudget(1)}}
+	a := []*awsclient.Account{{Budget: awscall.NewBudget(1)}}
 	tests := []struct {
 		name    string
 		options Options

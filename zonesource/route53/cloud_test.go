@@ -19,7 +19,8 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 )
 
@@ -122,15 +123,15 @@ func manySets(zoneName string, n int) []awssim.RecordSet {
 }
 
 // fast is an account whose budget is never felt.
-func (c *cloud) fast(name string) *account.Account {
-	return &account.Account{Name: name, Config: c.config, Budget: account.NewBudget(1e6)}
+func (c *cloud) fast(name string) *awsclient.Account {
+	return &awsclient.Account{Name: name, Config: c.config, Budget: awscall.NewBudget(1e6)}
 }
 
 // source makes a source on the cloud; only what a test is about need be set in o.
 func (c *cloud) source(o Options) *Source {
 	c.t.Helper()
 	if o.Accounts == nil {
-		o.Accounts = []*account.Account{c.fast("")}
+		o.Accounts = []*awsclient.Account{c.fast("")}
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second

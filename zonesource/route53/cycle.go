@@ -10,13 +10,14 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 )
 
 // lister lists the zones of one account. Its fields belong to the goroutine of run.
 type lister struct {
 	source  *Source
-	account *account.Account
+	account *awsclient.Account
 	api     api
 
 	zones    map[string]*state // selected zones by id, those gone included
@@ -59,7 +60,7 @@ type delivered struct {
 	problems []zonesource.Problem
 }
 
-func newLister(s *Source, a *account.Account, api api) *lister {
+func newLister(s *Source, a *awsclient.Account, api api) *lister {
 	return &lister{source: s, account: a, api: api, zones: map[string]*state{}}
 }
 
@@ -126,7 +127,7 @@ func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
 		l.source.log.Debug("listed the zones of an account", "account", l.account.Name, "zones", len(l.zones),
 			"took", time.Since(began), "error", err)
 		reached := err == nil
-		err = account.Pause(ctx, max(pause, 0))
+		err = awscall.Pause(ctx, max(pause, 0))
 		if err != nil {
 			return err
 		}
@@ -160,7 +161,7 @@ func (l *lister) cycle(ctx context.Context, deliver func(zonesource.Part)) error
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err != nil && account.IsAway(err) {
+	if err != nil && awscall.IsAway(err) {
 		return err
 	}
 	away := 0
@@ -169,7 +170,7 @@ func (l *lister) cycle(ctx context.Context, deliver func(zonesource.Part)) error
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !account.IsAway(failure) {
+		if !awscall.IsAway(failure) {
 			away = 0
 			continue
 		}

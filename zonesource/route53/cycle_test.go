@@ -14,7 +14,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 )
 
@@ -351,14 +351,14 @@ func TestSaved(t *testing.T) {
 
 // roles loads the base account and two roles, of which the second has the wrong
 // external id.
-func (c *cloud) roles() []*account.Account {
+func (c *cloud) roles() []*awsclient.Account {
 	c.t.Helper()
 	c.t.Setenv("AWS_ENDPOINT_URL", *c.config.BaseEndpoint)
 	c.t.Setenv("AWS_ACCESS_KEY_ID", "AKIDTEST")
 	c.t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	c.t.Setenv("AWS_CONFIG_FILE", "/nonexistent")
 	c.t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-	accounts, err := account.Load(c.t.Context(), account.Options{Region: "eu-west-1", Roles: []account.Role{
+	accounts, err := awsclient.Load(c.t.Context(), awsclient.Options{Region: "eu-west-1", Roles: []awsclient.Role{
 		{Name: "other", ARN: "arn:aws:iam::222222222222:role/inside53", ExternalID: "x"},
 		{Name: "denied", ARN: "arn:aws:iam::222222222222:role/inside53", ExternalID: "y"},
 	}})

@@ -12,7 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 )
 
 // fakeAPI has one public zone, example. (Z1), and counts as it likes. It is for what
@@ -98,7 +99,7 @@ func (f *fakeAPI) ListCidrBlocks(context.Context, *route53.ListCidrBlocksInput) 
 // source makes a source on the fake.
 func (f *fakeAPI) source(t *testing.T) *Source {
 	t.Helper()
-	s, err := newSource(Options{Accounts: []*account.Account{{Budget: account.NewBudget(1e6)}}}, []api{f})
+	s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e6)}}}, []api{f})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 )
 
@@ -253,7 +253,7 @@ func TestRunGivesUpWhileHanging(t *testing.T) {
 func TestThrottlingHalvesTheBudget(t *testing.T) {
 	c := simpleCloud(t, hosted{id: "Z1", name: "one.example."})
 	a := c.fast("")
-	s := c.source(Options{Accounts: []*account.Account{a}})
+	s := c.source(Options{Accounts: []*awsclient.Account{a}})
 	c.faults(awssim.Fault{Operation: "ListResourceRecordSets", Fault: "throttle", Count: 2})
 	c.mustCycle(s)
 	now, full := a.Budget.PerSecond()

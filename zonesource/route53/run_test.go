@@ -10,7 +10,8 @@ import (
 	"github.com/aws/smithy-go"
 
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 )
 
 // TestRefresh starts cycles a refresh apart, give or take a tenth, and less when AWS
@@ -25,7 +26,7 @@ func TestRefresh(t *testing.T) {
 			}
 			return nil
 		}
-		s, err := newSource(Options{Accounts: []*account.Account{{Budget: account.NewBudget(1e3)}}, Refresh: time.Minute}, []api{f})
+		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e3)}}, Refresh: time.Minute}, []api{f})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +69,7 @@ func TestFirstListing(t *testing.T) {
 			}
 			return nil
 		}
-		s, err := newSource(Options{Accounts: []*account.Account{{Budget: account.NewBudget(1e3)}}, Refresh: time.Hour}, []api{f})
+		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e3)}}, Refresh: time.Hour}, []api{f})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,8 +103,8 @@ func TestThrottledStart(t *testing.T) {
 			}
 			return nil
 		}
-		budget := account.NewBudget(2)
-		s, err := newSource(Options{Accounts: []*account.Account{{Budget: budget}}}, []api{f})
+		budget := awscall.NewBudget(2)
+		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: budget}}}, []api{f})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awsclient"
 )
 
 // Name is the name of this source in keys, metrics and readiness.
@@ -20,7 +20,7 @@ const Name = "route53"
 
 // Options say what is listed and how often.
 type Options struct {
-	Accounts []*account.Account // at least one
+	Accounts []*awsclient.Account // at least one
 
 	// Zones are the zones wanted: names (of all zones that have it, public and private),
 	// hosted zone ids, or "*" for all. Empty: all.

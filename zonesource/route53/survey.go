@@ -14,7 +14,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
 	"inside53/zonesource/rdata"
 )
 
@@ -78,7 +78,7 @@ func (l *lister) runSurvey(ctx context.Context) {
 			continue
 		}
 		failed[vpc.ID] = err
-		if account.IsAway(err) || account.IsThrottled(err) {
+		if awscall.IsAway(err) || awscall.IsThrottled(err) {
 			pause = surveyAgain
 			break // the others can wait, and the zones can't
 		}
@@ -98,7 +98,7 @@ func (l *lister) tell(failed map[string]error, all bool) {
 	var ids []string
 	var first error // the others most likely say the same
 	for _, id := range slices.Sorted(maps.Keys(failed)) {
-		if !account.IsDenied(failed[id]) || !l.source.wasSurveyed(id) {
+		if !awscall.IsDenied(failed[id]) || !l.source.wasSurveyed(id) {
 			ids, first = append(ids, id), cmp.Or(first, failed[id])
 		}
 	}
@@ -110,8 +110,8 @@ func (l *lister) tell(failed map[string]error, all bool) {
 		l.source.log.Warn("private zones of others not listed; those known stay", "account", l.account.Name, "vpcs", ids, "error", first)
 	}
 	reason := fmt.Sprintf("private zones that others have associated are those of an earlier listing, or not known: %v", first)
-	if !all && account.IsDenied(first) {
-		reason = fmt.Sprintf("private zones that others have associated are not known: AWS tells the owner of a VPC alone, and that is most likely no account of ours (%s)", account.Code(first))
+	if !all && awscall.IsDenied(first) {
+		reason = fmt.Sprintf("private zones that others have associated are not known: AWS tells the owner of a VPC alone, and that is most likely no account of ours (%s)", awscall.Code(first))
 	}
 	s.problems = []zonesource.Problem{{Zone: strings.Join(ids, ", "), Reason: reason}}
 }

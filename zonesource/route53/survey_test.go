@@ -17,7 +17,8 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 )
 
 var surveyed = []zone.VPC{{ID: "vpc-a", Region: "eu-west-1"}, {ID: "vpc-b", Region: "us-east-1"}}
@@ -46,7 +47,7 @@ func runSurveys(t *testing.T, lasts time.Duration, o Options, answer func(vpc st
 			r.asked[vpc] = append(r.asked[vpc], time.Since(began))
 			return answer(vpc, time.Since(began))
 		}}
-		o.Accounts = []*account.Account{{Name: "shared", Budget: account.NewBudget(1e3)}}
+		o.Accounts = []*awsclient.Account{{Name: "shared", Budget: awscall.NewBudget(1e3)}}
 		o.Refresh = time.Minute
 		o.Log = slog.New(slog.NewTextHandler(&r.log, nil))
 		o.Survey = func(account string) []zone.VPC {
@@ -187,7 +188,7 @@ func TestSurveyOfSharedVPC(t *testing.T) {
 	})
 	o := Options{Survey: func(string) []zone.VPC { return shared }}
 	for _, name := range []string{"owner", "participant"} {
-		o.Accounts = append(o.Accounts, &account.Account{Name: name, Budget: account.NewBudget(1e6)})
+		o.Accounts = append(o.Accounts, &awsclient.Account{Name: name, Budget: awscall.NewBudget(1e6)})
 	}
 	s, err := newSource(o, []api{owner, participant})
 	if err != nil {

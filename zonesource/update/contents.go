@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 	"inside53/zonesource/rdata"
 )
 
@@ -23,7 +23,7 @@ type rrset struct {
 	foreign string
 	// listed is the record set as Route 53 has it, nil where that isn't known to the
 	// letter.
-	listed *change.RecordSet
+	listed *changes.RecordSet
 }
 
 // has reports whether a record is among those of s, which may be nil. Names in data
@@ -124,7 +124,7 @@ func servedOwner(z *zone.Zone, name []byte) *owner {
 }
 
 // listedOwner is what a name owns by a fresh listing.
-func listedOwner(listed []change.RecordSet) *owner {
+func listedOwner(listed []changes.RecordSet) *owner {
 	o := &owner{sets: map[uint16]*rrset{}, fresh: true}
 	for i := range listed {
 		r := &listed[i]
@@ -134,13 +134,13 @@ func listedOwner(listed []change.RecordSet) *owner {
 	return o
 }
 
-func listedSet(rrtype uint16, r *change.RecordSet) *rrset {
+func listedSet(rrtype uint16, r *changes.RecordSet) *rrset {
 	switch {
 	case r.AliasTarget != nil:
 		return &rrset{foreign: "is an alias"}
 	case r.TrafficPolicyInstanceId != nil:
 		return &rrset{foreign: "is of a traffic policy"}
-	case r.SetIdentifier != nil || change.Policy(r) != "simple":
+	case r.SetIdentifier != nil || changes.Policy(r) != "simple":
 		return &rrset{foreign: "has a routing policy"}
 	case r.HealthCheckId != nil:
 		return &rrset{foreign: "has a health check"}
@@ -157,11 +157,11 @@ func listedSet(rrtype uint16, r *change.RecordSet) *rrset {
 }
 
 // recordSet is s as Route 53 has it, or shall have it.
-func (s *rrset) recordSet(name []byte, rrtype uint16) (*change.RecordSet, error) {
+func (s *rrset) recordSet(name []byte, rrtype uint16) (*changes.RecordSet, error) {
 	if s.listed != nil {
 		return s.listed, nil
 	}
-	r := &change.RecordSet{
+	r := &changes.RecordSet{
 		Name: aws.String(rdata.FormatName(name)), Type: types.RRType(rdata.TypeText(rrtype)), TTL: aws.Int64(int64(s.ttl)),
 	}
 	for _, d := range s.data {
@@ -169,7 +169,7 @@ func (s *rrset) recordSet(name []byte, rrtype uint16) (*change.RecordSet, error)
 		if err != nil {
 			return nil, err
 		}
-		r.ResourceRecords = append(r.ResourceRecords, change.Value{Value: aws.String(text)})
+		r.ResourceRecords = append(r.ResourceRecords, changes.Value{Value: aws.String(text)})
 	}
 	return r, nil
 }

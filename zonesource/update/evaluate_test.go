@@ -11,7 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 var apex = zone.MustName("example.")
@@ -37,15 +37,15 @@ sub.example. 300 NS ns.sub.example.
 `
 
 // listing parses record sets.
-func listing(t *testing.T, text string) []change.RecordSet {
+func listing(t *testing.T, text string) []changes.RecordSet {
 	t.Helper()
-	var sets []change.RecordSet
+	var sets []changes.RecordSet
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		words := strings.SplitN(strings.TrimSpace(line), " ", 4)
-		set := change.RecordSet{Name: aws.String(words[0]), Type: types.RRType(words[2])}
+		set := changes.RecordSet{Name: aws.String(words[0]), Type: types.RRType(words[2])}
 		switch words[1] {
 		case "ALIAS":
-			set.AliasTarget = &change.AliasTarget{DNSName: aws.String(words[3]), HostedZoneId: aws.String("Z1")}
+			set.AliasTarget = &changes.AliasTarget{DNSName: aws.String(words[3]), HostedZoneId: aws.String("Z1")}
 		case "WEIGHTED":
 			set.Weight, set.SetIdentifier, set.TTL = aws.Int64(1), aws.String("x"), aws.Int64(300)
 		default:
@@ -60,22 +60,22 @@ func listing(t *testing.T, text string) []change.RecordSet {
 			sets = append(sets, set)
 			continue
 		}
-		value := change.Value{Value: aws.String(words[3])}
-		at := slices.IndexFunc(sets, func(s change.RecordSet) bool { return *s.Name == words[0] && string(s.Type) == words[2] })
+		value := changes.Value{Value: aws.String(words[3])}
+		at := slices.IndexFunc(sets, func(s changes.RecordSet) bool { return *s.Name == words[0] && string(s.Type) == words[2] })
 		if at >= 0 {
 			sets[at].ResourceRecords = append(sets[at].ResourceRecords, value)
 			continue
 		}
-		set.ResourceRecords = []change.Value{value}
+		set.ResourceRecords = []changes.Value{value}
 		sets = append(sets, set)
 	}
 	return sets
 }
 
 // owners are the fresh contents of a listing.
-func owners(sets []change.RecordSet) func(string) *owner {
+func owners(sets []changes.RecordSet) func(string) *owner {
 	return func(name string) *owner {
-		var own []change.RecordSet
+		var own []changes.RecordSet
 		for _, s := range sets {
 			if string(zone.MustName(*s.Name)) == name {
 				own = append(own, s)
@@ -134,7 +134,7 @@ func message(t *testing.T, lines ...string) *Message {
 }
 
 // written is a batch, one change a line: NAME TYPE TTL VALUE, VALUE.
-func written(b change.Batch) []string {
+func written(b changes.Batch) []string {
 	var lines []string
 	for _, c := range b {
 		var values []string
@@ -278,7 +278,7 @@ func TestChanges(t *testing.T) {
 			result = p.entries[0].result
 			b := p.batch()
 			got = strings.Join(written(b), " | ")
-			if cost := change.CostOf(b); cost != p.cost {
+			if cost := changes.CostOf(b); cost != p.cost {
 				t.Errorf("%s: counted as %+v, is %+v", tt.section, p.cost, cost)
 			}
 			if p.entries[0].changes != (len(b) > 0) {

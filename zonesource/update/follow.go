@@ -11,8 +11,8 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
-	"inside53/zonesource/change"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/changes"
 	"inside53/zonesource/rdata"
 )
 
@@ -96,7 +96,7 @@ func (u *Updater) followAll(ctx context.Context) {
 	for ctx.Err() == nil {
 		u.resolveAll(ctx)
 		u.askAll(ctx)
-		_ = account.Pause(ctx, u.options.Follow) // its end is that of the loop
+		_ = awscall.Pause(ctx, u.options.Follow) // its end is that of the loop
 	}
 }
 
@@ -159,7 +159,7 @@ func (u *Updater) resolve(ctx context.Context, l line) bool {
 		names[i] = aws.ToString(batch[i].Set.Name)
 	}
 	read := time.Now() // what is accepted from now on is newer
-	sets, err := c.RecordsOf(ctx, change.Zone{ID: l.Zone}, names)
+	sets, err := c.RecordsOf(ctx, changes.Zone{ID: l.Zone}, names)
 	var fault smithy.APIError
 	gone := errors.As(err, &fault) && fault.ErrorCode() == "NoSuchHostedZone"
 	if err != nil && !gone {
@@ -169,7 +169,7 @@ func (u *Updater) resolve(ctx context.Context, l line) bool {
 		return false
 	}
 	what := "update was not made before the end of an earlier process, or its answer was lost; its sender was never told that it was"
-	if !gone && change.Applied(sets, batch) {
+	if !gone && changes.Applied(sets, batch) {
 		what = "update was made before the end of an earlier process, or its answer was lost; its sender was not told"
 		u.journal.accepted(l.Intent, "", read)
 		u.serve(l.Zone, l.Account, amendedBy(batch), "", read, l.Intent)
@@ -183,7 +183,7 @@ func (u *Updater) resolve(ctx context.Context, l line) bool {
 }
 
 // amendedBy are the RRsets that a batch leaves.
-func amendedBy(b change.Batch) []zonesource.Amended {
+func amendedBy(b changes.Batch) []zonesource.Amended {
 	var out []zonesource.Amended
 	at := map[setKey]int{}
 	for i := range b {
@@ -200,7 +200,7 @@ func amendedBy(b change.Batch) []zonesource.Amended {
 			out = append(out, zonesource.Amended{Name: name, Type: rrtype})
 		}
 		out[where].Set = zone.RRset{}
-		if b[i].Action == change.Delete {
+		if b[i].Action == changes.Delete {
 			continue
 		}
 		out[where].Set, _ = listedSet(rrtype, &b[i].Set).served(rrtype) // was served before

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 // The journal is a file of lines of JSON. An intent is on the disk before its batch is
@@ -42,15 +42,15 @@ type line struct {
 // changed is one change of a batch: updates have nothing to do with aliases and routing
 // policies.
 type changed struct {
-	Action change.Action `json:"action"`
-	Name   string        `json:"name"`
-	Type   string        `json:"type"`
-	TTL    int64         `json:"ttl"`
-	Values []string      `json:"values"`
+	Action changes.Action `json:"action"`
+	Name   string         `json:"name"`
+	Type   string         `json:"type"`
+	TTL    int64          `json:"ttl"`
+	Values []string       `json:"values"`
 }
 
 // noted is a batch as the journal has it.
-func noted(b change.Batch) []changed {
+func noted(b changes.Batch) []changed {
 	out := make([]changed, len(b))
 	for i := range b {
 		set := &b[i].Set
@@ -63,14 +63,14 @@ func noted(b change.Batch) []changed {
 }
 
 // batch is what was sent.
-func (l *line) batch() change.Batch {
-	out := make(change.Batch, len(l.Changes))
+func (l *line) batch() changes.Batch {
+	out := make(changes.Batch, len(l.Changes))
 	for i, c := range l.Changes {
-		set := change.RecordSet{Name: aws.String(c.Name), Type: types.RRType(c.Type), TTL: aws.Int64(c.TTL)}
+		set := changes.RecordSet{Name: aws.String(c.Name), Type: types.RRType(c.Type), TTL: aws.Int64(c.TTL)}
 		for _, v := range c.Values {
-			set.ResourceRecords = append(set.ResourceRecords, change.Value{Value: aws.String(v)})
+			set.ResourceRecords = append(set.ResourceRecords, changes.Value{Value: aws.String(v)})
 		}
-		out[i] = change.Change{Action: c.Action, Set: set}
+		out[i] = changes.Change{Action: c.Action, Set: set}
 	}
 	return out
 }
@@ -261,7 +261,7 @@ func (j *journal) write(l line, sync bool) error {
 }
 
 // intend notes that a batch is about to be sent, and returns when that is on the disk.
-func (j *journal) intend(zone, account string, b change.Batch, p *plan) (uint64, error) {
+func (j *journal) intend(zone, account string, b changes.Batch, p *plan) (uint64, error) {
 	j.mu.Lock()
 	id := j.next
 	j.next++

@@ -13,11 +13,11 @@ import (
 	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
 
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 // planned is the plan and the batch of one message against nothing.
-func planned(t *testing.T, m *Message) (*plan, change.Batch) {
+func planned(t *testing.T, m *Message) (*plan, changes.Batch) {
 	t.Helper()
 	p := newPlan(apex, owners(nil))
 	p.take(&job{message: m})

@@ -12,14 +12,14 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource/awssim"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 // model is a zone in which messages are made one after the other, as RFC 2136 section 3
 // has it.
 type model struct{ owners map[string]*owner }
 
-func newModel(sets []change.RecordSet) *model {
+func newModel(sets []changes.RecordSet) *model {
 	m := &model{map[string]*owner{}}
 	base := owners(sets)
 	for _, s := range sets {
@@ -80,7 +80,7 @@ func randomMessage(t *testing.T, r *rand.Rand) *Message {
 }
 
 // records are the simulator's, as the API has them.
-func (w *world) records() []change.RecordSet {
+func (w *world) records() []changes.RecordSet {
 	var lines []string
 	for _, s := range w.sim.Records(netZone) {
 		for _, v := range s.ResourceRecords {

@@ -8,7 +8,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 	"inside53/zonesource/rdata"
 )
 
@@ -43,13 +43,13 @@ type plan struct {
 	contents *contents
 	entries  []entry
 	touched  []setKey
-	cost     change.Cost
-	costs    map[setKey]change.Cost // of each RRset that changes
+	cost     changes.Cost
+	costs    map[setKey]changes.Cost // of each RRset that changes
 	unread   []string
 }
 
 func newPlan(apex []byte, base func(string) *owner) *plan {
-	return &plan{contents: &contents{apex: string(apex), base: base, now: map[string]*owner{}}, costs: map[setKey]change.Cost{}}
+	return &plan{contents: &contents{apex: string(apex), base: base, now: map[string]*owner{}}, costs: map[setKey]changes.Cost{}}
 }
 
 // take holds a job against the contents and makes it a part of the plan. It returns
@@ -65,7 +65,7 @@ func (p *plan) take(j *job) bool {
 		p.entries = append(p.entries, entry{job: j, result: result})
 		return true
 	}
-	cost, costs := p.cost, map[setKey]change.Cost{}
+	cost, costs := p.cost, map[setKey]changes.Cost{}
 	for _, k := range t.touched {
 		fresh := costOf(p.net(k, t.at(k.name).sets[k.rrtype]))
 		old, counted := costs[k]
@@ -73,24 +73,24 @@ func (p *plan) take(j *job) bool {
 			old = p.costs[k]
 		}
 		costs[k] = fresh
-		cost = change.Cost{Records: cost.Records + fresh.Records - old.Records, Characters: cost.Characters + fresh.Characters - old.Characters}
+		cost = changes.Cost{Records: cost.Records + fresh.Records - old.Records, Characters: cost.Characters + fresh.Characters - old.Characters}
 	}
-	if cost.Records > change.MaxRecords || cost.Characters > change.MaxCharacters {
-		if p.cost != (change.Cost{}) {
+	if cost.Records > changes.MaxRecords || cost.Characters > changes.MaxCharacters {
+		if p.cost != (changes.Cost{}) {
 			return false
 		}
 		refusal := refuse("the changes are %d records of %d characters for Route 53, which takes %d of %d at once",
-			cost.Records, cost.Characters, change.MaxRecords, change.MaxCharacters)
+			cost.Records, cost.Characters, changes.MaxRecords, changes.MaxCharacters)
 		p.entries = append(p.entries, entry{job: j, result: refusal})
 		return true
 	}
 	for name, o := range t.now {
 		p.contents.now[name] = o
 	}
-	changes := false
+	written := false
 	for k, c := range costs {
 		p.costs[k] = c
-		changes = changes || c != change.Cost{}
+		written = written || c != changes.Cost{}
 	}
 	for _, k := range t.touched {
 		if !slices.Contains(p.touched, k) {
@@ -98,43 +98,43 @@ func (p *plan) take(j *job) bool {
 		}
 	}
 	p.cost = cost
-	p.entries = append(p.entries, entry{job: j, changes: changes, touched: t.touched})
+	p.entries = append(p.entries, entry{job: j, changes: written, touched: t.touched})
 	return true
 }
 
 // net are the changes that make the set of a name what it shall be.
-func (p *plan) net(k setKey, is *rrset) []change.Change {
+func (p *plan) net(k setKey, is *rrset) []changes.Change {
 	was := p.contents.base(k.name).sets[k.rrtype]
 	if is.same(was) {
 		return nil
 	}
-	var out []change.Change
+	var out []changes.Change
 	if was != nil {
-		out = appendChange(out, change.Delete, k, was)
+		out = appendChange(out, changes.Delete, k, was)
 	}
 	if is != nil {
-		out = appendChange(out, change.Create, k, is)
+		out = appendChange(out, changes.Create, k, is)
 	}
 	return out
 }
 
-func appendChange(to []change.Change, action change.Action, k setKey, s *rrset) []change.Change {
+func appendChange(to []changes.Change, action changes.Action, k setKey, s *rrset) []changes.Change {
 	set, err := s.recordSet([]byte(k.name), k.rrtype)
 	if err != nil {
 		return to // of what was listed, or was found storable: never
 	}
-	return append(to, change.Change{Action: action, Set: *set})
+	return append(to, changes.Change{Action: action, Set: *set})
 }
 
-func costOf(changes []change.Change) change.Cost { return change.CostOf(changes) }
+func costOf(list []changes.Change) changes.Cost { return changes.CostOf(list) }
 
 // batch is what has to be sent, deletions first: a CNAME record makes room for others,
 // and the other way round. It is empty when nothing changes.
-func (p *plan) batch() change.Batch {
-	var deletions, creations change.Batch
+func (p *plan) batch() changes.Batch {
+	var deletions, creations changes.Batch
 	for _, k := range p.touched {
 		for _, c := range p.net(k, p.contents.at(k.name).sets[k.rrtype]) {
-			if c.Action == change.Delete {
+			if c.Action == changes.Delete {
 				deletions = append(deletions, c)
 			} else {
 				creations = append(creations, c)
@@ -175,7 +175,7 @@ func isConflict(reason string) bool {
 // blamed returns the names of changed record sets that a refusal is about, those of
 // which Route 53 says that they are otherwise than the batch has them apart from
 // those that it would never take. A reason that names none blames nobody.
-func (p *plan) blamed(b change.Batch, reasons []string) (otherwise, wrong map[string]bool) {
+func (p *plan) blamed(b changes.Batch, reasons []string) (otherwise, wrong map[string]bool) {
 	otherwise, wrong = map[string]bool{}, map[string]bool{}
 	for _, reason := range reasons {
 		to := wrong
@@ -198,15 +198,15 @@ func (p *plan) blamed(b change.Batch, reasons []string) (otherwise, wrong map[st
 const ends = `' ,]:`
 
 // mentions reports whether a reason is about a record set, by its name or by a value.
-func mentions(reason string, set *change.RecordSet) bool {
-	return mentionsName(reason, set) || slices.ContainsFunc(set.ResourceRecords, func(v change.Value) bool {
+func mentions(reason string, set *changes.RecordSet) bool {
+	return mentionsName(reason, set) || slices.ContainsFunc(set.ResourceRecords, func(v changes.Value) bool {
 		return strings.Contains(reason, "'"+aws.ToString(v.Value)+"'")
 	})
 }
 
 // certain returns the jobs that are to blame for sure: Route 53 names a record set by name
 // and type as one that can't be, and nobody else in the batch has changed it.
-func (p *plan) certain(b change.Batch, reasons []string) map[*job]string {
+func (p *plan) certain(b changes.Batch, reasons []string) map[*job]string {
 	guilty := map[*job]string{}
 	for _, reason := range reasons {
 		if isConflict(reason) {
@@ -228,7 +228,7 @@ func (p *plan) certain(b change.Batch, reasons []string) map[*job]string {
 }
 
 // only returns the one job that is about a record set, nil when there are several.
-func (p *plan) only(set *change.RecordSet) *job {
+func (p *plan) only(set *changes.RecordSet) *job {
 	name, err := rdata.ParseName(aws.ToString(set.Name))
 	rrtype, known := rdata.Type(string(set.Type))
 	if err != nil || !known {
@@ -248,7 +248,7 @@ func (p *plan) only(set *change.RecordSet) *job {
 }
 
 // mentionsName reports whether the name of a record set stands in a reason.
-func mentionsName(reason string, set *change.RecordSet) bool {
+func mentionsName(reason string, set *changes.RecordSet) bool {
 	name := aws.ToString(set.Name)
 	for rest := reason; ; {
 		_, after, found := strings.Cut(rest, name)

@@ -12,8 +12,8 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
-	"inside53/zonesource/change"
+	"inside53/zonesource/awsclient"
+	"inside53/zonesource/changes"
 )
 
 // Options make an Updater.
@@ -51,9 +51,9 @@ const (
 
 // client is what is called of Route 53, in one account.
 type client interface {
-	// These are the methods of *change.Client.
-	RecordsOf(ctx context.Context, z change.Zone, names []string) ([]change.RecordSet, error)
-	Submit(ctx context.Context, z change.Zone, b change.Batch) (string, error)
+	// These are the methods of *changes.Client.
+	RecordsOf(ctx context.Context, z changes.Zone, names []string) ([]changes.RecordSet, error)
+	Submit(ctx context.Context, z changes.Zone, b changes.Batch) (string, error)
 	Insync(ctx context.Context, id string) (bool, error)
 }
 
@@ -101,10 +101,10 @@ func New(o Options) (*Updater, error) {
 func (u *Updater) Close() error { return u.journal.close() }
 
 // SetAccounts says which accounts there are.
-func (u *Updater) SetAccounts(accounts []*account.Account) {
+func (u *Updater) SetAccounts(accounts []*awsclient.Account) {
 	clients := make(map[string]client, len(accounts))
 	for _, a := range accounts {
-		clients[a.Name] = change.New(a, change.Options{Patience: patience, OnCall: u.options.OnCall, Log: u.log})
+		clients[a.Name] = changes.New(a, changes.Options{Patience: patience, OnCall: u.options.OnCall, Log: u.log})
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/account"
-	"inside53/zonesource/change"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/changes"
 	"inside53/zonesource/rdata"
 )
 
@@ -64,7 +64,7 @@ func (h *hosted) run(ctx context.Context) {
 		}
 		for h.count() > 0 && ctx.Err() == nil {
 			if h.count() < takenTogether {
-				_ = account.Pause(ctx, h.updater.options.Window) // the jobs are answered all the same
+				_ = awscall.Pause(ctx, h.updater.options.Window) // the jobs are answered all the same
 			}
 			c := h.updater.client(h.account)
 			if c == nil {
@@ -99,7 +99,7 @@ func (h *hosted) process(ctx context.Context, c client, jobs []*job) {
 type round struct {
 	*hosted
 	client client
-	zone   change.Zone
+	zone   changes.Zone
 	served *zone.Zone
 	read   map[string]*owner // names as Route 53 has them
 	again  map[string]bool   // names that were read again after a conflict
@@ -114,7 +114,7 @@ func (r *round) handle(ctx context.Context, jobs []*job) {
 			answer(jobs, Result{ServFail, "the zone isn't there any more"})
 			return
 		}
-		r.zone = change.Zone{ID: r.id, Name: rdata.FormatName(r.served.Apex), Private: r.served.Origin == zone.Private}
+		r.zone = changes.Zone{ID: r.id, Name: rdata.FormatName(r.served.Apex), Private: r.served.Origin == zone.Private}
 		r.known = map[string]*owner{}
 		p := r.plan(jobs)
 		if len(p.unread) > 0 {
@@ -168,7 +168,7 @@ func (r *round) readAll(ctx context.Context, jobs []*job, names []string) []*job
 	}
 	sets, err := r.client.RecordsOf(ctx, r.zone, texts)
 	if err == nil {
-		byName := map[string][]change.RecordSet{}
+		byName := map[string][]changes.RecordSet{}
 		for i := range sets {
 			name, parseErr := rdata.ParseName(*sets[i].Name)
 			if parseErr == nil {
@@ -198,7 +198,7 @@ func (r *round) readAll(ctx context.Context, jobs []*job, names []string) []*job
 
 // send sends the batch of a plan, whose jobs are these. It returns false when they have
 // to be planned again.
-func (r *round) send(ctx context.Context, p *plan, batch change.Batch, jobs []*job) bool {
+func (r *round) send(ctx context.Context, p *plan, batch changes.Batch, jobs []*job) bool {
 	intent, err := r.updater.journal.intend(r.id, r.account, batch, p)
 	if err != nil {
 		r.updater.log.Error("updates can't be noted in the journal; they are not made", "error", err)
@@ -206,7 +206,7 @@ func (r *round) send(ctx context.Context, p *plan, batch change.Batch, jobs []*j
 		return true
 	}
 	id, err := r.client.Submit(ctx, r.zone, batch)
-	var refused *change.RefusedError
+	var refused *changes.RefusedError
 	switch {
 	case err == nil:
 		accepted := time.Now()
@@ -219,7 +219,7 @@ func (r *round) send(ctx context.Context, p *plan, batch change.Batch, jobs []*j
 	case isInvalidInput(err):
 		r.updater.journal.dropped(intent)
 		return r.refused(ctx, p, batch, jobs, []string{brief(err)})
-	case errors.Is(err, change.ErrUnknown):
+	case errors.Is(err, changes.ErrUnknown):
 		r.updater.unresolved(intent)
 	default:
 		r.updater.journal.dropped(intent)
@@ -232,7 +232,7 @@ func (r *round) send(ctx context.Context, p *plan, batch change.Batch, jobs []*j
 // refused decides how a batch goes on that Route 53 refused. Names that are otherwise
 // than we thought are read once, and all is planned again. Then whoever is to blame is
 // told apart from the others, until it is alone.
-func (r *round) refused(ctx context.Context, p *plan, batch change.Batch, jobs []*job, reasons []string) bool {
+func (r *round) refused(ctx context.Context, p *plan, batch changes.Batch, jobs []*job, reasons []string) bool {
 	otherwise, wrong := p.blamed(batch, reasons)
 	if len(otherwise)+len(wrong) == 0 {
 		for _, n := range p.names() { // nobody is named: everybody may be meant
@@ -291,12 +291,12 @@ func without(jobs []*job, so func(*job) bool) []*job {
 }
 
 // finish answers the jobs of a plan that has nothing to send.
-func (r *round) finish(p *plan, batch change.Batch, id string, at time.Time) {
+func (r *round) finish(p *plan, batch changes.Batch, id string, at time.Time) {
 	r.finishAs(p, batch, id, at, 0)
 }
 
 // finishAs serves what a plan has changed, and answers its jobs.
-func (r *round) finishAs(p *plan, batch change.Batch, id string, at time.Time, intent uint64) {
+func (r *round) finishAs(p *plan, batch changes.Batch, id string, at time.Time, intent uint64) {
 	r.updater.serve(r.id, r.account, p.amended(), id, at, intent)
 	for _, e := range p.entries {
 		if e.changes {

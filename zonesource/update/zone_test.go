@@ -21,9 +21,10 @@ import (
 	"inside53/examples"
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/account"
+	"inside53/zonesource/awscall"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
-	"inside53/zonesource/change"
+	"inside53/zonesource/changes"
 )
 
 const netZone = "Z0731658FW9JB6C8QTRG" // example.net. of the demo data
@@ -32,7 +33,7 @@ const netZone = "Z0731658FW9JB6C8QTRG" // example.net. of the demo data
 type world struct {
 	t       *testing.T
 	sim     *awssim.Sim
-	account *account.Account
+	account *awsclient.Account
 	updater *Updater
 	stop    func()
 	log     *lines
@@ -76,7 +77,7 @@ func newWorld(t *testing.T, change func(*awssim.Options)) *world {
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections)
 	t.Cleanup(sim.ClearFaults)
-	w := &world{t: t, sim: sim, log: new(lines), account: &account.Account{Budget: account.NewBudget(1e6), Config: aws.Config{
+	w := &world{t: t, sim: sim, log: new(lines), account: &awsclient.Account{Budget: awscall.NewBudget(1e6), Config: aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), HTTPClient: awshttp.NewBuildableClient(),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "secret", ""),
 	}}}
@@ -96,7 +97,7 @@ func (w *world) begin(dir string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	u.SetAccounts([]*account.Account{w.account})
+	u.SetAccounts([]*awsclient.Account{w.account})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- u.Run(ctx) }()
@@ -412,16 +413,16 @@ type lostClient struct {
 	back atomic.Bool
 }
 
-func (l *lostClient) RecordsOf(ctx context.Context, z change.Zone, names []string) ([]change.RecordSet, error) {
+func (l *lostClient) RecordsOf(ctx context.Context, z changes.Zone, names []string) ([]changes.RecordSet, error) {
 	if !l.back.Load() {
 		return nil, errors.New("away")
 	}
 	return l.client.RecordsOf(ctx, z, names)
 }
 
-func (l *lostClient) Submit(ctx context.Context, z change.Zone, b change.Batch) (string, error) {
+func (l *lostClient) Submit(ctx context.Context, z changes.Zone, b changes.Batch) (string, error) {
 	_, err := l.client.Submit(ctx, z, b)
-	return "", errors.Join(change.ErrUnknown, err)
+	return "", errors.Join(changes.ErrUnknown, err)
 }
 
 // client has the updater use another one.
