@@ -57,6 +57,7 @@ type App struct {
 	updates   *update.Server      // nil without AWS
 	keys      atomic.Pointer[tsig.Keyring]
 	transfers *transfer.Server
+	desk      *desk
 	// secondaries are the zones that come from other servers, by apex.
 	secondaries atomic.Pointer[map[string]*secondary.Source]
 	server      *listen.Server
@@ -136,7 +137,9 @@ func (a *App) keyring() tsig.Keyring { return *a.keys.Load() }
 
 // newWorker makes the worker of one packet loop.
 func (a *App) newWorker() listen.Worker {
-	return &front{keys: a.keyring, inner: a.resolver.NewWorker(), transfers: a.transfers, updates: a.updates}
+	w := a.resolver.NewWorker()
+	w.HandleWith(&front{keys: a.keyring, transfers: a.transfers, updates: a.updates, desk: a.desk})
+	return w
 }
 
 // close gives back what assemble took.
@@ -191,6 +194,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.resolver.Run(all) })
 	g.Go(func() error { return a.runSources(all) })
 	g.Go(func() error { return a.transfers.Run(all) })
+	g.Go(func() error { return a.desk.run(all) })
 	if a.updates != nil {
 		g.Go(func() error { return a.updater.Run(all) })
 		g.Go(func() error { return a.updates.Run(all) })

@@ -11,6 +11,7 @@ import (
 	"inside53/resolver"
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
+	"inside53/server/listen"
 	"inside53/server/transfer"
 	"inside53/zonesource"
 	"inside53/zonesource/secondary"
@@ -26,10 +27,11 @@ func (a *App) assembleTransfers(c *Config) error {
 		return err
 	}
 	a.transfers = transfer.New(transfer.Options{
-		Resolver: a.resolver, Ask: a.askAlias, Notified: a.notified, Count: a.metrics.transfer,
+		Resolver: a.resolver, Ask: a.askAlias, Primary: a.isPrimary, Notified: a.notified, Count: a.metrics.transfer,
 		CountNotify: a.metrics.notify, StateDir: c.StateDir, Log: a.log,
 	})
 	a.transfers.SetPolicy(policy)
+	a.desk = newDesk(a.transfers, a.keyring, func() listen.Worker { return a.resolver.NewWorker() })
 	return nil
 }
 
@@ -51,6 +53,7 @@ func newTransferPolicy(c *Config) (*transfer.Policy, error) {
 		}
 		for _, k := range t.Keys {
 			e.Keys = append(e.Keys, string(k))
+			e.KeyNames = append(e.KeyNames, wireName(DomainName(k)))
 		}
 		for _, n := range t.Notify {
 			e.Notify = append(e.Notify, n.AddrPort)
@@ -115,6 +118,16 @@ func (a *App) useSecondaries(sources []zonesource.Source) {
 		}
 	}
 	a.secondaries.Store(&byApex)
+}
+
+// isPrimary reports whether a zone comes from other servers, one of which has that address.
+func (a *App) isPrimary(apex []byte, from netip.Addr) bool {
+	byApex := a.secondaries.Load()
+	if byApex == nil {
+		return false
+	}
+	s := (*byApex)[string(apex)]
+	return s != nil && s.HasPrimary(from)
 }
 
 // notified hands NOTIFY to the zone that it is for; false refuses it.
