@@ -138,8 +138,14 @@ func (a *Answer) reset(v *zone.View, q *Query) {
 // release lets go of what the answer was made of: a snapshot and cached messages, which
 // nobody else may need any more.
 func (a *Answer) release() {
-	clear(a.items[:a.nitems])
-	clear(a.hops[:a.nhops])
+	for n := range a.items[:a.nitems] {
+		i := &a.items[n]
+		i.owner, i.data, i.message = nil, nil, nil
+	}
+	for n := range a.hops[:a.nhops] {
+		h := &a.hops[n]
+		h.apex, h.zone, h.set.Data, h.reply = nil, nil, nil, nil
+	}
 	a.View, a.target, a.edeText = nil, nil, ""
 	a.nitems, a.nhops = 0, 0
 }

@@ -159,7 +159,7 @@ func BenchmarkParse(b *testing.B) {
 			b.ReportAllocs()
 			var q Query
 			for b.Loop() {
-				if q.inspect(c.pkt) != accepted || !q.parseOptions(c.pkt, false) {
+				if q.inspect(c.pkt) != accepted || !q.parseOptions(c.pkt) {
 					b.Fatal("not accepted")
 				}
 			}

@@ -70,7 +70,7 @@ func compareParsers(t testing.TB, pkt []byte) (accepts bool) {
 		return false
 	}
 	var q Query
-	if q.inspect(pkt) != accepted || !q.parseOptions(pkt, true) {
+	if q.inspect(pkt) != accepted || !q.parseOptions(pkt) {
 		return false
 	}
 	var m dns.Msg

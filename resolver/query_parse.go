@@ -47,18 +47,38 @@ func (q *Query) record(pkt []byte, at int) record {
 // parseAdditional reads a record of the additional section and returns where it ends; -1
 // for one that a question can't have.
 func (q *Query) parseAdditional(pkt []byte, at int, last bool) int {
+	if at < len(pkt) && pkt[at] == 0 && !q.EDNS {
+		// What most questions have: RFC 6891 section 6.1.1, at most one, owned by the root.
+		end := q.parseOPT(pkt, at)
+		if end > 0 {
+			return end
+		}
+	}
 	r := q.record(pkt, at)
 	switch {
 	case r.end < 0:
 		return -1
-	case r.rrtype == wire.TypeOPT && pkt[at] == 0 && !q.EDNS:
-		q.setOPT(pkt, r) // RFC 6891 section 6.1.1: at most one, owned by the root
 	case r.rrtype == wire.TypeTSIG && last && q.isTSIG(pkt, r):
 		q.signature = at
 	case r.rrtype == wire.TypeSIG && last && q.isSIG0(pkt, r):
 	default:
 		return -1
 	}
+	return r.end
+}
+
+// parseOPT reads the OPT record at the offset of its owner, the root, and returns where it
+// ends; -1 for another record.
+func (q *Query) parseOPT(pkt []byte, at int) int {
+	if at+wire.OPTSize > len(pkt) || binary.BigEndian.Uint16(pkt[at+1:]) != wire.TypeOPT {
+		return -1
+	}
+	r := record{at: at, fixed: at + 1, rdata: at + wire.OPTSize}
+	r.end = r.rdata + int(binary.BigEndian.Uint16(pkt[r.rdata-2:]))
+	if r.end > len(pkt) {
+		return -1
+	}
+	q.setOPT(pkt, r)
 	return r.end
 }
 
@@ -138,8 +158,8 @@ func skipPlainName(msg []byte, at int) int {
 
 // parseOptions reads the EDNS options of a client that may ask; false when one that means
 // something here is malformed, and then the question isn't repeated. Others are skipped,
-// whatever they hold. The client subnet counts if the client is trusted with it.
-func (q *Query) parseOptions(pkt []byte, trusted bool) bool {
+// whatever they hold.
+func (q *Query) parseOptions(pkt []byte) bool {
 	for b := pkt[q.options.from:q.options.to]; len(b) > 0; {
 		size := 0
 		if len(b) >= wire.OptionFixed {
@@ -150,9 +170,6 @@ func (q *Query) parseOptions(pkt []byte, trusted bool) bool {
 			return false
 		}
 		b = b[size:]
-	}
-	if !trusted {
-		q.ECS = netip.Prefix{}
 	}
 	return true
 }

@@ -118,7 +118,7 @@ func (x *exchange) admit(v verdict, pkt []byte) bool {
 	case view == nil:
 		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
 		a.edeText = "no view for this address"
-	case !q.parseOptions(pkt, x.state.snap.Trusted(q.Client)):
+	case q.options.from < q.options.to && !x.options(pkt):
 		a.reject(wire.RcodeFormErr, FormErr)
 	case q.version != 0:
 		a.reject(wire.RcodeBadVers, BadVers) // RFC 6891 section 6.1.3
@@ -132,6 +132,18 @@ func (x *exchange) admit(v verdict, pkt []byte) bool {
 		return true
 	}
 	return false
+}
+
+// options reads the EDNS options; false when they are malformed. The client subnet counts if
+// the client is trusted with it.
+func (x *exchange) options(pkt []byte) bool {
+	if !x.q.parseOptions(pkt) {
+		return false
+	}
+	if x.q.ECS.IsValid() && !x.state.snap.Trusted(x.q.Client) {
+		x.q.ECS = netip.Prefix{}
+	}
+	return true
 }
 
 // isMeta reports whether a type isn't data (RFC 6895 section 3.1). ANY has an answer
