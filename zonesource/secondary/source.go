@@ -95,11 +95,16 @@ func PartKey(apex []byte) zonesource.Key {
 // Apex returns the name of the zone in lower-case wire form.
 func (s *Source) Apex() []byte { return s.config.Apex }
 
+// HasPrimary reports whether an address is that of a primary.
+func (s *Source) HasPrimary(from netip.Addr) bool {
+	return slices.ContainsFunc(s.config.Primaries, func(p netip.AddrPort) bool { return p.Addr() == from })
+}
+
 // Notify has the primaries asked now (RFC 1996 section 4.4), and reports whether a NOTIFY
 // from that address, signed by a key of that name ("" for none), is taken. It doesn't
 // block, and is safe for concurrent use.
 func (s *Source) Notify(from netip.Addr, key string) bool {
-	if !slices.ContainsFunc(s.config.Primaries, func(p netip.AddrPort) bool { return p.Addr() == from }) {
+	if !s.HasPrimary(from) {
 		return false
 	}
 	if s.config.Key != nil && key != s.config.Key.Name {
