@@ -2,20 +2,21 @@
 //
 //	                clients                            operators, balancers
 //	                   │                                        │
-//	udp_linux.go  udp_portable.go  tcp.go          admin.go  metrics.go  heartbeat.go
+//	            server/listen            server/admin <── readiness.go  data.go  metrics.go
 //	                   │ Serve                                  │
-//	               front.go ──> update.go ──> zonesource/update ──> Route 53
-//	                   │   └──> transfer.go (secondaries) <── transfer_publish.go <── resolver.Merger
+//	               front.go ──> server/update ──> zonesource/update ──> Route 53
+//	                   │   └──> server/transfer (secondaries) <── resolver.Merger
 //	                   │                                        │
 //	              resolver.Worker ──> resolver ──> forward      │
 //	                                     ↑ Publish              │
 //	sources.go ──> zonesource: sources ─> Keeper <──────────────┘
 //	health.go ──> zonesource/health: Monitor ──> resolver.PublishLive
 //	     ↑
-//	config.go (strict; every fault with its line) <── reload.go (SIGHUP)
+//	server/config (strict; every fault with its line) <── reload.go (SIGHUP)
 //
-// [App] is the composition root: it makes all of it from a [Config] and owns its
-// lifetime. [Server] is the packet engines alone and knows nothing of data.
+// [App] is the composition root: it makes all of it from a [config.Config] and owns its
+// lifetime. Its parts own their state and register their metrics; it translates the
+// configuration to their options.
 //
 // # Goroutines
 //
