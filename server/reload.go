@@ -160,6 +160,7 @@ func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source 
 	}
 	a.config.Store(p.config)
 	a.transfers.SetPolicy(p.transfer)
+	before := a.accounts
 	a.accounts = p.accounts
 	a.keys.Store(&p.updates.Keys)
 	if a.updates != nil {
@@ -167,6 +168,9 @@ func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source 
 		a.updates.SetPolicy(p.updates)
 	}
 	a.health.use(p.monitor)
+	for _, account := range before {
+		account.CloseIdle()
+	}
 	a.opts.Log.Info("configuration reloaded", "file", p.config.File())
 	return p.sources
 }

@@ -81,8 +81,11 @@ func hostedName(u config.Update) zonesource.PrimaryName {
 	if u.Zone.IsID() {
 		return zonesource.PrimaryName{ID: string(u.Zone)}
 	}
-	return zonesource.PrimaryName{Apex: wireName(config.DomainName(u.Zone)), Private: u.Visibility == config.PrivateZone,
-		VPC: string(u.VPC)}
+	return zonesource.PrimaryName{
+		Apex:    wireName(config.DomainName(u.Zone)),
+		Private: u.Visibility == config.PrivateZone,
+		VPC:     string(u.VPC),
+	}
 }
 
 // primaries are the names that zones have in their SOA records.

@@ -54,5 +54,6 @@ func (e *Entry) admits(key string, client netip.Addr) bool {
 	if len(e.Keys) > 0 && !slices.Contains(e.Keys, key) || len(e.Keys) == 0 && key != "" && len(e.Clients) == 0 {
 		return false
 	}
-	return len(e.Clients) == 0 || slices.ContainsFunc(e.Clients, func(p netip.Prefix) bool { return p.Contains(client) })
+	return len(e.Clients) == 0 ||
+		slices.ContainsFunc(e.Clients, func(p netip.Prefix) bool { return p.Contains(client) })
 }

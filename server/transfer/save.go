@@ -38,7 +38,8 @@ func (p *publisher) open(view string, apex []byte, limit int) *publishedZone {
 		err = z.history.UnmarshalBinary(data)
 	}
 	if err != nil {
-		p.log.Error("history of a zone not loaded; secondaries get the zone as a whole", "zone", zone.String(apex), "view", view, "error", err)
+		p.log.Error("history of a zone not loaded; secondaries get the zone as a whole", "zone", zone.String(apex),
+			"view", view, "error", err)
 	}
 	return z
 }
@@ -73,7 +74,8 @@ func (p *publisher) sweep(now time.Time) {
 	}
 	for _, e := range entries {
 		info, statErr := e.Info()
-		if statErr != nil || known[e.Name()] || filepath.Ext(e.Name()) != historySuffix || now.Sub(info.ModTime()) < keepUnused {
+		if statErr != nil || known[e.Name()] || filepath.Ext(e.Name()) != historySuffix ||
+			now.Sub(info.ModTime()) < keepUnused {
 			continue
 		}
 		err = errors.Join(err, os.Remove(filepath.Join(p.dir, e.Name())))
@@ -111,7 +113,8 @@ func (p *publisher) save() {
 		return
 	}
 	p.unsaved = time.Now()
-	p.log.Error("histories of zones not saved; after a restart secondaries get these as a whole", "zones", failing, "error", why)
+	p.log.Error("histories of zones not saved; after a restart secondaries get these as a whole", "zones", failing,
+		"error", why)
 }
 
 func (p *publisher) saveZone(z *publishedZone) error {
