@@ -91,7 +91,8 @@ func viewConfig(v config.View) zonesource.ViewConfig {
 	default:
 		out.Addresses = zone.AddressAuto
 	}
-	out.Reach = zonesource.Reach{VPCs: v.Reach.VPCs, Regions: v.Reach.Regions, Accounts: v.Reach.Accounts, CIDRs: v.Reach.Prefixes}
+	out.Reach = zonesource.Reach{VPCs: v.Reach.VPCs, Regions: v.Reach.Regions, Accounts: v.Reach.Accounts,
+		CIDRs: v.Reach.Prefixes}
 	return out
 }
 
@@ -149,7 +150,8 @@ func regionsOf(c *config.Config, accounts []*awsclient.Account) []string {
 // guessed one would be an empty one.
 func CheckRegion(c *config.Config, accounts []*awsclient.Account) error {
 	if c.EC2 != nil && len(c.EC2.Regions) == 0 && accounts[0].NoRegion {
-		return errors.New("no region for ec2: neither the environment (AWS_REGION) nor the instance's metadata names one; write aws.region or ec2.regions")
+		return errors.New("no region for ec2: neither the environment (AWS_REGION) nor the instance's metadata names " +
+			"one; write aws.region or ec2.regions")
 	}
 	return nil
 }
@@ -168,7 +170,8 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account) (
 	var sources []zonesource.Source
 	readers := make(chan struct{}, 1)
 	for i, f := range c.ZoneFiles {
-		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i), Readers: readers}, b.log)
+		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i),
+			Readers: readers}, b.log)
 		if err != nil {
 			return nil, err
 		}
