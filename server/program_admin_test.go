@@ -217,7 +217,7 @@ func TestProgramAddresses(t *testing.T) {
 	}
 	_, body := p.get(t, http.MethodGet, "/readyz")
 	shape := regexp.MustCompile(`\d+\.\d+(e-\d+)?`).ReplaceAllString(strings.Join(strings.Fields(body), ""), "N")
-	if want := `{"ready":true,"reasons":[],"sources":{"ec2":{"age_seconds":N,"error":""},"route53":{"age_seconds":N,"error":""}}}`; shape != want {
+	if want := `{"ready":true,"reasons":[],"degraded":[],"sources":{"ec2":{"age_seconds":N,"error":""},"route53":{"age_seconds":N,"error":""}}}`; shape != want {
 		t.Errorf("/readyz is %s, want %s", shape, want)
 	}
 	z := p.zone(t, privateZone)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -22,7 +23,10 @@ type readiness struct {
 // Readiness implements [admin.Readiness].
 func (r *readiness) Readiness() admin.Ready {
 	status := r.status()
-	out := admin.Ready{Reasons: []string{}, Sources: map[string]admin.Source{}}
+	out := admin.Ready{Reasons: []string{}, Degraded: []string{}, Sources: map[string]admin.Source{}}
+	if status.Loaded && slices.ContainsFunc(status.Report.Missing, zonesource.Gap.Fails) {
+		out.Degraded = append(out.Degraded, "zones")
+	}
 	var reasons []string
 	out.Ready, reasons = r.of(status)
 	out.Reasons = append(out.Reasons, reasons...)

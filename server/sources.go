@@ -35,6 +35,7 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 	if len(accounts) > 0 && !accounts[0].NoRegion {
 		k.Region = accounts[0].Config.Region
 	}
+	k.Without = c.Ready.Without
 	k.Allow = zonesource.Allow{Private: c.Allow.Private, VPCs: c.Allow.VPCs, Prefixes: c.Allow.Prefixes}
 	if r := c.Route53; r != nil {
 		k.Shadow = r.Overlap == config.Shadow

@@ -18,6 +18,9 @@ type Gap struct {
 	Standing Standing
 }
 
+// Fails reports whether names fail for what is missing.
+func (g Gap) Fails() bool { return g.Standing != New }
+
 // String says what is missing, for people.
 func (g Gap) String() string { return g.because(nil) }
 

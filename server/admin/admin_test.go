@@ -112,7 +112,7 @@ func ask(t *testing.T, method, url string) (int, string) {
 }
 
 func TestPaths(t *testing.T) {
-	f := &fake{ready: Ready{Ready: true, Reasons: []string{}, Sources: map[string]Source{}}}
+	f := &fake{ready: Ready{Ready: true, Reasons: []string{}, Degraded: []string{}, Sources: map[string]Source{}}}
 	at := serving(t, f)
 	gone := &Refusal{Status: http.StatusNotFound, Err: errors.New("nothing there")}
 	for _, tt := range []struct {
@@ -122,7 +122,7 @@ func TestPaths(t *testing.T) {
 		body         string // without white space; a part of it
 	}{
 		{"GET", "/healthz", nil, 200, "ok"},
-		{"GET", "/readyz", nil, 200, `{"ready":true,"reasons":[],"sources":{}}`},
+		{"GET", "/readyz", nil, 200, `{"ready":true,"reasons":[],"degraded":[],"sources":{}}`},
 		{"GET", "/zones", nil, 200,
 			`[{"id":"Z1","name":"","visibility":"","vpcs":[],"records":0,"age_seconds":0,"unservable":[]}]`},
 		{"GET", "/report", nil, 200, "[]"},

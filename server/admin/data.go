@@ -10,9 +10,10 @@ type Readiness interface{ Readiness() Ready }
 
 // Ready is the body of /readyz.
 type Ready struct {
-	Ready   bool              `json:"ready"`
-	Reasons []string          `json:"reasons"`
-	Sources map[string]Source `json:"sources"`
+	Ready    bool              `json:"ready"`
+	Reasons  []string          `json:"reasons"`
+	Degraded []string          `json:"degraded"` // what does not work though ready: zones
+	Sources  map[string]Source `json:"sources"`
 }
 
 // Source is what /readyz says of a source of data.

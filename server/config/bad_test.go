@@ -102,6 +102,8 @@ func TestConfigBad(t *testing.T) {
 2: ecs.trust[6]: "fe80::1%eth0" is neither a prefix nor an address; write one like 10.0.0.0/16, 10.0.0.53 or fd00::53
 2: ecs.trust[7]: "10.0.0.0/33" is no prefix; write one like 10.0.0.0/16 or fd00::/8`},
 		{"ecs word", ok + "ecs: 10.0.0.1\n", "2: ecs: is a single value; write keys and values (key: value)"},
+		{"ready.without", ok + "ready: {without: [lab]}\n",
+			`2: ready.without[0]: "lab" is no account; write a name in aws.accounts`},
 		{"ready.max_age", ok + "ready: {max_age: 1h}\n",
 			"2: ready.max_age: needs route53 or ec2, whose data it is about; write 0s"},
 		{"durations", ok + "drain: 99ms\nready: {max_age: -1s}\ntcp: {idle: 0s}\nroute53: {refresh: 30}\nec2: {refresh: 1d, max_age: 1ms}\nnegative_ttl: 1500ms\n", `2: drain: 99ms is too short; write 100ms or longer, or 0s

@@ -127,6 +127,10 @@ type Ready struct {
 	// shown and never makes unready, so that an outage of AWS does not take the
 	// whole fleet out of its load balancer. Default 0s.
 	MaxAge time.Duration `yaml:"max_age"`
+
+	// Without names the accounts of aws.accounts that the server gets ready without, though
+	// their zones were never listed. Default none.
+	Without []string `yaml:"without"`
 }
 
 // Cache is the section cache.

@@ -114,6 +114,15 @@ func (v *validator) server() {
 	if c.Ready.MaxAge > 0 && !c.UsesAWS() {
 		v.fault("ready.max_age", "needs route53 or ec2, whose data it is about; write 0s")
 	}
+	for i, name := range c.Ready.Without {
+		path := fmt.Sprintf("ready.without[%d]", i)
+		switch {
+		case !slices.ContainsFunc(c.AWS.Accounts, func(a Account) bool { return a.Name == name }):
+			v.fault(path, "%q is no account; write a name in aws.accounts", name)
+		case slices.Contains(c.Ready.Without[:i], name):
+			v.fault(path, "%q is named twice", name)
+		}
+	}
 	v.duration("drain", c.Drain, true)
 	if !slices.Contains([]slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}, c.Log.Level) {
 		v.fault("log.level", "%s is unknown; known are debug, info, warn, error", c.Log.Level)
