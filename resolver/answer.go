@@ -1,6 +1,8 @@
 package resolver
 
 import (
+	"slices"
+
 	"inside53/resolver/forward"
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
@@ -176,7 +178,11 @@ func (a *Answer) reject(rcode uint8, result Result) { a.Rcode, a.Result = rcode,
 // there have been too many.
 func (a *Answer) follow(target []byte) bool {
 	if a.nhops > maxHops {
-		a.fail(wire.RcodeServFail, wire.NoEDE, a.last().outcome)
+		a.fail(wire.RcodeServFail, wire.EDEOther, a.last().outcome)
+		a.edeText = "more than 8 names to follow"
+		if a.hasHop(target) {
+			a.edeText = "loop: a name leads back to itself"
+		}
 		return false
 	}
 	name := a.names[a.nhops][:copy(a.names[a.nhops][:], target)]
@@ -184,6 +190,11 @@ func (a *Answer) follow(target []byte) bool {
 	a.hops[a.nhops] = hop{name: name}
 	a.nhops++
 	return a.labels.Parse(name) >= 0
+}
+
+// hasHop reports whether the way to the answer has come by a name.
+func (a *Answer) hasHop(name []byte) bool {
+	return slices.ContainsFunc(a.hops[:a.nhops], func(h hop) bool { return wire.EqualNames(h.name, name) })
 }
 
 // make packs a record of this answer's own into its scratch space.

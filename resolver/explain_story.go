@@ -201,6 +201,9 @@ func (s *story) outcome(i int, h *hop) string {
 		return "answered by " + zoneText(h.zone) + wild + ": an alias, with the records of its target under its own name"
 	case cname, dname:
 		if next == "" && i == maxHops {
+			if strings.HasPrefix(s.a.edeText, "loop") {
+				return s.a.edeText + ": SERVFAIL"
+			}
 			return fmt.Sprintf("a name to follow, but %d steps are the most: SERVFAIL", maxHops)
 		}
 		kind := "CNAME"

@@ -73,6 +73,7 @@ func (x *exchange) accept(m *forward.Message, age uint32, stale bool) (again boo
 		if ede == forward.NoEDE {
 			ede = wire.EDENoReachable
 		}
+		a.edeText = m.Reason[:min(len(m.Reason), maxEDEText)]
 		a.fail(wire.RcodeServFail, ede, external)
 		return false
 	}

@@ -66,6 +66,10 @@ type Message struct {
 	Stored    int64  // when it came, Unix seconds
 	Body      []byte
 	RRs       []RR
+	// Tries are the queries that it took, in their order; those of a failure say why.
+	Tries []Try
+	// Reason says in words why there is no answer: of a failure alone.
+	Reason string
 	// RRs[Turn:Turn+Turns], in the answer section, are the addresses that were asked
 	// for, all of one size: they may be written in any order. Turns is 0 where there is
 	// no more than one.
@@ -130,7 +134,7 @@ var (
 	// ErrFull: as many questions wait or are in flight as are allowed.
 	ErrFull = errors.New("too many questions are waiting for upstreams")
 	// ErrLoop: the upstream that is being asked asks the same of us.
-	ErrLoop = errors.New("upstream asks back what it is being asked")
+	ErrLoop = errors.New("loop: the upstream asks back what it is being asked")
 	// ErrClosed: the forwarder does not run.
 	ErrClosed = errors.New("forwarder is not running")
 )
