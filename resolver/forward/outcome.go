@@ -47,7 +47,11 @@ func (f *Forwarder) reply(p pending, msg []byte, w *walker) {
 	rcode := uint16(msg[wire.AtRcode] & wire.MaskRcode)
 	cut := msg[wire.AtFlags]&wire.FlagTC != 0 || !p.at.stream && len(msg) == readSize
 	if p.fl.over.Load() {
-		f.noteUp(u, u.answered(now, now-p.sent, rcode == wire.RcodeNoError || rcode == wire.RcodeNXDomain))
+		good := rcode == wire.RcodeNoError || rcode == wire.RcodeNXDomain
+		f.noteUp(u, u.answered(now, now-p.sent, good))
+		if good && !cut {
+			u.keepOwn(now, &p.fl.q)
+		}
 		return
 	}
 	if cut && !p.at.stream {
