@@ -45,7 +45,7 @@ run: build ## build, and run the demo: the server on a simulated AWS
 
 test: ## run the tests
 	$(GO) test ./...
-	$(GO) test -tags portable_udp ./server
+	$(GO) test -tags portable_udp ./server/listen
 
 lint: ## gofmt, go vet, staticcheck, and the house rules
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

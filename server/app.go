@@ -14,10 +14,14 @@ import (
 	"inside53/resolver"
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
+	"inside53/server/listen"
+	"inside53/server/transfer"
+	"inside53/server/tsig"
+	"inside53/server/update"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/secondary"
-	"inside53/zonesource/update"
+	zoneupdate "inside53/zonesource/update"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -49,14 +53,13 @@ type App struct {
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
-	updater   *update.Updater // nil without AWS
-	updates   *updates        // nil without AWS
-	keys      atomic.Pointer[keyring]
-	transfers *transfers
-	notifier  *notifier
+	updater   *zoneupdate.Updater // nil without AWS
+	updates   *update.Server      // nil without AWS
+	keys      atomic.Pointer[tsig.Keyring]
+	transfers *transfer.Server
 	// secondaries are the zones that come from other servers, by apex.
 	secondaries atomic.Pointer[map[string]*secondary.Source]
-	server      *Server
+	server      *listen.Server
 	admin       []*adminServer
 	adminAddr   string // as bound; "" when it is off
 	accounts    []*awsclient.Account
@@ -110,10 +113,10 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 	if err != nil {
 		return err
 	}
-	a.server, err = Bind(Options{
+	a.server, err = listen.Bind(listen.Options{
 		Addresses: c.Listen.DNS,
 		NewWorker: a.newWorker,
-		TCP:       TCPOptions{Connections: boundConnections(c.TCP.Connections, a.log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle},
+		TCP:       listen.TCPOptions{Connections: boundConnections(c.TCP.Connections, a.log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle},
 		Log:       a.log,
 	})
 	if err != nil {
@@ -129,15 +132,11 @@ func (a *App) assemble(ctx context.Context, c *Config) error {
 }
 
 // keyring is the keys of the configuration in force.
-func (a *App) keyring() keyring { return *a.keys.Load() }
+func (a *App) keyring() tsig.Keyring { return *a.keys.Load() }
 
 // newWorker makes the worker of one packet loop.
-func (a *App) newWorker() worker {
-	f := &front{keys: a.keyring, inner: a.resolver.NewWorker(), transfers: a.transfers}
-	if a.updates != nil {
-		f.updates = a.updates
-	}
-	return f
+func (a *App) newWorker() listen.Worker {
+	return &front{keys: a.keyring, inner: a.resolver.NewWorker(), transfers: a.transfers, updates: a.updates}
 }
 
 // close gives back what assemble took.
@@ -168,7 +167,7 @@ func (a *App) publish(s *zone.Snapshot) {
 		a.log.Error("snapshot not published", "error", err)
 	}
 	if a.transfers != nil { // before, nobody asks
-		a.transfers.publisher.wake()
+		a.transfers.Wake()
 	}
 }
 
@@ -191,12 +190,10 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.forwarder.Run(all) })
 	g.Go(func() error { return a.resolver.Run(all) })
 	g.Go(func() error { return a.runSources(all) })
-	g.Go(func() error { return a.transfers.run(all) })
-	g.Go(func() error { return a.transfers.publisher.run(all) })
-	g.Go(func() error { return a.notifier.run(all) })
+	g.Go(func() error { return a.transfers.Run(all) })
 	if a.updates != nil {
 		g.Go(func() error { return a.updater.Run(all) })
-		g.Go(func() error { return a.updates.run(all) })
+		g.Go(func() error { return a.updates.Run(all) })
 	}
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"inside53/server/listen"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
 	"inside53/zonesource/health"
@@ -177,7 +178,7 @@ func TestExampleUnit(t *testing.T) {
 	}
 	defaults := DefaultConfig()
 	stop, err := time.ParseDuration(one("TimeoutStopSec"))
-	if err != nil || stop < defaults.Drain+2*defaultGrace {
+	if err != nil || stop < defaults.Drain+2*listen.DefaultGrace {
 		t.Errorf("TimeoutStopSec=%s leaves no room after a drain of %s, %v", one("TimeoutStopSec"), defaults.Drain, err)
 	}
 	files, err := strconv.Atoi(one("LimitNOFILE"))
@@ -220,8 +221,8 @@ func TestExampleSysctl(t *testing.T) {
 		}
 		values[key] = n
 	}
-	if got := values["net.core.rmem_max"]; got != defaultReceiveBuffer {
-		t.Errorf("net.core.rmem_max is %d, the server asks for %d", got, defaultReceiveBuffer)
+	if got := values["net.core.rmem_max"]; got != listen.DefaultReceiveBuffer {
+		t.Errorf("net.core.rmem_max is %d, the server asks for %d", got, listen.DefaultReceiveBuffer)
 	}
 }
 

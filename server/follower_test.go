@@ -196,7 +196,7 @@ type audience struct {
 	deaf int // messages that get no answer
 }
 
-func listen(t *testing.T, deaf int) *audience {
+func newAudience(t *testing.T, deaf int) *audience {
 	t.Helper()
 	a := &audience{told: map[string]uint32{}, deaf: deaf}
 	packets, err := net.ListenPacket("udp", "127.0.0.1:0")

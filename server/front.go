@@ -1,42 +1,48 @@
 package server
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"inside53/resolver"
+	"inside53/server/listen"
+	"inside53/server/transfer"
+	"inside53/server/tsig"
+	"inside53/server/update"
+
+	"github.com/miekg/dns"
 )
 
-// front stands before a resolver's worker and takes the messages that are no questions
+// front stands before a resolver's worker and accepts the messages that are no questions
 // for it. Updates are refused by the resolver, and only then are they looked at: questions
 // pay nothing for it. What may be for transfers is looked at before, where there are any:
 // questions for SOA are that too. So is what may be signed, where there are keys.
 type front struct {
-	inner     worker
-	updates   handler    // of opcode UPDATE; nil leaves them refused
-	transfers *transfers // nil leaves them refused
-	keys      func() keyring
-}
-
-// handler answers messages of one kind, for several packet loops at a time.
-type handler interface {
-	// take is as Serve of worker; refusal is what the resolver would answer.
-	take(pkt []byte, client netip.AddrPort, tr resolver.Transport, refusal []byte, s resolver.Suspender) ([]byte, resolver.Result)
+	inner     listen.Worker
+	updates   *update.Server // of opcode UPDATE; nil leaves them refused
+	transfers *transfer.Server
+	keys      func() tsig.Keyring
 }
 
 // opcodeUpdate is that of dynamic updates (RFC 2136 section 2.2).
 const opcodeUpdate = 5
 
-// Serve implements worker.
-func (f *front) Serve(pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender) ([]byte, resolver.Result) {
-	if f.transfers.on() && concernsTransfers(pkt) {
-		answer, result, taken := f.transfers.take(pkt, client, tr, out, s)
-		if taken {
+// headerSize is that of a DNS message. What is shorter is not DNS.
+const headerSize = 12
+
+// Serve implements [listen.Worker].
+func (f *front) Serve(
+	pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender,
+) ([]byte, resolver.Result) {
+	if f.transfers.On() && concernsTransfers(pkt) {
+		answer, result, accepted := f.transfers.Serve(pkt, client, tr, out, streamOf(s))
+		if accepted {
 			return answer, result
 		}
 	}
 	if keys := f.keys(); len(keys) > 0 && mayBeSigned(pkt) {
-		answer, result, taken := f.serveSigned(keys, pkt, client, tr, out, s)
-		if taken {
+		answer, result, accepted := keys.Serve(f.inner, pkt, client, tr, out, s)
+		if accepted {
 			return answer, result
 		}
 	}
@@ -45,13 +51,74 @@ func (f *front) Serve(pkt []byte, client netip.AddrPort, tr resolver.Transport, 
 		return answer, result
 	}
 	if f.updates != nil && pkt[2]>>3&0xf == opcodeUpdate {
-		return f.updates.take(pkt, client, tr, answer, s)
+		return f.updates.Serve(pkt, client, tr, answer, s)
 	}
 	return answer, result
 }
 
-// Expect implements worker.
+// streamOf returns what suspends a query for an answer of many messages; nil where the
+// transport has none.
+func streamOf(s resolver.Suspender) func() transfer.Stream {
+	streamer, ok := s.(listen.Streamer)
+	if !ok {
+		return nil
+	}
+	return func() transfer.Stream { return streamer.Stream() }
+}
+
+// concernsTransfers reports whether a packet may be for transfers: the opcode NOTIFY, or
+// a question for SOA, IXFR or AXFR. It is all that other questions pay.
+func concernsTransfers(pkt []byte) bool {
+	if len(pkt) < headerSize+5 || pkt[2]&0x80 != 0 {
+		return false
+	}
+	switch pkt[2] >> 3 & 0xf {
+	case dns.OpcodeNotify:
+		return true
+	case dns.OpcodeQuery:
+	default:
+		return false
+	}
+	at := headerSize
+	for pkt[at] != 0 {
+		at += 1 + int(pkt[at])
+		if at+2 >= len(pkt) {
+			return false
+		}
+	}
+	if at+5 > len(pkt) {
+		return false
+	}
+	switch binary.BigEndian.Uint16(pkt[at+1:]) {
+	case dns.TypeSOA, dns.TypeIXFR, dns.TypeAXFR:
+		return true
+	}
+	return false
+}
+
+// mayBeSigned reports whether a question may have a TSIG record: whatever has more in
+// its additional section than an OPT record. It is called for each question where there
+// are keys.
+func mayBeSigned(pkt []byte) bool {
+	if len(pkt) < headerSize+5 || pkt[2]&0xf8 != 0 || pkt[11]|pkt[10] == 0 {
+		return false
+	}
+	if binary.BigEndian.Uint16(pkt[10:]) > 1 {
+		return true
+	}
+	at := headerSize
+	for pkt[at] != 0 {
+		at += 1 + int(pkt[at])
+		if at >= len(pkt) {
+			return false // no name: not a question that anybody signs
+		}
+	}
+	at += 5 // the root, type and class
+	return at < len(pkt) && pkt[at] != 0
+}
+
+// Expect implements [listen.Worker].
 func (f *front) Expect(pkt []byte, client netip.AddrPort) { f.inner.Expect(pkt, client) }
 
-// Fetch implements worker.
+// Fetch implements [listen.Worker].
 func (f *front) Fetch() { f.inner.Fetch() }

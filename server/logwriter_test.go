@@ -128,3 +128,13 @@ func (h *hangs) Write(p []byte) (int, error) {
 	<-h.freed
 	return len(p), nil
 }
+
+// eventually waits for a condition that another goroutine brings about.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never came about: " + what)
+		}
+	}
+}

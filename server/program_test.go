@@ -132,7 +132,7 @@ func newSite(t *testing.T) *site { return &site{dir: t.TempDir()} }
 func freePair(t *testing.T) (net.PacketConn, net.Listener) {
 	t.Helper()
 	var err error
-	for range bindAttempts {
+	for range 16 {
 		var packets net.PacketConn
 		packets, err = net.ListenPacket("udp", "127.0.0.1:0")
 		if err != nil {

@@ -35,7 +35,7 @@ func (c *cloud) transferConfig(notify string) string {
 // TestProgramTransfers takes whole zones, and looks at them with a client's eyes.
 func TestProgramTransfers(t *testing.T) {
 	c := newCloud(t, nil)
-	secondary := listen(t, 1)
+	secondary := newAudience(t, 1)
 	p := newSite(t).ready(t, c.transferConfig(secondary.addr))
 	f := &follower{p: p, from: "127.0.0.1", key: "dublin.", apex: "example.com."}
 	p.await(t, "the zone is there", func() bool {
@@ -124,7 +124,7 @@ func TestProgramTransfers(t *testing.T) {
 // TestProgramTransferGrants asks for zones with and without the right to.
 func TestProgramTransferGrants(t *testing.T) {
 	c := newCloud(t, nil)
-	p := newSite(t).ready(t, c.transferConfig(listen(t, 0).addr))
+	p := newSite(t).ready(t, c.transferConfig(newAudience(t, 0).addr))
 	ready := &follower{p: p, from: "127.0.0.1", key: "dublin.", apex: "catalog.inside53."}
 	p.await(t, "the catalog is there", func() bool {
 		return ready.exchange(t, ready.sign(new(dns.Msg).SetQuestion(ready.apex, dns.TypeSOA))).Rcode == dns.RcodeSuccess
@@ -197,7 +197,7 @@ func TestProgramTransferGrants(t *testing.T) {
 func TestProgramTransferChanges(t *testing.T) {
 	c := newCloud(t, nil)
 	s := newSite(t)
-	secondary := listen(t, 0)
+	secondary := newAudience(t, 0)
 	config := c.transferConfig(secondary.addr)
 	p := s.ready(t, config)
 	f := &follower{p: p, from: "127.0.0.1", key: "dublin.", apex: "example.com."}

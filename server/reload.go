@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"inside53/server/transfer"
+	"inside53/server/update"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/health"
@@ -95,8 +97,8 @@ type reloadPlan struct {
 	accounts []*awsclient.Account
 	sources  []zonesource.Source
 	monitor  *health.Monitor // nil: none
-	updates  *updatePolicy
-	transfer *transferPolicy
+	updates  *update.Policy
+	transfer *transfer.Policy
 }
 
 // planReload reads the configuration again and makes all that can fail.
@@ -155,12 +157,12 @@ func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source 
 		return again // a source runs once
 	}
 	a.config.Store(p.config)
-	a.transfers.use(p.transfer)
+	a.transfers.SetPolicy(p.transfer)
 	a.accounts = p.accounts
-	a.keys.Store(&p.updates.keys)
+	a.keys.Store(&p.updates.Keys)
 	if a.updates != nil {
 		a.updater.SetAccounts(p.accounts)
-		a.updates.policy.Store(p.updates)
+		a.updates.SetPolicy(p.updates)
 	}
 	a.useMonitor(p.monitor)
 	a.log.Info("configuration reloaded", "file", p.config.File())

@@ -17,6 +17,12 @@
 // to know what was wrong with a name that a stranger made. A fuzz target holds the walks to
 // each other and to miekg/dns.
 //
+// # Records
+//
+// SkipRecord and ReadRecord walk the records of a section. Names in data come uncompressed
+// where they may come compressed (RFC 3597 section 4); all other data are the octets that
+// came, whatever they hold.
+//
 // Numbers are constants without a type: the same number goes into an octet here and into a
 // field of sixteen bits there.
 package wire

@@ -39,6 +39,7 @@ const (
 	Aliased                // one Route 53 alias without policy
 	Group                  // members of a routing policy, or a simple record with a health check
 	Unservable             // known to exist, can't be expressed: answers SERVFAIL
+	Instances              // addresses of instances, of which a view gets those that it can reach
 )
 
 // Flags are facts about an RRset that are worth knowing before its bytes are read.
@@ -48,8 +49,7 @@ const (
 	// Translatable marks address records that may have to be translated to
 	// private addresses when they are encoded.
 	Translatable Flags = 1 << iota
-	// TagNames marks addresses that come from the inventory itself: they carry
-	// the public address where there is one, else the private one.
+	// TagNames marks sets of kind Instances.
 	TagNames
 )
 
@@ -74,9 +74,10 @@ type RRset struct {
 // Exists reports whether there is an RRset at all.
 func (s RRset) Exists() bool { return s.Kind != None }
 
-// TTL returns the TTL of plain records in seconds, 0 for other kinds.
+// TTL returns the TTL of plain records and of addresses of instances in seconds, 0 for
+// other kinds.
 func (s RRset) TTL() uint32 {
-	if s.Kind != Records || len(s.Data) < rrHeader {
+	if s.Kind != Records && s.Kind != Instances || len(s.Data) < rrHeader {
 		return 0
 	}
 	return binary.BigEndian.Uint32(s.Data[6:])
@@ -92,6 +93,23 @@ func (s RRset) Rdata() iter.Seq[[]byte] {
 		for b := s.Data; len(b) >= rrHeader; {
 			end := rrHeader + int(binary.BigEndian.Uint16(b[10:]))
 			if !yield(b[rrHeader:end:end]) {
+				return
+			}
+			b = b[end:]
+		}
+	}
+}
+
+// Timed iterates over the packed rdata of plain records as Rdata does, each with its TTL in
+// seconds. Only signatures have several in an RRset.
+func (s RRset) Timed() iter.Seq2[uint32, []byte] {
+	return func(yield func(uint32, []byte) bool) {
+		if s.Kind != Records {
+			return
+		}
+		for b := s.Data; len(b) >= rrHeader; {
+			end := rrHeader + int(binary.BigEndian.Uint16(b[10:]))
+			if !yield(binary.BigEndian.Uint32(b[6:]), b[rrHeader:end:end]) {
 				return
 			}
 			b = b[end:]
@@ -129,6 +147,21 @@ func NewRecords(rrtype uint16, ttl uint32, rdata ...[]byte) (RRset, error) {
 		data = AppendRecord(data, rrtype, ttl, r)
 	}
 	return RRset{Type: rrtype, Count: uint16(len(rdata)), Kind: Records, Flags: translatable(rrtype), Data: data}, nil
+}
+
+// NewTimed packs records as NewRecords does, each with a TTL of its own: those of
+// signatures are those of what they sign (RFC 4034 section 3).
+func NewTimed(rrtype uint16, ttls []uint32, rdata [][]byte) (RRset, error) {
+	set, err := NewRecords(rrtype, 0, rdata...)
+	if err != nil {
+		return set, err
+	}
+	at := 0
+	for i, r := range rdata {
+		binary.BigEndian.PutUint32(set.Data[at+6:], ttls[i])
+		at += rrHeader + len(r)
+	}
+	return set, nil
 }
 
 // AppendRecord appends one packed record whose owner is the name at offset 12.

@@ -30,6 +30,7 @@ type rule struct {
 const (
 	noSource = "the data model knows no source"
 	noIO     = "nothing here does I/O"
+	leaf     = "it is below every source"
 	meet     = "resolver and server meet the sources in zone.Snapshot alone"
 	dns      = "github.com/miekg/dns"
 )
@@ -38,6 +39,7 @@ const (
 // that holds a package counts.
 func rules() map[string]rule {
 	below := []string{"resolver", "resolver/...", "zonesource", "zonesource/..."}
+	calls := []string{"resolver/zone", "zonesource/awscall", "zonesource/awsclient", "zonesource/refresh"}
 	return map[string]rule{
 		"resolver/wire": {
 			why:    "the form of messages is below everything",
@@ -65,22 +67,42 @@ func rules() map[string]rule {
 			ours: []string{"resolver/wire", "resolver/zone", "resolver/history", "resolver/forward"}, why: "sources and decisions meet in zone.Snapshot alone",
 			theirs: []string{dns},
 		},
-		"zonesource":           {ours: []string{"resolver/zone"}, why: meet},
-		"zonesource/...":       {ours: []string{"resolver/zone", "zonesource", "zonesource/..."}, why: meet},
-		"zonesource/awscall":   {why: "all sources stand on it, so it stands on none"},
-		"zonesource/awsclient": {ours: []string{"zonesource/awscall"}, why: "all sources stand on it, so it stands on none"},
-		"zonesource/rdata":     {why: "it is below every source", theirs: []string{dns}},
-		"zonesource/route53":   {ours: []string{"resolver/zone", "zonesource", "zonesource/awsclient", "zonesource/awscall", "zonesource/rdata"}, why: meet},
-		"zonesource/ec2":       {ours: []string{"resolver/zone", "zonesource", "zonesource/awsclient", "zonesource/awscall"}, why: meet},
-		"zonesource/health":    {ours: []string{"resolver/zone", "zonesource/awsclient", "zonesource/awscall"}, why: meet},
-		"zonesource/secondary": {ours: []string{"resolver/zone", "zonesource"}, why: meet},
-		"zonesource/awssim":    {why: "code shared with the sources would hide their faults"},
-		"server":               {ours: below},
-		"server/...":           {ours: append([]string{"server", "examples"}, below...)},
-		"server/bench":         {ours: append([]string{"server/bench/..."}, below...)},
-		"server/bench/...":     {ours: []string{"server/bench/..."}, why: "what it expects is not taken from what it measures"},
-		"server/house":         {theirs: []string{}},
-		"examples":             {},
+		"zonesource":            {ours: []string{"resolver/zone", "zonesource/atomicfile"}, why: meet},
+		"zonesource/...":        {ours: []string{"resolver/zone", "zonesource", "zonesource/..."}, why: meet},
+		"zonesource/atomicfile": {why: leaf},
+		"zonesource/refresh":    {why: leaf},
+		"zonesource/awscall":    {ours: []string{"zonesource/refresh"}, why: leaf},
+		"zonesource/awsclient":  {ours: []string{"zonesource/awscall"}, why: leaf},
+		"zonesource/rdata":      {why: leaf, theirs: []string{dns}},
+		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
+		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
+		"zonesource/health":     {ours: append([]string{"zonesource/atomicfile"}, calls...), why: meet},
+		"zonesource/secondary":  {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata", "zonesource/refresh"}, why: meet},
+		"zonesource/awssim":     {why: "code shared with the sources would hide their faults"},
+		"server": {ours: append([]string{
+			"server/listen", "server/tsig", "server/transfer", "server/update",
+		}, below...)},
+		"server/listen": {
+			ours: []string{"resolver", "resolver/wire"}, why: "sockets carry messages and know nothing of data",
+		},
+		"server/tsig": {
+			ours: []string{"resolver", "resolver/wire"}, why: "keys come from the configuration, by way of the App",
+		},
+		"server/transfer": {
+			ours: []string{"server/tsig", "resolver", "resolver/wire", "resolver/zone", "resolver/history"},
+			why:  "secondaries get what clients get, whatever source it is from",
+		},
+		"server/update": {
+			ours: []string{
+				"server/tsig", "resolver", "resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata", "zonesource/update",
+			},
+			why: "it decides who may change what; changes are made by zonesource/update",
+		},
+		"server/...":       {ours: append([]string{"server", "examples"}, below...)},
+		"server/bench":     {ours: append([]string{"server/bench/..."}, below...)},
+		"server/bench/...": {ours: []string{"server/bench/..."}, why: "what it expects is not taken from what it measures"},
+		"server/house":     {theirs: []string{}},
+		"examples":         {},
 	}
 }
 

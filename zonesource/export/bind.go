@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"inside53/zonesource"
+	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/changes"
 )
 
@@ -103,7 +104,7 @@ func (r *Report) write(path string, text []byte) error {
 		r.Unchanged++
 		return nil
 	}
-	err = WriteFile(path, text)
+	err = atomicfile.Replace(path, text)
 	if err == nil {
 		r.Written = append(r.Written, path)
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"inside53/zonesource"
+	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
 )
@@ -114,7 +115,7 @@ func (d *Data) Write(dir string) error {
 		target := filepath.Join(dir, filepath.FromSlash(name))
 		err := os.MkdirAll(filepath.Dir(target), 0o755)
 		if err == nil {
-			err = WriteFile(target, d.Files[name])
+			err = atomicfile.Replace(target, d.Files[name])
 		}
 		if err != nil {
 			return fmt.Errorf("writing the data: %w", err)

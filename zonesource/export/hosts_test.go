@@ -6,8 +6,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -16,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
@@ -135,30 +138,60 @@ func TestInventoryFails(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	tests := []struct{ text, zone, full, short string }{
-		{"www", "internal", "www.internal", "www"},
-		{"WWW.prod", "internal", "www.prod.internal", "www.prod"},
-		{"www.internal", "internal", "www.internal", "www"},
-		{"www.internal.", "internal", "www.internal", "www"},
-		{"www.example.com", "internal", "www.example.com", ""},
-		{"www.prod.", "internal", "www.prod", ""},
-		{"_sip", "eu.internal", "_sip.eu.internal", "_sip"},
-		{"a b", "internal", "", ""}, {"-a", "internal", "", ""}, {"a..b", "internal", "", ""}, {"", "internal", "", ""}, {".", "internal", "", ""},
-		{"localhost", "internal", "", ""}, {"a\nb", "internal", "", ""}, {"#a", "internal", "", ""}, {strings.Repeat("a", 64), "internal", "", ""},
+		{"www", "internal.", "www.internal", "www"},
+		{"WWW.prod", "internal.", "www.prod.internal", "www.prod"},
+		{"www.internal", "internal.", "www.internal", "www"},
+		{"www.internal.", "internal.", "www.internal", "www"},
+		{"www.shop.test.internal", "internal.", "www.shop.test.internal", "www.shop.test"},
+		{"_sip", "eu.internal.", "_sip.eu.internal", "_sip"},
+		{"www.google.com", "internal.", "", ""}, {"www.prod.", "internal.", "", ""}, {"www.shop.test", "internal.", "", ""},
+		{"a b", "internal.", "", ""}, {"-a", "internal.", "", ""}, {"a..b", "internal.", "", ""}, {"", "internal.", "", ""},
+		{".", "internal.", "", ""}, {"internal", "internal.", "", ""}, {"ip-10-0-0-1.ec2", "internal.", "", ""},
+		{"localhost", "internal.", "", ""}, {"LocalHost", "internal.", "", ""}, {"a.localhost", "internal.", "", ""},
+		{"localhost.localdomain", "internal.", "", ""}, {"a\nb", "internal.", "", ""}, {"#a", "internal.", "", ""},
+		{strings.Repeat("a", 64), "internal.", "", ""}, {strings.Repeat("long.", 50) + "x", "internal.", "", ""},
 	}
 	for _, test := range tests {
-		got, err := nameOf(test.text, test.zone)
+		ours := [][]byte{zone.MustName("shop.test.")}
+		got, err := nameOf(test.text, zone.MustName(test.zone), ours)
 		if got.full != test.full || got.short != test.short || (err != nil) != (test.full == "") {
 			t.Errorf("%q in %s is %+v, %v; want %q, %q", test.text, test.zone, got, err, test.full, test.short)
 		}
+		inDNS := namesInDNS(t, test.text, test.zone, "shop.test.")
+		var want []string
+		if test.full != "" {
+			want = []string{test.full + "."}
+		}
+		if !slices.Equal(inDNS, want) {
+			t.Errorf("%q in %s: DNS has %q, a hosts file %q", test.text, test.zone, inDNS, want)
+		}
 	}
-	zone, err := expand("{vpc}.{region}.{account}.Internal.", "eu-west-1", "vpc-1", "1234")
-	if err != nil || zone != "vpc-1.eu-west-1.1234.internal" {
-		t.Errorf("%q, %v", zone, err)
+}
+
+// namesInDNS are the names that DNS has of one instance.
+func namesInDNS(t *testing.T, text, tagZone, other string) []string {
+	t.Helper()
+	region := &zonesource.Region{Name: "eu-west-1", VPCs: []zonesource.VPC{{ID: "vpc-1"}}, Hosts: []zonesource.Host{{
+		Instance: "i-1", VPC: "vpc-1", Private: netip.MustParseAddr("10.0.0.1"), Names: []zonesource.HostName{{Text: text}},
+	}}}
+	parts := map[zonesource.Key]zonesource.Part{}
+	add := func(p zonesource.Part) { parts[p.Key] = p }
+	add(zonesource.Part{Key: zonesource.Key{Source: "ec2", Name: "/eu-west-1"}, Region: region})
+	file := zone.New(zone.Info{Origin: zone.File}, zone.NewTree(zone.MustName(other)), 0)
+	add(zonesource.Part{Key: zonesource.Key{Source: "zonefile", Name: other}, Zone: file})
+	c, err := zonesource.Compile(nil, zonesource.Config{EC2: true, TagZone: tagZone}, parts, time.Now())
+	if err != nil {
+		t.Fatal(err)
 	}
-	_, err = expand("{account}.internal.", "eu-west-1", "vpc-1", "")
-	if err == nil {
-		t.Error("an unknown account is expanded")
+	var out []string
+	for _, z := range c.Snapshot.Zones {
+		for name, n := range z.Tree.All {
+			if z.Origin == zone.Tags && n.RRset(zone.TypeA).Exists() {
+				out = append(out, zone.String(name))
+			}
+		}
 	}
+	return out
 }
 
 func TestMerge(t *testing.T) {

@@ -242,21 +242,5 @@ func (m *master) value(set *changes.RecordSet, text string) (string, error) {
 		serial := packed[len(packed)-20:]
 		serial[0], serial[1], serial[2], serial[3] = byte(m.options.Serial>>24), byte(m.options.Serial>>16), byte(m.options.Serial>>8), byte(m.options.Serial)
 	}
-	return masterValue(rrtype, packed)
-}
-
-// masterValue returns packed rdata as a master file has it, in the generic form of
-// RFC 3597 where no other leads back to the same bytes.
-func masterValue(rrtype uint16, packed []byte) (string, error) {
-	header := dns.RR_Header{Name: ".", Rrtype: rrtype, Class: dns.ClassINET, Rdlength: uint16(len(packed))}
-	rr, end, err := dns.UnpackRRWithHeader(header, packed, 0)
-	if err != nil {
-		return "", err
-	}
-	text := strings.TrimPrefix(rr.String(), rr.Header().String())
-	again, err := rdata.ParseMasterValue(rrtype, text, []byte{0})
-	if err != nil || end != len(packed) || !bytes.Equal(again, packed) {
-		return fmt.Sprintf(`\# %d %x`, len(packed), packed), nil
-	}
-	return text, nil
+	return rdata.FormatMasterValue(rrtype, packed)
 }

@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
-
-	"github.com/miekg/dns"
+	"strings"
 )
 
 // FormatValue returns packed rdata of type rrtype as Route 53 lists the value:
@@ -23,99 +22,101 @@ func FormatValue(rrtype uint16, rdata []byte) (string, error) {
 	return text, nil
 }
 
-func formatValue(rrtype uint16, rdata []byte) (string, error) {
-	if len(rdata) > maxRdata {
-		return "", fmt.Errorf("%d bytes, more than %d", len(rdata), maxRdata)
+// FormatMasterValue returns packed rdata as a master file has it: names absolute, strings
+// quoted, decimal escapes. ParseMasterValue gives the same bytes back. What is an error of
+// FormatValue is one here.
+func FormatMasterValue(rrtype uint16, rdata []byte) (string, error) {
+	text, err := formatMaster(rrtype, rdata)
+	if err != nil {
+		return "", fmt.Errorf("rdata of type %s: %w", TypeText(rrtype), err)
 	}
-	text, known, err := formatFields(rrtype, rdata)
-	if known {
-		return text, err
-	}
-	return formatPresentation(rrtype, rdata)
+	return text, nil
 }
 
-// formatFields formats the types that are written out here; known is false for
-// all others.
-func formatFields(rrtype uint16, rdata []byte) (text string, known bool, err error) {
-	p := printer{rest: rdata, out: make([]byte, 0, len(rdata)+16)}
-	switch rrtype {
-	case dns.TypeA:
-		p.address(4)
-	case dns.TypeAAAA:
-		p.address(16)
-	case dns.TypeCNAME, dns.TypeNS, dns.TypePTR, dns.TypeDNAME:
-		p.name()
-	case dns.TypeMX:
+func formatValue(rrtype uint16, rdata []byte) (string, error) {
+	err := check(rrtype, rdata)
+	if err != nil {
+		return "", err
+	}
+	text, known := formatFields(rrtype, rdata, octal)
+	if known {
+		return text, nil
+	}
+	return formatPresentation(rrtype, rdata, octal), nil
+}
+
+func formatMaster(rrtype uint16, rdata []byte) (string, error) {
+	err := check(rrtype, rdata)
+	if err != nil {
+		return "", err
+	}
+	text, known := formatFields(rrtype, rdata, decimal)
+	if known {
+		return text, nil
+	}
+	return formatPresentation(rrtype, rdata, decimal), nil
+}
+
+// formatFields formats the types all of whose fields are plain; known is false for all
+// others. The rdata were checked.
+func formatFields(rrtype uint16, rdata []byte, n notation) (text string, known bool) {
+	fields := layout(rrtype)
+	if fields == nil {
+		return "", false
+	}
+	p := printer{rest: rdata, out: make([]byte, 0, len(rdata)+16), notation: n}
+	for _, f := range fields {
+		if !p.field(f.kind) {
+			return "", false
+		}
+	}
+	return string(p.out), true
+}
+
+// field writes one field; false for a kind that is not plain.
+func (p *printer) field(k kind) bool {
+	switch k {
+	case number8, algorithm, digestType, hashAlgorithm, keyProtocol:
+		p.uint(1)
+	case number16, certificateType, keyFlags:
 		p.uint(2)
+	case number32, period:
+		p.uint(4)
+	case domain:
 		p.name()
-	case dns.TypeTXT, dns.TypeSPF:
+	case text:
 		p.characterString()
-		for p.err == nil && len(p.rest) > 0 {
+	case optionalText, texts:
+		for len(p.rest) > 0 {
 			p.characterString()
 		}
-	case dns.TypeSRV:
-		p.uint(2)
-		p.uint(2)
-		p.uint(2)
-		p.name()
-	case dns.TypeSOA:
-		p.name()
-		p.name()
-		for range 5 {
-			p.uint(4)
-		}
-	case dns.TypeCAA:
-		p.uint(1)
-		p.tag()
+	case octets:
 		p.quoted(p.take(len(p.rest)))
-	case dns.TypeNAPTR:
-		p.uint(2)
-		p.uint(2)
-		p.characterString()
-		p.characterString()
-		p.characterString()
-		p.name()
-	case dns.TypeDS:
-		p.uint(2)
-		p.uint(1)
-		p.uint(1)
-		p.hexadecimal()
-	case dns.TypeSSHFP:
-		p.uint(1)
-		p.uint(1)
-		p.hexadecimal()
-	case dns.TypeTLSA:
-		p.uint(1)
-		p.uint(1)
-		p.uint(1)
+	case propertyTag:
+		p.tag()
+	case ipv4:
+		p.address(4)
+	case ipv6:
+		p.address(16)
+	case hexadecimal:
 		p.hexadecimal()
 	default:
-		return "", false, nil
+		return false
 	}
-	if p.err == nil && len(p.rest) > 0 {
-		p.err = fmt.Errorf("%d bytes too many", len(p.rest))
-	}
-	return string(p.out), true, p.err
+	return true
 }
 
-// printer writes the fields of packed rdata, with a blank between. The first
-// error stays; later calls then do nothing.
+// printer writes the fields of checked rdata, with a blank between.
 type printer struct {
-	rest []byte
-	out  []byte
-	err  error
+	rest     []byte
+	out      []byte
+	notation notation
 }
 
 var errShort = errors.New("ends too early")
 
-// take returns the next n bytes, or nil with the error kept.
+// take returns the next n bytes.
 func (p *printer) take(n int) []byte {
-	if p.err == nil && n > len(p.rest) {
-		p.err = errShort
-	}
-	if p.err != nil {
-		return nil
-	}
 	taken := p.rest[:n]
 	p.rest = p.rest[n:]
 	return taken
@@ -136,6 +137,7 @@ func (p *printer) uint(size int) {
 }
 
 func (p *printer) address(size int) {
+	p.blank()
 	address, ok := netip.AddrFromSlice(p.take(size))
 	if ok {
 		p.out = address.AppendTo(p.out)
@@ -143,47 +145,24 @@ func (p *printer) address(size int) {
 }
 
 func (p *printer) name() {
-	length := 0
-	for {
-		if length >= len(p.rest) {
-			p.take(length + 1) // keeps the error
-			return
-		}
-		label := int(p.rest[length])
-		if label > maxLabel {
-			p.fail(fmt.Errorf("name with label of type 0x%02x", label&0xc0))
-			return
-		}
-		length += 1 + label
-		if label == 0 {
-			break
-		}
-	}
-	if length > maxName {
-		p.fail(fmt.Errorf("name of %d bytes, more than %d", length, maxName))
-		return
+	length := 1
+	for p.rest[length-1] != 0 {
+		length += 1 + int(p.rest[length-1])
 	}
 	p.blank()
-	p.out = appendNameText(p.out, p.take(length), appendValueByte)
-}
-
-func (p *printer) fail(err error) {
-	if p.err == nil {
-		p.err = err
+	appendByte := appendValueByte
+	if p.notation == decimal {
+		appendByte = appendMaster
 	}
+	p.out = appendNameText(p.out, p.take(length), appendByte)
 }
 
 func (p *printer) characterString() {
-	length := p.take(1)
-	if p.err != nil {
-		return
-	}
-	p.quoted(p.take(int(length[0])))
+	p.quoted(p.take(int(p.take(1)[0])))
 }
 
 // quoted writes content in quotation marks. What prints stands as it is, the
-// blank too; quotation mark and backslash come after a backslash, all else as
-// octal escape.
+// blank too; quotation mark and backslash come after a backslash, all else as an escape.
 func (p *printer) quoted(content []byte) {
 	p.blank()
 	p.out = append(p.out, '"')
@@ -191,42 +170,31 @@ func (p *printer) quoted(content []byte) {
 		switch {
 		case c == '"' || c == '\\':
 			p.out = append(p.out, '\\', c)
-		case c < ' ' || c >= 0x7f:
-			p.out = appendOctal(p.out, c)
-		default:
+		case c >= ' ' && c < 0x7f:
 			p.out = append(p.out, c)
+		case p.notation == decimal:
+			p.out = append(p.out, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
+		default:
+			p.out = appendOctal(p.out, c)
 		}
 	}
 	p.out = append(p.out, '"')
 }
 
-// tag writes the tag of a CAA record as a word, which can't be empty.
+// tag writes the tag of a CAA record as a word.
 func (p *printer) tag() {
-	length := p.take(1)
-	if p.err == nil && length[0] == 0 {
-		p.fail(errors.New("empty tag"))
-	}
-	if p.err != nil {
-		return
-	}
 	p.blank()
-	for _, c := range p.take(int(length[0])) {
-		p.out = appendValueByte(p.out, c)
+	for _, c := range p.take(int(p.take(1)[0])) {
+		if p.notation == decimal {
+			p.out = appendMaster(p.out, c)
+		} else {
+			p.out = appendValueByte(p.out, c)
+		}
 	}
 }
 
-// hexadecimal writes all that is left, at least one byte.
+// hexadecimal writes all that is left.
 func (p *printer) hexadecimal() {
-	if len(p.rest) == 0 {
-		p.fail(errShort)
-		return
-	}
 	p.blank()
-	start := len(p.out)
-	p.out = hex.AppendEncode(p.out, p.take(len(p.rest)))
-	for i, c := range p.out[start:] {
-		if 'a' <= c && c <= 'f' {
-			p.out[start+i] = c - 'a' + 'A'
-		}
-	}
+	p.out = append(p.out, strings.ToUpper(hex.EncodeToString(p.take(len(p.rest))))...)
 }

@@ -68,22 +68,22 @@ func TestParseMasterValue(t *testing.T) {
 		}
 	}
 	for _, test := range []struct{ rrtype, text, want string }{
-		{"A", "", "empty"},
-		{"A", "1.2.3", "bad A A"},
+		{"A", "", "no address at position 1"},
+		{"A", "1.2.3", "is not an IPv4 address"},
 		{"A", `\# 0`, "ends too early"},
-		{"A", "1.2.3.4 5", "garbage after rdata"},
+		{"A", "1.2.3.4 5", `unexpected "5" at position 9`},
 		{"A", "1.2.3.4\n. A 1.2.3.5", "more than one line"},
-		{"SOA", "a b 1 2 3 4", "bad SOA zone parameter"},
-		{"SOA", "a b 1 2 3", "bad SOA zone parameter"},
-		{"SRV", "1 2 3", "bad SRV Target"},
-		{"MX", "1", "bad MX Mx"},
-		{"NAPTR", `1 2 "a" "b" "c"`, "bad NAPTR Replacement"},
-		{"CAA", "0 issue", "bad CAA Value"},
-		{"DS", "1 8 2", "ends too early"},
-		{"TLSA", "3 1 1", "ends too early"},
+		{"SOA", "a b 1 2 3 4", "no minimum"},
+		{"SOA", "a b 1 2 3", "no expire"},
+		{"SRV", "1 2 3", "no target"},
+		{"MX", "1", "no mail server"},
+		{"NAPTR", `1 2 "a" "b" "c"`, "no replacement"},
+		{"CAA", "0 issue", "no value"},
+		{"DS", "1 8 2", "no digest"},
+		{"TLSA", "3 1 1", "no certificate data"},
 		{"SSHFP", "1 1", "SSHFP"},
-		{"HTTPS", "1", "bad SVCB Target"},
-		{"TXT", strings.Repeat("x ", 40000), "more than 65535 bytes of rdata"},
+		{"HTTPS", "1", "no target"},
+		{"TXT", strings.Repeat("x ", 40000), "80000 bytes of rdata, more than 65535"},
 	} {
 		rrtype, _ := Type(test.rrtype)
 		got, err := ParseMasterValue(rrtype, test.text, origin)

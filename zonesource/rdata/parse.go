@@ -1,13 +1,13 @@
 package rdata
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/miekg/dns"
 )
 
+// maxRdata is the greatest length of rdata, which has 16 bits on the wire.
 const maxRdata = 65535
 
 // ParseValue returns the packed rdata of one value of a resource record set as
@@ -16,69 +16,40 @@ const maxRdata = 65535
 // one; each may also be in the generic form of RFC 3597. Escapes are octal
 // throughout.
 func ParseValue(rrtype uint16, value string) ([]byte, error) {
-	packed, err := parseValue(rrtype, value)
+	packed, err := parseValue(rrtype, &scanner{text: value, notation: octal, origin: root})
 	if err != nil {
 		return nil, fmt.Errorf("%s value %s: %w", TypeText(rrtype), excerpt(value), err)
 	}
 	return packed, nil
 }
 
-func parseValue(rrtype uint16, value string) ([]byte, error) {
-	s := scanner{text: value}
-	if s.atGeneric() {
-		return parseGeneric(rrtype, &s)
+// ParseMasterValue returns the packed rdata of a record as it stands in a
+// master file: all that comes after the type, on one line, without
+// comments and parentheses. Names without a trailing dot are relative to
+// origin, which is in wire form; escapes are decimal.
+func ParseMasterValue(rrtype uint16, text string, origin []byte) ([]byte, error) {
+	var packed []byte
+	err := errors.New("more than one line")
+	if !strings.Contains(text, "\n") {
+		packed, err = parseValue(rrtype, &scanner{text: text, notation: decimal, origin: origin})
 	}
-	s.out = make([]byte, 0, len(value)+2)
-	switch rrtype {
-	case dns.TypeA:
-		s.address(4)
-	case dns.TypeAAAA:
-		s.address(16)
-	case dns.TypeCNAME, dns.TypeNS, dns.TypePTR, dns.TypeDNAME:
-		s.name("name")
-	case dns.TypeMX:
-		s.uint("preference", 16)
-		s.name("mail server")
-	case dns.TypeTXT, dns.TypeSPF:
-		s.strings()
-	case dns.TypeSRV:
-		s.uint("priority", 16)
-		s.uint("weight", 16)
-		s.uint("port", 16)
-		s.name("target")
-	case dns.TypeSOA:
-		s.name("primary server")
-		s.name("mailbox")
-		for _, what := range []string{"serial", "refresh", "retry", "expire", "minimum"} {
-			s.uint(what, 32)
-		}
-	case dns.TypeCAA:
-		s.uint("flags", 8)
-		s.tag()
-		s.out = append(s.out, s.bytes(s.next("value"))...)
-	case dns.TypeNAPTR:
-		s.uint("order", 16)
-		s.uint("preference", 16)
-		s.characterString("flags")
-		s.characterString("service")
-		s.characterString("regular expression")
-		s.name("replacement")
-	case dns.TypeDS:
-		s.uint("key tag", 16)
-		s.uint("algorithm", 8)
-		s.uint("digest type", 8)
-		s.hexadecimal("digest")
-	case dns.TypeSSHFP:
-		s.uint("algorithm", 8)
-		s.uint("fingerprint type", 8)
-		s.hexadecimal("fingerprint")
-	case dns.TypeTLSA:
-		s.uint("certificate usage", 8)
-		s.uint("selector", 8)
-		s.uint("matching type", 8)
-		s.hexadecimal("certificate data")
-	default:
-		return parsePresentation(rrtype, value)
+	if err != nil {
+		return nil, fmt.Errorf("%s data %s: %w", TypeText(rrtype), excerpt(text), err)
+	}
+	return packed, nil
+}
+
+func parseValue(rrtype uint16, s *scanner) ([]byte, error) {
+	if s.atGeneric(rrtype) {
+		return parseGeneric(rrtype, s)
+	}
+	fields := layout(rrtype)
+	if fields == nil {
+		return nil, errors.New(`a type without a form of its own is written \# LENGTH HEX`)
+	}
+	s.out = make([]byte, 0, len(s.text)+16)
+	for _, f := range fields {
+		s.field(f)
 	}
 	s.end()
 	if s.err != nil {
@@ -88,6 +59,50 @@ func parseValue(rrtype uint16, value string) ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes of rdata, more than %d", len(s.out), maxRdata)
 	}
 	return s.out, nil
+}
+
+// field appends one field.
+func (s *scanner) field(f field) {
+	switch f.kind {
+	case number8:
+		s.uint(f.what, 8)
+	case number16:
+		s.uint(f.what, 16)
+	case number32:
+		s.uint(f.what, 32)
+	case period:
+		s.period(f.what)
+	case domain:
+		s.name(f.what)
+	case text:
+		s.characterString(f.what)
+	case texts:
+		s.strings()
+	case optionalText:
+		if s.more() {
+			s.characterString(f.what)
+		}
+	case octets:
+		s.out = append(s.out, s.bytes(s.next(f.what))...)
+	case propertyTag:
+		s.tag()
+	case ipv4:
+		s.address(4)
+	case ipv6:
+		s.address(16)
+	case hexadecimal:
+		s.hexadecimal(f.what)
+	case dottedHex:
+		s.dottedHex(f.what)
+	case base64Text:
+		s.base64(f.what)
+	case base64Key:
+		if s.more() {
+			s.base64(f.what)
+		}
+	default:
+		s.special(f)
+	}
 }
 
 // tag appends the property tag of a CAA record, a word of letters and digits
@@ -101,13 +116,18 @@ func (s *scanner) tag() {
 	s.appendString("tag", f)
 }
 
-// atGeneric reports whether the first word is \#.
-func (s *scanner) atGeneric() bool {
+// atGeneric reports whether the first word is \#, and, for a type with a form of its own,
+// the second a number: text may be "#" too.
+func (s *scanner) atGeneric(rrtype uint16) bool {
 	if !s.more() {
 		return false
 	}
 	rest, ok := strings.CutPrefix(s.text[s.pos:], `\#`)
-	return ok && (rest == "" || isBlank(rest[0]))
+	if !ok || rest != "" && !isBlank(rest[0]) {
+		return false
+	}
+	rest = strings.TrimLeft(rest, " \t")
+	return layout(rrtype) == nil || rest != "" && '0' <= rest[0] && rest[0] <= '9'
 }
 
 // parseGeneric reads \# LENGTH HEX (RFC 3597 5). For a type with a form of its
@@ -133,7 +153,7 @@ func parseGeneric(rrtype uint16, s *scanner) ([]byte, error) {
 	if len(s.out) != int(want) {
 		return nil, fmt.Errorf("%d bytes of data where the length says %d", len(s.out), want)
 	}
-	_, err = formatValue(rrtype, s.out)
+	err = check(rrtype, s.out)
 	if err != nil {
 		return nil, err
 	}

@@ -1,23 +1,27 @@
 package rdata
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
-// scanner reads the fields of one value in Route 53 form and appends their wire
-// form to out. The first error stays, and later calls then do nothing.
+// scanner reads the fields of one value and appends their wire form to out. The first
+// error stays, and later calls then do nothing.
 type scanner struct {
-	text string
-	pos  int
-	out  []byte
-	err  error
+	text     string
+	notation notation
+	origin   []byte // of names, in wire form; in octal notation names are absolute
+	pos      int
+	out      []byte
+	err      error
 }
 
-// field is a word or a quoted string, escapes still in it.
-type field struct {
+// word is a word or a quoted string, escapes still in it.
+type word struct {
 	text   string
 	pos    int // of the first byte of text, from 0
 	quoted bool
@@ -41,10 +45,10 @@ func (s *scanner) more() bool {
 }
 
 // next returns the next field; what is its name in errors.
-func (s *scanner) next(what string) field {
+func (s *scanner) next(what string) word {
 	if !s.more() {
 		s.fail(len(s.text), "no %s", what)
-		return field{}
+		return word{}
 	}
 	if s.text[s.pos] == '"' {
 		return s.quoted(what)
@@ -53,30 +57,33 @@ func (s *scanner) next(what string) field {
 	for s.pos < len(s.text) && !isBlank(s.text[s.pos]) {
 		switch s.text[s.pos] {
 		case '"':
+			if s.notation == decimal { // the next string begins
+				return word{text: s.text[start:s.pos], pos: start}
+			}
 			s.fail(s.pos, "quotation mark inside %s", what)
-			return field{}
+			return word{}
 		case '\\':
 			s.pos++ // the escaped byte is no blank and no quotation mark
 		}
 		s.pos++
 	}
 	s.pos = min(s.pos, len(s.text))
-	return field{text: s.text[start:s.pos], pos: start}
+	return word{text: s.text[start:s.pos], pos: start}
 }
 
-func (s *scanner) quoted(what string) field {
+func (s *scanner) quoted(what string) word {
 	opening := s.pos
 	for i := opening + 1; i < len(s.text); i++ {
 		switch s.text[i] {
 		case '"':
 			s.pos = i + 1
-			return field{text: s.text[opening+1 : i], pos: opening + 1, quoted: true}
+			return word{text: s.text[opening+1 : i], pos: opening + 1, quoted: true}
 		case '\\':
 			i++
 		}
 	}
 	s.fail(opening, "%s without closing quotation mark", what)
-	return field{}
+	return word{}
 }
 
 // end checks that nothing is left.
@@ -102,7 +109,7 @@ func (s *scanner) uint(what string, bits int) {
 	}
 }
 
-// name appends a domain name, which is absolute and keeps its case.
+// name appends a domain name, which keeps its case.
 func (s *scanner) name(what string) {
 	f := s.next(what)
 	if s.err != nil {
@@ -112,7 +119,11 @@ func (s *scanner) name(what string) {
 		s.fail(f.pos, "%s in quotation marks", what)
 		return
 	}
-	out, err := appendName(s.out, f.text, octal, root)
+	if f.text == "@" && s.notation == decimal {
+		s.out = append(s.out, s.origin...)
+		return
+	}
+	out, err := appendName(s.out, f.text, s.notation, s.origin)
 	if err != nil {
 		s.fail(f.pos, "%s %s: %w, in a name that starts", what, excerpt(f.text), err)
 		return
@@ -139,7 +150,7 @@ func (s *scanner) address(size int) {
 }
 
 // bytes returns the content of a field, escapes resolved.
-func (s *scanner) bytes(f field) []byte {
+func (s *scanner) bytes(f word) []byte {
 	content := make([]byte, 0, len(f.text))
 	for i := 0; i < len(f.text); {
 		if f.text[i] != '\\' {
@@ -147,7 +158,7 @@ func (s *scanner) bytes(f field) []byte {
 			i++
 			continue
 		}
-		c, width, err := unescape(f.text[i:], octal)
+		c, width, err := unescape(f.text[i:], s.notation)
 		if err != nil {
 			s.fail(f.pos+i, "%w", err)
 			return nil
@@ -165,7 +176,7 @@ func (s *scanner) characterString(what string) {
 	s.appendString(what, f)
 }
 
-func (s *scanner) appendString(what string, f field) {
+func (s *scanner) appendString(what string, f word) {
 	content := s.bytes(f)
 	if s.err != nil {
 		return
@@ -178,14 +189,14 @@ func (s *scanner) appendString(what string, f field) {
 	s.out = append(s.out, content...)
 }
 
-// strings appends all that is left as character strings, at least one. Several
-// have to be quoted: unquoted words may be several strings or one with blanks.
+// strings appends all that is left as character strings, at least one. In octal notation
+// several have to be quoted: unquoted words may be several strings or one with blanks.
 func (s *scanner) strings() {
 	first := s.next("string")
 	s.appendString("string", first)
 	for s.more() {
 		f := s.next("string")
-		if s.err == nil && (!first.quoted || !f.quoted) {
+		if s.err == nil && s.notation == octal && (!first.quoted || !f.quoted) {
 			s.fail(f.pos, "several strings of which not all are in quotation marks")
 			return
 		}
@@ -193,10 +204,8 @@ func (s *scanner) strings() {
 	}
 }
 
-// hexadecimal appends all that is left as pairs of hexadecimal digits, in which
-// blanks may stand (RFC 4034 5.3).
-func (s *scanner) hexadecimal(what string) {
-	start := s.pos
+// rest returns all that is left, without the blanks that may stand in it (RFC 4034 2.2).
+func (s *scanner) rest(what string) string {
 	var digits []byte
 	for first := true; first || s.more(); first = false {
 		f := s.next(what)
@@ -205,12 +214,54 @@ func (s *scanner) hexadecimal(what string) {
 		}
 		digits = append(digits, f.text...)
 	}
+	return string(digits)
+}
+
+// hexadecimal appends all that is left as pairs of hexadecimal digits.
+func (s *scanner) hexadecimal(what string) {
+	start := s.pos
+	s.appendHex(what, s.rest(what), start)
+}
+
+// appendHex appends pairs of hexadecimal digits that stand at position start.
+func (s *scanner) appendHex(what, digits string, start int) {
 	if s.err != nil {
 		return
 	}
-	out, err := hex.AppendDecode(s.out, digits)
+	out, err := hex.AppendDecode(s.out, []byte(digits))
 	if err != nil {
 		s.fail(start, "%s %s is not hexadecimal", what, excerpt(digits))
+		return
+	}
+	s.out = out
+}
+
+// dottedHex appends all that is left as hexadecimal digits after 0x, with dots where one
+// likes.
+func (s *scanner) dottedHex(what string) {
+	start := s.pos
+	digits := s.rest(what)
+	after, ok := strings.CutPrefix(strings.ToLower(digits), "0x")
+	after = strings.ReplaceAll(after, ".", "")
+	if !ok || after == "" {
+		s.fail(start, "%s %s is not 0x and digits", what, excerpt(digits))
+	}
+	s.appendHex(what, after, start)
+}
+
+// base64 appends all that is left as base64.
+func (s *scanner) base64(what string) {
+	start := s.pos
+	s.appendBase64(what, s.rest(what), start)
+}
+
+func (s *scanner) appendBase64(what, digits string, start int) {
+	if s.err != nil {
+		return
+	}
+	out, err := base64.StdEncoding.AppendDecode(s.out, []byte(digits))
+	if err != nil {
+		s.fail(start, "%s %s is not base64", what, excerpt(digits))
 		return
 	}
 	s.out = out

@@ -22,7 +22,11 @@ func Type(text string) (uint16, bool) {
 		}
 		return uint16(number), true
 	}
-	number, known := dns.StringToType[text]
+	number, known := otherTypes[text]
+	if known {
+		return number, true
+	}
+	number, known = dns.StringToType[text]
 	if !known || reservedType(number) {
 		return 0, false
 	}
@@ -32,6 +36,11 @@ func Type(text string) (uint16, bool) {
 // TypeText returns the mnemonic of a record type, or TYPE and its number for
 // one that has none.
 func TypeText(rrtype uint16) string {
+	for text, number := range otherTypes {
+		if number == rrtype {
+			return text
+		}
+	}
 	text, known := dns.TypeToString[rrtype]
 	if !known || reservedType(rrtype) {
 		return "TYPE" + strconv.Itoa(int(rrtype))

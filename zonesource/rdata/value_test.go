@@ -136,6 +136,17 @@ func TestValuesAgainstLibrary(t *testing.T) {
 	}
 }
 
+// packRecord returns the uncompressed rdata of a record of the root.
+func packRecord(rr dns.RR) ([]byte, error) {
+	const rrOverhead = 1 + 2 + 2 + 4 + 2 // owner, type, class, TTL and length
+	buffer := make([]byte, rrOverhead+maxRdata)
+	end, err := dns.PackRR(rr, buffer, 0, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	return buffer[rrOverhead:end:end], nil
+}
+
 // TestTextBytes takes each byte, as escape, through each kind of string.
 func TestTextBytes(t *testing.T) {
 	for c := range 256 {
@@ -232,13 +243,13 @@ func TestValueErrors(t *testing.T) {
 		{"DS", "123 4 5 xyz", `digest "xyz" is not hexadecimal`},
 		{"DS", "123 4 5", "no digest"},
 		{"TLSA", "3 1 1 abc", "is not hexadecimal"},
-		{"HTTPS", "", "empty"},
-		{"HTTPS", "x .", `bad SVCB priority: "x"`},
+		{"HTTPS", "", "no priority at position 1"},
+		{"HTTPS", "x .", `priority "x" is not a number from 0 to 65535`},
 		{"HTTPS", "1 . port=x", "port"},
-		{"HTTPS", "1 . alpn=h2 ; port=1", `';' outside quotation marks at position 13`},
-		{"HTTPS", "1 .\n. 0 IN A 192.0.2.1", "byte 0x0a at position 4 needs an escape"},
-		{"HTTPS", `1 . alpn="h2`, "no closing quotation mark"},
-		{"HINFO", "", "empty"},
+		{"HTTPS", "1 . alpn=h2 ; port=1", `parameter: ";" is not a key at position 13`},
+		{"HTTPS", "1 .\n. 0 IN A 192.0.2.1", "empty label at position 1"},
+		{"HTTPS", `1 . alpn="h2`, "without closing quotation mark"},
+		{"HINFO", "", "no CPU"},
 		{"TYPE65280", `\#0 0`, `\# LENGTH HEX`},
 		{"TYPE65280", `\#`, "no length"},
 		{"TYPE65280", "x", `\# LENGTH HEX`},

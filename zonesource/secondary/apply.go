@@ -2,13 +2,16 @@ package secondary
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
-
-	"github.com/miekg/dns"
+	"inside53/zonesource"
+	"inside53/zonesource/rdata"
 )
 
 var (
@@ -21,44 +24,99 @@ var (
 	errNotOfClass = errors.New("a record that isn't of the class IN")
 )
 
-// apply returns the zone that a transfer makes of tree, and what the transfer was: axfr,
-// ixfr, or none where nothing is newer. tree is nil where there is none.
-func apply(tree *zone.Tree, apex []byte, records []dns.RR) (*zone.Tree, string, error) {
+// applied is what a transfer makes.
+type applied struct {
+	tree *zone.Tree
+	how  string // axfr, ixfr, or none where nothing is newer
+	// problems are the records that can't be served.
+	problems []zonesource.Problem
+}
+
+// apply returns the zone that a transfer makes of tree, which is nil where there is none.
+func apply(tree *zone.Tree, apex []byte, records []wire.Record) (applied, error) {
 	if len(records) == 0 || !isSOA(records[0], apex) {
-		return nil, "", errNoZone
+		return applied{}, errNoZone
 	}
 	if len(records) == 1 {
 		if tree == nil {
-			return nil, "", errCut
+			return applied{}, errCut
 		}
-		return tree, "none", nil
+		return applied{tree: tree, how: "none"}, nil
 	}
-	first, last := records[0].(*dns.SOA), records[len(records)-1]
-	if !isSOA(last, apex) || last.(*dns.SOA).Serial != first.Serial {
-		return nil, "", errCut
+	last := records[len(records)-1]
+	if !isSOA(last, apex) || !sameSerial(last, records[0]) {
+		return applied{}, errCut
 	}
 	if isSOA(records[1], apex) && len(records) > 2 {
-		next, err := applyDifferences(tree, apex, records)
-		return next, "ixfr", err
+		return applyDifferences(tree, apex, records)
 	}
 	next, err := whole(apex, records[:len(records)-1])
 	if err == nil && tree != nil {
-		next, _ = tree.Rebase(next)
+		next.tree, _ = tree.Rebase(next.tree)
 	}
-	return next, "axfr", err
+	return next, err
 }
 
-func isSOA(rr dns.RR, apex []byte) bool {
-	soa, ok := rr.(*dns.SOA)
-	return ok && dns.CanonicalName(soa.Hdr.Name) == zone.String(apex)
+func sameSerial(a, b wire.Record) bool {
+	one, _, err := serialOf(a.Data)
+	other, _, otherErr := serialOf(b.Data)
+	return err == nil && otherErr == nil && one == other
+}
+
+// serialOf returns the serial of SOA data.
+func serialOf(rdata []byte) (serial uint32, times []byte, err error) {
+	if len(rdata) < 22 {
+		return 0, nil, errNoZone
+	}
+	times = rdata[len(rdata)-20:]
+	return binary.BigEndian.Uint32(times), times, nil
+}
+
+// unservable returns why a record can't be served, or "". What the program reads itself has
+// to be in its form; all else is the octets that came.
+func unservable(r wire.Record) string {
+	if r.Odd {
+		return "its data have no name where the type has one"
+	}
+	switch r.Type {
+	case wire.TypeA, wire.TypeAAAA, wire.TypeNS, wire.TypeCNAME, wire.TypeDNAME, wire.TypeSOA, wire.TypePTR,
+		wire.TypeMX, wire.TypeSRV, wire.TypeSVCB, wire.TypeHTTPS, wire.TypeDS, wire.TypeTXT:
+		err := rdata.Check(r.Type, r.Data)
+		if err != nil {
+			return err.Error()
+		}
+	case 0, wire.TypeOPT, wire.TypeTSIG, wire.TypeTKEY, wire.TypeANY, wire.TypeAXFR, wire.TypeIXFR:
+		return "no zone has records of the type"
+	}
+	return ""
+}
+
+// leaveOut notes a record that can't be served; false for one that can.
+func (a *applied) leaveOut(apex []byte, r wire.Record) bool {
+	why := unservable(r)
+	if why == "" {
+		return false
+	}
+	a.problems = append(a.problems, zonesource.Problem{
+		Zone: zone.String(apex), Name: zone.String(r.Name), Type: rdata.TypeText(r.Type), Reason: "left out of a transfer: " + why,
+	})
+	return true
 }
 
 // set is an RRset under construction.
 type set struct {
 	name   []byte
 	rrtype uint16
-	ttl    uint32
+	ttls   []uint32
 	rdata  [][]byte
+}
+
+// Len, Less and Swap sort the records of a set by their octets.
+func (s *set) Len() int           { return len(s.rdata) }
+func (s *set) Less(i, j int) bool { return bytes.Compare(s.rdata[i], s.rdata[j]) < 0 }
+func (s *set) Swap(i, j int) {
+	s.rdata[i], s.rdata[j] = s.rdata[j], s.rdata[i]
+	s.ttls[i], s.ttls[j] = s.ttls[j], s.ttls[i]
 }
 
 type setKey struct {
@@ -67,152 +125,147 @@ type setKey struct {
 }
 
 // whole makes a zone of all its records.
-func whole(apex []byte, records []dns.RR) (*zone.Tree, error) {
+func whole(apex []byte, records []wire.Record) (applied, error) {
+	next := applied{how: "axfr"}
 	sets := map[setKey]*set{}
-	for i, rr := range records {
-		name, data, err := wire(rr)
-		if err != nil {
-			return nil, err
+	for i, r := range records {
+		if r.Class != wire.ClassIN {
+			return next, errNotOfClass
 		}
-		h := rr.Header()
-		if !zone.IsSubdomain(name, apex) {
+		zone.Lower(r.Name)
+		if !zone.IsSubdomain(r.Name, apex) {
 			continue // RFC 5936 section 3.5: glue of elsewhere
 		}
-		if i > 0 && h.Rrtype == dns.TypeSOA {
-			return nil, errTwoSOAs
+		if i > 0 && r.Type == wire.TypeSOA {
+			return next, errTwoSOAs
 		}
-		k := setKey{string(name), h.Rrtype}
+		if next.leaveOut(apex, r) {
+			continue
+		}
+		k := setKey{string(r.Name), r.Type}
 		s := sets[k]
 		if s == nil {
-			s = &set{name: name, rrtype: h.Rrtype, ttl: h.Ttl}
+			s = &set{name: r.Name, rrtype: r.Type}
 			sets[k] = s
 		}
-		s.ttl = min(s.ttl, h.Ttl) // RFC 2181 section 5.2
-		s.rdata = append(s.rdata, data)
+		s.ttls, s.rdata = append(s.ttls, r.TTL), append(s.rdata, r.Data)
 	}
 	e := zone.NewTree(apex).Edit()
 	for _, s := range sets {
 		err := put(e, s)
 		if err != nil {
-			return nil, err
+			return next, err
 		}
 	}
-	return e.Commit(), nil
+	next.tree = e.Commit()
+	return next, nil
 }
 
-// put stores a set without what it has twice.
+// put stores a set without what it has twice. Its TTL is the least of all (RFC 2181 section
+// 5.2), but signatures have the TTLs of what they sign (RFC 4034 section 3).
 func put(e *zone.Edit, s *set) error {
-	slices.SortFunc(s.rdata, bytes.Compare)
-	s.rdata = slices.CompactFunc(s.rdata, bytes.Equal)
-	records, err := zone.NewRecords(s.rrtype, s.ttl, s.rdata...)
+	distinct := set{}
+	places := map[string]int{}
+	for i, data := range s.rdata {
+		key := string(rdata.Canonical(s.rrtype, data))
+		at, twice := places[key]
+		if twice {
+			distinct.ttls[at] = min(distinct.ttls[at], s.ttls[i])
+			continue
+		}
+		places[key] = len(distinct.rdata)
+		distinct.rdata, distinct.ttls = append(distinct.rdata, data), append(distinct.ttls, s.ttls[i])
+	}
+	sort.Sort(&distinct)
+	if !isSignature(s.rrtype) {
+		least := slices.Min(s.ttls)
+		for i := range distinct.ttls {
+			distinct.ttls[i] = least
+		}
+	}
+	records, err := zone.NewTimed(s.rrtype, distinct.ttls, distinct.rdata)
 	if err != nil {
-		return fmt.Errorf("%s of %s: %w", dns.Type(s.rrtype), zone.String(s.name), err)
+		return fmt.Errorf("%s of %s: %w", rdata.TypeText(s.rrtype), zone.String(s.name), err)
 	}
 	return e.Put(s.name, records)
 }
 
 // applyDifferences makes the zone that follows from differences (RFC 1995 section 4): for
 // each version the SOA before, what goes, the SOA after, what comes.
-func applyDifferences(tree *zone.Tree, apex []byte, records []dns.RR) (*zone.Tree, error) {
+func applyDifferences(tree *zone.Tree, apex []byte, records []wire.Record) (applied, error) {
+	next := applied{how: "ixfr"}
 	if tree == nil {
-		return nil, errNoBase
+		return next, errNoBase
 	}
 	e := tree.Edit()
 	adding := true
-	for _, rr := range records[1 : len(records)-1] {
-		if isSOA(rr, apex) {
-			adding = !adding
-			_, data, err := wire(rr)
-			if err != nil {
-				return nil, err
-			}
-			if !adding {
-				now := e.Lookup(apex).RRset(zone.TypeSOA).First()
-				if len(now) < 20 || !bytes.Equal(now[len(now)-20:len(now)-16], data[len(data)-20:len(data)-16]) {
-					return nil, errOtherBase
-				}
-				continue
-			}
-			err = put(e, &set{name: apex, rrtype: zone.TypeSOA, ttl: rr.Header().Ttl, rdata: [][]byte{data}})
-			if err != nil {
-				return nil, err
-			}
-			continue
+	for _, r := range records[1 : len(records)-1] {
+		var err error
+		switch {
+		case r.Class != wire.ClassIN:
+			err = errNotOfClass
+		case !isSOA(r, apex):
+			err = next.difference(e, apex, r, adding)
+		case adding:
+			adding = false
+			err = isBase(e.Lookup(apex).RRset(zone.TypeSOA).First(), r.Data)
+		default:
+			adding = true
+			err = put(e, &set{name: apex, rrtype: zone.TypeSOA, ttls: []uint32{r.TTL}, rdata: [][]byte{r.Data}})
 		}
-		err := difference(e, apex, rr, adding)
 		if err != nil {
-			return nil, err
+			return next, err
 		}
 	}
-	last, _, err := serialOf(e.Lookup(apex).RRset(zone.TypeSOA))
-	if err != nil || last != records[0].(*dns.SOA).Serial || !adding {
-		return nil, errCut
+	now := wire.Record{Data: e.Lookup(apex).RRset(zone.TypeSOA).First()}
+	if !adding || !sameSerial(now, records[0]) {
+		return next, errCut
 	}
-	return e.Commit(), nil
+	next.tree = e.Commit()
+	return next, nil
 }
 
-func serialOf(s zone.RRset) (serial uint32, rdata []byte, err error) {
-	rdata = s.First()
-	if len(rdata) < 22 {
-		return 0, nil, errNoZone
+// isBase finds whether differences of the version with an SOA are of the one that is here.
+func isBase(here, before []byte) error {
+	if !sameSerial(wire.Record{Data: here}, wire.Record{Data: before}) {
+		return errOtherBase
 	}
-	at := rdata[len(rdata)-20:]
-	return uint32(at[0])<<24 | uint32(at[1])<<16 | uint32(at[2])<<8 | uint32(at[3]), rdata, nil
+	return nil
 }
 
 // difference adds or removes one record.
-func difference(e *zone.Edit, apex []byte, rr dns.RR, adding bool) error {
-	name, data, err := wire(rr)
-	if err != nil {
-		return err
-	}
-	if !zone.IsSubdomain(name, apex) {
+func (a *applied) difference(e *zone.Edit, apex []byte, r wire.Record, adding bool) error {
+	zone.Lower(r.Name)
+	if !zone.IsSubdomain(r.Name, apex) || a.leaveOut(apex, r) {
 		return nil
 	}
-	h := rr.Header()
-	old := e.Lookup(name).RRset(h.Rrtype)
-	s := &set{name: name, rrtype: h.Rrtype, ttl: h.Ttl}
+	old := e.Lookup(r.Name).RRset(r.Type)
+	s := &set{name: r.Name, rrtype: r.Type}
 	found := false
-	for r := range old.Rdata() {
-		if bytes.Equal(r, data) {
+	for ttl, data := range old.Timed() {
+		if rdata.Equal(r.Type, data, r.Data) {
 			found = true
 			continue
 		}
-		s.rdata = append(s.rdata, slices.Clone(r))
+		s.rdata, s.ttls = append(s.rdata, slices.Clone(data)), append(s.ttls, ttl)
 	}
 	if adding {
-		s.rdata = append(s.rdata, data)
+		s.rdata, s.ttls = append(s.rdata, r.Data), append(s.ttls, r.TTL)
+		if !isSignature(r.Type) { // the last word on the TTL of all
+			for i := range s.ttls {
+				s.ttls[i] = r.TTL
+			}
+		}
 		return put(e, s)
 	}
 	switch {
 	case !found:
-		return fmt.Errorf("%s of %s: %w", dns.Type(h.Rrtype), zone.String(name), errNotThere)
+		return fmt.Errorf("%s of %s: %w", rdata.TypeText(r.Type), zone.String(r.Name), errNotThere)
 	case len(s.rdata) == 0:
-		e.Delete(name, h.Rrtype)
+		e.Delete(r.Name, r.Type)
 		return nil
 	}
-	s.ttl = old.TTL()
 	return put(e, s)
 }
 
-// wire returns the owner, in lower case, and the data of a record in wire form.
-func wire(rr dns.RR) (name, data []byte, err error) {
-	h := rr.Header()
-	if h.Class != dns.ClassINET {
-		return nil, nil, errNotOfClass
-	}
-	buf := make([]byte, dns.Len(rr)+1)
-	n, err := dns.PackRR(rr, buf, 0, nil, false)
-	if err != nil {
-		return nil, nil, fmt.Errorf("record of %s: %w", h.Name, err)
-	}
-	end := 0
-	for buf[end] != 0 {
-		end += 1 + int(buf[end])
-	}
-	end++
-	const fixed = 10 // type, class, TTL, length
-	name = buf[:end:end]
-	zone.Lower(name)
-	return name, buf[end+fixed : n : n], nil
-}
+func isSignature(rrtype uint16) bool { return rrtype == wire.TypeRRSIG || rrtype == wire.TypeSIG }

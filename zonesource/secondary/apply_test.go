@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 
 	"github.com/miekg/dns"
@@ -32,6 +33,22 @@ func parse(t *testing.T, text string) []dns.RR {
 	return out
 }
 
+// records are what parse reads, as a message brings them.
+func records(t *testing.T, text string) []wire.Record {
+	t.Helper()
+	var out []wire.Record
+	for _, rr := range parse(t, text) {
+		buf := make([]byte, wire.HeaderSize+dns.Len(rr)+512)
+		end, err := dns.PackRR(rr, buf, wire.HeaderSize, nil, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _ := wire.ReadRecord(buf[:end], wire.HeaderSize)
+		out = append(out, r)
+	}
+	return out
+}
+
 // content are the records of a tree, sorted; the SOA as SOA:n.
 func content(t *testing.T, tree *zone.Tree) []string {
 	t.Helper()
@@ -53,10 +70,11 @@ func content(t *testing.T, tree *zone.Tree) []string {
 }
 
 func TestApply(t *testing.T) {
-	base, _, err := apply(nil, apex, parse(t, "SOA:5, z.example. 60 A 10.0.0.1, a.z.example. 60 A 10.0.0.2, a.z.example. 60 A 10.0.0.3, SOA:5"))
+	first, err := apply(nil, apex, records(t, "SOA:5, z.example. 60 A 10.0.0.1, a.z.example. 60 A 10.0.0.2, a.z.example. 60 A 10.0.0.3, SOA:5"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	base := first.tree
 	const soa = "z.example. 60 IN SOA ns.z.example. h.z.example. SERIAL 1 1 3 60"
 	tests := []struct {
 		name    string
@@ -97,7 +115,7 @@ func TestApply(t *testing.T) {
 			if tt.none {
 				from = nil
 			}
-			tree, how, err := apply(from, apex, parse(t, tt.records))
+			next, err := apply(from, apex, records(t, tt.records))
 			if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
 				t.Fatalf("%v, want %v", err, tt.err)
 			}
@@ -109,8 +127,9 @@ func TestApply(t *testing.T) {
 				want = append(want, strings.Split(tt.want, ",")...)
 			}
 			slices.Sort(want)
-			if how != tt.how || !slices.Equal(content(t, tree), want) {
-				t.Errorf("by %s\n%s\nwant by %s\n%s", how, strings.Join(content(t, tree), "\n"), tt.how, strings.Join(want, "\n"))
+			got := content(t, next.tree)
+			if next.how != tt.how || !slices.Equal(got, want) {
+				t.Errorf("by %s\n%s\nwant by %s\n%s", next.how, strings.Join(got, "\n"), tt.how, strings.Join(want, "\n"))
 			}
 		})
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"time"
 
@@ -16,9 +15,6 @@ import (
 // fudge is by how many seconds the clocks of the two sides may differ (RFC 8945 section
 // 10).
 const fudge = 300
-
-// maxRecords bounds a transfer.
-const maxRecords = 50_000_000
 
 // check asks the primaries, and takes the zone from the first that has it, newer or as
 // it is here. The error joins those of all.
@@ -44,6 +40,9 @@ func (s *Source) checkAt(ctx context.Context, primary netip.AddrPort) error {
 		return fmt.Errorf("asking %s for the serial of %s: %w", primary, s.name, err)
 	}
 	serial, here := s.serial()
+	// A zone that has expired is none: whatever the primary has is its successor (RFC 1034
+	// section 4.3.5).
+	here = here && !s.expired && !s.overdue()
 	if here && int32(soa.Serial-serial) <= 0 { // RFC 1982; an older one is a primary that is behind
 		if soa.Serial == serial {
 			s.checked = began
@@ -55,21 +54,36 @@ func (s *Source) checkAt(ctx context.Context, primary netip.AddrPort) error {
 	if err != nil {
 		return fmt.Errorf("transferring %s from %s: %w", s.name, primary, err)
 	}
-	tree, how, err := apply(s.tree, s.config.Apex, records)
+	var base *zone.Tree
+	if here {
+		base = s.tree
+	}
+	next, err := apply(base, s.config.Apex, records)
 	if err != nil && here { // its differences aren't about the zone that is here
 		s.log.Warn("differences of a secondary zone don't fit; it is transferred as a whole", "zone", s.name, "primary", primary.String(), "error", err)
 		records, err = s.transfer(ctx, primary, false)
 		if err == nil {
-			tree, how, err = apply(nil, s.config.Apex, records)
+			next, err = apply(nil, s.config.Apex, records)
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("transferring %s from %s: %w", s.name, primary, err)
 	}
-	s.tree, s.checked = tree, began
+	s.tree, s.checked = next.tree, began
+	s.keepProblems(next)
 	now, _ := s.serial()
-	s.log.Info("secondary zone transferred", "zone", s.name, "primary", primary.String(), "by", how, "serial", now, "records", tree.Stats().Records)
+	s.log.Info("secondary zone transferred", "zone", s.name, "primary", primary.String(), "by", next.how, "serial", now,
+		"records", s.tree.Stats().Records, "left_out", len(next.problems))
 	return nil
+}
+
+// keepProblems keeps what a transfer left out, for as long as the zone may lack it.
+func (s *Source) keepProblems(next applied) {
+	if next.how == "axfr" {
+		s.problems = nil
+	}
+	room := maxProblems - len(s.problems)
+	s.problems = append(s.problems, next.problems[:min(room, len(next.problems))]...)
 }
 
 // sign signs a request where there is a key.
@@ -88,9 +102,6 @@ func (s *Source) secrets() map[string]string {
 	}
 	return map[string]string{k.Name: k.Secret}
 }
-
-// errUnsigned says that an answer to a signed request isn't signed.
-var errUnsigned = errors.New("the answer is not signed")
 
 // askSerial asks for the SOA record, by UDP, and by TCP where that gets no answer.
 func (s *Source) askSerial(ctx context.Context, primary netip.AddrPort) (*dns.SOA, error) {
@@ -125,48 +136,4 @@ func (s *Source) askSerial(ctx context.Context, primary netip.AddrPort) (*dns.SO
 		return nil, errors.New("the answer has no SOA record")
 	}
 	return nil, errors.Join(faults...)
-}
-
-// transfer returns what a primary sends for an IXFR or AXFR.
-func (s *Source) transfer(ctx context.Context, primary netip.AddrPort, incremental bool) ([]dns.RR, error) {
-	m := new(dns.Msg)
-	m.SetAxfr(s.name)
-	if incremental {
-		serial, _ := s.serial()
-		m.SetIxfr(s.name, serial, ".", ".")
-	}
-	d := net.Dialer{Timeout: s.config.Timeout}
-	c, err := d.DialContext(ctx, "tcp", primary.String())
-	if err != nil {
-		return nil, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
-	defer stop()
-	defer func() { _ = c.Close() }()
-	t := &dns.Transfer{Conn: &dns.Conn{Conn: c}, TsigSecret: s.secrets(), ReadTimeout: s.config.Timeout, WriteTimeout: s.config.Timeout}
-	messages, err := t.In(s.sign(m), "")
-	if err != nil {
-		return nil, err
-	}
-	var all []dns.RR
-	for e := range messages { // to its end: then nobody sends any more
-		switch {
-		case err != nil:
-		case e.Error != nil:
-			err = e.Error
-		case len(all)+len(e.RR) > maxRecords:
-			err = fmt.Errorf("more than %d records", maxRecords)
-			_ = c.Close()
-		}
-		if err == nil {
-			all = append(all, e.RR...)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if len(all) == 0 || zone.String(s.config.Apex) != dns.CanonicalName(all[0].Header().Name) {
-		return nil, errors.New("it sent another zone")
-	}
-	return all, nil
 }

@@ -24,6 +24,8 @@ const (
 	// toldPause is the least time from a check to the next that NOTIFY asks for: without a
 	// key anybody can send one in the name of a primary.
 	toldPause = 200 * time.Millisecond
+	// maxProblems bounds what is said of one zone.
+	maxProblems = 100
 	// mostPause bounds the times of a primary's SOA record.
 	mostPause = 7 * 24 * time.Hour
 	// firstRetry is the pause after a check that failed while there is no zone yet; it
@@ -66,6 +68,8 @@ type Source struct {
 	checked time.Time  // when a primary said last that the zone is up to date
 	failed  int        // checks since
 	expired bool
+	// problems are the records that primaries sent and that can't be served.
+	problems []zonesource.Problem
 }
 
 // New returns the source of one zone; it asks nobody yet.
@@ -186,7 +190,7 @@ func (s *Source) part(tree *zone.Tree, unavailable string) zonesource.Part {
 		tree = zone.NewTree(s.config.Apex)
 		info.Listed = time.Now()
 	}
-	return zonesource.Part{Key: s.key, Listed: info.Listed, Zone: zone.New(info, tree, 0)}
+	return zonesource.Part{Key: s.key, Listed: info.Listed, Zone: zone.New(info, tree, 0), Problems: s.problems}
 }
 
 // pause is how long to wait before the next check, a tenth less at random: a fleet of

@@ -62,7 +62,8 @@ func Entries(ctx context.Context, origin []byte, path string, take func(Entry) e
 	return nil
 }
 
-// hidden makes the record in a comment the entry; false when there is none.
+// hidden makes the record in a comment the entry; false when there is none. A comment that
+// doesn't read as a record up to its type is one for people.
 func (r *reader) hidden() bool {
 	x := &r.lexer
 	text, marked := bytes.CutPrefix(x.comment, []byte(hiddenMark))
@@ -71,15 +72,23 @@ func (r *reader) hidden() bool {
 	}
 	x.reset()
 	x.text = bytes.TrimLeft(text, " \t")
-	err := x.line(0)
-	if err == nil && x.depth > 0 {
-		err = errors.New("no closing parenthesis in the comment")
+	fault := x.line(0)
+	if fault == nil && x.depth > 0 {
+		fault = errors.New("no closing parenthesis in the comment")
 	}
-	if err != nil {
-		x.tokens = x.tokens[:0]
-		r.load.fault(r.place(), err)
+	isRecord := len(x.tokens) > 1
+	if isRecord {
+		_, _, err := readHead(x, x.tokens[1:])
+		isRecord = err == nil || isAlias(x, x.tokens[1:])
 	}
-	return len(x.tokens) > 0
+	if isRecord && fault == nil {
+		return true
+	}
+	if isRecord {
+		r.load.fault(r.place(), fault)
+	}
+	x.tokens = x.tokens[:0]
+	return false
 }
 
 // entryOf hands over the record under way.

@@ -1,6 +1,7 @@
 package zonefile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -13,7 +14,7 @@ const maxSteps = 1 << 16
 
 // generate reads $GENERATE START-STOP[/STEP] OWNER [TTL] [CLASS] TYPE DATA, BIND's
 // directive: a record for each number of the range, the number in the place of
-// each dollar sign.
+// each dollar sign. DATA in one pair of quotation marks are what stands between them.
 func (r *reader) generate(arguments []token) error {
 	if len(arguments) < 4 {
 		return errors.New("$GENERATE takes a range and a record")
@@ -22,7 +23,10 @@ func (r *reader) generate(arguments []token) error {
 	if err != nil {
 		return fmt.Errorf("$GENERATE: %w", err)
 	}
-	template := r.lexer.appendJoined(nil, arguments[1:])
+	template, err := r.template(arguments[1:])
+	if err != nil {
+		return fmt.Errorf("$GENERATE: %w", err)
+	}
 	var x lexer
 	var line []byte
 	for number := start; number <= stop; number += step {
@@ -44,6 +48,20 @@ func (r *reader) generate(arguments []token) error {
 		}
 	}
 	return nil
+}
+
+// template returns the record of a directive as one line.
+func (r *reader) template(record []token) ([]byte, error) {
+	x := &r.lexer
+	_, data, err := readHead(x, record[1:])
+	if err != nil {
+		return nil, err
+	}
+	if len(data) != 1 || !data[0].quoted {
+		return x.appendJoined(nil, record), nil
+	}
+	template := append(x.appendJoined(nil, record[:len(record)-1]), ' ')
+	return append(template, bytes.ReplaceAll(x.bytes(data[0]), []byte(`\"`), []byte(`"`))...), nil
 }
 
 // parseRange reads START-STOP or START-STOP/STEP.
@@ -124,8 +142,8 @@ func appendModified(dst []byte, modifier string, number int64) ([]byte, error) {
 		return nil, fmt.Errorf("offset %q is not a number", fields[0])
 	}
 	number += offset
-	if number < 0 || number > math.MaxInt32 {
-		return nil, fmt.Errorf("number %d is not between 0 and %d", number, math.MaxInt32)
+	if number > math.MaxInt32 {
+		return nil, fmt.Errorf("number %d is more than %d", number, math.MaxInt32)
 	}
 	width := uint64(0)
 	if len(fields) > 1 {
@@ -139,10 +157,12 @@ func appendModified(dst []byte, modifier string, number int64) ([]byte, error) {
 		base = fields[2]
 	}
 	switch base {
-	case "d", "o", "x", "X":
-		return fmt.Appendf(dst, "%0*"+base, int(width), number), nil
+	case "d":
+		return fmt.Appendf(dst, "%0*d", int(width), number), nil
+	case "o", "x", "X": // a negative number is that of 32 bits, as in C
+		return fmt.Appendf(dst, "%0*"+base, int(width), uint32(number)), nil
 	case "n", "N":
-		return appendNibbles(dst, number, int(width), base == "N"), nil
+		return appendNibbles(dst, uint32(number), int(width), base == "N"), nil
 	default:
 		return nil, fmt.Errorf("base %q is none of d, o, x, X, n, N", base)
 	}
@@ -150,7 +170,7 @@ func appendModified(dst []byte, modifier string, number int64) ([]byte, error) {
 
 // appendNibbles appends hexadecimal digits, the last first, up to width
 // characters, the dots included.
-func appendNibbles(dst []byte, number int64, width int, upper bool) []byte {
+func appendNibbles(dst []byte, number uint32, width int, upper bool) []byte {
 	digits := "0123456789abcdef"
 	if upper {
 		digits = "0123456789ABCDEF"

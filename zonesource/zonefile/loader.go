@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
@@ -22,7 +21,6 @@ var errGaveUp = errors.New("too many faults")
 
 const (
 	stretch = 512 // records, about half a millisecond
-	breath  = 100 * time.Microsecond
 )
 
 // Content is what a zone file holds.
@@ -78,6 +76,7 @@ type loader struct {
 
 	pending pending
 	rdata   [][]byte // scratch
+	times   []uint32 // scratch: the TTL of each
 	soa     place    // of the first SOA record
 	dnames  map[string]place
 }
@@ -90,8 +89,9 @@ type pending struct {
 	ttl    uint32
 	mixed  bool // TTLs differ
 	first  place
-	bytes  []byte // rdata of all records, one after the other
-	ends   []int  // where each ends
+	bytes  []byte   // rdata of all records, one after the other
+	ends   []int    // where each ends
+	times  []uint32 // the TTL of each
 }
 
 func newLoader(ctx context.Context, origin []byte) *loader {
@@ -132,7 +132,7 @@ func (l *loader) load(path string) error {
 // rest leaves the processor to others for a moment, where it is to be shared.
 func (l *loader) rest() {
 	if l.paced {
-		time.Sleep(breath)
+		zonesource.Rest()
 	}
 }
 
@@ -181,6 +181,7 @@ func (l *loader) add(owner []byte, rrtype uint16, ttl uint32, data []byte, at pl
 	}
 	p.bytes = append(p.bytes, data...)
 	p.ends = append(p.ends, len(p.bytes))
+	p.times = append(p.times, ttl)
 	return nil
 }
 
@@ -200,31 +201,33 @@ func (l *loader) flush() bool {
 		p.mixed = true
 		p.ttl = min(p.ttl, old.TTL())
 	}
-	l.rdata = l.rdata[:0]
-	for data := range old.Rdata() {
-		l.rdata = append(l.rdata, data)
+	l.rdata, l.times = l.rdata[:0], l.times[:0]
+	for ttl, data := range old.Timed() {
+		l.rdata, l.times = append(l.rdata, data), append(l.times, ttl)
 	}
 	start := 0
-	for _, end := range p.ends {
-		l.addDistinct(p.bytes[start:end:end])
+	for i, end := range p.ends {
+		l.addDistinct(p.times[i], p.bytes[start:end:end])
 		start = end
 	}
 	err := l.check(node)
 	if err == nil {
 		err = l.put()
 	}
-	p.bytes, p.ends = p.bytes[:0], p.ends[:0]
+	p.bytes, p.ends, p.times = p.bytes[:0], p.ends[:0], p.times[:0]
 	return err == nil || l.fault(p.first, err)
 }
 
-// addDistinct adds one record's data to the RRset, which is a set (RFC 2181 5).
-func (l *loader) addDistinct(data []byte) {
-	for _, other := range l.rdata {
-		if bytes.Equal(other, data) {
+// addDistinct adds one record's data to the RRset, which is a set (RFC 2181 5). Names that
+// differ in the case of letters alone are the same.
+func (l *loader) addDistinct(ttl uint32, data []byte) {
+	for i, other := range l.rdata {
+		if rdata.Equal(l.pending.rrtype, other, data) {
+			l.times[i] = min(l.times[i], ttl)
 			return
 		}
 	}
-	l.rdata = append(l.rdata, data)
+	l.rdata, l.times = append(l.rdata, data), append(l.times, ttl)
 }
 
 // check finds what must not stand together. node is what the name has so far,
@@ -269,14 +272,19 @@ func besideCNAME(rrtype uint16) bool {
 	return false
 }
 
+// put stores the RRset. Signatures keep their TTLs, each of which is that of what it signs
+// (RFC 4034 3); the TTLs of all other records are one.
 func (l *loader) put() error {
 	p := &l.pending
+	signatures := p.rrtype == zone.TypeRRSIG || p.rrtype == typeSIG
 	set, err := zone.NewRecords(p.rrtype, p.ttl, l.rdata...)
+	if signatures {
+		set, err = zone.NewTimed(p.rrtype, l.times, l.rdata)
+	}
 	if err != nil {
 		return fmt.Errorf("%s records of %s: %w", rdata.TypeText(p.rrtype), zone.String(p.owner), err)
 	}
-	// The TTL of an RRSIG is that of what it signs (RFC 4034 3).
-	if p.mixed && p.rrtype != zone.TypeRRSIG {
+	if p.mixed && !signatures {
 		l.problem(p.owner, p.rrtype, p.first,
 			fmt.Sprintf("TTLs differ inside the RRset, the least of them, %d, holds for all (RFC 2181 5.2)", p.ttl))
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"inside53/resolver/zone"
 	"inside53/zonesource/rdata"
 )
 
@@ -72,9 +73,22 @@ func (l *loader) include(path string, origin []byte, depth int) error {
 }
 
 func newReader(l *loader, in io.Reader, path string, origin []byte, depth int) *reader {
-	return &reader{
+	r := &reader{
 		load: l, path: path, depth: depth, origin: origin,
 		in: bufio.NewReaderSize(in, readAtOnce),
+	}
+	r.skipMark()
+	return r
+}
+
+// byteOrderMark is what editors of Windows put before UTF-8.
+const byteOrderMark = "\ufeff"
+
+// skipMark skips a byte order mark. An error of reading comes again with the first line.
+func (r *reader) skipMark() {
+	start, err := r.in.Peek(len(byteOrderMark))
+	if err == nil && string(start) == byteOrderMark {
+		_, _ = r.in.Discard(len(byteOrderMark))
 	}
 }
 
@@ -216,11 +230,16 @@ func (r *reader) handle() error {
 		if len(arguments) != 1 {
 			return errors.New("$TTL takes one TTL")
 		}
-		ttl, err := parseTTL(x.bytes(arguments[0]))
+		ttl, long, err := parseTTL(x.bytes(arguments[0]))
 		if err != nil {
 			return err
 		}
+		if long {
+			r.load.problem(r.load.apex, zone.TypeSOA, r.place(), longTTL)
+		}
 		r.load.ttls.byDefault, r.load.ttls.hasByDefault = ttl, true
+		return nil
+	case "$DATE": // when the file was written, which BIND once said so
 		return nil
 	case "$INCLUDE":
 		return r.include(arguments)

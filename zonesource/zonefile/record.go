@@ -18,6 +18,7 @@ const (
 	typeKEY = 25
 	typeNXT = 30
 	typeOPT = 41
+	typeAPL = 42
 	typeSPF = 99
 )
 
@@ -38,6 +39,7 @@ type head struct {
 	rrtype uint16
 	ttl    uint32
 	hasTTL bool
+	long   bool // the TTL as written is 2^31 seconds or more
 }
 
 // record reads an entry that is a record and hands it to the loader. The owner
@@ -45,9 +47,6 @@ type head struct {
 func (r *reader) record(x *lexer) error {
 	tokens := x.tokens
 	if !x.leading {
-		if tokens[0].quoted {
-			return errors.New("owner in quotation marks")
-		}
 		owner, err := rdata.AppendMasterName(r.owner[:0], x.bytes(tokens[0]), r.origin)
 		if err != nil {
 			r.owner = r.owner[:0]
@@ -67,10 +66,10 @@ func (r *reader) record(x *lexer) error {
 	if err != nil {
 		return err
 	}
-	if len(tokens) == 0 {
+	if len(tokens) == 0 && h.rrtype != typeAPL {
 		return fmt.Errorf("%s record without data", rdata.TypeText(h.rrtype))
 	}
-	if tokens[0].glued {
+	if len(tokens) > 0 && tokens[0].glued {
 		return fmt.Errorf("no blank between the type %s and the data", rdata.TypeText(h.rrtype))
 	}
 	r.data, err = r.appendData(r.data[:0], h.rrtype, x, tokens)
@@ -80,9 +79,12 @@ func (r *reader) record(x *lexer) error {
 	if len(r.data) > math.MaxUint16 {
 		return fmt.Errorf("%s record with %d bytes of data", rdata.TypeText(h.rrtype), len(r.data))
 	}
-	ttl, err := r.load.ttls.of(h, r.data)
+	ttl, err := r.ttlOf(h, r.data)
 	if err != nil {
 		return err
+	}
+	if h.long {
+		r.load.problem(r.owner, h.rrtype, r.place(), longTTL)
 	}
 	if r.load.take != nil {
 		return r.entryOf(x, h.rrtype, ttl)
@@ -104,11 +106,11 @@ func readHead(x *lexer, tokens []token) (head, []token, error) {
 			if h.hasTTL {
 				return h, nil, fmt.Errorf("%q where the type should be", text)
 			}
-			ttl, err := parseTTL(text)
+			ttl, long, err := parseTTL(text)
 			if err != nil {
 				return h, nil, err
 			}
-			h.ttl, h.hasTTL = ttl, true
+			h.ttl, h.hasTTL, h.long = ttl, true, long
 			continue
 		}
 		if !hasClass {
@@ -177,43 +179,23 @@ func recordType(text []byte) (uint16, bool) {
 	return rrtype, true
 }
 
-// parseTTL reads seconds, or numbers with units such as 1h30m.
-func parseTTL(text []byte) (uint32, error) {
-	var total, number uint64
-	for _, c := range text {
-		var unit uint64
-		switch c | 0x20 {
-		case 's':
-			unit = 1
-		case 'm':
-			unit = 60
-		case 'h':
-			unit = 60 * 60
-		case 'd':
-			unit = 24 * 60 * 60
-		case 'w':
-			unit = 7 * 24 * 60 * 60
-		default:
-			if c < '0' || c > '9' {
-				return 0, fmt.Errorf("%q is not a TTL", text)
-			}
-			number = number*10 + uint64(c-'0')
-		}
-		if unit > 0 {
-			total += number * unit
-			number = 0
-		}
-		if total+number > maxTTL {
-			return 0, fmt.Errorf("TTL %s is more than %d seconds", text, maxTTL)
-		}
+// parseTTL reads a TTL. One of 2^31 seconds or more is long, and counts as 0 (RFC 2181 8).
+func parseTTL(text []byte) (ttl uint32, long bool, err error) {
+	ttl, err = rdata.ParsePeriod(text, math.MaxUint32)
+	if ttl > maxTTL {
+		return 0, true, err
 	}
-	return uint32(total + number), nil
+	return ttl, false, err
 }
 
-// of returns the TTL of a record and remembers what later ones need. A SOA
-// record without TTL, when none is known, has its MINIMUM as TTL, and so have
-// those after it, as other servers do it.
-func (t *ttls) of(h head, data []byte) (uint32, error) {
+// longTTL is the problem of a TTL that is long.
+const longTTL = "a TTL of 2147483648 seconds or more counts as 0 (RFC 2181 8)"
+
+// ttlOf returns the TTL of a record and remembers what later ones need. A SOA record without
+// TTL, when none is known, makes its MINIMUM what $TTL would have been, as other servers do
+// it (RFC 2308 4).
+func (r *reader) ttlOf(h head, data []byte) (uint32, error) {
+	t := &r.load.ttls
 	switch {
 	case h.hasTTL:
 		t.last, t.hasLast = h.ttl, true
@@ -223,8 +205,10 @@ func (t *ttls) of(h head, data []byte) (uint32, error) {
 	case t.hasLast:
 		return t.last, nil
 	case h.rrtype == zone.TypeSOA:
-		t.last, t.hasLast = min(binary.BigEndian.Uint32(data[len(data)-4:]), maxTTL), true
-		return t.last, nil
+		t.byDefault, t.hasByDefault = min(binary.BigEndian.Uint32(data[len(data)-4:]), maxTTL), true
+		r.load.problem(r.owner, h.rrtype, r.place(),
+			fmt.Sprintf("no $TTL, and no TTL here: its MINIMUM, %d, is that of all records without TTL (RFC 2308 4)", t.byDefault))
+		return t.byDefault, nil
 	default:
 		return 0, errors.New("no TTL: neither here nor in a record before it, and no $TTL")
 	}
@@ -254,6 +238,9 @@ var errNotPlain = errors.New("data of a form that needs the full parser")
 // appendPlain reads the data of the commonest types. What it isn't sure of, it
 // leaves to the full parser with errNotPlain.
 func (r *reader) appendPlain(dst []byte, rrtype uint16, x *lexer, tokens []token) ([]byte, error) {
+	if len(tokens) == 0 {
+		return nil, errNotPlain
+	}
 	if rrtype == zone.TypeTXT || rrtype == typeSPF {
 		return appendStrings(dst, x, tokens)
 	}

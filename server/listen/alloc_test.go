@@ -1,0 +1,71 @@
+//go:build linux && !portable_udp && !race
+
+package listen
+
+import (
+	"net"
+	"testing"
+)
+
+func TestPacketLoopAllocatesNothing(t *testing.T) {
+	for _, bind := range []string{"127.0.0.1:0", "0.0.0.0:0", "[::]:0"} {
+		l := newLoop(t, bind, echoWorker{})
+		c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(probeTargets(l.addr)[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		q, b := query(1, "echo"), make([]byte, 512)
+		served := 0
+		allocs := testing.AllocsPerRun(200, func() {
+			_, err := c.Write(q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			served += l.step(t)
+			_, err = c.Read(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+		if allocs != 0 || served != 201 {
+			t.Errorf("%s: %v allocations a packet, %d packets", bind, allocs, served)
+		}
+	}
+}
+
+// A suspended query costs its own memory and the function.
+func TestSuspendAllocations(t *testing.T) {
+	l := newLoop(t, "0.0.0.0:0", echoWorker{})
+	allocs := testing.AllocsPerRun(200, func() { l.Suspend()(nil, 0) })
+	if allocs > 2 {
+		t.Errorf("%v allocations a suspended query", allocs)
+	}
+}
+
+func TestTCPAllocatesNothingPerQuery(t *testing.T) {
+	r := start(t, func(o *Options) { o.NewWorker = func() Worker { return echoWorker{} } })
+	c := dial(t, "tcp", r.Addrs()[0])
+	const n = 30
+	var wire []byte
+	for i := range uint16(n) {
+		q := query(i, "echo")
+		wire = append(append(wire, 0, byte(len(q))), q...)
+	}
+	b := make([]byte, len(wire))
+	allocs := testing.AllocsPerRun(200, func() {
+		_, err := c.conn.Write(wire)
+		for got := 0; got < len(wire) && err == nil; {
+			var k int
+			k, err = c.conn.Read(b)
+			got += k
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	// The probes' and the test's own allocations are counted too; one a query would be 30.
+	if allocs > 5 {
+		t.Errorf("%v allocations for %d queries", allocs, n)
+	}
+}

@@ -1,0 +1,385 @@
+package listen
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"inside53/resolver"
+)
+
+func TestTCPAnswersPipelinedQueries(t *testing.T) {
+	r := start(t, nil)
+	c := dial(t, "tcp", r.Addrs()[0])
+	for _, n := range []int{1, 10, 1000, 3, 5000, 1} {
+		var qs [][]byte
+		for i := range n {
+			qs = append(qs, query(uint16(i), numbered(i)))
+		}
+		go c.sendMessages(qs...)
+		for i := range n {
+			wantMessage(t, c.receiveMessage(), answerTo(qs[i]))
+		}
+	}
+}
+
+func TestTCPQueryInPieces(t *testing.T) {
+	r := start(t, nil)
+	c := dial(t, "tcp", r.Addrs()[0])
+	long := append(query(1, "echo"), make([]byte, 60000)...)
+	var wire []byte
+	for _, q := range [][]byte{query(2, "a"), long, query(3, "b")} {
+		wire = binary.BigEndian.AppendUint16(wire, uint16(len(q)))
+		wire = append(wire, q...)
+	}
+	for _, size := range []int{1, 1, 1, 7, 30, 1, 5000, 20000, 40000} {
+		size = min(size, len(wire))
+		c.send(wire[:size])
+		wire = wire[size:]
+		time.Sleep(2 * time.Millisecond)
+	}
+	for _, q := range [][]byte{query(2, "a"), long, query(3, "b")} {
+		wantMessage(t, c.receiveMessage(), answerTo(q))
+	}
+}
+
+func TestTCPLargestMessages(t *testing.T) {
+	r := start(t, nil)
+	c := dial(t, "tcp", r.Addrs()[0])
+	c.sendMessages(query(1, "echo"), query(2, "big-65535"), query(3, "big-65535"), query(4, "echo"))
+	for i, want := range []int{len(query(1, "echo")), maxMessage, maxMessage, len(query(1, "echo"))} {
+		a := c.receiveMessage()
+		if len(a) != want || int(a[1]) != i+1 {
+			t.Errorf("answer %d: id %d, %d bytes, want %d", i+1, a[1], len(a), want)
+		}
+	}
+	largest := append(query(5, "echo"), make([]byte, maxMessage-len(query(5, "echo")))...)
+	c.sendMessages(largest)
+	wantMessage(t, c.receiveMessage(), answerTo(largest))
+}
+
+func TestTCPAnswersOutOfOrder(t *testing.T) {
+	r := start(t, nil)
+	c := dial(t, "tcp", r.Addrs()[0])
+	c.sendMessages(query(1, "late"), query(2, "echo"), query(3, "late"), query(4, "drop"), query(5, "echo"))
+	wantMessage(t, c.receiveMessage(), answerTo(query(2, "echo")))
+	wantMessage(t, c.receiveMessage(), answerTo(query(5, "echo")))
+	one, three := r.nextLate(t), r.nextLate(t)
+	three.answer(answerTo(three.query), resolver.Forwarded)
+	wantMessage(t, c.receiveMessage(), answerTo(query(3, "late")))
+	one.answer(answerTo(one.query), resolver.Cached)
+	wantMessage(t, c.receiveMessage(), answerTo(query(1, "late")))
+	c.sendMessages(query(6, "late"))
+	r.nextLate(t).answer(nil, resolver.Dropped)
+	c.sendMessages(query(7, "echo"))
+	wantMessage(t, c.receiveMessage(), answerTo(query(7, "echo")))
+	eventually(t, "each is counted", func() bool {
+		q := r.Stats().Queries[resolver.TCP]
+		return q[resolver.Local] == 3 && q[resolver.Forwarded] == 1 && q[resolver.Cached] == 1 && q[resolver.Dropped] == 2
+	})
+}
+
+func TestTCPHalfClosedClientGetsItsAnswers(t *testing.T) {
+	r := start(t, nil)
+	c := dial(t, "tcp", r.Addrs()[0])
+	c.sendMessages(query(1, "late"), query(2, "echo"))
+	err := c.conn.(*net.TCPConn).CloseWrite()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantMessage(t, c.receiveMessage(), answerTo(query(2, "echo")))
+	q := r.nextLate(t)
+	q.answer(answerTo(q.query), resolver.Forwarded)
+	wantMessage(t, c.receiveMessage(), answerTo(query(1, "late")))
+	wantEnd(t, c)
+}
+
+// wantEnd expects the server to close the connection.
+func wantEnd(t *testing.T, c *client) {
+	t.Helper()
+	n, err := c.conn.Read(make([]byte, 1))
+	var timeout net.Error
+	if err == nil || errors.As(err, &timeout) && timeout.Timeout() {
+		t.Fatalf("read %d bytes, %v; want the end of the connection", n, err)
+	}
+}
+
+func TestTCPInFlightBound(t *testing.T) {
+	r := start(t, func(o *Options) { o.TCP.InFlight = 4 })
+	c := dial(t, "tcp", r.Addrs()[0])
+	var qs [][]byte
+	for i := range 10 {
+		qs = append(qs, query(uint16(i), "late"))
+	}
+	c.sendMessages(append(qs, query(99, "echo"))...)
+	var waiting []lateQuery
+	for range 4 {
+		waiting = append(waiting, r.nextLate(t))
+	}
+	select {
+	case <-r.script.late:
+		t.Fatal("a fifth query is in flight")
+	case <-time.After(50 * time.Millisecond):
+	}
+	for i := range 10 {
+		q := waiting[0]
+		waiting = waiting[1:]
+		q.answer(answerTo(q.query), resolver.Forwarded)
+		if i < 6 {
+			waiting = append(waiting, r.nextLate(t))
+		}
+	}
+	got := map[byte]bool{}
+	for range 11 {
+		got[c.receiveMessage()[1]] = true
+	}
+	if len(got) != 11 {
+		t.Errorf("answers to %d queries, want 11", len(got))
+	}
+}
+
+func TestTCPConnectionBounds(t *testing.T) {
+	tests := []struct {
+		name   string
+		bounds TCPOptions
+		fits   int
+	}{
+		{"in all", TCPOptions{Connections: 3}, 3},
+		{"per client", TCPOptions{PerClient: 2}, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			// The server's own probes come from the same address and count too.
+			r := start(t, func(o *Options) { o.TCP = tt.bounds })
+			var open []*client
+			eventually(t, "as many connections as fit", func() bool {
+				for len(open) < tt.fits {
+					c := dial(t, "tcp", r.Addrs()[0])
+					_, _ = c.conn.Write(append([]byte{0, byte(len(query(1, "echo")))}, query(1, "echo")...))
+					_, err := readMessage(c.conn)
+					if err != nil { // a probe was in the way
+						return false
+					}
+					open = append(open, c)
+				}
+				return true
+			})
+			wantEnd(t, dial(t, "tcp", r.Addrs()[0]))
+			if r.Stats().TCP[0].Refused == 0 {
+				t.Error("no connection counted as refused")
+			}
+			// A full server is not a dead one.
+			eventually(t, "ready while full", func() bool { ok, _ := r.Ready(); return ok })
+
+			open[0].conn.Close()
+			eventually(t, "room again", func() bool {
+				c := dial(t, "tcp", r.Addrs()[0])
+				_, _ = c.conn.Write(append([]byte{0, byte(len(query(1, "echo")))}, query(1, "echo")...))
+				_, err := readMessage(c.conn)
+				return err == nil
+			})
+		})
+	}
+}
+
+func TestTCPIdleConnectionsAreClosed(t *testing.T) {
+	r := start(t, func(o *Options) { o.TCP.Idle = 150 * time.Millisecond })
+	silent, asking, dribbling := dial(t, "tcp", r.Addrs()[0]), dial(t, "tcp", r.Addrs()[0]), dial(t, "tcp", r.Addrs()[0])
+	asking.sendMessages(query(1, "late"))
+	late := r.nextLate(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// A query that never becomes whole does not keep the connection.
+		for _, b := range append([]byte{0, 200}, make([]byte, 150)...) {
+			_, err := dribbling.conn.Write([]byte{b})
+			if err != nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Error("a dribbled query keeps its connection")
+	}()
+	wantEnd(t, silent)
+	<-done
+	// The connection with a query in flight is not idle.
+	time.Sleep(200 * time.Millisecond)
+	late.answer(answerTo(late.query), resolver.Forwarded)
+	wantMessage(t, asking.receiveMessage(), answerTo(query(1, "late")))
+	wantEnd(t, asking)
+}
+
+// TestTCPIdleBeginsAfterLateAnswers: a connection whose queries waited for long, and that
+// has more of them on the way, isn't idle when they are all answered at once.
+func TestTCPIdleBeginsAfterLateAnswers(t *testing.T) {
+	const clients, inFlight = 24, 4
+	r := start(t, func(o *Options) { o.TCP.Idle, o.TCP.InFlight = 400*time.Millisecond, inFlight })
+	var all []*client
+	var waiting []lateQuery
+	for range clients {
+		c := dial(t, "tcp", r.Addrs()[0])
+		for i := range inFlight {
+			c.sendMessages(query(uint16(i), "late"))
+			waiting = append(waiting, r.nextLate(t))
+		}
+		c.sendMessages(query(99, "echo")) // is not read before there is room
+		all = append(all, c)
+	}
+	time.Sleep(600 * time.Millisecond)
+	for _, q := range waiting {
+		q.answer(answerTo(q.query), resolver.Forwarded)
+	}
+	for _, c := range all {
+		got := map[byte]bool{}
+		for range inFlight + 1 {
+			got[c.receiveMessage()[1]] = true
+		}
+		if !got[99] {
+			t.Errorf("answers to %v", got)
+		}
+	}
+	wantEnd(t, all[0])
+}
+
+func TestTCPSlowReaderIsClosed(t *testing.T) {
+	r := start(t, func(o *Options) { o.TCP.Write = 100 * time.Millisecond })
+	c := dial(t, "tcp", r.Addrs()[0])
+	go func() {
+		b := append([]byte{0, byte(len(query(1, "big-65535")))}, query(1, "big-65535")...)
+		for {
+			_, err := c.conn.Write(b)
+			if err != nil {
+				return
+			}
+		}
+	}()
+	eventually(t, "the connection is counted as slow", func() bool { return r.Stats().TCP[0].SlowClosed == 1 })
+	other := dial(t, "tcp", r.Addrs()[0])
+	other.sendMessages(query(2, "echo"))
+	wantMessage(t, other.receiveMessage(), answerTo(query(2, "echo")))
+}
+
+// Late answers to a client that does not read must neither pile up nor hold the
+// resolver's goroutines.
+func TestTCPSlowReaderOfLateAnswers(t *testing.T) {
+	r := start(t, func(o *Options) { o.TCP.Write = time.Minute })
+	c := dial(t, "tcp", r.Addrs()[0])
+	_ = c.conn.(*net.TCPConn).SetReadBuffer(4096)
+	big := make([]byte, maxMessage)
+	for i := range 400 {
+		_, err := c.conn.Write(append([]byte{0, byte(len(query(1, "late")))}, query(1, "late")...))
+		if err != nil {
+			break
+		}
+		select {
+		case q := <-r.script.late:
+			q.answer(append(big[:0], answerTo(q.query)...)[:maxMessage], resolver.Forwarded)
+		case <-time.After(200 * time.Millisecond):
+			if r.Stats().TCP[0].SlowClosed == 0 {
+				t.Fatalf("query %d was not served, and the connection is not closed", i)
+			}
+		}
+		if r.Stats().TCP[0].SlowClosed != 0 {
+			break
+		}
+	}
+	if got := r.Stats().TCP[0].SlowClosed; got != 1 {
+		t.Errorf("%d connections closed as slow, want 1", got)
+	}
+}
+
+func TestTCPNotDNS(t *testing.T) {
+	r := start(t, nil)
+	for _, wire := range []string{"\x00\x00", "\x00\x0bhello world", "\x00\x05abcde"} {
+		c := dial(t, "tcp", r.Addrs()[0])
+		c.sendMessages(query(1, "echo"))
+		c.send([]byte(wire))
+		wantMessage(t, c.receiveMessage(), answerTo(query(1, "echo")))
+		wantEnd(t, c)
+	}
+}
+
+func TestTCPDrainFinishesWhatIsInFlight(t *testing.T) {
+	r := start(t, nil)
+	c, idle := dial(t, "tcp", r.Addrs()[0]), dial(t, "tcp", r.Addrs()[0])
+	c.sendMessages(query(1, "late"))
+	q := r.nextLate(t)
+	go func() {
+		wantEnd(t, idle)
+		q.answer(answerTo(q.query), resolver.Forwarded)
+	}()
+	r.stop()
+	b := bufio.NewReader(c.conn)
+	m, err := readMessage(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantMessage(t, m, answerTo(query(1, "late")))
+	_, err = b.ReadByte()
+	if !errors.Is(err, io.EOF) {
+		t.Errorf("after the last answer: %v, want the end", err)
+	}
+}
+
+// TestTCPDrainAnswersWhatHasArrived ends the server while a pipeline of queries waits to be
+// read.
+func TestTCPDrainAnswersWhatHasArrived(t *testing.T) {
+	r := start(t, func(o *Options) { o.Grace = patience })
+	c := dial(t, "tcp", r.Addrs()[0])
+	const n = 500
+	msgs := [][]byte{query(0, "freeze")}
+	for i := range n {
+		msgs = append(msgs, query(uint16(i+1), "echo"))
+	}
+	c.sendMessages(query(9999, "echo"))
+	wantMessage(t, c.receiveMessage(), answerTo(query(9999, "echo"))) // it is accepted
+	c.sendMessages(msgs...)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.stop()
+	}()
+	eventually(t, "it drains", func() bool { return r.tcp[0].stopping.Load() })
+	close(r.script.frozen)
+	b := bufio.NewReader(c.conn)
+	for _, m := range msgs {
+		got, err := readMessage(b)
+		if err != nil {
+			t.Fatalf("instead of the answer to query %d: %v", binary.BigEndian.Uint16(m), err)
+		}
+		wantMessage(t, got, answerTo(m))
+	}
+	_, err := b.ReadByte()
+	if !errors.Is(err, io.EOF) {
+		t.Errorf("after the last answer: %v, want the end", err)
+	}
+	<-stopped
+}
+
+func TestTCPGraceIsBounded(t *testing.T) {
+	r := start(t, func(o *Options) { o.Grace = 50 * time.Millisecond })
+	c := dial(t, "tcp", r.Addrs()[0])
+	c.sendMessages(query(1, "late"))
+	q := r.nextLate(t)
+	r.stop()
+	wantEnd(t, c)
+	q.answer(answerTo(q.query), resolver.Forwarded)
+	if got := r.Stats().TCP[0].SendErrors; got != 1 {
+		t.Errorf("%d answers counted as lost, want 1", got)
+	}
+}
+
+func TestTCPClientAddressIsPlain(t *testing.T) {
+	r := start(t, func(o *Options) { o.Addresses = []netip.AddrPort{netip.MustParseAddrPort("[::]:0")} })
+	c := dial(t, "tcp", loopback(r.Addrs()[0].Port()))
+	c.sendMessages(query(1, "echo"))
+	wantMessage(t, c.receiveMessage(), answerTo(query(1, "echo")))
+	if _, ok := r.script.seen.Load(loopback(0).Addr()); !ok {
+		t.Error("the worker did not see 127.0.0.1")
+	}
+}

@@ -1,0 +1,56 @@
+package transfer
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"inside53/resolver/history"
+)
+
+// TestHistoriesNotSaved has the disk refuse them: that is said for all of them at once, and
+// not again with each attempt.
+func TestHistoriesNotSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		blocked := filepath.Join(dir, "transfers")
+		err := os.WriteFile(blocked, nil, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		p := newPublisher(nil, nil, nil, nil, dir, slog.New(slog.NewTextHandler(&log, nil)))
+		for _, apex := range []string{"\x01a\x00", "\x01b\x00", "\x01c\x00"} {
+			p.zones[viewApex{"v", apex}] = &publishedZone{view: "v", apex: []byte(apex), history: history.New(1), dirty: true}
+		}
+		for range 3 * saveRest / saveGap {
+			p.saveSome()
+			time.Sleep(saveGap)
+		}
+		lines := strings.Count(log.String(), "\n")
+		if lines != 3 || !strings.Contains(log.String(), "zones=3") {
+			t.Errorf("the log of three times %s:\n%s", saveRest, &log)
+		}
+
+		err = os.Remove(blocked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(saveRest)
+		p.saveSome()
+		for _, z := range p.zones {
+			_, err = os.Stat(p.file(z))
+			if err != nil || z.dirty {
+				t.Errorf("%q: dirty %v, %v", z.apex, z.dirty, err)
+			}
+		}
+		if !p.unsaved.IsZero() || strings.Count(log.String(), "\n") != lines {
+			t.Errorf("all saved, and the log says\n%s", &log)
+		}
+	})
+}

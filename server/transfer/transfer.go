@@ -1,0 +1,369 @@
+package transfer
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"inside53/resolver"
+	"inside53/resolver/history"
+	"inside53/resolver/zone"
+	"inside53/server/tsig"
+
+	"github.com/miekg/dns"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+)
+
+const (
+	// transferWorkers is how many transfers go out at a time.
+	transferWorkers = 16
+	// transfersWaiting is how many may wait for their turn.
+	transfersWaiting = 256
+)
+
+// Stream takes the messages of one answer, from one goroutine.
+type Stream interface {
+	// Send sends a message, which is borrowed until it returns. It waits for a client
+	// that reads slowly; the error says that the client is gone.
+	Send(message []byte) error
+	// End is called once, after the last message.
+	End(result resolver.Result)
+}
+
+// Options make a [Server].
+type Options struct {
+	// Resolver has the snapshots that zones are made of, and is given their serials.
+	Resolver *resolver.Resolver
+	// Ask asks upstreams for the records of a type of a name, at the end of CNAMEs; the zero
+	// RRset says that there are none. Their TTL is [TargetTTL].
+	Ask func(ctx context.Context, upstreams []string, name []byte, rrtype uint16) (zone.RRset, error)
+	// Notified hands on a NOTIFY for a zone that comes from elsewhere; false refuses it.
+	Notified func(apex []byte, from netip.Addr, key string) bool
+	// Count counts a request by its kind (soa, axfr, ixfr, notify) and its outcome.
+	Count func(kind, result string)
+	// CountNotify counts what became of a NOTIFY to a secondary.
+	CountNotify func(result string)
+	// StateDir holds the histories of zones, below transfers.
+	StateDir string
+	Log      *slog.Logger
+}
+
+// Server answers secondaries and primaries: SOA, AXFR and IXFR questions of zones that
+// are transferred, and NOTIFY for zones that come from elsewhere.
+type Server struct {
+	Options
+	policy    atomic.Pointer[Policy]
+	publisher *publisher
+	notifier  *notifier
+	queue     chan job
+	faults    rate.Sometimes // of signatures, in the log: anybody may send them
+}
+
+// New returns a server that transfers nothing before [Server.SetPolicy].
+func New(o Options) *Server {
+	t := &Server{
+		Options: o, notifier: newNotifier(o.CountNotify, o.Log), queue: make(chan job, transfersWaiting),
+		faults: rate.Sometimes{First: 10, Interval: time.Second},
+	}
+	known := &aliases{ask: o.Ask, targets: map[aliasTarget]*aliasState{}}
+	t.publisher = newPublisher(o.Resolver, t.policy.Load, known, t.notifier, o.StateDir, o.Log)
+	return t
+}
+
+// SetPolicy makes p the one in force; nil transfers nothing.
+func (t *Server) SetPolicy(p *Policy) {
+	t.policy.Store(p)
+	t.publisher.wake()
+}
+
+// Wake says that there is another snapshot, or another state of health. It never blocks.
+func (t *Server) Wake() { t.publisher.wake() }
+
+// On reports whether anything is transferred.
+func (t *Server) On() bool { return t.policy.Load() != nil }
+
+// Run publishes, sends transfers and notifies until ctx ends.
+func (t *Server) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return t.publisher.run(ctx) })
+	g.Go(func() error { return t.notifier.run(ctx) })
+	g.Go(func() error { return t.sendAll(ctx) })
+	return g.Wait()
+}
+
+// job is one transfer that goes out by a stream.
+type job struct {
+	asked     *dns.Msg
+	signature *tsig.Signature
+	content   content
+	stream    Stream
+	client    netip.AddrPort
+	apex      []byte
+}
+
+// sendAll sends transfers until ctx ends.
+func (t *Server) sendAll(ctx context.Context) error {
+	var running sync.WaitGroup
+	for range transferWorkers {
+		running.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case j := <-t.queue:
+					t.send(j)
+				}
+			}
+		})
+	}
+	running.Wait()
+	for {
+		select {
+		case j := <-t.queue:
+			j.stream.End(resolver.Dropped)
+		default:
+			return ctx.Err()
+		}
+	}
+}
+
+// Serve answers a message that may be for transfers; accepted is false for what is an
+// ordinary question after all. stream suspends it, for an answer of many messages; it is nil
+// where the transport has none. Serve doesn't block.
+func (t *Server) Serve(
+	pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, stream func() Stream,
+) (answer []byte, result resolver.Result, accepted bool) {
+	policy := t.policy.Load()
+	if policy == nil {
+		return nil, 0, false
+	}
+	m := new(dns.Msg)
+	err := m.Unpack(pkt)
+	if err != nil || len(m.Question) != 1 || m.Question[0].Qclass != dns.ClassINET {
+		return nil, 0, false // the resolver says what is wrong with it
+	}
+	signed, err := policy.Keys.Verify(pkt, m)
+	if err != nil {
+		return nil, 0, false
+	}
+	q := request{t: t, policy: policy, m: m, signature: signed, client: client, tr: tr, out: out, stream: stream}
+	if signed != nil && !signed.Good() {
+		t.faults.Do(func() {
+			t.Log.Warn("request with a signature that isn't good", "client", client.Addr().String(),
+				"key", signed.Request.Hdr.Name, "fault", dns.RcodeToString[signed.Fault])
+		})
+		answer, result = q.reject(dns.RcodeNotAuth)
+		return answer, result, true
+	}
+	q.apex, err = wireOf(m.Question[0].Name)
+	if err != nil {
+		return nil, 0, false
+	}
+	if m.Opcode == dns.OpcodeNotify {
+		return q.notify()
+	}
+	return q.answer()
+}
+
+// request is one request in work.
+type request struct {
+	t         *Server
+	policy    *Policy
+	m         *dns.Msg
+	signature *tsig.Signature
+	client    netip.AddrPort
+	tr        resolver.Transport
+	out       []byte
+	stream    func() Stream
+	apex      []byte
+}
+
+// notify takes NOTIFY (RFC 1996 section 3.11) for a zone that comes from elsewhere.
+func (q *request) notify() ([]byte, resolver.Result, bool) {
+	if q.m.Question[0].Qtype != dns.TypeSOA || !q.t.Notified(q.apex, q.client.Addr(), q.signature.KeyName()) {
+		q.t.Count("notify", "refused")
+		if q.signature == nil {
+			return nil, 0, false
+		}
+		answer, result := q.reject(dns.RcodeRefused)
+		return answer, result, true
+	}
+	q.t.Count("notify", "ok")
+	answer, result := q.pack(q.response(), resolver.Local)
+	return answer, result, true
+}
+
+// answer answers SOA, IXFR and AXFR.
+func (q *request) answer() ([]byte, resolver.Result, bool) {
+	qtype := q.m.Question[0].Qtype
+	snap := q.t.publisher.resolver.Snapshot()
+	entry := q.policy.find(q.apex, q.signature.KeyName(), q.client.Addr(), viewOf(snap, q.client.Addr()))
+	if entry == nil {
+		if q.signature == nil || qtype == dns.TypeSOA && !q.policy.names(q.apex) {
+			return nil, 0, false // REFUSED, or an ordinary question
+		}
+		q.t.Count(typeLabel(qtype), "refused")
+		answer, result := q.reject(dns.RcodeRefused)
+		return answer, result, true
+	}
+	z, complete := q.t.publisher.zone(entry, q.apex)
+	if z == nil {
+		if qtype == dns.TypeSOA && q.signature == nil {
+			return nil, 0, false
+		}
+		rcode := dns.RcodeNotAuth
+		if !complete {
+			rcode = dns.RcodeServerFailure
+		}
+		q.t.Count(typeLabel(qtype), "failed")
+		answer, result := q.reject(rcode)
+		return answer, result, true
+	}
+	v := z.Version()
+	switch {
+	case qtype == dns.TypeSOA:
+		m := q.response()
+		m.Answer = recordsFor(q.apex, v.SOA)
+		answer, result := q.pack(m, resolver.Local)
+		return answer, result, true
+	case qtype == dns.TypeAXFR && q.tr == resolver.UDP:
+		answer, result := q.reject(dns.RcodeRefused) // RFC 5936 section 4.2
+		return answer, result, true
+	case qtype == dns.TypeAXFR:
+		return q.transfer(content{version: v, whole: true})
+	}
+	return q.incremental(z)
+}
+
+// incremental answers IXFR (RFC 1995): with differences where the journal has them, with
+// the whole zone by TCP, by UDP with the SOA alone.
+func (q *request) incremental(z *history.Zone) ([]byte, resolver.Result, bool) {
+	serial, ok := q.serial()
+	if !ok {
+		answer, result := q.reject(dns.RcodeFormatError)
+		return answer, result, true
+	}
+	v, deltas, ok := z.Since(serial)
+	c := content{version: v, deltas: deltas, whole: !ok}
+	if serial == v.Serial || history.After(serial, v.Serial) {
+		c = content{version: v} // the SOA alone: the client has it all (section 2)
+	}
+	if q.tr != resolver.UDP {
+		return q.transfer(c)
+	}
+	m := q.response()
+	if !c.whole && c.size(q.apex) <= cap(q.out) {
+		for rr := range c.records(q.apex) {
+			m.Answer = append(m.Answer, rr)
+		}
+	}
+	m.Compress = true
+	if len(m.Answer) == 0 || m.Len()+q.signature.Room() > q.udpSize() {
+		m.Answer = recordsFor(q.apex, v.SOA)
+	}
+	q.t.Count("ixfr", "udp")
+	answer, result := q.pack(m, resolver.Local)
+	return answer, result, true
+}
+
+// serial returns the serial that the client has.
+func (q *request) serial() (uint32, bool) {
+	for _, rr := range q.m.Ns {
+		soa, ok := rr.(*dns.SOA)
+		if ok {
+			return soa.Serial, true
+		}
+	}
+	return 0, false
+}
+
+// transfer hands the answer to the workers.
+func (q *request) transfer(c content) ([]byte, resolver.Result, bool) {
+	if q.stream == nil || len(q.t.queue) == cap(q.t.queue) {
+		q.t.Count(typeLabel(q.m.Question[0].Qtype), "dropped")
+		answer, result := q.reject(dns.RcodeServerFailure)
+		return answer, result, true
+	}
+	j := job{asked: q.m, signature: q.signature, content: c, stream: q.stream(), client: q.client, apex: q.apex}
+	select {
+	case q.t.queue <- j:
+	default: // others were faster: the client asks again
+		q.t.Count(typeLabel(q.m.Question[0].Qtype), "dropped")
+		j.stream.End(resolver.Dropped)
+	}
+	return nil, resolver.Local, true
+}
+
+// response returns the beginning of an answer.
+func (q *request) response() *dns.Msg { return responseTo(q.m) }
+
+// responseTo returns the beginning of an answer to a request.
+func responseTo(request *dns.Msg) *dns.Msg {
+	m := &dns.Msg{
+		MsgHdr:   dns.MsgHdr{Id: request.Id, Response: true, Opcode: request.Opcode, Authoritative: true, RecursionDesired: request.RecursionDesired},
+		Question: request.Question,
+	}
+	if request.IsEdns0() != nil {
+		opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
+		opt.SetUDPSize(1232)
+		m.Extra = append(m.Extra, opt)
+	}
+	return m
+}
+
+// udpSize is the most that an answer by UDP may have.
+func (q *request) udpSize() int {
+	size := dns.MinMsgSize
+	opt := q.m.IsEdns0()
+	if opt != nil {
+		size = max(size, min(int(opt.UDPSize()), 1232))
+	}
+	return min(size, cap(q.out))
+}
+
+func (q *request) reject(rcode int) ([]byte, resolver.Result) {
+	m := q.response()
+	m.Authoritative = false
+	m.Rcode = rcode
+	switch rcode {
+	case dns.RcodeFormatError:
+		return q.pack(m, resolver.FormErr)
+	case dns.RcodeServerFailure:
+		return q.pack(m, resolver.ServFail)
+	}
+	return q.pack(m, resolver.Refused)
+}
+
+// pack writes an answer of one message.
+func (q *request) pack(m *dns.Msg, result resolver.Result) ([]byte, resolver.Result) {
+	wire, err := q.signature.Pack(m)
+	if err != nil || len(wire) > cap(q.out) {
+		q.t.Log.Error("answer to a secondary can't be packed", "client", q.client.String(), "error", err)
+		return nil, resolver.Dropped
+	}
+	return append(q.out[:0], wire...), result
+}
+
+// viewOf returns the name of the view of an address, or "".
+func viewOf(snap *zone.Snapshot, addr netip.Addr) string {
+	c := snap.Client(addr)
+	if c.View < 0 {
+		return ""
+	}
+	return snap.Views[c.View].Name
+}
+
+func typeLabel(qtype uint16) string { return strings.ToLower(dns.TypeToString[qtype]) }
+
+// wireOf returns the lower-case wire form of a name.
+func wireOf(name string) ([]byte, error) {
+	buf := make([]byte, zone.MaxName+1)
+	n, err := dns.PackDomainName(name, buf, 0, nil, false)
+	zone.Lower(buf[:n])
+	return buf[:n:n], err
+}

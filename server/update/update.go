@@ -1,0 +1,323 @@
+package update
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"inside53/resolver"
+	"inside53/resolver/zone"
+	"inside53/server/tsig"
+	zoneupdate "inside53/zonesource/update"
+
+	"github.com/miekg/dns"
+	"golang.org/x/time/rate"
+)
+
+const (
+	// updatesWaiting is how many updates may be on their way.
+	updatesWaiting = 8192
+	// updateBytes is how many bytes they may have, as they came.
+	updateBytes = 32 << 20
+)
+
+// headerSize is that of a DNS message.
+const headerSize = 12
+
+// Options make a [Server].
+type Options struct {
+	// Updater makes the updates that are granted.
+	Updater Updater
+	// Hosted returns the hosted zones as they were listed last.
+	Hosted func() []*zone.Zone
+	// Allowed says whether a client may ask this server at all.
+	Allowed func(netip.Addr) bool
+	// Count counts an answer by its response code or the fault of its signature;
+	// "dropped" is one that had no room.
+	Count func(result string)
+	// Log gets a line for each update that is refused.
+	Log *slog.Logger
+}
+
+// Server accepts dynamic updates from the packet loops: it finds out who sends them and
+// whether that is granted, and hands them to the updater.
+type Server struct {
+	Options
+	policy  atomic.Pointer[Policy]
+	queue   chan request
+	bytes   atomic.Int64 // of all on their way
+	flights flights
+	faults  rate.Sometimes // of signatures, in the log: anybody may send them
+}
+
+// New returns a server that grants what p says.
+func New(o Options, p *Policy) *Server {
+	s := &Server{
+		Options: o, queue: make(chan request, updatesWaiting),
+		faults: rate.Sometimes{First: 10, Interval: time.Second},
+	}
+	s.policy.Store(p)
+	return s
+}
+
+// SetPolicy grants what p says from now on.
+func (u *Server) SetPolicy(p *Policy) { u.policy.Store(p) }
+
+// Updater makes updates; [zoneupdate.Updater] is one.
+type Updater interface {
+	Submit(z *zone.Zone, m *zoneupdate.Message, done func(zoneupdate.Result))
+}
+
+// request is one update as it came.
+type request struct {
+	packet []byte
+	client netip.Addr
+	finish func([]byte, resolver.Result)
+}
+
+// Serve answers as a resolver's worker does. refusal is what the resolver has answered, with
+// room for any answer. It doesn't block.
+func (u *Server) Serve(
+	pkt []byte, client netip.AddrPort, tr resolver.Transport, refusal []byte, s resolver.Suspender,
+) ([]byte, resolver.Result) {
+	if len(u.policy.Load().Grants) == 0 {
+		return refusal, resolver.Refused
+	}
+	size := int64(len(pkt))
+	full := u.bytes.Add(size) > updateBytes || len(u.queue) == cap(u.queue)
+	if full {
+		u.bytes.Add(-size)
+		u.Count("dropped")
+		if tr == resolver.UDP || len(refusal) < headerSize {
+			return nil, resolver.Dropped // it comes again
+		}
+		refusal[3] = refusal[3]&0xf0 | dns.RcodeServerFailure
+		return refusal, resolver.ServFail
+	}
+	finish := s.Suspend()
+	r := request{append([]byte(nil), pkt...), client.Addr(), func(answer []byte, result resolver.Result) {
+		u.bytes.Add(-size)
+		finish(answer, result)
+	}}
+	select {
+	case u.queue <- r:
+	default: // others were faster
+		u.Count("dropped")
+		r.finish(nil, resolver.Dropped)
+	}
+	return nil, resolver.Dropped
+}
+
+// Run handles updates until ctx ends.
+func (u *Server) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		running.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case r := <-u.queue:
+					u.handle(r)
+				}
+			}
+		})
+	}
+	running.Wait()
+	for {
+		select {
+		case r := <-u.queue:
+			r.finish(nil, resolver.Dropped)
+		default:
+			return ctx.Err()
+		}
+	}
+}
+
+// reply is where the result of one request goes.
+type reply struct {
+	u         *Server
+	request   *dns.Msg
+	signature *tsig.Signature
+	finish    func([]byte, resolver.Result)
+}
+
+// send answers.
+func (r *reply) send(result zoneupdate.Result) {
+	m := &dns.Msg{MsgHdr: dns.MsgHdr{Id: r.request.Id, Response: true, Opcode: dns.OpcodeUpdate, Rcode: result.Rcode}, Question: r.request.Question}
+	if r.request.IsEdns0() != nil {
+		opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
+		opt.SetUDPSize(1232)
+		if result.Text != "" {
+			opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: extendedCode(result.Rcode), ExtraText: clip(result.Text)})
+		}
+		m.Extra = append(m.Extra, opt)
+	}
+	label := dns.RcodeToString[result.Rcode]
+	if r.signature != nil && r.signature.Fault != 0 {
+		label = dns.RcodeToString[r.signature.Fault]
+	}
+	r.u.Count(strings.ToLower(label))
+	wire, err := r.signature.Pack(m)
+	if err != nil {
+		r.u.Log.Error("answer to an update can't be packed", "error", err)
+		r.finish(nil, resolver.Dropped)
+		return
+	}
+	r.finish(wire, resultOfUpdate(result.Rcode))
+}
+
+// extendedCode is the extended error of a response code (RFC 8914 section 4): Prohibited
+// for what is not granted, else Other.
+func extendedCode(rcode int) uint16 {
+	if rcode == zoneupdate.Refused || rcode == zoneupdate.NotAuth {
+		return dns.ExtendedErrorCodeProhibited
+	}
+	return dns.ExtendedErrorCodeOther
+}
+
+// maxExtraText keeps an answer well below 512 bytes, the least that any path takes.
+const maxExtraText = 200
+
+func clip(text string) string {
+	if len(text) > maxExtraText {
+		return text[:maxExtraText]
+	}
+	return text
+}
+
+// resultOfUpdate classifies an answer for the metrics of queries.
+func resultOfUpdate(rcode int) resolver.Result {
+	switch rcode {
+	case zoneupdate.FormErr:
+		return resolver.FormErr
+	case zoneupdate.ServFail:
+		return resolver.ServFail
+	case zoneupdate.Refused, zoneupdate.NotAuth, zoneupdate.NotZone:
+		return resolver.Refused
+	}
+	return resolver.Local
+}
+
+// handle finds out what a request is, and answers it or hands it on (RFC 2136 section
+// 3.1).
+func (u *Server) handle(in request) {
+	policy := u.policy.Load()
+	m := new(dns.Msg)
+	r := &reply{u: u, request: m, finish: in.finish}
+	err := m.Unpack(in.packet)
+	if err != nil {
+		m.Question, m.Extra = nil, nil
+		r.send(zoneupdate.Result{Rcode: zoneupdate.FormErr})
+		return
+	}
+	r.signature, err = policy.Keys.Verify(in.packet, m)
+	switch {
+	case err != nil:
+		r.send(zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: err.Error()})
+		return
+	case r.signature == nil:
+		u.faults.Do(func() {
+			u.Log.Warn("update without a signature", "client", in.client.String())
+		})
+		r.send(zoneupdate.Result{Rcode: zoneupdate.Refused, Text: "updates have to be signed by a key"})
+		return
+	case !r.signature.Good():
+		u.faults.Do(func() {
+			u.Log.Warn("update with a signature that isn't good", "client", in.client.String(), "key", r.signature.Request.Hdr.Name, "fault", dns.RcodeToString[r.signature.Fault])
+		})
+		r.send(zoneupdate.Result{Rcode: zoneupdate.NotAuth})
+		return
+	}
+	z, message, result := u.understand(policy, m, in.client, r.signature.Key.Name)
+	if result.Rcode != zoneupdate.NoError {
+		u.Log.Info("update refused", "client", in.client.String(), "key", r.signature.Key.Name, "result", dns.RcodeToString[result.Rcode], "why", result.Text)
+		r.send(result)
+		return
+	}
+	flight := u.flights.join(flightKey{r.signature.Key.Name, r.signature.Request.MAC}, r)
+	if flight == nil {
+		return // the result comes, or came, by the same update
+	}
+	client, key := in.client.String(), r.signature.Key.Name
+	u.Updater.Submit(z, message, func(result zoneupdate.Result) {
+		if result.Rcode == zoneupdate.Refused {
+			u.Log.Info("update refused", "client", client, "key", key, "result", dns.RcodeToString[result.Rcode], "why", result.Text)
+		}
+		for _, waiter := range u.flights.finish(flight, result) {
+			waiter.send(result)
+		}
+	})
+}
+
+// understand returns what a request is to change, or why it may not.
+func (u *Server) understand(policy *Policy, m *dns.Msg, client netip.Addr, key string) (*zone.Zone, *zoneupdate.Message, zoneupdate.Result) {
+	if len(m.Question) != 1 || m.Question[0].Qtype != dns.TypeSOA {
+		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: "the zone section is not one zone"}
+	}
+	if m.Question[0].Qclass != dns.ClassINET {
+		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.NotAuth, Text: "no zone of that class"}
+	}
+	apex, err := wireOf(m.Question[0].Name)
+	if err != nil {
+		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: err.Error()}
+	}
+	g, result := policy.grant(u.Hosted(), apex, key, client, u.Allowed(client))
+	if result.Rcode != zoneupdate.NoError {
+		return nil, nil, result
+	}
+	message := &zoneupdate.Message{Key: key, Client: client}
+	message.Prerequisites, err = recordsOf(m.Answer)
+	if err == nil {
+		message.Updates, err = recordsOf(m.Ns)
+	}
+	if err != nil {
+		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: err.Error()}
+	}
+	result = message.Check(apex)
+	if result.Rcode == zoneupdate.NoError {
+		result = g.covers(message)
+	}
+	return g.zone, message, result
+}
+
+// wireOf returns the lower-case wire form of a name.
+func wireOf(name string) ([]byte, error) {
+	buf := make([]byte, zone.MaxName+1)
+	n, err := dns.PackDomainName(name, buf, 0, nil, false)
+	if err != nil {
+		return nil, fmt.Errorf("name %s: %w", name, err)
+	}
+	zone.Lower(buf[:n])
+	return buf[:n:n], nil
+}
+
+// recordsOf returns records in wire form.
+func recordsOf(section []dns.RR) ([]zoneupdate.Record, error) {
+	records := make([]zoneupdate.Record, len(section))
+	for i, rr := range section {
+		h := rr.Header()
+		name, err := wireOf(h.Name)
+		if err != nil {
+			return nil, err
+		}
+		records[i] = zoneupdate.Record{Name: name, Type: h.Rrtype, Class: h.Class, TTL: h.Ttl}
+		if h.Rdlength == 0 {
+			continue
+		}
+		buf := make([]byte, dns.Len(rr)+zone.MaxName)
+		n, err := dns.PackRR(rr, buf, 0, nil, false)
+		if err != nil {
+			return nil, fmt.Errorf("record of %s: %w", h.Name, err)
+		}
+		const fixed = 10 // type, class, TTL, length
+		records[i].Data = buf[len(name)+fixed : n : n]
+	}
+	return records, nil
+}

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"inside53/resolver/zone"
+	"inside53/server/update"
+	"inside53/zonesource"
+	"inside53/zonesource/rdata"
+	"inside53/zonesource/route53"
+	zoneupdate "inside53/zonesource/update"
+)
+
+// assembleUpdates makes what accepts updates. It is there with AWS alone, whether the
+// configuration has updates or not: a reload may bring some.
+func (a *App) assembleUpdates(c *Config) error {
+	policy, err := newUpdatePolicy(c)
+	if err != nil {
+		return err
+	}
+	a.keys.Store(&policy.Keys)
+	if !c.UsesAWS() {
+		return nil
+	}
+	a.updater, err = zoneupdate.New(zoneupdate.Options{
+		Source: route53.Name, Hosted: a.keeper.Hosted, Amend: a.keeper.Amend, Synced: a.keeper.Synced,
+		StateDir: c.StateDir, OnCall: a.metrics.awsCall, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.updater.SetAccounts(a.accounts)
+	a.updates = update.New(update.Options{
+		Updater: a.updater, Hosted: a.keeper.Hosted, Count: a.metrics.update, Log: a.log,
+		Allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
+	}, policy)
+	return nil
+}
+
+// newUpdatePolicy is the sections keys and updates. It reads the secrets of the keys.
+func newUpdatePolicy(c *Config) (*update.Policy, error) {
+	keys, err := newKeyring(c)
+	if err != nil {
+		return nil, err
+	}
+	p := &update.Policy{Keys: keys}
+	for _, u := range c.Updates {
+		g := update.Grant{Zone: hostedName(u), Clients: u.Clients}
+		for _, k := range u.Keys {
+			g.Keys = append(g.Keys, string(k))
+		}
+		for _, n := range u.Names {
+			text, below := strings.CutPrefix(string(n), "*.")
+			pattern := update.Pattern{Below: below}
+			if n != "*" {
+				pattern.Name = zone.MustName(text)
+			}
+			g.Names = append(g.Names, pattern)
+		}
+		if !slices.Contains(u.Types, "*") {
+			for _, t := range u.Types {
+				number, _ := rdata.Type(string(t)) // checked with the configuration
+				g.Types = append(g.Types, number)
+			}
+		}
+		p.Grants = append(p.Grants, g)
+	}
+	return p, nil
+}
+
+// hostedName is how an entry names its zone.
+func hostedName(u Update) zonesource.PrimaryName {
+	if u.Zone.IsID() {
+		return zonesource.PrimaryName{ID: string(u.Zone)}
+	}
+	return zonesource.PrimaryName{Apex: wireName(DomainName(u.Zone)), Private: u.Visibility == PrivateZone, VPC: string(u.VPC)}
+}
+
+// primaries are the names that zones have in their SOA records.
+func primaries(c *Config) []zonesource.PrimaryName {
+	var out []zonesource.PrimaryName
+	for _, u := range c.Updates {
+		if u.SOAMname != "" {
+			p := hostedName(u)
+			p.Primary = wireName(DomainName(u.SOAMname))
+			out = append(out, p)
+		}
+	}
+	return out
+}
