@@ -102,6 +102,7 @@ type Answer struct {
 	EDE     uint16
 	Result  Result
 	edeText string // goes with EDE
+	denied  []byte // an address that a name outside may not have; nil for none
 	// Tailored says that a policy looked at the client subnet (RFC 7871).
 	Tailored bool
 	fenced   bool // an instance was left out, as the view doesn't reach it
@@ -132,7 +133,7 @@ func (a *Answer) reset(v *zone.View, q *Query) {
 	a.View, a.Rcode, a.AA, a.AD, a.EDE, a.Result = v, wire.RcodeNoError, false, false, wire.NoEDE, Local
 	a.Tailored, a.fenced = false, false
 	a.need, a.asAlias, a.exists, a.full = false, false, false, false
-	a.nitems, a.madeLen, a.edeText = 0, 0, ""
+	a.nitems, a.madeLen, a.edeText, a.denied = 0, 0, "", nil
 	a.nhops = 1
 	a.hops[0] = hop{name: q.Name()}
 }

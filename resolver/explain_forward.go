@@ -51,6 +51,12 @@ func (s *story) asked(i int, h *hop) []Step {
 	if aliased && h.outcome == alias {
 		step.Steps = append(step.Steps, s.flattened(i))
 	}
+	if last && s.a.denied != nil {
+		step.Steps = append(step.Steps, Step{
+			Step: "rebinding",
+			Why:  strings.TrimPrefix(s.a.edeText, "rebinding: ") + ", an address that names of the internet may not have here: NODATA",
+		})
+	}
 	if why := s.madeOf(i, h, aliased, last); why != "" {
 		step.Steps = append(step.Steps, Step{Step: "taken", Why: why})
 	}

@@ -252,6 +252,8 @@ func (s *story) externalOutcome(h *hop, next string) string {
 		return "the upstreams gave no answer: SERVFAIL"
 	case next != "":
 		return "answered from outside, on at " + next
+	case s.a.denied != nil:
+		return "answered from outside, with an address that it may not have: NODATA"
 	case h.reply.Rcode != wire.RcodeNoError:
 		return "answered from outside: " + rcodeName(h.reply.Rcode)
 	case h.reply.Flags&forward.IsNegative != 0:

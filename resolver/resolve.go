@@ -77,6 +77,9 @@ func (x *exchange) accept(m *forward.Message, age uint32, stale bool) (again boo
 		a.fail(wire.RcodeServFail, ede, external)
 		return false
 	}
+	if m.Flags&forward.HasLocal != 0 && x.rebinds(m) {
+		return false
+	}
 	if stale && a.EDE == wire.NoEDE {
 		a.EDE = wire.EDEStale
 		if m.Rcode == wire.RcodeNXDomain {

@@ -315,6 +315,9 @@ func (w *walker) accept(r *record) {
 	d.names = d.names[:firstName]
 	w.rrs = append(w.rrs, rr)
 	w.mark(r.typ)
+	if wire.FindAddress(r.typ, d.out[start:], isLocal) != nil {
+		w.flags |= HasLocal
+	}
 }
 
 // appendOwner appends an owner, as a pointer where [Message] says so.
@@ -350,6 +353,8 @@ func nameAt(b []byte, at int) []byte {
 	}
 	return b[at : end+1]
 }
+
+func isLocal(addr []byte) bool { return wire.KindOfAddress(addr) != 0 }
 
 // mark sets the flags that an RR of type typ calls for. Addresses stand in the
 // answer section only: the authority section's types are not among them.

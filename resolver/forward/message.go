@@ -23,6 +23,7 @@ const (
 	HasRRSIG                     // an RRSIG RR, in either section
 	IsNegative                   // no RR answers the question: NODATA or NXDOMAIN, at the end of a chain or at once
 	IsFailure                    // no answer: SERVFAIL because the upstreams failed (RFC 9520)
+	HasLocal                     // an address, or a hint of one, for which the internet has no use
 )
 
 // HasAddress covers all RRs that hold addresses.
