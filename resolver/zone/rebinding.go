@@ -15,11 +15,6 @@ type Rebinding struct {
 	Allow [][]byte
 }
 
-// Equal reports whether two policies are the same.
-func (r *Rebinding) Equal(o *Rebinding) bool {
-	return r.Deny == o.Deny && slices.EqualFunc(r.Allow, o.Allow, slices.Equal[[]byte])
-}
-
 // Excepts reports whether a name may have any address: one that is allowed, and those of
 // EC2, where instance-data is 169.254.169.254.
 func (r *Rebinding) Excepts(name []byte) bool {
