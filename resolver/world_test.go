@@ -13,12 +13,13 @@ import (
 	"inside53/resolver/forward"
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
+	"inside53/server/house"
 
 	"github.com/miekg/dns"
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(house.Loopback(m)) }
 
 // block is one paragraph of a scenario: a line that begins at the margin, and the
 // indented lines below it.
