@@ -1,6 +1,8 @@
 package resolver
 
 import (
+	"slices"
+
 	"inside53/resolver/forward"
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
@@ -100,6 +102,7 @@ type Answer struct {
 	EDE     uint16
 	Result  Result
 	edeText string // goes with EDE
+	denied  []byte // an address that a name outside may not have; nil for none
 	// Tailored says that a policy looked at the client subnet (RFC 7871).
 	Tailored bool
 	fenced   bool // an instance was left out, as the view doesn't reach it
@@ -130,7 +133,7 @@ func (a *Answer) reset(v *zone.View, q *Query) {
 	a.View, a.Rcode, a.AA, a.AD, a.EDE, a.Result = v, wire.RcodeNoError, false, false, wire.NoEDE, Local
 	a.Tailored, a.fenced = false, false
 	a.need, a.asAlias, a.exists, a.full = false, false, false, false
-	a.nitems, a.madeLen, a.edeText = 0, 0, ""
+	a.nitems, a.madeLen, a.edeText, a.denied = 0, 0, "", nil
 	a.nhops = 1
 	a.hops[0] = hop{name: q.Name()}
 }
@@ -196,7 +199,11 @@ func (a *Answer) reject(rcode uint8, result Result) { a.Rcode, a.Result = rcode,
 // there have been too many.
 func (a *Answer) follow(target []byte) bool {
 	if a.nhops > maxHops {
-		a.fail(wire.RcodeServFail, wire.NoEDE, a.last().outcome)
+		a.fail(wire.RcodeServFail, wire.EDEOther, a.last().outcome)
+		a.edeText = "more than 8 names to follow"
+		if a.hasHop(target) {
+			a.edeText = "loop: a name leads back to itself"
+		}
 		return false
 	}
 	name := a.names[a.nhops][:copy(a.names[a.nhops][:], target)]
@@ -204,6 +211,11 @@ func (a *Answer) follow(target []byte) bool {
 	a.hops[a.nhops] = hop{name: name}
 	a.nhops++
 	return a.labels.Parse(name) >= 0
+}
+
+// hasHop reports whether the way to the answer has come by a name.
+func (a *Answer) hasHop(name []byte) bool {
+	return slices.ContainsFunc(a.hops[:a.nhops], func(h hop) bool { return wire.EqualNames(h.name, name) })
 }
 
 // make packs a record of this answer's own into its scratch space.

@@ -2,7 +2,9 @@ package resolver
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"inside53/resolver/forward"
 	"inside53/resolver/wire"
@@ -49,6 +51,12 @@ func (s *story) asked(i int, h *hop) []Step {
 	if aliased && h.outcome == alias {
 		step.Steps = append(step.Steps, s.flattened(i))
 	}
+	if last && s.a.denied != nil {
+		step.Steps = append(step.Steps, Step{
+			Step: "rebinding",
+			Why:  strings.TrimPrefix(s.a.edeText, "rebinding: ") + ", an address that names of the internet may not have here: NODATA",
+		})
+	}
 	if why := s.madeOf(i, h, aliased, last); why != "" {
 		step.Steps = append(step.Steps, Step{Step: "taken", Why: why})
 	}
@@ -62,7 +70,7 @@ func (s *story) cache(h *hop) Step {
 	case Cached:
 		step.Why = fmt.Sprintf("fresh: %d s old, %d s left of %d", h.age, max(m.TTL, h.age)-h.age, m.TTL)
 	case CachedStale:
-		step.Why = fmt.Sprintf("expired %d s ago, and the upstreams don't answer: served stale, TTL %d s (RFC 8767)",
+		step.Why = fmt.Sprintf("expired %d s ago, and the upstreams have no answer now: served stale, TTL %d s (RFC 8767)",
 			max(s.q.Now-m.Stored-int64(m.TTL), 0), forward.StaleTTL)
 	default:
 		step.Why = fmt.Sprintf("had nothing fresh: asked just now, kept for %d s", m.TTL)
@@ -70,15 +78,12 @@ func (s *story) cache(h *hop) Step {
 	return step
 }
 
-// heard tells what an upstream said. Which one of several isn't kept.
+// reply tells what the upstreams said, each of them.
 func (s *story) reply(h *hop) Step {
 	m := h.reply
 	step := Step{Step: "upstream", Why: rcodeName(m.Rcode) + ", " + counted(int(m.Answers), "record")}
-	if len(s.groups) > h.group && len(s.groups[h.group].Upstreams) > 1 {
-		step.Why += "; which of the upstreams said so isn't kept"
-	}
 	if m.Flags&forward.IsFailure != 0 {
-		step.Why = "no answer from any of them"
+		step.Why = "no answer from any of them: " + m.Cause().String()
 	}
 	if m.EDE != forward.NoEDE {
 		step.Why += "; extended error " + edeText(m.EDE, "")
@@ -86,7 +91,52 @@ func (s *story) reply(h *hop) Step {
 	if m.AD {
 		step.Why += "; authentic data"
 	}
+	if h.group >= len(s.x.state.groups) {
+		return step
+	}
+	for i, u := range s.x.resolver.forwarder.Members(s.x.state.groups[h.group]) {
+		step.Steps = append(step.Steps, member(i, &u, m.Tries))
+	}
 	return step
+}
+
+// member tells of one upstream: what came of the queries to it, and how it is now.
+func member(index int, u *forward.UpstreamStats, tries []forward.Try) Step {
+	step := Step{Step: "upstream " + u.Upstream}
+	var last forward.Try
+	var took time.Duration
+	for i, t := range tries {
+		if int(t.Upstream) != index {
+			continue
+		}
+		step.Steps = append(step.Steps, Step{
+			Step: fmt.Sprintf("try %d", i+1), Why: fmt.Sprintf("%s, %s seconds, sent at %s seconds", t, seconds(t.Took), seconds(t.At)),
+		})
+		last = t
+		took = t.At + t.Took - tries[0].At
+	}
+	switch n := len(step.Steps); n {
+	case 0:
+		step.Why = "not asked"
+	case 1:
+		step.Why, step.Steps = fmt.Sprintf("%s, %s seconds, 1 try", last, seconds(last.Took)), nil
+	default:
+		step.Why = fmt.Sprintf("%s, %s seconds, %d tries", last, seconds(took), n)
+	}
+	state := "up"
+	if !u.Up {
+		state = "down"
+	}
+	step.Why += fmt.Sprintf("; %s since %s", state, u.Since.UTC().Format(time.RFC3339))
+	if u.RTT > 0 {
+		step.Why += fmt.Sprintf(", RTT %s seconds", seconds(u.RTT))
+	}
+	return step
+}
+
+// seconds is a time with as many digits as matter.
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Round(time.Microsecond).Seconds(), 'f', -1, 64)
 }
 
 // flattened tells of the TTL of an alias's records.

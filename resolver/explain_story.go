@@ -201,6 +201,9 @@ func (s *story) outcome(i int, h *hop) string {
 		return "answered by " + zoneText(h.zone) + wild + ": an alias, with the records of its target under its own name"
 	case cname, dname:
 		if next == "" && i == maxHops {
+			if strings.HasPrefix(s.a.edeText, "loop") {
+				return s.a.edeText + ": SERVFAIL"
+			}
 			return fmt.Sprintf("a name to follow, but %d steps are the most: SERVFAIL", maxHops)
 		}
 		kind := "CNAME"
@@ -249,6 +252,8 @@ func (s *story) externalOutcome(h *hop, next string) string {
 		return "the upstreams gave no answer: SERVFAIL"
 	case next != "":
 		return "answered from outside, on at " + next
+	case s.a.denied != nil:
+		return "answered from outside, with an address that it may not have: NODATA"
 	case h.reply.Rcode != wire.RcodeNoError:
 		return "answered from outside: " + rcodeName(h.reply.Rcode)
 	case h.reply.Flags&forward.IsNegative != 0:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -60,7 +61,17 @@ func (w *world) explained(where string, b *block, answer []string) []string {
 	default:
 		w.Fatalf("%s: part %q", where, title)
 	}
-	return append([]string{title}, w.named(appendTree(nil, steps, "", false))...)
+	return append([]string{title}, w.named(appendTree(nil, withoutTries(steps), "", false))...)
+}
+
+// withoutTries leaves out what differs each time: how long which upstream took.
+func withoutTries(steps []Step) []Step {
+	for i := range steps {
+		s := &steps[i]
+		s.Steps = slices.DeleteFunc(s.Steps, func(s Step) bool { return strings.HasPrefix(s.Step, "upstream ") })
+		withoutTries(s.Steps)
+	}
+	return steps
 }
 
 // plot leaves out what is alike everywhere: view, closest zones and response.
@@ -82,6 +93,15 @@ func (w *world) explain(where string, req ExplainRequest) *Explanation {
 		w.Fatalf("%s: explaining: %v", where, err)
 	}
 	return e
+}
+
+// timeless leaves out how long an upstream took.
+func timeless(lines []string) []string {
+	took := regexp.MustCompile(`(after|in|;) [0-9.]+ s, [0-9]+ (try|tries)$`)
+	for i := range lines {
+		lines[i] = took.ReplaceAllString(lines[i], "$1 TIME")
+	}
+	return lines
 }
 
 // named has the names of forwarders in place of the ports that they happen to have.
@@ -281,7 +301,7 @@ func find(t *testing.T, steps []Step, title string) Step {
 	}
 	walk(steps)
 	if len(found) != 1 {
-		t.Fatalf("%d steps %q in\n%s", len(found), title, strings.Join(appendTree(nil, steps, "", false), "\n"))
+		t.Fatalf("%d steps %q in\n%s", len(found), title, strings.Join(appendTree(nil, withoutTries(steps), "", false), "\n"))
 	}
 	return found[0]
 }

@@ -73,7 +73,11 @@ func (x *exchange) accept(m *forward.Message, age uint32, stale bool) (again boo
 		if ede == forward.NoEDE {
 			ede = wire.EDENoReachable
 		}
+		a.edeText = m.Reason[:min(len(m.Reason), maxEDEText)]
 		a.fail(wire.RcodeServFail, ede, external)
+		return false
+	}
+	if m.Flags&forward.HasLocal != 0 && x.rebinds(m) {
 		return false
 	}
 	if stale && a.EDE == wire.NoEDE {

@@ -76,6 +76,7 @@ func runScenario(t *testing.T, file string) {
 		}
 		where := fmt.Sprintf("%s:%d: %s", file, b.line, strings.Join(b.words[1:], " "))
 		got := w.runQuery(where, b)
+		got = w.named(timeless(got))
 		got = append(got, w.explained(where, b, got)...)
 		answers = append(answers, got)
 		if diff := cmp.Diff(b.body, got); diff != "" && !*rewrite {

@@ -29,13 +29,14 @@ type Options struct {
 // Resolver answers queries from the snapshot that was published last and from the
 // forwarder. All methods are safe for concurrent use.
 type Resolver struct {
-	options   Options
-	limits    limits
-	forwarder *forward.Forwarder
-	state     atomic.Pointer[state]
-	now       atomic.Int64 // Unix seconds, for caches: kept by Run
-	exchanges sync.Pool
-	buffers   sync.Pool // of *[]byte, 64 KiB: late answers over TCP
+	options    Options
+	limits     limits
+	forwarder  *forward.Forwarder
+	state      atomic.Pointer[state]
+	now        atomic.Int64 // Unix seconds, for caches: kept by Run
+	rebindings atomic.Uint64
+	exchanges  sync.Pool
+	buffers    sync.Pool // of *[]byte, 64 KiB: late answers over TCP
 
 	mu sync.Mutex // orders publications
 }

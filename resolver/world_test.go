@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 	"inside53/server/house"
 
@@ -184,6 +185,16 @@ func (w *world) define(b *block) bool {
 	case "location":
 		for _, c := range b.words[3:] {
 			w.snap.Locations.Add(b.words[1], b.words[2], netip.MustParsePrefix(c))
+		}
+	case "rebinding":
+		kinds := map[string]wire.AddressKinds{
+			"loopback": wire.Loopback, "link-local": wire.LinkLocal, "unspecified": wire.Unspecified, "private": wire.Private,
+		}
+		for _, kind := range list(b.option("deny")) {
+			w.snap.Rebinding.Deny |= kinds[kind]
+		}
+		for _, name := range list(b.option("allow")) {
+			w.snap.Rebinding.Allow = append(w.snap.Rebinding.Allow, zone.MustName(name))
 		}
 	case "allow":
 		for _, p := range b.words[1:] {

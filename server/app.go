@@ -93,7 +93,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: host, Version: a.version,
 		SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
-	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver.Fenced))
+	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver.Fenced, a.resolver.Rebindings))
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry)}
 	if c.UsesAWS() {
 		a.accounts, err = a.sources.loadAccounts(ctx, c)

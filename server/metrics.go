@@ -92,10 +92,12 @@ func programMetrics(version string, r *readiness) *collector {
 }
 
 // resolverMetrics are those of decisions.
-func resolverMetrics(fenced func() map[string]uint64) *collector {
+func resolverMetrics(fenced func() map[string]uint64, rebindings func() uint64) *collector {
 	return newCollector([]metric{
 		{"inside53_fenced_answers_total", "Answers without instances that the view doesn't reach.", []string{"view"}},
+		{"inside53_rebinding_total", "Answers emptied for an address that names of the internet may not have.", nil},
 	}, func(out reading) {
+		out.counter("inside53_rebinding_total", rebindings())
 		for view, n := range fenced() {
 			out.counter("inside53_fenced_answers_total", n, view)
 		}

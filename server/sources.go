@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 	"inside53/server/config"
 	"inside53/zonesource"
@@ -31,6 +32,10 @@ const (
 func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Config {
 	k := zonesource.Config{
 		NegativeTTL: c.NegativeTTL, MaxShrink: config.DefaultMaxShrink, TrustECS: c.ECS.Trust, Primaries: primaries(c), FileViews: map[zonesource.Key]zonesource.ViewNames{},
+	}
+	k.Rebinding.Deny = wire.AddressKinds(c.Rebinding.Deny)
+	for _, name := range c.Rebinding.Allow {
+		k.Rebinding.Allow = append(k.Rebinding.Allow, wireName(name))
 	}
 	if len(accounts) > 0 && !accounts[0].NoRegion {
 		k.Region = accounts[0].Config.Region

@@ -200,7 +200,8 @@ func (c *Compiled) patch(previous *Compiled) {
 	was := previous.Snapshot
 	s := &zone.Snapshot{
 		Zones: replaced(was.Zones, changed), Forwarders: was.Forwarders, Inventory: was.Inventory, TranslatedTTL: was.TranslatedTTL,
-		Outside: patchView(was.Outside, changed), Locations: was.Locations,
+		Rebinding: was.Rebinding,
+		Outside:   patchView(was.Outside, changed), Locations: was.Locations,
 	}
 	for _, v := range was.Views {
 		s.Views = append(s.Views, patchView(v, changed))
@@ -262,7 +263,7 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 			plan.cidrs[n.ID] = append(plan.cidrs[n.ID], reverseZones(p)...)
 		}
 	}
-	s := &zone.Snapshot{TranslatedTTL: seconds(cfg.TranslatedTTL)}
+	s := &zone.Snapshot{TranslatedTTL: seconds(cfg.TranslatedTTL), Rebinding: cfg.Rebinding}
 	for i, v := range views {
 		s.Views = append(s.Views, zone.NewView(zone.View{
 			Name: v.name, Index: i, Region: v.region, VPCs: v.vpcs, Addresses: v.addresses, Apexes: plan.apexes(v),

@@ -48,6 +48,8 @@ type Config struct {
 	// TrustECS names the forwarders whose client subnets (RFC 7871) are believed.
 	TrustECS []netip.Prefix
 	Forward  []ForwardConfig
+	// Rebinding is what answers of the forwarders of "." may not hold.
+	Rebinding zone.Rebinding
 	// FileViews names the views that see the zone of a part of zonefile. A key
 	// that isn't here is seen by all.
 	FileViews map[Key]ViewNames

@@ -8,9 +8,9 @@ import (
 
 // Bounds on lifetimes, seconds.
 const (
-	MaxTTL         = 86400 // of an RR: a day, as RFC 8767 section 4 advises a cap of days to weeks
+	MaxTTL         = 86400 // of an RR: a day; RFC 8767 section 4 advises a cap of days to weeks
 	MaxNegativeTTL = 3600  // of NODATA and NXDOMAIN: RFC 2308 section 5 advises 1 to 3 hours
-	noSOATTL       = 3     // of a negative answer without SOA, which RFC 2308 section 5 would not cache at all; this ends storms
+	noSOATTL       = 3     // of a negative answer without SOA, not cached by RFC 2308 section 5: this ends storms
 	maxChain       = 16    // CNAMEs and DNAMEs followed in one answer
 	maxTargets     = 16    // names in RDATA that later owners are compared with
 )
@@ -19,10 +19,13 @@ const (
 type verdict uint8
 
 const (
-	isAnswer  verdict = iota // NOERROR or NXDOMAIN, now an entry
-	isRefusal                // another rcode, or a referral: another upstream may know
-	isNoEDNS                 // the upstream does not understand EDNS
-	isBroken                 // malformed
+	isAnswer   verdict = iota // NOERROR or NXDOMAIN, now an entry
+	isRefusal                 // another rcode: another upstream may know
+	isReferral                // a delegation: the upstream is no resolver, or not for this name
+	isEndless                 // a chain of more names than are followed
+	isCut                     // truncated, though it came by TCP or TLS
+	isNoEDNS                  // the upstream does not understand EDNS
+	isBroken                  // malformed
 )
 
 // record is an RR of a reply before it is admitted.
@@ -51,20 +54,23 @@ type walker struct {
 	ttl     uint32
 	turn    int // as Message.Turn
 	turns   int
+	endless bool // the chain has more names than are followed
 }
 
 // read takes the reply msg to q apart. The entry it returns, for an answer,
 // shares nothing with msg. msg has passed [isReply].
 func (w *walker) read(msg []byte, q *Question, now int64) (*entry, verdict) {
 	w.msg, w.query = msg, q
-	if len(msg) == wire.HeaderSize {
-		return nil, isNoEDNS
-	}
-	if !w.parse() {
+	if msg[wire.AtQuestions+1] == 0 {
+		w.rcode, w.ede = int(msg[wire.AtRcode]&wire.MaskRcode), NoEDE
+	} else if !w.parse() {
 		return nil, isBroken
 	}
 	switch w.rcode {
 	case wire.RcodeNoError, wire.RcodeNXDomain:
+		if msg[wire.AtQuestions+1] == 0 {
+			return nil, isBroken // what has none, or doesn't exist?
+		}
 	case wire.RcodeFormErr, wire.RcodeNotImp, wire.RcodeBadVers:
 		return nil, isNoEDNS
 	default:
@@ -73,8 +79,7 @@ func (w *walker) read(msg []byte, q *Question, now int64) (*entry, verdict) {
 	return w.admit(now)
 }
 
-// parse walks the whole message: counts, names, lengths and the OPT RR must fit
-// exactly.
+// parse walks the whole message: counts, names, lengths and the OPT RR must fit.
 func (w *walker) parse() bool {
 	msg := w.msg
 	w.records, w.names = w.records[:0], append(w.names[:0], w.query.Name...)
@@ -130,7 +135,7 @@ func (w *walker) parse() bool {
 			w.records = append(w.records, r)
 		}
 	}
-	return off == len(msg)
+	return true // what follows the last record is no part of the message
 }
 
 // pointerAt returns where the compression pointer at msg[off:] leads, -1 if
@@ -169,8 +174,11 @@ func (w *walker) owner(r *record) []byte { return w.names[r.name : r.name+uint32
 func (w *walker) admit(now int64) (*entry, verdict) {
 	w.data = rdata{msg: w.msg, out: w.data.out[:0], names: w.data.names[:0]}
 	w.rrs, w.targets = w.rrs[:0], w.targets[:0]
-	w.flags, w.ttl, w.turn, w.turns = 0, MaxTTL, 0, 0
+	w.flags, w.ttl, w.turn, w.turns, w.endless = 0, MaxTTL, 0, 0, false
 	cur, answered := w.chain()
+	if w.endless {
+		return nil, isEndless
+	}
 	if w.data.bad {
 		return nil, isBroken
 	}
@@ -212,97 +220,6 @@ func (w *walker) entry(now int64, answers int) *entry {
 	return e
 }
 
-// chain takes the RRs of the answer section that lead from the question to its
-// answer. It returns the last name of the chain and whether it has RRs of the
-// type asked for. The records may stand in any order.
-func (w *walker) chain() (cur []byte, answered bool) {
-	cur = w.query.Name
-	for range maxChain {
-		var alias, dname *record
-		found, first := false, len(w.rrs)
-		for i := range w.records[:w.answers] {
-			r := &w.records[i]
-			if r.accepted || r.class != wire.ClassIN || isMeta(r.typ) {
-				continue
-			}
-			owner := w.owner(r)
-			if !wire.EqualNames(owner, cur) {
-				if r.typ == wire.TypeDNAME && dname == nil && wire.SuffixAt(cur, owner) > 0 {
-					dname = r
-				}
-				continue
-			}
-			switch {
-			case r.typ == w.query.Type || w.query.Type == wire.TypeANY:
-				found = true
-				w.accept(r)
-			case r.typ == wire.TypeCNAME && alias == nil:
-				alias = r
-			}
-		}
-		if found {
-			if w.query.Type == wire.TypeA || w.query.Type == wire.TypeAAAA {
-				w.inTurn(first)
-			}
-			w.signatures(cur, w.query.Type)
-			return cur, true
-		}
-		if dname != nil {
-			w.accept(dname)
-			w.signatures(w.owner(dname), wire.TypeDNAME)
-		}
-		if alias == nil {
-			return cur, false
-		}
-		w.accept(alias)
-		w.signatures(cur, wire.TypeCNAME)
-		if w.data.bad {
-			return cur, false
-		}
-		target, end := wire.AppendName(w.names, w.msg, alias.off)
-		if end < 0 {
-			w.data.bad = true
-			return cur, false
-		}
-		cur = target[len(w.names):]
-		w.names = target
-	}
-	w.data.bad = true // a loop, or as good as one
-	return cur, false
-}
-
-// inTurn notes that the RRs from first on are addresses of one name, if there are several.
-func (w *walker) inTurn(first int) {
-	if n := len(w.rrs) - first; n > 1 && !w.data.bad {
-		w.turn, w.turns = first, n
-	}
-}
-
-// isMeta reports whether typ exists in messages only (RFC 6895 3.1).
-func isMeta(typ uint16) bool { return typ == wire.TypeOPT || typ >= 128 && typ <= 255 }
-
-// signatures takes the RRSIGs of an RRset, for those who asked for DNSSEC
-// records (RFC 4035 3.2.1).
-func (w *walker) signatures(owner []byte, covered uint16) {
-	if !w.query.DO || w.query.Type == wire.TypeRRSIG || w.query.Type == wire.TypeANY {
-		return
-	}
-	for i := range w.records[:w.answers] {
-		r := &w.records[i]
-		if r.typ == wire.TypeRRSIG && w.covers(r) == covered && !r.accepted && r.class == wire.ClassIN && wire.EqualNames(w.owner(r), owner) {
-			w.accept(r)
-		}
-	}
-}
-
-// covers returns the type that an RRSIG covers, 0 if it is too short to say.
-func (w *walker) covers(r *record) uint16 {
-	if r.end-r.off < 2 {
-		return 0
-	}
-	return binary.BigEndian.Uint16(w.msg[r.off:])
-}
-
 // negative finds how long an answer without the type asked for lives
 // (RFC 2308 section 5), or that it is none.
 func (w *walker) negative(cur []byte) verdict {
@@ -324,7 +241,7 @@ func (w *walker) negative(cur []byte) verdict {
 	}
 	// NS without SOA: the upstream is no resolver, or not for this name.
 	if referral && w.rcode == wire.RcodeNoError && len(w.rrs) == 0 {
-		return isRefusal
+		return isReferral
 	}
 	w.ttl = min(w.ttl, limit)
 	return isAnswer
@@ -398,6 +315,9 @@ func (w *walker) accept(r *record) {
 	d.names = d.names[:firstName]
 	w.rrs = append(w.rrs, rr)
 	w.mark(r.typ)
+	if wire.FindAddress(r.typ, d.out[start:], isLocal) != nil {
+		w.flags |= HasLocal
+	}
 }
 
 // appendOwner appends an owner, as a pointer where [Message] says so.
@@ -433,6 +353,8 @@ func nameAt(b []byte, at int) []byte {
 	}
 	return b[at : end+1]
 }
+
+func isLocal(addr []byte) bool { return wire.KindOfAddress(addr) != 0 }
 
 // mark sets the flags that an RR of type typ calls for. Addresses stand in the
 // answer section only: the authority section's types are not among them.

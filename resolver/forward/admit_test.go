@@ -58,6 +58,45 @@ func TestAdmit(t *testing.T) {
 			ttl: 300, flags: HasA | HasAlias,
 		},
 		{
+			name: "DNAME without CNAME", qname: "a.b.old.example.", qtype: dns.TypeA,
+			answer: []string{"old.example. 200 IN DNAME new.example.net.", "a.b.new.example.net. 300 IN A 192.0.2.9"},
+			wantAnswer: []string{
+				"old.example. 200 IN DNAME new.example.net.", "a.b.old.example. 200 IN CNAME a.b.new.example.net.",
+				"a.b.new.example.net. 300 IN A 192.0.2.9",
+			},
+			ttl: 200, flags: HasA | HasAlias,
+		},
+		{
+			name: "DNAME without CNAME and more", qname: "a.old.example.", qtype: dns.TypeA,
+			answer:     []string{"old.example. 200 IN DNAME new.example.net."},
+			wantAnswer: []string{"old.example. 200 IN DNAME new.example.net.", "a.old.example. 200 IN CNAME a.new.example.net."},
+			ttl:        noSOATTL, flags: HasAlias | IsNegative,
+		},
+		{
+			name: "CNAME of a DNAME without it", qname: "a.old.example.", qtype: dns.TypeCNAME,
+			answer:     []string{"old.example. 200 IN DNAME new.example.net."},
+			wantAnswer: []string{"old.example. 200 IN DNAME new.example.net.", "a.old.example. 200 IN CNAME a.new.example.net."},
+			ttl:        200, flags: HasAlias,
+		},
+		{
+			name: "two DNAMEs without CNAMEs", qname: "a.old.example.", qtype: dns.TypeA,
+			answer: []string{"newer.example. 200 IN DNAME x.example.", "old.example. 200 IN DNAME newer.example.", "a.x.example. 9 IN A 192.0.2.9"},
+			wantAnswer: []string{
+				"old.example. 200 IN DNAME newer.example.", "a.old.example. 200 IN CNAME a.newer.example.",
+				"newer.example. 200 IN DNAME x.example.", "a.newer.example. 200 IN CNAME a.x.example.", "a.x.example. 9 IN A 192.0.2.9",
+			},
+			ttl: 9, flags: HasA | HasAlias,
+		},
+		{
+			name: "DNAME to itself", qname: "a.old.example.", qtype: dns.TypeA,
+			answer: []string{"old.example. 200 IN DNAME old.example."}, verdict: isEndless,
+		},
+		{
+			name: "DNAME to too long a name", qname: strings.Repeat("a.", 60) + "old.example.", qtype: dns.TypeA,
+			answer:  []string{"old.example. 200 IN DNAME " + strings.Repeat("b.", 90) + "example."},
+			verdict: isBroken,
+		},
+		{
 			name: "nxdomain: least of TTL and MINIMUM", qname: "no.example.com.", qtype: dns.TypeA, rcode: dns.RcodeNameError,
 			ns:     []string{soaCom},
 			wantNs: []string{"example.com. 600 IN SOA ns.example.com. host.example.com. 1 2 3 4 600"},
@@ -142,7 +181,7 @@ func TestAdmit(t *testing.T) {
 		},
 		{
 			name: "referral", qname: "www.example.com.", qtype: dns.TypeA,
-			ns: []string{"example.com. 300 IN NS ns.example.com."}, verdict: isRefusal,
+			ns: []string{"example.com. 300 IN NS ns.example.com."}, verdict: isReferral,
 		},
 		{name: "refused", qname: "www.example.com.", qtype: dns.TypeA, rcode: dns.RcodeRefused, verdict: isRefusal},
 		{name: "formerr", qname: "www.example.com.", qtype: dns.TypeA, rcode: dns.RcodeFormatError, verdict: isNoEDNS},

@@ -3,7 +3,7 @@
 //
 //	Cached ──> cache (shards of an LRU; keyed by group, name, type, DO, CD)
 //	                     ^ add
-//	Ask ──> flight ──────┼──────────────> remove ──> pool ──> done(message, error)
+//	Ask ──> flight ──────┼──────────────> remove ─> pool ──> done(message, error)
 //	          │ one a question            ^
 //	          │ deadlines: wheel          │ finish
 //	          v                           │
@@ -33,17 +33,28 @@
 // The first upstream of a group that is up is asked, or a later one that is
 // clearly quicker. It has its smoothed round trip and four deviations to answer
 // (RFC 6298), then the next one is asked too, and whichever answers first wins.
-// SERVFAIL, REFUSED and the like, malformed answers and referrals lead to the
-// next one at once; if nobody has an answer, that is SERVFAIL with the first
-// extended error heard. An upstream that left two queries in a row unanswered,
-// and was not heard of between, is down: others go first, and it gets a copy of a
-// real query after 1, 2, 4 .. 30 seconds until it answers. In the same way an
-// upstream that is not in use is measured every 30 seconds. Truncation leads to
-// TCP, an upstream that knows no EDNS is asked without for 5 minutes.
+// SERVFAIL, REFUSED and the like, malformed answers, referrals, and what is truncated by
+// TCP lead to the next one at once. They are words about one name: an upstream that says
+// them is up, keeps its place, and is asked the next question. If nobody has an answer,
+// that is SERVFAIL with the first extended error there was; [Message.Tries] and
+// [Message.Reason] say who did what.
+//
+// An upstream that leaves a query unanswered, and sent nothing since, is asked what it
+// answered last. If it leaves that unanswered too, it is down: others go first, though it
+// is asked before a question fails that it may have the answer to, and after 1, 2, 4 .. 30
+// seconds it is asked once more what it answered last. Any reply has it up. One that has
+// never answered is down after two queries. An upstream that is not in use is measured
+// every 30 seconds by a copy of a real query; a quick error is no measure.
+//
+// Truncation leads to TCP, an upstream that knows no EDNS is asked without for 5 minutes.
+// A connection that ends below queries costs them another one, while connections bring
+// answers at all; one that closes with several queries on it gets them one by one. One
+// that brings nothing for a second is left to bring late answers, and another is opened.
 //
 // Replies must come from the upstream's address and port (the sockets are
 // connected) to the random port with the random id and the question asked;
-// the rest is counted and ignored (RFC 5452). Of the answer section only the
+// the rest is counted and ignored (RFC 5452). By TCP and TLS the id is enough, where there
+// is no question section. Of the answer section only the
 // records from the question along CNAME and DNAME to its answer are kept, of the
 // authority section the SOA of a negative answer and DNSSEC proofs; DNSSEC
 // records only where DO asked for them.
@@ -63,6 +74,7 @@
 //
 //	f, err := forward.New(forward.Options{Logger: log})
 //	g, err := f.Group(forward.GroupSpec{Upstreams: []string{"10.0.0.2", "tls://10.9.0.3#dns.example"}})
+//	defer f.Release(g)
 //	go f.Run(ctx)
 //
 //	found := f.Cached(g, &q, now)
@@ -74,4 +86,9 @@
 //	if found.Prefetch { // beside the answer
 //		f.Ask(g, &q, client, nil)
 //	}
+//
+// A group belongs to who asked for it, as often as it was asked for: a publication holds
+// those of its snapshot, a look-up of our own holds its group while it lasts. Look-ups wait:
+//
+//	m, err := f.Resolve(ctx, g, &q)
 package forward

@@ -26,6 +26,7 @@ func (f *Forwarder) breakLoop(fl *flight) {
 	if len(loops) == 0 {
 		return
 	}
+	fl.broken = fl.suspected
 	f.loops.Add(uint64(len(loops)))
 	fl.more = kept
 	f.underWay.Add(1)
@@ -34,43 +35,63 @@ func (f *Forwarder) breakLoop(fl *flight) {
 
 // giveUp ends a flight without an answer.
 func (f *Forwarder) giveUp(fl *flight) {
+	now := f.clock()
 	s := f.flightShard(fl)
 	s.mu.Lock()
-	refused, ede := fl.refused != 0, fl.ede
+	refused, ede, tries, sent := fl.refused != 0, fl.ede, fl.allTries(now), int(fl.seq)
 	s.mu.Unlock()
+	why := cause(tries)
 	e := &entry{
-		Message: Message{Rcode: wire.RcodeServFail, Flags: IsFailure, EDE: ede, TTL: 1, Stored: f.options.Now().Unix()},
-		name:    fl.q.Name, group: fl.group.id, typ: fl.q.Type, do: fl.q.DO, cd: fl.q.CD,
+		Message: Message{
+			Rcode: wire.RcodeServFail, Flags: IsFailure, EDE: ede, TTL: 1, Stored: f.options.Now().Unix(),
+			Reason: fl.reason(why, sent),
+		},
+		name: fl.q.Name, group: fl.group.id, typ: fl.q.Type, do: fl.q.DO, cd: fl.q.CD,
 	}
 	err := ErrServFail
-	if !refused {
+	switch {
+	case !refused:
 		e.EDE, err = wire.EDENoReachable, ErrTimeout
+	case ede == NoEDE:
+		e.EDE = wire.EDENetwork
 	}
-	f.finish(fl, e, err, 0)
+	if f.finish(fl, e, err, attempt{}) {
+		f.logFailure(fl, why, sent)
+	}
 }
 
-// finish ends a flight with e, and caches it. by is the upstream that answered,
-// where there is no error.
-func (f *Forwarder) finish(fl *flight, e *entry, err error, by uint8) {
+// finish ends a flight with e, and caches it. by is the attempt that brought the answer,
+// where there is no error. It is false where the flight has ended before.
+func (f *Forwarder) finish(fl *flight, e *entry, err error, by attempt) bool {
+	now := f.clock()
 	s := f.flightShard(fl)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if fl.over.Load() {
-		s.mu.Unlock()
-		return
+		return false
 	}
 	fl.message, fl.err = &e.Message, err
 	if err == nil {
-		if e.TTL > 0 {
-			f.cache.add(fl.hash, e)
-		}
-	} else {
-		f.keepFailure(fl, e)
+		fl.note(by, now, Answered, uint16(e.Rcode))
 	}
-	refused := fl.refused &^ (1 << by)
+	e.Tries = fl.allTries(now)
+	if err != nil {
+		f.keepFailure(fl, e)
+	} else if e.TTL > 0 {
+		f.cache.add(fl.hash, e)
+	}
 	f.remove(s, fl)
-	s.mu.Unlock()
-	if err == nil && refused != 0 {
-		f.blame(fl, refused)
+	return true
+}
+
+// logFailure says that a flight has ended without an answer, at most once a while for an
+// upstream.
+func (f *Forwarder) logFailure(fl *flight, why Try, tries int) {
+	u := fl.group.upstreams[why.Upstream]
+	suppressed, ok := u.mayLog(f.clock())
+	if ok {
+		f.log.Warn("no answer from upstreams", "name", nameText(fl.q.Name), "type", fl.q.Type, "upstream", u.text,
+			"outcome", why.String(), "seconds", why.Took.Seconds(), "tries", tries, "suppressed", suppressed)
 	}
 }
 
@@ -100,14 +121,4 @@ func (f *Forwarder) remove(s *flightShard, fl *flight) {
 	s.remove(fl)
 	f.wheel.stop(fl)
 	f.complete(fl)
-}
-
-// blame notes who had no answer where another had one.
-func (f *Forwarder) blame(fl *flight, refused uint64) {
-	now := f.clock()
-	for i, u := range fl.group.upstreams {
-		if refused&(1<<i) != 0 {
-			f.noteDown(u, u.useless(now), "error where others answer")
-		}
-	}
 }

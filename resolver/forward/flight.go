@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"errors"
 	"math"
 	"net/netip"
 	"sync"
@@ -26,22 +25,29 @@ type flight struct {
 	next     *flight  // another flight of the same hash, in the shard
 	deadline deadline // guarded by the wheel
 	over     atomic.Bool
+	probe    bool   // of an upstream, and nothing else: over from the start; constant
 	stale    *entry // what may be answered once staleAt has come
 	fallback bool   // staleAt has come: who joins gets stale at once
 
 	retryAt, staleAt, loopAt, endAt time.Duration
 	askedAt                         time.Duration // of the last attempt
 
-	seq     uint8    // of the last attempt
-	last    attempt  // the last attempt
-	sent    uint64   // upstreams that have been asked, by bit
-	tried   uint64   // in this round
-	failed  uint64   // upstreams that gave an error, and are asked no more
-	refused uint64   // of them, those that did by a message
-	rounds  uint8    // complete ones
-	ede     uint16   // of an upstream's error
-	first   waiter   // it and
-	more    []waiter // these wait
+	seq    uint8   // of the last attempt
+	last   attempt // the last attempt
+	tries  [maxTries]Try
+	ntries uint8
+	sent   uint64 // upstreams that have been asked, by bit
+	looped uint64 // of them, those that asked the same back
+	// suspected are those on this host that may have asked the same back; broken the same,
+	// once whoever asked back was told.
+	suspected, broken uint64
+	tried             uint64   // in this round
+	failed            uint64   // upstreams that gave an error, and are asked no more
+	refused           uint64   // of them, those that did by a message
+	rounds            uint8    // complete ones
+	ede               uint16   // of an upstream's error
+	first             waiter   // it and
+	more              []waiter // these wait
 
 	message *Message // constant once over: the outcome
 	err     error
@@ -59,8 +65,10 @@ type attempt struct {
 	index  uint8 // of u in the group
 	seq    uint8 // 0: a probe, beside the flight's own attempts
 	stream bool
-	plain  bool // without EDNS
-	again  bool // was under way on a connection that closed
+	plain  bool  // without EDNS
+	try    uint8 // index in the flight\'s tries plus 1; 0: not kept
+	moves  uint8 // connections that ended while it waited
+	lost   uint8 // connections in a row that ended while it waited, without any answer
 }
 
 type flightShard struct {
@@ -185,11 +193,11 @@ func (f *Forwarder) join(s *flightShard, hash uint64, g *Group, q *Question, don
 	}
 	fl = &flight{
 		hash: hash, group: g, began: now, ede: NoEDE,
-		q: *q, query: appendQuery(make([]byte, 0, wire.HeaderSize+len(q.Name)+4+wire.OPTSize), q),
+		q: *q, query: newQuery(q),
 		first:   waiter{done: done},
 		staleAt: never, loopAt: never, endAt: now + f.options.Budget,
 	}
-	fl.q.Name = fl.query[wire.HeaderSize : wire.HeaderSize+len(q.Name)]
+	fl.q.Name = nameOf(fl.query)
 	if state != Miss && !known.failed() {
 		fl.stale, fl.staleAt = known, now+f.options.StaleAfter
 	}
@@ -222,13 +230,36 @@ func (f *Forwarder) launch(fl *flight, at attempt) {
 		if i == int(at.index) {
 			continue
 		}
-		probe, isDown := u.claimProbe(now)
+		probe, own, isDown := u.claimProbe(now)
 		f.noteDown(u, isDown, "no answer")
-		if probe {
+		switch {
+		case own != nil:
+			f.check(u, own)
+			return
+		case probe:
 			f.send(fl, attempt{u: u, index: uint8(i), stream: u.secure})
 			return
 		}
 	}
+}
+
+// check asks an upstream a question that it has answered before. That says whether it is
+// there, whatever it makes of other names. Nobody waits for the answer.
+func (f *Forwarder) check(u *upstream, q *Question) {
+	fl := &flight{probe: true, group: &Group{upstreams: []*upstream{u}}, query: newQuery(q)}
+	fl.q = Question{Name: nameOf(fl.query), Type: q.Type}
+	fl.over.Store(true)
+	f.send(fl, attempt{u: u, stream: u.secure})
+}
+
+// newQuery makes the query for q; see appendQuery.
+func newQuery(q *Question) []byte {
+	return appendQuery(make([]byte, 0, wire.HeaderSize+len(q.Name)+wire.QuestionFixed+wire.OPTSize), q)
+}
+
+// nameOf returns the name that a query made by newQuery asks for.
+func nameOf(query []byte) []byte {
+	return query[wire.HeaderSize : len(query)-wire.QuestionFixed-wire.OPTSize]
 }
 
 // advance chooses the next attempt and sets the flight's next deadline; false if
@@ -254,6 +285,7 @@ func (f *Forwarder) advance(fl *flight, now time.Duration) (attempt, bool) {
 	fl.sent |= 1 << i
 	fl.last = attempt{u: u, index: uint8(i), seq: fl.seq, stream: u.secure, plain: plain}
 	fl.askedAt, fl.retryAt = now, now+min(wait<<fl.rounds, f.options.RetryMax)
+	fl.begin(&fl.last, now)
 	f.arm(fl, now)
 	return fl.last, true
 }
@@ -279,174 +311,5 @@ func (f *Forwarder) send(fl *flight, at attempt) {
 	select {
 	case f.openings <- opening{fl, at}:
 	default: // lost, like any packet: the flight's next deadline follows
-	}
-}
-
-// open opens what at needs, and sends it.
-func (f *Forwarder) open(o opening) {
-	fl, at := o.fl, o.at
-	if fl.over.Load() {
-		return
-	}
-	slot := randomSlot()
-	for range 3 { // what is open may be too old, or used up by others before we come to it
-		if at.stream {
-			s, err := f.openStream(at.u)
-			if err != nil {
-				break
-			}
-			if s.send(fl, at) {
-				return
-			}
-			continue
-		}
-		_, err := f.openUDP(at.u, slot)
-		if errors.Is(err, ErrClosed) {
-			break
-		}
-		if err != nil {
-			f.noteDown(at.u, at.u.unreachable(f.clock()), err.Error())
-			break
-		}
-		if f.sendUDP(fl, at, slot) {
-			return
-		}
-	}
-	f.failed(fl, at)
-}
-
-// reply handles a reply that has passed isReply.
-func (f *Forwarder) reply(p pending, msg []byte, w *walker) {
-	u, now := p.at.u, f.clock()
-	u.answers.Add(1)
-	u.answered(now, now-p.sent)
-	if p.fl.over.Load() {
-		rcode := msg[3] & 0x0F
-		if rcode == wire.RcodeNoError || rcode == wire.RcodeNXDomain {
-			f.noteUp(u)
-		}
-		return
-	}
-	if !p.at.stream && (msg[2]&wire.FlagTC != 0 || len(msg) == readSize) {
-		u.truncated.Add(1)
-		p.at.stream = true
-		f.repeat(p.fl, p.at, now)
-		return
-	}
-	e, verdict := w.read(msg, &p.fl.q, f.options.Now().Unix())
-	switch verdict {
-	case isAnswer:
-		e.group = p.fl.group.id
-		f.noteUp(u)
-		if p.at.plain {
-			u.noEDNS(now)
-		}
-		f.finish(p.fl, e, nil, p.at.index)
-	case isNoEDNS:
-		if !p.at.plain {
-			p.at.plain = true
-			f.repeat(p.fl, p.at, now)
-			return
-		}
-		f.refuse(p, NoEDE)
-	case isRefusal:
-		f.refuse(p, w.ede)
-	case isBroken:
-		f.refuse(p, NoEDE)
-	}
-}
-
-// repeat sends an attempt again in another manner, with time of its own.
-func (f *Forwarder) repeat(fl *flight, at attempt, now time.Duration) {
-	wait, _ := at.u.patienceFor(now, &f.options)
-	s := f.flightShard(fl)
-	s.mu.Lock()
-	over := fl.over.Load()
-	if !over && at.seq == fl.seq {
-		fl.retryAt = now + max(wait, 2*f.options.RetryMin)
-		f.arm(fl, now)
-	}
-	s.mu.Unlock()
-	if !over {
-		f.send(fl, at)
-	}
-}
-
-// refuse handles a reply that is no answer.
-func (f *Forwarder) refuse(p pending, ede uint16) {
-	p.at.u.failures.Add(1)
-	s := f.flightShard(p.fl)
-	s.mu.Lock()
-	p.fl.refused |= 1 << p.at.index
-	if p.fl.ede == NoEDE {
-		p.fl.ede = ede
-	}
-	s.mu.Unlock()
-	f.failed(p.fl, p.at)
-}
-
-// failed goes on after at has come to nothing: at once to the next upstream,
-// and to the end if all have failed. One that is down isn't waited for when
-// another has said that it has no answer.
-func (f *Forwarder) failed(fl *flight, at attempt) {
-	now := f.clock()
-	s := f.flightShard(fl)
-	s.mu.Lock()
-	if fl.over.Load() {
-		s.mu.Unlock()
-		return
-	}
-	fl.failed |= 1 << at.index
-	end := fl.group.hopeless(fl.failed, fl.refused != 0)
-	var next attempt
-	ok := false
-	if !end && at.seq == fl.seq {
-		next, ok = f.advance(fl, now)
-	}
-	s.mu.Unlock()
-	switch {
-	case end:
-		f.giveUp(fl)
-	case ok:
-		f.send(fl, next)
-	}
-}
-
-// due handles a flight whose deadline has come.
-func (f *Forwarder) due(fl *flight) {
-	now := f.clock()
-	s := f.flightShard(fl)
-	s.mu.Lock()
-	if fl.over.Load() {
-		s.mu.Unlock()
-		return
-	}
-	if now >= fl.staleAt {
-		f.serveStale(fl)
-	}
-	if now >= fl.loopAt {
-		f.breakLoop(fl)
-	}
-	late, asked := fl.last.u, fl.askedAt
-	end, retry := now >= fl.endAt, now >= fl.retryAt
-	var next attempt
-	switch {
-	case end:
-	case retry:
-		next, retry = f.advance(fl, now)
-	default:
-		late = nil
-		f.arm(fl, now)
-	}
-	s.mu.Unlock()
-	if late != nil {
-		late.timeouts.Add(1)
-		f.noteDown(late, late.unanswered(now, asked), "no answer")
-	}
-	switch {
-	case end:
-		f.giveUp(fl)
-	case retry:
-		f.send(fl, next)
 	}
 }

@@ -285,9 +285,9 @@ func (f *Forwarder) noteDown(u *upstream, down bool, why string) {
 	}
 }
 
-// noteUp notes that an upstream answered well.
-func (f *Forwarder) noteUp(u *upstream) {
-	if u.recovered() {
+// noteUp logs that an upstream is up again, if it is.
+func (f *Forwarder) noteUp(u *upstream, up bool) {
+	if up {
 		f.log.Info("upstream is up", "upstream", u.text)
 	}
 }

@@ -31,7 +31,6 @@ type Group struct {
 	key       string
 	upstreams []*upstream
 	flights   atomic.Int64
-	answered  atomic.Uint64 // upstreams that have answered a question of the group, by bit
 
 	owners int           // guarded by Forwarder.mu
 	left   time.Duration // when the last owner released it; guarded by Forwarder.mu
@@ -80,6 +79,7 @@ func (f *Forwarder) parseUpstreams(texts []string) ([]*upstream, error) {
 		u := f.upstreams[parsed.String()]
 		if u == nil {
 			u = newUpstream(parsed)
+			u.changed = f.clock()
 		}
 		same := func(o *upstream) bool { return o.addr == u.addr && o.secure == u.secure }
 		if slices.ContainsFunc(all, same) {
@@ -207,15 +207,4 @@ func (h health) better(o health) bool {
 	default:
 		return h.rtt+h.rtt/4+time.Millisecond < o.rtt
 	}
-}
-
-// hopeless reports whether there is nobody left worth waiting for: all have
-// failed, or those that have not are down while another did answer, with an error.
-func (g *Group) hopeless(failed uint64, refused bool) bool {
-	for i, u := range g.upstreams {
-		if failed&(1<<i) == 0 && !(refused && u.health().down) {
-			return false
-		}
-	}
-	return true
 }

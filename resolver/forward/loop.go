@@ -39,6 +39,9 @@ func (f *Forwarder) isAsking(suspects []*upstream, q *Question) bool {
 			s.mu.Lock()
 			fl := s.find(hash, g.id, &asked)
 			asking := fl != nil && fl.sent&mask != 0
+			if asking {
+				fl.looped |= fl.sent & mask
+			}
 			s.mu.Unlock()
 			if asking {
 				return true
@@ -54,9 +57,14 @@ func (f *Forwarder) isAsking(suspects []*upstream, q *Question) bool {
 // nothing: such a joiner is let in, and told of the loop only when half of the
 // flight's time has gone by without an answer. The shard is locked.
 func (fl *flight) suspects(suspects []*upstream) bool {
-	if suspects == nil || fl.sent&fl.group.bits(suspects, true) == 0 {
+	if suspects == nil {
 		return false
 	}
+	asking := fl.sent & fl.group.bits(suspects, true)
+	if asking == 0 {
+		return false
+	}
+	fl.suspected |= asking
 	fl.loopAt = fl.began + (fl.endAt-fl.began)/2
 	return true
 }

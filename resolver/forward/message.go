@@ -23,6 +23,7 @@ const (
 	HasRRSIG                     // an RRSIG RR, in either section
 	IsNegative                   // no RR answers the question: NODATA or NXDOMAIN, at the end of a chain or at once
 	IsFailure                    // no answer: SERVFAIL because the upstreams failed (RFC 9520)
+	HasLocal                     // an address, or a hint of one, for which the internet has no use
 )
 
 // HasAddress covers all RRs that hold addresses.
@@ -66,6 +67,10 @@ type Message struct {
 	Stored    int64  // when it came, Unix seconds
 	Body      []byte
 	RRs       []RR
+	// Tries are the queries that it took, in their order; those of a failure say why.
+	Tries []Try
+	// Reason says in words why there is no answer: of a failure alone.
+	Reason string
 	// RRs[Turn:Turn+Turns], in the answer section, are the addresses that were asked
 	// for, all of one size: they may be written in any order. Turns is 0 where there is
 	// no more than one.
@@ -130,7 +135,7 @@ var (
 	// ErrFull: as many questions wait or are in flight as are allowed.
 	ErrFull = errors.New("too many questions are waiting for upstreams")
 	// ErrLoop: the upstream that is being asked asks the same of us.
-	ErrLoop = errors.New("upstream asks back what it is being asked")
+	ErrLoop = errors.New("loop: the upstream asks back what it is being asked")
 	// ErrClosed: the forwarder does not run.
 	ErrClosed = errors.New("forwarder is not running")
 )

@@ -38,22 +38,24 @@ func appendPacket(b, query []byte, id uint16, plain bool) []byte {
 }
 
 // isReply reports whether msg is an upstream's reply to query (as made by
-// [appendQuery]) sent with id: a response to a standard query that echoes
-// the question. Servers that know no EDNS may send back a bare header.
-func isReply(msg []byte, id uint16, query []byte) bool {
+// [appendQuery]) sent with id: a response to a standard query that echoes the question.
+// One without a question is a reply by TCP or TLS, where nobody else can have sent it; by
+// UDP it may say that EDNS isn't known, or send us to TCP, as both lead to another query.
+func isReply(msg []byte, id uint16, query []byte, stream bool) bool {
 	if len(msg) < wire.HeaderSize || binary.BigEndian.Uint16(msg) != id ||
-		msg[2]&(wire.FlagQR|wire.MaskOpcode) != wire.FlagQR || msg[4] != 0 {
+		msg[wire.AtFlags]&(wire.FlagQR|wire.MaskOpcode) != wire.FlagQR || msg[wire.AtQuestions] != 0 {
 		return false
 	}
-	if msg[5] == 0 && len(msg) == wire.HeaderSize {
-		rcode := msg[3] & 0x0F
-		return rcode == wire.RcodeFormErr || rcode == wire.RcodeNotImp
+	if msg[wire.AtQuestions+1] == 0 {
+		rcode := msg[wire.AtRcode] & wire.MaskRcode
+		return stream || msg[wire.AtFlags]&wire.FlagTC != 0 ||
+			len(msg) == wire.HeaderSize && (rcode == wire.RcodeFormErr || rcode == wire.RcodeNotImp)
 	}
 	question := query[wire.HeaderSize : len(query)-wire.OPTSize]
 	end := wire.HeaderSize + len(question)
 	// The type and class could only be confused by a letter's case with ones
 	// that a query of ours can't have: they are compared exactly.
-	return msg[5] == 1 && len(msg) >= end &&
-		wire.EqualNames(msg[wire.HeaderSize:end-4], question[:len(question)-4]) &&
-		string(msg[end-4:end]) == string(question[len(question)-4:])
+	return msg[wire.AtQuestions+1] == 1 && len(msg) >= end &&
+		wire.EqualNames(msg[wire.HeaderSize:end-wire.QuestionFixed], question[:len(question)-wire.QuestionFixed]) &&
+		string(msg[end-wire.QuestionFixed:end]) == string(question[len(question)-wire.QuestionFixed:])
 }

@@ -27,6 +27,7 @@ type UpstreamStats struct {
 	Spoofed   uint64        // packets ignored, as they answered nothing asked
 	RTT       time.Duration // smoothed; 0: not known yet
 	Up        bool
+	Since     time.Time // when it went up or down, or was configured
 }
 
 // Stats returns the counters, upstreams in the order of their text.
@@ -50,10 +51,19 @@ func (f *Forwarder) Stats() Stats {
 	defer f.mu.Unlock()
 	for _, u := range f.upstreams {
 		if f.isOwned(u) {
-			all.Upstreams = append(all.Upstreams, u.stats())
+			all.Upstreams = append(all.Upstreams, u.stats(f.epoch))
 		}
 	}
 	slices.SortFunc(all.Upstreams, func(a, b UpstreamStats) int { return strings.Compare(a.Upstream, b.Upstream) })
+	return all
+}
+
+// Members returns the counters of a group's upstreams, in the order of its list.
+func (f *Forwarder) Members(g *Group) []UpstreamStats {
+	all := make([]UpstreamStats, len(g.upstreams))
+	for i, u := range g.upstreams {
+		all[i] = u.stats(f.epoch)
+	}
 	return all
 }
 
@@ -67,13 +77,13 @@ func (f *Forwarder) isOwned(u *upstream) bool {
 	return false
 }
 
-func (u *upstream) stats() UpstreamStats {
+func (u *upstream) stats(epoch time.Time) UpstreamStats {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return UpstreamStats{
 		Upstream: u.text, Queries: u.queries.Load(), Answers: u.answers.Load(),
 		Failures: u.failures.Load(), Timeouts: u.timeouts.Load(),
 		Truncated: u.truncated.Load(), Spoofed: u.spoofed.Load(),
-		RTT: u.srtt, Up: u.downUntil == 0,
+		RTT: u.srtt, Up: u.downUntil == 0, Since: epoch.Add(u.changed),
 	}
 }

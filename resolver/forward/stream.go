@@ -19,10 +19,13 @@ const (
 	dialTimeout  = 2 * time.Second  // TCP connect and TLS handshake together
 	writeTimeout = 2 * time.Second  // of a batch of queries
 	streamIdle   = 10 * time.Second // without a query, then we close (RFC 7766 section 6.2.3)
-	streamStall  = 3 * time.Second  // without an answer while queries wait, then it is dead
+	streamStall  = time.Second      // without an answer while queries wait, then another connection is opened
+	streamLinger = 5 * time.Second  // for which the old one may still bring answers
 	streamQueue  = 512              // queries that wait to be written
 	streamLimit  = 4096             // queries in flight on one connection
 	batchSize    = 16 << 10
+	maxMoves     = 200 // connections that may end below one query: it may be what ends them
+	maxLost      = 2   // connections in a row that brought no answer, after which a query has failed
 )
 
 // stream is a connection to an upstream over TCP or TLS on which queries are
@@ -33,12 +36,16 @@ type stream struct {
 	out chan []byte   // packets with their length before them
 	end chan struct{} // closed with closed
 
+	progress chan struct{} // a token for each answer that a serial connection may wait for
+
 	mu      sync.Mutex
 	waiting map[uint16]pending
 	conn    net.Conn // what queries are written to
 	raw     net.Conn // the TCP connection below; closing it never waits
 	closed  bool
-	proven  bool          // an answer has come
+	retired bool          // replaced by another one, and only here for late answers
+	serial  bool          // a query is written when the one before has its answer
+	answers int           // that have come
 	moved   time.Duration // when the last answer came, or the first query after a pause went
 }
 
@@ -55,8 +62,8 @@ func (f *Forwarder) openStream(u *upstream) (*stream, error) {
 		return nil, ErrClosed
 	}
 	s = &stream{
-		f: f, u: u, out: make(chan []byte, streamQueue), end: make(chan struct{}),
-		waiting: make(map[uint16]pending),
+		f: f, u: u, out: make(chan []byte, streamQueue), end: make(chan struct{}), progress: make(chan struct{}, 1),
+		waiting: make(map[uint16]pending), serial: u.serial,
 	}
 	if !f.start(s.run) {
 		return nil, ErrClosed
@@ -74,9 +81,9 @@ func (s *stream) send(fl *flight, at attempt) bool {
 		s.moved = now
 	}
 	if now-s.moved > streamStall {
-		s.closeLocked() // run asks again what waits
+		s.retire()
 	}
-	if s.closed || len(s.waiting) >= streamLimit {
+	if s.closed || s.retired || len(s.waiting) >= streamLimit {
 		return false
 	}
 	id := uint16(mathrand.Uint32())
@@ -93,6 +100,19 @@ func (s *stream) send(fl *flight, at attempt) bool {
 	s.waiting[id] = pending{fl, at, now}
 	s.u.queries.Add(1)
 	return true
+}
+
+// retire has other queries go by another connection: nothing comes by this one. What it
+// still brings is welcome. mu is held.
+func (s *stream) retire() {
+	if s.retired || s.closed {
+		return
+	}
+	s.retired = true
+	s.u.stream.CompareAndSwap(s, nil)
+	if s.conn == nil || s.conn.SetReadDeadline(time.Now().Add(streamLinger)) != nil {
+		s.closeLocked()
+	}
 }
 
 // close ends the connection. What waits is asked again or failed.
@@ -117,27 +137,65 @@ func (s *stream) closeLocked() {
 // run connects, writes what is queued, and cleans up.
 func (s *stream) run(ctx context.Context) {
 	err := s.connect(ctx)
-	if err == nil {
+	connected := err == nil
+	if connected {
 		err = s.write()
 	}
 	s.close()
 	s.mu.Lock()
-	waiting, proven := s.waiting, s.proven
+	waiting, progress := s.waiting, s.answers > 0
 	s.waiting = make(map[uint16]pending)
+	cut := connected && !s.retired && len(waiting) > 0
 	s.mu.Unlock()
-	if s.u.secure && !proven && len(waiting) > 0 && ctx.Err() == nil {
+	if ctx.Err() != nil {
+		return
+	}
+	if cut {
+		// A server may close an idle connection while a query is under way (RFC 7766
+		// section 6.2.4), or after each answer: then it wants one at a time.
+		s.u.setSerial(true)
+	}
+	failed := false
+	for _, p := range waiting {
+		failed = s.f.lost(p, progress, isFinal(err)) || failed
+	}
+	if failed && s.u.secure {
 		s.f.noteDown(s.u, s.u.unreachable(s.f.clock()), fmt.Sprint(err))
 	}
-	for _, p := range waiting {
-		// A server may close an idle connection while a query is under way; that
-		// deserves another connection (RFC 7766 section 6.2.4), once.
-		if proven && !p.at.again {
-			p.at.again = true
-			s.f.send(p.fl, p.at)
-			continue
-		}
-		s.f.failed(p.fl, p.at)
+}
+
+// isFinal reports whether another connection would meet the same error: nobody listens,
+// or who does is not whom we want.
+func isFinal(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	return errors.Is(err, errDial) || errors.As(err, &certificate)
+}
+
+// errDial marks what is no matter of one connection: it wasn't made.
+var errDial = errors.New("no connection")
+
+// lost sends a query again whose connection has ended, as long as connections bring
+// answers at all. It reports whether the query has failed instead.
+func (f *Forwarder) lost(p pending, progress, final bool) (failed bool) {
+	s := f.flightShard(p.fl)
+	s.mu.Lock()
+	over := p.fl.over.Load()
+	newer := p.at.seq != p.fl.seq && p.fl.last.u == p.at.u // has been sent since
+	s.mu.Unlock()
+	if over || newer {
+		return false
 	}
+	p.at.moves++
+	p.at.lost++
+	if progress {
+		p.at.lost = 0
+	}
+	if final || p.at.lost > maxLost || p.at.moves > maxMoves {
+		f.failed(p.fl, p.at, Unreachable, 0)
+		return true
+	}
+	f.send(p.fl, p.at)
+	return false
 }
 
 // connect dials, shakes hands, and starts the reader.
@@ -147,7 +205,11 @@ func (s *stream) connect(ctx context.Context) error {
 	var dialer net.Dialer
 	raw, err := dialer.DialContext(ctx, "tcp", s.u.addr.String())
 	if err != nil {
-		return fmt.Errorf("connecting to %s: %w", s.u.text, err)
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() {
+			return fmt.Errorf("connecting to %s: %w", s.u.text, err)
+		}
+		return fmt.Errorf("connecting to %s: %w: %w", s.u.text, errDial, err)
 	}
 	conn := raw
 	if s.u.secure {
@@ -185,8 +247,9 @@ func (s *stream) write() error {
 		case packet := <-s.out:
 			batch = append(batch[:0], packet...)
 		}
+		serial := s.isSerial()
 	more:
-		for len(batch) < batchSize {
+		for !serial && len(batch) < batchSize {
 			select {
 			case packet := <-s.out:
 				batch = append(batch, packet...)
@@ -201,7 +264,27 @@ func (s *stream) write() error {
 		if err != nil {
 			return fmt.Errorf("writing to %s: %w", s.u.text, err)
 		}
+		if serial {
+			s.awaitProgress()
+		}
 		idle.Reset(streamIdle)
+	}
+}
+
+func (s *stream) isSerial() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.serial
+}
+
+// awaitProgress waits for an answer, the end, or for what would be a stall.
+func (s *stream) awaitProgress() {
+	stall := time.NewTimer(streamStall)
+	defer stall.Stop()
+	select {
+	case <-s.progress:
+	case <-s.end:
+	case <-stall.C:
 	}
 }
 
@@ -234,14 +317,31 @@ func (s *stream) claim(msg []byte) (p pending, ok bool) {
 	if len(msg) >= wire.HeaderSize {
 		id := binary.BigEndian.Uint16(msg)
 		p, ok = s.waiting[id]
-		if ok && isReply(msg, id, p.fl.query) {
+		if ok && isReply(msg, id, p.fl.query, true) {
 			delete(s.waiting, id)
-			s.proven, s.moved = true, s.f.clock()
+			s.advance()
 			return p, true
 		}
 	}
 	s.u.spoofed.Add(1)
 	return pending{}, false
+}
+
+// advance notes an answer. mu is held.
+func (s *stream) advance() {
+	s.answers++
+	s.moved = s.f.clock()
+	if s.serial && s.answers > 1 {
+		s.serial = false
+		s.u.setSerial(false)
+	}
+	select {
+	case s.progress <- struct{}{}:
+	default:
+	}
+	if s.retired && len(s.waiting) == 0 {
+		s.closeLocked()
+	}
 }
 
 // frameReader takes messages with their lengths before them (RFC 1035 4.2.2)

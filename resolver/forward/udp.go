@@ -163,7 +163,7 @@ func (s *udpSocket) claim(msg []byte) (p pending, ok, drained bool) {
 	if len(msg) >= wire.HeaderSize {
 		id := binary.BigEndian.Uint16(msg)
 		p, ok = s.waiting[id]
-		if ok && isReply(msg, id, p.fl.query) {
+		if ok && isReply(msg, id, p.fl.query, false) {
 			delete(s.waiting, id)
 			return p, true, s.retired && len(s.waiting) == 0
 		}
@@ -197,7 +197,7 @@ func (s *udpSocket) broken(err error) {
 		s.f.noteDown(s.u, s.u.unreachable(s.f.clock()), err.Error())
 	}
 	for _, p := range all {
-		s.f.failed(p.fl, p.at)
+		s.f.failed(p.fl, p.at, Unreachable, 0)
 	}
 }
 

@@ -148,6 +148,7 @@ const (
 	EDEOther         = 0
 	EDEStale         = 3
 	EDENotReady      = 14
+	EDEFiltered      = 17
 	EDEProhibited    = 18
 	EDEStaleNXDomain = 19
 	EDENotAuth       = 20

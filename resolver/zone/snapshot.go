@@ -17,6 +17,8 @@ type Snapshot struct {
 	Inventory *Inventory
 	// TranslatedTTL caps the TTL of translated addresses, in seconds.
 	TranslatedTTL uint32
+	// Rebinding is what answers of the forwarders of "." may not hold.
+	Rebinding Rebinding
 	// Loaded is false until every source has given its first data: names that no
 	// file, special name or own forwarder covers get SERVFAIL till then.
 	Loaded bool

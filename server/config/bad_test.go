@@ -101,6 +101,10 @@ func TestConfigBad(t *testing.T) {
 2: ecs.trust[5]: ::ffff:10.0.0.1 is IPv4 written as IPv6; write 10.0.0.1
 2: ecs.trust[6]: "fe80::1%eth0" is neither a prefix nor an address; write one like 10.0.0.0/16, 10.0.0.53 or fd00::53
 2: ecs.trust[7]: "10.0.0.0/33" is no prefix; write one like 10.0.0.0/16 or fd00::/8`},
+		{"rebinding", ok + "rebinding: {deny: [loop, private, private], allow: [., a.example, a.example.]}\n", `2: rebinding.deny[0]: "loop" is unknown; known are loopback, link-local, unspecified, private
+2: rebinding.deny[2]: private is here twice
+2: rebinding.allow[0]: "." is every name; write deny: [] to let all pass
+2: rebinding.allow[2]: a.example. is here twice`},
 		{"ecs word", ok + "ecs: 10.0.0.1\n", "2: ecs: is a single value; write keys and values (key: value)"},
 		{"ready.without", ok + "ready: {without: [lab]}\n",
 			`2: ready.without[0]: "lab" is no account; write a name in aws.accounts`},
@@ -239,7 +243,7 @@ func TestConfigBad(t *testing.T) {
 6: forward[0].upstreams[2]: https:// is unknown; FORM
 7: forward[0].upstreams[3]: "10.0.0.2#name" has a #name without tls://; FORM
 8: forward[0].upstreams[4]: the name after #: "a..b" has an empty label
-9: forward[0].upstreams[5]: "tls://10.0.0.2#." has the root as its name; FORM
+9: forward[0].upstreams[5]: "tls://10.0.0.2#." has no name after #; FORM
 10: forward[0].upstreams[6]: "10.0.0.2:0" has port 0; FORM
 11: forward[0].upstreams[7]: 0.0.0.0 is no address of a host
 12: forward[0].upstreams[8]: 127.0.0.1:5300 is our own address (listen.dns 127.0.0.1:5300): a loop; write another resolver's`},

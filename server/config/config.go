@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"time"
+
+	"inside53/resolver/wire"
 )
 
 // Config is the whole configuration of a server, as read from a YAML file by
@@ -98,6 +100,9 @@ type Config struct {
 	// none: such names are refused. The resolv.conf of the host is never read.
 	Forward []Forward `yaml:"forward"`
 
+	// Rebinding says which addresses names of the internet may not have.
+	Rebinding Rebinding `yaml:"rebinding"`
+
 	// Cache bounds the cache of forwarded answers.
 	Cache Cache `yaml:"cache"`
 
@@ -147,6 +152,7 @@ func Default() *Config {
 		Admin:       netip.MustParseAddrPort("127.0.0.1:8053"),
 		StateDir:    "/var/lib/inside53",
 		Allow:       Allow{Private: true},
+		Rebinding:   Rebinding{Deny: DeniedAddresses(wire.Loopback | wire.LinkLocal | wire.Unspecified)},
 		Drain:       30 * time.Second,
 		Log:         Log{Level: slog.LevelInfo, Format: LogText},
 		UDPSize:     1232,

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"inside53/resolver/wire"
 )
 
 // parseGood parses text as /etc/inside53/inside53.yaml.
@@ -32,7 +34,7 @@ func plain(c *Config) *Config {
 func TestConfigGood(t *testing.T) {
 	addr := netip.MustParseAddrPort
 	prefix := netip.MustParsePrefix
-	toDefault := []Forward{{Zone: ".", Upstreams: []Upstream{{Addr: addr("10.0.0.2:53")}}, Views: ViewSet{All: true}}}
+	toDefault := []Forward{{Zone: ".", Upstreams: []Upstream{{wire.Upstream{Addr: addr("10.0.0.2:53")}}}, Views: ViewSet{All: true}}}
 	const forward = "forward: [{zone: ., upstreams: [10.0.0.2]}]\n"
 	tests := []struct {
 		name string
@@ -155,11 +157,15 @@ func TestConfigGood(t *testing.T) {
 			c.EC2 = new(EC2)
 			c.EC2.setDefaults()
 			c.Forward = []Forward{{"corp.example.", []Upstream{
-				{addr("10.9.0.2:53"), false, ""}, {addr("10.9.0.2:5353"), false, ""},
-				{addr("[2001:db8::1]:53"), false, ""}, {addr("[2001:db8::2]:53"), false, ""}, {addr("[2001:db8::3]:53"), false, ""},
-				{addr("10.9.0.3:853"), true, ""}, {addr("[2001:db8::4]:8853"), true, "dns.example"},
+				{wire.Upstream{Addr: addr("10.9.0.2:53")}}, {wire.Upstream{Addr: addr("10.9.0.2:5353")}},
+				{wire.Upstream{Addr: addr("[2001:db8::1]:53")}}, {wire.Upstream{Addr: addr("[2001:db8::2]:53")}}, {wire.Upstream{Addr: addr("[2001:db8::3]:53")}},
+				{wire.Upstream{Addr: addr("10.9.0.3:853"), TLS: true}}, {wire.Upstream{Addr: addr("[2001:db8::4]:8853"), TLS: true, ServerName: "dns.example"}},
 			}, ViewSet{Names: []string{"vpc-0a1b", "rest"}}, true}}
 		}},
+		{"rebinding", forward + "rebinding: {deny: [private, loopback], allow: [Uribl.com]}\n", func(c *Config) {
+			c.Rebinding = Rebinding{Deny: DeniedAddresses(wire.Private | wire.Loopback), Allow: []DomainName{"uribl.com."}}
+		}},
+		{"rebinding off", forward + "rebinding: {deny: []}\n", func(c *Config) { c.Rebinding = Rebinding{} }},
 		{"keys", forward + "keys: [{name: Ops, secret_file: ops.key}, {name: dhcp.example., algorithm: HMAC-SHA512., " +
 			"secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}]\n", func(c *Config) {
 			c.Keys = []Key{{"ops.", HMACSHA256, "", "/etc/inside53/ops.key"}, {"dhcp.example.", HMACSHA512,
@@ -199,7 +205,7 @@ func TestConfigValidateByHand(t *testing.T) {
 	if err != nil {
 		t.Errorf("the default: %v", err)
 	}
-	c.Forward = []Forward{{Zone: ".", Upstreams: []Upstream{{Addr: c.Listen.DNS[0]}}, Views: ViewSet{All: true}}}
+	c.Forward = []Forward{{Zone: ".", Upstreams: []Upstream{{wire.Upstream{Addr: c.Listen.DNS[0]}}}, Views: ViewSet{All: true}}}
 	c.Log.Level = 1
 	err = c.Validate()
 	const want = "log.level: INFO+1 is unknown; known are debug, info, warn, error\n" +

@@ -2,9 +2,10 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
+
+	"inside53/resolver/wire"
 )
 
 // Forward is an entry of the section forward.
@@ -31,68 +32,23 @@ type Forward struct {
 
 func (s *Forward) setDefaults() { *s = Forward{Views: ViewSet{All: true}} }
 
-// Upstream is a resolver that names are forwarded to.
-type Upstream struct {
-	Addr       netip.AddrPort
-	TLS        bool   // DNS over TLS (RFC 7858)
-	ServerName string // the name in its certificate, lower case; "" = its address
-}
-
-// String returns the one form that equal upstreams share: 10.9.0.2:53,
-// tls://10.9.0.3:853#dns.example.
-func (u Upstream) String() string {
-	text := u.Addr.String()
-	if u.TLS {
-		text = "tls://" + text
-	}
-	if u.ServerName != "" {
-		text += "#" + u.ServerName
-	}
-	return text
-}
+// Upstream is a resolver that names are forwarded to. Its text is the one form that equal
+// upstreams share.
+type Upstream struct{ wire.Upstream }
 
 func (u *Upstream) parse(text string) error {
-	const form = `write "10.9.0.2", "10.9.0.2:53", "[2001:db8::1]:53" or "tls://10.9.0.3:853#name"`
-	rest, isTLS := strings.CutPrefix(text, "tls://")
-	if scheme, _, ok := strings.Cut(rest, "://"); ok {
-		return fmt.Errorf("%s:// is unknown; %s", scheme, form)
+	up, err := wire.ParseUpstream(text)
+	if err != nil {
+		return err
 	}
-	rest, name, named := strings.Cut(rest, "#")
-	if named && !isTLS {
-		return fmt.Errorf("%q has a #name without tls://; %s", text, form)
-	}
-	up := Upstream{TLS: isTLS}
-	if named {
-		canonical, err := canonicalName(name)
+	if up.ServerName != "" {
+		canonical, err := canonicalName(up.ServerName)
 		if err != nil {
 			return fmt.Errorf("the name after #: %w", err)
 		}
 		up.ServerName = strings.TrimSuffix(canonical, ".")
-		if up.ServerName == "" {
-			return fmt.Errorf("%q has the root as its name; %s", text, form)
-		}
 	}
-	port := uint16(53)
-	if isTLS {
-		port = 853
-	}
-	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(rest, "["), "]"))
-	if err == nil {
-		up.Addr = netip.AddrPortFrom(addr.Unmap(), port)
-	} else {
-		up.Addr, err = netip.ParseAddrPort(rest)
-		if err != nil {
-			return fmt.Errorf("%q is no address; %s", text, form)
-		}
-		up.Addr = unmapped(up.Addr)
-	}
-	switch a := up.Addr.Addr(); {
-	case up.Addr.Port() == 0:
-		return fmt.Errorf("%q has port 0; %s", text, form)
-	case a.IsUnspecified(), a.IsMulticast():
-		return fmt.Errorf("%s is no address of a host", a)
-	}
-	*u = up
+	u.Upstream = up
 	return nil
 }
 

@@ -58,6 +58,7 @@ func (v *validator) all() {
 	v.views()
 	v.zoneFiles()
 	v.forward()
+	v.rebinding()
 	v.keys()
 	v.updates()
 	v.transfers()

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"inside53/resolver/wire"
 )
 
 // The typed values of the configuration. A scalar has parse(text), which fills
@@ -156,16 +158,11 @@ func unmapped(ap netip.AddrPort) netip.AddrPort {
 type HostPort struct{ netip.AddrPort }
 
 func (h *HostPort) parse(text string) error {
-	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
-	if err == nil {
-		h.AddrPort = netip.AddrPortFrom(addr.Unmap(), 53)
-	} else {
-		h.AddrPort, err = netip.ParseAddrPort(text)
-		if err != nil {
-			return fmt.Errorf(`%q is no address; write "10.0.0.9", "10.0.0.9:5353" or "[2001:db8::9]:53"`, text)
-		}
-		h.AddrPort = unmapped(h.AddrPort)
+	addr, ok := wire.ParseHost(text, wire.PortDNS)
+	if !ok {
+		return fmt.Errorf(`%q is no address; write "10.0.0.9", "10.0.0.9:5353" or "[2001:db8::9]:53"`, text)
 	}
+	h.AddrPort = addr
 	switch a := h.Addr(); {
 	case h.Port() == 0:
 		return fmt.Errorf("%q has port 0; write that of the server", text)
