@@ -129,13 +129,17 @@ type Answer struct {
 	madeLen   int
 }
 
+// reset begins the answer to a query.
 func (a *Answer) reset(v *zone.View, q *Query) {
+	if a.nhops > 0 {
+		a.release()
+	}
 	a.View, a.Rcode, a.AA, a.AD, a.EDE, a.Result = v, wire.RcodeNoError, false, false, wire.NoEDE, Local
 	a.Tailored, a.fenced = false, false
 	a.need, a.asAlias, a.exists, a.full = false, false, false, false
-	a.nitems, a.madeLen, a.edeText, a.denied = 0, 0, "", nil
+	a.madeLen = 0
 	a.nhops = 1
-	a.hops[0] = hop{name: q.Name()}
+	a.hops[0].name = q.Name()
 }
 
 // release lets go of what the answer was made of: a snapshot and cached messages, which
@@ -147,9 +151,9 @@ func (a *Answer) release() {
 	}
 	for n := range a.hops[:a.nhops] {
 		h := &a.hops[n]
-		h.apex, h.zone, h.set.Data, h.reply = nil, nil, nil, nil
+		*h = hop{}
 	}
-	a.View, a.target, a.edeText = nil, nil, ""
+	a.View, a.target, a.edeText, a.denied = nil, nil, "", nil
 	a.nitems, a.nhops = 0, 0
 }
 

@@ -11,21 +11,15 @@ import (
 func (d *decision) respond(z *zone.Zone, set zone.RRset) {
 	d.a.last().set = set
 	d.authoritative()
-	leaf, ok := d.plain(z, set)
+	leaf, ok := set, true
+	if !set.Kind.Plain() {
+		leaf, ok = d.leaf(z, set)
+	}
 	if !ok {
 		return
 	}
 	d.a.last().outcome = data
 	d.answer(leaf)
-}
-
-// plain returns the plain records that an RRset comes to, which it mostly is
-// already; see leaf.
-func (d *decision) plain(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
-	if set.Kind == zone.Records || set.Kind == zone.Instances {
-		return set, true
-	}
-	return d.leaf(z, set)
 }
 
 // judge makes j the judge of policies in a zone, for the hop in work.
@@ -36,7 +30,7 @@ func (d *decision) judge(j *judge, z *zone.Zone) {
 
 // answer adds plain records.
 func (d *decision) answer(leaf zone.RRset) {
-	if leaf.Type == zone.TypeA && leaf.Flags&zone.Translatable != 0 && d.uncertain(leaf) {
+	if d.snap.Inventory.IsUncertain() && leaf.Type == zone.TypeA && leaf.Flags&zone.Translatable != 0 && d.uncertain(leaf) {
 		d.a.fail(wire.RcodeServFail, wire.EDENotReady, unread)
 		d.a.edeText = "an inventory has not been read yet"
 		return
@@ -205,7 +199,10 @@ func (d *decision) atCNAME(z *zone.Zone, set zone.RRset) (again bool) {
 	}
 	d.a.last().set = set
 	d.authoritative()
-	leaf, ok := d.plain(z, set)
+	leaf, ok := set, true
+	if !set.Kind.Plain() {
+		leaf, ok = d.leaf(z, set)
+	}
 	if !ok {
 		return false
 	}
