@@ -369,7 +369,8 @@ func (d *decision) negative(apex *zone.Apex) {
 	if soa == nil {
 		return
 	}
-	a.add(item{section: inAuthority, suffix: d.labels.Off[apex.Labels], count: 1, maxTTL: max(ttl, 1), data: d.withSerial(apex, soa.Negative)})
+	i := a.add(inAuthority, 1, d.withSerial(apex, soa.Negative))
+	i.suffix, i.maxTTL = d.labels.Off[apex.Labels], max(ttl, 1)
 }
 
 // authoritative sets AA, which tells of the first owner name of the answer (RFC

@@ -33,11 +33,12 @@ type Query struct {
 
 	Labels zone.Labels // of Name
 
-	name     [zone.MaxName]byte
 	nameLen  int
-	starts   wire.Starts                             // scratch: of the labels of name
-	asked    [zone.MaxName + wire.QuestionFixed]byte // the question as sent, letter case and all
 	askedLen int
+	name     [zone.MaxName]byte
+	_        byte                                    // asked begins at a word
+	asked    [zone.MaxName + wire.QuestionFixed]byte // the question as sent, letter case and all
+	starts   wire.Starts                             // scratch: of the labels of name
 
 	options   span // of the OPT record, in the packet
 	signature int  // where the TSIG record begins that ends the packet; 0 for none

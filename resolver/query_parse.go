@@ -17,7 +17,7 @@ func (q *Query) parseName(b []byte) int {
 		return 0
 	}
 	q.nameLen = size
-	q.Labels.Set(q.name[:size], q.starts[:labels])
+	q.Labels.Set(b[:size], q.starts[:labels])
 	return size
 }
 

@@ -95,7 +95,7 @@ func FoldName(dst *[MaxName]byte, starts *Starts, b []byte) (size, labels int) {
 	size = i + 1
 	from, to := b[:size], dst[:size]
 	for len(from) >= 8 && len(to) >= 8 {
-		binary.LittleEndian.PutUint64(to, lowerWord(binary.LittleEndian.Uint64(from)))
+		binary.LittleEndian.PutUint64(to, LowerWord(binary.LittleEndian.Uint64(from)))
 		from, to = from[8:], to[8:]
 	}
 	for n := range min(len(from), len(to)) {
@@ -104,9 +104,9 @@ func FoldName(dst *[MaxName]byte, starts *Starts, b []byte) (size, labels int) {
 	return size, labels
 }
 
-// lowerWord is LowerByte for eight octets at once: of each octet that is a letter of upper
+// LowerWord is LowerByte for eight octets at once: of each octet that is a letter of upper
 // case the bit 0x20 is set.
-func lowerWord(w uint64) uint64 {
+func LowerWord(w uint64) uint64 {
 	const each = 0x0101010101010101
 	low := w &^ (0x80 * each)
 	fromA := low + (0x80-'A')*each // the upper bit of an octet: from 'A' on
