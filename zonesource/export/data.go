@@ -99,14 +99,16 @@ func (c *collector) put(name string, output any) error {
 // come back.
 func (c *collector) without(err error, what string, denied bool) error {
 	if err != nil && denied {
-		c.data.Problems = append(c.data.Problems, zonesource.Problem{Zone: c.account.String(), Reason: fmt.Sprintf("exported without %s: %v", what, err)})
+		c.data.Problems = append(c.data.Problems,
+			zonesource.Problem{Zone: c.account.String(), Reason: fmt.Sprintf("exported without %s: %v", what, err)})
 		return nil
 	}
 	return err
 }
 
 // ours are the files that an export may have made.
-var ours = regexp.MustCompile(`^(accounts/[0-9]{12}/)?(route53/list-[a-z-]+\.json|route53/[^/]+/(get|list)-[a-z-]+\.json|[a-z]{2,4}(-[a-z]+)+-[0-9]/describe-[a-z-]+\.json)$`)
+var ours = regexp.MustCompile(`^(accounts/[0-9]{12}/)?(route53/list-[a-z-]+\.json|route53/[^/]+/(get|list)-[a-z-` +
+	`]+\.json|[a-z]{2,4}(-[a-z]+)+-[0-9]/describe-[a-z-]+\.json)$`)
 
 // Write puts the files into dir, which is made when it isn't there, each as a whole,
 // and removes those of an earlier export that are no more. Other files stay.

@@ -51,7 +51,8 @@ func Hosts(regions []*zonesource.Region, o HostsOptions) ([]byte, []zonesource.P
 		}
 	}
 	slices.SortFunc(h.lines, func(a, b hostLine) int {
-		return cmp.Or(cmp.Compare(a.names[0].full, b.names[0].full), a.addr.Compare(b.addr), cmp.Compare(len(a.names), len(b.names)))
+		return cmp.Or(cmp.Compare(a.names[0].full, b.names[0].full), a.addr.Compare(b.addr),
+			cmp.Compare(len(a.names), len(b.names)))
 	})
 	return h.text(), h.problems
 }
@@ -65,7 +66,8 @@ type hosts struct {
 }
 
 func (h *hosts) problem(region string, host *zonesource.Host, format string, args ...any) {
-	h.problems = append(h.problems, zonesource.Problem{Zone: region, Name: host.Instance, Reason: fmt.Sprintf(format, args...)})
+	h.problems = append(h.problems,
+		zonesource.Problem{Zone: region, Name: host.Instance, Reason: fmt.Sprintf(format, args...)})
 }
 
 func (h *hosts) host(r *zonesource.Region, host *zonesource.Host) {

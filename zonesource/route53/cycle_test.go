@@ -13,12 +13,13 @@ import (
 	"go.uber.org/goleak"
 
 	"inside53/resolver/zone"
+	"inside53/server/house"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(house.Loopback(m)) }
 
 // TestCalls counts the calls of a cycle: not one more than the data take.
 func TestCalls(t *testing.T) {
