@@ -127,15 +127,16 @@ func (p *report) withHostile(
 	}
 	began := time.Now()
 	r, err := p.generator.generate(ctx, "-server", loopback(at.port).String(), "-stream", "auth",
-		"-process", fmt.Sprint(server.pid()), "-measure", long.String(), "-rate", fmt.Sprint(rate), "-lanes", "4", "-window", "64", "-timeout", "1s")
+		"-process", fmt.Sprint(server.pid()), "-measure", long.String(), "-rate", fmt.Sprint(rate),
+		"-lanes", "4", "-window", "64", "-timeout", "1s")
 	seconds := time.Since(began).Seconds()
 	stop()
 	failed := both.Wait()
 	if err != nil || failed != nil {
 		return 0, errors.Join(err, failed)
 	}
-	fmt.Fprintf(out, "| %s | %.0f | %d | %d | %.1f | %.0f %% |\n", s.name, float64(sent)/seconds, r.Answered+r.Lost+r.Bad, r.Lost+r.Bad,
-		r.P999/1000, 100*r.Util)
+	fmt.Fprintf(out, "| %s | %.0f | %d | %d | %.1f | %.0f %% |\n", s.name, float64(sent)/seconds,
+		r.Answered+r.Lost+r.Bad, r.Lost+r.Bad, r.P999/1000, 100*r.Util)
 	return int64(r.Lost + r.Bad), nil
 }
 
