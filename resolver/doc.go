@@ -5,6 +5,9 @@
 //	            Query       Answer: references into the snapshot    encode_addresses.go
 //	                        and into cached messages
 //
+// query.go is the door: a packet is gone over once, in a bounded number of steps, and
+// nothing is built of it before its client is known to be allowed. UPDATE, NOTIFY,
+// questions for SOA, IXFR and AXFR and signed ones are shown to a [Handler] first.
 // worker.go takes a packet this way, serve.go holds what is published and what the
 // transports see.
 //
