@@ -2,7 +2,10 @@
 
 package resolver
 
-import "testing"
+import (
+	"math/rand/v2"
+	"testing"
+)
 
 // TestServeAllocatesNothing: an answer that can be given now costs no garbage,
 // whatever it is made of.
@@ -23,5 +26,34 @@ func TestServeAllocatesNothing(t *testing.T) {
 				t.Errorf("%v allocations", n)
 			}
 		})
+	}
+}
+
+// TestStrangersCostNoGarbage: whatever somebody sends who may not ask.
+func TestStrangersCostNoGarbage(t *testing.T) {
+	w := newTextWorld(t, offlineWorld)
+	rng := rand.New(rand.NewPCG(9, 9))
+	out := make([]byte, 0, 65535)
+	s := Suspender(noSuspender{t})
+	results := map[Result]int{}
+	for i := range 400 {
+		p := randomBad(rng)
+		pkt := p.bytes(worstSizes[i%len(worstSizes)])
+		if n := testing.AllocsPerRun(2, func() {
+			_, result := w.worker.Serve(pkt, stranger, UDP, out, s)
+			results[result]++
+		}); n != 0 {
+			t.Errorf("%v allocations: % x", n, pkt[:64])
+		}
+	}
+	for result := range results {
+		switch result {
+		case Refused, FormErr, NotImp:
+		default:
+			t.Errorf("a stranger gets %s", result)
+		}
+	}
+	if results[Refused] == 0 || results[FormErr] == 0 {
+		t.Errorf("not all that was to be tried: %v", results)
 	}
 }

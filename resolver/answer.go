@@ -135,6 +135,21 @@ func (a *Answer) reset(v *zone.View, q *Query) {
 	a.hops[0] = hop{name: q.Name()}
 }
 
+// release lets go of what the answer was made of: a snapshot and cached messages, which
+// nobody else may need any more.
+func (a *Answer) release() {
+	for n := range a.items[:a.nitems] {
+		i := &a.items[n]
+		i.owner, i.data, i.message = nil, nil, nil
+	}
+	for n := range a.hops[:a.nhops] {
+		h := &a.hops[n]
+		h.apex, h.zone, h.set.Data, h.reply = nil, nil, nil, nil
+	}
+	a.View, a.target, a.edeText = nil, nil, ""
+	a.nitems, a.nhops = 0, 0
+}
+
 // last returns the hop in work.
 func (a *Answer) last() *hop { return &a.hops[a.nhops-1] }
 
@@ -163,7 +178,9 @@ func (a *Answer) holds(set zone.RRset) bool {
 
 // fail makes the answer an error without records.
 func (a *Answer) fail(rcode uint8, ede uint16, why outcome) {
-	a.Rcode, a.EDE, a.AA, a.nitems = rcode, ede, false, 0
+	a.Rcode, a.EDE, a.AA = rcode, ede, false
+	clear(a.items[:a.nitems])
+	a.nitems = 0
 	a.need = false
 	a.last().outcome = why
 	a.Result = ServFail

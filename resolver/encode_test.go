@@ -203,7 +203,7 @@ func compareEncoded(t testing.TB, seed uint64, size uint16, tr Transport) (trunc
 			}
 		})
 		x.q.Rand, x.q.Transport = rng.Uint64(), tr
-		if v := x.q.parse(pkt); v != accepted {
+		if v := x.q.inspect(pkt); v != accepted {
 			t.Fatalf("parsing %s: %d", name, v)
 		}
 		x.a.reset(snap.Views[0], &x.q)

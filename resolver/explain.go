@@ -134,7 +134,7 @@ func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, req *Explai
 	x := r.exchange()
 	x.state = st
 	x.q.Client, x.q.Transport, x.q.Now, x.q.Rand = req.Client, TCP, r.now.Load(), random
-	admitted := x.admit(x.q.parse(pkt))
+	admitted := x.admit(x.q.inspect(pkt), pkt)
 	if outside != nil && !isMeta(x.q.Type) {
 		x.a.reset(outside, &x.q)
 		admitted = true
@@ -148,7 +148,7 @@ func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, req *Explai
 		x.ask()
 	} else {
 		done <- x.explanation(appendResponse(make([]byte, 0, 65535), &x.q, &x.a, st.snap, r.limits), req)
-		x.state = nil
+		x.release()
 		r.exchanges.Put(x)
 	}
 	select {

@@ -28,7 +28,8 @@ func TestExplainModel(t *testing.T) {
 		x.state = &state{snap: snap, live: live}
 		client := randomModelClient(r)
 		x.q.Client, x.q.Transport, x.q.Rand = client.address, TCP, r.Uint64()
-		if !x.admit(x.q.parse(client.packet(t, pick(r, names)))) {
+		pkt := client.packet(t, pick(r, names))
+		if !x.admit(x.q.inspect(pkt), pkt) {
 			t.Fatalf("not admitted: %v", x.a.Rcode)
 		}
 		decide(snap, live, &x.q, &x.a)

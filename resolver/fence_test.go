@@ -111,7 +111,7 @@ func TestFenceOfTransfers(t *testing.T) {
 func answerOf(t *testing.T, w *world, live *zone.Live, view *zone.View, name string, rrtype uint16) string {
 	t.Helper()
 	x := &exchange{state: &state{snap: w.snap, live: live}}
-	x.q.parse(packetFor(t, name, rrtype))
+	x.q.inspect(packetFor(t, name, rrtype))
 	x.a.reset(view, &x.q)
 	decide(w.snap, live, &x.q, &x.a)
 	var m dns.Msg

@@ -106,7 +106,7 @@ func (run *modelRun) answer(pkt []byte, client netip.Addr) string {
 	run.Helper()
 	x := run.x
 	x.q.Client, x.q.Rand = client, run.r.Uint64()
-	if !x.admit(x.q.parse(pkt)) {
+	if !x.admit(x.q.inspect(pkt), pkt) {
 		run.Fatalf("not admitted: %v", x.a.Rcode)
 	}
 	decide(x.state.snap, x.state.live, &x.q, &x.a)

@@ -6,12 +6,10 @@ import (
 
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
-
-	"github.com/miekg/dns"
 )
 
 // Query is one question with all that the decision may depend on. It is made by
-// [Query.parse] and belongs to one worker; nothing may keep it.
+// [Query.inspect] and belongs to one worker; nothing may keep it.
 type Query struct {
 	Client    netip.Addr // not IPv4-mapped, no zone
 	Transport Transport
@@ -26,6 +24,7 @@ type Query struct {
 	Class      uint16
 	EDNS       bool
 	DO         bool
+	version    byte   // of EDNS
 	UDPSize    uint16 // as the client said; 512 without EDNS
 	KeepAlive  bool   // EDNS TCP keepalive option (RFC 7828)
 	// ECS is the client subnet (RFC 7871) of a forwarder that is trusted to tell it;
@@ -36,14 +35,22 @@ type Query struct {
 
 	name     [zone.MaxName]byte
 	nameLen  int
-	asked    [zone.MaxName + 4]byte // the question as sent, letter case and all
+	asked    [zone.MaxName + wire.QuestionFixed]byte // the question as sent, letter case and all
 	askedLen int
+
+	options   span // of the OPT record, in the packet
+	signature int  // where the TSIG record begins that ends the packet; 0 for none
+	unseen    bool // the packet has more records than the door looks at
+	names     int  // that the door went over, at most maxNames
 }
+
+// span is a part of a packet.
+type span struct{ from, to int }
 
 // Name returns the lower-case wire form of the name asked for.
 func (q *Query) Name() []byte { return q.name[:q.nameLen:q.nameLen] }
 
-// verdict is what the parsers make of a packet.
+// verdict is what the door makes of a packet.
 type verdict uint8
 
 const (
@@ -51,245 +58,153 @@ const (
 	ignored                  // not a query: nothing goes out
 	malformed                // FORMERR
 	badOpcode                // NOTIMP: an opcode that nobody defined, or that we don't have
-	refused                  // REFUSED: UPDATE and NOTIFY
-	badVers                  // BADVERS (RFC 6891 section 6.1.3)
-	unsure                   // the strict parser doesn't want it; the lenient one decides
+	refused                  // REFUSED, unless a Handler wants it: UPDATE and NOTIFY
 )
 
-// parse reads a packet into q. The strict parser takes what ordinary resolvers
-// send; miekg/dns decides on all else.
-func (q *Query) parse(pkt []byte) verdict {
-	if len(pkt) < wire.HeaderSize || pkt[2]&0x80 != 0 {
+const (
+	// maxSeen is how many records the door looks at where the header allows for more than
+	// a question can have.
+	maxSeen = 16
+	// maxNames is how many names it goes over in any packet: those of a question with SOA,
+	// OPT and TSIG, and where that fails those of the records that it looks at. Each takes
+	// at most 127 labels and 126 pointers, so that this bounds the work.
+	maxNames = 1 + 4 + 1 + 3 + maxSeen + 1
+)
+
+// inspect is the door: it goes over a packet once and builds nothing. It finds question,
+// OPT record and signature, and says what the packet is. Who sent it is not known yet,
+// so that the cost is bounded whatever it holds.
+//
+// A question has no records but one OPT, a signature that ends it (TSIG or SIG(0)) and,
+// for IXFR, the client's SOA: with others it is malformed, which the counts of the header
+// tell. Octets behind the message are left alone. A name in the question section has no
+// pointer: there is nothing before it that one could lead to.
+//
+// What is accepted, miekg/dns would accept with equal facts, but for the form of EDNS
+// options that mean nothing here: these are skipped (RFC 6891 section 6.1.2).
+func (q *Query) inspect(pkt []byte) verdict {
+	if len(pkt) < wire.HeaderSize || pkt[wire.AtFlags]&wire.FlagQR != 0 {
 		return ignored // RFC 8906: neither a query nor an error one could answer
 	}
 	q.ID = binary.BigEndian.Uint16(pkt)
-	q.RD = pkt[2]&0x01 != 0
-	q.AD = pkt[3]&0x20 != 0
-	q.CD = pkt[3]&0x10 != 0
+	q.RD = pkt[wire.AtFlags]&wire.FlagRD != 0
+	q.AD = pkt[wire.AtRcode]&wire.FlagAD != 0
+	q.CD = pkt[wire.AtRcode]&wire.FlagCD != 0
+	q.opcode = pkt[wire.AtFlags] & wire.MaskOpcode >> wire.ShiftOpcode
+	q.names = 0
 	q.reset()
-	q.opcode = pkt[2] >> 3 & 0xf
 	switch q.opcode {
 	case wire.OpcodeQuery:
+		if !q.question(pkt) {
+			q.reset()
+			q.skim(pkt)
+			return malformed
+		}
+		return accepted
 	case wire.OpcodeNotify, wire.OpcodeUpdate:
-		q.hearOPT(pkt)
+		q.skim(pkt)
 		return refused
 	default:
-		q.hearOPT(pkt)
+		q.skim(pkt)
 		return badOpcode
 	}
-	v := q.parseStrict(pkt)
-	if v == unsure {
-		v = q.parseLenient(pkt)
-	}
-	if v == malformed {
-		q.hearOPT(pkt)
-	}
-	return v
 }
 
 // reset forgets what the query before said.
 func (q *Query) reset() {
-	q.EDNS, q.DO, q.KeepAlive, q.UDPSize = false, false, false, 512
+	q.EDNS, q.DO, q.KeepAlive, q.UDPSize, q.version = false, false, false, wire.MinUDP, 0
 	q.ECS = netip.Prefix{}
 	q.nameLen, q.askedLen, q.Type, q.Class = 0, 0, 0, 0
+	q.options, q.signature, q.unseen = span{}, 0, false
 }
 
-// parseStrict accepts one uncompressed question and at most one OPT record at
-// the end, nothing else. Refusing is always safe; accepting means that miekg/dns
-// would give the same facts.
-func (q *Query) parseStrict(pkt []byte) verdict {
-	// One question, no answer, no authority, at most one additional record.
-	if binary.BigEndian.Uint64(pkt[4:])&^1 != 1<<48 {
-		return unsure
+// concerns reports whether a question may be for others than the decision: those who send
+// zones to secondaries, or keep the keys of signatures.
+func (q *Query) concerns() bool {
+	switch q.Type {
+	case wire.TypeSOA, wire.TypeIXFR, wire.TypeAXFR:
+		return true
 	}
-	n := q.parseName(pkt[wire.HeaderSize:])
-	if n == 0 || wire.HeaderSize+n+4 > len(pkt) {
-		return unsure
+	return q.signature != 0
+}
+
+// question reads a packet of the opcode QUERY; false when it isn't one question.
+func (q *Query) question(pkt []byte) bool {
+	// One question, no answer, at most one record of the authority section and two
+	// additional ones.
+	counts := binary.BigEndian.Uint64(pkt[wire.AtQuestions:])
+	authority, additional := uint16(counts>>16), int(uint16(counts))
+	if counts>>32 != 1<<16 || authority > 1 || additional > 2 {
+		return false
 	}
-	at := wire.HeaderSize + n
-	q.Type = binary.BigEndian.Uint16(pkt[at:])
-	q.Class = binary.BigEndian.Uint16(pkt[at+2:])
-	at += 4
+	size := q.parseName(pkt[wire.HeaderSize:])
+	at := wire.HeaderSize + size + wire.QuestionFixed
+	if size == 0 || at > len(pkt) {
+		return false
+	}
+	q.Type = binary.BigEndian.Uint16(pkt[at-4:])
+	q.Class = binary.BigEndian.Uint16(pkt[at-2:])
 	q.askedLen = copy(q.asked[:], pkt[wire.HeaderSize:at])
-	if pkt[11] == 0 {
-		if at != len(pkt) {
-			return unsure
+	if authority == 1 {
+		if q.Type != wire.TypeIXFR {
+			return false
 		}
-		return accepted
+		at = q.skipSOA(pkt, at)
 	}
-	return q.parseOPT(pkt[at:])
+	for n := range additional {
+		if at < 0 {
+			return false
+		}
+		at = q.parseAdditional(pkt, at, n == additional-1)
+	}
+	return at >= 0
 }
 
-// parseName lower-cases the uncompressed name at the start of b into q, with its
-// labels and their hashes, and returns its length in b; 0 when it isn't one.
-func (q *Query) parseName(b []byte) int {
-	var starts [zone.MaxLabels + 1]uint8
-	n, i := 0, 0
-	for {
-		if i >= len(b) || i >= zone.MaxName {
-			return 0
+// skim goes over the records of a packet that is no question, or none that is right. It
+// finds the zone section of a request, a signature, and the OPT record of a packet that
+// gets an error: without OPT in the answer too (RFC 6891 section 6.1.1), the client would
+// believe that nobody knows EDNS here. Of very many records only the first are seen.
+func (q *Query) skim(pkt []byte) {
+	at, seen := wire.HeaderSize, 0
+	if q.opcode != wire.OpcodeQuery && binary.BigEndian.Uint16(pkt[wire.AtQuestions:]) == 1 {
+		size := q.parseName(pkt[at:])
+		if at+size+wire.QuestionFixed <= len(pkt) && size > 0 {
+			q.Type = binary.BigEndian.Uint16(pkt[at+size:])
+			q.Class = binary.BigEndian.Uint16(pkt[at+size+2:])
 		}
-		size := int(b[i])
-		if size == 0 {
-			break
-		}
-		if size > 63 || i+1+size >= len(b) || i+1+size >= zone.MaxName {
-			return 0
-		}
-		starts[n] = uint8(i)
-		n++
-		q.name[i] = b[i]
-		i++
-		for _, c := range b[i : i+size] {
-			if c-'A' < 26 {
-				c += 'a' - 'A'
+	}
+	opts, opt, last := 0, record{}, record{}
+	for section := range 4 {
+		count := binary.BigEndian.Uint16(pkt[wire.AtQuestions+2*section:])
+		for range count {
+			if seen == maxSeen {
+				q.unseen = true
+				return
 			}
-			q.name[i] = c
-			i++
-		}
-	}
-	q.name[i] = 0
-	q.nameLen = i + 1
-	q.Labels.Set(q.name[:i+1], starts[:n])
-	return i + 1
-}
-
-// parseOPT reads the one OPT record that must fill b.
-func (q *Query) parseOPT(b []byte) verdict {
-	if len(b) < wire.OPTSize || b[0] != 0 || binary.BigEndian.Uint16(b[1:]) != wire.TypeOPT {
-		return unsure
-	}
-	if int(binary.BigEndian.Uint16(b[9:])) != len(b)-wire.OPTSize {
-		return unsure
-	}
-	q.EDNS = true
-	q.UDPSize = max(512, binary.BigEndian.Uint16(b[3:]))
-	q.DO = b[7]&0x80 != 0
-	version := b[6]
-	for b = b[wire.OPTSize:]; len(b) > 0; {
-		if len(b) < 4 {
-			return unsure
-		}
-		size := 4 + int(binary.BigEndian.Uint16(b[2:]))
-		if size > len(b) {
-			return unsure
-		}
-		switch binary.BigEndian.Uint16(b) {
-		case wire.OptionKeepAlive:
-			if size != 4 {
-				return unsure // a query's has no time in it (RFC 7828 section 3.2.1)
+			seen++
+			if section == 0 {
+				q.names++
+				at = wire.SkipName(pkt, at) + wire.QuestionFixed
+				if at < wire.QuestionFixed || at > len(pkt) {
+					return
+				}
+				continue
 			}
-			q.KeepAlive = true
-		case wire.OptionSubnet:
-			var ok bool
-			q.ECS, ok = parseSubnet(b[4:size])
-			if !ok {
-				return unsure
+			last = q.record(pkt, at)
+			at = last.end
+			if at < 0 {
+				return
 			}
-		case 3, 10, 12: // NSID, COOKIE, padding: no form that could be wrong for us
-		default:
-			return unsure // others have forms of their own, which miekg/dns checks
-		}
-		b = b[size:]
-	}
-	if version != 0 {
-		return badVers
-	}
-	return accepted
-}
-
-// parseLenient lets miekg/dns read the packet.
-func (q *Query) parseLenient(pkt []byte) verdict {
-	q.reset()
-	tidied, whole := tidy(pkt)
-	if !whole {
-		return malformed
-	}
-	var m dns.Msg
-	err := m.Unpack(tidied)
-	if err != nil || len(m.Question) != 1 {
-		return malformed
-	}
-	var wire [zone.MaxName + 1]byte
-	n, err := dns.PackDomainName(m.Question[0].Name, wire[:], 0, nil, false)
-	if err != nil || q.parseName(wire[:n]) != n {
-		return malformed
-	}
-	q.Type, q.Class = m.Question[0].Qtype, m.Question[0].Qclass
-	q.askedLen = copy(q.asked[:], wire[:n])
-	q.askedLen += copy(q.asked[n:], []byte{byte(q.Type >> 8), byte(q.Type), byte(q.Class >> 8), byte(q.Class)})
-	var opt *dns.OPT
-	for _, rr := range m.Extra {
-		o, ok := rr.(*dns.OPT)
-		if !ok {
-			continue
-		}
-		if opt != nil || o.Hdr.Name != "." {
-			return malformed // RFC 6891 section 6.1.1: at most one, owned by the root
-		}
-		opt = o
-	}
-	if opt == nil {
-		return accepted
-	}
-	q.EDNS = true
-	q.UDPSize = max(512, opt.UDPSize())
-	q.DO = opt.Do()
-	for _, o := range opt.Option {
-		switch o := o.(type) {
-		case *dns.EDNS0_TCP_KEEPALIVE:
-			q.KeepAlive = true
-		case *dns.EDNS0_SUBNET:
-			q.ECS = subnetOf(o)
+			if last.rrtype == wire.TypeOPT {
+				opt = last
+				opts += 1 + 3 - section // only in the additional section it is right
+			}
 		}
 	}
-	if opt.Version() != 0 {
-		return badVers
+	if last.rrtype == wire.TypeTSIG && pkt[wire.AtAdditional]|pkt[wire.AtAdditional+1] != 0 {
+		q.signature = last.at
 	}
-	return accepted
-}
-
-// parseSubnet reads the client subnet option of a query (RFC 7871 section 6): family,
-// source prefix length, scope, which is 0 in queries, and as many octets of the
-// address as the length needs, with no bit set beyond it.
-func parseSubnet(b []byte) (netip.Prefix, bool) {
-	if len(b) < 4 || b[3] != 0 {
-		return netip.Prefix{}, false
+	if opts == 1 && pkt[opt.at] == 0 {
+		q.setOPT(pkt, opt)
 	}
-	length, octets := int(b[2]), b[4:]
-	if len(octets) != (length+7)/8 {
-		return netip.Prefix{}, false
-	}
-	var addr netip.Addr
-	switch {
-	case binary.BigEndian.Uint16(b) == 1 && length <= 32:
-		var a [4]byte
-		copy(a[:], octets)
-		addr = netip.AddrFrom4(a)
-	case binary.BigEndian.Uint16(b) == 2 && length <= 128:
-		var a [16]byte
-		copy(a[:], octets)
-		addr = netip.AddrFrom16(a)
-	default:
-		return netip.Prefix{}, false
-	}
-	p := netip.PrefixFrom(addr, length)
-	return p, p.Masked() == p
-}
-
-// subnetOf returns the client subnet as miekg/dns has it; the zero Prefix where it
-// isn't one.
-func subnetOf(o *dns.EDNS0_SUBNET) netip.Prefix {
-	addr, ok := netip.AddrFromSlice(o.Address)
-	if !ok {
-		return netip.Prefix{}
-	}
-	if o.Family == 1 {
-		addr = addr.Unmap()
-	}
-	p, err := addr.Prefix(int(o.SourceNetmask))
-	if err != nil || (o.Family == 1) != addr.Is4() {
-		return netip.Prefix{}
-	}
-	return p
 }

@@ -409,7 +409,7 @@ func compareWithReference(t testing.TB, seed uint64, n int) {
 			t.Fatal(err)
 		}
 		x.q.Client = netip.MustParseAddr("10.0.0.1")
-		if v := x.q.parse(pkt); v != accepted {
+		if v := x.q.inspect(pkt); v != accepted {
 			t.Fatalf("parsing %s: %d", name, v)
 		}
 		x.a.reset(snap.Views[0], &x.q)

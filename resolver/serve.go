@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"inside53/resolver/forward"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -227,4 +229,71 @@ type Suspender interface {
 	// once, from any goroutine, possibly before Serve has returned. Its answer
 	// is borrowed until it returns; nil means that nothing is to be sent.
 	Suspend() func(answer []byte, result Result)
+}
+
+// Handler sees what is more than a question before it is answered: UPDATE, NOTIFY,
+// questions for SOA, IXFR and AXFR, and those with a TSIG record that ends them. It sees
+// them from everybody: whether the client may, by its address and by the name of its key,
+// is the first that it has to find out, and before that it does nothing that costs.
+type Handler interface {
+	// Handle answers as [Worker.Serve] does. When done is false it has not called the
+	// Suspender, and the packet is answered as if nobody had seen it: UPDATE and NOTIFY
+	// are refused.
+	Handle(p *Packet) (answer []byte, result Result, done bool)
+}
+
+// Packet is a packet with what the door found in it. It is borrowed until Handle returns.
+type Packet struct {
+	Bytes     []byte
+	Client    netip.AddrPort
+	Transport Transport
+	Out       []byte // the answer goes into Out[:0], up to its capacity
+	Suspender Suspender
+
+	query *Query
+	snap  *zone.Snapshot
+}
+
+// Allowed reports whether the client may ask questions.
+func (p *Packet) Allowed() bool { return p.snap.Client(p.query.Client).Allowed }
+
+// View returns the name of the client's view, or "".
+func (p *Packet) View() string {
+	client := p.snap.Client(p.query.Client)
+	if client.View < 0 {
+		return ""
+	}
+	return p.snap.Views[client.View].Name
+}
+
+// Opcode returns QUERY, NOTIFY or UPDATE.
+func (p *Packet) Opcode() byte { return p.query.opcode }
+
+// Name returns the name of the question or of the zone section, in lower-case wire form;
+// empty where that isn't one.
+func (p *Packet) Name() []byte { return p.query.Name() }
+
+// Type and Class return those of the question or of the zone section; 0 where there is none.
+func (p *Packet) Type() uint16  { return p.query.Type }
+func (p *Packet) Class() uint16 { return p.query.Class }
+
+// UDPSize returns how large an answer by UDP the client can read.
+func (p *Packet) UDPSize() int { return int(p.query.UDPSize) }
+
+// Signature returns where the TSIG record begins that ends the packet; 0 when there is
+// none. Of an UPDATE with very many records it isn't known, and then seen is false.
+func (p *Packet) Signature() (at int, seen bool) { return p.query.signature, !p.query.unseen }
+
+// Key appends the name of the key that the packet is signed with, in lower-case wire form,
+// to dst; empty for a packet without a signature.
+func (p *Packet) Key(dst []byte) []byte {
+	if p.query.signature == 0 {
+		return dst[:0]
+	}
+	name, end := wire.AppendName(dst[:0], p.Bytes, p.query.signature)
+	if end < 0 {
+		return dst[:0]
+	}
+	wire.Lower(name)
+	return name
 }

@@ -15,12 +15,18 @@ type Worker struct {
 	x        *exchange
 	random   *rand.PCG
 	expected expected
+	handler  Handler
+	packet   Packet // for the handler
 }
 
 // NewWorker returns a worker. It isn't safe for concurrent use.
 func (r *Resolver) NewWorker() *Worker {
 	return &Worker{r: r, x: r.exchange(), random: rand.NewPCG(rand.Uint64(), rand.Uint64())}
 }
+
+// HandleWith makes h the one that sees packets before they are answered that are more
+// than a question.
+func (w *Worker) HandleWith(h Handler) { w.handler = h }
 
 // exchange is one query with its answer in the making. It stays with the worker
 // while it can be answered at once; when it has to wait, it goes with the question
@@ -35,6 +41,13 @@ type exchange struct {
 	small    [4096]byte                    // for a late answer over UDP
 }
 
+// release lets go of the query's state, so that an exchange that waits for its next query
+// keeps no snapshot of the past.
+func (x *exchange) release() {
+	x.finish, x.state = nil, nil
+	x.a.release()
+}
+
 func (r *Resolver) exchange() *exchange { return r.exchanges.Get().(*exchange) }
 
 // Serve answers the query in pkt from client. It writes the answer into out[:0] up
@@ -43,15 +56,33 @@ func (r *Resolver) exchange() *exchange { return r.exchanges.Get().(*exchange) }
 // that way. pkt is borrowed until Serve returns. Serve never blocks, and doesn't
 // allocate unless an upstream has to be asked.
 func (w *Worker) Serve(pkt []byte, client netip.AddrPort, tr Transport, out []byte, s Suspender) ([]byte, Result) {
+	x := w.x
+	answer, result := w.serve(pkt, client, tr, out, s)
+	if w.x == x { // it doesn't wait for an upstream
+		x.release()
+	}
+	return answer, result
+}
+
+// serve is Serve, after which the exchange may still be looked at.
+func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []byte, s Suspender) ([]byte, Result) {
 	x, r := w.x, w.r
 	q, a := &x.q, &x.a
 	q.Client, q.Transport, q.Now, q.Rand = client.Addr(), tr, r.now.Load(), w.random.Uint64()
-	v := q.parse(pkt)
+	v := q.inspect(pkt)
 	if v == ignored {
 		return nil, Dropped
 	}
 	x.state = r.state.Load()
-	if x.admit(v) {
+	if w.handler != nil && (v == refused || v == accepted && q.concerns()) {
+		w.packet = Packet{Bytes: pkt, Client: client, Transport: tr, Out: out, Suspender: s, query: q, snap: x.state.snap}
+		answer, result, done := w.handler.Handle(&w.packet)
+		w.packet = Packet{}
+		if done {
+			return answer, result
+		}
+	}
+	if x.admit(v, pkt) {
 		x.resolve()
 	}
 	if a.need {
@@ -64,8 +95,9 @@ func (w *Worker) Serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 	return appendResponse(out, q, a, x.state.snap, r.limits), a.Result
 }
 
-// admit answers what is no question for anybody; true when the decision begins.
-func (x *exchange) admit(v verdict) bool {
+// admit answers what is no question for anybody; true when the decision begins. Nothing is
+// read of the packet that the door has not read, before it is known that its client may ask.
+func (x *exchange) admit(v verdict, pkt []byte) bool {
 	q, a := &x.q, &x.a
 	client := x.state.snap.Client(q.Client)
 	var view *zone.View
@@ -73,24 +105,23 @@ func (x *exchange) admit(v verdict) bool {
 		view = x.state.snap.Views[client.View]
 	}
 	a.reset(view, q)
-	if q.ECS.IsValid() && !x.state.snap.Trusted(q.Client) {
-		q.ECS = netip.Prefix{}
-	}
 	switch {
 	case v == malformed:
 		a.reject(wire.RcodeFormErr, FormErr)
 	case v == badOpcode:
 		a.reject(wire.RcodeNotImp, NotImp)
-	case v == badVers:
-		a.reject(wire.RcodeBadVers, BadVers)
-	case v == refused:
-		a.reject(wire.RcodeRefused, Refused)
 	case !client.Allowed:
 		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
 		a.edeText = "address not allowed"
+	case v == refused:
+		a.reject(wire.RcodeRefused, Refused)
 	case view == nil:
 		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
 		a.edeText = "no view for this address"
+	case q.options.from < q.options.to && !x.options(pkt):
+		a.reject(wire.RcodeFormErr, FormErr)
+	case q.version != 0:
+		a.reject(wire.RcodeBadVers, BadVers) // RFC 6891 section 6.1.3
 	case q.Class == wire.ClassCHAOS:
 		x.chaos()
 	case q.Class != wire.ClassIN:
@@ -101,6 +132,18 @@ func (x *exchange) admit(v verdict) bool {
 		return true
 	}
 	return false
+}
+
+// options reads the EDNS options; false when they are malformed. The client subnet counts if
+// the client is trusted with it.
+func (x *exchange) options(pkt []byte) bool {
+	if !x.q.parseOptions(pkt) {
+		return false
+	}
+	if x.q.ECS.IsValid() && !x.state.snap.Trusted(x.q.Client) {
+		x.q.ECS = netip.Prefix{}
+	}
+	return true
 }
 
 // isMeta reports whether a type isn't data (RFC 6895 section 3.1). ANY has an answer
@@ -161,7 +204,7 @@ func (x *exchange) deliver() {
 		x.finish(appendResponse((*out)[:0], &x.q, &x.a, x.state.snap, r.limits), x.a.Result)
 		r.buffers.Put(out)
 	}
-	x.finish, x.state = nil, nil
+	x.release()
 	r.exchanges.Put(x)
 }
 

@@ -49,7 +49,8 @@ func (a *App) announceData(ctx context.Context) error {
 	defer tick.Stop()
 	for !a.resolver.Snapshot().Loaded {
 		if !warned {
-			a.opts.Log.Warn("not all data are there: names of what is missing get SERVFAIL, until it could be read", "see", "/readyz")
+			a.opts.Log.Warn("not all data are there: names of what is missing get SERVFAIL, until it could be read",
+				"see", "/readyz")
 			warned = true
 		}
 		select {
@@ -59,7 +60,8 @@ func (a *App) announceData(ctx context.Context) error {
 		}
 	}
 	s := a.resolver.Snapshot()
-	a.opts.Log.Info("serving", "version", a.version, "config", a.opts.Config.File(), "zones", len(a.keeper.Status().Report.Zones), "views", len(s.Views))
+	a.opts.Log.Info("serving", "version", a.version, "config", a.opts.Config.File(),
+		"zones", len(a.keeper.Status().Report.Zones), "views", len(s.Views))
 	return nil
 }
 

@@ -63,6 +63,7 @@ type App struct {
 	updater   *zoneupdate.Updater // nil without AWS
 	updates   *update.Server      // nil without AWS
 	transfers *transfer.Server
+	desk      *desk
 	server    *listen.Server
 	admin     *admin.Server
 }
@@ -162,7 +163,9 @@ func (a *App) keyring() tsig.Keyring { return *a.keys.Load() }
 
 // newWorker makes the worker of one packet loop.
 func (a *App) newWorker() listen.Worker {
-	return &front{keys: a.keyring, inner: a.resolver.NewWorker(), transfers: a.transfers, updates: a.updates}
+	w := a.resolver.NewWorker()
+	w.HandleWith(&front{keys: a.keyring, transfers: a.transfers, updates: a.updates, desk: a.desk})
+	return w
 }
 
 // close gives back what assemble opened.
@@ -215,6 +218,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.resolver.Run(all) })
 	g.Go(func() error { return a.runSources(all) })
 	g.Go(func() error { return a.transfers.Run(all) })
+	g.Go(func() error { return a.desk.run(all) })
 	if a.updates != nil {
 		g.Go(func() error { return a.updater.Run(all) })
 		g.Go(func() error { return a.updates.Run(all) })

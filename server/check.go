@@ -151,7 +151,8 @@ func absent(c *config.Config, inventory []*zonesource.Region) []string {
 	for i, v := range c.Views {
 		for _, id := range v.VPCs.IDs {
 			if !vpcs[id] {
-				out = append(out, fmt.Sprintf("views[%d].vpcs: no region that ec2 reads has %s: view %s gives none of its private addresses", i, id, v.Name))
+				out = append(out, fmt.Sprintf("views[%d].vpcs: no region that ec2 reads has %s: view %s gives none of its "+
+					"private addresses", i, id, v.Name))
 			}
 		}
 	}
@@ -159,7 +160,8 @@ func absent(c *config.Config, inventory []*zonesource.Region) []string {
 }
 
 // health tries the actions that watching health needs.
-func (check *AWSCheck) health(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder) error {
+func (check *AWSCheck) health(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder,
+) error {
 	watch := healthWatch{
 		log: b.log, hosts: b.hosts, onCall: b.onCall,
 		listeners: func() []netip.AddrPort { return nil }, publish: func(*zone.Live) {}, // a check serves nothing
@@ -189,7 +191,8 @@ func (check *AWSCheck) health(ctx context.Context, c *config.Config, accounts []
 }
 
 // inventory tries the actions of EC2, lists every region once, and returns them.
-func (check *AWSCheck) inventory(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder) ([]*zonesource.Region, error) {
+func (check *AWSCheck) inventory(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder,
+) ([]*zonesource.Region, error) {
 	regions := regionsOf(c, accounts)
 	source, err := ec2.New(b.ec2(c, accounts))
 	if err != nil {
@@ -217,7 +220,8 @@ func (check *AWSCheck) inventory(ctx context.Context, c *config.Config, accounts
 }
 
 // listInventory runs source until each of its regions was delivered once.
-func (check *AWSCheck) listInventory(ctx context.Context, source *ec2.Source, regions int) ([]*zonesource.Region, error) {
+func (check *AWSCheck) listInventory(ctx context.Context, source *ec2.Source, regions int,
+) ([]*zonesource.Region, error) {
 	ctx, cancel := context.WithTimeout(ctx, inventoryTimeout)
 	defer cancel()
 	var mu sync.Mutex

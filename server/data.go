@@ -74,7 +74,8 @@ func describeZone(z *zone.Zone, p zonesource.PartStatus) admin.Zone {
 		out.Shrunk = &admin.Shrunk{Before: p.Pending.Before, Now: p.Pending.Now}
 	}
 	for _, problem := range p.Problems {
-		out.Unservable = append(out.Unservable, admin.Unservable{Name: problem.Name, Type: problem.Type, Reason: problem.Reason})
+		out.Unservable = append(out.Unservable, admin.Unservable{Name: problem.Name, Type: problem.Type,
+			Reason: problem.Reason})
 	}
 	return out
 }

@@ -2,7 +2,7 @@
 //
 //	           clients                              operators, balancers
 //	              │                                          │
-//	           listen/  UDP, TCP, heartbeat       admin.go  metrics.go
+//	           listen/  UDP, TCP, heartbeat       admin/ <── readiness.go  data.go
 //	              │ Serve                                    │
 //	           front.go ──> update/ ──> zonesource/update ──> Route 53
 //	              │  │ └──> transfer/ (secondaries) <── resolver.Merger
@@ -13,13 +13,14 @@
 //	sources.go ──> zonesource: sources ─> Keeper <───────────┘
 //	health.go ──> zonesource/health: Monitor ──> resolver.PublishLive
 //	     ↑
-//	config (strict; every fault with its line) <── reload.go (SIGHUP)
+//	config/ (strict; every fault with its line) <── reload.go (SIGHUP)
 //
 // keys.go, updates.go and transfers.go translate the configuration for tsig, update and
 // transfer, which know nothing of it.
 //
-// [App] is the composition root: it makes all of it from a [Config] and owns its
-// lifetime. Package listen is the packet engines alone and knows nothing of data.
+// [App] is the composition root: it makes all of it from a [config.Config] and owns its
+// lifetime. Its parts own their state and register their metrics (metrics.go); package admin
+// asks them through interfaces of its own. Package listen is the packet engines alone and knows nothing of data.
 //
 // # Goroutines
 //

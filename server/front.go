@@ -1,122 +1,49 @@
 package server
 
 import (
-	"encoding/binary"
-	"net/netip"
-
 	"inside53/resolver"
 	"inside53/resolver/wire"
 	"inside53/server/listen"
 	"inside53/server/transfer"
 	"inside53/server/tsig"
 	"inside53/server/update"
-
-	"github.com/miekg/dns"
 )
 
-// front stands before a resolver's worker and accepts the messages that are no questions
-// for it. Updates are refused by the resolver, and only then are they looked at: questions
-// pay nothing for it. What may be for transfers is looked at before, where there are any:
-// questions for SOA are that too. So is what may be signed, where there are keys.
+// front sees what is more than a question, as [resolver.Handler]: updates, transfers, and
+// what is signed. First it finds out whether the client may send it, by its address and
+// by the name of its key; all else, and the unpacking, is done off the packet loops.
 type front struct {
-	inner     listen.Worker
-	updates   *update.Server // of opcode UPDATE; nil leaves them refused
+	updates   *update.Server // nil leaves them refused
 	transfers *transfer.Server
 	keys      func() tsig.Keyring
+	desk      *desk
 }
 
-// opcodeUpdate is that of dynamic updates (RFC 2136 section 2.2).
-const opcodeUpdate = 5
-
-// Serve implements [listen.Worker].
-func (f *front) Serve(
-	pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender,
-) ([]byte, resolver.Result) {
-	if f.transfers.On() && concernsTransfers(pkt) {
-		answer, result, accepted := f.transfers.Serve(pkt, client, tr, out, streamOf(s))
-		if accepted {
-			return answer, result
+// Handle implements [resolver.Handler].
+func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Result, done bool) {
+	at, _ := p.Signature()
+	switch {
+	case p.Opcode() == wire.OpcodeUpdate:
+		if f.updates == nil || !f.updates.Admits(p.Client.Addr(), p.Allowed()) {
+			return nil, 0, false
 		}
+		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Out, p.Suspender)
+	case f.transfers.Admits(p):
+		answer, result = f.desk.accept(p, true)
+	case p.Opcode() == wire.OpcodeQuery && at > 0 && p.Allowed() && len(f.keys()) > 0:
+		answer, result = f.desk.accept(p, false)
+	default:
+		return nil, 0, false
 	}
-	if keys := f.keys(); len(keys) > 0 && mayBeSigned(pkt) {
-		answer, result, accepted := keys.Serve(f.inner, pkt, client, tr, out, s)
-		if accepted {
-			return answer, result
-		}
-	}
-	answer, result := f.inner.Serve(pkt, client, tr, out, s)
-	if result != resolver.Refused {
-		return answer, result
-	}
-	if f.updates != nil && pkt[2]>>3&0xf == opcodeUpdate {
-		return f.updates.Serve(pkt, client, tr, answer, s)
-	}
-	return answer, result
+	return answer, result, true
 }
 
 // streamOf returns what suspends a query for an answer of many messages; nil where the
 // transport has none.
-func streamOf(s resolver.Suspender) func() transfer.Stream {
+func streamOf(s resolver.Suspender) transfer.Stream {
 	streamer, ok := s.(listen.Streamer)
 	if !ok {
 		return nil
 	}
-	return func() transfer.Stream { return streamer.Stream() }
+	return streamer.Stream()
 }
-
-// concernsTransfers reports whether a packet may be for transfers: the opcode NOTIFY, or
-// a question for SOA, IXFR or AXFR. It is all that other questions pay.
-func concernsTransfers(pkt []byte) bool {
-	if len(pkt) < wire.HeaderSize+5 || pkt[2]&0x80 != 0 {
-		return false
-	}
-	switch pkt[2] >> 3 & 0xf {
-	case dns.OpcodeNotify:
-		return true
-	case dns.OpcodeQuery:
-	default:
-		return false
-	}
-	at := wire.HeaderSize
-	for pkt[at] != 0 {
-		at += 1 + int(pkt[at])
-		if at+2 >= len(pkt) {
-			return false
-		}
-	}
-	if at+5 > len(pkt) {
-		return false
-	}
-	switch binary.BigEndian.Uint16(pkt[at+1:]) {
-	case dns.TypeSOA, dns.TypeIXFR, dns.TypeAXFR:
-		return true
-	}
-	return false
-}
-
-// mayBeSigned reports whether a question may have a TSIG record: whatever has more in
-// its additional section than an OPT record. It is called for each question where there
-// are keys.
-func mayBeSigned(pkt []byte) bool {
-	if len(pkt) < wire.HeaderSize+5 || pkt[2]&0xf8 != 0 || pkt[11]|pkt[10] == 0 {
-		return false
-	}
-	if binary.BigEndian.Uint16(pkt[10:]) > 1 {
-		return true
-	}
-	at := wire.HeaderSize
-	for pkt[at] != 0 {
-		at += 1 + int(pkt[at])
-		if at >= len(pkt) {
-			return false // no name: not a question that anybody signs
-		}
-	}
-	at += 5 // the root, type and class
-	return at < len(pkt) && pkt[at] != 0
-}
-
-// Expect implements [listen.Worker].
-func (f *front) Expect(pkt []byte, client netip.AddrPort) { f.inner.Expect(pkt, client) }
-
-// Fetch implements [listen.Worker].
-func (f *front) Fetch() { f.inner.Fetch() }

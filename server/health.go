@@ -122,7 +122,8 @@ func (w *healthWatch) translate(public netip.Addr) (netip.Addr, bool) {
 	}
 	self := w.self.Load()
 	for i, vpc := range snap.Inventory.VPCs {
-		elsewhere := i != int(f.VPC) && slices.ContainsFunc(vpc.CIDRs, func(p netip.Prefix) bool { return p.Contains(f.Private) })
+		elsewhere := i != int(f.VPC) && slices.ContainsFunc(vpc.CIDRs,
+			func(p netip.Prefix) bool { return p.Contains(f.Private) })
 		if elsewhere && (self == nil || self.VPC != snap.Inventory.VPCs[f.VPC].ID) {
 			return netip.Addr{}, false
 		}

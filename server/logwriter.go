@@ -87,7 +87,7 @@ func (l *LogWriter) handOver(ctx context.Context, log *slog.Logger, done chan<- 
 	defer close(done)
 	var spare []byte
 	for ended := false; ; {
-		out, lost := l.take(spare, ended)
+		out, lost := l.swap(spare, ended)
 		if len(out) > 0 {
 			_, _ = l.to.Write(out) // there is nowhere to tell of an error
 		}
@@ -110,9 +110,9 @@ func (l *LogWriter) handOver(ctx context.Context, log *slog.Logger, done chan<- 
 	}
 }
 
-// take returns what waits, and leaves spare for what comes. At the end, with nothing
+// swap returns what waits, and leaves spare for what comes. At the end, with nothing
 // left, the next line is written at once.
-func (l *LogWriter) take(spare []byte, ended bool) (out []byte, lost int) {
+func (l *LogWriter) swap(spare []byte, ended bool) (out []byte, lost int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out, lost = l.waiting, l.lost

@@ -110,7 +110,8 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 		return nil, err
 	}
 	if c.ServesNothing() && !old.ServesNothing() {
-		return nil, fmt.Errorf("reading %s: there is nothing left to serve; it may be written in part, restart if that is meant", c.File())
+		return nil, fmt.Errorf("reading %s: there is nothing left to serve; it may be written in part, restart if that "+
+			"is meant", c.File())
 	}
 	fixed := a.opts.Config.FixedChanges(c)
 	if len(fixed) > 0 {

@@ -66,12 +66,23 @@ func (s *secondaries) use(sources []zonesource.Source) {
 	s.byApex.Store(&byApex)
 }
 
+// isPrimary reports whether a zone comes from other servers, one of which has that address.
+func (s *secondaries) isPrimary(apex []byte, from netip.Addr) bool {
+	source := s.of(apex)
+	return source != nil && source.HasPrimary(from)
+}
+
 // notified hands NOTIFY to the zone that it is for; false refuses it.
 func (s *secondaries) notified(apex []byte, from netip.Addr, key string) bool {
+	source := s.of(apex)
+	return source != nil && source.Notify(from, key)
+}
+
+// of returns the source of a zone; nil when it doesn't come from other servers.
+func (s *secondaries) of(apex []byte) *secondary.Source {
 	byApex := s.byApex.Load()
 	if byApex == nil {
-		return false
+		return nil
 	}
-	source := (*byApex)[string(apex)]
-	return source != nil && source.Notify(from, key)
+	return (*byApex)[string(apex)]
 }

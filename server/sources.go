@@ -40,7 +40,7 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 	if r := c.Route53; r != nil {
 		k.Shadow = r.Overlap == config.Shadow
 		k.MaxShrink = r.MaxShrink
-		k.Hosted = zonesource.HostedFilter{Zones: r.Zones.Texts(), NoPublic: !r.Visibility.Public, NoPrivate: !r.Visibility.Private}
+		k.Hosted = HostedFilter(r)
 		for _, a := range accounts {
 			k.Expected = append(k.Expected, zonesource.Key{Source: route53.Name, Name: "catalog/" + a.Name})
 		}
@@ -92,7 +92,8 @@ func viewConfig(v config.View) zonesource.ViewConfig {
 	default:
 		out.Addresses = zone.AddressAuto
 	}
-	out.Reach = zonesource.Reach{VPCs: v.Reach.VPCs, Regions: v.Reach.Regions, Accounts: v.Reach.Accounts, CIDRs: v.Reach.Prefixes}
+	out.Reach = zonesource.Reach{VPCs: v.Reach.VPCs, Regions: v.Reach.Regions, Accounts: v.Reach.Accounts,
+		CIDRs: v.Reach.Prefixes}
 	return out
 }
 
@@ -112,6 +113,13 @@ func upstreamTexts(upstreams []config.Upstream) []string {
 		texts[i] = u.String()
 	}
 	return texts
+}
+
+// HostedFilter says which hosted zones a section reads.
+func HostedFilter(r *config.Route53) zonesource.HostedFilter {
+	return zonesource.HostedFilter{
+		Zones: r.Zones.Texts(), NoPublic: !r.Visibility.Public, NoPrivate: !r.Visibility.Private,
+	}
 }
 
 // fileName is the name of the part of the i-th zone file: its origin, with the
@@ -143,7 +151,8 @@ func regionsOf(c *config.Config, accounts []*awsclient.Account) []string {
 // guessed one would be an empty one.
 func CheckRegion(c *config.Config, accounts []*awsclient.Account) error {
 	if c.EC2 != nil && len(c.EC2.Regions) == 0 && accounts[0].NoRegion {
-		return errors.New("no region for ec2: neither the environment (AWS_REGION) nor the instance's metadata names one; write aws.region or ec2.regions")
+		return errors.New("no region for ec2: neither the environment (AWS_REGION) nor the instance's metadata names " +
+			"one; write aws.region or ec2.regions")
 	}
 	return nil
 }
@@ -162,7 +171,8 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account) (
 	var sources []zonesource.Source
 	readers := make(chan struct{}, 1)
 	for i, f := range c.ZoneFiles {
-		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i), Readers: readers}, b.log)
+		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i),
+			Readers: readers}, b.log)
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/listen"
 	"inside53/server/transfer"
 
 	"github.com/miekg/dns"
@@ -29,10 +30,12 @@ func (a *App) assembleTransfers(c *config.Config) error {
 	})
 	a.transfers = transfer.New(transfer.Options{
 		Resolver: a.resolver, Ask: a.sources.hosts.alias, Notified: a.sources.secondaries.notified,
+		Primary:     a.sources.secondaries.isPrimary,
 		Count:       func(kind, result string) { count(kind, result) },
 		CountNotify: func(result string) { countNotify(result) }, StateDir: c.StateDir, Log: a.opts.Log,
 	})
 	a.transfers.SetPolicy(policy)
+	a.desk = newDesk(a.transfers, a.keyring, func() listen.Worker { return a.resolver.NewWorker() })
 	return nil
 }
 
@@ -54,6 +57,7 @@ func newTransferPolicy(c *config.Config) (*transfer.Policy, error) {
 		}
 		for _, k := range t.Keys {
 			e.Keys = append(e.Keys, string(k))
+			e.KeyNames = append(e.KeyNames, wireName(config.DomainName(k)))
 		}
 		for _, n := range t.Notify {
 			e.Notify = append(e.Notify, n.AddrPort)

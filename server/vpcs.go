@@ -42,7 +42,10 @@ func surveyVPCs(c *config.Config, accounts []*awsclient.Account, regions []*zone
 			}
 		}
 	}
-	slices.SortFunc(vpcs, func(a, b zone.VPC) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Region, b.Region)) })
+	slices.SortFunc(vpcs, func(a, b zone.VPC) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Region,
+			b.Region))
+	})
 	return vpcs
 }
 

@@ -64,7 +64,8 @@ func bind(t *testing.T, f *fake, log io.Writer) *Server {
 	free := netip.MustParseAddrPort("127.0.0.1:0")
 	s, err := Bind(Options{
 		Config: &config.Config{Admin: free, Health: free}, Metrics: prometheus.NewRegistry(),
-		Readiness: f, Data: f, Accepter: f, Explainer: f, Health: f, Secondaries: f, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Readiness: f, Data: f, Accepter: f, Explainer: f, Health: f, Secondaries: f, Log: slog.New(slog.NewTextHandler(log,
+			nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +123,8 @@ func TestPaths(t *testing.T) {
 	}{
 		{"GET", "/healthz", nil, 200, "ok"},
 		{"GET", "/readyz", nil, 200, `{"ready":true,"reasons":[],"degraded":[],"sources":{}}`},
-		{"GET", "/zones", nil, 200, `[{"id":"Z1","name":"","visibility":"","vpcs":[],"records":0,"age_seconds":0,"unservable":[]}]`},
+		{"GET", "/zones", nil, 200,
+			`[{"id":"Z1","name":"","visibility":"","vpcs":[],"records":0,"age_seconds":0,"unservable":[]}]`},
 		{"GET", "/report", nil, 200, "[]"},
 		{"GET", "/health-checks", nil, 200, "[]"},
 		{"GET", "/transfers", nil, 200, `{"zones":[],"catalogs":[],"notifies_pending":3}`},
@@ -157,13 +159,15 @@ func TestUnready(t *testing.T) {
 func TestQuestionOf(t *testing.T) {
 	f := &fake{}
 	at := serving(t, f)
-	local, client, subnet := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.1.2.3"), netip.MustParsePrefix("192.0.2.0/24")
+	local, client := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.1.2.3")
+	subnet := netip.MustParsePrefix("192.0.2.0/24")
 	for _, tt := range []struct {
 		query, fault string
 		want         Question
 	}{
 		{"name=a", "", Question{Name: "a", Type: "A", Client: local}},
-		{"name=a&type=mx&client=::ffff:10.1.2.3&diff=public&subnet=192.0.2.0/24", "", Question{"a", "mx", client, subnet, true}},
+		{"name=a&type=mx&client=::ffff:10.1.2.3&diff=public&subnet=192.0.2.0/24", "", Question{"a", "mx", client, subnet,
+			true}},
 		{"", "which name?", Question{}},
 		{"name=a&name=b", `parameter "name": more than one`, Question{}},
 		{"name=a&class=in", `parameter "class"`, Question{}},
@@ -201,7 +205,8 @@ func TestBindTwice(t *testing.T) {
 	first := bind(t, f, io.Discard)
 	defer first.Close()
 	free := netip.MustParseAddrPort("127.0.0.1:0")
-	_, err := Bind(Options{Config: &config.Config{Admin: free, Health: first.Addr()}, Data: f, Health: f, Secondaries: f, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+	_, err := Bind(Options{Config: &config.Config{Admin: free, Health: first.Addr()}, Data: f, Health: f, Secondaries: f,
+		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	if err == nil || !strings.HasPrefix(err.Error(), "binding health: ") {
 		t.Errorf("error %v", err)
 	}

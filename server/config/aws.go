@@ -77,7 +77,8 @@ func (v *validator) aws() {
 		}
 		roles[a.RoleARN] = true
 		if a.ExternalID != "" && (!externalID.MatchString(a.ExternalID) || len(a.ExternalID) > 1224) {
-			v.fault(path+".external_id", "%q is no external id; 2 to 1224 letters, digits and +=,.@:/-_ are allowed", a.ExternalID)
+			v.fault(path+".external_id", "%q is no external id; 2 to 1224 letters, digits and +=,.@:/-_ are allowed",
+				a.ExternalID)
 		}
 	}
 }

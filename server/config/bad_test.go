@@ -21,8 +21,11 @@ func TestConfigBad(t *testing.T) {
 		{"a key twice", ok + "cache: {}\ncache: {}\n", `3: mapping key "cache" already defined at [2:1]`},
 
 		{"unknown key", ok + "\nrout53: {}\n", `3: rout53: unknown key; did you mean "route53"?`},
-		{"not indented", "route53:\nzones: [example.com]\nrefresh: 30s\n", "2: zones: unknown key at the left margin; it belongs into route53 or transfers: indent it there\n3: refresh: unknown key at the left margin; it belongs into route53 or ec2 or health_checks: indent it there"},
-		{"indented too far", "route53:\n  zones: [a]\n   refresh: 30s\n", "3: is indented otherwise than the lines around it"},
+		{"not indented", "route53:\nzones: [example.com]\nrefresh: 30s\n",
+			"2: zones: unknown key at the left margin; it belongs into route53 or transfers: indent it there\n3: refresh: " +
+				"unknown key at the left margin; it belongs into route53 or ec2 or health_checks: indent it there"},
+		{"indented too far", "route53:\n  zones: [a]\n   refresh: 30s\n",
+			"3: is indented otherwise than the lines around it"},
 		{"a tab", "route53:\n\tzones: [a]\n", "2: a tab; YAML is indented with spaces"},
 		{"no colon", "route53\nec2:\n", "1: a key without its colon (key: value)"},
 		{"a star without quotes", "route53: {zones: [*]}\n", `1: "*" needs quotes`},
@@ -32,13 +35,20 @@ func TestConfigBad(t *testing.T) {
 2: listen.dns[1]: is a mapping; write one value`},
 		{"unknown key alone", "rout53: {}\n", `1: rout53: unknown key; did you mean "route53"?`},
 		{"unknown key, other style", ok + "stateDir: x\n", `2: stateDir: unknown key; did you mean "state_dir"?`},
-		{"unknown key in a section", ok + "log:\n  lvl: info\n  color: true\n", "3: log.lvl: unknown key; known here are level, format, sample_queries\n4: log.color: unknown key; known here are level, format, sample_queries"},
-		{"unknown key in a list", "forward:\n- {zone: ., upstreams: [10.0.0.2]}\n- zone: a\n  upstreams: [10.0.0.2]\n  view: [x]\n", `5: forward[1].view: unknown key; did you mean "views"?`},
+		{"unknown key in a section", ok + "log:\n  lvl: info\n  color: true\n",
+			"3: log.lvl: unknown key; known here are level, format, sample_queries\n4: log.color: unknown key; known here " +
+				"are level, format, sample_queries"},
+		{"unknown key in a list", "forward:\n- {zone: ., upstreams: [10.0.0.2]}\n- zone: a\n  upstreams: [10.0.0.2]\n  " +
+			"view: [x]\n", `5: forward[1].view: unknown key; did you mean "views"?`},
 		{"no such section", ok + "dhcp: {}\n", `2: dhcp: unknown key; known here are ALL`},
-		{"anchors", ok + "cache: &a {entries: 1}\ntcp: *a\n", "2: cache: anchors and aliases are not supported; write the value out\n3: tcp: anchors and aliases are not supported; write the value out"},
+		{"anchors", ok + "cache: &a {entries: 1}\ntcp: *a\n",
+			"2: cache: anchors and aliases are not supported; write the value out\n3: tcp: anchors and aliases are not " +
+				"supported; write the value out"},
 		{"merge", ok + "tcp:\n  <<: {idle: 1s}\n", "3: tcp.<<: merging is not supported; write the keys out"},
 		{"tag", ok + "udp_size: !!int 1232\n", "2: udp_size: tags are not supported; write the value alone"},
-		{"no value", ok + "drain:\nstate_dir: ~\nallow:\n", "2: drain: has no value; leave the key out for its default\n3: state_dir: has no value; leave the key out for its default\n4: allow: is without a value; write a list ([a, b])"},
+		{"no value", ok + "drain:\nstate_dir: ~\nallow:\n",
+			"2: drain: has no value; leave the key out for its default\n3: state_dir: has no value; leave the key out for " +
+				"its default\n4: allow: is without a value; write a list ([a, b])"},
 		{"wrong kinds", ok + "listen: 53\nudp_size: [1]\nviews: {a: b}\nallow: private\nroute53: yes\ndrain: {x: 1}\n", `2: listen: is a single value; write keys and values (key: value)
 3: udp_size: is a list; write one value
 4: views: is a mapping; write a list (a dash before each entry, - name: ...)
@@ -46,7 +56,8 @@ func TestConfigBad(t *testing.T) {
 6: route53: is a single value; write keys and values (key: value)
 7: drain: is a mapping; write one value`},
 
-		{"listen.dns empty", ok + "listen: {dns: []}\n", "2: listen.dns: is empty; write an address and port like 127.0.0.1:5300"},
+		{"listen.dns empty", ok + "listen: {dns: []}\n",
+			"2: listen.dns: is empty; write an address and port like 127.0.0.1:5300"},
 		{"listen.dns", ok + "listen:\n  dns:\n  - 10.0.0.1\n  - :53\n  - localhost:53\n  - host\n  - 10.0.0.1:99999\n  - 224.0.0.1:53\n  - '::1'\n", `4: listen.dns[0]: "10.0.0.1" has no port; write 10.0.0.1:53
 5: listen.dns[1]: ":53" has no address; write 0.0.0.0:53 for every IPv4 address, [::]:53 for every one
 6: listen.dns[2]: "localhost:53" has a name; write 127.0.0.1:53
@@ -54,17 +65,28 @@ func TestConfigBad(t *testing.T) {
 8: listen.dns[4]: "10.0.0.1:99999" is no address and port; write one like 10.0.0.2:53 or [::]:53
 9: listen.dns[5]: 224.0.0.1 is a multicast address; write one of this host
 10: listen.dns[6]: "::1" has no port; write [::1]:53`},
-		{"listen.dns overlapping", ok + "listen:\n  dns: ['0.0.0.0:53', '10.0.0.1:53', '[::1]:53', '[::]:53']\n", "3: listen.dns[1]: 10.0.0.1:53 is covered by 0.0.0.0:53; write one of them\n3: listen.dns[3]: [::]:53 is covered by 10.0.0.1:53; write one of them"},
-		{"admin", ok + "admin: 0.0.0.0:8053\n", `2: admin: 0.0.0.0:8053 is not loopback; write 127.0.0.1:8053 (and health for a load balancer), or "" for none`},
-		{"admin address", ok + "admin: 8053\n", `2: admin: "8053" is no address and port; write one like 10.0.0.2:53 or [::]:53`},
-		{"health", ok + "health: :8054\n", `2: health: ":8054" has no address; write 0.0.0.0:8054 for every IPv4 address, [::]:8054 for every one`},
-		{"ports", ok + "listen: {dns: ['127.0.0.1:53']}\nadmin: 127.0.0.1:53\nhealth: 0.0.0.0:53\n", "3: admin: 127.0.0.1:53 is taken by listen.dns 127.0.0.1:53; write another port\n4: health: 0.0.0.0:53 is taken by admin 127.0.0.1:53; write another port\n4: health: 0.0.0.0:53 is taken by listen.dns 127.0.0.1:53; write another port"},
-		{"pprof", ok + "admin: ''\npprof: true\n", "3: pprof: needs admin, which is off; write an address there, or false here"},
+		{"listen.dns overlapping", ok + "listen:\n  dns: ['0.0.0.0:53', '10.0.0.1:53', '[::1]:53', '[::]:53']\n",
+			"3: listen.dns[1]: 10.0.0.1:53 is covered by 0.0.0.0:53; write one of them\n3: listen.dns[3]: [::]:53 is " +
+				"covered by 10.0.0.1:53; write one of them"},
+		{"admin", ok + "admin: 0.0.0.0:8053\n",
+			`2: admin: 0.0.0.0:8053 is not loopback; write 127.0.0.1:8053 (and health for a load balancer), or "" for none`},
+		{"admin address", ok + "admin: 8053\n",
+			`2: admin: "8053" is no address and port; write one like 10.0.0.2:53 or [::]:53`},
+		{"health", ok + "health: :8054\n",
+			`2: health: ":8054" has no address; write 0.0.0.0:8054 for every IPv4 address, [::]:8054 for every one`},
+		{"ports", ok + "listen: {dns: ['127.0.0.1:53']}\nadmin: 127.0.0.1:53\nhealth: 0.0.0.0:53\n",
+			"3: admin: 127.0.0.1:53 is taken by listen.dns 127.0.0.1:53; write another port\n4: health: 0.0.0.0:53 is " +
+				"taken by admin 127.0.0.1:53; write another port\n4: health: 0.0.0.0:53 is taken by listen.dns 127.0.0.1:53; " +
+				"write another port"},
+		{"pprof", ok + "admin: ''\npprof: true\n", "3: pprof: needs admin, which is off; write an address there, or " +
+			"false here"},
 		{"pprof word", ok + "pprof: yes\n", `2: pprof: "yes" is neither true nor false`},
 
-		{"state_dir", ok + "route53:\nstate_dir: ''\n", "3: state_dir: is empty; route53 and ec2 keep their last good data there: write a directory"},
+		{"state_dir", ok + "route53:\nstate_dir: ''\n",
+			"3: state_dir: is empty; route53 and ec2 keep their last good data there: write a directory"},
 		{"allow empty", ok + "allow: []\n", "2: allow: is empty; nobody could ask: write private, vpcs or prefixes"},
-		{"allow vpcs", ok + "allow: [vpcs]\n", "2: allow: vpcs needs the section ec2, which knows them; add it, or write prefixes"},
+		{"allow vpcs", ok + "allow: [vpcs]\n", "2: allow: vpcs needs the section ec2, which knows them; add it, or " +
+			"write prefixes"},
 		{"allow items", ok + "allow: [privat, everybody, 10.0.0.1/8, 10.0.0.1, 10.0.0.0/33, '::ffff:10.0.0.0/104', {a: b}]\n", `2: allow[0]: "privat" is unknown; did you mean "private"?
 2: allow[1]: "everybody" is unknown; known are private, vpcs, prefixes like 10.0.0.0/8
 2: allow[2]: 10.0.0.1/8 has bits beyond its length; did you mean 10.0.0.0/8?
@@ -80,8 +102,10 @@ func TestConfigBad(t *testing.T) {
 2: ecs.trust[6]: "fe80::1%eth0" is neither a prefix nor an address; write one like 10.0.0.0/16, 10.0.0.53 or fd00::53
 2: ecs.trust[7]: "10.0.0.0/33" is no prefix; write one like 10.0.0.0/16 or fd00::/8`},
 		{"ecs word", ok + "ecs: 10.0.0.1\n", "2: ecs: is a single value; write keys and values (key: value)"},
-		{"ready.without", ok + "ready: {without: [lab]}\n", `2: ready.without[0]: "lab" is no account; write a name in aws.accounts`},
-		{"ready.max_age", ok + "ready: {max_age: 1h}\n", "2: ready.max_age: needs route53 or ec2, whose data it is about; write 0s"},
+		{"ready.without", ok + "ready: {without: [lab]}\n",
+			`2: ready.without[0]: "lab" is no account; write a name in aws.accounts`},
+		{"ready.max_age", ok + "ready: {max_age: 1h}\n",
+			"2: ready.max_age: needs route53 or ec2, whose data it is about; write 0s"},
 		{"durations", ok + "drain: 99ms\nready: {max_age: -1s}\ntcp: {idle: 0s}\nroute53: {refresh: 30}\nec2: {refresh: 1d, max_age: 1ms}\nnegative_ttl: 1500ms\n", `2: drain: 99ms is too short; write 100ms or longer, or 0s
 3: ready.max_age: -1s is negative; write 100ms or longer
 4: tcp.idle: 0s is too short; write 100ms or longer
@@ -89,8 +113,11 @@ func TestConfigBad(t *testing.T) {
 6: ec2.refresh: "1d" is no duration; write one like 100ms, 30s, 1m30s or 24h
 6: ec2.max_age: 1ms is too short; write 100ms or longer
 7: negative_ttl: 1.5s is not in whole seconds; write 2s`},
-		{"times to live", ok + "negative_ttl: -1s\nec2: {translated_ttl: 0s}\n", "2: negative_ttl: -1s is no time to live; write 1s or longer\n3: ec2.translated_ttl: 0s is no time to live; write 1s or longer"},
-		{"time to live, longest", ok + "negative_ttl: 1000000h\n", "2: negative_ttl: 1000000h0m0s is too long; 2147483647s is the most"},
+		{"times to live", ok + "negative_ttl: -1s\nec2: {translated_ttl: 0s}\n",
+			"2: negative_ttl: -1s is no time to live; write 1s or longer\n3: ec2.translated_ttl: 0s is no time to live; " +
+				"write 1s or longer"},
+		{"time to live, longest", ok + "negative_ttl: 1000000h\n",
+			"2: negative_ttl: 1000000h0m0s is too long; 2147483647s is the most"},
 		{"log", ok + "log:\n  level: warning\n  format: xml\n  sample_queries: -1\n", `3: log.level: "warning" is unknown; known are debug, info, warn, error
 4: log.format: "xml" is unknown; known are text, json
 5: log.sample_queries: -1 is negative; write 0 for none, 1 for every query, 1000 for each thousandth`},
@@ -141,8 +168,12 @@ func TestConfigBad(t *testing.T) {
 8: ec2.translate[1]: instances is here twice
 9: ec2.translated_ttl: 1.5s is not in whole seconds; write 2s
 10: ec2.max_age: 30s is shorter than refresh (1m0s); nothing would be translated between two readings`},
-		{"ec2.zone", ok + "ec2: {zone: .}\n", `2: ec2.zone: is the root or empty; write a zone like "internal.", and names: [] for no names`},
-		{"ec2.zone too long", ok + "ec2: {zone: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa{account}.internal'}\n", `2: ec2.zone: label "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa123456789012" is too long; 63 bytes is the most`},
+		{"ec2.zone", ok + "ec2: {zone: .}\n",
+			`2: ec2.zone: is the root or empty; write a zone like "internal.", and names: [] for no names`},
+		{"ec2.zone too long",
+			ok + "ec2: {zone: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa{account}.internal'}\n",
+			"2: ec2.zone: label \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa123456789012\" is " +
+				"too long; 63 bytes is the most"},
 
 		{"zonefiles", ok + "zonefiles:\n- {}\n- origin: a\n  file: a.zone\n- {origin: A., file: b.zone}\n- {origin: 'ä', file: '', views: [prod, 'rest', rest]}\n- x\n- {origin: a, file: c.zone, views: [rest]}\n", `3: zonefiles[0].origin: is missing; write the name of the zone
 3: zonefiles[0].file: is missing; write the path of a master file
@@ -191,8 +222,10 @@ func TestConfigBad(t *testing.T) {
 16: views[4].name: "vpc-0a1b" is the name of an automatic view; write another
 18: views[4].vpcs: has "*" and others; "*" is every private zone already`},
 
-		{"views.reach", ok + "views: [{name: a, clients: [10.0.0.0/8], reach: [eu, '012345678901', data]}]\naws: {accounts: [{name: data, role_arn: 'arn:aws:iam::123456789012:role/a'}]}\n",
-			`2: views[0].reach: "eu" is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 digits), name in aws.accounts or prefix (10.0.0.0/16)`},
+		{"views.reach", ok + "views: [{name: a, clients: [10.0.0.0/8], reach: [eu, '012345678901', data]}]\naws: " +
+			"{accounts: [{name: data, role_arn: 'arn:aws:iam::123456789012:role/a'}]}\n",
+			"2: views[0].reach: \"eu\" is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 " +
+				"digits), name in aws.accounts or prefix (10.0.0.0/16)"},
 
 		{"forward", "forward:\n- {}\n- zone: a.-.*\n  upstreams: []\n- zone: corp.example\n  upstreams: [10.0.0.2, '10.0.0.2:53']\n- zone: CORP.example.\n  upstreams: [10.0.0.3]\n  layer: maybe\n", `2: forward[0].zone: is missing; write the name at and below which names are forwarded, "." for all
 2: forward[0].upstreams: is missing; write addresses of resolvers
@@ -210,7 +243,10 @@ func TestConfigBad(t *testing.T) {
 10: forward[0].upstreams[6]: "10.0.0.2:0" has port 0; FORM
 11: forward[0].upstreams[7]: 0.0.0.0 is no address of a host
 12: forward[0].upstreams[8]: 127.0.0.1:5300 is our own address (listen.dns 127.0.0.1:5300): a loop; write another resolver's`},
-		{"forward loops", "listen: {dns: ['[::]:53']}\nforward:\n- zone: .\n  upstreams: [127.0.0.53, '[::1]:53', '10.0.0.1:53', '127.0.0.1:5353']\n", "4: forward[0].upstreams[0]: 127.0.0.53:53 is our own address (listen.dns [::]:53): a loop; write another resolver's\n4: forward[0].upstreams[1]: [::1]:53 is our own address (listen.dns [::]:53): a loop; write another resolver's"},
+		{"forward loops", "listen: {dns: ['[::]:53']}\nforward:\n- zone: .\n  upstreams: [127.0.0.53, '[::1]:53', " +
+			"'10.0.0.1:53', '127.0.0.1:5353']\n", "4: forward[0].upstreams[0]: 127.0.0.53:53 is our own address " +
+			"(listen.dns [::]:53): a loop; write another resolver's\n4: forward[0].upstreams[1]: [::1]:53 is our own " +
+			"address (listen.dns [::]:53): a loop; write another resolver's"},
 		{"forward.views", "views:\n- {name: prod, clients: [10.0.0.0/8], vpcs: [], region: '', addresses: auto, reach: []}\nforward:\n- {zone: ., upstreams: [10.0.0.2], views: [pord, staging-view, rest]}\n- {zone: ., upstreams: [10.0.0.3], views: [prod]}\n- {zone: ., upstreams: [10.0.0.3], views: [prod]}\n", `4: forward[0].views[0]: no view "pord"; did you mean "prod"?
 4: forward[0].views[1]: no view "staging-view"; there are prod, and "*" for all
 4: forward[0].views[2]: no view "rest"; there are prod, and "*" for all
@@ -257,7 +293,8 @@ updates:
 11: updates[6].vpc: "eni-1" is no VPC id; write one like vpc-0a1b2c3d4e5f67890
 12: updates[7].soa_mname: is another one than in updates[6]; a zone has one
 13: updates[8]: is a single value; write keys and values (key: value)`},
-		{"updates without route53", ok + "keys: [{name: a, secret_file: a}]\nupdates: [{zone: Z1, keys: [a]}]\n", "3: updates: needs the section route53, which knows the zones; add it"},
+		{"updates without route53", ok + "keys: [{name: a, secret_file: a}]\nupdates: [{zone: Z1, keys: [a]}]\n",
+			"3: updates: needs the section route53, which knows the zones; add it"},
 		{"transfers", ok + `keys: [{name: a, secret_file: a}]
 transfers:
 - {}
@@ -310,11 +347,16 @@ secondary:
 7: health_checks.probe_targets[3]: 10.0.0.1/8 has bits beyond its length; did you mean 10.0.0.0/8?
 7: health_checks.probe_targets[4]: 169.254.0.0/16 is never probed
 7: health_checks.probe_targets[6]: private is here twice`},
-		{"health_checks alone", ok + "health_checks:\n", "2: health_checks: needs the section route53, whose records use them; add it, or write source: off"},
-		{"health_checks of nothing", ok + "route53:\nhealth_checks:\n  probe_targets: []\n", "4: health_checks.probe_targets: is empty; nothing could be probed: write private or prefixes, or source: aws"},
-		{"health_checks probe target", ok + "route53:\nhealth_checks:\n  probe_targets: x\n", "4: health_checks.probe_targets: is a single value; write a list ([a, b])"},
-		{"long names", "forward: [{zone: " + strings.Repeat("a", 64) + ", upstreams: [10.0.0.2]}, {zone: " + strings.Repeat("a.", 130) + ", upstreams: [10.0.0.2]}]\n",
-			"1: forward[0].zone: label \"" + strings.Repeat("a", 64) + "\" is too long; 63 bytes is the most\n1: forward[1].zone: name of 259 bytes is too long; 253 is the most"},
+		{"health_checks alone", ok + "health_checks:\n",
+			"2: health_checks: needs the section route53, whose records use them; add it, or write source: off"},
+		{"health_checks of nothing", ok + "route53:\nhealth_checks:\n  probe_targets: []\n",
+			"4: health_checks.probe_targets: is empty; nothing could be probed: write private or prefixes, or source: aws"},
+		{"health_checks probe target", ok + "route53:\nhealth_checks:\n  probe_targets: x\n",
+			"4: health_checks.probe_targets: is a single value; write a list ([a, b])"},
+		{"long names", "forward: [{zone: " + strings.Repeat("a", 64) +
+			", upstreams: [10.0.0.2]}, {zone: " + strings.Repeat("a.", 130) + ", upstreams: [10.0.0.2]}]\n",
+			"1: forward[0].zone: label \"" + strings.Repeat("a", 64) +
+				"\" is too long; 63 bytes is the most\n1: forward[1].zone: name of 259 bytes is too long; 253 is the most"},
 	}
 	_, top := fieldsOf(reflect.TypeFor[Config]())
 	named := make(map[string]bool)
@@ -328,7 +370,8 @@ secondary:
 				t.Error("a configuration beside the error")
 			}
 			want := strings.ReplaceAll(test.want, "ALL", strings.Join(top, ", "))
-			want = strings.ReplaceAll(want, "FORM", `write "10.9.0.2", "10.9.0.2:53", "[2001:db8::1]:53" or "tls://10.9.0.3:853#name"`)
+			want = strings.ReplaceAll(want, "FORM",
+				`write "10.9.0.2", "10.9.0.2:53", "[2001:db8::1]:53" or "tls://10.9.0.3:853#name"`)
 			lines := strings.Split(want, "\n")
 			for i, l := range lines {
 				separator := ":"

@@ -141,7 +141,8 @@ func (d *decoder) structure(n ast.Node, to reflect.Value, path string) {
 			case near != "":
 				d.fault(full, at, "unknown key; did you mean %q?", near)
 			case len(homes) > 0:
-				d.fault(full, at, "unknown key at the left margin; it belongs into %s: indent it there", strings.Join(homes, " or "))
+				d.fault(full, at, "unknown key at the left margin; it belongs into %s: indent it there", strings.Join(homes,
+					" or "))
 			default:
 				d.fault(full, at, "unknown key; known here are %s", strings.Join(keys, ", "))
 			}
@@ -371,7 +372,8 @@ func (d *decoder) scalar(n ast.Node, text string, target any, option string) err
 			return fmt.Errorf("%q is no duration; write one like 100ms, 30s, 1m30s or 24h", text)
 		}
 	case *slog.Level:
-		levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+		levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn,
+			"error": slog.LevelError}
 		level, known := levels[text]
 		if !known {
 			return oneOf(text, "debug", "info", "warn", "error")

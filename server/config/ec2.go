@@ -136,6 +136,7 @@ func (v *validator) ec2(c *EC2) {
 	v.ttl("ec2.translated_ttl", c.TranslatedTTL, false)
 	v.duration("ec2.max_age", c.MaxAge, false)
 	if c.MaxAge >= 100*time.Millisecond && c.MaxAge < c.Refresh {
-		v.fault("ec2.max_age", "%s is shorter than refresh (%s); nothing would be translated between two readings", c.MaxAge, c.Refresh)
+		v.fault("ec2.max_age", "%s is shorter than refresh (%s); nothing would be translated between two readings",
+			c.MaxAge, c.Refresh)
 	}
 }

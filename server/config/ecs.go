@@ -36,7 +36,8 @@ func (f *Forwarders) add(text string) error {
 		return fmt.Errorf("%q is neither a prefix nor an address; write one like 10.0.0.0/16, 10.0.0.53 or fd00::53", text)
 	}
 	if p.Bits() == 0 {
-		return fmt.Errorf("%s is everybody; write the forwarders alone: whoever is trusted chooses the place that policies see", p)
+		return fmt.Errorf("%s is everybody; write the forwarders alone: whoever is trusted chooses the place that "+
+			"policies see", p)
 	}
 	if slices.Contains(*f, p) {
 		return fmt.Errorf("%s is here twice", p)

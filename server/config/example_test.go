@@ -57,7 +57,8 @@ func TestExampleFull(t *testing.T) {
 	}
 	var entry Update
 	entry.setDefaults()
-	entry.Zone, entry.Visibility, entry.Keys, entry.Clients = got.Updates[0].Zone, got.Updates[0].Visibility, got.Updates[0].Keys, got.Updates[0].Clients
+	first := got.Updates[0]
+	entry.Zone, entry.Visibility, entry.Keys, entry.Clients = first.Zone, first.Visibility, first.Keys, first.Clients
 	if !reflect.DeepEqual(got.Updates[0], entry) || len(entry.Clients) > 0 {
 		t.Errorf("the first update does not show the defaults: %+v", got.Updates[0])
 	}

@@ -86,7 +86,8 @@ func (p *ProbeTargets) add(text string) error {
 // configured: unspecified, link-local with the metadata service, multicast, broadcast.
 func neverProbed(p netip.Prefix) bool {
 	for _, text := range [...]string{
-		"0.0.0.0/8", "::/128", "169.254.0.0/16", "fe80::/10", "fd00:ec2::/32", "224.0.0.0/4", "ff00::/8", "255.255.255.255/32",
+		"0.0.0.0/8", "::/128", "169.254.0.0/16", "fe80::/10", "fd00:ec2::/32",
+		"224.0.0.0/4", "ff00::/8", "255.255.255.255/32",
 	} {
 		never := netip.MustParsePrefix(text)
 		if never.Bits() <= p.Bits() && never.Contains(p.Addr()) {

@@ -46,7 +46,8 @@ func (v *validator) sockets() {
 		}
 	}
 	if c.Admin.IsValid() && !c.Admin.Addr().IsLoopback() {
-		v.fault("admin", `%s is not loopback; write 127.0.0.1:%d (and health for a load balancer), or "" for none`, c.Admin, c.Admin.Port())
+		v.fault("admin", `%s is not loopback; write 127.0.0.1:%d (and health for a load balancer), or "" for none`, c.Admin,
+			c.Admin.Port())
 	}
 	if c.Health.IsValid() && c.Admin.IsValid() && overlap(c.Health, c.Admin) {
 		v.fault("health", "%s is taken by admin %s; write another port", c.Health, c.Admin)

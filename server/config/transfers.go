@@ -85,7 +85,8 @@ func (v *validator) transfers() {
 		}
 		switch names := v.config.ViewNames(); {
 		case len(names) == 0 && t.View != "" && t.View != "rest" && !vpcID.MatchString(t.View):
-			v.fault(path+".view", `no view %q; without the section views there are "rest" and one a VPC, named by its id`, t.View)
+			v.fault(path+".view", `no view %q; without the section views there are "rest" and one a VPC, named by its id`,
+				t.View)
 		case len(names) > 0 && t.View == "":
 			v.fault(path+".view", "is missing; write one of %s", strings.Join(names, ", "))
 		case len(names) > 0 && !slices.Contains(names, t.View):

@@ -193,7 +193,8 @@ func (v *validator) hostedZone(path string, u Update) {
 	case u.Zone.IsID() && u.Visibility != "":
 		v.fault(path+".visibility", "says more than the id of the zone; leave it out")
 	case !u.Zone.IsID() && u.Visibility == "":
-		v.fault(path+".visibility", "is missing; a name may be that of a public and of a private zone: write public or private")
+		v.fault(path+".visibility", "is missing; a name may be that of a public and of a private zone: write public or "+
+			"private")
 	}
 	if u.VPC != "" && (u.Visibility != PrivateZone || u.Zone.IsID()) {
 		v.fault(path+".vpc", "is for a private zone that is named by its name; leave it out")
@@ -209,7 +210,8 @@ func (v *validator) twoZones(path string, u, o Update, other int) bool {
 	same := u.Visibility == o.Visibility && u.VPC == o.VPC
 	for i, key := range u.Keys {
 		if !same && slices.Contains(o.Keys, key) {
-			v.fault(fmt.Sprintf("%s.keys[%d]", path, i), "%s may change another zone of the name %s already (updates[%d]), and an update says only the name; write another key", key, u.Zone, other)
+			v.fault(fmt.Sprintf("%s.keys[%d]", path, i), "%s may change another zone of the name %s already (updates[%d]), "+
+				"and an update says only the name; write another key", key, u.Zone, other)
 			return true
 		}
 	}

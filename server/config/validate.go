@@ -128,7 +128,8 @@ func (v *validator) server() {
 		v.fault("log.level", "%s is unknown; known are debug, info, warn, error", c.Log.Level)
 	}
 	if c.Log.SampleQueries < 0 {
-		v.fault("log.sample_queries", "%d is negative; write 0 for none, 1 for every query, 1000 for each thousandth", c.Log.SampleQueries)
+		v.fault("log.sample_queries", "%d is negative; write 0 for none, 1 for every query, 1000 for each thousandth",
+			c.Log.SampleQueries)
 	}
 	v.between("udp_size", c.UDPSize, 512, 4096)
 	v.ttl("negative_ttl", c.NegativeTTL, true)

@@ -139,7 +139,8 @@ func parseAddrPort(text string) (netip.AddrPort, error) {
 		_, err := strconv.ParseUint(port, 10, 16)
 		switch {
 		case err == nil && host == "":
-			return ap, fmt.Errorf("%q has no address; write 0.0.0.0:%s for every IPv4 address, [::]:%s for every one", text, port, port)
+			return ap, fmt.Errorf("%q has no address; write 0.0.0.0:%s for every IPv4 address, [::]:%s for every one", text,
+				port, port)
 		case err == nil && host == "localhost":
 			return ap, fmt.Errorf("%q has a name; write 127.0.0.1:%s", text, port)
 		}

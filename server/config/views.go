@@ -86,7 +86,8 @@ type Reach struct {
 }
 
 // noReach is what is wrong with an item of reach.
-const noReach = "is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 digits), name in aws.accounts or prefix (10.0.0.0/16)"
+const noReach = "is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 digits), name in aws.accounts or " +
+	"prefix (10.0.0.0/16)"
 
 func (r *Reach) add(text string) error {
 	list := (*[]string)(nil)

@@ -79,8 +79,9 @@ func rules() map[string]rule {
 		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
 		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
 		"zonesource/health":     {ours: append([]string{"zonesource/atomicfile"}, calls...), why: meet},
-		"zonesource/secondary":  {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata", "zonesource/refresh"}, why: meet},
-		"zonesource/awssim":     {why: "code shared with the sources would hide their faults"},
+		"zonesource/secondary": {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata",
+			"zonesource/refresh"}, why: meet},
+		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
 			"server/admin", "server/config", "server/listen", "server/tsig", "server/transfer", "server/update",
 		}, below...)},
@@ -91,8 +92,10 @@ func rules() map[string]rule {
 			ours: []string{"resolver", "resolver/wire"}, why: "keys come from the configuration, by way of the App",
 		},
 		"server/transfer": {
-			ours: []string{"server/tsig", "resolver", "resolver/wire", "resolver/zone", "resolver/history"},
-			why:  "secondaries get what clients get, whatever source it is from",
+			ours: []string{
+				"server/tsig", "resolver", "resolver/wire", "resolver/zone", "resolver/history", "zonesource/atomicfile",
+			},
+			why: "secondaries get what clients get, whatever source it is from",
 		},
 		"server/update": {
 			ours: []string{

@@ -56,16 +56,13 @@ func inventoryRegions(c *config.Config, accounts []*awsclient.Account) []string 
 
 // wantsZone returns what says which hosted zones a configuration reads; nil is none.
 func wantsZone(c *config.Config) func(changes.Zone) bool {
-	r := c.Route53
-	if r == nil {
+	if c.Route53 == nil {
 		return nil
 	}
+	filter := server.HostedFilter(c.Route53)
 	return func(z changes.Zone) bool {
-		if z.Private && !r.Visibility.Private || !z.Private && !r.Visibility.Public {
-			return false
-		}
-		return r.Zones.All || slices.Contains(r.Zones.IDs, z.ID) ||
-			slices.ContainsFunc(r.Zones.Names, func(n config.DomainName) bool { return strings.EqualFold(string(n), changes.MasterName(z.Name)) })
+		name, err := rdata.ParseName(z.Name)
+		return err == nil && filter.Selects(z.ID, name, z.Private)
 	}
 }
 

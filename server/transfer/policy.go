@@ -16,13 +16,15 @@ type Policy struct {
 
 // Entry is zones of one view, and the secondaries that may have them.
 type Entry struct {
-	View    string
-	Zones   func(name string) bool // which ones, by names in text
-	Keys    []string               // with the first of which NOTIFY is signed; none: requests needn't be
-	Clients []netip.Prefix         // empty: whoever has a key
-	Notify  []netip.AddrPort
-	Catalog []byte // wire name of the catalog zone; nil for none
-	Journal int    // bytes of differences to keep of each zone
+	View  string
+	Zones func(name string) bool // which ones, by names in text
+	Keys  []string               // with the first of which NOTIFY is signed; none: requests needn't be
+	// KeyNames are the names of Keys in lower-case wire form.
+	KeyNames [][]byte
+	Clients  []netip.Prefix // empty: whoever has a key
+	Notify   []netip.AddrPort
+	Catalog  []byte // wire name of the catalog zone; nil for none
+	Journal  int    // bytes of differences to keep of each zone
 }
 
 // names reports whether a zone is one of any entry.
@@ -48,6 +50,18 @@ func (p *Policy) find(apex []byte, key string, client netip.Addr, view string) *
 		}
 	}
 	return found
+}
+
+// concerns reports whether a request may be for the entry, before it is unpacked: by the
+// address of the client, and where any will do by the name of the key.
+func (e *Entry) concerns(client netip.Addr, key []byte, allowed bool) bool {
+	switch {
+	case len(e.Clients) > 0:
+		return slices.ContainsFunc(e.Clients, func(p netip.Prefix) bool { return p.Contains(client) })
+	case len(e.KeyNames) > 0:
+		return slices.ContainsFunc(e.KeyNames, func(name []byte) bool { return string(name) == string(key) })
+	}
+	return allowed
 }
 
 func (e *Entry) admits(key string, client netip.Addr) bool {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"iter"
 	"maps"
@@ -15,6 +16,7 @@ import (
 
 	"inside53/resolver/history"
 	"inside53/resolver/zone"
+	"inside53/zonesource/atomicfile"
 )
 
 const (
@@ -131,27 +133,14 @@ func (p *publisher) saveZone(z *publishedZone) error {
 }
 
 // writeWhole makes a file in place of the one of that name, so that there is always a
-// whole one. A process that is killed in between leaves one file beside, for the next to
-// write over.
+// whole one.
 func writeWhole(path string, data []byte) error {
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
 		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,8 @@ type Options struct {
 	// Ask asks upstreams for the records of a type of a name, at the end of CNAMEs; the zero
 	// RRset says that there are none. Their TTL is [TargetTTL].
 	Ask func(ctx context.Context, upstreams []string, name []byte, rrtype uint16) (zone.RRset, error)
+	// Primary reports whether a zone comes from elsewhere, from that address.
+	Primary func(apex []byte, from netip.Addr) bool
 	// Notified hands on a NOTIFY for a zone that comes from elsewhere; false refuses it.
 	Notified func(apex []byte, from netip.Addr, key string) bool
 	// Count counts a request by its kind (soa, axfr, ixfr, notify) and its outcome.
@@ -131,6 +134,38 @@ func (t *Server) sendAll(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// Admits reports whether a packet is to be unpacked and given to [Server.Serve]: one of a
+// client that the policy names by its address, or where any address will do by the name
+// of its key. Nothing is built of what others send.
+func (t *Server) Admits(p *resolver.Packet) bool {
+	policy := t.policy.Load()
+	if policy == nil || p.Class() != wire.ClassIN {
+		return false
+	}
+	client := p.Client.Addr()
+	switch {
+	case p.Opcode() == wire.OpcodeNotify:
+		if !t.Primary(p.Name(), client) {
+			t.Count("notify", "refused")
+			return false
+		}
+		return true
+	case p.Opcode() != wire.OpcodeQuery:
+		return false
+	}
+	switch p.Type() {
+	case wire.TypeSOA, wire.TypeIXFR, wire.TypeAXFR:
+	default:
+		return false
+	}
+	var name [wire.MaxName]byte
+	key := p.Key(name[:0])
+	if !slices.ContainsFunc(policy.Entries, func(e *Entry) bool { return e.concerns(client, key, p.Allowed()) }) {
+		return false
+	}
+	return len(key) > 0 || policy.names(p.Name())
 }
 
 // Serve answers a message that may be for transfers; accepted is false for what is an

@@ -79,24 +79,32 @@ type request struct {
 	finish func([]byte, resolver.Result)
 }
 
-// Serve answers as a resolver's worker does. refusal is what the resolver has answered, with
-// room for any answer. It doesn't block.
-func (u *Server) Serve(
-	pkt []byte, client netip.AddrPort, tr resolver.Transport, refusal []byte, s resolver.Suspender,
-) ([]byte, resolver.Result) {
-	if len(u.policy.Load().Grants) == 0 {
-		return refusal, resolver.Refused
+// Admits reports whether anything is granted to a client of that address, which may ask
+// this server at all if it is allowed. It is asked before an update is looked at.
+func (u *Server) Admits(client netip.Addr, allowed bool) bool {
+	grants := u.policy.Load().Grants
+	for i := range grants {
+		if grants[i].admits(client, allowed) {
+			return true
+		}
 	}
+	return false
+}
+
+// Serve answers an update of a client that is admitted, as a resolver's worker does. It
+// doesn't block.
+func (u *Server) Serve(
+	pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender,
+) ([]byte, resolver.Result) {
 	size := int64(len(pkt))
 	full := u.bytes.Add(size) > updateBytes || len(u.queue) == cap(u.queue)
 	if full {
 		u.bytes.Add(-size)
 		u.Count("dropped")
-		if tr == resolver.UDP || len(refusal) < wire.HeaderSize {
+		if tr == resolver.UDP {
 			return nil, resolver.Dropped // it comes again
 		}
-		refusal[wire.AtRcode] = refusal[wire.AtRcode]&^wire.MaskRcode | dns.RcodeServerFailure
-		return refusal, resolver.ServFail
+		return wire.AppendError(out[:0], pkt, wire.RcodeServFail), resolver.ServFail
 	}
 	finish := s.Suspend()
 	r := request{append([]byte(nil), pkt...), client.Addr(), func(answer []byte, result resolver.Result) {
