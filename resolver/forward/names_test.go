@@ -29,7 +29,8 @@ func TestOtherNames(t *testing.T) {
 	for _, rcode := range []int{dns.RcodeRefused, dns.RcodeServerFailure} {
 		for _, order := range []string{"controller first", "resolver first"} {
 			t.Run(dns.RcodeToString[rcode]+", "+order, func(t *testing.T) {
-				controller, resolver := newFake(t, knows("corp.example.", rcode), nil), newFake(t, knows("net.example.", rcode), nil)
+				controller := newFake(t, knows("corp.example.", rcode), nil)
+				resolver := newFake(t, knows("net.example.", rcode), nil)
 				f, _ := newRunning(t, Options{})
 				list := []string{controller.addr, resolver.addr}
 				if order == "resolver first" {
