@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"inside53/resolver"
+	"inside53/resolver/wire"
 	"inside53/server/listen"
 	"inside53/server/transfer"
 	"inside53/server/tsig"
@@ -53,7 +54,23 @@ func (f *front) Serve(
 	if f.updates != nil && pkt[2]>>3&0xf == opcodeUpdate {
 		return f.updates.Serve(pkt, client, tr, answer, s)
 	}
+	if !f.transfers.On() && concernsTransfers(pkt) {
+		f.refusedTransfer(pkt, client)
+	}
 	return answer, result
+}
+
+// refusedTransfer has a question for AXFR or IXFR counted and logged that the resolver has
+// refused, where nothing is transferred.
+func (f *front) refusedTransfer(pkt []byte, client netip.AddrPort) {
+	apex, at := wire.AppendName(nil, pkt, wire.HeaderSize)
+	if at < 0 || at+wire.QuestionFixed > len(pkt) || pkt[wire.AtFlags]&wire.MaskOpcode != 0 {
+		return
+	}
+	qtype := binary.BigEndian.Uint16(pkt[at:])
+	if qtype == wire.TypeAXFR || qtype == wire.TypeIXFR {
+		f.transfers.Refused(apex, qtype, client.Addr())
+	}
 }
 
 // streamOf returns what suspends a query for an answer of many messages; nil where the

@@ -117,14 +117,13 @@ func (a *App) useSecondaries(sources []zonesource.Source) {
 	a.secondaries.Store(&byApex)
 }
 
-// notified hands NOTIFY to the zone that it is for; false refuses it.
-func (a *App) notified(apex []byte, from netip.Addr, key string) bool {
+// notified hands NOTIFY to the zone that it is for, or returns why it is refused.
+func (a *App) notified(apex []byte, from netip.Addr, key string) (refused string) {
 	byApex := a.secondaries.Load()
-	if byApex == nil {
-		return false
+	if byApex == nil || (*byApex)[string(apex)] == nil {
+		return "zone"
 	}
-	s := (*byApex)[string(apex)]
-	return s != nil && s.Notify(from, key)
+	return (*byApex)[string(apex)].Notify(from, key)
 }
 
 // askAlias asks upstreams for the records of one type of a name, at the end of CNAMEs. The
