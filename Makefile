@@ -7,24 +7,27 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
-LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# -s -w leave out what debuggers alone read: a quarter of the binary. Traces of the stack stay whole.
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The programs of test-clients, and the Debian packages that bring them.
-CLIENTS  := dig nsupdate named knotd nsd kdig knsupdate certbot aws
-PACKAGES := bind9-dnsutils bind9 knot knot-dnsutils nsd awscli certbot python3-certbot-dns-rfc2136
+CLIENTS  := dig nsupdate named knotd nsd kdig knsupdate certbot aws ip unshare
+PACKAGES := bind9-dnsutils bind9 knot knot-dnsutils nsd awscli certbot python3-certbot-dns-rfc2136 \
+	iproute2 util-linux gcc libc6-dev
 
+FRESH     ?= all
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 ROUNDS    ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test lint race fuzz bench bench-peers cover vuln test-clients judge clean
+.PHONY: help deps build run test lint race fuzz bench bench-peers cover vuln test-clients judge fresh clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-deps: ## install the programs that test-clients needs (Debian, Ubuntu; no daemon is started), build external-dns
-	@missing=; for c in $(CLIENTS); do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
+deps: ## install the programs that race and test-clients need (Debian, Ubuntu; no daemon is started), build external-dns
+	@missing=; for c in $(CLIENTS) $${CC:-gcc}; do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
 	if [ -z "$$missing" ]; then echo "deps: all there"; exit 0; fi; \
 	echo "deps: missing$$missing"; \
 	command -v apt-get >/dev/null || { echo "deps: no apt-get; install the packages of$$missing by hand" >&2; exit 1; }; \
@@ -57,7 +60,7 @@ lint: ## gofmt, go vet, staticcheck, and the house rules
 	$(GO) test -run '^Test(House|Imports)' ./...
 
 race: ## run the tests under the race detector (needs a C compiler)
-	@command -v $${CC:-gcc} >/dev/null || { echo "race: no C compiler; run: apt-get install gcc libc6-dev" >&2; exit 1; }
+	@command -v $${CC:-gcc} >/dev/null || { echo "race: no C compiler; run: make deps" >&2; exit 1; }
 	CGO_ENABLED=1 $(GO) test -race ./...
 
 fuzz: ## run each fuzz test for FUZZTIME (30s), a million cases of the model of routing policies, 10,000 updates, 20 kills
@@ -86,9 +89,15 @@ cover: ## run the tests and write cover.html
 vuln: ## look for known vulnerabilities in what is used
 	$(GO) run $(GOVULNCHECK) ./...
 
+TEST_CLIENTS = $(GO) test -tags clients -run '^TestClient' ./server/... ./zonesource/...
+
+# The programs run in a network namespace that has loopback and no route: what asks the world outside fails there.
 test-clients: ## run the tests that need real DNS clients and the AWS CLI (see deps)
 	@for c in $(CLIENTS); do command -v $$c >/dev/null || { echo "test-clients: no $$c; run: make deps" >&2; exit 1; }; done
-	$(GO) test -tags clients -run '^TestClient' ./server/... ./zonesource/...
+	$(GO) list -tags clients -test -deps ./server/... ./zonesource/... >/dev/null # downloads what isn't there
+	@alone="unshare --net"; [ "$$(id -u)" = 0 ] || alone="unshare --map-root-user --net"; \
+	if $$alone ip link set lo up; then set -x; $$alone sh -c 'ip link set lo up && exec "$$@"' sh $(TEST_CLIENTS); \
+	else echo "test-clients: no network namespace here; run as root to hold the programs to loopback" >&2; $(TEST_CLIENTS); fi
 
 # At AWS_ENDPOINT_URL, when it is set, nothing is written; moto is filled by the tests.
 judge: build ## compare our answers with another Route 53, at AWS_ENDPOINT_URL or moto
@@ -97,6 +106,9 @@ judge: build ## compare our answers with another Route 53, at AWS_ENDPOINT_URL o
 	@[ -n "$$AWS_ENDPOINT_URL" ] || python3 -c 'import moto.server' || { echo "judge: no moto; run: pip install 'moto[server]', or set AWS_ENDPOINT_URL" >&2; exit 1; }
 	$(GO) test -count=1 -tags judge -run '^TestJudge' ./server/inside53
 	@[ -n "$$AWS_ENDPOINT_URL" ] || $(GO) test -count=1 -tags judge ./zonesource/judge
+
+fresh: ## run the README's two commands and .ci/run on a bare Debian; needs root and debootstrap (FRESH=commands: only those)
+	@GO='$(GO)' FRESH='$(FRESH)' .ci/fresh
 
 clean: ## remove what the other targets made
 	rm -rf bin cover.out cover.html

@@ -67,6 +67,7 @@ const (
 	external
 	unservable
 	unavailable
+	unread
 	notLoaded
 	noAuthority
 )
@@ -78,6 +79,7 @@ type hop struct {
 	apex    *zone.Apex // closest apex of the view; nil when there is none
 	zone    *zone.Zone // the layer that decided; nil when it was none
 	set     zone.RRset // the RRset that decided
+	fenced  zone.RRset // the set of instances of which some were left out
 	outcome outcome
 	wild    bool // by way of a wildcard
 
@@ -100,6 +102,7 @@ type Answer struct {
 	edeText string // goes with EDE
 	// Tailored says that a policy looked at the client subnet (RFC 7871).
 	Tailored bool
+	fenced   bool // an instance was left out, as the view doesn't reach it
 
 	// External, while need is set, is the question that only an upstream can
 	// answer; the decision goes on when it has been.
@@ -125,7 +128,7 @@ type Answer struct {
 
 func (a *Answer) reset(v *zone.View, q *Query) {
 	a.View, a.Rcode, a.AA, a.AD, a.EDE, a.Result = v, wire.RcodeNoError, false, false, wire.NoEDE, Local
-	a.Tailored = false
+	a.Tailored, a.fenced = false, false
 	a.need, a.asAlias, a.exists, a.full = false, false, false, false
 	a.nitems, a.madeLen, a.edeText = 0, 0, ""
 	a.nhops = 1

@@ -71,8 +71,8 @@ func (d *decision) closest() *zone.Apex {
 	if d.q.Type != zone.TypeDS || apex == nil || apex.Labels != d.depth || d.depth == 0 {
 		return apex
 	}
-	if apex.Special == zone.Localhost || apex.Special == zone.NoName {
-		return apex // these have no parent that may be asked (RFC 6761 section 6, RFC 7686 section 2)
+	if apex.Special == zone.Localhost || apex.Special == zone.NoName || apex.Special == zone.NoData {
+		return apex // these have no parent that may be asked (RFC 6761 section 6, RFC 7686 section 2, RFC 9462 section 6.4)
 	}
 	parent := d.a.View.Closest(d.labels, d.name, d.depth-1)
 	if parent == nil || len(parent.Layers) == 0 && parent.Forward == zone.NoForward {
@@ -139,6 +139,12 @@ func (d *decision) noAuthority() bool {
 // has an answer; then exists and closed say what is known of the name.
 func (d *decision) inLayers(layers []*zone.Zone) (decided, again bool) {
 	for _, z := range layers {
+		if z.Unavailable != "" { // nothing above has decided: what this one has isn't known
+			d.a.fail(wire.RcodeServFail, wire.EDENotReady, unread)
+			d.a.edeText = z.Unavailable[:min(len(z.Unavailable), maxEDEText)]
+			d.a.last().zone = z
+			return true, false
+		}
 		node := z.Find(d.labels, d.name, d.depth)
 		at, cut := d.cut(z, node)
 		if at >= 0 {
@@ -209,20 +215,84 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, aga
 		h.zone, h.wild = z, wild
 		return true, d.atCNAME(z, node.RRset(zone.TypeCNAME))
 	}
-	set := node.RRset(rrtype)
-	if rrtype == zone.TypeANY {
-		set = anyOf(node)
-	}
-	if set.Exists() && (set.Flags&zone.TagNames == 0 || d.visible(set)) {
+	set := d.choose(node)
+	if set.Exists() {
 		h.zone, h.wild = z, wild
 		d.respond(z, set)
 		return true, false
 	}
 	d.owned = true
-	if inUnit(rrtype) && (node.RRset(zone.TypeA).Exists() || node.RRset(zone.TypeAAAA).Exists()) {
+	switch {
+	case d.unreached(node):
+		d.closed = true // 7: what is below is none of these instances
+	case inUnit(rrtype) && (node.RRset(zone.TypeA).Exists() || node.RRset(zone.TypeAAAA).Exists()):
 		d.closed = true // 4a: or clients would leave by the other address family
 	}
 	return false, false
+}
+
+// choose returns the RRset of a node that answers the question, the zero RRset for none.
+// ANY gets one (RFC 8482 section 4.1).
+func (d *decision) choose(node zone.Node) zone.RRset {
+	if d.q.Type != zone.TypeANY {
+		return d.fence(node.RRset(d.q.Type))
+	}
+	var first zone.RRset
+	for s := range node.RRsets {
+		if !first.Exists() || first.Kind == zone.Unservable {
+			first = d.fence(s)
+		}
+	}
+	return first
+}
+
+// fence is the fence of clause 7: of a set of instances the view gets what it reaches. The
+// set comes back with the number of addresses that are given, the zero RRset where none
+// is; others come back as they are.
+func (d *decision) fence(set zone.RRset) zone.RRset {
+	if set.Kind != zone.Instances {
+		return set
+	}
+	given, fenced := d.given(set)
+	if fenced {
+		d.a.last().fenced, d.a.fenced = set, true
+	}
+	if given == 0 {
+		return zone.RRset{}
+	}
+	set.Count = given
+	return set
+}
+
+// given counts the addresses that the view gets of a set of instances; fenced says that
+// some are left out.
+func (d *decision) given(set zone.RRset) (n uint16, fenced bool) {
+	given := d.snap.Inventory.Given(d.a.View.Index, set.Data)
+	for _, _, ok := given.Next(); ok; _, _, ok = given.Next() {
+		n++
+	}
+	return n, given.Fenced()
+}
+
+// unreached reports whether a node is the name of instances none of which the view
+// reaches. Nothing of the layers below is to be had at such a name, of any type.
+func (d *decision) unreached(node zone.Node) bool {
+	var fenced zone.RRset
+	for set := range node.RRsets {
+		if set.Kind != zone.Instances {
+			continue
+		}
+		n, _ := d.given(set)
+		if n > 0 {
+			return false
+		}
+		fenced = set
+	}
+	if !fenced.Exists() {
+		return false
+	}
+	d.a.last().fenced, d.a.fenced = fenced, true
+	return true
 }
 
 // inUnit reports whether a type belongs to the addresses of a name, which one
@@ -231,30 +301,6 @@ func inUnit(rrtype uint16) bool {
 	switch rrtype {
 	case zone.TypeA, zone.TypeAAAA, zone.TypeHTTPS, zone.TypeSVCB:
 		return true
-	}
-	return false
-}
-
-// anyOf picks the one RRset that ANY gets (RFC 8482 section 4.1).
-func anyOf(node zone.Node) zone.RRset {
-	var first zone.RRset
-	for s := range node.RRsets {
-		if !first.Exists() || first.Kind == zone.Unservable {
-			first = s
-		}
-	}
-	return first
-}
-
-// visible reports whether a view sees any of the addresses that tag names give.
-func (d *decision) visible(set zone.RRset) bool {
-	if set.Type != zone.TypeA {
-		return true
-	}
-	for rdata := range set.Rdata() {
-		if !d.snap.Inventory.Hidden(d.a.View.Index, [4]byte(rdata)) {
-			return true
-		}
 	}
 	return false
 }

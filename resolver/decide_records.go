@@ -22,7 +22,7 @@ func (d *decision) respond(z *zone.Zone, set zone.RRset) {
 // plain returns the plain records that an RRset comes to, which it mostly is
 // already; see leaf.
 func (d *decision) plain(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
-	if set.Kind == zone.Records {
+	if set.Kind == zone.Records || set.Kind == zone.Instances {
 		return set, true
 	}
 	return d.leaf(z, set)
@@ -36,10 +36,29 @@ func (d *decision) judge(j *judge, z *zone.Zone) {
 
 // answer adds plain records.
 func (d *decision) answer(leaf zone.RRset) {
+	if leaf.Type == zone.TypeA && leaf.Flags&zone.Translatable != 0 && d.uncertain(leaf) {
+		d.a.fail(wire.RcodeServFail, wire.EDENotReady, unread)
+		d.a.edeText = "an inventory has not been read yet"
+		return
+	}
 	if leaf.Type == zone.TypeSOA {
 		leaf.Data = d.withSerial(d.a.last().apex, leaf)
 	}
 	d.a.add(item{flags: leaf.Flags, count: leaf.Count, maxTTL: d.maxTTL, data: leaf.Data})
+}
+
+// uncertain reports whether an address of a hosted zone may be that of an instance whose
+// region has not been read. Zone files answer before the inventory is there.
+func (d *decision) uncertain(leaf zone.RRset) bool {
+	if z := d.a.last().zone; z == nil || z.Origin == zone.File {
+		return false
+	}
+	for b := leaf.Data; len(b) >= wire.PackedHeader+4; b = b[wire.PackedHeader+4:] {
+		if d.snap.Inventory.Uncertain(d.a.View.Index, [4]byte(b[wire.PackedHeader:])) {
+			return true
+		}
+	}
+	return false
 }
 
 // withSerial returns the packed SOA record of a zone, with the serial that secondaries
@@ -322,7 +341,7 @@ func (d *decision) special(apex *zone.Apex) {
 		d.own(zone.TypeNS, specialTTL, localhostName)
 	case apex.Special == zone.Loopback && (t == zone.TypePTR || t == zone.TypeANY) && d.isLoopback():
 		d.own(zone.TypePTR, specialTTL, localhostName)
-	case atApex || d.exists || apex.Special == zone.Loopback && zone.IsSubdomain(loopbackPTR, d.name):
+	case atApex || d.exists || apex.Special == zone.NoData || apex.Special == zone.Loopback && zone.IsSubdomain(loopbackPTR, d.name):
 		d.specialNegative(apex, wire.RcodeNoError)
 	default:
 		d.specialNegative(apex, wire.RcodeNXDomain)

@@ -81,7 +81,7 @@ func (e *encoder) header() {
 		h[2] |= 0x01
 	}
 	h[3] = a.Rcode & 0xf
-	if a.View != nil && a.View.Recursive() {
+	if a.View != nil && a.View.Forwards() {
 		h[3] |= 0x80
 	}
 	if a.AD && !e.marked && !e.over {
@@ -170,6 +170,10 @@ func (e *encoder) item(i *item, n int) {
 		e.message(i)
 		return
 	}
+	if i.flags&zone.TagNames != 0 {
+		e.instances(i)
+		return
+	}
 	w := writing{item: i, section: i.section, from: len(e.buf), translate: i.flags&zone.Translatable != 0 && e.snap.Inventory.Any()}
 	if w.translate && n > 0 && e.a.items[n-1].continues(i) {
 		w.from, w.changed = e.last.from, e.last.changed
@@ -254,12 +258,11 @@ func (e *encoder) record(w *writing, start int, rest []byte, ttl uint32) {
 	e.buf = append(e.buf, rest...)
 	rrtype := binary.BigEndian.Uint16(rest)
 	if w.translate {
-		changed, keep := e.translate(w.item, rrtype, at)
-		if changed {
+		if e.translate(rrtype, at) {
 			w.changed, e.marked = true, true
 			ttl = min(ttl, e.snap.TranslatedTTL)
 		}
-		if !keep || w.changed && e.duplicate(w.from, start, at) {
+		if w.changed && e.duplicate(w.from, start, at) {
 			e.buf = e.buf[:start]
 			return
 		}

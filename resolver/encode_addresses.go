@@ -10,9 +10,8 @@ import (
 )
 
 // translate replaces the public addresses of the record whose type stands at
-// offset at of the message, where the view has a private way to them. keep is false
-// for an address of a tag name that the view must not see.
-func (e *encoder) translate(i *item, rrtype uint16, at int) (changed, keep bool) {
+// offset at of the message, where the view has a private way to them.
+func (e *encoder) translate(rrtype uint16, at int) (changed bool) {
 	switch rrtype {
 	case zone.TypeA:
 		rdata := e.buf[at+10 : at+14]
@@ -20,13 +19,12 @@ func (e *encoder) translate(i *item, rrtype uint16, at int) (changed, keep bool)
 		private, ok := e.private(addr)
 		if ok {
 			copy(rdata, private[:])
-			return true, true
 		}
-		return false, i.flags&zone.TagNames == 0 || !e.snap.Inventory.Hidden(e.a.View.Index, addr)
+		return ok
 	case zone.TypeHTTPS, zone.TypeSVCB:
-		return e.translateHints(at), true
+		return e.translateHints(at)
 	}
-	return false, true
+	return false
 }
 
 // private returns the private address that the view has for a public one.

@@ -12,15 +12,20 @@ import (
 )
 
 // addresses tells of clause 6 for each public address of the answer: which private
-// one it became, or why not.
+// one it became, or why not; and of the fence for each instance that was left out.
 func (s *story) addresses() []Step {
-	if !s.snap.Inventory.Any() || s.outside() {
+	if s.outside() {
 		return nil
 	}
+	return append(s.translations(), s.leftOut()...)
+}
+
+// translations tells what became of each public address.
+func (s *story) translations() []Step {
 	var steps []Step
 	given := map[string]string{} // which public address a private one was given for first
-	visit := func(i *item, addr [4]byte) {
-		step, private, ok := s.address(i, addr)
+	visit := func(addr [4]byte) {
+		step, private, ok := s.address(addr)
 		first := given[private]
 		switch {
 		case private != "" && first == "":
@@ -34,21 +39,26 @@ func (s *story) addresses() []Step {
 	}
 	for n := range s.a.items[:s.a.nitems] {
 		i := &s.a.items[n]
-		if i.message != nil {
+		switch {
+		case i.flags&zone.TagNames != 0:
+			steps = append(steps, s.instances(i)...)
+			continue
+		case !s.snap.Inventory.Any():
+			continue
+		case i.message != nil:
 			for at := range i.message.RRs[:min(i.message.Answers, i.skip+i.count)] {
 				rr := &i.message.RRs[at]
 				if uint16(at) >= i.skip && (i.flatten == 0 || rr.Type == i.flatten) && i.message.Flags&forward.HasAddress != 0 {
-					eachAddress(rr.Type, messageRdata(i.message, rr), func(addr [4]byte) { visit(i, addr) })
+					eachAddress(rr.Type, messageRdata(i.message, rr), visit)
 				}
 			}
 			continue
-		}
-		if i.flags&zone.Translatable == 0 {
+		case i.flags&zone.Translatable == 0:
 			continue
 		}
 		for b := i.data; len(b) >= wire.PackedHeader; {
 			end := wire.PackedHeader + int(binary.BigEndian.Uint16(b[10:]))
-			eachAddress(binary.BigEndian.Uint16(b[2:]), b[wire.PackedHeader:end], func(addr [4]byte) { visit(i, addr) })
+			eachAddress(binary.BigEndian.Uint16(b[2:]), b[wire.PackedHeader:end], visit)
 			b = b[end:]
 		}
 	}
@@ -80,15 +90,11 @@ func eachAddress(rrtype uint16, rdata []byte, visit func([4]byte)) {
 
 // address tells of one address and of the private one given for it, if any; false when
 // there is nothing to tell.
-func (s *story) address(i *item, addr [4]byte) (step Step, given string, ok bool) {
+func (s *story) address(addr [4]byte) (step Step, given string, ok bool) {
 	inv, view := s.snap.Inventory, s.a.View.Index
 	step = Step{Step: "address " + addressText(addr)}
 	if netip.AddrFrom4(addr).IsPrivate() {
-		if i.flags&zone.TagNames == 0 || !inv.Hidden(view, addr) {
-			return step, "", false
-		}
-		step.Why = "left out: it overlaps the view's own VPC and isn't of it"
-		return step, "", true
+		return step, "", false
 	}
 	private, f, why := inv.Translate(view, addr)
 	if why != zone.Translated {
@@ -125,6 +131,8 @@ func (s *story) verdict(f *zone.Interface, why zone.Verdict) string {
 		return text + "; the view takes public addresses"
 	case zone.Overlapping:
 		return text + "; its private address " + f.Private.String() + " overlaps the view's own VPC"
+	case zone.Mute:
+		return text + ", which is peered with the view's, but the peering allows no DNS resolution"
 	default:
 		return text + ", to which the view has no private way: not its VPC, no active peering that resolves DNS, not in its reach"
 	}

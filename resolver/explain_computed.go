@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"fmt"
+	"strings"
 
 	"inside53/resolver/zone"
 )
@@ -87,5 +88,5 @@ func (s *story) interfaceText(f *zone.Interface) string {
 	case f.OwnerID != "":
 		whose = " of " + f.OwnerID
 	}
-	return fmt.Sprintf("interface %s%s in %s, %s", f.ID, whose, n.ID, n.Region)
+	return fmt.Sprintf("%s%s in %s, %s", strings.TrimSuffix("interface "+f.ID, " "), whose, n.ID, n.Region)
 }

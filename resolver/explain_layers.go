@@ -185,6 +185,9 @@ func (w *layerWalk) layer(z *zone.Zone) Step {
 	labels, cut := w.d.cut(z, node)
 	over := w.decided || w.closed
 	switch {
+	case z.Unavailable != "" && !over:
+		w.decided = true
+		step.Why = z.Unavailable + ": decides, as what it has isn't known"
 	case over:
 		step.Why = w.hidden(node, labels)
 	case labels >= 0 && w.owned:
@@ -255,21 +258,18 @@ func (w *layerWalk) node(z *zone.Zone, node zone.Node) (why string, steps []Step
 		w.decided = true
 		return owns + ": decides", w.set(w.d, z, node.RRset(zone.TypeCNAME))
 	}
-	set := node.RRset(t)
-	if t == zone.TypeANY {
-		set = anyOf(node)
-		if set.Exists() {
-			owns += "; ANY gets the " + typeName(set.Type) + " (RFC 8482)"
-		}
+	set := w.d.choose(node)
+	if t == zone.TypeANY && set.Exists() {
+		owns += "; ANY gets the " + typeName(set.Type) + " (RFC 8482)"
 	}
-	hidden := set.Exists() && set.Flags&zone.TagNames != 0 && !w.d.visible(set)
-	if set.Exists() && !hidden {
+	if set.Exists() {
 		w.decided = true
-		return owns + ": decides", w.set(w.d, z, set)
+		return owns + ": decides", w.set(w.d, z, node.RRset(set.Type))
 	}
 	w.owned = true
-	if hidden {
-		owns += ", whose addresses overlap the view's own VPC and aren't of it: not shown"
+	if w.d.unreached(node) {
+		w.closed = true
+		return owns + " of instances, none of which the view reaches: decides, nothing below is one of them", nil
 	}
 	if inUnit(t) && (node.RRset(zone.TypeA).Exists() || node.RRset(zone.TypeAAAA).Exists()) {
 		w.closed = true

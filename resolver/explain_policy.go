@@ -43,6 +43,8 @@ func (p *policyStory) walk(set zone.RRset, depth int) []Step {
 			why += fmt.Sprintf(", here at most %d s: a failover policy led here", failoverTTL)
 		}
 		return []Step{{Step: typeName(set.Type) + " records", Why: why}}
+	case zone.Instances:
+		return []Step{{Step: typeName(set.Type) + " records", Why: fmt.Sprintf("of %s, TTL %d s", counted(int(set.Count), "instance"), set.TTL())}}
 	case zone.Group:
 		return []Step{p.policy(set, depth)}
 	case zone.Aliased:

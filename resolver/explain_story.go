@@ -228,6 +228,8 @@ func (s *story) outcome(i int, h *hop) string {
 		return s.externalOutcome(h, next)
 	case unservable:
 		return "known to exist, but can't be served: SERVFAIL"
+	case unread:
+		return "known but not read, so nobody else's word counts: SERVFAIL"
 	case unavailable:
 		return "can't be answered: SERVFAIL"
 	case notLoaded:
@@ -272,7 +274,9 @@ func specialText(what zone.Special) string {
 	case zone.Localhost:
 		return "localhost. is 127.0.0.1 and ::1 (RFC 6761 section 6.3)"
 	case zone.NoName:
-		return "exists nowhere: NXDOMAIN (RFC 6761 section 6.4, RFC 7686)"
+		return "exists nowhere: NXDOMAIN (RFC 6761 sections 6.2 and 6.4, RFC 7686, RFC 9665)"
+	case zone.NoData:
+		return "nobody here knows a resolver to upgrade to, which would know other names: NODATA (RFC 9462 section 6.4)"
 	case zone.Loopback:
 		return "the reverse name of the loopback addresses (RFC 6303 section 4.2)"
 	default:

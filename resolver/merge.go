@@ -73,7 +73,7 @@ func (r *Resolver) State() (*zone.Snapshot, *zone.Live) {
 }
 
 // Merge returns the zone of an apex of a view, its SOA with the serial 0; nil when it
-// isn't one. A zone that hasn't changed is the same tree again, and one that has shares
+// isn't one, or a layer of it has not been read. A zone that hasn't changed is the same tree again, and one that has shares
 // all else with the one before. outside says that targets of aliases may have changed.
 // The cost is that of the change, but for zones with delegations, new layers and a new
 // inventory, where it is that of the zone.
@@ -82,6 +82,10 @@ func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, ap
 		inventory: snap.Inventory, snap: snap, live: live, region: view.Region, view: view.Index, loaded: snap.Loaded,
 	}
 	for _, z := range apex.Layers {
+		if z.Unavailable != "" { // secondaries keep what they have, and don't deny what isn't known
+			m.tree, m.from = nil, inputs{}
+			return nil
+		}
 		is.layers = append(is.layers, z.Tree)
 	}
 	was := m.from
@@ -197,10 +201,31 @@ func (m *Merger) name(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byt
 			}
 		}
 	}
+	holder := append([]byte(holderLabel), name...)
+	e.Delete(holder, zone.TypeTXT)
+	fenced := false
 	for _, t := range m.occluded(e, view, apex, name, types) {
 		m.records(e, view, apex, name, t)
+		fenced = fenced || m.x.a.fenced
+	}
+	if fenced && e.Lookup(name).Empty() && len(holder) <= zone.MaxName {
+		set, err := zone.NewRecords(zone.TypeTXT, m.x.state.snap.TranslatedTTL, []byte(holderText))
+		if err == nil {
+			err = e.Put(holder, set)
+		}
+		if err != nil {
+			m.found(name, zone.TypeTXT, err.Error())
+		}
 	}
 }
+
+// A name of instances none of which the view reaches exists, and owns nothing: what a zone
+// says by a record below the name. Without it a secondary would deny the name, or answer
+// from a wildcard.
+const (
+	holderLabel = "\x10_inside53-fenced"
+	holderText  = "\x29no instance that this view reaches has it"
+)
 
 // ask makes the question for one type of a name, whose answer is empty yet.
 func (m *Merger) ask(view *zone.View, name []byte, rrtype uint16) {

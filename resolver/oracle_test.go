@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -42,6 +43,9 @@ func (o *oracle) item(i *item) {
 	switch {
 	case i.message != nil:
 		rrs = o.message(i, hop)
+	case i.flags&zone.TagNames != 0:
+		o.instances(i, textName(hop[i.suffix:]))
+		return
 	case i.owner != nil:
 		rrs = o.packed(i.owner, i.data, i.count)
 	default:
@@ -89,8 +93,6 @@ func (o *oracle) add(at section, i *item, rr dns.RR) {
 			private, _, why := inv.Translate(view.Index, [4]byte(rr.A.To4()))
 			if why == zone.Translated && private != [4]byte(rr.A.To4()) {
 				rr.A, changed = private[:], true
-			} else if i.flags&zone.TagNames != 0 && inv.Hidden(view.Index, [4]byte(rr.A.To4())) {
-				return
 			}
 		case *dns.HTTPS:
 			changed = o.hints(&rr.SVCB)
@@ -129,6 +131,49 @@ func (o *oracle) hints(rr *dns.SVCB) (changed bool) {
 		rr.Value = slices.DeleteFunc(rr.Value, func(v dns.SVCBKeyValue) bool { return v.Key() == dns.SVCB_IPV6HINT })
 	}
 	return changed
+}
+
+// instances adds what the view gets of the instances of a name (clause 7), in the words of
+// the rule: the private address where it is reached, else the public one, else nothing.
+func (o *oracle) instances(i *item, owner string) {
+	set := zone.RRset{Kind: zone.Instances, Data: i.data}
+	var m zone.InstanceAddress
+	for w := set.Instances(); w.Next(&m); {
+		addr := m.Public
+		if m.Private.IsValid() && !(m.KeepsPublic && m.Public.IsValid()) && o.w.reaches(o.x.a.View.Index, m.VPC, m.Private) {
+			addr = m.Private
+			o.translated = o.translated || m.Public.IsValid()
+		}
+		h := dns.RR_Header{Name: owner, Class: dns.ClassINET, Ttl: set.TTL()}
+		switch {
+		case addr.Is4():
+			h.Rrtype = dns.TypeA
+			o.m.Answer = append(o.m.Answer, &dns.A{Hdr: h, A: addr.AsSlice()})
+		case addr.IsValid():
+			h.Rrtype = dns.TypeAAAA
+			o.m.Answer = append(o.m.Answer, &dns.AAAA{Hdr: h, AAAA: addr.AsSlice()})
+		}
+	}
+}
+
+// reaches is what clause 6 says of a private address of a VPC, from the words of the view.
+func (w *world) reaches(view int, vpc uint32, private netip.Addr) bool {
+	b, n := w.views[view], w.vpcs[vpc]
+	own := list(b.option("vpcs"))
+	inside := func(id string) bool {
+		at := slices.IndexFunc(w.vpcs, func(n zone.Network) bool { return n.ID == id })
+		return at >= 0 && slices.ContainsFunc(w.vpcs[at].CIDRs, func(p netip.Prefix) bool { return p.Contains(private) })
+	}
+	covered := func(cidr string) bool { return netip.MustParsePrefix(cidr).Contains(private) }
+	switch {
+	case b.option("addresses") == "public" || n.Stale:
+		return false
+	case slices.Contains(own, n.ID):
+		return true
+	case slices.ContainsFunc(own, inside):
+		return false
+	}
+	return b.option("addresses") == "private" || slices.Contains(list(b.option("reach")), n.ID) || slices.ContainsFunc(list(b.option("also")), covered)
 }
 
 // finish applies what holds for whole RRsets: no record twice, one TTL (RFC 2181

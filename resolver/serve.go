@@ -43,6 +43,7 @@ type state struct {
 	snap   *zone.Snapshot
 	live   *zone.Live
 	groups []*forward.Group // by index of snap.Forwarders
+	fenced []*atomic.Uint64 // by index of snap.Views: see [Resolver.Fenced]
 }
 
 // New returns a Resolver that refuses everybody until the first snapshot is published.
@@ -80,20 +81,49 @@ func New(f *forward.Forwarder, o Options) *Resolver {
 func (r *Resolver) Publish(snap *zone.Snapshot) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if snap.Inventory == nil {
+		return errors.New("snapshot without an inventory")
+	}
 	groups := make([]*forward.Group, len(snap.Forwarders))
 	for i, f := range snap.Forwarders {
 		g, err := r.forwarder.Group(forward.GroupSpec{Upstreams: f.Upstreams})
 		if err != nil {
+			r.forwarder.Release(groups[:i]...)
 			return fmt.Errorf("forwarder %v: %w", f.Upstreams, err)
 		}
 		groups[i] = g
 	}
-	if snap.Inventory == nil {
-		return errors.New("snapshot without an inventory")
-	}
-	r.state.Store(&state{snap: snap, live: r.state.Load().live, groups: groups})
-	r.forwarder.Retain(groups)
+	was := r.state.Load()
+	r.state.Store(&state{snap: snap, live: was.live, groups: groups, fenced: was.fencedOf(snap.Views)})
+	r.forwarder.Release(was.groups...)
 	return nil
+}
+
+// fencedOf returns the counters of views, those that there are by their names.
+func (s *state) fencedOf(views []*zone.View) []*atomic.Uint64 {
+	known := make(map[string]*atomic.Uint64, len(s.fenced))
+	for i, n := range s.fenced {
+		known[s.snap.Views[i].Name] = n
+	}
+	out := make([]*atomic.Uint64, len(views))
+	for i, v := range views {
+		out[i] = known[v.Name]
+		if out[i] == nil {
+			out[i] = new(atomic.Uint64)
+		}
+	}
+	return out
+}
+
+// Fenced returns, by the names of views, how many answers left out an instance that the
+// view doesn't reach.
+func (r *Resolver) Fenced() map[string]uint64 {
+	s := r.state.Load()
+	out := make(map[string]uint64, len(s.fenced))
+	for i, n := range s.fenced {
+		out[s.snap.Views[i].Name] = n.Load()
+	}
+	return out
 }
 
 // PublishLive makes a table of health the one that queries see from now on. The serials

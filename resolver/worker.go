@@ -60,9 +60,7 @@ func (w *Worker) Serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 		x.ask()
 		return nil, Forwarded
 	}
-	if n := r.options.SampleQueries; n > 0 && q.Rand%n == 0 {
-		r.sample(x)
-	}
+	x.count()
 	return appendResponse(out, q, a, x.state.snap, r.limits), a.Result
 }
 
@@ -141,12 +139,21 @@ func (x *exchange) chaos() {
 	x.a.add(item{count: 1, data: made})
 }
 
-// deliver encodes a late answer and hands it to the transport.
-func (x *exchange) deliver() {
+// count notes what is worth it of an answer that is about to be sent.
+func (x *exchange) count() {
 	r := x.resolver
 	if n := r.options.SampleQueries; n > 0 && x.q.Rand%n == 0 {
 		r.sample(x)
 	}
+	if x.a.fenced {
+		x.state.fenced[x.a.View.Index].Add(1)
+	}
+}
+
+// deliver encodes a late answer and hands it to the transport.
+func (x *exchange) deliver() {
+	r := x.resolver
+	x.count()
 	if x.q.Transport == UDP {
 		x.finish(appendResponse(x.small[:0], &x.q, &x.a, x.state.snap, r.limits), x.a.Result)
 	} else {

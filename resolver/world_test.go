@@ -12,12 +12,13 @@ import (
 
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
+	"inside53/server/house"
 
 	"github.com/miekg/dns"
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(house.Loopback(m)) }
 
 // block is one paragraph of a scenario: a line that begins at the margin, and the
 // indented lines below it.
@@ -231,11 +232,8 @@ func (w *world) setOptions(b *block) {
 func (w *world) addInterface(b *block) {
 	w.Helper()
 	f := zone.Interface{ID: b.words[1], Private: netip.MustParseAddr(b.option("private"))}
-	i := slices.IndexFunc(w.vpcs, func(n zone.Network) bool { return n.ID == b.option("vpc") })
-	if i < 0 {
-		w.Fatalf("line %d: no such vpc", b.line)
-	}
-	f.VPC = uint32(i)
+	f.VPC = w.vpc(b, b.option("vpc"))
+	f.OwnerID = b.option("of")
 	if p := b.option("public"); p != "" {
 		f.Public = netip.MustParseAddr(p)
 	}
@@ -252,6 +250,16 @@ func (w *world) addInterface(b *block) {
 		w.Fatalf("line %d: owner %q", b.line, b.option("owner"))
 	}
 	w.ifaces = append(w.ifaces, f)
+}
+
+// vpc returns the number of a VPC.
+func (w *world) vpc(b *block, id string) uint32 {
+	w.Helper()
+	i := slices.IndexFunc(w.vpcs, func(n zone.Network) bool { return n.ID == id })
+	if i < 0 {
+		w.Fatalf("line %d: no VPC %s", b.line, id)
+	}
+	return uint32(i)
 }
 
 // makeViews builds the views when zones, forwarders and inventory are known.
@@ -274,6 +282,7 @@ func (w *world) makeViews() {
 			also = append(also, netip.MustParsePrefix(c))
 		}
 		w.snap.Inventory.AddView(v.Addresses, v.VPCs, list(b.option("reach")), also)
+		w.snap.Inventory.SetMute(index, list(b.option("mute")))
 		for _, line := range b.body {
 			v.Apexes = append(v.Apexes, w.makeApex(b, strings.Fields(line)))
 		}
@@ -286,7 +295,8 @@ func (w *world) makeViews() {
 	w.snap.SetClients(w.clients, w.rest, w.allow)
 }
 
-var specialWords = map[string]zone.Special{"": zone.NotSpecial, "localhost": zone.Localhost, "noname": zone.NoName, "empty": zone.Empty, "loopback": zone.Loopback}
+var specialWords = map[string]zone.Special{"": zone.NotSpecial, "localhost": zone.Localhost, "noname": zone.NoName, "empty": zone.Empty, "loopback": zone.Loopback,
+	"nodata": zone.NoData}
 
 func (w *world) makeApex(b *block, words []string) zone.Apex {
 	w.Helper()
@@ -340,10 +350,7 @@ func (w *world) addZone(b *block) {
 		case "unservable":
 			z.put(words[1], zone.NewUnservable(rrtype(w.TB, words[2]), strings.Join(words[3:], " "), nil))
 		case "tag":
-			s, err := zone.NewRecords(zone.TypeA, 60, z.rdata(zone.TypeA, words[2:])...)
-			z.check(err)
-			s.Flags |= zone.TagNames
-			z.put(words[1], s)
+			w.putInstances(z, words)
 		case "policy":
 			var members []zone.Member
 			for i+1 < len(b.body) && strings.HasPrefix(b.body[i+1], "member ") {
@@ -375,6 +382,40 @@ func (w *world) addZone(b *block) {
 	made := zone.New(zone.Info{Origin: origin, ID: id}, z.edit.Commit(), negativeCap)
 	w.zones[id] = made
 	w.snap.Zones = append(w.snap.Zones, made)
+}
+
+// putInstances puts "tag NAME INTERFACE ..": the instances that have these interfaces. One
+// that isn't in the inventory is VPC/ADDRESS.
+func (w *world) putInstances(z *zoneBuilder, words []string) {
+	w.Helper()
+	sets := map[uint16][]zone.InstanceAddress{}
+	for _, word := range words[2:] {
+		var m zone.InstanceAddress
+		i := slices.IndexFunc(w.ifaces, func(f zone.Interface) bool { return f.ID == word })
+		vpc, addr, alone := strings.Cut(word, "/")
+		switch {
+		case i >= 0:
+			f := &w.ifaces[i]
+			m = zone.InstanceAddress{ID: []byte(f.OwnerID), VPC: f.VPC, Private: f.Private, Public: f.Public, KeepsPublic: f.Owner == zone.OtherOwner}
+		case alone:
+			m = zone.InstanceAddress{ID: []byte("i-" + addr), VPC: w.vpc(z.block, vpc), Private: netip.MustParseAddr(addr)}
+			if !m.Private.IsPrivate() {
+				m.Private, m.Public = netip.Addr{}, m.Private
+			}
+		default:
+			w.Fatalf("zone at line %d: no interface %s", z.block.line, word)
+		}
+		rrtype := zone.TypeA
+		if m.Private.Is6() || m.Public.Is6() {
+			rrtype = zone.TypeAAAA
+		}
+		sets[rrtype] = append(sets[rrtype], m)
+	}
+	for rrtype, members := range sets {
+		s, err := zone.NewInstances(rrtype, 30, members)
+		z.check(err)
+		z.put(words[1], s)
+	}
 }
 
 // wireName packs a name in text, in its case.

@@ -2,14 +2,13 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
-
-	"github.com/miekg/dns"
 )
 
 // vpcResolver is Amazon's resolver, at the same address in every VPC. It resolves
@@ -30,49 +29,34 @@ func (a *App) resolveAWS(c *Config) func(context.Context, string) ([]netip.Addr,
 		}
 	}
 	return func(ctx context.Context, host string) ([]netip.Addr, error) {
-		name, err := zone.ParseName(strings.ToLower(host))
-		if err != nil {
-			return nil, fmt.Errorf("%q: %w", host, err)
-		}
-		group, err := a.forwarder.Group(forward.GroupSpec{Upstreams: upstreams})
-		if err != nil {
-			return nil, err
-		}
-		return a.lookupHost(ctx, group, name)
+		return a.lookupHost(ctx, upstreams, host)
 	}
 }
 
-// lookupHost asks a group of upstreams for the IPv4 addresses of a host. (All
-// endpoints of AWS have some.)
-func (a *App) lookupHost(ctx context.Context, group *forward.Group, name []byte) ([]netip.Addr, error) {
-	type reply struct {
-		message *forward.Message
-		err     error
-	}
-	replies := make(chan reply, 1)
-	question := forward.Question{Name: name, Type: zone.TypeA}
-	err := a.forwarder.Ask(group, &question, netip.Addr{}, func(m *forward.Message, err error) { replies <- reply{m, err} })
+// lookupHost asks upstreams for the IPv4 addresses of a host. (All endpoints of AWS have
+// some.)
+func (a *App) lookupHost(ctx context.Context, upstreams []string, host string) ([]netip.Addr, error) {
+	name, err := zone.ParseName(strings.ToLower(host))
 	if err != nil {
-		return nil, fmt.Errorf("asking %s: %w", group, err)
+		return nil, fmt.Errorf("%q: %w", host, err)
 	}
-	var r reply
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case r = <-replies:
+	group, err := a.forwarder.Group(forward.GroupSpec{Upstreams: upstreams})
+	if err != nil {
+		return nil, err
 	}
-	if r.message == nil {
-		return nil, fmt.Errorf("asking %s: %w", group, r.err)
+	defer a.forwarder.Release(group)
+	message, err := a.forwarder.Resolve(ctx, group, &forward.Question{Name: name, Type: zone.TypeA})
+	switch {
+	case errors.Is(err, forward.ErrServFail), errors.Is(err, forward.ErrTimeout):
+		// What an upstream says, or what stands for one that says nothing.
+		return nil, fmt.Errorf("no usable answer for %s from the forwarder for \".\" (%w); is it reachable from here?",
+			zone.String(name), err)
+	case err != nil:
+		return nil, err
 	}
 	var addrs []netip.Addr
-	for _, rr := range r.message.RRs[:r.message.Answers] {
-		if rr.Type == zone.TypeA {
-			addrs = append(addrs, netip.AddrFrom4([4]byte(r.message.Body[rr.TTLOff+6:])))
-		}
-	}
-	if rcode := int(r.message.Rcode); rcode != dns.RcodeSuccess && rcode != dns.RcodeNameError {
-		// What an upstream says, or what stands for one that says nothing.
-		return nil, fmt.Errorf("no usable answer (%s) for %s from %s, the forwarder for \".\"; is it reachable from here?", dns.RcodeToString[rcode], zone.String(name), group)
+	for _, rdata := range message.Data(zone.TypeA) {
+		addrs = append(addrs, netip.AddrFrom4([4]byte(rdata)))
 	}
 	if len(addrs) == 0 {
 		return nil, fmt.Errorf("%s has no address, says %s", zone.String(name), group)

@@ -2,16 +2,13 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"inside53/resolver/forward"
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
@@ -95,15 +92,7 @@ func (a *App) ownListeners() []netip.AddrPort {
 // resolveOwn resolves the host of a health check as a client on this host would: through
 // our own socket, so that private zones and addresses count.
 func (a *App) resolveOwn(ctx context.Context, host string) ([]netip.Addr, error) {
-	name, err := zone.ParseName(strings.ToLower(host))
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", host, err)
-	}
-	group, err := a.forwarder.Group(forward.GroupSpec{Upstreams: []string{reachable(a.server.Addrs()[0]).String()}})
-	if err != nil {
-		return nil, err
-	}
-	return a.lookupHost(ctx, group, name)
+	return a.lookupHost(ctx, []string{reachable(a.server.Addrs()[0]).String()}, host)
 }
 
 // reachable returns an address by which a socket of ours can be asked.

@@ -101,6 +101,37 @@ func TestHouseHasPictures(t *testing.T) {
 	}
 }
 
+// TestHouseStaysOnLoopback: the tests of a package that speak to the simulated AWS can't reach the real one.
+func TestHouseStaysOnLoopback(t *testing.T) {
+	held, simulate := map[string]bool{}, map[string]bool{}
+	for _, s := range sources(t) {
+		dir := filepath.Dir(s.path)
+		if !isTest(s.path) {
+			continue
+		}
+		for _, i := range s.file.Imports {
+			if i.Path.Value == `"inside53/zonesource/awssim"` {
+				simulate[dir] = true
+			}
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			call, isSelector := n.(*ast.SelectorExpr)
+			if isSelector && call.Sel.Name == "Loopback" {
+				held[dir] = true
+			}
+			return true
+		})
+	}
+	if len(simulate) < 5 {
+		t.Errorf("only %d packages simulate AWS", len(simulate))
+	}
+	for dir := range simulate {
+		if !held[dir] {
+			t.Errorf("%s: its tests speak to a simulated AWS, and have no TestMain with house.Loopback", dir)
+		}
+	}
+}
+
 func TestHouseStyle(t *testing.T) {
 	for _, s := range sources(t) {
 		if s.lines > maxLines {

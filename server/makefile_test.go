@@ -17,7 +17,10 @@ func TestHouseMakefile(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^([a-z-]+):.*## \S`).FindAllStringSubmatch(string(makefile), -1) {
 		targets[m[1]] = true
 	}
-	for _, want := range []string{"help", "deps", "build", "run", "test", "lint", "race", "fuzz", "bench", "bench-peers", "cover", "vuln", "test-clients", "judge"} {
+	for _, want := range []string{
+		"help", "deps", "build", "run", "test", "lint", "race", "fuzz", "bench", "bench-peers", "cover", "vuln", "test-clients", "judge",
+		"fresh",
+	} {
 		if !targets[want] {
 			t.Errorf("make has no %s, or no description of it", want)
 		}

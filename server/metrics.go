@@ -89,6 +89,7 @@ var collected = []struct {
 	{"inside53_transfer_zones", "Zones that secondaries may have, by view.", []string{"view"}},
 	{"inside53_transfer_journal_bytes", "Differences of these zones kept for IXFR.", []string{"view"}},
 	{"inside53_notifies_pending", "Secondaries, times zones, that haven't acknowledged NOTIFY yet.", nil},
+	{"inside53_fenced_answers_total", "Answers without instances that the view doesn't reach.", []string{"view"}},
 	{"inside53_cache_entries", "Answers in the cache.", nil},
 	{"inside53_cache_bytes", "Memory of the cache, estimated.", nil},
 	{"inside53_cache_lookups_total", "Lookups in the cache by outcome.", []string{"outcome"}},
@@ -120,6 +121,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	r := reading{c: c, out: out}
 	r.sockets(c.app.server.Stats())
 	r.forwarder(c.app.forwarder.Stats())
+	for view, n := range c.app.resolver.Fenced() {
+		r.counter("inside53_fenced_answers_total", n, view)
+	}
 	status := c.app.keeper.Status()
 	r.data(status)
 	r.health(c.app.watch.monitor.Load())

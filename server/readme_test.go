@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,14 +11,40 @@ import (
 	"testing"
 )
 
-// readme returns README.md.
+// readmes returns the README.md at the top and those beside the code, by path from here.
+func readmes(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, pattern := range []string{"../README.md", "../*/README.md", "../*/*/README.md"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[path] = string(text)
+		}
+	}
+	for _, dir := range []string{"..", "../server", "../resolver", "../zonesource", "../examples", "../server/house"} {
+		if all[dir+"/README.md"] == "" {
+			t.Errorf("%s has no README.md", dir)
+		}
+	}
+	return all
+}
+
+// readme returns what all of them say.
 func readme(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
+	all := readmes(t)
+	var text strings.Builder
+	for _, path := range slices.Sorted(maps.Keys(all)) {
+		text.WriteString(all[path] + "\n")
 	}
-	return string(text)
+	return text.String()
 }
 
 // blocks returns the code blocks of a language.
@@ -156,7 +183,7 @@ func TestReadmePaths(t *testing.T) {
 // TestReadmeFiles: the files, directories and targets of make that it names exist.
 func TestReadmeFiles(t *testing.T) {
 	text := readme(t)
-	for _, name := range regexp.MustCompile(`\b(?:examples|server|resolver|zonesource)/[a-z0-9/.-]*[a-z0-9]`).FindAllString(text, -1) {
+	for _, name := range regexp.MustCompile(`\b(?:examples|server|resolver|zonesource)/[a-z0-9/._-]*[a-z0-9]`).FindAllString(text, -1) {
 		_, err := os.Stat(filepath.Join("..", name))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -222,33 +249,50 @@ func TestReadmeShell(t *testing.T) {
 	}
 }
 
-// TestReadmeOpens as people need it: what it is, then the two commands.
+// TestReadmeOpens as people need it: the pain, a picture, what it is, the two commands. It is short enough to be read.
 func TestReadmeOpens(t *testing.T) {
-	lines := strings.SplitN(readme(t), "\n", 10)
-	if lines[0] != "# inside53" || lines[1] != "" || lines[5] != "" || lines[6] != "```sh" ||
-		!strings.HasPrefix(lines[7], "make run ") || !strings.HasPrefix(lines[8], "make test ") {
-		t.Errorf("it opens with\n%s", strings.Join(lines[:9], "\n"))
+	text := readmes(t)["../README.md"]
+	opening := regexp.MustCompile("^# inside53\n\n" + // the pain
+		"(?:[^\n]+\n){2,5}\n" + "!\\[[^\n]+\\]\\(examples/fleet\\.svg\\)\n\n" + "inside53 is (?:[^\n]+\n){2,6}\n" +
+		"```sh\nmake run +# [^\n]+\nmake test +# [^\n]+\n```\n")
+	if !opening.MatchString(text) {
+		t.Errorf("it opens with\n%s", text[:min(len(text), 1500)])
 	}
-	for n, line := range lines[2:5] {
-		if line == "" {
-			t.Errorf("line %d is empty", n+3)
-		}
+	if lines := strings.Count(text, "\n"); lines > 250 {
+		t.Errorf("it has %d lines; what isn't for strangers stands beside the code", lines)
 	}
 }
 
-// TestReadmeAnchors: links lead to headings of the file, or to files that are there.
+// TestReadmeAnchors: links lead to headings, of the same file or another, or to files that are there.
 func TestReadmeAnchors(t *testing.T) {
-	text := readme(t)
-	anchors := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
-		plain := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(m[1]), "")
-		anchors[strings.ReplaceAll(plain, " ", "-")] = true
-	}
-	for _, m := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1) {
-		anchor, inside := strings.CutPrefix(m[1], "#")
-		_, err := os.Stat("../" + m[1])
-		if inside && !anchors[anchor] || !inside && err != nil {
-			t.Errorf("the link %s leads nowhere", m[1])
+	anchors, links := map[string]bool{}, 0
+	all := readmes(t)
+	for path, text := range all {
+		fenced := regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(text, "")
+		for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(fenced, -1) {
+			plain := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(m[1]), "")
+			anchor := path + "#" + strings.ReplaceAll(plain, " ", "-")
+			if anchors[anchor] {
+				t.Errorf("two headings are %s", anchor)
+			}
+			anchors[anchor] = true
 		}
+	}
+	for path, text := range all {
+		for _, m := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1) {
+			links++
+			file, anchor, inside := strings.Cut(m[1], "#")
+			target := path
+			if file != "" {
+				target = filepath.Join(filepath.Dir(path), file)
+			}
+			_, err := os.Stat(target)
+			if err != nil || inside && !anchors[target+"#"+anchor] {
+				t.Errorf("%s: the link %s leads nowhere", path, m[1])
+			}
+		}
+	}
+	if links < 40 {
+		t.Errorf("only %d links", links)
 	}
 }

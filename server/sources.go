@@ -212,7 +212,7 @@ func ec2Options(c *Config, accounts []*awsclient.Account, a *App) ec2.Options {
 func route53Options(c *Config, accounts []*awsclient.Account, a *App) route53.Options {
 	o := route53.Options{
 		Accounts: accounts, Zones: c.Route53.Zones.texts(), Refresh: c.Route53.Refresh, Log: a.log, OnCall: a.metrics.awsCall,
-		Saved: func() []zonesource.Part { return a.keeper.Parts(route53.Name) },
+		Saved: func() []zonesource.Part { return a.keeper.Parts(route53.Name) }, Kept: a.keeper.Kept,
 	}
 	if c.Route53.Visibility.Public {
 		o.Visibility = append(o.Visibility, zone.Public)

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -133,36 +132,14 @@ func (a *App) askAlias(ctx context.Context, upstreams []string, name []byte, rrt
 	if err != nil {
 		return zone.RRset{}, err
 	}
-	type reply struct {
-		message *forward.Message
-		err     error
-	}
-	replies := make(chan reply, 1)
-	question := forward.Question{Name: name, Type: rrtype}
-	err = a.forwarder.Ask(group, &question, netip.Addr{}, func(m *forward.Message, err error) { replies <- reply{m, err} })
+	defer a.forwarder.Release(group)
+	message, err := a.forwarder.Resolve(ctx, group, &forward.Question{Name: name, Type: rrtype})
 	if err != nil {
-		return zone.RRset{}, err
-	}
-	var r reply
-	select {
-	case <-ctx.Done():
-		return zone.RRset{}, ctx.Err()
-	case r = <-replies:
-	}
-	switch {
-	case r.message == nil:
-		return zone.RRset{}, fmt.Errorf("asking for %s: %w", zone.String(name), r.err)
-	case r.message.Flags&forward.IsFailure != 0:
-		return zone.RRset{}, errors.New("the upstream has no answer")
+		return zone.RRset{}, fmt.Errorf("resolving %s: %w", zone.String(name), err)
 	}
 	var rdata [][]byte
-	for _, rr := range r.message.RRs[:r.message.Answers] {
-		if rr.Type != rrtype {
-			continue
-		}
-		at := int(rr.TTLOff) + 6
-		size := int(r.message.Body[at-2])<<8 | int(r.message.Body[at-1])
-		rdata = append(rdata, slices.Clone(r.message.Body[at:at+size]))
+	for _, data := range message.Data(rrtype) {
+		rdata = append(rdata, slices.Clone(data))
 	}
 	if len(rdata) == 0 {
 		return zone.RRset{}, nil

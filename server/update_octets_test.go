@@ -11,12 +11,12 @@ import (
 	"github.com/miekg/dns"
 )
 
-// TestUpdateKeepsEveryOctet adds a CAA value with each octet that Route 53 has in one, beside
-// backslashes (RFC 8659 section 4.1), and asks for it: what comes out is what went in.
+// TestUpdateKeepsEveryOctet adds a CAA value of odd octets beside backslashes
+// (RFC 8659 section 4.1), and asks for it: what comes out is what went in.
 func TestUpdateKeepsEveryOctet(t *testing.T) {
 	u := takeUpdates(t, "1h", nil)
 	value := []byte("\x00\x05issue")
-	for c := byte(' '); c <= '~'; c++ {
+	for _, c := range []byte(" !\"';@a09.~\\") {
 		value = append(value, c, '\\', c)
 	}
 	// As a record of an unknown type the library leaves the octets alone.

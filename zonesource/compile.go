@@ -83,6 +83,7 @@ type input struct {
 	regions  []Part // by key
 	byAge    []*Region
 	stale    []bool // of regions
+	missing  []Gap
 }
 
 // Compile makes a snapshot of parts. previous is the last compilation, nil for
@@ -105,7 +106,8 @@ func Compile(previous *Compiled, cfg Config, parts map[Key]Part, now time.Time) 
 	c := &Compiled{in: in}
 	c.takeZones(previous, sameConfig)
 	missing := missingParts(&cfg, parts)
-	if sameConfig && in.sameStructure(&previous.in) {
+	c.in.missing = missing
+	if sameConfig && c.in.sameStructure(&previous.in) {
 		c.patch(previous)
 	} else {
 		c.build(previous, missing, now)
@@ -156,7 +158,7 @@ func (in *input) sameStructure(was *input) bool {
 	return slices.EqualFunc(in.zones, was.zones, samePlace) &&
 		slices.EqualFunc(in.catalogs, was.catalogs, func(a, b Part) bool { return a.Key == b.Key && a.Catalog == b.Catalog }) &&
 		slices.EqualFunc(in.regions, was.regions, func(a, b Part) bool { return a.Key == b.Key && a.Region == b.Region }) &&
-		slices.Equal(in.byAge, was.byAge) && slices.Equal(in.stale, was.stale)
+		slices.Equal(in.byAge, was.byAge) && slices.Equal(in.stale, was.stale) && slices.Equal(in.missing, was.missing)
 }
 
 // samePlace reports whether two parts' zones have the same place in all views.
@@ -247,13 +249,13 @@ func replaced(zones []*zone.Zone, changed map[*zone.Zone]*zone.Zone) []*zone.Zon
 // build makes the snapshot from the parts.
 func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	cfg := &c.in.cfg
-	c.takeTags(previous)
 	networks := networksOf(cfg, c.in.regions, now)
+	c.takeTags(previous, networks)
 	views, clients, problems := planViews(cfg, networks, c.in.zones)
 	zones, more := c.zoneSet()
 	plan := &apexPlan{
 		cfg: cfg, zones: zones, special: specialNames(), computed: computedNames(), reverse: zone.MustName("in-addr.arpa."),
-		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{}, unread: missing, problems: map[Problem]bool{},
+		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{}, unread: unreadOf(cfg, missing), problems: map[Problem]bool{},
 	}
 	for _, n := range networks {
 		for _, p := range n.CIDRs {
@@ -271,6 +273,7 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	s.Locations = c.locations()
 	s.SetTrusted(cfg.TrustECS)
 	s.Inventory = buildInventory(cfg, c.in.regions, networks, c.tags.first, views)
+	s.Inventory.SetUncertain(isUncertain(missing))
 	clients.apply(s)
 	for _, p := range c.in.zones {
 		s.Zones = append(s.Zones, c.zones[p.Key])
@@ -282,25 +285,28 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 		c.problems = append(c.problems, p)
 	}
 	c.problems = append(c.problems, unknownViews(cfg, views)...)
+	c.problems = append(c.problems, gapProblems(missing)...)
+	c.problems = append(c.problems, sharedNames(s.Inventory, c.tags.shared, len(views))...)
 }
 
 // takeTags makes the zones of instance names, unless nothing they depend on has
 // changed.
-func (c *Compiled) takeTags(previous *Compiled) {
+func (c *Compiled) takeTags(previous *Compiled, networks []network) {
 	cfg, was := &c.in.cfg, &previous.in.cfg
 	for _, z := range c.zones {
 		c.foreign = append(c.foreign, z.Apex)
 	}
 	slices.SortFunc(c.foreign, bytes.Compare)
 	c.foreign = slices.CompactFunc(c.foreign, bytes.Equal)
-	same := previous.Snapshot != nil && cfg.EC2 == was.EC2 && cfg.TagZone == was.TagZone && cfg.TranslatedTTL == was.TranslatedTTL && cfg.NegativeTTL == was.NegativeTTL &&
+	same := previous.Snapshot != nil && cfg.EC2 == was.EC2 && cfg.InstancesPublic == was.InstancesPublic && cfg.TagZone == was.TagZone &&
+		cfg.TranslatedTTL == was.TranslatedTTL && cfg.NegativeTTL == was.NegativeTTL &&
 		slices.EqualFunc(c.in.regions, previous.in.regions, func(a, b Part) bool { return a.Key == b.Key && a.Region == b.Region }) &&
 		slices.EqualFunc(c.foreign, previous.foreign, bytes.Equal)
 	if same {
 		c.tags = previous.tags
 		return
 	}
-	c.tags = buildTags(cfg, c.in.regions, c.foreign)
+	c.tags = buildTags(cfg, c.in.regions, c.foreign, networks)
 	c.tags.rebase(previous.tags, seconds(cfg.NegativeTTL))
 }
 
@@ -325,6 +331,11 @@ func (c *Compiled) zoneSet() (*zoneSet, []Problem) {
 			set.named[string(z.Apex)]++
 		case zone.Public:
 			set.public = append(set.public, z)
+		}
+	}
+	for _, g := range c.in.missing {
+		if g.Private && g.Standing != New {
+			set.named[string(zone.MustName(g.Zone))]++
 		}
 	}
 	slices.SortFunc(set.private, func(a, b *zone.Zone) int { return strings.Compare(a.ID, b.ID) })

@@ -34,7 +34,7 @@ type apexPlan struct {
 	reverse    []byte // in-addr.arpa.
 	forwarders forwarderList
 	cidrs      map[string][][]byte // reverse zones of a VPC's CIDRs
-	unread     []Gap               // what isn't there yet
+	unread     *unreadZones        // of what isn't there
 	problems   map[Problem]bool
 }
 
@@ -70,7 +70,7 @@ func (p *apexPlan) apexes(view *viewPlan) []zone.Apex {
 	t.layers()
 	t.forwards()
 	t.unlistedZones()
-	t.unreadZones()
+	t.newZones()
 	t.specials()
 	if p.cfg.EC2 {
 		t.computedApexes()
@@ -120,7 +120,7 @@ func (t *table) layers() {
 			return
 		}
 		a.Layers = append(a.Layers, z)
-		if z.Unavailable != "" {
+		if z.Unavailable != "" && z.Origin == zone.File {
 			a.Unavailable = z.Unavailable // whatever the layers below have
 		}
 	}
@@ -130,11 +130,15 @@ func (t *table) layers() {
 			add(z)
 		}
 	}
-	t.privateZones(add)
-	for _, z := range t.zones.tags {
-		add(z)
+	if t.seesPrivate() {
+		for _, z := range t.unread.private {
+			if !t.view.unique || t.zones.named[string(z.Apex)] == 1 {
+				add(z)
+			}
+		}
 	}
-	for _, z := range t.zones.public {
+	t.privateZones(add)
+	for _, z := range slices.Concat(t.zones.tags, t.unread.tags, t.unread.public, t.zones.public) {
 		add(z)
 	}
 }

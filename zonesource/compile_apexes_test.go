@@ -84,7 +84,8 @@ func TestApexes(t *testing.T) {
 			[]string{"efs.example.: efs.example. private:ZEFS"}},
 
 		{"special names", Config{Forward: []ForwardConfig{root}}, nil, "rest", []string{
-			"a.localhost.: localhost. special1", "x.invalid.: invalid. special2", "x.onion.: onion. special2", "home.arpa.: home.arpa. special3",
+			"a.localhost.: localhost. special1", "x.invalid.: invalid. special2", "x.onion.: onion. special2", "x.test.: test. special2", "_dns.resolver.arpa.: resolver.arpa. special5",
+			"x.service.arpa.: service.arpa. special2", "home.arpa.: home.arpa. special3",
 			"1.0.10.in-addr.arpa.: 10.in-addr.arpa. special3", "1.31.172.in-addr.arpa.: 31.172.in-addr.arpa. special3", "1.32.172.in-addr.arpa.: . ->10.9.0.2",
 			"1.0.0.127.in-addr.arpa.: 127.in-addr.arpa. special4", "64.100.in-addr.arpa.: 64.100.in-addr.arpa. special3", "128.100.in-addr.arpa.: . ->10.9.0.2",
 			"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.: 1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa. special4",

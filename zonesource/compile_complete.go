@@ -1,7 +1,9 @@
 package zonesource
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"inside53/resolver/zone"
@@ -12,7 +14,8 @@ type Gap struct {
 	Key  Key
 	Zone string // the name of a hosted zone, "" for other parts
 	// Private says that the hosted zone is a private one.
-	Private bool
+	Private  bool
+	Standing Standing
 }
 
 // String says what is missing, for people.
@@ -30,21 +33,127 @@ func (g Gap) because(err error) string {
 	return what + ": not read yet"
 }
 
-// unreadZones makes the names of hosted zones unavailable that exist and haven't
-// been read: whether they exist isn't known, and nobody else is to say so. A private
-// one may be any VPC's. A name that a zone or forwarder of ours has keeps its answers:
-// a zone that is only being read is most likely new.
-func (t *table) unreadZones() {
-	sees := t.view.every || t.view.unique || len(t.view.vpcs) > 0
-	for _, gap := range t.unread {
-		if gap.Zone == "" || gap.Private && !sees {
-			continue
-		}
-		a := t.at(zone.MustName(gap.Zone))
-		if len(a.Layers) == 0 && a.Forward == zone.NoForward {
-			a.Unavailable = fmt.Sprintf("the hosted zone %s has not been read yet", strings.TrimPrefix(gap.Key.Name, zonePrefix))
+// Standing is what becomes of the names of a part that isn't there.
+type Standing uint8
+
+// The standings of gaps.
+const (
+	// Unread names fail, and so does what the layers below have of them: whether they
+	// exist, and what as, isn't known.
+	Unread Standing = iota
+	// New is a part that appeared while complete data were served, and that is only about
+	// to be read: nothing of it was served before, and other layers keep their answers.
+	New
+	// GivenUp is a part that isn't waited for any more. Its names fail like unread ones.
+	GivenUp
+)
+
+// The errors of parts that tell [Compile] the standing of what is missing.
+var (
+	errNew     = errors.New("not read yet")
+	errGivenUp = errors.New("can't be read")
+)
+
+func standingOf(p Part) Standing {
+	switch p.Err {
+	case errNew:
+		return New
+	case errGivenUp:
+		return GivenUp
+	}
+	return Unread
+}
+
+// unreadZones holds, for what is missing, zones without records of which nothing can be
+// served. They are layers like others: what lies over them is certain, and answers.
+type unreadZones struct {
+	private, tags, public []*zone.Zone
+	fresh                 []*zone.Zone // of new parts
+	isPrivate             map[*zone.Zone]bool
+}
+
+// unreadOf makes the zones of what is missing.
+func unreadOf(cfg *Config, missing []Gap) *unreadZones {
+	u := &unreadZones{isPrivate: map[*zone.Zone]bool{}}
+	for _, g := range missing {
+		switch {
+		case g.Zone == "" && g.Key.Source == inventorySource:
+			u.addTags(cfg, g)
+		case g.Zone != "":
+			id := strings.TrimPrefix(g.Key.Name, zonePrefix)
+			z := unreadZone(zone.MustName(g.Zone), zone.Public, id, fmt.Sprintf("the hosted zone %s has not been read yet", id))
+			if g.Private {
+				z.Origin = zone.Private
+				u.isPrivate[z] = true
+			}
+			switch {
+			case g.Standing == New:
+				u.fresh = append(u.fresh, z)
+			case g.Private:
+				u.private = append(u.private, z)
+			default:
+				u.public = append(u.public, z)
+			}
 		}
 	}
+	return u
+}
+
+// addTags adds the zone of the names of instances of a region that is missing: what of
+// the template all of them have in common.
+func (u *unreadZones) addTags(cfg *Config, g Gap) {
+	if !cfg.EC2 || cfg.TagZone == "" || g.Standing == New {
+		return
+	}
+	apex, err := zone.ParseName(strings.TrimPrefix(cfg.TagZone[strings.LastIndexByte(cfg.TagZone, '}')+1:], "."))
+	if err != nil || len(apex) == 1 {
+		return
+	}
+	u.tags = append(u.tags, unreadZone(apex, zone.Tags, tagID, fmt.Sprintf("the inventory of %s has not been read yet", strings.TrimPrefix(g.Key.Name, "/"))))
+}
+
+func unreadZone(apex []byte, origin zone.Origin, id, why string) *zone.Zone {
+	return zone.New(zone.Info{Origin: origin, ID: id, Unavailable: why}, zone.NewTree(apex), 0)
+}
+
+// newZones makes the names of new zones fail where no zone or forwarder of ours has them:
+// nobody else is to say whether they exist.
+func (t *table) newZones() {
+	for _, z := range t.unread.fresh {
+		if t.unread.isPrivate[z] && !t.seesPrivate() {
+			continue
+		}
+		a := t.at(z.Apex)
+		if len(a.Layers) == 0 && a.Forward == zone.NoForward {
+			a.Layers = []*zone.Zone{z}
+		}
+	}
+}
+
+// seesPrivate reports whether the view may see private zones. Which VPCs one belongs to
+// isn't known before it is read.
+func (t *table) seesPrivate() bool { return t.view.every || t.view.unique || len(t.view.vpcs) > 0 }
+
+// isUncertain reports whether an address that no interface has may be one of a region that
+// is still to come.
+func isUncertain(missing []Gap) bool {
+	return slices.ContainsFunc(missing, func(g Gap) bool { return g.Key.Source == inventorySource && g.Standing == Unread })
+}
+
+// gapProblems are the lines of the report about what is missing.
+func gapProblems(missing []Gap) []Problem {
+	var problems []Problem
+	for _, g := range missing {
+		if g.Standing == New {
+			continue
+		}
+		name := g.Zone
+		if name == "" {
+			name = strings.TrimPrefix(g.Key.Name, "/")
+		}
+		problems = append(problems, Problem{Zone: name, Reason: strings.TrimSuffix(g.Key.String(), " ") + " has not been read: its names get SERVFAIL"})
+	}
+	return problems
 }
 
 // missingParts says what is expected and isn't there yet. Until everything is,
@@ -55,7 +164,7 @@ func missingParts(cfg *Config, parts map[Key]Part) []Gap {
 	for _, key := range cfg.Expected {
 		p, ok := parts[key]
 		if !ok || p.Err != nil {
-			missing = append(missing, Gap{Key: key})
+			missing = append(missing, Gap{Key: key, Standing: standingOf(p)})
 			continue
 		}
 		if p.Catalog == nil {
@@ -66,7 +175,7 @@ func missingParts(cfg *Config, parts map[Key]Part) []Gap {
 			if h.Gone || there && zp.Err == nil || !cfg.Hosted.selects(h.ID, h.Name, h.Private) {
 				continue
 			}
-			missing = append(missing, Gap{Key: zoneKey(key.Source, h.ID), Zone: zone.String(h.Name), Private: h.Private})
+			missing = append(missing, Gap{Key: zoneKey(key.Source, h.ID), Zone: zone.String(h.Name), Private: h.Private, Standing: standingOf(zp)})
 		}
 	}
 	return missing

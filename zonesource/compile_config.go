@@ -64,6 +64,8 @@ type Config struct {
 	// catalog of each account, each region, each zone file. Zones follow from
 	// the catalogs.
 	Expected []Key
+	// Without names the accounts whose catalogs aren't waited for; "" is the base account.
+	Without []string
 	// MaxShrink is the share of its records (0 to 1) that a zone or region may
 	// lose at once; see [Keeper].
 	MaxShrink float64
@@ -127,7 +129,7 @@ type Self struct {
 func (c *Config) validate() error {
 	var errs []error
 	if c.EC2 && c.TagZone != "" {
-		_, err := expandTagZone(c.TagZone, "eu-west-1", "vpc-0", "0")
+		_, err := InstanceZone(c.TagZone, "eu-west-1", "vpc-0", "0")
 		if err != nil {
 			errs = append(errs, fmt.Errorf("zone of instance names %q: %w", c.TagZone, err))
 		}

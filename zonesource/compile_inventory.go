@@ -46,6 +46,11 @@ func networksOf(cfg *Config, regions []Part, now time.Time) []network {
 				add(r.Interfaces[i].VPC, nil) // a listing of its VPC that is older than its own
 			}
 		}
+		for i := range r.Hosts {
+			if byID[r.Hosts[i].VPC] == nil {
+				add(r.Hosts[i].VPC, nil)
+			}
+		}
 	}
 	out := make([]network, 0, len(byID))
 	for _, n := range byID {
@@ -121,29 +126,56 @@ func buildInventory(cfg *Config, regions []Part, networks []network, names map[s
 		vpcs[i] = networks[i].Network
 	}
 	inventory := zone.NewInventory(vpcs, interfacesOf(cfg, regions, networks, names))
-	peers := peersOf(regions)
-	for _, v := range views {
+	peers, mute := peersOf(regions)
+	for i, v := range views {
 		inventory.AddView(v.addresses, v.vpcs, reachOf(v, networks, peers), v.reach.CIDRs)
+		for _, own := range v.vpcs {
+			inventory.SetMute(i, mute[own])
+		}
 	}
 	inventory.AddView(zone.AddressPublic, nil, nil, nil) // outside
 	return inventory
 }
 
 // peersOf returns for each VPC those whose names it may resolve to private
-// addresses: peers, and not the peers of peers.
-func peersOf(regions []Part) map[string][]string {
-	peers := map[string][]string{}
+// addresses: peers, and not the peers of peers; and the peers whose names it may not.
+func peersOf(regions []Part) (peers, mute map[string][]string) {
+	peers, mute = map[string][]string{}, map[string][]string{}
+	add := func(of, peer string, dns bool) {
+		if dns {
+			peers[of] = append(peers[of], peer)
+		} else {
+			mute[of] = append(mute[of], peer)
+		}
+	}
 	for _, p := range regions {
 		for _, c := range p.Region.Peerings {
-			if c.ADNS {
-				peers[c.A.ID] = append(peers[c.A.ID], c.B.ID)
+			add(c.A.ID, c.B.ID, c.ADNS)
+			add(c.B.ID, c.A.ID, c.BDNS)
+		}
+	}
+	return peers, mute
+}
+
+// sharedNames reports the names of instances in several VPCs of which a view reaches some
+// and not the others: those of several environments, as a rule.
+func sharedNames(inventory *zone.Inventory, shared []sharedName, views int) []Problem {
+	var problems []Problem
+	for _, n := range shared {
+		for view := range views {
+			reached := 0
+			for _, vpc := range n.vpcs {
+				if inventory.Reaches(view, vpc) {
+					reached++
+				}
 			}
-			if c.BDNS {
-				peers[c.B.ID] = append(peers[c.B.ID], c.A.ID)
+			if reached > 0 && reached < len(n.vpcs) {
+				problems = append(problems, Problem{Zone: n.zone, Name: n.name, Reason: "shared by " + strings.Join(n.vpcs, ", ") + ": each view gets its own"})
+				break
 			}
 		}
 	}
-	return peers
+	return problems
 }
 
 // reachOf lists the VPCs that a view reaches besides its own.

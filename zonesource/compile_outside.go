@@ -12,7 +12,7 @@ import (
 // the inventory, after all other views.
 func outsideView(cfg *Config, plan *apexPlan, index int) *zone.View {
 	t := &table{apexPlan: plan, byName: map[string]*zone.Apex{}}
-	for _, z := range plan.zones.public {
+	for _, z := range slices.Concat(plan.unread.public, plan.zones.public) {
 		a := t.at(z.Apex)
 		if len(a.Layers) == 0 { // of several zones of one name only one is delegated to
 			a.Layers = append(a.Layers, z)

@@ -3,7 +3,6 @@ package zonesource
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -20,15 +19,23 @@ const tagID = "tags"
 type tagNames struct {
 	zones []*zone.Zone      // by apex
 	first map[string][]byte // instance -> its first name, wire form: its PTR target
+	// shared are the names with instances in several VPCs.
+	shared []sharedName
 	// Problems of names that were refused.
 	problems []Problem
+}
+
+// sharedName is a name with instances in several VPCs.
+type sharedName struct {
+	zone, name string
+	vpcs       []string // sorted
 }
 
 // tagBuilder collects names of instances by zone.
 type tagBuilder struct {
 	cfg     *Config
-	foreign [][]byte // apexes of our other zones
-	cuts    [][]byte
+	foreign [][]byte            // apexes of our other zones
+	vpcs    map[string]uint32   // their numbers in the inventory
 	zones   map[string]*tagZone // by apex
 	out     *tagNames
 	seen    map[string]bool // instances
@@ -41,16 +48,21 @@ type tagZone struct {
 
 // tagSet is what several instances of one name have in common.
 type tagSet struct {
-	v4, v6 []netip.Addr
+	v4, v6 []zone.InstanceAddress
+	vpcs   []string
+	last   string // the instance added last
 }
 
 // buildTags makes the zones of instance names from regions in the order of their
 // keys. foreign are the apexes of all other zones: a name that ends in one of them
-// was meant as a full name.
-func buildTags(cfg *Config, regions []Part, foreign [][]byte) *tagNames {
+// was meant as a full name. networks are the VPCs of the regions.
+func buildTags(cfg *Config, regions []Part, foreign [][]byte, networks []network) *tagNames {
 	b := &tagBuilder{
-		cfg: cfg, foreign: foreign, cuts: computedNames(), zones: map[string]*tagZone{},
+		cfg: cfg, foreign: foreign, vpcs: make(map[string]uint32, len(networks)), zones: map[string]*tagZone{},
 		out: &tagNames{first: map[string][]byte{}}, seen: map[string]bool{},
+	}
+	for i := range networks {
+		b.vpcs[networks[i].ID] = uint32(i)
 	}
 	if !cfg.EC2 || cfg.TagZone == "" {
 		return b.out
@@ -63,8 +75,10 @@ func buildTags(cfg *Config, regions []Part, foreign [][]byte) *tagNames {
 		for _, v := range r.VPCs {
 			b.zone(regionLabel(r), r.Name, v.ID, accountLabel(r))
 		}
+		managed := managedAddresses(r)
 		for i := range r.Hosts {
-			b.host(regionLabel(r), r, &r.Hosts[i])
+			h := &r.Hosts[i]
+			b.host(regionLabel(r), r, h, cfg.InstancesPublic || managed[instanceAddress{h.Instance, h.Private}])
 		}
 	}
 	b.finish()
@@ -80,7 +94,7 @@ func regionLabel(r *Region) string { return strings.TrimPrefix(r.Account+"/"+r.N
 
 // zone returns the zone for instances of a VPC, nil when its name can't be made.
 func (b *tagBuilder) zone(where, region, vpc, account string) *tagZone {
-	apex, err := expandTagZone(b.cfg.TagZone, region, vpc, account)
+	apex, err := InstanceZone(b.cfg.TagZone, region, vpc, account)
 	if err != nil {
 		b.problem(where, vpc, fmt.Sprintf("zone of instance names %s: %v", b.cfg.TagZone, err))
 		return nil
@@ -97,7 +111,26 @@ func (b *tagBuilder) problem(where, name, reason string) {
 	b.out.problems = append(b.out.problems, Problem{Zone: where, Name: name, Reason: reason})
 }
 
-func (b *tagBuilder) host(where string, r *Region, h *Host) {
+// instanceAddress is a private address of an instance.
+type instanceAddress struct {
+	instance string
+	private  netip.Addr
+}
+
+// managedAddresses returns those on interfaces that an AWS service manages: their public
+// addresses are never translated.
+func managedAddresses(r *Region) map[instanceAddress]bool {
+	out := map[instanceAddress]bool{}
+	for i := range r.Interfaces {
+		f := &r.Interfaces[i]
+		if f.Managed && f.Instance != "" {
+			out[instanceAddress{f.Instance, f.Private}] = true
+		}
+	}
+	return out
+}
+
+func (b *tagBuilder) host(where string, r *Region, h *Host, keepsPublic bool) {
 	if b.seen[h.Instance] || len(h.Names) == 0 {
 		return
 	}
@@ -106,11 +139,7 @@ func (b *tagBuilder) host(where string, r *Region, h *Host) {
 	if z == nil {
 		return
 	}
-	addr := h.Public
-	if !addr.IsValid() {
-		addr = h.Private
-	}
-	if !addr.IsValid() && len(h.IPv6) == 0 {
+	if !h.Public.IsValid() && !h.Private.IsValid() && len(h.IPv6) == 0 {
 		b.problem(where, h.Instance, "has names and no address")
 		return
 	}
@@ -128,98 +157,36 @@ func (b *tagBuilder) host(where string, r *Region, h *Host) {
 			s = &tagSet{}
 			z.sets[string(name)] = s
 		}
-		if addr.Is4() {
-			s.v4 = append(s.v4, addr)
-		}
-		s.v6 = append(s.v6, h.IPv6...)
+		s.add(h, b.vpcs[h.VPC], keepsPublic)
 	}
 }
 
-// name returns the wire form of the name that a tag gives an instance. A text that
-// ends in a dot is a full name; so is one that ends in the zone, in another zone of
-// ours, or in a top-level domain that nobody means relatively. All others are
-// relative to the zone.
+// add adds the addresses of an instance, once.
+func (s *tagSet) add(h *Host, vpc uint32, keepsPublic bool) {
+	if s.last == h.Instance {
+		return // two of its names are one
+	}
+	s.last = h.Instance
+	if !slices.Contains(s.vpcs, h.VPC) {
+		s.vpcs = append(s.vpcs, h.VPC)
+	}
+	m := zone.InstanceAddress{ID: []byte(h.Instance), VPC: vpc, KeepsPublic: keepsPublic}
+	if h.Private.Is4() || h.Public.Is4() {
+		m.Private, m.Public = h.Private, h.Public
+		s.v4 = append(s.v4, m)
+	}
+	for _, addr := range h.IPv6 {
+		m.Private, m.Public = netip.Addr{}, addr
+		if addr.IsPrivate() {
+			m.Private, m.Public = addr, netip.Addr{}
+		}
+		s.v6 = append(s.v6, m)
+	}
+}
+
+// name returns the wire form of the name that a tag gives an instance.
 func (b *tagBuilder) name(text string, apex []byte) ([]byte, error) {
-	text = strings.TrimSpace(text)
-	full := strings.HasSuffix(text, ".")
-	err := checkHostName(strings.TrimSuffix(text, "."))
-	if err != nil {
-		return nil, err
-	}
-	name, err := zone.ParseName(text)
-	if err != nil {
-		return nil, err
-	}
-	inside := zone.IsSubdomain(name, apex)
-	if !full && !inside {
-		full = b.isForeign(name)
-	}
-	if full && !inside {
-		return nil, fmt.Errorf("is not in %s", zone.String(apex))
-	}
-	if !inside {
-		name, err = zone.ParseName(text + "." + zone.String(apex))
-		if err != nil {
-			return nil, fmt.Errorf("with %s is longer than a name can be", zone.String(apex))
-		}
-	}
-	if bytes.Equal(name, apex) {
-		return nil, errors.New("is the name of the zone itself")
-	}
-	for _, cut := range b.cuts {
-		if zone.IsSubdomain(name, cut) && !zone.IsSubdomain(apex, cut) {
-			return nil, fmt.Errorf("names in %s are those of EC2", zone.String(cut))
-		}
-	}
-	return name, nil
-}
-
-// isForeign reports whether a name of more than one label ends in what can't be
-// meant relatively.
-func (b *tagBuilder) isForeign(name []byte) bool {
-	labels := zone.CountLabels(name)
-	if labels < 2 {
-		return false
-	}
-	for _, apex := range b.foreign {
-		if len(apex) > 1 && zone.IsSubdomain(name, apex) {
-			return true
-		}
-	}
-	last := name
-	for range labels - 1 {
-		last = last[int(last[0])+1:]
-	}
-	switch zone.String(last) {
-	case "com.", "net.", "org.", "edu.", "gov.", "mil.", "int.", "arpa.", "example.", "internal.", "local.", "localdomain.":
-		return true
-	}
-	return false
-}
-
-// checkHostName says what keeps a text from being a host name: letters, digits and
-// hyphens (RFC 1123 section 2.1), underscores besides.
-func checkHostName(text string) error {
-	if text == "" {
-		return errors.New("is empty")
-	}
-	for label := range strings.SplitSeq(text, ".") {
-		switch {
-		case label == "":
-			return errors.New("has an empty label")
-		case len(label) > 63:
-			return fmt.Errorf("has a label of %d characters, 63 are allowed", len(label))
-		case label[0] == '-' || label[len(label)-1] == '-':
-			return errors.New("has a label that begins or ends with a hyphen")
-		}
-		for _, c := range label {
-			letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-			if !letter && (c < '0' || c > '9') && c != '-' && c != '_' {
-				return fmt.Errorf("has the character %q, which no host name has", c)
-			}
-		}
-	}
-	return nil
+	return InstanceName(text, apex, b.foreign)
 }
 
 // finish packs the collected names into trees.
@@ -230,6 +197,10 @@ func (b *tagBuilder) finish() {
 		for name, s := range z.sets {
 			b.put(e, name, zone.TypeA, s.v4)
 			b.put(e, name, zone.TypeAAAA, s.v6)
+			if len(s.vpcs) > 1 {
+				slices.Sort(s.vpcs)
+				b.out.shared = append(b.out.shared, sharedName{zone.String(z.apex), zone.String([]byte(name)), s.vpcs})
+			}
 		}
 		b.out.zones = append(b.out.zones, b.newZone(e.Commit()))
 	}
@@ -263,25 +234,17 @@ func (b *tagBuilder) infrastructure(e *zone.Edit, apex []byte) {
 	_ = e.Put(apex, set)
 }
 
-// put stores the addresses of a name, sorted and each once.
-func (b *tagBuilder) put(e *zone.Edit, name string, rrtype uint16, addrs []netip.Addr) {
-	if len(addrs) == 0 {
+// put stores the addresses of a name, with the instances that have them.
+func (b *tagBuilder) put(e *zone.Edit, name string, rrtype uint16, members []zone.InstanceAddress) {
+	if len(members) == 0 {
 		return
 	}
-	slices.SortFunc(addrs, netip.Addr.Compare)
-	addrs = slices.Compact(addrs)
-	rdata := make([][]byte, len(addrs))
-	for i, a := range addrs {
-		rdata[i] = a.AsSlice()
-	}
-	s, err := zone.NewRecords(rrtype, seconds(b.cfg.TranslatedTTL), rdata...)
+	s, err := zone.NewInstances(rrtype, seconds(b.cfg.TranslatedTTL), members)
 	if err != nil {
 		s = zone.NewUnservable(rrtype, err.Error(), nil)
 		b.out.problems = append(b.out.problems, Problem{
-			Zone: tagID, Name: zone.String([]byte(name)), Type: typeText(rrtype), Reason: fmt.Sprintf("%d instances: %v", len(addrs), err),
+			Zone: tagID, Name: zone.String([]byte(name)), Type: typeText(rrtype), Reason: fmt.Sprintf("%d instances: %v", len(members), err),
 		})
-	} else if rrtype == zone.TypeA {
-		s.Flags |= zone.Translatable | zone.TagNames
 	}
 	_ = e.Put([]byte(name), s) // the name was made to fit the zone
 }
@@ -311,27 +274,6 @@ func (n *tagNames) rebase(previous *tagNames, negativeCap uint32) {
 		}
 		n.zones[i] = z.With(tree, negativeCap)
 	}
-}
-
-// expandTagZone fills in the template of the zone of instance names.
-func expandTagZone(template, region, vpc, account string) ([]byte, error) {
-	for _, p := range []struct{ key, value string }{{"{region}", region}, {"{vpc}", vpc}, {"{account}", account}} {
-		if !strings.Contains(template, p.key) {
-			continue
-		}
-		if p.value == "" {
-			return nil, fmt.Errorf("%s is not known", p.key)
-		}
-		template = strings.ReplaceAll(template, p.key, p.value)
-	}
-	if template == "." {
-		return nil, errors.New("the root can't be the zone of instance names")
-	}
-	err := checkHostName(strings.TrimSuffix(template, "."))
-	if err != nil {
-		return nil, err
-	}
-	return zone.ParseName(template)
 }
 
 // seconds returns a TTL in whole seconds.

@@ -43,12 +43,16 @@ func showTags(s *zone.Snapshot) []string {
 					continue
 				}
 				line := zone.String(name)
-				for rdata := range set.Rdata() {
-					addr, _ := netip.AddrFromSlice(rdata)
-					line += " " + addr.String()
+				var m zone.InstanceAddress
+				for w := set.Instances(); w.Next(&m); {
+					for _, addr := range []netip.Addr{m.Private, m.Public} {
+						if addr.IsValid() {
+							line += " " + addr.String()
+						}
+					}
 				}
-				if set.TTL() != 30 || (set.Type == zone.TypeA) != (set.Flags == zone.Translatable|zone.TagNames) {
-					line += " WRONG TTL OR FLAGS"
+				if set.TTL() != 30 || set.Kind != zone.Instances || set.Flags != zone.TagNames {
+					line += " WRONG TTL, KIND OR FLAGS"
 				}
 				out = append(out, line)
 			}
@@ -75,8 +79,9 @@ func TestTagNames(t *testing.T) {
 	}
 	c := mustCompile(t, tagConfig("internal."), region, publicZone(t, "Z1", "shop.test."))
 	want := []string{
-		"_x_y.internal. 2001:db8::1", "_x_y.internal. 203.0.113.1", "api.prod.internal. 2001:db8::1", "api.prod.internal. 203.0.113.1",
-		"db.internal. 10.0.0.2", "web.internal. 10.0.0.2 203.0.113.1", "web.internal. 2001:db8::1",
+		"_x_y.internal. 10.0.0.1 203.0.113.1", "_x_y.internal. 2001:db8::1",
+		"api.prod.internal. 10.0.0.1 203.0.113.1", "api.prod.internal. 2001:db8::1", "db.internal. 10.0.0.2",
+		"web.internal. 10.0.0.1 203.0.113.1 10.0.0.2 10.0.0.2", "web.internal. 2001:db8::1",
 	}
 	if got := showTags(c.Snapshot); !slices.Equal(got, want) {
 		t.Errorf("names\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

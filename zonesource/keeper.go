@@ -51,14 +51,15 @@ type Keeper struct {
 	// amendments lie over the listings of zones, in the order in which they were
 	// accepted.
 	amendments map[Key][]*amendment
-	loaded     bool      // a snapshot has been published that was loaded
-	saved      bool      // the state directory had the data of an earlier process
-	firstZone  time.Time // when the first hosted zone was listed
+	loaded     bool         // a snapshot has been published that was loaded
+	saved      bool         // the state directory had the data of an earlier process
+	seen       map[Key]bool // what is missing and was when last published: whether it is new
 
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
 	held     map[Key]held
 	compiled *Compiled
+	complete bool    // all that was worth waiting for has been read, once
 	faults   []error // of sources that gave up
 }
 
@@ -66,7 +67,10 @@ type Keeper struct {
 type held struct {
 	part    Part // the last good one; Key is zero when there is none
 	tried   time.Time
-	err     error // of the last listing
+	err     error     // of the last listing
+	refused int       // listings in a row that IAM refused
+	read    bool      // listed by this process
+	failing time.Time // since when listings fail by anything but throttling; zero when they don't
 	pending *pending
 	vanish  *vanish
 }
@@ -86,7 +90,7 @@ func NewKeeper(o Options) (*Keeper, error) {
 	}
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
-		cfg: o.Config, parts: map[Key]Part{}, amendments: map[Key][]*amendment{}, held: map[Key]held{}, inbox: newInbox(),
+		cfg: o.Config, parts: map[Key]Part{}, amendments: map[Key][]*amendment{}, seen: map[Key]bool{}, held: map[Key]held{}, inbox: newInbox(),
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -264,7 +268,7 @@ func (k *Keeper) agedDifferently() bool {
 
 // compile publishes the parts as they are. The caller holds work.
 func (k *Keeper) compile() error {
-	c, err := Compile(k.compiled, k.cfg, k.parts, k.now())
+	c, err := Compile(k.compiled, k.cfg, k.withStandings(&k.cfg, k.parts), k.now())
 	if err != nil {
 		return err
 	}
@@ -273,39 +277,6 @@ func (k *Keeper) compile() error {
 	k.compiled = c
 	k.mu.Unlock()
 	return nil
-}
-
-// publishLoaded publishes what was compiled, as loaded where nothing is missing that
-// is worth waiting for. Whatever is missing later, be it a new zone, one that can't be
-// listed, or a region just configured, must not take the answers of all others away.
-// The caller holds work.
-func (k *Keeper) publishLoaded(c *Compiled) {
-	k.loaded = k.loaded || k.enough(c.Report.Missing)
-	c.Snapshot.Loaded = k.loaded
-	k.publish(c.Snapshot)
-}
-
-// failingFor is how long a hosted zone is waited for whose listing fails, from when
-// another could be listed: what passes, a throttled or broken listing, must not start a
-// server on a part of the data, what stays must not keep it from starting.
-const failingFor = 30 * time.Second
-
-// enough reports whether what is missing isn't worth waiting for: hosted zones that
-// an earlier process couldn't list either, or whose listing has failed for a while where
-// that of most others hasn't; and a region or an account that the saved data are without
-// and that can't be listed. It was configured since, and what answered then, and after a
-// reload, has to answer after a restart. The caller holds work.
-func (k *Keeper) enough(missing []Gap) bool {
-	for _, g := range missing {
-		h := k.held[g.Key]
-		if g.Zone == "" && (!k.saved || h.err == nil) {
-			return false
-		}
-		if !k.saved && (h.err == nil || h.tried.Sub(k.firstZone) < failingFor) {
-			return false
-		}
-	}
-	return len(missing) == 0 || k.saved || len(missing) < k.hostedZones()
 }
 
 // hostedZones counts the zones that are there. The caller holds work.
@@ -332,9 +303,9 @@ func (k *Keeper) deliver(p Part) bool {
 		if h.err == nil {
 			k.log.Warn("listing failed; the last good data stay", "part", p.Key, "error", p.Err)
 		}
-		h.err, h.tried = p.Err, p.Listed
+		h.fail(p)
 		k.set(p.Key, h)
-		return !k.loaded // perhaps there is no use in waiting any more
+		return !k.complete || !h.good() // perhaps there is no use in waiting any more
 	}
 	if !k.cfg.wants(p) {
 		return false
@@ -344,15 +315,17 @@ func (k *Keeper) deliver(p Part) bool {
 	}
 	gone := p.Catalog != nil && k.sweep(p)
 	p = k.underAmendments(p)
-	h.err, h.tried = nil, p.Listed
+	h.succeed(p.Listed)
+	h.read = true
 	if !k.judge(&h, p) {
 		k.set(p.Key, h)
 		return gone
 	}
 	h.pending = nil
 	k.set(p.Key, h)
+	unnamed := k.held[p.Key].part.Sum == Sum{} && p.Sum != Sum{}
 	changed := k.take(p)
-	k.saver.mark(k.parts[p.Key], changed)
+	k.saver.mark(k.parts[p.Key], changed || unnamed)
 	return changed || gone
 }
 
@@ -375,11 +348,9 @@ func (k *Keeper) take(p Part) bool {
 	default:
 		changed = true
 	}
-	h.part, h.tried, h.err = p, p.Listed, nil
+	h.part = p
+	h.succeed(p.Listed)
 	k.parts[p.Key] = p
-	if k.firstZone.IsZero() && isHosted(p) {
-		k.firstZone = p.Listed
-	}
 	k.set(p.Key, h)
 	return changed
 }
@@ -446,7 +417,7 @@ func (k *Keeper) SetSelf(self Self) error {
 func (k *Keeper) reconfigure(cfg Config) error {
 	parts := maps.Clone(k.parts)
 	maps.DeleteFunc(parts, func(_ Key, p Part) bool { return !cfg.wants(p) })
-	c, err := Compile(k.compiled, cfg, parts, k.now())
+	c, err := Compile(k.compiled, cfg, k.withStandings(&cfg, parts), k.now())
 	if err != nil {
 		return err
 	}

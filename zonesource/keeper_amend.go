@@ -61,7 +61,7 @@ func (k *Keeper) Amend(a *Amendment) error {
 	if !changed {
 		return nil
 	}
-	h.part.Zone = h.part.Zone.With(tree, 0)
+	h.part.Zone, h.part.Sum = h.part.Zone.With(tree, 0), Sum{}
 	k.parts[key] = h.part
 	k.set(key, h)
 	k.saver.mark(h.part, true)
@@ -148,7 +148,7 @@ func (k *Keeper) underAmendments(p Part) Part {
 		tree, any = next, any || changed
 	}
 	if any {
-		p.Zone = p.Zone.With(tree, 0)
+		p.Zone, p.Sum = p.Zone.With(tree, 0), Sum{}
 	}
 	return p
 }

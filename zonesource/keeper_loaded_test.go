@@ -1,7 +1,10 @@
 package zonesource
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -17,6 +20,31 @@ func hosted(pairs ...string) Part {
 	}
 	return catalogPart(zones)
 }
+
+// isUnread reports whether an apex has a layer that has not been read.
+func isUnread(a *zone.Apex) bool {
+	return slices.ContainsFunc(a.Layers, func(z *zone.Zone) bool { return z.Unavailable != "" })
+}
+
+// refused is a listing that IAM refused.
+func refused(key Key) Part {
+	return Part{Key: key, Listed: noon, Err: fmt.Errorf("listing: %w", iamError{})}
+}
+
+type iamError struct{}
+
+func (iamError) Error() string     { return "not authorized" }
+func (iamError) ErrorCode() string { return "AccessDenied" }
+
+// throttled is a listing that AWS throttled.
+func throttled(key Key) Part {
+	return Part{Key: key, Listed: noon, Err: fmt.Errorf("listing: %w", rateError{})}
+}
+
+type rateError struct{}
+
+func (rateError) Error() string     { return "rate exceeded" }
+func (rateError) ErrorCode() string { return "Throttling" }
 
 // TestANewZoneTakesNothingAway has a zone appear that isn't read yet.
 func TestANewZoneTakesNothingAway(t *testing.T) {
@@ -38,14 +66,14 @@ func TestANewZoneTakesNothingAway(t *testing.T) {
 		if !s.Loaded || !b.Status().Loaded || len(b.Status().Missing) != 3 {
 			t.Errorf("with a new zone: loaded %t, missing %q", s.Loaded, b.Status().Missing)
 		}
-		for name, unavailable := range map[string]bool{"one.example.": false, "two.example.": true, "fwd.example.": false} {
+		for name, unread := range map[string]bool{"one.example.": false, "two.example.": true, "fwd.example.": false} {
 			a := viewNamed(t, s, "all").Apex(zone.MustName(name))
-			if a == nil || (a.Unavailable != "") != unavailable {
+			if a == nil || isUnread(a) != unread {
 				t.Errorf("%s is %s", name, showApex(s, a))
 			}
 		}
 		b.deliver(listed(publicZone(t, "Z2", "two.example."), 61))
-		if a := viewNamed(t, b.snapshot(), "all").Apex(zone.MustName("two.example.")); a.Unavailable != "" || len(a.Layers) != 1 {
+		if a := viewNamed(t, b.snapshot(), "all").Apex(zone.MustName("two.example.")); isUnread(a) || len(a.Layers) != 1 {
 			t.Errorf("when it is read it is %s", showApex(b.snapshot(), a))
 		}
 	})
@@ -55,7 +83,7 @@ func TestANewZoneTakesNothingAway(t *testing.T) {
 func TestPrivateZonesNotReadYet(t *testing.T) {
 	cfg := Config{Expected: []Key{catalogKey("route53", "")}, Views: []ViewConfig{{Name: "vpc", VPCs: []string{"vpc-a"}}, {Name: "none"}}}
 	c := mustCompile(t, cfg, catalogPart([]Hosted{{ID: "Z1", Name: zone.MustName("one.example."), Private: true}}))
-	if a := viewNamed(t, c.Snapshot, "vpc").Apex(zone.MustName("one.example.")); a == nil || a.Unavailable == "" {
+	if a := viewNamed(t, c.Snapshot, "vpc").Apex(zone.MustName("one.example.")); a == nil || !isUnread(a) {
 		t.Error("a view of a VPC doesn't know that it exists")
 	}
 	if a := viewNamed(t, c.Snapshot, "none").Apex(zone.MustName("one.example.")); a != nil {
@@ -63,40 +91,120 @@ func TestPrivateZonesNotReadYet(t *testing.T) {
 	}
 }
 
-// TestZonesThatCannotBeRead are not waited for where others could be read.
+// TestZonesThatCannotBeRead are not waited for where others can be read.
 func TestZonesThatCannotBeRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		cfg := Config{Expected: []Key{catalogKey("route53", "")}, MaxShrink: 0.5}
-		b := newBench(t, cfg, dir)
-		b.start()
-		b.deliver(hosted("Z1", "one.example.", "Z2", "two.example.", "Z3", "three.example."),
-			publicZone(t, "Z1", "one.example."), failing(zoneKey("route53", "Z2"), "access denied"))
-		if b.snapshot().Loaded {
-			t.Error("loaded while a zone may still come")
-		}
-		b.deliver(listed(failing(zoneKey("route53", "Z2"), "access denied"), 60), listed(failing(zoneKey("route53", "Z3"), "access denied"), 60))
-		if b.snapshot().Loaded {
-			t.Error("loaded although most zones can't be read")
-		}
-		b.deliver(publicZone(t, "Z2", "two.example."), listed(publicZone(t, "Z1", "one.example."), 60), listed(failing(zoneKey("route53", "Z3"), "throttled"), 29))
-		if b.snapshot().Loaded {
-			t.Error("loaded although the third zone may only be slow to come")
-		}
-		b.deliver(listed(failing(zoneKey("route53", "Z3"), "access denied"), 61))
-		if !b.snapshot().Loaded {
-			t.Errorf("not loaded: %q", b.Status().Missing)
-		}
-		b.end()
+	z2, z3 := zoneKey("route53", "Z2"), zoneKey("route53", "Z3")
+	for _, test := range []struct {
+		name  string
+		steps []Part
+		ready int // the step after which it is; -1: never
+	}{
+		{"refused twice", []Part{refused(z3), listed(refused(z3), 5)}, 1},
+		{"refused, then another error", []Part{refused(z3), listed(failing(z3, "connection refused"), 5), listed(refused(z3), 10)}, -1},
+		{"failing", []Part{failing(z3, "timeout"), listed(failing(z3, "timeout"), 299), listed(failing(z3, "timeout"), 300)}, 2},
+		{"throttled", []Part{throttled(z3), listed(throttled(z3), 300), listed(failing(z3, "timeout"), 301), listed(failing(z3, "timeout"), 599),
+			listed(failing(z3, "timeout"), 600)}, 4},
+		{"others fail too", []Part{failing(z3, "timeout"), listed(failing(zoneKey("route53", "Z1"), "timeout"), 100), listed(failing(z3, "timeout"), 600)}, -1},
+		{"most are refused", []Part{refused(z2), refused(z3), listed(refused(z2), 5), listed(refused(z3), 5)}, -1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, Config{Expected: []Key{catalogKey("route53", "")}, MaxShrink: 0.5}, t.TempDir())
+				b.start()
+				defer b.end()
+				b.deliver(hosted("Z1", "one.example.", "Z2", "two.example.", "Z3", "three.example."), publicZone(t, "Z1", "one.example."))
+				if test.name != "most are refused" {
+					b.deliver(publicZone(t, "Z2", "two.example."))
+				}
+				for i, p := range test.steps {
+					b.deliver(p)
+					want := test.ready >= 0 && i >= test.ready
+					if s := b.Status(); s.Loaded != want || b.snapshot().Loaded != want {
+						t.Fatalf("after step %d: ready %t, answers %t; missing %q", i, s.Loaded, b.snapshot().Loaded, s.Missing)
+					}
+				}
+				if test.ready < 0 {
+					return
+				}
+				s := b.snapshot()
+				if a := viewNamed(t, s, "rest").Apex(zone.MustName("three.example.")); a == nil || !isUnread(a) {
+					t.Errorf("what can't be read is %s", showApex(s, a))
+				}
+				if !slices.ContainsFunc(b.Status().Report.Problems, func(p Problem) bool { return p.Zone == "three.example." }) {
+					t.Errorf("the report has %v", b.Status().Report.Problems)
+				}
+			})
+		})
+	}
+}
 
-		// The next process has the same data, and AWS is away.
-		b = newBench(t, cfg, dir)
-		b.start()
-		defer b.end()
-		if !b.snapshot().Loaded || !slices.Equal(b.Status().Missing, []string{"route53 zone/Z3 (three.example.): not read yet"}) {
-			t.Errorf("saved data: loaded %t, missing %q", b.snapshot().Loaded, b.Status().Missing)
+// TestSavedPartsThatAreLost: a zone whose part isn't there any more, or was never read by
+// the process before, fails alone; what is certain stays, and it isn't ready.
+func TestSavedPartsThatAreLost(t *testing.T) {
+	cfg := Config{Expected: []Key{catalogKey("route53", "")}, MaxShrink: 0.5, Views: []ViewConfig{{Name: "vpc", VPCs: []string{"vpc-a"}}, {Name: "none"}}}
+	damage := func(t *testing.T, dir string) {
+		t.Helper()
+		err := os.WriteFile(filepath.Join(dir, "parts", fileName(zoneKey("route53", "ZPRIV"))), []byte("damaged"), 0o600)
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
+	}
+	remove := func(t *testing.T, dir string) {
+		t.Helper()
+		err := os.Remove(filepath.Join(dir, "parts", fileName(zoneKey("route53", "ZPRIV"))))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, lose := range map[string]func(*testing.T, string){"damaged": damage, "deleted": remove, "never read": nil} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dir := t.TempDir()
+				b := newBench(t, cfg, dir)
+				b.start()
+				catalog := catalogPart([]Hosted{
+					{ID: "ZPUB", Name: zone.MustName("example.com.")}, {ID: "ZPRIV", Name: zone.MustName("example.com."), Private: true},
+					{ID: "ZDEEP", Name: zone.MustName("deep.example.com.")},
+				})
+				b.deliver(catalog, publicZone(t, "ZPUB", "example.com."), publicZone(t, "ZDEEP", "deep.example.com."))
+				if lose != nil {
+					b.deliver(privateZone(t, "ZPRIV", "example.com.", "vpc-a"))
+				}
+				b.end()
+				if lose != nil {
+					lose(t, dir)
+				}
+
+				b = newBench(t, cfg, dir)
+				b.start()
+				defer b.end()
+				check := func(when string) {
+					t.Helper()
+					s, status := b.snapshot(), b.Status()
+					if !s.Loaded || status.Loaded || len(status.Missing) != 1 || status.Sources["route53"].Failing == 0 {
+						t.Errorf("%s: answers %t, ready %t, missing %q, %d failing", when, s.Loaded, status.Loaded, status.Missing, status.Sources["route53"].Failing)
+					}
+					for view, unread := range map[string]bool{"vpc": true, "none": false} {
+						a := viewNamed(t, s, view).Apex(zone.MustName("example.com."))
+						if isUnread(a) != unread || unread && a.Layers[0].Unavailable == "" {
+							t.Errorf("%s: view %s has %s", when, view, showApex(s, a))
+						}
+						if a = viewNamed(t, s, view).Apex(zone.MustName("deep.example.com.")); isUnread(a) {
+							t.Errorf("%s: view %s has not read %s", when, view, showApex(s, a))
+						}
+					}
+				}
+				check("at the start")
+				b.deliver(failing(catalog.Key, "AWS is away"), failing(zoneKey("route53", "ZPRIV"), "AWS is away"))
+				b.deliver(listed(failing(catalog.Key, "AWS is away"), 3600), listed(failing(zoneKey("route53", "ZPRIV"), "AWS is away"), 3600))
+				check("an hour later")
+				b.deliver(listed(privateZone(t, "ZPRIV", "example.com.", "vpc-a"), 3700))
+				if a := viewNamed(t, b.snapshot(), "vpc").Apex(zone.MustName("example.com.")); isUnread(a) || !b.Status().Loaded {
+					t.Errorf("when it is read: ready %t, %s", b.Status().Loaded, showApex(b.snapshot(), a))
+				}
+			})
+		})
+	}
 }
 
 // TestARegionThatIsNew takes nothing away from what is saved when it can't be listed.

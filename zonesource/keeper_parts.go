@@ -20,6 +20,15 @@ func (k *Keeper) Parts(source string) []Part {
 	return out
 }
 
+// Kept returns the last good part of a key, as it is served. It has no Sum where an
+// amendment lies over the listing that it was made from.
+func (k *Keeper) Kept(key Key) (Part, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h := k.held[key]
+	return h.part, h.good()
+}
+
 // VPCs returns the VPCs of the inventory, and whether the inventory of all expected
 // regions is there.
 func (k *Keeper) VPCs() (vpcs []zone.VPC, complete bool) {

@@ -12,7 +12,8 @@ import (
 // Status is what the keeper knows about its data, for readiness, metrics and
 // people. It is a copy.
 type Status struct {
-	// Loaded says that a complete data set of any age is published.
+	// Loaded says that a complete data set of any age is published, but for parts that
+	// aren't waited for; what is missing later doesn't count.
 	Loaded bool
 	// Missing says what isn't there yet and, where known, why.
 	Missing []string
@@ -34,7 +35,7 @@ type SourceStatus struct {
 	// Err joins the errors of parts whose last listing failed; nil for none.
 	Err     error
 	Parts   int // good ones
-	Failing int // parts whose last listing failed
+	Failing int // parts whose last listing failed, and saved ones that were lost and not read since
 	Pending int // shrunken listings and vanished zones that wait
 }
 
@@ -71,7 +72,7 @@ func (k *Keeper) Status() Status {
 		s.Sources[key.Source] = SourceStatus{}
 	}
 	if k.compiled != nil {
-		s.Loaded, s.Built, s.Report = k.compiled.Snapshot.Loaded, k.compiled.Snapshot.Built, k.compiled.Report
+		s.Loaded, s.Built, s.Report = k.complete, k.compiled.Snapshot.Built, k.compiled.Report
 		for _, g := range s.Report.Missing {
 			s.Missing = append(s.Missing, g.because(k.held[g.Key].err))
 		}
@@ -82,6 +83,13 @@ func (k *Keeper) Status() Status {
 	slices.SortFunc(s.Parts, func(a, b PartStatus) int { return a.Key.compare(b.Key) })
 	for _, p := range s.Parts {
 		s.Sources[p.Key.Source] = s.Sources[p.Key.Source].with(p)
+	}
+	for _, g := range s.Report.Missing {
+		if k.held[g.Key].err == nil && g.Standing != New && k.compiled.Snapshot.Loaded { // what a start has not come to yet doesn't fail
+			source := s.Sources[g.Key.Source]
+			source.Failing++
+			s.Sources[g.Key.Source] = source
+		}
 	}
 	return s
 }

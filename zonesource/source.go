@@ -2,6 +2,7 @@ package zonesource
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/netip"
 	"time"
 
@@ -34,6 +35,11 @@ type Part struct {
 	// Err says that the listing failed; the last good part stays.
 	Err error
 
+	// Sum identifies the listing that the zone was made from, and the program that made
+	// it; zero is none. The zone of a part that the keeper has kept with this sum is what
+	// the listing would come to again.
+	Sum Sum
+
 	Zone    *zone.Zone // Negative may be left empty: Compile derives it with the configured cap
 	Catalog *Catalog
 	Region  *Region
@@ -42,6 +48,9 @@ type Part struct {
 	// served, names that were refused.
 	Problems []Problem
 }
+
+// Sum is the hash of a listing.
+type Sum [sha256.Size]byte
 
 // Problem is one line of the report.
 type Problem struct {

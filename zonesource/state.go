@@ -18,6 +18,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
+
+	"inside53/zonesource/atomicfile"
 )
 
 // The state directory has one file for each part, and one that says when each was
@@ -28,17 +30,16 @@ import (
 //	parts/listed.times
 //
 // A file is a header of stateMagic and the version, a zstd stream, and the SHA-256
-// of all that goes before. It is written beside its place, synced and renamed, so
-// that there is always a whole one.
+// of all that goes before. There is always a whole one: see package atomicfile. What
+// other packages keep stands beside parts; the lock is for them too.
 
 const (
 	stateMagic   = "inside53"
 	stateVersion = 2
 	headerSize   = len(stateMagic) + 2
 
-	partSuffix  = ".part"
-	tempPattern = ".new-*"
-	timesFile   = "listed.times"
+	partSuffix = ".part"
+	timesFile  = "listed.times"
 )
 
 // store is the state directory. Its methods are not for concurrent use.
@@ -48,8 +49,9 @@ type store struct {
 	log  *slog.Logger
 }
 
-// openStore makes the directory if needed, takes it for this process, and proves
-// that it can be written to.
+// openStore makes the directory if needed, locks it for this process, removes what a
+// process that was killed left half-written, and proves that it can be written to. Nobody
+// has written to it before.
 func openStore(dir string, log *slog.Logger) (*store, error) {
 	s := &store{dir: filepath.Join(dir, "parts"), log: log}
 	err := os.MkdirAll(s.dir, 0o700)
@@ -68,31 +70,12 @@ func openStore(dir string, log *slog.Logger) (*store, error) {
 		}
 		return nil, fmt.Errorf("locking the state directory %s: %w", dir, err)
 	}
-	err = s.probe()
+	err = errors.Join(atomicfile.Clean(dir), atomicfile.Clean(s.dir))
 	if err != nil {
 		_ = s.lock.Close()
 		return nil, fmt.Errorf("writing to the state directory: %w", err)
 	}
 	return s, nil
-}
-
-// probe writes a file, and removes what a process that was killed left half-written.
-func (s *store) probe() error {
-	left, err := filepath.Glob(filepath.Join(s.dir, tempPattern))
-	if err != nil {
-		return err
-	}
-	for _, path := range left {
-		err = os.Remove(path)
-		if err != nil {
-			return err
-		}
-	}
-	f, err := os.CreateTemp(s.dir, tempPattern)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // close gives the directory free.
@@ -186,32 +169,7 @@ func (s *store) putAside(name string, why error) {
 
 // write makes a whole file.
 func (s *store) write(name string, content func(io.Writer) error) error {
-	f, err := os.CreateTemp(s.dir, tempPattern)
-	if err != nil {
-		return fmt.Errorf("saving %s: %w", name, err)
-	}
-	err = writeContainer(f, content)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(s.dir, name))
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return fmt.Errorf("saving %s: %w", name, err)
-	}
-	return s.syncDir()
-}
-
-// syncDir makes a rename last.
-func (s *store) syncDir() error {
-	d, err := os.Open(s.dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return atomicfile.Write(filepath.Join(s.dir, name), func(w io.Writer) error { return writeContainer(w, content) })
 }
 
 func writeContainer(f io.Writer, content func(io.Writer) error) error {

@@ -16,6 +16,7 @@ import (
 type partHead struct {
 	Key      Key
 	Listed   time.Time
+	Sum      []byte     `json:",omitempty"`
 	Problems []Problem  `json:",omitempty"`
 	Zone     *zone.Info `json:",omitempty"`
 	Apex     []byte     `json:",omitempty"`
@@ -32,6 +33,9 @@ func writePart(out io.Writer, p Part) error {
 	head := partHead{Key: p.Key, Listed: p.Listed, Problems: p.Problems, Catalog: p.Catalog, Region: p.Region}
 	if p.Zone != nil {
 		head.Zone, head.Apex = &p.Zone.Info, p.Zone.Apex
+		if p.Sum != (Sum{}) {
+			head.Sum = p.Sum[:]
+		}
 	}
 	text, err := json.Marshal(head)
 	if err != nil {
@@ -58,10 +62,12 @@ func writeTree(w io.Writer, t *zone.Tree) error {
 		return err
 	}
 	var buf []byte
+	var pace Pace
 	for name, n := range t.All {
 		if n.Empty() {
 			continue
 		}
+		pace.Step()
 		prefix := name[:len(name)-len(t.Apex())]
 		buf = append(append(buf[:0], byte(len(prefix))), prefix...)
 		sets := 0
@@ -124,6 +130,9 @@ func readPart(in io.Reader) (Part, error) {
 		return Part{}, fmt.Errorf("reading the records of %s: %w", zone.String(head.Apex), err)
 	}
 	p.Zone = zone.New(*head.Zone, tree, 0)
+	if len(head.Sum) == len(p.Sum) {
+		p.Sum = Sum(head.Sum)
+	}
 	return p, nil
 }
 

@@ -1,6 +1,10 @@
 package forward
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"inside53/resolver/wire"
+)
 
 // Bounds on lifetimes, seconds.
 const (
@@ -28,7 +32,7 @@ type record struct {
 	typ, class uint16
 	ttl        uint32
 	off, end   int  // RDATA in the message
-	taken      bool // stands in the body
+	accepted   bool // stands in the body
 }
 
 // walker takes replies apart. It is scratch space: one a goroutine, reused.
@@ -53,15 +57,15 @@ type walker struct {
 // shares nothing with msg. msg has passed [isReply].
 func (w *walker) read(msg []byte, q *Question, now int64) (*entry, verdict) {
 	w.msg, w.query = msg, q
-	if len(msg) == headerLen {
+	if len(msg) == wire.HeaderSize {
 		return nil, isNoEDNS
 	}
 	if !w.parse() {
 		return nil, isBroken
 	}
 	switch w.rcode {
-	case rcodeSuccess, rcodeNXDomain:
-	case rcodeFormErr, rcodeNotImp, rcodeBadVers:
+	case wire.RcodeNoError, wire.RcodeNXDomain:
+	case wire.RcodeFormErr, wire.RcodeNotImp, wire.RcodeBadVers:
 		return nil, isNoEDNS
 	default:
 		return nil, isRefusal
@@ -78,7 +82,7 @@ func (w *walker) parse() bool {
 	w.answers = int(binary.BigEndian.Uint16(msg[6:]))
 	kept := w.answers + int(binary.BigEndian.Uint16(msg[8:]))
 	all := kept + int(binary.BigEndian.Uint16(msg[10:]))
-	off := headerLen + len(w.query.Name) + 4
+	off := wire.HeaderSize + len(w.query.Name) + 4
 	seenOPT := false
 	var last record
 	lastOwner := -1
@@ -86,14 +90,13 @@ func (w *walker) parse() bool {
 		r := record{nameLen: uint16(len(w.query.Name))}
 		next := off + 2
 		switch p := pointerAt(msg, off); {
-		case p == headerLen: // the question's name, as almost always
+		case p == wire.HeaderSize: // the question's name, as almost always
 		case p >= 0 && p == lastOwner:
 			r.name, r.nameLen = last.name, last.nameLen
 		default:
 			r.name = uint32(len(w.names))
-			var err error
-			w.names, next, err = appendName(w.names, msg, off)
-			if err != nil {
+			w.names, next = wire.AppendName(w.names, msg, off)
+			if next < 0 {
 				return false
 			}
 			r.nameLen = uint16(len(w.names) - int(r.name))
@@ -112,7 +115,7 @@ func (w *walker) parse() bool {
 			return false
 		}
 		off = r.end
-		if r.typ == typeOPT {
+		if r.typ == wire.TypeOPT {
 			// One, at the root, in the additional section (RFC 6891 6.1.1).
 			if seenOPT || i < kept || r.nameLen != 1 {
 				return false
@@ -136,7 +139,7 @@ func pointerAt(msg []byte, off int) int {
 	if off+2 > len(msg) || msg[off] < 0xC0 {
 		return -1
 	}
-	return int(binary.BigEndian.Uint16(msg[off:]) & maxPointer)
+	return int(binary.BigEndian.Uint16(msg[off:]) & wire.MaxPointer)
 }
 
 // options finds the extended error in an OPT RR's RDATA (RFC 8914).
@@ -150,7 +153,7 @@ func (w *walker) options(b []byte) bool {
 		if length > len(b) {
 			return false
 		}
-		if code == optionEDE && length >= 2 && w.ede == NoEDE {
+		if code == wire.OptionEDE && length >= 2 && w.ede == NoEDE {
 			w.ede = binary.BigEndian.Uint16(b)
 		}
 		b = b[length:]
@@ -182,7 +185,7 @@ func (w *walker) admit(now int64) (*entry, verdict) {
 		}
 	}
 	w.authority(cur, !answered)
-	if w.data.bad || headerLen+len(w.query.Name)+4+len(w.data.out)+optLen > maxMessage {
+	if w.data.bad || wire.HeaderSize+len(w.query.Name)+4+len(w.data.out)+wire.OPTSize > wire.MaxMessage {
 		return nil, isBroken
 	}
 	return w.entry(now, answers), isAnswer
@@ -197,7 +200,7 @@ func (w *walker) entry(now int64, answers int) *entry {
 	copy(memory[n:], w.data.out)
 	e := &entry{
 		Message: Message{
-			Rcode: uint8(w.rcode), AD: w.msg[3]&flagAD != 0, Flags: w.flags, EDE: w.ede,
+			Rcode: uint8(w.rcode), AD: w.msg[3]&wire.FlagAD != 0, Flags: w.flags, EDE: w.ede,
 			Answers: uint16(answers), Authority: uint16(len(w.rrs) - answers),
 			Stored: now, TTL: w.ttl, Body: memory[n:], Turn: uint16(w.turn), Turns: uint16(w.turns),
 		},
@@ -219,45 +222,45 @@ func (w *walker) chain() (cur []byte, answered bool) {
 		found, first := false, len(w.rrs)
 		for i := range w.records[:w.answers] {
 			r := &w.records[i]
-			if r.taken || r.class != classIN || isMeta(r.typ) {
+			if r.accepted || r.class != wire.ClassIN || isMeta(r.typ) {
 				continue
 			}
 			owner := w.owner(r)
-			if !equalNames(owner, cur) {
-				if r.typ == typeDNAME && dname == nil && suffixAt(cur, owner) > 0 {
+			if !wire.EqualNames(owner, cur) {
+				if r.typ == wire.TypeDNAME && dname == nil && wire.SuffixAt(cur, owner) > 0 {
 					dname = r
 				}
 				continue
 			}
 			switch {
-			case r.typ == w.query.Type || w.query.Type == typeANY:
+			case r.typ == w.query.Type || w.query.Type == wire.TypeANY:
 				found = true
-				w.take(r)
-			case r.typ == typeCNAME && alias == nil:
+				w.accept(r)
+			case r.typ == wire.TypeCNAME && alias == nil:
 				alias = r
 			}
 		}
 		if found {
-			if w.query.Type == typeA || w.query.Type == typeAAAA {
+			if w.query.Type == wire.TypeA || w.query.Type == wire.TypeAAAA {
 				w.inTurn(first)
 			}
 			w.signatures(cur, w.query.Type)
 			return cur, true
 		}
 		if dname != nil {
-			w.take(dname)
-			w.signatures(w.owner(dname), typeDNAME)
+			w.accept(dname)
+			w.signatures(w.owner(dname), wire.TypeDNAME)
 		}
 		if alias == nil {
 			return cur, false
 		}
-		w.take(alias)
-		w.signatures(cur, typeCNAME)
+		w.accept(alias)
+		w.signatures(cur, wire.TypeCNAME)
 		if w.data.bad {
 			return cur, false
 		}
-		target, _, err := appendName(w.names, w.msg, alias.off)
-		if err != nil {
+		target, end := wire.AppendName(w.names, w.msg, alias.off)
+		if end < 0 {
 			w.data.bad = true
 			return cur, false
 		}
@@ -276,18 +279,18 @@ func (w *walker) inTurn(first int) {
 }
 
 // isMeta reports whether typ exists in messages only (RFC 6895 3.1).
-func isMeta(typ uint16) bool { return typ == typeOPT || typ >= 128 && typ <= 255 }
+func isMeta(typ uint16) bool { return typ == wire.TypeOPT || typ >= 128 && typ <= 255 }
 
 // signatures takes the RRSIGs of an RRset, for those who asked for DNSSEC
 // records (RFC 4035 3.2.1).
 func (w *walker) signatures(owner []byte, covered uint16) {
-	if !w.query.DO || w.query.Type == typeRRSIG || w.query.Type == typeANY {
+	if !w.query.DO || w.query.Type == wire.TypeRRSIG || w.query.Type == wire.TypeANY {
 		return
 	}
 	for i := range w.records[:w.answers] {
 		r := &w.records[i]
-		if r.typ == typeRRSIG && w.covers(r) == covered && !r.taken && r.class == classIN && equalNames(w.owner(r), owner) {
-			w.take(r)
+		if r.typ == wire.TypeRRSIG && w.covers(r) == covered && !r.accepted && r.class == wire.ClassIN && wire.EqualNames(w.owner(r), owner) {
+			w.accept(r)
 		}
 	}
 }
@@ -308,19 +311,19 @@ func (w *walker) negative(cur []byte) verdict {
 	for i := range w.records[w.answers:] {
 		r := &w.records[w.answers+i]
 		switch {
-		case r.class != classIN:
+		case r.class != wire.ClassIN:
 		case w.isSOA(r, cur):
 			minimum := binary.BigEndian.Uint32(w.msg[r.end-4:])
 			limit = min(ttlOf(r.ttl), ttlOf(minimum), MaxNegativeTTL)
 			r.ttl = limit
 			w.ttl = min(w.ttl, limit)
 			return isAnswer
-		case r.typ == typeNS:
+		case r.typ == wire.TypeNS:
 			referral = true
 		}
 	}
 	// NS without SOA: the upstream is no resolver, or not for this name.
-	if referral && w.rcode == rcodeSuccess && len(w.rrs) == 0 {
+	if referral && w.rcode == wire.RcodeNoError && len(w.rrs) == 0 {
 		return isRefusal
 	}
 	w.ttl = min(w.ttl, limit)
@@ -329,7 +332,7 @@ func (w *walker) negative(cur []byte) verdict {
 
 // isSOA reports whether r is the SOA of a zone that name is in.
 func (w *walker) isSOA(r *record, name []byte) bool {
-	return r.typ == typeSOA && r.end-r.off >= 22 && suffixAt(name, w.owner(r)) >= 0
+	return r.typ == wire.TypeSOA && r.end-r.off >= 22 && wire.SuffixAt(name, w.owner(r)) >= 0
 }
 
 // authority takes what proves a negative answer or a wildcard: the SOA, and for
@@ -338,20 +341,20 @@ func (w *walker) authority(cur []byte, negative bool) {
 	soa := false
 	for i := range w.records[w.answers:] {
 		r := &w.records[w.answers+i]
-		if r.class != classIN {
+		if r.class != wire.ClassIN {
 			continue
 		}
 		typ := r.typ
-		if typ == typeRRSIG {
+		if typ == wire.TypeRRSIG {
 			typ = w.covers(r)
 		}
 		switch {
-		case r.typ == typeSOA && negative && !soa && w.isSOA(r, cur):
+		case r.typ == wire.TypeSOA && negative && !soa && w.isSOA(r, cur):
 			soa = true
-			w.take(r)
+			w.accept(r)
 		case !w.query.DO:
-		case r.typ != typeSOA && (typ == typeNSEC || typ == typeNSEC3 || typ == typeSOA && negative):
-			w.take(r)
+		case r.typ != wire.TypeSOA && (typ == wire.TypeNSEC || typ == wire.TypeNSEC3 || typ == wire.TypeSOA && negative):
+			w.accept(r)
 		}
 	}
 }
@@ -364,9 +367,9 @@ func ttlOf(ttl uint32) uint32 {
 	return min(ttl, MaxTTL)
 }
 
-// take appends r to the body.
-func (w *walker) take(r *record) {
-	r.taken = true
+// accept appends r to the body.
+func (w *walker) accept(r *record) {
+	r.accepted = true
 	d := &w.data
 	if d.bad {
 		return
@@ -376,13 +379,13 @@ func (w *walker) take(r *record) {
 	ttl := ttlOf(r.ttl)
 	w.ttl = min(w.ttl, ttl)
 	d.out = binary.BigEndian.AppendUint16(d.out, r.typ)
-	d.out = append(d.out, 0, classIN)
+	d.out = append(d.out, 0, wire.ClassIN)
 	rr.TTLOff = uint32(len(d.out))
 	d.out = binary.BigEndian.AppendUint32(d.out, ttl)
 	d.out = append(d.out, 0, 0)
 	start, firstName := len(d.out), len(d.names)
 	d.off, d.end = r.off, r.end
-	if !d.copy(r.typ) || len(d.out)-start > maxMessage {
+	if !d.copy(r.typ) || len(d.out)-start > wire.MaxMessage {
 		d.bad = true
 		return
 	}
@@ -404,17 +407,17 @@ func (w *walker) appendOwner(owner []byte) {
 		d.out = append(d.out, 0)
 		return
 	}
-	if k := suffixAt(w.query.Name, owner); k >= 0 {
-		d.out = append(d.out, 0xC0, byte(headerLen+k))
-		if headerLen+k > 0xFF {
+	if k := wire.SuffixAt(w.query.Name, owner); k >= 0 {
+		d.out = append(d.out, 0xC0, byte(wire.HeaderSize+k))
+		if wire.HeaderSize+k > 0xFF {
 			d.out[len(d.out)-2] |= 1
 		}
 		return
 	}
-	body := headerLen + len(w.query.Name) + 4
+	body := wire.HeaderSize + len(w.query.Name) + 4
 	for _, at := range w.targets {
-		k := suffixAt(nameAt(d.out, at), owner)
-		if k >= 0 && body+at+k <= maxPointer {
+		k := wire.SuffixAt(nameAt(d.out, at), owner)
+		if k >= 0 && body+at+k <= wire.MaxPointer {
 			d.out = binary.BigEndian.AppendUint16(d.out, 0xC000|uint16(body+at+k))
 			return
 		}
@@ -435,15 +438,15 @@ func nameAt(b []byte, at int) []byte {
 // answer section only: the authority section's types are not among them.
 func (w *walker) mark(typ uint16) {
 	switch typ {
-	case typeA:
+	case wire.TypeA:
 		w.flags |= HasA
-	case typeAAAA:
+	case wire.TypeAAAA:
 		w.flags |= HasAAAA
-	case typeSVCB, typeHTTPS:
+	case wire.TypeSVCB, wire.TypeHTTPS:
 		w.flags |= HasSVCB
-	case typeCNAME, typeDNAME:
+	case wire.TypeCNAME, wire.TypeDNAME:
 		w.flags |= HasAlias
-	case typeRRSIG:
+	case wire.TypeRRSIG:
 		w.flags |= HasRRSIG
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 )
@@ -196,7 +198,7 @@ func TestOwners(t *testing.T) {
 	if e == nil || len(e.RRs) != 2 {
 		t.Fatalf("entry %+v", e)
 	}
-	target := headerLen + len(q.Name) + 4 + 12
+	target := wire.HeaderSize + len(q.Name) + 4 + 12
 	for i, want := range []uint16{0xC00C, 0xC000 | uint16(target)} {
 		got := binary.BigEndian.Uint16(e.Body[e.RRs[i].Off:])
 		if got != want {

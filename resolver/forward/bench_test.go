@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 
+	"inside53/resolver/wire"
+
 	"github.com/miekg/dns"
 )
 
@@ -28,7 +30,7 @@ func newMirror(t testing.TB) string {
 			if err != nil {
 				return
 			}
-			m := buf[:n-optLen]
+			m := buf[:n-wire.OPTSize]
 			m[2], m[3], m[7], m[11] = 0x81, 0x80, 1, 0
 			m = append(m, 0xC0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 192, 0, 2, 1)
 			_, err = pc.WriteToUDPAddrPort(m, from)

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"inside53/resolver/wire"
+
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
@@ -89,7 +91,7 @@ func newCache(entries int) (*cache, error) {
 	each := max(entries/n, 1)
 	for i := range c.shards {
 		s := &c.shards[i]
-		s.limit = max(each*entryBytes, 2*maxMessage)
+		s.limit = max(each*entryBytes, 2*wire.MaxMessage)
 		lru, err := simplelru.NewLRU(each, func(_ uint64, e *entry) {
 			s.bytes -= e.size()
 			s.evictions.Add(1)

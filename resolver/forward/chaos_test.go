@@ -76,11 +76,12 @@ func TestChaos(t *testing.T) {
 			case <-time.After(20 * time.Millisecond):
 				clock.advance(100 * time.Second)
 				f.Stats()
-				_, err := f.Group(GroupSpec{Upstreams: []string{two.addr, one.addr}})
+				g, err := f.Group(GroupSpec{Upstreams: []string{two.addr, one.addr}})
 				if err != nil {
 					t.Error(err)
+					continue
 				}
-				f.Retain(groups)
+				f.Release(g)
 			}
 		}
 	})

@@ -3,7 +3,7 @@
 //
 //	Cached ──> cache (shards of an LRU; keyed by group, name, type, DO, CD)
 //	                     ^ add
-//	Ask ──> flight ──────┼──────────────> landed ──> pool ──> done(message, error)
+//	Ask ──> flight ──────┼──────────────> remove ──> pool ──> done(message, error)
 //	          │ one a question            ^
 //	          │ deadlines: wheel          │ finish
 //	          v                           │

@@ -11,11 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"inside53/server/house"
+
 	"github.com/miekg/dns"
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(house.Loopback(m)) }
 
 // fakeUpstream is a server on loopback. answer says what it replies; nil drops.
 type fakeUpstream struct {

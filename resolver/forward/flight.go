@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"inside53/resolver/wire"
 )
 
 const never = time.Duration(math.MaxInt64)
@@ -183,11 +185,11 @@ func (f *Forwarder) join(s *flightShard, hash uint64, g *Group, q *Question, don
 	}
 	fl = &flight{
 		hash: hash, group: g, began: now, ede: NoEDE,
-		q: *q, query: appendQuery(make([]byte, 0, headerLen+len(q.Name)+4+optLen), q),
+		q: *q, query: appendQuery(make([]byte, 0, wire.HeaderSize+len(q.Name)+4+wire.OPTSize), q),
 		first:   waiter{done: done},
 		staleAt: never, loopAt: never, endAt: now + f.options.Budget,
 	}
-	fl.q.Name = fl.query[headerLen : headerLen+len(q.Name)]
+	fl.q.Name = fl.query[wire.HeaderSize : wire.HeaderSize+len(q.Name)]
 	if state != Miss && !known.failed() {
 		fl.stale, fl.staleAt = known, now+f.options.StaleAfter
 	}
@@ -201,7 +203,7 @@ func (e *entry) err() error {
 	switch {
 	case !e.failed():
 		return nil
-	case e.EDE == edeNoReachable:
+	case e.EDE == wire.EDENoReachable:
 		return ErrTimeout
 	default:
 		return ErrServFail
@@ -320,12 +322,12 @@ func (f *Forwarder) reply(p pending, msg []byte, w *walker) {
 	u.answered(now, now-p.sent)
 	if p.fl.over.Load() {
 		rcode := msg[3] & 0x0F
-		if rcode == rcodeSuccess || rcode == rcodeNXDomain {
+		if rcode == wire.RcodeNoError || rcode == wire.RcodeNXDomain {
 			f.noteUp(u)
 		}
 		return
 	}
-	if !p.at.stream && (msg[2]&flagTC != 0 || len(msg) == readSize) {
+	if !p.at.stream && (msg[2]&wire.FlagTC != 0 || len(msg) == readSize) {
 		u.truncated.Add(1)
 		p.at.stream = true
 		f.repeat(p.fl, p.at, now)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"inside53/resolver/wire"
+
 	"github.com/miekg/dns"
 )
 
@@ -143,7 +145,7 @@ func TestFull(t *testing.T) {
 		t.Errorf("fourth waiter: %v", err)
 	}
 	for _, c := range []<-chan outcome{a, b, a2} {
-		if o := wait(t, c); !errors.Is(o.err, ErrTimeout) || o.m.Rcode != dns.RcodeServerFailure || o.m.EDE != edeNoReachable {
+		if o := wait(t, c); !errors.Is(o.err, ErrTimeout) || o.m.Rcode != dns.RcodeServerFailure || o.m.EDE != wire.EDENoReachable {
 			t.Errorf("outcome %+v", o)
 		}
 	}

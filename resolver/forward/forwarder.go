@@ -32,7 +32,7 @@ type Options struct {
 	Logger  *slog.Logger     // upstreams going down and up; nil: none
 	Now     func() time.Time // for the lifetimes of answers; nil: time.Now
 
-	grace time.Duration // for which a dropped group works
+	grace time.Duration // for which a group without owners works: as long as clients wait
 }
 
 // check fills in defaults.
@@ -61,7 +61,7 @@ func (o *Options) check() error {
 	span("stale after", &o.StaleAfter, 1800*time.Millisecond)
 	span("retry min", &o.RetryMin, 200*time.Millisecond)
 	span("retry max", &o.RetryMax, 1500*time.Millisecond)
-	span("grace", &o.grace, time.Minute)
+	span("grace", &o.grace, 5*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -93,7 +93,7 @@ type Forwarder struct {
 	cache    *cache
 	flights  [flightShards]flightShard
 	wheel    wheel
-	landed   queue
+	finished queue
 	openings chan opening
 	starts   chan func(context.Context) // goroutines for Run to start
 	state    atomic.Int32
@@ -112,6 +112,7 @@ type Forwarder struct {
 	groups    map[string]*Group
 	upstreams map[string]*upstream
 	lastID    uint32
+	sweeping  bool // sweep runs
 
 	byAddr    atomic.Pointer[map[netip.Addr][]*upstream]
 	groupList atomic.Pointer[[]*Group]
@@ -133,7 +134,7 @@ func New(options Options) (*Forwarder, error) {
 	f := &Forwarder{
 		options: options, log: options.Logger, epoch: time.Now(), cache: cache,
 		wheel:    wheel{wake: make(chan struct{}, 1)},
-		landed:   queue{wake: make(chan struct{}, workers())},
+		finished: queue{wake: make(chan struct{}, workers())},
 		openings: make(chan opening, min(options.InFlight, 1024)),
 		starts:   make(chan func(context.Context)),
 		stopped:  make(chan struct{}), readersGone: make(chan struct{}),
@@ -236,7 +237,7 @@ func (f *Forwarder) closeAll() {
 			for next := fl; next != nil; {
 				fl, next = next, next.next
 				fl.err = ErrClosed
-				f.land(s, fl)
+				f.remove(s, fl)
 			}
 		}
 		s.mu.Unlock()

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
+
 	"github.com/miekg/dns"
 )
 
@@ -34,16 +36,16 @@ func FuzzRead(f *testing.F) {
 	name := question(f, "www.example.com.", 0).Name
 	f.Fuzz(func(t *testing.T, msg []byte, typ uint16, do bool) {
 		q := &Question{Name: name, Type: typ, DO: do}
-		end := headerLen + len(name) + 4
+		end := wire.HeaderSize + len(name) + 4
 		if len(msg) < end {
 			return
 		}
-		copy(msg, appendQuery(nil, q)[:headerLen])
+		copy(msg, appendQuery(nil, q)[:wire.HeaderSize])
 		msg = slices.Clone(msg)
-		msg[2] |= flagQR
-		copy(msg[headerLen:], name)
+		msg[2] |= wire.FlagQR
+		copy(msg[wire.HeaderSize:], name)
 		binary.BigEndian.PutUint16(msg[end-4:], typ)
-		binary.BigEndian.PutUint16(msg[end-2:], classIN)
+		binary.BigEndian.PutUint16(msg[end-2:], wire.ClassIN)
 		var w walker
 		e, verdict := w.read(msg, q, 0)
 		if verdict != isAnswer {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"inside53/resolver/wire"
 )
 
 // maxUpstreams is how many upstreams a group may have.
@@ -16,10 +18,9 @@ const maxUpstreams = 16
 
 // GroupSpec says which upstreams answer for a zone.
 type GroupSpec struct {
-	// Upstreams in order of preference where health and latency are alike:
-	// "10.0.0.2", "10.0.0.2:53", "2001:db8::1", "[2001:db8::1]:53",
-	// "tls://10.9.0.3", "tls://10.9.0.3:853#dns.example" (the name that its
-	// certificate must have; otherwise it must have the IP address).
+	// Upstreams in order of preference where health and latency are alike, as
+	// [wire.ParseUpstream] reads them. The certificate of one without a name must have its
+	// IP address.
 	Upstreams []string
 }
 
@@ -30,32 +31,36 @@ type Group struct {
 	key       string
 	upstreams []*upstream
 	flights   atomic.Int64
+	answered  atomic.Uint64 // upstreams that have answered a question of the group, by bit
+
+	owners int           // guarded by Forwarder.mu
+	left   time.Duration // when the last owner released it; guarded by Forwarder.mu
 }
 
 // String returns the upstreams as configured, separated by spaces.
 func (g *Group) String() string { return g.key }
 
-// Group returns the group of spec: the same one for the same list, until
-// [Forwarder.Retain] drops it. The error joins all faults.
+// Group returns the group of spec: the same one for the same list, while anybody owns
+// it. The caller owns it too, until [Forwarder.Release]. The error joins all faults.
 func (f *Forwarder) Group(spec GroupSpec) (*Group, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	key := strings.Join(spec.Upstreams, " ")
 	g := f.groups[key]
-	if g != nil {
-		return g, nil
+	if g == nil {
+		upstreams, err := f.parseUpstreams(spec.Upstreams)
+		if err != nil {
+			return nil, err
+		}
+		f.lastID++
+		g = &Group{id: f.lastID, key: key, upstreams: upstreams}
+		for _, u := range upstreams {
+			f.upstreams[u.text] = u
+		}
+		f.groups[key] = g
+		f.index()
 	}
-	upstreams, err := f.parseUpstreams(spec.Upstreams)
-	if err != nil {
-		return nil, err
-	}
-	f.lastID++
-	g = &Group{id: f.lastID, key: key, upstreams: upstreams}
-	for _, u := range upstreams {
-		f.upstreams[u.text] = u
-	}
-	f.groups[key] = g
-	f.index()
+	g.owners++
 	return g, nil
 }
 
@@ -67,14 +72,14 @@ func (f *Forwarder) parseUpstreams(texts []string) ([]*upstream, error) {
 		faults = append(faults, fmt.Errorf("%d upstreams: want 1 to %d", len(texts), maxUpstreams))
 	}
 	for i, text := range texts {
-		u := f.upstreams[text]
+		parsed, err := wire.ParseUpstream(text)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("upstream %w", err))
+			continue
+		}
+		u := f.upstreams[parsed.String()]
 		if u == nil {
-			var err error
-			u, err = parseUpstream(text)
-			if err != nil {
-				faults = append(faults, err)
-				continue
-			}
+			u = newUpstream(parsed)
 		}
 		same := func(o *upstream) bool { return o.addr == u.addr && o.secure == u.secure }
 		if slices.ContainsFunc(all, same) {
@@ -90,34 +95,61 @@ func (f *Forwarder) parseUpstreams(texts []string) ([]*upstream, error) {
 	return all, nil
 }
 
-// Retain drops all groups but those given. A dropped group works for another
-// minute, for queries that hold it still; then its upstreams' connections end.
-// What is cached for it ages out.
-func (f *Forwarder) Retain(groups []*Group) {
-	for _, u := range f.retain(groups) {
-		leave := func(ctx context.Context) {
-			select {
-			case <-ctx.Done():
-			case <-time.After(f.options.grace):
-			}
-			u.close()
+// Release gives groups back, each once for each call of [Forwarder.Group]. One without
+// owners works for a while, for queries that hold it still, and comes back to whoever
+// asks for its list. Then connections end that no other group has a use for, and what
+// is cached for it ages out.
+func (f *Forwarder) Release(groups ...*Group) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	left := false
+	for _, g := range groups {
+		g.owners--
+		if g.owners == 0 {
+			g.left = f.clock()
+			left = true
 		}
-		if f.state.Load() != running || !f.start(leave) {
-			u.close()
+	}
+	if !left || f.sweeping {
+		return
+	}
+	f.sweeping = f.state.Load() == running && f.start(f.sweep)
+	if !f.sweeping {
+		f.dropLeft(f.clock())
+	}
+}
+
+// sweep drops groups that have had no owner for long enough, until there are none.
+func (f *Forwarder) sweep(ctx context.Context) {
+	for {
+		f.mu.Lock()
+		next := f.dropLeft(f.clock() - f.options.grace)
+		f.sweeping = next != never
+		f.mu.Unlock()
+		if next == never {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(next + f.options.grace - f.clock()):
 		}
 	}
 }
 
-// retain takes out groups and the upstreams that no other group has, which it
-// returns.
-func (f *Forwarder) retain(groups []*Group) (dropped []*upstream) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// dropLeft drops the groups without owners since a time or longer, and the upstreams
+// that no other group has. It returns since when the first of the others has none,
+// never if there is no such group. mu is held.
+func (f *Forwarder) dropLeft(since time.Duration) (next time.Duration) {
+	next = never
 	used := make(map[*upstream]bool)
 	for key, g := range f.groups {
-		if !slices.Contains(groups, g) {
+		if g.owners == 0 && g.left <= since {
 			delete(f.groups, key)
 			continue
+		}
+		if g.owners == 0 {
+			next = min(next, g.left)
 		}
 		for _, u := range g.upstreams {
 			used[u] = true
@@ -126,11 +158,11 @@ func (f *Forwarder) retain(groups []*Group) (dropped []*upstream) {
 	for text, u := range f.upstreams {
 		if !used[u] {
 			delete(f.upstreams, text)
-			dropped = append(dropped, u)
+			u.close()
 		}
 	}
 	f.index()
-	return dropped
+	return next
 }
 
 // index rebuilds what is read without the lock. mu is held.

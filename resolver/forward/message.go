@@ -1,9 +1,14 @@
 package forward
 
-import "errors"
+import (
+	"encoding/binary"
+	"errors"
+
+	"inside53/resolver/wire"
+)
 
 // NoEDE is the [Message.EDE] of a message without an extended error (RFC 8914).
-const NoEDE uint16 = 0xFFFF
+const NoEDE uint16 = wire.NoEDE
 
 // Flags say what is in a [Message], so that readers know without a walk
 // whether there is anything for them to do.
@@ -67,6 +72,20 @@ type Message struct {
 	Turn, Turns uint16
 }
 
+// Data returns the RDATA of the records of one type in the answer section, whoever owns
+// them: those at the end of a chain, or the chain's own CNAMEs. It is borrowed from Body.
+func (m *Message) Data(typ uint16) [][]byte {
+	var all [][]byte
+	for i := range m.RRs[:m.Answers] {
+		rr := &m.RRs[i]
+		if rr.Type == typ {
+			at := rr.TTLOff + 6
+			all = append(all, m.Body[at:at+uint32(binary.BigEndian.Uint16(m.Body[at-2:]))])
+		}
+	}
+	return all
+}
+
 // RR says where one RR of a [Message] lies.
 type RR struct {
 	Off    uint32 // of the owner, in Body
@@ -116,65 +135,6 @@ var (
 	ErrClosed = errors.New("forwarder is not running")
 )
 
-// DNS numbers used here (IANA "Domain Name System (DNS) Parameters").
-const (
-	rcodeSuccess  = 0
-	rcodeFormErr  = 1
-	rcodeServFail = 2
-	rcodeNXDomain = 3
-	rcodeNotImp   = 4
-	rcodeBadVers  = 16
-
-	typeA        = 1
-	typeNS       = 2
-	typeMD       = 3
-	typeMF       = 4
-	typeCNAME    = 5
-	typeSOA      = 6
-	typeMB       = 7
-	typeMG       = 8
-	typeMR       = 9
-	typePTR      = 12
-	typeMINFO    = 14
-	typeMX       = 15
-	typeTXT      = 16
-	typeRP       = 17
-	typeAFSDB    = 18
-	typeRT       = 21
-	typeNSAPPTR  = 23
-	typeSIG      = 24
-	typePX       = 26
-	typeAAAA     = 28
-	typeNXT      = 30
-	typeSRV      = 33
-	typeNAPTR    = 35
-	typeKX       = 36
-	typeDNAME    = 39
-	typeOPT      = 41
-	typeIPSECKEY = 45
-	typeRRSIG    = 46
-	typeNSEC     = 47
-	typeNSEC3    = 50
-	typeHIP      = 55
-	typeTALINK   = 58
-	typeSVCB     = 64
-	typeHTTPS    = 65
-	typeSPF      = 99
-	typeLP       = 107
-	typeTKEY     = 249
-	typeANY      = 255
-	typeAMTRELAY = 260
-
-	classIN = 1
-
-	optionEDE          = 15
-	edeNoReachable     = 22
-	headerLen          = 12
-	maxName            = 255
-	maxMessage         = 65535
-	maxPointer         = 0x3FFF
-	ednsSize           = 1232 // DNS flag day 2020: fits any path without fragments
-	flagQR, flagTC     = 0x80, 0x02
-	flagRD, flagOpcode = 0x01, 0x78
-	flagAD, flagCD     = 0x20, 0x10 // in the header's fourth byte
-)
+// ednsSize is how much we take by UDP. DNS flag day 2020: it fits any path without
+// fragments.
+const ednsSize = 1232

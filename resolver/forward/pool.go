@@ -3,7 +3,7 @@ package forward
 import "sync"
 
 // queue holds the flights whose waiters are to be told. It has no bound of its
-// own, so that to land a flight never waits; what is in it is bounded by
+// own, so that to finish a flight never waits; what is in it is bounded by
 // Options.InFlight and Options.Waiters.
 type queue struct {
 	mu         sync.Mutex
@@ -48,31 +48,31 @@ type opening struct {
 }
 
 // complete has the waiters of fl told, by the pool.
-func (f *Forwarder) complete(fl *flight) { f.landed.push(fl) }
+func (f *Forwarder) complete(fl *flight) { f.finished.push(fl) }
 
 // work is one of the pool's workers.
 func (f *Forwarder) work() {
 	for {
-		for fl := f.landed.pop(); fl != nil; fl = f.landed.pop() {
-			f.tell(fl)
+		for fl := f.finished.pop(); fl != nil; fl = f.finished.pop() {
+			f.notify(fl)
 		}
 		select {
-		case <-f.landed.wake:
+		case <-f.finished.wake:
 		case o := <-f.openings:
 			f.open(o)
 		case <-f.readersGone:
-			// Nobody lands flights any more, and the loop above has told all.
-			fl := f.landed.pop()
+			// Nobody finishes flights any more, and the loop above has told all.
+			fl := f.finished.pop()
 			if fl == nil {
 				return
 			}
-			f.tell(fl)
+			f.notify(fl)
 		}
 	}
 }
 
-// tell calls the waiters of fl.
-func (f *Forwarder) tell(fl *flight) {
+// notify calls the waiters of fl.
+func (f *Forwarder) notify(fl *flight) {
 	// Before the calls: one that asks again must find room.
 	f.underWay.Add(-1)
 	f.waiting.Add(-1 - int64(len(fl.more)))

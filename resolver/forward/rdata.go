@@ -1,6 +1,10 @@
 package forward
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"inside53/resolver/wire"
+)
 
 // rdata copies one RDATA: it reads msg[off:end] and appends to out.
 type rdata struct {
@@ -37,9 +41,9 @@ func (r *rdata) name() {
 		return
 	}
 	at := len(r.out)
-	out, next, err := appendName(r.out, r.msg[:r.end], r.off)
+	out, next := wire.AppendName(r.out, r.msg[:r.end], r.off)
 	r.out = out
-	if err != nil {
+	if next < 0 {
 		r.bad = true
 		return
 	}
@@ -58,54 +62,54 @@ func (r *rdata) rest() { r.bytes(r.end - r.off) }
 // and service parameters.
 func (r *rdata) copy(typ uint16) bool {
 	switch typ {
-	case typeA:
+	case wire.TypeA:
 		r.bytes(4)
-	case typeAAAA:
+	case wire.TypeAAAA:
 		r.bytes(16)
-	case typeNS, typeMD, typeMF, typeCNAME, typeMB, typeMG, typeMR, typePTR, typeDNAME, typeNSAPPTR:
+	case wire.TypeNS, wire.TypeMD, wire.TypeMF, wire.TypeCNAME, wire.TypeMB, wire.TypeMG, wire.TypeMR, wire.TypePTR, wire.TypeDNAME, wire.TypeNSAPPTR:
 		r.name()
-	case typeSOA:
+	case wire.TypeSOA:
 		r.name()
 		r.name()
 		r.bytes(20)
-	case typeMINFO, typeRP, typeTALINK:
+	case wire.TypeMINFO, wire.TypeRP, wire.TypeTALINK:
 		r.name()
 		r.name()
-	case typeMX, typeAFSDB, typeRT, typeKX, typeLP:
+	case wire.TypeMX, wire.TypeAFSDB, wire.TypeRT, wire.TypeKX, wire.TypeLP:
 		r.bytes(2)
 		r.name()
-	case typePX:
+	case wire.TypePX:
 		r.bytes(2)
 		r.name()
 		r.name()
-	case typeSRV:
+	case wire.TypeSRV:
 		r.bytes(6)
 		r.name()
-	case typeNAPTR:
+	case wire.TypeNAPTR:
 		r.bytes(4)
 		r.text()
 		r.text()
 		r.text()
 		r.name()
-	case typeSIG, typeRRSIG:
+	case wire.TypeSIG, wire.TypeRRSIG:
 		r.bytes(18)
 		r.name()
 		r.rest()
-	case typeNSEC, typeNXT:
+	case wire.TypeNSEC, wire.TypeNXT:
 		r.name()
 		r.rest()
-	case typeTXT, typeSPF:
+	case wire.TypeTXT, wire.TypeSPF:
 		r.text()
 		for !r.bad && r.off < r.end {
 			r.text()
 		}
-	case typeSVCB, typeHTTPS:
+	case wire.TypeSVCB, wire.TypeHTTPS:
 		r.bytes(2)
 		r.name()
 		r.params()
-	case typeIPSECKEY, typeAMTRELAY:
+	case wire.TypeIPSECKEY, wire.TypeAMTRELAY:
 		r.gateway(typ)
-	case typeHIP:
+	case wire.TypeHIP:
 		r.bytes(4 + r.peek(0) + r.peek(2)<<8 + r.peek(3))
 		for !r.bad && r.off < r.end {
 			r.name()
@@ -120,7 +124,7 @@ func (r *rdata) copy(typ uint16) bool {
 // gateway or relay may be a name.
 func (r *rdata) gateway(typ uint16) {
 	kind, fixed := r.peek(1), 3
-	if typ == typeAMTRELAY {
+	if typ == wire.TypeAMTRELAY {
 		kind, fixed = kind&0x7F, 2
 	}
 	r.bytes(fixed)

@@ -49,10 +49,22 @@ func (f *Forwarder) Stats() Stats {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, u := range f.upstreams {
-		all.Upstreams = append(all.Upstreams, u.stats())
+		if f.isOwned(u) {
+			all.Upstreams = append(all.Upstreams, u.stats())
+		}
 	}
 	slices.SortFunc(all.Upstreams, func(a, b UpstreamStats) int { return strings.Compare(a.Upstream, b.Upstream) })
 	return all
+}
+
+// isOwned reports whether u is of a group that somebody owns. mu is held.
+func (f *Forwarder) isOwned(u *upstream) bool {
+	for _, g := range f.groups {
+		if g.owners > 0 && slices.Contains(g.upstreams, u) {
+			return true
+		}
+	}
+	return false
 }
 
 func (u *upstream) stats() UpstreamStats {

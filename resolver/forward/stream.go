@@ -11,6 +11,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"inside53/resolver/wire"
 )
 
 const (
@@ -78,7 +80,7 @@ func (s *stream) send(fl *flight, at attempt) bool {
 		return false
 	}
 	id := uint16(mathrand.Uint32())
-	for _, taken := s.waiting[id]; taken; _, taken = s.waiting[id] {
+	for _, used := s.waiting[id]; used; _, used = s.waiting[id] {
 		id++
 	}
 	packet := appendPacket(make([]byte, 2, 2+len(fl.query)), fl.query, id, at.plain)
@@ -229,7 +231,7 @@ func (s *stream) read(context.Context) {
 func (s *stream) claim(msg []byte) (p pending, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(msg) >= headerLen {
+	if len(msg) >= wire.HeaderSize {
 		id := binary.BigEndian.Uint16(msg)
 		p, ok = s.waiting[id]
 		if ok && isReply(msg, id, p.fl.query) {

@@ -12,6 +12,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"inside53/resolver/wire"
 )
 
 const (
@@ -118,8 +120,8 @@ func (s *udpSocket) register(p pending) (id uint16, ok bool) {
 	defer s.mu.Unlock()
 	for !s.retired && len(s.ids) > 0 && p.sent-s.opened < socketAge {
 		id, s.ids = s.ids[0], s.ids[1:]
-		_, taken := s.waiting[id]
-		if !taken {
+		_, used := s.waiting[id]
+		if !used {
 			s.waiting[id] = p
 			return id, true
 		}
@@ -158,7 +160,7 @@ func (s *udpSocket) retireLocked() {
 func (s *udpSocket) claim(msg []byte) (p pending, ok, drained bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(msg) >= headerLen {
+	if len(msg) >= wire.HeaderSize {
 		id := binary.BigEndian.Uint16(msg)
 		p, ok = s.waiting[id]
 		if ok && isReply(msg, id, p.fl.query) {

@@ -1,17 +1,15 @@
 package forward
 
 import (
-	"fmt"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"inside53/resolver/wire"
 )
 
 const (
-	udpPort, tlsPort = 53, 853
-
 	patience     = 2                // unanswered queries without a sign of life between, after which an upstream is down
 	downFirst    = time.Second      // how long it is left alone then
 	downLongest  = 30 * time.Second // at most
@@ -23,7 +21,7 @@ const (
 
 // upstream is one server we ask, with what is known of it. Groups share it.
 type upstream struct {
-	text       string // as configured
+	text       string // in its one form
 	addr       netip.AddrPort
 	secure     bool
 	serverName string // name or address that its certificate must have
@@ -39,7 +37,7 @@ type upstream struct {
 	rttvar    time.Duration
 	streak    int           // unanswered or refused queries in a row
 	downs     int           // times it went down in a row
-	heard     time.Duration // of the last reply
+	replied   time.Duration // when the last reply came
 	downUntil time.Duration // 0: up
 	probeAt   time.Duration // when to measure it again
 	probed    time.Duration // when it was measured last
@@ -48,41 +46,14 @@ type upstream struct {
 	queries, answers, failures, timeouts, spoofed, truncated atomic.Uint64
 }
 
-// parseUpstream reads an upstream's text form: "10.0.0.2", "10.0.0.2:53",
-// "2001:db8::1", "[2001:db8::1]:53", "tls://10.9.0.3", "tls://10.9.0.3:853#name".
-func parseUpstream(text string) (*upstream, error) {
-	u := &upstream{text: text}
-	rest, port := text, uint16(udpPort)
-	rest, u.secure = strings.CutPrefix(rest, "tls://")
-	if u.secure {
-		port = tlsPort
-		var named bool
-		rest, u.serverName, named = strings.Cut(rest, "#")
-		if named && u.serverName == "" {
-			return nil, fmt.Errorf("upstream %q: no name after #", text)
-		}
-	}
-	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(rest, "["), "]"))
-	if err == nil {
-		u.addr = netip.AddrPortFrom(addr, port)
-	} else {
-		u.addr, err = netip.ParseAddrPort(rest)
-		if err != nil {
-			return nil, fmt.Errorf("upstream %q: want ADDRESS, ADDRESS:PORT or tls://ADDRESS[:PORT][#NAME], with an IP address", text)
-		}
-	}
-	u.addr = netip.AddrPortFrom(u.addr.Addr().Unmap(), u.addr.Port())
-	switch {
-	case u.addr.Port() == 0:
-		return nil, fmt.Errorf("upstream %q: port 0", text)
-	case u.addr.Addr().IsUnspecified(), u.addr.Addr().IsMulticast():
-		return nil, fmt.Errorf("upstream %q: not the address of one host", text)
-	}
-	u.local.Store(u.addr.Addr().IsLoopback())
+// newUpstream returns an upstream of which nothing is known yet.
+func newUpstream(w wire.Upstream) *upstream {
+	u := &upstream{text: w.String(), addr: w.Addr, secure: w.TLS, serverName: w.ServerName}
+	u.local.Store(w.Addr.Addr().IsLoopback())
 	if u.serverName == "" {
-		u.serverName = u.addr.Addr().WithZone("").String()
+		u.serverName = w.Addr.Addr().WithZone("").String()
 	}
-	return u, nil
+	return u
 }
 
 // health is a copy of what selection needs.
@@ -114,8 +85,8 @@ func (u *upstream) claimProbe(now time.Duration) (probe, isDown bool) {
 	switch {
 	case u.downUntil > 0:
 		u.extend(now) // until it answers, which is not waited for
-	case u.probed > u.heard:
-		isDown = u.strike(now)
+	case u.probed > u.replied:
+		isDown = u.countFailure(now)
 	}
 	u.probed = now
 	return true, isDown
@@ -143,7 +114,7 @@ func (u *upstream) answered(now, rtt time.Duration) {
 		u.rttvar += ((u.srtt - rtt).Abs() - u.rttvar) / 4
 		u.srtt = max(u.srtt+(rtt-u.srtt)/8, 1)
 	}
-	u.heard = now
+	u.replied = now
 }
 
 // recovered notes that u can be relied on.
@@ -160,17 +131,17 @@ func (u *upstream) recovered() (wasDown bool) {
 func (u *upstream) unanswered(now, sent time.Duration) (isDown bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.heard > sent {
+	if u.replied > sent {
 		return false
 	}
-	return u.strike(now)
+	return u.countFailure(now)
 }
 
 // useless notes an error where another upstream had an answer.
 func (u *upstream) useless(now time.Duration) (isDown bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.strike(now)
+	return u.countFailure(now)
 }
 
 // unreachable notes that u's host says nobody is there.
@@ -178,11 +149,11 @@ func (u *upstream) unreachable(now time.Duration) (isDown bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.streak = max(u.streak, patience)
-	return u.strike(now)
+	return u.countFailure(now)
 }
 
-// strike counts a failure; mu is held. It reports whether u went down by it.
-func (u *upstream) strike(now time.Duration) bool {
+// countFailure counts a failure; mu is held. It reports whether u went down by it.
+func (u *upstream) countFailure(now time.Duration) bool {
 	u.streak++
 	if u.streak < patience || now < u.downUntil {
 		return false

@@ -17,42 +17,20 @@ import (
 	"github.com/miekg/dns"
 )
 
-func TestParseUpstream(t *testing.T) {
-	tests := []struct{ text, addr, name, fault string }{
-		{text: "10.0.0.2", addr: "10.0.0.2:53", name: "10.0.0.2"},
-		{text: "10.0.0.2:5353", addr: "10.0.0.2:5353", name: "10.0.0.2"},
-		{text: "2001:db8::1", addr: "[2001:db8::1]:53", name: "2001:db8::1"},
-		{text: "[2001:db8::1]", addr: "[2001:db8::1]:53", name: "2001:db8::1"},
-		{text: "[2001:db8::1]:54", addr: "[2001:db8::1]:54", name: "2001:db8::1"},
-		{text: "tls://10.9.0.3", addr: "10.9.0.3:853", name: "10.9.0.3"},
-		{text: "tls://10.9.0.3:854#dns.example", addr: "10.9.0.3:854", name: "dns.example"},
-		{text: "tls://10.9.0.3#", fault: "no name"},
-		{text: "10.0.0.2:0", fault: "port 0"},
-		{text: "0.0.0.0", fault: "not the address"},
-		{text: "dns.example", fault: "IP address"},
-		{text: "10.0.0.2#name", fault: "IP address"},
-		{text: "", fault: "IP address"},
-	}
-	for _, test := range tests {
-		u, err := parseUpstream(test.text)
-		if test.fault != "" {
-			if err == nil || !strings.Contains(err.Error(), test.fault) {
-				t.Errorf("%q: error %v, want %q", test.text, err, test.fault)
-			}
-			continue
-		}
-		if err != nil {
-			t.Errorf("%q: %v", test.text, err)
-			continue
-		}
-		if u.addr.String() != test.addr || u.serverName != test.name {
-			t.Errorf("%q: %s %s", test.text, u.addr, u.serverName)
+// TestServerName: what a certificate must have.
+func TestServerName(t *testing.T) {
+	f, _ := newRunning(t, Options{})
+	for text, want := range map[string]string{
+		"tls://10.9.0.3": "10.9.0.3", "tls://[fe80::1%lo]": "fe80::1", "tls://10.9.0.3:854#dns.example": "dns.example",
+	} {
+		if got := newGroup(t, f, text).upstreams[0].serverName; got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 }
 
 func TestGroups(t *testing.T) {
-	f, _ := newRunning(t, Options{})
+	f, _ := newRunning(t, Options{grace: 200 * time.Millisecond})
 	a := newGroup(t, f, "192.0.2.1", "192.0.2.2")
 	if newGroup(t, f, "192.0.2.1", "192.0.2.2") != a {
 		t.Error("the same list gave another group")
@@ -67,10 +45,19 @@ func TestGroups(t *testing.T) {
 			t.Errorf("%q was accepted", bad)
 		}
 	}
-	f.Retain([]*Group{b})
-	if s := f.Stats(); len(s.Upstreams) != 1 || s.Upstreams[0].Upstream != "192.0.2.2" {
-		t.Errorf("after Retain: %+v", s.Upstreams)
+	f.Release(a)
+	if s := f.Stats(); len(s.Upstreams) != 2 {
+		t.Errorf("with an owner left: %+v", s.Upstreams)
 	}
+	f.Release(a)
+	if s := f.Stats(); len(s.Upstreams) != 1 || s.Upstreams[0].Upstream != "192.0.2.2:53" {
+		t.Errorf("without an owner: %+v", s.Upstreams)
+	}
+	if newGroup(t, f, "192.0.2.1", "192.0.2.2") != a {
+		t.Error("a group that was released just now didn't come back")
+	}
+	f.Release(a)
+	until(t, "the group is dropped", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return len(f.groups) == 1 })
 	if newGroup(t, f, "192.0.2.1", "192.0.2.2") == a {
 		t.Error("a dropped group came back")
 	}
@@ -89,7 +76,7 @@ func TestDroppedGroup(t *testing.T) {
 	up := newFake(t, echoA, nil)
 	f, _ := newRunning(t, Options{grace: 100 * time.Millisecond})
 	g := newGroup(t, f, up.addr)
-	f.Retain(nil)
+	f.Release(g)
 	if o := resolve(t, f, g, question(t, "a.example.", dns.TypeA)); o.err != nil {
 		t.Fatal(o.err)
 	}

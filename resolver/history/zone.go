@@ -121,7 +121,8 @@ func version(tree *zone.Tree, soa zone.RRset, serial uint32) *Version {
 // sameSOA compares two SOA records without their serials.
 func sameSOA(a, b zone.RRset) bool {
 	x, y := a.First(), b.First()
-	return a.TTL() == b.TTL() && len(x) == len(y) && string(x[:len(x)-20]) == string(y[:len(y)-20]) && string(x[len(x)-16:]) == string(y[len(y)-16:])
+	return a.TTL() == b.TTL() && len(x) == len(y) && string(x[:len(x)-20]) == string(y[:len(y)-20]) &&
+		string(x[len(x)-16:]) == string(y[len(y)-16:])
 }
 
 // keep appends a difference to the journal, and drops the oldest that are too much.

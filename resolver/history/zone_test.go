@@ -135,7 +135,8 @@ func TestDifferences(t *testing.T) {
 				t.Fatal("no new version")
 			}
 			v, deltas, ok := z.Since(1_800_000_000)
-			if !ok || len(deltas) != 1 || deltas[0].From != 1_800_000_000 || deltas[0].To != v.Serial || v.Serial != 1_800_000_060 {
+			if !ok || len(deltas) != 1 || deltas[0].From != 1_800_000_000 || deltas[0].To != v.Serial ||
+				v.Serial != 1_800_000_060 {
 				t.Fatalf("%d differences to %d, %t", len(deltas), v.Serial, ok)
 			}
 			if !slices.Equal(texts(deltas[0].Removed), tt.removed) || !slices.Equal(texts(deltas[0].Added), tt.added) {
@@ -252,7 +253,8 @@ func TestJournal(t *testing.T) {
 				t.Fatalf("from %d\n got %v\nwant %v", serial, got, versions[v.Serial])
 			}
 		}
-		if limit == 1<<20 && reached != len(versions) || limit == 3000 && (reached < 2 || reached > 100) || limit == 0 && reached != 1 {
+		if limit == 1<<20 && reached != len(versions) || limit == 3000 && (reached < 2 || reached > 100) || limit == 0 &&
+			reached != 1 {
 			t.Errorf("a journal of %d octets reaches back to %d of %d versions", limit, reached, len(versions))
 		}
 	}
@@ -275,7 +277,8 @@ func TestRestartWithOtherRecords(t *testing.T) {
 	if ok {
 		t.Error("differences before the first publication")
 	}
-	if !publish(t, again, build(t, 1, "a.example. 60 z"), noon.Add(-time.Hour)) || again.Version().Serial != 1_800_000_002 {
+	if !publish(t, again, build(t, 1, "a.example. 60 z"), noon.Add(-time.Hour)) ||
+		again.Version().Serial != 1_800_000_002 {
 		t.Errorf("serial %d", again.Version().Serial)
 	}
 	_, _, ok = again.Since(1_800_000_001)

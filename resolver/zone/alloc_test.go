@@ -78,7 +78,6 @@ func TestAllocations(t *testing.T) {
 		{"Translate", func() bool { _, _, why := inventory.Translate(autoView, public); return why == Translated }},
 		{"Translate, reached", func() bool { _, _, why := inventory.Translate(autoView, reached); return why == Translated }},
 		{"Private", func() bool { return inventory.Private(autoView, far) != nil }},
-		{"Hidden", func() bool { return !inventory.Hidden(autoView, far) }},
 		{"Lower", func() bool { Lower(mixed); return mixed[1] == 'w' }},
 		{"IsSubdomain", func() bool { return IsSubdomain(hit, g.apex) }},
 	} {

@@ -2,6 +2,7 @@ package zone
 
 import (
 	"net/netip"
+	"slices"
 )
 
 // Owner says what an interface belongs to.
@@ -44,19 +45,17 @@ type Inventory struct {
 	Interfaces []Interface
 
 	byPublic  map[[4]byte]uint32
-	byPrivate map[privateKey]uint32
+	byPrivate map[[4]byte]uint32 // the first of those that have the address
+	next      []uint32           // by interface: 1 more than the next one that has its private address
 	byVPC     map[string]uint32
 	views     []viewReach // by view index
-}
-
-type privateKey struct {
-	vpc  uint32
-	addr [4]byte
+	uncertain bool
 }
 
 // viewReach is what one view may know of private addresses.
 type viewReach struct {
 	reach []bool         // by VPC
+	mute  []bool         // by VPC: peered, but the peering allows no DNS resolution; nil for none
 	own   []uint32       // the view's own VPCs
 	cidrs []netip.Prefix // of the own VPCs
 	also  []netip.Prefix // configured CIDRs that can be reached besides
@@ -68,7 +67,8 @@ type viewReach struct {
 func NewInventory(vpcs []Network, interfaces []Interface) *Inventory {
 	a := &Inventory{
 		VPCs: vpcs, Interfaces: interfaces,
-		byPublic: make(map[[4]byte]uint32), byPrivate: make(map[privateKey]uint32), byVPC: make(map[string]uint32),
+		byPublic: make(map[[4]byte]uint32), byPrivate: make(map[[4]byte]uint32), byVPC: make(map[string]uint32),
+		next: make([]uint32, len(interfaces)),
 	}
 	for i := range vpcs {
 		a.byVPC[vpcs[i].ID] = uint32(i)
@@ -79,7 +79,11 @@ func NewInventory(vpcs []Network, interfaces []Interface) *Inventory {
 			a.byPublic[f.Public.As4()] = uint32(i)
 		}
 		if f.Private.Is4() {
-			a.byPrivate[privateKey{f.VPC, f.Private.As4()}] = uint32(i)
+			first, shared := a.byPrivate[f.Private.As4()]
+			if shared {
+				a.next[i] = first + 1
+			}
+			a.byPrivate[f.Private.As4()] = uint32(i)
 		}
 	}
 	return a
@@ -109,6 +113,36 @@ func (a *Inventory) AddView(mode AddressMode, own, reach []string, also []netip.
 	a.views = append(a.views, v)
 }
 
+// SetMute names, after [Inventory.AddView], the VPCs that are peered with one of the view's
+// by a peering that allows no DNS resolution: they aren't reached, for this reason.
+func (a *Inventory) SetMute(view int, vpcs []string) {
+	v := &a.views[view]
+	for _, id := range vpcs {
+		i, ok := a.byVPC[id]
+		if !ok {
+			continue
+		}
+		if v.mute == nil {
+			v.mute = make([]bool, len(a.VPCs))
+		}
+		v.mute[i] = true
+	}
+}
+
+// SetUncertain says, during construction, that a region has not been read: a public address
+// that no interface has may be one of its instances.
+func (a *Inventory) SetUncertain(uncertain bool) { a.uncertain = uncertain }
+
+// Uncertain reports whether the view may have a private address for a public one that
+// isn't known. It doesn't allocate.
+func (a *Inventory) Uncertain(view int, public [4]byte) bool {
+	if !a.uncertain || a.views[view].mode == AddressPublic || netip.AddrFrom4(public).IsPrivate() {
+		return false
+	}
+	_, known := a.byPublic[public]
+	return !known
+}
+
 // Any reports whether there is any public address that could be translated.
 func (a *Inventory) Any() bool { return len(a.byPublic) > 0 }
 
@@ -124,6 +158,7 @@ const (
 	ViewPublic                 // the view wants public addresses
 	Unreachable                // no private way from the view to its VPC
 	Overlapping                // its private address overlaps the view's own VPC
+	Mute                       // as Unreachable; there is a peering, which allows no DNS resolution
 )
 
 // Translate returns the private address for a public one as the view sees it, and
@@ -135,76 +170,73 @@ func (a *Inventory) Translate(view int, public [4]byte) (private [4]byte, f *Int
 		return public, nil, Unknown
 	}
 	f = &a.Interfaces[i]
-	why = a.reachable(view, f)
+	if f.Owner == OtherOwner {
+		return public, f, NotOurs
+	}
+	why = a.reachable(view, f.VPC, f.Private)
 	if why != Translated {
 		return public, f, why
 	}
 	return f.Private.As4(), f, Translated
 }
 
-func (a *Inventory) reachable(view int, f *Interface) Verdict {
+// reachable says whether the view has a private way to a private address of a VPC, which
+// Translated means, or why not. It is the one rule for all addresses and names of the
+// inventory.
+func (a *Inventory) reachable(view int, vpc uint32, private netip.Addr) Verdict {
 	v := &a.views[view]
 	switch {
-	case f.Owner == OtherOwner:
-		return NotOurs
 	case v.mode == AddressPublic:
 		return ViewPublic
-	case a.VPCs[f.VPC].Stale:
+	case a.VPCs[vpc].Stale:
 		return StaleRegion
-	case v.owns(f.VPC):
+	case v.owns(vpc):
 		return Translated
-	case v.overlaps(f.Private):
+	case v.overlaps(private):
 		return Overlapping
-	case v.mode == AddressPrivate || v.reach[f.VPC] || contains(v.also, f.Private):
+	case v.mode == AddressPrivate || v.reach[vpc] || contains(v.also, private):
 		return Translated
+	case v.mute != nil && v.mute[vpc]:
+		return Mute
 	}
 	return Unreachable
 }
 
-// Hidden reports whether a private address that tag names give for lack of a
-// public one must not be shown to the view: it overlaps the view's own VPC and is
-// not of it.
-func (a *Inventory) Hidden(view int, private [4]byte) bool {
+// Reaches reports whether the view gets private addresses of a VPC, as far as that is a
+// matter of the VPC alone.
+func (a *Inventory) Reaches(view int, vpc string) bool {
 	v := &a.views[view]
-	addr := netip.AddrFrom4(private)
-	if !v.overlaps(addr) {
-		return false
-	}
-	for _, vpc := range v.own {
-		_, ok := a.byPrivate[privateKey{vpc, private}]
-		if ok {
-			return false
-		}
-	}
-	return true
+	i, ok := a.byVPC[vpc]
+	return ok && v.mode != AddressPublic && (v.owns(i) || v.mode == AddressPrivate || v.reach[i])
 }
 
-// Private returns the interface that has a private address in one of the VPCs that
-// the view can reach, its own first; nil when there is none or it isn't unique.
+// Private returns the interface that has a private address and that the view reaches, in
+// its own VPCs first; nil when there is none or it isn't unique.
 func (a *Inventory) Private(view int, private [4]byte) *Interface {
 	v := &a.views[view]
-	for _, vpc := range v.own {
-		i, ok := a.byPrivate[privateKey{vpc, private}]
-		if ok {
-			return &a.Interfaces[i]
+	addr := netip.AddrFrom4(private)
+	first, ok := a.byPrivate[private]
+	var own, found *Interface
+	place := len(v.own) // of the VPC among the view's own
+	several := false
+	for n := first + 1; ok && n != 0; n = a.next[n-1] {
+		f := &a.Interfaces[n-1]
+		if a.reachable(view, f.VPC, addr) != Translated {
+			continue
+		}
+		if at := slices.Index(v.own[:place], f.VPC); at >= 0 {
+			own, place = f, at
+		}
+		several = several || found != nil && found.VPC != f.VPC
+		if found == nil {
+			found = f
 		}
 	}
-	if v.overlaps(netip.AddrFrom4(private)) {
+	if own != nil {
+		return own
+	}
+	if several {
 		return nil
-	}
-	var found *Interface
-	for vpc, ok := range v.reach {
-		if !ok {
-			continue
-		}
-		i, ok := a.byPrivate[privateKey{uint32(vpc), private}]
-		if !ok {
-			continue
-		}
-		if found != nil {
-			return nil
-		}
-		found = &a.Interfaces[i]
 	}
 	return found
 }

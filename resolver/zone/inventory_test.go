@@ -150,24 +150,28 @@ func TestPrivate(t *testing.T) {
 	}
 }
 
-func TestHidden(t *testing.T) {
+// TestPrivateFollowsTheFence: a private name or address is given where its instance's
+// addresses are.
+func TestPrivateFollowsTheFence(t *testing.T) {
 	a := views(world())
 	for _, test := range []struct {
 		view    int
 		private string
-		want    bool
+		want    string
 	}{
-		{autoView, "10.0.0.9", false},   // ours
-		{autoView, "10.0.200.5", false}, // ours as well as the twin's
-		{autoView, "10.0.200.7", true},  // the twin's, and within our block
-		{autoView, "10.0.200.9", true},  // nobody's
-		{autoView, "10.1.0.4", false},
-		{farView, "172.31.0.6", false},
-		{farView, "172.31.0.7", true},
-		{restView, "10.0.200.5", false},
+		{publicView, "10.0.0.1", ""},          // addresses: public
+		{autoView, "10.5.0.8", ""},            // stale
+		{farView, "10.1.0.4", "eni-peer"},     // by its CIDR
+		{privateView, "10.1.0.4", "eni-peer"}, // every known one
+		{privateView, "172.31.0.6", ""},       // not unique
 	} {
-		if got := a.Hidden(test.view, addr4(test.private)); got != test.want {
-			t.Errorf("view %d, %s: hidden %t", test.view, test.private, got)
+		got := ""
+		f := a.Private(test.view, addr4(test.private))
+		if f != nil {
+			got = f.ID
+		}
+		if got != test.want {
+			t.Errorf("view %d, %s: %q, want %q", test.view, test.private, got, test.want)
 		}
 	}
 }

@@ -39,6 +39,7 @@ const (
 	Aliased                // one Route 53 alias without policy
 	Group                  // members of a routing policy, or a simple record with a health check
 	Unservable             // known to exist, can't be expressed: answers SERVFAIL
+	Instances              // addresses of instances, of which a view gets those that it can reach
 )
 
 // Flags are facts about an RRset that are worth knowing before its bytes are read.
@@ -48,8 +49,7 @@ const (
 	// Translatable marks address records that may have to be translated to
 	// private addresses when they are encoded.
 	Translatable Flags = 1 << iota
-	// TagNames marks addresses that come from the inventory itself: they carry
-	// the public address where there is one, else the private one.
+	// TagNames marks sets of kind Instances.
 	TagNames
 )
 
@@ -74,9 +74,10 @@ type RRset struct {
 // Exists reports whether there is an RRset at all.
 func (s RRset) Exists() bool { return s.Kind != None }
 
-// TTL returns the TTL of plain records in seconds, 0 for other kinds.
+// TTL returns the TTL of plain records and of addresses of instances in seconds, 0 for
+// other kinds.
 func (s RRset) TTL() uint32 {
-	if s.Kind != Records || len(s.Data) < rrHeader {
+	if s.Kind != Records && s.Kind != Instances || len(s.Data) < rrHeader {
 		return 0
 	}
 	return binary.BigEndian.Uint32(s.Data[6:])

@@ -1,16 +1,17 @@
 package zone
 
 // Special says how names are answered that must never leave (RFC 6761, RFC 6303,
-// RFC 7686, RFC 8375), where no zone or forwarder of ours is concerned.
+// RFC 7686, RFC 8375, RFC 9462, RFC 9665), where no zone or forwarder of ours is concerned.
 type Special uint8
 
 // The special names.
 const (
 	NotSpecial Special = iota
 	Localhost          // 127.0.0.1 and ::1 at and below localhost. (RFC 6761 section 6.3)
-	NoName             // NXDOMAIN: invalid., onion.
+	NoName             // NXDOMAIN: invalid., test., onion., service.arpa.
 	Empty              // an empty zone: NODATA at the apex, NXDOMAIN below (RFC 6303)
 	Loopback           // an empty zone whose one name is localhost. (RFC 6303 section 4.2)
+	NoData             // an empty zone whose names all exist: resolver.arpa. (RFC 9462 section 6.4)
 )
 
 // NoForward says that an apex has no forwarder.
@@ -56,9 +57,10 @@ type View struct {
 	Addresses AddressMode
 	Apexes    []Apex // sorted by nothing in particular; index finds them
 
-	index  []uint32 // open-addressed by hash: position in Apexes + 1
-	depths [2]uint64
-	roof   *Apex
+	index    []uint32 // open-addressed by hash: position in Apexes + 1
+	depths   [2]uint64
+	root     *Apex
+	forwards bool // an apex has a forwarder
 }
 
 // NewView builds the table of a view's apexes. Names must be distinct.
@@ -72,6 +74,7 @@ func NewView(v View) *View {
 	for i := range v.Apexes {
 		a := &v.Apexes[i]
 		a.Labels = CountLabels(a.Name)
+		v.forwards = v.forwards || a.Forward != NoForward
 		v.depths[a.Labels>>6] |= 1 << (a.Labels & 63)
 		at := HashName(a.Name) >> indexShift & mask
 		for v.index[at] != 0 {
@@ -79,17 +82,21 @@ func NewView(v View) *View {
 		}
 		v.index[at] = uint32(i + 1)
 		if a.Labels == 0 {
-			v.roof = a
+			v.root = a
 		}
 	}
 	return &v
 }
 
 // Root returns the apex ".", where the default forwarder is; nil when there is none.
-func (v *View) Root() *Apex { return v.roof }
+func (v *View) Root() *Apex { return v.root }
 
-// Recursive reports whether the view has any default forwarder: the RA bit.
-func (v *View) Recursive() bool { return v.roof != nil && v.roof.Forward != NoForward }
+// Forwards reports whether the view has a forwarder for any name: the RA bit. Without it a
+// stub resolver doesn't believe that a forwarded name has no addresses.
+func (v *View) Forwards() bool { return v.forwards }
+
+// Recursive reports whether the view has a default forwarder, which follows delegations.
+func (v *View) Recursive() bool { return v.root != nil && v.root.Forward != NoForward }
 
 // Closest returns the longest apex at or above the suffix of n labels of a name;
 // nil when there is none.

@@ -79,7 +79,8 @@ func newLab() (*lab, error) {
 	l := &lab{worker: r.NewWorker(), parts: make(chan zonesource.Part)}
 	views := zonesource.ViewConfig{Name: "all", Clients: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}
 	l.keeper, err = zonesource.NewKeeper(zonesource.Options{
-		Config:  zonesource.Config{Views: []zonesource.ViewConfig{views}, Allow: zonesource.Allow{Private: true}, Expected: []zonesource.Key{labKey}, MaxShrink: 0.5},
+		Config: zonesource.Config{Views: []zonesource.ViewConfig{views}, Allow: zonesource.Allow{Private: true},
+			Expected: []zonesource.Key{labKey}, MaxShrink: 0.5},
 		Publish: func(s *zone.Snapshot) { _ = r.Publish(s) }, // no forwarder that could be refused
 	})
 	return l, err

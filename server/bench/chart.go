@@ -27,7 +27,8 @@ func drawChart(all []outcome) []byte {
 		height += headHeight + barStride*len(o.rows)
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", chartWidth, height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+
+		"\n", chartWidth, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", chartWidth, height)
 	y := margin
 	for _, o := range all {
@@ -59,7 +60,8 @@ func (o outcome) draw(b *bytes.Buffer, y int) int {
 			length = max(1, room*median/longest)
 		}
 		text(b, margin, y+12, "#333333", "normal", r.name)
-		fmt.Fprintf(b, `<rect x="%d" y="%d" width="%.1f" height="%d" rx="2" fill="%s"/>`+"\n", margin+labelWidth, y, length, barHeight, colour)
+		fmt.Fprintf(b, `<rect x="%d" y="%d" width="%.1f" height="%d" rx="2" fill="%s"/>`+"\n", margin+labelWidth, y, length,
+			barHeight, colour)
 		text(b, margin+labelWidth+int(length)+6, y+12, "#333333", "normal", o.note(r))
 		y += barStride
 	}

@@ -41,7 +41,8 @@ func findProcessors() (processors, error) {
 		}
 	}
 	if len(usable) < 2 {
-		return processors{}, fmt.Errorf("there are %d processors: the server needs one and the generator another", len(usable))
+		return processors{}, fmt.Errorf("there are %d processors: the server needs one and the generator another",
+			len(usable))
 	}
 	return processors{usable[0], usable[1]}, nil
 }
@@ -57,7 +58,8 @@ type child struct {
 
 // startChild starts a program on those processors, in dir, where its output goes too.
 func startChild(name string, on []int, dir string, environment, argv []string) (*child, error) {
-	c := &child{name: name, command: exec.Command(argv[0], argv[1:]...), output: filepath.Join(dir, "output"), ended: make(chan error, 1)}
+	c := &child{name: name, command: exec.Command(argv[0], argv[1:]...), output: filepath.Join(dir, "output"),
+		ended: make(chan error, 1)}
 	out, err := os.Create(c.output)
 	if err != nil {
 		return nil, err
@@ -98,7 +100,8 @@ func onProcessors(on []int, start func() error) error {
 func (c *child) pid() int { return c.command.Process.Pid }
 
 // awaitAnswer asks until the answer is right.
-func (c *child) awaitAnswer(ctx context.Context, server netip.AddrPort, stream func() load.Stream, patience time.Duration) error {
+func (c *child) awaitAnswer(ctx context.Context, server netip.AddrPort, stream func() load.Stream,
+	patience time.Duration) error {
 	for {
 		err := load.Ask(stream(), server, 50*time.Millisecond)
 		if err == nil {

@@ -25,7 +25,8 @@ type gcCycle struct {
 // traceLine is, as the package runtime has it: gc # @#s #%: #+#+# ms clock,
 // #+#/#/#+# ms cpu, ... The clock's first and last are pauses; the cpu's are sweep
 // termination, assist / background / idle mark, and mark termination.
-var traceLine = regexp.MustCompile(`(?m)^gc \d+ @([0-9.]+)s \d+%: ([0-9.]+)\+([0-9.]+)\+([0-9.]+) ms clock, ([0-9.]+)\+([0-9.]+)/([0-9.]+)/([0-9.]+)\+([0-9.]+) ms cpu`)
+var traceLine = regexp.MustCompile(`(?m)^gc \d+ @([0-9.]+)s \d+%: ([0-9.]+)\+([0-9.]+)\+([0-9.]+) ms clock, ` +
+	`([0-9.]+)\+([0-9.]+)/([0-9.]+)/([0-9.]+)\+([0-9.]+) ms cpu`)
 
 // parseTrace reads the cycles among what a program said.
 func parseTrace(text string) []gcCycle {

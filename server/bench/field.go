@@ -64,7 +64,8 @@ func (f *field) add(ctx context.Context, name string, ours bool, argv func(site)
 	if err != nil {
 		return err
 	}
-	r := &row{name: name, ours: ours, stream: streams[f.work], tcp: f.work == tcp, server: server, rounds: make(map[int]load.Result)}
+	r := &row{name: name, ours: ours, stream: streams[f.work], tcp: f.work == tcp, server: server,
+		rounds: make(map[int]load.Result)}
 	if f.work == cache {
 		r.warm = []string{"-stream", "warm", "-once", "-lanes", "2", "-window", "16"}
 	}
@@ -73,7 +74,8 @@ func (f *field) add(ctx context.Context, name string, ours bool, argv func(site)
 }
 
 // start starts a server and waits for its first right answer.
-func (f *field) start(ctx context.Context, name string, environment []string, argv func(site) ([]string, error), stream string) (*running, error) {
+func (f *field) start(ctx context.Context, name string, environment []string, argv func(site) ([]string, error),
+	stream string) (*running, error) {
 	s, err := f.siteOf(name, f.work)
 	if err != nil {
 		return nil, err
@@ -103,7 +105,8 @@ func (f *field) addVariants(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server, err := f.start(ctx, ourName+" split", cloud.environment(), func(s site) ([]string, error) { return split(s, f.program) }, "split")
+	server, err := f.start(ctx, ourName+" split", cloud.environment(),
+		func(s site) ([]string, error) { return split(s, f.program) }, "split")
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,8 @@ drain: 0s
 // plain is inside53 as the peers are: a zone file, or an upstream.
 func plain(s site, program string) ([]string, error) {
 	if s.work.forwards() {
-		return inside53(s, program, fmt.Sprintf("cache: { entries: 500000 }\nforward:\n  - { zone: \".\", upstreams: [\"127.0.0.1:%d\"] }\n", s.upstream))
+		return inside53(s, program, fmt.Sprintf(
+			"cache: { entries: 500000 }\nforward:\n  - { zone: \".\", upstreams: [\"127.0.0.1:%d\"] }\n", s.upstream))
 	}
 	return inside53(s, program, fmt.Sprintf("zonefiles:\n  - { origin: %s, file: %q }\n", dataset.Zone, s.zoneFile))
 }

@@ -60,19 +60,23 @@ func (p *report) overload(ctx context.Context) error {
 
 // flood asks at shares and multiples of the peak, and writes what came of it.
 func (p *report) flood(ctx context.Context, at site, server *child) error {
-	ask := []string{"-server", loopback(at.port).String(), "-stream", "auth", "-process", fmt.Sprint(server.pid()), "-measure", overloadTime.String()}
+	ask := []string{"-server", loopback(at.port).String(), "-stream", "auth", "-process", fmt.Sprint(server.pid()),
+		"-measure", overloadTime.String()}
 	peak, err := p.generator.generate(ctx, ask...)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(&p.b, "\n### Overload, on half a processor\n\n| asked | of the peak | answered right, a second | of the peak | lost | RSS, MiB | asked by TCP / admin | worst, ms |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
+	fmt.Fprintf(&p.b, "\n### Overload, on half a processor\n\n| asked | of the peak | answered right, a second | of the "+
+		"peak | lost | RSS, MiB | asked by TCP / admin | worst, ms |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: | "+
+		"---: |\n")
 	for _, share := range []float64{.5, .9, 1, 1.5, 2, .5} {
 		seen := &witness{dns: loopback(at.port).String(), admin: loopback(at.admin).String()}
 		probing, stop := context.WithCancel(ctx)
 		var both errgroup.Group
 		both.Go(func() error { return seen.run(probing) })
-		r, err := p.generator.generate(ctx, append(ask, "-rate", fmt.Sprint(share*peak.QPS()), "-lanes", fmt.Sprint(overloadLanes),
-			"-window", fmt.Sprint(overloadWindow), "-timeout", overloadTimeout.String())...)
+		r, err := p.generator.generate(ctx,
+			append(ask, "-rate", fmt.Sprint(share*peak.QPS()), "-lanes", fmt.Sprint(overloadLanes),
+				"-window", fmt.Sprint(overloadWindow), "-timeout", overloadTimeout.String())...)
 		stop()
 		failed := both.Wait()
 		if err != nil {
@@ -82,8 +86,10 @@ func (p *report) flood(ctx context.Context, at site, server *child) error {
 			return failed
 		}
 		asked := float64(r.Answered+r.Lost+r.Bad) / r.Seconds
-		fmt.Fprintf(&p.b, "| %.0f/s | %.2f | %.0f | %.2f | %.2f %% | %d | %d / %d, %d failed | %.0f / %.0f |\n", asked, asked/peak.QPS(), r.QPS(), r.QPS()/peak.QPS(),
-			100*(1-r.Share()), r.RSS>>20, seen.tcp.asked, seen.http.asked, seen.tcp.failed+seen.http.failed, milliseconds(seen.tcp.worst), milliseconds(seen.http.worst))
+		fmt.Fprintf(&p.b, "| %.0f/s | %.2f | %.0f | %.2f | %.2f %% | %d | %d / %d, %d failed | %.0f / %.0f |\n", asked,
+			asked/peak.QPS(), r.QPS(), r.QPS()/peak.QPS(),
+			100*(1-r.Share()), r.RSS>>20, seen.tcp.asked, seen.http.asked, seen.tcp.failed+seen.http.failed,
+			milliseconds(seen.tcp.worst), milliseconds(seen.http.worst))
 	}
 	fmt.Fprintf(&p.b, "\nThe peak is what the closed loop gets, %.0f answers a second.\n", peak.QPS())
 	return nil
@@ -164,7 +170,8 @@ func (p *report) cores(ctx context.Context) error {
 		}
 		gain = append(gain, two/one)
 	}
-	fmt.Fprintf(&p.b, "\n### Processors, shared by the server and its generators\n\n| | |\n| --- | ---: |\n| answers a second with two, of those with one | %s |\n", spreadOf(gain))
+	fmt.Fprintf(&p.b, "\n### Processors, shared by the server and its generators\n\n| | |\n| --- | ---: |\n| answers a "+
+		"second with two, of those with one | %s |\n", spreadOf(gain))
 	return nil
 }
 
@@ -192,7 +199,8 @@ func (p *report) shared(ctx context.Context, on []int) (float64, error) {
 	var group errgroup.Group
 	for i := range on {
 		group.Go(func() (err error) {
-			results[i], err = generator{p.self, on}.generate(ctx, "-server", loopback(at.port).String(), "-stream", "auth", "-seed", fmt.Sprint(i), "-measure", overloadTime.String(),
+			results[i], err = generator{p.self, on}.generate(ctx, "-server", loopback(at.port).String(), "-stream", "auth",
+				"-seed", fmt.Sprint(i), "-measure", overloadTime.String(),
 				"-lanes", "32", "-window", "8")
 			return err
 		})

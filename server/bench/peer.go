@@ -108,7 +108,8 @@ zone:
 }
 
 func unbound(s site, program string) ([]string, error) {
-	data := fmt.Sprintf("auth-zone:\n  name: \"bench.internal\"\n  zonefile: %q\n  for-downstream: yes\n  for-upstream: no\n", s.zoneFile)
+	data := fmt.Sprintf(
+		"auth-zone:\n  name: \"bench.internal\"\n  zonefile: %q\n  for-downstream: yes\n  for-upstream: no\n", s.zoneFile)
 	if s.work.forwards() {
 		data = fmt.Sprintf("forward-zone:\n  name: \".\"\n  forward-addr: 127.0.0.1@%d\n", s.upstream)
 	}
@@ -155,7 +156,9 @@ func coreDNS(s site, program string) ([]string, error) {
 	origin, data := "bench.internal", fmt.Sprintf("file %s {\n reload 0\n }", s.zoneFile)
 	if s.work.forwards() {
 		origin = "."
-		data = fmt.Sprintf("cache {\n success 500000 3600\n denial 10000 60\n }\n forward . 127.0.0.1:%d {\n max_concurrent 10000\n }", s.upstream)
+		data = fmt.Sprintf(
+			"cache {\n success 500000 3600\n denial 10000 60\n }\n forward . 127.0.0.1:%d {\n max_concurrent 10000\n }",
+			s.upstream)
 	}
 	path, err := s.put("Corefile", "%s:%d {\n bind 127.0.0.1\n %s\n}\n", origin, s.port, data)
 	return []string{program, "-conf", path}, err

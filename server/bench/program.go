@@ -143,7 +143,8 @@ func (p *report) collector(ctx context.Context) error {
 	changing, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- zones.change(changing) }()
-	result, err := p.generator.generate(ctx, "-server", loopback(at.port).String(), "-stream", "million", "-rate", fmt.Sprint(churnRate),
+	result, err := p.generator.generate(ctx, "-server", loopback(at.port).String(), "-stream", "million", "-rate",
+		fmt.Sprint(churnRate),
 		"-measure", churnTime.String(), "-process", fmt.Sprint(server.pid()))
 	stop()
 	failed := <-ended
@@ -166,17 +167,21 @@ func (p *report) reportCollector(server *child, loaded time.Duration, result loa
 		return errors.New("watching the collector: no zone was read anew: nothing was measured")
 	}
 	cycles := slices.DeleteFunc(parseTrace(string(text)), func(c gcCycle) bool { return c.at < loaded })
-	fmt.Fprintf(&p.b, "\n### Collector: 1,000,000 records, %d queries/s for %s, %d zones of 10,000 records new every %s\n\n| | |\n| --- | ---: |\n", churnRate, churnTime, churnZones, churnPause)
+	fmt.Fprintf(&p.b, "\n### Collector: 1,000,000 records, %d queries/s for %s, %d zones of 10,000 records new every "+
+		"%s\n\n| | |\n| --- | ---: |\n", churnRate, churnTime, churnZones, churnPause)
 	fmt.Fprintf(&p.b, "| zones read anew | %d |\n", read)
-	fmt.Fprintf(&p.b, "| answered | %.3f %% |\n| latency p50, p99, p99.9, ms | %.2f, %.2f, %.2f |\n", 100*result.Share(), result.P50/1000, result.P99/1000, result.P999/1000)
-	fmt.Fprintf(&p.b, "| CPU of the server | %.2f |\n| RSS, peak RSS, MiB | %d, %d |\n", result.Util, result.RSS>>20, result.PeakRSS>>20)
+	fmt.Fprintf(&p.b, "| answered | %.3f %% |\n| latency p50, p99, p99.9, ms | %.2f, %.2f, %.2f |\n", 100*result.Share(),
+		result.P50/1000, result.P99/1000, result.P999/1000)
+	fmt.Fprintf(&p.b, "| CPU of the server | %.2f |\n| RSS, peak RSS, MiB | %d, %d |\n", result.Util, result.RSS>>20,
+		result.PeakRSS>>20)
 	fmt.Fprintf(&p.b, "| cycles of the collector | %d |\n", len(cycles))
 	if len(cycles) > 0 {
 		var pauses []float64
 		for _, c := range cycles {
 			pauses = append(pauses, milliseconds(c.pause))
 		}
-		fmt.Fprintf(&p.b, "| both pauses of a cycle, ms | %s |\n| CPU of the collector, of one processor | %.1f %% |\n", spreadOf(pauses), 100*shareOf(cycles, time.Duration(result.Seconds*float64(time.Second))))
+		fmt.Fprintf(&p.b, "| both pauses of a cycle, ms | %s |\n| CPU of the collector, of one processor | %.1f %% |\n",
+			spreadOf(pauses), 100*shareOf(cycles, time.Duration(result.Seconds*float64(time.Second))))
 	}
 	return nil
 }

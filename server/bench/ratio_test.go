@@ -53,7 +53,8 @@ func costing(name string, ours bool, micros ...float64) *row {
 }
 
 func TestReport(t *testing.T) {
-	o := outcome{auth, []*row{costing("inside53", true, 4, 8), costing("Knot <&>", false, 5, 10), costing("inside53, weighted", true, 5, 10), costing("away", false)}}
+	o := outcome{auth, []*row{costing("inside53", true, 4, 8), costing("Knot <&>", false, 5, 10),
+		costing("inside53, weighted", true, 5, 10), costing("away", false)}}
 	o.rows[3].rounds[0] = load.Result{Seconds: 1, Lost: 10}
 	for i, want := range []string{"1", "0.80 (0.80-0.80)", "1.25 (1.25-1.25), of the first", "-"} {
 		if got := o.ratioText(o.rows[i]); got != want {
@@ -63,7 +64,8 @@ func TestReport(t *testing.T) {
 	o.rows = o.rows[:3]
 	c := &comparison{rounds: 2, missing: []peer{{name: "NSD", install: "apt-get install nsd"}}}
 	text := c.report([]outcome{o})
-	for _, want := range []string{"NSD was not measured", "`apt-get install nsd`", "| Knot <&> | 7.50 (5.00-10.00) | 0.80 (0.80-0.80) | 1.00 | 100.00 % | 0 | 0 | 0 |"} {
+	for _, want := range []string{"NSD was not measured", "`apt-get install nsd`",
+		"| Knot <&> | 7.50 (5.00-10.00) | 0.80 (0.80-0.80) | 1.00 | 100.00 % | 0 | 0 | 0 |"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report is without %q:\n%s", want, text)
 		}
@@ -92,7 +94,8 @@ func TestParseTrace(t *testing.T) {
 gc 7 @2.500s 1%: 0.10+20+0.30 ms clock, 0.10+1.0/2.0/9.0+0.30 ms cpu, 100->120->60 MB, 120 MB goal, 0 MB stacks, 0 MB globals, 1 P
 gc 8 @3.000s 1%: 1.0+20+2.0 ms clock, 1.0+0/5.0/0+2.0 ms cpu, 100->120->60 MB, 120 MB goal, 0 MB stacks, 0 MB globals, 1 P (forced)
 `)
-	if len(got) != 2 || got[0].at != 2500*time.Millisecond || got[0].pause != 400*time.Microsecond || got[0].cpu != 3400*time.Microsecond {
+	if len(got) != 2 || got[0].at != 2500*time.Millisecond || got[0].pause != 400*time.Microsecond ||
+		got[0].cpu != 3400*time.Microsecond {
 		t.Fatalf("read %+v", got)
 	}
 	if share := shareOf(got, 100*time.Millisecond); math.Abs(share-0.114) > 1e-9 {

@@ -85,7 +85,8 @@ func (c *comparison) askAll(ctx context.Context, w workload) (outcome, error) {
 
 // ask measures one row once. Each round has its own names in MISS.
 func (c *comparison) ask(ctx context.Context, r *row, round int, more ...string) (load.Result, error) {
-	args := []string{"-server", loopback(r.server.port).String(), "-stream", r.stream, "-seed", strconv.Itoa(round), "-process", strconv.Itoa(r.server.pid())}
+	args := []string{"-server", loopback(r.server.port).String(), "-stream", r.stream, "-seed", strconv.Itoa(round),
+		"-process", strconv.Itoa(r.server.pid())}
 	if c.rate > 0 {
 		args = append(args, "-rate", fmt.Sprint(c.rate))
 	}
@@ -105,7 +106,8 @@ func (c *comparison) startUpstream(ctx context.Context) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	up, err := startChild("upstream", []int{c.cpus.rest}, dir, nil, []string{c.self, "upstream", "-listen", loopback(port).String()})
+	up, err := startChild("upstream", []int{c.cpus.rest}, dir, nil,
+		[]string{c.self, "upstream", "-listen", loopback(port).String()})
 	if err != nil {
 		return nil, err
 	}

@@ -31,14 +31,16 @@ func (c *comparison) loadAll(ctx context.Context) (outcome, error) {
 	}
 	for _, p := range c.found {
 		if slices.Contains(p.works, bulk) {
-			starts = append(starts, start{row: newStartRow(p.name, "last"), argv: func(s site) ([]string, error) { return p.argv(s, p.path) }})
+			starts = append(starts, start{row: newStartRow(p.name, "last"),
+				argv: func(s site) ([]string, error) { return p.argv(s, p.path) }})
 		}
 	}
 	return c.rotate(ctx, starts)
 }
 
 func newStartRow(name, stream string) *row {
-	return &row{name: name, stream: stream, rounds: make(map[int]load.Result), seconds: make(map[int]float64), spent: make(map[int]float64)}
+	return &row{name: name, stream: stream, rounds: make(map[int]load.Result), seconds: make(map[int]float64),
+		spent: make(map[int]float64)}
 }
 
 // ours are the ways to start inside53: from a master file and from saved state and,
@@ -53,7 +55,8 @@ func (c *comparison) ours(ctx context.Context, views bool) ([]start, error) {
 			argv: func(s site) ([]string, error) { return manyZones(s, c.program, views) }}
 	}
 	all := []start{
-		{row: newStartRow(ourName+", master file", "last"), argv: func(s site) ([]string, error) { return plain(s, c.program) }},
+		{row: newStartRow(ourName+", master file", "last"),
+			argv: func(s site) ([]string, error) { return plain(s, c.program) }},
 		fromState(ourName+", saved state of 500 zones", ""),
 	}
 	if views {
@@ -83,7 +86,8 @@ func (c *comparison) rotate(ctx context.Context, starts []start) (outcome, error
 			}
 			s.row.seconds[round], s.row.spent[round] = took.Seconds(), spent.Seconds()
 			s.row.rounds[round] = load.Result{RSS: use.RSS, PeakRSS: use.PeakRSS, Processes: use.Processes}
-			fmt.Fprintf(c.progress, "  %d %-40s %5.2f s  RSS %4d MiB, at most %4d MiB\n", round+1, s.row.name, took.Seconds(), use.RSS>>20, use.PeakRSS>>20)
+			fmt.Fprintf(c.progress, "  %d %-40s %5.2f s  RSS %4d MiB, at most %4d MiB\n", round+1, s.row.name, took.Seconds(),
+				use.RSS>>20, use.PeakRSS>>20)
 		}
 	}
 	for _, s := range starts {

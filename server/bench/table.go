@@ -15,7 +15,8 @@ import (
 // report is the tables of all workloads, in Markdown.
 func (c *comparison) report(all []outcome) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s on %s; %d rounds in turns%s. Versions: %s.\n", time.Now().UTC().Format(time.DateOnly), machine(), c.rounds, c.paceText(), c.versions())
+	fmt.Fprintf(&b, "Measured %s on %s; %d rounds in turns%s. Versions: %s.\n", time.Now().UTC().Format(time.DateOnly),
+		machine(), c.rounds, c.paceText(), c.versions())
 	for _, p := range c.missing {
 		fmt.Fprintf(&b, "%s was not measured: it is not installed (`%s`).\n", p.name, p.install)
 	}
@@ -35,8 +36,9 @@ func (c *comparison) report(all []outcome) string {
 
 // notes say what a reader has to know to compare fairly.
 var notes = map[workload]string{
-	miss: "\ndnsdist asks its upstream from four fixed ports; the others from random ones, as RFC 5452 wants it (inside53 from eight at a time, each replaced after 128 queries).\n",
-	tcp:  "\nWhat inside53 saves here are system calls: it answers all queries of one read with one write.\n",
+	miss: "\ndnsdist asks its upstream from four fixed ports; the others from random ones, as RFC 5452 wants it " +
+		"(inside53 from eight at a time, each replaced after 128 queries).\n",
+	tcp: "\nWhat inside53 saves here are system calls: it answers all queries of one read with one write.\n",
 }
 
 // paceText says how fast is asked.
@@ -49,7 +51,8 @@ func (c *comparison) paceText() string {
 
 // queryTable has the processor time for an answer.
 func (o outcome) queryTable(b *strings.Builder) {
-	fmt.Fprintf(b, "\n### %s\n\n| server | us of CPU an answer | inside53 / server | util | answered | p50, us | p99, us | peak RSS, MiB |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n", o.work)
+	fmt.Fprintf(b, "\n### %s\n\n| server | us of CPU an answer | inside53 / server | util | answered | p50, us | p99, "+
+		"us | peak RSS, MiB |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n", o.work)
 	for _, r := range o.rows {
 		var util, share, p50, p99 []float64
 		var peak int64
@@ -59,19 +62,22 @@ func (o outcome) queryTable(b *strings.Builder) {
 			peak = max(peak, result.PeakRSS)
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %.2f | %.2f %% | %.0f | %.0f | %d |\n", r.name,
-			spreadOf(values(r.costs())), o.ratioText(r), spreadOf(util).median, spreadOf(share).median, spreadOf(p50).median, spreadOf(p99).median, peak>>20)
+			spreadOf(values(r.costs())), o.ratioText(r), spreadOf(util).median, spreadOf(share).median, spreadOf(p50).median,
+			spreadOf(p99).median, peak>>20)
 	}
 }
 
 // startTable has the times from start to the first right answer.
 func (o outcome) startTable(b *strings.Builder) {
-	fmt.Fprintf(b, "\n### %s: 1,000,000 records\n\n| server | s to the first right answer | inside53 (master file) / server | s of CPU until then | RSS, MiB | peak RSS, MiB |\n| --- | ---: | ---: | ---: | ---: | ---: |\n", o.work)
+	fmt.Fprintf(b, "\n### %s: 1,000,000 records\n\n| server | s to the first right answer | inside53 (master file) / "+
+		"server | s of CPU until then | RSS, MiB | peak RSS, MiB |\n| --- | ---: | ---: | ---: | ---: | ---: |\n", o.work)
 	for _, r := range o.rows {
 		var rss, peak []float64
 		for _, result := range r.rounds {
 			rss, peak = append(rss, float64(result.RSS>>20)), append(peak, float64(result.PeakRSS>>20))
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %.2f | %.0f | %.0f |\n", r.name, spreadOf(values(r.seconds)), o.ratioText(r), spreadOf(values(r.spent)).median, spreadOf(rss).median, spreadOf(peak).median)
+		fmt.Fprintf(b, "| %s | %s | %s | %.2f | %.0f | %.0f |\n", r.name, spreadOf(values(r.seconds)), o.ratioText(r),
+			spreadOf(values(r.spent)).median, spreadOf(rss).median, spreadOf(peak).median)
 	}
 }
 

@@ -30,6 +30,7 @@ type rule struct {
 const (
 	noSource = "the data model knows no source"
 	noIO     = "nothing here does I/O"
+	leaf     = "it is below every source"
 	meet     = "resolver and server meet the sources in zone.Snapshot alone"
 	dns      = "github.com/miekg/dns"
 )
@@ -38,6 +39,7 @@ const (
 // that holds a package counts.
 func rules() map[string]rule {
 	below := []string{"resolver", "resolver/...", "zonesource", "zonesource/..."}
+	calls := []string{"resolver/zone", "zonesource/awscall", "zonesource/awsclient", "zonesource/refresh"}
 	return map[string]rule{
 		"resolver/wire": {
 			why:    "the form of messages is below everything",
@@ -59,22 +61,26 @@ func rules() map[string]rule {
 		},
 		"resolver/history": {
 			ours: []string{"resolver/wire", "resolver/zone"}, why: "history knows versions of zones, not who is told of them",
-			never: map[string]string{dns: "messages are made by the server", "github.com/aws": noSource, "log": "nothing here logs", "os": "the server saves"},
+			never: map[string]string{dns: "messages are made by the server", "github.com/aws": noSource,
+				"log": "nothing here logs", "os": "the server saves"},
 		},
 		"resolver": {
-			ours: []string{"resolver/wire", "resolver/zone", "resolver/history", "resolver/forward"}, why: "sources and decisions meet in zone.Snapshot alone",
+			ours:   []string{"resolver/wire", "resolver/zone", "resolver/history", "resolver/forward"},
+			why:    "sources and decisions meet in zone.Snapshot alone",
 			theirs: []string{dns},
 		},
-		"zonesource":           {ours: []string{"resolver/zone"}, why: meet},
-		"zonesource/...":       {ours: []string{"resolver/zone", "zonesource", "zonesource/..."}, why: meet},
-		"zonesource/awscall":   {why: "all sources stand on it, so it stands on none"},
-		"zonesource/awsclient": {ours: []string{"zonesource/awscall"}, why: "all sources stand on it, so it stands on none"},
-		"zonesource/rdata":     {why: "it is below every source", theirs: []string{dns}},
-		"zonesource/route53":   {ours: []string{"resolver/zone", "zonesource", "zonesource/awsclient", "zonesource/awscall", "zonesource/rdata"}, why: meet},
-		"zonesource/ec2":       {ours: []string{"resolver/zone", "zonesource", "zonesource/awsclient", "zonesource/awscall"}, why: meet},
-		"zonesource/health":    {ours: []string{"resolver/zone", "zonesource/awsclient", "zonesource/awscall"}, why: meet},
-		"zonesource/secondary": {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata"}, why: meet},
-		"zonesource/awssim":    {why: "code shared with the sources would hide their faults"},
+		"zonesource":            {ours: []string{"resolver/zone", "zonesource/atomicfile"}, why: meet},
+		"zonesource/...":        {ours: []string{"resolver/zone", "zonesource", "zonesource/..."}, why: meet},
+		"zonesource/atomicfile": {why: leaf},
+		"zonesource/refresh":    {why: leaf},
+		"zonesource/awscall":    {ours: []string{"zonesource/refresh"}, why: leaf},
+		"zonesource/awsclient":  {ours: []string{"zonesource/awscall"}, why: leaf},
+		"zonesource/rdata":      {why: leaf, theirs: []string{dns}},
+		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
+		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
+		"zonesource/health":     {ours: append([]string{"zonesource/atomicfile"}, calls...), why: meet},
+		"zonesource/secondary":  {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata", "zonesource/refresh"}, why: meet},
+		"zonesource/awssim":     {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
 			"server/listen", "server/tsig", "server/transfer", "server/update",
 		}, below...)},

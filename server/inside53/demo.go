@@ -168,6 +168,8 @@ func demoQuestions() []demoQuestion {
 		{"a service", "", "_ldap._tcp.example.com", "SRV", []string{"0 100 389 ldap-1.corp.example.com.", "0 100 389 ldap-2.corp.example.com."}},
 		{"text with quotes and octal escapes", "", "motto.example.com", "TXT", []string{`"a \"quoted\" word, a backslash \\ and caf\195\169"`}},
 		{"the tag dns: two instances of one name", "", "web.internal", "", []string{"10.0.1.21", "10.0.2.21"}},
+		{"who reaches none of them, and they have no public address, gets none", outside, "web.internal", "", nil},
+		{"the tag of an instance with a public address, for who reaches no private one", outside, "mail.internal", "", []string{"203.0.113.25"}},
 		{"the public name of an instance, from the other VPC of a peering", virginia, "ec2-203-0-113-10.eu-west-1.compute.amazonaws.com", "", []string{"10.0.1.10"}},
 		{"the private name of an instance", "", "ip-10-0-1-10.eu-west-1.compute.internal", "", []string{"10.0.1.10"}},
 		{"a reverse zone", "", "15.20.0.10.in-addr.arpa", "PTR", []string{"db-1.example.com."}},
@@ -232,7 +234,10 @@ func (t *demoTour) text(addr netip.AddrPort, admin string) []byte {
 		if q.from != "" && !loopback {
 			continue // dig can't be that client
 		}
-		fmt.Fprintf(&b, "# %s\n%s\n  %s\n", q.why, q.dig(addr), strings.Join(q.want, "\n  "))
+		fmt.Fprintf(&b, "# %s\n%s\n", q.why, q.dig(addr))
+		for _, line := range q.want {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
 	}
 	if admin != "" {
 		fmt.Fprintf(&b, "\nWhy an answer is what it is, and what a client outside gets:\n\n")

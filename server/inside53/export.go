@@ -15,6 +15,7 @@ import (
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
 	"inside53/zonesource/export"
+	"inside53/zonesource/rdata"
 
 	"github.com/spf13/cobra"
 )
@@ -121,6 +122,10 @@ func exportHosts(ctx context.Context, c console, f hostsFlags) error {
 		return err
 	}
 	h := &hostsExport{console: c, flags: f, zone: string(config.EC2.Zone), regions: inventoryRegions(config, accounts)}
+	h.ours, err = zonesNamed(config)
+	if err != nil {
+		return err
+	}
 	if !slices.Contains(h.regions, f.region) {
 		// Its file would have public addresses alone.
 		return usage{fmt.Errorf("--region %q is not read; ec2.regions has %s", f.region, strings.Join(h.regions, ", "))}
@@ -159,14 +164,38 @@ type hostsExport struct {
 	console
 	flags    hostsFlags
 	zone     string
+	ours     [][]byte // see export.HostsOptions
 	regions  []string
 	uploader *export.Uploader
 	last     map[string]string // uploaded, by region
 }
 
+// zonesNamed are the apexes of the zones that the configuration names.
+func zonesNamed(c *server.Config) ([][]byte, error) {
+	var names []server.DomainName
+	if c.Route53 != nil {
+		names = append(names, c.Route53.Zones.Names...)
+	}
+	for _, f := range c.ZoneFiles {
+		names = append(names, f.Origin)
+	}
+	for _, s := range c.Secondary {
+		names = append(names, s.Zone)
+	}
+	var out [][]byte
+	for _, name := range names {
+		wire, err := rdata.ParseMasterName(string(name))
+		if err != nil {
+			return nil, fmt.Errorf("reading the zone %s of the configuration: %w", name, err)
+		}
+		out = append(out, wire)
+	}
+	return out, nil
+}
+
 // write writes what there is now.
 func (h *hostsExport) write(ctx context.Context, regions []*zonesource.Region, problems []zonesource.Problem) error {
-	block, left := export.Hosts(regions, export.HostsOptions{Region: h.flags.region, Zone: h.zone})
+	block, left := export.Hosts(regions, export.HostsOptions{Region: h.flags.region, Zone: h.zone, Ours: h.ours})
 	err := h.file(block, append(problems, left...))
 	if err != nil || h.uploader == nil {
 		return err
@@ -175,7 +204,7 @@ func (h *hostsExport) write(ctx context.Context, regions []*zonesource.Region, p
 		h.last = map[string]string{}
 	}
 	for _, region := range h.regions {
-		block, _ := export.Hosts(regions, export.HostsOptions{Region: region, Zone: h.zone})
+		block, _ := export.Hosts(regions, export.HostsOptions{Region: region, Zone: h.zone, Ours: h.ours})
 		if h.last[region] == string(block) {
 			continue
 		}

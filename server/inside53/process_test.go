@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"inside53/server/house"
 )
 
 // asProgram, when set, makes the binary of the tests the program itself.
@@ -22,7 +24,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	os.Exit(house.Loopback(m).Run())
 }
 
 // process is the program in a process of its own: for signals and exit codes.

@@ -43,7 +43,7 @@ blue 60 IN A 192.0.2.8 ; AWS routing="WEIGHTED" weight=10 identifier="blue"
 also 86400 AWS ALIAS A www $self false
 `
 
-// readmeRuns are the commands of the section From the shell.
+// readmeRuns are the commands of the section From the shell, and those for who comes from other tools.
 var readmeRuns = []readmeRun{
 	{command: "inside53 zone ls", out: "example.com.", want: "visibility public"},
 	{command: "inside53 record add example.com www A 192.0.2.1 --private --dry-run", before: []string{"zone delete example.com --yes", "zone create example.com --private --vpc vpc-1 --vpc-region eu-west-1"},
@@ -96,14 +96,20 @@ var readmeServices = []string{
 	"AWS_ENDPOINT_URL=http://127.0.0.1:4566 inside53 zone ls",
 }
 
-// TestReadmeRunsAll: each command of the section From the shell is run by a test.
+// TestReadmeRunsAll: each command of the section From the shell, and of those for who comes from other tools, is run
+// by a test.
 func TestReadmeRunsAll(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../zonesource/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, text, _ = bytes.Cut(text, []byte("\n## From the shell\n"))
 	text, _, _ = bytes.Cut(text, []byte("\n### Permissions of the command line\n"))
+	coming, err := os.ReadFile("../../examples/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = slices.Concat(text, coming)
 	var shown []string
 	for _, m := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
 		shown = slices.AppendSeq(shown, strings.Lines(m[1]))

@@ -4,41 +4,52 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-// readmeBlocks returns the lines of the code blocks of the README in a language, set
-// together where a backslash parts them.
-func readmeBlocks(t *testing.T, language string) []string {
+// readme returns what the README.md at the top says, and those beside the code.
+func readme(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
+	var all strings.Builder
+	for _, path := range []string{"README.md", "server/README.md", "resolver/README.md", "zonesource/README.md",
+		"examples/README.md", "server/house/README.md"} {
+		text, err := os.ReadFile(filepath.Join("../..", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
 	}
-	var lines []string
-	for _, m := range regexp.MustCompile("(?ms)^( *)```"+language+"\n(.*?)^ *```$").FindAllStringSubmatch(string(text), -1) {
+	return all.String()
+}
+
+// readmeBlocks returns the code blocks in a language, a line each.
+func readmeBlocks(t *testing.T, language string) [][]string {
+	t.Helper()
+	var all [][]string
+	for _, m := range regexp.MustCompile("(?ms)^( *)```"+language+"\n(.*?)^ *```$").FindAllStringSubmatch(readme(t), -1) {
+		var lines []string
 		for line := range strings.Lines(m[2]) {
 			lines = append(lines, strings.TrimPrefix(strings.TrimSuffix(line, "\n"), m[1]))
 		}
+		all = append(all, lines)
 	}
-	if len(lines) == 0 {
+	if len(all) == 0 {
 		t.Fatalf("the README has no block of %s", language)
 	}
-	return lines
+	return all
 }
 
 // TestReadmeCommands: each command line of inside53 that the README shows can be read.
 func TestReadmeCommands(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := readmeBlocks(t, "sh")
+	lines := slices.Concat(readmeBlocks(t, "sh")...)
 	whole := len(lines) // what stands in a sentence may be without its flags
-	for _, m := range regexp.MustCompile("`(inside53 [^`]+)`").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile("`(inside53 [^`]+)`").FindAllStringSubmatch(readme(t), -1) {
 		lines = append(lines, m[1])
 	}
 	command := regexp.MustCompile(`(?:^|[;&] |[A-Z_]=\S+ |sudo )(?:/usr/local/bin/)?inside53 ([a-z][^;&|#]*)`)
@@ -87,7 +98,7 @@ func TestReadmeDemo(t *testing.T) {
 	}
 	shown := map[string][]string{}
 	why, command := "", ""
-	for _, line := range readmeBlocks(t, "console") {
+	for _, line := range readmeBlocks(t, "console")[0] {
 		answer, indented := strings.CutPrefix(line, "  ")
 		switch {
 		case strings.HasPrefix(line, "# "):
@@ -111,5 +122,29 @@ func TestReadmeDemo(t *testing.T) {
 		} else if !slices.Equal(got, want) {
 			t.Errorf("%s\n shows %q\nprints %q", command, got, want)
 		}
+	}
+}
+
+// TestReadmeExplain: explain prints of the demo what the README shows, but for the ages.
+func TestReadmeExplain(t *testing.T) {
+	poison(t)
+	t.Setenv("TMPDIR", t.TempDir())
+	shown := readmeBlocks(t, "console")[1]
+	words, isCommand := strings.CutPrefix(shown[0], "$ inside53 ")
+	if !isCommand {
+		t.Fatalf("the block begins with %q", shown[0])
+	}
+	r := begin(t, "demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	admin := fields(t, r.line(t))["admin"]
+	tour(t, r)
+	code, stdout, stderr := command(t, append(strings.Fields(words), "--admin", "http://"+admin)...)
+	if code != exitDone || stderr != "" {
+		t.Fatalf("code %d, errors %q", code, stderr)
+	}
+	age := regexp.MustCompile(`[0-9]+m?s ago`)
+	got := age.ReplaceAllString(strings.TrimSuffix(stdout, "\n"), "3s ago")
+	want := age.ReplaceAllString(strings.Join(shown[1:], "\n"), "3s ago")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what the README shows (-) and explain prints (+):\n%s", diff)
 	}
 }

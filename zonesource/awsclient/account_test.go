@@ -15,10 +15,11 @@ import (
 
 	"go.uber.org/goleak"
 
+	"inside53/server/house"
 	"inside53/zonesource/awssim"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(house.Loopback(m)) }
 
 // environment sets what the SDK reads; nothing of the machine's own is seen.
 func environment(t *testing.T, endpoint string) {

@@ -26,7 +26,8 @@ func (m *move) find(addresses, interfaces table) error {
 	if m.networkInterface == "" {
 		return nil
 	}
-	i = slices.IndexFunc(interfaces, func(e map[string]any) bool { return text(e, "NetworkInterfaceId") == m.networkInterface })
+	i = slices.IndexFunc(interfaces,
+		func(e map[string]any) bool { return text(e, "NetworkInterfaceId") == m.networkInterface })
 	if i < 0 {
 		return fmt.Errorf("no network interface %s", m.networkInterface)
 	}
@@ -45,7 +46,8 @@ func (m *move) find(addresses, interfaces table) error {
 
 // address rewrites the entry of DescribeAddresses.
 func (m *move) address() {
-	for _, member := range []string{"AssociationId", "NetworkInterfaceId", "NetworkInterfaceOwnerId", "PrivateIpAddress", "InstanceId"} {
+	for _, member := range []string{"AssociationId", "NetworkInterfaceId", "NetworkInterfaceOwnerId", "PrivateIpAddress",
+		"InstanceId"} {
 		delete(m.item, member)
 	}
 	if m.target == nil {

@@ -146,7 +146,8 @@ func (c *call) read(r *http.Request) error {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	if err != nil {
-		return &apiError{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("reading the request: %v", err)}
+		return &apiError{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+			fmt.Sprintf("reading the request: %v", err)}
 	}
 	c.body = body
 	scope, err := signatureScope(r)
@@ -176,7 +177,8 @@ func signatureScope(r *http.Request) ([]string, error) {
 	scope := strings.Split(credential, "/")
 	if len(scope) != 5 || scope[4] != "aws4_request" || scope[0] == "" {
 		return nil, &apiError{http.StatusForbidden, "IncompleteSignature",
-			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '" + credential + "'"}
+			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '" + credential +
+				"'"}
 	}
 	return scope, nil
 }
@@ -195,7 +197,8 @@ func (c *call) route(r *http.Request) (h handler, listing bool, err error) {
 	}
 	c.form, err = url.ParseQuery(string(c.body))
 	if err != nil {
-		return nil, false, &apiError{http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error."}
+		return nil, false, &apiError{http.StatusBadRequest, "MalformedQueryString",
+			"The query string contains a syntax error."}
 	}
 	for key, values := range r.URL.Query() {
 		c.form[key] = append(c.form[key], values...)

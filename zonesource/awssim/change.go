@@ -123,7 +123,8 @@ func getChange(c *call) ([]byte, error) {
 // validate checks what needs no zone: the form of every change, and the limits of the batch.
 func (b *changeBatch) validate() error {
 	if len(b.Changes) == 0 {
-		return invalidInput("1 validation error detected: Value '[]' at 'changeBatch.changes' failed to satisfy constraint: Member must have length greater than or equal to 1")
+		return invalidInput("1 validation error detected: Value '[]' at 'changeBatch.changes' failed to satisfy " +
+			"constraint: Member must have length greater than or equal to 1")
 	}
 	records, characters := 0, 0
 	for _, c := range b.Changes {
@@ -133,7 +134,9 @@ func (b *changeBatch) validate() error {
 			weight = 2
 		case "CREATE", "DELETE":
 		default:
-			return invalidInput("Invalid XML ; Value '%s' with length %d is not facet-valid with respect to enumeration '[CREATE, DELETE, UPSERT]'.", c.Action, len(c.Action))
+			return invalidInput(
+				"Invalid XML ; Value '%s' with length %d is not facet-valid with respect to enumeration '[CREATE, DELETE, "+
+					"UPSERT]'.", c.Action, len(c.Action))
 		}
 		records += weight * len(c.RecordSet.ResourceRecords)
 		for _, r := range c.RecordSet.ResourceRecords {
@@ -145,10 +148,12 @@ func (b *changeBatch) validate() error {
 		}
 	}
 	if records > maxBatchRecords {
-		return &apiError{http.StatusBadRequest, "InvalidChangeBatch", fmt.Sprintf("Number of records limit of %d exceeded.", maxBatchRecords)}
+		return &apiError{http.StatusBadRequest, "InvalidChangeBatch",
+			fmt.Sprintf("Number of records limit of %d exceeded.", maxBatchRecords)}
 	}
 	if characters > maxBatchCharacters {
-		return &apiError{http.StatusBadRequest, "InvalidChangeBatch", fmt.Sprintf("Number of characters limit of %d exceeded.", maxBatchCharacters)}
+		return &apiError{http.StatusBadRequest, "InvalidChangeBatch",
+			fmt.Sprintf("Number of characters limit of %d exceeded.", maxBatchCharacters)}
 	}
 	return nil
 }
@@ -160,9 +165,11 @@ func (c *Change) validate() error {
 	if identifier == "" {
 		identifier = "null"
 	}
-	in := fmt.Sprintf("in Change with [Action=%s, Name=%s, Type=%s, SetIdentifier=%s]", c.Action, set.Name, set.Type, identifier)
+	in := fmt.Sprintf("in Change with [Action=%s, Name=%s, Type=%s, SetIdentifier=%s]", c.Action, set.Name, set.Type,
+		identifier)
 	if !slices.Contains(recordTypes(), set.Type) {
-		return invalidInput("Invalid XML ; Value '%s' is not facet-valid with respect to enumeration '%v'.", set.Type, recordTypes())
+		return invalidInput("Invalid XML ; Value '%s' is not facet-valid with respect to enumeration '%v'.", set.Type,
+			recordTypes())
 	}
 	var data []string
 	if set.AliasTarget != nil {
@@ -191,7 +198,8 @@ func (c *Change) validate() error {
 	return set.validateFields()
 }
 
-const policyFields = "Weight, Region, Failover, GeoLocation, MultiValueAnswer, GeoProximityLocation, or CidrRoutingConfig"
+const policyFields = "Weight, Region, Failover, GeoLocation, MultiValueAnswer, GeoProximityLocation, or " +
+	"CidrRoutingConfig"
 
 // validateFields checks the ranges that the API's own schema has.
 func (s *RecordSet) validateFields() error {
@@ -201,7 +209,8 @@ func (s *RecordSet) validateFields() error {
 	case s.TTL != nil && (*s.TTL < 0 || *s.TTL > 1<<31-1):
 		return invalidInput("Invalid TTL %d: want 0 to 2147483647", *s.TTL)
 	case s.Failover != "" && s.Failover != "PRIMARY" && s.Failover != "SECONDARY":
-		return invalidInput("Invalid XML ; Value '%s' is not facet-valid with respect to enumeration '[PRIMARY, SECONDARY]'.", s.Failover)
+		return invalidInput("Invalid XML ; Value '%s' is not facet-valid with respect to enumeration '[PRIMARY, SECONDARY]'.",
+			s.Failover)
 	case len(s.SetIdentifier) > 128:
 		return invalidInput("Invalid SetIdentifier: longer than 128 characters")
 	case len(s.ResourceRecords) > 400:

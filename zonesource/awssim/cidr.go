@@ -68,7 +68,8 @@ func (c *call) blocks() ([]cidrBlock, error) {
 	defer c.sim.mu.Unlock()
 	o := c.sim.data(c.account).collection(c.vars[0])
 	if o == nil {
-		return nil, &apiError{http.StatusNotFound, "NoSuchCidrCollectionException", "The CIDR collection " + c.vars[0] + " doesn't exist."}
+		return nil, &apiError{http.StatusNotFound, "NoSuchCidrCollectionException",
+			"The CIDR collection " + c.vars[0] + " doesn't exist."}
 	}
 	return o.blocks, nil
 }
@@ -100,9 +101,11 @@ func listCIDRBlocks(c *call) ([]byte, error) {
 		return nil, err
 	}
 	location := c.form.Get("location")
-	blocks = slices.DeleteFunc(slices.Clone(blocks), func(b cidrBlock) bool { return location != "" && b.LocationName != location })
+	blocks = slices.DeleteFunc(slices.Clone(blocks),
+		func(b cidrBlock) bool { return location != "" && b.LocationName != location })
 	if location != "" && len(blocks) == 0 {
-		return nil, &apiError{http.StatusNotFound, "NoSuchCidrLocationException", "The CIDR location " + location + " doesn't exist."}
+		return nil, &apiError{http.StatusNotFound, "NoSuchCidrLocationException",
+			"The CIDR location " + location + " doesn't exist."}
 	}
 	l := listing[cidrBlock]{call: c, name: c.account + " blocks of " + c.vars[0] + " " + location, items: blocks,
 		place: func(b cidrBlock) position { return position{name: b.CIDRBlock, id: b.LocationName} }}

@@ -21,8 +21,9 @@ import (
 
 // awsCLI runs the real AWS CLI against a simulator.
 type awsCLI struct {
-	t   *testing.T
-	env []string
+	t        *testing.T
+	endpoint string // as a flag: older versions don't read AWS_ENDPOINT_URL
+	env      []string
 }
 
 func newCLI(t *testing.T, s *Sim) awsCLI {
@@ -35,10 +36,10 @@ func newCLI(t *testing.T, s *Sim) awsCLI {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return awsCLI{t, []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AWS_CONFIG_FILE=" + config, "AWS_ENDPOINT_URL=" + server.URL, "AWS_PAGER=",
-		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true", "AWS_DEFAULT_OUTPUT=json",
-		"PYENV_ROOT=" + os.Getenv("PYENV_ROOT"), "AWS_MAX_ATTEMPTS=1",
+	return awsCLI{t, server.URL, []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AWS_CONFIG_FILE=" + config, "AWS_PAGER=",
+		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_DEFAULT_OUTPUT=json", "PYENV_ROOT=" + os.Getenv("PYENV_ROOT"), "AWS_MAX_ATTEMPTS=1",
 	}}
 }
 
@@ -46,7 +47,7 @@ func (c awsCLI) run(region string, args ...string) (stdout []byte, err error) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "aws", append([]string{"--region", region}, args...)...)
+	cmd := exec.CommandContext(ctx, "aws", append([]string{"--region", region, "--endpoint-url", c.endpoint}, args...)...)
 	cmd.Env = c.env
 	var errText bytes.Buffer
 	cmd.Stderr = &errText
@@ -135,7 +136,8 @@ func TestClientChanges(t *testing.T) {
 	const zone = "Z0731658FW9JB6C8QTRG"
 	change := func(action string) error {
 		_, err := c.run("us-east-1", "route53", "change-resource-record-sets", "--hosted-zone-id", zone, "--change-batch",
-			`{"Changes":[{"Action":"`+action+`","ResourceRecordSet":{"Name":"*.new.example.net","Type":"A","TTL":60,"ResourceRecords":[{"Value":"203.0.113.9"}]}}]}`)
+			`{"Changes":[{"Action":"`+action+`","ResourceRecordSet":{"Name":"*.new.example.net","Type":"A","TTL":60,`+
+				`"ResourceRecords":[{"Value":"203.0.113.9"}]}}]}`)
 		return err
 	}
 	err := change("CREATE")
@@ -143,7 +145,9 @@ func TestClientChanges(t *testing.T) {
 		t.Error(err)
 	}
 	err = change("CREATE")
-	if err == nil || !strings.Contains(err.Error(), `(InvalidChangeBatch)`) || !strings.Contains(err.Error(), `Tried to create resource record set [name='\052.new.example.net.', type='A'] but it already exists`) {
+	if err == nil || !strings.Contains(err.Error(), `(InvalidChangeBatch)`) ||
+		!strings.Contains(err.Error(),
+			`Tried to create resource record set [name='\052.new.example.net.', type='A'] but it already exists`) {
 		t.Errorf("the same again: %v", err)
 	}
 	err = change("DELETE")
@@ -162,7 +166,8 @@ func TestClientChanges(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "(DryRunOperation)") {
 		t.Errorf("dry run: %v", err)
 	}
-	out, err := c.run("us-east-1", "sts", "assume-role", "--role-arn", "arn:aws:iam::222222222222:role/reader", "--role-session-name", "cli")
+	out, err := c.run("us-east-1", "sts", "assume-role", "--role-arn", "arn:aws:iam::222222222222:role/reader",
+		"--role-session-name", "cli")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,12 +183,15 @@ func TestClientReadsHealth(t *testing.T) {
 	s := newSim(t, Options{Data: examples.Demo()})
 	c := newCLI(t, s)
 	const check = "0b6f8a1e-2c47-4d0e-9a51-7d3c5e8f1a20"
-	query := `[{"Id":"a","MetricStat":{"Metric":{"Namespace":"AWS/Route53","MetricName":"HealthCheckStatus","Dimensions":[{"Name":"HealthCheckId","Value":"` +
+	query := `[{"Id":"a","MetricStat":{"Metric":{"Namespace":"AWS/Route53","MetricName":"HealthCheckStatus",` +
+		`"Dimensions":[{"Name":"HealthCheckId","Value":"` +
 		check + `"}]},"Period":60,"Stat":"Minimum"}}]`
 	now := time.Now().UTC()
 	ask := func() string {
-		out, err := c.run("us-east-1", "cloudwatch", "get-metric-data", "--metric-data-queries", query, "--query", "MetricDataResults[0].Values[0]",
-			"--start-time", now.Add(-3*time.Minute).Format(time.RFC3339), "--end-time", now.Add(time.Minute).Format(time.RFC3339))
+		out, err := c.run("us-east-1", "cloudwatch", "get-metric-data", "--metric-data-queries", query, "--query",
+			"MetricDataResults[0].Values[0]",
+			"--start-time", now.Add(-3*time.Minute).Format(time.RFC3339), "--end-time",
+			now.Add(time.Minute).Format(time.RFC3339))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +208,8 @@ func TestClientReadsHealth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.run("us-east-1", "cloudwatch", "get-metric-data", "--metric-data-queries", query, "--start-time", "2026-01-01T00:00:00Z", "--end-time", "2026-01-01T00:05:00Z")
+	_, err = c.run("us-east-1", "cloudwatch", "get-metric-data", "--metric-data-queries", query, "--start-time",
+		"2026-01-01T00:00:00Z", "--end-time", "2026-01-01T00:05:00Z")
 	if err == nil || !strings.Contains(err.Error(), "(AccessDenied)") {
 		t.Errorf("denied: %v", err)
 	}

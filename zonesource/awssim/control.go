@@ -43,7 +43,8 @@ func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, s.Calls())
 	default:
 		w.WriteHeader(http.StatusNotFound)
-		writeJSON(w, map[string]string{"error": "there are GET, PUT, DELETE /_sim/faults, GET, DELETE /_sim/calls and GET, PUT /_sim/health"})
+		writeJSON(w, map[string]string{
+			"error": "there are GET, PUT, DELETE /_sim/faults, GET, DELETE /_sim/calls and GET, PUT /_sim/health"})
 	}
 }
 

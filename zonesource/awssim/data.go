@@ -124,7 +124,8 @@ func (d *dataSet) loadFile(name string, text []byte) error {
 	case len(parts) == 3 && regionName.MatchString(parts[0]):
 		return d.loadTargetHealth(parts[0], parts[1], parts[2], text)
 	}
-	return errors.New("no such place in a data directory; there are dns.zone and FILE under route53, route53/ID, REGION and REGION/TARGETGROUP")
+	return errors.New("no such place in a data directory; there are dns.zone and FILE under route53, route53/ID, REGION " +
+		"and REGION/TARGETGROUP")
 }
 
 func (d *dataSet) loadInventory(region, file string, text []byte) error {
@@ -222,7 +223,8 @@ func (d *dataSet) loadRoute53(file string, text []byte) error {
 		d.collections = content.CIDRCollections
 		return nil
 	}
-	return errors.New("no such file; there are list-hosted-zones.json, list-health-checks.json, list-cidr-collections.json")
+	return errors.New(
+		"no such file; there are list-hosted-zones.json, list-health-checks.json, list-cidr-collections.json")
 }
 
 // loadZones takes the list of zones. A zone that stays keeps its records and associations.
@@ -314,8 +316,9 @@ func (d *dataSet) loadRoute53Item(id, file string, text []byte) error {
 		}
 		return err
 	}
-	return errors.New("no such file; there are get-hosted-zone.json, list-resource-record-sets.json, list-tags-for-resource.json, " +
-		"and get-health-check-status.json, list-cidr-blocks.json, list-hosted-zones-by-vpc.json under the id of theirs")
+	return errors.New(
+		"no such file; there are get-hosted-zone.json, list-resource-record-sets.json, list-tags-for-resource.json, " +
+			"and get-health-check-status.json, list-cidr-blocks.json, list-hosted-zones-by-vpc.json under the id of theirs")
 }
 
 func (z *zone) loadDetail(text []byte) error {

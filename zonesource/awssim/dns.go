@@ -127,7 +127,8 @@ func negative(m *dns.Msg, world []dns.RR, name string, exists bool) {
 	var closest *dns.SOA
 	for _, rr := range world {
 		soa, isSOA := rr.(*dns.SOA)
-		if isSOA && dns.IsSubDomain(soa.Hdr.Name, name) && (closest == nil || dns.CountLabel(soa.Hdr.Name) > dns.CountLabel(closest.Hdr.Name)) {
+		if isSOA && dns.IsSubDomain(soa.Hdr.Name, name) &&
+			(closest == nil || dns.CountLabel(soa.Hdr.Name) > dns.CountLabel(closest.Hdr.Name)) {
 			closest = soa
 		}
 	}
@@ -164,7 +165,8 @@ func (s *Sim) world() []dns.RR {
 			for _, zone := range []string{region + ".elb.amazonaws.com.", "elb." + region + ".amazonaws.com."} {
 				rrs = append(rrs, &dns.SOA{
 					Hdr: dns.RR_Header{Name: zone, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 60},
-					Ns:  "ns-1119.awsdns-11.org.", Mbox: "awsdns-hostmaster.amazon.com.", Serial: 1, Refresh: 7200, Retry: 900, Expire: 1209600, Minttl: 60,
+					Ns:  "ns-1119.awsdns-11.org.", Mbox: "awsdns-hostmaster.amazon.com.", Serial: 1, Refresh: 7200, Retry: 900,
+					Expire: 1209600, Minttl: 60,
 				})
 			}
 		}

@@ -45,8 +45,10 @@ func TestDNS(t *testing.T) {
 		want  string // data of the answer, sorted
 	}{
 		{"web-prod-1873456201.eu-west-1.elb.amazonaws.com.", dns.TypeA, dns.RcodeSuccess, "203.0.113.101 203.0.113.102"},
-		{"dualstack.web-prod-1873456201.eu-west-1.elb.amazonaws.com.", dns.TypeA, dns.RcodeSuccess, "203.0.113.101 203.0.113.102"},
-		{"dualstack.web-prod-1873456201.eu-west-1.elb.amazonaws.com.", dns.TypeAAAA, dns.RcodeSuccess, "2001:db8:a0:1::101 2001:db8:a0:2::101"},
+		{"dualstack.web-prod-1873456201.eu-west-1.elb.amazonaws.com.", dns.TypeA, dns.RcodeSuccess,
+			"203.0.113.101 203.0.113.102"},
+		{"dualstack.web-prod-1873456201.eu-west-1.elb.amazonaws.com.", dns.TypeAAAA, dns.RcodeSuccess,
+			"2001:db8:a0:1::101 2001:db8:a0:2::101"},
 		{"internal-intranet-904512377.eu-west-1.elb.amazonaws.com.", dns.TypeA, dns.RcodeSuccess, "10.0.1.110 10.0.2.110"},
 		{"internal-intranet-904512377.eu-west-1.elb.amazonaws.com.", dns.TypeAAAA, dns.RcodeSuccess, ""},
 		{"ingest-0d1c2b3a4f5e6d7c.elb.us-east-1.amazonaws.com.", dns.TypeA, dns.RcodeSuccess, "198.51.100.201"},
@@ -71,7 +73,8 @@ func TestDNS(t *testing.T) {
 			}
 			slices.Sort(data)
 			if got := strings.Join(data, " "); response.Rcode != q.rcode || got != q.want {
-				t.Errorf("%s %s %s: got %s %q, want %s %q", network, q.name, dns.TypeToString[q.typ], dns.RcodeToString[response.Rcode], got, dns.RcodeToString[q.rcode], q.want)
+				t.Errorf("%s %s %s: got %s %q, want %s %q", network, q.name, dns.TypeToString[q.typ],
+					dns.RcodeToString[response.Rcode], got, dns.RcodeToString[q.rcode], q.want)
 			}
 			if len(response.Answer) > 0 && response.Answer[0].Header().Name != q.name {
 				t.Errorf("%s answered as %s", q.name, response.Answer[0].Header().Name)

@@ -31,7 +31,8 @@ func (e *edit) apply(c Change) error {
 	if r.HealthCheckID != "" && c.Action != "DELETE" && e.data.check(r.HealthCheckID) == nil {
 		return &apiError{http.StatusNotFound, "NoSuchHealthCheck", "No health check found with ID: " + r.HealthCheckID}
 	}
-	i, found := slices.BinarySearchFunc(e.records, r.position(), func(r *record, p position) int { return r.position().compare(p) })
+	i, found := slices.BinarySearchFunc(e.records, r.position(),
+		func(r *record, p position) int { return r.position().compare(p) })
 	switch {
 	case c.Action == "DELETE":
 		e.remove(r, i, found)
@@ -66,7 +67,8 @@ func (e *edit) remove(r *record, i int, found bool) {
 func (r *record) equal(o *record) bool {
 	return same(r.TTL, o.TTL) && same(r.Weight, o.Weight) && same(r.MultiValueAnswer, o.MultiValueAnswer) &&
 		r.Region == o.Region && r.Failover == o.Failover && r.HealthCheckID == o.HealthCheckID &&
-		same(r.GeoLocation, o.GeoLocation) && same(r.AliasTarget, o.AliasTarget) && same(r.CIDRRoutingConfig, o.CIDRRoutingConfig) &&
+		same(r.GeoLocation, o.GeoLocation) && same(r.AliasTarget, o.AliasTarget) &&
+		same(r.CIDRRoutingConfig, o.CIDRRoutingConfig) &&
 		r.GeoProximityLocation.equal(o.GeoProximityLocation) && slices.Equal(r.values(), o.values())
 }
 
@@ -74,7 +76,8 @@ func (g *GeoProximityLocation) equal(o *GeoProximityLocation) bool {
 	if g == nil || o == nil {
 		return g == o
 	}
-	return g.AWSRegion == o.AWSRegion && g.LocalZoneGroup == o.LocalZoneGroup && same(g.Coordinates, o.Coordinates) && same(g.Bias, o.Bias)
+	return g.AWSRegion == o.AWSRegion && g.LocalZoneGroup == o.LocalZoneGroup && same(g.Coordinates, o.Coordinates) &&
+		same(g.Bias, o.Bias)
 }
 
 func same[T comparable](a, b *T) bool {
@@ -147,21 +150,27 @@ func (e *edit) checkNeighbours(r *record) {
 	for _, o := range e.at(r.sort) {
 		switch {
 		case o.Type != r.Type && r.Type == "CNAME":
-			e.fault("RRSet of type CNAME with DNS name %s is not permitted as it conflicts with other records with the same DNS name in zone %s", r.Name, e.zone.apex.text)
+			e.fault("RRSet of type CNAME with DNS name %s is not permitted as it conflicts with other records with the same "+
+				"DNS name in zone %s", r.Name, e.zone.apex.text)
 			return
 		case o.Type != r.Type && o.Type == "CNAME":
-			e.fault("RRSet of type %s with DNS name %s is not permitted because a conflicting RRSet of type CNAME with the same DNS name already exists in zone %s", r.Type, r.Name, e.zone.apex.text)
+			e.fault("RRSet of type %s with DNS name %s is not permitted because a conflicting RRSet of type CNAME with the "+
+				"same DNS name already exists in zone %s", r.Type, r.Name, e.zone.apex.text)
 			return
 		case o.Type != r.Type || o.SetIdentifier == r.SetIdentifier:
 			continue
 		case o.policy() != r.policy():
-			e.fault("RRSet with DNS name %s, type %s, SetIdentifier %s cannot be created because a non %s rrset exists with the same name and type", r.Name, r.Type, r.SetIdentifier, r.policy())
+			e.fault("RRSet with DNS name %s, type %s, SetIdentifier %s cannot be created because a non %s rrset exists with "+
+				"the same name and type", r.Name, r.Type, r.SetIdentifier, r.policy())
 			return
 		case r.samePlace(o):
-			e.fault("RRSet with DNS name %s, type %s, SetIdentifier %s cannot be created because a %s rrset with the same %s exists as SetIdentifier %s", r.Name, r.Type, r.SetIdentifier, r.policy(), r.policy(), o.SetIdentifier)
+			e.fault("RRSet with DNS name %s, type %s, SetIdentifier %s cannot be created because a %s rrset with the same %s "+
+				"exists as SetIdentifier %s", r.Name, r.Type, r.SetIdentifier, r.policy(), r.policy(), o.SetIdentifier)
 			return
 		case r.CIDRRoutingConfig != nil && r.CIDRRoutingConfig.CollectionID != o.CIDRRoutingConfig.CollectionID:
-			e.fault("RRSet with DNS name %s, type %s, SetIdentifier %s cannot be created because its group uses another CIDR collection", r.Name, r.Type, r.SetIdentifier)
+			e.fault(
+				"RRSet with DNS name %s, type %s, SetIdentifier %s cannot be created because its group uses another CIDR "+
+					"collection", r.Name, r.Type, r.SetIdentifier)
 			return
 		}
 	}
@@ -188,7 +197,8 @@ func (r *record) samePlace(o *record) bool {
 
 // at is the records of one name.
 func (e *edit) at(name string) []*record {
-	from, _ := slices.BinarySearchFunc(e.records, position{name: name}, func(r *record, p position) int { return r.position().compare(p) })
+	from, _ := slices.BinarySearchFunc(e.records, position{name: name},
+		func(r *record, p position) int { return r.position().compare(p) })
 	to := from
 	for to < len(e.records) && e.records[to].sort == name {
 		to++

@@ -109,7 +109,8 @@ func (c *call) meetFault(page int) (empty bool, err error) {
 	f, cleared := c.sim.strike(c.operation, page)
 	switch f {
 	case "500":
-		return false, &apiError{http.StatusInternalServerError, "InternalFailure", "The request processing has failed because of an unknown error, exception or failure."}
+		return false, &apiError{http.StatusInternalServerError, "InternalFailure",
+			"The request processing has failed because of an unknown error, exception or failure."}
 	case "throttle":
 		return false, c.throttled()
 	case "access-denied":
@@ -161,7 +162,8 @@ func (c *call) denied() error {
 	identity := c.sim.callerARN(c.key, c.account)
 	if c.service == "ec2" {
 		return &apiError{http.StatusForbidden, "UnauthorizedOperation",
-			fmt.Sprintf("You are not authorized to perform this operation. User: %s is not authorized to perform: ec2:%s", identity, c.operation)}
+			fmt.Sprintf("You are not authorized to perform this operation. User: %s is not authorized to perform: ec2:%s",
+				identity, c.operation)}
 	}
 	service := c.service
 	if service == metricService {

@@ -48,7 +48,8 @@ func TestFaultsOnAPage(t *testing.T) {
 		fault string
 		want  string // error code; "cut" for a broken answer
 	}{
-		{"500", "InternalFailure"}, {"throttle", "Throttling"}, {"access-denied", "AccessDenied"}, {"prior-request", "PriorRequestNotComplete"}, {"fail", "cut"},
+		{"500", "InternalFailure"}, {"throttle", "Throttling"}, {"access-denied", "AccessDenied"},
+		{"prior-request", "PriorRequestNotComplete"}, {"fail", "cut"},
 	} {
 		s := threePages(t, Options{})
 		client := serve(t, s)
@@ -170,7 +171,8 @@ func TestStuckPage(t *testing.T) {
 	s := threePages(t, Options{})
 	c := serve(t, s)
 	arm(t, s, Fault{Operation: listing3, Fault: "stuck", Page: 2})
-	in := &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String("Z1"), StartRecordName: aws.String("h298.example.com"), StartRecordType: "A"}
+	in := &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String("Z1"),
+		StartRecordName: aws.String("h298.example.com"), StartRecordType: "A"}
 	out, err := c.route53.ListResourceRecordSets(t.Context(), in)
 	if err != nil || !out.IsTruncated || *out.NextRecordName != "h298.example.com." {
 		t.Errorf("next is %q, %v; want the page's own start", aws.ToString(out.NextRecordName), err)
@@ -316,7 +318,8 @@ func TestControl(t *testing.T) {
 		{"PUT", `{"fault":"none"}`, 200, "[]"},
 		{"PUT", `[{"operation":"*","fault":"Throttling"}]`, 200, "[" + two + "]"},
 		{"PUT", `[{"fault":"access denied"},{"fault":"AccessDenied"},{"fault":"emptied"}]`, 200,
-			`[{"operation":"","fault":"access-denied","page":0,"count":0},{"operation":"","fault":"access-denied","page":0,"count":0},{"operation":"","fault":"empty","page":0,"count":0}]`},
+			`[{"operation":"","fault":"access-denied","page":0,"count":0},{"operation":"","fault":"access-denied","page":0,` +
+				`"count":0},{"operation":"","fault":"empty","page":0,"count":0}]`},
 		{"PUT", `{"fault":true}`, 400, "reading the fault"},
 		{"PUT", "[]", 200, "[]"},
 		{"PUT", one, 200, "[" + one + "]"},

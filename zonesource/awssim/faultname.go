@@ -52,9 +52,10 @@ func canonicalFault(name string) faultName {
 // faultNames are the names of each kind; the kind "" disarms.
 func faultNames() map[string][]string {
 	return map[string][]string{
-		"":              {"", "none", "off"},
-		"500":           {"500", "error", "internalerror", "internalfailure", "internalservererror", "servererror"},
-		"throttle":      {"throttle", "throttled", "throttling", "throttlingexception", "requestlimitexceeded", "rateexceeded"},
+		"":    {"", "none", "off"},
+		"500": {"500", "error", "internalerror", "internalfailure", "internalservererror", "servererror"},
+		"throttle": {"throttle", "throttled", "throttling", "throttlingexception", "requestlimitexceeded",
+			"rateexceeded"},
 		"access-denied": {"accessdenied", "accessdeniedexception", "denied", "unauthorizedoperation", "403"},
 		"hang":          {"hang", "hanging", "timeout"},
 		"fail":          {"fail", "failed", "failure"},

@@ -212,7 +212,8 @@ func getHealthCheckStatus(c *call) ([]byte, error) {
 func observations(healthy bool) []observation {
 	status := "Success: HTTP Status Code 200, OK"
 	if !healthy {
-		status = "Failure: Connection timed out. The endpoint or the internet connection is down, or requests are being blocked by your firewall."
+		status = "Failure: Connection timed out. The endpoint or the internet connection is down, or requests are being " +
+			"blocked by your firewall."
 	}
 	report := statusReport{status, timestamp(time.Now())}
 	return []observation{

@@ -47,7 +47,8 @@ func listHostedZones(c *call) ([]byte, error) {
 	l.visible()
 	marker, start := c.form.Get("marker"), 0
 	if marker != "" {
-		start = slices.IndexFunc(l.items, func(z hostedZone) bool { return strings.TrimPrefix(z.ID, "/hostedzone/") == marker })
+		start = slices.IndexFunc(l.items,
+			func(z hostedZone) bool { return strings.TrimPrefix(z.ID, "/hostedzone/") == marker })
 		if start < 0 {
 			return nil, invalidInput("The marker %s is not valid: no such hosted zone", marker)
 		}
@@ -205,9 +206,11 @@ func createHostedZone(c *call) ([]byte, error) {
 	case apex.text == ".":
 		return nil, &apiError{http.StatusBadRequest, "InvalidDomainName", "The root is not a valid domain name"}
 	case request.DelegationSetID != "":
-		return nil, &apiError{http.StatusBadRequest, "NoSuchDelegationSet", "No delegation set found with ID: " + request.DelegationSetID}
+		return nil, &apiError{http.StatusBadRequest, "NoSuchDelegationSet",
+			"No delegation set found with ID: " + request.DelegationSetID}
 	case !private && request.HostedZoneConfig != nil && request.HostedZoneConfig.PrivateZone:
-		return nil, invalidInput("When you're creating a private hosted zone (when you specify true for PrivateZone), you must also specify values for VPCId and VPCRegion.")
+		return nil, invalidInput("When you're creating a private hosted zone (when you specify true for PrivateZone), you " +
+			"must also specify values for VPCId and VPCRegion.")
 	}
 	comment := ""
 	if request.HostedZoneConfig != nil {
@@ -320,10 +323,13 @@ func disassociateVPC(c *call) ([]byte, error) {
 	return c.associations("DisassociateVPCFromHostedZoneResponse", func(d *dataSet, z *zone, v vpc) error {
 		i := slices.Index(z.vpcs, v)
 		if i < 0 {
-			return &apiError{http.StatusNotFound, "VPCAssociationNotFound", "The specified VPC and hosted zone are not currently associated."}
+			return &apiError{http.StatusNotFound, "VPCAssociationNotFound",
+				"The specified VPC and hosted zone are not currently associated."}
 		}
 		if len(z.vpcs) == 1 {
-			return &apiError{http.StatusBadRequest, "LastVPCAssociation", "The VPC that you are trying to disassociate from the private hosted zone is the last VPC that is associated with the hosted zone."}
+			return &apiError{http.StatusBadRequest, "LastVPCAssociation",
+				"The VPC that you are trying to disassociate from the private hosted zone is the last VPC that is associated " +
+					"with the hosted zone."}
 		}
 		z.vpcs = slices.Delete(slices.Clone(z.vpcs), i, i+1)
 		return nil
@@ -345,9 +351,12 @@ func (c *call) associations(document string, apply func(*dataSet, *zone, vpc) er
 	case z == nil:
 		return nil, noSuchZone(c.vars[0])
 	case !z.private():
-		return nil, &apiError{http.StatusBadRequest, "PublicZoneVPCAssociation", "You're trying to associate a VPC with a public hosted zone. Amazon Route 53 doesn't support associating a VPC with a public hosted zone."}
+		return nil, &apiError{http.StatusBadRequest, "PublicZoneVPCAssociation",
+			"You're trying to associate a VPC with a public hosted zone. Amazon Route 53 doesn't support associating a VPC " +
+				"with a public hosted zone."}
 	case !strings.HasPrefix(request.VPC.VPCID, "vpc-") || request.VPC.VPCRegion == "":
-		return nil, &apiError{http.StatusBadRequest, "InvalidVPCId", "The VPC ID that you specified either isn't a valid ID or the current account is not authorized to access this VPC."}
+		return nil, &apiError{http.StatusBadRequest, "InvalidVPCId",
+			"The VPC ID that you specified either isn't a valid ID or the current account is not authorized to access this VPC."}
 	}
 	err = apply(d, z, request.VPC)
 	if err != nil {
@@ -361,7 +370,9 @@ func (d *dataSet) associable(z *zone, v vpc) error {
 	for _, o := range d.zones {
 		if o.private() && o.apex.text == z.apex.text && slices.Contains(o.vpcs, v) {
 			return &apiError{http.StatusBadRequest, "ConflictingDomainExists",
-				fmt.Sprintf("The VPC %s in region %s has already been associated with the hosted zone %s with the same domain name.", v.VPCID, v.VPCRegion, o.id)}
+				fmt.Sprintf(
+					"The VPC %s in region %s has already been associated with the hosted zone %s with the same domain name.", v.VPCID,
+					v.VPCRegion, o.id)}
 		}
 	}
 	return nil

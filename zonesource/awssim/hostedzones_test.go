@@ -16,32 +16,43 @@ func TestZoneLife(t *testing.T) {
 	s := newSim(t, Options{})
 	c := serve(t, s)
 	ctx := t.Context()
-	created, err := c.route53.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{Name: aws.String("New.Example.com"), CallerReference: aws.String("r1"),
-		HostedZoneConfig: &types.HostedZoneConfig{Comment: aws.String("new")}})
+	created, err := c.route53.CreateHostedZone(ctx,
+		&route53.CreateHostedZoneInput{Name: aws.String("New.Example.com"), CallerReference: aws.String("r1"),
+			HostedZoneConfig: &types.HostedZoneConfig{Comment: aws.String("new")}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := strings.TrimPrefix(*created.HostedZone.Id, "/hostedzone/")
-	if *created.HostedZone.Name != "new.example.com." || len(created.DelegationSet.NameServers) != 4 || !strings.HasSuffix(*created.Location, "/hostedzone/"+id) ||
+	if *created.HostedZone.Name != "new.example.com." || len(created.DelegationSet.NameServers) != 4 ||
+		!strings.HasSuffix(*created.Location, "/hostedzone/"+id) ||
 		*created.HostedZone.Config.Comment != "new" || *created.HostedZone.ResourceRecordSetCount != 2 {
 		t.Errorf("created %+v at %s", created.HostedZone, *created.Location)
 	}
 	sets, _, err := listAll(t, c, id)
-	if err != nil || len(sets) != 2 || sets[0].Type != "NS" || sets[1].Type != "SOA" || *sets[1].TTL != 900 || len(sets[0].ResourceRecords) != 4 {
+	if err != nil || len(sets) != 2 || sets[0].Type != "NS" || sets[1].Type != "SOA" || *sets[1].TTL != 900 ||
+		len(sets[0].ResourceRecords) != 4 {
 		t.Errorf("a new zone has %v, %v", names(sets), err)
 	}
-	_, err = c.route53.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{Name: aws.String("other.example.com"), CallerReference: aws.String("r1")})
+	_, err = c.route53.CreateHostedZone(ctx,
+		&route53.CreateHostedZoneInput{Name: aws.String("other.example.com"), CallerReference: aws.String("r1")})
 	wantCode(t, "same reference", err, "HostedZoneAlreadyExists")
 	for name, want := range map[string]string{"a..b": "InvalidDomainName", ".": "InvalidDomainName"} {
-		_, err = c.route53.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{Name: &name, CallerReference: aws.String("r2")})
+		_, err = c.route53.CreateHostedZone(ctx,
+			&route53.CreateHostedZoneInput{Name: &name, CallerReference: aws.String("r2")})
 		wantCode(t, "zone "+name, err, want)
 	}
-	_, err = c.route53.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{Name: aws.String("p.example"), CallerReference: aws.String("r2"), HostedZoneConfig: &types.HostedZoneConfig{PrivateZone: true}})
+	_, err = c.route53.CreateHostedZone(ctx,
+		&route53.CreateHostedZoneInput{Name: aws.String("p.example"), CallerReference: aws.String("r2"),
+			HostedZoneConfig: &types.HostedZoneConfig{PrivateZone: true}})
 	wantCode(t, "private without VPC", err, "InvalidInput")
-	_, err = c.route53.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{Name: aws.String("p.example"), CallerReference: aws.String("r2"), DelegationSetId: aws.String("N1")})
+	_, err = c.route53.CreateHostedZone(ctx,
+		&route53.CreateHostedZoneInput{Name: aws.String("p.example"), CallerReference: aws.String("r2"),
+			DelegationSetId: aws.String("N1")})
 	wantCode(t, "delegation set", err, "NoSuchDelegationSet")
 
-	change := &route53.ChangeResourceRecordSetsInput{HostedZoneId: &id, ChangeBatch: &types.ChangeBatch{Changes: []types.Change{do("CREATE", plain("a.new.example.com", "A", 60, "192.0.2.1"))}}}
+	change := &route53.ChangeResourceRecordSetsInput{HostedZoneId: &id,
+		ChangeBatch: &types.ChangeBatch{
+			Changes: []types.Change{do("CREATE", plain("a.new.example.com", "A", 60, "192.0.2.1"))}}}
 	_, err = c.route53.ChangeResourceRecordSets(ctx, change)
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +79,8 @@ func TestAssociations(t *testing.T) {
 	v1 := &types.VPC{VPCId: aws.String("vpc-1"), VPCRegion: "eu-west-1"}
 	v2 := &types.VPC{VPCId: aws.String("vpc-2"), VPCRegion: "us-east-1"}
 	create := func(reference string, v *types.VPC) (*string, error) {
-		out, err := c.route53.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{Name: aws.String("p.example"), CallerReference: &reference, VPC: v})
+		out, err := c.route53.CreateHostedZone(ctx,
+			&route53.CreateHostedZoneInput{Name: aws.String("p.example"), CallerReference: &reference, VPC: v})
 		if err != nil {
 			return nil, err
 		}
@@ -84,11 +96,13 @@ func TestAssociations(t *testing.T) {
 	wantCode(t, "public", err, "")
 
 	associate := func(zone *string, v *types.VPC) error {
-		_, err := c.route53.AssociateVPCWithHostedZone(ctx, &route53.AssociateVPCWithHostedZoneInput{HostedZoneId: zone, VPC: v})
+		_, err := c.route53.AssociateVPCWithHostedZone(ctx,
+			&route53.AssociateVPCWithHostedZoneInput{HostedZoneId: zone, VPC: v})
 		return err
 	}
 	part := func(zone *string, v *types.VPC) error {
-		_, err := c.route53.DisassociateVPCFromHostedZone(ctx, &route53.DisassociateVPCFromHostedZoneInput{HostedZoneId: zone, VPC: v})
+		_, err := c.route53.DisassociateVPCFromHostedZone(ctx,
+			&route53.DisassociateVPCFromHostedZoneInput{HostedZoneId: zone, VPC: v})
 		return err
 	}
 	v3 := &types.VPC{VPCId: aws.String("vpc-3"), VPCRegion: "eu-west-1"}
@@ -110,12 +124,15 @@ func TestTags(t *testing.T) {
 	c := serve(t, newSim(t, Options{Data: examples.Demo()}))
 	ctx := t.Context()
 	zone := aws.String("Z0484276PQ3RN1T5XWVB")
-	_, err := c.route53.ChangeTagsForResource(ctx, &route53.ChangeTagsForResourceInput{ResourceType: "hostedzone", ResourceId: zone,
-		AddTags: []types.Tag{{Key: aws.String("owner"), Value: aws.String("dns")}, {Key: aws.String("a"), Value: aws.String("b")}}, RemoveTagKeys: []string{"environment"}})
+	_, err := c.route53.ChangeTagsForResource(ctx,
+		&route53.ChangeTagsForResourceInput{ResourceType: "hostedzone", ResourceId: zone,
+			AddTags: []types.Tag{{Key: aws.String("owner"), Value: aws.String("dns")},
+				{Key: aws.String("a"), Value: aws.String("b")}}, RemoveTagKeys: []string{"environment"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := c.route53.ListTagsForResource(ctx, &route53.ListTagsForResourceInput{ResourceType: "hostedzone", ResourceId: zone})
+	one, err := c.route53.ListTagsForResource(ctx,
+		&route53.ListTagsForResourceInput{ResourceType: "hostedzone", ResourceId: zone})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,19 +140,26 @@ func TestTags(t *testing.T) {
 	if len(tags) != 2 || *tags[0].Key != "a" || *tags[1].Key != "owner" || *tags[1].Value != "dns" {
 		t.Errorf("tags: %v", tags)
 	}
-	many, err := c.route53.ListTagsForResources(ctx, &route53.ListTagsForResourcesInput{ResourceType: "hostedzone", ResourceIds: []string{*zone, "Z1009382KD7YH2M4ZSLC"}})
+	many, err := c.route53.ListTagsForResources(ctx,
+		&route53.ListTagsForResourcesInput{ResourceType: "hostedzone", ResourceIds: []string{*zone, "Z1009382KD7YH2M4ZSLC"}})
 	if err != nil || len(many.ResourceTagSets) != 2 || len(many.ResourceTagSets[1].Tags) != 2 {
 		t.Errorf("tags of two: %v, %v", many, err)
 	}
-	_, err = c.route53.ListTagsForResources(ctx, &route53.ListTagsForResourcesInput{ResourceType: "hostedzone", ResourceIds: strings.Split("1 2 3 4 5 6 7 8 9 10 11", " ")})
+	_, err = c.route53.ListTagsForResources(ctx,
+		&route53.ListTagsForResourcesInput{ResourceType: "hostedzone",
+			ResourceIds: strings.Split("1 2 3 4 5 6 7 8 9 10 11", " ")})
 	wantCode(t, "eleven resources", err, "InvalidInput")
-	_, err = c.route53.ListTagsForResource(ctx, &route53.ListTagsForResourceInput{ResourceType: "hostedzone", ResourceId: aws.String("Z9")})
+	_, err = c.route53.ListTagsForResource(ctx,
+		&route53.ListTagsForResourceInput{ResourceType: "hostedzone", ResourceId: aws.String("Z9")})
 	wantCode(t, "no zone", err, "NoSuchHostedZone")
-	_, err = c.route53.ListTagsForResource(ctx, &route53.ListTagsForResourceInput{ResourceType: "healthcheck", ResourceId: aws.String("x")})
+	_, err = c.route53.ListTagsForResource(ctx,
+		&route53.ListTagsForResourceInput{ResourceType: "healthcheck", ResourceId: aws.String("x")})
 	wantCode(t, "no check", err, "NoSuchHealthCheck")
-	_, err = c.route53.ListTagsForResource(ctx, &route53.ListTagsForResourceInput{ResourceType: "bucket", ResourceId: aws.String("x")})
+	_, err = c.route53.ListTagsForResource(ctx,
+		&route53.ListTagsForResourceInput{ResourceType: "bucket", ResourceId: aws.String("x")})
 	wantCode(t, "no type", err, "InvalidInput")
-	_, err = c.route53.ChangeTagsForResource(ctx, &route53.ChangeTagsForResourceInput{ResourceType: "hostedzone", ResourceId: zone})
+	_, err = c.route53.ChangeTagsForResource(ctx,
+		&route53.ChangeTagsForResourceInput{ResourceType: "hostedzone", ResourceId: zone})
 	wantCode(t, "no change", err, "InvalidInput")
 }
 
@@ -153,11 +177,13 @@ func TestHealthChecks(t *testing.T) {
 		}
 		all = append(all, page.HealthChecks...)
 	}
-	if len(all) != 4 || s.Calls()["ListHealthChecks"] != 2 || *all[0].HealthCheckConfig.Port != 443 || len(all[3].HealthCheckConfig.ChildHealthChecks) != 2 {
+	if len(all) != 4 || s.Calls()["ListHealthChecks"] != 2 || *all[0].HealthCheckConfig.Port != 443 ||
+		len(all[3].HealthCheckConfig.ChildHealthChecks) != 2 {
 		t.Errorf("health checks: %d in %d calls", len(all), s.Calls()["ListHealthChecks"])
 	}
 	one, err := c.route53.GetHealthCheck(ctx, &route53.GetHealthCheckInput{HealthCheckId: aws.String(api)})
-	if err != nil || *one.HealthCheck.HealthCheckConfig.ResourcePath != "/healthz" || len(one.HealthCheck.HealthCheckConfig.Regions) != 0 {
+	if err != nil || *one.HealthCheck.HealthCheckConfig.ResourcePath != "/healthz" ||
+		len(one.HealthCheck.HealthCheckConfig.Regions) != 0 {
 		t.Errorf("GetHealthCheck: %v, %v", one, err)
 	}
 	for _, healthy := range []bool{true, false} {
@@ -166,7 +192,8 @@ func TestHealthChecks(t *testing.T) {
 			t.Fatal(err)
 		}
 		status, err := c.route53.GetHealthCheckStatus(ctx, &route53.GetHealthCheckStatusInput{HealthCheckId: aws.String(api)})
-		if err != nil || len(status.HealthCheckObservations) != 3 || strings.HasPrefix(*status.HealthCheckObservations[0].StatusReport.Status, "Success") != healthy {
+		if err != nil || len(status.HealthCheckObservations) != 3 ||
+			strings.HasPrefix(*status.HealthCheckObservations[0].StatusReport.Status, "Success") != healthy {
 			t.Errorf("status, healthy %t: %v, %v", healthy, status, err)
 		}
 	}
@@ -186,11 +213,14 @@ func TestHealthChecks(t *testing.T) {
 
 func TestHealthStatusFile(t *testing.T) {
 	files := changeFiles()
-	files["route53/h1/get-health-check-status.json"] = &fstest.MapFile{Data: []byte(`{"HealthCheckObservations":[{"Region":"us-east-1","IPAddress":"192.0.2.9",
+	files["route53/h1/get-health-check-status.json"] = &fstest.MapFile{
+		Data: []byte(`{"HealthCheckObservations":[{"Region":"us-east-1","IPAddress":"192.0.2.9",
 		"StatusReport":{"Status":"Failure: refused","CheckedTime":"2026-11-21T10:00:00+00:00"}}]}`)}
 	c := serve(t, newSim(t, Options{Data: files}))
-	status, err := c.route53.GetHealthCheckStatus(t.Context(), &route53.GetHealthCheckStatusInput{HealthCheckId: aws.String("h1")})
-	if err != nil || len(status.HealthCheckObservations) != 1 || *status.HealthCheckObservations[0].StatusReport.Status != "Failure: refused" ||
+	status, err := c.route53.GetHealthCheckStatus(t.Context(),
+		&route53.GetHealthCheckStatusInput{HealthCheckId: aws.String("h1")})
+	if err != nil || len(status.HealthCheckObservations) != 1 ||
+		*status.HealthCheckObservations[0].StatusReport.Status != "Failure: refused" ||
 		status.HealthCheckObservations[0].StatusReport.CheckedTime.Hour() != 10 {
 		t.Errorf("status: %v, %v", status, err)
 	}
@@ -209,7 +239,8 @@ func TestCIDRCollections(t *testing.T) {
 		t.Errorf("locations: %v, %v", locations, err)
 	}
 	var blocks []types.CidrBlockSummary
-	pages := route53.NewListCidrBlocksPaginator(c.route53, &route53.ListCidrBlocksInput{CollectionId: id, MaxResults: aws.Int32(1)})
+	pages := route53.NewListCidrBlocksPaginator(c.route53,
+		&route53.ListCidrBlocksInput{CollectionId: id, MaxResults: aws.Int32(1)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -220,7 +251,8 @@ func TestCIDRCollections(t *testing.T) {
 	if len(blocks) != 2 || *blocks[1].CidrBlock != "2001:db8:51::/48" {
 		t.Errorf("blocks: %v", blocks)
 	}
-	_, err = c.route53.ListCidrBlocks(ctx, &route53.ListCidrBlocksInput{CollectionId: id, LocationName: aws.String("mars")})
+	_, err = c.route53.ListCidrBlocks(ctx,
+		&route53.ListCidrBlocksInput{CollectionId: id, LocationName: aws.String("mars")})
 	wantCode(t, "no location", err, "NoSuchCidrLocationException")
 	_, err = c.route53.ListCidrBlocks(ctx, &route53.ListCidrBlocksInput{CollectionId: aws.String("none")})
 	wantCode(t, "no collection", err, "NoSuchCidrCollectionException")

@@ -23,37 +23,49 @@ type inventoryCall struct {
 
 func inventoryCalls() map[string]inventoryCall {
 	return map[string]inventoryCall{
-		"DescribeInstances": {"Reservations", "InstanceId", "InstanceId", "InvalidInstanceID.NotFound", true, map[string]string{
-			"instance-state-name": "State.Name", "instance-state-code": "State.Code", "vpc-id": "VpcId", "instance-id": "InstanceId", "subnet-id": "SubnetId",
-			"private-ip-address": "PrivateIpAddress", "ip-address": "PublicIpAddress", "private-dns-name": "PrivateDnsName",
-			"dns-name": "PublicDnsName", "instance-type": "InstanceType", "image-id": "ImageId", "availability-zone": "Placement.AvailabilityZone",
-			"instance.group-id": "SecurityGroups.GroupId", "instance.group-name": "SecurityGroups.GroupName",
-			"network-interface.network-interface-id": "NetworkInterfaces.NetworkInterfaceId",
-		}},
-		"DescribeNetworkInterfaces": {"NetworkInterfaces", "NetworkInterfaceId", "NetworkInterfaceId", "InvalidNetworkInterfaceID.NotFound", true, map[string]string{
-			"vpc-id": "VpcId", "subnet-id": "SubnetId", "network-interface-id": "NetworkInterfaceId", "status": "Status", "description": "Description",
-			"interface-type": "InterfaceType", "requester-managed": "RequesterManaged", "requester-id": "RequesterId", "owner-id": "OwnerId",
-			"private-ip-address": "PrivateIpAddress", "addresses.private-ip-address": "PrivateIpAddresses.PrivateIpAddress",
-			"addresses.association.public-ip": "PrivateIpAddresses.Association.PublicIp", "association.public-ip": "Association.PublicIp",
-			"association.allocation-id": "Association.AllocationId", "attachment.instance-id": "Attachment.InstanceId",
-			"attachment.status": "Attachment.Status", "availability-zone": "AvailabilityZone", "group-id": "Groups.GroupId",
-		}},
-		"DescribeAddresses": {"Addresses", "AllocationId", "AllocationId", "InvalidAllocationID.NotFound", false, map[string]string{
-			"allocation-id": "AllocationId", "association-id": "AssociationId", "instance-id": "InstanceId", "network-interface-id": "NetworkInterfaceId",
-			"private-ip-address": "PrivateIpAddress", "public-ip": "PublicIp", "domain": "Domain", "network-interface-owner-id": "NetworkInterfaceOwnerId",
-		}},
+		"DescribeInstances": {"Reservations", "InstanceId", "InstanceId", "InvalidInstanceID.NotFound", true,
+			map[string]string{
+				"instance-state-name": "State.Name", "instance-state-code": "State.Code", "vpc-id": "VpcId",
+				"instance-id": "InstanceId", "subnet-id": "SubnetId",
+				"private-ip-address": "PrivateIpAddress", "ip-address": "PublicIpAddress", "private-dns-name": "PrivateDnsName",
+				"dns-name": "PublicDnsName", "instance-type": "InstanceType", "image-id": "ImageId",
+				"availability-zone": "Placement.AvailabilityZone",
+				"instance.group-id": "SecurityGroups.GroupId", "instance.group-name": "SecurityGroups.GroupName",
+				"network-interface.network-interface-id": "NetworkInterfaces.NetworkInterfaceId",
+			}},
+		"DescribeNetworkInterfaces": {"NetworkInterfaces", "NetworkInterfaceId", "NetworkInterfaceId",
+			"InvalidNetworkInterfaceID.NotFound", true, map[string]string{
+				"vpc-id": "VpcId", "subnet-id": "SubnetId", "network-interface-id": "NetworkInterfaceId", "status": "Status",
+				"description":    "Description",
+				"interface-type": "InterfaceType", "requester-managed": "RequesterManaged", "requester-id": "RequesterId",
+				"owner-id":           "OwnerId",
+				"private-ip-address": "PrivateIpAddress", "addresses.private-ip-address": "PrivateIpAddresses.PrivateIpAddress",
+				"addresses.association.public-ip": "PrivateIpAddresses.Association.PublicIp",
+				"association.public-ip":           "Association.PublicIp",
+				"association.allocation-id":       "Association.AllocationId", "attachment.instance-id": "Attachment.InstanceId",
+				"attachment.status": "Attachment.Status", "availability-zone": "AvailabilityZone", "group-id": "Groups.GroupId",
+			}},
+		"DescribeAddresses": {"Addresses", "AllocationId", "AllocationId", "InvalidAllocationID.NotFound", false,
+			map[string]string{
+				"allocation-id": "AllocationId", "association-id": "AssociationId", "instance-id": "InstanceId",
+				"network-interface-id": "NetworkInterfaceId",
+				"private-ip-address":   "PrivateIpAddress", "public-ip": "PublicIp", "domain": "Domain",
+				"network-interface-owner-id": "NetworkInterfaceOwnerId",
+			}},
 		"DescribeVpcs": {"Vpcs", "VpcId", "VpcId", "InvalidVpcID.NotFound", true, map[string]string{
 			"vpc-id": "VpcId", "cidr": "CidrBlock", "cidr-block-association.cidr-block": "CidrBlockAssociationSet.CidrBlock",
 			"is-default": "IsDefault", "state": "State", "owner-id": "OwnerId",
 		}},
 		"DescribeSubnets": {"Subnets", "SubnetId", "SubnetId", "InvalidSubnetID.NotFound", true, map[string]string{
-			"vpc-id": "VpcId", "subnet-id": "SubnetId", "cidr-block": "CidrBlock", "availability-zone": "AvailabilityZone", "state": "State", "owner-id": "OwnerId",
+			"vpc-id": "VpcId", "subnet-id": "SubnetId", "cidr-block": "CidrBlock", "availability-zone": "AvailabilityZone",
+			"state": "State", "owner-id": "OwnerId",
 		}},
-		"DescribeVpcPeeringConnections": {"VpcPeeringConnections", "VpcPeeringConnectionId", "VpcPeeringConnectionId", "InvalidVpcPeeringConnectionID.NotFound", true, map[string]string{
-			"vpc-peering-connection-id": "VpcPeeringConnectionId", "status-code": "Status.Code",
-			"accepter-vpc-info.vpc-id": "AccepterVpcInfo.VpcId", "requester-vpc-info.vpc-id": "RequesterVpcInfo.VpcId",
-			"accepter-vpc-info.owner-id": "AccepterVpcInfo.OwnerId", "requester-vpc-info.owner-id": "RequesterVpcInfo.OwnerId",
-		}},
+		"DescribeVpcPeeringConnections": {"VpcPeeringConnections", "VpcPeeringConnectionId", "VpcPeeringConnectionId",
+			"InvalidVpcPeeringConnectionID.NotFound", true, map[string]string{
+				"vpc-peering-connection-id": "VpcPeeringConnectionId", "status-code": "Status.Code",
+				"accepter-vpc-info.vpc-id": "AccepterVpcInfo.VpcId", "requester-vpc-info.vpc-id": "RequesterVpcInfo.VpcId",
+				"accepter-vpc-info.owner-id": "AccepterVpcInfo.OwnerId", "requester-vpc-info.owner-id": "RequesterVpcInfo.OwnerId",
+			}},
 	}
 }
 
@@ -98,12 +110,14 @@ func (c *call) table() table {
 
 func (c *call) dryRun() error {
 	if c.form.Get("DryRun") == "true" {
-		return &apiError{http.StatusPreconditionFailed, "DryRunOperation", "Request would have succeeded, but DryRun flag is set."}
+		return &apiError{http.StatusPreconditionFailed, "DryRunOperation",
+			"Request would have succeeded, but DryRun flag is set."}
 	}
 	return nil
 }
 
-// pageSize is the MaxResults asked for, EC2's most, or Options.PageSize if that is less. Of instances it counts reservations.
+// pageSize is the MaxResults asked for, EC2's most, or Options.PageSize if that is less. Of instances it counts
+// reservations.
 func (c *call) pageSize(how inventoryCall, all int) (int, error) {
 	if !how.paged {
 		return max(all, 1), nil
@@ -112,10 +126,12 @@ func (c *call) pageSize(how inventoryCall, all int) (int, error) {
 	if asked != "" {
 		n, err := strconv.Atoi(asked)
 		if err != nil || n < 5 || n > 1000 {
-			return 0, &apiError{http.StatusBadRequest, "InvalidParameterValue", "Value ( " + asked + " ) for parameter maxResults is invalid. Expecting a value between 5 and 1000."}
+			return 0, &apiError{http.StatusBadRequest, "InvalidParameterValue",
+				"Value ( " + asked + " ) for parameter maxResults is invalid. Expecting a value between 5 and 1000."}
 		}
 		if c.form.Get(how.ids+".1") != "" {
-			return 0, &apiError{http.StatusBadRequest, "InvalidParameterCombination", "The parameter " + how.ids + " cannot be used with the parameter maxResults"}
+			return 0, &apiError{http.StatusBadRequest, "InvalidParameterCombination",
+				"The parameter " + how.ids + " cannot be used with the parameter maxResults"}
 		}
 		size = n
 	}
@@ -315,7 +331,8 @@ func describeRegions(c *call) ([]byte, error) {
 	}
 	var regions []any
 	for _, n := range names {
-		regions = append(regions, map[string]any{"RegionName": n, "Endpoint": "ec2." + n + ".amazonaws.com", "OptInStatus": "opt-in-not-required"})
+		regions = append(regions, map[string]any{"RegionName": n, "Endpoint": "ec2." + n + ".amazonaws.com",
+			"OptInStatus": "opt-in-not-required"})
 	}
 	return c.ec2Answer(map[string]any{"Regions": regions}), c.dryRun()
 }
@@ -335,13 +352,15 @@ func describeLoadBalancers(c *call) ([]byte, error) {
 	return c.balancingPage("LoadBalancers", "LoadBalancerArn", items)
 }
 
-// balancingPage answers a page of an ELBv2 listing, in the member of that name, of items that the member id tells apart.
+// balancingPage answers a page of an ELBv2 listing, in the member of that name, of items that the member id tells
+// apart.
 func (c *call) balancingPage(member, id string, items table) ([]byte, error) {
 	size, asked := 400, c.form.Get("PageSize")
 	if asked != "" {
 		n, err := strconv.Atoi(asked)
 		if err != nil || n < 1 || n > 400 {
-			return nil, &apiError{http.StatusBadRequest, "ValidationError", "Value '" + asked + "' at 'pageSize' failed to satisfy constraint: Member must have value between 1 and 400"}
+			return nil, &apiError{http.StatusBadRequest, "ValidationError",
+				"Value '" + asked + "' at 'pageSize' failed to satisfy constraint: Member must have value between 1 and 400"}
 		}
 		size = n
 	}
@@ -375,6 +394,7 @@ func (c *call) balancingAnswer(result map[string]any) []byte {
 
 // wrap is a query-protocol answer around its result.
 func (c *call) wrap(namespace string, result []byte) []byte {
-	return fmt.Appendf(nil, `%s<%sResponse xmlns="%s">%s<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>`,
+	return fmt.Appendf(nil,
+		`%s<%sResponse xmlns="%s">%s<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>`,
 		xml.Header, c.operation, namespace, result, c.id, c.operation)
 }

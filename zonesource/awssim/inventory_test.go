@@ -49,17 +49,21 @@ func TestDemoInstances(t *testing.T) {
 	c := serve(t, s)
 	dublin := instancesOf(t, c, &ec2.DescribeInstancesInput{}, "eu-west-1")
 	virginia := instancesOf(t, c, &ec2.DescribeInstancesInput{}, "us-east-1")
-	if len(dublin) != 11 || len(virginia) != 4 || len(instancesOf(t, c, &ec2.DescribeInstancesInput{}, "ap-south-1")) != 0 {
+	if len(dublin) != 11 || len(virginia) != 4 ||
+		len(instancesOf(t, c, &ec2.DescribeInstancesInput{}, "ap-south-1")) != 0 {
 		t.Errorf("%d instances in eu-west-1, %d in us-east-1", len(dublin), len(virginia))
 	}
 	bastion := dublin[0]
 	eni := bastion.NetworkInterfaces[0]
-	if *bastion.PrivateIpAddress != "10.0.1.10" || *bastion.PublicIpAddress != "203.0.113.10" || *eni.PrivateIpAddresses[0].Association.PublicIp != "203.0.113.10" ||
-		bastion.State.Name != types.InstanceStateNameRunning || bastion.LaunchTime.Year() != 2025 || bastion.SecurityGroups[0].GroupName == nil ||
+	if *bastion.PrivateIpAddress != "10.0.1.10" || *bastion.PublicIpAddress != "203.0.113.10" ||
+		*eni.PrivateIpAddresses[0].Association.PublicIp != "203.0.113.10" ||
+		bastion.State.Name != types.InstanceStateNameRunning || bastion.LaunchTime.Year() != 2025 ||
+		bastion.SecurityGroups[0].GroupName == nil ||
 		*bastion.Placement.AvailabilityZone != "eu-west-1a" || !*eni.PrivateIpAddresses[0].Primary {
 		t.Errorf("the bastion: %+v", bastion)
 	}
-	if vpn := dublin[1].NetworkInterfaces[0].PrivateIpAddresses; len(vpn) != 2 || *vpn[1].Association.PublicIp != "203.0.113.12" {
+	if vpn := dublin[1].NetworkInterfaces[0].PrivateIpAddresses; len(vpn) != 2 ||
+		*vpn[1].Association.PublicIp != "203.0.113.12" {
 		t.Errorf("the secondary address of vpn: %+v", vpn)
 	}
 }
@@ -72,7 +76,8 @@ func TestInventoryPages(t *testing.T) {
 		asked    *int32
 		calls    int
 	}{
-		{"unpaged", 0, nil, 1}, {"asked", 0, aws.Int32(5), 3}, {"forced", 4, nil, 3}, {"both", 4, aws.Int32(10), 3}, {"whole", 11, nil, 1},
+		{"unpaged", 0, nil, 1}, {"asked", 0, aws.Int32(5), 3}, {"forced", 4, nil, 3}, {"both", 4, aws.Int32(10), 3},
+		{"whole", 11, nil, 1},
 	} {
 		s := newSim(t, Options{Data: examples.Demo(), PageSize: c.pageSize})
 		got := instancesOf(t, serve(t, s), &ec2.DescribeInstancesInput{MaxResults: c.asked}, "eu-west-1")
@@ -92,7 +97,8 @@ func TestFilters(t *testing.T) {
 	}{
 		{"stopped", []types.Filter{filter("instance-state-name", "stopped")}, []string{"batch"}},
 		{"either", []types.Filter{filter("tag:Name", "batch", "mail")}, []string{"mail", "batch"}},
-		{"both", []types.Filter{filter("tag:Name", "batch", "mail"), filter("instance-state-name", "running")}, []string{"mail"}},
+		{"both", []types.Filter{filter("tag:Name", "batch", "mail"), filter("instance-state-name", "running")},
+			[]string{"mail"}},
 		{"wildcard", []types.Filter{filter("tag:dns", "web*")}, []string{"web-1", "web-2"}},
 		{"one octet", []types.Filter{filter("tag:Name", "web-?")}, []string{"web-1", "web-2"}},
 		{"vpc", []types.Filter{filter("vpc-id", "vpc-0d9e8f7a6b5c40312")}, []string{"sandbox"}},
@@ -104,7 +110,8 @@ func TestFilters(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", q.name, got, q.want)
 		}
 	}
-	_, err := c.ec2.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{Filters: []types.Filter{filter("colour", "red")}})
+	_, err := c.ec2.DescribeInstances(t.Context(),
+		&ec2.DescribeInstancesInput{Filters: []types.Filter{filter("colour", "red")}})
 	wantCode(t, "unknown filter", err, "InvalidParameterValue")
 	_, err = c.ec2.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{Filters: []types.Filter{filter("vpc-id")}})
 	wantCode(t, "no values", err, "InvalidParameterValue")
@@ -118,26 +125,34 @@ func TestInventoryCalls(t *testing.T) {
 	if err != nil || len(addresses.Addresses) != 9 {
 		t.Errorf("addresses: %v, %v", addresses, err)
 	}
-	free, err := c.ec2.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: []types.Filter{{Name: aws.String("public-ip"), Values: []string{"203.0.113.40"}}}})
+	free, err := c.ec2.DescribeAddresses(ctx,
+		&ec2.DescribeAddressesInput{Filters: []types.Filter{
+			{Name: aws.String("public-ip"), Values: []string{"203.0.113.40"}}}})
 	if err != nil || len(free.Addresses) != 1 || free.Addresses[0].AssociationId != nil {
 		t.Errorf("the free address: %v, %v", free, err)
 	}
 	vpcs, err := c.ec2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
-	if err != nil || len(vpcs.Vpcs) != 2 || *vpcs.Vpcs[0].CidrBlockAssociationSet[0].CidrBlock != "10.0.0.0/16" || !*vpcs.Vpcs[1].IsDefault {
+	if err != nil || len(vpcs.Vpcs) != 2 || *vpcs.Vpcs[0].CidrBlockAssociationSet[0].CidrBlock != "10.0.0.0/16" ||
+		!*vpcs.Vpcs[1].IsDefault {
 		t.Errorf("VPCs: %v, %v", vpcs, err)
 	}
-	subnets, err := c.ec2.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{*vpcs.Vpcs[0].VpcId}}}})
+	subnets, err := c.ec2.DescribeSubnets(ctx,
+		&ec2.DescribeSubnetsInput{Filters: []types.Filter{
+			{Name: aws.String("vpc-id"), Values: []string{*vpcs.Vpcs[0].VpcId}}}})
 	if err != nil || len(subnets.Subnets) != 3 {
 		t.Errorf("subnets: %v, %v", subnets, err)
 	}
 	for _, region := range []string{"eu-west-1", "us-east-1"} {
 		peerings, err := c.ec2.DescribeVpcPeeringConnections(ctx, &ec2.DescribeVpcPeeringConnectionsInput{}, inRegion(region))
-		if err != nil || len(peerings.VpcPeeringConnections) != 1 || !*peerings.VpcPeeringConnections[0].AccepterVpcInfo.PeeringOptions.AllowDnsResolutionFromRemoteVpc ||
+		if err != nil || len(peerings.VpcPeeringConnections) != 1 ||
+			!*peerings.VpcPeeringConnections[0].AccepterVpcInfo.PeeringOptions.AllowDnsResolutionFromRemoteVpc ||
 			peerings.VpcPeeringConnections[0].Status.Code != types.VpcPeeringConnectionStateReasonCodeActive {
 			t.Errorf("peerings of %s: %v, %v", region, peerings, err)
 		}
 	}
-	interfaces, err := c.ec2.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{{Name: aws.String("requester-managed"), Values: []string{"true"}}}})
+	interfaces, err := c.ec2.DescribeNetworkInterfaces(ctx,
+		&ec2.DescribeNetworkInterfacesInput{
+			Filters: []types.Filter{{Name: aws.String("requester-managed"), Values: []string{"true"}}}})
 	if err != nil || len(interfaces.NetworkInterfaces) != 5 {
 		t.Errorf("managed interfaces: %d, %v", len(interfaces.NetworkInterfaces), err)
 	}
@@ -151,7 +166,8 @@ func TestInventoryCalls(t *testing.T) {
 	}
 	_, err = c.ec2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{"vpc-0"}})
 	wantCode(t, "no VPC", err, "InvalidVpcID.NotFound")
-	_, err = c.ec2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{"i-0"}, MaxResults: aws.Int32(5)})
+	_, err = c.ec2.DescribeInstances(ctx,
+		&ec2.DescribeInstancesInput{InstanceIds: []string{"i-0"}, MaxResults: aws.Int32(5)})
 	wantCode(t, "ids and pages", err, "InvalidInstanceID.NotFound")
 }
 
@@ -170,7 +186,8 @@ func TestLoadBalancers(t *testing.T) {
 	s := newSim(t, Options{Data: examples.Demo()})
 	c := serve(t, s)
 	var names []string
-	pages := elasticloadbalancingv2.NewDescribeLoadBalancersPaginator(c.elb, &elasticloadbalancingv2.DescribeLoadBalancersInput{PageSize: aws.Int32(1)})
+	pages := elasticloadbalancingv2.NewDescribeLoadBalancersPaginator(c.elb,
+		&elasticloadbalancingv2.DescribeLoadBalancersInput{PageSize: aws.Int32(1)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {
@@ -186,11 +203,13 @@ func TestLoadBalancers(t *testing.T) {
 	if !slices.Equal(names, []string{"web-prod", "intranet"}) || s.Calls()["DescribeLoadBalancers"] != 2 {
 		t.Errorf("balancers %q in %d calls", names, s.Calls()["DescribeLoadBalancers"])
 	}
-	one, err := c.elb.DescribeLoadBalancers(t.Context(), &elasticloadbalancingv2.DescribeLoadBalancersInput{Names: []string{"intranet"}})
+	one, err := c.elb.DescribeLoadBalancers(t.Context(),
+		&elasticloadbalancingv2.DescribeLoadBalancersInput{Names: []string{"intranet"}})
 	if err != nil || len(one.LoadBalancers) != 1 {
 		t.Errorf("by name: %v, %v", one, err)
 	}
-	_, err = c.elb.DescribeLoadBalancers(t.Context(), &elasticloadbalancingv2.DescribeLoadBalancersInput{Names: []string{"none"}})
+	_, err = c.elb.DescribeLoadBalancers(t.Context(),
+		&elasticloadbalancingv2.DescribeLoadBalancersInput{Names: []string{"none"}})
 	wantCode(t, "no balancer", err, "LoadBalancerNotFound")
 }
 
@@ -202,7 +221,9 @@ func TestAssociateAddress(t *testing.T) {
 	const public = "203.0.113.10"
 	interfaceOf := func(private string) types.NetworkInterface {
 		t.Helper()
-		out, err := c.ec2.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{{Name: aws.String("addresses.private-ip-address"), Values: []string{private}}}})
+		out, err := c.ec2.DescribeNetworkInterfaces(ctx,
+			&ec2.DescribeNetworkInterfacesInput{
+				Filters: []types.Filter{{Name: aws.String("addresses.private-ip-address"), Values: []string{private}}}})
 		if err != nil || len(out.NetworkInterfaces) != 1 {
 			t.Fatal(out, err)
 		}
@@ -210,7 +231,8 @@ func TestAssociateAddress(t *testing.T) {
 	}
 	instanceOf := func(private string) types.Instance {
 		t.Helper()
-		all := instancesOf(t, c, &ec2.DescribeInstancesInput{Filters: []types.Filter{{Name: aws.String("private-ip-address"), Values: []string{private}}}}, "eu-west-1")
+		all := instancesOf(t, c, &ec2.DescribeInstancesInput{
+			Filters: []types.Filter{{Name: aws.String("private-ip-address"), Values: []string{private}}}}, "eu-west-1")
 		if len(all) != 1 {
 			t.Fatal(all)
 		}
@@ -227,21 +249,25 @@ func TestAssociateAddress(t *testing.T) {
 	if old := instanceOf("10.0.1.10"); old.PublicIpAddress != nil || old.NetworkInterfaces[0].Association != nil {
 		t.Errorf("the old instance still has %v", *old.PublicIpAddress)
 	}
-	if now := interfaceOf("10.0.1.21"); *now.Association.PublicIp != public || *now.PrivateIpAddresses[0].Association.PublicIp != public || now.Association.AllocationId == nil {
+	if now := interfaceOf("10.0.1.21"); *now.Association.PublicIp != public ||
+		*now.PrivateIpAddresses[0].Association.PublicIp != public || now.Association.AllocationId == nil {
 		t.Errorf("the new interface has %+v", now.Association)
 	}
-	if now := instanceOf("10.0.1.21"); *now.PublicIpAddress != public || *now.NetworkInterfaces[0].Association.PublicIp != public {
+	if now := instanceOf("10.0.1.21"); *now.PublicIpAddress != public ||
+		*now.NetworkInterfaces[0].Association.PublicIp != public {
 		t.Errorf("the new instance has %+v", now.PublicIpAddress)
 	}
 	address := func() types.Address {
 		t.Helper()
-		out, err := c.ec2.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: []types.Filter{{Name: aws.String("public-ip"), Values: []string{public}}}})
+		out, err := c.ec2.DescribeAddresses(ctx,
+			&ec2.DescribeAddressesInput{Filters: []types.Filter{{Name: aws.String("public-ip"), Values: []string{public}}}})
 		if err != nil || len(out.Addresses) != 1 {
 			t.Fatal(out, err)
 		}
 		return out.Addresses[0]
 	}
-	if a := address(); *a.PrivateIpAddress != "10.0.1.21" || *a.NetworkInterfaceId != *web.NetworkInterfaceId || *a.InstanceId != *web.Attachment.InstanceId {
+	if a := address(); *a.PrivateIpAddress != "10.0.1.21" || *a.NetworkInterfaceId != *web.NetworkInterfaceId ||
+		*a.InstanceId != *web.Attachment.InstanceId {
 		t.Errorf("the address: %+v", a)
 	}
 	// To a secondary address: the instance's own public address is another's.
@@ -250,14 +276,16 @@ func TestAssociateAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if now := interfaceOf("10.0.20.16"); now.Association != nil || *now.PrivateIpAddresses[1].Association.PublicIp != public {
+	if now := interfaceOf("10.0.20.16"); now.Association != nil ||
+		*now.PrivateIpAddresses[1].Association.PublicIp != public {
 		t.Errorf("the secondary address: %+v", now.PrivateIpAddresses)
 	}
 	if now := instanceOf("10.0.20.15"); now.PublicIpAddress != nil {
 		t.Errorf("the instance shows %s", *now.PublicIpAddress)
 	}
 	err = s.AssociateAddress("eu-west-1", public, "", "")
-	if a := address(); err != nil || a.AssociationId != nil || a.PrivateIpAddress != nil || interfaceOf("10.0.20.16").PrivateIpAddresses[1].Association != nil {
+	if a := address(); err != nil || a.AssociationId != nil || a.PrivateIpAddress != nil ||
+		interfaceOf("10.0.20.16").PrivateIpAddresses[1].Association != nil {
 		t.Errorf("taken away: %+v, %v", a, err)
 	}
 	for name, err := range map[string]error{

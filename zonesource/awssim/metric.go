@@ -30,7 +30,8 @@ func (c *call) routeMetrics(r *http.Request) (handler, bool, error) {
 		return getMetricData, true, nil
 	}
 	return nil, false, &apiError{http.StatusNotFound, "UnknownOperationException",
-		"The simulator has no operation for " + r.Method + " " + r.URL.Path + "; of CloudWatch it has GetMetricData, in CBOR and JSON"}
+		"The simulator has no operation for " + r.Method + " " + r.URL.Path +
+			"; of CloudWatch it has GetMetricData, in CBOR and JSON"}
 }
 
 // metricError is an error in the caller's protocol.
@@ -66,7 +67,8 @@ func (c *call) metricInput() (map[string]any, error) {
 	}
 	in, ok := v.(map[string]any)
 	if err != nil || !ok {
-		return nil, &apiError{http.StatusBadRequest, "SerializationException", fmt.Sprintf("The request body is no object: %v", err)}
+		return nil, &apiError{http.StatusBadRequest, "SerializationException",
+			fmt.Sprintf("The request body is no object: %v", err)}
 	}
 	return in, nil
 }
@@ -131,7 +133,8 @@ func getMetricData(c *call) ([]byte, error) {
 
 func (c *call) metricResult(q metricQuery, r *metricRequest) map[string]any {
 	times, values := []any{}, []any{}
-	if q.namespace == "AWS/Route53" && q.name == "HealthCheckStatus" && len(q.dimensions) == 1 && c.region == metricRegion {
+	if q.namespace == "AWS/Route53" && q.name == "HealthCheckStatus" && len(q.dimensions) == 1 &&
+		c.region == metricRegion {
 		c.sim.mu.Lock()
 		up, known := c.sim.data(c.account).status(q.dimensions["HealthCheckId"], nil)
 		c.sim.mu.Unlock()
@@ -218,7 +221,8 @@ func readMetricQueries(v any) ([]metricQuery, error) {
 		in, _ := item.(map[string]any)
 		stat, _ := in["MetricStat"].(map[string]any)
 		metric, _ := stat["Metric"].(map[string]any)
-		q := metricQuery{id: text(in, "Id"), namespace: text(metric, "Namespace"), name: text(metric, "MetricName"), dimensions: map[string]string{}}
+		q := metricQuery{id: text(in, "Id"), namespace: text(metric, "Namespace"), name: text(metric, "MetricName"),
+			dimensions: map[string]string{}}
 		for _, d := range objects(metric["Dimensions"]) {
 			q.dimensions[text(d, "Name")] = text(d, "Value")
 		}

@@ -21,7 +21,8 @@ func checkFiles() fstest.MapFS {
 	check := func(id, config string) string {
 		return fmt.Sprintf(`{"Id":%q,"CallerReference":%q,"HealthCheckConfig":{%s},"HealthCheckVersion":1}`, id, id, config)
 	}
-	down := `{"Region":"us-east-1","IPAddress":"192.0.2.9","StatusReport":{"Status":"Failure: refused","CheckedTime":"2026-11-21T10:00:00Z"}}`
+	down := `{"Region":"us-east-1","IPAddress":"192.0.2.9","StatusReport":{"Status":"Failure: ` +
+		`refused","CheckedTime":"2026-11-21T10:00:00Z"}}`
 	up := strings.Replace(down, "Failure: refused", "Success: HTTP Status Code 200, OK", 1)
 	observed := func(lines ...string) *fstest.MapFile {
 		return &fstest.MapFile{Data: []byte(`{"HealthCheckObservations":[` + strings.Join(lines, ",") + `]}`)}
@@ -54,7 +55,8 @@ func metricClient(s *Sim, region string) *cloudwatch.Client {
 
 func statusQueries(ids ...string) *cloudwatch.GetMetricDataInput {
 	now := time.Now()
-	in := &cloudwatch.GetMetricDataInput{StartTime: aws.Time(now.Add(-5 * time.Minute)), EndTime: aws.Time(now.Add(time.Minute))}
+	in := &cloudwatch.GetMetricDataInput{StartTime: aws.Time(now.Add(-5 * time.Minute)),
+		EndTime: aws.Time(now.Add(time.Minute))}
 	for i, id := range ids {
 		in.MetricDataQueries = append(in.MetricDataQueries, types.MetricDataQuery{
 			Id: aws.String(fmt.Sprintf("q%d", i)),
@@ -93,7 +95,8 @@ func TestHealthCheckStatusMetric(t *testing.T) {
 		}
 		got := ""
 		for i, r := range out.MetricDataResults[:len(ids)] {
-			if *r.Id != fmt.Sprintf("q%d", i) || r.StatusCode != types.StatusCodeComplete || len(r.Values) < 5 || len(r.Values) != len(r.Timestamps) {
+			if *r.Id != fmt.Sprintf("q%d", i) || r.StatusCode != types.StatusCodeComplete || len(r.Values) < 5 ||
+				len(r.Values) != len(r.Timestamps) {
 				t.Fatalf("result %d: %+v", i, r)
 			}
 			if age := time.Since(r.Timestamps[0]); age < 0 || age > time.Minute || !r.Timestamps[0].After(r.Timestamps[1]) {
@@ -137,7 +140,8 @@ func TestMetricPages(t *testing.T) {
 		}
 		in.NextToken = out.NextToken
 	}
-	if in.NextToken != nil || !slices.Equal(ids, []string{"q0", "q1", "q2", "q3", "q4"}) || s.Calls()["GetMetricData"] != 3 {
+	if in.NextToken != nil || !slices.Equal(ids, []string{"q0", "q1", "q2", "q3", "q4"}) ||
+		s.Calls()["GetMetricData"] != 3 {
 		t.Errorf("%v, %v, %v", ids, in.NextToken, s.Calls())
 	}
 }
@@ -221,16 +225,20 @@ func TestHealthControl(t *testing.T) {
 // TestCBOR reads the forms that clients may use and the simulator doesn't write.
 func TestCBOR(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
-		{"\x18\xff", "255"}, {"\x19\x01\x00", "256"}, {"\x1a\x00\x01\x00\x00", "65536"}, {"\x1b\x00\x00\x00\x01\x00\x00\x00\x00", "4.294967296e+09"},
+		{"\x18\xff", "255"}, {"\x19\x01\x00", "256"}, {"\x1a\x00\x01\x00\x00", "65536"},
+		{"\x1b\x00\x00\x00\x01\x00\x00\x00\x00", "4.294967296e+09"},
 		{"\x20", "-1"}, {"\x38\x63", "-100"},
 		{"\xf4", "false"}, {"\xf5", "true"}, {"\xf6", "<nil>"}, {"\xf7", "<nil>"},
 		{"\xfa\x3f\x80\x00\x00", "1"}, {"\xfb\x3f\xf8\x00\x00\x00\x00\x00\x00", "1.5"},
 		{"\x63abc", "abc"}, {"\x7f\x61a\x62bc\xff", "abc"}, {"\x43abc", "abc"},
 		{"\x82\x01\x02", "[1 2]"}, {"\x9f\x01\x02\xff", "[1 2]"},
 		{"\xa1\x61a\x01", "map[a:1]"}, {"\xbf\x61a\x01\xff", "map[a:1]"}, {"\xc1\x0a", "10"},
-		{"", "unexpected EOF"}, {"\x19\x01", "unexpected EOF"}, {"\x63ab", "unexpected EOF"}, {"\x7b\xff\xff\xff\xff\xff\xff\xff\xff", "unexpected EOF"},
-		{"\x9f\x01", "unexpected EOF"}, {"\x9b\x0f\xff\xff\xff\xff\xff\xff\xff\x01", "unexpected EOF"}, {"\xa1\x01\x01", "1 is no key"},
-		{"\x01\x01", "more follows after the first value"}, {"\x1c", "28 is no length"}, {"\x1f", "31 is no length"}, {"\xff", "31 is no length"},
+		{"", "unexpected EOF"}, {"\x19\x01", "unexpected EOF"}, {"\x63ab", "unexpected EOF"},
+		{"\x7b\xff\xff\xff\xff\xff\xff\xff\xff", "unexpected EOF"},
+		{"\x9f\x01", "unexpected EOF"}, {"\x9b\x0f\xff\xff\xff\xff\xff\xff\xff\x01", "unexpected EOF"},
+		{"\xa1\x01\x01", "1 is no key"},
+		{"\x01\x01", "more follows after the first value"}, {"\x1c", "28 is no length"}, {"\x1f", "31 is no length"},
+		{"\xff", "31 is no length"},
 		{"\xe0", "no rule for the simple value 0"}, {"\x7f\x01\xff", "a text in parts has another value in it"},
 		{strings.Repeat("\x81", 50) + "\x01", "nested too deeply"},
 	} {
@@ -251,7 +259,8 @@ func TestCBOR(t *testing.T) {
 		}
 	}
 	w := httptest.NewRecorder()
-	newSim(t, Options{}).ServeHTTP(w, signed(httptest.NewRequest(http.MethodPost, metricPath+"GetMetricData", strings.NewReader("\x01"))))
+	newSim(t, Options{}).ServeHTTP(w,
+		signed(httptest.NewRequest(http.MethodPost, metricPath+"GetMetricData", strings.NewReader("\x01"))))
 	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "SerializationException") {
 		t.Errorf("no object: %d %s", w.Code, w.Body)
 	}
@@ -259,7 +268,8 @@ func TestCBOR(t *testing.T) {
 
 // signed makes a request one of CloudWatch.
 func signed(r *http.Request) *http.Request {
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261121/us-east-1/monitoring/aws4_request, Signature=x")
+	r.Header.Set("Authorization",
+		"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261121/us-east-1/monitoring/aws4_request, Signature=x")
 	r.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
 	return r
 }

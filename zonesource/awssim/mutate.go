@@ -36,7 +36,8 @@ func (s *Sim) Replace(name string, text []byte) error {
 	return nil
 }
 
-// owner is the account whose data has the zone; zones of the base data belong to the base account. Call it with mu held.
+// owner is the account whose data has the zone; zones of the base data belong to the base account. Call it with mu
+// held.
 func (s *Sim) owner(zoneID string) string {
 	for account, d := range s.accounts {
 		if d.zone(zoneID) != nil {

@@ -52,7 +52,8 @@ func TestParseNameRefuses(t *testing.T) {
 // The order of listings, by the rule in the API reference of ListResourceRecordSets: labels reversed, a
 // final dot, plain text order, so that "-" (before the dot in ASCII) sorts before what is below a name.
 func TestListingOrder(t *testing.T) {
-	want := []string{"example.com.", "*.example.com.", "a-b.example.com.", "a.example.com.", "x.a.example.com.", "a0.example.com.", "b.example.com."}
+	want := []string{"example.com.", "*.example.com.", "a-b.example.com.", "a.example.com.", "x.a.example.com.",
+		"a0.example.com.", "b.example.com."}
 	got := slices.Clone(want)
 	slices.Reverse(got)
 	slices.SortFunc(got, func(a, b string) int {

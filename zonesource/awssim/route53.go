@@ -67,7 +67,8 @@ func (c *call) routeRoute53(r *http.Request) (handler, bool, error) {
 			return o.handle, o.listing, nil
 		}
 	}
-	return nil, false, &apiError{http.StatusNotFound, "UnknownOperationException", "The simulator has no operation for " + r.Method + " " + r.URL.Path}
+	return nil, false, &apiError{http.StatusNotFound, "UnknownOperationException",
+		"The simulator has no operation for " + r.Method + " " + r.URL.Path}
 }
 
 func matchPath(pattern, path []string) (vars []string, match bool) {
@@ -97,7 +98,8 @@ func answer(name string, v any) []byte { return marshal(route53Namespace, name, 
 func (c *call) decode(v any) error {
 	err := xml.Unmarshal(c.body, v)
 	if err != nil {
-		return &apiError{http.StatusBadRequest, "MalformedInput", fmt.Sprintf("The request body is not the XML document expected: %v", err)}
+		return &apiError{http.StatusBadRequest, "MalformedInput",
+			fmt.Sprintf("The request body is not the XML document expected: %v", err)}
 	}
 	return nil
 }
@@ -150,7 +152,8 @@ type recordPage struct {
 	MaxItems             int
 }
 
-// listRecordSets answers at most 300 sets a page. The next page starts at or after the marker, whether or not that record still is.
+// listRecordSets answers at most 300 sets a page. The next page starts at or after the marker, whether or not that
+// record still is.
 func listRecordSets(c *call) ([]byte, error) {
 	z, err := c.hostedZone()
 	if err != nil {
@@ -187,13 +190,16 @@ func (c *call) recordStart() (position, error) {
 		return position{}, invalidInput("The input is not valid: a start record type needs a start record name")
 	}
 	if id != "" && typ == "" {
-		return position{}, invalidInput("The input is not valid: a start record identifier needs a start record name and type")
+		return position{}, invalidInput(
+			"The input is not valid: a start record identifier needs a start record name and type")
 	}
 	if name == "" {
 		return position{}, nil
 	}
 	if typ != "" && !slices.Contains(recordTypes(), typ) {
-		return position{}, invalidInput("Value '%s' at 'startRecordType' failed to satisfy constraint: Member must satisfy enum value set: %v", typ, recordTypes())
+		return position{}, invalidInput(
+			"Value '%s' at 'startRecordType' failed to satisfy constraint: Member must satisfy enum value set: %v", typ,
+			recordTypes())
 	}
 	n, err := parseName(name)
 	if err != nil {

@@ -21,7 +21,8 @@ func simple(name string) string {
 }
 
 func weighted(name, id string) string {
-	return fmt.Sprintf(`{"Name":%q,"Type":"A","SetIdentifier":%q,"Weight":1,"TTL":60,"ResourceRecords":[{"Value":"192.0.2.1"}]}`, name, id)
+	return fmt.Sprintf(
+		`{"Name":%q,"Type":"A","SetIdentifier":%q,"Weight":1,"TTL":60,"ResourceRecords":[{"Value":"192.0.2.1"}]}`, name, id)
 }
 
 // A page ends in the middle of a weighted group: the identifier has to carry the listing on.
@@ -36,11 +37,13 @@ func TestRecordPages(t *testing.T) {
 	s := newSim(t, Options{Data: zoneFiles(sets...)})
 	c := serve(t, s)
 
-	first, err := c.route53.ListResourceRecordSets(t.Context(), &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String("Z1")})
+	first, err := c.route53.ListResourceRecordSets(t.Context(),
+		&route53.ListResourceRecordSetsInput{HostedZoneId: aws.String("Z1")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(first.ResourceRecordSets) != 300 || *first.NextRecordName != "w.example.com." || first.NextRecordType != "A" || aws.ToString(first.NextRecordIdentifier) != "id-03" {
+	if len(first.ResourceRecordSets) != 300 || *first.NextRecordName != "w.example.com." || first.NextRecordType != "A" ||
+		aws.ToString(first.NextRecordIdentifier) != "id-03" {
 		t.Errorf("first page: %d sets, next %s %s %s; want 300 and w.example.com. A id-03", len(first.ResourceRecordSets),
 			*first.NextRecordName, first.NextRecordType, aws.ToString(first.NextRecordIdentifier))
 	}
@@ -71,7 +74,9 @@ func TestNoSurplusPage(t *testing.T) {
 }
 
 func TestRecordStarts(t *testing.T) {
-	c := serve(t, newSim(t, Options{Data: zoneFiles(simple(`\052.example.com.`), simple("b.example.com."), weighted("w.example.com.", "one"), weighted("w.example.com.", "two"))}))
+	c := serve(t, newSim(t, Options{
+		Data: zoneFiles(simple(`\052.example.com.`), simple("b.example.com."), weighted("w.example.com.", "one"),
+			weighted("w.example.com.", "two"))}))
 	for _, q := range []struct{ name, typ, id, want string }{
 		{"", "", "", "example.com. NS "},
 		{"*.example.com", "", "", `\052.example.com. A `},
@@ -82,7 +87,8 @@ func TestRecordStarts(t *testing.T) {
 		{"w.example.com", "A", "p", "w.example.com. A two"},
 		{"zz.example.com", "", "", ""},
 	} {
-		in := &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String("/hostedzone/Z1"), MaxItems: aws.Int32(1), StartRecordType: types.RRType(q.typ)}
+		in := &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String("/hostedzone/Z1"), MaxItems: aws.Int32(1),
+			StartRecordType: types.RRType(q.typ)}
 		if q.name != "" {
 			in.StartRecordName = &q.name
 		}
@@ -98,7 +104,8 @@ func TestRecordStarts(t *testing.T) {
 			t.Errorf("from %v: got %q", q, got)
 		}
 	}
-	_, err := c.route53.ListResourceRecordSets(t.Context(), &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String("Z9")})
+	_, err := c.route53.ListResourceRecordSets(t.Context(),
+		&route53.ListResourceRecordSetsInput{HostedZoneId: aws.String("Z9")})
 	wantCode(t, "unknown zone", err, "NoSuchHostedZone")
 }
 
@@ -107,11 +114,14 @@ func zoneList(n int) fstest.MapFS {
 	files := fstest.MapFS{}
 	var zones []string
 	for i := range n {
-		zone := fmt.Sprintf(`{"Id":"/hostedzone/Z%03d","Name":"z%03d.example.","CallerReference":"r%d","Config":{"PrivateZone":true},"ResourceRecordSetCount":0}`, i, n-i, i)
+		zone := fmt.Sprintf(`{"Id":"/hostedzone/Z%03d","Name":"z%03d.example.","CallerReference":"r%d","Config":`+
+			`{"PrivateZone":true},"ResourceRecordSetCount":0}`, i, n-i, i)
 		zones = append(zones, zone)
-		files[fmt.Sprintf("route53/Z%03d/get-hosted-zone.json", i)] = &fstest.MapFile{Data: []byte(`{"HostedZone":` + zone + `,"VPCs":[{"VPCRegion":"eu-west-1","VPCId":"vpc-1"}]}`)}
+		files[fmt.Sprintf("route53/Z%03d/get-hosted-zone.json", i)] = &fstest.MapFile{
+			Data: []byte(`{"HostedZone":` + zone + `,"VPCs":[{"VPCRegion":"eu-west-1","VPCId":"vpc-1"}]}`)}
 	}
-	files["route53/list-hosted-zones.json"] = &fstest.MapFile{Data: []byte(`{"HostedZones":[` + strings.Join(zones, ",") + `]}`)}
+	files["route53/list-hosted-zones.json"] = &fstest.MapFile{
+		Data: []byte(`{"HostedZones":[` + strings.Join(zones, ",") + `]}`)}
 	return files
 }
 
@@ -155,7 +165,8 @@ func TestZoneLists(t *testing.T) {
 		in.DNSName, in.HostedZoneId = page.NextDNSName, page.NextHostedZoneId
 	}
 	if len(byName) != 102 || byName[0] != "z100.example." || !slices.IsSorted(byName) {
-		t.Errorf("ListHostedZonesByName: %d zones from %s, sorted %t; want 102 from z100.example.", len(byName), byName[0], slices.IsSorted(byName))
+		t.Errorf("ListHostedZonesByName: %d zones from %s, sorted %t; want 102 from z100.example.", len(byName), byName[0],
+			slices.IsSorted(byName))
 	}
 
 	var byVPC []types.HostedZoneSummary
@@ -172,10 +183,12 @@ func TestZoneLists(t *testing.T) {
 		vpcIn.NextToken = page.NextToken
 	}
 	last := byVPC[len(byVPC)-1]
-	if len(byVPC) != 202 || s.Calls()["ListHostedZonesByVPC"] != 3 || aws.ToString(last.Owner.OwningService) != "efs.amazonaws.com" || *byVPC[0].Owner.OwningAccount != "123456789012" {
+	if len(byVPC) != 202 || s.Calls()["ListHostedZonesByVPC"] != 3 ||
+		aws.ToString(last.Owner.OwningService) != "efs.amazonaws.com" || *byVPC[0].Owner.OwningAccount != "123456789012" {
 		t.Errorf("ListHostedZonesByVPC: %d zones in %d calls, last %v", len(byVPC), s.Calls()["ListHostedZonesByVPC"], last)
 	}
-	elsewhere, err := c.route53.ListHostedZonesByVPC(ctx, &route53.ListHostedZonesByVPCInput{VPCId: aws.String("vpc-1"), VPCRegion: "us-east-1"})
+	elsewhere, err := c.route53.ListHostedZonesByVPC(ctx,
+		&route53.ListHostedZonesByVPCInput{VPCId: aws.String("vpc-1"), VPCRegion: "us-east-1"})
 	if err != nil || len(elsewhere.HostedZoneSummaries) != 1 { // the foreign one has no region of its own
 		t.Errorf("ListHostedZonesByVPC of another region: %v, %v", elsewhere, err)
 	}
@@ -197,11 +210,13 @@ func TestDemoZones(t *testing.T) {
 	if len(public.DelegationSet.NameServers) != 4 || len(public.VPCs) != 0 || public.HostedZone.Config.PrivateZone {
 		t.Errorf("the public zone: %+v", public)
 	}
-	private, err := c.route53.GetHostedZone(ctx, &route53.GetHostedZoneInput{Id: aws.String("/hostedzone/Z1009382KD7YH2M4ZSLC")})
+	private, err := c.route53.GetHostedZone(ctx,
+		&route53.GetHostedZoneInput{Id: aws.String("/hostedzone/Z1009382KD7YH2M4ZSLC")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if private.DelegationSet != nil || len(private.VPCs) != 2 || private.VPCs[1].VPCRegion != "us-east-1" || !private.HostedZone.Config.PrivateZone {
+	if private.DelegationSet != nil || len(private.VPCs) != 2 || private.VPCs[1].VPCRegion != "us-east-1" ||
+		!private.HostedZone.Config.PrivateZone {
 		t.Errorf("the private zone: %+v", private)
 	}
 	sets, _, err := listAll(t, c, "Z0484276PQ3RN1T5XWVB")
@@ -221,16 +236,20 @@ func TestDemoZones(t *testing.T) {
 		policies["geo"] = policies["geo"] || set.GeoLocation != nil && aws.ToString(set.GeoLocation.ContinentCode) == "EU"
 		policies["failover"] = policies["failover"] || set.Failover == types.ResourceRecordSetFailoverSecondary
 		policies["multivalue"] = policies["multivalue"] || aws.ToBool(set.MultiValueAnswer)
-		policies["cidr"] = policies["cidr"] || set.CidrRoutingConfig != nil && *set.CidrRoutingConfig.LocationName == "office-dublin"
-		policies["proximity"] = policies["proximity"] || set.GeoProximityLocation != nil && aws.ToInt32(set.GeoProximityLocation.Bias) == 10
+		policies["cidr"] = policies["cidr"] || set.CidrRoutingConfig != nil &&
+			*set.CidrRoutingConfig.LocationName == "office-dublin"
+		policies["proximity"] = policies["proximity"] || set.GeoProximityLocation != nil &&
+			aws.ToInt32(set.GeoProximityLocation.Bias) == 10
 		policies["wildcard"] = policies["wildcard"] || *set.Name == `\052.apps.example.com.`
 	}
-	for _, typ := range []types.RRType{"A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NAPTR", "NS", "SOA", "SRV", "SSHFP", "SVCB", "TLSA", "TXT"} {
+	for _, typ := range []types.RRType{"A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NAPTR", "NS", "SOA", "SRV",
+		"SSHFP", "SVCB", "TLSA", "TXT"} {
 		if !seen[typ] {
 			t.Errorf("no record set of type %s", typ)
 		}
 	}
-	for _, p := range []string{"alias", "weighted", "latency", "geo", "failover", "multivalue", "cidr", "proximity", "wildcard"} {
+	for _, p := range []string{"alias", "weighted", "latency", "geo", "failover", "multivalue", "cidr", "proximity",
+		"wildcard"} {
 		if !policies[p] {
 			t.Errorf("no record set shows %s whole", p)
 		}

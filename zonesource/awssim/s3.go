@@ -37,7 +37,8 @@ func (c *call) routeS3(r *http.Request) (handler, bool, error) {
 			return o.handle, false, nil
 		}
 	}
-	return nil, false, &apiError{http.StatusNotImplemented, "NotImplemented", "The simulator has no operation for " + r.Method + " " + r.URL.Path}
+	return nil, false, &apiError{http.StatusNotImplemented, "NotImplemented",
+		"The simulator has no operation for " + r.Method + " " + r.URL.Path}
 }
 
 func createBucket(c *call) ([]byte, error) {
@@ -45,7 +46,8 @@ func createBucket(c *call) ([]byte, error) {
 	defer c.sim.mu.Unlock()
 	d := c.sim.data(c.account)
 	if d.buckets[c.vars[0]] != nil {
-		return nil, &apiError{http.StatusConflict, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it."}
+		return nil, &apiError{http.StatusConflict, "BucketAlreadyOwnedByYou",
+			"Your previous request to create the named bucket succeeded and you already own it."}
 	}
 	d.buckets[c.vars[0]] = map[string]object{}
 	c.header.Set("Location", "/"+c.vars[0])

@@ -23,7 +23,8 @@ func TestObjects(t *testing.T) {
 		Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", ""), Retryer: aws.NopRetryer{},
 	})
 	put := func(key string, body io.Reader) error {
-		_, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String(key), Body: body, ContentType: aws.String("text/plain")})
+		_, err := client.PutObject(t.Context(),
+			&s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String(key), Body: body, ContentType: aws.String("text/plain")})
 		return err
 	}
 	err := put("a/b", bytes.NewReader([]byte("early")))
@@ -49,7 +50,8 @@ func TestObjects(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := io.ReadAll(out.Body)
-		if err != nil || !bytes.Equal(got, body) || aws.ToString(out.ContentType) != "text/plain" || !bytes.Equal(s.Object("b", key), body) {
+		if err != nil || !bytes.Equal(got, body) || aws.ToString(out.ContentType) != "text/plain" ||
+			!bytes.Equal(s.Object("b", key), body) {
 			t.Errorf("%s: %d bytes of %q, %v", key, len(got), aws.ToString(out.ContentType), err)
 		}
 	}

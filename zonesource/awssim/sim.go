@@ -20,7 +20,8 @@ import (
 type Options struct {
 	// Data is a data directory (see the package documentation). Nil is an empty one.
 	Data fs.FS
-	// Account is the 12-digit id of the base account: every access key that AssumeRole did not hand out. Empty: 123456789012.
+	// Account is the 12-digit id of the base account: every access key that AssumeRole did not hand out. Empty:
+	// 123456789012.
 	Account string
 	// ExternalIDs are the external ids that roles of an account (the key) demand.
 	ExternalIDs map[string]string

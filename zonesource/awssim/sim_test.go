@@ -13,6 +13,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"inside53/server/house"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -24,7 +26,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(house.Loopback(m)) }
 
 // newSim is a simulator without throttling, unless o says otherwise.
 func newSim(t *testing.T, o Options) *Sim {
@@ -68,7 +70,8 @@ func clientAt(url string, doer aws.HTTPClient, who aws.CredentialsProvider) aCli
 		Region: "eu-west-1", Credentials: who, HTTPClient: doer, BaseEndpoint: &url,
 		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 	}
-	return aClient{route53.NewFromConfig(c), ec2.NewFromConfig(c), elasticloadbalancingv2.NewFromConfig(c), sts.NewFromConfig(c)}
+	return aClient{route53.NewFromConfig(c), ec2.NewFromConfig(c), elasticloadbalancingv2.NewFromConfig(c),
+		sts.NewFromConfig(c)}
 }
 
 // inProcess hands requests to a handler without a network, for tests in a synctest bubble.
@@ -118,12 +121,15 @@ func wantCode(t *testing.T, what string, err error, want string) {
 func zoneFiles(sets ...string) fstest.MapFS {
 	all := append([]string{
 		`{"Name":"example.com.","Type":"NS","TTL":172800,"ResourceRecords":[{"Value":"ns-1.awsdns-00.com."}]}`,
-		`{"Name":"example.com.","Type":"SOA","TTL":900,"ResourceRecords":[{"Value":"ns-1.awsdns-00.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"}]}`,
+		`{"Name":"example.com.","Type":"SOA","TTL":900,"ResourceRecords":[{"Value":"ns-1.awsdns-00.com. ` +
+			`awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"}]}`,
 	}, sets...)
 	return fstest.MapFS{
-		"route53/list-hosted-zones.json": {Data: []byte(`{"HostedZones":[{"Id":"/hostedzone/Z1","Name":"example.com.","CallerReference":"r1",
+		"route53/list-hosted-zones.json": {
+			Data: []byte(`{"HostedZones":[{"Id":"/hostedzone/Z1","Name":"example.com.","CallerReference":"r1",
 			"Config":{"PrivateZone":false},"ResourceRecordSetCount":2}]}`)},
-		"route53/Z1/list-resource-record-sets.json": {Data: []byte(`{"ResourceRecordSets":[` + strings.Join(all, ",") + `]}`)},
+		"route53/Z1/list-resource-record-sets.json": {
+			Data: []byte(`{"ResourceRecordSets":[` + strings.Join(all, ",") + `]}`)},
 	}
 }
 
@@ -144,7 +150,8 @@ func listAll(t *testing.T, c aClient, zone string) (sets []types.ResourceRecordS
 		if !out.IsTruncated {
 			return sets, pages, nil
 		}
-		in.StartRecordName, in.StartRecordType, in.StartRecordIdentifier = out.NextRecordName, out.NextRecordType, out.NextRecordIdentifier
+		in.StartRecordName, in.StartRecordType, in.StartRecordIdentifier = out.NextRecordName, out.NextRecordType,
+			out.NextRecordIdentifier
 	}
 }
 
@@ -237,7 +244,8 @@ func TestRunReportsABrokenListener(t *testing.T) {
 func TestMalformedRequests(t *testing.T) {
 	s := newSim(t, Options{Data: zoneFiles()})
 	scope := func(service string) string {
-		return "AWS4-HMAC-SHA256 Credential=AKIA/20260101/eu-west-1/" + service + "/aws4_request, SignedHeaders=host, Signature=0"
+		return "AWS4-HMAC-SHA256 Credential=AKIA/20260101/eu-west-1/" + service +
+			"/aws4_request, SignedHeaders=host, Signature=0"
 	}
 	for _, c := range []struct {
 		name, method, target, auth, body string
@@ -245,30 +253,39 @@ func TestMalformedRequests(t *testing.T) {
 		want                             string
 	}{
 		{"unsigned route53", "GET", "/2013-04-01/hostedzone", "", "", 403, "<Code>MissingAuthenticationToken</Code>"},
-		{"unsigned query", "POST", "/", "", "Action=DescribeVpcs", 403, "<Response><Errors><Error><Code>MissingAuthenticationToken</Code>"},
-		{"bad scope", "GET", "/2013-04-01/hostedzone", "AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=0", "", 403, "IncompleteSignature"},
+		{"unsigned query", "POST", "/", "", "Action=DescribeVpcs", 403,
+			"<Response><Errors><Error><Code>MissingAuthenticationToken</Code>"},
+		{"bad scope", "GET", "/2013-04-01/hostedzone", "AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=0", "", 403,
+			"IncompleteSignature"},
 		{"no such path", "GET", "/2013-04-01/nothing", scope("route53"), "", 404, "UnknownOperationException"},
 		{"other version", "GET", "/2012-12-12/hostedzone", scope("route53"), "", 404, "UnknownOperationException"},
 		{"wrong method", "PATCH", "/2013-04-01/hostedzone/Z1", scope("route53"), "", 404, "UnknownOperationException"},
 		{"bad escape", "GET", "/2013-04-01/hostedzone/%2F", scope("route53"), "", 404, "NoSuchHostedZone"},
 		{"no XML", "POST", "/2013-04-01/hostedzone/Z1/rrset/", scope("route53"), "{}", 400, "MalformedInput"},
 		{"other XML", "POST", "/2013-04-01/hostedzone/Z1/rrset/", scope("route53"), "<a/>", 400, "MalformedInput"},
-		{"bad number", "POST", "/2013-04-01/hostedzone/Z1/rrset/", scope("route53"), "<ChangeResourceRecordSetsRequest><ChangeBatch><Changes><Change><ResourceRecordSet><TTL>x</TTL></ResourceRecordSet></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>", 400, "MalformedInput"},
-		{"empty batch", "POST", "/2013-04-01/hostedzone/Z1/rrset/", scope("route53"), "<ChangeResourceRecordSetsRequest/>", 400, "InvalidInput"},
+		{"bad number", "POST", "/2013-04-01/hostedzone/Z1/rrset/", scope("route53"),
+			"<ChangeResourceRecordSetsRequest><ChangeBatch><Changes><Change><ResourceRecordSet><TTL>x</TTL></" +
+				"ResourceRecordSet></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>", 400, "MalformedInput"},
+		{"empty batch", "POST", "/2013-04-01/hostedzone/Z1/rrset/", scope("route53"), "<ChangeResourceRecordSetsRequest/>",
+			400, "InvalidInput"},
 		{"maxitems", "GET", "/2013-04-01/hostedzone?maxitems=none", scope("route53"), "", 400, "InvalidInput"},
 		{"type without name", "GET", "/2013-04-01/hostedzone/Z1/rrset?type=A", scope("route53"), "", 400, "InvalidInput"},
-		{"identifier without type", "GET", "/2013-04-01/hostedzone/Z1/rrset?name=a&identifier=b", scope("route53"), "", 400, "InvalidInput"},
-		{"type unknown", "GET", "/2013-04-01/hostedzone/Z1/rrset?name=a&type=BOGUS", scope("route53"), "", 400, "InvalidInput"},
+		{"identifier without type", "GET", "/2013-04-01/hostedzone/Z1/rrset?name=a&identifier=b", scope("route53"), "", 400,
+			"InvalidInput"},
+		{"type unknown", "GET", "/2013-04-01/hostedzone/Z1/rrset?name=a&type=BOGUS", scope("route53"), "", 400,
+			"InvalidInput"},
 		{"start name", "GET", "/2013-04-01/hostedzone/Z1/rrset?name=a..b", scope("route53"), "", 400, "InvalidInput"},
 		{"marker", "GET", "/2013-04-01/hostedzone?marker=Z9", scope("route53"), "", 400, "InvalidInput"},
-		{"byvpc token", "GET", "/2013-04-01/hostedzonesbyvpc?vpcid=v&vpcregion=r&nexttoken=AAAA", scope("route53"), "", 400, "InvalidPaginationToken"},
+		{"byvpc token", "GET", "/2013-04-01/hostedzonesbyvpc?vpcid=v&vpcregion=r&nexttoken=AAAA", scope("route53"), "", 400,
+			"InvalidPaginationToken"},
 		{"no action", "POST", "/", scope("ec2"), "", 400, "MissingAction"},
 		{"unknown action", "POST", "/", scope("ec2"), "Action=RunInstances", 400, "InvalidAction"},
 		{"action of another service", "POST", "/", scope("sts"), "Action=DescribeVpcs", 400, "InvalidAction"},
 		{"bad form", "POST", "/", scope("ec2"), "Action=%zz", 400, "MalformedQueryString"},
 		{"ec2 token", "POST", "/", scope("ec2"), "Action=DescribeVpcs&NextToken=x", 400, "InvalidNextToken"},
 		{"ec2 page", "POST", "/", scope("ec2"), "Action=DescribeVpcs&MaxResults=4", 400, "InvalidParameterValue"},
-		{"elb page", "POST", "/", scope("elasticloadbalancing"), "Action=DescribeLoadBalancers&PageSize=0", 400, "ValidationError"},
+		{"elb page", "POST", "/", scope("elasticloadbalancing"), "Action=DescribeLoadBalancers&PageSize=0", 400,
+			"ValidationError"},
 		{"role", "POST", "/", scope("sts"), "Action=AssumeRole&RoleArn=x&RoleSessionName=y", 400, "ValidationError"},
 		{"too large", "POST", "/", scope("ec2"), strings.Repeat("x", maxBody+1), 413, "RequestEntityTooLarge"},
 		{"no control", "GET", "/_sim/other", "", "", 404, "there are GET"},

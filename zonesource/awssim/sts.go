@@ -43,14 +43,16 @@ func assumeRole(c *call) ([]byte, error) {
 		return nil, &apiError{http.StatusBadRequest, "ValidationError", arn + " is invalid"}
 	}
 	if len(name) < 2 || len(name) > 64 {
-		return nil, &apiError{http.StatusBadRequest, "ValidationError", "Value '" + name + "' at 'roleSessionName' failed to satisfy constraint: Member must have length between 2 and 64"}
+		return nil, &apiError{http.StatusBadRequest, "ValidationError",
+			"Value '" + name + "' at 'roleSessionName' failed to satisfy constraint: Member must have length between 2 and 64"}
 	}
 	account, role := match[1], match[2][strings.LastIndex(match[2], "/")+1:]
 	s := c.sim
 	want, demanded := s.options.ExternalIDs[account]
 	if demanded && c.form.Get("ExternalId") != want {
 		return nil, &apiError{http.StatusForbidden, "AccessDenied",
-			fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", s.callerARN(c.key, c.account), arn)}
+			fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", s.callerARN(c.key, c.account),
+				arn)}
 	}
 	n := s.nextID()
 	key := fmt.Sprintf("ASIA%s%04d", account, n%10000)
@@ -68,7 +70,8 @@ func assumeRole(c *call) ([]byte, error) {
 		Credentials     credentials
 	}{
 		user{awsID("AROA", "role "+arn, 0, 21) + ":" + name, s.callerARN(key, account)},
-		credentials{key, awsID("", "secret", n, 40), "awssim-" + awsID("", "token", n, 40), timestamp(time.Now().Add(time.Hour))},
+		credentials{key, awsID("", "secret", n, 40), "awssim-" + awsID("", "token", n, 40),
+			timestamp(time.Now().Add(time.Hour))},
 	}), nil
 }
 

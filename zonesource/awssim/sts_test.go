@@ -20,9 +20,11 @@ func TestAssumedRoles(t *testing.T) {
 	ctx := t.Context()
 	for _, c := range []struct{ role, external, code, account, arn, zone string }{
 		{"", "", "", "123456789012", "arn:aws:iam::123456789012:user/awssim", "example.com."},
-		{"arn:aws:iam::222222222222:role/path/reader", "secret-word", "", "222222222222", "arn:aws:sts::222222222222:assumed-role/reader/test", "two.example."},
+		{"arn:aws:iam::222222222222:role/path/reader", "secret-word", "", "222222222222",
+			"arn:aws:sts::222222222222:assumed-role/reader/test", "two.example."},
 		{"arn:aws:iam::222222222222:role/reader", "other", "AccessDenied", "", "", ""},
-		{"arn:aws:iam::333333333333:role/reader", "", "", "333333333333", "arn:aws:sts::333333333333:assumed-role/reader/test", "example.com."},
+		{"arn:aws:iam::333333333333:role/reader", "", "", "333333333333",
+			"arn:aws:sts::333333333333:assumed-role/reader/test", "example.com."},
 		{"arn:aws:iam::333333333333:user/reader", "", "ValidationError", "", "", ""},
 	} {
 		client := base

@@ -33,7 +33,8 @@ func (d *dataSet) tagsOf(resourceType, id string) (*[]tag, error) {
 		}
 		return &h.tags, nil
 	}
-	return nil, invalidInput("Value '%s' at 'resourceType' failed to satisfy constraint: Member must satisfy enum value set: [healthcheck, hostedzone]", resourceType)
+	return nil, invalidInput("Value '%s' at 'resourceType' failed to satisfy constraint: Member must satisfy enum value "+
+		"set: [healthcheck, hostedzone]", resourceType)
 }
 
 func listTags(c *call) ([]byte, error) {
@@ -55,7 +56,8 @@ func listTagsOfMany(c *call) ([]byte, error) {
 		return nil, err
 	}
 	if len(request.IDs) == 0 || len(request.IDs) > 10 {
-		return nil, invalidInput("Value at 'resourceIds' failed to satisfy constraint: Member must have length between 1 and 10")
+		return nil,
+			invalidInput("Value at 'resourceIds' failed to satisfy constraint: Member must have length between 1 and 10")
 	}
 	c.sim.mu.Lock()
 	defer c.sim.mu.Unlock()

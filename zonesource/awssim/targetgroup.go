@@ -16,10 +16,12 @@ func (d *dataSet) loadTargetHealth(region, group, file string, content []byte) e
 	if file != targetHealthFile {
 		return fmt.Errorf("no such file; below a region there is %s under the name of a target group", targetHealthFile)
 	}
-	if !slices.ContainsFunc(d.regions[region]["DescribeTargetGroups"], func(g map[string]any) bool { return text(g, "TargetGroupName") == group }) {
+	if !slices.ContainsFunc(d.regions[region]["DescribeTargetGroups"],
+		func(g map[string]any) bool { return text(g, "TargetGroupName") == group }) {
 		return fmt.Errorf("%s is not in describe-target-groups.json", group)
 	}
-	return d.loadTable(region, source{"elbv2", "DescribeTargetHealth", "TargetHealthDescriptions"}, targetTable(group), content)
+	return d.loadTable(region, source{"elbv2", "DescribeTargetHealth", "TargetHealthDescriptions"}, targetTable(group),
+		content)
 }
 
 // targetTable is the key of a group's targets in its region.
@@ -56,7 +58,9 @@ func describeTargetHealth(c *call) ([]byte, error) {
 	tables := c.sim.data(c.account).regions[c.region]
 	c.sim.mu.Unlock()
 	groups := tables["DescribeTargetGroups"]
-	i := slices.IndexFunc(groups, func(g map[string]any) bool { return text(g, "TargetGroupArn") == c.form.Get("TargetGroupArn") })
+	i := slices.IndexFunc(groups, func(g map[string]any) bool {
+		return text(g, "TargetGroupArn") == c.form.Get("TargetGroupArn")
+	})
 	if i < 0 {
 		return nil, noSuchTargetGroup()
 	}
@@ -70,7 +74,8 @@ func (s *Sim) SetTargets(region, group string, states ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.base.regions[region]
-	if !slices.ContainsFunc(old["DescribeTargetGroups"], func(g map[string]any) bool { return text(g, "TargetGroupName") == group }) {
+	if !slices.ContainsFunc(old["DescribeTargetGroups"],
+		func(g map[string]any) bool { return text(g, "TargetGroupName") == group }) {
 		return fmt.Errorf("%s has no target group %q", region, group)
 	}
 	targets := make(table, len(states))

@@ -15,7 +15,8 @@ import (
 func TestTargetGroups(t *testing.T) {
 	s := newSim(t, Options{Data: examples.Demo(), PageSize: 1})
 	c := direct(s)
-	pages := elasticloadbalancingv2.NewDescribeTargetGroupsPaginator(c.elb, &elasticloadbalancingv2.DescribeTargetGroupsInput{})
+	pages := elasticloadbalancingv2.NewDescribeTargetGroupsPaginator(c.elb,
+		&elasticloadbalancingv2.DescribeTargetGroupsInput{})
 	arns := map[string]*string{}
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
@@ -33,7 +34,8 @@ func TestTargetGroups(t *testing.T) {
 		t.Errorf("groups %v in %d calls", arns, s.Calls()["DescribeTargetGroups"])
 	}
 	states := func(group string) string {
-		out, err := c.elb.DescribeTargetHealth(t.Context(), &elasticloadbalancingv2.DescribeTargetHealthInput{TargetGroupArn: arns[group]})
+		out, err := c.elb.DescribeTargetHealth(t.Context(),
+			&elasticloadbalancingv2.DescribeTargetHealthInput{TargetGroupArn: arns[group]})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,24 +63,30 @@ func TestTargetGroups(t *testing.T) {
 	}
 	for _, in := range []*elasticloadbalancingv2.DescribeTargetGroupsInput{
 		{Names: []string{"web"}}, {TargetGroupArns: []string{*arns["web"]}},
-		{LoadBalancerArn: aws.String("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web-prod/50dc6c495c0c9188")},
+		{
+			LoadBalancerArn: aws.String(
+				"arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web-prod/50dc6c495c0c9188")},
 	} {
 		out, err := c.elb.DescribeTargetGroups(t.Context(), in)
 		if err != nil || len(out.TargetGroups) != 1 || *out.TargetGroups[0].TargetGroupName != "web" {
 			t.Errorf("%+v: %+v, %v", in, out, err)
 		}
 	}
-	_, err = c.elb.DescribeTargetGroups(t.Context(), &elasticloadbalancingv2.DescribeTargetGroupsInput{Names: []string{"none"}})
+	_, err = c.elb.DescribeTargetGroups(t.Context(),
+		&elasticloadbalancingv2.DescribeTargetGroupsInput{Names: []string{"none"}})
 	wantCode(t, "no such name", err, "TargetGroupNotFound")
-	_, err = c.elb.DescribeTargetHealth(t.Context(), &elasticloadbalancingv2.DescribeTargetHealthInput{TargetGroupArn: aws.String("none")})
+	_, err = c.elb.DescribeTargetHealth(t.Context(),
+		&elasticloadbalancingv2.DescribeTargetHealthInput{TargetGroupArn: aws.String("none")})
 	wantCode(t, "no such ARN", err, "TargetGroupNotFound")
 }
 
 func TestTargetHealthFiles(t *testing.T) {
 	groups := `{"TargetGroups":[{"TargetGroupName":"web","TargetGroupArn":"arn"}]}`
 	for _, tt := range []struct{ file, text, want string }{
-		{"eu-west-1/web/describe-target-health.json", `{"TargetHealthDescriptions":[{"TargetHealth":{"State":"healthy"}}]}`, ""},
-		{"eu-west-1/api/describe-target-health.json", `{"TargetHealthDescriptions":[]}`, "api is not in describe-target-groups.json"},
+		{"eu-west-1/web/describe-target-health.json", `{"TargetHealthDescriptions":[{"TargetHealth":{"State":"healthy"}}]}`,
+			""},
+		{"eu-west-1/api/describe-target-health.json", `{"TargetHealthDescriptions":[]}`,
+			"api is not in describe-target-groups.json"},
 		{"eu-west-1/web/describe-targets.json", `{}`, "no such file"},
 		{"eu-west-1/web/describe-target-health.json", `{"TargetHealthDescriptions":[{"Health":""}]}`, "no such member"},
 		{"eu-west-1/web/describe-target-health.json", `{"NextToken":"x"}`, `has "NextToken"`},
@@ -90,7 +98,8 @@ func TestTargetHealthFiles(t *testing.T) {
 		switch {
 		case tt.want == "" && err != nil:
 			t.Errorf("%s: %v", tt.file, err)
-		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.file)):
+		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) ||
+			!strings.Contains(err.Error(), tt.file)):
 			t.Errorf("%s %s: error %v, want %q", tt.file, tt.text, err, tt.want)
 		}
 	}

@@ -11,7 +11,8 @@ import (
 
 // recordTypes are the types of Route 53.
 func recordTypes() []string {
-	return []string{"SOA", "A", "TXT", "NS", "CNAME", "MX", "NAPTR", "PTR", "SRV", "SPF", "AAAA", "CAA", "DS", "TLSA", "SSHFP", "SVCB", "HTTPS"}
+	return []string{"SOA", "A", "TXT", "NS", "CNAME", "MX", "NAPTR", "PTR", "SRV", "SPF", "AAAA", "CAA", "DS", "TLSA",
+		"SSHFP", "SVCB", "HTTPS"}
 }
 
 // validateValue checks one value in the way of Route 53; the error is the inner part of its message.
@@ -52,7 +53,8 @@ func validateValue(typ, value string) error {
 func validateFields(value, typ string, kinds ...string) error {
 	fields := strings.Fields(value)
 	if len(fields) != len(kinds) {
-		return errors.New(typ + "RRDATANot" + strconv.Itoa(len(kinds)) + "Fields (" + typ + " record doesn't have " + strconv.Itoa(len(kinds)) + " fields)")
+		return errors.New(typ + "RRDATANot" + strconv.Itoa(len(kinds)) + "Fields (" + typ + " record doesn't have " +
+			strconv.Itoa(len(kinds)) + " fields)")
 	}
 	for i, k := range kinds {
 		var err error

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"inside53/zonesource"
+	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/changes"
 )
 
@@ -58,11 +59,14 @@ func BIND(dir string, zones []HostedZone, o BINDOptions) (Report, error) {
 			return r, err
 		}
 		// check-names: Route 53 takes any name for any type.
-		text := fmt.Sprintf("zone %q { type primary; file %q; check-names ignore; };", strings.TrimSuffix(changes.MasterName(z.Zone.Name), "."), path)
+		text := fmt.Sprintf("zone %q { type primary; file %q; check-names ignore; };",
+			strings.TrimSuffix(changes.MasterName(z.Zone.Name), "."), path)
 		first, twice := served[z.Zone.Name]
 		if twice {
 			text = "// " + text + " // hidden by " + first.ID
-			r.Problems = append(r.Problems, zonesource.Problem{Zone: z.Zone.String(), Reason: fmt.Sprintf("not served: named.conf has the %s of that name", first)})
+			r.Problems = append(r.Problems,
+				zonesource.Problem{Zone: z.Zone.String(),
+					Reason: fmt.Sprintf("not served: named.conf has the %s of that name", first)})
 		} else {
 			served[z.Zone.Name] = z.Zone
 		}
@@ -103,7 +107,7 @@ func (r *Report) write(path string, text []byte) error {
 		r.Unchanged++
 		return nil
 	}
-	err = WriteFile(path, text)
+	err = atomicfile.Replace(path, text)
 	if err == nil {
 		r.Written = append(r.Written, path)
 	}

@@ -17,7 +17,8 @@ import (
 func TestRoundTrip(t *testing.T) {
 	_, a := serve(t, checks(t))
 	c := changes.New(a, changes.Options{})
-	from, listed := makeZone(t.Context(), t, c, "example.com", func(z changes.Zone) []changes.RecordSet { return everything(t, z) })
+	from, listed := makeZone(t.Context(), t, c, "example.com",
+		func(z changes.Zone) []changes.RecordSet { return everything(t, z) })
 	if len(listed) != 762 {
 		t.Fatalf("%d record sets with SOA and NS", len(listed))
 	}
@@ -48,7 +49,8 @@ func TestRoundTrip(t *testing.T) {
 func TestMasterFileIsOne(t *testing.T) {
 	z := changes.Zone{ID: "Z1", Name: "example.com."}
 	sets := append(everything(t, z),
-		parseSet(t, z, "@ NS 172800 ns-1.example.net."), parseSet(t, z, "@ SOA 900 ns-1.example.net. h.example.net. 1 7200 900 1209600 86400"))
+		parseSet(t, z, "@ NS 172800 ns-1.example.net."),
+		parseSet(t, z, "@ SOA 900 ns-1.example.net. h.example.net. 1 7200 900 1209600 86400"))
 	text, problems := Master(z, sets, MasterOptions{Region: "eu-west-1", Serial: 7})
 	got := map[string][]string{}
 	parser := dns.NewZoneParser(strings.NewReader(string(text)), "example.com.", "")
@@ -68,10 +70,13 @@ func TestMasterFileIsOne(t *testing.T) {
 		t.Errorf("the first record is %s", first)
 	}
 	want := map[string]string{
-		"weighted A": "203.0.113.33", "failover CNAME": "primary.example.net.", "latency A": "203.0.113.42", "geo A": "203.0.113.53",
+		"weighted A": "203.0.113.33", "failover CNAME": "primary.example.net.", "latency A": "203.0.113.42",
+		"geo A":   "203.0.113.53",
 		"multi A": "203.0.113.61 203.0.113.62", "near A": "203.0.113.71", "cidr A": "203.0.113.82", "odd A": "203.0.113.91",
-		"alias A": "203.0.113.1", "alias-alias A": "203.0.113.1", "alias-lb CNAME": "lb-1.eu-west-1.elb.amazonaws.com.", "alias-lb A": "",
-		"geo-lb CNAME": "lb-1.eu-west-1.elb.amazonaws.com.", "alias-txt CNAME": "", "alias-txt TXT": `"beside an alias"`, " A": "", " CNAME": "",
+		"alias A": "203.0.113.1", "alias-alias A": "203.0.113.1", "alias-lb CNAME": "lb-1.eu-west-1.elb.amazonaws.com.",
+		"alias-lb A":   "",
+		"geo-lb CNAME": "lb-1.eu-west-1.elb.amazonaws.com.", "alias-txt CNAME": "", "alias-txt TXT": `"beside an alias"`,
+		" A": "", " CNAME": "",
 		"many A": strings.Join(got["many A"], " "),
 	}
 	for key, w := range want {
@@ -89,7 +94,8 @@ func TestMasterFileIsOne(t *testing.T) {
 	slices.Sort(reported)
 	wantReported := []string{
 		"alias-lb.example.com. AAAA: an alias to lb-1.eu-west-1.elb.amazonaws.com.: a CNAME record stands in",
-		"alias-txt.example.com. A: an alias to lb-1.eu-west-1.elb.amazonaws.com. has no stand-in: no CNAME record can be beside its other records",
+		"alias-txt.example.com. A: an alias to lb-1.eu-west-1.elb.amazonaws.com. has no stand-in: no CNAME record can be " +
+			"beside its other records",
 		"cidr.example.com. A: cidr: else stands in",
 		"example.com. A: an alias to lb-1.eu-west-1.elb.amazonaws.com. has no stand-in: no CNAME record can be at the apex",
 		"failover.example.com. CNAME: failover: one stands in",
@@ -124,13 +130,16 @@ func TestStandInsThatAreNone(t *testing.T) {
 			t.Errorf("record %s", line)
 		}
 	}
-	want := []string{"bad A left out", "gone A has no stand-in: its target nothing.example.com. has no such records", "loop A has no stand-in: its aliases lead on and on",
-		"loop2 A has no stand-in", "two A an alias to one.example.net. has no stand-in: its types lead to different names", "two AAAA an alias to other.example.net."}
+	want := []string{"bad A left out", "gone A has no stand-in: its target nothing.example.com. has no such records",
+		"loop A has no stand-in: its aliases lead on and on",
+		"loop2 A has no stand-in", "two A an alias to one.example.net. has no stand-in: its types lead to different names",
+		"two AAAA an alias to other.example.net."}
 	if len(problems) != len(want) {
 		t.Fatalf("problems %+v", problems)
 	}
 	for i, p := range problems {
-		if got := strings.TrimSuffix(p.Name, ".example.com.") + " " + p.Type + " " + p.Reason; !strings.HasPrefix(got, want[i]) {
+		if got := strings.TrimSuffix(p.Name, ".example.com.") + " " + p.Type + " " +
+			p.Reason; !strings.HasPrefix(got, want[i]) {
 			t.Errorf("problem %q, want %q", got, want[i])
 		}
 	}

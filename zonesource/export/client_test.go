@@ -15,7 +15,8 @@ import (
 func TestClientNamed(t *testing.T) {
 	_, a := serve(t, checks(t))
 	c := changes.New(a, changes.Options{})
-	z, sets := makeZone(t.Context(), t, c, "example.com", func(z changes.Zone) []changes.RecordSet { return everything(t, z) })
+	z, sets := makeZone(t.Context(), t, c, "example.com",
+		func(z changes.Zone) []changes.RecordSet { return everything(t, z) })
 	other, otherSets := makeZone(t.Context(), t, c, "10.in-addr.arpa", func(z changes.Zone) []changes.RecordSet {
 		return []changes.RecordSet{parseSet(t, z, "1.0.0 PTR 300 host.example.com.")}
 	})
@@ -33,7 +34,8 @@ func TestClientNamed(t *testing.T) {
 			t.Errorf("named-checkzone %s: %v\n%s", name, err, out)
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), "named-checkconf", "-z", filepath.Join(dir, "named.conf")).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "named-checkconf", "-z",
+		filepath.Join(dir, "named.conf")).CombinedOutput()
 	if err != nil || strings.Count(string(out), "loaded serial") != 2 {
 		t.Errorf("named-checkconf: %v\n%s", err, out)
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"inside53/zonesource"
+	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
 )
@@ -98,14 +99,16 @@ func (c *collector) put(name string, output any) error {
 // come back.
 func (c *collector) without(err error, what string, denied bool) error {
 	if err != nil && denied {
-		c.data.Problems = append(c.data.Problems, zonesource.Problem{Zone: c.account.String(), Reason: fmt.Sprintf("exported without %s: %v", what, err)})
+		c.data.Problems = append(c.data.Problems,
+			zonesource.Problem{Zone: c.account.String(), Reason: fmt.Sprintf("exported without %s: %v", what, err)})
 		return nil
 	}
 	return err
 }
 
 // ours are the files that an export may have made.
-var ours = regexp.MustCompile(`^(accounts/[0-9]{12}/)?(route53/list-[a-z-]+\.json|route53/[^/]+/(get|list)-[a-z-]+\.json|[a-z]{2,4}(-[a-z]+)+-[0-9]/describe-[a-z-]+\.json)$`)
+var ours = regexp.MustCompile(`^(accounts/[0-9]{12}/)?(route53/list-[a-z-]+\.json|route53/[^/]+/(get|list)-[a-z-` +
+	`]+\.json|[a-z]{2,4}(-[a-z]+)+-[0-9]/describe-[a-z-]+\.json)$`)
 
 // Write puts the files into dir, which is made when it isn't there, each as a whole,
 // and removes those of an earlier export that are no more. Other files stay.
@@ -114,7 +117,7 @@ func (d *Data) Write(dir string) error {
 		target := filepath.Join(dir, filepath.FromSlash(name))
 		err := os.MkdirAll(filepath.Dir(target), 0o755)
 		if err == nil {
-			err = WriteFile(target, d.Files[name])
+			err = atomicfile.Replace(target, d.Files[name])
 		}
 		if err != nil {
 			return fmt.Errorf("writing the data: %w", err)

@@ -61,7 +61,8 @@ func (c *collector) region(ctx context.Context, name string, vpcs map[string]str
 type describe[In, Out, Opt any] func(context.Context, *In, ...func(*Opt)) (*Out, error)
 
 // list calls an operation page by page and returns all items, which is never nil.
-func list[In, Out, Opt, Item any](ctx context.Context, f describe[In, Out, Opt], in func(token *string) *In, items func(*Out) ([]Item, *string)) ([]Item, error) {
+func list[In, Out, Opt, Item any](ctx context.Context, f describe[In, Out, Opt], in func(token *string) *In,
+	items func(*Out) ([]Item, *string)) ([]Item, error) {
 	all := []Item{}
 	err := pages(func(marker string) (string, error) {
 		out, err := f(ctx, in(optional(marker)))
@@ -96,7 +97,8 @@ func (c *collector) machines(ctx context.Context, name string,
 		return out.NetworkInterfaces, out.NextToken
 	})
 	if err == nil {
-		err = c.put(path.Join(name, "describe-network-interfaces.json"), struct{ NetworkInterfaces []ec2types.NetworkInterface }{cards})
+		err = c.put(path.Join(name, "describe-network-interfaces.json"),
+			struct{ NetworkInterfaces []ec2types.NetworkInterface }{cards})
 	}
 	if err != nil {
 		return fmt.Errorf("listing the network interfaces of %s: %w", name, err)
@@ -146,7 +148,8 @@ func (c *collector) peerings(ctx context.Context, name string,
 	return c.without(err, "VPC peerings", awscall.IsDenied(err))
 }
 
-func (c *collector) balancers(ctx context.Context, name string, f describe[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput, elb.Options]) error {
+func (c *collector) balancers(ctx context.Context, name string,
+	f describe[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput, elb.Options]) error {
 	found, err := list(ctx, f, func(token *string) *elb.DescribeLoadBalancersInput {
 		return &elb.DescribeLoadBalancersInput{Marker: token}
 	}, func(out *elb.DescribeLoadBalancersOutput) ([]elbtypes.LoadBalancer, *string) {

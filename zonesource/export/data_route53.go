@@ -23,14 +23,22 @@ type hosted struct {
 	*collector
 	client *changes.Client
 
-	zones       func(context.Context, *route53.ListHostedZonesInput, ...func(*route53.Options)) (*route53.ListHostedZonesOutput, error)
-	zone        func(context.Context, *route53.GetHostedZoneInput, ...func(*route53.Options)) (*route53.GetHostedZoneOutput, error)
-	tags        func(context.Context, *route53.ListTagsForResourcesInput, ...func(*route53.Options)) (*route53.ListTagsForResourcesOutput, error)
-	checks      func(context.Context, *route53.ListHealthChecksInput, ...func(*route53.Options)) (*route53.ListHealthChecksOutput, error)
-	status      func(context.Context, *route53.GetHealthCheckStatusInput, ...func(*route53.Options)) (*route53.GetHealthCheckStatusOutput, error)
-	collections func(context.Context, *route53.ListCidrCollectionsInput, ...func(*route53.Options)) (*route53.ListCidrCollectionsOutput, error)
-	blocks      func(context.Context, *route53.ListCidrBlocksInput, ...func(*route53.Options)) (*route53.ListCidrBlocksOutput, error)
-	byVPC       func(context.Context, *route53.ListHostedZonesByVPCInput, ...func(*route53.Options)) (*route53.ListHostedZonesByVPCOutput, error)
+	zones func(context.Context, *route53.ListHostedZonesInput,
+		...func(*route53.Options)) (*route53.ListHostedZonesOutput, error)
+	zone func(context.Context, *route53.GetHostedZoneInput,
+		...func(*route53.Options)) (*route53.GetHostedZoneOutput, error)
+	tags func(context.Context, *route53.ListTagsForResourcesInput,
+		...func(*route53.Options)) (*route53.ListTagsForResourcesOutput, error)
+	checks func(context.Context, *route53.ListHealthChecksInput,
+		...func(*route53.Options)) (*route53.ListHealthChecksOutput, error)
+	status func(context.Context, *route53.GetHealthCheckStatusInput,
+		...func(*route53.Options)) (*route53.GetHealthCheckStatusOutput, error)
+	collections func(context.Context, *route53.ListCidrCollectionsInput,
+		...func(*route53.Options)) (*route53.ListCidrCollectionsOutput, error)
+	blocks func(context.Context, *route53.ListCidrBlocksInput,
+		...func(*route53.Options)) (*route53.ListCidrBlocksOutput, error)
+	byVPC func(context.Context, *route53.ListHostedZonesByVPCInput,
+		...func(*route53.Options)) (*route53.ListHostedZonesByVPCOutput, error)
 }
 
 func newHosted(c *collector) *hosted {
@@ -38,7 +46,8 @@ func newHosted(c *collector) *hosted {
 	return &hosted{
 		collector: c, client: changes.New(c.account, c.options.Change),
 		zones: sdk.ListHostedZones, zone: sdk.GetHostedZone, tags: sdk.ListTagsForResources, checks: sdk.ListHealthChecks,
-		status: sdk.GetHealthCheckStatus, collections: sdk.ListCidrCollections, blocks: sdk.ListCidrBlocks, byVPC: sdk.ListHostedZonesByVPC,
+		status: sdk.GetHealthCheckStatus, collections: sdk.ListCidrCollections, blocks: sdk.ListCidrBlocks,
+		byVPC: sdk.ListHostedZonesByVPC,
 	}
 }
 
@@ -47,7 +56,8 @@ func newHosted(c *collector) *hosted {
 func HostedActions() []string {
 	return []string{
 		"route53:GetHealthCheckStatus", "route53:GetHostedZone", "route53:ListCidrBlocks", "route53:ListCidrCollections",
-		"route53:ListHealthChecks", "route53:ListHostedZones", "route53:ListHostedZonesByVPC", "route53:ListResourceRecordSets",
+		"route53:ListHealthChecks", "route53:ListHostedZones", "route53:ListHostedZonesByVPC",
+		"route53:ListResourceRecordSets",
 		"route53:ListTagsForResources",
 	}
 }
@@ -116,7 +126,8 @@ func (h *hosted) listZones(ctx context.Context) ([]types.HostedZone, error) {
 	h.options.Progress("the list of hosted zones")
 	zones := []types.HostedZone{}
 	err := pages(func(marker string) (string, error) {
-		out, err := changes.Read(ctx, h.client, "ListHostedZones", "listing the hosted zones", h.zones, &route53.ListHostedZonesInput{Marker: optional(marker)})
+		out, err := changes.Read(ctx, h.client, "ListHostedZones", "listing the hosted zones", h.zones,
+			&route53.ListHostedZonesInput{Marker: optional(marker)})
 		if err != nil {
 			return "", err
 		}
@@ -134,7 +145,8 @@ func (h *hosted) listZones(ctx context.Context) ([]types.HostedZone, error) {
 func (h *hosted) exportZone(ctx context.Context, hz *types.HostedZone) error {
 	z := changes.ZoneOf(hz)
 	h.options.Progress(z.String())
-	detail, err := changes.Read(ctx, h.client, "GetHostedZone", "asking for "+z.String(), h.zone, &route53.GetHostedZoneInput{Id: aws.String(z.ID)})
+	detail, err := changes.Read(ctx, h.client, "GetHostedZone", "asking for "+z.String(), h.zone,
+		&route53.GetHostedZoneInput{Id: aws.String(z.ID)})
 	if err != nil {
 		return err
 	}
@@ -146,7 +158,8 @@ func (h *hosted) exportZone(ctx context.Context, hz *types.HostedZone) error {
 	if err != nil {
 		return err
 	}
-	return h.put(path.Join("route53", z.ID, "list-resource-record-sets.json"), struct{ ResourceRecordSets []changes.RecordSet }{sets})
+	return h.put(path.Join("route53", z.ID, "list-resource-record-sets.json"),
+		struct{ ResourceRecordSets []changes.RecordSet }{sets})
 }
 
 // tagsAtOnce is the most that one call takes.
@@ -167,7 +180,8 @@ func (h *hosted) exportTags(ctx context.Context, zones []types.HostedZone) error
 			if len(set.Tags) == 0 {
 				continue
 			}
-			err = h.put(path.Join("route53", aws.ToString(set.ResourceId), "list-tags-for-resource.json"), struct{ ResourceTagSet types.ResourceTagSet }{set})
+			err = h.put(path.Join("route53", aws.ToString(set.ResourceId), "list-tags-for-resource.json"),
+				struct{ ResourceTagSet types.ResourceTagSet }{set})
 			if err != nil {
 				return err
 			}
@@ -180,7 +194,8 @@ func (h *hosted) exportTags(ctx context.Context, zones []types.HostedZone) error
 func (h *hosted) exportChecks(ctx context.Context) error {
 	var checks []types.HealthCheck
 	err := pages(func(marker string) (string, error) {
-		out, err := changes.Read(ctx, h.client, "ListHealthChecks", "listing the health checks", h.checks, &route53.ListHealthChecksInput{Marker: optional(marker)})
+		out, err := changes.Read(ctx, h.client, "ListHealthChecks", "listing the health checks", h.checks,
+			&route53.ListHealthChecksInput{Marker: optional(marker)})
 		if err != nil {
 			return "", err
 		}
@@ -212,7 +227,8 @@ func (h *hosted) exportStatus(ctx context.Context, check *types.HealthCheck) err
 	case types.HealthCheckTypeCalculated, types.HealthCheckTypeRecoveryControl:
 		return nil // there are no checkers to ask
 	}
-	out, err := changes.Read(ctx, h.client, "GetHealthCheckStatus", "asking for the state of health check "+id, h.status, &route53.GetHealthCheckStatusInput{HealthCheckId: check.Id})
+	out, err := changes.Read(ctx, h.client, "GetHealthCheckStatus", "asking for the state of health check "+id, h.status,
+		&route53.GetHealthCheckStatusInput{HealthCheckId: check.Id})
 	if err != nil {
 		if changes.IsInvalid(err) {
 			return nil // of a kind without checkers
@@ -226,7 +242,8 @@ func (h *hosted) exportStatus(ctx context.Context, check *types.HealthCheck) err
 func (h *hosted) exportCollections(ctx context.Context) error {
 	var all []types.CollectionSummary
 	err := pages(func(marker string) (string, error) {
-		out, err := changes.Read(ctx, h.client, "ListCidrCollections", "listing the CIDR collections", h.collections, &route53.ListCidrCollectionsInput{NextToken: optional(marker)})
+		out, err := changes.Read(ctx, h.client, "ListCidrCollections", "listing the CIDR collections", h.collections,
+			&route53.ListCidrCollectionsInput{NextToken: optional(marker)})
 		if err != nil {
 			return "", err
 		}
@@ -270,7 +287,8 @@ func (h *hosted) exportForeign(ctx context.Context, zones []types.HostedZone, vp
 		summaries := []types.HostedZoneSummary{}
 		err := pages(func(marker string) (string, error) {
 			out, err := changes.Read(ctx, h.client, "ListHostedZonesByVPC", "listing the hosted zones of "+id, h.byVPC,
-				&route53.ListHostedZonesByVPCInput{VPCId: aws.String(id), VPCRegion: types.VPCRegion(vpcs[id]), NextToken: optional(marker)})
+				&route53.ListHostedZonesByVPCInput{VPCId: aws.String(id), VPCRegion: types.VPCRegion(vpcs[id]),
+					NextToken: optional(marker)})
 			if err != nil {
 				return "", err
 			}
@@ -286,7 +304,8 @@ func (h *hosted) exportForeign(ctx context.Context, zones []types.HostedZone, vp
 		if !slices.ContainsFunc(summaries, foreign) {
 			continue
 		}
-		err = h.put(path.Join("route53", id, "list-hosted-zones-by-vpc.json"), struct{ HostedZoneSummaries []types.HostedZoneSummary }{summaries})
+		err = h.put(path.Join("route53", id, "list-hosted-zones-by-vpc.json"),
+			struct{ HostedZoneSummaries []types.HostedZoneSummary }{summaries})
 		if err != nil {
 			return fmt.Errorf("the hosted zones of %s: %w", id, err)
 		}

@@ -69,7 +69,8 @@ func TestDataOfTheDemo(t *testing.T) {
 	_, a := serve(t, awssim.Options{Data: examples.Demo()})
 	first := collect(t, DataOptions{Accounts: []*awsclient.Account{a}, Zones: all, Regions: regions})
 	err := fs.WalkDir(examples.Demo(), ".", func(name string, e fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(name, ".json") && first.Files[name] == nil && !strings.HasSuffix(name, "describe-target-groups.json") && !strings.HasSuffix(name, "describe-target-health.json") {
+		if err == nil && strings.HasSuffix(name, ".json") && first.Files[name] == nil &&
+			!strings.HasSuffix(name, "describe-target-groups.json") && !strings.HasSuffix(name, "describe-target-health.json") {
 			t.Errorf("%s is not exported", name)
 		}
 		return err
@@ -80,7 +81,8 @@ func TestDataOfTheDemo(t *testing.T) {
 	_, b := serve(t, awssim.Options{Data: fsOf(first)})
 	second := collect(t, DataOptions{Accounts: []*awsclient.Account{b}, Zones: all, Regions: regions})
 	different := slices.DeleteFunc(differ(first, second), func(name string) bool {
-		return strings.HasSuffix(name, "get-health-check-status.json") && second.Files[name] != nil // times of checks that nobody recorded
+		// times of checks that nobody recorded
+		return strings.HasSuffix(name, "get-health-check-status.json") && second.Files[name] != nil
 	})
 	if len(different) != 0 || len(first.Problems) != 0 {
 		t.Errorf("changed on the way: %q; problems %+v", different, first.Problems)
@@ -91,7 +93,8 @@ func TestDataOfTheDemo(t *testing.T) {
 func TestDataRoundTrip(t *testing.T) {
 	_, a := serve(t, checks(t))
 	c := changes.New(a, changes.Options{})
-	z, listed := makeZone(t.Context(), t, c, "example.com", func(z changes.Zone) []changes.RecordSet { return everything(t, z) })
+	z, listed := makeZone(t.Context(), t, c, "example.com",
+		func(z changes.Zone) []changes.RecordSet { return everything(t, z) })
 	data := collect(t, DataOptions{Accounts: []*awsclient.Account{a}, Zones: all})
 	_, b := serve(t, awssim.Options{Data: fsOf(data)})
 	loaded, err := changes.New(b, changes.Options{}).Records(t.Context(), z)
@@ -102,9 +105,11 @@ func TestDataRoundTrip(t *testing.T) {
 
 func TestDataIsSelected(t *testing.T) {
 	sim, a := serve(t, awssim.Options{Data: examples.Demo()})
-	private := collect(t, DataOptions{Accounts: []*awsclient.Account{a}, Zones: func(z changes.Zone) bool { return z.Private }})
+	private := collect(t, DataOptions{Accounts: []*awsclient.Account{a},
+		Zones: func(z changes.Zone) bool { return z.Private }})
 	names := strings.Join(slices.Sorted(maps.Keys(private.Files)), " ")
-	if !strings.Contains(names, "route53/Z1009382KD7YH2M4ZSLC/list-resource-record-sets.json") || strings.Contains(names, "Z0484276PQ3RN1T5XWVB") || strings.Contains(names, "describe-") {
+	if !strings.Contains(names, "route53/Z1009382KD7YH2M4ZSLC/list-resource-record-sets.json") ||
+		strings.Contains(names, "Z0484276PQ3RN1T5XWVB") || strings.Contains(names, "describe-") {
 		t.Errorf("private zones alone are %s", names)
 	}
 	sim.ResetCalls()
@@ -117,15 +122,20 @@ func TestDataIsSelected(t *testing.T) {
 // TestDataOfRoles: other accounts have their own directories.
 func TestDataOfRoles(t *testing.T) {
 	files := fstest.MapFS{}
-	for _, name := range []string{"route53/list-hosted-zones.json", "accounts/222222222222/route53/list-hosted-zones.json"} {
-		files[name] = &fstest.MapFile{Data: fmt.Appendf(nil, `{"HostedZones": [{"Id": "/hostedzone/Z%d", "Name": "example.com.", "CallerReference": "1"}]}`, len(name))}
+	for _, name := range []string{"route53/list-hosted-zones.json",
+		"accounts/222222222222/route53/list-hosted-zones.json"} {
+		files[name] = &fstest.MapFile{
+			Data: fmt.Appendf(nil,
+				`{"HostedZones": [{"Id": "/hostedzone/Z%d", "Name": "example.com.", "CallerReference": "1"}]}`, len(name))}
 	}
 	_, a := serve(t, awssim.Options{Data: files})
 	t.Setenv("AWS_ENDPOINT_URL", aws.ToString(a.Config.BaseEndpoint))
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	accounts, err := awsclient.Load(t.Context(), awsclient.Options{Region: "eu-west-1", RequestsPerSecond: 1000, Roles: []awsclient.Role{{Name: "b", ARN: "arn:aws:iam::222222222222:role/inside53"}}})
+	accounts, err := awsclient.Load(t.Context(),
+		awsclient.Options{Region: "eu-west-1", RequestsPerSecond: 1000,
+			Roles: []awsclient.Role{{Name: "b", ARN: "arn:aws:iam::222222222222:role/inside53"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,10 +159,13 @@ func TestDataFails(t *testing.T) {
 		operation string
 		problem   string // "" is an error
 	}{
-		{"ListHostedZones", ""}, {"GetHostedZone", ""}, {"ListResourceRecordSets", ""}, {"DescribeInstances", ""}, {"DescribeVpcs", ""},
+		{"ListHostedZones", ""}, {"GetHostedZone", ""}, {"ListResourceRecordSets", ""}, {"DescribeInstances", ""},
+		{"DescribeVpcs", ""},
 		{"DescribeNetworkInterfaces", ""}, {"DescribeAddresses", ""}, {"DescribeSubnets", ""},
-		{"ListTagsForResources", "without the tags of zones"}, {"ListHealthChecks", "without the health checks"}, {"GetHealthCheckStatus", "without the state of health checks"},
-		{"ListCidrCollections", "without the CIDR collections"}, {"ListCidrBlocks", "without CIDR blocks"}, {"ListHostedZonesByVPC", "without the private zones of others"},
+		{"ListTagsForResources", "without the tags of zones"}, {"ListHealthChecks", "without the health checks"},
+		{"GetHealthCheckStatus", "without the state of health checks"},
+		{"ListCidrCollections", "without the CIDR collections"}, {"ListCidrBlocks", "without CIDR blocks"},
+		{"ListHostedZonesByVPC", "without the private zones of others"},
 		{"DescribeVpcPeeringConnections", "without VPC peerings"}, {"DescribeLoadBalancers", "without load balancers"},
 	}
 	for _, test := range tests {
@@ -169,7 +182,8 @@ func TestDataFails(t *testing.T) {
 			switch {
 			case test.problem == "" && err == nil:
 				t.Error("exported all the same")
-			case test.problem != "" && (err != nil || len(d.Problems) != 1 || !strings.Contains(d.Problems[0].Reason, test.problem)):
+			case test.problem != "" && (err != nil || len(d.Problems) != 1 ||
+				!strings.Contains(d.Problems[0].Reason, test.problem)):
 				t.Errorf("%+v, %v", d, err)
 			}
 			actions := append(HostedActions(), RegionActions()...)
@@ -194,7 +208,8 @@ func TestDataFails(t *testing.T) {
 
 func TestWriteData(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	d := &Data{Files: map[string][]byte{"route53/list-hosted-zones.json": []byte("1"), "route53/ZOLD/get-hosted-zone.json": []byte("2"), "eu-west-1/describe-vpcs.json": []byte("3")}}
+	d := &Data{Files: map[string][]byte{"route53/list-hosted-zones.json": []byte("1"),
+		"route53/ZOLD/get-hosted-zone.json": []byte("2"), "eu-west-1/describe-vpcs.json": []byte("3")}}
 	err := d.Write(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +230,8 @@ func TestWriteData(t *testing.T) {
 		left = append(left, name)
 		return err
 	})
-	want := []string{".", "dns.zone", "eu-west-1", "eu-west-1/describe-vpcs.json", "mine.json", "route53", "route53/list-hosted-zones.json", "route53/notes.txt"}
+	want := []string{".", "dns.zone", "eu-west-1", "eu-west-1/describe-vpcs.json", "mine.json", "route53",
+		"route53/list-hosted-zones.json", "route53/notes.txt"}
 	if err != nil || !slices.Equal(left, want) {
 		t.Errorf("left %q, %v", left, err)
 	}
@@ -243,7 +259,8 @@ func TestEveryMember(t *testing.T) {
 		v := reflect.ValueOf(output).Elem()
 		for i := range v.NumField() {
 			kind := v.Type().Field(i).Type.Kind()
-			if v.Type().Field(i).IsExported() && (kind == reflect.Slice || kind == reflect.Pointer && v.Type().Field(i).Type.Elem().Kind() == reflect.Struct) {
+			if v.Type().Field(i).IsExported() &&
+				(kind == reflect.Slice || kind == reflect.Pointer && v.Type().Field(i).Type.Elem().Kind() == reflect.Struct) {
 				populate(v.Field(i), 0)
 			}
 		}
@@ -251,7 +268,8 @@ func TestEveryMember(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fixed := strings.ReplaceAll(string(text), `"Id": "text"`, `"Id": "`+map[bool]string{true: "C1", false: "/hostedzone/Z1"}[strings.Contains(name, "cidr")]+`"`)
+		fixed := strings.ReplaceAll(string(text), `"Id": "text"`,
+			`"Id": "`+map[bool]string{true: "C1", false: "/hostedzone/Z1"}[strings.Contains(name, "cidr")]+`"`)
 		fixed = strings.ReplaceAll(fixed, `"IsTruncated": true`, `"IsTruncated": false`)
 		files[name] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(fixed, `"Name": "text"`, `"Name": "example.com."`))}
 	}

@@ -2,17 +2,16 @@ package export
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"inside53/server/house"
 )
 
 // crashFile names the file that a process of the crash test writes until it is killed.
@@ -21,7 +20,7 @@ const crashFile = "INSIDE53_TEST_CRASH_FILE"
 func TestMain(m *testing.M) {
 	path := os.Getenv(crashFile)
 	if path == "" {
-		os.Exit(m.Run())
+		os.Exit(house.Loopback(m).Run())
 	}
 	for i := 0; ; i++ {
 		_, err := UpdateHosts(path, crashBlock(i%2))
@@ -76,7 +75,8 @@ func TestCrash(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for began := time.Now(); round == 0 && time.Since(began) < 20*time.Second && (seen["first"] == 0 || seen["second"] == 0); {
+		for began := time.Now(); round == 0 && time.Since(began) < 20*time.Second &&
+			(seen["first"] == 0 || seen["second"] == 0); {
 			look() // the first one has the time to begin
 		}
 		until := time.Now().Add(10*time.Millisecond + rand.N(60*time.Millisecond))
@@ -99,76 +99,6 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-func TestWriteFile(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "hosts")
-	err := WriteFile(path, []byte("new"))
-	info, statErr := os.Stat(path)
-	if err != nil || statErr != nil || info.Mode() != 0o644 {
-		t.Fatalf("%v, %v, mode %v", err, statErr, info.Mode())
-	}
-	link := filepath.Join(dir, "link")
-	stale, young := filepath.Join(dir, ".hosts.inside53-1"), filepath.Join(dir, ".hosts.inside53-2")
-	err = errors.Join(os.Symlink("hosts", link), os.WriteFile(stale, nil, 0o600), os.WriteFile(young, nil, 0o600),
-		os.Chtimes(stale, time.Now(), time.Now().Add(-2*staleAfter)), os.Chmod(path, 0o604))
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = WriteFile(link, []byte("newer"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(path)
-	info, statErr = os.Lstat(link)
-	if err != nil || string(text) != "newer" || statErr != nil || info.Mode().Type() != fs.ModeSymlink {
-		t.Errorf("%q, %v; the link is %v, %v", text, err, info.Mode(), statErr)
-	}
-	info, err = os.Stat(path)
-	if err != nil || info.Mode() != 0o604 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-	_, staleErr := os.Stat(stale)
-	_, youngErr := os.Stat(young)
-	if !errors.Is(staleErr, fs.ErrNotExist) || youngErr != nil {
-		t.Errorf("left by a crash: %v, %v", staleErr, youngErr)
-	}
-	for _, bad := range []string{dir, filepath.Join(dir, "none", "hosts")} {
-		err = WriteFile(bad, nil)
-		if err == nil || !strings.HasPrefix(err.Error(), "writing "+bad) {
-			t.Errorf("%s: %v", bad, err)
-		}
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 3 {
-		t.Errorf("%d files left, %v", len(entries), err)
-	}
-}
-
-// TestOwner keeps the owner, which only root can.
-func TestOwner(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "hosts")
-	err := os.WriteFile(path, []byte("old"), 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := uint32(os.Getuid())
-	if os.Getuid() == 0 {
-		want = 12345
-		err = os.Chown(path, 12345, 12345)
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	err = WriteFile(path, []byte("new"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil || info.Sys().(*syscall.Stat_t).Uid != want {
-		t.Errorf("owner %d, %v", info.Sys().(*syscall.Stat_t).Uid, err)
-	}
-}
-
 func TestUpdateHosts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hosts")
 	block := crashBlock(0)
@@ -188,7 +118,8 @@ func TestUpdateHosts(t *testing.T) {
 	}
 	_, err = UpdateHosts(path, block)
 	text, readErr := os.ReadFile(path)
-	if err == nil || !strings.Contains(err.Error(), "is left alone, its markers are damaged: line 1") || readErr != nil || string(text) != endMark+"\n" {
+	if err == nil || !strings.Contains(err.Error(), "is left alone, its markers are damaged: line 1") || readErr != nil ||
+		string(text) != endMark+"\n" {
 		t.Errorf("%v, %q, %v", err, text, readErr)
 	}
 }

@@ -22,14 +22,16 @@ import (
 // serve runs a simulator without limits, and returns an account of it.
 func serve(t *testing.T, o awssim.Options) (*awssim.Sim, *awsclient.Account) {
 	t.Helper()
-	o.Reads, o.Changes, o.HealthStatus, o.Inventory = awssim.Unlimited(), awssim.Unlimited(), awssim.Unlimited(), awssim.Unlimited()
+	o.Reads, o.Changes, o.HealthStatus, o.Inventory = awssim.Unlimited(), awssim.Unlimited(), awssim.Unlimited(),
+		awssim.Unlimited()
 	sim, err := awssim.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
-	config := aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "")}
+	config := aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL),
+		Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "")}
 	return sim, &awsclient.Account{Config: config, Budget: awscall.NewBudget(1000)}
 }
 
@@ -116,15 +118,18 @@ func everything(t *testing.T, z changes.Zone) []changes.RecordSet {
 	}
 	many := changes.RecordSet{Name: aws.String("many." + z.Name), Type: "A", TTL: aws.Int64(300)}
 	for i := range 60 {
-		many.ResourceRecords = append(many.ResourceRecords, changes.Value{Value: aws.String(fmt.Sprintf("198.51.100.%d", i+1))})
+		many.ResourceRecords = append(many.ResourceRecords,
+			changes.Value{Value: aws.String(fmt.Sprintf("198.51.100.%d", i+1))})
 	}
 	long := changes.RecordSet{Name: aws.String("txt-4000." + z.Name), Type: "TXT", TTL: aws.Int64(300)}
-	long.ResourceRecords = []changes.Value{{Value: aws.String(strings.TrimSpace(strings.Repeat(`"`+strings.Repeat("z", 247)+`" `, 16)))}}
+	long.ResourceRecords = []changes.Value{
+		{Value: aws.String(strings.TrimSpace(strings.Repeat(`"`+strings.Repeat("z", 247)+`" `, 16)))}}
 	all = append(all, many, long, parseSet(t, z, strings.Repeat("l", 63)+" A 300 203.0.113.99"))
 	for i := 0; len(all) < 760; i++ {
 		text := []string{
 			fmt.Sprintf("host-%03d A 300 198.51.100.%d", i, i%250), fmt.Sprintf("host-%03d AAAA 300 2001:db8::%x", i, i+1),
-			fmt.Sprintf("host-%03d CNAME 300 host-%03d.elsewhere.example.", i, i), fmt.Sprintf("host-%03d TXT 300 \"number %d\"", i, i),
+			fmt.Sprintf("host-%03d CNAME 300 host-%03d.elsewhere.example.", i, i),
+			fmt.Sprintf("host-%03d TXT 300 \"number %d\"", i, i),
 		}[i%4]
 		all = append(all, parseSet(t, z, text))
 	}
@@ -224,7 +229,8 @@ func checks(t *testing.T) awssim.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = os.WriteFile(dir+"/route53/list-health-checks.json", []byte(`{"HealthChecks": [{"Id": "H1", "CallerReference": "h", "HealthCheckVersion": 1,
+	err = os.WriteFile(dir+"/route53/list-health-checks.json",
+		[]byte(`{"HealthChecks": [{"Id": "H1", "CallerReference": "h", "HealthCheckVersion": 1,
 		"HealthCheckConfig": {"IPAddress": "192.0.2.1", "Port": 80, "Type": "TCP", "RequestInterval": 30, "FailureThreshold": 3}}]}`), 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +239,8 @@ func checks(t *testing.T) awssim.Options {
 }
 
 // make makes a public zone with the sets, and returns it as listed.
-func makeZone(ctx context.Context, t *testing.T, c *changes.Client, name string, sets func(changes.Zone) []changes.RecordSet) (changes.Zone, []changes.RecordSet) {
+func makeZone(ctx context.Context, t *testing.T, c *changes.Client, name string,
+	sets func(changes.Zone) []changes.RecordSet) (changes.Zone, []changes.RecordSet) {
 	t.Helper()
 	z, _, err := c.CreateZone(ctx, changes.NewZone{Name: name})
 	if err != nil {

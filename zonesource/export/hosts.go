@@ -1,8 +1,8 @@
 package export
 
 import (
+	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -19,6 +19,9 @@ type HostsOptions struct {
 	// Zone is where the names of instances live, as ec2.zone is written: {region},
 	// {vpc} and {account} stand for the instance's.
 	Zone string
+	// Ours are the apexes of our other zones, in wire form: a text that lies in one is no
+	// name in Zone.
+	Ours [][]byte
 }
 
 // The lines around what is ours in a hosts file.
@@ -34,7 +37,7 @@ type hostLine struct {
 	own   bool // of the region that the file is for
 }
 
-// hostName is a name with the short form of it, "" for none.
+// hostName is a name with the short form of it.
 type hostName struct{ full, short string }
 
 // Hosts returns what a hosts file of a region has between its markers, markers
@@ -48,7 +51,8 @@ func Hosts(regions []*zonesource.Region, o HostsOptions) ([]byte, []zonesource.P
 		}
 	}
 	slices.SortFunc(h.lines, func(a, b hostLine) int {
-		return cmp.Or(cmp.Compare(a.names[0].full, b.names[0].full), a.addr.Compare(b.addr), cmp.Compare(len(a.names), len(b.names)))
+		return cmp.Or(cmp.Compare(a.names[0].full, b.names[0].full), a.addr.Compare(b.addr),
+			cmp.Compare(len(a.names), len(b.names)))
 	})
 	return h.text(), h.problems
 }
@@ -62,7 +66,8 @@ type hosts struct {
 }
 
 func (h *hosts) problem(region string, host *zonesource.Host, format string, args ...any) {
-	h.problems = append(h.problems, zonesource.Problem{Zone: region, Name: host.Instance, Reason: fmt.Sprintf(format, args...)})
+	h.problems = append(h.problems,
+		zonesource.Problem{Zone: region, Name: host.Instance, Reason: fmt.Sprintf(format, args...)})
 }
 
 func (h *hosts) host(r *zonesource.Region, host *zonesource.Host) {
@@ -70,14 +75,14 @@ func (h *hosts) host(r *zonesource.Region, host *zonesource.Host) {
 		return
 	}
 	h.seen[host.Instance] = true
-	origin, err := expand(h.options.Zone, r.Name, host.VPC, cmp.Or(r.AccountID, r.Account))
+	origin, err := zonesource.InstanceZone(h.options.Zone, r.Name, host.VPC, cmp.Or(r.AccountID, r.Account))
 	if err != nil {
 		h.problem(r.Name, host, "zone of its names: %v", err)
 		return
 	}
 	var names []hostName
 	for _, n := range host.Names {
-		name, err := nameOf(n.Text, origin)
+		name, err := nameOf(n.Text, origin, h.options.Ours)
 		if err != nil {
 			h.problem(r.Name, host, "%s %q: %v", n.From, n.Text, err)
 			continue
@@ -127,7 +132,7 @@ func (h *hosts) text() []byte {
 				out = append(out, ' ')
 			}
 			out = append(out, n.full...)
-			if n.short != "" && owner[n.short] == n.full {
+			if owner[n.short] == n.full {
 				out = append(append(out, ' '), n.short...)
 			}
 		}
@@ -136,75 +141,12 @@ func (h *hosts) text() []byte {
 	return append(out, endMark+"\n"...)
 }
 
-// expand fills in the template of the zone of instance names; the result has no final
-// dot.
-func expand(template, region, vpc, account string) (string, error) {
-	for _, p := range []struct{ key, value string }{{"{region}", region}, {"{vpc}", vpc}, {"{account}", account}} {
-		if strings.Contains(template, p.key) && p.value == "" {
-			return "", fmt.Errorf("%s is not known", p.key)
-		}
-		template = strings.ReplaceAll(template, p.key, p.value)
-	}
-	return strings.ToLower(strings.TrimSuffix(template, ".")), nil
-}
-
-// nameOf completes the name of an instance. One that ends in a dot, in the zone, or in
-// a top-level domain that nobody means relatively is full already.
-func nameOf(text, origin string) (hostName, error) {
-	text = strings.ToLower(strings.TrimSpace(text))
-	bare, full := strings.CutSuffix(text, ".")
-	err := checkName(bare)
+// nameOf returns the name that a text gives an instance whose names live in origin.
+func nameOf(text string, origin []byte, ours [][]byte) (hostName, error) {
+	name, err := zonesource.InstanceName(text, origin, ours)
 	if err != nil {
 		return hostName{}, err
 	}
-	short, inside := strings.CutSuffix(bare, "."+origin)
-	switch {
-	case inside:
-		return hostName{bare, short}, nil
-	case full || bare == origin || isWhole(bare):
-		return hostName{bare, ""}, nil
-	}
-	name := hostName{bare + "." + origin, bare}
-	_, err = zone.ParseName(name.full)
-	if err != nil {
-		return hostName{}, fmt.Errorf("with %s: %w", origin, err)
-	}
-	return name, nil
-}
-
-// isWhole reports whether a name of several labels ends in a top-level domain that
-// nobody means relatively.
-func isWhole(name string) bool {
-	_, last, several := strings.Cut(name, ".")
-	if !several {
-		return false
-	}
-	switch last[strings.LastIndexByte(last, '.')+1:] {
-	case "com", "net", "org", "edu", "gov", "mil", "int", "arpa", "example", "internal", "local", "localdomain":
-		return true
-	}
-	return false
-}
-
-// checkName says what keeps a text from standing in a hosts file: only letters, digits,
-// hyphens and underscores may be in its labels, and localhost is not to be had.
-func checkName(text string) error {
-	_, err := zone.ParseName(text)
-	if err != nil {
-		return err
-	}
-	for label := range strings.SplitSeq(text, ".") {
-		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
-			return errors.New("has a label that is empty, or begins or ends with a hyphen")
-		}
-		for _, c := range label {
-			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-				return fmt.Errorf("has the character %q, which no host name has", c)
-			}
-		}
-	}
-	if text == "localhost" || strings.HasSuffix(text, ".localhost") || text == "localhost.localdomain" {
-		return errors.New("is the name of every host itself")
-	}
-	return nil
+	short := zone.String(append(bytes.Clone(name[:len(name)-len(origin)]), 0))
+	return hostName{strings.TrimSuffix(zone.String(name), "."), strings.TrimSuffix(short, ".")}, nil
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -16,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
@@ -31,9 +34,11 @@ type machine struct {
 
 // company has names of all kinds in three regions.
 var company = []machine{
-	{region: "eu-west-1", id: "i-1", private: "10.0.1.10", public: "203.0.113.10", tags: "dns=www,shop.example.com;Name=ignored"},
+	{region: "eu-west-1", id: "i-1", private: "10.0.1.10", public: "203.0.113.10",
+		tags: "dns=www,shop.example.com;Name=ignored"},
 	{region: "eu-west-1", id: "i-2", private: "10.0.1.11", tags: "Name=db-1"},
-	{region: "eu-west-1", id: "i-3", private: "10.0.1.12", public: "203.0.113.12", ipv6: "2001:db8:1::12", tags: "dns=www"},
+	{region: "eu-west-1", id: "i-3", private: "10.0.1.12", public: "203.0.113.12", ipv6: "2001:db8:1::12",
+		tags: "dns=www"},
 	{region: "eu-west-1", id: "i-4", private: "10.0.1.13", tags: "dns=gone", state: "stopped"},
 	{region: "eu-west-1", id: "i-5", private: "10.0.1.14", tags: "dns=not a name,ok.internal."},
 	{region: "us-east-1", id: "i-6", private: "10.1.1.10", public: "198.51.100.10", tags: "dns=www-us,api.us.internal"},
@@ -61,12 +66,15 @@ func inventory(t *testing.T, machines []machine) fstest.MapFS {
 			if state == "" {
 				state = "running"
 			}
-			i := object{"InstanceId": m.id, "VpcId": "vpc-" + region, "PrivateIpAddress": m.private, "State": object{"Name": state}}
+			i := object{"InstanceId": m.id, "VpcId": "vpc-" + region, "PrivateIpAddress": m.private,
+				"State": object{"Name": state}}
 			if m.public != "" {
 				i["PublicIpAddress"] = m.public
 			}
 			if m.ipv6 != "" {
-				i["NetworkInterfaces"] = []object{{"Attachment": object{"DeviceIndex": 0, "NetworkCardIndex": 0}, "Ipv6Addresses": []object{{"Ipv6Address": m.ipv6}}}}
+				i["NetworkInterfaces"] = []object{
+					{"Attachment": object{"DeviceIndex": 0, "NetworkCardIndex": 0},
+						"Ipv6Addresses": []object{{"Ipv6Address": m.ipv6}}}}
 			}
 			var tags []object
 			for tag := range strings.SplitSeq(m.tags, ";") {
@@ -90,7 +98,8 @@ func inventory(t *testing.T, machines []machine) fstest.MapFS {
 // TestGoldenHosts: the hosts files of three regions.
 func TestGoldenHosts(t *testing.T) {
 	_, a := serve(t, awssim.Options{Data: inventory(t, company)})
-	regions, problems, err := Inventory(t.Context(), InventoryOptions{Accounts: []*awsclient.Account{a}, Regions: threeRegions})
+	regions, problems, err := Inventory(t.Context(),
+		InventoryOptions{Accounts: []*awsclient.Account{a}, Regions: threeRegions})
 	if err != nil || len(regions) != 3 || len(problems) != 0 {
 		t.Fatalf("%d regions, %+v, %v", len(regions), problems, err)
 	}
@@ -135,30 +144,60 @@ func TestInventoryFails(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	tests := []struct{ text, zone, full, short string }{
-		{"www", "internal", "www.internal", "www"},
-		{"WWW.prod", "internal", "www.prod.internal", "www.prod"},
-		{"www.internal", "internal", "www.internal", "www"},
-		{"www.internal.", "internal", "www.internal", "www"},
-		{"www.example.com", "internal", "www.example.com", ""},
-		{"www.prod.", "internal", "www.prod", ""},
-		{"_sip", "eu.internal", "_sip.eu.internal", "_sip"},
-		{"a b", "internal", "", ""}, {"-a", "internal", "", ""}, {"a..b", "internal", "", ""}, {"", "internal", "", ""}, {".", "internal", "", ""},
-		{"localhost", "internal", "", ""}, {"a\nb", "internal", "", ""}, {"#a", "internal", "", ""}, {strings.Repeat("a", 64), "internal", "", ""},
+		{"www", "internal.", "www.internal", "www"},
+		{"WWW.prod", "internal.", "www.prod.internal", "www.prod"},
+		{"www.internal", "internal.", "www.internal", "www"},
+		{"www.internal.", "internal.", "www.internal", "www"},
+		{"www.shop.test.internal", "internal.", "www.shop.test.internal", "www.shop.test"},
+		{"_sip", "eu.internal.", "_sip.eu.internal", "_sip"},
+		{"www.google.com", "internal.", "", ""}, {"www.prod.", "internal.", "", ""}, {"www.shop.test", "internal.", "", ""},
+		{"a b", "internal.", "", ""}, {"-a", "internal.", "", ""}, {"a..b", "internal.", "", ""}, {"", "internal.", "", ""},
+		{".", "internal.", "", ""}, {"internal", "internal.", "", ""}, {"ip-10-0-0-1.ec2", "internal.", "", ""},
+		{"localhost", "internal.", "", ""}, {"LocalHost", "internal.", "", ""}, {"a.localhost", "internal.", "", ""},
+		{"localhost.localdomain", "internal.", "", ""}, {"a\nb", "internal.", "", ""}, {"#a", "internal.", "", ""},
+		{strings.Repeat("a", 64), "internal.", "", ""}, {strings.Repeat("long.", 50) + "x", "internal.", "", ""},
 	}
 	for _, test := range tests {
-		got, err := nameOf(test.text, test.zone)
+		ours := [][]byte{zone.MustName("shop.test.")}
+		got, err := nameOf(test.text, zone.MustName(test.zone), ours)
 		if got.full != test.full || got.short != test.short || (err != nil) != (test.full == "") {
 			t.Errorf("%q in %s is %+v, %v; want %q, %q", test.text, test.zone, got, err, test.full, test.short)
 		}
+		inDNS := namesInDNS(t, test.text, test.zone, "shop.test.")
+		var want []string
+		if test.full != "" {
+			want = []string{test.full + "."}
+		}
+		if !slices.Equal(inDNS, want) {
+			t.Errorf("%q in %s: DNS has %q, a hosts file %q", test.text, test.zone, inDNS, want)
+		}
 	}
-	zone, err := expand("{vpc}.{region}.{account}.Internal.", "eu-west-1", "vpc-1", "1234")
-	if err != nil || zone != "vpc-1.eu-west-1.1234.internal" {
-		t.Errorf("%q, %v", zone, err)
+}
+
+// namesInDNS are the names that DNS has of one instance.
+func namesInDNS(t *testing.T, text, tagZone, other string) []string {
+	t.Helper()
+	region := &zonesource.Region{Name: "eu-west-1", VPCs: []zonesource.VPC{{ID: "vpc-1"}}, Hosts: []zonesource.Host{{
+		Instance: "i-1", VPC: "vpc-1", Private: netip.MustParseAddr("10.0.0.1"), Names: []zonesource.HostName{{Text: text}},
+	}}}
+	parts := map[zonesource.Key]zonesource.Part{}
+	add := func(p zonesource.Part) { parts[p.Key] = p }
+	add(zonesource.Part{Key: zonesource.Key{Source: "ec2", Name: "/eu-west-1"}, Region: region})
+	file := zone.New(zone.Info{Origin: zone.File}, zone.NewTree(zone.MustName(other)), 0)
+	add(zonesource.Part{Key: zonesource.Key{Source: "zonefile", Name: other}, Zone: file})
+	c, err := zonesource.Compile(nil, zonesource.Config{EC2: true, TagZone: tagZone}, parts, time.Now())
+	if err != nil {
+		t.Fatal(err)
 	}
-	_, err = expand("{account}.internal.", "eu-west-1", "vpc-1", "")
-	if err == nil {
-		t.Error("an unknown account is expanded")
+	var out []string
+	for _, z := range c.Snapshot.Zones {
+		for name, n := range z.Tree.All {
+			if z.Origin == zone.Tags && n.RRset(zone.TypeA).Exists() {
+				out = append(out, zone.String(name))
+			}
+		}
 	}
+	return out
 }
 
 func TestMerge(t *testing.T) {
@@ -167,7 +206,8 @@ func TestMerge(t *testing.T) {
 		{"", block},
 		{"127.0.0.1 localhost\n", "127.0.0.1 localhost\n" + block},
 		{"127.0.0.1 localhost", "127.0.0.1 localhost\n" + block},
-		{"::1 localhost\n" + beginMark + "\nold\nolder\n" + endMark + "\n10.0.0.1 mine\r\n", "::1 localhost\n" + block + "10.0.0.1 mine\r\n"},
+		{"::1 localhost\n" + beginMark + "\nold\nolder\n" + endMark + "\n10.0.0.1 mine\r\n",
+			"::1 localhost\n" + block + "10.0.0.1 mine\r\n"},
 		{"a\n" + beginMark + "\n" + endMark, "a\n" + block},
 		{"a\n" + beginMark + " \r\n" + endMark + "\t\n# END inside53 too\n", "a\n" + block + "# END inside53 too\n"},
 	}
@@ -182,7 +222,8 @@ func TestMerge(t *testing.T) {
 		}
 	}
 	for old, want := range map[string]string{
-		beginMark + "\n": "no \"# END inside53\" after", endMark + "\n": "line 1: ", block + endMark + "\n": "line 4: ", "x\n" + beginMark + "\n" + beginMark + "\n": "line 3: a second",
+		beginMark + "\n": "no \"# END inside53\" after", endMark + "\n": "line 1: ", block + endMark + "\n": "line 4: ",
+		"x\n" + beginMark + "\n" + beginMark + "\n": "line 3: a second",
 	} {
 		_, err := MergeHosts([]byte(old), []byte(block))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -205,7 +246,8 @@ func TestWatch(t *testing.T) {
 		return n
 	}
 	var seen []int
-	err := WatchInventory(ctx, InventoryOptions{Accounts: []*awsclient.Account{a}, Regions: threeRegions, Refresh: 20 * time.Millisecond, MaxShrink: 0.5},
+	err := WatchInventory(ctx, InventoryOptions{Accounts: []*awsclient.Account{a}, Regions: threeRegions,
+		Refresh: 20 * time.Millisecond, MaxShrink: 0.5},
 		func(regions []*zonesource.Region, _ []zonesource.Problem) error {
 			seen = append(seen, hosts(regions))
 			switch len(seen) {
@@ -214,7 +256,8 @@ func TestWatch(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				err = sim.Replace("us-east-1/describe-instances.json", inventory(t, company[:6])["us-east-1/describe-instances.json"].Data)
+				err = sim.Replace("us-east-1/describe-instances.json",
+					inventory(t, company[:6])["us-east-1/describe-instances.json"].Data)
 				if err != nil {
 					return err
 				}
@@ -227,7 +270,8 @@ func TestWatch(t *testing.T) {
 		t.Errorf("hosts %v, %v", seen, err)
 	}
 	want := errors.New("full")
-	err = WatchInventory(t.Context(), InventoryOptions{Accounts: []*awsclient.Account{a}, Regions: threeRegions}, func([]*zonesource.Region, []zonesource.Problem) error { return want })
+	err = WatchInventory(t.Context(), InventoryOptions{Accounts: []*awsclient.Account{a}, Regions: threeRegions},
+		func([]*zonesource.Region, []zonesource.Problem) error { return want })
 	if !errors.Is(err, want) {
 		t.Errorf("error %v", err)
 	}
@@ -241,10 +285,13 @@ func TestUpload(t *testing.T) {
 	}
 	u := NewUploader(a, place)
 	err = u.Put(t.Context(), "eu-west-1/hosts", []byte("early"), "text/plain")
-	if err == nil || !strings.Contains(err.Error(), "uploading s3://bucket/some/prefix/eu-west-1/hosts (needs the IAM action s3:PutObject)") || !strings.Contains(err.Error(), "NoSuchBucket") {
+	if err == nil || !strings.Contains(err.Error(),
+		"uploading s3://bucket/some/prefix/eu-west-1/hosts (needs the IAM action s3:PutObject)") ||
+		!strings.Contains(err.Error(), "NoSuchBucket") {
 		t.Errorf("error %v", err)
 	}
-	_, err = s3.NewFromConfig(a.Config, func(o *s3.Options) { o.UsePathStyle = true }).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("bucket")})
+	_, err = s3.NewFromConfig(a.Config, func(o *s3.Options) { o.UsePathStyle = true }).CreateBucket(t.Context(),
+		&s3.CreateBucketInput{Bucket: aws.String("bucket")})
 	if err != nil {
 		t.Fatal(err)
 	}

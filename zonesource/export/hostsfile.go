@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"inside53/zonesource/atomicfile"
 )
 
 // fresh is a hosts file in which nothing of ours stands yet.
@@ -63,7 +65,7 @@ func MergeHosts(old, block []byte) ([]byte, error) {
 func UpdateHosts(path string, block []byte) (changed bool, err error) {
 	old, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return true, WriteFile(path, NewHosts(block))
+		return true, atomicfile.Replace(path, NewHosts(block))
 	}
 	if err != nil {
 		return false, fmt.Errorf("reading the hosts file: %w", err)
@@ -75,5 +77,5 @@ func UpdateHosts(path string, block []byte) (changed bool, err error) {
 	if bytes.Equal(text, old) {
 		return false, nil
 	}
-	return true, WriteFile(path, text)
+	return true, atomicfile.Replace(path, text)
 }

@@ -100,7 +100,8 @@ func regionsOf(parts []zonesource.Part) ([]*zonesource.Region, []zonesource.Prob
 // with what there is: once all regions have been listed, and after each change. A
 // listing that failed, or shrank beyond reason, changes nothing. Calls don't overlap.
 // It returns nil when ctx ends, or the error of changed.
-func WatchInventory(ctx context.Context, o InventoryOptions, changed func([]*zonesource.Region, []zonesource.Problem) error) error {
+func WatchInventory(ctx context.Context, o InventoryOptions,
+	changed func([]*zonesource.Region, []zonesource.Problem) error) error {
 	source, err := o.source()
 	if err != nil {
 		return err
@@ -138,7 +139,8 @@ func WatchInventory(ctx context.Context, o InventoryOptions, changed func([]*zon
 	return nil
 }
 
-func follow(ctx context.Context, keeper *zonesource.Keeper, news <-chan struct{}, changed func([]*zonesource.Region, []zonesource.Problem) error) error {
+func follow(ctx context.Context, keeper *zonesource.Keeper, news <-chan struct{},
+	changed func([]*zonesource.Region, []zonesource.Problem) error) error {
 	for {
 		select {
 		case <-ctx.Done():

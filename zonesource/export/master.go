@@ -49,7 +49,8 @@ type master struct {
 func Master(z changes.Zone, sets []changes.RecordSet, o MasterOptions) ([]byte, []zonesource.Problem) {
 	m := &master{zone: z, options: o, at: map[[2]string]*group{}}
 	m.gather(sets)
-	fmt.Fprintf(&m.out, "; %s, exported from Route 53 by inside53.\n; Lines that begin with \";AWS:\" are what Route 53 has; records marked \"%s\" serve in their place.\n",
+	fmt.Fprintf(&m.out, "; %s, exported from Route 53 by inside53.\n; Lines that begin with \";AWS:\" are what Route 53 "+
+		"has; records marked \"%s\" serve in their place.\n",
 		z, changes.StandIn)
 	for start := 0; start < len(m.groups); {
 		end := start + 1
@@ -142,7 +143,8 @@ func (m *master) outside(targets map[string]*group, others bool) {
 			m.problem(g, "an alias to %s has no stand-in: %s", changes.MasterName(target), reason)
 			continue
 		}
-		fmt.Fprintf(&m.out, "%s\t%d\tIN\tCNAME\t%s ; %s\n", changes.MasterName(g.name), outsideTTL, changes.MasterName(target), changes.StandIn)
+		fmt.Fprintf(&m.out, "%s\t%d\tIN\tCNAME\t%s ; %s\n", changes.MasterName(g.name), outsideTTL,
+			changes.MasterName(target), changes.StandIn)
 		m.problem(g, "an alias to %s: a CNAME record stands in", changes.MasterName(target))
 	}
 }
@@ -164,7 +166,8 @@ func (m *master) plain(g *group) {
 }
 
 func (m *master) unreadable(g *group, set *changes.RecordSet, err error) {
-	fmt.Fprintf(&m.out, "; %s %s can't be written: %v\n", changes.MasterName(g.name), g.kind, strings.Join(strings.Fields(err.Error()), " "))
+	fmt.Fprintf(&m.out, "; %s %s can't be written: %v\n", changes.MasterName(g.name), g.kind,
+		strings.Join(strings.Fields(err.Error()), " "))
 	m.problem(g, "left out%s: %v", identifier(set), err)
 }
 
@@ -240,7 +243,8 @@ func (m *master) value(set *changes.RecordSet, text string) (string, error) {
 	}
 	if rrtype == dns.TypeSOA && m.options.Serial != 0 && len(packed) > 20 {
 		serial := packed[len(packed)-20:]
-		serial[0], serial[1], serial[2], serial[3] = byte(m.options.Serial>>24), byte(m.options.Serial>>16), byte(m.options.Serial>>8), byte(m.options.Serial)
+		serial[0], serial[1], serial[2], serial[3] = byte(m.options.Serial>>24), byte(m.options.Serial>>16),
+			byte(m.options.Serial>>8), byte(m.options.Serial)
 	}
 	return rdata.FormatMasterValue(rrtype, packed)
 }

@@ -60,7 +60,8 @@ func (u *Uploader) Put(ctx context.Context, name string, text []byte, contentTyp
 	ctx, cancel := context.WithTimeout(ctx, uploadTimeout)
 	defer cancel()
 	_, err := u.put(ctx, &s3.PutObjectInput{
-		Bucket: aws.String(u.place.Bucket), Key: aws.String(u.place.Key(name)), Body: bytes.NewReader(text), ContentType: aws.String(contentType),
+		Bucket: aws.String(u.place.Bucket), Key: aws.String(u.place.Key(name)), Body: bytes.NewReader(text),
+		ContentType: aws.String(contentType),
 	})
 	if err != nil {
 		return fmt.Errorf("uploading %s/%s (needs the IAM action s3:PutObject): %w", u.place, name, err)

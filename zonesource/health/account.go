@@ -103,9 +103,11 @@ func (r *reader) isListingDue() bool {
 // list lists the definitions. Only a whole listing replaces what is known.
 func (r *reader) list(ctx context.Context) error {
 	found := map[string]definition{}
-	c := caller{m: r.m, account: r.account, op: opListChecks, budgets: []*awscall.Budget{r.account.Budget}, what: "listing the health checks of " + r.account.String()}
+	c := caller{m: r.m, account: r.account, op: opListChecks, budgets: []*awscall.Budget{r.account.Budget},
+		what: "listing the health checks of " + r.account.String()}
 	err := eachPage(func(marker *string) (*string, error) {
-		out, err := call(ctx, c, r.api.checks, &route53.ListHealthChecksInput{Marker: marker, MaxItems: aws.Int32(checksPerPage)})
+		out, err := call(ctx, c, r.api.checks,
+			&route53.ListHealthChecksInput{Marker: marker, MaxItems: aws.Int32(checksPerPage)})
 		if err != nil {
 			return nil, err
 		}
@@ -158,8 +160,9 @@ type point struct {
 func (r *reader) readChunk(ctx context.Context, ids []string) error {
 	now := r.m.options.Now()
 	in := &cloudwatch.GetMetricDataInput{
-		StartTime: aws.Time(now.Add(-metricWindow).Truncate(metricPeriod)), EndTime: aws.Time(now.Truncate(metricPeriod).Add(metricPeriod)),
-		ScanBy: cwtypes.ScanByTimestampDescending,
+		StartTime: aws.Time(now.Add(-metricWindow).Truncate(metricPeriod)),
+		EndTime:   aws.Time(now.Truncate(metricPeriod).Add(metricPeriod)),
+		ScanBy:    cwtypes.ScanByTimestampDescending,
 	}
 	for i, id := range ids {
 		in.MetricDataQueries = append(in.MetricDataQueries, cwtypes.MetricDataQuery{
@@ -174,7 +177,8 @@ func (r *reader) readChunk(ctx context.Context, ids []string) error {
 		})
 	}
 	points := make([]point, len(ids))
-	c := caller{m: r.m, account: r.account, op: opMetricData, what: "asking CloudWatch for the health checks of " + r.account.String()}
+	c := caller{m: r.m, account: r.account, op: opMetricData,
+		what: "asking CloudWatch for the health checks of " + r.account.String()}
 	err := eachPage(func(token *string) (*string, error) {
 		in.NextToken = token
 		out, err := call(ctx, c, r.api.metrics, in)

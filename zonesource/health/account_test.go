@@ -23,7 +23,8 @@ func TestListingFaults(t *testing.T) {
 		if n := w.sim.Calls(); n["ListHealthChecks"] != 3 || n["GetMetricData"] != 1 {
 			t.Errorf("calls %v", n)
 		}
-		for _, f := range []awssim.Fault{{Fault: "empty", Page: 2}, {Fault: "stuck", Page: 3}, {Fault: "fail", Page: 2}, {Fault: "500", Page: 3}} {
+		for _, f := range []awssim.Fault{{Fault: "empty", Page: 2}, {Fault: "stuck", Page: 3}, {Fault: "fail", Page: 2},
+			{Fault: "500", Page: 3}} {
 			f.Operation = "ListHealthChecks"
 			w.faults(f)
 			time.Sleep(12 * time.Minute)
@@ -32,7 +33,8 @@ func TestListingFaults(t *testing.T) {
 			}
 			w.sim.ClearFaults()
 		}
-		err := w.sim.Replace("route53/list-health-checks.json", listed(checks[:10]...)["route53/list-health-checks.json"].Data)
+		err := w.sim.Replace("route53/list-health-checks.json",
+			listed(checks[:10]...)["route53/list-health-checks.json"].Data)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +63,8 @@ func TestManyMetrics(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		var err error
-		w.sim, err = awssim.New(awssim.Options{Data: listed(checks...), Reads: awssim.Unlimited(), Inventory: awssim.Unlimited(), PageSize: 100})
+		w.sim, err = awssim.New(awssim.Options{Data: listed(checks...), Reads: awssim.Unlimited(),
+			Inventory: awssim.Unlimited(), PageSize: 100})
 		if err != nil {
 			t.Fatal(err)
 		}

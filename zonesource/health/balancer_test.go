@@ -74,7 +74,8 @@ func TestBalancers(t *testing.T) {
 			t.Errorf("%+v", all)
 		}
 		// Each change is told once, new ones where they are unhealthy.
-		changes := strings.Count(w.log.String(), `msg="load balancer changed" name=web-1.eu-west-1.elb.amazonaws.com. healthy=`)
+		changes := strings.Count(w.log.String(),
+			`msg="load balancer changed" name=web-1.eu-west-1.elb.amazonaws.com. healthy=`)
 		if changes != 4 || strings.Count(w.log.String(), "load balancer changed") != changes {
 			t.Errorf("%d changes in %s", changes, w.log)
 		}

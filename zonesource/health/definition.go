@@ -56,7 +56,8 @@ const (
 // there is only AWS can know, or depends on other checks.
 func isEndpoint(t types.HealthCheckType) bool {
 	switch t {
-	case types.HealthCheckTypeHttp, types.HealthCheckTypeHttps, types.HealthCheckTypeHttpStrMatch, types.HealthCheckTypeHttpsStrMatch, types.HealthCheckTypeTcp:
+	case types.HealthCheckTypeHttp, types.HealthCheckTypeHttps, types.HealthCheckTypeHttpStrMatch,
+		types.HealthCheckTypeHttpsStrMatch, types.HealthCheckTypeTcp:
 		return true
 	}
 	return false
@@ -71,7 +72,8 @@ func definitionOf(account string, h *types.HealthCheck) (definition, error) {
 	}
 	d.Type, d.Inverted, d.Disabled = c.Type, aws.ToBool(c.Inverted), aws.ToBool(c.Disabled)
 	d.HealthThreshold, d.Children = int(aws.ToInt32(c.HealthThreshold)), slices.Clone(c.ChildHealthChecks)
-	d.Interval, d.Threshold = time.Duration(aws.ToInt32(c.RequestInterval))*time.Second, int(aws.ToInt32(c.FailureThreshold))
+	d.Interval, d.Threshold = time.Duration(aws.ToInt32(c.RequestInterval))*time.Second,
+		int(aws.ToInt32(c.FailureThreshold))
 	if d.Interval <= 0 {
 		d.Interval = defaultInterval
 	}
@@ -91,7 +93,8 @@ func definitionOf(account string, h *types.HealthCheck) (definition, error) {
 // readEndpoint fills the endpoint. Of what it takes nothing can break out of the line of
 // the request that it stands in.
 func (d *definition) readEndpoint(c *types.HealthCheckConfig) error {
-	e := endpoint{Host: strings.TrimSuffix(aws.ToString(c.FullyQualifiedDomainName), "."), Path: aws.ToString(c.ResourcePath)}
+	e := endpoint{Host: strings.TrimSuffix(aws.ToString(c.FullyQualifiedDomainName), "."),
+		Path: aws.ToString(c.ResourcePath)}
 	text := aws.ToString(c.IPAddress)
 	if text != "" {
 		a, err := netip.ParseAddr(text)

@@ -155,7 +155,8 @@ func (e *evaluation) decide(c *check, r *zone.Check) (healthy bool, why string) 
 	case local.Known && !local.Healthy:
 		return false, "local: " + local.Why + contradiction(aws, true, "AWS")
 	case aws.Known && !aws.Healthy && local.Known && e.now.Sub(aws.Seen) >= tooOld:
-		return true, fmt.Sprintf("local: %s; AWS said unhealthy, but can't be read since %s", local.Why, aws.Seen.UTC().Format(time.TimeOnly))
+		return true, fmt.Sprintf("local: %s; AWS said unhealthy, but can't be read since %s", local.Why,
+			aws.Seen.UTC().Format(time.TimeOnly))
 	case aws.Known:
 		return aws.Healthy, "aws: " + aws.Why + contradiction(local, !aws.Healthy, "the local probe")
 	case local.Known:

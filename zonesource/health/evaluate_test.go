@@ -23,7 +23,8 @@ func TestDecide(t *testing.T) {
 	longGap.Seen = noon.Add(-time.Hour)
 	none := zone.Observation{}
 	oldDown := zone.Observation{Known: true, Seen: noon.Add(-15 * time.Minute), Since: noon.Add(-time.Hour), Why: "0"}
-	olderUp := zone.Observation{Known: true, Healthy: true, Seen: noon.Add(-time.Hour), Since: noon.Add(-time.Hour), Why: "1"}
+	olderUp := zone.Observation{Known: true, Healthy: true, Seen: noon.Add(-time.Hour), Since: noon.Add(-time.Hour),
+		Why: "1"}
 	// What the probes say: the outcomes of one endpoint with threshold 1.
 	const never, good, bad, unknown = "-x", "x", "x -x", ""
 	tests := []struct {
@@ -48,7 +49,8 @@ func TestDecide(t *testing.T) {
 		{"no data point for long", definition{}, longGap, unknown, "+++", "nothing says otherwise"},
 		{"no data point, well before", definition{}, gapUp, unknown, "+++", "nothing says otherwise"},
 		{"down when AWS was last read", definition{}, oldDown, unknown, "-+-", "aws: 0"},
-		{"down when AWS was last read, well here", definition{}, oldDown, good, "-++", "local: because; AWS said unhealthy, but can't be read since 11:45:00"},
+		{"down when AWS was last read, well here", definition{}, oldDown, good, "-++",
+			"local: because; AWS said unhealthy, but can't be read since 11:45:00"},
 		{"down when AWS was last read, down here", definition{}, oldDown, bad, "---", "local: because"},
 		{"well when AWS was last read, well here", definition{}, olderUp, good, "+++", "aws: 1"},
 		{"inverted", definition{Inverted: true}, none, good, "+--", "inverted"},
@@ -109,7 +111,8 @@ func TestCalculated(t *testing.T) {
 	}{
 		{"all of two", []string{"top 2 up up2"}, true, "2 of 2 children healthy, 2 needed", true},
 		{"one down", []string{"top 2 up down"}, false, "1 of 2 children healthy, 2 needed; unhealthy: down", true},
-		{"many down", []string{"top 4 down a b up c d", "a 1 down", "b 1 down", "c 1 down", "d 1 down"}, false, "1 of 6 children healthy, 4 needed; unhealthy: down, a, b and 2 more", true},
+		{"many down", []string{"top 4 down a b up c d", "a 1 down", "b 1 down", "c 1 down", "d 1 down"}, false,
+			"1 of 6 children healthy, 4 needed; unhealthy: down, a, b and 2 more", true},
 		{"one is enough", []string{"top 1 up down"}, true, "1 of 2", true},
 		{"none needed", []string{"top 0 down"}, true, "0 of 1 children healthy, 0 needed", true},
 		{"more than there are", []string{"top 3 up up2"}, false, "2 of 2 children healthy, 3 needed", true},
@@ -134,7 +137,8 @@ func TestCalculated(t *testing.T) {
 			}
 			for _, line := range tt.tree {
 				words := strings.Fields(line)
-				d := definition{ID: strings.TrimPrefix(words[0], "!"), Type: types.HealthCheckTypeCalculated, Inverted: words[0][0] == '!', Children: words[2:]}
+				d := definition{ID: strings.TrimPrefix(words[0], "!"), Type: types.HealthCheckTypeCalculated,
+					Inverted: words[0][0] == '!', Children: words[2:]}
 				_, err := fmt.Sscan(words[1], &d.HealthThreshold)
 				if err != nil {
 					t.Fatal(err)
@@ -160,7 +164,8 @@ func TestCalculated(t *testing.T) {
 			}
 		}
 	}
-	c := &check{definition: definition{ID: "top", Type: types.HealthCheckTypeCalculated, Children: []string{"x"}, HealthThreshold: 1}, aws: zone.Observation{Known: true, Seen: noon, Why: "0"}}
+	c := &check{definition: definition{ID: "top", Type: types.HealthCheckTypeCalculated, Children: []string{"x"},
+		HealthThreshold: 1}, aws: zone.Observation{Known: true, Seen: noon, Why: "0"}}
 	got := evaluate(AWS, noon, map[string]*check{"top": c}, &tally{})["top"]
 	if got.Healthy || got.Local.Known {
 		t.Errorf("in mode aws: %+v", got)

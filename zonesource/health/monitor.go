@@ -269,7 +269,8 @@ func (m *Monitor) evaluate() (*zone.Live, []flip) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.dirty = false
-	live := &zone.Live{Checks: evaluate(m.options.Mode, m.options.Now(), m.checks, &m.tally), Targets: map[string]zone.Target{}}
+	live := &zone.Live{Checks: evaluate(m.options.Mode, m.options.Now(), m.checks, &m.tally),
+		Targets: map[string]zone.Target{}}
 	var flips []flip
 	for id, r := range live.Checks {
 		c := m.checks[id]
@@ -478,7 +479,8 @@ func (m *Monitor) record(d *definition, o outcome) {
 	urgent := m.tally.record(d.ID, at, o)
 	switch {
 	case !wasLost && m.tally.lost != nil:
-		m.log.Error("local health source lost: most endpoints are silent from here; its states are frozen", "endpoints", len(m.tally.lost))
+		m.log.Error("local health source lost: most endpoints are silent from here; its states are frozen", "endpoints",
+			len(m.tally.lost))
 	case wasLost && m.tally.lost == nil:
 		m.log.Warn("local health source is back")
 	}

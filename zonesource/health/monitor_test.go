@@ -53,7 +53,8 @@ func TestFlips(t *testing.T) {
 				}
 			}
 			s := m.Stats()
-			if s.ProbesOK == 0 || s.ProbesFailed < 9 || s.ProbesRefused != 0 || s.Healthy != 3 || s.Unhealthy+s.Unknown != 0 || s.LocalLost || s.Oldest.IsZero() {
+			if s.ProbesOK == 0 || s.ProbesFailed < 9 || s.ProbesRefused != 0 || s.Healthy != 3 || s.Unhealthy+s.Unknown != 0 ||
+				s.LocalLost || s.Oldest.IsZero() {
 				t.Errorf("stats %+v", s)
 			}
 		})
@@ -109,7 +110,8 @@ func TestProbesAreBounded(t *testing.T) {
 // TestModeAWS believes AWS alone, and makes no connection.
 func TestModeAWS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, listed(web("a", "10.0.0.1"), checkJSON("alarm", `"Type":"CLOUDWATCH_METRIC"`), checkJSON("control", `"Type":"RECOVERY_CONTROL"`),
+		w := newWorld(t, listed(web("a", "10.0.0.1"), checkJSON("alarm", `"Type":"CLOUDWATCH_METRIC"`),
+			checkJSON("control", `"Type":"RECOVERY_CONTROL"`),
 			checkJSON("all", `"Type":"CALCULATED","HealthThreshold":2,"ChildHealthChecks":["a","alarm"]`),
 			checkJSON("off", `"Type":"TCP","IPAddress":"10.0.0.1","Port":22,"Disabled":true`)))
 		o := w.options()
@@ -170,12 +172,14 @@ func TestModeLocal(t *testing.T) {
 // TestNeverAnswered keeps a check healthy that the server has no way to.
 func TestNeverAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, listed(web("a", "10.0.0.1"), web("public", "192.0.2.1"), web("metadata", "169.254.169.254"), checkJSON("broken", `"Type":"TCP"`)))
+		w := newWorld(t, listed(web("a", "10.0.0.1"), web("public", "192.0.2.1"), web("metadata", "169.254.169.254"),
+			checkJSON("broken", `"Type":"TCP"`)))
 		m, stop := w.start(w.options())
 		defer stop()
 		time.Sleep(5 * time.Minute)
 		w.want("a+ public+ metadata+ broken+")
-		if !strings.Contains(w.live().Checks["metadata"].Local.Why, "never probed") || w.dialled("169.254.169.254") != 0 || w.dialled("192.0.2.1") != 0 {
+		if !strings.Contains(w.live().Checks["metadata"].Local.Why, "never probed") || w.dialled("169.254.169.254") != 0 ||
+			w.dialled("192.0.2.1") != 0 {
 			t.Errorf("%+v", w.live().Checks["metadata"])
 		}
 		if s := m.Stats(); s.ProbesRefused == 0 || s.Unhealthy != 0 {
@@ -270,7 +274,8 @@ func TestWanted(t *testing.T) {
 		m, stop := w.start(o)
 		defer stop()
 		time.Sleep(time.Minute)
-		if w.dialled("10.0.0.1") == 0 || w.dialled("10.0.0.2") != 0 || w.dialled("10.0.0.3") == 0 || w.live().Checks["b"].AWS.Known || !w.live().Checks["child"].AWS.Known {
+		if w.dialled("10.0.0.1") == 0 || w.dialled("10.0.0.2") != 0 || w.dialled("10.0.0.3") == 0 ||
+			w.live().Checks["b"].AWS.Known || !w.live().Checks["child"].AWS.Known {
 			t.Error("asked or probed what isn't wanted, or not what is")
 		}
 		for _, s := range m.Checks() {
@@ -290,7 +295,8 @@ func TestWanted(t *testing.T) {
 			t.Errorf("listed %d times for what isn't there", n-lists)
 		}
 		later := m.Checks()[3]
-		if later.ID != "later" || !later.Wanted || !later.Check.Healthy || later.Check.Why != "no account has it; counts as healthy" || m.Stats().Unknown != 1 {
+		if later.ID != "later" || !later.Wanted || !later.Check.Healthy ||
+			later.Check.Why != "no account has it; counts as healthy" || m.Stats().Unknown != 1 {
 			t.Errorf("a check that doesn't exist: %+v, %+v", later, m.Stats())
 		}
 		child := w.dialled("10.0.0.3")
@@ -304,7 +310,8 @@ func TestWanted(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	_, err := New(Options{Mode: "cloud", Refresh: -1, Balancers: true})
-	for _, want := range []string{"no account", "nobody to publish to", `source "cloud"`, "nobody to resolve", "can't be negative", "no regions"} {
+	for _, want := range []string{"no account", "nobody to publish to", `source "cloud"`, "nobody to resolve",
+		"can't be negative", "no regions"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v lacks %q", err, want)
 		}
@@ -356,7 +363,8 @@ us-east-1 elasticloadbalancing:DescribeTargetHealth untried`
 		if got := check(); got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
-		w.faults(awssim.Fault{Operation: "GetMetricData", Fault: "access-denied"}, awssim.Fault{Operation: "DescribeTargetGroups", Fault: "access-denied"})
+		w.faults(awssim.Fault{Operation: "GetMetricData", Fault: "access-denied"},
+			awssim.Fault{Operation: "DescribeTargetGroups", Fault: "access-denied"})
 		if got := check(); strings.Count(got, "NO") != 3 || !strings.Contains(got, "cloudwatch:GetMetricData NO") {
 			t.Errorf("got\n%s", got)
 		}

@@ -180,7 +180,9 @@ func ask(conn net.Conn, d *definition) outcome {
 	if err != nil {
 		return outcome{why: plain(err)}
 	}
-	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s (%s)\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+	_,
+		err = fmt.Fprintf(conn,
+		"GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s (%s)\r\nAccept: */*\r\nConnection: close\r\n\r\n",
 		d.Path, d.hostHeader(), userAgent, d.ID)
 	if err != nil {
 		return outcome{why: noStatus(err, deadline)}

@@ -19,10 +19,11 @@ import (
 
 	"go.uber.org/goleak"
 
+	"inside53/server/house"
 	"inside53/zonesource/awscall"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(house.Loopback(m)) }
 
 // loopbackProber may probe 127.0.0.0/8; hosts are resolved to 127.0.0.1.
 func loopbackProber(t *testing.T) *prober {
@@ -73,7 +74,8 @@ func TestProbeHTTP(t *testing.T) {
 		_, _ = io.WriteString(w, body(before)+"needle"+body(10000))
 	})
 	mux.HandleFunc("/request", func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != "GET" || r.UserAgent() != "inside53-health-check (the-id)" || r.Header.Get("Accept-Encoding") != "" || r.Proto != "HTTP/1.1" {
+		if r.Method != "GET" || r.UserAgent() != "inside53-health-check (the-id)" || r.Header.Get("Accept-Encoding") != "" ||
+			r.Proto != "HTTP/1.1" {
 			t.Errorf("request %+v", r)
 		}
 		_, _ = fmt.Fprintf(w, "host=%s query=%s", r.Host, r.URL.RawQuery)
@@ -227,7 +229,8 @@ func TestProbeRefuses(t *testing.T) {
 		}
 		dialled := ""
 		p := &prober{
-			targets: targets, own: []netip.AddrPort{netip.MustParseAddrPort("10.0.0.53:80"), netip.MustParseAddrPort("10.0.0.1:81")},
+			targets: targets, own: []netip.AddrPort{netip.MustParseAddrPort("10.0.0.53:80"),
+				netip.MustParseAddrPort("10.0.0.1:81")},
 			resolve: func(_ context.Context, host string) ([]netip.Addr, error) {
 				if host != "a.example" {
 					t.Errorf("%s: resolved %s", tt.name, host)
@@ -280,21 +283,32 @@ func TestProbeTimes(t *testing.T) {
 		why     string
 		took    time.Duration
 	}{
-		{"connects in time", "http", 3900 * time.Millisecond, []func(net.Conn){say(0, ok)}, true, "HTTP 200", 3900 * time.Millisecond},
+		{"connects in time", "http", 3900 * time.Millisecond, []func(net.Conn){say(0, ok)}, true, "HTTP 200",
+			3900 * time.Millisecond},
 		{"connects late", "http", 4100 * time.Millisecond, nil, false, "no connection within 4s", 4 * time.Second},
 		{"tcp connects in time", "tcp", 9900 * time.Millisecond, nil, true, "connected", 9900 * time.Millisecond},
 		{"tcp connects late", "tcp", 11 * time.Second, nil, false, "no connection within 10s", 10 * time.Second},
-		{"answers in time", "http", 0, []func(net.Conn){say(1900*time.Millisecond, ok)}, true, "HTTP 200", 1900 * time.Millisecond},
-		{"answers late", "http", 0, []func(net.Conn){say(2100*time.Millisecond, ok)}, false, "no status within 2s", 2 * time.Second},
-		{"answers bit by bit", "http", 0, []func(net.Conn){say(time.Second, "HTTP/1.1"), say(time.Second, " 2"), say(time.Second, "00 OK\r\n\r\n")}, false, "no status within 2s", 2 * time.Second},
-		{"string in time", "search", 0, []func(net.Conn){say(time.Second, ok), say(1900*time.Millisecond, "needle")}, true, "string found", 2900 * time.Millisecond},
-		{"string late", "search", 0, []func(net.Conn){say(time.Second, ok), say(2100*time.Millisecond, "needle")}, false, "string not found within 2s", 3 * time.Second},
-		{"string in parts", "search", 0, []func(net.Conn){say(0, ok), say(time.Second, "nee"), say(time.Second/2, "dle")}, true, "string found", 1500 * time.Millisecond},
+		{"answers in time", "http", 0, []func(net.Conn){say(1900*time.Millisecond, ok)}, true, "HTTP 200",
+			1900 * time.Millisecond},
+		{"answers late", "http", 0, []func(net.Conn){say(2100*time.Millisecond, ok)}, false, "no status within 2s",
+			2 * time.Second},
+		{"answers bit by bit", "http", 0,
+			[]func(net.Conn){say(time.Second, "HTTP/1.1"), say(time.Second, " 2"), say(time.Second, "00 OK\r\n\r\n")}, false,
+			"no status within 2s", 2 * time.Second},
+		{"string in time", "search", 0, []func(net.Conn){say(time.Second, ok), say(1900*time.Millisecond, "needle")}, true,
+			"string found", 2900 * time.Millisecond},
+		{"string late", "search", 0, []func(net.Conn){say(time.Second, ok), say(2100*time.Millisecond, "needle")}, false,
+			"string not found within 2s", 3 * time.Second},
+		{"string in parts", "search", 0, []func(net.Conn){say(0, ok), say(time.Second, "nee"), say(time.Second/2, "dle")},
+			true, "string found", 1500 * time.Millisecond},
 		{"closes", "http", 0, []func(net.Conn){}, false, "connection closed", 0},
-		{"closes within the body", "search", 0, []func(net.Conn){say(0, ok+"need"), say(time.Millisecond, "")}, false, "string not found in 4 bytes", time.Millisecond},
+		{"closes within the body", "search", 0, []func(net.Conn){say(0, ok+"need"), say(time.Millisecond, "")}, false,
+			"string not found in 4 bytes", time.Millisecond},
 		{"talks nonsense", "http", 0, []func(net.Conn){say(0, "220 mail ESMTP\r\n\r\n")}, false, "malformed", 0},
-		{"talks for ever", "http", 0, []func(net.Conn){say(0, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", mostHeader+searched))}, false, "connection closed", 0},
-		{"interim for ever", "http", 0, []func(net.Conn){say(0, strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 9))}, false, "only interim responses", 0},
+		{"talks for ever", "http", 0, []func(net.Conn){
+			say(0, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", mostHeader+searched))}, false, "connection closed", 0},
+		{"interim for ever", "http", 0, []func(net.Conn){say(0, strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 9))}, false,
+			"only interim responses", 0},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -317,7 +331,8 @@ func TestProbeTimes(t *testing.T) {
 					return ours, nil
 				},
 			}
-			d := definition{endpoint: endpoint{Address: netip.MustParseAddr("10.0.0.1"), Port: 80, HTTP: tt.kind != "tcp", Path: "/"}}
+			d := definition{endpoint: endpoint{Address: netip.MustParseAddr("10.0.0.1"), Port: 80, HTTP: tt.kind != "tcp",
+				Path: "/"}}
 			if tt.kind == "search" {
 				d.Search = "needle"
 			}

@@ -31,9 +31,11 @@ func TestRealServer(t *testing.T) {
 	defer server.Close()
 	at := netip.MustParseAddrPort(server.Listener.Addr().String())
 	config := func(path string) string {
-		return `"Type":"HTTP","FullyQualifiedDomainName":"app.example.com","ResourcePath":"` + path + `","RequestInterval":1,"FailureThreshold":2,"Port":` + portText(at)
+		return `"Type":"HTTP","FullyQualifiedDomainName":"app.example.com","ResourcePath":"` + path +
+			`","RequestInterval":1,"FailureThreshold":2,"Port":` + portText(at)
 	}
-	sim, err := awssim.New(awssim.Options{Data: listed(checkJSON("app", config("/")), checkJSON("other", config("/other")))})
+	sim, err := awssim.New(awssim.Options{
+		Data: listed(checkJSON("app", config("/")), checkJSON("other", config("/other")))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,8 @@ type task struct {
 
 func newSchedule(m *Monitor) *schedule {
 	n := m.options.Probes
-	return &schedule{m: m, limiter: rate.NewLimiter(rate.Limit(n), 1), slots: make(chan struct{}, n), tasks: map[string]*task{}}
+	return &schedule{m: m, limiter: rate.NewLimiter(rate.Limit(n), 1), slots: make(chan struct{}, n),
+		tasks: map[string]*task{}}
 }
 
 // run probes until ctx ends, which is its error.

@@ -8,18 +8,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 
 	"inside53/resolver/zone"
+	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/awscall"
 )
 
 // The state file is one line, stateMark and the SHA-256 of the rest in hexadecimal, and
-// then the state as JSON. It is written beside its place, synced and renamed, so that
-// there is always a whole one; a process that is killed in between leaves one file for
-// the next to write over.
+// then the state as JSON. There is always a whole one: see package atomicfile.
 const (
 	stateFile = "health.state"
 	stateMark = "inside53 health 1 "
@@ -67,32 +67,11 @@ func (s store) write(st *state) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(s.dir, stateFile+".new"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
 	sum := sha256.Sum256(body)
-	_, err = fmt.Fprintf(f, "%s%x\n%s", stateMark, sum, body)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(s.dir, stateFile))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return s.sync()
-}
-
-// sync makes a rename last.
-func (s store) sync() error {
-	d, err := os.Open(s.dir)
-	if err != nil {
+	return atomicfile.Write(filepath.Join(s.dir, stateFile), func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s%x\n%s", stateMark, sum, body)
 		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	})
 }
 
 // read returns the state saved, nil when there is none.

@@ -33,7 +33,8 @@ func TestRestart(t *testing.T) {
 			t.Fatal("nothing was published at once")
 		}
 		first := w.all()[0]
-		if c := first.Checks["a"]; c.Healthy || !c.Local.Since.Equal(since) || time.Since(c.Local.Seen) < time.Hour || first.Checks["alarm"].Healthy || !first.Checks["b"].Healthy {
+		if c := first.Checks["a"]; c.Healthy || !c.Local.Since.Equal(since) || time.Since(c.Local.Seen) < time.Hour ||
+			first.Checks["alarm"].Healthy || !first.Checks["b"].Healthy {
 			t.Errorf("%+v", first.Checks)
 		}
 		time.Sleep(5 * time.Minute)
@@ -107,7 +108,8 @@ func TestDamagedState(t *testing.T) {
 			m.Load()
 			m.Load()
 			aside, err := filepath.Glob(path + ".unusable-*")
-			if len(w.all()) != 1 || len(w.all()[0].Checks) != 0 || err != nil || len(aside) != 1 || !strings.Contains(w.log.String(), "unusable and put aside") {
+			if len(w.all()) != 1 || len(w.all()[0].Checks) != 0 || err != nil || len(aside) != 1 ||
+				!strings.Contains(w.log.String(), "unusable and put aside") {
 				t.Errorf("%s: %+v, %v, %s", name, w.all(), aside, w.log)
 			}
 		})

@@ -60,8 +60,9 @@ type Stats struct {
 
 	ProbesOK, ProbesFailed, ProbesRefused uint64 // refused: not made, since the target isn't allowed
 
-	Targets, UnhealthyTargets int       // load balancers
-	Oldest                    time.Time // last look of AWS or a probe at the known check looked at longest ago; zero without any
+	Targets, UnhealthyTargets int // load balancers
+	// last look of AWS or a probe at the known check looked at longest ago; zero without any
+	Oldest time.Time
 }
 
 // Stats returns them.

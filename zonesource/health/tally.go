@@ -182,7 +182,8 @@ func (t *tally) observation(d *definition) zone.Observation {
 	if c == nil {
 		return zone.Observation{Why: "not probed"}
 	}
-	o := zone.Observation{Known: c.ever, Healthy: c.ever && c.healthy != d.Inverted, Since: c.since, Seen: c.seen, Why: c.why}
+	o := zone.Observation{Known: c.ever, Healthy: c.ever && c.healthy != d.Inverted, Since: c.since, Seen: c.seen,
+		Why: c.why}
 	switch {
 	case c.seen.IsZero():
 		o.Why = "not probed yet"

@@ -110,14 +110,17 @@ func TestTallyLost(t *testing.T) {
 			[]string{"+++", "+++", "+++!", "+++!", "+++", "+-+", "+-+"}},
 		{"half of four", 1, []string{"a b c d", "-a -b c d"}, []string{"++++", "--++"}},
 		{"more than half of four", 1, []string{"a b c d", "-a -b -c d"}, []string{"++++", "++++!"}},
-		{"what fell before is of the same event", 3, []string{"a b c", "-a b c", "-a -b c", "-a -b c"}, []string{"+++", "+++", "+++", "+++!"}},
+		{"what fell before is of the same event", 3, []string{"a b c", "-a b c", "-a -b c", "-a -b c"},
+			[]string{"+++", "+++", "+++", "+++!"}},
 		{"both of two are no sign", 2, []string{"a b", "-a -b", "-a -b"}, []string{"++", "++", "--"}},
 		{"the only one", 1, []string{"a", "-a"}, []string{"+", "-"}},
 		{"what never succeeded doesn't count", 1, []string{"a b -c -d", "-a b -c -d"}, []string{"++??", "-+??"}},
 		{"down for long is no part of it", 1,
-			[]string{"a b c d e", "-a b c d e", "-a b c d e", "-a b c d e", "-a -b c d e", "-a -b c d e", "-a -b c d e", "-a -b -c d e"},
+			[]string{"a b c d e", "-a b c d e", "-a b c d e", "-a b c d e", "-a -b c d e", "-a -b c d e", "-a -b c d e",
+				"-a -b -c d e"},
 			[]string{"+++++", "-++++", "-++++", "-++++", "--+++", "--+++", "--+++", "---++"}},
-		{"while lost the rest is frozen too", 1, []string{"a b c d", "-a b c d", "-a b c d", "-a b c d", "-a -b -c d", "a -b -c d", "a -b c d"},
+		{"while lost the rest is frozen too", 1,
+			[]string{"a b c d", "-a b c d", "-a b c d", "-a b c d", "-a -b -c d", "a -b -c d", "a -b c d"},
 			[]string{"++++", "-+++", "-+++", "-+++", "-+++!", "-+++!", "-+++"}},
 		{"half answering is not enough", 1, []string{"a b c d", "-a -b -c d", "-a -b c d", "-a b c d", "-a b c d"},
 			[]string{"++++", "++++!", "++++!", "++++", "-+++"}},
@@ -180,7 +183,8 @@ func TestObservationWords(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	steps := []struct{ outcome, why string }{
-		{"", "not probed yet"}, {"-a", "never answered"}, {"a", "because"}, {"-a", "1 of 2"}, {"-a", "because"}, {"a", "1 of 2"},
+		{"", "not probed yet"}, {"-a", "never answered"}, {"a", "because"}, {"-a", "1 of 2"}, {"-a", "because"},
+		{"a", "1 of 2"},
 	}
 	for _, s := range steps {
 		if s.outcome != "" {
@@ -188,7 +192,8 @@ func TestObservationWords(t *testing.T) {
 		}
 		o := r.tally.observation(&definition{ID: "a"})
 		inverted := r.tally.observation(&definition{ID: "a", Inverted: true})
-		if !strings.Contains(o.Why, s.why) || o.Known && (inverted.Healthy == o.Healthy || !strings.Contains(inverted.Why, "inverted")) {
+		if !strings.Contains(o.Why, s.why) || o.Known &&
+			(inverted.Healthy == o.Healthy || !strings.Contains(inverted.Why, "inverted")) {
 			t.Errorf("after %s: %+v, inverted %+v", s.outcome, o, inverted)
 		}
 	}

@@ -42,7 +42,8 @@ func ParseTargets(texts []string) (Targets, error) {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%q is none of private, public, any and no prefix like 10.0.0.0/8", text))
 		case p != p.Masked() || p.Addr().Is4In6():
-			errs = append(errs, fmt.Errorf("%s is no prefix as it is written; did you mean %s?", p, netip.PrefixFrom(p.Addr().Unmap(), p.Bits()).Masked()))
+			errs = append(errs, fmt.Errorf("%s is no prefix as it is written; did you mean %s?", p,
+				netip.PrefixFrom(p.Addr().Unmap(), p.Bits()).Masked()))
 		case within(p, refusedPrefixes()):
 			errs = append(errs, fmt.Errorf("%s is never probed", p))
 		default:
@@ -117,7 +118,8 @@ func (t Targets) Refuses(a netip.Addr) string {
 // namesLoopback reports whether a prefix of loopback itself holds the address: 0.0.0.0/0
 // doesn't mean it.
 func (t Targets) namesLoopback(a netip.Addr) bool {
-	return slices.ContainsFunc(t.prefixes, func(p netip.Prefix) bool { return p.Contains(a) && within(p, loopbackPrefixes()) })
+	return slices.ContainsFunc(t.prefixes,
+		func(p netip.Prefix) bool { return p.Contains(a) && within(p, loopbackPrefixes()) })
 }
 
 // embedded returns the IPv4 address that an IPv6 address of a translator leads to.

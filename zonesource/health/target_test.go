@@ -25,7 +25,8 @@ func TestTargets(t *testing.T) {
 		{"any 127.0.0.0/8", "64:ff9b::10.0.0.1 2002:a00:1::1", ""},
 	}
 	// Nothing makes these targets.
-	never := "169.254.169.254 169.254.0.1 ::ffff:169.254.169.254 fe80::1 fe80::1%eth0 10.0.0.1%x fd00:ec2::254 fd00:ec2::253 224.0.0.1 239.1.1.1 ff02::1 0.0.0.0 :: 255.255.255.255 " +
+	never := "169.254.169.254 169.254.0.1 ::ffff:169.254.169.254 fe80::1 fe80::1%eth0 10.0.0.1%x fd00:ec2::254 " +
+		"fd00:ec2::253 224.0.0.1 239.1.1.1 ff02::1 0.0.0.0 :: 255.255.255.255 " +
 		"64:ff9b::169.254.169.254 2002:a9fe:a9fe::1"
 	for _, tt := range tests {
 		targets, err := ParseTargets(strings.Fields(tt.targets))

@@ -92,11 +92,13 @@ func checkJSON(id, config string) string {
 
 // web is a check each 10 s with threshold 3.
 func web(id, address string) string {
-	return checkJSON(id, fmt.Sprintf(`"Type":"HTTP","IPAddress":%q,"Port":80,"RequestInterval":10,"FailureThreshold":3`, address))
+	return checkJSON(id, fmt.Sprintf(`"Type":"HTTP","IPAddress":%q,"Port":80,"RequestInterval":10,"FailureThreshold":3`,
+		address))
 }
 
 func listed(checks ...string) fstest.MapFS {
-	return fstest.MapFS{"route53/list-health-checks.json": &fstest.MapFile{Data: []byte(`{"HealthChecks":[` + strings.Join(checks, ",") + `]}`)}}
+	return fstest.MapFS{"route53/list-health-checks.json": &fstest.MapFile{
+		Data: []byte(`{"HealthChecks":[` + strings.Join(checks, ",") + `]}`)}}
 }
 
 func newWorld(t *testing.T, data fstest.MapFS) *world {
@@ -105,7 +107,8 @@ func newWorld(t *testing.T, data fstest.MapFS) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, sim: sim, log: &journal{}, state: t.TempDir(), hosts: map[string]string{}, dials: map[string]int{}, calls: map[string]int{}}
+	return &world{t: t, sim: sim, log: &journal{}, state: t.TempDir(), hosts: map[string]string{}, dials: map[string]int{},
+		calls: map[string]int{}}
 }
 
 // set says how addresses behave from now on: an HTTP status, "refused", or "dark" (no answer

@@ -108,14 +108,16 @@ func (m *moto) createNetwork(t *testing.T) network {
 	t.Helper()
 	var n network
 	n.inside, n.other = m.createVPC(t, "10.20.0.0/16"), m.createVPC(t, "10.30.0.0/16")
-	subnet, err := m.ec2.CreateSubnet(bounded(t), &ec2.CreateSubnetInput{VpcId: aws.String(n.inside), CidrBlock: aws.String("10.20.1.0/24")})
+	subnet, err := m.ec2.CreateSubnet(bounded(t),
+		&ec2.CreateSubnetInput{VpcId: aws.String(n.inside), CidrBlock: aws.String("10.20.1.0/24")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	run := func(address string, tags ...string) string {
 		in := &ec2.RunInstancesInput{
-			ImageId: aws.String("ami-12345678"), MinCount: aws.Int32(1), MaxCount: aws.Int32(1), InstanceType: ec2types.InstanceTypeT3Micro,
-			SubnetId: subnet.Subnet.SubnetId, PrivateIpAddress: aws.String(address),
+			ImageId: aws.String("ami-12345678"), MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+			InstanceType: ec2types.InstanceTypeT3Micro,
+			SubnetId:     subnet.Subnet.SubnetId, PrivateIpAddress: aws.String(address),
 		}
 		spec := ec2types.TagSpecification{ResourceType: ec2types.ResourceTypeInstance}
 		for i := 0; i < len(tags); i += 2 {
@@ -140,7 +142,8 @@ func (m *moto) createNetwork(t *testing.T) network {
 		}
 		*p = aws.ToString(out.PublicIp)
 		if p == &n.elastic {
-			_, err = m.ec2.AssociateAddress(bounded(t), &ec2.AssociateAddressInput{AllocationId: out.AllocationId, InstanceId: aws.String(id)})
+			_, err = m.ec2.AssociateAddress(bounded(t),
+				&ec2.AssociateAddressInput{AllocationId: out.AllocationId, InstanceId: aws.String(id)})
 			if err != nil {
 				t.Fatal(err)
 			}

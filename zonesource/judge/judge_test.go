@@ -4,10 +4,6 @@ package judge
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -72,7 +68,9 @@ func judge(t *testing.T, s *inside53, from, zone string, records []record) {
 	t.Helper()
 	// What moto gives every zone; the names of its servers have no last dot.
 	all := append(slices.Clone(records), record{kind: "SOA", ttl: 900, shown: []string{soa}},
-		record{kind: "NS", ttl: 172800, shown: []string{"ns-2048.awsdns-64.com.", "ns-2049.awsdns-65.net.", "ns-2050.awsdns-66.org.", "ns-2051.awsdns-67.co.uk."}})
+		record{kind: "NS", ttl: 172800,
+			shown: []string{"ns-2048.awsdns-64.com.", "ns-2049.awsdns-65.net.", "ns-2050.awsdns-66.org.",
+				"ns-2051.awsdns-67.co.uk."}})
 	questions := make([]question, len(all))
 	for i, r := range all {
 		questions[i] = question{below(r.dig, zone), r.kind}
@@ -87,7 +85,8 @@ func judge(t *testing.T, s *inside53, from, zone string, records []record) {
 		slices.Sort(got.answer)
 		// The NS records of a delegation are not authoritative (RFC 2181 section 5.4.1).
 		authoritative := r.kind != "NS" || r.name == ""
-		if got.status != "NOERROR" || got.has("aa") != authoritative || got.has("tc") || len(got.extended) > 0 || !slices.Equal(got.answer, want) {
+		if got.status != "NOERROR" || got.has("aa") != authoritative || got.has("tc") || len(got.extended) > 0 ||
+			!slices.Equal(got.answer, want) {
 			t.Errorf("%s %s: %s %v %v\n got %q\nwant %q", q.name, q.kind, got.status, got.flags, got.extended, got.answer, want)
 		}
 	}
@@ -123,7 +122,8 @@ func TestJudgeNames(t *testing.T) {
 		{"below.it", "A", "NOERROR", nil, []string{negative}},
 		{"none", "A", "NXDOMAIN", nil, []string{negative}},
 		{"", "A", "NOERROR", nil, []string{negative}},
-		{"here", "A", "NOERROR", []string{"here.names.example. 60 IN CNAME Deep.Below.It.names.example.", "Deep.Below.It.names.example. 60 IN A 203.0.113.3"}, nil},
+		{"here", "A", "NOERROR", []string{"here.names.example. 60 IN CNAME Deep.Below.It.names.example.",
+			"Deep.Below.It.names.example. 60 IN A 203.0.113.3"}, nil},
 		{"x.child", "A", "NOERROR", nil, []string{"child.names.example. 60 IN NS ns.child.names.example."}},
 	}
 	var questions []question
@@ -132,7 +132,8 @@ func TestJudgeNames(t *testing.T) {
 	}
 	for i, got := range dig(t, s.dns, inVPC, questions...) {
 		test := tests[i]
-		if got.status != test.status || !slices.Equal(lower(got.answer), lower(test.answer)) || !slices.Equal(got.authority, test.authority) {
+		if got.status != test.status || !slices.Equal(lower(got.answer), lower(test.answer)) ||
+			!slices.Equal(got.authority, test.authority) {
 			t.Errorf("%s %s: %+v\nwant %+v", test.name, test.kind, got, test)
 		}
 	}
@@ -167,7 +168,8 @@ func TestJudgeViews(t *testing.T) {
 	m.createZone(t, "alone.example", n.inside)
 	// Two private zones of one name, of one VPC each.
 	for vpc, address := range map[string]string{n.inside: "10.20.1.90", n.other: "10.30.1.90"} {
-		m.create(t, m.createZone(t, "twin.example", vpc), "twin.example", record{name: "www", kind: "A", ttl: 0, values: []string{address}})
+		m.create(t, m.createZone(t, "twin.example", vpc), "twin.example",
+			record{name: "www", kind: "A", ttl: 0, values: []string{address}})
 	}
 	// One private zone of two VPCs.
 	shared := m.createZone(t, "shared.example", n.inside)
@@ -201,7 +203,8 @@ func TestJudgeViews(t *testing.T) {
 		{inVPC, "named.internal", "A", "NOERROR", []string{"10.20.1.12"}},
 		{inVPC, "11.1.20.10.in-addr.arpa", "PTR", "NOERROR", []string{"web.internal."}},
 		{inVPC, "ip-10-20-1-11.eu-west-1.compute.internal", "A", "NOERROR", []string{"10.20.1.11"}},
-		{inVPC, "ec2-" + strings.ReplaceAll(n.elastic, ".", "-") + ".eu-west-1.compute.amazonaws.com", "A", "NOERROR", []string{n.private}},
+		{inVPC, "ec2-" + strings.ReplaceAll(n.elastic, ".", "-") + ".eu-west-1.compute.amazonaws.com", "A", "NOERROR",
+			[]string{n.private}},
 		{inOther, "www." + zone, "A", "NOERROR", []string{"203.0.113.1"}},
 		{inOther, "only-private." + zone, "A", "NXDOMAIN", nil},
 		{inOther, "bastion." + zone, "A", "NOERROR", []string{n.elastic}}, // no peering
@@ -215,13 +218,15 @@ func TestJudgeViews(t *testing.T) {
 		got := dig(t, s.dns, test.from, question{test.name, test.kind})[0]
 		slices.Sort(test.want)
 		if got.status != test.status || !slices.Equal(got.values(test.kind), test.want) {
-			t.Errorf("%s asks for %s %s: %s %q %v, want %s %q", test.from, test.name, test.kind, got.status, got.answer, got.extended, test.status, test.want)
+			t.Errorf("%s asks for %s %s: %s %q %v, want %s %q", test.from, test.name, test.kind, got.status, got.answer,
+				got.extended, test.status, test.want)
 		}
 	}
 
 	// Without ec2 the VPCs of the views are those that the zones name.
 	s = serve(t, m, "route53:\n"+fmt.Sprintf(views, n.inside, n.other))
-	for from, want := range map[string][]string{inVPC: {"10.20.1.80"}, inOther: {"203.0.113.1"}, inNobody: {"203.0.113.1"}} {
+	for from, want := range map[string][]string{inVPC: {"10.20.1.80"}, inOther: {"203.0.113.1"},
+		inNobody: {"203.0.113.1"}} {
 		got := dig(t, s.dns, from, question{"www." + zone, "A"}, question{"bastion." + zone, "A"})
 		if !slices.Equal(got[0].values("A"), want) || !slices.Equal(got[1].values("A"), []string{n.elastic}) {
 			t.Errorf("without ec2 %s sees %q", from, got)
@@ -231,7 +236,8 @@ func TestJudgeViews(t *testing.T) {
 	// Without views each VPC is one, and a client that is in none sees the private zones too.
 	s = serve(t, m, everything)
 	got := dig(t, s.dns, inVPC, question{"only-private." + zone, "A"}, question{"bastion." + zone, "A"})
-	if !slices.Equal(got[0].values("A"), []string{"10.20.1.81"}) || !slices.Equal(got[1].values("A"), []string{n.elastic}) {
+	if !slices.Equal(got[0].values("A"), []string{"10.20.1.81"}) ||
+		!slices.Equal(got[1].values("A"), []string{n.elastic}) {
 		t.Errorf("the rest sees %q", got)
 	}
 }
@@ -331,15 +337,18 @@ func TestJudgePages(t *testing.T) {
 	// Record sets 283 to 382 of the listing: the border is at 300.
 	for i := range 100 {
 		name := fmt.Sprintf("a-280-group.%s", zone)
-		sets = append(sets, member(plain(name, "A", 60, fmt.Sprintf("198.51.100.%d", i)), fmt.Sprintf("m-%03d", i), func(r *types.ResourceRecordSet) { r.Weight = aws.Int64(int64(i)) }))
+		sets = append(sets, member(plain(name, "A", 60, fmt.Sprintf("198.51.100.%d", i)), fmt.Sprintf("m-%03d", i),
+			func(r *types.ResourceRecordSet) { r.Weight = aws.Int64(int64(i)) }))
 	}
 	m.change(t, id, types.ChangeActionCreate, sets...)
-	page, err := m.route53.ListResourceRecordSets(bounded(t), &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(id), MaxItems: aws.Int32(300)})
+	page, err := m.route53.ListResourceRecordSets(bounded(t),
+		&route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(id), MaxItems: aws.Int32(300)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(aws.ToString(page.NextRecordName), "a-280-group.") || page.NextRecordIdentifier != nil {
-		t.Fatalf("the page does not end in the group: %s %s", aws.ToString(page.NextRecordName), aws.ToString(page.NextRecordIdentifier))
+		t.Fatalf("the page does not end in the group: %s %s", aws.ToString(page.NextRecordName),
+			aws.ToString(page.NextRecordIdentifier))
 	}
 	s := serve(t, m, "route53:\n")
 	zones := s.zones(t)
@@ -347,7 +356,8 @@ func TestJudgePages(t *testing.T) {
 		t.Errorf("/zones says %+v", zones)
 	}
 	got := dig(t, s.dns, inVPC, question{"a-599." + zone, "A"}, question{"a-280-group." + zone, "A"})
-	if !slices.Equal(got[0].values("A"), []string{"203.0.113.1"}) || len(got[1].answer) != 1 || !strings.HasPrefix(got[1].answer[0], "a-280-group."+zone+". 60 IN A 198.51.100.") {
+	if !slices.Equal(got[0].values("A"), []string{"203.0.113.1"}) || len(got[1].answer) != 1 ||
+		!strings.HasPrefix(got[1].answer[0], "a-280-group."+zone+". 60 IN A 198.51.100.") {
 		t.Errorf("the answers are %+v", got)
 	}
 }
@@ -387,7 +397,8 @@ func TestJudgeChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the zone that is gone", sees("gone.example", "SOA", "REFUSED"))
-	if got := dig(t, s.dns, inVPC, question{"host-3." + zone, "A"})[0].values("A"); !slices.Equal(got, []string{"203.0.113.3"}) {
+	if got := dig(t, s.dns, inVPC, question{"host-3." + zone, "A"})[0].values("A"); !slices.Equal(got,
+		[]string{"203.0.113.3"}) {
 		t.Errorf("what did not change is %q", got)
 	}
 }
@@ -396,95 +407,8 @@ func TestJudgeChanges(t *testing.T) {
 func alikeA(n int) []record {
 	var out []record
 	for i := range n {
-		out = append(out, record{name: fmt.Sprintf("host-%d", i), kind: "A", ttl: 60, values: []string{fmt.Sprintf("203.0.113.%d", i)}})
+		out = append(out, record{name: fmt.Sprintf("host-%d", i), kind: "A", ttl: 60,
+			values: []string{fmt.Sprintf("203.0.113.%d", i)}})
 	}
 	return out
-}
-
-// TestJudgeOdd: what AWS refuses and moto takes. A record set that can't be expressed is
-// named and answers SERVFAIL; all others are served.
-func TestJudgeOdd(t *testing.T) {
-	m := startMoto(t)
-	const zone = "odd.example"
-	out, err := m.route53.CreateHostedZone(bounded(t), &route53.CreateHostedZoneInput{Name: aws.String(zone), CallerReference: aws.String("odd")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := strings.TrimPrefix(aws.ToString(out.HostedZone.Id), "/hostedzone/")
-	m.create(t, id, zone,
-		record{name: "right", kind: "A", ttl: 60, values: []string{"203.0.113.1"}},
-		record{name: "no-address", kind: "A", ttl: 60, values: []string{"203.0.113"}},
-		record{name: "no-type", kind: "BOGUS", ttl: 60, values: []string{"1"}},
-		record{name: "long", kind: "TXT", ttl: 60, values: []string{`"` + long("x", 256) + `"`}},
-		record{name: "mixed", kind: "A", ttl: 60, values: []string{"203.0.113.2"}},
-		record{name: "mixed", kind: "CNAME", ttl: 60, values: []string{"right.odd.example"}},
-		record{name: "twice", kind: "A", ttl: 60, values: []string{"203.0.113.3"}},
-		record{name: "twice", kind: "A", ttl: 61, values: []string{"203.0.113.4"}},
-		record{name: "case", kind: "A", ttl: 60, values: []string{"203.0.113.5"}},
-		record{name: "CASE", kind: "A", ttl: 60, values: []string{"203.0.113.6"}},
-		record{name: "negative", kind: "A", ttl: -7, values: []string{"203.0.113.7"}},
-	)
-	s := serve(t, m, "route53:\n")
-	unservable := map[string]bool{}
-	for _, u := range s.zones(t)[0].Unservable {
-		unservable[u.Name+" "+u.Type] = u.Reason != ""
-	}
-	tests := []struct {
-		name, kind, status string
-		want               []string
-		named              bool
-	}{
-		{"right.", "A", "NOERROR", []string{"203.0.113.1"}, false},
-		{"no-address.", "A", "SERVFAIL", nil, true},
-		{"no-address.", "TXT", "NOERROR", nil, false}, // the name exists
-		{"no-type.", "TXT", "NOERROR", nil, false},
-		{"long.", "TXT", "SERVFAIL", nil, true},
-		{"mixed.", "A", "SERVFAIL", nil, false}, // what the CNAME says is not known
-		{"mixed.", "CNAME", "SERVFAIL", nil, true},
-		{"twice.", "A", "SERVFAIL", nil, true},
-		{"case.", "A", "SERVFAIL", nil, true},
-		{"negative.", "A", "SERVFAIL", nil, true},
-		{"none.", "A", "NXDOMAIN", nil, false},
-		{"", "SOA", "SERVFAIL", nil, true}, // see soa
-	}
-	for _, test := range tests {
-		got := dig(t, s.dns, inVPC, question{test.name + zone, test.kind})[0]
-		if got.status != test.status || !slices.Equal(got.values(test.kind), test.want) || unservable[test.name+zone+". "+test.kind] != test.named {
-			t.Errorf("%+v: %s %q %v", test, got.status, got.answer, got.extended)
-		}
-	}
-	if !unservable["no-type."+zone+". BOGUS"] {
-		t.Error("the type that is not known is not named")
-	}
-	if t.Failed() {
-		t.Logf("named are %v", unservable)
-	}
-}
-
-// TestJudgeCheck: inside53 check --aws finds every permission there, and counts. moto has
-// no CIDR collections: there is no such path, which is no lack of a permission.
-func TestJudgeCheck(t *testing.T) {
-	m := startMoto(t)
-	n := m.createNetwork(t)
-	m.createZone(t, "check.example", "")
-	m.createZone(t, "check.example", n.inside)
-	path := filepath.Join(t.TempDir(), "inside53.yaml")
-	err := os.WriteFile(path, []byte(everything), 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := exec.CommandContext(bounded(t), program, "check", "--config", path, "--aws")
-	c.Env = m.environment()
-	output, err := c.CombinedOutput()
-	text := string(output)
-	refused := regexp.MustCompile(`(?m)^(\S+) .* NO: `).FindAllStringSubmatch(text, -1)
-	untried := regexp.MustCompile(`(?m)^route53:ListCidrCollections .* not tried: .*: the endpoint has no such operation$`)
-	if err != nil || len(refused) > 0 || !untried.MatchString(text) || !strings.Contains(text, "2 zones (1 private), 4 record sets") {
-		t.Errorf("%v\n%s", err, text)
-	}
-	for _, action := range []string{"route53:ListHostedZones", "route53:GetHostedZone", "route53:ListHostedZonesByVPC", "ec2:DescribeInstances", "ec2:DescribeVpcPeeringConnections"} {
-		if !regexp.MustCompile(`(?m)^` + action + `\s.*\sallowed$`).MatchString(text) {
-			t.Errorf("%s is not said to be allowed\n%s", action, text)
-		}
-	}
 }

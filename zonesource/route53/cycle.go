@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"weak"
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
@@ -49,15 +48,6 @@ type state struct {
 	// named are the CIDR collections that records of the zone name, as far as it
 	// could be listed.
 	named []string
-	last  delivered
-}
-
-// delivered is what became of the last complete listing. The tree is the keeper's:
-// when the keeper has let go of it, an unchanged listing is parsed again.
-type delivered struct {
-	sum      sum
-	tree     weak.Pointer[zone.Tree]
-	problems []zonesource.Problem
 }
 
 func newLister(s *Source, a *awsclient.Account, api api) *lister {
@@ -242,29 +232,38 @@ func (l *lister) refreshZone(ctx context.Context, z *state, deliver func(zonesou
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	tree, problems := z.tree(sets)
+	l.fill(&part, z, sets)
 	if problem != nil {
-		problems = append(slices.Clip(problems), *problem)
+		part.Problems = append(slices.Clip(part.Problems), *problem)
 	}
-	z.listed, z.failures = part.Listed, 0
-	part.Zone = zone.New(l.info(z), tree, 0)
-	part.Problems = problems
 	deliver(part)
 	return nil
 }
 
-// tree parses a listing, unless it is the last one again and its tree still in use.
-func (z *state) tree(sets []recordSet) (*zone.Tree, []zonesource.Problem) {
-	sum := sumOf(sets)
-	if z.last.sum == sum {
-		tree := z.last.tree.Value()
-		if tree != nil {
-			return tree, z.last.problems
-		}
+// fill makes the zone of a listing, unless the keeper has kept what this same listing has
+// come to.
+func (l *lister) fill(part *zonesource.Part, z *state, sets []recordSet) {
+	z.listed, z.failures = part.Listed, 0
+	part.Sum = l.source.sumOf(sets)
+	kept, _ := l.source.options.Kept(part.Key)
+	if kept.Sum == part.Sum && kept.Zone != nil {
+		part.Zone, part.Problems = zone.New(l.info(z), kept.Zone.Tree, 0), problemsOfRecords(kept.Problems)
+		return
 	}
+	began := time.Now()
 	tree, problems := buildTree(z.hosted, sets)
-	z.last = delivered{sum: sum, tree: weak.Make(tree), problems: problems}
-	return tree, problems
+	part.Zone, part.Problems = zone.New(l.info(z), tree, 0), problems
+	l.source.log.Debug("made a zone of its listing", "zone", z.hosted.ID, "sets", len(sets), "took", time.Since(began))
+}
+
+// problemsOfRecords are those problems of a part that come from its listing: these name
+// records.
+func problemsOfRecords(all []zonesource.Problem) []zonesource.Problem {
+	about := func(p zonesource.Problem) bool { return p.Name == "" && p.Type == "" }
+	if !slices.ContainsFunc(all, about) {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), about)
 }
 
 func (l *lister) info(z *state) zone.Info {

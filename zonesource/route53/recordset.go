@@ -1,11 +1,16 @@
 package route53
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"io"
+	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"inside53/zonesource"
 )
 
 // sum recognises a listing that is the same as the last one.
@@ -18,6 +23,27 @@ func sumOf(sets []recordSet) sum {
 	for i := range sets {
 		buf = appendSet(buf[:0], &sets[i])
 		_, _ = h.Write(buf) // a hash never fails
+	}
+	return sum(h.Sum(nil))
+}
+
+// sumOf names a listing and the program that makes a zone of it.
+func (s *Source) sumOf(sets []recordSet) zonesource.Sum {
+	listed := sumOf(sets)
+	return sha256.Sum256(append(s.program[:], listed[:]...))
+}
+
+// program is the hash of the running program: what another one has made of a listing may
+// be something else. Where it can't be read, no other run is the same.
+func program() sum {
+	h := sha256.New()
+	file, err := os.Open("/proc/self/exe")
+	if err == nil {
+		_, err = io.Copy(h, file)
+		_ = file.Close() // only read
+	}
+	if err != nil {
+		_, _ = io.WriteString(h, rand.Text()) // a hash never fails
 	}
 	return sum(h.Sum(nil))
 }

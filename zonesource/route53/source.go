@@ -46,6 +46,10 @@ type Options struct {
 	// zones there were and how old they are. Nil: nothing is known.
 	Saved func() []zonesource.Part
 
+	// Kept returns the last good part of a key: a zone whose listing hasn't changed since
+	// isn't made again. Nil: each listing is.
+	Kept func(zonesource.Key) (zonesource.Part, bool)
+
 	// OnCall is told each attempt of a call: the operation, and "ok", the error code of
 	// AWS, "timeout" or "error". It may be called from several goroutines.
 	OnCall func(operation, code string)
@@ -58,6 +62,7 @@ type Source struct {
 	log      *slog.Logger
 	selected selection
 	accounts []*lister
+	program  sum // what makes the zones of listings
 
 	mu       sync.Mutex // guards the following fields
 	noted    map[string]noted
@@ -102,6 +107,9 @@ func newSource(o Options, apis []api) (*Source, error) {
 	if o.OnCall == nil {
 		o.OnCall = func(string, string) {}
 	}
+	if o.Kept == nil {
+		o.Kept = func(zonesource.Key) (zonesource.Part, bool) { return zonesource.Part{}, false }
+	}
 	s := &Source{options: o, log: o.Log, selected: selected, noted: map[string]noted{}, surveyed: map[string]bool{}}
 	for i, a := range o.Accounts {
 		s.accounts = append(s.accounts, newLister(s, a, apis[i]))
@@ -112,6 +120,7 @@ func newSource(o Options, apis []api) (*Source, error) {
 // Run lists until ctx ends; it implements [zonesource.Source]. The accounts are
 // listed side by side, the zones of one account one after the other.
 func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
+	s.program = program()
 	if s.options.Saved != nil {
 		saved := s.options.Saved()
 		for _, l := range s.accounts {

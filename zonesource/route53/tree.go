@@ -35,6 +35,7 @@ type builder struct {
 	zoneText string
 	edit     *zone.Edit
 	problems []zonesource.Problem
+	pace     zonesource.Pace
 }
 
 // buildTree parses a complete listing. What can't be served is in the tree as
@@ -47,6 +48,7 @@ func buildTree(hosted zonesource.Hosted, sets []recordSet) (*zone.Tree, []zoneso
 		for n < len(entries) && bytes.Equal(entries[n].name, entries[0].name) {
 			n++
 		}
+		b.pace.Step()
 		b.putName(entries[:n])
 		entries = entries[n:]
 	}
@@ -58,6 +60,7 @@ func buildTree(hosted zonesource.Hosted, sets []recordSet) (*zone.Tree, []zoneso
 func (b *builder) entries(sets []recordSet) []entry {
 	out := make([]entry, 0, len(sets))
 	for i := range sets {
+		b.pace.Step()
 		set := &sets[i]
 		name, err := rdata.ParseName(aws.ToString(set.Name))
 		if err == nil && !zone.IsSubdomain(name, b.hosted.Name) {

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
+	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/changes"
 )
 
@@ -197,37 +198,18 @@ func (j *journal) rewrite() error {
 			return err
 		}
 	}
-	file, err := os.OpenFile(j.path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR|os.O_APPEND, 0o600)
-	if err != nil {
+	file, err := atomicfile.Create(j.path, func(w io.Writer) error {
+		_, err := w.Write(out.Bytes())
 		return err
-	}
-	_, err = file.Write(out.Bytes())
-	if err == nil {
-		err = file.Sync()
-	}
-	if err == nil {
-		err = os.Rename(j.path+".new", j.path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(j.path))
-	}
-	if err != nil {
-		_ = file.Close() // the old file goes on
-		return err
+	})
+	if file == nil {
+		return err // the old file goes on
 	}
 	if j.file != nil {
 		_ = j.file.Close() // all of it is in the new one
 	}
 	j.file, j.size, j.kept, j.torn = file, int64(out.Len()), int64(out.Len()), false
-	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return err
 }
 
 // write appends a line, and waits until it is on the disk where sync says so.

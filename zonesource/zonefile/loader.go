@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
@@ -22,7 +21,6 @@ var errGaveUp = errors.New("too many faults")
 
 const (
 	stretch = 512 // records, about half a millisecond
-	breath  = 100 * time.Microsecond
 )
 
 // Content is what a zone file holds.
@@ -134,7 +132,7 @@ func (l *loader) load(path string) error {
 // rest leaves the processor to others for a moment, where it is to be shared.
 func (l *loader) rest() {
 	if l.paced {
-		time.Sleep(breath)
+		zonesource.Rest()
 	}
 }
 

@@ -76,7 +76,8 @@ func (b *Batch) Set(i int, p []byte) {
 // Send sends the packets in the slots from first to end and returns how many the
 // kernel took. It does not wait: no room is EAGAIN.
 func (b *Batch) Send(fd, first, end int) (int, error) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.headers[first])), uintptr(end-first), unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.headers[first])),
+		uintptr(end-first), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}

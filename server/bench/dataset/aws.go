@@ -109,7 +109,8 @@ func (l *recordList) weighted(name, rrtype, value, routing string) {
 }
 
 func (l *recordList) alias(name, target string) {
-	l.item(name, "A", fmt.Sprintf("\"AliasTarget\": {\"HostedZoneId\": %q, \"DNSName\": %q, \"EvaluateTargetHealth\": false}", elbZone, target))
+	l.item(name, "A", fmt.Sprintf(
+		"\"AliasTarget\": {\"HostedZoneId\": %q, \"DNSName\": %q, \"EvaluateTargetHealth\": false}", elbZone, target))
 }
 
 func (l *recordList) apex(name string) {
@@ -127,7 +128,8 @@ func writePrivate(l *recordList) {
 		a := Address(i)
 		for _, first := range []byte{10, 11} {
 			a[0] = first
-			l.weighted(fmt.Sprintf("weighted-%06d.%s", i, Zone), "A", dotted(a), fmt.Sprintf(`"SetIdentifier": "%d", "Weight": %d, `, first, first))
+			l.weighted(fmt.Sprintf("weighted-%06d.%s", i, Zone), "A", dotted(a),
+				fmt.Sprintf(`"SetIdentifier": "%d", "Weight": %d, `, first, first))
 		}
 	}
 	for i := 1; i <= Aliases; i++ {
@@ -170,7 +172,8 @@ func writeHostedZones(dir string, zones []hostedZone) error {
 		if err != nil {
 			return err
 		}
-		info := fmt.Sprintf(`{"Id": "/hostedzone/%s", "Name": %q, "CallerReference": "bench-%d", "Config": {"PrivateZone": %t}, "ResourceRecordSetCount": %d}`,
+		info := fmt.Sprintf(`{"Id": "/hostedzone/%s", "Name": %q, "CallerReference": "bench-%d", "Config": {"PrivateZone": `+
+			`%t}, "ResourceRecordSetCount": %d}`,
 			z.id, z.name, i, z.private, count)
 		list = append(list, info)
 		detail := fmt.Sprintf(`{"HostedZone": %s, "DelegationSet": {"NameServers": ["ns-1.awsdns-00.com"]}}`, info)

@@ -24,11 +24,14 @@ func writeInventory(dir string) error {
 			continue
 		}
 		private, public := dotted(Address(i)), dotted(publicAddress(i))
-		interfaces = append(interfaces, fmt.Sprintf(`{"NetworkInterfaceId": "eni-%06d", "VpcId": %q, "SubnetId": "subnet-1", "OwnerId": %q, "InterfaceType": "interface", "RequesterManaged": false,
+		interfaces = append(interfaces,
+			fmt.Sprintf(
+				`{"NetworkInterfaceId": "eni-%06d", "VpcId": %q, "SubnetId": "subnet-1", "OwnerId": %q, "InterfaceType": "interface", "RequesterManaged": false,
  "Attachment": {"AttachmentId": "at-%06d", "InstanceId": "i-%06d", "DeviceIndex": 0, "Status": "attached"}, "PrivateIpAddress": %q,
  "PrivateIpAddresses": [{"Primary": true, "PrivateIpAddress": %q, "Association": {"IpOwnerId": "amazon", "PublicIp": %q}}]}`,
-			i, VPC, account, i, i, private, private, public))
-		instances = append(instances, fmt.Sprintf(`{"ReservationId": "r-%06d", "OwnerId": %q, "Instances": [{"InstanceId": "i-%06d", "VpcId": %q, "SubnetId": "subnet-1",
+				i, VPC, account, i, i, private, private, public))
+		instances = append(instances, fmt.Sprintf(
+			`{"ReservationId": "r-%06d", "OwnerId": %q, "Instances": [{"InstanceId": "i-%06d", "VpcId": %q, "SubnetId": "subnet-1",
  "State": {"Code": 16, "Name": "running"}, "PrivateIpAddress": %q, "PublicIpAddress": %q, "Tags": [{"Key": "Name", "Value": "instance-%06d"}]}]}`,
 			i, account, i, VPC, private, public, i))
 	}
@@ -37,7 +40,8 @@ func writeInventory(dir string) error {
 		return err
 	}
 	err = writeList(filepath.Join(dir, "describe-subnets.json"), "Subnets", []string{
-		fmt.Sprintf(`{"SubnetId": "subnet-1", "VpcId": %q, "CidrBlock": "10.0.0.0/16", "OwnerId": %q, "State": "available"}`, VPC, account),
+		fmt.Sprintf(`{"SubnetId": "subnet-1", "VpcId": %q, "CidrBlock": "10.0.0.0/16", "OwnerId": %q, "State": "available"}`,
+			VPC, account),
 	})
 	if err != nil {
 		return err

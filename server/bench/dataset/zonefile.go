@@ -11,7 +11,9 @@ import (
 // WriteZoneFile writes the zone with that many hosts and CNAMEs to a new file.
 func WriteZoneFile(path string, hosts, cnames int) error {
 	return writeFile(path, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "$ORIGIN %s\n$TTL 60\n@ IN SOA ns1 host 1 3600 600 86400 60\n@ IN NS ns1\nns1 IN A 10.255.0.1\n", Zone)
+		_,
+			err := fmt.Fprintf(w,
+			"$ORIGIN %s\n$TTL 60\n@ IN SOA ns1 host 1 3600 600 86400 60\n@ IN NS ns1\nns1 IN A 10.255.0.1\n", Zone)
 		for i := 1; i <= hosts && err == nil; i++ {
 			_, err = fmt.Fprintf(w, "host-%06d 60 IN A %s\n", i, dotted(Address(i)))
 		}

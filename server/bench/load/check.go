@@ -32,7 +32,8 @@ const (
 
 func (f fault) String() string {
 	return [faults]string{
-		"fine", "not an answer", "another question", "truncated", "wrong response code", "no answer record", "address not in the answer",
+		"fine", "not an answer", "another question", "truncated", "wrong response code", "no answer record",
+		"address not in the answer",
 	}[f]
 }
 

@@ -12,7 +12,8 @@ import (
 var query = []byte("\x01\x02\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04host\x07example\x00\x00\x01\x00\x01")
 
 // good is the answer 10.1.2.3.
-var good = append(append([]byte("\x01\x02\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00"), query[headerSize:]...), "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x01\x02\x03"...)
+var good = append(append([]byte("\x01\x02\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00"), query[headerSize:]...),
+	"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x01\x02\x03"...)
 
 func changed(at int, to byte) []byte {
 	a := bytes.Clone(good)
@@ -102,7 +103,8 @@ func TestQuantile(t *testing.T) {
 	for i := 1; i <= 1000; i++ {
 		l.add(time.Duration(i) * time.Microsecond)
 	}
-	for q, want := range map[float64]time.Duration{0: time.Microsecond, .5: 501 * time.Microsecond, .99: 991 * time.Microsecond} {
+	for q, want := range map[float64]time.Duration{0: time.Microsecond, .5: 501 * time.Microsecond,
+		.99: 991 * time.Microsecond} {
 		got := l.quantile(q)
 		if got > want || got < want*96/100 {
 			t.Errorf("quantile %g is %s, want %s to 4 %%", q, got, want)
@@ -121,7 +123,8 @@ func TestParseStat(t *testing.T) {
 	if err != nil || id != 42 || p.parent != 7 || p.cpu != 110*tick {
 		t.Errorf("got %d, %+v, %v", id, p, err)
 	}
-	for _, text := range []string{"", "42", "x (a) S 7", "42 (a) S 7 1", "42 (a) S x 1 1 0 -1 4194560 10 0 0 0 11 22 33 44 20"} {
+	for _, text := range []string{"", "42", "x (a) S 7", "42 (a) S 7 1",
+		"42 (a) S x 1 1 0 -1 4194560 10 0 0 0 11 22 33 44 20"} {
 		_, _, err := parseStat([]byte(text))
 		if err == nil {
 			t.Errorf("%q was read", text)

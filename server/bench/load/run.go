@@ -194,7 +194,8 @@ func (t *tally) result(seconds float64, before, after Usage) Result {
 	r := t.Result
 	r.Seconds = seconds
 	micros := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-	r.P50, r.P99, r.P999 = micros(t.latency.quantile(.5)), micros(t.latency.quantile(.99)), micros(t.latency.quantile(.999))
+	r.P50, r.P99, r.P999 = micros(t.latency.quantile(.5)), micros(t.latency.quantile(.99)),
+		micros(t.latency.quantile(.999))
 	cpu := after.CPU - before.CPU
 	if r.Answered > 0 {
 		r.CPU = micros(cpu) / float64(r.Answered)

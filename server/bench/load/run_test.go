@@ -62,7 +62,8 @@ func TestRunUDP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Answered+r.Bad+r.Lost != 1000 || r.Lost < 100 || r.Bad < 80 || r.Stray != 0 || r.Fault != wrongRcode.String() || r.FaultAnswer == "" {
+	if r.Answered+r.Bad+r.Lost != 1000 || r.Lost < 100 || r.Bad < 80 || r.Stray != 0 || r.Fault != wrongRcode.String() ||
+		r.FaultAnswer == "" {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -70,7 +71,8 @@ func TestRunUDP(t *testing.T) {
 // An idle second is measured where the rate says so, and the stream does not end it.
 func TestRunPaced(t *testing.T) {
 	server := serveUDP(t, rightly)
-	r, err := Run(t.Context(), &counted{n: 1 << 30}, Options{Server: server, Rate: 200, Warm: 50 * time.Millisecond, Measure: 300 * time.Millisecond})
+	r, err := Run(t.Context(), &counted{n: 1 << 30},
+		Options{Server: server, Rate: 200, Warm: 50 * time.Millisecond, Measure: 300 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +144,8 @@ func TestOptions(t *testing.T) {
 	server := netip.MustParseAddrPort("127.0.0.1:53")
 	for _, o := range []Options{
 		{Measure: 1}, {Server: netip.MustParseAddrPort("[::1]:53"), Measure: 1}, {Server: server},
-		{Server: server, Measure: 1, Lanes: 513}, {Server: server, Measure: 1, Timeout: 1}, {Server: server, Measure: 1, Window: 257}, {Server: server, Measure: 1, Rate: -1},
+		{Server: server, Measure: 1, Lanes: 513}, {Server: server, Measure: 1, Timeout: 1},
+		{Server: server, Measure: 1, Window: 257}, {Server: server, Measure: 1, Rate: -1},
 	} {
 		_, err := Run(t.Context(), &counted{}, o)
 		if err == nil {

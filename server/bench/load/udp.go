@@ -56,7 +56,8 @@ func (u *udp) send(l *lane, s Stream, n int, now time.Duration) (int, error) {
 		switch {
 		case err == nil:
 			done += sent
-		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOBUFS):
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNREFUSED),
+			errors.Is(err, unix.ENOBUFS):
 			tries++
 			runtime.Gosched()
 		default:

@@ -39,7 +39,8 @@ func TestAnswer(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if !m.Response || !m.RecursionAvailable || m.Rcode != dns.RcodeSuccess || len(m.Question) != 1 || (m.IsEdns0() != nil) != c.edns {
+		if !m.Response || !m.RecursionAvailable || m.Rcode != dns.RcodeSuccess || len(m.Question) != 1 ||
+			(m.IsEdns0() != nil) != c.edns {
 			t.Errorf("%s: header or question: %s", c.name, &m)
 		}
 		if c.rrtype != dns.TypeA {

@@ -1,4 +1,4 @@
-package export
+package atomicfile
 
 import (
 	"errors"
@@ -14,14 +14,12 @@ import (
 // staleAfter is the age at which what a crash has left is removed.
 const staleAfter = time.Hour
 
-// WriteFile replaces the file at path, or what a symbolic link there leads to, by text:
-// a new file is written beside it, synced and renamed over it. Whoever reads path, also
-// after a crash at any moment, sees the old file or the new one, whole. Mode and owner
-// stay; a new file has mode 0644.
-func WriteFile(path string, text []byte) error {
+// Replace replaces the file at path, or what a symbolic link there leads to, by text.
+// Mode and owner stay; a new file has mode 0644.
+func Replace(path string, text []byte) error {
 	err := replace(path, text)
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return describe(path, err)
 	}
 	return nil
 }
@@ -94,15 +92,6 @@ func keepOwner(temp *os.File, old fs.FileInfo) error {
 		return fmt.Errorf("keeping its owner: %w", err)
 	}
 	return nil
-}
-
-// syncDir makes a rename last.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // removeStale removes what crashes have left. That it can't is no reason not to write.

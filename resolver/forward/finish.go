@@ -1,5 +1,7 @@
 package forward
 
+import "inside53/resolver/wire"
+
 // serveStale answers those who wait with the expired message (the client
 // response timer of RFC 8767 section 5); the flight goes on. The shard is locked.
 func (f *Forwarder) serveStale(fl *flight) {
@@ -37,12 +39,12 @@ func (f *Forwarder) giveUp(fl *flight) {
 	refused, ede := fl.refused != 0, fl.ede
 	s.mu.Unlock()
 	e := &entry{
-		Message: Message{Rcode: rcodeServFail, Flags: IsFailure, EDE: ede, TTL: 1, Stored: f.options.Now().Unix()},
+		Message: Message{Rcode: wire.RcodeServFail, Flags: IsFailure, EDE: ede, TTL: 1, Stored: f.options.Now().Unix()},
 		name:    fl.q.Name, group: fl.group.id, typ: fl.q.Type, do: fl.q.DO, cd: fl.q.CD,
 	}
 	err := ErrServFail
 	if !refused {
-		e.EDE, err = edeNoReachable, ErrTimeout
+		e.EDE, err = wire.EDENoReachable, ErrTimeout
 	}
 	f.finish(fl, e, err, 0)
 }
@@ -65,7 +67,7 @@ func (f *Forwarder) finish(fl *flight, e *entry, err error, by uint8) {
 		f.keepFailure(fl, e)
 	}
 	refused := fl.refused &^ (1 << by)
-	f.land(s, fl)
+	f.remove(s, fl)
 	s.mu.Unlock()
 	if err == nil && refused != 0 {
 		f.blame(fl, refused)
@@ -91,8 +93,8 @@ func (f *Forwarder) keepFailure(fl *flight, e *entry) {
 	f.cache.add(fl.hash, e)
 }
 
-// land takes a flight out of everything and has its waiters told. The shard is locked.
-func (f *Forwarder) land(s *flightShard, fl *flight) {
+// remove takes a flight out of everything and has its waiters told. The shard is locked.
+func (f *Forwarder) remove(s *flightShard, fl *flight) {
 	fl.over.Store(true)
 	fl.group.flights.Add(-1)
 	s.remove(fl)

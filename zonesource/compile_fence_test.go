@@ -1,0 +1,125 @@
+package zonesource
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"inside53/resolver/zone"
+)
+
+// fenced returns what a view gets of a name of instances, sorted.
+func fenced(t *testing.T, s *zone.Snapshot, view, name string) string {
+	t.Helper()
+	var out []string
+	for _, z := range s.Zones {
+		if z.Origin != zone.Tags {
+			continue
+		}
+		for set := range z.Tree.Lookup(zone.MustName(name)).RRsets {
+			g := s.Inventory.Given(viewNamed(t, s, view).Index, set.Data)
+			for addr, _, ok := g.Next(); ok; addr, _, ok = g.Next() {
+				out = append(out, addr.String())
+			}
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
+// peered returns a peering and which side may resolve the other's names.
+func peered(a, b string, aDNS, bDNS bool) Peering {
+	return Peering{ID: "pcx-" + a + b, A: zone.VPC{ID: a}, B: zone.VPC{ID: b}, ADNS: aDNS, BDNS: bDNS}
+}
+
+// TestFence: two environments, default VPCs in two regions and peerings, with automatic
+// views and with configured ones.
+func TestFence(t *testing.T) {
+	ireland := regionPart("", "eu-west-1", "vpc-prod 10.0.0.0/16", "vpc-staging 10.1.0.0/16", "vpc-d1 172.31.0.0/16")
+	ireland.Region.Hosts = []Host{
+		host("i-prod", "vpc-prod", "db,own", "10.0.0.10"), host("i-staging", "vpc-staging", "db", "10.1.0.10"), host("i-d1", "vpc-d1", "app", "172.31.0.10"),
+		host("i-public", "vpc-staging", "web", "10.1.0.20", "203.0.113.20"), host("i-six", "vpc-staging", "six", "10.1.0.30", "fd00:2::30", "2001:db8::30"),
+	}
+	virginia := regionPart("", "us-east-1", "vpc-far 10.2.0.0/16", "vpc-d2 172.31.0.0/16", "vpc-twin 10.0.0.0/16")
+	virginia.Region.Hosts = []Host{
+		host("i-far", "vpc-far", "far,db", "10.2.0.10"), host("i-d2", "vpc-d2", "app", "172.31.0.10"), host("i-twin", "vpc-twin", "own", "10.0.0.10"),
+	}
+	virginia.Region.Peerings = []Peering{peered("vpc-prod", "vpc-far", true, false)}
+	automatic := tagConfig("internal.")
+	configured := automatic
+	configured.Views = []ViewConfig{
+		{Name: "prod", VPCs: []string{"vpc-prod"}}, {Name: "staging", VPCs: []string{"vpc-staging"}}, {Name: "twin", VPCs: []string{"vpc-twin"}},
+		{Name: "vpn", VPCs: []string{"vpc-prod"}, Addresses: zone.AddressPublic}, {Name: "d1", VPCs: []string{"vpc-d1"}}, {Name: "far", VPCs: []string{"vpc-far"}},
+	}
+	for _, test := range []struct {
+		name string
+		cfg  Config
+		want map[string]string // "view name" -> addresses
+	}{
+		{"automatic", automatic, map[string]string{
+			"vpc-staging db": "10.1.0.10", "vpc-far db": "10.2.0.10", "vpc-far web": "203.0.113.20", "vpc-staging web": "10.1.0.20",
+			"rest db": "", "rest web": "203.0.113.20", "rest app": "", "vpc-staging app": "", "vpc-staging six": "10.1.0.30 2001:db8::30 fd00:2::30", "vpc-far six": "2001:db8::30",
+		}},
+		{"configured", configured, map[string]string{
+			"prod db": "10.0.0.10 10.2.0.10", "staging db": "10.1.0.10", "far db": "10.2.0.10", "prod own": "10.0.0.10", "twin own": "10.0.0.10", "twin db": "",
+			"vpn db": "", "vpn web": "203.0.113.20", "d1 app": "172.31.0.10", "prod app": "",
+		}},
+	} {
+		c := mustCompile(t, test.cfg, ireland, virginia)
+		for key, want := range test.want {
+			view, name, _ := strings.Cut(key, " ")
+			if got := fenced(t, c.Snapshot, view, name+".internal."); got != want {
+				t.Errorf("%s: %s gets %q, want %q", test.name, key, got, want)
+			}
+		}
+	}
+	var shared []string
+	for _, p := range mustCompile(t, configured, ireland, virginia).Report.Problems {
+		if strings.HasPrefix(p.Reason, "shared") {
+			shared = append(shared, p.Zone+" "+p.Name+" "+p.Type+" "+p.Reason)
+		}
+	}
+	want := []string{
+		"internal. app.internal.  shared by vpc-d1, vpc-d2: each view gets its own",
+		"internal. db.internal.  shared by vpc-far, vpc-prod, vpc-staging: each view gets its own",
+		"internal. own.internal.  shared by vpc-prod, vpc-twin: each view gets its own",
+	}
+	if !slices.Equal(shared, want) {
+		t.Errorf("shared names %q, want %q", shared, want)
+	}
+}
+
+// TestNamesOfOneServiceAreNotShared: where all views that reach one VPC of a name reach the
+// others too, nothing is kept apart.
+func TestNamesOfOneServiceAreNotShared(t *testing.T) {
+	region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16", "vpc-b 10.1.0.0/16")
+	region.Region.Hosts = []Host{host("i-a", "vpc-a", "web", "10.0.0.1"), host("i-b", "vpc-b", "web", "10.1.0.1")}
+	region.Region.Peerings = []Peering{peered("vpc-a", "vpc-b", true, true)}
+	c := mustCompile(t, tagConfig("internal."), region)
+	if len(c.Report.Problems) > 0 {
+		t.Errorf("problems %v", c.Report.Problems)
+	}
+	if got := fenced(t, c.Snapshot, "vpc-a", "web.internal."); got != "10.0.0.1 10.1.0.1" {
+		t.Errorf("vpc-a gets %s", got)
+	}
+}
+
+// TestFenceOfInterfacesThatAreManaged: their public addresses are never translated.
+func TestFenceOfInterfacesThatAreManaged(t *testing.T) {
+	region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
+	region.Region.Hosts = []Host{host("i-a", "vpc-a", "web", "10.0.0.1", "203.0.113.1"), host("i-b", "vpc-a", "web", "10.0.0.2", "203.0.113.2")}
+	region.Region.Interfaces = []Interface{{ID: "eni-a", VPC: "vpc-a", Private: region.Region.Hosts[0].Private, Public: region.Region.Hosts[0].Public, Instance: "i-a", Managed: true}}
+	cfg := tagConfig("internal.")
+	c := mustCompile(t, cfg, region)
+	if got := fenced(t, c.Snapshot, "vpc-a", "web.internal."); got != "10.0.0.2 203.0.113.1" {
+		t.Errorf("vpc-a gets %s", got)
+	}
+	cfg.InstancesPublic = true
+	again, err := Compile(c, cfg, partsOf(region), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fenced(t, again.Snapshot, "vpc-a", "web.internal."); got != "203.0.113.1 203.0.113.2" {
+		t.Errorf("with ec2.translate without instances vpc-a gets %s", got)
+	}
+}
