@@ -79,8 +79,10 @@ func rules() map[string]rule {
 		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
 		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
 		"zonesource/health":     {ours: append([]string{"zonesource/atomicfile"}, calls...), why: meet},
-		"zonesource/secondary":  {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata", "zonesource/refresh"}, why: meet},
-		"zonesource/awssim":     {why: "code shared with the sources would hide their faults"},
+		"zonesource/secondary": {
+			ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata", "zonesource/refresh"}, why: meet,
+		},
+		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
 			"server/listen", "server/tsig", "server/transfer", "server/update",
 		}, below...)},
