@@ -154,6 +154,9 @@ func (d *decision) multivalue(j *judge, set zone.RRset) {
 		if !holds(a.items[start:a.nitems], m.Set) {
 			d.answer(m.Set)
 		}
+		if a.Rcode != wire.RcodeNoError {
+			return
+		}
 	}
 	for i := start; i < a.nitems; i++ {
 		a.items[i].maxTTL = ttl

@@ -28,7 +28,7 @@
 //
 //  1. View, by the transport's client address, longest prefix. Not allowed, or no
 //     view: REFUSED, EDE 18.
-//  2. Special names never leave (RFC 6761, RFC 6303, RFC 7686, RFC 8375), except at or
+//  2. Special names never leave (RFC 6761, RFC 6303, RFC 7686, RFC 8375, RFC 9462, RFC 9665), except at or
 //     below a zone or forwarder of ours and in the reverse ranges of the view's VPC.
 //  3. Longest match among the view's zones and conditional forwarders; on a tie the
 //     forwarder wins, unless it is layered under the zone. A miss never falls to a
@@ -45,6 +45,10 @@
 //     d. The name exists if any layer has it: NODATA, else NXDOMAIN, with the SOA of
 //     the lowest layer that isn't tag names and the least TTL of all layers.
 //     e. An alias resolves inside its own hosted zone; a CNAME starts in the view again.
+//     f. A layer that is known and was not read makes the name fail, SERVFAIL with EDE 14,
+//     unless a layer above has decided: neither the layers below nor NXDOMAIN tell what it
+//     has. So does a public address of a hosted zone that may be one of an inventory that
+//     was not read.
 //  5. In a layer: delegation, exact name, CNAME, DNAME, wildcard. Policies and
 //     aliases are walked down to plain records. External alias targets come through
 //     the forwarder and answer under the alias's name. Whoever asks for recursion and
@@ -53,7 +57,11 @@
 //     becomes the private one where the view can reach it; duplicates merge; the TTL is
 //     capped; RRSIG and AD of what was changed go; EDE 29.
 //  7. Computed names: the names that EC2 makes from addresses, and reverse names
-//     (zone data, tag name, computed). What isn't in the inventory is forwarded.
+//     (zone data, tag name, computed). What isn't in the inventory is forwarded. The
+//     fence: a name of instances gives a view the private address of each that it
+//     reaches, else the public one, else nothing. Where nothing is left the answer is
+//     NODATA, whatever wildcards and lower layers have. An instance is judged by itself
+//     and its VPC, not by its address: two VPCs may have the same ones.
 //  8. A CNAME that leaves our zones continues in the forwarder, a forwarded one
 //     that enters them in decide; eight steps in all, then SERVFAIL. No zone and no
 //     forwarder: REFUSED, EDE 20; for a CNAME's target, what is known so far; for an

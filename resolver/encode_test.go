@@ -188,9 +188,9 @@ func compareEncoded(t testing.TB, seed uint64, size uint16, tr Transport) (trunc
 	for i := range 120 {
 		interfaces = append(interfaces, zone.Interface{Public: netip.AddrFrom4([4]byte{192, 0, 2, byte(2 * i)}), Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(i / 2)})})
 	}
-	snap.Inventory = zone.NewInventory([]zone.Network{{ID: "vpc-1"}}, interfaces)
-	snap.Inventory.AddView(zone.AddressAuto, []string{"vpc-1"}, nil, nil)
-	w := &world{TB: t}
+	snap.Inventory = zone.NewInventory(randomVPCs, interfaces)
+	snap.Inventory.AddView(zone.AddressAuto, []string{randomVPCs[0].ID}, nil, nil)
+	w := randomWorld(t)
 	x := &exchange{state: &state{snap: snap, live: &zone.Live{}}}
 	types := []uint16{dns.TypeA, dns.TypeA, dns.TypeA, dns.TypeHTTPS, dns.TypeTXT, dns.TypeNS, dns.TypeANY}
 	for range 40 {

@@ -140,7 +140,7 @@ func (o *oracle) instances(i *item, owner string) {
 	var m zone.InstanceAddress
 	for w := set.Instances(); w.Next(&m); {
 		addr := m.Public
-		if m.Private.IsValid() && !(m.KeepsPublic && m.Public.IsValid()) && o.w.reaches(o.x.a.View.Index, m.VPC, m.Private) {
+		if m.Private.IsValid() && !(m.KeepsPublic && m.Public.IsValid()) && o.w.reaches(o.x.a.View.Index, m.VPC, m.Private, m.Public.IsValid()) {
 			addr = m.Private
 			o.translated = o.translated || m.Public.IsValid()
 		}
@@ -157,7 +157,7 @@ func (o *oracle) instances(i *item, owner string) {
 }
 
 // reaches is what clause 6 says of a private address of a VPC, from the words of the view.
-func (w *world) reaches(view int, vpc uint32, private netip.Addr) bool {
+func (w *world) reaches(view int, vpc uint32, private netip.Addr, public bool) bool {
 	b, n := w.views[view], w.vpcs[vpc]
 	own := list(b.option("vpcs"))
 	inside := func(id string) bool {
@@ -166,10 +166,12 @@ func (w *world) reaches(view int, vpc uint32, private netip.Addr) bool {
 	}
 	covered := func(cidr string) bool { return netip.MustParsePrefix(cidr).Contains(private) }
 	switch {
-	case b.option("addresses") == "public" || n.Stale:
+	case b.option("addresses") == "public":
 		return false
 	case slices.Contains(own, n.ID):
-		return true
+		return !n.Stale || !public
+	case n.Stale:
+		return false
 	case slices.ContainsFunc(own, inside):
 		return false
 	}

@@ -3,6 +3,7 @@ package resolver
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -15,8 +16,8 @@ import (
 // randomView makes a view of random zones, for decide and for the reference.
 func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex) {
 	t.Helper()
-	snap := &zone.Snapshot{Inventory: zone.NewInventory(nil, nil), Loaded: true}
-	snap.Inventory.AddView(zone.AddressAuto, nil, nil, nil)
+	snap := &zone.Snapshot{Inventory: zone.NewInventory(randomVPCs, nil), Loaded: true}
+	snap.Inventory.AddView(zone.AddressAuto, []string{randomVPCs[0].ID}, nil, nil)
 	view := zone.View{Name: "random"}
 	var apexes []refApex
 	for _, name := range []string{"z.", "s.z.", "y.", "."} {
@@ -31,6 +32,7 @@ func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex) {
 		}
 		for i := range layers {
 			z := randomZone(t, rng, name, zone.Origin(i+rng.IntN(2)))
+			z.unread = rng.IntN(16) == 0
 			a.layers = append(a.layers, z)
 			apex.Layers = append(apex.Layers, z.build(t))
 		}
@@ -44,6 +46,39 @@ func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex) {
 	}
 	snap.Views = []*zone.View{zone.NewView(view)}
 	return snap, apexes
+}
+
+// randomVPCs are one that the view is in and one that it doesn't reach.
+var randomVPCs = []zone.Network{{ID: "vpc-own"}, {ID: "vpc-other"}}
+
+// randomWorld is what the oracle has to know of a random view.
+func randomWorld(t testing.TB) *world {
+	return &world{TB: t, vpcs: randomVPCs, views: []*block{{words: []string{"view", "random", "vpcs=" + randomVPCs[0].ID}}}}
+}
+
+// randomInstances makes a set of instances, and what the view gets of it.
+func randomInstances(t testing.TB, rng *rand.Rand, owner string, ttl int) refSet {
+	t.Helper()
+	s := refSet{owner: owner, rrtype: dns.TypeA, ttl: uint32(ttl)}
+	for i := range 1 + rng.IntN(3) {
+		m := zone.InstanceAddress{ID: fmt.Append(nil, "i-", i), VPC: uint32(rng.IntN(2)), Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(rng.IntN(4))})}
+		if rng.IntN(3) == 0 {
+			m.Public = netip.AddrFrom4([4]byte{203, 0, 113, byte(i)})
+		}
+		s.instances = append(s.instances, m)
+		given := m.Public
+		if m.VPC == 0 {
+			given = m.Private
+		}
+		if given.IsValid() {
+			rr, err := dns.NewRR(fmt.Sprintf("%s %d A %s", owner, ttl, given))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.rrs = append(s.rrs, rr)
+		}
+	}
+	return s
 }
 
 var randomLabels = []string{"a", "b", "*", "c"}
@@ -82,6 +117,9 @@ func randomZone(t testing.TB, rng *rand.Rand, apex string, origin zone.Origin) *
 			continue
 		case rng.IntN(10) == 0 && !single && rrtype != dns.TypeNS:
 			z.sets = append(z.sets, refSet{owner: owner, rrtype: rrtype, unservable: true})
+			continue
+		case rrtype == dns.TypeA && rng.IntN(3) == 0:
+			z.sets = append(z.sets, randomInstances(t, rng, owner, ttl()))
 			continue
 		case rng.IntN(6) == 0 && !single && rrtype != dns.TypeNS:
 			z.sets = append(z.sets, refSet{owner: owner, rrtype: rrtype, alias: randomName(rng, apex, 3)})
@@ -138,6 +176,8 @@ func (z *refZone) build(t testing.TB) *zone.Zone {
 		var set zone.RRset
 		var err error
 		switch {
+		case s.instances != nil:
+			set, err = zone.NewInstances(s.rrtype, s.ttl, s.instances)
 		case s.unservable:
 			set = zone.NewUnservable(s.rrtype, "random", nil)
 		case s.alias != "":
@@ -156,5 +196,9 @@ func (z *refZone) build(t testing.TB) *zone.Zone {
 			t.Fatal(err)
 		}
 	}
-	return zone.New(zone.Info{Origin: z.origin}, edit.Commit(), 0)
+	info := zone.Info{Origin: z.origin}
+	if z.unread {
+		info.Unavailable = "not read"
+	}
+	return zone.New(info, edit.Commit(), 0)
 }

@@ -24,13 +24,19 @@ type refSet struct {
 	rrs        []dns.RR
 	alias      string // of a same-zone alias: the target
 	unservable bool
+	instances  []zone.InstanceAddress // rrs are what the view gets of them
+	ttl        uint32
 }
+
+// fenced reports whether the view gets none of the instances.
+func (s *refSet) fenced() bool { return s.instances != nil && len(s.rrs) == 0 }
 
 // refZone is one layer.
 type refZone struct {
 	apex   string
 	origin zone.Origin
 	sets   []refSet
+	unread bool
 }
 
 // refApex is an apex of the view.
@@ -191,19 +197,24 @@ func (r *reference) name(name string, first bool) (next string) {
 			return true
 		}
 		s := z.get(at, r.qtype)
-		if r.qtype == dns.TypeANY {
-			s = pickAny(sets)
+		seen := slices.DeleteFunc(slices.Clone(sets), func(s refSet) bool { return s.fenced() })
+		if r.qtype == dns.TypeANY && len(seen) > 0 {
+			s = pickAny(seen)
 		}
-		if s != nil {
+		if s != nil && !s.fenced() {
 			r.respond(z, apex, s, name, first)
 			return true
 		}
 		owned = true
 		unit := r.qtype == dns.TypeA || r.qtype == dns.TypeAAAA || r.qtype == dns.TypeHTTPS || r.qtype == dns.TypeSVCB
-		closed = unit && (z.get(at, dns.TypeA) != nil || z.get(at, dns.TypeAAAA) != nil)
+		closed = unit && (z.get(at, dns.TypeA) != nil || z.get(at, dns.TypeAAAA) != nil) || len(seen) < len(sets)
 		return closed
 	}
 	for _, z := range apex.layers {
+		if z.unread { // rule: what can't be read isn't denied, nor left to others
+			r.fail(dns.RcodeServerFailure)
+			return ""
+		}
 		if b := z.barrier(name, r.qtype); b != nil {
 			if owned {
 				closed = true
@@ -287,11 +298,11 @@ func (r *reference) negative(apex *refApex, exists, first bool) {
 // plain follows aliases inside the zone; nil when there is nothing, after having
 // answered so.
 func (r *reference) plain(z *refZone, s *refSet) (rrs []dns.RR, broken bool) {
-	for range 16 {
+	for step := range 16 {
 		switch {
 		case s == nil:
 			return nil, false
-		case s.unservable:
+		case s.unservable || s.instances != nil && step > 0:
 			return nil, true
 		case s.alias == "":
 			return s.rrs, false
@@ -370,7 +381,7 @@ func (r *reference) behind(z *refZone, b *refSet, name string, first bool) (next
 	for _, rr := range b.rrs {
 		target := dns.CanonicalName(rr.(*dns.NS).Ns)
 		for _, t := range []uint16{dns.TypeA, dns.TypeAAAA} {
-			if s := z.get(target, t); s != nil && s.alias == "" && !s.unservable {
+			if s := z.get(target, t); s != nil && s.alias == "" && !s.unservable && s.instances == nil {
 				r.ad = append(r.ad, s.rrs...)
 			}
 		}
@@ -404,7 +415,7 @@ func compareWithReference(t testing.TB, seed uint64, n int) {
 		x.a.reset(snap.Views[0], &x.q)
 		decide(snap, x.state.live, &x.q, &x.a)
 
-		got := oracleMessage(&world{TB: t}, x)
+		got := oracleMessage(randomWorld(t), x)
 		external := ""
 		if x.a.need {
 			external = fmt.Sprint(textName(x.a.target), x.a.group)
@@ -434,6 +445,8 @@ func describe(apexes []refApex) string {
 			fmt.Fprintf(&b, "  layer %d %s\n", i, z.origin)
 			for _, s := range z.sets {
 				switch {
+				case s.instances != nil:
+					fmt.Fprintf(&b, "    %s instances %v\n", s.owner, s.instances)
 				case s.unservable:
 					fmt.Fprintf(&b, "    %s %s unservable\n", s.owner, dns.TypeToString[s.rrtype])
 				case s.alias != "":

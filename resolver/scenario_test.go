@@ -23,7 +23,7 @@ var rewrite = flag.Bool("rewrite", false, "write what is answered into the scena
 // TestScenarios runs testdata/*.scenario. A file is a list of blocks. First come
 // the data (see [world.define]):
 //
-//	zone ORIGIN APEX id=ID [negative=N]    master-file lines, and those of [world.addZone]
+//	zone ORIGIN APEX id=ID [negative=N] [unread]    master-file lines, and those of [world.addZone]
 //	vpc ID region=R cidrs=C,C [stale]
 //	interface ID vpc=ID private=A [public=A] [owner=instance|balancer|other] [of=INSTANCE] [name=N]
 //	forwarder NAME                         replies: see [newFakeUpstream]
@@ -33,7 +33,7 @@ var rewrite = flag.Bool("rewrite", false, "write what is answered into the scena
 //	outside                                the view above, the last, is that of a client outside
 //	location COLLECTION LOCATION C C       of a CIDR collection
 //	allow C C
-//	option [id=] [version=] [udp=] [translated=] [unloaded]
+//	option [id=] [version=] [udp=] [translated=] [unloaded] [uncertain]
 //
 // then what happens, in this order:
 //

@@ -84,11 +84,13 @@ type world struct {
 	clock    atomic.Int64
 	clients  map[netip.Prefix]int
 	rest     int
-	allow    []netip.Prefix
-	live     zone.Live
-	outside  int // the view from outside, -1 for none
-	resolver *Resolver
-	worker   *Worker
+	// uncertain says that a region of the inventory has not been read.
+	uncertain bool
+	allow     []netip.Prefix
+	live      zone.Live
+	outside   int // the view from outside, -1 for none
+	resolver  *Resolver
+	worker    *Worker
 }
 
 // newWorld builds what the blocks describe, and runs the forwarder until the test
@@ -219,6 +221,8 @@ func (w *world) setOptions(b *block) {
 			w.options.Version = value
 		case "unloaded":
 			w.snap.Loaded = false
+		case "uncertain":
+			w.uncertain = true
 		case "udp":
 			w.options.UDPSize = uint16(number(w.TB, value))
 		case "translated":
@@ -266,6 +270,7 @@ func (w *world) vpc(b *block, id string) uint32 {
 func (w *world) makeViews() {
 	w.Helper()
 	w.snap.Inventory = zone.NewInventory(w.vpcs, w.ifaces)
+	w.snap.Inventory.SetUncertain(w.uncertain)
 	for index, b := range w.views {
 		v := zone.View{Name: b.words[1], Index: index, Region: b.option("region"), VPCs: list(b.option("vpcs"))}
 		switch b.option("addresses") {
@@ -379,7 +384,11 @@ func (w *world) addZone(b *block) {
 	if id == "" || w.zones[id] != nil {
 		w.Fatalf("line %d: a zone needs an id of its own", b.line)
 	}
-	made := zone.New(zone.Info{Origin: origin, ID: id}, z.edit.Commit(), negativeCap)
+	info := zone.Info{Origin: origin, ID: id}
+	if slices.Contains(b.words, "unread") {
+		info.Unavailable = "the hosted zone " + id + " has not been read yet"
+	}
+	made := zone.New(info, z.edit.Commit(), negativeCap)
 	w.zones[id] = made
 	w.snap.Zones = append(w.snap.Zones, made)
 }

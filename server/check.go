@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
@@ -54,18 +56,18 @@ const inventoryTimeout = time.Minute
 // costs. It makes a handful of calls, one listing of zones and one of the inventory, within
 // the configured budget, and reaches AWS as the server does: through the forwarders of c.
 // The error is one of reaching no account at all.
-func CheckAWS(ctx context.Context, c *Config) (*AWSCheck, error) {
+func CheckAWS(ctx context.Context, c *config.Config) (*AWSCheck, error) {
 	log := slog.New(slog.DiscardHandler) // what matters is in the check
 	forwarder, err := forward.New(forward.Options{Logger: log})
 	if err != nil {
 		return nil, err
 	}
-	a := &App{log: log, metrics: newMetrics(), forwarder: forwarder}
+	b := &sourceBuilder{log: log, hosts: hosts{forwarder}, onCall: func(string, string) {}}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- forwarder.Run(running) }()
 	check := &AWSCheck{}
-	err = check.run(ctx, c, a)
+	err = check.run(ctx, c, b)
 	stop()
 	<-ended
 	if err != nil {
@@ -74,8 +76,8 @@ func CheckAWS(ctx context.Context, c *Config) (*AWSCheck, error) {
 	return check, nil
 }
 
-func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
-	accounts, err := a.loadAccounts(ctx, c)
+func (check *AWSCheck) run(ctx context.Context, c *config.Config, b *sourceBuilder) error {
+	accounts, err := b.loadAccounts(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -89,7 +91,7 @@ func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
 	}
 	var inventory []*zonesource.Region
 	if c.EC2 != nil {
-		inventory, err = check.inventory(ctx, c, accounts, a)
+		inventory, err = check.inventory(ctx, c, accounts, b)
 		if err != nil {
 			return err
 		}
@@ -100,11 +102,11 @@ func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
 	if c.Route53 == nil {
 		return nil
 	}
-	err = check.health(ctx, c, accounts, a)
+	err = check.health(ctx, c, accounts, b)
 	if err != nil {
 		return err
 	}
-	o := route53Options(c, accounts, a)
+	o := b.route53(c, accounts)
 	o.Saved = nil // a check has no state
 	o.VPCs = func() ([]zone.VPC, bool) {
 		vpcs := vpcsOf(inventory)
@@ -131,7 +133,7 @@ func (check *AWSCheck) run(ctx context.Context, c *Config, a *App) error {
 
 // absent names the regions and VPCs of c that the inventory doesn't have. It is for one
 // that was listed without faults.
-func absent(c *Config, inventory []*zonesource.Region) []string {
+func absent(c *config.Config, inventory []*zonesource.Region) []string {
 	vpcs := make(map[string]bool)
 	used := make(map[string]bool)
 	for _, r := range inventory {
@@ -157,8 +159,12 @@ func absent(c *Config, inventory []*zonesource.Region) []string {
 }
 
 // health tries the actions that watching health needs.
-func (check *AWSCheck) health(ctx context.Context, c *Config, accounts []*awsclient.Account, a *App) error {
-	monitor, err := a.newMonitor(c, accounts)
+func (check *AWSCheck) health(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder) error {
+	watch := healthWatch{
+		log: b.log, hosts: b.hosts, onCall: b.onCall,
+		listeners: func() []netip.AddrPort { return nil }, publish: func(*zone.Live) {}, // a check serves nothing
+	}
+	monitor, err := watch.newMonitor(c, accounts)
 	if err != nil || monitor == nil {
 		return err
 	}
@@ -183,9 +189,9 @@ func (check *AWSCheck) health(ctx context.Context, c *Config, accounts []*awscli
 }
 
 // inventory tries the actions of EC2, lists every region once, and returns them.
-func (check *AWSCheck) inventory(ctx context.Context, c *Config, accounts []*awsclient.Account, app *App) ([]*zonesource.Region, error) {
+func (check *AWSCheck) inventory(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder) ([]*zonesource.Region, error) {
 	regions := regionsOf(c, accounts)
-	source, err := ec2.New(ec2Options(c, accounts, app))
+	source, err := ec2.New(b.ec2(c, accounts))
 	if err != nil {
 		return nil, err
 	}
@@ -239,9 +245,15 @@ func (check *AWSCheck) listInventory(ctx context.Context, source *ec2.Source, re
 	return listed, nil
 }
 
+// CheckKeys reads the secrets that c names. The error joins those of all keys.
+func CheckKeys(c *config.Config) error {
+	_, err := newKeyring(c)
+	return err
+}
+
 // CheckZoneFiles reads the zone files of c. It returns the findings that cost a record
 // its answer, and the error joins the faults that cost a zone.
-func CheckZoneFiles(ctx context.Context, c *Config) ([]zonesource.Problem, error) {
+func CheckZoneFiles(ctx context.Context, c *config.Config) ([]zonesource.Problem, error) {
 	var problems []zonesource.Problem
 	var faults []error
 	for i := range c.ZoneFiles {

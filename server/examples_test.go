@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"inside53/server/config"
 	"inside53/server/listen"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
@@ -35,83 +36,8 @@ func readExample(t *testing.T, name string) string {
 	return string(data)
 }
 
-// TestExampleFull holds inside53.yaml to its promise: every key, with its default.
-func TestExampleFull(t *testing.T) {
-	got, err := LoadConfig(filepath.Join(examples, "inside53.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown := make(map[string]bool)
-	for path := range got.lines {
-		shown[regexp.MustCompile(`\[\d+\]`).ReplaceAllString(path, "")] = true
-	}
-	for _, key := range allKeys() {
-		if !shown[key] {
-			t.Errorf("%s is not in the example", key)
-		}
-	}
-
-	want := DefaultConfig()
-	want.Route53, want.EC2, want.HealthChecks = new(Route53), new(EC2), new(HealthChecks)
-	want.HealthChecks.setDefaults()
-	want.Route53.setDefaults()
-	want.EC2.setDefaults()
-	want.Allow.VPCs = true // the default with ec2
-	// These have no default; of their first entries each key that has one shows it.
-	want.AWS.Accounts, want.ZoneFiles, want.Views, want.Forward = got.AWS.Accounts, got.ZoneFiles, got.Views, got.Forward
-	want.Keys, want.Updates, want.Transfers, want.Secondary = got.Keys, got.Updates, got.Transfers, got.Secondary
-	if !reflect.DeepEqual(plain(got), want) {
-		t.Errorf("the example states other values than the defaults\n got %+v\nwant %+v", plain(got), want)
-	}
-	if a := got.AWS.Accounts[0]; a != (Account{Name: a.Name, RoleARN: a.RoleARN}) {
-		t.Errorf("the first account does not show the defaults: %+v", a)
-	}
-	var file ZoneFile
-	file.setDefaults()
-	file.Origin, file.File = got.ZoneFiles[0].Origin, got.ZoneFiles[0].File
-	if !reflect.DeepEqual(got.ZoneFiles[0], file) {
-		t.Errorf("the first zone file does not show the defaults: %+v", got.ZoneFiles[0])
-	}
-	var view View
-	view.setDefaults()
-	view.Name, view.Clients, view.VPCs = got.Views[0].Name, got.Views[0].Clients, got.Views[0].VPCs
-	if !reflect.DeepEqual(got.Views[0], view) {
-		t.Errorf("the first view does not show the defaults: %+v", got.Views[0])
-	}
-	var key Key
-	key.setDefaults()
-	key.Name, key.SecretFile = got.Keys[0].Name, got.Keys[0].SecretFile
-	if !reflect.DeepEqual(got.Keys[0], key) {
-		t.Errorf("the first key does not show the defaults: %+v", got.Keys[0])
-	}
-	var entry Update
-	entry.setDefaults()
-	entry.Zone, entry.Visibility, entry.Keys, entry.Clients = got.Updates[0].Zone, got.Updates[0].Visibility, got.Updates[0].Keys, got.Updates[0].Clients
-	if !reflect.DeepEqual(got.Updates[0], entry) || len(entry.Clients) > 0 {
-		t.Errorf("the first update does not show the defaults: %+v", got.Updates[0])
-	}
-	var transfer Transfer
-	transfer.setDefaults()
-	transfer.View, transfer.Clients = got.Transfers[0].View, got.Transfers[0].Clients
-	if !reflect.DeepEqual(plain(&Config{Transfers: got.Transfers}).Transfers[0], transfer) {
-		t.Errorf("the first transfer does not show the defaults: %+v", got.Transfers[0])
-	}
-	var secondary Secondary
-	secondary.setDefaults()
-	secondary.Zone, secondary.Primaries = got.Secondary[0].Zone, got.Secondary[0].Primaries
-	if !reflect.DeepEqual(got.Secondary[0], secondary) {
-		t.Errorf("the first secondary zone does not show the defaults: %+v", got.Secondary[0])
-	}
-	var forward Forward
-	forward.setDefaults()
-	forward.Zone, forward.Upstreams = got.Forward[0].Zone, got.Forward[0].Upstreams
-	if !reflect.DeepEqual(got.Forward[0], forward) {
-		t.Errorf("the first forwarder does not show the defaults: %+v", got.Forward[0])
-	}
-}
-
 func TestExampleMinimal(t *testing.T) {
-	c, err := LoadConfig(filepath.Join(examples, "minimal.yaml"))
+	c, err := config.Load(filepath.Join(examples, "minimal.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +49,7 @@ func TestExampleMinimal(t *testing.T) {
 // TestExampleZones parses the master files beside the configurations, and finds the
 // one that inside53.yaml names.
 func TestExampleZones(t *testing.T) {
-	c, err := LoadConfig(filepath.Join(examples, "inside53.yaml"))
+	c, err := config.Load(filepath.Join(examples, "inside53.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +102,7 @@ func TestExampleUnit(t *testing.T) {
 		}
 		return service[key][0]
 	}
-	defaults := DefaultConfig()
+	defaults := config.Default()
 	stop, err := time.ParseDuration(one("TimeoutStopSec"))
 	if err != nil || stop < defaults.Drain+2*listen.DefaultGrace {
 		t.Errorf("TimeoutStopSec=%s leaves no room after a drain of %s, %v", one("TimeoutStopSec"), defaults.Drain, err)
@@ -240,9 +166,11 @@ func TestExampleDHClient(t *testing.T) {
 			active[m[2]] = m[3]
 		}
 	}
-	var ec2 EC2
-	ec2.setDefaults()
-	want := map[string]string{"domain-name-servers": "127.0.0.1", "domain-search": strconv.Quote(strings.TrimSuffix(string(ec2.Zone), "."))}
+	defaults, err := config.Parse([]byte("ec2:\n"), "inside53.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"domain-name-servers": "127.0.0.1", "domain-search": strconv.Quote(strings.TrimSuffix(string(defaults.EC2.Zone), "."))}
 	if !reflect.DeepEqual(active, want) {
 		t.Errorf("active are %v, want %v", active, want)
 	}

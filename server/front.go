@@ -28,9 +28,6 @@ type front struct {
 // opcodeUpdate is that of dynamic updates (RFC 2136 section 2.2).
 const opcodeUpdate = 5
 
-// headerSize is that of a DNS message. What is shorter is not DNS.
-const headerSize = 12
-
 // Serve implements [listen.Worker].
 func (f *front) Serve(
 	pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender,
@@ -86,7 +83,7 @@ func streamOf(s resolver.Suspender) func() transfer.Stream {
 // concernsTransfers reports whether a packet may be for transfers: the opcode NOTIFY, or
 // a question for SOA, IXFR or AXFR. It is all that other questions pay.
 func concernsTransfers(pkt []byte) bool {
-	if len(pkt) < headerSize+5 || pkt[2]&0x80 != 0 {
+	if len(pkt) < wire.HeaderSize+5 || pkt[2]&0x80 != 0 {
 		return false
 	}
 	switch pkt[2] >> 3 & 0xf {
@@ -96,7 +93,7 @@ func concernsTransfers(pkt []byte) bool {
 	default:
 		return false
 	}
-	at := headerSize
+	at := wire.HeaderSize
 	for pkt[at] != 0 {
 		at += 1 + int(pkt[at])
 		if at+2 >= len(pkt) {
@@ -117,13 +114,13 @@ func concernsTransfers(pkt []byte) bool {
 // its additional section than an OPT record. It is called for each question where there
 // are keys.
 func mayBeSigned(pkt []byte) bool {
-	if len(pkt) < headerSize+5 || pkt[2]&0xf8 != 0 || pkt[11]|pkt[10] == 0 {
+	if len(pkt) < wire.HeaderSize+5 || pkt[2]&0xf8 != 0 || pkt[11]|pkt[10] == 0 {
 		return false
 	}
 	if binary.BigEndian.Uint16(pkt[10:]) > 1 {
 		return true
 	}
-	at := headerSize
+	at := wire.HeaderSize
 	for pkt[at] != 0 {
 		at += 1 + int(pkt[at])
 		if at >= len(pkt) {

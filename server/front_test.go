@@ -3,6 +3,9 @@ package server
 import (
 	"slices"
 	"testing"
+	"time"
+
+	"inside53/resolver/wire"
 
 	"github.com/miekg/dns"
 )
@@ -36,7 +39,7 @@ func TestConcernsTransfers(t *testing.T) {
 		{"an update", packed(t, update), false},
 		{"cut off", soa[:len(soa)-4], false},
 		{"nothing", nil, false},
-		{"a header", soa[:headerSize], false},
+		{"a header", soa[:wire.HeaderSize], false},
 	}
 	for _, tt := range tests {
 		if got := concernsTransfers(tt.pkt); got != tt.want {
@@ -56,12 +59,47 @@ func FuzzConcernsTransfers(f *testing.F) {
 		got := concernsTransfers(pkt)
 		var m dns.Msg
 		err := m.Unpack(pkt)
-		if err != nil || m.Response || len(m.Question) != 1 || slices.ContainsFunc(pkt[headerSize:], func(c byte) bool { return c >= 0xc0 }) {
+		if err != nil || m.Response || len(m.Question) != 1 ||
+			slices.ContainsFunc(pkt[wire.HeaderSize:], func(c byte) bool { return c >= 0xc0 }) {
 			return // a compressed question is nobody's
 		}
-		want := m.Opcode == dns.OpcodeNotify || m.Opcode == dns.OpcodeQuery && slices.Contains([]uint16{dns.TypeSOA, dns.TypeIXFR, dns.TypeAXFR}, m.Question[0].Qtype)
+		want := m.Opcode == dns.OpcodeNotify ||
+			m.Opcode == dns.OpcodeQuery &&
+				slices.Contains([]uint16{dns.TypeSOA, dns.TypeIXFR, dns.TypeAXFR}, m.Question[0].Qtype)
 		if got != want {
 			t.Errorf("%x: %t, miekg/dns has %v", pkt, got, m.Question)
 		}
 	})
+}
+
+func TestMayBeSigned(t *testing.T) {
+	for _, tt := range []struct {
+		what   string
+		change func(m *dns.Msg)
+		want   bool
+	}{
+		{"a question alone", func(*dns.Msg) {}, false},
+		{"with EDNS", func(m *dns.Msg) { m.SetEdns0(1232, true) }, false},
+		{"with a key", func(m *dns.Msg) { m.SetTsig("ops.", dns.HmacSHA256, 300, time.Now().Unix()) }, true},
+		{"with both", func(m *dns.Msg) {
+			m.SetEdns0(1232, true)
+			m.SetTsig("ops.", dns.HmacSHA256, 300, time.Now().Unix())
+		}, true},
+		{"an answer", func(m *dns.Msg) { m.Response = true; m.SetTsig("ops.", dns.HmacSHA256, 300, 0) }, false},
+		{"an update", func(m *dns.Msg) { m.Opcode = dns.OpcodeUpdate; m.SetTsig("ops.", dns.HmacSHA256, 300, 0) }, false},
+		{"of the root", func(m *dns.Msg) { m.Question[0].Name = "."; m.SetTsig("ops.", dns.HmacSHA256, 300, 0) }, true},
+	} {
+		m := new(dns.Msg).SetQuestion("www.example.net.", dns.TypeA)
+		tt.change(m)
+		packet, err := m.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := mayBeSigned(packet); got != tt.want {
+			t.Errorf("%s: %v", tt.what, got)
+		}
+		for n := range packet {
+			mayBeSigned(packet[:n]) // doesn't read beyond
+		}
+	}
 }

@@ -2,28 +2,38 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"maps"
-	"net/http"
 	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"inside53/resolver/zone"
+	"inside53/server/admin"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/health"
 )
 
-// healthWatch is what App has of health.
+// healthWatch is what is known of the health of endpoints and load balancers, and who
+// finds it out.
 type healthWatch struct {
 	monitor atomic.Pointer[health.Monitor] // nil: off
 	self    atomic.Pointer[zonesource.Self]
 	uses    uses
+
+	log       *slog.Logger
+	hosts     hosts
+	onCall    func(operation, code string)
+	listeners func() []netip.AddrPort // ours, DNS first
+	snapshot  func() *zone.Snapshot
+	publish   func(*zone.Live)
 }
 
 // newMonitor makes the monitor that a configuration asks for; nil for none.
-func (a *App) newMonitor(c *Config, accounts []*awsclient.Account) (*health.Monitor, error) {
+func (w *healthWatch) newMonitor(c *config.Config, accounts []*awsclient.Account) (*health.Monitor, error) {
 	if !c.WatchesHealth() {
 		return nil, nil
 	}
@@ -34,16 +44,16 @@ func (a *App) newMonitor(c *Config, accounts []*awsclient.Account) (*health.Moni
 	}
 	return health.New(health.Options{
 		Accounts: accounts, Mode: health.Mode(h.Source), Refresh: h.Refresh, Probes: h.Probes, Targets: targets,
-		OwnListeners: a.ownListeners(), Resolve: a.resolveOwn, Translate: a.translateProbe,
+		OwnListeners: w.listeners(), Resolve: w.resolve, Translate: w.translate,
 		Balancers: true, Regions: healthRegions(c, accounts),
-		Wanted:        func() []string { return a.watch.uses.checks(a.resolver.Snapshot()) },
-		WantedTargets: func() []string { return a.watch.uses.targets(a.resolver.Snapshot()) },
-		Publish:       a.publishLive, StateDir: c.StateDir, Log: a.log, OnCall: a.metrics.awsCall,
+		Wanted:        func() []string { return w.uses.checks(w.snapshot()) },
+		WantedTargets: func() []string { return w.uses.targets(w.snapshot()) },
+		Publish:       w.publish, StateDir: c.StateDir, Log: w.log, OnCall: w.onCall,
 	})
 }
 
 // healthRegions returns the regions whose load balancers are looked at.
-func healthRegions(c *Config, accounts []*awsclient.Account) []string {
+func healthRegions(c *config.Config, accounts []*awsclient.Account) []string {
 	if c.EC2 != nil {
 		return regionsOf(c, accounts)
 	}
@@ -53,46 +63,39 @@ func healthRegions(c *Config, accounts []*awsclient.Account) []string {
 	return []string{accounts[0].Config.Region}
 }
 
-// useMonitor makes a monitor the one that people see; without one nothing is unhealthy.
-func (a *App) useMonitor(m *health.Monitor) {
-	a.watch.monitor.Store(m)
+// use makes a monitor the one that people see; without one nothing is unhealthy.
+func (w *healthWatch) use(m *health.Monitor) {
+	w.monitor.Store(m)
 	if m == nil {
-		a.publishLive(&zone.Live{})
+		w.publish(&zone.Live{})
 	}
 }
 
-// runMonitor watches health until ctx ends; it is a goroutine of untilReload.
-func (a *App) runMonitor(ctx context.Context, ended chan<- struct{}) {
+// load publishes what was saved: a known-bad primary is bad from the first answer on.
+func (w *healthWatch) load() {
+	m := w.monitor.Load()
+	if m != nil {
+		m.Load()
+	}
+}
+
+// run watches health until ctx ends; it is a goroutine of untilReload.
+func (w *healthWatch) run(ctx context.Context, ended chan<- struct{}) {
 	defer close(ended)
-	m := a.watch.monitor.Load()
+	m := w.monitor.Load()
 	if m == nil {
 		return
 	}
 	err := m.Run(ctx)
 	if ctx.Err() == nil {
-		a.log.Error("health is no longer watched", "error", err)
+		w.log.Error("health is no longer watched", "error", err)
 	}
 }
 
-// ownListeners are the sockets that must not be probed.
-func (a *App) ownListeners() []netip.AddrPort {
-	var own []netip.AddrPort
-	if a.server != nil { // a check of the configuration binds none
-		own = a.server.Addrs()
-	}
-	for _, s := range a.admin {
-		addr, err := netip.ParseAddrPort(s.listener.Addr().String())
-		if err == nil {
-			own = append(own, addr)
-		}
-	}
-	return own
-}
-
-// resolveOwn resolves the host of a health check as a client on this host would: through
+// resolve resolves the host of a health check as a client on this host would: through
 // our own socket, so that private zones and addresses count.
-func (a *App) resolveOwn(ctx context.Context, host string) ([]netip.Addr, error) {
-	return a.lookupHost(ctx, []string{reachable(a.server.Addrs()[0]).String()}, host)
+func (w *healthWatch) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	return w.hosts.addresses(ctx, []string{reachable(w.listeners()[0]).String()}, host)
 }
 
 // reachable returns an address by which a socket of ours can be asked.
@@ -106,10 +109,10 @@ func reachable(own netip.AddrPort) netip.AddrPort {
 	return own
 }
 
-// translateProbe returns the private address for a public one of the inventory, where no
+// translate returns the private address for a public one of the inventory, where no
 // other host can have it: private addresses of different VPCs may be the same.
-func (a *App) translateProbe(public netip.Addr) (netip.Addr, bool) {
-	snap := a.resolver.Snapshot()
+func (w *healthWatch) translate(public netip.Addr) (netip.Addr, bool) {
+	snap := w.snapshot()
 	if !public.Is4() || len(snap.Views) == 0 {
 		return netip.Addr{}, false
 	}
@@ -117,7 +120,7 @@ func (a *App) translateProbe(public netip.Addr) (netip.Addr, bool) {
 	if f == nil || f.Owner == zone.OtherOwner || snap.Inventory.VPCs[f.VPC].Stale {
 		return netip.Addr{}, false
 	}
-	self := a.watch.self.Load()
+	self := w.self.Load()
 	for i, vpc := range snap.Inventory.VPCs {
 		elsewhere := i != int(f.VPC) && slices.ContainsFunc(vpc.CIDRs, func(p netip.Prefix) bool { return p.Contains(f.Private) })
 		if elsewhere && (self == nil || self.VPC != snap.Inventory.VPCs[f.VPC].ID) {
@@ -127,59 +130,38 @@ func (a *App) translateProbe(public netip.Addr) (netip.Addr, bool) {
 	return f.Private, true
 }
 
-// healthInfo is one entry of /health-checks.
-type healthInfo struct {
-	ID       string          `json:"id"`
-	Type     string          `json:"type"`
-	Account  string          `json:"account,omitempty"`
-	Endpoint string          `json:"endpoint,omitempty"`
-	Used     bool            `json:"used"`
-	Healthy  bool            `json:"healthy"`
-	Why      string          `json:"why"`
-	AWS      observationInfo `json:"aws"`
-	Local    observationInfo `json:"local"`
-}
-
-// observationInfo is what one place says.
-type observationInfo struct {
-	Known      bool       `json:"known"`
-	Healthy    bool       `json:"healthy"`
-	Why        string     `json:"why"`
-	Since      *time.Time `json:"since,omitempty"`
-	AgeSeconds *float64   `json:"age_seconds,omitempty"`
-}
-
-// serveHealthChecks lists the health checks, with what both places say of them, and the
-// load balancers.
-func (a *App) serveHealthChecks(w http.ResponseWriter, _ *http.Request) {
-	out := []healthInfo{}
-	if m := a.watch.monitor.Load(); m != nil {
-		for _, s := range m.Checks() {
-			out = append(out, healthInfo{
-				ID: s.ID, Type: s.Type, Account: s.Account, Endpoint: s.Endpoint, Used: s.Wanted, Healthy: s.Check.Healthy, Why: s.Check.Why,
-				AWS: describeObservation(s.Check.AWS), Local: describeObservation(s.Check.Local),
-			})
-		}
+// HealthChecks implements [admin.Health].
+func (w *healthWatch) HealthChecks() []admin.HealthCheck {
+	out := []admin.HealthCheck{}
+	m := w.monitor.Load()
+	if m == nil {
+		return out
 	}
-	writeJSON(w, http.StatusOK, append(out, balancersOf(a.watch.monitor.Load())...))
+	for _, s := range m.Checks() {
+		out = append(out, admin.HealthCheck{
+			ID: s.ID, Type: s.Type, Account: s.Account, Endpoint: s.Endpoint,
+			Used: s.Wanted, Healthy: s.Check.Healthy, Why: s.Check.Why,
+			AWS: describeObservation(s.Check.AWS), Local: describeObservation(s.Check.Local),
+		})
+	}
+	return append(out, balancersOf(m)...)
 }
 
 // balancersOf describes load balancers as health checks of a type of their own.
-func balancersOf(m *health.Monitor) (out []healthInfo) {
-	if m == nil {
-		return nil
-	}
+func balancersOf(m *health.Monitor) (out []admin.HealthCheck) {
 	all := m.Balancers()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t := all[name]
 		o := zone.Observation{Known: true, Healthy: t.Healthy, Seen: t.Seen, Why: t.Why}
-		out = append(out, healthInfo{ID: name, Type: "LOAD_BALANCER", Used: true, Healthy: t.Healthy, Why: t.Why, AWS: describeObservation(o)})
+		out = append(out, admin.HealthCheck{
+			ID: name, Type: "LOAD_BALANCER", Used: true, Healthy: t.Healthy, Why: t.Why, AWS: describeObservation(o),
+		})
 	}
 	return out
 }
 
-func describeObservation(o zone.Observation) observationInfo {
-	info := observationInfo{Known: o.Known, Healthy: o.Healthy, Why: o.Why}
+func describeObservation(o zone.Observation) admin.Observation {
+	info := admin.Observation{Known: o.Known, Healthy: o.Healthy, Why: o.Why}
 	if !o.Since.IsZero() {
 		info.Since = &o.Since
 	}
@@ -190,8 +172,31 @@ func describeObservation(o zone.Observation) observationInfo {
 	return info
 }
 
-// health reads the counters of the monitor, when there is one.
-func (r reading) health(m *health.Monitor) {
+// metrics are those of the monitor, when there is one.
+func (w *healthWatch) metrics() *collector {
+	return newCollector([]metric{
+		{"inside53_health_checks", "Health checks by what counts; unknown ones count as healthy.", []string{"state"}},
+		{
+			"inside53_health_disagreeing", "Health checks of which AWS and the local probes say opposite things.", nil,
+		},
+		{
+			"inside53_health_local_lost",
+			"1 when most endpoints are silent from here and the states of local probes are frozen.", nil,
+		},
+		{"inside53_health_probes_total", "Probes by outcome; refused: the target isn't allowed.", []string{"result"}},
+		{
+			"inside53_health_targets", "Names of load balancers by the health of their target groups.",
+			[]string{"state"},
+		},
+		{
+			"inside53_health_age_seconds", "Age of the last look at the health check that was looked at longest ago.",
+			nil,
+		},
+	}, w.collect)
+}
+
+func (w *healthWatch) collect(r reading) {
+	m := w.monitor.Load()
 	if m == nil {
 		return
 	}

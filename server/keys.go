@@ -3,11 +3,12 @@ package server
 import (
 	"errors"
 
+	"inside53/server/config"
 	"inside53/server/tsig"
 )
 
 // newKeyring reads the secrets that c names. The error joins those of all keys.
-func newKeyring(c *Config) (tsig.Keyring, error) {
+func newKeyring(c *config.Config) (tsig.Keyring, error) {
 	ring := tsig.Keyring{}
 	var faults []error
 	for _, k := range c.Keys {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/server/admin"
 	"inside53/zonesource/awssim"
 
 	"github.com/miekg/dns"
@@ -151,7 +152,7 @@ func TestProgramTellsWhatIsMissing(t *testing.T) {
 	c.fault(t, awssim.Fault{Operation: "ListResourceRecordSets", Fault: "access-denied", Count: 1 << 20})
 	p := newSite(t).start(t, c.config())
 	p.await(t, "the zones have their reasons", func() bool {
-		var zones []zoneInfo
+		var zones []admin.Zone
 		p.into(t, "/zones", &zones)
 		told := 0
 		for _, z := range zones {
@@ -189,7 +190,7 @@ func TestFew(t *testing.T) {
 func TestProgramAddresses(t *testing.T) {
 	c := newCloud(t, nil)
 	p := newSite(t).ready(t, c.config()+"health: 127.0.0.1:0\n")
-	health := "http://" + p.app.admin[1].listener.Addr().String()
+	health := "http://" + p.app.admin.Addrs()[1].String()
 	for _, tt := range []struct {
 		method, path  string
 		admin, health int
@@ -223,19 +224,5 @@ func TestProgramAddresses(t *testing.T) {
 	slices.Sort(z.VPCs)
 	if got, want := fmt.Sprint(z.Name, z.Visibility, z.VPCs, z.Records, z.Unservable, z.Error), "example.com.private[vpc-0a1b2c3d4e5f60718 vpc-0b7c1d2e3f4a59687] 16 []"; got != want {
 		t.Errorf("/zones has %s, want %s", got, want)
-	}
-}
-
-// TestProgramAdminLog has the HTTP server find fault: that is a line like all others.
-func TestProgramAdminLog(t *testing.T) {
-	p := newSite(t).ready(t, "listen: { dns: [\"127.0.0.1:0\"] }\nadmin: 127.0.0.1:0\nhealth: 127.0.0.1:0\ndrain: 0s\nforward: [{ zone: ., upstreams: [\"127.0.0.1:1\"] }]\n")
-	if len(p.app.admin) != 2 {
-		t.Fatalf("%d servers", len(p.app.admin))
-	}
-	for _, s := range p.app.admin {
-		s.server.ErrorLog.Print("http: Accept error")
-	}
-	if n := strings.Count(p.log.String(), "level=WARN msg=\"http: Accept error\""); n != 2 {
-		t.Errorf("%d lines in the log:\n%s", n, p.log)
 	}
 }

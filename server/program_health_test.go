@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"inside53/resolver/zone"
+	"inside53/server/admin"
 	"inside53/zonesource"
 	"inside53/zonesource/awssim"
 )
@@ -57,16 +58,16 @@ func (e *endpoint) check(t *testing.T, c *cloud) {
 }
 
 // healthCheck returns an entry of /health-checks.
-func (p *program) healthCheck(t *testing.T, id string) healthInfo {
+func (p *program) healthCheck(t *testing.T, id string) admin.HealthCheck {
 	t.Helper()
-	var all []healthInfo
+	var all []admin.HealthCheck
 	p.into(t, "/health-checks", &all)
 	for _, h := range all {
 		if h.ID == id {
 			return h
 		}
 	}
-	return healthInfo{}
+	return admin.HealthCheck{}
 }
 
 const watching = "health_checks: { source: both, refresh: 1s, probe_targets: [127.0.0.0/8] }\n"
@@ -188,20 +189,20 @@ func TestResolveOwn(t *testing.T) {
 	p := newSite(t).ready(t, c.config()) // this host is outside
 	for host, want := range map[string]string{"bastion.example.com": "203.0.113.10", "www.example.org": "192.0.2.80", "partner.example.org": "203.0.113.10"} {
 		for range 3 {
-			got, err := p.app.resolveOwn(t.Context(), host)
+			got, err := p.app.health.resolve(t.Context(), host)
 			if err != nil || len(got) != 1 || got[0] != netip.MustParseAddr(want) {
 				t.Errorf("%s: %v, %v, want %s", host, got, err, want)
 			}
 		}
 	}
 	for _, host := range []string{"nothing.example.com", "motto.example.com", "a..b"} {
-		got, err := p.app.resolveOwn(t.Context(), host)
+		got, err := p.app.health.resolve(t.Context(), host)
 		if len(got) != 0 {
 			t.Errorf("%s: %v, %v", host, got, err)
 		}
 	}
 	p = newSite(t).ready(t, c.config("127.1.0.0/16", "127.1.0.0/16, 127.0.0.0/30", ", 127.0.0.1/32", ""))
-	got, err := p.app.resolveOwn(t.Context(), "bastion.example.com")
+	got, err := p.app.health.resolve(t.Context(), "bastion.example.com")
 	if err != nil || len(got) != 1 || got[0] != netip.MustParseAddr("10.0.1.10") {
 		t.Errorf("in a VPC: %v, %v", got, err)
 	}
@@ -231,7 +232,7 @@ func TestTranslateProbe(t *testing.T) {
 	}
 	defer p.app.close()
 	a := p.app
-	if _, known := a.translateProbe(addr("203.0.113.1")); known {
+	if _, known := a.health.translate(addr("203.0.113.1")); known {
 		t.Error("without data something is known")
 	}
 	a.publish(snap)
@@ -239,11 +240,11 @@ func TestTranslateProbe(t *testing.T) {
 		{"", "203.0.113.1", "10.0.0.1"}, {"", "203.0.113.2", ""}, {"vpc-a", "203.0.113.2", "172.31.0.2"}, {"vpc-a", "203.0.113.3", ""},
 		{"", "203.0.113.4", ""}, {"", "203.0.113.5", ""}, {"", "203.0.113.6", "10.0.0.6"}, {"", "198.51.100.1", ""}, {"", "2001:db8::1", ""},
 	} {
-		a.watch.self.Store(nil)
+		a.health.self.Store(nil)
 		if tt.self != "" {
-			a.watch.self.Store(&zonesource.Self{VPC: tt.self})
+			a.health.self.Store(&zonesource.Self{VPC: tt.self})
 		}
-		got, known := a.translateProbe(addr(tt.public))
+		got, known := a.health.translate(addr(tt.public))
 		if known != (tt.want != "") || known && got != addr(tt.want) {
 			t.Errorf("%+v: %s, %t", tt, got, known)
 		}

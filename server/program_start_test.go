@@ -34,7 +34,7 @@ func TestProgramStartsFromState(t *testing.T) {
 		return sources["route53"].Error != "" && sources["ec2"].Error != ""
 	})
 	p.await(t, "it is announced", func() bool { return p.stdout.String() != "" })
-	if got, want := p.stdout.String(), fmt.Sprintf("ready dns=%s admin=%s\n", p.addr, p.app.adminAddr); got != want {
+	if got, want := p.stdout.String(), fmt.Sprintf("ready dns=%s admin=%s\n", p.addr, p.app.admin.Addr()); got != want {
 		t.Errorf("announced %q, want %q", got, want)
 	}
 	if age := p.readiness(t).Sources["route53"].AgeSeconds; age <= 0 {

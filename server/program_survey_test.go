@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/server/admin"
 	"inside53/zonesource"
 	"inside53/zonesource/awssim"
 )
@@ -73,7 +74,7 @@ func TestProgramForwardedBelow(t *testing.T) {
 	config := strings.Replace(c.transferConfig("127.0.0.1:9"), "forward:\n", "forward:\n  - { zone: plant.example.com, upstreams: [\"127.0.0.1:9\"], views: [dublin] }\n", 1)
 	p := newSite(t).ready(t, config)
 	tells := func(view string) bool {
-		var info transfersInfo
+		var info admin.Transfers
 		p.into(t, "/transfers", &info)
 		for _, z := range info.Zones {
 			for _, f := range z.Findings {

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"inside53/server/admin"
+	"inside53/server/config"
 	"inside53/zonesource/awssim"
 
 	"github.com/miekg/dns"
@@ -194,10 +196,10 @@ func (r *record) String() string {
 }
 
 // assemble makes the program of a configuration without running it.
-func (s *site) assemble(t *testing.T, config string) (*program, error) {
+func (s *site) assemble(t *testing.T, text string) (*program, error) {
 	t.Helper()
-	s.write(t, "inside53.yaml", config)
-	c, err := LoadConfig(s.path("inside53.yaml"))
+	s.write(t, "inside53.yaml", text)
+	c, err := config.Load(s.path("inside53.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,9 +216,9 @@ func (s *site) assemble(t *testing.T, config string) (*program, error) {
 }
 
 // start runs the program until the test ends.
-func (s *site) start(t *testing.T, config string) *program {
+func (s *site) start(t *testing.T, text string) *program {
 	t.Helper()
-	p, err := s.assemble(t, config)
+	p, err := s.assemble(t, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,9 +236,9 @@ func (s *site) start(t *testing.T, config string) *program {
 }
 
 // ready runs the program and waits until it is ready.
-func (s *site) ready(t *testing.T, config string) *program {
+func (s *site) ready(t *testing.T, text string) *program {
 	t.Helper()
-	p := s.start(t, config)
+	p := s.start(t, text)
 	p.await(t, "ready", func() bool { return p.readiness(t).Ready })
 	return p
 }
@@ -273,16 +275,16 @@ func (p *program) await(t *testing.T, what string, is func() bool) {
 }
 
 // configure writes another configuration and has it loaded.
-func (p *program) configure(t *testing.T, s *site, config string) {
+func (p *program) configure(t *testing.T, s *site, text string) {
 	t.Helper()
-	s.write(t, "inside53.yaml", config)
+	s.write(t, "inside53.yaml", text)
 	p.reload <- struct{}{}
 }
 
 // get asks the admin address.
 func (p *program) get(t *testing.T, method, path string) (int, string) {
 	t.Helper()
-	return request(t, method, "http://"+p.app.adminAddr+path)
+	return request(t, method, "http://"+p.app.admin.Addr().String()+path)
 }
 
 func request(t *testing.T, method, url string) (int, string) {
@@ -322,9 +324,9 @@ func unmarshal(t *testing.T, text string, v any) {
 	}
 }
 
-func (p *program) readiness(t *testing.T) readiness {
+func (p *program) readiness(t *testing.T) admin.Ready {
 	t.Helper()
-	var r readiness
+	var r admin.Ready
 	code := p.into(t, "/readyz", &r)
 	if r.Ready != (code == http.StatusOK) || r.Ready != (len(r.Reasons) == 0) {
 		t.Fatalf("readiness %+v with status %d", r, code)
@@ -333,16 +335,16 @@ func (p *program) readiness(t *testing.T) readiness {
 }
 
 // zone returns the entry of a zone in /zones, by name or id; its ID is "" when there is none.
-func (p *program) zone(t *testing.T, is string) zoneInfo {
+func (p *program) zone(t *testing.T, is string) admin.Zone {
 	t.Helper()
-	var zones []zoneInfo
+	var zones []admin.Zone
 	p.into(t, "/zones", &zones)
 	for _, z := range zones {
 		if z.ID == is || z.Name == is {
 			return z
 		}
 	}
-	return zoneInfo{}
+	return admin.Zone{}
 }
 
 // metric returns the value of a metric line, given with its labels; ok is false

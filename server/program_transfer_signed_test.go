@@ -20,7 +20,8 @@ func TestTransfersLogFewFaults(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	conn.TsigSecret = map[string]string{"nobody.": transferSecret}
 	for range 200 {
-		query := new(dns.Msg).SetQuestion("example.com.", dns.TypeSOA).SetTsig("nobody.", dns.HmacSHA256, 300, time.Now().Unix())
+		query := new(dns.Msg).SetQuestion("example.com.", dns.TypeSOA)
+		query.SetTsig("nobody.", dns.HmacSHA256, 300, time.Now().Unix())
 		_ = conn.SetDeadline(time.Now().Add(answerTime)) // a failure is that of what follows
 		err := conn.WriteMsg(query)
 		if err != nil {

@@ -32,7 +32,9 @@ func TestTransfersSweep(t *testing.T) {
 		t.Fatalf("histories %v, error %v", before, err)
 	}
 	long := time.Now().Add(-31 * 24 * time.Hour)
-	for name, age := range map[string]time.Time{"view%2Fgone%2Fold.history": long, "view%2Fgone%2Fyoung.history": time.Now(), "note.txt": long} {
+	for name, age := range map[string]time.Time{
+		"view%2Fgone%2Fold.history": long, "view%2Fgone%2Fyoung.history": time.Now(), "note.txt": long,
+	} {
 		err = os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600)
 		if err == nil {
 			err = os.Chtimes(filepath.Join(dir, name), age, age)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"inside53/server/admin"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -103,7 +104,7 @@ func TestProgramTransfers(t *testing.T) {
 		t.Errorf("the serial by key is %d, without %d", f.serial(t), soa.Serial)
 	}
 	// Nothing of this is for a view that isn't asked for.
-	var info transfersInfo
+	var info admin.Transfers
 	p.into(t, "/transfers", &info)
 	zones := map[string]int{}
 	for _, z := range info.Zones {

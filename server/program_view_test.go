@@ -33,7 +33,9 @@ func TestProgramViews(t *testing.T) {
 		{"ec2-203-0-113-10.eu-west-1.compute.amazonaws.com A", []string{"10.0.1.10"}, []string{"10.0.1.10"}, []string{"NXDOMAIN"}}, // says the world outside
 		{"ip-10-1-1-30.ec2.internal A", []string{"10.1.1.30"}, []string{"10.1.1.30"}, []string{"NXDOMAIN"}},
 		// Names of instances by their tags, and back.
-		{"web.internal A", []string{"10.0.1.21", "10.0.2.21"}, []string{"10.0.1.21", "10.0.2.21"}, []string{"10.0.1.21", "10.0.2.21"}},
+		// Who sees no private address of theirs gets none; the name exists.
+		{"web.internal A", []string{"10.0.1.21", "10.0.2.21"}, []string{"10.0.1.21", "10.0.2.21"}, nil},
+		{"mail.internal A", []string{"10.0.1.25"}, []string{"10.0.1.25"}, []string{"203.0.113.25"}},
 		{"app-us.internal A", []string{"10.1.1.30"}, []string{"10.1.1.30"}, []string{"198.51.100.30"}},
 		{"batch.internal A", []string{"NXDOMAIN"}, []string{"NXDOMAIN"}, []string{"NXDOMAIN"}},
 		{"15.20.0.10.in-addr.arpa PTR", []string{"db-1.example.com."}, []string{"db-1.example.com."}, nil},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"inside53/server/config"
 	"inside53/server/transfer"
 	"inside53/server/update"
 	"inside53/zonesource"
@@ -16,7 +17,7 @@ import (
 // runSources keeps the sources of the configuration running, and those of a new one
 // after each reload.
 func (a *App) runSources(ctx context.Context) error {
-	sources, err := a.newSources(a.config.Load(), a.accounts)
+	sources, err := a.sources.build(a.config.Load(), a.accounts)
 	if err != nil {
 		return err
 	}
@@ -35,13 +36,13 @@ func (a *App) runSources(ctx context.Context) error {
 func (a *App) untilReload(ctx context.Context, sources []zonesource.Source) ([]zonesource.Source, error) {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	a.useSecondaries(sources)
+	a.sources.secondaries.use(sources)
 	ended := make(chan error, 1)
 	go a.runKeeper(running, sources, ended)
 	detected := make(chan struct{})
 	go a.detectSelf(running, detected)
 	watched := make(chan struct{})
-	go a.runMonitor(running, watched)
+	go a.health.run(running, watched)
 	for {
 		select {
 		case err := <-ended:
@@ -49,11 +50,11 @@ func (a *App) untilReload(ctx context.Context, sources []zonesource.Source) ([]z
 			<-detected
 			<-watched
 			return nil, err
-		case <-a.reload:
+		case <-a.opts.Reload:
 		}
 		plan, err := a.planReload(ctx)
 		if err != nil {
-			a.log.Error("configuration not reloaded; the old one stays", "error", err)
+			a.opts.Log.Error("configuration not reloaded; the old one stays", "error", err)
 			continue
 		}
 		stop()
@@ -84,16 +85,16 @@ func (a *App) detectSelf(ctx context.Context, done chan<- struct{}) {
 		return
 	}
 	here := zonesource.Self{VPC: self.VPC, Region: self.Region}
-	a.watch.self.Store(&here)
+	a.health.self.Store(&here)
 	err := a.keeper.SetSelf(here)
 	if err != nil {
-		a.log.Warn("own VPC not taken into account", "vpc", self.VPC, "error", err)
+		a.opts.Log.Warn("own VPC not taken into account", "vpc", self.VPC, "error", err)
 	}
 }
 
 // reloadPlan is a new configuration, ready to be applied.
 type reloadPlan struct {
-	config   *Config
+	config   *config.Config
 	accounts []*awsclient.Account
 	sources  []zonesource.Source
 	monitor  *health.Monitor // nil: none
@@ -104,18 +105,18 @@ type reloadPlan struct {
 // planReload reads the configuration again and makes all that can fail.
 func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 	old := a.config.Load()
-	c, err := LoadConfig(old.File())
+	c, err := config.Load(old.File())
 	if err != nil {
 		return nil, err
 	}
 	if c.ServesNothing() && !old.ServesNothing() {
 		return nil, fmt.Errorf("reading %s: there is nothing left to serve; it may be written in part, restart if that is meant", c.File())
 	}
-	fixed := a.started.FixedChanges(c)
+	fixed := a.opts.Config.FixedChanges(c)
 	if len(fixed) > 0 {
-		a.log.Warn("these changes need a restart", "keys", strings.Join(fixed, " "))
+		a.opts.Log.Warn("these changes need a restart", "keys", strings.Join(fixed, " "))
 	}
-	if c.UsesAWS() && !a.started.UsesAWS() {
+	if c.UsesAWS() && !a.opts.Config.UsesAWS() {
 		return nil, errors.New("turning on the first of route53 and ec2 needs a restart: it opens state_dir")
 	}
 	p := &reloadPlan{config: c}
@@ -123,7 +124,7 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.KeepsState() && !a.started.KeepsState() {
+	if c.KeepsState() && !a.opts.Config.KeepsState() {
 		return nil, errors.New("turning on the first of transfers and secondary needs a restart: it opens state_dir")
 	}
 	p.transfer, err = newTransferPolicy(c)
@@ -131,16 +132,16 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 		return nil, err
 	}
 	if c.UsesAWS() {
-		p.accounts, err = a.loadAccounts(ctx, c)
+		p.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {
 			return nil, err
 		}
 	}
-	p.sources, err = a.newSources(c, p.accounts)
+	p.sources, err = a.sources.build(c, p.accounts)
 	if err != nil {
 		return nil, err
 	}
-	p.monitor, err = a.newMonitor(c, p.accounts)
+	p.monitor, err = a.health.newMonitor(c, p.accounts)
 	return p, err
 }
 
@@ -149,8 +150,8 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source {
 	err := a.keeper.Reconfigure(keeperConfig(p.config, p.accounts))
 	if err != nil {
-		a.log.Error("configuration not reloaded; the old one stays", "error", err)
-		again, err := a.newSources(a.config.Load(), a.accounts)
+		a.opts.Log.Error("configuration not reloaded; the old one stays", "error", err)
+		again, err := a.sources.build(a.config.Load(), a.accounts)
 		if err != nil {
 			return old
 		}
@@ -158,13 +159,17 @@ func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source 
 	}
 	a.config.Store(p.config)
 	a.transfers.SetPolicy(p.transfer)
+	before := a.accounts
 	a.accounts = p.accounts
 	a.keys.Store(&p.updates.Keys)
 	if a.updates != nil {
 		a.updater.SetAccounts(p.accounts)
 		a.updates.SetPolicy(p.updates)
 	}
-	a.useMonitor(p.monitor)
-	a.log.Info("configuration reloaded", "file", p.config.File())
+	a.health.use(p.monitor)
+	for _, account := range before {
+		account.CloseIdle()
+	}
+	a.opts.Log.Info("configuration reloaded", "file", p.config.File())
 	return p.sources
 }

@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/secondary"
 	"inside53/zonesource/zonefile"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // The names of sources in keys, metrics and readiness; that of Route 53 is
@@ -24,18 +28,18 @@ const (
 
 // keeperConfig is the part of the configuration that decides what snapshots are
 // made of.
-func keeperConfig(c *Config, accounts []*awsclient.Account) zonesource.Config {
+func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Config {
 	k := zonesource.Config{
-		NegativeTTL: c.NegativeTTL, MaxShrink: defaultMaxShrink, TrustECS: c.ECS.Trust, Primaries: primaries(c), FileViews: map[zonesource.Key]zonesource.ViewNames{},
+		NegativeTTL: c.NegativeTTL, MaxShrink: config.DefaultMaxShrink, TrustECS: c.ECS.Trust, Primaries: primaries(c), FileViews: map[zonesource.Key]zonesource.ViewNames{},
 	}
 	if len(accounts) > 0 && !accounts[0].NoRegion {
 		k.Region = accounts[0].Config.Region
 	}
 	k.Allow = zonesource.Allow{Private: c.Allow.Private, VPCs: c.Allow.VPCs, Prefixes: c.Allow.Prefixes}
 	if r := c.Route53; r != nil {
-		k.Shadow = r.Overlap == Shadow
+		k.Shadow = r.Overlap == config.Shadow
 		k.MaxShrink = r.MaxShrink
-		k.Hosted = zonesource.HostedFilter{Zones: r.Zones.texts(), NoPublic: !r.Visibility.Public, NoPrivate: !r.Visibility.Private}
+		k.Hosted = HostedFilter(r)
 		for _, a := range accounts {
 			k.Expected = append(k.Expected, zonesource.Key{Source: route53.Name, Name: "catalog/" + a.Name})
 		}
@@ -45,8 +49,8 @@ func keeperConfig(c *Config, accounts []*awsclient.Account) zonesource.Config {
 		if len(e.Names) == 0 {
 			k.TagZone = ""
 		}
-		k.InstancesPublic = !slices.Contains(e.Translate, TranslateInstances)
-		k.LoadBalancers = slices.Contains(e.Translate, TranslateLoadBalancers)
+		k.InstancesPublic = !slices.Contains(e.Translate, config.TranslateInstances)
+		k.LoadBalancers = slices.Contains(e.Translate, config.TranslateLoadBalancers)
 		for _, a := range accounts {
 			for _, region := range regionsOf(c, accounts) {
 				k.Expected = append(k.Expected, zonesource.Key{Source: ec2Source, Name: a.Name + "/" + region})
@@ -74,15 +78,15 @@ func keeperConfig(c *Config, accounts []*awsclient.Account) zonesource.Config {
 	return k
 }
 
-func viewConfig(v View) zonesource.ViewConfig {
+func viewConfig(v config.View) zonesource.ViewConfig {
 	out := zonesource.ViewConfig{Name: v.Name, Clients: v.Clients, VPCs: v.VPCs.IDs, Region: v.Region}
 	if v.VPCs.All {
 		out.VPCs = []string{"*"}
 	}
 	switch v.Addresses {
-	case AddressesPrivate:
+	case config.AddressesPrivate:
 		out.Addresses = zone.AddressPrivate
-	case AddressesPublic:
+	case config.AddressesPublic:
 		out.Addresses = zone.AddressPublic
 	default:
 		out.Addresses = zone.AddressAuto
@@ -91,7 +95,7 @@ func viewConfig(v View) zonesource.ViewConfig {
 	return out
 }
 
-func viewNames(s ViewSet) zonesource.ViewNames {
+func viewNames(s config.ViewSet) zonesource.ViewNames {
 	if s.All {
 		return zonesource.ViewNames{"*"}
 	}
@@ -99,9 +103,9 @@ func viewNames(s ViewSet) zonesource.ViewNames {
 }
 
 // wireName returns the wire form of a name that the configuration has checked.
-func wireName(n DomainName) []byte { return zone.MustName(string(n)) }
+func wireName(n config.DomainName) []byte { return zone.MustName(string(n)) }
 
-func upstreamTexts(upstreams []Upstream) []string {
+func upstreamTexts(upstreams []config.Upstream) []string {
 	texts := make([]string, len(upstreams))
 	for i, u := range upstreams {
 		texts[i] = u.String()
@@ -109,21 +113,16 @@ func upstreamTexts(upstreams []Upstream) []string {
 	return texts
 }
 
-// texts returns the zones as people write them.
-func (s ZoneSet) texts() []string {
-	if s.All {
-		return []string{"*"}
+// HostedFilter says which hosted zones a section reads.
+func HostedFilter(r *config.Route53) zonesource.HostedFilter {
+	return zonesource.HostedFilter{
+		Zones: r.Zones.Texts(), NoPublic: !r.Visibility.Public, NoPrivate: !r.Visibility.Private,
 	}
-	out := slices.Clone(s.IDs)
-	for _, n := range s.Names {
-		out = append(out, string(n))
-	}
-	return out
 }
 
 // fileName is the name of the part of the i-th zone file: its origin, with the
 // path where several files have one origin.
-func fileName(c *Config, i int) string {
+func fileName(c *config.Config, i int) string {
 	f := c.ZoneFiles[i]
 	for j, other := range c.ZoneFiles {
 		if j != i && other.Origin == f.Origin {
@@ -134,7 +133,7 @@ func fileName(c *Config, i int) string {
 }
 
 // regionsOf returns the regions whose inventory is read.
-func regionsOf(c *Config, accounts []*awsclient.Account) []string {
+func regionsOf(c *config.Config, accounts []*awsclient.Account) []string {
 	switch {
 	case len(c.EC2.Regions) > 0:
 		return c.EC2.Regions
@@ -146,46 +145,49 @@ func regionsOf(c *Config, accounts []*awsclient.Account) []string {
 	return nil
 }
 
-// FindsRegion reports whether c reads a region that it doesn't name: that of the SDK's
-// chain, or of the instance.
-func (c *Config) FindsRegion() bool {
-	return c.AWS.Region == "" && (c.EC2 != nil && len(c.EC2.Regions) == 0 || c.EC2 == nil && c.WatchesHealth())
-}
-
 // CheckRegion returns an error where ec2 has no region to read: the inventory of a
 // guessed one would be an empty one.
-func (c *Config) CheckRegion(accounts []*awsclient.Account) error {
+func CheckRegion(c *config.Config, accounts []*awsclient.Account) error {
 	if c.EC2 != nil && len(c.EC2.Regions) == 0 && accounts[0].NoRegion {
 		return errors.New("no region for ec2: neither the environment (AWS_REGION) nor the instance's metadata names one; write aws.region or ec2.regions")
 	}
 	return nil
 }
 
-// newSources makes the sources that a configuration asks for.
-func (a *App) newSources(c *Config, accounts []*awsclient.Account) ([]zonesource.Source, error) {
+// sourceBuilder makes the sources of a configuration. A check has one without a keeper.
+type sourceBuilder struct {
+	log         *slog.Logger
+	hosts       hosts
+	onCall      func(operation, code string)
+	keeper      *zonesource.Keeper
+	secondaries *secondaries
+}
+
+// build makes the sources that a configuration asks for.
+func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account) ([]zonesource.Source, error) {
 	var sources []zonesource.Source
 	readers := make(chan struct{}, 1)
 	for i, f := range c.ZoneFiles {
-		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i), Readers: readers}, a.log)
+		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i), Readers: readers}, b.log)
 		if err != nil {
 			return nil, err
 		}
 		sources = append(sources, s)
 	}
-	secondaries, err := a.newSecondaries(c)
+	secondaries, err := b.secondaries.build(c)
 	if err != nil {
 		return nil, err
 	}
 	sources = append(sources, secondaries...)
 	if c.EC2 != nil {
-		s, err := ec2.New(ec2Options(c, accounts, a))
+		s, err := ec2.New(b.ec2(c, accounts))
 		if err != nil {
 			return nil, err
 		}
 		sources = append(sources, s)
 	}
 	if c.Route53 != nil {
-		s, err := route53.New(route53Options(c, accounts, a))
+		s, err := route53.New(b.route53(c, accounts))
 		if err != nil {
 			return nil, err
 		}
@@ -194,11 +196,11 @@ func (a *App) newSources(c *Config, accounts []*awsclient.Account) ([]zonesource
 	return sources, nil
 }
 
-func ec2Options(c *Config, accounts []*awsclient.Account, a *App) ec2.Options {
+func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2.Options {
 	o := ec2.Options{
 		Regions: regionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
-		LoadBalancers: slices.Contains(c.EC2.Translate, TranslateLoadBalancers), Log: a.log,
-		OnCall: a.metrics.awsCall,
+		LoadBalancers: slices.Contains(c.EC2.Translate, config.TranslateLoadBalancers), Log: b.log,
+		OnCall: b.onCall,
 	}
 	for _, n := range c.EC2.Names {
 		o.Names = append(o.Names, string(n))
@@ -209,10 +211,10 @@ func ec2Options(c *Config, accounts []*awsclient.Account, a *App) ec2.Options {
 	return o
 }
 
-func route53Options(c *Config, accounts []*awsclient.Account, a *App) route53.Options {
+func (b *sourceBuilder) route53(c *config.Config, accounts []*awsclient.Account) route53.Options {
 	o := route53.Options{
-		Accounts: accounts, Zones: c.Route53.Zones.texts(), Refresh: c.Route53.Refresh, Log: a.log, OnCall: a.metrics.awsCall,
-		Saved: func() []zonesource.Part { return a.keeper.Parts(route53.Name) }, Kept: a.keeper.Kept,
+		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: b.log, OnCall: b.onCall,
+		Saved: func() []zonesource.Part { return b.keeper.Parts(route53.Name) }, Kept: b.keeper.Kept,
 	}
 	if c.Route53.Visibility.Public {
 		o.Visibility = append(o.Visibility, zone.Public)
@@ -221,18 +223,18 @@ func route53Options(c *Config, accounts []*awsclient.Account, a *App) route53.Op
 		o.Visibility = append(o.Visibility, zone.Private)
 	}
 	if c.EC2 != nil {
-		o.VPCs = func() ([]zone.VPC, bool) { return a.viewVPCs(c) }
+		o.VPCs = func() ([]zone.VPC, bool) { return b.viewVPCs(c) }
 	}
 	if c.Route53.Visibility.Private {
-		o.Survey = func(name string) []zone.VPC { return surveyVPCs(c, accounts, a.inventory(), name) }
+		o.Survey = func(name string) []zone.VPC { return surveyVPCs(c, accounts, b.inventory(), name) }
 	}
 	return o
 }
 
 // viewVPCs returns the VPCs of the inventory, and whether all that views name are
 // among them: only then can the associations of private zones be listed by VPC.
-func (a *App) viewVPCs(c *Config) (vpcs []zone.VPC, complete bool) {
-	vpcs, complete = a.keeper.VPCs()
+func (b *sourceBuilder) viewVPCs(c *config.Config) (vpcs []zone.VPC, complete bool) {
+	vpcs, complete = b.keeper.VPCs()
 	for _, v := range c.Views {
 		for _, id := range v.VPCs.IDs {
 			complete = complete && slices.ContainsFunc(vpcs, func(known zone.VPC) bool { return known.ID == id })
@@ -241,10 +243,19 @@ func (a *App) viewVPCs(c *Config) (vpcs []zone.VPC, complete bool) {
 	return vpcs, complete
 }
 
+// newCalls registers the counter of calls to AWS and returns its increment.
+func newCalls(to prometheus.Registerer) func(operation, code string) {
+	count := newCounter(to, metric{
+		"inside53_aws_calls_total", "Requests to AWS by operation and outcome, retries included.",
+		[]string{"operation", "code"},
+	})
+	return func(operation, code string) { count(operation, code) }
+}
+
 // loadAccounts reads the SDK's configuration. It asks nobody anything but the instance
 // for its region, where nothing names one that is needed.
-func (a *App) loadAccounts(ctx context.Context, c *Config) ([]*awsclient.Account, error) {
-	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), Resolve: a.resolveAWS(c)}
+func (b *sourceBuilder) loadAccounts(ctx context.Context, c *config.Config) ([]*awsclient.Account, error) {
+	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), Resolve: b.hosts.aws(c)}
 	if c.Route53 != nil {
 		o.RequestsPerSecond = c.Route53.RequestsPerSecond
 	}
@@ -255,7 +266,7 @@ func (a *App) loadAccounts(ctx context.Context, c *Config) ([]*awsclient.Account
 	if err != nil {
 		return nil, fmt.Errorf("preparing the access to AWS: %w", err)
 	}
-	err = c.CheckRegion(accounts)
+	err = CheckRegion(c, accounts)
 	if err != nil {
 		return nil, err
 	}

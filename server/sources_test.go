@@ -89,19 +89,19 @@ func TestKeeperConfig(t *testing.T) {
 
 func TestSourceOptions(t *testing.T) {
 	c := parseGood(t, everySection)
-	app := &App{metrics: newMetrics(), keeper: new(zonesource.Keeper)}
+	b := &sourceBuilder{keeper: new(zonesource.Keeper)}
 	loaded := []*awsclient.Account{{Name: ""}, {Name: "data"}}
-	r := route53Options(c, loaded, app)
+	r := b.route53(c, loaded)
 	if !slices.Equal(r.Zones, []string{"Z1", "example.com."}) || !slices.Equal(r.Visibility, []zone.Origin{zone.Private}) || r.Refresh != 5*time.Second || r.VPCs == nil || len(r.Accounts) != 2 {
 		t.Errorf("route53: %+v", r)
 	}
-	e := ec2Options(c, loaded, app)
+	e := b.ec2(c, loaded)
 	if !slices.Equal(e.Regions, []string{"eu-west-1", "us-east-1"}) || e.Refresh != 6*time.Second || e.NameTag != "hosts" || !e.LoadBalancers ||
 		!slices.Equal(e.Names, []string{ec2.SecurityGroups, ec2.TagNames}) || len(e.Accounts) != 2 || e.Accounts[1].Name != "data" {
 		t.Errorf("ec2: %+v", e)
 	}
 	plain := parseGood(t, "route53:\n")
-	r = route53Options(plain, loaded, app)
+	r = b.route53(plain, loaded)
 	if !slices.Equal(r.Zones, []string{"*"}) || !slices.Equal(r.Visibility, []zone.Origin{zone.Public, zone.Private}) || r.VPCs != nil {
 		t.Errorf("route53 by default: %+v", r)
 	}
@@ -141,12 +141,12 @@ func TestRegionIsNotGuessed(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Setenv("AWS_REGION", c.environment)
-		config := parseGood(t, c.text)
-		if config.FindsRegion() != c.finds {
-			t.Errorf("%q: finds its region: %v", c.text, config.FindsRegion())
+		parsed := parseGood(t, c.text)
+		if parsed.FindsRegion() != c.finds {
+			t.Errorf("%q: finds its region: %v", c.text, parsed.FindsRegion())
 		}
-		a := &App{}
-		_, err := a.loadAccounts(t.Context(), config)
+		b := &sourceBuilder{}
+		_, err := b.loadAccounts(t.Context(), parsed)
 		if (err != nil) != c.fault {
 			t.Errorf("%q with %q: error %v", c.text, c.environment, err)
 		}

@@ -1,32 +1,36 @@
 package server
 
 import (
-	"context"
-	"fmt"
-	"net/http"
-	"net/netip"
-	"slices"
-
 	"inside53/resolver"
-	"inside53/resolver/forward"
 	"inside53/resolver/zone"
+	"inside53/server/admin"
+	"inside53/server/config"
 	"inside53/server/transfer"
-	"inside53/zonesource"
-	"inside53/zonesource/secondary"
 
 	"github.com/miekg/dns"
 )
 
 // assembleTransfers makes what serves secondaries, whether the configuration has any or
 // not: a reload may bring some.
-func (a *App) assembleTransfers(c *Config) error {
+func (a *App) assembleTransfers(c *config.Config) error {
 	policy, err := newTransferPolicy(c)
 	if err != nil {
 		return err
 	}
+	count := newCounter(a.registry, metric{
+		"inside53_transfers_total",
+		"Transfers to secondaries and NOTIFY from primaries by kind and outcome; " +
+			"whole: an IXFR answered by the whole zone; udp: by one message.",
+		[]string{"kind", "result"},
+	})
+	countNotify := newCounter(a.registry, metric{
+		"inside53_notifies_total", "NOTIFY to secondaries by outcome; gave_up counts zones, the others messages.",
+		[]string{"result"},
+	})
 	a.transfers = transfer.New(transfer.Options{
-		Resolver: a.resolver, Ask: a.askAlias, Notified: a.notified, Count: a.metrics.transfer,
-		CountNotify: a.metrics.notify, StateDir: c.StateDir, Log: a.log,
+		Resolver: a.resolver, Ask: a.sources.hosts.alias, Notified: a.sources.secondaries.notified,
+		Count:       func(kind, result string) { count(kind, result) },
+		CountNotify: func(result string) { countNotify(result) }, StateDir: c.StateDir, Log: a.opts.Log,
 	})
 	a.transfers.SetPolicy(policy)
 	return nil
@@ -34,7 +38,7 @@ func (a *App) assembleTransfers(c *Config) error {
 
 // newTransferPolicy is the sections keys and transfers; nil where nothing is transferred. It
 // reads the secrets of the keys.
-func newTransferPolicy(c *Config) (*transfer.Policy, error) {
+func newTransferPolicy(c *config.Config) (*transfer.Policy, error) {
 	if len(c.Transfers) == 0 && len(c.Secondary) == 0 {
 		return nil, nil
 	}
@@ -55,7 +59,7 @@ func newTransferPolicy(c *Config) (*transfer.Policy, error) {
 			e.Notify = append(e.Notify, n.AddrPort)
 		}
 		if t.Catalog != "" {
-			e.Catalog = wireName(DomainName(t.Catalog))
+			e.Catalog = wireName(config.DomainName(t.Catalog))
 		}
 		p.Entries = append(p.Entries, e)
 	}
@@ -68,150 +72,59 @@ func (a *App) publishLive(live *zone.Live) {
 	a.transfers.Wake()
 }
 
-// newSecondaries makes the sources of the zones that come from other servers.
-func (a *App) newSecondaries(c *Config) ([]zonesource.Source, error) {
-	keys, err := newKeyring(c)
-	if err != nil && len(c.Secondary) > 0 {
-		return nil, err
-	}
-	var sources []zonesource.Source
-	for _, s := range c.Secondary {
-		config := secondary.Config{Apex: wireName(s.Zone)}
-		for _, p := range s.Primaries {
-			config.Primaries = append(config.Primaries, p.AddrPort)
-		}
-		if s.Key != "" {
-			k := keys[string(s.Key)]
-			config.Key = &secondary.Key{Name: k.Name, Algorithm: k.Algorithm, Secret: k.Secret}
-		}
-		config.Saved = func() *zonesource.Part { return a.savedPart(secondary.PartKey(config.Apex)) }
-		source, err := secondary.New(config, a.log)
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, source)
-	}
-	return sources, nil
+// transferred is what secondaries may have, for people.
+type transferred struct {
+	server   *transfer.Server
+	resolver *resolver.Resolver
 }
 
-// savedPart returns the part of a key that the keeper has; nil for none.
-func (a *App) savedPart(key zonesource.Key) *zonesource.Part {
-	for _, p := range a.keeper.Parts(key.Source) {
-		if p.Key == key {
-			return &p
-		}
-	}
-	return nil
-}
-
-// useSecondaries makes those among the running sources the ones that NOTIFY is for.
-func (a *App) useSecondaries(sources []zonesource.Source) {
-	byApex := map[string]*secondary.Source{}
-	for _, s := range sources {
-		source, ok := s.(*secondary.Source)
-		if ok {
-			byApex[string(source.Apex())] = source
-		}
-	}
-	a.secondaries.Store(&byApex)
-}
-
-// notified hands NOTIFY to the zone that it is for, or returns why it is refused.
-func (a *App) notified(apex []byte, from netip.Addr, key string) (refused string) {
-	byApex := a.secondaries.Load()
-	if byApex == nil || (*byApex)[string(apex)] == nil {
-		return "zone"
-	}
-	return (*byApex)[string(apex)].Notify(from, key)
-}
-
-// askAlias asks upstreams for the records of one type of a name, at the end of CNAMEs. The
-// zero RRset says that there are none.
-func (a *App) askAlias(ctx context.Context, upstreams []string, name []byte, rrtype uint16) (zone.RRset, error) {
-	group, err := a.forwarder.Group(forward.GroupSpec{Upstreams: upstreams})
-	if err != nil {
-		return zone.RRset{}, err
-	}
-	defer a.forwarder.Release(group)
-	message, err := a.forwarder.Resolve(ctx, group, &forward.Question{Name: name, Type: rrtype})
-	if err != nil {
-		return zone.RRset{}, fmt.Errorf("resolving %s: %w", zone.String(name), err)
-	}
-	var rdata [][]byte
-	for _, data := range message.Data(rrtype) {
-		rdata = append(rdata, slices.Clone(data))
-	}
-	if len(rdata) == 0 {
-		return zone.RRset{}, nil
-	}
-	slices.SortFunc(rdata, slices.Compare)
-	return zone.NewRecords(rrtype, transfer.TargetTTL, rdata...)
-}
-
-// transfersInfo is what /transfers says.
-type transfersInfo struct {
-	Zones    []transferInfo `json:"zones"`
-	Catalogs []transferInfo `json:"catalogs"`
-	Pending  int            `json:"notifies_pending"`
-}
-
-// transferInfo is one zone that is transferred.
-type transferInfo struct {
-	View         string        `json:"view,omitempty"`
-	Zone         string        `json:"zone"`
-	Serial       uint32        `json:"serial"`
-	Records      int           `json:"records"`
-	Journal      int           `json:"journal"`
-	JournalBytes int           `json:"journal_bytes"`
-	Findings     []findingInfo `json:"findings"`
-}
-
-// findingInfo is a record that secondaries get otherwise than clients, or not at all.
-type findingInfo struct {
-	Name   string `json:"name"`
-	Type   string `json:"type"`
-	Reason string `json:"reason"`
-}
-
-// serveTransfers lists the zones that secondaries may have.
-func (a *App) serveTransfers(w http.ResponseWriter, _ *http.Request) {
-	zones, catalogs := a.transfers.Zones()
-	info := transfersInfo{Zones: []transferInfo{}, Catalogs: []transferInfo{}, Pending: a.transfers.Pending()}
-	snap := a.resolver.Snapshot()
+// Transfers implements [admin.Secondaries].
+func (t *transferred) Transfers() admin.Transfers {
+	zones, catalogs := t.server.Zones()
+	out := admin.Transfers{Zones: []admin.Transfer{}, Catalogs: []admin.Transfer{}, Pending: t.server.Pending()}
+	snap := t.resolver.Snapshot()
 	for _, z := range zones {
-		i := describeTransfer(z)
+		described := describeTransfer(z)
 		for _, v := range snap.Views {
 			apex := v.Apex(z.Apex)
 			if v.Name == z.View && apex != nil {
-				i.addFindings(resolver.ForwardedBelow(snap, v, apex))
+				described.Findings = append(described.Findings, findings(resolver.ForwardedBelow(snap, v, apex))...)
 			}
 		}
-		info.Zones = append(info.Zones, i)
+		out.Zones = append(out.Zones, described)
 	}
 	for _, z := range catalogs {
-		info.Catalogs = append(info.Catalogs, describeTransfer(z))
+		out.Catalogs = append(out.Catalogs, describeTransfer(z))
 	}
-	writeJSON(w, http.StatusOK, info)
+	return out
 }
 
-func describeTransfer(z transfer.Zone) transferInfo {
-	info := transferInfo{
+func describeTransfer(z transfer.Zone) admin.Transfer {
+	return admin.Transfer{
 		View: z.View, Zone: zone.String(z.Apex), Serial: z.Serial, Records: z.Records,
-		Journal: z.Journal, JournalBytes: z.JournalBytes, Findings: []findingInfo{},
-	}
-	info.addFindings(z.Findings)
-	return info
-}
-
-func (i *transferInfo) addFindings(findings []resolver.Finding) {
-	for _, f := range findings {
-		i.Findings = append(i.Findings, findingInfo{zone.String(f.Name), dns.Type(f.Type).String(), f.Reason})
+		Journal: z.Journal, JournalBytes: z.JournalBytes, Findings: findings(z.Findings),
 	}
 }
 
-// transfers reads what secondaries may have.
-func (r reading) transfers(a *App) {
-	zones, _ := a.transfers.Zones()
+func findings(list []resolver.Finding) []admin.Finding {
+	out := make([]admin.Finding, len(list))
+	for i, f := range list {
+		out[i] = admin.Finding{Name: zone.String(f.Name), Type: dns.Type(f.Type).String(), Reason: f.Reason}
+	}
+	return out
+}
+
+// metrics are those of the zones that secondaries may have.
+func (t *transferred) metrics() *collector {
+	return newCollector([]metric{
+		{"inside53_transfer_zones", "Zones that secondaries may have, by view.", []string{"view"}},
+		{"inside53_transfer_journal_bytes", "Differences of these zones kept for IXFR.", []string{"view"}},
+		{"inside53_notifies_pending", "Secondaries, times zones, that haven't acknowledged NOTIFY yet.", nil},
+	}, t.collect)
+}
+
+func (t *transferred) collect(r reading) {
+	zones, _ := t.server.Zones()
 	count, bytes := map[string]int{}, map[string]int{}
 	for _, z := range zones {
 		count[z.View]++
@@ -221,5 +134,5 @@ func (r reading) transfers(a *App) {
 		r.gauge("inside53_transfer_zones", float64(n), view)
 		r.gauge("inside53_transfer_journal_bytes", float64(bytes[view]), view)
 	}
-	r.gauge("inside53_notifies_pending", float64(a.transfers.Pending()))
+	r.gauge("inside53_notifies_pending", float64(t.server.Pending()))
 }

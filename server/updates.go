@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/server/update"
 	"inside53/zonesource"
 	"inside53/zonesource/rdata"
@@ -15,7 +16,7 @@ import (
 
 // assembleUpdates makes what accepts updates. It is there with AWS alone, whether the
 // configuration has updates or not: a reload may bring some.
-func (a *App) assembleUpdates(c *Config) error {
+func (a *App) assembleUpdates(c *config.Config) error {
 	policy, err := newUpdatePolicy(c)
 	if err != nil {
 		return err
@@ -26,21 +27,26 @@ func (a *App) assembleUpdates(c *Config) error {
 	}
 	a.updater, err = zoneupdate.New(zoneupdate.Options{
 		Source: route53.Name, Hosted: a.keeper.Hosted, Amend: a.keeper.Amend, Synced: a.keeper.Synced,
-		StateDir: c.StateDir, OnCall: a.metrics.awsCall, Log: a.log,
+		StateDir: c.StateDir, OnCall: a.sources.onCall, Log: a.opts.Log,
 	})
 	if err != nil {
 		return err
 	}
 	a.updater.SetAccounts(a.accounts)
+	count := newCounter(a.registry, metric{
+		"inside53_updates_total",
+		"Dynamic updates by response code or fault of the signature; dropped: too many at a time.",
+		[]string{"result"},
+	})
 	a.updates = update.New(update.Options{
-		Updater: a.updater, Hosted: a.keeper.Hosted, Count: a.metrics.update, Log: a.log,
+		Updater: a.updater, Hosted: a.keeper.Hosted, Count: func(result string) { count(result) }, Log: a.opts.Log,
 		Allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
 	}, policy)
 	return nil
 }
 
 // newUpdatePolicy is the sections keys and updates. It reads the secrets of the keys.
-func newUpdatePolicy(c *Config) (*update.Policy, error) {
+func newUpdatePolicy(c *config.Config) (*update.Policy, error) {
 	keys, err := newKeyring(c)
 	if err != nil {
 		return nil, err
@@ -71,20 +77,24 @@ func newUpdatePolicy(c *Config) (*update.Policy, error) {
 }
 
 // hostedName is how an entry names its zone.
-func hostedName(u Update) zonesource.PrimaryName {
+func hostedName(u config.Update) zonesource.PrimaryName {
 	if u.Zone.IsID() {
 		return zonesource.PrimaryName{ID: string(u.Zone)}
 	}
-	return zonesource.PrimaryName{Apex: wireName(DomainName(u.Zone)), Private: u.Visibility == PrivateZone, VPC: string(u.VPC)}
+	return zonesource.PrimaryName{
+		Apex:    wireName(config.DomainName(u.Zone)),
+		Private: u.Visibility == config.PrivateZone,
+		VPC:     string(u.VPC),
+	}
 }
 
 // primaries are the names that zones have in their SOA records.
-func primaries(c *Config) []zonesource.PrimaryName {
+func primaries(c *config.Config) []zonesource.PrimaryName {
 	var out []zonesource.PrimaryName
 	for _, u := range c.Updates {
 		if u.SOAMname != "" {
 			p := hostedName(u)
-			p.Primary = wireName(DomainName(u.SOAMname))
+			p.Primary = wireName(config.DomainName(u.SOAMname))
 			out = append(out, p)
 		}
 	}

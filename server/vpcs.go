@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 )
@@ -13,7 +14,7 @@ import (
 // credentials of an account: those that its inventory, of the regions given, has. The
 // base account also asks for those that views name and no inventory has, in the region
 // of the view.
-func surveyVPCs(c *Config, accounts []*awsclient.Account, regions []*zonesource.Region, name string) []zone.VPC {
+func surveyVPCs(c *config.Config, accounts []*awsclient.Account, regions []*zonesource.Region, name string) []zone.VPC {
 	named := map[string]string{} // regions
 	every := len(c.Views) == 0   // then each VPC is a view
 	for _, v := range c.Views {
@@ -46,9 +47,9 @@ func surveyVPCs(c *Config, accounts []*awsclient.Account, regions []*zonesource.
 }
 
 // inventory returns the last good inventory of all regions.
-func (a *App) inventory() []*zonesource.Region {
+func (b *sourceBuilder) inventory() []*zonesource.Region {
 	var regions []*zonesource.Region
-	for _, p := range a.keeper.Parts(ec2Source) {
+	for _, p := range b.keeper.Parts(ec2Source) {
 		regions = append(regions, p.Region)
 	}
 	return regions

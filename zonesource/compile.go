@@ -25,7 +25,7 @@ import (
 //	the view from outside, CIDR collections              compile_outside.go
 //	computed names                                       compile_apexes.go computedApexes
 //	names of instances                                   compile_tags.go
-//	before the first data                                compile_complete.go
+//	before the first data, and what was not read         compile_complete.go
 //
 // What a table tells the lookup at the longest matching apex, in this order:
 //

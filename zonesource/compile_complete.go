@@ -172,7 +172,7 @@ func missingParts(cfg *Config, parts map[Key]Part) []Gap {
 		}
 		for _, h := range p.Catalog.Zones {
 			zp, there := parts[zoneKey(key.Source, h.ID)]
-			if h.Gone || there && zp.Err == nil || !cfg.Hosted.selects(h.ID, h.Name, h.Private) {
+			if h.Gone || there && zp.Err == nil || !cfg.Hosted.Selects(h.ID, h.Name, h.Private) {
 				continue
 			}
 			missing = append(missing, Gap{Key: zoneKey(key.Source, h.ID), Zone: zone.String(h.Name), Private: h.Private, Standing: standingOf(zp)})

@@ -172,7 +172,7 @@ func (c *Config) wants(p Part) bool {
 	if !slices.Contains(c.Expected, catalogKey(p.Key.Source, p.Zone.Account)) {
 		return false
 	}
-	return c.Hosted.selects(p.Zone.ID, p.Zone.Apex, p.Zone.Origin == zone.Private)
+	return c.Hosted.Selects(p.Zone.ID, p.Zone.Apex, p.Zone.Origin == zone.Private)
 }
 
 // wantsSource reports whether anything is expected of a source.
@@ -180,17 +180,21 @@ func (c *Config) wantsSource(source string) bool {
 	return slices.ContainsFunc(c.Expected, func(k Key) bool { return k.Source == source })
 }
 
-func (f *HostedFilter) selects(id string, name []byte, private bool) bool {
+// Selects reports whether a hosted zone is wanted.
+func (f *HostedFilter) Selects(id string, name []byte, private bool) bool {
 	if private && f.NoPrivate || !private && f.NoPublic {
 		return false
 	}
-	if len(f.Zones) == 0 {
-		return true
-	}
-	text := strings.TrimSuffix(zone.String(name), ".")
-	return slices.ContainsFunc(f.Zones, func(want string) bool {
-		return want == "*" || want == id || strings.EqualFold(strings.TrimSuffix(want, "."), text)
+	return len(f.Zones) == 0 || slices.ContainsFunc(f.Zones, func(want string) bool {
+		return want == "*" || MeansZone(want, id, name)
 	})
+}
+
+// MeansZone reports whether a configured zone, a name or an id, is the hosted zone of this
+// id and name.
+func MeansZone(text, id string, name []byte) bool {
+	return strings.TrimPrefix(text, "/hostedzone/") == id ||
+		strings.EqualFold(strings.TrimSuffix(text, "."), strings.TrimSuffix(zone.String(name), "."))
 }
 
 // catalogKey is the key of the catalog of an account.

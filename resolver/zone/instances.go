@@ -133,6 +133,13 @@ func (a *Inventory) Fence(view int, m *InstanceAddress) (netip.Addr, Verdict) {
 	if !m.Private.IsValid() {
 		return m.Public, Unknown
 	}
+	if !m.Public.IsValid() {
+		why := a.reachesAlone(view, m.VPC, m.Private)
+		if why == Translated {
+			return m.Private, why
+		}
+		return netip.Addr{}, why
+	}
 	why := a.reachable(view, m.VPC, m.Private)
 	if why == Translated {
 		return m.Private, why

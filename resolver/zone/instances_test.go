@@ -135,6 +135,27 @@ func TestInstancesPackTheSame(t *testing.T) {
 	}
 }
 
+// TestAgeTakesNoAddressOfTheViewsOwn: what has no public address keeps the private one in
+// the view's own VPC, however old the inventory is; elsewhere it may have become somebody else's.
+func TestAgeTakesNoAddressOfTheViewsOwn(t *testing.T) {
+	a := NewInventory([]Network{{ID: "old", Stale: true}}, []Interface{{ID: "eni-1", Private: netip.MustParseAddr("10.0.0.1")}})
+	a.AddView(AddressAuto, []string{"old"}, nil, nil)
+	a.AddView(AddressAuto, nil, []string{"old"}, nil)
+	for _, test := range []struct {
+		view         int
+		public, want string
+	}{{0, "", "10.0.0.1"}, {0, "192.0.2.1", "192.0.2.1"}, {1, "", "invalid IP"}, {1, "192.0.2.1", "192.0.2.1"}} {
+		m := InstanceAddress{Private: netip.MustParseAddr("10.0.0.1")}
+		m.Public, _ = netip.ParseAddr(test.public)
+		if got, _ := a.Fence(test.view, &m); got.String() != test.want {
+			t.Errorf("view %d gets %s of %q, want %s", test.view, got, test.public, test.want)
+		}
+	}
+	if a.Private(0, [4]byte{10, 0, 0, 1}) == nil || a.Private(1, [4]byte{10, 0, 0, 1}) != nil {
+		t.Error("names made of the address don't follow")
+	}
+}
+
 // TestMute: why an instance is left out tells of a peering without DNS resolution.
 func TestMute(t *testing.T) {
 	a := views(world())

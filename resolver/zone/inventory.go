@@ -202,6 +202,16 @@ func (a *Inventory) reachable(view int, vpc uint32, private netip.Addr) Verdict 
 	return Unreachable
 }
 
+// reachesAlone is reachable for an address that nothing stands in for: no public one. Age takes
+// none from the view's own VPCs, where reaching it is no matter of what was listed.
+func (a *Inventory) reachesAlone(view int, vpc uint32, private netip.Addr) Verdict {
+	why := a.reachable(view, vpc, private)
+	if why == StaleRegion && a.views[view].owns(vpc) {
+		return Translated
+	}
+	return why
+}
+
 // Reaches reports whether the view gets private addresses of a VPC, as far as that is a
 // matter of the VPC alone.
 func (a *Inventory) Reaches(view int, vpc string) bool {
@@ -221,7 +231,7 @@ func (a *Inventory) Private(view int, private [4]byte) *Interface {
 	several := false
 	for n := first + 1; ok && n != 0; n = a.next[n-1] {
 		f := &a.Interfaces[n-1]
-		if a.reachable(view, f.VPC, addr) != Translated {
+		if a.reachesAlone(view, f.VPC, addr) != Translated {
 			continue
 		}
 		if at := slices.Index(v.own[:place], f.VPC); at >= 0 {

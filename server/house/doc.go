@@ -1,7 +1,8 @@
 // Package house holds the arrows of the house: which package may import what, and why
 // not. Tests alone use it.
 //
-//	server/inside53 ──> server ──> resolver ──> resolver/zone, history, forward
+//	server/inside53 ──> server ──> server/listen, tsig, update, transfer ──> resolver
+//	       │              ├──> resolver ──> resolver/zone, history, forward
 //	       │              │
 //	       └──────────────┴──> zonesource/* ──> zonesource ──> resolver/zone
 //

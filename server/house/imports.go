@@ -79,12 +79,11 @@ func rules() map[string]rule {
 		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
 		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
 		"zonesource/health":     {ours: append([]string{"zonesource/atomicfile"}, calls...), why: meet},
-		"zonesource/secondary": {
-			ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata", "zonesource/refresh"}, why: meet,
-		},
+		"zonesource/secondary": {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata",
+			"zonesource/refresh"}, why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
-			"server/listen", "server/tsig", "server/transfer", "server/update",
+			"server/admin", "server/config", "server/listen", "server/tsig", "server/transfer", "server/update",
 		}, below...)},
 		"server/listen": {
 			ours: []string{"resolver", "resolver/wire"}, why: "sockets carry messages and know nothing of data",
@@ -93,8 +92,10 @@ func rules() map[string]rule {
 			ours: []string{"resolver", "resolver/wire"}, why: "keys come from the configuration, by way of the App",
 		},
 		"server/transfer": {
-			ours: []string{"server/tsig", "resolver", "resolver/wire", "resolver/zone", "resolver/history"},
-			why:  "secondaries get what clients get, whatever source it is from",
+			ours: []string{
+				"server/tsig", "resolver", "resolver/wire", "resolver/zone", "resolver/history", "zonesource/atomicfile",
+			},
+			why: "secondaries get what clients get, whatever source it is from",
 		},
 		"server/update": {
 			ours: []string{
@@ -102,7 +103,21 @@ func rules() map[string]rule {
 			},
 			why: "it decides who may change what; changes are made by zonesource/update",
 		},
-		"server/...":       {ours: append([]string{"server", "examples"}, below...)},
+		"server/config": {
+			ours: []string{"resolver/wire"}, why: "the configuration is data: the App translates it for whoever it is about",
+			never: map[string]string{
+				"net/http": "nothing here asks anybody", "github.com/prometheus": "nothing here counts",
+				"github.com/spf13": "the command line reads it, not the reverse",
+			},
+		},
+		"server/admin": {
+			ours: []string{"server/config"}, why: "it prints what its own interfaces answer, and knows nobody behind them",
+			theirs: []string{
+				"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/promhttp",
+				"golang.org/x/sync/errgroup",
+			},
+		},
+		"server/...":       {ours: append([]string{"server", "server/config", "examples"}, below...)},
 		"server/bench":     {ours: append([]string{"server/bench/..."}, below...)},
 		"server/bench/...": {ours: []string{"server/bench/..."}, why: "what it expects is not taken from what it measures"},
 		"server/house":     {theirs: []string{}},

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"inside53/server"
+	"inside53/server/config"
 	"inside53/zonesource"
 
 	"github.com/spf13/cobra"
@@ -30,23 +31,23 @@ region, and counts what reading the hosted zones takes of the request budget.`,
 		Example: "  inside53 check --config /etc/inside53/inside53.yaml --aws",
 		Args:    cobra.NoArgs,
 		RunE: work(func(ctx context.Context) error {
-			config, err := loadConfig(path)
+			conf, err := loadConfig(path)
 			if err != nil {
 				return err
 			}
-			problems, err := server.CheckZoneFiles(ctx, config)
-			err = errors.Join(server.CheckKeys(config), err)
+			problems, err := server.CheckZoneFiles(ctx, conf)
+			err = errors.Join(server.CheckKeys(conf), err)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return printCheckJSON(ctx, stdout, config, problems, withAWS)
+				return printCheckJSON(ctx, stdout, conf, problems, withAWS)
 			}
-			err = printSummary(stdout, config, problems)
+			err = printSummary(stdout, conf, problems)
 			if err != nil || !withAWS {
 				return err
 			}
-			return checkAWS(ctx, config, stdout)
+			return checkAWS(ctx, conf, stdout)
 		}),
 	}
 	configFlag(c, &path)
@@ -56,17 +57,17 @@ region, and counts what reading the hosted zones takes of the request budget.`,
 }
 
 // loadConfig loads a configuration; of several faults the error has a line each.
-func loadConfig(path string) (*server.Config, error) {
-	config, err := server.LoadConfig(path)
+func loadConfig(path string) (*config.Config, error) {
+	conf, err := config.Load(path)
 	joined, several := err.(interface{ Unwrap() []error })
 	if several && len(joined.Unwrap()) > 1 {
 		return nil, fmt.Errorf("the configuration has %d faults\n%w", len(joined.Unwrap()), err)
 	}
-	return config, err
+	return conf, err
 }
 
 // printSummary prints what c does, then what is probably not meant.
-func printSummary(w io.Writer, c *server.Config, problems []zonesource.Problem) error {
+func printSummary(w io.Writer, c *config.Config, problems []zonesource.Problem) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(key, format string, args ...any) {
 		_, _ = fmt.Fprintf(table, "%s\t%s\n", key, fmt.Sprintf(format, args...))
@@ -131,7 +132,7 @@ func printSummary(w io.Writer, c *server.Config, problems []zonesource.Problem) 
 }
 
 // allWarnings are those of a configuration and of its zone files.
-func allWarnings(c *server.Config, problems []zonesource.Problem) []string {
+func allWarnings(c *config.Config, problems []zonesource.Problem) []string {
 	found := warnings(c)
 	for _, p := range problems {
 		found = append(found, fmt.Sprintf("zone %s: %s %s: %s", p.Zone, p.Name, p.Type, p.Reason))
@@ -140,15 +141,15 @@ func allWarnings(c *server.Config, problems []zonesource.Problem) []string {
 }
 
 // probeTargets says what is probed.
-func probeTargets(h *server.HealthChecks) string {
-	if h.Source == server.HealthAWS {
+func probeTargets(h *config.HealthChecks) string {
+	if h.Source == config.HealthAWS {
 		return ""
 	}
 	return fmt.Sprintf(", probes of %s, %d at a time", strings.Join(h.ProbeTargets, ", "), h.Probes)
 }
 
 // warnings names what a configuration may say and its author did probably not mean.
-func warnings(c *server.Config) []string {
+func warnings(c *config.Config) []string {
 	var found []string
 	if c.ServesNothing() {
 		found = append(found, "none of route53, ec2, zonefiles and forward is there: all but special names, such as localhost, are refused")
@@ -193,7 +194,7 @@ func warnings(c *server.Config) []string {
 
 // sharedResolver returns the VPC resolver that the view uses for "." by an entry for
 // every view, if it does so.
-func sharedResolver(c *server.Config, view string) (string, bool) {
+func sharedResolver(c *config.Config, view string) (string, bool) {
 	for _, f := range c.ForwardsOf(view) {
 		if f.Zone != "." || !f.Views.All {
 			continue
@@ -237,7 +238,7 @@ func orOff(a netip.AddrPort) string {
 	return a.String()
 }
 
-func allowed(a server.Allow) string {
+func allowed(a config.Allow) string {
 	var who []string
 	if a.Private {
 		who = append(who, "private addresses")
@@ -251,7 +252,7 @@ func allowed(a server.Allow) string {
 	return strings.Join(who, ", ")
 }
 
-func accounts(a server.AWS) string {
+func accounts(a config.AWS) string {
 	text := "that of the credentials"
 	for _, account := range a.Accounts {
 		text += ", " + account.Name
@@ -259,7 +260,7 @@ func accounts(a server.AWS) string {
 	return text
 }
 
-func hostedZones(r *server.Route53) string {
+func hostedZones(r *config.Route53) string {
 	kinds := "public and private zones"
 	switch {
 	case !r.Visibility.Private:
@@ -277,7 +278,7 @@ func hostedZones(r *server.Route53) string {
 	return kinds + " " + strings.Join(which, ", ")
 }
 
-func regions(c *server.Config) string {
+func regions(c *config.Config) string {
 	switch {
 	case len(c.EC2.Regions) > 0:
 		return strings.Join(c.EC2.Regions, ", ")
@@ -288,7 +289,7 @@ func regions(c *server.Config) string {
 	}
 }
 
-func vpcs(s server.VPCSet) string {
+func vpcs(s config.VPCSet) string {
 	switch {
 	case s.All:
 		return "all"
@@ -299,7 +300,7 @@ func vpcs(s server.VPCSet) string {
 	}
 }
 
-func automaticViews(c *server.Config) string {
+func automaticViews(c *config.Config) string {
 	if c.EC2 == nil {
 		return "rest, for everybody"
 	}

@@ -12,10 +12,11 @@ import (
 	"time"
 
 	"inside53/server"
+	"inside53/server/config"
 )
 
 // checkAWS tries what c needs of AWS and prints it. The error names what is missing.
-func checkAWS(ctx context.Context, c *server.Config, stdout io.Writer) error {
+func checkAWS(ctx context.Context, c *config.Config, stdout io.Writer) error {
 	if !c.UsesAWS() {
 		_, err := fmt.Fprintln(stdout, "\nneither route53 nor ec2 is on: nothing is asked of AWS")
 		return err
@@ -34,7 +35,7 @@ func checkAWS(ctx context.Context, c *server.Config, stdout io.Writer) error {
 // accountName is how people are told of an account.
 func accountName(name string) string { return cmp.Or(name, "(credentials)") }
 
-func printAWSCheck(w io.Writer, c *server.Config, check *server.AWSCheck) error {
+func printAWSCheck(w io.Writer, c *config.Config, check *server.AWSCheck) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(table, "\nACTION\tACCOUNT\tREGION\tRESULT\n")
 	for _, a := range check.Actions {
@@ -72,7 +73,7 @@ func printAWSCheck(w io.Writer, c *server.Config, check *server.AWSCheck) error 
 }
 
 // budgetWarnings names the accounts that can't be read as often as the configuration says.
-func budgetWarnings(c *server.Config, check *server.AWSCheck) []string {
+func budgetWarnings(c *config.Config, check *server.AWSCheck) []string {
 	var found []string
 	for _, cost := range check.Costs {
 		if cost.Cycle > c.Route53.Refresh {

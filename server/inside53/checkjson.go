@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"inside53/server"
+	"inside53/server/config"
 	"inside53/zonesource"
 )
 
@@ -37,7 +38,7 @@ type costReport struct {
 
 // printCheckJSON prints what is known of c, with AWS asked or not. The error is that of
 // the text form: what is missing on AWS.
-func printCheckJSON(ctx context.Context, w io.Writer, c *server.Config, problems []zonesource.Problem, withAWS bool) error {
+func printCheckJSON(ctx context.Context, w io.Writer, c *config.Config, problems []zonesource.Problem, withAWS bool) error {
 	r := checkReport{Configuration: c.File(), Warnings: append([]string{}, allWarnings(c, problems)...)}
 	var failed error
 	if withAWS && c.UsesAWS() {

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"text/tabwriter"
 
-	"inside53/server"
+	"inside53/server/config"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
 
@@ -131,15 +131,15 @@ const cliRequests = 5
 
 // client returns a client of the account that the flags name.
 func (f *accountFlags) client(ctx context.Context) (*changes.Client, error) {
-	config := server.DefaultConfig()
+	conf := config.Default()
 	if f.config != "" {
 		var err error
-		config, err = loadConfig(f.config)
+		conf, err = loadConfig(f.config)
 		if err != nil {
 			return nil, err
 		}
 	}
-	accounts, err := loadAccounts(ctx, config)
+	accounts, err := loadAccounts(ctx, conf)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (f *accountFlags) client(ctx context.Context) (*changes.Client, error) {
 
 // loadAccounts returns the accounts of a configuration for a command line: the hosts of
 // AWS are resolved as the host of the command does it.
-func loadAccounts(ctx context.Context, c *server.Config) ([]*awsclient.Account, error) {
+func loadAccounts(ctx context.Context, c *config.Config) ([]*awsclient.Account, error) {
 	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), RequestsPerSecond: cliRequests}
 	if c.Route53 != nil {
 		o.RequestsPerSecond = max(cliRequests, c.Route53.RequestsPerSecond)
@@ -178,8 +178,8 @@ func (f *zoneFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.public, "public", false, "the public zone of that name")
 	c.Flags().BoolVar(&f.private, "private", false, "the private zone of that name")
 	c.Flags().StringVar(&f.vpc, "vpc", "", "the private zone of that name that is associated with the VPC of this `id`")
-	c.MarkFlagsMutuallyExclusive("public", "private")
-	c.MarkFlagsMutuallyExclusive("public", "vpc")
+	exclusive(c, "public", "private")
+	exclusive(c, "public", "vpc")
 }
 
 func (f *zoneFlags) visibility() changes.Visibility {

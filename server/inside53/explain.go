@@ -45,7 +45,7 @@ client outside would get from Route 53, and what makes the difference.
 
 The exit code is 0 for any answer that was explained, NXDOMAIN and SERVFAIL too.`,
 		Example: "  inside53 explain www.example.com\n  inside53 explain www.example.com AAAA --client 10.0.1.2 --diff public",
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    arguments(1, 2),
 		PreRunE: func(_ *cobra.Command, args []string) error {
 			q.name, q.rrtype = args[0], "A"
 			if len(args) > 1 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"inside53/server"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
@@ -33,17 +34,17 @@ says which accounts, zones and regions.`,
 }
 
 // exportAccounts loads the configuration and the accounts that it names.
-func exportAccounts(ctx context.Context, path string) (*server.Config, []*awsclient.Account, error) {
-	config, err := loadConfig(path)
+func exportAccounts(ctx context.Context, path string) (*config.Config, []*awsclient.Account, error) {
+	conf, err := loadConfig(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	accounts, err := loadAccounts(ctx, config)
-	return config, accounts, err
+	accounts, err := loadAccounts(ctx, conf)
+	return conf, accounts, err
 }
 
 // inventoryRegions are the regions that a configuration reads, as serve does.
-func inventoryRegions(c *server.Config, accounts []*awsclient.Account) []string {
+func inventoryRegions(c *config.Config, accounts []*awsclient.Account) []string {
 	switch {
 	case c.EC2 == nil:
 		return nil
@@ -54,17 +55,14 @@ func inventoryRegions(c *server.Config, accounts []*awsclient.Account) []string 
 }
 
 // wantsZone returns what says which hosted zones a configuration reads; nil is none.
-func wantsZone(c *server.Config) func(changes.Zone) bool {
-	r := c.Route53
-	if r == nil {
+func wantsZone(c *config.Config) func(changes.Zone) bool {
+	if c.Route53 == nil {
 		return nil
 	}
+	filter := server.HostedFilter(c.Route53)
 	return func(z changes.Zone) bool {
-		if z.Private && !r.Visibility.Private || !z.Private && !r.Visibility.Public {
-			return false
-		}
-		return r.Zones.All || slices.Contains(r.Zones.IDs, z.ID) ||
-			slices.ContainsFunc(r.Zones.Names, func(n server.DomainName) bool { return strings.EqualFold(string(n), changes.MasterName(z.Name)) })
+		name, err := rdata.ParseName(z.Name)
+		return err == nil && filter.Selects(z.ID, name, z.Private)
 	}
 }
 
@@ -110,19 +108,19 @@ S3URL/REGION/hosts.`,
 }
 
 func exportHosts(ctx context.Context, c console, f hostsFlags) error {
-	config, accounts, err := exportAccounts(ctx, f.config)
+	conf, accounts, err := exportAccounts(ctx, f.config)
 	if err != nil {
 		return err
 	}
-	if config.EC2 == nil {
+	if conf.EC2 == nil {
 		return errors.New("the configuration has no section ec2: it says which regions to read, and where names come from")
 	}
-	err = config.CheckRegion(accounts)
+	err = server.CheckRegion(conf, accounts)
 	if err != nil {
 		return err
 	}
-	h := &hostsExport{console: c, flags: f, zone: string(config.EC2.Zone), regions: inventoryRegions(config, accounts)}
-	h.ours, err = zonesNamed(config)
+	h := &hostsExport{console: c, flags: f, zone: string(conf.EC2.Zone), regions: inventoryRegions(conf, accounts)}
+	h.ours, err = zonesNamed(conf)
 	if err != nil {
 		return err
 	}
@@ -138,9 +136,9 @@ func exportHosts(ctx context.Context, c console, f hostsFlags) error {
 		h.uploader = export.NewUploader(accounts[0], place)
 	}
 	o := export.InventoryOptions{
-		Accounts: accounts, Regions: h.regions, NameTag: config.EC2.NameTag, Refresh: config.EC2.Refresh, MaxShrink: hostsMaxShrink,
+		Accounts: accounts, Regions: h.regions, NameTag: conf.EC2.NameTag, Refresh: conf.EC2.Refresh, MaxShrink: hostsMaxShrink,
 	}
-	for _, n := range config.EC2.Names {
+	for _, n := range conf.EC2.Names {
 		o.Names = append(o.Names, string(n))
 	}
 	if f.watch {
@@ -171,8 +169,8 @@ type hostsExport struct {
 }
 
 // zonesNamed are the apexes of the zones that the configuration names.
-func zonesNamed(c *server.Config) ([][]byte, error) {
-	var names []server.DomainName
+func zonesNamed(c *config.Config) ([][]byte, error) {
+	var names []config.DomainName
 	if c.Route53 != nil {
 		names = append(names, c.Route53.Zones.Names...)
 	}
@@ -282,7 +280,7 @@ func (e exported) with(problems []zonesource.Problem) exported {
 }
 
 func newExportBIND() *cobra.Command {
-	var config, dir, region string
+	var conf, dir, region string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "bind --config F --dir D [--region R] [--json]",
@@ -305,10 +303,10 @@ named.conf has the private one.`,
 		Example: "  inside53 export bind --config inside53.yaml --dir /etc/bind/inside53",
 		Args:    cobra.NoArgs,
 		RunE: workOn(func(ctx context.Context, c console, _ []string) error {
-			return exportBIND(ctx, c, config, dir, region, asJSON)
+			return exportBIND(ctx, c, conf, dir, region, asJSON)
 		}),
 	}
-	configFlag(c, &config)
+	configFlag(c, &conf)
 	c.Flags().StringVar(&dir, "dir", "", "`directory` of the files; it is made when it isn't there")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: what was written and left out")
 	c.Flags().StringVar(&region, "region", "", "AWS `region` whose records stand in (default: that of the configuration or the SDK)")
@@ -317,11 +315,11 @@ named.conf has the private one.`,
 }
 
 func exportBIND(ctx context.Context, c console, path, dir, region string, asJSON bool) error {
-	config, accounts, err := exportAccounts(ctx, path)
+	conf, accounts, err := exportAccounts(ctx, path)
 	if err != nil {
 		return err
 	}
-	wanted := wantsZone(config)
+	wanted := wantsZone(conf)
 	if wanted == nil {
 		return errors.New("the configuration has no section route53: it says which zones to export")
 	}
@@ -364,7 +362,7 @@ func exportBIND(ctx context.Context, c console, path, dir, region string, asJSON
 }
 
 func newExportJSON() *cobra.Command {
-	var config, dir string
+	var conf, dir string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "json --config F --dir D [--json]",
@@ -376,19 +374,19 @@ that are no more are removed from the directory; others stay.`,
   inside53 awssim --data data --listen 127.0.0.1:4566`,
 		Args: cobra.NoArgs,
 		RunE: workOn(func(ctx context.Context, c console, _ []string) error {
-			config, accounts, err := exportAccounts(ctx, config)
+			conf, accounts, err := exportAccounts(ctx, conf)
 			if err != nil {
 				return err
 			}
-			if config.Route53 == nil && config.EC2 == nil {
+			if conf.Route53 == nil && conf.EC2 == nil {
 				return errors.New("the configuration has neither route53 nor ec2: there is nothing to export")
 			}
-			err = config.CheckRegion(accounts)
+			err = server.CheckRegion(conf, accounts)
 			if err != nil {
 				return err
 			}
 			data, err := export.Collect(ctx, export.DataOptions{
-				Accounts: accounts, Zones: wantsZone(config), Regions: inventoryRegions(config, accounts),
+				Accounts: accounts, Zones: wantsZone(conf), Regions: inventoryRegions(conf, accounts),
 				Progress: func(what string) { c.progress("reading %s", what) },
 			})
 			c.progress("")
@@ -409,7 +407,7 @@ that are no more are removed from the directory; others stay.`,
 			return err
 		}),
 	}
-	configFlag(c, &config)
+	configFlag(c, &conf)
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: what was written and left out")
 	c.Flags().StringVar(&dir, "dir", "", "`directory` of the data; it is made when it isn't there")
 	required(c, "dir")

@@ -36,13 +36,3 @@ func (a *address) Set(text string) error {
 
 // Type implements pflag.Value; it is the word for the value in the help.
 func (a *address) Type() string { return "addr" }
-
-// required marks flags as required.
-func required(c *cobra.Command, flags ...string) {
-	for _, name := range flags {
-		err := c.MarkFlagRequired(name)
-		if err != nil {
-			panic(err) // no such flag: a name is wrong here or where it is made
-		}
-	}
-}

@@ -34,7 +34,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintf(stderr, "inside53: %s\n%s", err, credentialsHint(err))
 		return exitFailed
 	}
-	_, _ = fmt.Fprintf(stderr, "inside53: %s\n", usageText(command, err))
+	_, _ = fmt.Fprintf(stderr, "inside53: %s\n", err)
 	_, _ = fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", command.CommandPath())
 	return exitUsage
 }
@@ -68,8 +68,10 @@ Exit codes: 0 done, 1 failed, 2 usage.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRunE: checkFlags,
 		RunE:              needsSubcommand,
 	}
+	root.SetFlagErrorFunc(flagError)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(

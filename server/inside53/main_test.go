@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -45,16 +46,47 @@ func TestUsage(t *testing.T) {
 		{[]string{"awssim"}, "inside53: --data and --listen are missing\nRun 'inside53 awssim --help' for usage.\n"},
 		{[]string{"zone", "get"}, "inside53: too few or too many arguments: inside53 zone get ZONE [--public | --private] [--vpc ID] [--json]\nRun 'inside53 zone get --help' for usage.\n"},
 		{[]string{"record", "add", "a", "b", "A", "192.0.2.1", "--ttl", "5m"}, "inside53: --ttl \"5m\" is no whole number\nRun 'inside53 record add --help' for usage.\n"},
+		{
+			[]string{"record", "add", "a", "b", "A", "192.0.2.1", "--ttl", "99999999999999999999"},
+			"inside53: --ttl \"99999999999999999999\" is too large\nRun 'inside53 record add --help' for usage.\n",
+		},
+		{
+			[]string{"record", "add", "a", "b", "A", "192.0.2.1", "--multivalue=some"},
+			"inside53: --multivalue \"some\" is neither true nor false\nRun 'inside53 record add --help' for usage.\n",
+		},
+		{
+			[]string{"record", "add", "a", "b", "A", "--weight", "1", "--geo", "DE", "--bias", "1"},
+			"inside53: --bias and --geo exclude each other\nRun 'inside53 record add --help' for usage.\n",
+		},
+		{
+			[]string{"zone", "get", "a", "--public", "--vpc", "vpc-a"},
+			"inside53: --public and --vpc exclude each other\nRun 'inside53 zone get --help' for usage.\n",
+		},
+		{
+			[]string{"record", "add", "a", "b"},
+			"inside53: too few or too many arguments: USELINE\nRun 'inside53 record add --help' for usage.\n",
+		},
 		{[]string{"check", "--confg", "x"}, "inside53: unknown flag: --confg\nRun 'inside53 check --help' for usage.\n"},
 		{[]string{"version", "now"}, "inside53: unknown command \"now\" for \"inside53 version\"\nRun 'inside53 version --help' for usage.\n"},
 	}
 	for _, test := range tests {
 		code, stdout, stderr := command(t, test.args...)
-		want := strings.ReplaceAll(test.want, "COMMANDS", "awssim, check, demo, explain, export, record, serve, version, zone")
+		want := strings.ReplaceAll(test.want, "USELINE", addLine(t))
+		want = strings.ReplaceAll(want, "COMMANDS", "awssim, check, demo, explain, export, record, serve, version, zone")
 		if code != exitUsage || stdout != "" || stderr != want {
 			t.Errorf("%q: code %d, output %q, errors %q; want %q", test.args, code, stdout, stderr, want)
 		}
 	}
+}
+
+// addLine returns the line of usage of record add.
+func addLine(t *testing.T) string {
+	t.Helper()
+	add, _, err := newRoot(io.Discard, io.Discard).Find([]string{"record", "add"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return add.UseLine()
 }
 
 func TestHelp(t *testing.T) {

@@ -95,7 +95,7 @@ name, type and set identifier already. Routing is one of --weight, --failover, -
   inside53 record add example.com @ MX "10 mail.example.com"
   inside53 record add example.com api A 192.0.2.1 --set-id blue --weight 10
   inside53 record add example.com www A --alias lb-1.eu-west-1.elb.amazonaws.com --alias-zone Z32O12XQLNTSW2`,
-		Args: cobra.MinimumNArgs(3),
+		Args: arguments(3, -1),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		return f.run(func(z changes.Zone, sets []changes.RecordSet, at recordName, values []string) (changes.Plan, error) {
@@ -133,7 +133,7 @@ func newRecordChange() *cobra.Command {
 are given, the TTL, the routing, the health check.`,
 		Example: `  inside53 record change example.com www A 192.0.2.3
   inside53 record change example.com api A --set-id blue --weight 0`,
-		Args: cobra.MinimumNArgs(3),
+		Args: arguments(3, -1),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		return f.run(func(z changes.Zone, sets []changes.RecordSet, at recordName, values []string) (changes.Plan, error) {
@@ -163,7 +163,7 @@ func newRecordDelete() *cobra.Command {
 last of them.`,
 		Example: `  inside53 record delete example.com www A
   inside53 record delete example.com www A 192.0.2.2`,
-		Args: cobra.MinimumNArgs(3),
+		Args: arguments(3, -1),
 	}
 	c.RunE = f.run(func(z changes.Zone, sets []changes.RecordSet, at recordName, values []string) (changes.Plan, error) {
 		old, err := f.pick(sets, at)

@@ -29,7 +29,7 @@ The file is BIND's ($ORIGIN, $TTL, $INCLUDE, $GENERATE), with the extensions of 
 
 and with all that export bind writes.`,
 		Example: "  inside53 record import example.com example.com.zone --private --delete",
-		Args:    cobra.ExactArgs(2),
+		Args:    arguments(2, 2),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
 			client, err := where.client(ctx)
 			if err != nil {

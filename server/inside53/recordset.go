@@ -49,13 +49,13 @@ func (f *setFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.aliasZone, "alias-zone", "", "hosted zone `id` of the alias target (default: the zone itself)")
 	flags.BoolVar(&f.evaluate, "evaluate-target-health", false, "the alias has the health of its target")
 	flags.StringVar(&f.healthCheck, "health-check", "", "`id` of a health check")
-	c.MarkFlagsMutuallyExclusive(routingFlags...)
+	exclusive(c, routingFlags...)
 	for _, other := range routingFlags {
 		if other != "region" {
-			c.MarkFlagsMutuallyExclusive("bias", other)
+			exclusive(c, "bias", other)
 		}
 	}
-	c.MarkFlagsMutuallyExclusive("alias", "ttl")
+	exclusive(c, "alias", "ttl")
 }
 
 // suffix names the member of a group.

@@ -1,20 +1,20 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// What cobra and pflag say of mistakes in a command line.
-var (
-	missingFlags   = regexp.MustCompile(`^required flag\(s\) (.*) not set$`)
-	wrongCount     = regexp.MustCompile(`^(?:accepts|requires) .*arg\(s\)`)
-	exclusiveFlags = regexp.MustCompile(`^if any flags in the group \[.*\] are set none of the others can be; \[(.*)\] were all set$`)
-	badNumber      = regexp.MustCompile(`^invalid argument ("[^"]*") for "(?:-., )?(--[a-z-]+)" flag: strconv\..*: (invalid syntax|value out of range)$`)
-)
+// What is wrong with a command line is said in the words of our flags. cobra finds most of
+// it too, but in its own words, so each of its checks has one of ours before it: arguments
+// by [arguments], the value of a flag by flagError, and flags as a whole by checkFlags.
 
 // credentialsHint is a line for who has no credentials: the SDK names the last of the
 // many places where it has looked.
@@ -22,33 +22,90 @@ func credentialsHint(err error) string {
 	if !strings.Contains(err.Error(), "failed to refresh cached credentials") {
 		return ""
 	}
-	return "There are no credentials: give the instance a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n"
+	return "There are no credentials: give the instance a role, " +
+		"or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n"
 }
 
-// usageText says what is wrong with a command line in the words of our flags.
-func usageText(c *cobra.Command, err error) string {
-	text := err.Error()
-	if m := missingFlags.FindStringSubmatch(text); m != nil {
-		names := strings.Split(strings.ReplaceAll(m[1], `"`, "--"), ", ")
-		for i := range names {
-			names[i] = strings.TrimSuffix(names[i], "--")
+// arguments accepts from least to most arguments; most below 0 is any number.
+func arguments(least, most int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) < least || most >= 0 && len(args) > most {
+			return fmt.Errorf("too few or too many arguments: %s", c.UseLine())
 		}
-		if len(names) == 1 {
-			return names[0] + " is missing"
+		return nil
+	}
+}
+
+// flagError says what is wrong with the value of a flag; other errors are good as they are.
+func flagError(_ *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	flag, value := invalid.GetFlag(), invalid.GetValue()
+	kind := flag.Value.Type()
+	number := strings.HasPrefix(kind, "int")
+	switch {
+	case number && errors.Is(err, strconv.ErrSyntax):
+		return fmt.Errorf("--%s %q is no whole number", flag.Name, value)
+	case number && errors.Is(err, strconv.ErrRange):
+		return fmt.Errorf("--%s %q is too large", flag.Name, value)
+	case kind == "bool":
+		return fmt.Errorf("--%s %q is neither true nor false", flag.Name, value)
+	}
+	return err
+}
+
+// exclusiveGroup is the annotation of flags that exclude each other: the names of each
+// group that a flag is in.
+const exclusiveGroup = "inside53_exclusive"
+
+// required marks flags as required.
+func required(c *cobra.Command, flags ...string) {
+	for _, name := range flags {
+		err := c.MarkFlagRequired(name)
+		if err != nil {
+			panic(err) // no such flag: a name is wrong here or where it is made
 		}
-		return strings.Join(names, " and ") + " are missing"
 	}
-	if m := exclusiveFlags.FindStringSubmatch(text); m != nil {
-		return "--" + strings.ReplaceAll(m[1], " ", " and --") + " exclude each other"
-	}
-	if m := badNumber.FindStringSubmatch(text); m != nil {
-		if m[3] == "invalid syntax" {
-			return fmt.Sprintf("%s %s is no whole number", m[2], m[1])
+}
+
+// exclusive marks flags of which there may be one.
+func exclusive(c *cobra.Command, flags ...string) {
+	c.MarkFlagsMutuallyExclusive(flags...)
+	for _, name := range flags {
+		flag := c.Flags().Lookup(name)
+		if flag.Annotations == nil {
+			flag.Annotations = map[string][]string{}
 		}
-		return fmt.Sprintf("%s %s is too large", m[2], m[1])
+		flag.Annotations[exclusiveGroup] = append(flag.Annotations[exclusiveGroup], strings.Join(flags, " "))
 	}
-	if wrongCount.MatchString(text) {
-		return "too few or too many arguments: " + c.UseLine()
+}
+
+// checkFlags says which flags are missing, or exclude each other.
+func checkFlags(c *cobra.Command, _ []string) error {
+	var missing []string
+	given := map[string][]string{} // by group
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		switch {
+		case f.Changed:
+			for _, group := range f.Annotations[exclusiveGroup] {
+				given[group] = append(given[group], "--"+f.Name)
+			}
+		case slices.Contains(f.Annotations[cobra.BashCompOneRequiredFlag], "true"):
+			missing = append(missing, "--"+f.Name)
+		}
+	})
+	if len(missing) == 1 {
+		return fmt.Errorf("%s is missing", missing[0])
 	}
-	return text
+	if len(missing) > 1 {
+		return fmt.Errorf("%s are missing", strings.Join(missing, " and "))
+	}
+	for _, group := range slices.Sorted(maps.Keys(given)) {
+		if len(given[group]) > 1 {
+			return fmt.Errorf("%s exclude each other", strings.Join(given[group], " and "))
+		}
+	}
+	return nil
 }

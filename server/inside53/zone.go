@@ -79,7 +79,7 @@ func newZoneLs() *cobra.Command {
 	where.add(c)
 	c.Flags().BoolVar(&which.public, "public", false, "public zones only")
 	c.Flags().BoolVar(&which.private, "private", false, "private zones only")
-	c.MarkFlagsMutuallyExclusive("public", "private")
+	exclusive(c, "public", "private")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
@@ -92,7 +92,7 @@ func newZoneGet() *cobra.Command {
 		Use:     "get ZONE [--public | --private] [--vpc ID] [--json]",
 		Short:   "Show a hosted zone with its records",
 		Example: "  inside53 zone get example.com --private",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
 			client, err := where.client(ctx)
 			if err != nil {
@@ -157,7 +157,7 @@ func newZoneCreate() *cobra.Command {
 		Long: `create makes a public hosted zone, or with --private and --vpc a private one that is
 associated with that VPC.`,
 		Example: "  inside53 zone create corp.example --private --vpc vpc-0a1b2c3d --vpc-region eu-west-1",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
 			n := changes.NewZone{Name: args[0], Comment: comment}
 			if private != (vpc != "") {
@@ -214,7 +214,7 @@ func newZoneDelete() *cobra.Command {
 		Long: `delete deletes a hosted zone that has no records but the SOA and NS that Route 53 gave
 it; with --purge it deletes all others first. It asks before; --yes answers.`,
 		Example: "  inside53 zone delete old.example --purge",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
 			client, err := where.client(ctx)
 			if err != nil {

@@ -24,7 +24,7 @@ compares the private zone of a name with the public one. SOA and NS records of t
 don't count. Exit code 0: no difference, 1: some.`,
 		Example: `  inside53 zone diff example.com
   inside53 zone diff example.com example.com.zone --public`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: arguments(1, 2),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
 			client, err := where.client(ctx)
 			if err != nil {

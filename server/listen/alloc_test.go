@@ -47,15 +47,15 @@ func TestTCPAllocatesNothingPerQuery(t *testing.T) {
 	r := start(t, func(o *Options) { o.NewWorker = func() Worker { return echoWorker{} } })
 	c := dial(t, "tcp", r.Addrs()[0])
 	const n = 30
-	var wire []byte
+	var stream []byte
 	for i := range uint16(n) {
 		q := query(i, "echo")
-		wire = append(append(wire, 0, byte(len(q))), q...)
+		stream = append(append(stream, 0, byte(len(q))), q...)
 	}
-	b := make([]byte, len(wire))
+	b := make([]byte, len(stream))
 	allocs := testing.AllocsPerRun(200, func() {
-		_, err := c.conn.Write(wire)
-		for got := 0; got < len(wire) && err == nil; {
+		_, err := c.conn.Write(stream)
+		for got := 0; got < len(stream) && err == nil; {
 			var k int
 			k, err = c.conn.Read(b)
 			got += k

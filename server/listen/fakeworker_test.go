@@ -14,9 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"inside53/resolver"
+	"inside53/resolver/wire"
+
+	"go.uber.org/goleak"
 )
 
 // fakeWorker does what the first label of a query says: "drop", "late" (suspend and
@@ -44,8 +45,10 @@ func newScript() *script {
 func (w fakeWorker) Expect([]byte, netip.AddrPort) {}
 func (w fakeWorker) Fetch()                        {}
 
-func (w fakeWorker) Serve(pkt []byte, client netip.AddrPort, _ resolver.Transport, out []byte, s resolver.Suspender) ([]byte, resolver.Result) {
-	if len(pkt) < headerSize || pkt[2]&0x80 != 0 {
+func (w fakeWorker) Serve(
+	pkt []byte, client netip.AddrPort, _ resolver.Transport, out []byte, s resolver.Suspender,
+) ([]byte, resolver.Result) {
+	if len(pkt) < wire.HeaderSize || pkt[wire.AtFlags]&wire.FlagQR != 0 {
 		return nil, resolver.Dropped
 	}
 	w.script.seen.Store(client.Addr(), true)
@@ -73,21 +76,21 @@ func (w fakeWorker) Serve(pkt []byte, client netip.AddrPort, _ resolver.Transpor
 	for len(out) < size {
 		out = append(out, byte(len(out)))
 	}
-	out[2] |= 0x80
+	out[wire.AtFlags] |= wire.FlagQR
 	return out, resolver.Local
 }
 
 // firstLabel returns the first label of the question, "" where there is none.
 func firstLabel(pkt []byte) string {
-	if len(pkt) <= headerSize || len(pkt) < headerSize+1+int(pkt[headerSize]) {
+	if len(pkt) <= wire.HeaderSize || len(pkt) < wire.HeaderSize+1+int(pkt[wire.HeaderSize]) {
 		return ""
 	}
-	return string(pkt[headerSize+1 : headerSize+1+int(pkt[headerSize])])
+	return string(pkt[wire.HeaderSize+1 : wire.HeaderSize+1+int(pkt[wire.HeaderSize])])
 }
 
 // query returns a query with the id whose name is one label.
 func query(id uint16, label string) []byte {
-	q := make([]byte, headerSize, 64)
+	q := make([]byte, wire.HeaderSize, 64)
 	binary.BigEndian.PutUint16(q, id)
 	q[5] = 1
 	q = append(q, byte(len(label)))
@@ -98,7 +101,7 @@ func query(id uint16, label string) []byte {
 // answerTo is the echo of a query.
 func answerTo(q []byte) []byte {
 	a := bytes.Clone(q)
-	a[2] |= 0x80
+	a[wire.AtFlags] |= wire.FlagQR
 	return a
 }
 
@@ -118,7 +121,12 @@ func start(t *testing.T, change func(*Options)) *running {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	sc := newScript()
-	o := Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() Worker { return fakeWorker{sc} }, Loops: 2, Grace: 2 * time.Second}
+	o := Options{
+		Addresses: []netip.AddrPort{loopback(0)},
+		NewWorker: func() Worker { return fakeWorker{sc} },
+		Loops:     2,
+		Grace:     2 * time.Second,
+	}
 	if change != nil {
 		change(&o)
 	}

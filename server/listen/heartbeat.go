@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"inside53/resolver/wire"
 )
 
 const (
@@ -360,7 +362,7 @@ func (b *tcpBeat) ask(ctx context.Context, target netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	var head [2 + headerSize]byte
+	var head [2 + wire.HeaderSize]byte
 	_, err = io.ReadFull(conn, head[:])
 	if err != nil {
 		return err

@@ -31,7 +31,9 @@ func TestReadyOnEveryKindOfAddress(t *testing.T) {
 }
 
 func TestNotReadyBeforeRun(t *testing.T) {
-	s, err := Bind(Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() Worker { return fakeWorker{newScript()} }, Loops: 1})
+	s, err := Bind(Options{
+		Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() Worker { return fakeWorker{newScript()} }, Loops: 1,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +127,8 @@ func TestProbe(t *testing.T) {
 	if p.is(query(1, "echo")) || p.is(nil) {
 		t.Error("a probe takes any query for its own")
 	}
-	if !isAnswer(answerTo(p.query(77)), 77) || isAnswer(answerTo(p.query(77)), 78) || isAnswer(p.query(77), 77) || isAnswer([]byte{0, 77}, 77) {
+	if !isAnswer(answerTo(p.query(77)), 77) || isAnswer(answerTo(p.query(77)), 78) || isAnswer(p.query(77), 77) ||
+		isAnswer([]byte{0, 77}, 77) {
 		t.Error("an answer is a response with the right id and nothing else")
 	}
 }

@@ -13,7 +13,11 @@ import (
 
 func TestBindResolvesPortZero(t *testing.T) {
 	r := start(t, func(o *Options) {
-		o.Addresses = []netip.AddrPort{loopback(0), netip.MustParseAddrPort("127.0.0.2:0"), netip.MustParseAddrPort("[::1]:0")}
+		o.Addresses = []netip.AddrPort{
+			loopback(0),
+			netip.MustParseAddrPort("127.0.0.2:0"),
+			netip.MustParseAddrPort("[::1]:0"),
+		}
 	})
 	if len(r.Addrs()) != 3 {
 		t.Fatalf("addresses %v, want 3", r.Addrs())
@@ -35,7 +39,10 @@ func TestBindResolvesPortZero(t *testing.T) {
 func TestBindBothWildcards(t *testing.T) {
 	port := wildcardPort(t)
 	r := start(t, func(o *Options) {
-		o.Addresses = []netip.AddrPort{netip.AddrPortFrom(netip.IPv6Unspecified(), port), netip.AddrPortFrom(netip.IPv4Unspecified(), port)}
+		o.Addresses = []netip.AddrPort{
+			netip.AddrPortFrom(netip.IPv6Unspecified(), port),
+			netip.AddrPortFrom(netip.IPv4Unspecified(), port),
+		}
 	})
 	for _, to := range []netip.Addr{netip.IPv6Loopback(), loopback(0).Addr()} {
 		u, c := dial(t, "udp", netip.AddrPortFrom(to, port)), dial(t, "tcp", netip.AddrPortFrom(to, port))
@@ -104,12 +111,35 @@ func TestBindFaults(t *testing.T) {
 		want []string
 	}{
 		{"nothing", Options{}, []string{"no address", "no worker"}},
-		{"negative", Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: make1, Loops: -1, TCP: TCPOptions{Idle: -1}}, []string{"loops", "tcp"}},
+		{
+			"negative",
+			Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: make1, Loops: -1, TCP: TCPOptions{Idle: -1}},
+			[]string{"loops", "tcp"},
+		},
 		{"zero address", Options{Addresses: []netip.AddrPort{{}}, NewWorker: make1}, []string{"invalid address"}},
-		{"twice", Options{Addresses: []netip.AddrPort{loopback(5300), netip.MustParseAddrPort("[::ffff:127.0.0.1]:5300")}, NewWorker: make1}, []string{"127.0.0.1:5300 is listed twice"}},
-		{"udp taken", Options{Addresses: []netip.AddrPort{loopback(0), netip.MustParseAddrPort(takenUDP)}, NewWorker: make1}, []string{"listening on udp " + takenUDP, "in use", "another process"}},
-		{"tcp taken", Options{Addresses: []netip.AddrPort{netip.MustParseAddrPort(takenTCP)}, NewWorker: make1}, []string{"listening on tcp " + takenTCP, "in use", "another process"}},
-		{"not ours", Options{Addresses: []netip.AddrPort{netip.MustParseAddrPort("198.51.100.1:0")}, NewWorker: make1}, []string{"198.51.100.1", "no interface"}},
+		{
+			"twice",
+			Options{
+				Addresses: []netip.AddrPort{loopback(5300), netip.MustParseAddrPort("[::ffff:127.0.0.1]:5300")},
+				NewWorker: make1,
+			},
+			[]string{"127.0.0.1:5300 is listed twice"},
+		},
+		{
+			"udp taken",
+			Options{Addresses: []netip.AddrPort{loopback(0), netip.MustParseAddrPort(takenUDP)}, NewWorker: make1},
+			[]string{"listening on udp " + takenUDP, "in use", "another process"},
+		},
+		{
+			"tcp taken",
+			Options{Addresses: []netip.AddrPort{netip.MustParseAddrPort(takenTCP)}, NewWorker: make1},
+			[]string{"listening on tcp " + takenTCP, "in use", "another process"},
+		},
+		{
+			"not ours",
+			Options{Addresses: []netip.AddrPort{netip.MustParseAddrPort("198.51.100.1:0")}, NewWorker: make1},
+			[]string{"198.51.100.1", "no interface"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -155,7 +185,9 @@ func TestCloseWithoutRun(t *testing.T) {
 
 func TestRunEndsWhenASocketBreaks(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	s, err := Bind(Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() Worker { return fakeWorker{newScript()} }})
+	s, err := Bind(Options{
+		Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() Worker { return fakeWorker{newScript()} },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,7 +138,7 @@ func (t *tcpListener) accept(nc *net.TCPConn) {
 	}
 	from := remote.AddrPort()
 	client := netip.AddrPortFrom(from.Addr().Unmap().WithZone(""), from.Port())
-	if !t.limit.take(client.Addr()) {
+	if !t.limit.admit(client.Addr()) {
 		t.refused.Add(1)
 		nc.Close()
 		return
@@ -146,7 +146,7 @@ func (t *tcpListener) accept(nc *net.TCPConn) {
 	t.accepted.Add(1)
 	c := newTCPConn(t, nc, client)
 	if !t.add(c) {
-		t.limit.give(client.Addr())
+		t.limit.release(client.Addr())
 		nc.Close()
 		return
 	}
@@ -168,7 +168,7 @@ func (t *tcpListener) add(c *tcpConn) bool {
 }
 
 func (t *tcpListener) remove(c *tcpConn) {
-	t.limit.give(c.client.Addr())
+	t.limit.release(c.client.Addr())
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.conns, c)
@@ -210,8 +210,8 @@ func newConnLimit(o TCPOptions) *connLimit {
 	return &connLimit{opts: o, perClient: map[netip.Addr]int{}}
 }
 
-// take reports whether the client may have one more connection, and counts it.
-func (l *connLimit) take(client netip.Addr) bool {
+// admit reports whether the client may have one more connection, and counts it.
+func (l *connLimit) admit(client netip.Addr) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.total >= l.opts.Connections || l.perClient[client] >= l.opts.PerClient {
@@ -222,7 +222,7 @@ func (l *connLimit) take(client netip.Addr) bool {
 	return true
 }
 
-func (l *connLimit) give(client netip.Addr) {
+func (l *connLimit) release(client netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.total--

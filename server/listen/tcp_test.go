@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"inside53/resolver"
+	"inside53/resolver/wire"
 )
 
 func TestTCPAnswersPipelinedQueries(t *testing.T) {
@@ -32,15 +33,15 @@ func TestTCPQueryInPieces(t *testing.T) {
 	r := start(t, nil)
 	c := dial(t, "tcp", r.Addrs()[0])
 	long := append(query(1, "echo"), make([]byte, 60000)...)
-	var wire []byte
+	var stream []byte
 	for _, q := range [][]byte{query(2, "a"), long, query(3, "b")} {
-		wire = binary.BigEndian.AppendUint16(wire, uint16(len(q)))
-		wire = append(wire, q...)
+		stream = binary.BigEndian.AppendUint16(stream, uint16(len(q)))
+		stream = append(stream, q...)
 	}
 	for _, size := range []int{1, 1, 1, 7, 30, 1, 5000, 20000, 40000} {
-		size = min(size, len(wire))
-		c.send(wire[:size])
-		wire = wire[size:]
+		size = min(size, len(stream))
+		c.send(stream[:size])
+		stream = stream[size:]
 		time.Sleep(2 * time.Millisecond)
 	}
 	for _, q := range [][]byte{query(2, "a"), long, query(3, "b")} {
@@ -52,13 +53,13 @@ func TestTCPLargestMessages(t *testing.T) {
 	r := start(t, nil)
 	c := dial(t, "tcp", r.Addrs()[0])
 	c.sendMessages(query(1, "echo"), query(2, "big-65535"), query(3, "big-65535"), query(4, "echo"))
-	for i, want := range []int{len(query(1, "echo")), maxMessage, maxMessage, len(query(1, "echo"))} {
+	for i, want := range []int{len(query(1, "echo")), wire.MaxMessage, wire.MaxMessage, len(query(1, "echo"))} {
 		a := c.receiveMessage()
 		if len(a) != want || int(a[1]) != i+1 {
 			t.Errorf("answer %d: id %d, %d bytes, want %d", i+1, a[1], len(a), want)
 		}
 	}
-	largest := append(query(5, "echo"), make([]byte, maxMessage-len(query(5, "echo")))...)
+	largest := append(query(5, "echo"), make([]byte, wire.MaxMessage-len(query(5, "echo")))...)
 	c.sendMessages(largest)
 	wantMessage(t, c.receiveMessage(), answerTo(largest))
 }
@@ -80,7 +81,8 @@ func TestTCPAnswersOutOfOrder(t *testing.T) {
 	wantMessage(t, c.receiveMessage(), answerTo(query(7, "echo")))
 	eventually(t, "each is counted", func() bool {
 		q := r.Stats().Queries[resolver.TCP]
-		return q[resolver.Local] == 3 && q[resolver.Forwarded] == 1 && q[resolver.Cached] == 1 && q[resolver.Dropped] == 2
+		return q[resolver.Local] == 3 && q[resolver.Forwarded] == 1 && q[resolver.Cached] == 1 &&
+			q[resolver.Dropped] == 2
 	})
 }
 
@@ -189,7 +191,8 @@ func TestTCPConnectionBounds(t *testing.T) {
 
 func TestTCPIdleConnectionsAreClosed(t *testing.T) {
 	r := start(t, func(o *Options) { o.TCP.Idle = 150 * time.Millisecond })
-	silent, asking, dribbling := dial(t, "tcp", r.Addrs()[0]), dial(t, "tcp", r.Addrs()[0]), dial(t, "tcp", r.Addrs()[0])
+	silent, asking := dial(t, "tcp", r.Addrs()[0]), dial(t, "tcp", r.Addrs()[0])
+	dribbling := dial(t, "tcp", r.Addrs()[0])
 	asking.sendMessages(query(1, "late"))
 	late := r.nextLate(t)
 	done := make(chan struct{})
@@ -270,7 +273,7 @@ func TestTCPSlowReaderOfLateAnswers(t *testing.T) {
 	r := start(t, func(o *Options) { o.TCP.Write = time.Minute })
 	c := dial(t, "tcp", r.Addrs()[0])
 	_ = c.conn.(*net.TCPConn).SetReadBuffer(4096)
-	big := make([]byte, maxMessage)
+	big := make([]byte, wire.MaxMessage)
 	for i := range 400 {
 		_, err := c.conn.Write(append([]byte{0, byte(len(query(1, "late")))}, query(1, "late")...))
 		if err != nil {
@@ -278,7 +281,7 @@ func TestTCPSlowReaderOfLateAnswers(t *testing.T) {
 		}
 		select {
 		case q := <-r.script.late:
-			q.answer(append(big[:0], answerTo(q.query)...)[:maxMessage], resolver.Forwarded)
+			q.answer(append(big[:0], answerTo(q.query)...)[:wire.MaxMessage], resolver.Forwarded)
 		case <-time.After(200 * time.Millisecond):
 			if r.Stats().TCP[0].SlowClosed == 0 {
 				t.Fatalf("query %d was not served, and the connection is not closed", i)
@@ -295,10 +298,10 @@ func TestTCPSlowReaderOfLateAnswers(t *testing.T) {
 
 func TestTCPNotDNS(t *testing.T) {
 	r := start(t, nil)
-	for _, wire := range []string{"\x00\x00", "\x00\x0bhello world", "\x00\x05abcde"} {
+	for _, stream := range []string{"\x00\x00", "\x00\x0bhello world", "\x00\x05abcde"} {
 		c := dial(t, "tcp", r.Addrs()[0])
 		c.sendMessages(query(1, "echo"))
-		c.send([]byte(wire))
+		c.send([]byte(stream))
 		wantMessage(t, c.receiveMessage(), answerTo(query(1, "echo")))
 		wantEnd(t, c)
 	}

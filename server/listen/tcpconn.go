@@ -11,29 +11,25 @@ import (
 	"time"
 
 	"inside53/resolver"
+	"inside53/resolver/wire"
 
 	"golang.org/x/sys/unix"
 )
 
 const (
-	// maxMessage is the largest DNS message over TCP (RFC 1035 4.2.2), without its
-	// two bytes of length.
-	maxMessage = 65535
 	// outBuffer holds one message of any size beside as many bytes of others, which
 	// go out in one write.
-	outBuffer = 2 * (2 + maxMessage)
+	outBuffer = 2 * (2 + wire.MaxMessage)
 	// smallBuffer is what an idle connection reads into. It takes some 40 pipelined
 	// queries; one that needs more gets bigBuffer for as long as it does.
 	smallBuffer = 2048
-	bigBuffer   = 2 + maxMessage
+	bigBuffer   = 2 + wire.MaxMessage
 	// maxPending is how many bytes of late answers may wait for a client that does
 	// not read, before the connection is given up.
 	maxPending = 1 << 20
 	// maxStreamed is how many of them may be of streams: few enough for a slow client to
 	// take them in the time of one write.
 	maxStreamed = 128 << 10
-	// headerSize is that of a DNS message. What is shorter is not DNS.
-	headerSize = 12
 )
 
 // tcpConn is one connection. Its goroutine reads, answers what can be answered now,
@@ -197,13 +193,13 @@ func (c *tcpConn) answer() bool {
 	used := 0
 	for c.complete() {
 		size := c.need() - 2
-		if size < headerSize {
+		if size < wire.HeaderSize {
 			c.write(b, used)
 			return false
 		}
 		msg := c.in[c.start+2 : c.start+2+size : c.start+2+size]
 		c.start += 2 + size
-		if used+2+maxMessage > len(b.out) {
+		if used+2+wire.MaxMessage > len(b.out) {
 			if !c.write(b, used) {
 				return false
 			}
@@ -211,7 +207,7 @@ func (c *tcpConn) answer() bool {
 		}
 		c.suspended = false
 		c.probe = c.t.probe.is(msg)
-		room := b.out[used+2 : used+2 : used+2+maxMessage]
+		room := b.out[used+2 : used+2 : used+2+wire.MaxMessage]
 		answer, result := b.worker.Serve(msg, c.client, resolver.TCP, room, c)
 		if c.suspended {
 			if c.full() {
@@ -323,7 +319,7 @@ type Streamer interface {
 	Stream() Stream
 }
 
-// Stream takes the messages of one answer, from one goroutine.
+// Stream accepts the messages of one answer, from one goroutine.
 type Stream interface {
 	// Send sends a message, which is borrowed until it returns. It waits for a client
 	// that reads slowly; the error says that the client is gone.

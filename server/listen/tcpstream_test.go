@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"inside53/resolver"
+	"inside53/resolver/wire"
 )
 
 // numberedMessage is a message of a size with a number in it.
@@ -72,13 +73,13 @@ func TestTCPStreamOfOne(t *testing.T) {
 	stream := <-r.script.stream
 	go func() {
 		for n := range 20 {
-			_ = stream.Send(numberedMessage(n, maxMessage)) // else the client misses it
+			_ = stream.Send(numberedMessage(n, wire.MaxMessage)) // else the client misses it
 		}
 		stream.End(resolver.Local)
 	}()
 	for n := range 20 {
 		m := c.receiveMessage()
-		if len(m) != maxMessage || binary.BigEndian.Uint32(m) != uint32(n) {
+		if len(m) != wire.MaxMessage || binary.BigEndian.Uint32(m) != uint32(n) {
 			t.Fatalf("message %d of %d bytes", binary.BigEndian.Uint32(m), len(m))
 		}
 	}
@@ -96,7 +97,7 @@ func TestTCPStreamWithoutReader(t *testing.T) {
 		}
 		var err error
 		for end := time.Now().Add(20 * time.Second); err == nil; {
-			err = stream.Send(numberedMessage(0, maxMessage))
+			err = stream.Send(numberedMessage(0, wire.MaxMessage))
 			if time.Now().After(end) {
 				t.Fatal("the stream never ends")
 			}

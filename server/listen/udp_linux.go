@@ -252,7 +252,8 @@ func (l *udpLoop) finish() {
 // would be taken for a blocked one (64 answers take 200 us) and lose its processor
 // every time.
 func (l *udpLoop) receive(fd uintptr) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&l.ring.recv[0])), udpSlots, unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&l.ring.recv[0])), udpSlots,
+		unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -318,7 +319,8 @@ func (l *udpLoop) flush(n int) {
 	r := l.ring
 	patience := 1
 	for done := 0; done < n; {
-		k, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(l.fd), uintptr(unsafe.Pointer(&r.send[done])), uintptr(n-done), unix.MSG_DONTWAIT, 0, 0)
+		k, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(l.fd), uintptr(unsafe.Pointer(&r.send[done])),
+			uintptr(n-done), unix.MSG_DONTWAIT, 0, 0)
 		switch {
 		case errno == 0:
 			for i := done; i < done+int(k); i++ {

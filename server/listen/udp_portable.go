@@ -58,7 +58,8 @@ func listenUDP(addr netip.AddrPort, v6only bool, o Options, p *probe) ([]*udpLoo
 	if l.pktinfo {
 		err = askPacketInfo(conn, addr.Addr())
 		if err != nil {
-			o.Log.Warn("answers may leave from another address than queries came to", "address", addr.String(), "error", err)
+			o.Log.Warn("answers may leave from another address than queries came to",
+				"address", addr.String(), "error", err)
 		}
 	}
 	return []*udpLoop{l}, nil

@@ -112,7 +112,11 @@ func TestUDPLateAnswers(t *testing.T) {
 	one.send(query(4, "late"))
 	r.nextLate(t).answer(nil, resolver.Dropped)
 	st := r.Stats()
-	got := [3]uint64{st.Queries[resolver.UDP][resolver.Forwarded], st.Queries[resolver.UDP][resolver.Cached], st.Queries[resolver.UDP][resolver.Dropped]}
+	got := [3]uint64{
+		st.Queries[resolver.UDP][resolver.Forwarded],
+		st.Queries[resolver.UDP][resolver.Cached],
+		st.Queries[resolver.UDP][resolver.Dropped],
+	}
 	if got != [3]uint64{1, 1, 1} {
 		t.Errorf("forwarded, cached, dropped counted %v, want one each", got)
 	}

@@ -11,15 +11,20 @@ import (
 	"time"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"inside53/resolver"
+	"inside53/resolver/wire"
+
+	"golang.org/x/sys/unix"
 )
 
 // newLoop returns one bound packet loop that nothing runs, for tests that step it.
 func newLoop(tb testing.TB, bind string, w Worker) *udpLoop {
 	tb.Helper()
-	o, err := Options{Addresses: []netip.AddrPort{netip.MustParseAddrPort(bind)}, NewWorker: func() Worker { return w }, Loops: 1}.withDefaults()
+	o, err := Options{
+		Addresses: []netip.AddrPort{netip.MustParseAddrPort(bind)},
+		NewWorker: func() Worker { return w },
+		Loops:     1,
+	}.withDefaults()
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -48,12 +53,14 @@ type echoWorker struct{}
 func (echoWorker) Expect([]byte, netip.AddrPort) {}
 func (echoWorker) Fetch()                        {}
 
-func (echoWorker) Serve(pkt []byte, _ netip.AddrPort, _ resolver.Transport, out []byte, _ resolver.Suspender) ([]byte, resolver.Result) {
-	if len(pkt) < headerSize {
+func (echoWorker) Serve(
+	pkt []byte, _ netip.AddrPort, _ resolver.Transport, out []byte, _ resolver.Suspender,
+) ([]byte, resolver.Result) {
+	if len(pkt) < wire.HeaderSize {
 		return nil, resolver.Dropped
 	}
 	out = append(out[:0], pkt...)
-	out[2] |= 0x80
+	out[wire.AtFlags] |= wire.FlagQR
 	return out, resolver.Local
 }
 
@@ -99,7 +106,8 @@ func TestFlushSkipsWhatCannotBeSent(t *testing.T) {
 				t.Fatalf("broken %v: %v", broken, err)
 			}
 		}
-		if lost, sent := l.counters.sendErrors.Load(), l.counters.results[resolver.Local].Load(); lost != uint64(len(broken)) || sent != uint64(4-len(broken)) {
+		lost, sent := l.counters.sendErrors.Load(), l.counters.results[resolver.Local].Load()
+		if lost != uint64(len(broken)) || sent != uint64(4-len(broken)) {
 			t.Errorf("broken %v: %d counted as lost and %d as sent", broken, lost, sent)
 		}
 	}
@@ -174,13 +182,19 @@ func TestKernelDropsAreCounted(t *testing.T) {
 func TestSmallReceiveBufferIsWarnedOf(t *testing.T) {
 	var log bytes.Buffer
 	// More than the kernel's limit for anybody: it is an int, doubled.
-	o := Options{Addresses: []netip.AddrPort{loopback(0)}, NewWorker: func() Worker { return fakeWorker{newScript()} }, ReceiveBuffer: 1 << 30, Log: textLogger(&log)}
+	o := Options{
+		Addresses:     []netip.AddrPort{loopback(0)},
+		NewWorker:     func() Worker { return fakeWorker{newScript()} },
+		ReceiveBuffer: 1 << 30,
+		Log:           textLogger(&log),
+	}
 	s, err := Bind(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if s.Stats().UDP[0].ReceiveBuffer < 1<<30 != bytes.Contains(log.Bytes(), []byte("sysctl -w net.core.rmem_max=1073741824")) {
+	said := bytes.Contains(log.Bytes(), []byte("sysctl -w net.core.rmem_max=1073741824"))
+	if s.Stats().UDP[0].ReceiveBuffer < 1<<30 != said {
 		t.Errorf("buffer %d, log %q", s.Stats().UDP[0].ReceiveBuffer, log.String())
 	}
 }

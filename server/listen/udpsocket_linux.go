@@ -151,7 +151,8 @@ func replyControl(c *controlWords, h *unix.Msghdr) int {
 	case head.Level == unix.IPPROTO_IP && head.Type == unix.IP_PKTINFO && length >= unix.CmsgLen(unix.SizeofInet4Pktinfo):
 		(*unix.Inet4Pktinfo)(data).Ifindex = 0
 		return unix.CmsgSpace(unix.SizeofInet4Pktinfo)
-	case head.Level == unix.IPPROTO_IPV6 && head.Type == unix.IPV6_PKTINFO && length >= unix.CmsgLen(unix.SizeofInet6Pktinfo):
+	case head.Level == unix.IPPROTO_IPV6 && head.Type == unix.IPV6_PKTINFO &&
+		length >= unix.CmsgLen(unix.SizeofInet6Pktinfo):
 		(*unix.Inet6Pktinfo)(data).Ifindex = 0
 		return unix.CmsgSpace(unix.SizeofInet6Pktinfo)
 	}

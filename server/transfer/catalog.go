@@ -54,7 +54,8 @@ func catalogTree(apex []byte, members [][]byte) (*zone.Tree, error) {
 		}
 		return e.Put(append([]byte(prefix), apex...), set)
 	}
-	err := errors.Join(put("", zone.TypeSOA, soa), put("", zone.TypeNS, invalid), put("\x07version", zone.TypeTXT, []byte("\x012")))
+	err := errors.Join(put("", zone.TypeSOA, soa), put("", zone.TypeNS, invalid),
+		put("\x07version", zone.TypeTXT, []byte("\x012")))
 	for _, m := range members {
 		sum := sha256.Sum256(m)
 		label := hex.EncodeToString(sum[:16])

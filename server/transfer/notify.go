@@ -17,9 +17,9 @@ import (
 
 const (
 	// notifyWait is how long a secondary may take to answer a NOTIFY, and the pause after
-	// which it is told again; the pause doubles each time.
+	// which it is notified again; the pause doubles each time.
 	notifyWait = 3 * time.Second
-	// notifyTries is how often it is told (RFC 1996 section 3.6: 5 retries).
+	// notifyTries is how often it is notified (RFC 1996 section 3.6: 5 retries).
 	notifyTries = 6
 	// notifiesAtOnce is how many are under way at a time, and to one secondary.
 	notifiesAtOnce          = 64
@@ -30,7 +30,7 @@ const (
 	notifyResultUnreachable = "gave_up"
 )
 
-// notifier tells secondaries of new versions (NOTIFY, RFC 1996), each of the newest only.
+// notifier notifies secondaries of new versions (NOTIFY, RFC 1996), each of the newest only.
 type notifier struct {
 	count  func(result string)
 	log    *slog.Logger
@@ -40,7 +40,7 @@ type notifier struct {
 	notes map[noteKey]*note
 }
 
-// noteKey is who is told of what.
+// noteKey is who is notified of what.
 type noteKey struct {
 	target netip.AddrPort
 	view   string
@@ -68,7 +68,7 @@ func newNotifier(count func(string), log *slog.Logger) *notifier {
 	return &notifier{count: count, log: log, wakeup: make(chan struct{}, 1), notes: map[noteKey]*note{}}
 }
 
-// note has a secondary told of a version, in place of the one it wasn't told of yet.
+// note has a secondary notified of a version, in place of the one it was not notified of yet.
 func (n *notifier) note(target netip.AddrPort, view string, apex []byte, v *history.Version, key tsig.Key) {
 	n.mu.Lock()
 	k := noteKey{target, view, string(apex)}
@@ -81,7 +81,7 @@ func (n *notifier) note(target netip.AddrPort, view string, apex []byte, v *hist
 	}
 }
 
-// run tells until ctx ends.
+// run notifies until ctx ends.
 func (n *notifier) run(ctx context.Context) error {
 	results := make(chan noteResult, notifiesAtOnce) // all that fly fit: none waits at the end
 	var flying sync.WaitGroup
@@ -108,7 +108,7 @@ func (n *notifier) run(ctx context.Context) error {
 	}
 }
 
-// due takes notes whose time has come, and says when the next one's comes.
+// due returns notes whose time has come, and says when the next one's comes.
 func (n *notifier) due(now time.Time, room int) (map[noteKey]note, time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -148,12 +148,13 @@ func (n *notifier) settle(r noteResult, now time.Time) {
 		n.count(notifyResultOK)
 	case r.err == nil:
 		n.count(notifyResultRefused)
-		n.log.Info("secondary doesn't want NOTIFY", "zone", name, "secondary", r.key.target.String(), "rcode", dns.RcodeToString[r.rcode])
+		n.log.Info("secondary doesn't want NOTIFY", "zone", name, "secondary", r.key.target.String(),
+			"rcode", dns.RcodeToString[r.rcode])
 	default:
 		n.count(notifyResultNoAnswer)
 	}
 	if v.version.Serial != r.serial {
-		return // there is a newer one to tell of, and it is due
+		return // there is a newer one to send, and it is due
 	}
 	if r.err == nil {
 		delete(n.notes, r.key)
@@ -162,7 +163,8 @@ func (n *notifier) settle(r noteResult, now time.Time) {
 	v.tries++
 	if v.tries >= notifyTries {
 		n.count(notifyResultUnreachable)
-		n.log.Warn("secondary doesn't answer NOTIFY; it will come by itself", "zone", name, "secondary", r.key.target.String(), "error", r.err)
+		n.log.Warn("secondary doesn't answer NOTIFY; it will come by itself", "zone", name,
+			"secondary", r.key.target.String(), "error", r.err)
 		delete(n.notes, r.key)
 		return
 	}
@@ -194,7 +196,7 @@ func (n *notifier) send(ctx context.Context, k noteKey, v note) noteResult {
 	return r
 }
 
-// pending returns how many secondaries haven't been told yet.
+// pending returns how many secondaries haven't been notified yet.
 func (n *notifier) pending() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -73,5 +73,6 @@ func (e *Entry) admits(key string, client netip.Addr) bool {
 }
 
 func (e *Entry) admitsClient(client netip.Addr) bool {
-	return len(e.Clients) == 0 || slices.ContainsFunc(e.Clients, func(p netip.Prefix) bool { return p.Contains(client) })
+	return len(e.Clients) == 0 ||
+		slices.ContainsFunc(e.Clients, func(p netip.Prefix) bool { return p.Contains(client) })
 }

@@ -52,7 +52,10 @@ type publishedZone struct {
 	dirty    bool       // not saved
 }
 
-func newPublisher(r *resolver.Resolver, policy func() *Policy, aliases *aliases, notifier *notifier, stateDir string, log *slog.Logger) *publisher {
+func newPublisher(
+	r *resolver.Resolver, policy func() *Policy, aliases *aliases, notifier *notifier, stateDir string,
+	log *slog.Logger,
+) *publisher {
 	return &publisher{
 		resolver: r, policy: policy, aliases: aliases, notifier: notifier, dir: filepath.Join(stateDir, "transfers"), log: log,
 		waiting: make(chan struct{}, 1), zones: map[viewApex]*publishedZone{}, catalogs: map[string]*publishedZone{},
@@ -114,7 +117,7 @@ func (p *publisher) run(ctx context.Context) error {
 }
 
 // publish makes new versions of what has changed, has answers say their serials, and
-// tells secondaries.
+// notifies secondaries.
 func (p *publisher) publish(ctx context.Context, outside bool) {
 	policy := p.policy()
 	if policy == nil {
@@ -208,7 +211,7 @@ func (p *publisher) version(z *publishedZone) bool {
 	return changed
 }
 
-// notify tells the secondaries of a zone.
+// notify notifies the secondaries of a zone.
 func (p *publisher) notify(policy *Policy, z *publishedZone) {
 	v := z.history.Version()
 	if v == nil {
@@ -230,7 +233,9 @@ func (p *publisher) notify(policy *Policy, z *publishedZone) {
 }
 
 // merge returns the zones of all entries, as their views see them now.
-func (p *publisher) merge(policy *Policy, snap *zone.Snapshot, live *zone.Live, outside bool) map[viewApex]*publishedZone {
+func (p *publisher) merge(
+	policy *Policy, snap *zone.Snapshot, live *zone.Live, outside bool,
+) map[viewApex]*publishedZone {
 	p.aliases.use(snap)
 	zones := map[viewApex]*publishedZone{}
 	for _, view := range snap.Views {

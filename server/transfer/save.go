@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"iter"
 	"maps"
@@ -15,6 +16,7 @@ import (
 
 	"inside53/resolver/history"
 	"inside53/resolver/zone"
+	"inside53/zonesource/atomicfile"
 )
 
 const (
@@ -38,7 +40,8 @@ func (p *publisher) open(view string, apex []byte, limit int) *publishedZone {
 		err = z.history.UnmarshalBinary(data)
 	}
 	if err != nil {
-		p.log.Error("history of a zone not loaded; secondaries get the zone as a whole", "zone", zone.String(apex), "view", view, "error", err)
+		p.log.Error("history of a zone not loaded; secondaries get the zone as a whole", "zone", zone.String(apex),
+			"view", view, "error", err)
 	}
 	return z
 }
@@ -73,7 +76,8 @@ func (p *publisher) sweep(now time.Time) {
 	}
 	for _, e := range entries {
 		info, statErr := e.Info()
-		if statErr != nil || known[e.Name()] || filepath.Ext(e.Name()) != historySuffix || now.Sub(info.ModTime()) < keepUnused {
+		if statErr != nil || known[e.Name()] || filepath.Ext(e.Name()) != historySuffix ||
+			now.Sub(info.ModTime()) < keepUnused {
 			continue
 		}
 		err = errors.Join(err, os.Remove(filepath.Join(p.dir, e.Name())))
@@ -111,7 +115,8 @@ func (p *publisher) save() {
 		return
 	}
 	p.unsaved = time.Now()
-	p.log.Error("histories of zones not saved; after a restart secondaries get these as a whole", "zones", failing, "error", why)
+	p.log.Error("histories of zones not saved; after a restart secondaries get these as a whole", "zones", failing,
+		"error", why)
 }
 
 func (p *publisher) saveZone(z *publishedZone) error {
@@ -128,27 +133,14 @@ func (p *publisher) saveZone(z *publishedZone) error {
 }
 
 // writeWhole makes a file in place of the one of that name, so that there is always a
-// whole one. A process that is killed in between leaves one file beside, for the next to
-// write over.
+// whole one.
 func writeWhole(path string, data []byte) error {
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
 		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	})
 }

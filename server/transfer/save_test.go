@@ -26,7 +26,12 @@ func TestHistoriesNotSaved(t *testing.T) {
 		var log bytes.Buffer
 		p := newPublisher(nil, nil, nil, nil, dir, slog.New(slog.NewTextHandler(&log, nil)))
 		for _, apex := range []string{"\x01a\x00", "\x01b\x00", "\x01c\x00"} {
-			p.zones[viewApex{"v", apex}] = &publishedZone{view: "v", apex: []byte(apex), history: history.New(1), dirty: true}
+			p.zones[viewApex{"v", apex}] = &publishedZone{
+				view:    "v",
+				apex:    []byte(apex),
+				history: history.New(1),
+				dirty:   true,
+			}
 		}
 		for range 3 * saveRest / saveGap {
 			p.saveSome()

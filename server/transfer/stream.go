@@ -124,8 +124,9 @@ func (t *Server) send(j job) {
 	}
 	outcome := j.content.outcome(qtype)
 	t.Count(typeLabel(qtype), outcome)
-	t.Log.Debug("zone transferred", "zone", zone.String(j.apex), "asked", typeLabel(qtype), "outcome", outcome, "serial", j.content.version.Serial,
-		"client", j.client.String(), "key", j.signature.KeyName(), "messages", w.messages, "took", time.Since(began))
+	t.Log.Debug("zone transferred", "zone", zone.String(j.apex), "asked", typeLabel(qtype), "outcome", outcome,
+		"serial", j.content.version.Serial, "client", j.client.String(), "key", j.signature.KeyName(),
+		"messages", w.messages, "took", time.Since(began))
 	j.stream.End(resolver.Local)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"inside53/resolver"
 	"inside53/resolver/history"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 	"inside53/server/tsig"
 
@@ -25,7 +26,7 @@ const (
 	transfersWaiting = 256
 )
 
-// Stream takes the messages of one answer, from one goroutine.
+// Stream accepts the messages of one answer, from one goroutine.
 type Stream interface {
 	// Send sends a message, which is borrowed until it returns. It waits for a client
 	// that reads slowly; the error says that the client is gone.
@@ -152,10 +153,12 @@ func (t *Server) Serve(
 		return nil, 0, false
 	}
 	q := request{t: t, policy: policy, m: m, signature: signed, client: client, tr: tr, out: out, stream: stream}
-	q.apex, err = wireOf(m.Question[0].Name)
-	if err != nil {
+	apex, end := wire.AppendName(nil, pkt, wire.HeaderSize)
+	if end < 0 {
 		return nil, 0, false
 	}
+	wire.Lower(apex)
+	q.apex = apex
 	if signed != nil && !signed.Good() {
 		q.refuse(reasonKey)
 		answer, result = q.reject(dns.RcodeNotAuth)
@@ -180,7 +183,7 @@ type request struct {
 	apex      []byte
 }
 
-// notify takes NOTIFY (RFC 1996 section 3.11) for a zone that comes from elsewhere.
+// notify accepts NOTIFY (RFC 1996 section 3.11) for a zone that comes from elsewhere.
 func (q *request) notify() ([]byte, resolver.Result, bool) {
 	reason := reasonZone
 	if q.m.Question[0].Qtype == dns.TypeSOA {
@@ -344,7 +347,13 @@ func (q *request) response() *dns.Msg { return responseTo(q.m) }
 // responseTo returns the beginning of an answer to a request.
 func responseTo(request *dns.Msg) *dns.Msg {
 	m := &dns.Msg{
-		MsgHdr:   dns.MsgHdr{Id: request.Id, Response: true, Opcode: request.Opcode, Authoritative: true, RecursionDesired: request.RecursionDesired},
+		MsgHdr: dns.MsgHdr{
+			Id:               request.Id,
+			Response:         true,
+			Opcode:           request.Opcode,
+			Authoritative:    true,
+			RecursionDesired: request.RecursionDesired,
+		},
 		Question: request.Question,
 	}
 	if request.IsEdns0() != nil {
@@ -397,11 +406,3 @@ func viewOf(snap *zone.Snapshot, addr netip.Addr) string {
 }
 
 func typeLabel(qtype uint16) string { return strings.ToLower(dns.TypeToString[qtype]) }
-
-// wireOf returns the lower-case wire form of a name.
-func wireOf(name string) ([]byte, error) {
-	buf := make([]byte, zone.MaxName+1)
-	n, err := dns.PackDomainName(name, buf, 0, nil, false)
-	zone.Lower(buf[:n])
-	return buf[:n:n], err
-}

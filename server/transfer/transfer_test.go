@@ -101,7 +101,7 @@ func TestNotifierTimes(t *testing.T) {
 			t.Fatalf("try %d: %d due", try, len(due))
 		}
 		if again, _ := n.due(now, 10); len(again) != 0 {
-			t.Fatal("told twice at a time")
+			t.Fatal("notified twice at a time")
 		}
 		n.settle(noteResult{key: k, serial: 1, err: errors.New("no answer")}, now)
 		if n.pending() == 0 {
@@ -111,17 +111,19 @@ func TestNotifierTimes(t *testing.T) {
 		waits = append(waits, next.Sub(now))
 		now = next.Add(time.Millisecond)
 	}
-	if fmt.Sprint(waits) != "[3s 6s 12s 24s 48s]" || counts[notifyResultNoAnswer] != notifyTries || counts[notifyResultUnreachable] != 1 || n.pending() != 0 {
+	if fmt.Sprint(waits) != "[3s 6s 12s 24s 48s]" || counts[notifyResultNoAnswer] != notifyTries ||
+		counts[notifyResultUnreachable] != 1 ||
+		n.pending() != 0 {
 		t.Errorf("waits %v, counts %v, %d pending", waits, counts, n.pending())
 	}
 
-	// A newer version while one is under way is told after it.
+	// A newer version while one is under way is sent after it.
 	notify(2)
 	now = now.Add(time.Hour)
 	n.due(now, 10)
 	notify(3)
 	if due, _ := n.due(now, 10); len(due) != 0 {
-		t.Error("told while the last one is under way")
+		t.Error("notified while the last one is under way")
 	}
 	n.settle(noteResult{key: k, serial: 2}, now)
 	due, _ := n.due(now, 10)
@@ -140,6 +142,6 @@ func TestNotifierTimes(t *testing.T) {
 	n.note(netip.MustParseAddrPort("127.0.0.2:53"), "v", apex, &history.Version{Serial: 1}, tsig.Key{})
 	due, _ = n.due(time.Now().Add(time.Second), notifiesAtOnce)
 	if len(due) != notifiesToOne+1 {
-		t.Errorf("%d are told at a time", len(due))
+		t.Errorf("%d are notified at a time", len(due))
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"inside53/resolver"
 )
 
-// Zone is what people are told of one zone that is transferred.
+// Zone is what people see of one zone that is transferred.
 type Zone struct {
 	View         string // "" of a catalog
 	Apex         []byte // in lower-case wire form

@@ -76,7 +76,10 @@ func (p *Policy) grant(
 				continue
 			}
 			if g.zone != nil && g.zone.ID != z.ID {
-				return granted{}, zoneupdate.Result{Rcode: zoneupdate.Refused, Text: fmt.Sprintf("key %s may change %s and %s of that name; nothing is guessed", key, g.zone.ID, z.ID)}
+				const two = "key %s may change %s and %s of that name; nothing is guessed"
+				return granted{}, zoneupdate.Result{
+					Rcode: zoneupdate.Refused, Text: fmt.Sprintf(two, key, g.zone.ID, z.ID),
+				}
 			}
 			g.zone = z
 			g.grants = append(g.grants, e)
@@ -90,7 +93,10 @@ func (p *Policy) grant(
 	case !keyed:
 		return g, zoneupdate.Result{Rcode: zoneupdate.Refused, Text: "the key may not change that zone"}
 	case !served:
-		return g, zoneupdate.Result{Rcode: zoneupdate.ServFail, Text: "the zone has not been listed yet, or there is none"}
+		return g, zoneupdate.Result{
+			Rcode: zoneupdate.ServFail,
+			Text:  "the zone has not been listed yet, or there is none",
+		}
 	}
 	return g, zoneupdate.Result{Rcode: zoneupdate.Refused, Text: "updates may not come from this address"}
 }
@@ -107,7 +113,10 @@ func (g granted) covers(m *zoneupdate.Message) zoneupdate.Result {
 	for i := range m.Updates {
 		r := &m.Updates[i]
 		if !slices.ContainsFunc(g.grants, func(e *Grant) bool { return e.covers(r) }) {
-			return zoneupdate.Result{Rcode: zoneupdate.Refused, Text: fmt.Sprintf("the key may not change %s %s", zone.String(r.Name), rdata.TypeText(r.Type))}
+			return zoneupdate.Result{
+				Rcode: zoneupdate.Refused,
+				Text:  fmt.Sprintf("the key may not change %s %s", zone.String(r.Name), rdata.TypeText(r.Type)),
+			}
 		}
 	}
 	return zoneupdate.Result{}

@@ -30,9 +30,6 @@ const (
 	updateBytes = 32 << 20
 )
 
-// headerSize is that of a DNS message.
-const headerSize = 12
-
 // Options make a [Server].
 type Options struct {
 	// Updater makes the updates that are granted.
@@ -97,10 +94,10 @@ func (u *Server) Serve(
 	if full {
 		u.bytes.Add(-size)
 		u.Count("dropped")
-		if tr == resolver.UDP || len(refusal) < headerSize {
+		if tr == resolver.UDP || len(refusal) < wire.HeaderSize {
 			return nil, resolver.Dropped // it comes again
 		}
-		refusal[3] = refusal[3]&0xf0 | dns.RcodeServerFailure
+		refusal[wire.AtRcode] = refusal[wire.AtRcode]&^wire.MaskRcode | dns.RcodeServerFailure
 		return refusal, resolver.ServFail
 	}
 	finish := s.Suspend()
@@ -153,12 +150,16 @@ type reply struct {
 
 // send answers.
 func (r *reply) send(result zoneupdate.Result) {
-	m := &dns.Msg{MsgHdr: dns.MsgHdr{Id: r.request.Id, Response: true, Opcode: dns.OpcodeUpdate, Rcode: result.Rcode}, Question: r.request.Question}
+	m := &dns.Msg{
+		MsgHdr:   dns.MsgHdr{Id: r.request.Id, Response: true, Opcode: dns.OpcodeUpdate, Rcode: result.Rcode},
+		Question: r.request.Question,
+	}
 	if r.request.IsEdns0() != nil {
 		opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
 		opt.SetUDPSize(1232)
 		if result.Text != "" {
-			opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: extendedCode(result.Rcode), ExtraText: clip(result.Text)})
+			opt.Option = append(opt.Option,
+				&dns.EDNS0_EDE{InfoCode: extendedCode(result.Rcode), ExtraText: clip(result.Text)})
 		}
 		m.Extra = append(m.Extra, opt)
 	}
@@ -233,14 +234,16 @@ func (u *Server) handle(in request) {
 		return
 	case !r.signature.Good():
 		u.faults.Do(func() {
-			u.Log.Warn("update with a signature that isn't good", "client", in.client.String(), "key", r.signature.Request.Hdr.Name, "fault", dns.RcodeToString[r.signature.Fault])
+			u.Log.Warn("update with a signature that isn't good", "client", in.client.String(),
+				"key", r.signature.Request.Hdr.Name, "fault", dns.RcodeToString[r.signature.Fault])
 		})
 		r.send(zoneupdate.Result{Rcode: zoneupdate.NotAuth})
 		return
 	}
 	z, message, result := u.understand(policy, in.packet, m, in.client, r.signature.Key.Name)
 	if result.Rcode != zoneupdate.NoError {
-		u.Log.Info("update refused", "client", in.client.String(), "key", r.signature.Key.Name, "result", dns.RcodeToString[result.Rcode], "why", result.Text)
+		u.Log.Info("update refused", "client", in.client.String(), "key", r.signature.Key.Name,
+			"result", dns.RcodeToString[result.Rcode], "why", result.Text)
 		r.send(result)
 		return
 	}
@@ -251,7 +254,8 @@ func (u *Server) handle(in request) {
 	client, key := in.client.String(), r.signature.Key.Name
 	u.Updater.Submit(z, message, func(result zoneupdate.Result) {
 		if result.Rcode == zoneupdate.Refused {
-			u.Log.Info("update refused", "client", client, "key", key, "result", dns.RcodeToString[result.Rcode], "why", result.Text)
+			u.Log.Info("update refused", "client", client, "key", key, "result", dns.RcodeToString[result.Rcode],
+				"why", result.Text)
 		}
 		for _, waiter := range u.flights.finish(flight, result) {
 			waiter.send(result)
@@ -260,7 +264,9 @@ func (u *Server) handle(in request) {
 }
 
 // understand returns what a request is to change, or why it may not.
-func (u *Server) understand(policy *Policy, packet []byte, m *dns.Msg, client netip.Addr, key string) (*zone.Zone, *zoneupdate.Message, zoneupdate.Result) {
+func (u *Server) understand(
+	policy *Policy, packet []byte, m *dns.Msg, client netip.Addr, key string,
+) (*zone.Zone, *zoneupdate.Message, zoneupdate.Result) {
 	if len(m.Question) != 1 || m.Question[0].Qtype != dns.TypeSOA {
 		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: "the zone section is not one zone"}
 	}

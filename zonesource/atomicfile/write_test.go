@@ -193,7 +193,8 @@ func writeAtFault(t *testing.T, dir, fault string) {
 		"Replace": func() error { return Replace(path, []byte(large)) },
 	} {
 		err = write()
-		if !errors.Is(err, want) || IsFull(err) != (fault == "full") || !strings.HasPrefix(fmt.Sprint(err), "writing "+path+": ") {
+		if !errors.Is(err, want) || IsFull(err) != (fault == "full") ||
+			!strings.HasPrefix(fmt.Sprint(err), "writing "+path+": ") {
 			t.Errorf("%s: %v", name, err)
 		}
 		holds(t, path, "old")

@@ -7,15 +7,15 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	"inside53/zonesource/refresh"
 )
 
 // Call is how one operation of AWS is called. The SDK's client must not repeat it by
 // itself (aws.NopRetryer): each attempt is counted and paid.
 type Call struct {
-	Account   string // its configured name
-	Service   string // as IAM has it: route53
-	Operation string // as IAM and metrics have it: ListHostedZones
-	What      string // it is about, for people: "listing the hosted zones of the base account"
+	Account string // its configured name
+	What    string // it is about, for people: "listing the hosted zones of the base account"
 
 	// Budgets are what each attempt is paid from. The first is the one that AWS's
 	// throttling of this operation is about. None: it is free.
@@ -35,10 +35,9 @@ type Call struct {
 	// told those that the end of the context cut short.
 	OnCall func(operation, result string)
 	Log    *slog.Logger
-}
 
-// Action is the IAM action of the operation.
-func (c *Call) Action() string { return c.Service + ":" + c.Operation }
+	operation, action string
+}
 
 // How often a call is tried.
 const (
@@ -49,13 +48,14 @@ const (
 	maxPause         = 5 * time.Second
 )
 
-// Do makes a call by f, again if that may help. The error says what it was about, and
+// Do calls an operation, again if that may help. The error says what it was about, and
 // which permission is missing where that is it; it wraps that of the SDK, or of ctx.
-func Do[Out any](ctx context.Context, c Call, f func(context.Context) (Out, error)) (Out, error) {
+func Do[In, Out any](ctx context.Context, c Call, op Op[In, Out], in *In) (*Out, error) {
+	c.operation, c.action = op.Name, op.Action()
 	began := time.Now()
 	pause := firstPause
 	for n, faults := 1, 1; ; n++ {
-		out, err := attempt(ctx, &c, f)
+		out, err := attempt(ctx, &c, op, in)
 		if err == nil {
 			return out, nil
 		}
@@ -76,11 +76,11 @@ func Do[Out any](ctx context.Context, c Call, f func(context.Context) (Out, erro
 		default:
 			faults++
 		}
-		c.Log.Debug("repeating an aws call", "operation", c.Operation, "account", c.Account, "attempt", n, "error", err)
+		c.Log.Debug("repeating an aws call", "operation", c.operation, "account", c.Account, "attempt", n, "error", err)
 		if IsThrottled(err) && len(c.Budgets) > 0 && c.Patience == 0 {
 			continue // the budget makes the pause
 		}
-		err = Pause(ctx, pause/2+rand.N(pause))
+		err = refresh.Pause(ctx, pause/2+rand.N(pause))
 		if err != nil {
 			return out, fmt.Errorf("%s: %w", c.What, err)
 		}
@@ -97,19 +97,18 @@ func (c *Call) waits(n int, since time.Duration) bool {
 }
 
 // attempt makes one call that the budgets pay.
-func attempt[Out any](ctx context.Context, c *Call, f func(context.Context) (Out, error)) (Out, error) {
+func attempt[In, Out any](ctx context.Context, c *Call, op Op[In, Out], in *In) (*Out, error) {
 	for _, b := range c.Budgets {
 		err := b.Wait(ctx)
 		if err != nil {
-			var none Out
-			return none, err
+			return nil, err
 		}
 	}
 	bounded, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	out, err := f(bounded)
+	out, err := op.Call(bounded, in)
 	if ctx.Err() == nil {
-		c.OnCall(c.Operation, Result(err))
+		c.OnCall(c.operation, Result(err))
 	}
 	return out, err
 }
@@ -124,18 +123,6 @@ func worth(err error) int {
 		return timeoutAttempts
 	}
 	return attempts
-}
-
-// Pause waits for d. The error is that of ctx, if it ends before.
-func Pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // describe says what was done, and which permission is missing where that is it.

@@ -64,7 +64,7 @@ func TestDo(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := tt.call
-				c.Service, c.Operation, c.What = "route53", "ListThings", "listing"
+				c.What = "listing"
 				c.Budgets, c.Timeout, c.Log = []*Budget{NewBudget(8), NewBudget(8)}, 20*time.Second, slog.New(slog.DiscardHandler)
 				var results []string
 				c.OnCall = func(operation, result string) {
@@ -74,22 +74,25 @@ func TestDo(t *testing.T) {
 					results = append(results, result)
 				}
 				n := 0
-				out, err := Do(t.Context(), c, func(ctx context.Context) (string, error) {
+				op := Op[int, string]{"route53", "ListThings", func(ctx context.Context, in *int) (*string, error) {
 					n++
 					if n > len(tt.errs) {
-						return "out", nil
+						out := fmt.Sprint("out of ", *in)
+						return &out, nil
 					}
 					if tt.errs[n-1] == errHangs {
 						<-ctx.Done()
-						return "", fmt.Errorf("asking: %w", ctx.Err())
+						return nil, fmt.Errorf("asking: %w", ctx.Err())
 					}
-					return "", tt.errs[n-1]
-				})
+					return nil, tt.errs[n-1]
+				}}
+				in := 53
+				out, err := Do(t.Context(), c, op, &in)
 				if tt.attempts != 0 && (n != tt.attempts || strings.Join(results, " ") != tt.results) {
 					t.Errorf("%d attempts: %q", n, results)
 				}
-				if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) || err == nil && out != "out" {
-					t.Errorf("%q, error %v", out, err)
+				if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) || err == nil && *out != "out of 53" {
+					t.Errorf("%v, error %v", out, err)
 				}
 				if IsAway(err) != tt.away {
 					t.Errorf("away %t: %v", IsAway(err), err)
@@ -109,9 +112,9 @@ func TestDo(t *testing.T) {
 
 // TestDoEnds with its context, wherever it waits, and tells nobody of what was cut short.
 func TestDoEnds(t *testing.T) {
-	for name, f := range map[string]func(context.Context) (int, error){
-		"calling": func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() },
-		"pausing": func(context.Context) (int, error) { return 0, answer(400, "Throttling") },
+	for name, f := range map[string]func(context.Context, *int) (*int, error){
+		"calling": func(ctx context.Context, _ *int) (*int, error) { <-ctx.Done(); return nil, ctx.Err() },
+		"pausing": func(context.Context, *int) (*int, error) { return nil, answer(400, "Throttling") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -124,7 +127,7 @@ func TestDoEnds(t *testing.T) {
 						t.Errorf("told of %s", result)
 					}
 				}
-				_, err := Do(ctx, c, f)
+				_, err := Do(ctx, c, Op[int, int]{Call: f}, nil)
 				if !errors.Is(err, context.DeadlineExceeded) || IsAway(err) || time.Since(began) != 10*time.Second {
 					t.Errorf("after %v: %v", time.Since(began), err)
 				}

@@ -1,11 +1,12 @@
 // Package awscall calls operations of AWS: paid, bounded in time, counted and repeated.
 //
-//	Call ── Do ──┬── Budget.Wait ── f(ctx) ──> OnCall(operation, result)
-//	             └── again, after a pause: throttled, busy, fault of the service or the network
+//	Op, Call ── Do ──┬── Budget.Wait ── Op.Call ──> OnCall(operation, result)
+//	                 └── again, after a pause: throttled, busy, fault of the service or the network
 //
-// [Do] is the only way in which a call is made and repeated: slower when AWS throttles,
-// and with an error that names the missing permission. (EC2's inventory leaves repeating
-// to the SDK: it has no budget.)
+// An [Op] is one operation, which [Bind] makes of a method of an SDK's client. [Do] is the
+// only way in which a call is made and repeated: slower when AWS throttles, and with an
+// error that names the missing permission. (EC2's inventory leaves repeating to the SDK:
+// it has no budget.) [Pages] is the only way in which the pages of a listing are followed.
 //
 // # Contract
 //
@@ -19,8 +20,7 @@
 //
 // # Use
 //
-//	call := awscall.Call{Service: "route53", Operation: "GetHostedZone", What: "asking for " + id, ...}
-//	out, err := awscall.Do(ctx, call, func(ctx context.Context) (*route53.GetHostedZoneOutput, error) {
-//		return client.GetHostedZone(ctx, in)
-//	})
+//	getZone := awscall.Bind("route53", "GetHostedZone", client.GetHostedZone)
+//	call := awscall.Call{Account: account.Name, What: "asking for " + id, Budgets: budgets, Timeout: timeout, ...}
+//	out, err := awscall.Do(ctx, call, getZone, &route53.GetHostedZoneInput{Id: &id})
 package awscall

@@ -82,5 +82,5 @@ func deniedAction(err error, c *Call) string {
 			return "sts:" + inner.Operation()
 		}
 	}
-	return c.Action()
+	return c.action
 }

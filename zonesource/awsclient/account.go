@@ -60,8 +60,19 @@ type Account struct {
 	// of the global services.
 	NoRegion bool
 
+	idle func() // closes connections that nobody uses
+
 	mu sync.Mutex // guards id
 	id string
+}
+
+// CloseIdle closes the connections to AWS that no call uses, of all accounts that were
+// loaded together: who loads accounts again and again gives back those of before. Calls that
+// are under way end undisturbed.
+func (a *Account) CloseIdle() {
+	if a.idle != nil {
+		a.idle()
+	}
 }
 
 // defaultRegion serves the global services where nobody names a region.
@@ -96,9 +107,11 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 	if noRegion {
 		base.Region = defaultRegion
 	}
+	var idle func()
+	base.HTTPClient, idle = closable(base.HTTPClient)
 	account := func(name string, config aws.Config) *Account {
 		return &Account{
-			Name: name, Config: config, NoRegion: noRegion,
+			Name: name, Config: config, NoRegion: noRegion, idle: idle,
 			Budget: awscall.NewBudget(o.RequestsPerSecond), Changes: awscall.NewBudget(o.RequestsPerSecond),
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,4 +238,41 @@ func TestSelf(t *testing.T) {
 	if got.ID != "" || got.VPC != "" {
 		t.Errorf("absent: %+v", got)
 	}
+}
+
+// TestCloseIdle: connections that nobody uses are closed when whoever loaded the accounts is
+// done with them, and not before.
+func TestCloseIdle(t *testing.T) {
+	sim, err := awssim.New(awssim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open atomic.Int64
+	server := httptest.NewUnstartedServer(sim)
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		switch s {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	environment(t, server.URL)
+	accounts, err := Load(t.Context(), Options{Region: "eu-west-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = accounts[0].ID(t.Context())
+	if err != nil || open.Load() != 1 {
+		t.Fatalf("%d connections, error %v", open.Load(), err)
+	}
+	accounts[0].CloseIdle()
+	for end := time.Now().Add(5 * time.Second); open.Load() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d connections stay open", open.Load())
+		}
+	}
+	new(Account).CloseIdle() // one that nobody loaded has none
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
@@ -40,6 +41,23 @@ func newHTTPClient(o Options) *awshttp.BuildableClient {
 		t.ResponseHeaderTimeout = header
 		t.IdleConnTimeout = idleTimeout
 	})
+}
+
+// closable returns a client with the transport of the SDK's own kind of client, and what
+// closes the connections of it that nobody uses. The SDK's kind doesn't give its transport
+// away, and each service of AWS would make another one of it.
+func closable(c aws.HTTPClient) (aws.HTTPClient, func()) {
+	kind, ok := c.(*awshttp.BuildableClient)
+	if !ok {
+		return c, nil
+	}
+	frozen, ok := kind.Freeze().(*http.Client) // with the redirects that the SDK follows
+	if !ok {
+		return c, nil
+	}
+	transport := kind.GetTransport()
+	frozen.Transport = transport
+	return frozen, transport.CloseIdleConnections
 }
 
 // dialer connects to hosts that the configured function resolves.

@@ -1,32 +1,27 @@
 package changes
 
 import (
-	"context"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
+
+	"inside53/zonesource/awscall"
 )
 
-// operation is one operation of the SDK's client. Were the client itself kept, the
-// linker would keep each of its operations.
-type operation[In, Out any] struct {
-	name string
-	call func(context.Context, *In, ...func(*route53.Options)) (*Out, error)
-}
+const service = "route53"
 
 // opChange is the operation that AWS counts by itself.
 const opChange = "ChangeResourceRecordSets"
 
 // api is what this package calls of Route 53.
 type api struct {
-	zones       operation[route53.ListHostedZonesInput, route53.ListHostedZonesOutput]
-	zonesByName operation[route53.ListHostedZonesByNameInput, route53.ListHostedZonesByNameOutput]
-	zone        operation[route53.GetHostedZoneInput, route53.GetHostedZoneOutput]
-	createZone  operation[route53.CreateHostedZoneInput, route53.CreateHostedZoneOutput]
-	deleteZone  operation[route53.DeleteHostedZoneInput, route53.DeleteHostedZoneOutput]
-	records     operation[route53.ListResourceRecordSetsInput, route53.ListResourceRecordSetsOutput]
-	change      operation[route53.ChangeResourceRecordSetsInput, route53.ChangeResourceRecordSetsOutput]
-	status      operation[route53.GetChangeInput, route53.GetChangeOutput]
+	zones       awscall.Op[route53.ListHostedZonesInput, route53.ListHostedZonesOutput]
+	zonesByName awscall.Op[route53.ListHostedZonesByNameInput, route53.ListHostedZonesByNameOutput]
+	zone        awscall.Op[route53.GetHostedZoneInput, route53.GetHostedZoneOutput]
+	createZone  awscall.Op[route53.CreateHostedZoneInput, route53.CreateHostedZoneOutput]
+	deleteZone  awscall.Op[route53.DeleteHostedZoneInput, route53.DeleteHostedZoneOutput]
+	records     awscall.Op[route53.ListResourceRecordSetsInput, route53.ListResourceRecordSetsOutput]
+	change      awscall.Op[route53.ChangeResourceRecordSetsInput, route53.ChangeResourceRecordSetsOutput]
+	status      awscall.Op[route53.GetChangeInput, route53.GetChangeOutput]
 }
 
 // newAPI makes the client. It never repeats a call by itself: each attempt has to be
@@ -34,14 +29,14 @@ type api struct {
 func newAPI(c aws.Config) api {
 	client := route53.NewFromConfig(c, func(o *route53.Options) { o.Retryer = aws.NopRetryer{} })
 	return api{
-		zones:       operation[route53.ListHostedZonesInput, route53.ListHostedZonesOutput]{"ListHostedZones", client.ListHostedZones},
-		zonesByName: operation[route53.ListHostedZonesByNameInput, route53.ListHostedZonesByNameOutput]{"ListHostedZonesByName", client.ListHostedZonesByName},
-		zone:        operation[route53.GetHostedZoneInput, route53.GetHostedZoneOutput]{"GetHostedZone", client.GetHostedZone},
-		createZone:  operation[route53.CreateHostedZoneInput, route53.CreateHostedZoneOutput]{"CreateHostedZone", client.CreateHostedZone},
-		deleteZone:  operation[route53.DeleteHostedZoneInput, route53.DeleteHostedZoneOutput]{"DeleteHostedZone", client.DeleteHostedZone},
-		records:     operation[route53.ListResourceRecordSetsInput, route53.ListResourceRecordSetsOutput]{"ListResourceRecordSets", client.ListResourceRecordSets},
-		change:      operation[route53.ChangeResourceRecordSetsInput, route53.ChangeResourceRecordSetsOutput]{opChange, client.ChangeResourceRecordSets},
-		status:      operation[route53.GetChangeInput, route53.GetChangeOutput]{"GetChange", client.GetChange},
+		zones:       awscall.Bind(service, "ListHostedZones", client.ListHostedZones),
+		zonesByName: awscall.Bind(service, "ListHostedZonesByName", client.ListHostedZonesByName),
+		zone:        awscall.Bind(service, "GetHostedZone", client.GetHostedZone),
+		createZone:  awscall.Bind(service, "CreateHostedZone", client.CreateHostedZone),
+		deleteZone:  awscall.Bind(service, "DeleteHostedZone", client.DeleteHostedZone),
+		records:     awscall.Bind(service, "ListResourceRecordSets", client.ListResourceRecordSets),
+		change:      awscall.Bind(service, opChange, client.ChangeResourceRecordSets),
+		status:      awscall.Bind(service, "GetChange", client.GetChange),
 	}
 }
 

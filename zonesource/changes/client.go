@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/route53"
-
 	"inside53/zonesource/awscall"
 	"inside53/zonesource/awsclient"
 )
@@ -62,13 +60,12 @@ func New(a *awsclient.Account, o Options) *Client {
 // call makes one call, again if it may help. what says for people what it is about.
 // A call that changes something is repeated only after answers which say that it did
 // not happen; safe says that it changes nothing.
-func call[In, Out any](ctx context.Context, c *Client, o operation[In, Out], safe bool, what string, in *In) (*Out, error) {
+func call[In, Out any](ctx context.Context, c *Client, op awscall.Op[In, Out], safe bool, what string, in *In) (*Out, error) {
 	return awscall.Do(ctx, awscall.Call{
-		Account: c.account.Name, Service: "route53", Operation: o.name, What: what,
-		Budgets: c.budgets(o.name), Timeout: c.options.Timeout,
+		Account: c.account.Name, What: what, Budgets: c.budgets(op.Name), Timeout: c.options.Timeout,
 		Changes: !safe, Busy: priorRequest, Patience: c.options.Patience,
 		OnCall: c.options.OnCall, Log: c.options.Log,
-	}, func(ctx context.Context) (*Out, error) { return o.call(ctx, in) })
+	}, op, in)
 }
 
 // priorRequest is said while another batch for the same zone is being made, whatever the
@@ -97,11 +94,10 @@ func IsUnknown(err error) bool {
 }
 
 // Read makes one reading call of an operation that this package has no method for, as
-// the client makes its own: paid from the budget, and repeated where that may help. f is
-// a method of an SDK client that repeats nothing by itself; what says for people what it
-// is about.
-func Read[In, Out any](ctx context.Context, c *Client, name, what string, f func(context.Context, *In, ...func(*route53.Options)) (*Out, error), in *In) (*Out, error) {
-	return call(ctx, c, operation[In, Out]{name, f}, true, what, in)
+// the client makes its own: paid from the budget, and repeated where that may help. The
+// operation's client repeats nothing by itself; what says for people what it is about.
+func Read[In, Out any](ctx context.Context, c *Client, op awscall.Op[In, Out], what string, in *In) (*Out, error) {
+	return call(ctx, c, op, true, what, in)
 }
 
 // isUnanswered reports whether an error says nothing of what has become of the call:

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
+
+	"inside53/zonesource/awscall"
 )
 
 // RecordsOf lists the record sets of some names of a zone, in the form of the API. It
@@ -49,7 +51,7 @@ func (c *Client) RecordsOf(ctx context.Context, z Zone, names []string) ([]Recor
 		next := CanonicalName(aws.ToString(out.NextRecordName))
 		if len(out.ResourceRecordSets) == 0 || next == "" || next == CanonicalName(*in.StartRecordName) && out.NextRecordType == in.StartRecordType &&
 			aws.ToString(out.NextRecordIdentifier) == aws.ToString(in.StartRecordIdentifier) {
-			return nil, fmt.Errorf("%s: a page doesn't lead to a new one", what)
+			return nil, fmt.Errorf("%s: %w", what, awscall.ErrStuck)
 		}
 		in = &route53.ListResourceRecordSetsInput{HostedZoneId: in.HostedZoneId}
 		if next == order[0] { // its sets go on

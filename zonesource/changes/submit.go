@@ -13,11 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"inside53/zonesource/awscall"
+	"inside53/zonesource/refresh"
 )
 
 // Records lists all record sets of a zone, in the order of Route 53.
 func (c *Client) Records(ctx context.Context, z Zone) ([]RecordSet, error) {
-	return c.list(ctx, z, &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(z.ID)}, func(*RecordSet) bool { return true })
+	return c.list(ctx, z, start{}, func(*RecordSet) bool { return true })
 }
 
 // SteadyRecords lists all record sets of a zone, once more where Route 53 counts another
@@ -37,42 +38,55 @@ func (c *Client) SteadyRecords(ctx context.Context, z Zone) ([]RecordSet, error)
 // RecordsAt lists the record sets of one name of a zone, in the form of the API.
 func (c *Client) RecordsAt(ctx context.Context, z Zone, name string) ([]RecordSet, error) {
 	name = CanonicalName(name)
-	in := &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(z.ID), StartRecordName: aws.String(name)}
-	return c.list(ctx, z, in, func(r *RecordSet) bool { return CanonicalName(aws.ToString(r.Name)) == name })
+	return c.list(ctx, z, start{name: name}, func(r *RecordSet) bool { return CanonicalName(aws.ToString(r.Name)) == name })
 }
 
-// list lists record sets from where in says, as long as keep says so.
-func (c *Client) list(ctx context.Context, z Zone, in *route53.ListResourceRecordSetsInput, keep func(*RecordSet) bool) ([]RecordSet, error) {
+// start is where a page of record sets begins.
+type start struct {
+	name   string
+	rrtype types.RRType
+	id     string
+}
+
+// list lists record sets from where begin says, as long as keep says so.
+func (c *Client) list(ctx context.Context, z Zone, begin start, keep func(*RecordSet) bool) ([]RecordSet, error) {
 	what := "listing the records of " + z.String()
 	var all []RecordSet
 	seen := map[key]bool{}
-	for {
-		out, err := call(ctx, c, c.api.records, true, what, in)
+	err := awscall.Pages(what, func(at start) (start, error) {
+		if at == (start{}) {
+			at = begin
+		}
+		out, err := call(ctx, c, c.api.records, true, what, &route53.ListResourceRecordSetsInput{
+			HostedZoneId: aws.String(z.ID), StartRecordName: awscall.Token(at.name),
+			StartRecordType: at.rrtype, StartRecordIdentifier: awscall.Token(at.id),
+		})
 		if err != nil {
-			return nil, err
+			return start{}, err
 		}
 		for i := range out.ResourceRecordSets {
 			set := &out.ResourceRecordSets[i]
 			if !keep(set) {
-				return all, nil
+				return start{}, nil
 			}
 			if seen[keyOf(set)] {
-				return nil, fmt.Errorf("%s: %s %s is listed twice", what, MasterName(aws.ToString(set.Name)), set.Type)
+				return start{}, fmt.Errorf("%s: %s %s is listed twice", what, MasterName(aws.ToString(set.Name)), set.Type)
 			}
 			seen[keyOf(set)] = true
 			all = append(all, *set)
 		}
 		if !out.IsTruncated {
-			return all, nil
+			return start{}, nil
 		}
 		if len(out.ResourceRecordSets) == 0 || aws.ToString(out.NextRecordName) == "" {
-			return nil, fmt.Errorf("%s: a page doesn't lead to a new one", what)
+			return start{}, fmt.Errorf("%s: %w", what, awscall.ErrStuck)
 		}
-		in = &route53.ListResourceRecordSetsInput{
-			HostedZoneId: in.HostedZoneId, StartRecordName: out.NextRecordName,
-			StartRecordType: out.NextRecordType, StartRecordIdentifier: out.NextRecordIdentifier,
-		}
+		return start{*out.NextRecordName, out.NextRecordType, aws.ToString(out.NextRecordIdentifier)}, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	return all, nil
 }
 
 // RefusedError says that AWS refused a batch for what is in it, or in the zone.
@@ -222,7 +236,7 @@ func (c *Client) Wait(ctx context.Context, ids []string, progress func(arrived, 
 		if insync {
 			continue
 		}
-		err = awscall.Pause(ctx, c.options.Poll/2+rand.N(c.options.Poll))
+		err = refresh.Pause(ctx, c.options.Poll/2+rand.N(c.options.Poll))
 		if err != nil {
 			return fmt.Errorf("waiting for change %s: %w", id, err)
 		}

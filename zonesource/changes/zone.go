@@ -71,25 +71,25 @@ func ZoneOf(h *types.HostedZone) Zone {
 // Zones lists all hosted zones of the account, by name, the private ones of a name first.
 func (c *Client) Zones(ctx context.Context) ([]Zone, error) {
 	var all []Zone
-	in := &route53.ListHostedZonesInput{}
-	seen := map[string]bool{}
-	for {
-		out, err := call(ctx, c, c.api.zones, true, "listing the hosted zones", in)
+	const what = "listing the hosted zones"
+	err := awscall.Pages(what, func(marker string) (string, error) {
+		out, err := call(ctx, c, c.api.zones, true, what, &route53.ListHostedZonesInput{Marker: awscall.Token(marker)})
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		for i := range out.HostedZones {
 			all = append(all, ZoneOf(&out.HostedZones[i]))
 		}
-		next := aws.ToString(out.NextMarker)
 		if !out.IsTruncated {
-			break
+			return "", nil
 		}
-		if next == "" || seen[next] {
-			return nil, errors.New("listing the hosted zones: a page doesn't lead to a new one")
+		if aws.ToString(out.NextMarker) == "" {
+			return "", fmt.Errorf("%s: %w", what, awscall.ErrStuck)
 		}
-		seen[next] = true
-		in = &route53.ListHostedZonesInput{Marker: out.NextMarker}
+		return *out.NextMarker, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(all, compareZones)
 	return all, nil
@@ -237,11 +237,12 @@ func (c *Client) named(ctx context.Context, text string) ([]Zone, error) {
 	}
 	name := rdata.FormatName(wire)
 	var all []Zone
-	in := &route53.ListHostedZonesByNameInput{DNSName: aws.String(name)}
-	for {
-		out, err := call(ctx, c, c.api.zonesByName, true, "looking for hosted zones called "+text, in)
+	what := "looking for hosted zones called " + text
+	err = awscall.Pages(what, func(id string) (string, error) {
+		in := &route53.ListHostedZonesByNameInput{DNSName: aws.String(name), HostedZoneId: awscall.Token(id)}
+		out, err := call(ctx, c, c.api.zonesByName, true, what, in)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		for i := range out.HostedZones {
 			z := ZoneOf(&out.HostedZones[i])
@@ -249,12 +250,17 @@ func (c *Client) named(ctx context.Context, text string) ([]Zone, error) {
 				all = append(all, z)
 			}
 		}
-		if !out.IsTruncated || CanonicalName(aws.ToString(out.NextDNSName)) != name || aws.ToString(out.NextHostedZoneId) == aws.ToString(in.HostedZoneId) {
-			slices.SortFunc(all, compareZones)
-			return all, nil
+		next := aws.ToString(out.NextHostedZoneId)
+		if !out.IsTruncated || CanonicalName(aws.ToString(out.NextDNSName)) != name || next == id {
+			return "", nil
 		}
-		in = &route53.ListHostedZonesByNameInput{DNSName: out.NextDNSName, HostedZoneId: out.NextHostedZoneId}
+		return next, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	slices.SortFunc(all, compareZones)
+	return all, nil
 }
 
 // NewZone is a hosted zone to be made.

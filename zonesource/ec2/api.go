@@ -15,21 +15,23 @@ import (
 	"inside53/zonesource/awscall"
 )
 
-// api is the calls that a listing makes, as functions: a client behind an interface
-// would keep all of its some seven hundred operations in the program, because the
-// linker can't tell which of them reflection may reach.
+// api is what a listing calls. The SDK repeats what failed: there is no budget here that
+// each attempt would be paid from.
 type api struct {
-	instances  call[ec2.DescribeInstancesInput, ec2.DescribeInstancesOutput, ec2.Options]
-	interfaces call[ec2.DescribeNetworkInterfacesInput, ec2.DescribeNetworkInterfacesOutput, ec2.Options]
-	addresses  call[ec2.DescribeAddressesInput, ec2.DescribeAddressesOutput, ec2.Options]
-	vpcs       call[ec2.DescribeVpcsInput, ec2.DescribeVpcsOutput, ec2.Options]
-	subnets    call[ec2.DescribeSubnetsInput, ec2.DescribeSubnetsOutput, ec2.Options]
-	peerings   call[ec2.DescribeVpcPeeringConnectionsInput, ec2.DescribeVpcPeeringConnectionsOutput, ec2.Options]
-	balancers  call[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput, elb.Options]
+	instances  awscall.Op[ec2.DescribeInstancesInput, ec2.DescribeInstancesOutput]
+	interfaces awscall.Op[ec2.DescribeNetworkInterfacesInput, ec2.DescribeNetworkInterfacesOutput]
+	addresses  awscall.Op[ec2.DescribeAddressesInput, ec2.DescribeAddressesOutput]
+	vpcs       awscall.Op[ec2.DescribeVpcsInput, ec2.DescribeVpcsOutput]
+	subnets    awscall.Op[ec2.DescribeSubnetsInput, ec2.DescribeSubnetsOutput]
+	peerings   awscall.Op[ec2.DescribeVpcPeeringConnectionsInput, ec2.DescribeVpcPeeringConnectionsOutput]
+	balancers  awscall.Op[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput]
 }
 
-// call is one operation of a client.
-type call[In, Out, Opt any] func(context.Context, *In, ...func(*Opt)) (*Out, error)
+// The services that are called, as IAM has them.
+const (
+	serviceEC2 = "ec2"
+	serviceELB = "elasticloadbalancing"
+)
 
 func newAPI(cfg aws.Config, region string, onCall func(operation, code string)) api {
 	cfg = cfg.Copy()
@@ -39,13 +41,13 @@ func newAPI(cfg aws.Config, region string, onCall func(operation, code string)) 
 	}
 	c, b := ec2.NewFromConfig(cfg), elb.NewFromConfig(cfg)
 	return api{
-		instances:  c.DescribeInstances,
-		interfaces: c.DescribeNetworkInterfaces,
-		addresses:  c.DescribeAddresses,
-		vpcs:       c.DescribeVpcs,
-		subnets:    c.DescribeSubnets,
-		peerings:   c.DescribeVpcPeeringConnections,
-		balancers:  b.DescribeLoadBalancers,
+		instances:  awscall.Bind(serviceEC2, "DescribeInstances", c.DescribeInstances),
+		interfaces: awscall.Bind(serviceEC2, "DescribeNetworkInterfaces", c.DescribeNetworkInterfaces),
+		addresses:  awscall.Bind(serviceEC2, "DescribeAddresses", c.DescribeAddresses),
+		vpcs:       awscall.Bind(serviceEC2, "DescribeVpcs", c.DescribeVpcs),
+		subnets:    awscall.Bind(serviceEC2, "DescribeSubnets", c.DescribeSubnets),
+		peerings:   awscall.Bind(serviceEC2, "DescribeVpcPeeringConnections", c.DescribeVpcPeeringConnections),
+		balancers:  awscall.Bind(serviceELB, "DescribeLoadBalancers", b.DescribeLoadBalancers),
 	}
 }
 
@@ -61,34 +63,31 @@ func countCalls(onCall func(operation, code string)) func(*middleware.Stack) err
 	return func(stack *middleware.Stack) error { return stack.Finalize.Insert(count, "Retry", middleware.After) }
 }
 
-// eachPage calls page with the token of each page, nil for the first, until there
-// is no next one. The SDK's paginators follow a token for ever that leads round in
-// a circle, or end at it as if the listing were whole; here it is an error.
-func eachPage(ctx context.Context, timeout time.Duration, page func(ctx context.Context, token *string) (next *string, err error)) error {
-	var token *string
-	seen := map[string]bool{}
-	for {
-		next, err := onePage(ctx, timeout, token, page)
-		if err != nil {
-			return err
-		}
-		if aws.ToString(next) == "" {
-			return nil
-		}
-		if seen[*next] {
-			return fmt.Errorf("page %d: its next page has been listed before", len(seen)+1)
-		}
-		seen[*next] = true
-		token = next
-	}
-}
-
-func onePage(ctx context.Context, timeout time.Duration, token *string, page func(context.Context, *string) (*string, error)) (*string, error) {
+// ask makes one call, its repetitions included, within the timeout.
+func ask[In, Out any](ctx context.Context, timeout time.Duration, op awscall.Op[In, Out], in *In) (*Out, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %s", timeout))
 	defer cancel()
-	next, err := page(ctx, token)
+	out, err := op.Call(ctx, in)
 	if err != nil && ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	return next, err
+	return out, err
+}
+
+// listAll follows the pages of an operation and returns all their items. page makes the
+// input of a page, and items takes a page apart.
+func listAll[In, Out, Item any](
+	ctx context.Context, timeout time.Duration, op awscall.Op[In, Out], page func(token *string) *In, items func(*Out) ([]Item, *string),
+) ([]Item, error) {
+	var all []Item
+	err := awscall.Pages(op.Name, func(token string) (string, error) {
+		out, err := ask(ctx, timeout, op, page(awscall.Token(token)))
+		if err != nil {
+			return "", err
+		}
+		some, next := items(out)
+		all = append(all, some...)
+		return aws.ToString(next), nil
+	})
+	return all, err
 }

@@ -42,7 +42,7 @@ func (f Finding) String() string {
 // trial is an action with a call that shows whether we may.
 type trial struct {
 	action string
-	try    func(context.Context, *api) error
+	try    func(context.Context, *region) error
 }
 
 // Actions returns the IAM actions that the source needs, in a fixed order.
@@ -86,9 +86,7 @@ func (s *Source) Check(ctx context.Context) []Finding {
 func (r *region) check(ctx context.Context, trials []trial) []Finding {
 	var all []Finding
 	for _, t := range trials {
-		_, err := onePage(ctx, r.o.CallTimeout, nil, func(ctx context.Context, _ *string) (*string, error) {
-			return nil, t.try(ctx, &r.api)
-		})
+		err := t.try(ctx, r)
 		// DryRunOperation: "Request would have succeeded, but DryRun flag is set."
 		if err == nil || awscall.HasCode(err, "DryRunOperation") {
 			continue
@@ -108,39 +106,39 @@ func reason(err error) error {
 }
 
 func (s *Source) trials() []trial {
+	a := newAPI(aws.Config{}, "", nil) // for the names of the operations
 	dry := aws.Bool(true)
 	all := []trial{
-		{"ec2:DescribeAddresses", func(ctx context.Context, a *api) error {
-			_, err := a.addresses(ctx, &ec2.DescribeAddressesInput{DryRun: dry})
-			return err
-		}},
-		{"ec2:DescribeInstances", func(ctx context.Context, a *api) error {
-			_, err := a.instances(ctx, &ec2.DescribeInstancesInput{DryRun: dry})
-			return err
-		}},
-		{"ec2:DescribeNetworkInterfaces", func(ctx context.Context, a *api) error {
-			_, err := a.interfaces(ctx, &ec2.DescribeNetworkInterfacesInput{DryRun: dry})
-			return err
-		}},
-		{"ec2:DescribeSubnets", func(ctx context.Context, a *api) error {
-			_, err := a.subnets(ctx, &ec2.DescribeSubnetsInput{DryRun: dry})
-			return err
-		}},
-		{"ec2:DescribeVpcPeeringConnections", func(ctx context.Context, a *api) error {
-			_, err := a.peerings(ctx, &ec2.DescribeVpcPeeringConnectionsInput{DryRun: dry})
-			return err
-		}},
-		{"ec2:DescribeVpcs", func(ctx context.Context, a *api) error {
-			_, err := a.vpcs(ctx, &ec2.DescribeVpcsInput{DryRun: dry})
-			return err
-		}},
+		trying(&a, func(a *api) awscall.Op[ec2.DescribeAddressesInput, ec2.DescribeAddressesOutput] { return a.addresses },
+			&ec2.DescribeAddressesInput{DryRun: dry}),
+		trying(&a, func(a *api) awscall.Op[ec2.DescribeInstancesInput, ec2.DescribeInstancesOutput] { return a.instances },
+			&ec2.DescribeInstancesInput{DryRun: dry}),
+		trying(&a, func(a *api) awscall.Op[ec2.DescribeNetworkInterfacesInput, ec2.DescribeNetworkInterfacesOutput] {
+			return a.interfaces
+		}, &ec2.DescribeNetworkInterfacesInput{DryRun: dry}),
+		trying(&a, func(a *api) awscall.Op[ec2.DescribeSubnetsInput, ec2.DescribeSubnetsOutput] { return a.subnets },
+			&ec2.DescribeSubnetsInput{DryRun: dry}),
+		trying(&a, func(a *api) awscall.Op[ec2.DescribeVpcPeeringConnectionsInput, ec2.DescribeVpcPeeringConnectionsOutput] {
+			return a.peerings
+		}, &ec2.DescribeVpcPeeringConnectionsInput{DryRun: dry}),
+		trying(&a, func(a *api) awscall.Op[ec2.DescribeVpcsInput, ec2.DescribeVpcsOutput] { return a.vpcs },
+			&ec2.DescribeVpcsInput{DryRun: dry}),
 	}
 	if s.o.LoadBalancers {
 		// ELB has no dry run: one item is the least that shows it.
-		all = append(all, trial{"elasticloadbalancing:DescribeLoadBalancers", func(ctx context.Context, a *api) error {
-			_, err := a.balancers(ctx, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(1)})
-			return err
-		}})
+		all = append(all, trying(&a,
+			func(a *api) awscall.Op[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput] {
+				return a.balancers
+			},
+			&elb.DescribeLoadBalancersInput{PageSize: aws.Int32(1)}))
 	}
 	return all
+}
+
+// trying is the trial of an operation, with an input that changes and lists nothing.
+func trying[In, Out any](a *api, of func(*api) awscall.Op[In, Out], in *In) trial {
+	return trial{of(a).Action(), func(ctx context.Context, r *region) error {
+		_, err := ask(ctx, r.o.CallTimeout, of(&r.api), in)
+		return err
+	}}
 }

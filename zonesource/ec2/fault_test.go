@@ -14,6 +14,7 @@ import (
 
 	"inside53/zonesource"
 	"inside53/zonesource/awssim"
+	"inside53/zonesource/refresh"
 )
 
 // required are the calls without which there is no inventory.
@@ -23,7 +24,7 @@ func TestRequiredCallFails(t *testing.T) {
 	for _, operation := range required {
 		for fault, want := range map[string]string{
 			"access-denied": "UnauthorizedOperation", "500": "InternalFailure", "throttle": "RequestLimitExceeded",
-			"hang": "no answer within 100ms", "fail": "EOF", "stuck": "has been listed before",
+			"hang": "no answer within 100ms", "fail": "EOF", "stuck": "doesn't advance",
 		} {
 			if fault == "stuck" && operation == "DescribeAddresses" {
 				continue // has no pages
@@ -197,44 +198,21 @@ func TestRunEndsBeforeItsTurn(t *testing.T) {
 	}
 }
 
-func TestStrikes(t *testing.T) {
-	limit := fmt.Errorf("listing VPCs: %w", &smithy.GenericAPIError{Code: "RequestLimitExceeded"})
-	other := fmt.Errorf("listing VPCs: %w", &smithy.GenericAPIError{Code: "InternalFailure"})
-	count := 0
-	for i, test := range []struct {
-		err  error
-		want int
-	}{{nil, 0}, {limit, 1}, {limit, 2}, {other, 2}, {limit, 3}, {nil, 0}, {context.DeadlineExceeded, 0}, {limit, 1}} {
-		count = strikes(count, test.err)
-		if count != test.want {
-			t.Fatalf("listing %d: %d strikes, want %d", i, count, test.want)
-		}
-	}
-}
-
-func TestPause(t *testing.T) {
+// TestResultOf: AWS's throttling alone makes the pauses longer.
+func TestResultOf(t *testing.T) {
+	wrapped := func(err error) error { return fmt.Errorf("listing VPCs: %w", err) }
 	for _, test := range []struct {
-		refresh   time.Duration
-		throttled int
-		want      time.Duration
+		err  error
+		want refresh.Result
 	}{
-		{30 * time.Second, 0, 30 * time.Second},
-		{30 * time.Second, 1, time.Minute},
-		{30 * time.Second, 3, 4 * time.Minute},
-		{30 * time.Second, 10, maxPause},
-		{30 * time.Second, 1 << 40, maxPause},
-		{time.Hour, 5, time.Hour},
+		{nil, refresh.Done},
+		{wrapped(&smithy.GenericAPIError{Code: "RequestLimitExceeded"}), refresh.Throttled},
+		{wrapped(&smithy.GenericAPIError{Code: "InternalFailure"}), refresh.Failed},
+		{context.DeadlineExceeded, refresh.Failed},
 	} {
-		low, high := test.want, time.Duration(0)
-		for range 2000 {
-			d := pause(test.refresh, test.throttled)
-			low, high = min(low, d), max(high, d)
-		}
-		if low < test.want*9/10 || high > test.want*11/10 {
-			t.Errorf("%s, throttled %d times: %s to %s, want about %s", test.refresh, test.throttled, low, high, test.want)
-		}
-		if low > test.want*92/100 || high < test.want*108/100 {
-			t.Errorf("%s, throttled %d times: %s to %s is not spread", test.refresh, test.throttled, low, high)
+		got := resultOf(test.err)
+		if got != test.want {
+			t.Errorf("%v: %v, want %v", test.err, got, test.want)
 		}
 	}
 }

@@ -79,72 +79,41 @@ func (l *listing) problem(name, format string, args ...any) {
 }
 
 func (l *listing) listVPCs(ctx context.Context) ([]types.Vpc, error) {
-	var all []types.Vpc
-	err := eachPage(ctx, l.o.CallTimeout, func(ctx context.Context, token *string) (*string, error) {
-		out, err := l.api.vpcs(ctx, &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize), NextToken: token})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, out.Vpcs...)
-		return out.NextToken, nil
-	})
-	return all, err
+	return listAll(ctx, l.o.CallTimeout, l.api.vpcs, func(token *string) *ec2.DescribeVpcsInput {
+		return &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize), NextToken: token}
+	}, func(out *ec2.DescribeVpcsOutput) ([]types.Vpc, *string) { return out.Vpcs, out.NextToken })
 }
 
 func (l *listing) listSubnets(ctx context.Context) ([]types.Subnet, error) {
-	var all []types.Subnet
-	err := eachPage(ctx, l.o.CallTimeout, func(ctx context.Context, token *string) (*string, error) {
-		out, err := l.api.subnets(ctx, &ec2.DescribeSubnetsInput{MaxResults: aws.Int32(pageSize), NextToken: token})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, out.Subnets...)
-		return out.NextToken, nil
-	})
-	return all, err
+	return listAll(ctx, l.o.CallTimeout, l.api.subnets, func(token *string) *ec2.DescribeSubnetsInput {
+		return &ec2.DescribeSubnetsInput{MaxResults: aws.Int32(pageSize), NextToken: token}
+	}, func(out *ec2.DescribeSubnetsOutput) ([]types.Subnet, *string) { return out.Subnets, out.NextToken })
 }
 
 func (l *listing) listInstances(ctx context.Context) ([]types.Reservation, error) {
-	var all []types.Reservation
 	running := types.Filter{Name: aws.String("instance-state-name"), Values: []string{string(types.InstanceStateNameRunning)}}
-	err := eachPage(ctx, l.o.CallTimeout, func(ctx context.Context, token *string) (*string, error) {
-		out, err := l.api.instances(ctx, &ec2.DescribeInstancesInput{
-			Filters: []types.Filter{running}, MaxResults: aws.Int32(pageSize), NextToken: token,
-		})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, out.Reservations...)
-		return out.NextToken, nil
+	return listAll(ctx, l.o.CallTimeout, l.api.instances, func(token *string) *ec2.DescribeInstancesInput {
+		return &ec2.DescribeInstancesInput{Filters: []types.Filter{running}, MaxResults: aws.Int32(pageSize), NextToken: token}
+	}, func(out *ec2.DescribeInstancesOutput) ([]types.Reservation, *string) {
+		return out.Reservations, out.NextToken
 	})
-	return all, err
 }
 
 func (l *listing) listInterfaces(ctx context.Context) ([]types.NetworkInterface, error) {
-	var all []types.NetworkInterface
-	err := eachPage(ctx, l.o.CallTimeout, func(ctx context.Context, token *string) (*string, error) {
-		out, err := l.api.interfaces(ctx, &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize), NextToken: token})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, out.NetworkInterfaces...)
-		return out.NextToken, nil
+	return listAll(ctx, l.o.CallTimeout, l.api.interfaces, func(token *string) *ec2.DescribeNetworkInterfacesInput {
+		return &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize), NextToken: token}
+	}, func(out *ec2.DescribeNetworkInterfacesOutput) ([]types.NetworkInterface, *string) {
+		return out.NetworkInterfaces, out.NextToken
 	})
-	return all, err
 }
 
 // listAddresses is one call: EC2 has no pages of elastic IPs.
 func (l *listing) listAddresses(ctx context.Context) ([]types.Address, error) {
-	var all []types.Address
-	_, err := onePage(ctx, l.o.CallTimeout, nil, func(ctx context.Context, _ *string) (*string, error) {
-		out, err := l.api.addresses(ctx, &ec2.DescribeAddressesInput{})
-		if err != nil {
-			return nil, err
-		}
-		all = out.Addresses
-		return nil, nil
-	})
-	return all, err
+	out, err := ask(ctx, l.o.CallTimeout, l.api.addresses, &ec2.DescribeAddressesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return out.Addresses, nil
 }
 
 // accountID is the account as configured, or the owner of what nobody else can own

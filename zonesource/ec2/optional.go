@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
@@ -34,25 +35,21 @@ func (l *listing) refreshPeerings(ctx context.Context) error {
 }
 
 func (l *listing) listPeerings(ctx context.Context) ([]zonesource.Peering, error) {
-	var all []zonesource.Peering
 	active := types.Filter{Name: aws.String("status-code"), Values: []string{string(types.VpcPeeringConnectionStateReasonCodeActive)}}
-	err := eachPage(ctx, l.o.CallTimeout, func(ctx context.Context, token *string) (*string, error) {
-		out, err := l.api.peerings(ctx, &ec2.DescribeVpcPeeringConnectionsInput{
-			Filters: []types.Filter{active}, MaxResults: aws.Int32(pageSize), NextToken: token,
-		})
-		if err != nil {
-			return nil, err
-		}
-		for i := range out.VpcPeeringConnections {
-			p, ok := l.peering(&out.VpcPeeringConnections[i])
-			if ok {
-				all = append(all, p)
-			}
-		}
-		return out.NextToken, nil
+	listed, err := listAll(ctx, l.o.CallTimeout, l.api.peerings, func(token *string) *ec2.DescribeVpcPeeringConnectionsInput {
+		return &ec2.DescribeVpcPeeringConnectionsInput{Filters: []types.Filter{active}, MaxResults: aws.Int32(pageSize), NextToken: token}
+	}, func(out *ec2.DescribeVpcPeeringConnectionsOutput) ([]types.VpcPeeringConnection, *string) {
+		return out.VpcPeeringConnections, out.NextToken
 	})
 	if err != nil {
 		return nil, err
+	}
+	var all []zonesource.Peering
+	for i := range listed {
+		p, ok := l.peering(&listed[i])
+		if ok {
+			all = append(all, p)
+		}
 	}
 	slices.SortFunc(all, func(a, b zonesource.Peering) int { return cmp.Compare(a.ID, b.ID) })
 	return all, nil
@@ -123,31 +120,29 @@ func (l *listing) refreshBalancers(ctx context.Context) error {
 }
 
 func (l *listing) listBalancers(ctx context.Context) (balancers, error) {
-	found := balancers{byAddress: map[netip.Addr]string{}}
-	err := eachPage(ctx, l.o.CallTimeout, func(ctx context.Context, token *string) (*string, error) {
-		// 400 is the most that ELB puts on a page, and what it takes by itself.
-		out, err := l.api.balancers(ctx, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(400), Marker: token})
-		if err != nil {
-			return nil, err
-		}
-		for _, b := range out.LoadBalancers {
-			name := aws.ToString(b.LoadBalancerName)
-			for _, z := range b.AvailabilityZones {
-				for _, a := range z.LoadBalancerAddresses {
-					public, private := l.addr(name, a.IpAddress), l.addr(name, a.PrivateIPv4Address)
-					if public.IsValid() {
-						found.byAddress[public] = name
-					}
-					if private.IsValid() {
-						found.byAddress[private] = name
-					}
-				}
-			}
-		}
-		return out.NextMarker, nil
+	// 400 is the most that ELB puts on a page, and what it takes by itself.
+	listed, err := listAll(ctx, l.o.CallTimeout, l.api.balancers, func(token *string) *elb.DescribeLoadBalancersInput {
+		return &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(400), Marker: token}
+	}, func(out *elb.DescribeLoadBalancersOutput) ([]elbtypes.LoadBalancer, *string) {
+		return out.LoadBalancers, out.NextMarker
 	})
 	if err != nil {
 		return balancers{}, err
+	}
+	found := balancers{byAddress: map[netip.Addr]string{}}
+	for _, b := range listed {
+		name := aws.ToString(b.LoadBalancerName)
+		for _, z := range b.AvailabilityZones {
+			for _, a := range z.LoadBalancerAddresses {
+				public, private := l.addr(name, a.IpAddress), l.addr(name, a.PrivateIPv4Address)
+				if public.IsValid() {
+					found.byAddress[public] = name
+				}
+				if private.IsValid() {
+					found.byAddress[private] = name
+				}
+			}
+		}
 	}
 	return found, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"inside53/zonesource"
 	"inside53/zonesource/awscall"
+	"inside53/zonesource/refresh"
 )
 
 // The kinds of names that Options.Names may hold.
@@ -161,20 +161,30 @@ func (s *Source) newRegion(a Account, name string) *region {
 	}
 }
 
+// maxPause is the longest pause that throttling leads to, unless Refresh is longer.
+const maxPause = 10 * time.Minute
+
 func (r *region) run(ctx context.Context, slots chan struct{}, deliver func(zonesource.Part)) error {
-	throttled := 0
-	for {
+	loop := refresh.Loop{Every: r.o.Refresh, Rest: true, Most: maxPause}
+	return loop.Run(ctx, func(ctx context.Context) refresh.Next {
 		part, err := r.inTurn(ctx, slots)
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return refresh.Next{}
 		}
-		throttled = strikes(throttled, err)
 		deliver(part)
-		err = awscall.Pause(ctx, pause(r.o.Refresh, throttled))
-		if err != nil {
-			return err
-		}
+		return refresh.Next{Result: resultOf(err)}
+	})
+}
+
+// resultOf is what the error of a listing says of the next one.
+func resultOf(err error) refresh.Result {
+	switch {
+	case err == nil:
+		return refresh.Done
+	case awscall.IsThrottled(err):
+		return refresh.Throttled
 	}
+	return refresh.Failed
 }
 
 // inTurn lists the region when a slot is free.
@@ -203,29 +213,3 @@ func (r *region) inTurn(ctx context.Context, slots chan struct{}) (zonesource.Pa
 
 // title names the region for people.
 func (r *region) title() string { return strings.TrimPrefix(r.account.Name+"/"+r.name, "/") }
-
-// strikes counts the listings in a row that AWS throttled. Other faults neither count
-// nor say that it is over.
-func strikes(throttled int, err error) int {
-	switch {
-	case err == nil:
-		return 0
-	case awscall.IsThrottled(err):
-		return throttled + 1
-	}
-	return throttled
-}
-
-// maxPause is the longest pause that throttling leads to, unless Refresh is longer.
-const maxPause = 10 * time.Minute
-
-// pause is the time to the next listing: refresh, doubled with each listing in a
-// row that AWS throttled, and spread by a tenth either way so that the servers of a
-// fleet don't call in step.
-func pause(refresh time.Duration, throttled int) time.Duration {
-	d := refresh
-	for ; throttled > 0 && d < maxPause; throttled-- {
-		d = min(2*d, max(maxPause, refresh))
-	}
-	return d - d/10 + rand.N(d/5+1)
-}

@@ -32,7 +32,7 @@ func (c *collector) region(ctx context.Context, name string, vpcs map[string]str
 	cfg := c.account.Config.Copy()
 	cfg.Region = name
 	sdk := ec2.NewFromConfig(cfg)
-	found, err := list(ctx, sdk.DescribeVpcs, func(token *string) *ec2.DescribeVpcsInput {
+	found, err := list(ctx, awscall.Bind("ec2", "DescribeVpcs", sdk.DescribeVpcs), func(token *string) *ec2.DescribeVpcsInput {
 		return &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize), NextToken: token}
 	}, func(out *ec2.DescribeVpcsOutput) ([]ec2types.Vpc, *string) { return out.Vpcs, out.NextToken })
 	if err == nil {
@@ -44,28 +44,29 @@ func (c *collector) region(ctx context.Context, name string, vpcs map[string]str
 	for _, v := range found {
 		vpcs[aws.ToString(v.VpcId)] = name
 	}
-	err = c.machines(ctx, name, sdk.DescribeInstances, sdk.DescribeNetworkInterfaces)
+	err = c.machines(ctx, name, awscall.Bind("ec2", "DescribeInstances", sdk.DescribeInstances),
+		awscall.Bind("ec2", "DescribeNetworkInterfaces", sdk.DescribeNetworkInterfaces))
 	if err == nil {
-		err = c.network(ctx, name, sdk.DescribeAddresses, sdk.DescribeSubnets)
+		err = c.network(ctx, name, awscall.Bind("ec2", "DescribeAddresses", sdk.DescribeAddresses),
+			awscall.Bind("ec2", "DescribeSubnets", sdk.DescribeSubnets))
 	}
 	if err == nil {
-		err = c.peerings(ctx, name, sdk.DescribeVpcPeeringConnections)
+		err = c.peerings(ctx, name, awscall.Bind("ec2", "DescribeVpcPeeringConnections", sdk.DescribeVpcPeeringConnections))
 	}
 	if err == nil {
-		err = c.balancers(ctx, name, elb.NewFromConfig(cfg).DescribeLoadBalancers)
+		client := elb.NewFromConfig(cfg)
+		err = c.balancers(ctx, name, awscall.Bind("elasticloadbalancing", "DescribeLoadBalancers", client.DescribeLoadBalancers))
 	}
 	return err
 }
 
-// describe is one operation of EC2 or ELB.
-type describe[In, Out, Opt any] func(context.Context, *In, ...func(*Opt)) (*Out, error)
-
 // list calls an operation page by page and returns all items, which is never nil.
-func list[In, Out, Opt, Item any](ctx context.Context, f describe[In, Out, Opt], in func(token *string) *In,
-	items func(*Out) ([]Item, *string)) ([]Item, error) {
+func list[In, Out, Item any](
+	ctx context.Context, op awscall.Op[In, Out], in func(token *string) *In, items func(*Out) ([]Item, *string),
+) ([]Item, error) {
 	all := []Item{}
-	err := pages(func(marker string) (string, error) {
-		out, err := f(ctx, in(optional(marker)))
+	err := awscall.Pages(op.Name, func(marker string) (string, error) {
+		out, err := op.Call(ctx, in(awscall.Token(marker)))
 		if err != nil {
 			return "", err
 		}
@@ -77,8 +78,8 @@ func list[In, Out, Opt, Item any](ctx context.Context, f describe[In, Out, Opt],
 }
 
 func (c *collector) machines(ctx context.Context, name string,
-	instances describe[ec2.DescribeInstancesInput, ec2.DescribeInstancesOutput, ec2.Options],
-	interfaces describe[ec2.DescribeNetworkInterfacesInput, ec2.DescribeNetworkInterfacesOutput, ec2.Options],
+	instances awscall.Op[ec2.DescribeInstancesInput, ec2.DescribeInstancesOutput],
+	interfaces awscall.Op[ec2.DescribeNetworkInterfacesInput, ec2.DescribeNetworkInterfacesOutput],
 ) error {
 	reservations, err := list(ctx, instances, func(token *string) *ec2.DescribeInstancesInput {
 		return &ec2.DescribeInstancesInput{MaxResults: aws.Int32(pageSize), NextToken: token}
@@ -107,10 +108,10 @@ func (c *collector) machines(ctx context.Context, name string,
 }
 
 func (c *collector) network(ctx context.Context, name string,
-	addresses describe[ec2.DescribeAddressesInput, ec2.DescribeAddressesOutput, ec2.Options],
-	subnets describe[ec2.DescribeSubnetsInput, ec2.DescribeSubnetsOutput, ec2.Options],
+	addresses awscall.Op[ec2.DescribeAddressesInput, ec2.DescribeAddressesOutput],
+	subnets awscall.Op[ec2.DescribeSubnetsInput, ec2.DescribeSubnetsOutput],
 ) error {
-	elastic, err := addresses(ctx, &ec2.DescribeAddressesInput{}) // which has no pages
+	elastic, err := addresses.Call(ctx, &ec2.DescribeAddressesInput{}) // which has no pages
 	if err == nil {
 		err = c.put(path.Join(name, "describe-addresses.json"), struct{ Addresses []ec2types.Address }{elastic.Addresses})
 	}
@@ -130,7 +131,7 @@ func (c *collector) network(ctx context.Context, name string,
 }
 
 func (c *collector) peerings(ctx context.Context, name string,
-	peerings describe[ec2.DescribeVpcPeeringConnectionsInput, ec2.DescribeVpcPeeringConnectionsOutput, ec2.Options],
+	peerings awscall.Op[ec2.DescribeVpcPeeringConnectionsInput, ec2.DescribeVpcPeeringConnectionsOutput],
 ) error {
 	found, err := list(ctx, peerings, func(token *string) *ec2.DescribeVpcPeeringConnectionsInput {
 		return &ec2.DescribeVpcPeeringConnectionsInput{MaxResults: aws.Int32(pageSize), NextToken: token}
@@ -148,8 +149,7 @@ func (c *collector) peerings(ctx context.Context, name string,
 	return c.without(err, "VPC peerings", awscall.IsDenied(err))
 }
 
-func (c *collector) balancers(ctx context.Context, name string,
-	f describe[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput, elb.Options]) error {
+func (c *collector) balancers(ctx context.Context, name string, f awscall.Op[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput]) error {
 	found, err := list(ctx, f, func(token *string) *elb.DescribeLoadBalancersInput {
 		return &elb.DescribeLoadBalancersInput{Marker: token}
 	}, func(out *elb.DescribeLoadBalancersOutput) ([]elbtypes.LoadBalancer, *string) {

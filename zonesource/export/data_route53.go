@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -17,37 +16,34 @@ import (
 	"inside53/zonesource/changes"
 )
 
-// hosted reads the Route 53 of one account. The calls are functions: a client kept
-// whole would keep each of its operations in the program.
+// hosted reads the Route 53 of one account.
 type hosted struct {
 	*collector
 	client *changes.Client
 
-	zones func(context.Context, *route53.ListHostedZonesInput,
-		...func(*route53.Options)) (*route53.ListHostedZonesOutput, error)
-	zone func(context.Context, *route53.GetHostedZoneInput,
-		...func(*route53.Options)) (*route53.GetHostedZoneOutput, error)
-	tags func(context.Context, *route53.ListTagsForResourcesInput,
-		...func(*route53.Options)) (*route53.ListTagsForResourcesOutput, error)
-	checks func(context.Context, *route53.ListHealthChecksInput,
-		...func(*route53.Options)) (*route53.ListHealthChecksOutput, error)
-	status func(context.Context, *route53.GetHealthCheckStatusInput,
-		...func(*route53.Options)) (*route53.GetHealthCheckStatusOutput, error)
-	collections func(context.Context, *route53.ListCidrCollectionsInput,
-		...func(*route53.Options)) (*route53.ListCidrCollectionsOutput, error)
-	blocks func(context.Context, *route53.ListCidrBlocksInput,
-		...func(*route53.Options)) (*route53.ListCidrBlocksOutput, error)
-	byVPC func(context.Context, *route53.ListHostedZonesByVPCInput,
-		...func(*route53.Options)) (*route53.ListHostedZonesByVPCOutput, error)
+	zones       awscall.Op[route53.ListHostedZonesInput, route53.ListHostedZonesOutput]
+	zone        awscall.Op[route53.GetHostedZoneInput, route53.GetHostedZoneOutput]
+	tags        awscall.Op[route53.ListTagsForResourcesInput, route53.ListTagsForResourcesOutput]
+	checks      awscall.Op[route53.ListHealthChecksInput, route53.ListHealthChecksOutput]
+	status      awscall.Op[route53.GetHealthCheckStatusInput, route53.GetHealthCheckStatusOutput]
+	collections awscall.Op[route53.ListCidrCollectionsInput, route53.ListCidrCollectionsOutput]
+	blocks      awscall.Op[route53.ListCidrBlocksInput, route53.ListCidrBlocksOutput]
+	byVPC       awscall.Op[route53.ListHostedZonesByVPCInput, route53.ListHostedZonesByVPCOutput]
 }
 
 func newHosted(c *collector) *hosted {
+	const service = "route53"
 	sdk := route53.NewFromConfig(c.account.Config, func(o *route53.Options) { o.Retryer = aws.NopRetryer{} })
 	return &hosted{
 		collector: c, client: changes.New(c.account, c.options.Change),
-		zones: sdk.ListHostedZones, zone: sdk.GetHostedZone, tags: sdk.ListTagsForResources, checks: sdk.ListHealthChecks,
-		status: sdk.GetHealthCheckStatus, collections: sdk.ListCidrCollections, blocks: sdk.ListCidrBlocks,
-		byVPC: sdk.ListHostedZonesByVPC,
+		zones:       awscall.Bind(service, "ListHostedZones", sdk.ListHostedZones),
+		zone:        awscall.Bind(service, "GetHostedZone", sdk.GetHostedZone),
+		tags:        awscall.Bind(service, "ListTagsForResources", sdk.ListTagsForResources),
+		checks:      awscall.Bind(service, "ListHealthChecks", sdk.ListHealthChecks),
+		status:      awscall.Bind(service, "GetHealthCheckStatus", sdk.GetHealthCheckStatus),
+		collections: awscall.Bind(service, "ListCidrCollections", sdk.ListCidrCollections),
+		blocks:      awscall.Bind(service, "ListCidrBlocks", sdk.ListCidrBlocks),
+		byVPC:       awscall.Bind(service, "ListHostedZonesByVPC", sdk.ListHostedZonesByVPC),
 	}
 }
 
@@ -60,32 +56,6 @@ func HostedActions() []string {
 		"route53:ListResourceRecordSets",
 		"route53:ListTagsForResources",
 	}
-}
-
-var errSamePage = errors.New("a page doesn't lead to a new one")
-
-// pages calls page with the marker of each page, "" for the first, until there is no
-// next one.
-func pages(page func(marker string) (next string, err error)) error {
-	seen := map[string]bool{}
-	for marker := ""; ; {
-		next, err := page(marker)
-		if err != nil || next == "" {
-			return err
-		}
-		if seen[next] {
-			return errSamePage
-		}
-		seen[next], marker = true, next
-	}
-}
-
-// optional is a marker of the API, nil for the first page.
-func optional(marker string) *string {
-	if marker == "" {
-		return nil
-	}
-	return &marker
 }
 
 // isMissing reports whether something can't be had at all: it isn't allowed, or the
@@ -125,9 +95,8 @@ func (h *hosted) collect(ctx context.Context, vpcs map[string]string) error {
 func (h *hosted) listZones(ctx context.Context) ([]types.HostedZone, error) {
 	h.options.Progress("the list of hosted zones")
 	zones := []types.HostedZone{}
-	err := pages(func(marker string) (string, error) {
-		out, err := changes.Read(ctx, h.client, "ListHostedZones", "listing the hosted zones", h.zones,
-			&route53.ListHostedZonesInput{Marker: optional(marker)})
+	err := awscall.Pages("listing the hosted zones", func(marker string) (string, error) {
+		out, err := changes.Read(ctx, h.client, h.zones, "listing the hosted zones", &route53.ListHostedZonesInput{Marker: awscall.Token(marker)})
 		if err != nil {
 			return "", err
 		}
@@ -145,8 +114,7 @@ func (h *hosted) listZones(ctx context.Context) ([]types.HostedZone, error) {
 func (h *hosted) exportZone(ctx context.Context, hz *types.HostedZone) error {
 	z := changes.ZoneOf(hz)
 	h.options.Progress(z.String())
-	detail, err := changes.Read(ctx, h.client, "GetHostedZone", "asking for "+z.String(), h.zone,
-		&route53.GetHostedZoneInput{Id: aws.String(z.ID)})
+	detail, err := changes.Read(ctx, h.client, h.zone, "asking for "+z.String(), &route53.GetHostedZoneInput{Id: aws.String(z.ID)})
 	if err != nil {
 		return err
 	}
@@ -172,7 +140,7 @@ func (h *hosted) exportTags(ctx context.Context, zones []types.HostedZone) error
 		for i := range some {
 			in.ResourceIds = append(in.ResourceIds, changes.ZoneOf(&some[i]).ID)
 		}
-		out, err := changes.Read(ctx, h.client, "ListTagsForResources", "listing the tags of zones", h.tags, in)
+		out, err := changes.Read(ctx, h.client, h.tags, "listing the tags of zones", in)
 		if err != nil {
 			return h.without(err, "the tags of zones", isMissing(err))
 		}
@@ -193,9 +161,8 @@ func (h *hosted) exportTags(ctx context.Context, zones []types.HostedZone) error
 // exportChecks keeps the health checks, and what their checkers say.
 func (h *hosted) exportChecks(ctx context.Context) error {
 	var checks []types.HealthCheck
-	err := pages(func(marker string) (string, error) {
-		out, err := changes.Read(ctx, h.client, "ListHealthChecks", "listing the health checks", h.checks,
-			&route53.ListHealthChecksInput{Marker: optional(marker)})
+	err := awscall.Pages("listing the health checks", func(marker string) (string, error) {
+		out, err := changes.Read(ctx, h.client, h.checks, "listing the health checks", &route53.ListHealthChecksInput{Marker: awscall.Token(marker)})
 		if err != nil {
 			return "", err
 		}
@@ -227,8 +194,7 @@ func (h *hosted) exportStatus(ctx context.Context, check *types.HealthCheck) err
 	case types.HealthCheckTypeCalculated, types.HealthCheckTypeRecoveryControl:
 		return nil // there are no checkers to ask
 	}
-	out, err := changes.Read(ctx, h.client, "GetHealthCheckStatus", "asking for the state of health check "+id, h.status,
-		&route53.GetHealthCheckStatusInput{HealthCheckId: check.Id})
+	out, err := changes.Read(ctx, h.client, h.status, "asking for the state of health check "+id, &route53.GetHealthCheckStatusInput{HealthCheckId: check.Id})
 	if err != nil {
 		if changes.IsInvalid(err) {
 			return nil // of a kind without checkers
@@ -241,9 +207,8 @@ func (h *hosted) exportStatus(ctx context.Context, check *types.HealthCheck) err
 // exportCollections keeps the CIDR collections with their blocks.
 func (h *hosted) exportCollections(ctx context.Context) error {
 	var all []types.CollectionSummary
-	err := pages(func(marker string) (string, error) {
-		out, err := changes.Read(ctx, h.client, "ListCidrCollections", "listing the CIDR collections", h.collections,
-			&route53.ListCidrCollectionsInput{NextToken: optional(marker)})
+	err := awscall.Pages("listing the CIDR collections", func(marker string) (string, error) {
+		out, err := changes.Read(ctx, h.client, h.collections, "listing the CIDR collections", &route53.ListCidrCollectionsInput{NextToken: awscall.Token(marker)})
 		if err != nil {
 			return "", err
 		}
@@ -262,9 +227,9 @@ func (h *hosted) exportCollections(ctx context.Context) error {
 
 func (h *hosted) exportBlocks(ctx context.Context, id string) error {
 	blocks := []types.CidrBlockSummary{}
-	err := pages(func(marker string) (string, error) {
-		out, err := changes.Read(ctx, h.client, "ListCidrBlocks", "listing the blocks of CIDR collection "+id, h.blocks,
-			&route53.ListCidrBlocksInput{CollectionId: aws.String(id), NextToken: optional(marker)})
+	err := awscall.Pages("listing the blocks of CIDR collection "+id, func(marker string) (string, error) {
+		out, err := changes.Read(ctx, h.client, h.blocks, "listing the blocks of CIDR collection "+id,
+			&route53.ListCidrBlocksInput{CollectionId: aws.String(id), NextToken: awscall.Token(marker)})
 		if err != nil {
 			return "", err
 		}
@@ -285,10 +250,9 @@ func (h *hosted) exportForeign(ctx context.Context, zones []types.HostedZone, vp
 	}
 	for _, id := range slices.Sorted(maps.Keys(vpcs)) {
 		summaries := []types.HostedZoneSummary{}
-		err := pages(func(marker string) (string, error) {
-			out, err := changes.Read(ctx, h.client, "ListHostedZonesByVPC", "listing the hosted zones of "+id, h.byVPC,
-				&route53.ListHostedZonesByVPCInput{VPCId: aws.String(id), VPCRegion: types.VPCRegion(vpcs[id]),
-					NextToken: optional(marker)})
+		err := awscall.Pages("listing the hosted zones of "+id, func(marker string) (string, error) {
+			out, err := changes.Read(ctx, h.client, h.byVPC, "listing the hosted zones of "+id,
+				&route53.ListHostedZonesByVPCInput{VPCId: aws.String(id), VPCRegion: types.VPCRegion(vpcs[id]), NextToken: awscall.Token(marker)})
 			if err != nil {
 				return "", err
 			}

@@ -3,7 +3,6 @@ package health
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource/awscall"
 	"inside53/zonesource/awsclient"
+	"inside53/zonesource/refresh"
 )
 
 const (
@@ -56,16 +56,10 @@ type reader struct {
 
 // run reads until ctx ends, which is its error.
 func (r *reader) run(ctx context.Context) error {
-	for {
-		began := time.Now()
+	return r.m.loop().Run(ctx, func(ctx context.Context) refresh.Next {
 		r.cycle(ctx)
-		refresh := r.m.options.Refresh
-		pause := refresh - refresh/10 + rand.N(refresh/5+1) - time.Since(began)
-		err := awscall.Pause(ctx, max(pause, time.Second))
-		if err != nil {
-			return err
-		}
-	}
+		return refresh.Next{}
+	})
 }
 
 // cycle lists the definitions when it is time, and asks for the statuses.
@@ -103,31 +97,30 @@ func (r *reader) isListingDue() bool {
 // list lists the definitions. Only a whole listing replaces what is known.
 func (r *reader) list(ctx context.Context) error {
 	found := map[string]definition{}
-	c := caller{m: r.m, account: r.account, op: opListChecks, budgets: []*awscall.Budget{r.account.Budget},
-		what: "listing the health checks of " + r.account.String()}
-	err := eachPage(func(marker *string) (*string, error) {
-		out, err := call(ctx, c, r.api.checks,
-			&route53.ListHealthChecksInput{Marker: marker, MaxItems: aws.Int32(checksPerPage)})
+	c := r.listingCall()
+	err := awscall.Pages(c.What, func(marker string) (string, error) {
+		in := &route53.ListHealthChecksInput{Marker: awscall.Token(marker), MaxItems: aws.Int32(checksPerPage)}
+		out, err := awscall.Do(ctx, c, r.api.checks, in)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
-		if marker != nil && len(out.HealthChecks) == 0 {
-			return nil, fmt.Errorf("%s: a page that was announced is empty", c.what)
+		if marker != "" && len(out.HealthChecks) == 0 {
+			return "", fmt.Errorf("%s: a page that was announced is empty", c.What)
 		}
 		for i := range out.HealthChecks {
 			d, err := definitionOf(r.account.Name, &out.HealthChecks[i])
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", c.what, err)
+				return "", fmt.Errorf("%s: %w", c.What, err)
 			}
 			found[d.ID] = d
 		}
 		if !out.IsTruncated {
-			return nil, nil
+			return "", nil
 		}
 		if aws.ToString(out.NextMarker) == "" {
-			return nil, fmt.Errorf("%s: %w", c.what, errNotAdvancing)
+			return "", fmt.Errorf("%s: %w", c.What, awscall.ErrStuck)
 		}
-		return out.NextMarker, nil
+		return *out.NextMarker, nil
 	})
 	if err != nil {
 		return err
@@ -136,6 +129,11 @@ func (r *reader) list(ctx context.Context) error {
 	r.listed, r.cycles = true, 0
 	r.missing = r.m.undefined()
 	return nil
+}
+
+// listingCall is how the definitions are listed.
+func (r *reader) listingCall() awscall.Call {
+	return r.m.call(r.account, "listing the health checks of "+r.account.String(), r.account.Budget)
 }
 
 // readStatuses asks CloudWatch for all checks that count, hundreds a call. What was
@@ -177,18 +175,17 @@ func (r *reader) readChunk(ctx context.Context, ids []string) error {
 		})
 	}
 	points := make([]point, len(ids))
-	c := caller{m: r.m, account: r.account, op: opMetricData,
-		what: "asking CloudWatch for the health checks of " + r.account.String()}
-	err := eachPage(func(token *string) (*string, error) {
-		in.NextToken = token
-		out, err := call(ctx, c, r.api.metrics, in)
+	c := r.m.call(r.account, "asking CloudWatch for the health checks of "+r.account.String())
+	err := awscall.Pages(c.What, func(token string) (string, error) {
+		in.NextToken = awscall.Token(token)
+		out, err := awscall.Do(ctx, c, r.api.metrics, in)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		for i := range out.MetricDataResults {
-			take(points, &out.MetricDataResults[i])
+			newest(points, &out.MetricDataResults[i])
 		}
-		return out.NextToken, nil
+		return aws.ToString(out.NextToken), nil
 	})
 	if err != nil {
 		return err
@@ -197,8 +194,8 @@ func (r *reader) readChunk(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// take keeps the newest point of one result, which may come in parts.
-func take(points []point, r *cwtypes.MetricDataResult) {
+// newest keeps the newest point of one result, which may come in parts.
+func newest(points []point, r *cwtypes.MetricDataResult) {
 	text, _ := strings.CutPrefix(aws.ToString(r.Id), "h")
 	i, err := strconv.Atoi(text)
 	if err != nil || i < 0 || i >= len(points) {

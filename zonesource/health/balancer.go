@@ -3,9 +3,7 @@ package health
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -14,6 +12,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource/awscall"
 	"inside53/zonesource/awsclient"
+	"inside53/zonesource/refresh"
 )
 
 // balancerReader reads the health of the load balancers of one region of an account.
@@ -31,31 +30,25 @@ func (r *balancerReader) place() string { return r.account.Name + "/" + r.region
 // run reads until ctx ends, which is its error. Where the account doesn't allow it,
 // load balancers count as healthy and nothing is asked any more.
 func (r *balancerReader) run(ctx context.Context) error {
-	for {
-		began := time.Now()
+	return r.m.loop().Run(ctx, func(ctx context.Context) refresh.Next {
 		found, err := r.read(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return refresh.Next{}
 		case err != nil && awscall.IsDenied(err):
 			r.m.log.Warn("health of load balancers is off", "account", r.account.Name, "region", r.region, "error", err)
 			r.m.setTargets(r.place(), nil)
-			<-ctx.Done()
-			return ctx.Err()
+			return refresh.Next{Result: refresh.Refused}
 		case err == nil:
 			r.m.setTargets(r.place(), found)
 		}
 		r.listing.note(r.m.log, "health of load balancers", err, "account", r.account.Name, "region", r.region)
-		refresh := r.m.options.Refresh
-		err = awscall.Pause(ctx, max(refresh-refresh/10+rand.N(refresh/5+1)-time.Since(began), time.Second))
-		if err != nil {
-			return err
-		}
-	}
+		return refresh.Next{}
+	})
 }
 
-func (r *balancerReader) caller(op operation, what string) caller {
-	return caller{m: r.m, account: r.account, op: op, what: fmt.Sprintf("%s in %s of %s", what, r.region, r.account)}
+func (r *balancerReader) call(what string) awscall.Call {
+	return r.m.call(r.account, fmt.Sprintf("%s in %s of %s", what, r.region, r.account))
 }
 
 // read returns the health of all wanted load balancers, by their names.
@@ -96,11 +89,12 @@ func (r *balancerReader) read(ctx context.Context) (map[string]zone.Target, erro
 func (r *balancerReader) names(ctx context.Context) (map[string]string, error) {
 	wanted := r.m.wantedTargets()
 	found := map[string]string{}
-	err := eachPage(func(marker *string) (*string, error) {
-		out, err := call(ctx, r.caller(opBalancers, "listing the load balancers"), r.api.balancers,
-			&elb.DescribeLoadBalancersInput{Marker: marker, PageSize: aws.Int32(400)})
+	c := r.call("listing the load balancers")
+	err := awscall.Pages(c.What, func(marker string) (string, error) {
+		in := &elb.DescribeLoadBalancersInput{Marker: awscall.Token(marker), PageSize: aws.Int32(400)}
+		out, err := awscall.Do(ctx, c, r.api.balancers, in)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		for _, b := range out.LoadBalancers {
 			name, err := zone.ParseName(strings.ToLower(aws.ToString(b.DNSName)))
@@ -111,7 +105,7 @@ func (r *balancerReader) names(ctx context.Context) (map[string]string, error) {
 				found[aws.ToString(b.LoadBalancerArn)] = string(name)
 			}
 		}
-		return out.NextMarker, nil
+		return aws.ToString(out.NextMarker), nil
 	})
 	return found, err
 }
@@ -164,11 +158,12 @@ func (m *Monitor) Balancers() map[string]zone.Target {
 // load balancer.
 func (r *balancerReader) groups(ctx context.Context, names map[string]string) (map[string][]types.TargetGroup, error) {
 	found := map[string][]types.TargetGroup{}
-	err := eachPage(func(marker *string) (*string, error) {
-		out, err := call(ctx, r.caller(opTargetGroups, "listing the target groups"), r.api.groups,
-			&elb.DescribeTargetGroupsInput{Marker: marker, PageSize: aws.Int32(400)})
+	c := r.call("listing the target groups")
+	err := awscall.Pages(c.What, func(marker string) (string, error) {
+		in := &elb.DescribeTargetGroupsInput{Marker: awscall.Token(marker), PageSize: aws.Int32(400)}
+		out, err := awscall.Do(ctx, c, r.api.groups, in)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		for _, g := range out.TargetGroups {
 			for _, arn := range g.LoadBalancerArns {
@@ -177,7 +172,7 @@ func (r *balancerReader) groups(ctx context.Context, names map[string]string) (m
 				}
 			}
 		}
-		return out.NextMarker, nil
+		return aws.ToString(out.NextMarker), nil
 	})
 	return found, err
 }
@@ -186,7 +181,7 @@ func (r *balancerReader) groups(ctx context.Context, names map[string]string) (m
 // ("unavailable": Lambda functions without health checks) count as healthy.
 func (r *balancerReader) group(ctx context.Context, g types.TargetGroup) (healthy bool, why string, err error) {
 	name := aws.ToString(g.TargetGroupName)
-	out, err := call(ctx, r.caller(opTargetHealth, "asking for the targets of "+name), r.api.health,
+	out, err := awscall.Do(ctx, r.call("asking for the targets of "+name), r.api.health,
 		&elb.DescribeTargetHealthInput{TargetGroupArn: g.TargetGroupArn})
 	if err != nil {
 		return false, "", err

@@ -1,8 +1,7 @@
 package health
 
 import (
-	"context"
-	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -11,42 +10,39 @@ import (
 
 	"inside53/zonesource/awscall"
 	"inside53/zonesource/awsclient"
+	"inside53/zonesource/refresh"
 )
 
-// operation is one operation of AWS, as metrics and IAM policies call it.
-type operation struct{ service, name string }
+// The services that are called, as IAM has them.
+const (
+	serviceRoute53    = "route53"
+	serviceCloudWatch = "cloudwatch"
+	serviceELB        = "elasticloadbalancing"
+)
 
-func (o operation) action() string { return o.service + ":" + o.name }
-
-// The operations that are called.
-var (
-	opListChecks    = operation{"route53", "ListHealthChecks"}
-	opMetricData    = operation{"cloudwatch", "GetMetricData"}
-	opBalancers     = operation{"elasticloadbalancing", "DescribeLoadBalancers"}
-	opTargetGroups  = operation{"elasticloadbalancing", "DescribeTargetGroups"}
-	opTargetHealth  = operation{"elasticloadbalancing", "DescribeTargetHealth"}
-	errNotAdvancing = errors.New("the page doesn't advance")
-	errTooManyPages = errors.New("too many pages")
+// Operations that are called, as metrics and IAM call them.
+const (
+	opListChecks   = "ListHealthChecks"
+	opMetricData   = "GetMetricData"
+	opBalancers    = "DescribeLoadBalancers"
+	opTargetGroups = "DescribeTargetGroups"
+	opTargetHealth = "DescribeTargetHealth"
 )
 
 // Actions are the IAM actions that this package needs, in alphabetical order: with
 // balancers also those of ELB.
 func Actions(balancers bool) []string {
-	all := []string{opMetricData.action()}
+	all := []string{serviceCloudWatch + ":" + opMetricData}
 	if balancers {
-		all = append(all, opBalancers.action(), opTargetGroups.action(), opTargetHealth.action())
+		all = append(all, serviceELB+":"+opBalancers, serviceELB+":"+opTargetGroups, serviceELB+":"+opTargetHealth)
 	}
-	return append(all, opListChecks.action())
+	return append(all, serviceRoute53+":"+opListChecks)
 }
-
-// function is a method value of a client: were the client behind an interface, the
-// linker would keep each of its operations.
-type function[In, Out, Opt any] func(context.Context, *In, ...func(*Opt)) (*Out, error)
 
 // routeAPI is what is called of the global services, for one account.
 type routeAPI struct {
-	checks  function[route53.ListHealthChecksInput, route53.ListHealthChecksOutput, route53.Options]
-	metrics function[cloudwatch.GetMetricDataInput, cloudwatch.GetMetricDataOutput, cloudwatch.Options]
+	checks  awscall.Op[route53.ListHealthChecksInput, route53.ListHealthChecksOutput]
+	metrics awscall.Op[cloudwatch.GetMetricDataInput, cloudwatch.GetMetricDataOutput]
 }
 
 // newRouteAPI makes the clients. They never repeat a call by themselves: each attempt is
@@ -57,14 +53,17 @@ func newRouteAPI(c aws.Config) routeAPI {
 		o.Retryer = aws.NopRetryer{}
 		o.Region = metricRegion(c.Region)
 	})
-	return routeAPI{r.ListHealthChecks, w.GetMetricData}
+	return routeAPI{
+		checks:  awscall.Bind(serviceRoute53, opListChecks, r.ListHealthChecks),
+		metrics: awscall.Bind(serviceCloudWatch, opMetricData, w.GetMetricData),
+	}
 }
 
 // balancerAPI is what is called of ELB in one region.
 type balancerAPI struct {
-	balancers function[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput, elb.Options]
-	groups    function[elb.DescribeTargetGroupsInput, elb.DescribeTargetGroupsOutput, elb.Options]
-	health    function[elb.DescribeTargetHealthInput, elb.DescribeTargetHealthOutput, elb.Options]
+	balancers awscall.Op[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput]
+	groups    awscall.Op[elb.DescribeTargetGroupsInput, elb.DescribeTargetGroupsOutput]
+	health    awscall.Op[elb.DescribeTargetHealthInput, elb.DescribeTargetHealthOutput]
 }
 
 func newBalancerAPI(c aws.Config, region string) balancerAPI {
@@ -72,49 +71,24 @@ func newBalancerAPI(c aws.Config, region string) balancerAPI {
 		o.Retryer = aws.NopRetryer{}
 		o.Region = region
 	})
-	return balancerAPI{client.DescribeLoadBalancers, client.DescribeTargetGroups, client.DescribeTargetHealth}
-}
-
-// caller makes the calls to one account.
-type caller struct {
-	m       *Monitor
-	account *awsclient.Account
-	op      operation
-	budgets []*awscall.Budget
-	what    string // it is about, for people
-}
-
-// call makes one call, again if that may help. Each attempt is bounded in time.
-func call[In, Out, Opt any](ctx context.Context, c caller, f function[In, Out, Opt], in *In) (*Out, error) {
-	return awscall.Do(ctx, awscall.Call{
-		Account: c.account.Name, Service: c.op.service, Operation: c.op.name, What: c.what,
-		Budgets: c.budgets, Timeout: c.m.options.Timeout, OnCall: c.m.options.OnCall, Log: c.m.log,
-	}, func(ctx context.Context) (*Out, error) { return f(ctx, in) })
-}
-
-// pages bounds how many pages of one listing are followed.
-const pages = 1000
-
-// eachPage calls page with the token of each page, nil for the first, until there is no
-// next one.
-func eachPage(page func(token *string) (next *string, err error)) error {
-	var token *string
-	seen := map[string]bool{}
-	for range pages {
-		next, err := page(token)
-		if err != nil {
-			return err
-		}
-		if aws.ToString(next) == "" {
-			return nil
-		}
-		if seen[*next] {
-			return errNotAdvancing
-		}
-		seen[*next] = true
-		token = next
+	return balancerAPI{
+		balancers: awscall.Bind(serviceELB, opBalancers, client.DescribeLoadBalancers),
+		groups:    awscall.Bind(serviceELB, opTargetGroups, client.DescribeTargetGroups),
+		health:    awscall.Bind(serviceELB, opTargetHealth, client.DescribeTargetHealth),
 	}
-	return errTooManyPages
+}
+
+// call is how one call to an account is made, again if that may help. Each attempt is
+// bounded in time.
+func (m *Monitor) call(account *awsclient.Account, what string, budgets ...*awscall.Budget) awscall.Call {
+	return awscall.Call{
+		Account: account.Name, What: what, Budgets: budgets, Timeout: m.options.Timeout, OnCall: m.options.OnCall, Log: m.log,
+	}
+}
+
+// loop is how an account or a region is read again and again.
+func (m *Monitor) loop() refresh.Loop {
+	return refresh.Loop{Every: m.options.Refresh, Least: time.Second}
 }
 
 // grievance logs an error when it comes and when it goes, not each time.

@@ -29,13 +29,11 @@ var ErrUntried = errors.New("nothing to try it on")
 func (m *Monitor) Check(ctx context.Context) ([]Finding, error) {
 	var all []Finding
 	for _, r := range m.readers {
-		c := caller{m: m, account: r.account, op: opListChecks, budgets: []*awscall.Budget{r.account.Budget},
-			what: "listing the health checks of " + r.account.String()}
-		_, err := call(ctx, c, r.api.checks, &route53.ListHealthChecksInput{MaxItems: aws.Int32(1)})
-		all = append(all, Finding{Account: r.account.Name, Action: c.op.action(), Err: err})
+		_, err := awscall.Do(ctx, r.listingCall(), r.api.checks, &route53.ListHealthChecksInput{MaxItems: aws.Int32(1)})
+		all = append(all, Finding{Account: r.account.Name, Action: r.api.checks.Action(), Err: err})
 		// A metric need not exist to be asked for.
-		all = append(all, Finding{Account: r.account.Name, Action: opMetricData.action(),
-			Err: r.readChunk(ctx, []string{"none"})})
+		err = r.readChunk(ctx, []string{"none"})
+		all = append(all, Finding{Account: r.account.Name, Action: r.api.metrics.Action(), Err: err})
 	}
 	for _, r := range m.groups {
 		all = append(all, r.check(ctx)...)
@@ -45,19 +43,17 @@ func (m *Monitor) Check(ctx context.Context) ([]Finding, error) {
 
 // check tries the actions of one region.
 func (r *balancerReader) check(ctx context.Context) []Finding {
-	_, err := call(ctx, r.caller(opBalancers, "listing the load balancers"), r.api.balancers,
-		&elb.DescribeLoadBalancersInput{PageSize: aws.Int32(1)})
-	found := []Finding{r.finding(opBalancers, err)}
-	out, err := call(ctx, r.caller(opTargetGroups, "listing the target groups"), r.api.groups,
-		&elb.DescribeTargetGroupsInput{PageSize: aws.Int32(1)})
-	found = append(found, r.finding(opTargetGroups, err))
+	_, err := awscall.Do(ctx, r.call("listing the load balancers"), r.api.balancers, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(1)})
+	found := []Finding{r.finding(r.api.balancers.Action(), err)}
+	out, err := awscall.Do(ctx, r.call("listing the target groups"), r.api.groups, &elb.DescribeTargetGroupsInput{PageSize: aws.Int32(1)})
+	found = append(found, r.finding(r.api.groups.Action(), err))
 	err = ErrUntried
 	if out != nil && len(out.TargetGroups) > 0 {
 		_, _, err = r.group(ctx, out.TargetGroups[0])
 	}
-	return append(found, r.finding(opTargetHealth, err))
+	return append(found, r.finding(r.api.health.Action(), err))
 }
 
-func (r *balancerReader) finding(op operation, err error) Finding {
-	return Finding{Account: r.account.Name, Region: r.region, Action: op.action(), Err: err}
+func (r *balancerReader) finding(action string, err error) Finding {
+	return Finding{Account: r.account.Name, Region: r.region, Action: action, Err: err}
 }

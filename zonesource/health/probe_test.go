@@ -20,7 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"inside53/server/house"
-	"inside53/zonesource/awscall"
+	"inside53/zonesource/refresh"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(house.Loopback(m)) }
@@ -316,7 +316,7 @@ func TestProbeTimes(t *testing.T) {
 				targets:   Targets{private: true},
 				translate: func(netip.Addr) (netip.Addr, bool) { return netip.Addr{}, false },
 				dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-					err := awscall.Pause(ctx, tt.connect)
+					err := refresh.Pause(ctx, tt.connect)
 					if err != nil {
 						return nil, err
 					}

@@ -15,7 +15,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource/atomicfile"
-	"inside53/zonesource/awscall"
+	"inside53/zonesource/refresh"
 )
 
 // The state file is one line, stateMark and the SHA-256 of the rest in hexadecimal, and
@@ -217,7 +217,7 @@ func (m *Monitor) runSaver(ctx context.Context) error {
 		case <-m.saveNow:
 		}
 		m.save()
-		err := awscall.Pause(ctx, savePause)
+		err := refresh.Pause(ctx, savePause)
 		if err != nil {
 			m.save()
 			return err

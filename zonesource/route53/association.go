@@ -91,27 +91,31 @@ func (l *lister) vpcsToList() []zone.VPC {
 // listByVPC lists the private zones associated with a VPC, whoever owns them.
 func (l *lister) listByVPC(ctx context.Context, vpc zone.VPC) ([]types.HostedZoneSummary, error) {
 	what := fmt.Sprintf("listing the private zones of %s in %s", vpc.ID, vpc.Region)
-	in := &route53.ListHostedZonesByVPCInput{
-		VPCId:     aws.String(vpc.ID),
-		VPCRegion: types.VPCRegion(vpc.Region),
-		MaxItems:  aws.Int32(zonesPerPage),
-	}
 	var all []types.HostedZoneSummary
-	for {
-		out, err := call(ctx, l, opListByVPC, what, l.api.ListHostedZonesByVPC, in)
+	err := awscall.Pages(what, func(token string) (string, error) {
+		out, err := call(ctx, l, l.api.byVPC, what, &route53.ListHostedZonesByVPCInput{
+			VPCId: aws.String(vpc.ID), VPCRegion: types.VPCRegion(vpc.Region), MaxItems: aws.Int32(zonesPerPage), NextToken: awscall.Token(token),
+		})
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		all = append(all, out.HostedZoneSummaries...)
-		next := aws.ToString(out.NextToken)
-		if next == "" {
-			return all, nil
-		}
-		if next == aws.ToString(in.NextToken) || len(out.HostedZoneSummaries) == 0 {
-			return nil, fmt.Errorf("%s: %w", what, errStuck)
-		}
-		in.NextToken = aws.String(next)
+		return followingToken(what, out.NextToken, len(out.HostedZoneSummaries))
+	})
+	if err != nil {
+		return nil, err
 	}
+	return all, nil
+}
+
+// followingToken returns the token of the page after one of so many items, "" for none.
+// An empty page that leads on would have the listing go on for ever.
+func followingToken(what string, token *string, items int) (string, error) {
+	next := aws.ToString(token)
+	if next != "" && items == 0 {
+		return "", fmt.Errorf("%s: %w", what, awscall.ErrStuck)
+	}
+	return next, nil
 }
 
 // refreshAssociations asks for the VPCs of a private zone, unless the cycle knows them

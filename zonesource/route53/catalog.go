@@ -23,9 +23,6 @@ const (
 	zonesPerPage = 100 // the most that ListHostedZones and ListHostedZonesByVPC give
 )
 
-// errStuck says that a page leads to itself.
-var errStuck = errors.New("the page doesn't advance")
-
 // refreshCatalog lists the hosted zones and delivers the catalog.
 func (l *lister) refreshCatalog(ctx context.Context, deliver func(zonesource.Part)) error {
 	part := zonesource.Part{Key: catalogKey(l.account.Name), Listed: time.Now()}
@@ -75,44 +72,48 @@ func (l *lister) refreshCatalog(ctx context.Context, deliver func(zonesource.Par
 // listZones lists all hosted zones of the account.
 func (l *lister) listZones(ctx context.Context) ([]types.HostedZone, error) {
 	var all []types.HostedZone
-	in := &route53.ListHostedZonesInput{MaxItems: aws.Int32(zonesPerPage)}
 	seen := map[string]bool{}
-	for {
-		what := "listing the hosted zones of " + l.account.String()
-		out, err := call(ctx, l, opListZones, what, l.api.ListHostedZones, in)
+	what := "listing the hosted zones of " + l.account.String()
+	err := awscall.Pages(what, func(marker string) (string, error) {
+		in := &route53.ListHostedZonesInput{MaxItems: aws.Int32(zonesPerPage), Marker: awscall.Token(marker)}
+		out, err := call(ctx, l, l.api.zones, what, in)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
-		next, err := followingZone(out, aws.ToString(in.Marker))
+		next, err := followingZone(out, marker)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", what, err)
+			return "", fmt.Errorf("%s: %w", what, err)
 		}
 		for _, z := range out.HostedZones {
 			id := zoneID(z.Id)
 			if seen[id] {
-				return nil, fmt.Errorf("%s: %s is listed twice", what, id)
+				return "", fmt.Errorf("%s: %s is listed twice", what, id)
 			}
 			seen[id] = true
 		}
 		all = append(all, out.HostedZones...)
-		if !out.IsTruncated {
-			return all, nil
-		}
-		in.Marker = aws.String(next)
+		return next, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	return all, nil
 }
 
-// followingZone returns the marker of the page after this one, which itself was asked
-// for by marker. The error is of a page that isn't what was announced, or would
+// followingZone returns the marker of the page after this one, "" for none, which itself
+// was asked for by marker. The error is of a page that isn't what was announced, or would
 // come again and again.
 func followingZone(page *route53.ListHostedZonesOutput, marker string) (string, error) {
 	zones := page.HostedZones
 	if len(zones) == 0 && marker != "" {
 		return "", errors.New("a page that was announced is empty")
 	}
+	if !page.IsTruncated {
+		return "", nil
+	}
 	next := aws.ToString(page.NextMarker)
-	if page.IsTruncated && (next == "" || next == marker || len(zones) == 0 || next == zoneID(zones[0].Id)) {
-		return "", errStuck
+	if next == "" || next == marker || len(zones) == 0 || next == zoneID(zones[0].Id) {
+		return "", awscall.ErrStuck
 	}
 	return next, nil
 }
@@ -152,8 +153,8 @@ func (l *lister) matched() map[string]bool {
 	m := map[string]bool{}
 	for _, w := range l.source.selected.entries {
 		for _, z := range l.zones {
-			if w.is(&z.hosted) {
-				m[w.text] = true
+			if zonesource.MeansZone(w, z.hosted.ID, z.hosted.Name) {
+				m[w] = true
 			}
 		}
 	}
@@ -211,7 +212,7 @@ func (l *lister) vanished(ids map[string]bool) []*state {
 }
 
 func (l *lister) getZone(ctx context.Context, id, what string) (*route53.GetHostedZoneOutput, error) {
-	out, err := call(ctx, l, opGetZone, what, l.api.GetHostedZone, &route53.GetHostedZoneInput{Id: aws.String(id)})
+	out, err := call(ctx, l, l.api.zone, what, &route53.GetHostedZoneInput{Id: aws.String(id)})
 	if err == nil && out.HostedZone == nil {
 		err = fmt.Errorf("%s: an answer without a hosted zone", what)
 	}

@@ -78,7 +78,7 @@ func (l *lister) check(ctx context.Context) (map[string]error, Cost) {
 	if len(order) > 0 {
 		z := order[at]
 		_, errs[opGetZone] = l.getZone(ctx, z.hosted.ID, "asking for the VPCs of "+z.describe())
-		_, errs[opListRecords] = call(ctx, l, opListRecords, "listing record sets of "+z.describe(), l.api.ListResourceRecordSets,
+		_, errs[opListRecords] = call(ctx, l, l.api.records, "listing record sets of "+z.describe(),
 			&route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(z.hosted.ID), MaxItems: aws.Int32(1)})
 	}
 	if l.source.options.Survey != nil {

@@ -13,6 +13,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
+	"inside53/zonesource/awscall"
 )
 
 // refreshCollections lists the CIDR collections that the zones' IP-based records name,
@@ -107,25 +108,21 @@ func (l *lister) collectionProblem(id string, err error) zonesource.Problem {
 // listSummaries lists the collections of the account, without their blocks, by id.
 func (l *lister) listSummaries(ctx context.Context) (map[string]zonesource.Collection, error) {
 	what := "listing the CIDR collections of " + l.account.String()
-	in := &route53.ListCidrCollectionsInput{}
 	all := map[string]zonesource.Collection{}
-	for {
-		out, err := call(ctx, l, opListCollections, what, l.api.ListCidrCollections, in)
+	err := awscall.Pages(what, func(token string) (string, error) {
+		out, err := call(ctx, l, l.api.collections, what, &route53.ListCidrCollectionsInput{NextToken: awscall.Token(token)})
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		for _, c := range out.CidrCollections {
 			all[aws.ToString(c.Id)] = zonesource.Collection{Name: aws.ToString(c.Name), Version: aws.ToInt64(c.Version)}
 		}
-		next := aws.ToString(out.NextToken)
-		if next == "" {
-			return all, nil
-		}
-		if next == aws.ToString(in.NextToken) || len(out.CidrCollections) == 0 {
-			return nil, fmt.Errorf("%s: %w", what, errStuck)
-		}
-		in.NextToken = aws.String(next)
+		return followingToken(what, out.NextToken, len(out.CidrCollections))
+	})
+	if err != nil {
+		return nil, err
 	}
+	return all, nil
 }
 
 // listBlocks fills in the blocks of a collection. Problems are of single blocks. A
@@ -133,31 +130,28 @@ func (l *lister) listSummaries(ctx context.Context) (map[string]zonesource.Colle
 // all the same.
 func (l *lister) listBlocks(ctx context.Context, c *zonesource.Collection) ([]zonesource.Problem, error) {
 	what := fmt.Sprintf("listing the blocks of CIDR collection %s (%s)", c.Name, c.ID)
-	in := &route53.ListCidrBlocksInput{CollectionId: aws.String(c.ID)}
 	var problems []zonesource.Problem
-	for {
-		out, err := call(ctx, l, opListBlocks, what, l.api.ListCidrBlocks, in)
+	err := awscall.Pages(what, func(token string) (string, error) {
+		out, err := call(ctx, l, l.api.blocks, what, &route53.ListCidrBlocksInput{CollectionId: aws.String(c.ID), NextToken: awscall.Token(token)})
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		for _, b := range out.CidrBlocks {
 			location := aws.ToString(b.LocationName)
 			p, err := netip.ParsePrefix(aws.ToString(b.CidrBlock))
 			if err != nil {
-				problems = append(problems, zonesource.Problem{Zone: "CIDR collections " + c.ID, Name: location, Reason: fmt.Sprintf("a block can't be read: %v", err)})
+				reason := fmt.Sprintf("a block can't be read: %v", err)
+				problems = append(problems, zonesource.Problem{Zone: "CIDR collections " + c.ID, Name: location, Reason: reason})
 				continue
 			}
 			c.Blocks = append(c.Blocks, zonesource.Block{Location: location, Prefix: p.Masked()})
 		}
-		next := aws.ToString(out.NextToken)
-		if next == "" {
-			return problems, nil
-		}
-		if next == aws.ToString(in.NextToken) || len(out.CidrBlocks) == 0 {
-			return nil, fmt.Errorf("%s: %w", what, errStuck)
-		}
-		in.NextToken = aws.String(next)
+		return followingToken(what, out.NextToken, len(out.CidrBlocks))
+	})
+	if err != nil {
+		return nil, err
 	}
+	return problems, nil
 }
 
 // collectionsOf returns the ids of the collections that record sets name, sorted.

@@ -2,7 +2,6 @@ package route53
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/awscall"
 	"inside53/zonesource/awsclient"
+	"inside53/zonesource/refresh"
 )
 
 // lister lists the zones of one account. Its fields belong to the goroutine of run.
@@ -88,43 +88,35 @@ func (l *lister) restore(saved []zonesource.Part) {
 	}
 }
 
-// Pauses after a cycle that could not list the zones, or one of them for the first
-// time.
-const (
-	firstRetry = time.Second
-	maxDoubles = 6
-)
+// firstRetry is the pause after a cycle that could not list the zones, or one of them for
+// the first time.
+const firstRetry = time.Second
 
-// run repeats the cycle until ctx ends.
+// run repeats the cycle until ctx ends. Private zones of others are looked for between
+// cycles, once the zones could be listed.
 func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
-	failed := 0
-	for {
-		began := time.Now()
-		err := l.cycle(ctx, deliver)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err == nil {
-			l.survey.plan(began, l.source.options.Refresh)
-		}
-		pause := jitter(l.source.options.Refresh) - time.Since(began)
-		if err != nil || l.waiting() {
-			pause = min(pause, jitter(firstRetry<<min(failed, maxDoubles)))
-			failed++
-		} else {
-			failed = 0
-		}
-		l.source.log.Debug("listed the zones of an account", "account", l.account.Name, "zones", len(l.zones),
-			"took", time.Since(began), "error", err)
-		reached := err == nil
-		err = awscall.Pause(ctx, max(pause, 0))
-		if err != nil {
-			return err
-		}
+	every := l.source.options.Refresh
+	reached := false
+	return refresh.Loop{Every: every, Retry: firstRetry}.Run(ctx, func(ctx context.Context) refresh.Next {
 		if reached {
 			l.runSurvey(ctx)
 		}
-	}
+		if ctx.Err() != nil {
+			return refresh.Next{}
+		}
+		began := time.Now()
+		err := l.cycle(ctx, deliver)
+		reached = err == nil
+		if reached {
+			l.survey.plan(began, every)
+		}
+		l.source.log.Debug("listed the zones of an account", "account", l.account.Name, "zones", len(l.zones),
+			"took", time.Since(began), "error", err)
+		if err != nil || l.waiting() {
+			return refresh.Next{Result: refresh.Failed}
+		}
+		return refresh.Next{}
+	})
 }
 
 // waiting reports whether a zone has failed and was never listed: until it has been,
@@ -137,9 +129,6 @@ func (l *lister) waiting() bool {
 	}
 	return false
 }
-
-// jitter moves a pause by up to a tenth, so that servers started together part.
-func jitter(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }
 
 // awayLimit is after how many zones without any response a cycle is given up.
 const awayLimit = 3

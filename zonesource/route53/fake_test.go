@@ -30,6 +30,19 @@ type fakeAPI struct {
 	questions int
 }
 
+// api is the fake as the source calls it.
+func (f *fakeAPI) api() api {
+	return api{
+		zones: fakeOp(opListZones, f.ListHostedZones), byVPC: fakeOp(opListByVPC, f.ListHostedZonesByVPC), zone: fakeOp(opGetZone, f.GetHostedZone),
+		records: fakeOp(opListRecords, f.ListResourceRecordSets), collections: fakeOp(opListCollections, f.ListCidrCollections),
+		blocks: fakeOp(opListBlocks, f.ListCidrBlocks),
+	}
+}
+
+func fakeOp[In, Out any](name string, f func(context.Context, *In) (*Out, error)) awscall.Op[In, Out] {
+	return awscall.Op[In, Out]{Service: service, Name: name, Call: f}
+}
+
 var errNotFaked = errors.New("the fake has no such call")
 
 func (f *fakeAPI) zone() types.HostedZone {
@@ -99,7 +112,7 @@ func (f *fakeAPI) ListCidrBlocks(context.Context, *route53.ListCidrBlocksInput) 
 // source makes a source on the fake.
 func (f *fakeAPI) source(t *testing.T) *Source {
 	t.Helper()
-	s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e6)}}}, []api{f})
+	s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e6)}}}, []api{f.api()})
 	if err != nil {
 		t.Fatal(err)
 	}

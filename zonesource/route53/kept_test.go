@@ -62,7 +62,7 @@ func newKeeping(t testing.TB, f *fakeAPI, dir string) *keeping {
 		Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e6)}}, Refresh: time.Minute,
 		Saved: func() []zonesource.Part { return k.keeper.Parts(Name) }, Kept: k.keeper.Kept,
 		Log: slog.New(builds{slog.DiscardHandler, &k.builds}),
-	}, []api{f})
+	}, []api{f.api()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
+	"inside53/zonesource/awscall"
 	"inside53/zonesource/rdata"
 )
 
@@ -128,43 +129,54 @@ func (p position) String() string {
 func (l *lister) listPages(ctx context.Context, z *state) (listing, error) {
 	var all listing
 	what := "listing record sets of " + z.describe()
-	in := &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(z.hosted.ID), MaxItems: aws.Int32(setsPerPage)}
 	seen := make(map[position]int, z.hosted.Records) // on which page
-	var start position                               // of this page
-	for page := 1; ; page++ {
-		out, err := call(ctx, l, opListRecords, what, l.api.ListResourceRecordSets, in)
+	page := 0
+	err := awscall.Pages(what, func(start position) (position, error) {
+		page++
+		out, err := call(ctx, l, l.api.records, what, &route53.ListResourceRecordSetsInput{
+			HostedZoneId: aws.String(z.hosted.ID), MaxItems: aws.Int32(setsPerPage),
+			StartRecordName: awscall.Token(start.name), StartRecordType: start.kind, StartRecordIdentifier: awscall.Token(start.setID),
+		})
 		if err != nil {
-			return listing{}, err
+			return position{}, err
 		}
 		next, err := following(out, start)
 		if err != nil {
-			return listing{}, fmt.Errorf("%s: page %d: %w", what, page, err)
+			return position{}, fmt.Errorf("%s: page %d: %w", what, page, err)
 		}
-		for i := range out.ResourceRecordSets {
-			set := &out.ResourceRecordSets[i]
-			p := positionOf(set)
-			if page > 1 && i == 0 && !start.announces(p) {
-				all.shifted = true
-			}
-			before := seen[p]
-			switch {
-			case before == 0 || before == page:
-			case start.splits(p):
-				continue
-			default:
-				all.twice = &p
-				return all, nil
-			}
-			seen[p] = page
-			all.sets = append(all.sets, *set)
+		if !all.add(out.ResourceRecordSets, start, page, seen) {
+			return position{}, nil
 		}
-		all.cut = all.cut || page > 1 && len(out.ResourceRecordSets) == 0
-		if !out.IsTruncated {
-			return all, nil
-		}
-		start = next
-		in.StartRecordName, in.StartRecordType, in.StartRecordIdentifier = out.NextRecordName, next.kind, out.NextRecordIdentifier
+		return next, nil
+	})
+	if err != nil {
+		return listing{}, err
 	}
+	return all, nil
+}
+
+// add takes a page that was asked to begin at start. seen are the record sets of this and
+// earlier pages. It reports whether the listing may go on.
+func (l *listing) add(sets []recordSet, start position, page int, seen map[position]int) bool {
+	for i := range sets {
+		p := positionOf(&sets[i])
+		if page > 1 && i == 0 && !start.announces(p) {
+			l.shifted = true
+		}
+		before := seen[p]
+		switch {
+		case before == 0 || before == page:
+		case start.splits(p):
+			continue
+		default:
+			l.twice = &p
+			return false
+		}
+		seen[p] = page
+		l.sets = append(l.sets, sets[i])
+	}
+	l.cut = l.cut || page > 1 && len(sets) == 0
+	return true
 }
 
 // following returns where the page after this one begins, which itself was asked to
@@ -176,7 +188,7 @@ func following(page *route53.ListResourceRecordSetsOutput, start position) (posi
 	next := position{aws.ToString(page.NextRecordName), page.NextRecordType, aws.ToString(page.NextRecordIdentifier)}
 	sets := page.ResourceRecordSets
 	if next.name == "" || next == start || len(sets) == 0 || next == positionOf(&sets[0]) {
-		return next, fmt.Errorf("%w: the next one begins at %s", errStuck, next)
+		return next, fmt.Errorf("%w: the next one begins at %s", awscall.ErrStuck, next)
 	}
 	return next, nil
 }

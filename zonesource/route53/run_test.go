@@ -26,7 +26,7 @@ func TestRefresh(t *testing.T) {
 			}
 			return nil
 		}
-		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e3)}}, Refresh: time.Minute}, []api{f})
+		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e3)}}, Refresh: time.Minute}, []api{f.api()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestFirstListing(t *testing.T) {
 			}
 			return nil
 		}
-		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e3)}}, Refresh: time.Hour}, []api{f})
+		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e3)}}, Refresh: time.Hour}, []api{f.api()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestThrottledStart(t *testing.T) {
 			return nil
 		}
 		budget := awscall.NewBudget(2)
-		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: budget}}}, []api{f})
+		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: budget}}}, []api{f.api()})
 		if err != nil {
 			t.Fatal(err)
 		}

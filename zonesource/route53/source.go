@@ -78,7 +78,7 @@ const (
 func New(o Options) (*Source, error) {
 	apis := make([]api, len(o.Accounts))
 	for i, a := range o.Accounts {
-		apis[i] = newSDK(a.Config)
+		apis[i] = newAPI(a.Config)
 	}
 	return newSource(o, apis)
 }
@@ -185,10 +185,10 @@ func (s *Source) Unmatched() []zonesource.Problem {
 	for _, w := range s.selected.entries {
 		found := false
 		for _, n := range s.noted {
-			found = found || n.matched[w.text]
+			found = found || n.matched[w]
 		}
 		if !found {
-			out = append(out, zonesource.Problem{Zone: w.text, Reason: "no account has a hosted zone of this name or id and of the wanted visibility"})
+			out = append(out, zonesource.Problem{Zone: w, Reason: "no account has a hosted zone of this name or id and of the wanted visibility"})
 		}
 	}
 	return out

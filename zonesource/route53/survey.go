@@ -16,6 +16,7 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/awscall"
 	"inside53/zonesource/rdata"
+	"inside53/zonesource/refresh"
 )
 
 // How often private zones of others are looked for. They come and go with file systems,
@@ -44,7 +45,7 @@ type foreign struct {
 // the zones began, since that one matters more.
 func (s *survey) plan(began time.Time, refresh time.Duration) {
 	if s.due.IsZero() {
-		s.due = began.Add(refresh - refresh/10) // no pause is shorter, see jitter
+		s.due = began.Add(refresh - refresh/10) // no pause is shorter
 	}
 }
 
@@ -83,17 +84,17 @@ func (l *lister) runSurvey(ctx context.Context) {
 			break // the others can wait, and the zones can't
 		}
 	}
-	l.tell(failed, len(failed) == len(vpcs))
+	l.reportFailed(failed, len(failed) == len(vpcs))
 	s.foreign = known
-	s.due = time.Now().Add(jitter(max(pause, l.source.options.Refresh)))
+	s.due = time.Now().Add(refresh.Jitter(max(pause, l.source.options.Refresh)))
 	l.source.log.Debug("looked for private zones of others", "account", l.account.Name, "vpcs", len(vpcs), "found", len(known),
 		"failed", len(failed), "took", time.Since(began))
 }
 
-// tell reports the VPCs that could not be asked for, in the log only where the pass
+// reportFailed reports the VPCs that could not be asked for, in the log only where the pass
 // before could. AWS answers the owner of a VPC alone: of a shared one that another of
 // our accounts can ask for there is nothing to tell. all says that none could be.
-func (l *lister) tell(failed map[string]error, all bool) {
+func (l *lister) reportFailed(failed map[string]error, all bool) {
 	s := &l.survey
 	var ids []string
 	var first error // the others most likely say the same

@@ -56,7 +56,7 @@ func runSurveys(t *testing.T, lasts time.Duration, o Options, answer func(vpc st
 			}
 			return surveyed
 		}
-		s, err := newSource(o, []api{f})
+		s, err := newSource(o, []api{f.api()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +190,7 @@ func TestSurveyOfSharedVPC(t *testing.T) {
 	for _, name := range []string{"owner", "participant"} {
 		o.Accounts = append(o.Accounts, &awsclient.Account{Name: name, Budget: awscall.NewBudget(1e6)})
 	}
-	s, err := newSource(o, []api{owner, participant})
+	s, err := newSource(o, []api{owner.api(), participant.api()})
 	if err != nil {
 		t.Fatal(err)
 	}

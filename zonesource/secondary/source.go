@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"time"
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
+	"inside53/zonesource/refresh"
 )
 
 // Name is the name of the source in keys, metrics and readiness.
@@ -21,9 +21,9 @@ const Name = "transfer"
 const (
 	// leastPause is the least time between two checks that nobody asked for.
 	leastPause = time.Second
-	// toldPause is the least time from a check to the next that NOTIFY asks for: without a
+	// notifiedPause is the least time from a check to the next that NOTIFY asks for: without a
 	// key anybody can send one in the name of a primary.
-	toldPause = 200 * time.Millisecond
+	notifiedPause = 200 * time.Millisecond
 	// maxProblems bounds what is said of one zone.
 	maxProblems = 100
 	// mostPause bounds the times of a primary's SOA record.
@@ -57,11 +57,11 @@ type Config struct {
 
 // Source is a secondary of one zone.
 type Source struct {
-	config Config
-	key    zonesource.Key
-	name   string // of the zone, for people
-	log    *slog.Logger
-	told   chan struct{}
+	config   Config
+	key      zonesource.Key
+	name     string // of the zone, for people
+	log      *slog.Logger
+	notified chan struct{}
 
 	// Of the goroutine of Run.
 	tree    *zone.Tree // nil before the first transfer
@@ -84,7 +84,7 @@ func New(c Config, log *slog.Logger) (*Source, error) {
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
 	}
-	return &Source{config: c, key: PartKey(c.Apex), name: zone.String(c.Apex), log: log, told: make(chan struct{}, 1)}, nil
+	return &Source{config: c, key: PartKey(c.Apex), name: zone.String(c.Apex), log: log, notified: make(chan struct{}, 1)}, nil
 }
 
 // PartKey is the key of the part of a zone.
@@ -106,7 +106,7 @@ func (s *Source) Notify(from netip.Addr, key string) (refused string) {
 		return "key"
 	}
 	select {
-	case s.told <- struct{}{}:
+	case s.notified <- struct{}{}:
 	default: // it is about to ask
 	}
 	return ""
@@ -115,30 +115,15 @@ func (s *Source) Notify(from netip.Addr, key string) (refused string) {
 // Run implements zonesource.Source.
 func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
 	s.load(deliver)
-	for {
+	loop := refresh.Loop{Early: true, Rest: true, Now: s.notified, NowPause: notifiedPause}
+	return loop.Run(ctx, func(ctx context.Context) refresh.Next {
 		err := s.check(ctx)
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return refresh.Next{}
 		}
-		checked := time.Now()
 		s.report(err, deliver)
-		if wait(ctx, s.pause(err), s.told) {
-			wait(ctx, time.Until(checked.Add(toldPause)), nil)
-		}
-	}
-}
-
-// wait waits for d, or for the end of ctx or word by told, and reports whether it was that.
-func wait(ctx context.Context, d time.Duration, told <-chan struct{}) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	case <-told:
-		return true
-	}
-	return false
+		return refresh.Next{In: s.pause(err)}
+	})
 }
 
 // load begins with what was saved.
@@ -193,8 +178,7 @@ func (s *Source) part(tree *zone.Tree, unavailable string) zonesource.Part {
 	return zonesource.Part{Key: s.key, Listed: info.Listed, Zone: zone.New(info, tree, 0), Problems: s.problems}
 }
 
-// pause is how long to wait before the next check, a tenth less at random: a fleet of
-// secondaries doesn't come at once.
+// pause is how long to wait before the next check.
 func (s *Source) pause(err error) time.Duration {
 	refresh, retry, _ := s.times()
 	pause := refresh
@@ -204,7 +188,7 @@ func (s *Source) pause(err error) time.Duration {
 	case err != nil:
 		pause = retry
 	}
-	return pause - rand.N(pause/10+1)
+	return pause
 }
 
 // times are those of the SOA record, within reason.

@@ -281,7 +281,7 @@ func TestManyNotifies(t *testing.T) {
 	asked := len(p.asked)
 	p.mu.Unlock()
 	// The first check was for the transfer: SOA and AXFR. Each later one is an SOA.
-	most := 2 + 2 + int(time.Since(began)/toldPause)
+	most := 2 + 2 + int(time.Since(began)/notifiedPause)
 	if asked < 4 || asked > most {
 		t.Errorf("the primary was asked %d times in %s, want 4 to %d", asked, time.Since(began), most)
 	}

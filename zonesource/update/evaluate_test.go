@@ -272,7 +272,7 @@ func TestChanges(t *testing.T) {
 		var got string
 		if result.good() {
 			p := newPlan(apex, owners(listing(t, zoneText)))
-			if !p.take(&job{message: m}) || len(p.unread) > 0 {
+			if !p.accept(&entry{message: m}) || len(p.unread) > 0 {
 				t.Fatalf("%s: not taken, or unread %q", tt.section, p.unread)
 			}
 			result = p.entries[0].result
@@ -317,7 +317,7 @@ func TestUnread(t *testing.T) {
 	} {
 		fresh := owners(listing(t, zoneText))
 		p := newPlan(apex, func(name string) *owner { return &owner{sets: fresh(name).sets} })
-		p.take(&job{message: message(t, tt.lines...)})
+		p.accept(&entry{message: message(t, tt.lines...)})
 		var got []string
 		for _, n := range p.unread {
 			got = append(got, zone.String([]byte(n)))

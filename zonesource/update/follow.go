@@ -11,9 +11,9 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
-	"inside53/zonesource/awscall"
 	"inside53/zonesource/changes"
 	"inside53/zonesource/rdata"
+	"inside53/zonesource/refresh"
 )
 
 // audit is the line of an update that was accepted.
@@ -96,7 +96,7 @@ func (u *Updater) followAll(ctx context.Context) {
 	for ctx.Err() == nil {
 		u.resolveAll(ctx)
 		u.askAll(ctx)
-		_ = awscall.Pause(ctx, u.options.Follow) // its end is that of the loop
+		_ = refresh.Pause(ctx, u.options.Follow) // its end is that of the loop
 	}
 }
 

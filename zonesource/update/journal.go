@@ -149,7 +149,7 @@ func (j *journal) load(data []byte) error {
 			faults = append(faults, fmt.Errorf("line %d: %w", n, err))
 			continue
 		}
-		j.take(l)
+		j.apply(l)
 	}
 }
 
@@ -165,7 +165,7 @@ func (j *journal) putAside(data []byte, why error) {
 	j.log.Error("journal of updates unusable in part; the whole is put aside", "file", j.path, "as", aside, "reason", why)
 }
 
-func (j *journal) take(l line) {
+func (j *journal) apply(l line) {
 	j.next = max(j.next, l.Intent+1)
 	switch l.State {
 	case stateIntent:
@@ -216,7 +216,7 @@ func (j *journal) rewrite() error {
 func (j *journal) write(l line, sync bool) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.take(l)
+	j.apply(l)
 	text, err := json.Marshal(l)
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ import (
 func planned(t *testing.T, m *Message) (*plan, changes.Batch) {
 	t.Helper()
 	p := newPlan(apex, owners(nil))
-	p.take(&job{message: m})
+	p.accept(&entry{message: m})
 	return p, p.batch()
 }
 

@@ -12,16 +12,20 @@ import (
 	"inside53/zonesource/rdata"
 )
 
-// job is one message that waits for its result.
-type job struct {
+// entry is one message that waits for its result, and what the last plan made of it.
+type entry struct {
 	message *Message
 	done    func(Result)
+
+	result  Result // should the batch be accepted
+	changes bool   // it is to do with what the batch changes
+	touched []setKey
 }
 
 // names are the names that the message is about.
-func (j *job) names() []string {
+func (e *entry) names() []string {
 	var out []string
-	for _, section := range [][]Record{j.message.Prerequisites, j.message.Updates} {
+	for _, section := range [][]Record{e.message.Prerequisites, e.message.Updates} {
 		for i := range section {
 			out = append(out, string(section[i].Name))
 		}
@@ -29,19 +33,11 @@ func (j *job) names() []string {
 	return out
 }
 
-// entry is a job of a plan with its result, should the batch be accepted.
-type entry struct {
-	*job
-	result  Result
-	changes bool // it is to do with what the batch changes
-	touched []setKey
-}
-
 // plan is one batch in the making: messages that belong together, and what they come
 // to.
 type plan struct {
 	contents *contents
-	entries  []entry
+	entries  []*entry
 	touched  []setKey
 	cost     changes.Cost
 	costs    map[setKey]changes.Cost // of each RRset that changes
@@ -52,17 +48,17 @@ func newPlan(apex []byte, base func(string) *owner) *plan {
 	return &plan{contents: &contents{apex: string(apex), base: base, now: map[string]*owner{}}, costs: map[setKey]changes.Cost{}}
 }
 
-// take holds a job against the contents and makes it a part of the plan. It returns
+// accept holds a message against the contents and makes it a part of the plan. It returns
 // false when the batch has no room for it.
-func (p *plan) take(j *job) bool {
-	t, result := p.contents.evaluate(j.message)
+func (p *plan) accept(e *entry) bool {
+	t, result := p.contents.evaluate(e.message)
 	for _, name := range t.unread {
 		if !slices.Contains(p.unread, name) {
 			p.unread = append(p.unread, name)
 		}
 	}
 	if !result.good() {
-		p.entries = append(p.entries, entry{job: j, result: result})
+		p.add(e, result, false, nil)
 		return true
 	}
 	cost, costs := p.cost, map[setKey]changes.Cost{}
@@ -81,7 +77,7 @@ func (p *plan) take(j *job) bool {
 		}
 		refusal := refuse("the changes are %d records of %d characters for Route 53, which takes %d of %d at once",
 			cost.Records, cost.Characters, changes.MaxRecords, changes.MaxCharacters)
-		p.entries = append(p.entries, entry{job: j, result: refusal})
+		p.add(e, refusal, false, nil)
 		return true
 	}
 	for name, o := range t.now {
@@ -98,8 +94,14 @@ func (p *plan) take(j *job) bool {
 		}
 	}
 	p.cost = cost
-	p.entries = append(p.entries, entry{job: j, changes: written, touched: t.touched})
+	p.add(e, result, written, t.touched)
 	return true
+}
+
+// add notes what the plan makes of a message.
+func (p *plan) add(e *entry, result Result, changes bool, touched []setKey) {
+	e.result, e.changes, e.touched = result, changes, touched
+	p.entries = append(p.entries, e)
 }
 
 // net are the changes that make the set of a name what it shall be.
@@ -161,8 +163,8 @@ func (p *plan) amended() []zonesource.Amended {
 	return out
 }
 
-// takenTogether is how many messages are held against each other at most.
-const takenTogether = 2000
+// atOnce is how many messages are held against each other at most.
+const atOnce = 2000
 
 // conflicts are words by which Route 53 says that a record set isn't as the batch has
 // it. Other reasons are about the changes themselves.
@@ -172,10 +174,10 @@ func isConflict(reason string) bool {
 	return slices.ContainsFunc(conflicts, func(word string) bool { return strings.Contains(reason, word) })
 }
 
-// blamed returns the names of changed record sets that a refusal is about, those of
+// named returns the names of changed record sets that a refusal is about, those of
 // which Route 53 says that they are otherwise than the batch has them apart from
-// those that it would never take. A reason that names none blames nobody.
-func (p *plan) blamed(b changes.Batch, reasons []string) (otherwise, wrong map[string]bool) {
+// those that it would never take.
+func (p *plan) named(b changes.Batch, reasons []string) (otherwise, wrong map[string]bool) {
 	otherwise, wrong = map[string]bool{}, map[string]bool{}
 	for _, reason := range reasons {
 		to := wrong
@@ -204,10 +206,10 @@ func mentions(reason string, set *changes.RecordSet) bool {
 	})
 }
 
-// certain returns the jobs that are to blame for sure: Route 53 names a record set by name
+// guilty returns the messages that are at fault for certain: Route 53 names a record set by name
 // and type as one that can't be, and nobody else in the batch has changed it.
-func (p *plan) certain(b changes.Batch, reasons []string) map[*job]string {
-	guilty := map[*job]string{}
+func (p *plan) guilty(b changes.Batch, reasons []string) map[*entry]string {
+	guilty := map[*entry]string{}
 	for _, reason := range reasons {
 		if isConflict(reason) {
 			continue
@@ -218,31 +220,31 @@ func (p *plan) certain(b changes.Batch, reasons []string) map[*job]string {
 			if !mentionsName(reason, set) || !strings.Contains(reason, "type "+kind+" ") && !strings.Contains(reason, "type='"+kind+"'") {
 				continue
 			}
-			j := p.only(set)
-			if j != nil {
-				guilty[j] = reason
+			e := p.only(set)
+			if e != nil {
+				guilty[e] = reason
 			}
 		}
 	}
 	return guilty
 }
 
-// only returns the one job that is about a record set, nil when there are several.
-func (p *plan) only(set *changes.RecordSet) *job {
+// only returns the one message that is about a record set, nil when there are several.
+func (p *plan) only(set *changes.RecordSet) *entry {
 	name, err := rdata.ParseName(aws.ToString(set.Name))
 	rrtype, known := rdata.Type(string(set.Type))
 	if err != nil || !known {
 		return nil
 	}
-	var found *job
-	for i := range p.entries {
-		if !slices.Contains(p.entries[i].touched, setKey{string(name), rrtype}) {
+	var found *entry
+	for _, e := range p.entries {
+		if !slices.Contains(e.touched, setKey{string(name), rrtype}) {
 			continue
 		}
 		if found != nil {
 			return nil
 		}
-		found = p.entries[i].job
+		found = e
 	}
 	return found
 }
@@ -275,28 +277,28 @@ func (p *plan) names() []string {
 	return out
 }
 
-// apart divides jobs into those that are about none of the names, and the rest: in
-// their order, so that what comes after a job of the rest and shares a name with it is
-// of the rest too. Where all are of one kind, they are halved.
-func apart(jobs []*job, names map[string]bool) (first, second []*job) {
+// apart divides messages into those that are about none of the names, and the rest: in
+// their order, so that what comes after one of the rest and shares a name with it is of the
+// rest too. Where all are of one kind, they are halved.
+func apart(entries []*entry, names map[string]bool) (first, second []*entry) {
 	tainted := map[string]bool{}
 	for name := range names {
 		tainted[name] = true
 	}
-	for _, j := range jobs {
-		own := j.names()
+	for _, e := range entries {
+		own := e.names()
 		if !slices.ContainsFunc(own, func(n string) bool { return tainted[n] }) {
-			first = append(first, j)
+			first = append(first, e)
 			continue
 		}
-		second = append(second, j)
+		second = append(second, e)
 		for _, n := range own {
 			tainted[n] = true
 		}
 	}
 	if len(first) == 0 || len(second) == 0 {
-		half := (len(jobs) + 1) / 2
-		return jobs[:half], jobs[half:]
+		half := (len(entries) + 1) / 2
+		return entries[:half], entries[half:]
 	}
 	return first, second
 }

@@ -156,7 +156,7 @@ func (u *Updater) put(z *zone.Zone, m *Message, done func(Result)) bool {
 		}
 	}
 	u.waiting++
-	h.put(&job{message: m, done: func(r Result) {
+	h.put(&entry{message: m, done: func(r Result) {
 		u.mu.Lock()
 		u.waiting--
 		u.mu.Unlock()

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
-	"inside53/zonesource/awscall"
 	"inside53/zonesource/changes"
 	"inside53/zonesource/rdata"
+	"inside53/zonesource/refresh"
 )
 
 // hosted is one hosted zone with the messages that wait for it. A goroutine takes them
@@ -22,14 +22,14 @@ type hosted struct {
 	account string
 
 	mu      sync.Mutex
-	waiting []*job
+	waiting []*entry
 	wake    chan struct{}
 }
 
-// put adds a job.
-func (h *hosted) put(j *job) {
+// put adds a message.
+func (h *hosted) put(e *entry) {
 	h.mu.Lock()
-	h.waiting = append(h.waiting, j)
+	h.waiting = append(h.waiting, e)
 	h.mu.Unlock()
 	select {
 	case h.wake <- struct{}{}:
@@ -43,17 +43,17 @@ func (h *hosted) count() int {
 	return len(h.waiting)
 }
 
-// cut takes the jobs that are there, as many as are taken together.
-func (h *hosted) cut() []*job {
+// cut returns the messages that wait, as many as are handled at once.
+func (h *hosted) cut() []*entry {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := min(len(h.waiting), takenTogether)
-	jobs := h.waiting[:n:n]
+	n := min(len(h.waiting), atOnce)
+	some := h.waiting[:n:n]
 	h.waiting = h.waiting[n:]
-	return jobs
+	return some
 }
 
-// run handles jobs until ctx ends, and answers those that are left.
+// run handles messages until ctx ends, and answers those that are left.
 func (h *hosted) run(ctx context.Context) {
 	for {
 		select {
@@ -63,8 +63,8 @@ func (h *hosted) run(ctx context.Context) {
 		case <-h.wake:
 		}
 		for h.count() > 0 && ctx.Err() == nil {
-			if h.count() < takenTogether {
-				_ = awscall.Pause(ctx, h.updater.options.Window) // the jobs are answered all the same
+			if h.count() < atOnce {
+				_ = refresh.Pause(ctx, h.updater.options.Window) // they are answered all the same
 			}
 			c := h.updater.client(h.account)
 			if c == nil {
@@ -78,24 +78,24 @@ func (h *hosted) run(ctx context.Context) {
 
 // answerAll answers what waits, at the end.
 func (h *hosted) answerAll() {
-	for jobs := h.cut(); len(jobs) > 0; jobs = h.cut() {
-		answer(jobs, Result{ServFail, "the server ends"})
+	for rest := h.cut(); len(rest) > 0; rest = h.cut() {
+		answer(rest, Result{ServFail, "the server ends"})
 	}
 }
 
-func answer(jobs []*job, r Result) {
-	for _, j := range jobs {
-		j.done(r)
+func answer(entries []*entry, r Result) {
+	for _, e := range entries {
+		e.done(r)
 	}
 }
 
-// process answers all jobs, in as few batches as there can be.
-func (h *hosted) process(ctx context.Context, c client, jobs []*job) {
+// process answers all messages, in as few batches as there can be.
+func (h *hosted) process(ctx context.Context, c client, entries []*entry) {
 	r := &round{hosted: h, client: c, read: map[string]*owner{}, again: map[string]bool{}}
-	r.handle(ctx, jobs)
+	r.handle(ctx, entries)
 }
 
-// round is the handling of jobs that were taken together.
+// round is the handling of messages at once.
 type round struct {
 	*hosted
 	client client
@@ -106,31 +106,35 @@ type round struct {
 	known  map[string]*owner // names as they are served
 }
 
-// handle answers all jobs.
-func (r *round) handle(ctx context.Context, jobs []*job) {
-	for len(jobs) > 0 {
+// handle answers all messages. A batch that is refused is divided, and its parts come
+// before what is left.
+func (r *round) handle(ctx context.Context, entries []*entry) {
+	work := [][]*entry{entries}
+	for len(work) > 0 {
+		if len(work[0]) == 0 {
+			work = work[1:]
+			continue
+		}
 		r.served = r.updater.served(r.id)
 		if r.served == nil {
-			answer(jobs, Result{ServFail, "the zone isn't there any more"})
-			return
+			answer(work[0], Result{ServFail, "the zone isn't there any more"})
+			work = work[1:]
+			continue
 		}
 		r.zone = changes.Zone{ID: r.id, Name: rdata.FormatName(r.served.Apex), Private: r.served.Origin == zone.Private}
 		r.known = map[string]*owner{}
-		p := r.plan(jobs)
+		p := r.plan(work[0])
 		if len(p.unread) > 0 {
-			jobs = r.readAll(ctx, jobs, p.unread)
+			work[0] = r.readAll(ctx, work[0], p.unread)
 			continue
 		}
-		rest := jobs[len(p.entries):]
+		work[0] = work[0][len(p.entries):]
 		batch := p.batch()
 		if len(batch) == 0 {
 			r.finish(p, batch, "", time.Now())
-			jobs = rest
 			continue
 		}
-		if r.send(ctx, p, batch, jobs[:len(p.entries)]) {
-			jobs = rest
-		}
+		work = append(r.send(ctx, p, batch), work...)
 	}
 }
 
@@ -148,20 +152,20 @@ func (r *round) base(name string) *owner {
 	return o
 }
 
-// plan takes jobs, from the first on, as long as they fit into one batch.
-func (r *round) plan(jobs []*job) *plan {
+// plan plans messages, from the first on, as long as they fit into one batch.
+func (r *round) plan(entries []*entry) *plan {
 	p := newPlan(r.served.Apex, r.base)
-	for _, j := range jobs {
-		if !p.take(j) {
+	for _, e := range entries {
+		if !p.accept(e) {
 			break
 		}
 	}
 	return p
 }
 
-// readAll reads names, and returns the jobs that go on. Those that can't go on without,
+// readAll reads names, and returns the messages that go on. Those that can't go on without,
 // where reading doesn't work, are answered.
-func (r *round) readAll(ctx context.Context, jobs []*job, names []string) []*job {
+func (r *round) readAll(ctx context.Context, entries []*entry, names []string) []*entry {
 	texts := make([]string, len(names))
 	for i, n := range names {
 		texts[i] = rdata.FormatName([]byte(n))
@@ -178,32 +182,32 @@ func (r *round) readAll(ctx context.Context, jobs []*job, names []string) []*job
 		for _, n := range names {
 			r.read[n] = listedOwner(byName[n])
 		}
-		return jobs
+		return entries
 	}
 	r.updater.log.Warn("updates can't be held against their zone", "zone", r.id, "error", err)
 	need := map[string]bool{}
 	for _, n := range names {
 		need[n] = true
 	}
-	var left []*job
-	for _, j := range jobs {
-		if slices.ContainsFunc(j.names(), func(n string) bool { return need[n] }) {
-			j.done(Result{ServFail, brief(err)})
+	var left []*entry
+	for _, e := range entries {
+		if slices.ContainsFunc(e.names(), func(n string) bool { return need[n] }) {
+			e.done(Result{ServFail, brief(err)})
 		} else {
-			left = append(left, j)
+			left = append(left, e)
 		}
 	}
 	return left
 }
 
-// send sends the batch of a plan, whose jobs are these. It returns false when they have
-// to be planned again.
-func (r *round) send(ctx context.Context, p *plan, batch changes.Batch, jobs []*job) bool {
+// send sends the batch of a plan. It returns the messages that have to be planned again,
+// in groups.
+func (r *round) send(ctx context.Context, p *plan, batch changes.Batch) [][]*entry {
 	intent, err := r.updater.journal.intend(r.id, r.account, batch, p)
 	if err != nil {
 		r.updater.log.Error("updates can't be noted in the journal; they are not made", "error", err)
-		answer(jobs, Result{ServFail, "the journal can't be written"})
-		return true
+		answer(p.entries, Result{ServFail, "the journal can't be written"})
+		return nil
 	}
 	id, err := r.client.Submit(ctx, r.zone, batch)
 	var refused *changes.RefusedError
@@ -212,28 +216,29 @@ func (r *round) send(ctx context.Context, p *plan, batch changes.Batch, jobs []*
 		accepted := time.Now()
 		r.updater.journal.accepted(intent, id, accepted)
 		r.finishAs(p, batch, id, accepted, intent)
-		return true
+		return nil
 	case errors.As(err, &refused):
 		r.updater.journal.dropped(intent)
-		return r.refused(ctx, p, batch, jobs, refused.Reasons)
+		return r.refused(ctx, p, batch, refused.Reasons)
 	case isInvalidInput(err):
 		r.updater.journal.dropped(intent)
-		return r.refused(ctx, p, batch, jobs, []string{brief(err)})
+		return r.refused(ctx, p, batch, []string{brief(err)})
 	case errors.Is(err, changes.ErrUnknown):
 		r.updater.unresolved(intent)
 	default:
 		r.updater.journal.dropped(intent)
 	}
-	r.updater.log.Error("updates were not accepted", "zone", r.id, "updates", len(jobs), "error", err)
-	answer(jobs, Result{ServFail, brief(err)})
-	return true
+	r.updater.log.Error("updates were not accepted", "zone", r.id, "updates", len(p.entries), "error", err)
+	answer(p.entries, Result{ServFail, brief(err)})
+	return nil
 }
 
-// refused decides how a batch goes on that Route 53 refused. Names that are otherwise
-// than we thought are read once, and all is planned again. Then whoever is to blame is
-// told apart from the others, until it is alone.
-func (r *round) refused(ctx context.Context, p *plan, batch changes.Batch, jobs []*job, reasons []string) bool {
-	otherwise, wrong := p.blamed(batch, reasons)
+// refused decides how a batch goes on that Route 53 refused, and returns the messages that
+// have to be planned again, in groups. Names that are otherwise than we thought are read
+// once, and all is planned again. Then whoever is at fault is told apart from the others,
+// until it is alone.
+func (r *round) refused(ctx context.Context, p *plan, batch changes.Batch, reasons []string) [][]*entry {
+	otherwise, wrong := p.named(batch, reasons)
 	if len(otherwise)+len(wrong) == 0 {
 		for _, n := range p.names() { // nobody is named: everybody may be meant
 			otherwise[n] = true
@@ -248,54 +253,43 @@ func (r *round) refused(ctx context.Context, p *plan, batch changes.Batch, jobs 
 	}
 	if len(names) > 0 {
 		slices.Sort(names)
-		left := r.readAll(ctx, jobs, names)
-		r.handle(ctx, left)
-		return true
+		return [][]*entry{r.readAll(ctx, p.entries, names)}
 	}
-	guilty := p.certain(batch, reasons)
+	guilty := p.guilty(batch, reasons)
 	if len(guilty) > 0 {
-		for j, reason := range guilty {
-			j.done(routeSays(reason))
+		for e, reason := range guilty {
+			e.done(routeSays(reason))
 		}
-		r.handle(ctx, without(jobs, func(j *job) bool { return guilty[j] != "" }))
-		return true
+		return [][]*entry{without(p.entries, func(e *entry) bool { return guilty[e] != "" })}
 	}
 	maps.Copy(wrong, otherwise)
-	var changing []*job
-	for _, e := range p.entries {
-		if e.changes {
-			changing = append(changing, e.job)
-		}
-	}
+	changing := without(p.entries, func(e *entry) bool { return !e.changes })
 	if len(changing) <= 1 {
 		result := routeSays(reasons[0])
 		if len(otherwise) > 0 && isConflict(reasons[0]) {
 			result.Rcode = ServFail // somebody else changes the same; it may be tried again
 		}
 		answer(changing, result)
-		r.handle(ctx, without(jobs, func(j *job) bool { return slices.Contains(changing, j) }))
-		return true
+		return [][]*entry{without(p.entries, func(e *entry) bool { return e.changes })}
 	}
-	first, second := apart(jobs, wrong)
-	r.handle(ctx, first)
-	r.handle(ctx, second)
-	return true
+	first, second := apart(p.entries, wrong)
+	return [][]*entry{first, second}
 }
 
 // routeSays is the result of a message that Route 53 refuses.
 func routeSays(reason string) Result { return refuse("Route 53 says: %s", reason) }
 
-// without returns the jobs that aren't so, in their order.
-func without(jobs []*job, so func(*job) bool) []*job {
-	return slices.DeleteFunc(slices.Clone(jobs), so)
+// without returns the messages that aren't so, in their order.
+func without(entries []*entry, so func(*entry) bool) []*entry {
+	return slices.DeleteFunc(slices.Clone(entries), so)
 }
 
-// finish answers the jobs of a plan that has nothing to send.
+// finish answers the messages of a plan that has nothing to send.
 func (r *round) finish(p *plan, batch changes.Batch, id string, at time.Time) {
 	r.finishAs(p, batch, id, at, 0)
 }
 
-// finishAs serves what a plan has changed, and answers its jobs.
+// finishAs serves what a plan has changed, and answers its messages.
 func (r *round) finishAs(p *plan, batch changes.Batch, id string, at time.Time, intent uint64) {
 	r.updater.serve(r.id, r.account, p.amended(), id, at, intent)
 	for _, e := range p.entries {

@@ -1,4 +1,4 @@
-package server
+package config
 
 import (
 	"bytes"
@@ -60,7 +60,7 @@ func (f fault) Error() string {
 // defaulter is a section that has defaults of its own once it is there.
 type defaulter interface{ setDefaults() }
 
-// scalar and wordList are the values of config_value.go.
+// scalar and wordList are the values of value.go.
 type (
 	scalar   interface{ parse(text string) error }
 	wordList interface{ add(text string) error }

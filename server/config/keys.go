@@ -1,4 +1,4 @@
-package server
+package config
 
 import (
 	"encoding/base64"
@@ -107,12 +107,6 @@ func (s Key) agrees(text string) error {
 		return fmt.Errorf("holds a key for %s, and algorithm is %s; they have to be the same", m[1], s.Algorithm)
 	}
 	return nil
-}
-
-// CheckKeys reads the secrets that c names. The error joins those of all keys.
-func CheckKeys(c *Config) error {
-	_, err := newKeyring(c)
-	return err
 }
 
 // keys checks the section keys.

@@ -1,11 +1,10 @@
-package server
+package config
 
 import (
 	"fmt"
 	"math"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -41,26 +40,6 @@ type Transfer struct {
 
 func (s *Transfer) setDefaults() { *s = Transfer{Zones: NameSet{All: true}, Journal: 64 << 20} }
 
-// Secondary is an entry of the section secondary: a zone that other servers are
-// authoritative for, and that is transferred from them.
-type Secondary struct {
-	// Zone is the name of the zone. It has no default.
-	Zone DomainName `yaml:"zone"`
-
-	// Primaries lists the servers to get it from, in the order in which they are asked:
-	// "10.0.0.9", "10.0.0.9:5353". NOTIFY is taken from them. It has no default.
-	Primaries []HostPort `yaml:"primaries"`
-
-	// Key is the key (see Config.Keys) that requests are signed with. Default "" (none).
-	Key OptionalName `yaml:"key"`
-
-	// Views lists the views that see the zone, by name. "*" is every view.
-	// Default ["*"].
-	Views ViewSet `yaml:"views"`
-}
-
-func (s *Secondary) setDefaults() { *s = Secondary{Views: ViewSet{All: true}} }
-
 // NameSet is a set of names of zones.
 type NameSet struct {
 	All   bool         // "*"
@@ -85,51 +64,6 @@ func (s *NameSet) add(text string) error {
 
 // Has reports whether a name, in its canonical form, is in the set.
 func (s NameSet) Has(name string) bool { return s.All || slices.Contains(s.Names, DomainName(name)) }
-
-// HostPort is the address of a DNS server; without a port it is that of 53.
-type HostPort struct{ netip.AddrPort }
-
-func (h *HostPort) parse(text string) error {
-	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
-	if err == nil {
-		h.AddrPort = netip.AddrPortFrom(addr.Unmap(), 53)
-	} else {
-		h.AddrPort, err = netip.ParseAddrPort(text)
-		if err != nil {
-			return fmt.Errorf(`%q is no address; write "10.0.0.9", "10.0.0.9:5353" or "[2001:db8::9]:53"`, text)
-		}
-		h.AddrPort = unmapped(h.AddrPort)
-	}
-	switch a := h.Addr(); {
-	case h.Port() == 0:
-		return fmt.Errorf("%q has port 0; write that of the server", text)
-	case a.IsUnspecified(), a.IsMulticast():
-		return fmt.Errorf("%s is no address of a host", a)
-	}
-	return nil
-}
-
-// ByteSize is a number of bytes: 64MiB, 512KiB, 1GiB, or a plain number.
-type ByteSize int
-
-func (b *ByteSize) parse(text string) error {
-	digits, unit := text, 1
-	for _, u := range [...]struct {
-		suffix string
-		size   int
-	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}} {
-		rest, ok := strings.CutSuffix(text, u.suffix)
-		if ok {
-			digits, unit = strings.TrimSpace(rest), u.size
-		}
-	}
-	n, err := strconv.ParseUint(digits, 10, 31)
-	if err != nil || int(n) > math.MaxInt/unit {
-		return fmt.Errorf("%q is no size; write 64MiB, 512KiB or a number of bytes", text)
-	}
-	*b = ByteSize(int(n) * unit)
-	return nil
-}
 
 // KeepsState reports whether c needs a writable StateDir.
 func (c *Config) KeepsState() bool {
@@ -175,47 +109,6 @@ func (v *validator) transfers() {
 			if t.Catalog != "" && t.Catalog == o.Catalog {
 				v.fault(path+".catalog", "%s is the catalog of transfers[%d] already; write another name", t.Catalog, j)
 			}
-		}
-	}
-}
-
-// secondary checks the section secondary.
-func (v *validator) secondary() {
-	all := v.config.Secondary
-	for i, s := range all {
-		path := fmt.Sprintf("secondary[%d]", i)
-		if v.broken[path] {
-			continue
-		}
-		if s.Zone == "" {
-			v.fault(path+".zone", "is missing; write the name of the zone")
-		}
-		if len(s.Primaries) == 0 {
-			v.fault(path+".primaries", "is missing; write the addresses of servers that have the zone")
-		}
-		v.hosts(path+".primaries", s.Primaries)
-		if s.Key != "" && !slices.ContainsFunc(v.config.Keys, func(k Key) bool { return k.Name == DomainName(s.Key) }) {
-			v.fault(path+".key", "no key %s; add it to the section keys", s.Key)
-		}
-		v.viewSet(path+".views", s.Views)
-		for j, o := range all[:i] {
-			if s.Zone != "" && s.Zone == o.Zone {
-				v.fault(path+".zone", "%s is the zone of secondary[%d] already; write all primaries there", s.Zone, j)
-			}
-		}
-		for j, f := range v.config.ZoneFiles {
-			if s.Zone != "" && s.Zone == f.Origin {
-				v.fault(path+".zone", "%s is the origin of zonefiles[%d] already; take one of them out", s.Zone, j)
-			}
-		}
-	}
-}
-
-// hosts checks addresses of servers.
-func (v *validator) hosts(path string, hosts []HostPort) {
-	for i, h := range hosts {
-		if h.IsValid() && slices.Contains(hosts[:i], h) {
-			v.fault(fmt.Sprintf("%s[%d]", path, i), "%s is here twice", h)
 		}
 	}
 }

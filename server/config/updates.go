@@ -1,12 +1,13 @@
-package server
+package config
 
 import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
-	"inside53/zonesource/rdata"
+	"github.com/miekg/dns"
 )
 
 // Update is an entry of the section updates: what the holders of some keys may change
@@ -95,19 +96,6 @@ func (v *VPC) parse(text string) error {
 	return nil
 }
 
-// OptionalName is a [DomainName], or "".
-type OptionalName string
-
-func (n *OptionalName) parse(text string) error {
-	if text == "" {
-		*n = ""
-		return nil
-	}
-	name, err := canonicalName(text)
-	*n = OptionalName(name)
-	return err
-}
-
 // NamePattern is a name, or "*." and a name for all names below it, or "*" for all.
 type NamePattern string
 
@@ -137,12 +125,23 @@ func (r *RecordType) parse(text string) error {
 		*r = "*"
 		return nil
 	}
-	_, known := rdata.Type(upper)
-	if !known {
+	if !isRecordType(upper) {
 		return fmt.Errorf("%q is no record type; write A, AAAA, TXT and the like", text)
 	}
 	*r = RecordType(upper)
 	return nil
+}
+
+// isRecordType reports whether text, in capitals, is a record type: a mnemonic, or the
+// form TYPE65280 (RFC 3597 section 5).
+func isRecordType(text string) bool {
+	number, known := dns.StringToType[text]
+	digits, numbered := strings.CutPrefix(text, "TYPE")
+	if !numbered {
+		return known && number != dns.TypeNone && number != dns.TypeReserved
+	}
+	value, err := strconv.ParseUint(digits, 10, 16)
+	return err == nil && strconv.FormatUint(value, 10) == digits // one type, one name
 }
 
 // updates checks the section updates.

@@ -1,12 +1,11 @@
-package server
+package config
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
-
-	"inside53/zonesource/health"
 )
 
 // HealthChecks is the section health_checks: what the routing policies of route53 know
@@ -33,7 +32,7 @@ type HealthChecks struct {
 }
 
 func (s *HealthChecks) setDefaults() {
-	*s = HealthChecks{Source: HealthBoth, Refresh: time.Minute, Probes: 100, ProbeTargets: ProbeTargets{health.PrivateTargets}}
+	*s = HealthChecks{Source: HealthBoth, Refresh: time.Minute, Probes: 100, ProbeTargets: ProbeTargets{PrivateTargets}}
 }
 
 // HealthSource is a value of health_checks.source.
@@ -54,27 +53,47 @@ func (s *HealthSource) parse(text string) error {
 // ProbeTargets is the value of health_checks.probe_targets, as it is written.
 type ProbeTargets []string
 
+// The words of [ProbeTargets] beside prefixes.
+const (
+	PrivateTargets = "private" // RFC 1918, RFC 6598, unique local
+	PublicTargets  = "public"  // the rest
+	AnyTargets     = "any"     // both
+)
+
 func (p *ProbeTargets) add(text string) error {
 	if slices.Contains(*p, text) {
 		return fmt.Errorf("%s is here twice", text)
 	}
 	if !strings.ContainsAny(text, ".:/") {
-		words := []string{health.PrivateTargets, health.PublicTargets, health.AnyTargets}
+		words := []string{PrivateTargets, PublicTargets, AnyTargets}
 		if !slices.Contains(words, text) {
 			return oneOf(text, append(words, "prefixes like 10.0.0.0/8")...)
 		}
 	} else {
-		_, err := parsePrefix(text)
+		prefix, err := parsePrefix(text)
 		if err != nil {
 			return err
 		}
-	}
-	_, err := health.ParseTargets([]string{text})
-	if err != nil {
-		return err
+		if neverProbed(prefix) {
+			return fmt.Errorf("%s is never probed", prefix)
+		}
 	}
 	*p = append(*p, text)
 	return nil
+}
+
+// neverProbed reports whether the whole of a prefix is what no prober asks, whatever is
+// configured: unspecified, link-local with the metadata service, multicast, broadcast.
+func neverProbed(p netip.Prefix) bool {
+	for _, text := range [...]string{
+		"0.0.0.0/8", "::/128", "169.254.0.0/16", "fe80::/10", "fd00:ec2::/32", "224.0.0.0/4", "ff00::/8", "255.255.255.255/32",
+	} {
+		never := netip.MustParsePrefix(text)
+		if never.Bits() <= p.Bits() && never.Contains(p.Addr()) {
+			return true
+		}
+	}
+	return false
 }
 
 // WatchesHealth reports whether c has the health of anything watched.

@@ -1,4 +1,4 @@
-package server
+package config
 
 import (
 	"reflect"
@@ -319,7 +319,7 @@ secondary:
 	named := make(map[string]bool)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c, err := ParseConfig([]byte(test.text), "dir/inside53.yaml")
+			c, err := Parse([]byte(test.text), "dir/inside53.yaml")
 			if err == nil {
 				t.Fatalf("no fault in\n%s", test.text)
 			}

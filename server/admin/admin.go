@@ -1,0 +1,214 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"time"
+
+	"inside53/server/config"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+)
+
+// Options make a [Server]. All but the configuration's zero addresses are required.
+type Options struct {
+	Config      *config.Config // its addresses, and whether there is pprof
+	Metrics     prometheus.Gatherer
+	Readiness   Readiness
+	Data        Data
+	Accepter    Accepter
+	Explainer   Explainer
+	Health      Health
+	Secondaries Secondaries
+	Log         *slog.Logger
+}
+
+// Server is the HTTP listeners.
+type Server struct {
+	opts      Options
+	listeners []listener
+	addr      netip.AddrPort // of admin
+}
+
+// listener is one address: admin for people and monitoring, or health for a balancer.
+type listener struct {
+	net.Listener
+	server *http.Server
+}
+
+// Bind binds the HTTP addresses of the configuration. Nothing is answered before Run.
+func Bind(o Options) (*Server, error) {
+	s := &Server{opts: o}
+	for _, l := range []struct {
+		key     string
+		addr    netip.AddrPort
+		handler http.Handler
+	}{{"admin", o.Config.Admin, s.paths()}, {"health", o.Config.Health, s.healthPaths()}} {
+		if !l.addr.IsValid() {
+			continue
+		}
+		bound, err := net.Listen("tcp", l.addr.String())
+		if err != nil {
+			s.Close()
+			return nil, fmt.Errorf("binding %s: %w", l.key, err)
+		}
+		s.listeners = append(s.listeners, listener{bound, &http.Server{
+			Handler: l.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute,
+			ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
+		}})
+		if l.key == "admin" {
+			s.addr = addrOf(bound)
+		}
+	}
+	return s, nil
+}
+
+func addrOf(l net.Listener) netip.AddrPort {
+	addr, _ := netip.ParseAddrPort(l.Addr().String()) // it is one, or it would not be bound
+	return addr
+}
+
+// Addr returns the admin address as it is bound; the zero AddrPort when it is off.
+func (s *Server) Addr() netip.AddrPort { return s.addr }
+
+// Addrs returns all addresses as they are bound.
+func (s *Server) Addrs() []netip.AddrPort {
+	var addrs []netip.AddrPort
+	for _, l := range s.listeners {
+		addrs = append(addrs, addrOf(l))
+	}
+	return addrs
+}
+
+// Close releases the sockets of a server that will not run.
+func (s *Server) Close() {
+	for _, l := range s.listeners {
+		_ = l.Close()
+	}
+}
+
+// Run serves until ctx ends, and returns nil then.
+func (s *Server) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, l := range s.listeners {
+		g.Go(func() error { return l.run(ctx) })
+	}
+	return g.Wait()
+}
+
+func (l listener) run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { _ = l.server.Close() })
+	defer stop()
+	err := l.server.Serve(l.Listener)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serving %s: %w", l.Addr(), err)
+}
+
+// healthPaths are those of the health address.
+func (s *Server) healthPaths() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", serveHealth)
+	mux.HandleFunc("GET /readyz", s.serveReady)
+	return mux
+}
+
+// paths are those of the admin address.
+func (s *Server) paths() *http.ServeMux {
+	o := s.opts
+	mux := s.healthPaths()
+	mux.HandleFunc("GET /{$}", serveIndex)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /zones", serve(o.Data.Zones))
+	mux.HandleFunc("GET /report", serve(o.Data.Problems))
+	mux.HandleFunc("POST /accept", s.serveAccept)
+	mux.HandleFunc("GET /explain", s.serveExplain)
+	mux.HandleFunc("GET /health-checks", serve(o.Health.HealthChecks))
+	mux.HandleFunc("GET /transfers", serve(o.Secondaries.Transfers))
+	if o.Config.Pprof {
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
+
+// serve makes the handler of a path that prints what a function returns.
+func serve[T any](read func() T) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, read()) }
+}
+
+// serveIndex names the paths, to who has forgotten them.
+func serveIndex(w http.ResponseWriter, _ *http.Request) {
+	_, _ = io.WriteString(w, `inside53
+  GET /readyz          whether a balancer should send queries here, and why not
+  GET /healthz         the process runs
+  GET /zones           each zone: records, age, errors, what of it can't be served
+  GET /report          everything in the data that needs a look
+  GET /explain?name=&type=&client=&diff=public   why an answer is what it is
+  GET /health-checks   each health check, and why it counts as it does
+  GET /transfers       the zones that secondaries may have
+  GET /metrics         for Prometheus
+  POST /accept?zone=   take a shrunken listing now
+`)
+}
+
+// serveHealth says that the process runs.
+func serveHealth(w http.ResponseWriter, _ *http.Request) {
+	_, _ = io.WriteString(w, "ok\n")
+}
+
+// serveReady says whether a balancer should send queries here.
+func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
+	r := s.opts.Readiness.Readiness()
+	code := http.StatusOK
+	if !r.Ready {
+		code = http.StatusServiceUnavailable
+	}
+	writeJSON(w, code, r)
+}
+
+// serveAccept believes a shrunken listing of a zone now.
+func (s *Server) serveAccept(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Query().Get("zone")
+	if name == "" {
+		http.Error(w, "which zone? POST /accept?zone=NAME or ID", http.StatusBadRequest)
+		return
+	}
+	err := s.opts.Accepter.Accept(name)
+	if err != nil {
+		http.Error(w, err.Error(), statusOf(err, http.StatusConflict))
+		return
+	}
+	s.opts.Log.Info("shrunken listing accepted", "zone", name)
+	_, _ = io.WriteString(w, "accepted\n")
+}
+
+// statusOf returns the status that an error has, or that of others.
+func statusOf(err error, others int) int {
+	var refused *Refusal
+	if errors.As(err, &refused) {
+		return refused.Status
+	}
+	return others
+}
+
+func writeJSON(w http.ResponseWriter, code int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(body) // the client has gone
+}

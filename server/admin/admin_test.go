@@ -1,0 +1,208 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"inside53/server/config"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+)
+
+// fake answers for everybody behind the paths.
+type fake struct {
+	ready Ready
+	fault error // of Accept and Explain
+	asked Question
+}
+
+func (f *fake) Readiness() Ready { return f.ready }
+func (f *fake) Zones() []Zone {
+	return []Zone{{ID: "Z1", VPCs: []string{}, Unservable: []Unservable{}}}
+}
+func (f *fake) Problems() []Problem         { return []Problem{} }
+func (f *fake) Accept(string) error         { return f.fault }
+func (f *fake) HealthChecks() []HealthCheck { return []HealthCheck{} }
+func (f *fake) Transfers() Transfers {
+	return Transfers{Zones: []Transfer{}, Catalogs: []Transfer{}, Pending: 3}
+}
+func (f *fake) Explain(_ context.Context, q Question) (any, error) {
+	f.asked = q
+	return map[string]string{"name": q.Name}, f.fault
+}
+
+// buffer is a log. It is safe for concurrent use.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// bind binds both addresses.
+func bind(t *testing.T, f *fake, log io.Writer) *Server {
+	t.Helper()
+	free := netip.MustParseAddrPort("127.0.0.1:0")
+	s, err := Bind(Options{
+		Config: &config.Config{Admin: free, Health: free}, Metrics: prometheus.NewRegistry(),
+		Readiness: f, Data: f, Accepter: f, Explainer: f, Health: f, Secondaries: f, Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// serving runs a server of f until the test ends, and returns its admin address.
+func serving(t *testing.T, f *fake) string {
+	t.Helper()
+	s := bind(t, f, io.Discard)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		err := <-ended
+		if err != nil {
+			t.Error(err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+		goleak.VerifyNone(t)
+	})
+	return "http://" + s.Addr().String()
+}
+
+// ask returns the status and the body of a request.
+func ask(t *testing.T, method, url string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestPaths(t *testing.T) {
+	f := &fake{ready: Ready{Ready: true, Reasons: []string{}, Sources: map[string]Source{}}}
+	at := serving(t, f)
+	gone := &Refusal{Status: http.StatusNotFound, Err: errors.New("nothing there")}
+	for _, tt := range []struct {
+		method, path string
+		fault        error
+		code         int
+		body         string // without white space; a part of it
+	}{
+		{"GET", "/healthz", nil, 200, "ok"},
+		{"GET", "/readyz", nil, 200, `{"ready":true,"reasons":[],"sources":{}}`},
+		{"GET", "/zones", nil, 200, `[{"id":"Z1","name":"","visibility":"","vpcs":[],"records":0,"age_seconds":0,"unservable":[]}]`},
+		{"GET", "/report", nil, 200, "[]"},
+		{"GET", "/health-checks", nil, 200, "[]"},
+		{"GET", "/transfers", nil, 200, `{"zones":[],"catalogs":[],"notifies_pending":3}`},
+		{"GET", "/metrics", nil, 200, ""},
+		{"GET", "/", nil, 200, "GET/readyz"},
+		{"POST", "/accept", nil, 400, "whichzone?"},
+		{"POST", "/accept?zone=a", nil, 200, "accepted"},
+		{"POST", "/accept?zone=a", errors.New("not yet"), 409, "notyet"},
+		{"POST", "/accept?zone=a", gone, 404, "nothingthere"},
+		{"GET", "/explain?name=a", nil, 200, `{"name":"a"}`},
+		{"GET", "/explain?name=a", errors.New("no name"), 400, "noname"},
+		{"GET", "/explain?name=a", gone, 404, "nothingthere"},
+		{"POST", "/explain?name=a", nil, 405, ""},
+		{"GET", "/debug/pprof/", nil, 404, ""},
+	} {
+		f.fault = tt.fault
+		code, body := ask(t, tt.method, at+tt.path)
+		if code != tt.code || !strings.Contains(strings.Join(strings.Fields(body), ""), tt.body) {
+			t.Errorf("%s %s: %d %s", tt.method, tt.path, code, body)
+		}
+	}
+}
+
+func TestUnready(t *testing.T) {
+	at := serving(t, &fake{ready: Ready{Reasons: []string{"draining"}}})
+	code, body := ask(t, "GET", at+"/readyz")
+	if code != http.StatusServiceUnavailable || !strings.Contains(body, "draining") {
+		t.Errorf("%d %s", code, body)
+	}
+}
+
+func TestQuestionOf(t *testing.T) {
+	f := &fake{}
+	at := serving(t, f)
+	local, client, subnet := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.1.2.3"), netip.MustParsePrefix("192.0.2.0/24")
+	for _, tt := range []struct {
+		query, fault string
+		want         Question
+	}{
+		{"name=a", "", Question{Name: "a", Type: "A", Client: local}},
+		{"name=a&type=mx&client=::ffff:10.1.2.3&diff=public&subnet=192.0.2.0/24", "", Question{"a", "mx", client, subnet, true}},
+		{"", "which name?", Question{}},
+		{"name=a&name=b", `parameter "name": more than one`, Question{}},
+		{"name=a&class=in", `parameter "class"`, Question{}},
+		{"name=a&subnet=192.0.2.1/24", "not a prefix", Question{}},
+		{"name=a&client=me", "not an address", Question{}},
+		{"name=a&diff=private", "there is only public", Question{}},
+	} {
+		f.asked = Question{}
+		code, body := ask(t, "GET", at+"/explain?"+tt.query)
+		if (code == 200) != (tt.fault == "") || !strings.Contains(body, tt.fault) || f.asked != tt.want {
+			t.Errorf("%s: %d %s, asked %+v", tt.query, code, body, f.asked)
+		}
+	}
+}
+
+// TestLog has the HTTP servers find fault: that is a line like all others.
+func TestLog(t *testing.T) {
+	log := new(buffer)
+	s := bind(t, &fake{}, log)
+	defer s.Close()
+	if len(s.listeners) != 2 || len(s.Addrs()) != 2 {
+		t.Fatalf("%d servers", len(s.listeners))
+	}
+	for _, l := range s.listeners {
+		l.server.ErrorLog.Print("http: Accept error")
+	}
+	if n := strings.Count(log.String(), "level=WARN msg=\"http: Accept error\""); n != 2 {
+		t.Errorf("%d lines in the log:\n%s", n, log)
+	}
+}
+
+// TestBindTwice gives back what it has bound when something can't be.
+func TestBindTwice(t *testing.T) {
+	f := &fake{}
+	first := bind(t, f, io.Discard)
+	defer first.Close()
+	free := netip.MustParseAddrPort("127.0.0.1:0")
+	_, err := Bind(Options{Config: &config.Config{Admin: free, Health: first.Addr()}, Data: f, Health: f, Secondaries: f, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+	if err == nil || !strings.HasPrefix(err.Error(), "binding health: ") {
+		t.Errorf("error %v", err)
+	}
+}

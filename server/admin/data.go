@@ -1,0 +1,140 @@
+package admin
+
+import (
+	"context"
+	"time"
+)
+
+// Readiness says whether a balancer should send queries here.
+type Readiness interface{ Readiness() Ready }
+
+// Ready is the body of /readyz.
+type Ready struct {
+	Ready   bool              `json:"ready"`
+	Reasons []string          `json:"reasons"`
+	Sources map[string]Source `json:"sources"`
+}
+
+// Source is what /readyz says of a source of data.
+type Source struct {
+	AgeSeconds float64 `json:"age_seconds"`
+	Error      string  `json:"error"`
+}
+
+// Data is what is served.
+type Data interface {
+	// Zones returns the zones served, and those that could not be read yet.
+	Zones() []Zone
+	// Problems returns everything in the data that needs a look.
+	Problems() []Problem
+}
+
+// Zone is one entry of /zones.
+type Zone struct {
+	ID         string       `json:"id"`
+	Name       string       `json:"name"`
+	Visibility string       `json:"visibility"`
+	Account    string       `json:"account,omitempty"`
+	VPCs       []string     `json:"vpcs"`
+	Records    int          `json:"records"`
+	AgeSeconds float64      `json:"age_seconds"`
+	Error      string       `json:"error,omitempty"`
+	Shrunk     *Shrunk      `json:"shrunk,omitempty"`
+	Unservable []Unservable `json:"unservable"`
+}
+
+// Shrunk is a listing that lost much and waits to be confirmed.
+type Shrunk struct {
+	Before int `json:"before"`
+	Now    int `json:"now"`
+}
+
+// Unservable is a record that exists and can't be served.
+type Unservable struct {
+	Name   string `json:"name"`
+	Type   string `json:"type"`
+	Reason string `json:"reason"`
+}
+
+// Problem is one entry of /report.
+type Problem struct {
+	Zone   string `json:"zone"`
+	Name   string `json:"name"`
+	Type   string `json:"type,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// Accepter believes a shrunken listing of a zone, by its name or id. Its errors are a
+// [Refusal].
+type Accepter interface{ Accept(zone string) error }
+
+// Explainer says why the answer to a question is what it is. The explanation is printed as
+// JSON. An error that is no [Refusal] is a fault of the question.
+type Explainer interface {
+	Explain(ctx context.Context, q Question) (explanation any, err error)
+}
+
+// Refusal is an error with its status of HTTP.
+type Refusal struct {
+	Status int
+	Err    error
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap returns the error without its status.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// Health is what is watched.
+type Health interface{ HealthChecks() []HealthCheck }
+
+// HealthCheck is one entry of /health-checks.
+type HealthCheck struct {
+	ID       string      `json:"id"`
+	Type     string      `json:"type"`
+	Account  string      `json:"account,omitempty"`
+	Endpoint string      `json:"endpoint,omitempty"`
+	Used     bool        `json:"used"`
+	Healthy  bool        `json:"healthy"`
+	Why      string      `json:"why"`
+	AWS      Observation `json:"aws"`
+	Local    Observation `json:"local"`
+}
+
+// Observation is what one place says of a health check.
+type Observation struct {
+	Known      bool       `json:"known"`
+	Healthy    bool       `json:"healthy"`
+	Why        string     `json:"why"`
+	Since      *time.Time `json:"since,omitempty"`
+	AgeSeconds *float64   `json:"age_seconds,omitempty"`
+}
+
+// Secondaries are served transfers.
+type Secondaries interface{ Transfers() Transfers }
+
+// Transfers is the body of /transfers.
+type Transfers struct {
+	Zones    []Transfer `json:"zones"`
+	Catalogs []Transfer `json:"catalogs"`
+	Pending  int        `json:"notifies_pending"`
+}
+
+// Transfer is one zone that is transferred.
+type Transfer struct {
+	View         string    `json:"view,omitempty"`
+	Zone         string    `json:"zone"`
+	Serial       uint32    `json:"serial"`
+	Records      int       `json:"records"`
+	Journal      int       `json:"journal"`
+	JournalBytes int       `json:"journal_bytes"`
+	Findings     []Finding `json:"findings"`
+}
+
+// Finding is a record that secondaries get otherwise than clients, or not at all.
+type Finding struct {
+	Name   string `json:"name"`
+	Type   string `json:"type"`
+	Reason string `json:"reason"`
+}

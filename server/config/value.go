@@ -1,0 +1,219 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The typed values of the configuration. A scalar has parse(text), which fills
+// it; one that is written as a list of words has add(text), called for each
+// item after the value was set to zero. Their errors say what is wrong and what
+// would be right; file, line and key are added by the decoder.
+
+// oneOf returns the error for a text that is none of known.
+func oneOf(text string, known ...string) error {
+	if near := nearest(text, known); near != "" {
+		return fmt.Errorf("%q is unknown; did you mean %q?", text, near)
+	}
+	return fmt.Errorf("%q is unknown; known are %s", text, strings.Join(known, ", "))
+}
+
+// parseWord sets to from text if known has it.
+func parseWord[W ~string](to *W, text string, known ...W) error {
+	if slices.Contains(known, W(text)) {
+		*to = W(text)
+		return nil
+	}
+	words := make([]string, len(known))
+	for i, word := range known {
+		words[i] = string(word)
+	}
+	return oneOf(text, words...)
+}
+
+// Allow is the value of allow: who may ask.
+type Allow struct {
+	Private  bool           // loopback, RFC 1918, RFC 6598, link-local, unique local
+	VPCs     bool           // the prefixes of the inventory's VPCs
+	Prefixes []netip.Prefix // others, masked
+}
+
+func (a *Allow) add(text string) error {
+	switch text {
+	case "private":
+		a.Private = true
+		return nil
+	case "vpcs":
+		a.VPCs = true
+		return nil
+	}
+	if !strings.ContainsAny(text, ".:/") {
+		return oneOf(text, "private", "vpcs", "prefixes like 10.0.0.0/8")
+	}
+	p, err := parsePrefix(text)
+	if err != nil {
+		return err
+	}
+	a.Prefixes = append(a.Prefixes, p)
+	return nil
+}
+
+// DomainName is a name as text: lower case, with its last dot, letters, digits,
+// '-', '_' and '/' (RFC 2317) in labels. "." is the root.
+type DomainName string
+
+func (n *DomainName) parse(text string) error {
+	name, err := canonicalName(text)
+	if err != nil {
+		return err
+	}
+	*n = DomainName(name)
+	return nil
+}
+
+// canonicalName returns text in lower case and with its last dot.
+func canonicalName(text string) (string, error) {
+	if text == "" {
+		return "", fmt.Errorf("is empty; write a name like example.com")
+	}
+	if text == "." {
+		return text, nil
+	}
+	name := strings.ToLower(strings.TrimSuffix(text, "."))
+	if len(name) > 253 {
+		return "", fmt.Errorf("name of %d bytes is too long; 253 is the most", len(name))
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" {
+			return "", fmt.Errorf("%q has an empty label", text)
+		}
+		if len(label) > 63 {
+			return "", fmt.Errorf("label %q is too long; 63 bytes is the most", label)
+		}
+		for _, c := range label {
+			if c > 127 {
+				return "", fmt.Errorf("%q is not ASCII; write the punycode form (xn--...) of %q", text, label)
+			}
+			if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-_/", c) {
+				return "", fmt.Errorf("%q has a %q; labels are of letters, digits, '-' and '_'", text, c)
+			}
+		}
+	}
+	return name + ".", nil
+}
+
+// parsePrefix reads a CIDR whose bits beyond its length are zero.
+func parsePrefix(text string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		addr, err := netip.ParseAddr(text)
+		if err == nil && addr.Zone() == "" {
+			return p, fmt.Errorf("%q has no length; write %s/%d for the one address", text, addr, addr.BitLen())
+		}
+		return p, fmt.Errorf("%q is no prefix; write one like 10.0.0.0/16 or fd00::/8", text)
+	}
+	if p.Masked() != p {
+		return p, fmt.Errorf("%s has bits beyond its length; did you mean %s?", p, p.Masked())
+	}
+	if p.Addr().Is4In6() {
+		return p, fmt.Errorf("%s is IPv4 written as IPv6; write it as IPv4", p)
+	}
+	return p, nil
+}
+
+// parseAddrPort reads an address and port of this host.
+func parseAddrPort(text string) (netip.AddrPort, error) {
+	ap, err := netip.ParseAddrPort(text)
+	if err == nil {
+		return unmapped(ap), nil
+	}
+	addr, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	if err == nil {
+		return ap, fmt.Errorf("%q has no port; write %s", text, netip.AddrPortFrom(addr, 53))
+	}
+	if host, port, ok := strings.Cut(text, ":"); ok {
+		_, err := strconv.ParseUint(port, 10, 16)
+		switch {
+		case err == nil && host == "":
+			return ap, fmt.Errorf("%q has no address; write 0.0.0.0:%s for every IPv4 address, [::]:%s for every one", text, port, port)
+		case err == nil && host == "localhost":
+			return ap, fmt.Errorf("%q has a name; write 127.0.0.1:%s", text, port)
+		}
+	}
+	return ap, fmt.Errorf("%q is no address and port; write one like 10.0.0.2:53 or [::]:53", text)
+}
+
+func unmapped(ap netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// HostPort is the address of a DNS server; without a port it is that of 53.
+type HostPort struct{ netip.AddrPort }
+
+func (h *HostPort) parse(text string) error {
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	if err == nil {
+		h.AddrPort = netip.AddrPortFrom(addr.Unmap(), 53)
+	} else {
+		h.AddrPort, err = netip.ParseAddrPort(text)
+		if err != nil {
+			return fmt.Errorf(`%q is no address; write "10.0.0.9", "10.0.0.9:5353" or "[2001:db8::9]:53"`, text)
+		}
+		h.AddrPort = unmapped(h.AddrPort)
+	}
+	switch a := h.Addr(); {
+	case h.Port() == 0:
+		return fmt.Errorf("%q has port 0; write that of the server", text)
+	case a.IsUnspecified(), a.IsMulticast():
+		return fmt.Errorf("%s is no address of a host", a)
+	}
+	return nil
+}
+
+// OptionalName is a [DomainName], or "".
+type OptionalName string
+
+func (n *OptionalName) parse(text string) error {
+	if text == "" {
+		*n = ""
+		return nil
+	}
+	name, err := canonicalName(text)
+	*n = OptionalName(name)
+	return err
+}
+
+// ByteSize is a number of bytes: 64MiB, 512KiB, 1GiB, or a plain number.
+type ByteSize int
+
+func (b *ByteSize) parse(text string) error {
+	digits, unit := text, 1
+	for _, u := range [...]struct {
+		suffix string
+		size   int
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}} {
+		rest, ok := strings.CutSuffix(text, u.suffix)
+		if ok {
+			digits, unit = strings.TrimSpace(rest), u.size
+		}
+	}
+	n, err := strconv.ParseUint(digits, 10, 31)
+	if err != nil || int(n) > math.MaxInt/unit {
+		return fmt.Errorf("%q is no size; write 64MiB, 512KiB or a number of bytes", text)
+	}
+	*b = ByteSize(int(n) * unit)
+	return nil
+}
+
+// hosts checks addresses of servers.
+func (v *validator) hosts(path string, hosts []HostPort) {
+	for i, h := range hosts {
+		if h.IsValid() && slices.Contains(hosts[:i], h) {
+			v.fault(fmt.Sprintf("%s[%d]", path, i), "%s is here twice", h)
+		}
+	}
+}

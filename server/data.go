@@ -1,0 +1,173 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"inside53/resolver"
+	"inside53/resolver/zone"
+	"inside53/server/admin"
+	"inside53/zonesource"
+)
+
+// data is what is served, for people: what the keeper has and what the resolver makes
+// of it.
+type data struct {
+	keeper   *zonesource.Keeper
+	resolver *resolver.Resolver
+}
+
+// Zones implements [admin.Data].
+func (d *data) Zones() []admin.Zone {
+	status := d.keeper.Status()
+	parts := make(map[zonesource.Key]zonesource.PartStatus, len(status.Parts))
+	for _, p := range status.Parts {
+		parts[p.Key] = p
+	}
+	out := []admin.Zone{}
+	for _, summary := range status.Report.Zones {
+		out = append(out, describeZone(summary.Zone, parts[summary.Key]))
+	}
+	for _, gap := range status.Report.Missing {
+		if gap.Zone == "" {
+			continue
+		}
+		out = append(out, unreadZone(gap, parts[gap.Key].Err))
+	}
+	return out
+}
+
+// unreadZone describes a hosted zone that exists and could not be read yet.
+func unreadZone(gap zonesource.Gap, err error) admin.Zone {
+	out := admin.Zone{
+		ID: strings.TrimPrefix(gap.Key.Name, "zone/"), Name: gap.Zone, Visibility: "public",
+		VPCs: []string{}, Unservable: []admin.Unservable{}, Error: "not read yet",
+	}
+	if gap.Private {
+		out.Visibility = "private"
+	}
+	if err != nil {
+		out.Error = err.Error()
+	}
+	return out
+}
+
+func describeZone(z *zone.Zone, p zonesource.PartStatus) admin.Zone {
+	out := admin.Zone{
+		ID: z.ID, Name: zone.String(z.Apex), Visibility: z.Origin.String(), Account: z.Account,
+		VPCs: []string{}, Records: z.Tree.Stats().Sets, Unservable: []admin.Unservable{},
+	}
+	for _, v := range z.VPCs {
+		out.VPCs = append(out.VPCs, v.ID)
+	}
+	if !p.Listed.IsZero() && z.Origin != zone.File {
+		out.AgeSeconds = time.Since(p.Listed).Seconds()
+	}
+	if p.Err != nil {
+		out.Error = p.Err.Error()
+	}
+	if p.Pending != nil {
+		out.Shrunk = &admin.Shrunk{Before: p.Pending.Before, Now: p.Pending.Now}
+	}
+	for _, problem := range p.Problems {
+		out.Unservable = append(out.Unservable, admin.Unservable{Name: problem.Name, Type: problem.Type, Reason: problem.Reason})
+	}
+	return out
+}
+
+// Problems implements [admin.Data].
+func (d *data) Problems() []admin.Problem {
+	out := []admin.Problem{}
+	for _, p := range d.keeper.Status().Report.Problems {
+		out = append(out, admin.Problem(p))
+	}
+	return out
+}
+
+// Accept implements [admin.Accepter].
+func (d *data) Accept(name string) error {
+	err := d.keeper.Accept(name)
+	if errors.Is(err, zonesource.ErrNothingPending) {
+		return &admin.Refusal{Status: http.StatusNotFound, Err: err}
+	}
+	return err
+}
+
+// Explain implements [admin.Explainer].
+func (d *data) Explain(ctx context.Context, q admin.Question) (any, error) {
+	req := resolver.ExplainRequest{Client: q.Client, ECS: q.Subnet, Outside: q.Outside}
+	var err error
+	req.Name, req.Type, err = resolver.ParseQuestion(q.Name, q.Type)
+	if err != nil {
+		return nil, err
+	}
+	if q.Subnet.IsValid() && !d.resolver.Snapshot().Trusted(q.Client) {
+		return nil, fmt.Errorf("subnet: that of client %s isn't believed, it is not in ecs.trust", q.Client)
+	}
+	req.Listing = listings(d.keeper.Status())
+	e, err := d.resolver.Explain(ctx, req)
+	if errors.Is(err, resolver.ErrNoOutside) {
+		return nil, &admin.Refusal{Status: http.StatusConflict, Err: err}
+	}
+	return e, err
+}
+
+// listings returns what is known of the listings of hosted zones.
+func listings(status zonesource.Status) func(*zone.Zone) resolver.Listing {
+	known := map[string]resolver.Listing{}
+	for _, p := range status.Parts {
+		if p.Zone != nil && p.Zone.Origin != zone.File {
+			known[p.Zone.ID] = resolver.Listing{Good: p.Listed, Err: p.Err, Held: p.Pending != nil}
+		}
+	}
+	return func(z *zone.Zone) resolver.Listing { return known[z.ID] }
+}
+
+// metrics are those of sources, zones and the inventory.
+func (d *data) metrics() *collector {
+	return newCollector([]metric{
+		{"inside53_source_age_seconds", "Age of the oldest data of a source.", []string{"source"}},
+		{"inside53_source_failing_parts", "Parts of a source whose last listing failed.", []string{"source"}},
+		{
+			"inside53_source_pending_parts", "Parts that have shrunk or vanished and wait to be confirmed.",
+			[]string{"source"},
+		},
+		{"inside53_zones", "Zones served.", []string{"visibility"}},
+		{"inside53_records", "Record sets served.", []string{"visibility"}},
+		{"inside53_unservable_records", "Record sets that exist and can't be served.", nil},
+		{"inside53_problems", "Lines of the report: records, names and zones that need a look.", nil},
+		{"inside53_stale_regions", "Regions whose inventory is too old to translate addresses by.", nil},
+	}, d.collect)
+}
+
+func (d *data) collect(r reading) {
+	s, now := d.keeper.Status(), time.Now()
+	for name, source := range s.Sources {
+		r.gauge("inside53_source_age_seconds", ageOf(source, now), name)
+		r.gauge("inside53_source_failing_parts", float64(source.Failing), name)
+		r.gauge("inside53_source_pending_parts", float64(source.Pending), name)
+	}
+	zones, records := map[string]int{}, map[string]int{}
+	for _, z := range s.Report.Zones {
+		origin := z.Zone.Origin.String()
+		zones[origin]++
+		records[origin] += z.Zone.Tree.Stats().Sets
+	}
+	for origin := range zones {
+		r.gauge("inside53_zones", float64(zones[origin]), origin)
+		r.gauge("inside53_records", float64(records[origin]), origin)
+	}
+	r.gauge("inside53_unservable_records", float64(s.Report.Unservable))
+	r.gauge("inside53_problems", float64(len(s.Report.Problems)))
+	stale := map[string]bool{}
+	for _, v := range d.resolver.Snapshot().Inventory.VPCs {
+		if v.Stale {
+			stale[v.Account+"/"+v.Region] = true
+		}
+	}
+	r.gauge("inside53_stale_regions", float64(len(stale)))
+}

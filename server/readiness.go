@@ -1,0 +1,90 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"inside53/server/admin"
+	"inside53/zonesource"
+	"inside53/zonesource/route53"
+)
+
+// readiness says whether a balancer should send queries here.
+type readiness struct {
+	draining atomic.Bool
+	status   func() zonesource.Status
+	sockets  func() (ok bool, silent []string)
+	maxAge   func() time.Duration // of data from AWS; 0 for any
+}
+
+// Readiness implements [admin.Readiness].
+func (r *readiness) Readiness() admin.Ready {
+	status := r.status()
+	out := admin.Ready{Reasons: []string{}, Sources: map[string]admin.Source{}}
+	var reasons []string
+	out.Ready, reasons = r.of(status)
+	out.Reasons = append(out.Reasons, reasons...)
+	for name, s := range status.Sources {
+		source := admin.Source{AgeSeconds: ageOf(s, time.Now())}
+		if s.Err != nil {
+			source.Error = strings.Join(few(strings.Split(s.Err.Error(), "\n")), "\n")
+		}
+		out.Sources[name] = source
+	}
+	return out
+}
+
+// of reports whether a complete data set is loaded and every packet loop and listener
+// answers; else why not. The age of data counts only where the configuration says so: an
+// outage of AWS must not end the fleet.
+func (r *readiness) of(status zonesource.Status) (bool, []string) {
+	var reasons []string
+	if r.draining.Load() {
+		reasons = append(reasons, "draining")
+	}
+	if !status.Loaded {
+		for _, missing := range few(status.Missing) {
+			reasons = append(reasons, "data not complete: "+missing)
+		}
+	}
+	_, silent := r.sockets()
+	reasons = append(reasons, silent...)
+	reasons = append(reasons, tooOld(status, r.maxAge())...)
+	return len(reasons) == 0, reasons
+}
+
+// mostNamed is how many like things are named one by one: a permission that is missing is
+// missing for each of hundreds of zones.
+const mostNamed = 5
+
+// few returns the first of a list, and how many there are besides.
+func few(list []string) []string {
+	if len(list) <= mostNamed {
+		return list
+	}
+	return append(list[:mostNamed:mostNamed], fmt.Sprintf("and %d more; /zones has all", len(list)-mostNamed))
+}
+
+// tooOld says which data of AWS are older than the configuration allows, if it does.
+// Zones of other servers expire by themselves.
+func tooOld(status zonesource.Status, maxAge time.Duration) []string {
+	var reasons []string
+	for _, name := range []string{ec2Source, route53.Name} {
+		s := status.Sources[name]
+		if maxAge > 0 && !s.Oldest.IsZero() && time.Since(s.Oldest) > maxAge {
+			reasons = append(reasons, fmt.Sprintf("%s: data older than %s", name, maxAge))
+		}
+	}
+	return reasons
+}
+
+// ageOf returns the age of a source's data in seconds. Files have none: they are
+// read again when they change.
+func ageOf(s zonesource.SourceStatus, now time.Time) float64 {
+	if s.Oldest.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(s.Oldest).Seconds())
+}

@@ -1,0 +1,76 @@
+package server
+
+import (
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+
+	"inside53/server/config"
+	"inside53/zonesource"
+	"inside53/zonesource/secondary"
+)
+
+// secondaries makes the sources of zones that come from other servers, and hands NOTIFY
+// to those that run.
+type secondaries struct {
+	log    *slog.Logger
+	keeper *zonesource.Keeper
+	byApex atomic.Pointer[map[string]*secondary.Source]
+}
+
+// build makes the sources of the zones that come from other servers.
+func (s *secondaries) build(c *config.Config) ([]zonesource.Source, error) {
+	keys, err := newKeyring(c)
+	if err != nil && len(c.Secondary) > 0 {
+		return nil, err
+	}
+	var sources []zonesource.Source
+	for _, entry := range c.Secondary {
+		options := secondary.Config{Apex: wireName(entry.Zone)}
+		for _, p := range entry.Primaries {
+			options.Primaries = append(options.Primaries, p.AddrPort)
+		}
+		if entry.Key != "" {
+			k := keys[string(entry.Key)]
+			options.Key = &secondary.Key{Name: k.Name, Algorithm: k.Algorithm, Secret: k.Secret}
+		}
+		options.Saved = func() *zonesource.Part { return s.saved(secondary.PartKey(options.Apex)) }
+		source, err := secondary.New(options, s.log)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, source)
+	}
+	return sources, nil
+}
+
+// saved returns the part of a key that the keeper has; nil for none.
+func (s *secondaries) saved(key zonesource.Key) *zonesource.Part {
+	for _, p := range s.keeper.Parts(key.Source) {
+		if p.Key == key {
+			return &p
+		}
+	}
+	return nil
+}
+
+// use makes those among the running sources the ones that NOTIFY is for.
+func (s *secondaries) use(sources []zonesource.Source) {
+	byApex := map[string]*secondary.Source{}
+	for _, source := range sources {
+		zone, ok := source.(*secondary.Source)
+		if ok {
+			byApex[string(zone.Apex())] = zone
+		}
+	}
+	s.byApex.Store(&byApex)
+}
+
+// notified hands NOTIFY to the zone that it is for, or returns why it is refused.
+func (s *secondaries) notified(apex []byte, from netip.Addr, key string) (refused string) {
+	byApex := s.byApex.Load()
+	if byApex == nil || (*byApex)[string(apex)] == nil {
+		return "zone"
+	}
+	return (*byApex)[string(apex)].Notify(from, key)
+}
