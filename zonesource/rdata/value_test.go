@@ -355,6 +355,9 @@ func FuzzParseValue(f *testing.F) {
 		if err != nil || second != text {
 			t.Fatalf("%q, then %q, %v", text, second, err)
 		}
+		if rrtype == dns.TypeSVCB || rrtype == dns.TypeHTTPS {
+			return // the library knows no mapped addresses
+		}
 		// What we pack, the library has to unpack.
 		header := dns.RR_Header{Name: ".", Rrtype: rrtype, Class: dns.ClassINET, Rdlength: uint16(len(packed))}
 		_, end, err := dns.UnpackRRWithHeader(header, packed, 0)

@@ -163,7 +163,7 @@ func TestLife(t *testing.T) {
 	p.mu.Lock()
 	p.rcode = dns.RcodeSuccess
 	p.mu.Unlock()
-	if !s.Notify(p.addr.Addr(), "") || s.Notify(netip.MustParseAddr("127.0.0.9"), "") {
+	if s.Notify(p.addr.Addr(), "") != "" || s.Notify(netip.MustParseAddr("127.0.0.9"), "") != "client" {
 		t.Error("NOTIFY of the primary alone is taken")
 	}
 	part := w.await(t, "transferred", good)
