@@ -84,7 +84,8 @@ func New(c Config, log *slog.Logger) (*Source, error) {
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
 	}
-	return &Source{config: c, key: PartKey(c.Apex), name: zone.String(c.Apex), log: log, notified: make(chan struct{}, 1)}, nil
+	return &Source{config: c, key: PartKey(c.Apex), name: zone.String(c.Apex), log: log, notified: make(chan struct{}, 1)},
+		nil
 }
 
 // PartKey is the key of the part of a zone.

@@ -33,7 +33,8 @@ func FuzzLoad(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if strings.Contains(text, "$GENERATE") || strings.Contains(text, "$generate") || strings.Contains(strings.ToUpper(text), "$INCLUDE") {
+		if strings.Contains(text, "$GENERATE") || strings.Contains(text, "$generate") ||
+			strings.Contains(strings.ToUpper(text), "$INCLUDE") {
 			return // the library gives generated records a TTL of its own, and no files here
 		}
 		if tightParenthesis.MatchString(text) {
