@@ -140,12 +140,10 @@ func listHealthChecks(c *call) ([]byte, error) {
 	}
 	c.sim.mu.Unlock()
 	l.visible()
-	marker, start := c.form.Get("marker"), 0
-	if marker != "" {
-		start = slices.IndexFunc(l.items, func(h healthCheck) bool { return h.ID == marker })
-		if start < 0 {
-			return nil, invalidInput("The marker %s is not valid: no such health check", marker)
-		}
+	marker := c.form.Get("marker")
+	start, err := l.after(marker, "health check", func(h healthCheck) string { return h.ID })
+	if err != nil {
+		return nil, err
 	}
 	w, err := l.page(start, size)
 	page := struct {

@@ -70,3 +70,16 @@ func (l *listing[T]) shift(page []T) {
 		}
 	}
 }
+
+// after returns where a page begins that a marker names by the id of its first item; the
+// first page is that of no marker.
+func (l *listing[T]) after(marker, what string, id func(T) string) (int, error) {
+	if marker == "" {
+		return 0, nil
+	}
+	start := slices.IndexFunc(l.items, func(item T) bool { return id(item) == marker })
+	if start < 0 {
+		return 0, invalidInput("The marker %s is not valid: no such %s", marker, what)
+	}
+	return start, nil
+}

@@ -301,7 +301,8 @@ func TestTooLarge(t *testing.T) {
 	}
 	just := &Message{Updates: large.Updates[:1000]}
 	got := w.send(large, message(t, "x.example.net. 60 IN A 10.0.0.1"), just)
-	const tooMany = "REFUSED the changes are 1001 records of 8008 characters for Route 53, which takes 1000 of 32000 at once"
+	const tooMany = "REFUSED the changes are 1001 records of 8008 characters for Route 53, " +
+		"which takes 1000 of 32000 at once"
 	if got[0] != tooMany || !good(got[1:]) {
 		t.Errorf("%q", got)
 	}
