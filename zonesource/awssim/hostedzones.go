@@ -48,23 +48,12 @@ func listHostedZones(c *call) ([]byte, error) {
 		l.items = slices.DeleteFunc(l.items, func(z hostedZone) bool { return z.Config == nil || !z.Config.PrivateZone })
 	}
 	l.visible()
-	marker := c.form.Get("marker")
-	start, err := l.after(marker, "hosted zone", bareID)
-	if err != nil {
-		return nil, err
-	}
-	w, err := l.page(start, size)
+	w, m, err := l.marked(size, "hosted zone", bareID)
 	page := struct {
 		HostedZones struct{ HostedZone []hostedZone }
-		Marker      string
-		IsTruncated bool
-		NextMarker  string `xml:",omitempty"`
-		MaxItems    int
-	}{Marker: marker, IsTruncated: w.next >= 0, MaxItems: size}
+		marks
+	}{marks: m}
 	page.HostedZones.HostedZone = w.items
-	if w.next >= 0 {
-		page.NextMarker = bareID(l.items[w.next])
-	}
 	return answer("ListHostedZonesResponse", page), err
 }
 

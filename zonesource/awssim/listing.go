@@ -71,15 +71,29 @@ func (l *listing[T]) shift(page []T) {
 	}
 }
 
-// after returns where a page begins that a marker names by the id of its first item; the
-// first page is that of no marker.
-func (l *listing[T]) after(marker, what string, id func(T) string) (int, error) {
-	if marker == "" {
-		return 0, nil
+// marks are what a page says of itself and of the next one.
+type marks struct {
+	Marker      string
+	IsTruncated bool
+	NextMarker  string `xml:",omitempty"`
+	MaxItems    int
+}
+
+// marked is page for the operations whose marker is the id of a page's first item; what is
+// the name of such an item.
+func (l *listing[T]) marked(size int, what string, id func(T) string) (window[T], marks, error) {
+	m := marks{Marker: l.call.form.Get("marker"), MaxItems: size}
+	start := 0
+	if m.Marker != "" {
+		start = slices.IndexFunc(l.items, func(item T) bool { return id(item) == m.Marker })
 	}
-	start := slices.IndexFunc(l.items, func(item T) bool { return id(item) == marker })
 	if start < 0 {
-		return 0, invalidInput("The marker %s is not valid: no such %s", marker, what)
+		return window[T]{next: -1}, m, invalidInput("The marker %s is not valid: no such %s", m.Marker, what)
 	}
-	return start, nil
+	w, err := l.page(start, size)
+	m.IsTruncated = w.next >= 0
+	if m.IsTruncated {
+		m.NextMarker = id(l.items[w.next])
+	}
+	return w, m, err
 }
