@@ -106,7 +106,7 @@ const (
 	Miss         State = iota // nothing: ask
 	Fresh                     // the message is the answer, or the failure to get one (IsFailure)
 	Stale                     // expired: ask, and use it if that fails (RFC 8767)
-	StaleFailing              // expired, and the upstreams failed less than 30 s ago: use it, do not ask (RFC 8767 section 5)
+	StaleFailing              // expired, and asked for in vain less than 30 s ago: use it, do not ask (RFC 8767 section 5)
 )
 
 // Lookup is the cache's answer. Message is nil when State is Miss.

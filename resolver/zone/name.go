@@ -164,39 +164,83 @@ func String(name []byte) string {
 var ErrName = errors.New("not a domain name")
 
 // ParseName returns the lower-case wire form of plain text such as
-// "www.example.com.", with or without the trailing dot and without escapes: for
+// "www.example.com.", with or without the trailing dot, escapes as String writes them: for
 // constants and configured names. Texts from Route 53 and from master files have
 // their own parsers.
 func ParseName(text string) ([]byte, error) {
 	if text == "." {
 		return []byte{0}, nil
 	}
-	if text != "" && text[len(text)-1] == '.' {
-		text = text[:len(text)-1]
-	}
 	out := make([]byte, 1, len(text)+2)
 	start := 0
-	for i := 0; i <= len(text); i++ {
-		if i < len(text) && text[i] != '.' {
-			if text[i] <= ' ' || text[i] >= 0x7f || text[i] == '\\' {
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == '.':
+			if !closeLabel(out, start) {
 				return nil, ErrName
 			}
-			out = append(out, text[i])
+			start = len(out)
+			out = append(out, 0)
 			continue
-		}
-		size := len(out) - start - 1
-		if size == 0 || size > wire.MaxLabel {
+		case c == '\\':
+			b, width := unescape(text[i:])
+			if width == 0 {
+				return nil, ErrName
+			}
+			c = b
+			i += width - 1
+		case c <= ' ' || c >= 0x7f:
 			return nil, ErrName
 		}
-		out[start] = byte(size)
-		start = len(out)
+		out = append(out, c)
+	}
+	if len(out) > start+1 { // without a last dot
+		if !closeLabel(out, start) {
+			return nil, ErrName
+		}
 		out = append(out, 0)
+	} else if start == 0 {
+		return nil, ErrName
 	}
 	if len(out) > MaxName {
 		return nil, ErrName
 	}
 	Lower(out)
 	return out, nil
+}
+
+// closeLabel writes the length of the label that begins at start; false for one that can't
+// be.
+func closeLabel(out []byte, start int) bool {
+	size := len(out) - start - 1
+	if size == 0 || size > wire.MaxLabel {
+		return false
+	}
+	out[start] = byte(size)
+	return true
+}
+
+// unescape reads the escape at the start of text: three decimal digits, or any other octet
+// for itself (RFC 1035 section 5.1). The width is 0 for what is none.
+func unescape(text string) (c byte, width int) {
+	if len(text) < 2 {
+		return 0, 0
+	}
+	if text[1] < '0' || text[1] > '9' {
+		return text[1], 2
+	}
+	number := 0
+	for _, digit := range []byte(text[1:min(4, len(text))]) {
+		if digit < '0' || digit > '9' {
+			return 0, 0
+		}
+		number = number*10 + int(digit-'0')
+	}
+	if len(text) < 4 || number > 0xff {
+		return 0, 0
+	}
+	return byte(number), 4
 }
 
 // MustName is [ParseName] for constants; it panics on a text that is no name.

@@ -239,7 +239,8 @@ func (s RRset) Unservable() (reason string, raw []byte) {
 
 // Equal reports whether two RRsets would answer alike, to the byte.
 func (s RRset) Equal(t RRset) bool {
-	return s.Type == t.Type && s.Count == t.Count && s.Kind == t.Kind && s.Flags == t.Flags && string(s.Data) == string(t.Data)
+	return s.Type == t.Type && s.Count == t.Count && s.Kind == t.Kind && s.Flags == t.Flags &&
+		string(s.Data) == string(t.Data)
 }
 
 func appendShort(dst, s []byte) []byte {

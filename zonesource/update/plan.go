@@ -45,7 +45,8 @@ type plan struct {
 }
 
 func newPlan(apex []byte, base func(string) *owner) *plan {
-	return &plan{contents: &contents{apex: string(apex), base: base, now: map[string]*owner{}}, costs: map[setKey]changes.Cost{}}
+	return &plan{contents: &contents{apex: string(apex), base: base, now: map[string]*owner{}},
+		costs: map[setKey]changes.Cost{}}
 }
 
 // accept holds a message against the contents and makes it a part of the plan. It returns
@@ -69,7 +70,8 @@ func (p *plan) accept(e *entry) bool {
 			old = p.costs[k]
 		}
 		costs[k] = fresh
-		cost = changes.Cost{Records: cost.Records + fresh.Records - old.Records, Characters: cost.Characters + fresh.Characters - old.Characters}
+		cost = changes.Cost{Records: cost.Records + fresh.Records - old.Records,
+			Characters: cost.Characters + fresh.Characters - old.Characters}
 	}
 	if cost.Records > changes.MaxRecords || cost.Characters > changes.MaxCharacters {
 		if p.cost != (changes.Cost{}) {
@@ -217,7 +219,8 @@ func (p *plan) guilty(b changes.Batch, reasons []string) map[*entry]string {
 		for i := range b {
 			set := &b[i].Set
 			kind := string(set.Type)
-			if !mentionsName(reason, set) || !strings.Contains(reason, "type "+kind+" ") && !strings.Contains(reason, "type='"+kind+"'") {
+			if !mentionsName(reason, set) || !strings.Contains(reason, "type "+kind+" ") &&
+				!strings.Contains(reason, "type='"+kind+"'") {
 				continue
 			}
 			e := p.only(set)
@@ -258,7 +261,8 @@ func mentionsName(reason string, set *changes.RecordSet) bool {
 			break
 		}
 		before := rest[:len(rest)-len(after)-len(name)]
-		if (before == "" || strings.ContainsAny(before[len(before)-1:], `' [=`)) && (after == "" || strings.ContainsAny(after[:1], ends)) {
+		if (before == "" || strings.ContainsAny(before[len(before)-1:], `' [=`)) &&
+			(after == "" || strings.ContainsAny(after[:1], ends)) {
 			return true
 		}
 		rest = after
