@@ -319,7 +319,7 @@ func (m *Merger) alias(e *zone.Edit, name []byte, rrtype uint16) {
 	}
 	m.found(name, rrtype, fmt.Sprintf("as the alias target %s was a minute ago or less", zone.String(a.target)))
 	a.need = false
-	a.add(item{flags: set.Flags, count: set.Count, data: set.Data})
+	a.add(inAnswer, set.Count, set.Data).flags = set.Flags
 	m.out = appendResponse(m.out, &m.x.q, a, m.x.state.snap, limits{})
 	sets := readSets(m.out)
 	if len(sets) > 0 {

@@ -182,3 +182,38 @@ func TestMute(t *testing.T) {
 		t.Error("reaches others")
 	}
 }
+
+// TestHasInstances: a name is known to have instances while it has a set of them.
+func TestHasInstances(t *testing.T) {
+	set, err := NewInstances(TypeA, 60, []InstanceAddress{{ID: []byte("i-1"), Private: netip.MustParseAddr("10.0.0.1")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := NewRecords(TypeTXT, 60, []byte("\x01a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := MustName("a.example.com.")
+	e := NewTree(MustName("example.com.")).Edit()
+	for _, step := range []struct {
+		title  string
+		change func() error
+		want   bool
+	}{
+		{"records", func() error { return e.Put(name, plain) }, false},
+		{"instances beside them", func() error { return e.Put(name, set) }, true},
+		{"a new record", func() error { return e.Put(name, plain) }, true},
+		{"instances gone", func() error { e.Delete(name, TypeA); return nil }, false},
+	} {
+		err := step.change()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.Lookup(name).HasInstances(); got != step.want {
+			t.Errorf("%s: %t", step.title, got)
+		}
+	}
+	if (Node{}).HasInstances() {
+		t.Error("a name that doesn't exist has instances")
+	}
+}

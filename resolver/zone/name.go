@@ -25,19 +25,25 @@ const (
 
 // HashLabel returns the hash of the name label.parent, given the hash of parent.
 // Hashing right to left gives the hashes of all ancestors of a name in one pass.
-// The label is lower-case and without its length octet.
-func HashLabel(parent uint64, label []byte) uint64 {
-	h := parent ^ uint64(len(label))*mulB
-	for len(label) > 8 {
-		h = mix(h^binary.LittleEndian.Uint64(label), mulA)
-		label = label[8:]
+// The label is without its length octet; its letter case makes no difference.
+func HashLabel(parent uint64, label []byte) uint64 { return hashLabel(parent, label, 0) }
+
+// hashLabel is HashLabel for the label from an offset to the end of a name's beginning. What
+// stands before the label lets it be read in words all the same.
+func hashLabel(parent uint64, name []byte, at int) uint64 {
+	size := len(name) - at
+	h := parent ^ uint64(size)*mulB
+	for size > 8 {
+		h = mix(h^wire.LowerWord(binary.LittleEndian.Uint64(name[at:])), mulA)
+		at += 8
+		size -= 8
 	}
 	var last uint64
-	if len(label) == 8 {
-		last = binary.LittleEndian.Uint64(label)
+	if end := len(name); end >= 8 {
+		last = wire.LowerWord(binary.LittleEndian.Uint64(name[end-8:])) >> (64 - 8*uint(size)) // 0 for size 0
 	} else {
-		for i := len(label) - 1; i >= 0; i-- {
-			last = last<<8 | uint64(label[i])
+		for i := end - 1; i >= at; i-- {
+			last = last<<8 | uint64(wire.LowerByte(name[i]))
 		}
 	}
 	return mix(h^last, mulA)
@@ -79,8 +85,9 @@ func (l *Labels) Parse(name []byte) int {
 	return n
 }
 
-// Set fills l for a well-formed lower-case name whose labels begin at starts, left
-// to right: for parsers that have walked the name already.
+// Set fills l for a well-formed name whose labels begin at starts, left to right: for
+// parsers that have walked the name already. Its letter case makes no difference, so that
+// they needn't wait for the lower-case one.
 func (l *Labels) Set(name []byte, starts []uint8) {
 	n := len(starts)
 	root := uint8(len(name) - 1)
@@ -90,7 +97,7 @@ func (l *Labels) Set(name []byte, starts []uint8) {
 	h := RootHash
 	for i := 1; i <= n; i++ {
 		s := int(starts[n-i])
-		h = HashLabel(h, name[s+1:s+1+int(name[s])])
+		h = hashLabel(h, name[:s+1+int(name[s])], s+1)
 		l.Off[i] = uint8(s)
 		l.Hash[i] = h
 	}
