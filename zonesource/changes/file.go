@@ -42,7 +42,7 @@ func ReadFile(ctx context.Context, z Zone, path string) ([]RecordSet, []string, 
 		return nil, nil, err
 	}
 	r := fileReader{zone: z, apex: origin, at: map[key]int{}}
-	err = zonefile.Entries(ctx, origin, path, r.take)
+	err = zonefile.Entries(ctx, origin, path, r.add)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,8 +63,8 @@ func (f *fileReader) note(e zonefile.Entry, kind, format string, args ...any) {
 	f.notes = append(f.notes, fmt.Sprintf("%s: %s %s: %s", e.Place, zone.String(e.Owner), kind, fmt.Sprintf(format, args...)))
 }
 
-// take takes one record of the file.
-func (f *fileReader) take(e zonefile.Entry) error {
+// add adds one record of the file.
+func (f *fileReader) add(e zonefile.Entry) error {
 	if e.Comment == StandIn {
 		return nil
 	}
