@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"inside53/zonesource/changes"
+	"inside53/zonesource/export"
 
 	"github.com/spf13/cobra"
 )
@@ -114,7 +115,7 @@ func report(c console, done outcome, f applyFlags) error {
 func printBatches(c console, done outcome, batches []changes.Batch, f applyFlags) error {
 	done.Status = "dry run"
 	for i, b := range batches {
-		text, err := b.JSON()
+		text, err := export.EncodeJSON(b.Input(""))
 		if err != nil {
 			return err
 		}

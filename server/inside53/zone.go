@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"inside53/zonesource/changes"
+	"inside53/zonesource/export"
 
 	"github.com/spf13/cobra"
 )
@@ -117,7 +118,7 @@ func newZoneGet() *cobra.Command {
 
 func printZone(c console, z changes.Zone, sets []changes.RecordSet, asJSON bool) error {
 	if asJSON {
-		text, err := changes.EncodeJSON(sets)
+		text, err := export.EncodeJSON(sets)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"inside53/zonesource/changes"
+	"inside53/zonesource/export"
 
 	"github.com/spf13/cobra"
 )
@@ -116,7 +117,7 @@ func printDifference(c console, p changes.Plan, asJSON bool) error {
 		for _, u := range p.Units() {
 			all = append(all, u...)
 		}
-		text, err := all.JSON()
+		text, err := export.EncodeJSON(all.Input(""))
 		if err != nil {
 			return err
 		}

@@ -121,8 +121,8 @@ func (u Unit) divide() ([]Unit, error) {
 	return parts, nil
 }
 
-// input is the batch as the API takes it.
-func (b Batch) input(comment string) *types.ChangeBatch {
+// Input is the batch as the API has it, with a comment unless that is "".
+func (b Batch) Input(comment string) *types.ChangeBatch {
 	in := &types.ChangeBatch{Changes: make([]types.Change, len(b))}
 	if comment != "" {
 		in.Comment = aws.String(comment)
@@ -132,7 +132,3 @@ func (b Batch) input(comment string) *types.ChangeBatch {
 	}
 	return in
 }
-
-// JSON returns the batch as `aws route53 change-resource-record-sets --change-batch`
-// takes it.
-func (b Batch) JSON() ([]byte, error) { return EncodeJSON(b.input("")) }

@@ -38,8 +38,8 @@ func TestRoundTrip(t *testing.T) {
 	if len(p.Steps) != 0 || p.Same != 760 {
 		t.Errorf("%s; %d are as they were", p.Summary(), p.Same)
 		for _, s := range p.Steps[:min(5, len(p.Steps))] {
-			old, _ := changes.EncodeJSON(s.Old)
-			is, _ := changes.EncodeJSON(s.New)
+			old, _ := EncodeJSON(s.Old)
+			is, _ := EncodeJSON(s.New)
 			t.Errorf("%s: %s\nwant %s", s.Kind(), old, is)
 		}
 	}
