@@ -177,12 +177,12 @@ func describe(r *changes.RecordSet) []string {
 	}
 	text := strings.Join(values, ", ")
 	if t := r.AliasTarget; t != nil {
-		text = "alias " + changes.MasterName(textOf(t.DNSName)) + " (" + textOf(t.HostedZoneId) + ")"
+		text = "alias " + changes.ReadableName(textOf(t.DNSName)) + " (" + textOf(t.HostedZoneId) + ")"
 		if t.EvaluateTargetHealth {
 			text += " with its health"
 		}
 	}
-	return []string{changes.MasterName(textOf(r.Name)), ttl, string(r.Type), text, changes.Extension(r)}
+	return []string{changes.ReadableName(textOf(r.Name)), ttl, string(r.Type), text, changes.Extension(r)}
 }
 
 func textOf(s *string) string {

@@ -18,7 +18,8 @@ func newRecord() *cobra.Command {
 		Short: "Add, change, delete and import records of hosted zones",
 		Long: `record changes what Route 53 has in a hosted zone. ZONE is a name or an id; --public,
 --private and --vpc say which zone of that name. NAME is relative to the zone unless it ends
-in a dot or in the name of the zone; @ is the zone itself.
+in a dot or in the name of the zone; @ is the zone itself. Escapes in names are octal, as
+AWS prints them: \052 is *.
 
 A record set that changes is deleted as it was read and created anew in one batch: where
 somebody else changed it meanwhile, AWS refuses, and nothing is lost.`,
@@ -44,7 +45,7 @@ type edit func(z changes.Zone, sets []changes.RecordSet, at recordName, values [
 type recordName struct{ name, kind string }
 
 // String is the name and type as people write them.
-func (r recordName) String() string { return changes.MasterName(r.name) + " " + r.kind }
+func (r recordName) String() string { return changes.ReadableName(r.name) + " " + r.kind }
 
 // run makes the body of a subcommand ZONE NAME TYPE VALUE...
 func (f *recordFlags) run(e edit) func(*cobra.Command, []string) error {

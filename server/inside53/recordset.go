@@ -262,8 +262,8 @@ func parseRecordName(z changes.Zone, name, kind string) (recordName, error) {
 	return recordName{owner, kind}, nil
 }
 
-// recordOwner returns the API's form of a name that people wrote: in the zone, where
-// inside is true, else as it is.
+// recordOwner returns the API's form of a name that people wrote, escapes in octal as AWS
+// has them: in the zone, where inside is true, else as it is.
 func recordOwner(z changes.Zone, text string, inside bool) (string, error) {
 	apex, err := rdata.ParseName(z.Name)
 	if err != nil {
@@ -272,20 +272,19 @@ func recordOwner(z changes.Zone, text string, inside bool) (string, error) {
 	if text == "@" {
 		return z.Name, nil
 	}
-	name, err := rdata.ParseMasterName(text)
+	name, err := rdata.ParseName(text)
 	if err != nil {
 		return "", err
 	}
 	absolute := strings.HasSuffix(text, ".") && !strings.HasSuffix(text, `\.`)
 	if inside && !absolute && !zone.IsSubdomain(name, apex) {
-		name, err = rdata.AppendMasterName(nil, []byte(text), apex)
+		name, err = rdata.ParseName(text + "." + strings.TrimPrefix(z.Name, "."))
 		if err != nil {
 			return "", err
 		}
-		zone.Lower(name)
 	}
 	if inside && !zone.IsSubdomain(name, apex) {
-		return "", fmt.Errorf("%s is not in %s", zone.String(name), z)
+		return "", fmt.Errorf("%s is not in %s", changes.ReadableName(rdata.FormatName(name)), z)
 	}
 	return rdata.FormatName(name), nil
 }

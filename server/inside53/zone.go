@@ -21,7 +21,8 @@ func newZone() *cobra.Command {
 		Long: `zone works on the hosted zones of Route 53, with the credentials, the region and the
 endpoint of the SDK's environment. A zone is named by its id, or by its name; where several
 zones have a name, --public, --private and --vpc say which is meant. Nothing is guessed: an
-ambiguous name ends with exit code 2 and the list of ids.`,
+ambiguous name ends with exit code 2 and the list of ids. Escapes in names are octal, as AWS
+prints them: \052 is *.`,
 		RunE: needsSubcommand,
 	}
 	c.AddCommand(newZoneLs(), newZoneGet(), newZoneCreate(), newZoneDelete(), newZoneDiff())
@@ -72,7 +73,7 @@ func newZoneLs() *cobra.Command {
 			}
 			rows := [][]string{{"ID", "NAME", "VISIBILITY", "RECORDS", "COMMENT"}}
 			for _, z := range zones {
-				rows = append(rows, []string{z.ID, changes.MasterName(z.Name), z.Kind(), fmt.Sprint(z.Records), cmp.Or(z.Comment, "-")})
+				rows = append(rows, []string{z.ID, changes.ReadableName(z.Name), z.Kind(), fmt.Sprint(z.Records), cmp.Or(z.Comment, "-")})
 			}
 			return c.table(rows)
 		}),
@@ -127,7 +128,7 @@ func printZone(c console, z changes.Zone, sets []changes.RecordSet, asJSON bool)
 			Records json.RawMessage `json:"records"`
 		}{z, text})
 	}
-	rows := [][]string{{"id", z.ID}, {"name", changes.MasterName(z.Name)}, {"visibility", z.Kind()}}
+	rows := [][]string{{"id", z.ID}, {"name", changes.ReadableName(z.Name)}, {"visibility", z.Kind()}}
 	if z.Comment != "" {
 		rows = append(rows, []string{"comment", z.Comment})
 	}

@@ -78,7 +78,7 @@ func other(ctx context.Context, c console, client *changes.Client, z changes.Zon
 		}
 		return sets, printNotes(c, notes)
 	}
-	s := changes.Selector{Text: changes.MasterName(z.Name), Visibility: changes.Public}
+	s := changes.Selector{Text: changes.ReadableName(z.Name), Visibility: changes.Public}
 	if !z.Private {
 		s.Visibility = changes.Private
 	}

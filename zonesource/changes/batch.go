@@ -107,14 +107,14 @@ func (u Unit) divide() ([]Unit, error) {
 	if mixed {
 		cost := CostOf(u)
 		return nil, fmt.Errorf("the changes of %s belong into one batch and are %d records with %d characters; AWS allows %d with %d",
-			MasterName(aws.ToString(u[0].Set.Name)), cost.Records, cost.Characters, MaxRecords, MaxCharacters)
+			ReadableName(aws.ToString(u[0].Set.Name)), cost.Records, cost.Characters, MaxRecords, MaxCharacters)
 	}
 	parts := make([]Unit, 0, len(u))
 	for _, c := range u {
 		cost := c.Cost()
 		if !cost.fits() {
 			return nil, fmt.Errorf("%s %s has %d records with %d characters; AWS allows %d with %d in a batch",
-				MasterName(aws.ToString(c.Set.Name)), c.Set.Type, cost.Records, cost.Characters, MaxRecords, MaxCharacters)
+				ReadableName(aws.ToString(c.Set.Name)), c.Set.Type, cost.Records, cost.Characters, MaxRecords, MaxCharacters)
 		}
 		parts = append(parts, Unit{c})
 	}

@@ -79,7 +79,7 @@ func (f *fileReader) add(e zonefile.Entry) error {
 		f.note(e, kind, "left out: Route 53 has no records of this type")
 		return nil
 	case !zone.IsSubdomain(e.Owner, f.apex):
-		f.note(e, kind, "left out: not in %s", MasterName(f.zone.Name))
+		f.note(e, kind, "left out: not in %s", ReadableName(f.zone.Name))
 		return nil
 	}
 	set := RecordSet{Name: aws.String(rdata.FormatName(e.Owner)), Type: types.RRType(kind)}

@@ -3,6 +3,7 @@ package changes
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -56,7 +57,34 @@ func CanonicalName(name string) string {
 	return rdata.FormatName(wire)
 }
 
-// MasterName returns a name of the API as people write it. What is no name comes back
+// ReadableName returns a name of the API as people read and type it on a command line:
+// printing characters as they are, all others escaped in octal as AWS has it. What is no
+// name comes back as it is.
+func ReadableName(name string) string {
+	wire, err := rdata.ParseName(name)
+	if err != nil {
+		return name
+	}
+	if wire[0] == 0 {
+		return "."
+	}
+	var out []byte
+	for wire[0] != 0 {
+		end := 1 + int(wire[0])
+		for _, c := range wire[1:end] {
+			if c <= ' ' || c >= 0x7f || c == '.' || c == '\\' {
+				out = fmt.Appendf(out, `\%03o`, c)
+				continue
+			}
+			out = append(out, c)
+		}
+		out = append(out, '.')
+		wire = wire[end:]
+	}
+	return string(out)
+}
+
+// MasterName returns a name of the API as master files have it. What is no name comes back
 // as it is.
 func MasterName(name string) string {
 	wire, err := rdata.ParseName(name)

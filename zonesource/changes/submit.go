@@ -70,7 +70,7 @@ func (c *Client) list(ctx context.Context, z Zone, begin start, keep func(*Recor
 				return start{}, nil
 			}
 			if seen[keyOf(set)] {
-				return start{}, fmt.Errorf("%s: %s %s is listed twice", what, MasterName(aws.ToString(set.Name)), set.Type)
+				return start{}, fmt.Errorf("%s: %s %s is listed twice", what, ReadableName(aws.ToString(set.Name)), set.Type)
 			}
 			seen[keyOf(set)] = true
 			all = append(all, *set)

@@ -56,7 +56,7 @@ func (z Zone) Kind() string {
 
 // String names the zone for people.
 func (z Zone) String() string {
-	return fmt.Sprintf("%s zone %s (%s)", z.Kind(), MasterName(z.Name), z.ID)
+	return fmt.Sprintf("%s zone %s (%s)", z.Kind(), ReadableName(z.Name), z.ID)
 }
 
 // ZoneOf returns what a listing says of a zone.
@@ -133,7 +133,7 @@ func (c *Client) Zone(ctx context.Context, id string) (Zone, error) {
 
 // Selector says which zone is meant.
 type Selector struct {
-	Text       string // a hosted zone id, or a name as people write it
+	Text       string // a hosted zone id, or a name as AWS writes it, escapes in octal
 	Visibility Visibility
 	VPC        string // of a private zone; "" is any
 }
@@ -229,9 +229,9 @@ func (c *Client) candidates(ctx context.Context, text string) ([]Zone, error) {
 	return all, nil
 }
 
-// named lists the zones of a name, written as people do.
+// named lists the zones of a name, written as AWS does.
 func (c *Client) named(ctx context.Context, text string) ([]Zone, error) {
-	wire, err := rdata.ParseMasterName(text)
+	wire, err := rdata.ParseName(text)
 	if err != nil {
 		return nil, fmt.Errorf("%q is no name and no id of a hosted zone: %w", text, err)
 	}
@@ -265,14 +265,14 @@ func (c *Client) named(ctx context.Context, text string) ([]Zone, error) {
 
 // NewZone is a hosted zone to be made.
 type NewZone struct {
-	Name    string // as people write it
+	Name    string // as AWS writes it, escapes in octal
 	Comment string
 	VPC     *VPC // of a private zone; nil makes a public one
 }
 
 // CreateZone makes a hosted zone and returns it with the id of the change to wait for.
 func (c *Client) CreateZone(ctx context.Context, n NewZone) (Zone, string, error) {
-	wire, err := rdata.ParseMasterName(n.Name)
+	wire, err := rdata.ParseName(n.Name)
 	if err != nil {
 		return Zone{}, "", err
 	}
