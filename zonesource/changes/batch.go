@@ -106,7 +106,8 @@ func (u Unit) divide() ([]Unit, error) {
 	mixed := slices.ContainsFunc(u, func(c Change) bool { return c.Action != u[0].Action })
 	if mixed {
 		cost := CostOf(u)
-		return nil, fmt.Errorf("the changes of %s belong into one batch and are %d records with %d characters; AWS allows %d with %d",
+		return nil, fmt.Errorf("the changes of %s belong into one batch and are %d records with %d characters; "+
+			"AWS allows %d with %d",
 			ReadableName(aws.ToString(u[0].Set.Name)), cost.Records, cost.Characters, MaxRecords, MaxCharacters)
 	}
 	parts := make([]Unit, 0, len(u))

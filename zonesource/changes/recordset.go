@@ -98,8 +98,10 @@ func MasterName(name string) string {
 // spelling, everything else alike. The TTL of an alias, which some other implementations
 // of the API list, says nothing.
 func Equal(a, b *RecordSet) bool {
-	return keyOf(a) == keyOf(b) && (same(a.TTL, b.TTL) || a.AliasTarget != nil && b.AliasTarget != nil) && same(a.Weight, b.Weight) &&
-		a.Region == b.Region && a.Failover == b.Failover && aws.ToBool(a.MultiValueAnswer) == aws.ToBool(b.MultiValueAnswer) &&
+	return keyOf(a) == keyOf(b) && (same(a.TTL, b.TTL) || a.AliasTarget != nil && b.AliasTarget != nil) &&
+		same(a.Weight, b.Weight) &&
+		a.Region == b.Region && a.Failover == b.Failover &&
+		aws.ToBool(a.MultiValueAnswer) == aws.ToBool(b.MultiValueAnswer) &&
 		aws.ToString(a.HealthCheckId) == aws.ToString(b.HealthCheckId) &&
 		aws.ToString(a.TrafficPolicyInstanceId) == aws.ToString(b.TrafficPolicyInstanceId) &&
 		placeOf(a) == placeOf(b) && sameTarget(a.AliasTarget, b.AliasTarget) &&
@@ -131,7 +133,8 @@ type place struct {
 func placeOf(r *RecordSet) place {
 	var p place
 	if g := r.GeoLocation; g != nil {
-		p.continent, p.country, p.subdivision = aws.ToString(g.ContinentCode), aws.ToString(g.CountryCode), aws.ToString(g.SubdivisionCode)
+		p.continent, p.country, p.subdivision = aws.ToString(g.ContinentCode),
+			aws.ToString(g.CountryCode), aws.ToString(g.SubdivisionCode)
 		p.kinds |= 1
 	}
 	if c := r.CidrRoutingConfig; c != nil {

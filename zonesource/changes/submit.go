@@ -38,7 +38,8 @@ func (c *Client) SteadyRecords(ctx context.Context, z Zone) ([]RecordSet, error)
 // RecordsAt lists the record sets of one name of a zone, in the form of the API.
 func (c *Client) RecordsAt(ctx context.Context, z Zone, name string) ([]RecordSet, error) {
 	name = CanonicalName(name)
-	return c.list(ctx, z, start{name: name}, func(r *RecordSet) bool { return CanonicalName(aws.ToString(r.Name)) == name })
+	isAt := func(r *RecordSet) bool { return CanonicalName(aws.ToString(r.Name)) == name }
+	return c.list(ctx, z, start{name: name}, isAt)
 }
 
 // start is where a page of record sets begins.
@@ -98,7 +99,8 @@ type RefusedError struct {
 
 // Error has a line a reason.
 func (e *RefusedError) Error() string {
-	text := fmt.Sprintf("AWS refused the changes in %s, none of them was made:\n  %s", e.Zone, strings.Join(e.Reasons, "\n  "))
+	text := fmt.Sprintf("AWS refused the changes in %s, none of them was made:\n  %s", e.Zone,
+		strings.Join(e.Reasons, "\n  "))
 	if e.Changed() {
 		text += "\nsomebody else has changed the zone meanwhile: look at it, and try again"
 	}
