@@ -78,7 +78,7 @@ func (m *Merger) asIs(e *zone.Edit, view *zone.View, name []byte, set zone.RRset
 	q, a := &m.x.q, &m.x.a
 	m.ask(view, name, set.Type)
 	a.nhops = 1
-	a.add(item{flags: set.Flags, count: set.Count, data: set.Data})
+	a.add(inAnswer, set.Count, set.Data).flags = set.Flags
 	m.out = appendResponse(m.out, q, a, m.x.state.snap, limits{})
 	sets := readSets(m.out)
 	if len(sets) == 0 || m.out[wire.AtFlags]&wire.FlagTC != 0 {
