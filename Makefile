@@ -11,8 +11,8 @@ COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The programs of test-clients, and the Debian packages that bring them.
-CLIENTS  := dig nsupdate named knotd nsd kdig knsupdate certbot aws ip unshare
-PACKAGES := bind9-dnsutils bind9 knot knot-dnsutils nsd awscli certbot python3-certbot-dns-rfc2136 \
+CLIENTS  := dig nsupdate named named-compilezone knotd nsd kdig knsupdate certbot aws ip unshare
+PACKAGES := bind9-dnsutils bind9 bind9-utils knot knot-dnsutils nsd awscli certbot python3-certbot-dns-rfc2136 \
 	iproute2 util-linux gcc libc6-dev
 
 FRESH     ?= all

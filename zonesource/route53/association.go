@@ -48,16 +48,16 @@ func (l *lister) refreshByVPC(ctx context.Context) *zonesource.Problem {
 		known, _ = replaceVPC(known, vpc, l.foreignOf(vpc, summaries))
 	}
 	for id, z := range l.zones {
-		z.take(sortVPCs(byZone[id]), vpcs)
+		z.associate(sortVPCs(byZone[id]), vpcs)
 	}
 	l.byVPC, l.survey.foreign = true, known
 	return nil
 }
 
-// take notes which of the VPCs that were asked have the zone. A loss may be one of a
+// associate notes which of the VPCs that were asked have the zone. A loss may be one of a
 // listing that wasn't whole, and no private zone is without a VPC: then the zone
 // itself is asked for.
-func (z *state) take(found, asked []zone.VPC) {
+func (z *state) associate(found, asked []zone.VPC) {
 	lost := func(v zone.VPC) bool { return slices.Contains(asked, v) && !slices.Contains(found, v) }
 	z.doubtful = slices.ContainsFunc(z.vpcs, lost) || !z.known && len(found) == 0
 	if !z.doubtful && len(found) > 0 {

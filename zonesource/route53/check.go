@@ -71,7 +71,7 @@ func (l *lister) check(ctx context.Context) (map[string]error, Cost) {
 		opListBlocks: ErrUntried}
 	listed, err := l.listZones(ctx)
 	errs[opListZones] = err
-	ids := l.take(listed, &zonesource.Part{}) // its problems are the report's
+	ids := l.update(listed, &zonesource.Part{}) // its problems are the report's
 	if err == nil {
 		l.source.note(l.account.Name, ids, l.matched())
 	}

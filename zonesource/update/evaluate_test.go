@@ -196,8 +196,7 @@ func TestPrerequisites(t *testing.T) {
 		m := message(t, tt.lines...)
 		result := m.Check(apex)
 		if result.good() {
-			c := &contents{apex: string(apex), base: owners(listing(t, zoneText)), now: map[string]*owner{}}
-			_, result = c.evaluate(m)
+			result = newPlan(apex, owners(listing(t, zoneText))).evaluate(m)
 		}
 		if result.Rcode != tt.want {
 			t.Errorf("%s: %s, want %s", tt.section, dns.RcodeToString[result.Rcode], dns.RcodeToString[tt.want])

@@ -30,16 +30,16 @@ func newModel(sets []changes.RecordSet) *model {
 }
 
 func (m *model) make(msg *Message) int {
-	c := &contents{apex: string(zone.MustName("example.net.")), now: map[string]*owner{}, base: func(name string) *owner {
+	p := newPlan(zone.MustName("example.net."), func(name string) *owner {
 		o := m.owners[name]
 		if o == nil {
 			return listedOwner(nil)
 		}
 		return o
-	}}
-	t, result := c.evaluate(msg)
+	})
+	result := p.evaluate(msg)
 	if result.good() {
-		maps.Copy(m.owners, t.now)
+		maps.Copy(m.owners, p.next)
 	}
 	return result.Rcode
 }
