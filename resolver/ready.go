@@ -44,7 +44,7 @@ func (x *exchange) ready() {
 		a.edeText = "not ready"
 	case x.q.Type == zone.TypeTXT || x.q.Type == zone.TypeANY:
 		a.AA = true
-		a.add(item{count: 1, data: a.makeRecord(zone.TypeTXT, 0, []byte("\x05ready"))})
+		a.add(inAnswer, 1, a.makeRecord(zone.TypeTXT, 0, []byte("\x05ready")))
 	default:
 		a.AA = true
 	}

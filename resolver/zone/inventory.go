@@ -161,6 +161,9 @@ func (a *Inventory) UncertainPrivate(view int, private [4]byte) bool {
 		!a.Inside(view, private)
 }
 
+// IsUncertain reports whether Uncertain holds for any address.
+func (a *Inventory) IsUncertain() bool { return a.uncertain }
+
 // Uncertain reports whether the view may have a private address for a public one that
 // isn't known. It doesn't allocate.
 func (a *Inventory) Uncertain(view int, public [4]byte) bool {
