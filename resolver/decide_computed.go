@@ -61,7 +61,7 @@ func (d *decision) publicName(address, suffix []byte) bool {
 		return false
 	}
 	private, f, why := d.snap.Inventory.Translate(d.a.View.Index, addr)
-	if why == zone.Unknown {
+	if why == zone.Unknown && d.snap.Inventory.IsUncertain() { // such names are others' too: it isn't for ever
 		return d.unreadName(suffix, publicSuffix, publicSuffixUSEast1) || d.unreadName(suffix, publicSuffixChina, "")
 	}
 	if why != zone.Translated {
