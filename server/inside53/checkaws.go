@@ -81,7 +81,8 @@ func budgetWarnings(c *config.Config, check *server.AWSCheck) []string {
 	var found []string
 	for _, cost := range check.Costs {
 		if cost.Cycle > c.Route53.Refresh {
-			found = append(found, fmt.Sprintf("the budget of account %s allows no refresh in %s; raise route53.requests_per_second "+
+			found = append(found, fmt.Sprintf("the budget of account %s allows no refresh in %s; "+
+				"raise route53.requests_per_second "+
 				"(AWS allows an account 10) or serve fewer zones", accountName(cost.Account), c.Route53.Refresh))
 		}
 	}

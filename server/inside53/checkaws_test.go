@@ -133,7 +133,9 @@ func TestNoCredentials(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 	code, stdout, stderr := command(t, "zone", "ls")
-	if code != exitFailed || stdout != "" || !strings.HasSuffix(stderr, "\nThere are no credentials: give the instance a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n") {
+	const want = "inside53: listing the hosted zones: there are no credentials: give the instance a role, or set AWS_PROFILE, " +
+		"or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: operation error Route 53: ListHostedZones, "
+	if code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, want) {
 		t.Errorf("code %d, errors %q", code, stderr)
 	}
 }
