@@ -5,6 +5,9 @@
 //	            Query       Answer: references into the snapshot    encode_addresses.go
 //	                        and into cached messages
 //
+// query.go is the door: a packet is gone over once, in a bounded number of steps, and
+// nothing is built of it before its client is known to be allowed. UPDATE, NOTIFY,
+// questions for SOA, IXFR and AXFR and signed ones are shown to a [Handler] first.
 // worker.go takes a packet this way, serve.go holds what is published and what the
 // transports see.
 //
@@ -65,7 +68,8 @@
 //  8. A CNAME that leaves our zones continues in the forwarder, a forwarded one
 //     that enters them in decide; eight steps in all, then SERVFAIL. No zone and no
 //     forwarder: REFUSED, EDE 20; for a CNAME's target, what is known so far; for an
-//     external alias SERVFAIL, EDE 22.
+//     external alias SERVFAIL, EDE 22. An answer of the forwarder of "." with an
+//     address that names of the internet may not have is NODATA, EDE 17 (rebinding).
 //  9. Before the first data: SERVFAIL, EDE 14, but for files, special names and
 //     forwarders of a name other than the root.
 //

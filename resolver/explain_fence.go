@@ -16,7 +16,8 @@ func (s *story) leftOut() (steps []Step) {
 				continue
 			}
 			steps = append(steps, Step{
-				Step: "left out " + string(m.ID), Why: fmt.Sprintf("%s in %s: %s", m.Private, s.snap.Inventory.VPCs[m.VPC].ID, s.fenceReason(why)),
+				Step: "left out " + string(m.ID),
+				Why:  fmt.Sprintf("%s in %s: %s", m.Private, s.snap.Inventory.VPCs[m.VPC].ID, s.fenceReason(why)),
 			})
 		}
 	}

@@ -28,7 +28,8 @@
 // address owns its socket, its buffers and its worker, and never waits; TCP has a
 // goroutine a connection. What needs an upstream is handed to the forwarder's pool,
 // which answers later through the socket that the query came from. Updates have a pool
-// of their own, which finds out who sends them, and a goroutine a hosted zone. Transfers
+// of their own, which finds out who sends them, and a goroutine a hosted zone. A desk for each processor
+// (desk.go) unpacks what may be for transfers, and signed questions. Transfers
 // have sixteen goroutines, their publisher and the notifier one each, and that one for
 // each NOTIFY under way. The keeper runs the sources; it publishes, no query ever waits
 // for it. The health monitor runs beside it. The heartbeat asks each packet loop and TCP

@@ -112,7 +112,8 @@ func (u *unreadZones) addTags(cfg *Config, g Gap) {
 	if err != nil || len(apex) == 1 {
 		return
 	}
-	u.tags = append(u.tags, unreadZone(apex, zone.Tags, tagID, fmt.Sprintf("the inventory of %s has not been read yet", strings.TrimPrefix(g.Key.Name, "/"))))
+	why := fmt.Sprintf("the inventory of %s has not been read yet", strings.TrimPrefix(g.Key.Name, "/"))
+	u.tags = append(u.tags, unreadZone(apex, zone.Tags, tagID, why))
 }
 
 func unreadZone(apex []byte, origin zone.Origin, id, why string) *zone.Zone {
@@ -140,7 +141,9 @@ func (t *table) seesPrivate() bool { return t.view.every || t.view.unique || len
 // isUncertain reports whether an address that no interface has may be one of a region that
 // is still to come.
 func isUncertain(missing []Gap) bool {
-	return slices.ContainsFunc(missing, func(g Gap) bool { return g.Key.Source == inventorySource && g.Standing == Unread })
+	return slices.ContainsFunc(missing, func(g Gap) bool {
+		return g.Key.Source == inventorySource && g.Standing == Unread
+	})
 }
 
 // gapProblems are the lines of the report about what is missing.
@@ -154,7 +157,7 @@ func gapProblems(missing []Gap) []Problem {
 		if name == "" {
 			name = strings.TrimPrefix(g.Key.Name, "/")
 		}
-		problems = append(problems, Problem{Zone: name, Reason: strings.TrimSuffix(g.Key.String(), " ") + " has not been read: its names get SERVFAIL"})
+		problems = append(problems, Problem{Zone: name, Reason: g.Key.String() + " has not been read: its names get SERVFAIL"})
 	}
 	return problems
 }
@@ -178,7 +181,9 @@ func missingParts(cfg *Config, parts map[Key]Part) []Gap {
 			if h.Gone || there && zp.Err == nil || !cfg.Hosted.Selects(h.ID, h.Name, h.Private) {
 				continue
 			}
-			missing = append(missing, Gap{Key: zoneKey(key.Source, h.ID), Zone: zone.String(h.Name), Private: h.Private, Standing: standingOf(zp)})
+			missing = append(missing, Gap{
+				Key: zoneKey(key.Source, h.ID), Zone: zone.String(h.Name), Private: h.Private, Standing: standingOf(zp),
+			})
 		}
 	}
 	return missing

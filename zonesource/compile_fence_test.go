@@ -123,3 +123,48 @@ func TestFenceOfInterfacesThatAreManaged(t *testing.T) {
 		t.Errorf("with ec2.translate without instances vpc-a gets %s", got)
 	}
 }
+
+// TestRegionsThatWereNotRead: the names of their instances fail, those of others stay, and
+// public addresses that nobody has may be theirs.
+func TestRegionsThatWereNotRead(t *testing.T) {
+	there := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
+	there.Region.Hosts = []Host{host("i-a", "vpc-a", "web", "10.0.0.1")}
+	missing := regionPart("", "us-east-1").Key
+	public := [4]byte{203, 0, 113, 9}
+	for _, test := range []struct {
+		template, apex string
+		err            error
+		unread         bool
+		uncertain      bool
+	}{
+		{"internal.", "internal.", nil, true, true},
+		{"{region}.aws.", "aws.", nil, true, true},
+		{"internal.", "internal.", errNew, false, false},
+		{"internal.", "internal.", errGivenUp, true, false},
+	} {
+		cfg := tagConfig(test.template)
+		cfg.Expected = []Key{there.Key, missing}
+		parts := partsOf(there)
+		if test.err != nil {
+			parts[missing] = Part{Key: missing, Err: test.err}
+		}
+		c, err := Compile(nil, cfg, parts, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		view := viewNamed(t, c.Snapshot, "vpc-a")
+		a := view.Apex(zone.MustName(test.apex))
+		if unread := a != nil && isUnread(a); unread != test.unread {
+			t.Errorf("%s, %v: %s", test.template, test.err, showApex(c.Snapshot, a))
+		}
+		if a != nil && a.Layers[0].Unavailable == "" && test.template == "internal." && a.Layers[0].Origin != zone.Tags {
+			t.Errorf("%s: what was read is not on top: %s", test.template, showApex(c.Snapshot, a))
+		}
+		if got := c.Snapshot.Inventory.Uncertain(view.Index, public); got != test.uncertain {
+			t.Errorf("%s, %v: uncertain %t", test.template, test.err, got)
+		}
+		if c.Snapshot.Inventory.Uncertain(viewNamed(t, c.Snapshot, "rest").Index, public) {
+			t.Errorf("%s: a view of public addresses is uncertain", test.template)
+		}
+	}
+}

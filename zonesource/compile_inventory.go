@@ -170,7 +170,8 @@ func sharedNames(inventory *zone.Inventory, shared []sharedName, views int) []Pr
 				}
 			}
 			if reached > 0 && reached < len(n.vpcs) {
-				problems = append(problems, Problem{Zone: n.zone, Name: n.name, Reason: "shared by " + strings.Join(n.vpcs, ", ") + ": each view gets its own"})
+				reason := "shared by " + strings.Join(n.vpcs, ", ") + ": each view gets its own"
+				problems = append(problems, Problem{Zone: n.zone, Name: n.name, Reason: reason})
 				break
 			}
 		}

@@ -80,10 +80,14 @@ func TestAdmit(t *testing.T) {
 		},
 		{
 			name: "two DNAMEs without CNAMEs", qname: "a.old.example.", qtype: dns.TypeA,
-			answer: []string{"newer.example. 200 IN DNAME x.example.", "old.example. 200 IN DNAME newer.example.", "a.x.example. 9 IN A 192.0.2.9"},
+			answer: []string{
+				"newer.example. 200 IN DNAME x.example.", "old.example. 200 IN DNAME newer.example.",
+				"a.x.example. 9 IN A 192.0.2.9",
+			},
 			wantAnswer: []string{
 				"old.example. 200 IN DNAME newer.example.", "a.old.example. 200 IN CNAME a.newer.example.",
-				"newer.example. 200 IN DNAME x.example.", "a.newer.example. 200 IN CNAME a.x.example.", "a.x.example. 9 IN A 192.0.2.9",
+				"newer.example. 200 IN DNAME x.example.", "a.newer.example. 200 IN CNAME a.x.example.",
+				"a.x.example. 9 IN A 192.0.2.9",
 			},
 			ttl: 9, flags: HasA | HasAlias,
 		},
@@ -210,7 +214,8 @@ func TestAdmit(t *testing.T) {
 				t.Errorf("authority:\n%s", diff)
 			}
 			if e.TTL != test.ttl || e.Flags != test.flags || int(e.Rcode) != test.rcode || e.Stored != 77 {
-				t.Errorf("TTL %d, flags %b, rcode %d, stored %d; want %d, %b, %d, 77", e.TTL, e.Flags, e.Rcode, e.Stored, test.ttl, test.flags, test.rcode)
+				t.Errorf("TTL %d, flags %b, rcode %d, stored %d; want %d, %b, %d, 77",
+					e.TTL, e.Flags, e.Rcode, e.Stored, test.ttl, test.flags, test.rcode)
 			}
 		})
 	}

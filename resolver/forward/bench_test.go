@@ -112,7 +112,10 @@ func BenchmarkMiss(b *testing.B) {
 
 func BenchmarkAdmit(b *testing.B) {
 	q := question(b, "www.example.com.", dns.TypeA)
-	m := says(b, 0, []string{"www.example.com. 300 IN CNAME web.example.net.", "web.example.net. 60 IN A 192.0.2.1", "web.example.net. 60 IN A 192.0.2.2"}, nil)(
+	m := says(b, 0, []string{
+		"www.example.com. 300 IN CNAME web.example.net.", "web.example.net. 60 IN A 192.0.2.1",
+		"web.example.net. 60 IN A 192.0.2.2",
+	}, nil)(
 		new(dns.Msg).SetQuestion("www.example.com.", dns.TypeA), false)
 	m.SetEdns0(1232, false)
 	packet, err := m.Pack()

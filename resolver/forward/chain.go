@@ -122,7 +122,8 @@ func (w *walker) signatures(owner []byte, covered uint16) {
 	}
 	for i := range w.records[:w.answers] {
 		r := &w.records[i]
-		if r.typ == wire.TypeRRSIG && w.covers(r) == covered && !r.accepted && r.class == wire.ClassIN && wire.EqualNames(w.owner(r), owner) {
+		if r.typ == wire.TypeRRSIG && w.covers(r) == covered && !r.accepted && r.class == wire.ClassIN &&
+			wire.EqualNames(w.owner(r), owner) {
 			w.accept(r)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 // that was accepted is answered exactly once, and nothing is left over.
 func TestChaos(t *testing.T) {
 	moods := []func(*dns.Msg, bool) *dns.Msg{
-		echoA, echoA, many, silent, says(t, dns.RcodeServerFailure, nil, nil), says(t, dns.RcodeNameError, nil, []string{soaCom}),
+		echoA, echoA, many, silent, says(t, dns.RcodeServerFailure, nil, nil),
+		says(t, dns.RcodeNameError, nil, []string{soaCom}),
 		func(q *dns.Msg, tcp bool) *dns.Msg { time.Sleep(3 * time.Millisecond); return echoA(q, tcp) },
 		func(q *dns.Msg, _ bool) *dns.Msg { q.Question = nil; return q },
 	}
@@ -23,7 +24,8 @@ func TestChaos(t *testing.T) {
 	one, two := newFake(t, moody, nil), newFake(t, moody, nil)
 	f, clock := newRunning(t, Options{
 		Entries: 50, InFlight: 60, Waiters: 80,
-		RetryMin: 5 * time.Millisecond, RetryMax: 10 * time.Millisecond, StaleAfter: 10 * time.Millisecond, Budget: 60 * time.Millisecond,
+		RetryMin: 5 * time.Millisecond, RetryMax: 10 * time.Millisecond, StaleAfter: 10 * time.Millisecond,
+		Budget: 60 * time.Millisecond,
 	})
 	groups := []*Group{newGroup(t, f, one.addr, two.addr), newGroup(t, f, two.addr), newGroup(t, f, "192.0.2.1", one.addr)}
 	var accepted, told atomic.Int64

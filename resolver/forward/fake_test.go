@@ -250,7 +250,8 @@ func resolve(t testing.TB, f *Forwarder, g *Group, q *Question) outcome {
 
 // frame makes a whole message of m as its documentation promises.
 func frame(m *Message, q *Question) []byte {
-	b := []byte{0, 0, 0x80, m.Rcode & 0x0F, 0, 1, byte(m.Answers >> 8), byte(m.Answers), byte(m.Authority >> 8), byte(m.Authority), 0, 0}
+	b := []byte{0, 0, 0x80, m.Rcode & 0x0F, 0, 1}
+	b = append(b, byte(m.Answers>>8), byte(m.Answers), byte(m.Authority>>8), byte(m.Authority), 0, 0)
 	b = append(b, q.Name...)
 	b = append(b, byte(q.Type>>8), byte(q.Type), 0, 1)
 	return append(b, m.Body...)

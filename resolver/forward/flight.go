@@ -79,7 +79,8 @@ type flightShard struct {
 
 func (s *flightShard) find(hash uint64, group uint32, q *Question) *flight {
 	for fl := s.table[hash]; fl != nil; fl = fl.next {
-		if fl.group.id == group && fl.q.Type == q.Type && fl.q.DO == q.DO && fl.q.CD == q.CD && string(fl.q.Name) == string(q.Name) {
+		if fl.group.id == group && fl.q.Type == q.Type && fl.q.DO == q.DO && fl.q.CD == q.CD &&
+			string(fl.q.Name) == string(q.Name) {
 			return fl
 		}
 	}
@@ -151,7 +152,9 @@ func (f *Forwarder) Ask(g *Group, q *Question, client netip.Addr, done func(*Mes
 
 // join adds the caller to the flight for q, or to a new one, which is returned
 // with its first attempt. The shard is locked.
-func (f *Forwarder) join(s *flightShard, hash uint64, g *Group, q *Question, done func(*Message, error), suspects []*upstream) (*flight, attempt, error) {
+func (f *Forwarder) join(
+	s *flightShard, hash uint64, g *Group, q *Question, done func(*Message, error), suspects []*upstream,
+) (*flight, attempt, error) {
 	if f.state.Load() != running {
 		return nil, attempt{}, ErrClosed
 	}

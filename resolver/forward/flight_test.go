@@ -37,13 +37,16 @@ func TestAnswerIsCachedAndCountsDown(t *testing.T) {
 	for _, step := range steps {
 		found := f.Cached(g, q, clock.unix.Load()+step.after)
 		if found.State != step.state || found.Prefetch != step.prefetch {
-			t.Errorf("after %d s: state %d, prefetch %t; want %d, %t", step.after, found.State, found.Prefetch, step.state, step.prefetch)
+			t.Errorf("after %d s: state %d, prefetch %t; want %d, %t",
+				step.after, found.State, found.Prefetch, step.state, step.prefetch)
 		}
 		if found.State != Miss && int64(found.Age) != step.after {
 			t.Errorf("after %d s: age %d", step.after, found.Age)
 		}
 	}
-	for _, other := range []Question{{q.Name, q.Type, true, false}, {q.Name, q.Type, false, true}, {q.Name, dns.TypeAAAA, false, false}} {
+	for _, other := range []Question{
+		{q.Name, q.Type, true, false}, {q.Name, q.Type, false, true}, {q.Name, dns.TypeAAAA, false, false},
+	} {
 		if found := f.Cached(g, &other, clock.unix.Load()); found.State != Miss {
 			t.Errorf("%+v was found", other)
 		}
@@ -90,7 +93,8 @@ func TestQueryOnTheWire(t *testing.T) {
 		mu.Lock()
 		opt := seen.IsEdns0()
 		if !seen.RecursionDesired || !seen.AuthenticatedData || seen.CheckingDisabled != flags.cd ||
-			opt == nil || opt.UDPSize() != 1232 || opt.Do() != flags.do || len(opt.Option) != 0 || seen.Question[0].Name != "www.example.com." {
+			opt == nil || opt.UDPSize() != 1232 || opt.Do() != flags.do || len(opt.Option) != 0 ||
+			seen.Question[0].Name != "www.example.com." {
 			t.Errorf("query with %+v:\n%s", flags, seen)
 		}
 		mu.Unlock()
@@ -145,7 +149,8 @@ func TestFull(t *testing.T) {
 		t.Errorf("fourth waiter: %v", err)
 	}
 	for _, c := range []<-chan outcome{a, b, a2} {
-		if o := wait(t, c); !errors.Is(o.err, ErrTimeout) || o.m.Rcode != dns.RcodeServerFailure || o.m.EDE != wire.EDENoReachable {
+		o := wait(t, c)
+		if !errors.Is(o.err, ErrTimeout) || o.m.Rcode != dns.RcodeServerFailure || o.m.EDE != wire.EDENoReachable {
 			t.Errorf("outcome %+v", o)
 		}
 	}
@@ -175,7 +180,8 @@ func TestEnd(t *testing.T) {
 	t.Run("run", func(t *testing.T) {
 		f, _ := newRunning(t, Options{})
 		g := newGroup(t, f, up.addr)
-		err := f.Ask(g, question(t, "a.example.", dns.TypeA), stranger, func(m *Message, err error) { outcomes <- outcome{m, err} })
+		done := func(m *Message, err error) { outcomes <- outcome{m, err} }
+		err := f.Ask(g, question(t, "a.example.", dns.TypeA), stranger, done)
 		if err != nil {
 			t.Fatal(err)
 		}

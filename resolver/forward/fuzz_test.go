@@ -19,9 +19,19 @@ func FuzzRead(f *testing.F) {
 		{"www.example.com. 60 IN HTTPS 1 . alpn=h2 ipv4hint=192.0.2.1 ipv6hint=2001:db8::1"},
 		{"www.example.com. 60 IN MX 10 mx.example.com.", "www.example.com. 60 IN SRV 1 2 3 srv.www.example.com."},
 		{"www.example.com. 60 IN NAPTR 1 2 \"u\" \"sip\" \"!x!y!\" r.example.com.", "www.example.com. 60 IN TXT \"a\" \"b\""},
-		{"www.example.com. 60 IN IPSECKEY 10 3 2 gw.example.com. AQNR", "www.example.com. 60 IN RP a.example.com. b.example.com."},
-		{"example.com. 60 IN DNAME example.net.", "www.example.com. 60 IN CNAME www.example.net.", "www.example.net. 60 IN AAAA ::1"},
-		{"www.example.com. 60 IN SOA ns.example.com. host.example.com. 1 2 3 4 5", "www.example.com. 60 IN NSEC z.example.com. A"},
+		{
+			"www.example.com. 60 IN IPSECKEY 10 3 2 gw.example.com. AQNR",
+			"www.example.com. 60 IN RP a.example.com. b.example.com.",
+		},
+		{
+			"example.com. 60 IN DNAME example.net.",
+			"www.example.com. 60 IN CNAME www.example.net.",
+			"www.example.net. 60 IN AAAA ::1",
+		},
+		{
+			"www.example.com. 60 IN SOA ns.example.com. host.example.com. 1 2 3 4 5",
+			"www.example.com. 60 IN NSEC z.example.com. A",
+		},
 	}
 	for _, texts := range seeds {
 		m := new(dns.Msg).SetQuestion("www.example.com.", dns.TypeANY)

@@ -66,7 +66,8 @@ func (r *rdata) copy(typ uint16) bool {
 		r.bytes(4)
 	case wire.TypeAAAA:
 		r.bytes(16)
-	case wire.TypeNS, wire.TypeMD, wire.TypeMF, wire.TypeCNAME, wire.TypeMB, wire.TypeMG, wire.TypeMR, wire.TypePTR, wire.TypeDNAME, wire.TypeNSAPPTR:
+	case wire.TypeNS, wire.TypeMD, wire.TypeMF, wire.TypeCNAME, wire.TypeMB, wire.TypeMG, wire.TypeMR, wire.TypePTR,
+		wire.TypeDNAME, wire.TypeNSAPPTR:
 		r.name()
 	case wire.TypeSOA:
 		r.name()

@@ -49,7 +49,8 @@ func TestTruncatedStream(t *testing.T) {
 				q := question(t, "www.example.com.", dns.TypeA)
 				alone := newGroup(t, f, upstream)
 				o := resolve(t, f, alone, q)
-				if !errors.Is(o.err, ErrServFail) || o.m.Rcode != dns.RcodeServerFailure || !strings.Contains(o.m.Reason, "truncated") {
+				if !errors.Is(o.err, ErrServFail) || o.m.Rcode != dns.RcodeServerFailure ||
+					!strings.Contains(o.m.Reason, "truncated") {
 					t.Errorf("alone: %+v, %v", o.m, o.err)
 				}
 				if found := f.Cached(alone, q, clock.unix.Load()); found.State == Fresh && found.Flags&IsFailure == 0 {
@@ -101,7 +102,9 @@ func TestNoQuestion(t *testing.T) {
 			t.Errorf("outcome %v", o.err)
 		}
 	})
-	for _, rcode := range []int{dns.RcodeServerFailure, dns.RcodeRefused, dns.RcodeFormatError, dns.RcodeSuccess, dns.RcodeNameError} {
+	for _, rcode := range []int{
+		dns.RcodeServerFailure, dns.RcodeRefused, dns.RcodeFormatError, dns.RcodeSuccess, dns.RcodeNameError,
+	} {
 		t.Run(dns.RcodeToString[rcode], func(t *testing.T) {
 			up, other := newFake(t, bare(rcode), config), newFake(t, slowA, nil)
 			f, _ := newRunning(t, o)
@@ -157,8 +160,10 @@ func TestReasons(t *testing.T) {
 		{"refused", says(t, dns.RcodeRefused, nil, nil), "UP answered REFUSED after", "REFUSED", wire.EDENetwork, 1},
 		{"formerr", says(t, dns.RcodeFormatError, nil, nil), "UP answered FORMERR after", "FORMERR", wire.EDENetwork, 1},
 		{"an odd code", says(t, 12, nil, nil), "UP answered RCODE12 after", "RCODE12", wire.EDENetwork, 1},
-		{"garbage", says(t, 0, []string{"other.test. 300 IN A 192.0.2.1"}, nil), "useless answer of UP: malformed", "malformed", wire.EDENetwork, 1},
-		{"referral", says(t, 0, nil, []string{"example. 300 IN NS ns.example."}), "useless answer of UP: referral", "referral", wire.EDENetwork, 1},
+		{"garbage", says(t, 0, []string{"other.test. 300 IN A 192.0.2.1"}, nil),
+			"useless answer of UP: malformed", "malformed", wire.EDENetwork, 1},
+		{"referral", says(t, 0, nil, []string{"example. 300 IN NS ns.example."}),
+			"useless answer of UP: referral", "referral", wire.EDENetwork, 1},
 		{"endless", says(t, 0, endless, nil), "useless answer of UP: chain too long", "chain too long", wire.EDENetwork, 1},
 		{"silent", silent, "timeout: no answer from UP in", "timeout", wire.EDENoReachable, 4},
 	}
@@ -167,7 +172,10 @@ func TestReasons(t *testing.T) {
 			t.Parallel()
 			up := newFake(t, test.answer, nil)
 			log := &lines{}
-			f, _ := newRunning(t, Options{Logger: slog.New(slog.NewTextHandler(log, nil)), Budget: time.Second, RetryMin: 50 * time.Millisecond, RetryMax: 100 * time.Millisecond})
+			f, _ := newRunning(t, Options{
+				Logger: slog.New(slog.NewTextHandler(log, nil)),
+				Budget: time.Second, RetryMin: 50 * time.Millisecond, RetryMax: 100 * time.Millisecond,
+			})
 			g := newGroup(t, f, up.addr)
 			for i := range 3 {
 				o := resolve(t, f, g, question(t, fmt.Sprintf("n%d.example.", i), dns.TypeA))
@@ -186,7 +194,9 @@ func TestReasons(t *testing.T) {
 			if n := strings.Count(written, "no answer from upstreams"); n != 1 {
 				t.Errorf("%d lines:\n%s", n, written)
 			}
-			for _, want := range []string{"level=WARN", "name=n0.example.", "upstream=" + up.addr, "outcome=", test.outcome, "seconds=", "tries="} {
+			for _, want := range []string{
+				"level=WARN", "name=n0.example.", "upstream=" + up.addr, "outcome=", test.outcome, "seconds=", "tries=",
+			} {
 				if !strings.Contains(written, want) {
 					t.Errorf("no %s in\n%s", want, written)
 				}
@@ -219,7 +229,8 @@ func TestLoopIsCalledLoop(t *testing.T) {
 	back := netip.MustParseAddr("127.0.0.1")
 	up := newFake(t, func(q *dns.Msg, _ bool) *dns.Msg {
 		done := make(chan error, 1)
-		err := f.Ask(g, question(t, q.Question[0].Name, q.Question[0].Qtype), back, func(_ *Message, err error) { done <- err })
+		asked := question(t, q.Question[0].Name, q.Question[0].Qtype)
+		err := f.Ask(g, asked, back, func(_ *Message, err error) { done <- err })
 		if err == nil {
 			err = <-done
 		}
@@ -231,7 +242,8 @@ func TestLoopIsCalledLoop(t *testing.T) {
 	f, _ = newRunning(t, Options{Budget: time.Second, RetryMin: time.Second})
 	g = newGroup(t, f, up.addr)
 	o := resolve(t, f, g, question(t, "www.example.", dns.TypeA))
-	if !errors.Is(o.err, ErrServFail) || !strings.HasPrefix(o.m.Reason, "loop: "+up.addr+" asks back") || o.m.Tries[0].Outcome != Looped {
+	if !errors.Is(o.err, ErrServFail) || o.m.Tries[0].Outcome != Looped ||
+		!strings.HasPrefix(o.m.Reason, "loop: "+up.addr+" asks back") {
 		t.Errorf("%v: %q, %+v", o.err, o.m.Reason, o.m.Tries)
 	}
 	// Elsewhere than on this host the address proves it at once.

@@ -16,7 +16,8 @@ func TestResolve(t *testing.T) {
 	f, _ := newRunning(t, Options{Budget: time.Second})
 	g := newGroup(t, f, up.addr)
 	m, err := f.Resolve(t.Context(), g, question(t, "www.example.com.", dns.TypeA))
-	if err != nil || len(m.Data(dns.TypeA)) != 1 || string(m.Data(dns.TypeA)[0]) != "\xc0\x00\x02\x01" || m.Data(dns.TypeAAAA) != nil {
+	if err != nil || len(m.Data(dns.TypeA)) != 1 || string(m.Data(dns.TypeA)[0]) != "\xc0\x00\x02\x01" ||
+		m.Data(dns.TypeAAAA) != nil {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	up.set(says(t, dns.RcodeNameError, nil, []string{soaCom}))

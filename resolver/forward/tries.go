@@ -62,7 +62,8 @@ func (t Try) String() string {
 // rcodeText names a response code.
 func rcodeText(rcode uint16) string {
 	names := [...]string{
-		"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE",
+		"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
+		"YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE",
 	}
 	switch {
 	case int(rcode) < len(names):
@@ -131,7 +132,8 @@ func cause(tries []Try) Try {
 		switch {
 		case t.Outcome == Looped:
 			return t
-		case t.Outcome != Unanswered && (best.Outcome == Unanswered || best.Outcome == Unreachable && t.Outcome != Unreachable):
+		case t.Outcome != Unanswered &&
+			(best.Outcome == Unanswered || best.Outcome == Unreachable && t.Outcome != Unreachable):
 			best = t
 		}
 	}

@@ -23,7 +23,8 @@ func KindOfAddress(addr []byte) AddressKinds {
 	if len(addr) != 16 {
 		return 0
 	}
-	high, middle, low := binary.BigEndian.Uint64(addr), binary.BigEndian.Uint32(addr[8:]), binary.BigEndian.Uint32(addr[12:])
+	high, middle := binary.BigEndian.Uint64(addr), binary.BigEndian.Uint32(addr[8:])
+	low := binary.BigEndian.Uint32(addr[12:])
 	switch {
 	case high == 0 && middle == 0 && low == 0:
 		return Unspecified

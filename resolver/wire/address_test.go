@@ -13,7 +13,8 @@ func TestKindOfAddress(t *testing.T) {
 		"10.0.0.1": Private, "172.16.0.1": Private, "172.31.255.255": Private, "192.168.1.1": Private,
 		"100.64.0.1": Private, "100.127.255.255": Private, "fd00::1": Private, "fc00::1": Private, "fec0::1": Private,
 		"::127.0.0.1": Loopback, "::ffff:0:127.0.0.1": Loopback, "64:ff9b::127.0.0.1": Loopback,
-		"64:ff9b:1::127.0.0.1": Loopback, "64:ff9b::a9fe:a9fe": LinkLocal, "64:ff9b::": Unspecified, "64:ff9b::10.0.0.1": Private,
+		"64:ff9b:1::127.0.0.1": Loopback,
+		"64:ff9b::a9fe:a9fe":   LinkLocal, "64:ff9b::": Unspecified, "64:ff9b::10.0.0.1": Private,
 		"128.0.0.1": 0, "169.253.0.1": 0, "1.0.0.0": 0, "172.32.0.1": 0, "172.15.0.1": 0, "192.169.0.1": 0, "100.128.0.1": 0,
 		"2001:db8::1": 0, "::1:0:0:1": 0, "64:ff9b::192.0.2.1": 0, "64:ff9c::127.0.0.1": 0, "ff02::1": 0,
 	} {
@@ -37,7 +38,8 @@ func TestFindAddress(t *testing.T) {
 		{TypeA, "\x7f\x00\x00\x01", "\x7f\x00\x00\x01"},
 		{TypeA, "\xc0\x00\x02\x01", ""},
 		{TypeHTTPS, "\x00\x01\x00\x00\x04\x00\x08\xc0\x00\x02\x01\x0a\x00\x00\x01", "\x0a\x00\x00\x01"},
-		{TypeSVCB, "\x00\x01\x01a\x00\x00\x01\x00\x03\x02h2\x00\x06\x00\x10" + "\xfe\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01",
+		{TypeSVCB, "\x00\x01\x01a\x00\x00\x01\x00\x03\x02h2\x00\x06\x00\x10" +
+			"\xfe\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01",
 			"\xfe\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"},
 		{TypeHTTPS, "\x00\x00\x00", ""},
 		{TypeHTTPS, "\x00\x01\x00\x00\x04\x00\x08\x7f", ""},

@@ -44,7 +44,9 @@ func NewInstances(rrtype uint16, ttl uint32, members []InstanceAddress) (RRset, 
 	}
 	members = slices.Clone(members)
 	slices.SortFunc(members, func(a, b InstanceAddress) int {
-		return cmp.Or(a.Private.Compare(b.Private), a.Public.Compare(b.Public), cmp.Compare(a.VPC, b.VPC), bytes.Compare(a.ID, b.ID))
+		return cmp.Or(
+			a.Private.Compare(b.Private), a.Public.Compare(b.Public), cmp.Compare(a.VPC, b.VPC), bytes.Compare(a.ID, b.ID),
+		)
 	})
 	data := AppendRecord(make([]byte, 0, rrHeader+len(members)*(2*size+28)), rrtype, ttl, nil)
 	binary.BigEndian.PutUint16(data[10:], uint16(size))

@@ -45,7 +45,8 @@ func runHostile(ctx context.Context, flags *flag.FlagSet, args []string, stdout,
 		return err
 	}
 	defer os.RemoveAll(p.dir)
-	fmt.Fprintf(stdout, "| server | bad packets, a second | asked | lost | p99.9, ms | processor time of the server |\n| --- | ---: | ---: | ---: | ---: | ---: |\n")
+	fmt.Fprintln(stdout, "| server | bad packets, a second | asked | lost | p99.9, ms | processor time of the server |")
+	fmt.Fprintln(stdout, "| --- | ---: | ---: | ---: | ---: | ---: |")
 	servers := []peer{{name: ourName, program: p.program, argv: guarded}}
 	nsdPath, err := exec.LookPath("nsd")
 	if err == nil {
@@ -73,7 +74,8 @@ func runHostile(ctx context.Context, flags *flag.FlagSet, args []string, stdout,
 
 // guarded is inside53 where one address may ask.
 func guarded(s site, program string) ([]string, error) {
-	return inside53(s, program, fmt.Sprintf("allow: [127.0.0.1/32]\nzonefiles:\n  - { origin: %s, file: %q }\n", dataset.Zone, s.zoneFile))
+	const sections = "allow: [127.0.0.1/32]\nzonefiles:\n  - { origin: %s, file: %q }\n"
+	return inside53(s, program, fmt.Sprintf(sections, dataset.Zone, s.zoneFile))
 }
 
 // guardedNSD is NSD where one address may ask.
@@ -92,7 +94,9 @@ func guardedNSD(s site, program string) ([]string, error) {
 
 // withHostile starts a server, has it asked with so many bad packets a second beside, and
 // returns how many queries were lost.
-func (p *report) withHostile(ctx context.Context, out io.Writer, s peer, bad int, rate float64, long time.Duration) (int64, error) {
+func (p *report) withHostile(
+	ctx context.Context, out io.Writer, s peer, bad int, rate float64, long time.Duration,
+) (int64, error) {
 	fmt.Fprintf(p.progress, "%s beside %d bad packets a second\n", s.name, bad)
 	at, err := p.siteOf(fmt.Sprintf("hostile-%s-%d", s.name, bad), auth)
 	if err != nil {
@@ -122,16 +126,17 @@ func (p *report) withHostile(ctx context.Context, out io.Writer, s peer, bad int
 		})
 	}
 	began := time.Now()
-	r, err := p.generator.generate(ctx, "-server", loopback(at.port).String(), "-stream", "auth", "-process", fmt.Sprint(server.pid()),
-		"-measure", long.String(), "-rate", fmt.Sprint(rate), "-lanes", "4", "-window", "64", "-timeout", "1s")
+	r, err := p.generator.generate(ctx, "-server", loopback(at.port).String(), "-stream", "auth",
+		"-process", fmt.Sprint(server.pid()), "-measure", long.String(), "-rate", fmt.Sprint(rate),
+		"-lanes", "4", "-window", "64", "-timeout", "1s")
 	seconds := time.Since(began).Seconds()
 	stop()
 	failed := both.Wait()
 	if err != nil || failed != nil {
 		return 0, errors.Join(err, failed)
 	}
-	fmt.Fprintf(out, "| %s | %.0f | %d | %d | %.1f | %.0f %% |\n", s.name, float64(sent)/seconds, r.Answered+r.Lost+r.Bad, r.Lost+r.Bad,
-		r.P999/1000, 100*r.Util)
+	fmt.Fprintf(out, "| %s | %.0f | %d | %d | %.1f | %.0f %% |\n", s.name, float64(sent)/seconds,
+		r.Answered+r.Lost+r.Bad, r.Lost+r.Bad, r.P999/1000, 100*r.Util)
 	return int64(r.Lost + r.Bad), nil
 }
 

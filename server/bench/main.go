@@ -34,7 +34,8 @@ func main() {
 // run executes one command line and returns the exit code: 0 done, 1 failed, 2 usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	commands := map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error{
-		"program": runProgram, "peers": runPeers, "hostile": runHostile, "generate": runGenerate, "upstream": runUpstream, "spin": runSpin,
+		"program": runProgram, "peers": runPeers, "hostile": runHostile,
+		"generate": runGenerate, "upstream": runUpstream, "spin": runSpin,
 	}
 	name := "-help"
 	if len(args) > 0 {

@@ -38,7 +38,8 @@ func (l *lister) refreshByVPC(ctx context.Context) *zonesource.Problem {
 			// A VPC of another account, or a missing permission, stays what it is; the
 			// next cycle need not find out again.
 			l.refused = awscall.IsRefused(err)
-			return &zonesource.Problem{Zone: vpc.ID, Reason: fmt.Sprintf("private zones of others are not known, and associations cost more calls: %v", err)}
+			return &zonesource.Problem{Zone: vpc.ID,
+				Reason: fmt.Sprintf("private zones of others are not known, and associations cost more calls: %v", err)}
 		}
 		for _, s := range summaries {
 			id := zoneID(s.HostedZoneId)
@@ -94,7 +95,8 @@ func (l *lister) listByVPC(ctx context.Context, vpc zone.VPC) ([]types.HostedZon
 	var all []types.HostedZoneSummary
 	err := awscall.Pages(what, func(token string) (string, error) {
 		out, err := call(ctx, l, l.api.byVPC, what, &route53.ListHostedZonesByVPCInput{
-			VPCId: aws.String(vpc.ID), VPCRegion: types.VPCRegion(vpc.Region), MaxItems: aws.Int32(zonesPerPage), NextToken: awscall.Token(token),
+			VPCId: aws.String(vpc.ID), VPCRegion: types.VPCRegion(vpc.Region), MaxItems: aws.Int32(zonesPerPage),
+			NextToken: awscall.Token(token),
 		})
 		if err != nil {
 			return "", err

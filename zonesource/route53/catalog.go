@@ -127,7 +127,8 @@ func (l *lister) update(listed []types.HostedZone, part *zonesource.Part) map[st
 		h, err := hostedOf(&listed[i])
 		ids[h.ID] = true
 		if err != nil {
-			part.Problems = append(part.Problems, zonesource.Problem{Zone: h.ID, Reason: fmt.Sprintf("its name can't be read: %v", err)})
+			part.Problems = append(part.Problems,
+				zonesource.Problem{Zone: h.ID, Reason: fmt.Sprintf("its name can't be read: %v", err)})
 			continue
 		}
 		if !l.source.selected.has(&h) {

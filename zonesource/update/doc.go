@@ -37,7 +37,9 @@
 //
 // # Use
 //
-//	u, err := update.New(update.Options{Source: route53.Name, Hosted: keeper.Hosted, Amend: keeper.Amend, Synced: keeper.Synced, StateDir: dir})
+//	u, err := update.New(update.Options{
+//		Source: route53.Name, Hosted: keeper.Hosted, Amend: keeper.Amend, Synced: keeper.Synced, StateDir: dir,
+//	})
 //	u.SetAccounts(accounts)
 //	go u.Run(ctx)
 //	u.Submit(zone, message, func(r update.Result) { ... })

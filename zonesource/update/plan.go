@@ -72,7 +72,8 @@ func (p *plan) accept(e *entry) bool {
 			old = p.costs[k]
 		}
 		costs[k] = fresh
-		cost = changes.Cost{Records: cost.Records + fresh.Records - old.Records, Characters: cost.Characters + fresh.Characters - old.Characters}
+		cost = changes.Cost{Records: cost.Records + fresh.Records - old.Records,
+			Characters: cost.Characters + fresh.Characters - old.Characters}
 	}
 	if cost.Records > changes.MaxRecords || cost.Characters > changes.MaxCharacters {
 		if p.cost != (changes.Cost{}) {
@@ -220,7 +221,8 @@ func (p *plan) guilty(b changes.Batch, reasons []string) map[*entry]string {
 		for i := range b {
 			set := &b[i].Set
 			kind := string(set.Type)
-			if !mentionsName(reason, set) || !strings.Contains(reason, "type "+kind+" ") && !strings.Contains(reason, "type='"+kind+"'") {
+			if !mentionsName(reason, set) || !strings.Contains(reason, "type "+kind+" ") &&
+				!strings.Contains(reason, "type='"+kind+"'") {
 				continue
 			}
 			e := p.only(set)
@@ -261,7 +263,8 @@ func mentionsName(reason string, set *changes.RecordSet) bool {
 			break
 		}
 		before := rest[:len(rest)-len(after)-len(name)]
-		if (before == "" || strings.ContainsAny(before[len(before)-1:], `' [=`)) && (after == "" || strings.ContainsAny(after[:1], ends)) {
+		if (before == "" || strings.ContainsAny(before[len(before)-1:], `' [=`)) &&
+			(after == "" || strings.ContainsAny(after[:1], ends)) {
 			return true
 		}
 		rest = after
