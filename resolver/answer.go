@@ -95,6 +95,17 @@ type hop struct {
 // cached messages, nothing copied but the names of hops. Metrics, query log and
 // explain are readers of it, as the encoder is. It belongs to one worker.
 type Answer struct {
+	gist
+	hops     [maxHops + 1]hop
+	items    [maxItems]item
+	labels   zone.Labels // of the hop in work, when it isn't the query's own name
+	names    [maxHops + 1][zone.MaxName]byte
+	external [zone.MaxName]byte
+	made     [2560]byte // records made for this answer: PTRs, computed addresses, CNAMEs of DNAMEs
+}
+
+// gist is an Answer but for its hops, items and the room for names.
+type gist struct {
 	View    *zone.View
 	Rcode   uint8
 	AA      bool
@@ -117,15 +128,9 @@ type Answer struct {
 	exists    bool   // a layer of ours has the name, or it is an apex: NXDOMAIN from outside means NODATA
 	owned     bool   // a layer of ours has records at the name: no CNAME from outside joins them
 	target    []byte // the name to ask for: the hop's, or that of an external alias
-	hops      [maxHops + 1]hop
 	nhops     int
-	items     [maxItems]item
 	nitems    int
-	full      bool        // an item didn't fit
-	labels    zone.Labels // of the hop in work, when it isn't the query's own name
-	names     [maxHops + 1][zone.MaxName]byte
-	external  [zone.MaxName]byte
-	made      [2560]byte // records made for this answer: PTRs, computed addresses, CNAMEs of DNAMEs
+	full      bool // an item didn't fit
 	madeLen   int
 }
 
@@ -147,9 +152,9 @@ func (a *Answer) release() {
 	}
 	for n := range a.hops[:a.nhops] {
 		h := &a.hops[n]
-		h.apex, h.zone, h.set.Data, h.reply = nil, nil, nil, nil
+		h.apex, h.zone, h.set.Data, h.fenced.Data, h.reply = nil, nil, nil, nil, nil
 	}
-	a.View, a.target, a.edeText = nil, nil, ""
+	a.View, a.target, a.edeText, a.denied = nil, nil, "", nil
 	a.nitems, a.nhops = 0, 0
 }
 

@@ -148,7 +148,7 @@ func forwardMetrics(stats func() forward.Stats) *collector {
 		{"inside53_cache_lookups_total", "Lookups in the cache by outcome.", []string{"outcome"}},
 		{"inside53_cache_evictions_total", "Answers that made room for others.", nil},
 		{"inside53_forward_in_flight", "Questions under way to upstreams.", nil},
-		{"inside53_forward_refused_total", "Questions not forwarded.", []string{"reason"}},
+		{"inside53_forward_refused_total", "Questions that ended without an answer, as there was no room or a loop.", []string{"reason"}},
 		{
 			"inside53_upstream_queries_total", "Queries to an upstream by outcome; sent counts all.",
 			[]string{"upstream", "outcome"},
@@ -168,6 +168,8 @@ func (r reading) forwarder(s forward.Stats) {
 	r.gauge("inside53_forward_in_flight", float64(s.InFlight))
 	r.counter("inside53_forward_refused_total", s.Full, "full")
 	r.counter("inside53_forward_refused_total", s.Loops, "loop")
+	r.counter("inside53_forward_refused_total", s.Client, "client")
+	r.counter("inside53_forward_refused_total", s.Cut, "cut")
 	for _, u := range s.Upstreams {
 		r.counter("inside53_upstream_queries_total", u.Queries, u.Upstream, "sent")
 		r.counter("inside53_upstream_queries_total", u.Answers, u.Upstream, "answered")

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"inside53/resolver/wire"
@@ -30,7 +29,9 @@ type Group struct {
 	id        uint32
 	key       string
 	upstreams []*upstream
-	flights   atomic.Int64
+
+	clients ladder // those that wait; guarded by shares.mu
+	held    int    // flights; guarded by shares.mu
 
 	owners int           // guarded by Forwarder.mu
 	left   time.Duration // when the last owner released it; guarded by Forwarder.mu
@@ -52,7 +53,7 @@ func (f *Forwarder) Group(spec GroupSpec) (*Group, error) {
 			return nil, err
 		}
 		f.lastID++
-		g = &Group{id: f.lastID, key: key, upstreams: upstreams}
+		g = &Group{id: f.lastID, key: key, upstreams: upstreams, clients: ladder{which: ofGroup}}
 		for _, u := range upstreams {
 			f.upstreams[u.text] = u
 		}

@@ -12,7 +12,8 @@ type Stats struct {
 	Evictions           uint64 // entries that made room for others
 	Entries, Bytes      int    // in the cache; bytes are estimated
 	InFlight, Waiting   int64  // questions to upstreams; askers
-	Full, Loops         uint64 // questions turned away with ErrFull, with ErrLoop
+	Full, Loops         uint64 // questions that ended with ErrFull, with ErrLoop
+	Client, Cut         uint64 // with ErrClient, with ErrCut
 	Upstreams           []UpstreamStats
 }
 
@@ -32,9 +33,11 @@ type UpstreamStats struct {
 
 // Stats returns the counters, upstreams in the order of their text.
 func (f *Forwarder) Stats() Stats {
+	flights, waiting, refused := f.shares.totals()
 	all := Stats{
-		InFlight: f.underWay.Load(), Waiting: f.waiting.Load(),
-		Full: f.full.Load(), Loops: f.loops.Load(),
+		InFlight: int64(flights), Waiting: int64(waiting) + f.telling.Load(),
+		Full: f.full.Load() + refused[becauseFull], Loops: f.loops.Load(),
+		Client: refused[becauseClient], Cut: refused[becauseCut],
 	}
 	for i := range f.cache.shards {
 		s := &f.cache.shards[i]
