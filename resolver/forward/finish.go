@@ -24,6 +24,9 @@ func (f *Forwarder) breakLoop(fl *flight) {
 
 // giveUp ends a flight without an answer.
 func (f *Forwarder) giveUp(fl *flight) {
+	if f.starve(fl) {
+		return
+	}
 	now := f.clock()
 	s := f.flightShard(fl)
 	s.mu.Lock()
@@ -108,6 +111,9 @@ func (f *Forwarder) remove(s *flightShard, fl *flight) {
 	fl.over.Store(true)
 	s.remove(fl)
 	f.wheel.stop(fl)
+	if fl.queued.in != nil {
+		fl.queued.in.cancel(fl)
+	}
 	fl.outcome.waiters, fl.outcome.count = f.shares.release(fl)
 	f.complete(&fl.outcome)
 }

@@ -46,6 +46,7 @@ type flight struct {
 	rounds            uint8  // complete ones
 	ede               uint16 // of an upstream's error
 
+	queued  queued
 	outcome completion // constant once over
 
 	// These are guarded by shares.mu.
@@ -311,8 +312,8 @@ func (f *Forwarder) arm(fl *flight, now time.Duration) {
 	f.wheel.set(fl, now, min(fl.retryAt, fl.staleAt, fl.loopAt, fl.endAt))
 }
 
-// send sends at, or has the pool do it where a socket must be opened first.
-func (f *Forwarder) send(fl *flight, at attempt) {
+// transmit sends at, or has the pool do it where a socket must be opened first.
+func (f *Forwarder) transmit(fl *flight, at attempt) {
 	if at.stream {
 		s := at.u.stream.Load()
 		if s != nil && s.send(fl, at) {

@@ -112,14 +112,17 @@ type Forwarder struct {
 	groups    map[string]*Group
 	upstreams map[string]*upstream
 	lastID    uint32
-	sweeping  bool // sweep runs
+	rates     map[string]int // packets a second, by text of the upstream
+	sweeping  bool           // sweep runs
 
 	byAddr    atomic.Pointer[map[netip.Addr][]*upstream]
 	groupList atomic.Pointer[[]*Group]
+	limited   atomic.Pointer[[]*upstream] // those with a budget
 
 	shares      shares
 	telling     atomic.Int64 // askers that wait to be told
 	full, loops atomic.Uint64
+	packets     atomic.Uint64
 }
 
 // New returns a forwarder without groups, which works while [Forwarder.Run] runs.
@@ -223,6 +226,7 @@ func (f *Forwarder) turn(ctx context.Context) {
 			f.due(fl)
 		}
 		clear(due)
+		f.spendBudgets()
 		if !left {
 			timer.Stop()
 		}

@@ -139,6 +139,8 @@ var (
 	ErrClient = errors.New("too many questions of this client are waiting for upstreams")
 	// ErrCut: the share of the zone that the name is in is used up.
 	ErrCut = errors.New("too many questions about this zone are waiting for upstreams")
+	// ErrPackets: the upstream's packets were used up by others, until it was too late.
+	ErrPackets = errors.New("packets of the upstream are used up")
 	// ErrRepeated: the very query waits already, and its answer is the answer to this one.
 	ErrRepeated = errors.New("query is waiting already")
 	// ErrLoop: the upstream that is being asked asks the same of us.

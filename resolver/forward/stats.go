@@ -14,6 +14,7 @@ type Stats struct {
 	InFlight, Waiting   int64  // questions to upstreams; askers
 	Full, Loops         uint64 // questions that ended with ErrFull, with ErrLoop
 	Client, Cut         uint64 // with ErrClient, with ErrCut
+	Packets             uint64 // with ErrPackets
 	Upstreams           []UpstreamStats
 }
 
@@ -26,6 +27,7 @@ type UpstreamStats struct {
 	Timeouts  uint64        // queries without an answer in time
 	Truncated uint64        // answers asked again over TCP
 	Spoofed   uint64        // packets ignored, as they answered nothing asked
+	Waits     uint64        // queries that waited for the upstream's packets
 	RTT       time.Duration // smoothed; 0: not known yet
 	Up        bool
 	Since     time.Time // when it went up or down, or was configured
@@ -38,6 +40,7 @@ func (f *Forwarder) Stats() Stats {
 		InFlight: int64(flights), Waiting: int64(waiting) + f.telling.Load(),
 		Full: f.full.Load() + refused[becauseFull], Loops: f.loops.Load(),
 		Client: refused[becauseClient], Cut: refused[becauseCut],
+		Packets: f.packets.Load(),
 	}
 	for i := range f.cache.shards {
 		s := &f.cache.shards[i]
@@ -86,7 +89,7 @@ func (u *upstream) stats(epoch time.Time) UpstreamStats {
 	return UpstreamStats{
 		Upstream: u.text, Queries: u.queries.Load(), Answers: u.answers.Load(),
 		Failures: u.failures.Load(), Timeouts: u.timeouts.Load(),
-		Truncated: u.truncated.Load(), Spoofed: u.spoofed.Load(),
+		Truncated: u.truncated.Load(), Spoofed: u.spoofed.Load(), Waits: u.budget.waits.Load(),
 		RTT: u.srtt, Up: u.downUntil == 0, Since: epoch.Add(u.changed),
 	}
 }

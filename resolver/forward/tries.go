@@ -85,6 +85,17 @@ func (fl *flight) begin(at *attempt, now time.Duration) {
 	}
 }
 
+// withdraw takes back what begin noted, where the attempt isn't sent yet. The shard is locked.
+func (fl *flight) withdraw(at *attempt) {
+	if at.try > 0 && int(at.try) == len(fl.tries) && fl.tries[at.try-1].Outcome == Unanswered {
+		fl.tries = fl.tries[:at.try-1]
+	}
+	at.try = 0
+	if at.seq == fl.seq {
+		fl.last.try = 0
+	}
+}
+
 // note notes what became of an attempt. The shard is locked.
 func (fl *flight) note(at attempt, now time.Duration, outcome Outcome, rcode uint16) {
 	if (fl.looped|fl.broken)&(1<<at.index) != 0 && outcome == Failed {
