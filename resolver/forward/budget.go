@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// awsPackets is how many packets a second Amazon's resolver gets where nothing else is
+// AmazonPackets is how many packets a second Amazon's resolver gets where nothing else is
 // said. It drops what is above 1024 from one network interface, and says nothing.
-const awsPackets = 900
+const AmazonPackets = 900
 
 // burst is how much of a second's packets may go at once. With it no second has more than
 // nine eighths of the rate.
@@ -65,7 +65,7 @@ func (f *Forwarder) rateOf(u *upstream) int64 {
 	case ok:
 		return int64(rate)
 	case isAmazon(u.addr.Addr()):
-		return awsPackets
+		return AmazonPackets
 	default:
 		return 0
 	}

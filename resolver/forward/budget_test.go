@@ -159,7 +159,7 @@ func TestWorkingSetFitsBudget(t *testing.T) {
 	const names, lasts, perSecond = 1200, 3, 5000
 	up := newCounted(t)
 	f, clock := newRunning(t, Options{})
-	f.SetPackets(map[string]int{up.addr: awsPackets})
+	f.SetPackets(map[string]int{up.addr: AmazonPackets})
 	g := newGroup(t, f, up.addr)
 	questions := make([]*Question, names)
 	for i := range questions {
@@ -192,7 +192,7 @@ func TestWorkingSetFitsBudget(t *testing.T) {
 	}
 	n := up.most()
 	t.Logf("%d waited for an upstream, which got %d packets, %d in a second", asked.Load(), up.asked.Load(), n)
-	if n > awsPackets*9/8+10 || up.asked.Load() != names {
+	if n > AmazonPackets*9/8+10 || up.asked.Load() != names {
 		t.Errorf("%d packets, %d in one second", up.asked.Load(), n)
 	}
 }
