@@ -48,8 +48,8 @@ allow 10.0.0.0/8
 func TestWaitingKeepsAll(t *testing.T) {
 	w := newTextWorld(t, leavingWorld)
 	for _, name := range []string{
-		"WWW.example.net.", "leave.example.com.", "long.example.com.", "a.DN.example.com.", "far.example.com.", "lb.example.com.",
-		"balanced.example.com.",
+		"WWW.example.net.", "leave.example.com.", "long.example.com.", "a.DN.example.com.", "far.example.com.",
+		"lb.example.com.", "balanced.example.com.",
 	} {
 		t.Run(name, func(t *testing.T) {
 			pkt := pack(t, func(m *dns.Msg) { m.Question[0].Name = name })

@@ -148,7 +148,7 @@ func forwardMetrics(stats func() forward.Stats) *collector {
 		{"inside53_cache_lookups_total", "Lookups in the cache by outcome.", []string{"outcome"}},
 		{"inside53_cache_evictions_total", "Answers that made room for others.", nil},
 		{"inside53_forward_in_flight", "Questions under way to upstreams.", nil},
-		{"inside53_forward_refused_total", "Questions that ended without an answer, as there was no room or a loop.", []string{"reason"}},
+		{"inside53_forward_refused_total", "Questions that were not forwarded to their end.", []string{"reason"}},
 		{
 			"inside53_upstream_queries_total", "Queries to an upstream by outcome; sent counts all.",
 			[]string{"upstream", "outcome"},

@@ -29,7 +29,9 @@ forward:
 			{ID: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("fd00::/56")}},
 			{ID: "vpc-2", CIDRs: []netip.Prefix{netip.MustParsePrefix("172.31.0.0/16")}},
 		}, nil),
-		Forwarders: []zone.Forwarder{{Upstreams: []string{"10.0.0.2:53"}}, {Upstreams: []string{"172.31.0.2:53", "172.31.0.3:53"}}},
+		Forwarders: []zone.Forwarder{
+			{Upstreams: []string{"10.0.0.2:53"}}, {Upstreams: []string{"172.31.0.2:53", "172.31.0.3:53"}},
+		},
 	}
 	configured["172.31.0.2:53"] = 900
 	if diff := cmp.Diff(configured, packetsOf(c, snap)); diff != "" {

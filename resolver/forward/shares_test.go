@@ -159,7 +159,9 @@ func TestZoneHasAShare(t *testing.T) {
 func TestOthersKeepTheFlight(t *testing.T) {
 	release := make(chan struct{})
 	up := newFake(t, func(q *dns.Msg, tcp bool) *dns.Msg { <-release; return echoA(q, tcp) }, nil)
-	f, _ := newRunning(t, Options{PerClient: 1, RetryMin: 5 * time.Second, RetryMax: 5 * time.Second, Budget: 20 * time.Second})
+	f, _ := newRunning(t, Options{
+		PerClient: 1, RetryMin: 5 * time.Second, RetryMax: 5 * time.Second, Budget: 20 * time.Second,
+	})
 	g := newGroup(t, f, up.addr)
 	first := askAs(t, f, g, client(1), "www.example.com.")
 	second := askAs(t, f, g, client(2), "www.example.com.")
@@ -306,11 +308,13 @@ func checkShares(t *testing.T, s *shares, live map[*flight]bool, groups []*Group
 	}
 	if s.waiting != waiting || s.flights != flights || flights > s.limits.InFlight || waiting > s.limits.Waiters ||
 		len(s.holders) != len(perHolder) || len(s.cuts) != len(perCut) || s.all.top != most {
-		t.Errorf("%d wait in %d flights; counted %d in %d, at most %d: %d", waiting, flights, s.waiting, s.flights, most, s.all.top)
+		t.Errorf("%d wait in %d flights; counted %d in %d, at most %d: %d",
+			waiting, flights, s.waiting, s.flights, most, s.all.top)
 	}
 	for _, g := range groups {
 		if g.held != perGroup[g] || g.clients.top != mostOf[g.id] || g.held > s.perGroup {
-			t.Errorf("group %d has %d flights, %d of one client; want %d, %d", g.id, g.held, g.clients.top, perGroup[g], mostOf[g.id])
+			t.Errorf("group %d has %d flights, %d of one client; want %d, %d",
+				g.id, g.held, g.clients.top, perGroup[g], mostOf[g.id])
 		}
 	}
 	seen := map[*holder]bool{}
@@ -383,7 +387,8 @@ func TestFloodOfDeadNames(t *testing.T) {
 	}
 	wg.Wait()
 	s := f.Stats()
-	t.Logf("others: %d answered, %d lost; flood: %d names, %d ended for its share", answered.Load(), lost.Load(), len(packets), s.Client)
+	t.Logf("others: %d answered, %d lost; flood: %d names, %d ended for its share",
+		answered.Load(), lost.Load(), len(packets), s.Client)
 	if s.Client == 0 || s.Full != 0 || answered.Load() < 100 {
 		t.Errorf("%+v", s)
 	}
@@ -400,7 +405,9 @@ func TestFloodOfDeadNames(t *testing.T) {
 // that of a client that waits for few does.
 func TestCrowdIsAskedTwice(t *testing.T) {
 	up := newFake(t, silent, nil)
-	f, _ := newRunning(t, Options{PerClient: 40, RetryMin: 10 * time.Millisecond, RetryMax: 20 * time.Millisecond, Budget: time.Second})
+	f, _ := newRunning(t, Options{
+		PerClient: 40, RetryMin: 10 * time.Millisecond, RetryMax: 20 * time.Millisecond, Budget: time.Second,
+	})
 	g := newGroup(t, f, up.addr)
 	var crowd []<-chan outcome
 	for i := range 20 {
