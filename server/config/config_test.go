@@ -162,8 +162,10 @@ func TestConfigGood(t *testing.T) {
 			c.EC2.setDefaults()
 			c.Forward = []Forward{{"corp.example.", []Upstream{
 				{wire.Upstream{Addr: addr("10.9.0.2:53")}}, {wire.Upstream{Addr: addr("10.9.0.2:5353")}},
-				{wire.Upstream{Addr: addr("[2001:db8::1]:53")}}, {wire.Upstream{Addr: addr("[2001:db8::2]:53")}}, {wire.Upstream{Addr: addr("[2001:db8::3]:53")}},
-				{wire.Upstream{Addr: addr("10.9.0.3:853"), TLS: true}}, {wire.Upstream{Addr: addr("[2001:db8::4]:8853"), TLS: true, ServerName: "dns.example"}},
+				{wire.Upstream{Addr: addr("[2001:db8::1]:53")}}, {wire.Upstream{Addr: addr("[2001:db8::2]:53")}},
+				{wire.Upstream{Addr: addr("[2001:db8::3]:53")}},
+				{wire.Upstream{Addr: addr("10.9.0.3:853"), TLS: true}},
+				{wire.Upstream{Addr: addr("[2001:db8::4]:8853"), TLS: true, ServerName: "dns.example"}},
 			}, 250, ViewSet{Names: []string{"vpc-0a1b", "rest"}}, true}}
 		}},
 		{"rebinding", forward + "rebinding: {deny: [private, loopback], allow: [Uribl.com]}\n", func(c *Config) {
@@ -209,7 +211,8 @@ func TestConfigValidateByHand(t *testing.T) {
 	if err != nil {
 		t.Errorf("the default: %v", err)
 	}
-	c.Forward = []Forward{{Zone: ".", Upstreams: []Upstream{{wire.Upstream{Addr: c.Listen.DNS[0]}}}, Views: ViewSet{All: true}}}
+	c.Forward = []Forward{{Zone: ".", Upstreams: []Upstream{{wire.Upstream{Addr: c.Listen.DNS[0]}}},
+		Views: ViewSet{All: true}}}
 	c.Log.Level = 1
 	err = c.Validate()
 	const want = "log.level: INFO+1 is unknown; known are debug, info, warn, error\n" +
