@@ -120,16 +120,16 @@ func TestBudgetIsKept(t *testing.T) {
 	f, _ := newRunning(t, Options{})
 	f.SetPackets(map[string]int{up.addr: rate})
 	g := newGroup(t, f, up.addr)
-	end := time.Now().Add(2500 * time.Millisecond)
+	const lasts = 2500 * time.Millisecond
+	end := time.Now().Add(lasts)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for i := 0; time.Now().Before(end); i++ {
+		pour(lasts, 1000, func(i int) {
 			err := f.Ask(g, question(t, fmt.Sprintf("n%d.flood.example.", i), 1), client(0), func(*Message, error) {})
 			if err != nil {
 				t.Errorf("the flood: %v", err)
 			}
-			time.Sleep(time.Millisecond)
-		}
+		})
 	})
 	for n := range 4 {
 		wg.Go(func() {

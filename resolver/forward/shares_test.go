@@ -342,6 +342,17 @@ func TestCutName(t *testing.T) {
 	}
 }
 
+// pour calls ask so many times a second, with their numbers, for a time.
+func pour(lasts time.Duration, perSecond int, ask func(i int)) {
+	began, n := time.Now(), 0
+	for took := time.Duration(0); took < lasts; took = time.Since(began) {
+		for due := int(took.Seconds() * float64(perSecond)); n < due; n++ {
+			ask(n)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // TestFloodOfDeadNames: one client asks for names that nobody answers, as fast as it can,
 // while others ask for theirs. They lose nothing, and no name costs more than two packets.
 func TestFloodOfDeadNames(t *testing.T) {
@@ -363,13 +374,12 @@ func TestFloodOfDeadNames(t *testing.T) {
 	end := time.Now().Add(lasts)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for i := 0; time.Now().Before(end); i++ {
+		pour(lasts, flood, func(i int) {
 			err := f.Ask(g, question(t, fmt.Sprintf("n%d.dead.example.", i), 1), client(0), func(*Message, error) {})
 			if err != nil {
 				t.Errorf("the flood: %v", err)
 			}
-			time.Sleep(time.Second / flood)
-		}
+		})
 	})
 	var lost, answered atomic.Int64
 	for n := range others {
