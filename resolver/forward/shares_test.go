@@ -397,13 +397,13 @@ func TestFloodOfDeadNames(t *testing.T) {
 	}
 	wg.Wait()
 	s := f.Stats()
+	mu.Lock()
+	defer mu.Unlock()
 	t.Logf("others: %d answered, %d lost; flood: %d names, %d ended for its share",
 		answered.Load(), lost.Load(), len(packets), s.Client)
 	if s.Client == 0 || s.Full != 0 || answered.Load() < 100 {
 		t.Errorf("%+v", s)
 	}
-	mu.Lock()
-	defer mu.Unlock()
 	for name, n := range packets {
 		if n > 2 {
 			t.Errorf("%s cost %d packets", name, n)
