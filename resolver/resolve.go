@@ -201,7 +201,8 @@ func (x *exchange) ask() {
 // asker says by what query an upstream has to be asked.
 func (x *exchange) asker() forward.Asker {
 	q := &x.q
-	return forward.Asker{Addr: q.Client, Port: q.port, ID: q.ID, Repeats: q.Transport == UDP}
+	query := q.Labels.Hash[q.Labels.Count]*0x9E3779B97F4A7C15 + uint64(q.Type)<<16 + uint64(q.ID)
+	return forward.Asker{Addr: q.Client, Port: q.port, Repeats: q.Transport == UDP, Query: query}
 }
 
 // resume goes on with what an upstream said.

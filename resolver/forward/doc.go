@@ -42,6 +42,14 @@
 // that nobody answers costs no more. Those that are answered by a failure are known for 1 to
 // 5 seconds (see below), in the room of the cache.
 //
+// # Packets
+//
+// An upstream may have a budget of packets a second, repetitions counted: Amazon's resolver
+// has, as it drops silently what is above 1024 from one network interface. An eighth of a
+// second's packets may go at once. Then questions wait, clients have their turns one after
+// the other, and what was known before is told at once ([ErrStale]). Who never got a packet
+// is told [ErrPackets], and nothing is concluded from it. Probes don't wait, but count.
+//
 // # Upstreams
 //
 // The first upstream of a group that is up is asked, or a later one that is
@@ -95,10 +103,10 @@
 //	switch found.State {
 //	case forward.Fresh, forward.StaleFailing: // answer
 //	case forward.Miss, forward.Stale:
-//		err = f.Ask(g, &q, client, func(m *forward.Message, err error) { ... })
+//		err = f.Ask(g, &q, asker, func(m *forward.Message, err error) { ... })
 //	}
 //	if found.Prefetch { // beside the answer
-//		f.Ask(g, &q, client, nil)
+//		f.Ask(g, &q, asker, nil)
 //	}
 //
 // A group belongs to who asked for it, as often as it was asked for: a publication holds

@@ -13,10 +13,10 @@ import (
 type Asker struct {
 	Addr netip.Addr // of the client; the zero Addr for a question of our own
 	Port uint16
-	ID   uint16 // of the query
-	// Repeats says that a second query with the same Addr, Port, ID and question is the
-	// first one once more, as clients send it over UDP that have no answer yet.
+	// Repeats says that a second query with the same Addr, Port and Query is the first one
+	// once more, as clients send it over UDP that have no answer yet.
 	Repeats bool
+	Query   uint64 // stands for the query's id and the question that the client asked
 }
 
 // clientKey is a client as shares see it: an IPv4 address, or the /64 of an IPv6 address.

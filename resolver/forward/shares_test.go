@@ -199,7 +199,7 @@ func TestRepeatedQuery(t *testing.T) {
 	q := question(t, "www.example.com.", dns.TypeA)
 	var told atomic.Int64
 	done := func(*Message, error) { told.Add(1) }
-	from := func(port, id int) Asker { return Asker{stranger.Addr, uint16(port), uint16(id), true} }
+	from := func(port, id int) Asker { return Asker{stranger.Addr, uint16(port), true, uint64(id)} }
 	unique := 2 * fewWaiters
 	for round := range 3 {
 		for i := range unique {
