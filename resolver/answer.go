@@ -95,6 +95,17 @@ type hop struct {
 // cached messages, nothing copied but the names of hops. Metrics, query log and
 // explain are readers of it, as the encoder is. It belongs to one worker.
 type Answer struct {
+	gist
+	hops     [maxHops + 1]hop
+	items    [maxItems + 1]item // the last is for those that don't fit
+	labels   zone.Labels        // of the hop in work, when it isn't the query's own name
+	names    [maxHops + 1][zone.MaxName]byte
+	external [zone.MaxName]byte
+	made     [2560]byte // records made for this answer: PTRs, computed addresses, CNAMEs of DNAMEs
+}
+
+// gist is an Answer but for its hops, items and the room for names.
+type gist struct {
 	View    *zone.View
 	Rcode   uint8
 	AA      bool
@@ -117,15 +128,9 @@ type Answer struct {
 	exists    bool   // a layer of ours has the name, or it is an apex: NXDOMAIN from outside means NODATA
 	owned     bool   // a layer of ours has records at the name: no CNAME from outside joins them
 	target    []byte // the name to ask for: the hop's, or that of an external alias
-	hops      [maxHops + 1]hop
 	nhops     int
-	items     [maxItems + 1]item // the last is for those that don't fit
 	nitems    int
-	full      bool        // an item didn't fit
-	labels    zone.Labels // of the hop in work, when it isn't the query's own name
-	names     [maxHops + 1][zone.MaxName]byte
-	external  [zone.MaxName]byte
-	made      [2560]byte // records made for this answer: PTRs, computed addresses, CNAMEs of DNAMEs
+	full      bool // an item didn't fit
 	madeLen   int
 }
 

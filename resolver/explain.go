@@ -144,13 +144,14 @@ func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, req *Explai
 	}
 	done := make(chan *Explanation, 1) // one way or the other, nobody waits to send
 	if x.a.need {
-		x.finish = func(answer []byte, _ Result) { done <- x.explanation(answer, req) } // while the exchange is still this query's
+		x.observe = func(x *exchange, answer []byte) { done <- x.explanation(answer, req) }
+		x.finish = func([]byte, Result) {}
 		x.ask()
 	} else {
 		done <- x.explanation(appendResponse(make([]byte, 0, 65535), &x.q, &x.a, st.snap, r.limits), req)
-		x.release()
-		r.exchanges.Put(x)
 	}
+	x.release()
+	r.exchanges.Put(x)
 	select {
 	case e := <-done:
 		return e, nil

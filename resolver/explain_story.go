@@ -121,7 +121,7 @@ func placeText(region string) string {
 // that has come as far as that hop.
 func (s *story) at(i int) *decision {
 	name := s.a.hops[i].name
-	a := &Answer{View: s.a.View, nhops: i + 1}
+	a := &Answer{gist: gist{View: s.a.View, nhops: i + 1}}
 	d := &decision{snap: s.snap, live: s.live, q: s.q, a: a, labels: new(zone.Labels), name: name}
 	d.depth = d.labels.Parse(name)
 	return d

@@ -11,7 +11,19 @@ import (
 // Query is one question with all that the decision may depend on. It is made by
 // [Query.inspect] and belongs to one worker; nothing may keep it.
 type Query struct {
+	particulars
+	Labels zone.Labels // of Name
+
+	name   [zone.MaxName]byte
+	_      byte                                    // asked begins at a word
+	asked  [zone.MaxName + wire.QuestionFixed]byte // the question as sent, letter case and all
+	starts wire.Starts                             // scratch: of the labels of name
+}
+
+// particulars are a Query but for its names: what a query that waits keeps.
+type particulars struct {
 	Client    netip.Addr // not IPv4-mapped, no zone
+	port      uint16     // of the client
 	Transport Transport
 	Now       int64  // Unix seconds
 	Rand      uint64 // 64 random bits for draws
@@ -31,15 +43,8 @@ type Query struct {
 	// the zero Prefix otherwise.
 	ECS netip.Prefix
 
-	Labels zone.Labels // of Name
-
-	nameLen  int
-	askedLen int
-	name     [zone.MaxName]byte
-	_        byte                                    // asked begins at a word
-	asked    [zone.MaxName + wire.QuestionFixed]byte // the question as sent, letter case and all
-	starts   wire.Starts                             // scratch: of the labels of name
-
+	nameLen   int
+	askedLen  int
 	options   span // of the OPT record, in the packet
 	signature int  // where the TSIG record begins that ends the packet; 0 for none
 	unseen    bool // the packet has more records than the door looks at

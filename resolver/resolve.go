@@ -29,7 +29,7 @@ func (x *exchange) resolve() {
 			return
 		}
 		if found.Prefetch {
-			_ = x.resolver.forwarder.Ask(st.groups[a.group], &question, q.Client, nil) // the cache still has it
+			_ = x.resolver.forwarder.Ask(st.groups[a.group], &question, x.asker(), nil) // the cache still has it
 		}
 		stale := found.State == forward.StaleFailing
 		a.Result = Cached
@@ -181,18 +181,31 @@ func (x *exchange) noData() {
 	d.negative(a.last().apex)
 }
 
-// ask puts the exchange aside until an upstream has answered. finish then gets the
-// response.
+// ask leaves the question to an upstream. finish then gets the response. The exchange is
+// free for another query.
 func (x *exchange) ask() {
-	question := x.question()
-	err := x.resolver.forwarder.Ask(x.state.groups[x.a.group], &question, x.q.Client, x.done)
-	if err != nil {
+	question, w := x.question(), x.suspend()
+	err := x.resolver.forwarder.Ask(x.state.groups[x.a.group], &question, x.asker(), w.done)
+	switch {
+	case err == nil:
+		return
+	case errors.Is(err, forward.ErrRepeated):
+		x.finish(nil, Dropped) // the answer to the query before is the answer to this one
+	default:
 		x.failToAsk(err)
 		x.deliver()
 	}
+	w.release()
 }
 
-// resume is called on the forwarder's pool with what an upstream said.
+// asker says by what query an upstream has to be asked.
+func (x *exchange) asker() forward.Asker {
+	q := &x.q
+	query := q.Labels.Hash[q.Labels.Count]*0x9E3779B97F4A7C15 + uint64(q.Type)<<16 + uint64(q.ID)
+	return forward.Asker{Addr: q.Client, Port: q.port, Repeats: q.Transport == UDP, Query: query}
+}
+
+// resume goes on with what an upstream said.
 func (x *exchange) resume(m *forward.Message, err error) {
 	x.a.Result = Forwarded
 	age, stale := uint32(0), errors.Is(err, forward.ErrStale)

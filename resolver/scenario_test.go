@@ -216,15 +216,21 @@ type serving struct {
 func (s *serving) Suspend() func([]byte, Result) {
 	return func(answer []byte, result Result) {
 		s.packet, s.result = append([]byte(nil), answer...), result
-		s.oracle = oracleMessage(s.world, s.x) // while the exchange is still this query's
 		close(s.done)
 	}
+}
+
+// observe sees the exchange that the late answer comes from.
+func (s *serving) observe(x *exchange, _ []byte) {
+	s.x = x
+	s.oracle = oracleMessage(s.world, x)
 }
 
 // serve gives a packet to the resolver and waits for the answer.
 func (w *world) serve(where string, pkt []byte, client netip.AddrPort, tr Transport) *serving {
 	w.Helper()
 	s := &serving{world: w, where: where, x: w.worker.x, done: make(chan struct{})}
+	w.worker.x.observe = s.observe
 	*w.worker.random = *rand.NewPCG(53, 53) // draws are the same again and again
 	answer, result := w.worker.serve(pkt, client, tr, make([]byte, 0, 65535), s)
 	if answer != nil || result != Forwarded {

@@ -39,7 +39,8 @@ type Resolver struct {
 	now        atomic.Int64 // Unix seconds, for caches: kept by Run
 	rebindings atomic.Uint64
 	readiness  readiness
-	exchanges  sync.Pool
+	exchanges  sync.Pool // of *exchange
+	waiting    sync.Pool // of *waiting
 	buffers    sync.Pool // of *[]byte, 64 KiB: late answers over TCP
 
 	mu sync.Mutex // orders publications
@@ -69,10 +70,11 @@ func New(f *forward.Forwarder, o Options) *Resolver {
 	}
 	r := &Resolver{options: o, forwarder: f}
 	r.limits = limits{udp: o.UDPSize, keepAlive: uint16(min(o.KeepAlive/(100*time.Millisecond), 65535))}
-	r.exchanges.New = func() any {
-		x := &exchange{resolver: r}
-		x.done = x.resume
-		return x
+	r.exchanges.New = func() any { return &exchange{resolver: r} }
+	r.waiting.New = func() any {
+		w := &waiting{resolver: r}
+		w.done = w.resume
+		return w
 	}
 	r.buffers.New = func() any {
 		b := make([]byte, 0, 65535)

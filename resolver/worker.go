@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 
-	"inside53/resolver/forward"
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
@@ -28,23 +27,22 @@ func (r *Resolver) NewWorker() *Worker {
 // than a question.
 func (w *Worker) HandleWith(h Handler) { w.handler = h }
 
-// exchange is one query with its answer in the making. It stays with the worker
-// while it can be answered at once; when it has to wait, it goes with the question
-// and the worker takes another one.
+// exchange is one query with its answer in the making. It stays with the worker; of a query
+// that has to wait a [waiting] is kept, from which another exchange goes on.
 type exchange struct {
 	q        Query
 	a        Answer
 	state    *state
 	resolver *Resolver
 	finish   func(answer []byte, result Result)
-	done     func(*forward.Message, error) // resume, bound once
-	small    [4096]byte                    // for a late answer over UDP
+	observe  func(x *exchange, answer []byte) // sees a late answer before finish; nil for none
+	small    [4096]byte                       // for a late answer over UDP
 }
 
 // release lets go of the query's state, so that an exchange that waits for its next query
 // keeps no snapshot of the past.
 func (x *exchange) release() {
-	x.finish, x.state = nil, nil
+	x.finish, x.observe, x.state = nil, nil, nil
 	x.a.release()
 }
 
@@ -56,11 +54,8 @@ func (r *Resolver) exchange() *exchange { return r.exchanges.Get().(*exchange) }
 // that way. pkt is borrowed until Serve returns. Serve never blocks, and doesn't
 // allocate unless an upstream has to be asked.
 func (w *Worker) Serve(pkt []byte, client netip.AddrPort, tr Transport, out []byte, s Suspender) ([]byte, Result) {
-	x := w.x
 	answer, result := w.serve(pkt, client, tr, out, s)
-	if w.x == x { // it doesn't wait for an upstream
-		x.release()
-	}
+	w.x.release()
 	return answer, result
 }
 
@@ -68,7 +63,8 @@ func (w *Worker) Serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []byte, s Suspender) ([]byte, Result) {
 	x, r := w.x, w.r
 	q, a := &x.q, &x.a
-	q.Client, q.Transport, q.Now, q.Rand = client.Addr(), tr, r.now.Load(), w.random.Uint64()
+	q.Client, q.port, q.Transport = client.Addr(), client.Port(), tr
+	q.Now, q.Rand = r.now.Load(), w.random.Uint64()
 	v := q.inspect(pkt)
 	if v == ignored {
 		return nil, Dropped
@@ -85,7 +81,6 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 	}
 	if a.need {
 		x.finish = s.Suspend()
-		w.x = r.exchange()
 		x.ask()
 		return nil, Forwarded
 	}
@@ -216,17 +211,18 @@ func (x *exchange) count() {
 
 // deliver encodes a late answer and hands it to the transport.
 func (x *exchange) deliver() {
-	r := x.resolver
+	r, out := x.resolver, x.small[:0]
 	x.count()
-	if x.q.Transport == UDP {
-		x.finish(appendResponse(x.small[:0], &x.q, &x.a, x.state.snap, r.limits), x.a.Result)
-	} else {
-		out := r.buffers.Get().(*[]byte)
-		x.finish(appendResponse((*out)[:0], &x.q, &x.a, x.state.snap, r.limits), x.a.Result)
-		r.buffers.Put(out)
+	if x.q.Transport != UDP {
+		buf := r.buffers.Get().(*[]byte)
+		defer r.buffers.Put(buf)
+		out = (*buf)[:0]
 	}
-	x.release()
-	r.exchanges.Put(x)
+	answer := appendResponse(out, &x.q, &x.a, x.state.snap, r.limits)
+	if x.observe != nil {
+		x.observe(x, answer)
+	}
+	x.finish(answer, x.a.Result)
 }
 
 // sample writes a line of the query log.

@@ -151,7 +151,7 @@ func (w *world) awaitForwarder(f *forward.Forwarder) {
 	q := forward.Question{Name: zone.MustName("ready.test."), Type: zone.TypeA}
 	for range 1000 {
 		done := make(chan error, 1)
-		err = f.Ask(g, &q, netip.MustParseAddr("192.0.2.250"), func(_ *forward.Message, err error) { done <- err })
+		err = f.Ask(g, &q, forward.Asker{}, func(_ *forward.Message, err error) { done <- err })
 		if err == nil {
 			err = <-done
 		}

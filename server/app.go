@@ -88,6 +88,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	a.forwarder.SetPackets(packetsOf(c, nil))
 	host, _ := os.Hostname() // an empty id is not answered
 	a.resolver = resolver.New(a.forwarder, resolver.Options{
 		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: host, Version: a.version,
@@ -191,6 +192,7 @@ func (a *App) close() {
 }
 
 func (a *App) publish(s *zone.Snapshot) {
+	a.forwarder.SetPackets(packetsOf(a.config.Load(), s))
 	err := a.resolver.Publish(s)
 	if err != nil {
 		a.opts.Log.Error("snapshot not published", "error", err)

@@ -147,10 +147,14 @@ func forwardMetrics(stats func() forward.Stats) *collector {
 		{"inside53_cache_lookups_total", "Lookups in the cache by outcome.", []string{"outcome"}},
 		{"inside53_cache_evictions_total", "Answers that made room for others.", nil},
 		{"inside53_forward_in_flight", "Questions under way to upstreams.", nil},
-		{"inside53_forward_refused_total", "Questions not forwarded.", []string{"reason"}},
+		{"inside53_forward_refused_total", "Questions that were not forwarded to their end.", []string{"reason"}},
 		{
 			"inside53_upstream_queries_total", "Queries to an upstream by outcome; sent counts all.",
 			[]string{"upstream", "outcome"},
+		},
+		{
+			"inside53_upstream_budget_waits_total", "Queries that waited, as the upstream's packets were used up.",
+			[]string{"upstream"},
 		},
 		{"inside53_upstream_rtt_seconds", "Smoothed round trip time of an upstream.", []string{"upstream"}},
 		{"inside53_upstream_up", "1 when the upstream answers.", []string{"upstream"}},
@@ -167,6 +171,9 @@ func (r reading) forwarder(s forward.Stats) {
 	r.gauge("inside53_forward_in_flight", float64(s.InFlight))
 	r.counter("inside53_forward_refused_total", s.Full, "full")
 	r.counter("inside53_forward_refused_total", s.Loops, "loop")
+	r.counter("inside53_forward_refused_total", s.Client, "client")
+	r.counter("inside53_forward_refused_total", s.Cut, "cut")
+	r.counter("inside53_forward_refused_total", s.Packets, "packets")
 	for _, u := range s.Upstreams {
 		r.counter("inside53_upstream_queries_total", u.Queries, u.Upstream, "sent")
 		r.counter("inside53_upstream_queries_total", u.Answers, u.Upstream, "answered")
@@ -174,6 +181,7 @@ func (r reading) forwarder(s forward.Stats) {
 		r.counter("inside53_upstream_queries_total", u.Timeouts, u.Upstream, "timeout")
 		r.counter("inside53_upstream_queries_total", u.Truncated, u.Upstream, "truncated")
 		r.counter("inside53_upstream_queries_total", u.Spoofed, u.Upstream, "spoofed")
+		r.counter("inside53_upstream_budget_waits_total", u.Waits, u.Upstream)
 		r.gauge("inside53_upstream_rtt_seconds", u.RTT.Seconds(), u.Upstream)
 		r.gauge("inside53_upstream_up", truth(u.Up), u.Upstream)
 	}

@@ -159,6 +159,7 @@ func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source 
 		return again // a source runs once
 	}
 	a.config.Store(p.config)
+	a.forwarder.SetPackets(packetsOf(p.config, a.resolver.Snapshot()))
 	a.transfers.SetPolicy(p.transfer)
 	before := a.accounts
 	a.accounts = p.accounts

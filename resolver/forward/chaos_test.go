@@ -93,8 +93,8 @@ func TestChaos(t *testing.T) {
 	until(t, "all are told", func() bool { return accepted.Load() == told.Load() })
 	until(t, "nothing is in flight", func() bool { s := f.Stats(); return s.InFlight == 0 && s.Waiting == 0 })
 	for _, g := range groups {
-		if n := g.flights.Load(); n != 0 {
-			t.Errorf("%d flights of %s", n, g)
+		if g.held != 0 || g.clients.top != 0 {
+			t.Errorf("%d flights of %s, %d of one client", g.held, g, g.clients.top)
 		}
 	}
 	if told.Load() < 500 {

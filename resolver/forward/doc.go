@@ -20,13 +20,35 @@
 //
 // Cached allocates nothing and takes a shared lock of one shard. Ask writes the
 // query to a socket that is open already, or leaves it to the pool, and returns;
-// its done is called on the pool, once. What is in flight or waits is bounded:
-// Ask returns [ErrFull] rather than queue without end. One group has three quarters
-// of the places in flight at most, so that its dead upstreams leave room for others.
+// its done is called on the pool, once. The very query that waits already, as a client
+// without an answer sends it again over UDP, is [ErrRepeated]: one answer is for both.
 //
 // Goroutines are those of [Forwarder.Run]: the pool, the deadlines, and one or
-// two for each open socket. Lock order: flight shard, then upstream, cache shard,
+// two for each open socket. Lock order: flight shard, then shares, upstream, cache shard,
 // wheel or queue; never across I/O that waits.
+//
+// # Shares
+//
+// What is in flight or waits is bounded, in all and for each: 8192 questions in flight and
+// 32768 that wait for them, of which a client (an IPv4 address, a /64 of IPv6) has 1024 in a
+// group, a group three quarters of those in flight, and a zone outside half. A forwarder
+// doesn't know the zones outside: what stands for one are the last labels of its name.
+// There is always room for whoever comes next: where a share is used up its own oldest
+// question ends ([ErrClient], [ErrCut]), and where all places are taken the oldest one of
+// the client that has most ([ErrFull]). The others that wait for the same answer stay.
+//
+// Of a client or zone with a quarter of its share in flight, or with half of all places
+// taken, each upstream is asked twice for a name at most, not four times: a flood of names
+// that nobody answers costs no more. Those that are answered by a failure are known for 1 to
+// 5 seconds (see below), in the room of the cache.
+//
+// # Packets
+//
+// An upstream may have a budget of packets a second, repetitions counted: Amazon's resolver
+// has, as it drops silently what is above 1024 from one network interface. An eighth of a
+// second's packets may go at once. Then questions wait, clients have their turns one after
+// the other, and what was known before is told at once ([ErrStale]). Who never got a packet
+// is told [ErrPackets], and nothing is concluded from it. Probes don't wait, but count.
 //
 // # Upstreams
 //
@@ -81,10 +103,10 @@
 //	switch found.State {
 //	case forward.Fresh, forward.StaleFailing: // answer
 //	case forward.Miss, forward.Stale:
-//		err = f.Ask(g, &q, client, func(m *forward.Message, err error) { ... })
+//		err = f.Ask(g, &q, asker, func(m *forward.Message, err error) { ... })
 //	}
 //	if found.Prefetch { // beside the answer
-//		f.Ask(g, &q, client, nil)
+//		f.Ask(g, &q, asker, nil)
 //	}
 //
 // A group belongs to who asked for it, as often as it was asked for: a publication holds

@@ -217,7 +217,7 @@ type outcome struct {
 	err error
 }
 
-var stranger = netip.MustParseAddr("192.0.2.77")
+var stranger = Asker{Addr: netip.MustParseAddr("192.0.2.77")}
 
 // ask asks and returns where the outcome will be.
 func ask(t testing.TB, f *Forwarder, g *Group, q *Question) <-chan outcome {

@@ -6,35 +6,27 @@ import "inside53/resolver/wire"
 // response timer of RFC 8767 section 5); the flight goes on. The shard is locked.
 func (f *Forwarder) serveStale(fl *flight) {
 	fl.staleAt, fl.fallback = never, true
-	f.underWay.Add(1)
-	f.complete(&flight{message: &fl.stale.Message, err: ErrStale, first: fl.first, more: fl.more})
-	fl.first, fl.more = waiter{}, nil
-	f.waiting.Add(1) // the flight's own first, that is nobody now
+	waiters, n := f.shares.relieve(fl, func(w *waiter) bool { return w.done != nil })
+	f.complete(&completion{message: &fl.stale.Message, err: ErrStale, waiters: waiters, count: n})
 }
 
 // breakLoop tells those that may be an upstream asking back. The shard is locked.
 func (f *Forwarder) breakLoop(fl *flight) {
 	fl.loopAt = never
-	var kept, loops []waiter
-	for _, w := range fl.more {
-		if w.suspect {
-			loops = append(loops, w)
-		} else {
-			kept = append(kept, w)
-		}
-	}
-	if len(loops) == 0 {
+	loops, n := f.shares.relieve(fl, func(w *waiter) bool { return w.suspect })
+	if n == 0 {
 		return
 	}
 	fl.broken = fl.suspected
-	f.loops.Add(uint64(len(loops)))
-	fl.more = kept
-	f.underWay.Add(1)
-	f.complete(&flight{err: ErrLoop, first: loops[0], more: loops[1:]})
+	f.loops.Add(uint64(n))
+	f.complete(&completion{err: ErrLoop, waiters: loops, count: n})
 }
 
 // giveUp ends a flight without an answer.
 func (f *Forwarder) giveUp(fl *flight) {
+	if f.starve(fl) {
+		return
+	}
 	now := f.clock()
 	s := f.flightShard(fl)
 	s.mu.Lock()
@@ -70,7 +62,7 @@ func (f *Forwarder) finish(fl *flight, e *entry, err error, by attempt) bool {
 	if fl.over.Load() {
 		return false
 	}
-	fl.message, fl.err = &e.Message, err
+	fl.outcome.message, fl.outcome.err = &e.Message, err
 	if err == nil {
 		fl.note(by, now, Answered, uint16(e.Rcode))
 	}
@@ -99,9 +91,9 @@ func (f *Forwarder) logFailure(fl *flight, why Try, tries int) {
 // known outlive it.
 func (f *Forwarder) keepFailure(fl *flight, e *entry) {
 	if fl.stale != nil {
-		fl.message, fl.err = &fl.stale.Message, ErrStale
+		fl.outcome.message, fl.outcome.err = &fl.stale.Message, ErrStale
 		if fl.stale.state(e.Stored) == Fresh {
-			fl.err = nil
+			fl.outcome.err = nil
 		}
 		fl.stale.failingUntil.Store(e.Stored + staleRecheck)
 		return
@@ -117,8 +109,11 @@ func (f *Forwarder) keepFailure(fl *flight, e *entry) {
 // remove takes a flight out of everything and has its waiters told. The shard is locked.
 func (f *Forwarder) remove(s *flightShard, fl *flight) {
 	fl.over.Store(true)
-	fl.group.flights.Add(-1)
 	s.remove(fl)
 	f.wheel.stop(fl)
-	f.complete(fl)
+	if fl.queued.in != nil {
+		fl.queued.in.cancel(fl)
+	}
+	fl.outcome.waiters, fl.outcome.count = f.shares.release(fl)
+	f.complete(&fl.outcome)
 }

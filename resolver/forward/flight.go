@@ -2,7 +2,6 @@ package forward
 
 import (
 	"math"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,29 +33,30 @@ type flight struct {
 
 	seq    uint8   // of the last attempt
 	last   attempt // the last attempt
-	tries  [maxTries]Try
-	ntries uint8
-	sent   uint64 // upstreams that have been asked, by bit
-	looped uint64 // of them, those that asked the same back
+	tries  []Try   // at first in
+	room   [2]Try  // as most flights need no more
+	sent   uint64  // upstreams that have been asked, by bit
+	looped uint64  // of them, those that asked the same back
 	// suspected are those on this host that may have asked the same back; broken the same,
 	// once whoever asked back was told.
 	suspected, broken uint64
-	tried             uint64   // in this round
-	failed            uint64   // upstreams that gave an error, and are asked no more
-	refused           uint64   // of them, those that did by a message
-	rounds            uint8    // complete ones
-	ede               uint16   // of an upstream's error
-	first             waiter   // it and
-	more              []waiter // these wait
+	tried             uint64 // in this round
+	failed            uint64 // upstreams that gave an error, and are asked no more
+	refused           uint64 // of them, those that did by a message
+	rounds            uint8  // complete ones
+	ede               uint16 // of an upstream's error
 
-	message *Message // constant once over: the outcome
-	err     error
-}
+	queued  queued
+	outcome completion // constant once over
 
-// waiter is one caller of Ask.
-type waiter struct {
-	done    func(*Message, error)
-	suspect bool // may be an upstream asking back
+	// These are guarded by shares.mu.
+	first               waiter  // the room of the first waiter
+	waiters, lastWaiter *waiter // oldest first
+	nwaiters            int
+	seen                map[Asker]struct{} // those of the waiters, where there are many
+	cutKey              uint64
+	cutPrev, cutNext    *flight
+	counted             bool
 }
 
 // attempt is one query of a flight to one upstream.
@@ -117,43 +117,60 @@ func (f *Forwarder) flightShard(fl *flight) *flightShard { return &f.flights[fl.
 //   - a message and [ErrStale]: the upstreams failed, or took too long; this is what was known before
 //   - a message with rcode SERVFAIL and [ErrServFail] or [ErrTimeout]
 //   - nil and [ErrClosed] or [ErrLoop]
+//   - nil and [ErrFull], [ErrClient] or [ErrCut]: there was no room for all
 //
-// An error of Ask itself ([ErrFull], [ErrLoop], [ErrClosed]) means that done will not be called.
-// done may call Ask; it should not wait for anything, as it holds one of the pool's workers.
-// A nil done fetches for the cache alone. client is the address that the question
-// came from, for loop protection; it may be the zero Addr. Nothing of q is kept.
+// An error of Ask itself ([ErrFull], [ErrLoop], [ErrClosed], [ErrRepeated]) means that done
+// will not be called. done may call Ask; it should not wait for anything, as it holds one of
+// the pool's workers. A nil done fetches for the cache alone. from says whose place in the
+// shares this is, and protects from loops. Nothing of q is kept.
 //
 // All that ask the same question of the same group at the same time share one flight.
-func (f *Forwarder) Ask(g *Group, q *Question, client netip.Addr, done func(*Message, error)) error {
+func (f *Forwarder) Ask(g *Group, q *Question, from Asker, done func(*Message, error)) error {
 	hash := f.cache.hash(g.id, q)
-	suspects := f.suspects(client)
+	suspects := f.suspects(from.Addr)
 	if suspects != nil && f.isAsking(suspects, q) {
 		f.loops.Add(1)
 		return ErrLoop
 	}
-	if f.waiting.Add(1) > int64(f.options.Waiters) {
-		f.waiting.Add(-1)
-		f.full.Add(1)
+	if f.telling.Load() > int64(f.options.Waiters) {
+		f.full.Add(1) // the pool is behind: nobody can be told to make room
 		return ErrFull
 	}
+	var out gone
 	s := &f.flights[hash>>40%flightShards]
 	s.mu.Lock()
-	fl, at, err := f.join(s, hash, g, q, done, suspects)
+	fl, at, err := f.join(s, hash, g, q, waiter{done: done, asker: from}, suspects, &out)
 	s.mu.Unlock()
-	if err != nil {
-		f.waiting.Add(-1)
-		return err
-	}
+	f.dismiss(&out)
 	if fl != nil {
 		f.launch(fl, at)
 	}
-	return nil
+	return err
+}
+
+// dismiss tells those that had to go, and ends the flights that nobody waits for any more.
+func (f *Forwarder) dismiss(out *gone) {
+	for c := out.told; c != nil; {
+		next := c.next
+		c.next = nil
+		f.complete(c)
+		c = next
+	}
+	for _, fl := range out.flights {
+		s := f.flightShard(fl)
+		s.mu.Lock()
+		if !fl.over.Load() && f.shares.isDeserted(fl) {
+			fl.outcome.err = ErrFull
+			f.remove(s, fl)
+		}
+		s.mu.Unlock()
+	}
 }
 
 // join adds the caller to the flight for q, or to a new one, which is returned
 // with its first attempt. The shard is locked.
 func (f *Forwarder) join(
-	s *flightShard, hash uint64, g *Group, q *Question, done func(*Message, error), suspects []*upstream,
+	s *flightShard, hash uint64, g *Group, q *Question, w waiter, suspects []*upstream, out *gone,
 ) (*flight, attempt, error) {
 	if f.state.Load() != running {
 		return nil, attempt{}, ErrClosed
@@ -161,20 +178,18 @@ func (f *Forwarder) join(
 	now := f.clock()
 	fl := s.find(hash, g.id, q)
 	if fl != nil && !fl.fallback {
-		suspect := fl.suspects(suspects)
-		if suspect {
+		w.suspect = fl.suspects(suspects)
+		if w.suspect {
 			f.arm(fl, now)
 		}
-		fl.more = append(fl.more, waiter{done, suspect})
+		joiner := w // on the heap, as for others w needn't be
+		if !f.shares.join(fl, &joiner, out) {
+			return nil, attempt{}, ErrRepeated
+		}
 		return nil, attempt{}, nil
 	}
-	if f.underWay.Add(1) > int64(f.options.InFlight) {
-		f.underWay.Add(-1)
-		f.full.Add(1)
-		return nil, attempt{}, ErrFull
-	}
 	if fl != nil {
-		f.complete(&flight{message: &fl.stale.Message, err: ErrStale, first: waiter{done: done}})
+		f.complete(w.told(&fl.stale.Message, ErrStale))
 		return nil, attempt{}, nil
 	}
 	known := f.cache.peek(hash, g.id, q)
@@ -185,19 +200,12 @@ func (f *Forwarder) join(
 	}
 	if state == Fresh && !known.dying(unix) {
 		// The answer came between the caller's look at the cache and now.
-		f.complete(&flight{message: &known.Message, err: known.err(), first: waiter{done: done}})
+		f.complete(w.told(&known.Message, known.err()))
 		return nil, attempt{}, nil
-	}
-	if g.flights.Add(1) > int64(f.options.share()) {
-		g.flights.Add(-1)
-		f.underWay.Add(-1)
-		f.full.Add(1)
-		return nil, attempt{}, ErrFull
 	}
 	fl = &flight{
 		hash: hash, group: g, began: now, ede: NoEDE,
-		q: *q, query: newQuery(q),
-		first:   waiter{done: done},
+		q: *q, query: newQuery(q), first: w,
 		staleAt: never, loopAt: never, endAt: now + f.options.Budget,
 	}
 	fl.q.Name = nameOf(fl.query)
@@ -205,6 +213,7 @@ func (f *Forwarder) join(
 		fl.stale, fl.staleAt = known, now+f.options.StaleAfter
 	}
 	s.put(fl)
+	f.shares.begin(fl, &fl.first, out)
 	at, _ := f.advance(fl, now)
 	return fl, at, nil
 }
@@ -276,7 +285,7 @@ func (f *Forwarder) advance(fl *flight, now time.Duration) (attempt, bool) {
 			fl.rounds++
 		}
 	}
-	if i < 0 || fl.rounds > maxRounds {
+	if i < 0 || fl.rounds > maxRounds || fl.rounds > crowdedRounds && f.shares.isCrowded(fl) {
 		fl.retryAt = never // only late answers can help
 		f.arm(fl, now)
 		return attempt{}, false
@@ -293,16 +302,18 @@ func (f *Forwarder) advance(fl *flight, now time.Duration) (attempt, bool) {
 	return fl.last, true
 }
 
-// maxRounds is how often all upstreams are asked again.
-const maxRounds = 3
+const (
+	maxRounds     = 3 // how often all upstreams are asked again
+	crowdedRounds = 1 // how often for one of very many questions: a flood of names costs two packets a name
+)
 
 // arm sets the flight's next deadline.
 func (f *Forwarder) arm(fl *flight, now time.Duration) {
 	f.wheel.set(fl, now, min(fl.retryAt, fl.staleAt, fl.loopAt, fl.endAt))
 }
 
-// send sends at, or has the pool do it where a socket must be opened first.
-func (f *Forwarder) send(fl *flight, at attempt) {
+// transmit sends at, or has the pool do it where a socket must be opened first.
+func (f *Forwarder) transmit(fl *flight, at attempt) {
 	if at.stream {
 		s := at.u.stream.Load()
 		if s != nil && s.send(fl, at) {

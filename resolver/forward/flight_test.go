@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"inside53/resolver/wire"
-
 	"github.com/miekg/dns"
 )
 
@@ -130,35 +128,6 @@ func TestOneFlight(t *testing.T) {
 	if o := resolve(t, f, g, q); o.m != first || up.asked.Load() != 1 {
 		t.Errorf("asked again: %+v", o)
 	}
-}
-
-func TestFull(t *testing.T) {
-	up := newFake(t, silent, nil)
-	f, _ := newRunning(t, Options{InFlight: 2, Waiters: 3, Budget: time.Second})
-	g := newGroup(t, f, up.addr)
-	a := ask(t, f, g, question(t, "a.example.", dns.TypeA))
-	b := ask(t, f, g, question(t, "b.example.", dns.TypeA))
-	never := func(*Message, error) { t.Error("done was called after an error of Ask") }
-	err := f.Ask(g, question(t, "c.example.", dns.TypeA), stranger, never)
-	if !errors.Is(err, ErrFull) {
-		t.Errorf("third flight: %v", err)
-	}
-	a2 := ask(t, f, g, question(t, "a.example.", dns.TypeA))
-	err = f.Ask(g, question(t, "a.example.", dns.TypeA), stranger, never)
-	if !errors.Is(err, ErrFull) {
-		t.Errorf("fourth waiter: %v", err)
-	}
-	for _, c := range []<-chan outcome{a, b, a2} {
-		o := wait(t, c)
-		if !errors.Is(o.err, ErrTimeout) || o.m.Rcode != dns.RcodeServerFailure || o.m.EDE != wire.EDENoReachable {
-			t.Errorf("outcome %+v", o)
-		}
-	}
-	if s := f.Stats(); s.Full != 2 {
-		t.Errorf("full %d times", s.Full)
-	}
-	c := ask(t, f, g, question(t, "c.example.", dns.TypeA)) // there is room again
-	wait(t, c)
 }
 
 func TestNotRunning(t *testing.T) {
@@ -301,13 +270,13 @@ func TestLoop(t *testing.T) {
 		}
 	}
 	g.upstreams[0].local.Store(false)
-	upstream := netip.MustParseAddr("127.0.0.1")
+	upstream := Asker{Addr: netip.MustParseAddr("127.0.0.1")}
 	q := question(t, "www.example.com.", dns.TypeA)
 	c := ask(t, f, g, q)
 	back := *q
 	back.DO = true // an upstream sets the flags it likes
 	for _, client := range []string{"127.0.0.1", "::ffff:127.0.0.1"} {
-		err := f.Ask(g, &back, netip.MustParseAddr(client), nil)
+		err := f.Ask(g, &back, Asker{Addr: netip.MustParseAddr(client)}, nil)
 		if !errors.Is(err, ErrLoop) {
 			t.Errorf("from %s: %v", client, err)
 		}
@@ -344,7 +313,7 @@ func TestLoopOnLoopback(t *testing.T) {
 	}, nil)
 	f, _ := newRunning(t, Options{Budget: time.Second})
 	g := newGroup(t, f, up.addr)
-	local := netip.MustParseAddr("127.0.0.1")
+	local := Asker{Addr: netip.MustParseAddr("127.0.0.1")}
 	for name, want := range map[string]error{"fine.example.": nil, "loop.example.": ErrLoop} {
 		q := question(t, name, dns.TypeA)
 		first := ask(t, f, g, q)

@@ -19,9 +19,12 @@ import (
 type Options struct {
 	// Entries is how many answers the cache holds, 200000 by default. An entry takes about 500
 	// bytes; a bound of 1 KiB an entry, on average over a part of the cache, holds too.
-	Entries  int
-	InFlight int // questions under way to upstreams, or whose askers are being told: 8192; three quarters for a group
-	Waiters  int // askers waiting for them: 32768
+	Entries int
+	// InFlight is how many questions are under way to upstreams: 8192. A group has three
+	// quarters of them at most, and a zone outside half.
+	InFlight  int
+	Waiters   int // askers waiting for them: 32768
+	PerClient int // of them, those of one client (an IPv4 address, a /64 of IPv6) in one group: 1024
 
 	Budget     time.Duration // for one question, all upstreams and retries together: 4.5s, since clients wait for 5
 	StaleAfter time.Duration // after which a stale answer is better than waiting (RFC 8767 section 5): 1.8s
@@ -57,6 +60,7 @@ func (o *Options) check() error {
 	count("entries", &o.Entries, 200_000)
 	count("in flight", &o.InFlight, 8192)
 	count("waiters", &o.Waiters, 32768)
+	count("per client", &o.PerClient, 1024)
 	span("budget", &o.Budget, 4500*time.Millisecond)
 	span("stale after", &o.StaleAfter, 1800*time.Millisecond)
 	span("retry min", &o.RetryMin, 200*time.Millisecond)
@@ -70,10 +74,6 @@ func (o *Options) check() error {
 	}
 	return errors.Join(faults...)
 }
-
-// share is how many questions may be under way for one group, so that one whose
-// upstreams are dead leaves room for the others.
-func (o *Options) share() int { return o.InFlight - o.InFlight/4 }
 
 const flightShards = 64
 
@@ -112,13 +112,17 @@ type Forwarder struct {
 	groups    map[string]*Group
 	upstreams map[string]*upstream
 	lastID    uint32
-	sweeping  bool // sweep runs
+	rates     map[string]int // packets a second, by text of the upstream
+	sweeping  bool           // sweep runs
 
 	byAddr    atomic.Pointer[map[netip.Addr][]*upstream]
 	groupList atomic.Pointer[[]*Group]
+	limited   atomic.Pointer[[]*upstream] // those with a budget
 
-	underWay, waiting atomic.Int64
-	full, loops       atomic.Uint64
+	shares      shares
+	telling     atomic.Int64 // askers that wait to be told
+	full, loops atomic.Uint64
+	packets     atomic.Uint64
 }
 
 // New returns a forwarder without groups, which works while [Forwarder.Run] runs.
@@ -144,6 +148,7 @@ func New(options Options) (*Forwarder, error) {
 		sessions: tls.NewLRUClientSessionCache(64),
 		groups:   make(map[string]*Group), upstreams: make(map[string]*upstream),
 	}
+	f.shares.init(options)
 	for i := range f.flights {
 		f.flights[i].table = make(map[uint64]*flight)
 	}
@@ -221,6 +226,7 @@ func (f *Forwarder) turn(ctx context.Context) {
 			f.due(fl)
 		}
 		clear(due)
+		f.spendBudgets()
 		if !left {
 			timer.Stop()
 		}
@@ -236,7 +242,7 @@ func (f *Forwarder) closeAll() {
 		for _, fl := range s.table {
 			for next := fl; next != nil; {
 				fl, next = next, next.next
-				fl.err = ErrClosed
+				fl.outcome.err = ErrClosed
 				f.remove(s, fl)
 			}
 		}

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"inside53/resolver/wire"
@@ -30,7 +29,9 @@ type Group struct {
 	id        uint32
 	key       string
 	upstreams []*upstream
-	flights   atomic.Int64
+
+	clients ladder // those that wait; guarded by shares.mu
+	held    int    // flights; guarded by shares.mu
 
 	owners int           // guarded by Forwarder.mu
 	left   time.Duration // when the last owner released it; guarded by Forwarder.mu
@@ -52,7 +53,7 @@ func (f *Forwarder) Group(spec GroupSpec) (*Group, error) {
 			return nil, err
 		}
 		f.lastID++
-		g = &Group{id: f.lastID, key: key, upstreams: upstreams}
+		g = &Group{id: f.lastID, key: key, upstreams: upstreams, clients: ladder{which: ofGroup}}
 		for _, u := range upstreams {
 			f.upstreams[u.text] = u
 		}
@@ -80,6 +81,7 @@ func (f *Forwarder) parseUpstreams(texts []string) ([]*upstream, error) {
 		if u == nil {
 			u = newUpstream(parsed)
 			u.changed = f.clock()
+			u.budget.rate.Store(f.rateOf(u))
 		}
 		same := func(o *upstream) bool { return o.addr == u.addr && o.secure == u.secure }
 		if slices.ContainsFunc(all, same) {
@@ -168,10 +170,15 @@ func (f *Forwarder) dropLeft(since time.Duration) (next time.Duration) {
 // index rebuilds what is read without the lock. mu is held.
 func (f *Forwarder) index() {
 	byAddr := make(map[netip.Addr][]*upstream, len(f.upstreams))
+	var limited []*upstream
 	for _, u := range f.upstreams {
 		addr := hostOf(u.addr.Addr())
 		byAddr[addr] = append(byAddr[addr], u)
+		if u.budget.rate.Load() > 0 || u.budget.waits.Load() > 0 {
+			limited = append(limited, u)
+		}
 	}
+	f.limited.Store(&limited)
 	groups := make([]*Group, 0, len(f.groups))
 	for _, g := range f.groups {
 		groups = append(groups, g)

@@ -132,8 +132,17 @@ var (
 	ErrServFail = errors.New("upstreams answered with an error")
 	// ErrTimeout: no upstream answered in time. The message has rcode SERVFAIL and EDE 22.
 	ErrTimeout = errors.New("no upstream answered")
-	// ErrFull: as many questions wait or are in flight as are allowed.
+	// ErrFull: as many questions wait or are in flight as are allowed, and of nobody more
+	// than of this client.
 	ErrFull = errors.New("too many questions are waiting for upstreams")
+	// ErrClient: the client's share of them is used up.
+	ErrClient = errors.New("too many questions of this client are waiting for upstreams")
+	// ErrCut: the share of the zone that the name is in is used up.
+	ErrCut = errors.New("too many questions about this zone are waiting for upstreams")
+	// ErrPackets: the upstream's packets were used up by others, until it was too late.
+	ErrPackets = errors.New("packets of the upstream are used up")
+	// ErrRepeated: the very query waits already, and its answer is the answer to this one.
+	ErrRepeated = errors.New("query is waiting already")
 	// ErrLoop: the upstream that is being asked asks the same of us.
 	ErrLoop = errors.New("loop: the upstream asks back what it is being asked")
 	// ErrClosed: the forwarder does not run.

@@ -196,6 +196,9 @@ func (f *Forwarder) due(fl *flight) {
 		late = nil
 		f.arm(fl, now)
 	}
+	if fl.queued.in != nil {
+		late = nil // it wasn't asked
+	}
 	s.mu.Unlock()
 	if late != nil {
 		late.timeouts.Add(1)

@@ -2,23 +2,36 @@ package forward
 
 import "sync"
 
-// queue holds the flights whose waiters are to be told. It has no bound of its
-// own, so that to finish a flight never waits; what is in it is bounded by
-// Options.InFlight and Options.Waiters.
+// completion is an outcome with those that are to be told.
+type completion struct {
+	message *Message
+	err     error
+	waiters *waiter // linked by next
+	count   int
+	next    *completion
+}
+
+// told is what w is told, where it needn't wait.
+func (w waiter) told(m *Message, err error) *completion {
+	return &completion{message: m, err: err, waiters: &w, count: 1}
+}
+
+// queue holds what is to be told. It has no bound of its own, so that to finish a flight
+// never waits; what is in it is bounded by Options.Waiters, beyond which Ask adds nothing.
 type queue struct {
 	mu         sync.Mutex
-	head, tail *flight
+	head, tail *completion
 	wake       chan struct{} // a token for each worker that may be needed
 }
 
-func (q *queue) push(fl *flight) {
+func (q *queue) push(c *completion) {
 	q.mu.Lock()
 	if q.tail == nil {
-		q.head = fl
+		q.head = c
 	} else {
-		q.tail.next = fl
+		q.tail.next = c
 	}
-	q.tail = fl
+	q.tail = c
 	q.mu.Unlock()
 	select {
 	case q.wake <- struct{}{}:
@@ -27,18 +40,18 @@ func (q *queue) push(fl *flight) {
 }
 
 // pop returns nil if there is none.
-func (q *queue) pop() *flight {
+func (q *queue) pop() *completion {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	fl := q.head
-	if fl == nil {
+	c := q.head
+	if c == nil {
 		return nil
 	}
-	q.head, fl.next = fl.next, nil
+	q.head, c.next = c.next, nil
 	if q.head == nil {
 		q.tail = nil
 	}
-	return fl
+	return c
 }
 
 // opening is an attempt that needs a socket first.
@@ -47,14 +60,19 @@ type opening struct {
 	at attempt
 }
 
-// complete has the waiters of fl told, by the pool.
-func (f *Forwarder) complete(fl *flight) { f.finished.push(fl) }
+// complete has those of c told, by the pool.
+func (f *Forwarder) complete(c *completion) {
+	if c.count > 0 {
+		f.telling.Add(int64(c.count))
+		f.finished.push(c)
+	}
+}
 
 // work is one of the pool's workers.
 func (f *Forwarder) work() {
 	for {
-		for fl := f.finished.pop(); fl != nil; fl = f.finished.pop() {
-			f.notify(fl)
+		for c := f.finished.pop(); c != nil; c = f.finished.pop() {
+			f.notify(c)
 		}
 		select {
 		case <-f.finished.wake:
@@ -62,26 +80,21 @@ func (f *Forwarder) work() {
 			f.open(o)
 		case <-f.readersGone:
 			// Nobody finishes flights any more, and the loop above has told all.
-			fl := f.finished.pop()
-			if fl == nil {
+			c := f.finished.pop()
+			if c == nil {
 				return
 			}
-			f.notify(fl)
+			f.notify(c)
 		}
 	}
 }
 
-// notify calls the waiters of fl.
-func (f *Forwarder) notify(fl *flight) {
-	// Before the calls: one that asks again must find room.
-	f.underWay.Add(-1)
-	f.waiting.Add(-1 - int64(len(fl.more)))
-	if fl.first.done != nil {
-		fl.first.done(fl.message, fl.err)
-	}
-	for _, w := range fl.more {
+// notify calls those of c.
+func (f *Forwarder) notify(c *completion) {
+	f.telling.Add(-int64(c.count)) // before the calls: one that asks again must find room
+	for w := c.waiters; w != nil; w = w.next {
 		if w.done != nil {
-			w.done(fl.message, fl.err)
+			w.done(c.message, c.err)
 		}
 	}
 }

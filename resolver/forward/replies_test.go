@@ -226,7 +226,7 @@ func TestTries(t *testing.T) {
 func TestLoopIsCalledLoop(t *testing.T) {
 	var f *Forwarder
 	var g *Group
-	back := netip.MustParseAddr("127.0.0.1")
+	back := Asker{Addr: netip.MustParseAddr("127.0.0.1")}
 	up := newFake(t, func(q *dns.Msg, _ bool) *dns.Msg {
 		done := make(chan error, 1)
 		asked := question(t, q.Question[0].Name, q.Question[0].Qtype)

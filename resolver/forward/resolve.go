@@ -3,7 +3,6 @@ package forward
 import (
 	"context"
 	"fmt"
-	"net/netip"
 )
 
 // Resolve answers a question of this server's own: from the cache, else from the
@@ -16,7 +15,7 @@ func (f *Forwarder) Resolve(ctx context.Context, g *Group, q *Question) (*Messag
 		err     error
 	}
 	done := make(chan outcome, 1) // nobody waits to send when ctx has ended
-	err := f.Ask(g, q, netip.Addr{}, func(m *Message, err error) { done <- outcome{m, err} })
+	err := f.Ask(g, q, Asker{}, func(m *Message, err error) { done <- outcome{m, err} })
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", g, err)
 	}

@@ -12,7 +12,9 @@ type Stats struct {
 	Evictions           uint64 // entries that made room for others
 	Entries, Bytes      int    // in the cache; bytes are estimated
 	InFlight, Waiting   int64  // questions to upstreams; askers
-	Full, Loops         uint64 // questions turned away with ErrFull, with ErrLoop
+	Full, Loops         uint64 // questions that ended with ErrFull, with ErrLoop
+	Client, Cut         uint64 // with ErrClient, with ErrCut
+	Packets             uint64 // with ErrPackets
 	Upstreams           []UpstreamStats
 }
 
@@ -25,6 +27,7 @@ type UpstreamStats struct {
 	Timeouts  uint64        // queries without an answer in time
 	Truncated uint64        // answers asked again over TCP
 	Spoofed   uint64        // packets ignored, as they answered nothing asked
+	Waits     uint64        // queries that waited for the upstream's packets
 	RTT       time.Duration // smoothed; 0: not known yet
 	Up        bool
 	Since     time.Time // when it went up or down, or was configured
@@ -32,9 +35,12 @@ type UpstreamStats struct {
 
 // Stats returns the counters, upstreams in the order of their text.
 func (f *Forwarder) Stats() Stats {
+	flights, waiting, refused := f.shares.totals()
 	all := Stats{
-		InFlight: f.underWay.Load(), Waiting: f.waiting.Load(),
-		Full: f.full.Load(), Loops: f.loops.Load(),
+		InFlight: int64(flights), Waiting: int64(waiting) + f.telling.Load(),
+		Full: f.full.Load() + refused[becauseFull], Loops: f.loops.Load(),
+		Client: refused[becauseClient], Cut: refused[becauseCut],
+		Packets: f.packets.Load(),
 	}
 	for i := range f.cache.shards {
 		s := &f.cache.shards[i]
@@ -83,7 +89,7 @@ func (u *upstream) stats(epoch time.Time) UpstreamStats {
 	return UpstreamStats{
 		Upstream: u.text, Queries: u.queries.Load(), Answers: u.answers.Load(),
 		Failures: u.failures.Load(), Timeouts: u.timeouts.Load(),
-		Truncated: u.truncated.Load(), Spoofed: u.spoofed.Load(),
+		Truncated: u.truncated.Load(), Spoofed: u.spoofed.Load(), Waits: u.budget.waits.Load(),
 		RTT: u.srtt, Up: u.downUntil == 0, Since: epoch.Add(u.changed),
 	}
 }

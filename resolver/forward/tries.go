@@ -76,10 +76,23 @@ func rcodeText(rcode uint16) string {
 
 // begin notes that an attempt is sent. The shard is locked.
 func (fl *flight) begin(at *attempt, now time.Duration) {
-	if fl.ntries < maxTries {
-		fl.tries[fl.ntries] = Try{Upstream: at.index, At: now - fl.began}
-		fl.ntries++
-		at.try = fl.ntries
+	if fl.tries == nil {
+		fl.tries = fl.room[:0]
+	}
+	if len(fl.tries) < maxTries {
+		fl.tries = append(fl.tries, Try{Upstream: at.index, At: now - fl.began})
+		at.try = uint8(len(fl.tries))
+	}
+}
+
+// withdraw takes back what begin noted, where the attempt isn't sent yet. The shard is locked.
+func (fl *flight) withdraw(at *attempt) {
+	if at.try > 0 && int(at.try) == len(fl.tries) && fl.tries[at.try-1].Outcome == Unanswered {
+		fl.tries = fl.tries[:at.try-1]
+	}
+	at.try = 0
+	if at.seq == fl.seq {
+		fl.last.try = 0
 	}
 }
 
@@ -101,7 +114,7 @@ func (fl *flight) note(at attempt, now time.Duration, outcome Outcome, rcode uin
 // allTries returns the tries of a flight that ends, as the message keeps them. The shard
 // is locked.
 func (fl *flight) allTries(now time.Duration) []Try {
-	all := slices.Clone(fl.tries[:fl.ntries])
+	all := slices.Clone(fl.tries)
 	if last := int(fl.last.try) - 1; last >= 0 && now < fl.retryAt && now < fl.endAt && all[last].Outcome == Unanswered {
 		all = slices.Delete(all, last, last+1) // it had time left when another one answered
 	}

@@ -30,6 +30,8 @@ type upstream struct {
 
 	local atomic.Bool // on this host: shares its address with clients
 
+	budget budget
+
 	slots  [sockets]atomic.Pointer[udpSocket]
 	stream atomic.Pointer[stream]
 

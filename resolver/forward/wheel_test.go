@@ -54,22 +54,3 @@ func TestWheel(t *testing.T) {
 		t.Error("a deadline beyond the wheel's reach was lost")
 	}
 }
-
-func TestGroupLeavesRoom(t *testing.T) {
-	dead, alive := newFake(t, silent, nil), newFake(t, echoA, nil)
-	f, _ := newRunning(t, Options{InFlight: 8, Budget: time.Second})
-	g, other := newGroup(t, f, dead.addr), newGroup(t, f, alive.addr)
-	full := 0
-	for _, label := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
-		err := f.Ask(g, question(t, label+".example.", 1), stranger, nil)
-		if err != nil {
-			full++
-		}
-	}
-	if full != 2 {
-		t.Errorf("%d questions were turned away", full)
-	}
-	if o := resolve(t, f, other, question(t, "a.example.", 1)); o.err != nil {
-		t.Errorf("another group: %v", o.err)
-	}
-}

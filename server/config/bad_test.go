@@ -238,6 +238,13 @@ func TestConfigBad(t *testing.T) {
 6: forward[2].upstreams[1]: 10.0.0.2:53 is here twice
 7: forward[3].zone: corp.example. has two entries for view "*"; write all upstreams in one
 9: forward[3].layer: "maybe" is neither true nor false`},
+		{"forward.packets", "forward:\n- {zone: ., upstreams: [10.0.0.2], packets: 900}\n" +
+			"- {zone: a.example, upstreams: [10.0.0.3, 10.0.0.2]}\n" +
+			"- {zone: b.example, upstreams: [10.0.0.4], packets: -1}\n" +
+			"- {zone: c.example, upstreams: [10.0.0.2], packets: 900}\n",
+			`3: forward[1].packets: 10.0.0.2:53 has other packets in the entry for .; write the same in both
+4: forward[2].packets: "-1" is neither auto nor a whole number from 0 to 1048575
+5: forward[3].packets: 10.0.0.2:53 has other packets in the entry for a.example.; write the same in both`},
 		{"forward.upstreams", "forward:\n- zone: .\n  upstreams:\n  - dns.example\n  - tls://dns.example\n  - https://10.0.0.2\n  - 10.0.0.2#name\n  - tls://10.0.0.2#a..b\n  - tls://10.0.0.2#.\n  - 10.0.0.2:0\n  - 0.0.0.0\n  - 127.0.0.1:5300\n", `4: forward[0].upstreams[0]: "dns.example" is no address; FORM
 5: forward[0].upstreams[1]: "tls://dns.example" is no address; FORM
 6: forward[0].upstreams[2]: https:// is unknown; FORM

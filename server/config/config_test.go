@@ -34,8 +34,10 @@ func plain(c *Config) *Config {
 func TestConfigGood(t *testing.T) {
 	addr := netip.MustParseAddrPort
 	prefix := netip.MustParsePrefix
-	toDefault := []Forward{{Zone: ".", Upstreams: []Upstream{{wire.Upstream{Addr: addr("10.0.0.2:53")}}},
-		Views: ViewSet{All: true}}}
+	toDefault := []Forward{{
+		Zone: ".", Upstreams: []Upstream{{wire.Upstream{Addr: addr("10.0.0.2:53")}}}, Packets: AutoPackets,
+		Views: ViewSet{All: true},
+	}}
 	const forward = "forward: [{zone: ., upstreams: [10.0.0.2]}]\n"
 	tests := []struct {
 		name string
@@ -154,7 +156,8 @@ func TestConfigGood(t *testing.T) {
 		}},
 		{"forward", "allow: [private]\nec2:\nforward:\n- zone: Corp.example\n  upstreams:\n  - 10.9.0.2\n  - " +
 			"10.9.0.2:5353\n  - '[2001:db8::1]:53'\n  - 2001:db8::2\n  - '[2001:db8::3]'\n  - tls://10.9.0.3\n  - " +
-			"tls://[2001:db8::4]:8853#DNS.example.\n  views: [vpc-0a1b, rest]\n  layer: true\n", func(c *Config) {
+			"tls://[2001:db8::4]:8853#DNS.example.\n  packets: 250\n" +
+			"  views: [vpc-0a1b, rest]\n  layer: true\n", func(c *Config) {
 			c.EC2 = new(EC2)
 			c.EC2.setDefaults()
 			c.Forward = []Forward{{"corp.example.", []Upstream{
@@ -163,7 +166,7 @@ func TestConfigGood(t *testing.T) {
 				{wire.Upstream{Addr: addr("[2001:db8::3]:53")}},
 				{wire.Upstream{Addr: addr("10.9.0.3:853"), TLS: true}},
 				{wire.Upstream{Addr: addr("[2001:db8::4]:8853"), TLS: true, ServerName: "dns.example"}},
-			}, ViewSet{Names: []string{"vpc-0a1b", "rest"}}, true}}
+			}, 250, ViewSet{Names: []string{"vpc-0a1b", "rest"}}, true}}
 		}},
 		{"rebinding", forward + "rebinding: {deny: [private, loopback], allow: [Uribl.com]}\n", func(c *Config) {
 			c.Rebinding = Rebinding{Deny: DeniedAddresses(wire.Private | wire.Loopback), Allow: []DomainName{"uribl.com."}}

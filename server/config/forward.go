@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"inside53/resolver/wire"
@@ -20,6 +21,12 @@ type Forward struct {
 	// no default.
 	Upstreams []Upstream `yaml:"upstreams"`
 
+	// Packets is how many packets a second each of Upstreams gets, repetitions counted; then
+	// questions wait for their turn. 0 is as many as there are. "auto" is 900 for Amazon's
+	// own resolvers, which drop what is above 1024 from one network interface, and 0 for
+	// others. Default auto.
+	Packets Packets `yaml:"packets"`
+
 	// Views lists the views that use it, by name. "*" is every view that has no
 	// entry of its own for the zone. Default ["*"].
 	Views ViewSet `yaml:"views"`
@@ -30,7 +37,26 @@ type Forward struct {
 	Layer bool `yaml:"layer"`
 }
 
-func (s *Forward) setDefaults() { *s = Forward{Views: ViewSet{All: true}} }
+func (s *Forward) setDefaults() { *s = Forward{Packets: AutoPackets, Views: ViewSet{All: true}} }
+
+// Packets is a number of packets a second.
+type Packets int
+
+// AutoPackets leaves the number to what the upstream is.
+const AutoPackets Packets = -1
+
+func (p *Packets) parse(text string) error {
+	if text == "auto" {
+		*p = AutoPackets
+		return nil
+	}
+	n, err := strconv.ParseUint(text, 10, 20)
+	if err != nil {
+		return fmt.Errorf("%q is neither auto nor a whole number from 0 to 1048575", text)
+	}
+	*p = Packets(n)
+	return nil
+}
 
 // Upstream is a resolver that names are forwarded to. Its text is the one form that equal
 // upstreams share.
@@ -86,12 +112,30 @@ func (v *validator) forward() {
 		for j, up := range f.Upstreams {
 			v.upstream(fmt.Sprintf("%s.upstreams[%d]", path, j), up, f.Upstreams[:j])
 		}
+		v.packets(path+".packets", i)
 		v.viewSet(path+".views", f.Views)
 		for _, other := range v.config.Forward[:i] {
 			both := sameViews(f.Views, other.Views)
 			if f.Zone != "" && f.Zone == other.Zone && both != "" {
 				v.fault(path+".zone", "%s has two entries for view %q; write all upstreams in one", f.Zone, both)
 				break
+			}
+		}
+	}
+}
+
+// packets looks for an upstream of entry i that an earlier entry gives another number of
+// packets: it is one upstream, with one budget.
+func (v *validator) packets(path string, i int) {
+	f := v.config.Forward[i]
+	for _, other := range v.config.Forward[:i] {
+		if other.Packets == f.Packets {
+			continue
+		}
+		for _, up := range f.Upstreams {
+			if up.Addr.IsValid() && slices.Contains(other.Upstreams, up) {
+				v.fault(path, "%s has other packets in the entry for %s; write the same in both", up, other.Zone)
+				return
 			}
 		}
 	}

@@ -135,7 +135,11 @@ func printSummary(w io.Writer, c *config.Config, problems []zonesource.Problem) 
 		if f.Layer {
 			layer = ", below our zone"
 		}
-		row("forward", "%s to %s, views %s%s", f.Zone, join(f.Upstreams), f.Views, layer)
+		packets := ""
+		if f.Packets > 0 {
+			packets = fmt.Sprintf(", %d packets a second each", f.Packets)
+		}
+		row("forward", "%s to %s, views %s%s%s", f.Zone, join(f.Upstreams), f.Views, layer, packets)
 	}
 	if len(c.Forward) == 0 {
 		row("forward", "nothing; other names are refused")
