@@ -84,9 +84,11 @@ func programMetrics(version string, r *readiness) *collector {
 	return newCollector([]metric{
 		{"inside53_build_info", "1; the label is the version.", []string{"version"}},
 		{"inside53_ready", "1 when /readyz says so.", nil},
+		{"inside53_log_writable", "0 when the log can't be written and its lines are lost.", nil},
 	}, func(out reading) {
 		ready, _ := r.of(r.status())
 		out.gauge("inside53_ready", truth(ready))
+		out.gauge("inside53_log_writable", truth(r.logFault() == nil))
 		out.gauge("inside53_build_info", 1, strings.TrimPrefix(version, "inside53 "))
 	})
 }

@@ -18,6 +18,7 @@ type readiness struct {
 	status   func() zonesource.Status
 	sockets  func() (ok bool, silent []string)
 	maxAge   func() time.Duration // of data from AWS; 0 for any
+	logFault func() error         // why the log can't be written
 }
 
 // Readiness implements [admin.Readiness].
@@ -26,6 +27,9 @@ func (r *readiness) Readiness() admin.Ready {
 	out := admin.Ready{Reasons: []string{}, Degraded: []string{}, Sources: map[string]admin.Source{}}
 	if status.Loaded && slices.ContainsFunc(status.Report.Missing, zonesource.Gap.Fails) {
 		out.Degraded = append(out.Degraded, "zones")
+	}
+	if r.logFault() != nil {
+		out.Degraded = append(out.Degraded, "log")
 	}
 	var reasons []string
 	out.Ready, reasons = r.of(status)
