@@ -144,7 +144,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Log: log,
+		Health: &a.health, Secondaries: secondaries, Log: log, Bound: boundWeb,
 	})
 	if err != nil {
 		return err

@@ -50,11 +50,11 @@ func (r *readiness) Readiness() admin.Ready {
 func (r *readiness) of(status zonesource.Status) (bool, []string) {
 	var reasons []string
 	if r.draining.Load() {
-		reasons = append(reasons, "draining")
+		reasons = append(reasons, admin.Draining)
 	}
 	if !status.Loaded {
 		for _, missing := range few(status.Missing) {
-			reasons = append(reasons, "data not complete: "+missing)
+			reasons = append(reasons, admin.NotComplete+": "+missing)
 		}
 	}
 	_, silent := r.sockets()
@@ -82,7 +82,7 @@ func tooOld(status zonesource.Status, maxAge time.Duration) []string {
 	for _, name := range []string{ec2Source, route53.Name} {
 		s := status.Sources[name]
 		if maxAge > 0 && !s.Oldest.IsZero() && time.Since(s.Oldest) > maxAge {
-			reasons = append(reasons, fmt.Sprintf("%s: data older than %s", name, maxAge))
+			reasons = append(reasons, fmt.Sprintf("%s: %s, older than %s", admin.TooOld, name, maxAge))
 		}
 	}
 	return reasons

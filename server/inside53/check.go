@@ -76,6 +76,7 @@ func printSummary(w io.Writer, c *config.Config, problems []zonesource.Problem) 
 	row("dns", "%s, UDP and TCP", join(c.Listen.DNS))
 	row("admin", "%s", orOff(c.Admin))
 	row("health", "%s", orOff(c.Health))
+	row("metrics", "%s", orOff(c.Metrics))
 	row("allow", "%s", allowed(c.Allow))
 	if c.UsesAWS() {
 		row("state", "%s", c.StateDir)

@@ -66,18 +66,18 @@ func (h *heartbeat) run(ctx context.Context) {
 	wg.Wait()
 }
 
-// reasons names what is silent; it is empty when all answer.
+// reasons names what is silent, its kind first; it is empty when all answer.
 func (h *heartbeat) reasons() []string {
 	now := time.Now()
 	var reasons []string
 	for _, b := range h.udp {
 		for i := range b.loops {
-			name := fmt.Sprintf("udp %s loop %d", b.group.addr, i)
+			name := fmt.Sprintf("loop silent: udp %s loop %d", b.group.addr, i)
 			reasons = b.loops[i].appendReason(reasons, name, now)
 		}
 	}
 	for _, b := range h.tcp {
-		reasons = b.pulse.appendReason(reasons, "tcp "+b.listener.addr.String(), now)
+		reasons = b.pulse.appendReason(reasons, "listener silent: tcp "+b.listener.addr.String(), now)
 	}
 	return reasons
 }
@@ -100,11 +100,11 @@ func (p *pulse) appendReason(reasons []string, name string, now time.Time) []str
 	defer p.mu.Unlock()
 	switch {
 	case p.answered.IsZero():
-		return append(reasons, name+": no answer yet")
+		return append(reasons, name+", no answer yet")
 	case now.Sub(p.answered) < beatSilence:
 		return reasons
 	}
-	reason := fmt.Sprintf("%s: no answer for %s", name, now.Sub(p.answered).Round(100*time.Millisecond))
+	reason := fmt.Sprintf("%s, no answer for %s", name, now.Sub(p.answered).Round(100*time.Millisecond))
 	if !p.turned.IsZero() && now.Sub(p.turned) >= beatSilence {
 		reason += ", and it stands still"
 	}

@@ -39,7 +39,7 @@ func TestNotReadyBeforeRun(t *testing.T) {
 	}
 	defer s.Close()
 	ok, reasons := s.Ready()
-	if ok || len(reasons) != 2 || !strings.HasPrefix(reasons[0], "udp ") || !strings.HasPrefix(reasons[1], "tcp ") {
+	if ok || len(reasons) != 2 || !strings.HasPrefix(reasons[0], "loop silent: udp ") || !strings.HasPrefix(reasons[1], "listener silent: tcp ") {
 		t.Errorf("ready %v, reasons %q; want udp and tcp named", ok, reasons)
 	}
 }
@@ -58,7 +58,7 @@ func TestFrozenLoopMakesUnready(t *testing.T) {
 	}
 	for range 10 {
 		_, reasons := r.Ready()
-		if len(reasons) != 1 || !strings.HasPrefix(reasons[0], fmt.Sprintf("udp %s loop 0: ", r.Addrs()[0])) {
+		if len(reasons) != 1 || !strings.HasPrefix(reasons[0], fmt.Sprintf("loop silent: udp %s loop 0, ", r.Addrs()[0])) {
 			t.Fatalf("reasons %q, want the one frozen loop", reasons)
 		}
 		time.Sleep(100 * time.Millisecond)
