@@ -119,7 +119,10 @@ func socketMetrics(stats func() listen.Stats) *collector {
 			[]string{"address", "loop", "error"},
 		},
 		{"inside53_tcp_connections", "TCP connections open now.", []string{"address"}},
-		{"inside53_tcp_refused_total", "TCP connections closed at once because too many were open.", []string{"address"}},
+		{
+			"inside53_tcp_refused_total", "TCP connections that were closed at once, or made room for others.",
+			[]string{"address", "reason"},
+		},
 	}, func(out reading) { out.sockets(stats()) })
 }
 
@@ -138,7 +141,9 @@ func (r reading) sockets(s listen.Stats) {
 	}
 	for _, t := range s.TCP {
 		r.gauge("inside53_tcp_connections", float64(t.Open), t.Address.String())
-		r.counter("inside53_tcp_refused_total", t.Refused, t.Address.String())
+		for why, n := range t.Refused {
+			r.counter("inside53_tcp_refused_total", n, t.Address.String(), listen.Refusal(why).String())
+		}
 	}
 }
 

@@ -16,13 +16,16 @@ type Listen struct {
 
 // TCP is the section tcp.
 type TCP struct {
-	// Connections is the most connections at a time. Default 10000.
+	// Connections is the most connections at a time. When there are more, the one goes that
+	// idles longest, of whoever holds most. Default 10000.
 	Connections int `yaml:"connections"`
 
-	// PerClient is the most connections of one client address. Default 100.
+	// PerClient is the most connections of one client: an IPv4 address, a /64 of IPv6.
+	// Default 100.
 	PerClient int `yaml:"per_client"`
 
-	// Idle is how long a connection stays open without a query. Default 10s.
+	// Idle is how long a connection stays open without a query; less when few more may be
+	// opened. Default 10s.
 	Idle time.Duration `yaml:"idle"`
 }
 

@@ -190,6 +190,12 @@ func warnings(c *config.Config) []string {
 		found = append(found, "no forward entry for \".\": names of others are refused, and so is where CNAME records and aliases lead outside our zones; "+
 			"AWS's own hosts must be resolvable by the host")
 	}
+	for i, t := range c.Transfers {
+		if t.KeysAlone() {
+			found = append(found, fmt.Sprintf("transfers[%d] has keys and no clients: whoever reaches port 53 may connect by TCP to "+
+				"try one; name the prefixes of the secondaries in clients", i))
+		}
+	}
 	return found
 }
 

@@ -327,14 +327,14 @@ func (b *tcpBeat) run(ctx context.Context) {
 func (b *tcpBeat) alive(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, beatPatience)
 	defer cancel()
-	refused := b.listener.refused.Load()
+	refused := b.listener.refusals()
 	for _, target := range b.targets {
 		err := b.ask(ctx, target)
 		if err == nil {
 			return true
 		}
 		turnedAway := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-		if turnedAway && b.listener.refused.Load() != refused {
+		if turnedAway && b.listener.refusals() != refused {
 			return true
 		}
 	}
