@@ -38,6 +38,7 @@ A second one ends it at once.`,
 			defer signal.Reset(syscall.SIGPIPE)
 			lines := server.NewLogWriter(stderr)
 			log := config.Log.Logger(lines)
+			defer server.FitMemory(log)()
 			writing, end := context.WithCancel(context.Background())
 			written := make(chan error, 1)
 			go func() { written <- lines.Run(writing, log) }()

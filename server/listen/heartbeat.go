@@ -82,11 +82,37 @@ func (h *heartbeat) reasons() []string {
 	return reasons
 }
 
+// standing names what neither answers nor turns. What is overloaded loses probes, and turns.
+func (h *heartbeat) standing() []string {
+	now := time.Now()
+	var out []string
+	for _, b := range h.udp {
+		for i := range b.loops {
+			if b.loops[i].stands(now) {
+				out = append(out, fmt.Sprintf("udp %s loop %d", b.group.addr, i))
+			}
+		}
+	}
+	for _, b := range h.tcp {
+		if b.pulse.stands(now) {
+			out = append(out, "tcp "+b.listener.addr.String())
+		}
+	}
+	return out
+}
+
 // pulse is when something last showed that it lives.
 type pulse struct {
 	mu       sync.Mutex
 	answered time.Time // a probe came back; zero: none yet
-	turned   time.Time // the loop turned; zero for TCP, where nothing does
+	turned   time.Time // the loop turned, or the listener accepted
+}
+
+// stands reports whether there is no sign of life.
+func (p *pulse) stands(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return now.Sub(p.answered) >= beatSilence && now.Sub(p.turned) >= beatSilence
 }
 
 func (p *pulse) set(at *time.Time) {
@@ -306,6 +332,7 @@ type tcpBeat struct {
 	listener *tcpListener
 	probe    *probe
 	targets  []netip.AddrPort
+	turns    uint64 // connections that came, at the last look
 }
 
 func (b *tcpBeat) run(ctx context.Context) {
@@ -314,6 +341,11 @@ func (b *tcpBeat) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if b.alive(ctx) {
 			b.pulse.set(&b.pulse.answered)
+		}
+		turns := b.listener.accepted.Load() + b.listener.refusals()
+		if turns != b.turns {
+			b.turns = turns
+			b.pulse.set(&b.pulse.turned)
 		}
 		select {
 		case <-tick.C:

@@ -3,6 +3,7 @@ package listen
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,9 @@ func TestFrozenLoopMakesUnready(t *testing.T) {
 	c.send(query(1, "freeze"))
 	began := time.Now()
 	eventually(t, "unready", func() bool { ok, _ := r.Ready(); return !ok })
+	eventually(t, "seen to stand still", func() bool {
+		return slices.Equal(r.Standing(), []string{fmt.Sprintf("udp %s loop 0", r.Addrs()[0])})
+	})
 	if took := time.Since(began); took < time.Second || took > 4*time.Second {
 		t.Errorf("unready after %s, want some 2 s", took)
 	}
@@ -66,6 +70,9 @@ func TestFrozenLoopMakesUnready(t *testing.T) {
 	close(r.script.frozen)
 	wantMessage(t, c.receive(), answerTo(query(1, "freeze")))
 	eventually(t, "ready again", func() bool { ok, _ := r.Ready(); return ok })
+	if still := r.Standing(); len(still) > 0 {
+		t.Errorf("standing still: %q", still)
+	}
 }
 
 // dialLoop returns a client whose packets reach the loop.

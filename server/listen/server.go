@@ -307,3 +307,7 @@ func (s *Server) Ready() (bool, []string) {
 	reasons := s.beats.reasons()
 	return len(reasons) == 0, reasons
 }
+
+// Standing names the packet loops and TCP listeners that show no sign of life: they neither
+// answer nor do anything else. One that is overloaded does. Safe for concurrent use.
+func (s *Server) Standing() []string { return s.beats.standing() }
