@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -324,15 +325,32 @@ type tcpBatch struct {
 	out    [outBuffer]byte
 }
 
+// batchesAtOnce is how many batches a processor may be in: a batch waits for nothing but
+// locks, and holds more than a hundred kilobytes.
+const batchesAtOnce = 16
+
 // tcpBuffers is the memory that connections share.
 type tcpBuffers struct {
+	slots   *slots    // for batches
 	batches sync.Pool // of *tcpBatch
 	big     sync.Pool // of *[bigBuffer]byte
 }
 
 func newTCPBuffers(newWorker func() Worker) *tcpBuffers {
-	b := &tcpBuffers{}
+	b := &tcpBuffers{slots: newSlots(batchesAtOnce * runtime.GOMAXPROCS(0))}
 	b.batches.New = func() any { return &tcpBatch{worker: newWorker()} }
 	b.big.New = func() any { return new([bigBuffer]byte) }
 	return b
+}
+
+// batch borrows what answering a batch takes.
+func (b *tcpBuffers) batch() *tcpBatch {
+	b.slots.acquire()
+	return b.batches.Get().(*tcpBatch)
+}
+
+// free gives it back.
+func (b *tcpBuffers) free(batch *tcpBatch) {
+	b.batches.Put(batch)
+	b.slots.release()
 }

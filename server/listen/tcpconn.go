@@ -208,8 +208,8 @@ func (c *tcpConn) answer() bool {
 		return true
 	}
 	c.refresh()
-	b := c.t.buffers.batches.Get().(*tcpBatch)
-	defer c.t.buffers.batches.Put(b)
+	b := c.t.buffers.batch()
+	defer c.t.buffers.free(b)
 	used := 0
 	for c.complete() {
 		size := c.need() - 2
