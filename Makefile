@@ -11,8 +11,8 @@ COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The programs of test-clients, and the Debian packages that bring them.
-CLIENTS  := dig nsupdate named knotd nsd kdig knsupdate certbot aws ip unshare
-PACKAGES := bind9-dnsutils bind9 knot knot-dnsutils nsd awscli certbot python3-certbot-dns-rfc2136 \
+CLIENTS  := dig nsupdate named named-compilezone knotd nsd kdig knsupdate certbot aws ip unshare
+PACKAGES := bind9-dnsutils bind9 bind9-utils knot knot-dnsutils nsd awscli certbot python3-certbot-dns-rfc2136 \
 	iproute2 util-linux gcc libc6-dev
 
 FRESH     ?= all
@@ -21,7 +21,7 @@ BENCHTIME ?= 1s
 ROUNDS    ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test lint race fuzz bench bench-peers cover vuln test-clients judge fresh clean
+.PHONY: help deps build run test lint race fuzz bench bench-peers cover vuln test-clients judge judge-files fresh clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +109,12 @@ judge: build ## compare our answers with another Route 53, at AWS_ENDPOINT_URL o
 
 fresh: ## run the README's two commands and .ci/run on a bare Debian; needs root and debootstrap (FRESH=commands: only those)
 	@GO='$(GO)' FRESH='$(FRESH)' .ci/fresh
+
+# ZONEFILES names more directories with zone files, with colons between: octet by octet as named reads them.
+judge-files: ## compare what is read of zone files, answers and transfers with named, knotd and nsd
+	@for c in named named-compilezone knotd nsd; do command -v $$c >/dev/null || { echo "judge-files: no $$c; run: make deps" >&2; exit 1; }; done
+	$(GO) test -count=1 -tags judge -v -run '^TestJudgeMasterFiles$$' ./zonesource/zonefile
+	$(GO) test -count=1 -tags judge -v -run '^TestFilesBesidePeers$$' ./server
 
 clean: ## remove what the other targets made
 	rm -rf bin cover.out cover.html

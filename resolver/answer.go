@@ -119,7 +119,7 @@ type Answer struct {
 	target    []byte // the name to ask for: the hop's, or that of an external alias
 	hops      [maxHops + 1]hop
 	nhops     int
-	items     [maxItems]item
+	items     [maxItems + 1]item // the last is for those that don't fit
 	nitems    int
 	full      bool        // an item didn't fit
 	labels    zone.Labels // of the hop in work, when it isn't the query's own name
@@ -129,42 +129,57 @@ type Answer struct {
 	madeLen   int
 }
 
+// reset begins the answer to a query.
 func (a *Answer) reset(v *zone.View, q *Query) {
+	if a.nhops > 0 {
+		a.release()
+	}
 	a.View, a.Rcode, a.AA, a.AD, a.EDE, a.Result = v, wire.RcodeNoError, false, false, wire.NoEDE, Local
 	a.Tailored, a.fenced = false, false
-	a.need, a.asAlias, a.exists, a.full = false, false, false, false
-	a.nitems, a.madeLen, a.edeText, a.denied = 0, 0, "", nil
+	a.need, a.asAlias, a.exists = false, false, false
+	a.madeLen = 0
 	a.nhops = 1
-	a.hops[0] = hop{name: q.Name()}
+	a.hops[0].name = q.Name()
 }
 
 // release lets go of what the answer was made of: a snapshot and cached messages, which
-// nobody else may need any more.
+// nobody else may need any more. An answer at rest is clear, so that the next one sets what
+// it has and nothing else.
 func (a *Answer) release() {
-	for n := range a.items[:a.nitems] {
-		i := &a.items[n]
-		i.owner, i.data, i.message = nil, nil, nil
-	}
+	a.discard()
 	for n := range a.hops[:a.nhops] {
 		h := &a.hops[n]
-		h.apex, h.zone, h.set.Data, h.reply = nil, nil, nil, nil
+		*h = hop{}
 	}
-	a.View, a.target, a.edeText = nil, nil, ""
-	a.nitems, a.nhops = 0, 0
+	a.View, a.target, a.edeText, a.denied = nil, nil, "", nil
+	a.nhops = 0
+}
+
+// discard takes all items out.
+func (a *Answer) discard() {
+	if a.full {
+		a.items[maxItems] = item{}
+	}
+	for n := range a.items[:a.nitems] {
+		i := &a.items[n]
+		*i = item{}
+	}
+	a.nitems, a.full = 0, false
 }
 
 // last returns the hop in work.
 func (a *Answer) last() *hop { return &a.hops[a.nhops-1] }
 
-// add appends an item for the hop in work.
-func (a *Answer) add(i item) {
-	if a.nitems == maxItems {
+// add appends an item for the hop in work, and returns it for what else is to be said.
+func (a *Answer) add(s section, count uint16, data []byte) *item {
+	i := &a.items[a.nitems]
+	if a.nitems < maxItems {
+		a.nitems++
+	} else {
 		a.full = true
-		return
 	}
-	i.hop = uint8(a.nhops - 1)
-	a.items[a.nitems] = i
-	a.nitems++
+	i.section, i.hop, i.count, i.data = s, uint8(a.nhops-1), count, data
+	return i
 }
 
 // holds reports whether an RRset of the snapshot is in the answer: a DNAME may be met
@@ -182,8 +197,7 @@ func (a *Answer) holds(set zone.RRset) bool {
 // fail makes the answer an error without records.
 func (a *Answer) fail(rcode uint8, ede uint16, why outcome) {
 	a.Rcode, a.EDE, a.AA = rcode, ede, false
-	clear(a.items[:a.nitems])
-	a.nitems = 0
+	a.discard()
 	a.need = false
 	a.last().outcome = why
 	a.Result = ServFail
@@ -208,7 +222,7 @@ func (a *Answer) follow(target []byte) bool {
 	}
 	name := a.names[a.nhops][:copy(a.names[a.nhops][:], target)]
 	zone.Lower(name)
-	a.hops[a.nhops] = hop{name: name}
+	a.hops[a.nhops].name = name
 	a.nhops++
 	return a.labels.Parse(name) >= 0
 }

@@ -215,7 +215,10 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, aga
 		h.zone, h.wild = z, wild
 		return true, d.atCNAME(z, node.RRset(zone.TypeCNAME))
 	}
-	set := d.choose(node)
+	set := node.RRset(rrtype)
+	if rrtype == zone.TypeANY || set.Kind == zone.Instances {
+		set = d.choose(node)
+	}
 	if set.Exists() {
 		h.zone, h.wild = z, wild
 		d.respond(z, set)
@@ -223,7 +226,7 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, aga
 	}
 	d.owned = true
 	switch {
-	case d.unreached(node):
+	case node.HasInstances() && d.unreached(node):
 		d.closed = true // 7: what is below is none of these instances
 	case inUnit(rrtype) && (node.RRset(zone.TypeA).Exists() || node.RRset(zone.TypeAAAA).Exists()):
 		d.closed = true // 4a: or clients would leave by the other address family
@@ -366,7 +369,8 @@ func (d *decision) negative(apex *zone.Apex) {
 	if soa == nil {
 		return
 	}
-	a.add(item{section: inAuthority, suffix: d.labels.Off[apex.Labels], count: 1, maxTTL: max(ttl, 1), data: d.withSerial(apex, soa.Negative)})
+	i := a.add(inAuthority, 1, d.withSerial(apex, soa.Negative))
+	i.suffix, i.maxTTL = d.labels.Off[apex.Labels], max(ttl, 1)
 }
 
 // authoritative sets AA, which tells of the first owner name of the answer (RFC

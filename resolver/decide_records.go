@@ -11,21 +11,15 @@ import (
 func (d *decision) respond(z *zone.Zone, set zone.RRset) {
 	d.a.last().set = set
 	d.authoritative()
-	leaf, ok := d.plain(z, set)
+	leaf, ok := set, true
+	if !set.Kind.Plain() {
+		leaf, ok = d.leaf(z, set)
+	}
 	if !ok {
 		return
 	}
 	d.a.last().outcome = data
 	d.answer(leaf)
-}
-
-// plain returns the plain records that an RRset comes to, which it mostly is
-// already; see leaf.
-func (d *decision) plain(z *zone.Zone, set zone.RRset) (zone.RRset, bool) {
-	if set.Kind == zone.Records || set.Kind == zone.Instances {
-		return set, true
-	}
-	return d.leaf(z, set)
 }
 
 // judge makes j the judge of policies in a zone, for the hop in work.
@@ -36,7 +30,7 @@ func (d *decision) judge(j *judge, z *zone.Zone) {
 
 // answer adds plain records.
 func (d *decision) answer(leaf zone.RRset) {
-	if leaf.Type == zone.TypeA && leaf.Flags&zone.Translatable != 0 && d.uncertain(leaf) {
+	if d.snap.Inventory.IsUncertain() && leaf.Type == zone.TypeA && leaf.Flags&zone.Translatable != 0 && d.uncertain(leaf) {
 		d.a.fail(wire.RcodeServFail, wire.EDENotReady, unread)
 		d.a.edeText = "an inventory has not been read yet"
 		return
@@ -44,7 +38,8 @@ func (d *decision) answer(leaf zone.RRset) {
 	if leaf.Type == zone.TypeSOA {
 		leaf.Data = d.withSerial(d.a.last().apex, leaf)
 	}
-	d.a.add(item{flags: leaf.Flags, count: leaf.Count, maxTTL: d.maxTTL, data: leaf.Data})
+	i := d.a.add(inAnswer, leaf.Count, leaf.Data)
+	i.flags, i.maxTTL = leaf.Flags, d.maxTTL
 }
 
 // uncertain reports whether an address of a hosted zone may be that of an instance whose
@@ -205,12 +200,15 @@ func (d *decision) atCNAME(z *zone.Zone, set zone.RRset) (again bool) {
 	}
 	d.a.last().set = set
 	d.authoritative()
-	leaf, ok := d.plain(z, set)
+	leaf, ok := set, true
+	if !set.Kind.Plain() {
+		leaf, ok = d.leaf(z, set)
+	}
 	if !ok {
 		return false
 	}
 	d.a.last().outcome = cname
-	d.a.add(item{count: 1, maxTTL: d.maxTTL, data: leaf.Data})
+	d.a.add(inAnswer, 1, leaf.Data).maxTTL = d.maxTTL
 	return d.a.follow(leaf.First())
 }
 
@@ -230,7 +228,7 @@ func (d *decision) followDNAME(z *zone.Zone, node zone.Node, labels int) (again 
 	}
 	suffix := d.labels.Off[labels]
 	if !a.holds(set) {
-		a.add(item{suffix: suffix, count: 1, data: set.Data})
+		a.add(inAnswer, 1, set.Data).suffix = suffix
 	}
 	if int(suffix)+len(target) > zone.MaxName {
 		a.Rcode = wire.RcodeYXDomain
@@ -244,7 +242,7 @@ func (d *decision) followDNAME(z *zone.Zone, node zone.Node, labels int) (again 
 		a.fail(wire.RcodeServFail, wire.NoEDE, dname)
 		return false
 	}
-	a.add(item{count: 1, data: made})
+	a.add(inAnswer, 1, made)
 	if d.q.Type == zone.TypeCNAME || d.q.Type == zone.TypeANY {
 		return false // the CNAME is what was asked for, as where it isn't made
 	}
@@ -262,7 +260,7 @@ func (d *decision) referral(z *zone.Zone, node zone.Node, labels int) {
 	if d.q.RD && d.q.Type == zone.TypeNS && labels == d.depth && set.Kind == zone.Records {
 		// The delegation itself is what was asked for, and it is ours to know.
 		h.outcome = data
-		a.add(item{count: set.Count, data: set.Data})
+		a.add(inAnswer, set.Count, set.Data)
 		return
 	}
 	if d.q.RD && a.View.Recursive() {
@@ -279,10 +277,10 @@ func (d *decision) referral(z *zone.Zone, node zone.Node, labels int) {
 		a.Result = LocalReferral
 	}
 	suffix := d.labels.Off[labels]
-	a.add(item{section: inAuthority, suffix: suffix, count: set.Count, data: set.Data})
+	a.add(inAuthority, set.Count, set.Data).suffix = suffix
 	ds := node.RRset(zone.TypeDS)
 	if d.q.DO && ds.Kind == zone.Records {
-		a.add(item{section: inAuthority, suffix: suffix, count: ds.Count, data: ds.Data})
+		a.add(inAuthority, ds.Count, ds.Data).suffix = suffix
 	}
 	for target := range set.Rdata() {
 		d.glue(z, target)
@@ -298,7 +296,8 @@ func (d *decision) glue(z *zone.Zone, target []byte) {
 	for _, rrtype := range [...]uint16{zone.TypeA, zone.TypeAAAA} {
 		set := node.RRset(rrtype)
 		if set.Kind == zone.Records {
-			d.a.add(item{section: inAdditional, owner: target, flags: set.Flags, count: set.Count, data: set.Data})
+			i := d.a.add(inAdditional, set.Count, set.Data)
+			i.owner, i.flags = target, set.Flags
 		}
 	}
 }
@@ -363,7 +362,7 @@ func (d *decision) own(rrtype uint16, ttl uint32, rdata []byte) bool {
 	if made == nil {
 		return false
 	}
-	d.a.add(item{count: 1, data: made})
+	d.a.add(inAnswer, 1, made)
 	return true
 }
 
@@ -379,5 +378,5 @@ func (d *decision) specialNegative(apex *zone.Apex, rcode uint8) {
 		ttl = max(d.snap.TranslatedTTL, 1) // the next instance may have the name
 	}
 	made := a.makeRecord(zone.TypeSOA, ttl, specialSOA)
-	a.add(item{section: inAuthority, suffix: d.labels.Off[apex.Labels], count: 1, data: made})
+	a.add(inAuthority, 1, made).suffix = d.labels.Off[apex.Labels]
 }

@@ -68,8 +68,8 @@ func appendResponse(out []byte, q *Query, a *Answer, snap *zone.Snapshot, l limi
 }
 
 func (e *encoder) header() {
-	q, a, h := e.q, e.a, e.buf
-	binary.BigEndian.PutUint16(h, q.ID)
+	q, a, h := e.q, e.a, (*[wire.HeaderSize]byte)(e.buf)
+	binary.BigEndian.PutUint16(h[:], q.ID)
 	h[2] = 0x80 | q.opcode<<3
 	if a.AA {
 		h[2] |= 0x04
@@ -94,12 +94,12 @@ func (e *encoder) header() {
 	if q.askedLen > 0 {
 		h[5] = 1
 	}
-	for i, n := range e.counts {
-		if i == int(inAdditional) && q.EDNS {
-			n++
-		}
-		binary.BigEndian.PutUint16(h[6+2*i:], n)
+	if q.EDNS {
+		e.counts[inAdditional]++
 	}
+	binary.BigEndian.PutUint16(h[6:], e.counts[inAnswer])
+	binary.BigEndian.PutUint16(h[8:], e.counts[inAuthority])
+	binary.BigEndian.PutUint16(h[10:], e.counts[inAdditional])
 }
 
 // optLen is the room to keep for the OPT record, with all options that may come.

@@ -1,10 +1,12 @@
 package resolver
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 
 	"inside53/resolver/wire"
@@ -17,8 +19,9 @@ import (
 // drawn or depends on the client, a fixed rule takes its place: the highest weight, the
 // view's own place, the first eight by id. It isn't safe for concurrent use.
 //
-// Names below a zone cut are left out, but for the glue of its name servers (RFC 5936
-// section 3.5); so is what an upper layer hides. An apex without SOA is no zone.
+// Names below a zone cut or a DNAME, which no answer shows, are there as the layer has them
+// (RFC 5936 section 3.5). What an upper layer hides is left out. An apex without SOA is no
+// zone.
 type Merger struct {
 	x        *exchange
 	out      []byte
@@ -201,7 +204,7 @@ func (m *Merger) name(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byt
 	holder := append([]byte(holderLabel), name...)
 	e.Delete(holder, zone.TypeTXT)
 	fenced := false
-	for _, t := range types {
+	for _, t := range m.occluded(e, view, apex, name, types) {
 		m.records(e, view, apex, name, t)
 		fenced = fenced || m.x.a.fenced
 	}
@@ -224,17 +227,23 @@ const (
 	holderText  = "\x29no instance that this view reaches has it"
 )
 
-// records puts what the view has of one type into e.
-func (m *Merger) records(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byte, rrtype uint16) {
-	x := m.x
-	q, a := &x.q, &x.a
+// ask makes the question for one type of a name, whose answer is empty yet.
+func (m *Merger) ask(view *zone.View, name []byte, rrtype uint16) {
+	q := &m.x.q
 	q.reset()
 	q.Transport, q.fixed = TCP, true
 	q.Client, q.Type, q.Class = netip.IPv4Unspecified(), rrtype, wire.ClassIN
 	n := q.parseName(name)
 	q.askedLen = copy(q.asked[:], name)
 	q.askedLen += copy(q.asked[n:], []byte{byte(rrtype >> 8), byte(rrtype), 0, wire.ClassIN})
-	a.reset(view, q)
+	m.x.a.reset(view, q)
+}
+
+// records puts what the view has of one type into e.
+func (m *Merger) records(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byte, rrtype uint16) {
+	x := m.x
+	q, a := &x.q, &x.a
+	m.ask(view, name, rrtype)
 	decide(x.state.snap, x.state.live, q, a)
 	first := &a.hops[0]
 	if a.need && a.asAlias && a.nhops == 1 {
@@ -283,8 +292,14 @@ func (m *Merger) put(e *zone.Edit, s *wireSet) {
 		binary.BigEndian.PutUint32(soa[len(soa)-20:], 0)
 		s.rdata[0] = soa
 	}
-	slices.SortFunc(s.rdata, slices.Compare)
-	set, err := zone.NewRecords(s.rrtype, s.ttl, s.rdata...)
+	sort.Sort(s)
+	if s.rrtype != wire.TypeRRSIG && s.rrtype != wire.TypeSIG { // the TTL of signatures is that of what they sign
+		least := slices.Min(s.ttls)
+		for i := range s.ttls {
+			s.ttls[i] = least
+		}
+	}
+	set, err := zone.NewTimed(s.rrtype, s.ttls, s.rdata)
 	if err == nil {
 		err = e.Put(s.owner, set)
 	}
@@ -304,7 +319,7 @@ func (m *Merger) alias(e *zone.Edit, name []byte, rrtype uint16) {
 	}
 	m.found(name, rrtype, fmt.Sprintf("as the alias target %s was a minute ago or less", zone.String(a.target)))
 	a.need = false
-	a.add(item{flags: set.Flags, count: set.Count, data: set.Data})
+	a.add(inAnswer, set.Count, set.Data).flags = set.Flags
 	m.out = appendResponse(m.out, &m.x.q, a, m.x.state.snap, limits{})
 	sets := readSets(m.out)
 	if len(sets) > 0 {
@@ -332,8 +347,16 @@ func (m *Merger) Findings() []Finding {
 type wireSet struct {
 	owner  []byte
 	rrtype uint16
-	ttl    uint32
+	ttls   []uint32
 	rdata  [][]byte
+}
+
+// Len, Less and Swap sort the records of a set by their octets.
+func (s *wireSet) Len() int           { return len(s.rdata) }
+func (s *wireSet) Less(i, j int) bool { return bytes.Compare(s.rdata[i], s.rdata[j]) < 0 }
+func (s *wireSet) Swap(i, j int) {
+	s.rdata[i], s.rdata[j] = s.rdata[j], s.rdata[i]
+	s.ttls[i], s.ttls[j] = s.ttls[j], s.ttls[i]
 }
 
 // readSets reads the RRsets of a response of our own encoder, which is well-formed,
@@ -354,9 +377,9 @@ func readSets(msg []byte) []wireSet {
 		i := slices.IndexFunc(out, func(s wireSet) bool { return s.rrtype == rrtype && string(s.owner) == string(owner) })
 		if i < 0 {
 			i = len(out)
-			out = append(out, wireSet{owner: owner, rrtype: rrtype, ttl: ttl})
+			out = append(out, wireSet{owner: owner, rrtype: rrtype})
 		}
-		out[i].ttl = min(out[i].ttl, ttl)
+		out[i].ttls = append(out[i].ttls, ttl)
 		out[i].rdata = append(out[i].rdata, msg[at+10:end:end])
 		at = end
 	}

@@ -33,10 +33,12 @@ type Query struct {
 
 	Labels zone.Labels // of Name
 
-	name     [zone.MaxName]byte
 	nameLen  int
-	asked    [zone.MaxName + wire.QuestionFixed]byte // the question as sent, letter case and all
 	askedLen int
+	name     [zone.MaxName]byte
+	_        byte                                    // asked begins at a word
+	asked    [zone.MaxName + wire.QuestionFixed]byte // the question as sent, letter case and all
+	starts   wire.Starts                             // scratch: of the labels of name
 
 	options   span // of the OPT record, in the packet
 	signature int  // where the TSIG record begins that ends the packet; 0 for none
@@ -142,8 +144,9 @@ func (q *Query) question(pkt []byte) bool {
 	if size == 0 || at > len(pkt) {
 		return false
 	}
-	q.Type = binary.BigEndian.Uint16(pkt[at-4:])
-	q.Class = binary.BigEndian.Uint16(pkt[at-2:])
+	fixed := pkt[at-wire.QuestionFixed : at]
+	q.Type = binary.BigEndian.Uint16(fixed)
+	q.Class = binary.BigEndian.Uint16(fixed[2:])
 	q.askedLen = copy(q.asked[:], pkt[wire.HeaderSize:at])
 	if authority == 1 {
 		if q.Type != wire.TypeIXFR {
@@ -151,11 +154,8 @@ func (q *Query) question(pkt []byte) bool {
 		}
 		at = q.skipSOA(pkt, at)
 	}
-	for n := range additional {
-		if at < 0 {
-			return false
-		}
-		at = q.parseAdditional(pkt, at, n == additional-1)
+	for ; additional > 0 && at >= 0; additional-- {
+		at = q.parseAdditional(pkt, at, additional == 1)
 	}
 	return at >= 0
 }
@@ -205,6 +205,6 @@ func (q *Query) skim(pkt []byte) {
 		q.signature = last.at
 	}
 	if opts == 1 && pkt[opt.at] == 0 {
-		q.setOPT(pkt, opt)
+		q.setOPT(pkt[opt.fixed:opt.rdata], span{opt.rdata, opt.end})
 	}
 }

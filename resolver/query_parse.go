@@ -11,14 +11,13 @@ import (
 // parseName lower-cases the uncompressed name at the start of b into q, with its
 // labels and their hashes, and returns its length in b; 0 when it isn't one.
 func (q *Query) parseName(b []byte) int {
-	var starts wire.Starts
 	q.names++
-	size, labels := wire.FoldName(&q.name, &starts, b)
+	size, labels := wire.FoldName(&q.name, &q.starts, b)
 	if size < 0 {
 		return 0
 	}
 	q.nameLen = size
-	q.Labels.Set(q.name[:size], starts[:labels])
+	q.Labels.Set(b[:size], q.starts[:labels])
 	return size
 }
 
@@ -70,25 +69,26 @@ func (q *Query) parseAdditional(pkt []byte, at int, last bool) int {
 // parseOPT reads the OPT record at the offset of its owner, the root, and returns where it
 // ends; -1 for another record.
 func (q *Query) parseOPT(pkt []byte, at int) int {
-	if at+wire.OPTSize > len(pkt) || binary.BigEndian.Uint16(pkt[at+1:]) != wire.TypeOPT {
+	b := pkt[at:]
+	if len(b) < wire.OPTSize || binary.BigEndian.Uint16(b[1:]) != wire.TypeOPT {
 		return -1
 	}
-	r := record{at: at, fixed: at + 1, rdata: at + wire.OPTSize}
-	r.end = r.rdata + int(binary.BigEndian.Uint16(pkt[r.rdata-2:]))
-	if r.end > len(pkt) {
+	size := wire.OPTSize + int(binary.BigEndian.Uint16(b[wire.OPTSize-2:]))
+	if size > len(b) {
 		return -1
 	}
-	q.setOPT(pkt, r)
-	return r.end
+	q.setOPT(b[1:wire.OPTSize], span{at + wire.OPTSize, at + size})
+	return at + size
 }
 
-// setOPT notes what an OPT record says beside its options.
-func (q *Query) setOPT(pkt []byte, r record) {
+// setOPT notes what an OPT record says beside its options, in what stands between its owner
+// and its data.
+func (q *Query) setOPT(fixed []byte, options span) {
 	q.EDNS = true
-	q.UDPSize = max(wire.MinUDP, binary.BigEndian.Uint16(pkt[r.fixed+2:]))
-	q.version = pkt[r.fixed+5]
-	q.DO = pkt[r.fixed+6]&wire.FlagDO != 0
-	q.options = span{r.rdata, r.end}
+	q.UDPSize = max(wire.MinUDP, binary.BigEndian.Uint16(fixed[2:]))
+	q.version = fixed[5]
+	q.DO = fixed[6]&wire.FlagDO != 0
+	q.options = options
 }
 
 // skipSOA returns where the SOA record of an IXFR question ends (RFC 1995 section 3); -1

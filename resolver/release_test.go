@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"reflect"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -64,4 +65,47 @@ func publishAndAsk(t *testing.T, w *world, workers []*Worker, snap *zone.Snapsho
 		}
 	}
 	late.wait.Wait()
+}
+
+// TestAnswersAtRestAreClear: what an answer was made of is gone from it, wherever it stood,
+// so that the next one may begin without clearing anything.
+func TestAnswersAtRestAreClear(t *testing.T) {
+	w := newBusyWorld(t)
+	out := make([]byte, 0, 4096)
+	for _, c := range busyCases {
+		pkt := busyPacket(t, c.name, c.rrtype, c.rd)
+		x := w.worker.x
+		_, result := w.worker.Serve(pkt, testClient, UDP, out, noSuspender{t})
+		if result != c.result {
+			t.Fatalf("%s: %s, want %s", c.title, result, c.result)
+		}
+		requireClear(t, c.title, &x.a)
+	}
+	a := &w.worker.x.a
+	a.nhops = 1
+	for range maxItems + 3 {
+		a.add(inAdditional, 1, []byte{1}).owner = []byte{0}
+	}
+	if a.nitems != maxItems || !a.full {
+		t.Fatalf("%d items, full %t", a.nitems, a.full)
+	}
+	a.release()
+	requireClear(t, "too many items", a)
+}
+
+func requireClear(t *testing.T, title string, a *Answer) {
+	t.Helper()
+	if a.nitems != 0 || a.nhops != 0 || a.full || a.View != nil || a.target != nil || a.denied != nil || a.edeText != "" {
+		t.Fatalf("%s: an answer at rest has %d items, %d hops, %v", title, a.nitems, a.nhops, a.View)
+	}
+	for n := range a.items {
+		if !reflect.ValueOf(a.items[n]).IsZero() {
+			t.Fatalf("%s: item %d of an answer at rest: %+v", title, n, a.items[n])
+		}
+	}
+	for n := range a.hops {
+		if !reflect.ValueOf(a.hops[n]).IsZero() {
+			t.Fatalf("%s: hop %d of an answer at rest: %+v", title, n, a.hops[n])
+		}
+	}
 }

@@ -95,18 +95,17 @@ func (x *exchange) accept(m *forward.Message, age uint32, stale bool) (again boo
 		return false
 	}
 	a.AD = m.AD && a.nhops == 1 && (q.AD || q.DO)
-	i := item{message: m, count: uint16(len(m.RRs)), age: age, stale: stale}
+	i := a.add(inAnswer, uint16(len(m.RRs)), nil)
+	i.message, i.age, i.stale = m, age, stale
 	last := x.crossing(m)
 	if last >= 0 {
 		i.count = uint16(last + 1)
 		for i.count < m.Answers && m.RRs[i.count].Type == zone.TypeRRSIG {
 			i.count++ // the CNAME's signatures
 		}
-		a.add(i)
 		a.AD = false
 		return a.follow(messageRdata(m, &m.RRs[last]))
 	}
-	a.add(i)
 	a.Rcode = m.Rcode
 	if a.exists && m.Rcode == wire.RcodeNXDomain {
 		a.Rcode, a.AD = wire.RcodeNoError, false // we know that it exists
@@ -168,7 +167,8 @@ func (x *exchange) acceptAlias(m *forward.Message, age uint32, stale bool) {
 		ttl = min(ttl, a.aliasTTL)
 	}
 	a.last().outcome = alias
-	a.add(item{message: m, count: m.Answers, age: age, stale: stale, maxTTL: ttl, flatten: a.aliasType})
+	i := a.add(inAnswer, m.Answers, nil)
+	i.message, i.age, i.stale, i.maxTTL, i.flatten = m, age, stale, ttl, a.aliasType
 }
 
 // noData answers that the name in work has nothing of the type asked for.

@@ -29,7 +29,8 @@ func (x *exchange) rebinds(m *forward.Message) bool {
 			continue
 		}
 		text, _ := netip.AddrFromSlice(addr) // it has 4 or 16 octets
-		a.nitems, a.Rcode, a.AA, a.AD = 0, wire.RcodeNoError, false, false
+		a.discard()
+		a.Rcode, a.AA, a.AD = wire.RcodeNoError, false, false
 		a.EDE, a.edeText, a.denied = wire.EDEFiltered, "rebinding: "+text.String(), addr
 		x.resolver.rebindings.Add(1)
 		return true

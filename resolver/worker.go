@@ -75,9 +75,7 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 	}
 	x.state = r.state.Load()
 	if w.handler != nil && (v == refused || v == accepted && q.concerns()) {
-		w.packet = Packet{Bytes: pkt, Client: client, Transport: tr, Out: out, Suspender: s, query: q, snap: x.state.snap}
-		answer, result, done := w.handler.Handle(&w.packet)
-		w.packet = Packet{}
+		answer, result, done := w.handle(pkt, client, tr, out, s)
 		if done {
 			return answer, result
 		}
@@ -91,8 +89,20 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 		x.ask()
 		return nil, Forwarded
 	}
-	x.count()
+	if a.fenced || r.options.SampleQueries > 0 {
+		x.count()
+	}
 	return appendResponse(out, q, a, x.state.snap, r.limits), a.Result
+}
+
+// handle shows a packet to the handler.
+func (w *Worker) handle(pkt []byte, client netip.AddrPort, tr Transport, out []byte, s Suspender) (answer []byte, result Result, done bool) {
+	w.packet = Packet{
+		Bytes: pkt, Client: client, Transport: tr, Out: out, Suspender: s, query: &w.x.q, snap: w.x.state.snap,
+	}
+	answer, result, done = w.handler.Handle(&w.packet)
+	w.packet = Packet{}
+	return answer, result, done
 }
 
 // admit answers what is no question for anybody; true when the decision begins. Nothing is
@@ -179,7 +189,7 @@ func (x *exchange) chaos() {
 	made := x.a.makeRecord(zone.TypeTXT, 0, append([]byte{byte(len(text))}, text...))
 	made[5] = wire.ClassCHAOS
 	x.a.AA = true
-	x.a.add(item{count: 1, data: made})
+	x.a.add(inAnswer, 1, made)
 }
 
 // count notes what is worth it of an answer that is about to be sent.

@@ -30,10 +30,12 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Out, p.Suspender)
 	case f.transfers.Admits(p):
 		answer, result = f.desk.accept(p, true)
-	case p.Opcode() == wire.OpcodeQuery && at > 0 && p.Allowed() && len(f.keys()) > 0:
-		answer, result = f.desk.accept(p, false)
 	default:
-		return nil, 0, false
+		f.transfers.Refused(p)
+		if p.Opcode() != wire.OpcodeQuery || at == 0 || !p.Allowed() || len(f.keys()) == 0 {
+			return nil, 0, false
+		}
+		answer, result = f.desk.accept(p, false)
 	}
 	return answer, result, true
 }

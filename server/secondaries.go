@@ -72,10 +72,13 @@ func (s *secondaries) isPrimary(apex []byte, from netip.Addr) bool {
 	return source != nil && source.HasPrimary(from)
 }
 
-// notified hands NOTIFY to the zone that it is for; false refuses it.
-func (s *secondaries) notified(apex []byte, from netip.Addr, key string) bool {
+// notified hands NOTIFY to the zone that it is for, or returns why it is refused.
+func (s *secondaries) notified(apex []byte, from netip.Addr, key string) (refused string) {
 	source := s.of(apex)
-	return source != nil && source.Notify(from, key)
+	if source == nil {
+		return "zone"
+	}
+	return source.Notify(from, key)
 }
 
 // of returns the source of a zone; nil when it doesn't come from other servers.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
@@ -60,6 +61,7 @@ func TestKeeperConfig(t *testing.T) {
 			{Zone: []byte{0}, Upstreams: []string{"10.0.0.2:53", "tls://10.0.0.3:853#a.example"}, Views: zonesource.ViewNames{"*"}},
 			{Zone: []byte("\x04corp\x07example\x00"), Upstreams: []string{"10.0.0.4:53"}, Views: zonesource.ViewNames{"prod"}, Layer: true},
 		},
+		Rebinding: zone.Rebinding{Deny: wire.Loopback | wire.LinkLocal | wire.Unspecified},
 		FileViews: map[zonesource.Key]zonesource.ViewNames{
 			file("lab.example. /a.zone"): {"prod"}, file("lab.example. /b.zone"): {"vpn"}, file("one.example."): {"*"},
 		},

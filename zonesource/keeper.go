@@ -128,7 +128,7 @@ func (k *Keeper) Load() error {
 			continue
 		}
 		n++
-		k.take(p)
+		k.accept(p)
 	}
 	k.saved = k.hostedZones() > 0
 	err := k.compile()
@@ -292,7 +292,7 @@ func (k *Keeper) hostedZones() int {
 
 func isHosted(p Part) bool { return p.Zone != nil && p.Zone.Origin != zone.File }
 
-// deliver takes one part from a source and reports whether anything that is
+// deliver receives one part from a source and reports whether anything that is
 // published has changed. The caller holds work.
 func (k *Keeper) deliver(p Part) bool {
 	h := k.held[p.Key]
@@ -324,15 +324,15 @@ func (k *Keeper) deliver(p Part) bool {
 	h.pending = nil
 	k.set(p.Key, h)
 	unnamed := k.held[p.Key].part.Sum == Sum{} && p.Sum != Sum{}
-	changed := k.take(p)
+	changed := k.accept(p)
 	k.saver.mark(k.parts[p.Key], changed || unnamed)
 	return changed || gone
 }
 
-// take makes a part the last good one and reports whether it differs from the one
+// accept makes a part the last good one and reports whether it differs from the one
 // before. Whatever is equal stays the same object, so that nothing is rebuilt. The
 // caller holds work.
-func (k *Keeper) take(p Part) bool {
+func (k *Keeper) accept(p Part) bool {
 	h := k.held[p.Key]
 	old := h.part
 	changed := !h.good() || !reflect.DeepEqual(old.Problems, p.Problems)

@@ -277,7 +277,7 @@ func (k *Keeper) Accept(name string) error {
 		p := k.underAmendments(h.pending.part)
 		h.pending = nil
 		k.set(keys[0], h)
-		k.take(p)
+		k.accept(p)
 		k.saver.mark(k.parts[keys[0]], true)
 	}
 	return k.compile()

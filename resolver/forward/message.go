@@ -63,18 +63,18 @@ type Message struct {
 	EDE       uint16 // the upstream's first extended error code, NoEDE if none
 	Answers   uint16 // RRs of the answer section: RRs[:Answers]
 	Authority uint16 // RRs of the authority section: RRs[Answers:]
-	TTL       uint32 // lifetime, seconds: the least of the TTLs in Body, for a negative answer as in RFC 2308
-	Stored    int64  // when it came, Unix seconds
-	Body      []byte
-	RRs       []RR
-	// Tries are the queries that it took, in their order; those of a failure say why.
-	Tries []Try
-	// Reason says in words why there is no answer: of a failure alone.
-	Reason string
 	// RRs[Turn:Turn+Turns], in the answer section, are the addresses that were asked
 	// for, all of one size: they may be written in any order. Turns is 0 where there is
 	// no more than one.
 	Turn, Turns uint16
+	TTL         uint32 // lifetime, seconds: the least of the TTLs in Body, for a negative answer as in RFC 2308
+	Stored      int64  // when it came, Unix seconds
+	Body        []byte
+	RRs         []RR
+	// Tries are the queries that it took, in their order; those of a failure say why.
+	Tries []Try
+	// Reason says in words why there is no answer: of a failure alone.
+	Reason string
 }
 
 // Data returns the RDATA of the records of one type in the answer section, whoever owns

@@ -99,7 +99,10 @@ func TestRecoveryAsksOwn(t *testing.T) {
 	controller, resolver := newFake(t, knows("corp.example.", -1), nil), newFake(t, slowA, nil)
 	f, _ := newRunning(t, Options{RetryMin: 20 * time.Millisecond, RetryMax: 40 * time.Millisecond})
 	g := newGroup(t, f, controller.addr, resolver.addr)
-	resolve(t, f, g, question(t, "www.corp.example.", dns.TypeA))
+	until(t, "it has answered", func() bool {
+		resolve(t, f, g, question(t, "www.corp.example.", dns.TypeA))
+		return f.Members(g)[0].Answers > 0
+	})
 	g.upstreams[0].unreachable(f.clock())
 	n := 0
 	until(t, "it is up again", func() bool {

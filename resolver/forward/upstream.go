@@ -134,7 +134,9 @@ func (u *upstream) keepOwn(now time.Duration, q *Question) {
 func (u *upstream) patienceFor(now time.Duration, o *Options) (wait time.Duration, plain bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.probeAt = now + probeHealthy
+	if u.downUntil == 0 { // one that is down may be silent about this name: it is measured all the same
+		u.probeAt = now + probeHealthy
+	}
 	return u.patience(o), now < u.plain
 }
 

@@ -80,7 +80,7 @@ func (z *Zone) UnmarshalBinary(b []byte) error {
 		return ErrSaved
 	}
 	r := reader{b: b}
-	if r.take(1)[0] != savedVersion {
+	if r.next(1)[0] != savedVersion {
 		return ErrSaved
 	}
 	fresh := Zone{is: &Version{Serial: r.uint32()}, saved: true}
@@ -114,7 +114,7 @@ type reader struct {
 // zeros is what a bad reader gives.
 var zeros [8]byte
 
-func (r *reader) take(n int) []byte {
+func (r *reader) next(n int) []byte {
 	if n > len(r.b) {
 		r.bad, r.b = true, nil
 	}
@@ -126,8 +126,8 @@ func (r *reader) take(n int) []byte {
 	return out
 }
 
-func (r *reader) uint32() uint32 { return binary.BigEndian.Uint32(r.take(4)) }
-func (r *reader) uint64() uint64 { return binary.BigEndian.Uint64(r.take(8)) }
+func (r *reader) uint32() uint32 { return binary.BigEndian.Uint32(r.next(4)) }
+func (r *reader) uint64() uint64 { return binary.BigEndian.Uint64(r.next(8)) }
 
 // count reads a number of things that take an octet each at least.
 func (r *reader) count() int {
@@ -141,11 +141,11 @@ func (r *reader) count() int {
 }
 
 func (r *reader) records() zone.RRset {
-	rrtype, ttl := binary.BigEndian.Uint16(r.take(2)), r.uint32()
+	rrtype, ttl := binary.BigEndian.Uint16(r.next(2)), r.uint32()
 	n := r.count()
 	var rdata [][]byte
 	for range n {
-		rdata = append(rdata, r.take(r.count()))
+		rdata = append(rdata, r.next(r.count()))
 	}
 	set, err := zone.NewRecords(rrtype, ttl, rdata...)
 	if err != nil {
@@ -157,7 +157,7 @@ func (r *reader) records() zone.RRset {
 func (r *reader) sets() []Set {
 	var out []Set
 	for range r.count() {
-		s := Set{Name: r.take(r.count()), Records: r.records()}
+		s := Set{Name: r.next(r.count()), Records: r.records()}
 		out = append(out, s)
 	}
 	return out

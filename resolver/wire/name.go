@@ -75,28 +75,43 @@ type Starts [MaxLabels]uint8
 // where its labels begin, and returns its size and the number of labels; -1 and 0 for what
 // isn't such a name.
 func FoldName(dst *[MaxName]byte, starts *Starts, b []byte) (size, labels int) {
+	b = b[:min(len(b), MaxName)]
 	i := 0
 	for {
-		if i >= len(b) || i >= MaxName {
+		if i >= len(b) {
 			return -1, 0
 		}
 		n := int(b[i])
 		if n == 0 {
-			dst[i] = 0
-			return i + 1, labels
+			break
 		}
-		if n > MaxLabel || i+1+n >= len(b) || i+1+n >= MaxName {
+		if n > MaxLabel {
 			return -1, 0
 		}
 		starts[labels] = uint8(i)
 		labels++
-		dst[i] = b[i]
-		i++
-		for _, c := range b[i : i+n] {
-			dst[i] = LowerByte(c)
-			i++
-		}
+		i += 1 + n
 	}
+	size = i + 1
+	from, to := b[:size], dst[:size]
+	for len(from) >= 8 && len(to) >= 8 {
+		binary.LittleEndian.PutUint64(to, LowerWord(binary.LittleEndian.Uint64(from)))
+		from, to = from[8:], to[8:]
+	}
+	for n := range min(len(from), len(to)) {
+		to[n] = LowerByte(from[n])
+	}
+	return size, labels
+}
+
+// LowerWord is LowerByte for eight octets at once: of each octet that is a letter of upper
+// case the bit 0x20 is set.
+func LowerWord(w uint64) uint64 {
+	const each = 0x0101010101010101
+	low := w &^ (0x80 * each)
+	fromA := low + (0x80-'A')*each // the upper bit of an octet: from 'A' on
+	aboveZ := low + (0x7f-'Z')*each
+	return w | (fromA&^aboveZ&^w&(0x80*each))>>2
 }
 
 // SplitName notes where the labels of a name begin and returns their number; -1 unless

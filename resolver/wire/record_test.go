@@ -10,8 +10,9 @@ import (
 // TestReadRecord reads records that another library has packed, compressed.
 func TestReadRecord(t *testing.T) {
 	texts := []string{
-		"a.example. 5 IN NS b.example.", "a.example. 5 IN SOA b.example. c.b.example. 1 2 3 4 5", "a.example. 5 IN MX 10 b.example.",
-		"a.example. 5 IN PX 10 b.example. c.example.", "a.example. 5 IN SRV 1 2 3 b.example.", "a.example. 5 IN RP b.example. c.example.",
+		"a.example. 5 IN NS b.example.", "a.example. 5 IN SOA b.example. c.b.example. 1 2 3 4 5",
+		"a.example. 5 IN MX 10 b.example.", "a.example. 5 IN PX 10 b.example. c.example.",
+		"a.example. 5 IN SRV 1 2 3 b.example.", "a.example. 5 IN RP b.example. c.example.",
 		`a.example. 5 IN NAPTR 1 2 "u" "" "x" b.example.`, "a.example. 5 IN TXT x", `a.example. 5 IN CAA 0 issue "x"`,
 		"a.example. 5 IN SIG A 1 3 3600 20300101000000 20200101000000 1 b.example. AAAA",
 		"a.example. 5 IN HTTPS 1 b.example. alpn=h2", "a.example. 5 IN TYPE65280 \\# 3 c00c00", "a.example. 5 CH TXT x",

@@ -24,7 +24,8 @@ func TestAllocations(t *testing.T) {
 	v := NewView(View{Apexes: []Apex{{Name: MustName("example.com.")}, {Name: MustName(".")}}})
 	inventory := views(world())
 	var s Snapshot
-	s.SetClients(map[netip.Prefix]int{netip.MustParsePrefix("10.0.0.0/8"): 1}, 0, []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")})
+	s.SetClients(map[netip.Prefix]int{netip.MustParsePrefix("10.0.0.0/8"): 1}, 0,
+		[]netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")})
 	client := netip.MustParseAddr("10.1.2.3")
 	live := &Live{Checks: map[string]Check{"bad": {}}}
 	check := []byte("bad")

@@ -45,7 +45,8 @@ func (g *generator) name() []byte {
 	return name
 }
 
-var someTypes = []uint16{TypeA, TypeNS, TypeCNAME, TypeSOA, TypeMX, TypeTXT, TypeAAAA, TypeDNAME, TypeDS, TypeHTTPS, 257}
+var someTypes = []uint16{TypeA, TypeNS, TypeCNAME, TypeSOA, TypeMX, TypeTXT, TypeAAAA, TypeDNAME, TypeDS, TypeHTTPS,
+	257}
 
 func (g *generator) rrtype() uint16 { return someTypes[g.IntN(len(someTypes))] }
 

@@ -55,18 +55,27 @@ func TestGiven(t *testing.T) {
 		members []string
 		want    map[int]string // view -> addresses, ! where some are left out
 	}{
-		{"private alone", TypeA, []string{"i-own own 10.0.0.9", "i-peer peer 10.1.0.9", "i-far2 far2 172.31.0.9"}, map[int]string{
-			autoView: "10.0.0.9 10.1.0.9 !", privateView: "10.0.0.9 10.1.0.9 172.31.0.9", publicView: "!", restView: "!", farView: "10.1.0.9 !",
-		}},
-		{"equal blocks", TypeA, []string{"i-own own 10.0.200.5", "i-twin twin 10.0.200.5"}, map[int]string{autoView: "10.0.200.5 !", restView: "!"}},
-		{"the other's alone", TypeA, []string{"i-twin twin 10.0.0.1"}, map[int]string{autoView: "!", privateView: "!"}}, // the address is ours, the instance isn't
-		{"both reached", TypeA, []string{"i-1 far 172.31.0.6", "i-2 far2 172.31.0.6"}, map[int]string{bothView: "172.31.0.6", autoView: "172.31.0.6 !"}},
+		{"private alone", TypeA, []string{"i-own own 10.0.0.9", "i-peer peer 10.1.0.9", "i-far2 far2 172.31.0.9"},
+			map[int]string{
+				autoView: "10.0.0.9 10.1.0.9 !", privateView: "10.0.0.9 10.1.0.9 172.31.0.9", publicView: "!", restView: "!",
+				farView: "10.1.0.9 !",
+			}},
+		{"equal blocks", TypeA, []string{"i-own own 10.0.200.5", "i-twin twin 10.0.200.5"},
+			map[int]string{autoView: "10.0.200.5 !", restView: "!"}},
+		// the address is ours, the instance isn't
+		{"the other's alone", TypeA, []string{"i-twin twin 10.0.0.1"}, map[int]string{autoView: "!", privateView: "!"}},
+		{"both reached", TypeA, []string{"i-1 far 172.31.0.6", "i-2 far2 172.31.0.6"},
+			map[int]string{bothView: "172.31.0.6", autoView: "172.31.0.6 !"}},
 		{"public", TypeA, []string{"i-1 own 10.0.0.1 198.51.100.1", "i-2 far2 172.31.0.6 198.51.100.7"}, map[int]string{
-			autoView: "10.0.0.1* 198.51.100.7", publicView: "198.51.100.1 198.51.100.7", farView: "198.51.100.1 198.51.100.7", restView: "198.51.100.1 198.51.100.7",
+			autoView: "10.0.0.1* 198.51.100.7", publicView: "198.51.100.1 198.51.100.7", farView: "198.51.100.1 198.51.100.7",
+			restView: "198.51.100.1 198.51.100.7",
 		}},
-		{"one public address twice", TypeA, []string{"i-1 own 10.0.0.1 198.51.100.1", "i-2 far2 172.31.0.6 198.51.100.1"}, map[int]string{restView: "198.51.100.1 !"}},
-		{"stale", TypeA, []string{"i-1 stale 10.5.0.9", "i-2 stale 10.5.0.8 198.51.100.8"}, map[int]string{autoView: "198.51.100.8 !", privateView: "198.51.100.8 !"}},
-		{"never translated", TypeA, []string{"i-1 own 10.0.0.1 198.51.100.1 keeps", "i-2 own 10.0.0.2 keeps"}, map[int]string{autoView: "10.0.0.2 198.51.100.1"}},
+		{"one public address twice", TypeA, []string{"i-1 own 10.0.0.1 198.51.100.1", "i-2 far2 172.31.0.6 198.51.100.1"},
+			map[int]string{restView: "198.51.100.1 !"}},
+		{"stale", TypeA, []string{"i-1 stale 10.5.0.9", "i-2 stale 10.5.0.8 198.51.100.8"},
+			map[int]string{autoView: "198.51.100.8 !", privateView: "198.51.100.8 !"}},
+		{"never translated", TypeA, []string{"i-1 own 10.0.0.1 198.51.100.1 keeps", "i-2 own 10.0.0.2 keeps"},
+			map[int]string{autoView: "10.0.0.2 198.51.100.1"}},
 		{"IPv6", TypeAAAA, []string{"i-1 own 2001:db8::1", "i-2 peer fd00::2", "i-3 far2 fd00::3"}, map[int]string{
 			autoView: "2001:db8::1 fd00::2 !", publicView: "2001:db8::1 !", restView: "2001:db8::1 !",
 		}},
@@ -105,7 +114,8 @@ func TestGiven(t *testing.T) {
 // TestInstancesPackTheSame whatever the order, and no more than a message holds.
 func TestInstancesPackTheSame(t *testing.T) {
 	members := []InstanceAddress{
-		{ID: []byte("i-1"), VPC: 1, Private: netip.MustParseAddr("10.0.0.2")}, {ID: []byte("i-2"), Private: netip.MustParseAddr("10.0.0.1"), Public: netip.MustParseAddr("192.0.2.1")},
+		{ID: []byte("i-1"), VPC: 1, Private: netip.MustParseAddr("10.0.0.2")},
+		{ID: []byte("i-2"), Private: netip.MustParseAddr("10.0.0.1"), Public: netip.MustParseAddr("192.0.2.1")},
 	}
 	one, err := NewInstances(TypeA, 30, members)
 	if err != nil {
@@ -138,7 +148,8 @@ func TestInstancesPackTheSame(t *testing.T) {
 // TestAgeTakesNoAddressOfTheViewsOwn: what has no public address keeps the private one in
 // the view's own VPC, however old the inventory is; elsewhere it may have become somebody else's.
 func TestAgeTakesNoAddressOfTheViewsOwn(t *testing.T) {
-	a := NewInventory([]Network{{ID: "old", Stale: true}}, []Interface{{ID: "eni-1", Private: netip.MustParseAddr("10.0.0.1")}})
+	a := NewInventory([]Network{{ID: "old", Stale: true}},
+		[]Interface{{ID: "eni-1", Private: netip.MustParseAddr("10.0.0.1")}})
 	a.AddView(AddressAuto, []string{"old"}, nil, nil)
 	a.AddView(AddressAuto, nil, []string{"old"}, nil)
 	for _, test := range []struct {
@@ -166,7 +177,43 @@ func TestMute(t *testing.T) {
 			t.Errorf("VPC %d: verdict %d, want %d", vpc, why, want)
 		}
 	}
-	if !a.Reaches(autoView, "peer") || a.Reaches(autoView, "far2") || a.Reaches(publicView, "own") || a.Reaches(autoView, "gone") {
+	if !a.Reaches(autoView, "peer") || a.Reaches(autoView, "far2") || a.Reaches(publicView, "own") ||
+		a.Reaches(autoView, "gone") {
 		t.Error("reaches others")
+	}
+}
+
+// TestHasInstances: a name is known to have instances while it has a set of them.
+func TestHasInstances(t *testing.T) {
+	set, err := NewInstances(TypeA, 60, []InstanceAddress{{ID: []byte("i-1"), Private: netip.MustParseAddr("10.0.0.1")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := NewRecords(TypeTXT, 60, []byte("\x01a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := MustName("a.example.com.")
+	e := NewTree(MustName("example.com.")).Edit()
+	for _, step := range []struct {
+		title  string
+		change func() error
+		want   bool
+	}{
+		{"records", func() error { return e.Put(name, plain) }, false},
+		{"instances beside them", func() error { return e.Put(name, set) }, true},
+		{"a new record", func() error { return e.Put(name, plain) }, true},
+		{"instances gone", func() error { e.Delete(name, TypeA); return nil }, false},
+	} {
+		err := step.change()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.Lookup(name).HasInstances(); got != step.want {
+			t.Errorf("%s: %t", step.title, got)
+		}
+	}
+	if (Node{}).HasInstances() {
+		t.Error("a name that doesn't exist has instances")
 	}
 }

@@ -133,6 +133,9 @@ func (a *Inventory) SetMute(view int, vpcs []string) {
 // that no interface has may be one of its instances.
 func (a *Inventory) SetUncertain(uncertain bool) { a.uncertain = uncertain }
 
+// IsUncertain reports whether Uncertain holds for any address.
+func (a *Inventory) IsUncertain() bool { return a.uncertain }
+
 // Uncertain reports whether the view may have a private address for a public one that
 // isn't known. It doesn't allocate.
 func (a *Inventory) Uncertain(view int, public [4]byte) bool {

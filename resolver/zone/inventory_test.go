@@ -111,7 +111,8 @@ func TestTranslate(t *testing.T) {
 			want = test.private
 		}
 		if why != test.why || private != addr4(want) || (f == nil) != (why == Unknown) {
-			t.Errorf("view %d, %s: %v (verdict %d, interface %v), want %s (verdict %d)", test.view, test.public, private, why, f, want, test.why)
+			t.Errorf("view %d, %s: %v (verdict %d, interface %v), want %s (verdict %d)", test.view, test.public, private, why, f,
+				want, test.why)
 		}
 		if f != nil && f.Public != netip.MustParseAddr(test.public) {
 			t.Errorf("view %d, %s: got interface %s", test.view, test.public, f.ID)

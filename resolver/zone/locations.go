@@ -31,7 +31,8 @@ func (l *Locations) Known(collection []byte) bool { return l.collections[string(
 
 // Supernets visits the locations whose block contains the whole client prefix,
 // longest block first. A client prefix shorter than a block isn't in it.
-func (l *Locations) Supernets(collection []byte, client netip.Prefix, yield func(block netip.Prefix, location string) bool) {
+func (l *Locations) Supernets(collection []byte, client netip.Prefix,
+	yield func(block netip.Prefix, location string) bool) {
 	t := l.collections[string(collection)]
 	if t == nil {
 		return

@@ -25,19 +25,25 @@ const (
 
 // HashLabel returns the hash of the name label.parent, given the hash of parent.
 // Hashing right to left gives the hashes of all ancestors of a name in one pass.
-// The label is lower-case and without its length octet.
-func HashLabel(parent uint64, label []byte) uint64 {
-	h := parent ^ uint64(len(label))*mulB
-	for len(label) > 8 {
-		h = mix(h^binary.LittleEndian.Uint64(label), mulA)
-		label = label[8:]
+// The label is without its length octet; its letter case makes no difference.
+func HashLabel(parent uint64, label []byte) uint64 { return hashLabel(parent, label, 0) }
+
+// hashLabel is HashLabel for the label from an offset to the end of a name's beginning. What
+// stands before the label lets it be read in words all the same.
+func hashLabel(parent uint64, name []byte, at int) uint64 {
+	size := len(name) - at
+	h := parent ^ uint64(size)*mulB
+	for size > 8 {
+		h = mix(h^wire.LowerWord(binary.LittleEndian.Uint64(name[at:])), mulA)
+		at += 8
+		size -= 8
 	}
 	var last uint64
-	if len(label) == 8 {
-		last = binary.LittleEndian.Uint64(label)
+	if end := len(name); end >= 8 {
+		last = wire.LowerWord(binary.LittleEndian.Uint64(name[end-8:])) >> (64 - 8*uint(size)) // 0 for size 0
 	} else {
-		for i := len(label) - 1; i >= 0; i-- {
-			last = last<<8 | uint64(label[i])
+		for i := end - 1; i >= at; i-- {
+			last = last<<8 | uint64(wire.LowerByte(name[i]))
 		}
 	}
 	return mix(h^last, mulA)
@@ -79,8 +85,9 @@ func (l *Labels) Parse(name []byte) int {
 	return n
 }
 
-// Set fills l for a well-formed lower-case name whose labels begin at starts, left
-// to right: for parsers that have walked the name already.
+// Set fills l for a well-formed name whose labels begin at starts, left to right: for
+// parsers that have walked the name already. Its letter case makes no difference, so that
+// they needn't wait for the lower-case one.
 func (l *Labels) Set(name []byte, starts []uint8) {
 	n := len(starts)
 	root := uint8(len(name) - 1)
@@ -90,7 +97,7 @@ func (l *Labels) Set(name []byte, starts []uint8) {
 	h := RootHash
 	for i := 1; i <= n; i++ {
 		s := int(starts[n-i])
-		h = HashLabel(h, name[s+1:s+1+int(name[s])])
+		h = hashLabel(h, name[:s+1+int(name[s])], s+1)
 		l.Off[i] = uint8(s)
 		l.Hash[i] = h
 	}
@@ -157,39 +164,83 @@ func String(name []byte) string {
 var ErrName = errors.New("not a domain name")
 
 // ParseName returns the lower-case wire form of plain text such as
-// "www.example.com.", with or without the trailing dot and without escapes: for
+// "www.example.com.", with or without the trailing dot, escapes as String writes them: for
 // constants and configured names. Texts from Route 53 and from master files have
 // their own parsers.
 func ParseName(text string) ([]byte, error) {
 	if text == "." {
 		return []byte{0}, nil
 	}
-	if text != "" && text[len(text)-1] == '.' {
-		text = text[:len(text)-1]
-	}
 	out := make([]byte, 1, len(text)+2)
 	start := 0
-	for i := 0; i <= len(text); i++ {
-		if i < len(text) && text[i] != '.' {
-			if text[i] <= ' ' || text[i] >= 0x7f || text[i] == '\\' {
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == '.':
+			if !closeLabel(out, start) {
 				return nil, ErrName
 			}
-			out = append(out, text[i])
+			start = len(out)
+			out = append(out, 0)
 			continue
-		}
-		size := len(out) - start - 1
-		if size == 0 || size > wire.MaxLabel {
+		case c == '\\':
+			b, width := unescape(text[i:])
+			if width == 0 {
+				return nil, ErrName
+			}
+			c = b
+			i += width - 1
+		case c <= ' ' || c >= 0x7f:
 			return nil, ErrName
 		}
-		out[start] = byte(size)
-		start = len(out)
+		out = append(out, c)
+	}
+	if len(out) > start+1 { // without a last dot
+		if !closeLabel(out, start) {
+			return nil, ErrName
+		}
 		out = append(out, 0)
+	} else if start == 0 {
+		return nil, ErrName
 	}
 	if len(out) > MaxName {
 		return nil, ErrName
 	}
 	Lower(out)
 	return out, nil
+}
+
+// closeLabel writes the length of the label that begins at start; false for one that can't
+// be.
+func closeLabel(out []byte, start int) bool {
+	size := len(out) - start - 1
+	if size == 0 || size > wire.MaxLabel {
+		return false
+	}
+	out[start] = byte(size)
+	return true
+}
+
+// unescape reads the escape at the start of text: three decimal digits, or any other octet
+// for itself (RFC 1035 section 5.1). The width is 0 for what is none.
+func unescape(text string) (c byte, width int) {
+	if len(text) < 2 {
+		return 0, 0
+	}
+	if text[1] < '0' || text[1] > '9' {
+		return text[1], 2
+	}
+	number := 0
+	for _, digit := range []byte(text[1:min(4, len(text))]) {
+		if digit < '0' || digit > '9' {
+			return 0, 0
+		}
+		number = number*10 + int(digit-'0')
+	}
+	if len(text) < 4 || number > 0xff {
+		return 0, 0
+	}
+	return byte(number), 4
 }
 
 // MustName is [ParseName] for constants; it panics on a text that is no name.

@@ -37,9 +37,10 @@ const (
 	nodeHeader = 20
 	dirEntry   = 16 // type 2, count 2, kind 1, flags 1, unused 2, offset 4, length 4
 
-	nodeHasCNAME = 1 << 0
-	nodeIsCut    = 1 << 1 // NS below the apex
-	nodeHasDNAME = 1 << 2
+	nodeHasCNAME  = 1 << 0
+	nodeIsCut     = 1 << 1 // NS below the apex
+	nodeHasDNAME  = 1 << 2
+	nodeInstances = 1 << 3 // an RRset of kind Instances
 )
 
 func align4(n int) int { return (n + 3) &^ 3 }

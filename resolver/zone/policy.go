@@ -22,7 +22,8 @@ const (
 	policies
 )
 
-var policyNames = [policies]string{"simple", "weighted", "failover", "latency", "geolocation", "geoproximity", "multivalue", "ip-based"}
+var policyNames = [policies]string{"simple", "weighted", "failover", "latency", "geolocation", "geoproximity",
+	"multivalue", "ip-based"}
 
 // String returns the policy's name as the AWS documentation has it.
 func (p Policy) String() string { return policyNames[p] }
@@ -88,7 +89,8 @@ func (m *Member) append(dst []byte) []byte {
 
 // placement returns the fields that say which clients a member is for.
 func (m *Member) placement() [8]*[]byte {
-	return [...]*[]byte{&m.Region, &m.Continent, &m.Country, &m.Subdivision, &m.Coordinates, &m.LocalZone, &m.Collection, &m.Location}
+	return [...]*[]byte{&m.Region, &m.Continent, &m.Country, &m.Subdivision, &m.Coordinates, &m.LocalZone, &m.Collection,
+		&m.Location}
 }
 
 // Policy returns the policy of a Group.

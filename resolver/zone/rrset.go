@@ -42,6 +42,10 @@ const (
 	Instances              // addresses of instances, of which a view gets those that it can reach
 )
 
+// Plain reports whether sets of this kind are answered as they are: records, and addresses
+// of instances, of which the encoder gives those that the view gets.
+func (k Kind) Plain() bool { return 1<<k&(1<<Records|1<<Instances) != 0 }
+
 // Flags are facts about an RRset that are worth knowing before its bytes are read.
 type Flags uint8
 
@@ -235,7 +239,8 @@ func (s RRset) Unservable() (reason string, raw []byte) {
 
 // Equal reports whether two RRsets would answer alike, to the byte.
 func (s RRset) Equal(t RRset) bool {
-	return s.Type == t.Type && s.Count == t.Count && s.Kind == t.Kind && s.Flags == t.Flags && string(s.Data) == string(t.Data)
+	return s.Type == t.Type && s.Count == t.Count && s.Kind == t.Kind && s.Flags == t.Flags &&
+		string(s.Data) == string(t.Data)
 }
 
 func appendShort(dst, s []byte) []byte {

@@ -16,11 +16,13 @@ func TestRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "\xc0\x0c\x00\x01\x00\x01\x7f\xff\xff\xff\x00\x04\x0a\x00\x00\x01" + "\xc0\x0c\x00\x01\x00\x01\x7f\xff\xff\xff\x00\x00"
+	want := "\xc0\x0c\x00\x01\x00\x01\x7f\xff\xff\xff\x00\x04\x0a\x00\x00\x01" +
+		"\xc0\x0c\x00\x01\x00\x01\x7f\xff\xff\xff\x00\x00"
 	if !strings.HasPrefix(string(s.Data), want) {
 		t.Errorf("packed as %q", s.Data[:len(want)])
 	}
-	if s.Type != TypeA || s.Count != 3 || s.Kind != Records || s.Flags != Translatable || !s.Exists() || s.TTL() != 1<<31-1 {
+	if s.Type != TypeA || s.Count != 3 || s.Kind != Records || s.Flags != Translatable || !s.Exists() ||
+		s.TTL() != 1<<31-1 {
 		t.Errorf("made %+v with TTL %d", s, s.TTL())
 	}
 	if diff := cmp.Diff(rdata, slices.Collect(s.Rdata())); diff != "" {
@@ -73,7 +75,8 @@ func TestTranslatable(t *testing.T) {
 			want = Translatable
 		}
 		if s.Flags != want || g.Flags != want || NewAlias(rrtype, Alias{}).Flags != want {
-			t.Errorf("type %d: records %d, group %d, alias %d, want %d", rrtype, s.Flags, g.Flags, NewAlias(rrtype, Alias{}).Flags, want)
+			t.Errorf("type %d: records %d, group %d, alias %d, want %d", rrtype, s.Flags, g.Flags,
+				NewAlias(rrtype, Alias{}).Flags, want)
 		}
 	}
 }
@@ -81,7 +84,8 @@ func TestTranslatable(t *testing.T) {
 // TestOtherKinds: the accessors of plain records give nothing for other kinds.
 func TestOtherKinds(t *testing.T) {
 	g, _ := NewGroup(TypeA, Weighted, []Member{{}})
-	for _, s := range []RRset{{}, NewAlias(TypeA, Alias{Target: MustName("a.b.c.d.e.f.g.")}), NewUnservable(TypeA, "a reason of some length", nil), g} {
+	for _, s := range []RRset{{}, NewAlias(TypeA, Alias{Target: MustName("a.b.c.d.e.f.g.")}),
+		NewUnservable(TypeA, "a reason of some length", nil), g} {
 		if s.TTL() != 0 || s.First() != nil || slices.Collect(s.Rdata()) != nil {
 			t.Errorf("kind %d has TTL %d, rdata %v", s.Kind, s.TTL(), s.First())
 		}
@@ -138,7 +142,8 @@ func everyMember() []Member {
 	return []Member{
 		{Set: records},
 		{SetID: []byte("blue"), Weight: 255, Set: records},
-		{SetID: []byte("second"), Check: []byte("abcdef11-2222-3333-4444-555555fedcba"), Secondary: true, Set: NewAlias(TypeA, Alias{ZoneID: []byte("Z1"), Target: MustName("lb.example.com."), Health: true})},
+		{SetID: []byte("second"), Check: []byte("abcdef11-2222-3333-4444-555555fedcba"), Secondary: true,
+			Set: NewAlias(TypeA, Alias{ZoneID: []byte("Z1"), Target: MustName("lb.example.com."), Health: true})},
 		{SetID: []byte("bad"), Region: []byte("eu-west-1"), Set: NewUnservable(TypeA, "because", []byte("raw"))},
 		{SetID: []byte("geo"), Continent: []byte("EU"), Country: []byte("*"), Subdivision: []byte("CA"), Set: records},
 		{SetID: []byte("near"), Bias: -99, Coordinates: []byte("49.22,-74.01"), LocalZone: []byte("az1"), Set: records},
@@ -180,7 +185,8 @@ func TestGroupRoundTrip(t *testing.T) {
 
 // normal makes empty slices of a member nil.
 func normal(m *Member) {
-	for _, b := range []*[]byte{&m.SetID, &m.Check, &m.Region, &m.Continent, &m.Country, &m.Subdivision, &m.Coordinates, &m.LocalZone, &m.Collection, &m.Location, &m.Set.Data} {
+	for _, b := range []*[]byte{&m.SetID, &m.Check, &m.Region, &m.Continent, &m.Country, &m.Subdivision, &m.Coordinates,
+		&m.LocalZone, &m.Collection, &m.Location, &m.Set.Data} {
 		if len(*b) == 0 {
 			*b = nil
 		}

@@ -61,7 +61,8 @@ func TestClientAgainstEachPrefix(t *testing.T) {
 
 func TestClientUnmaskedPrefixes(t *testing.T) {
 	var s Snapshot
-	s.SetClients(map[netip.Prefix]int{netip.MustParsePrefix("10.1.2.3/16"): 4}, -1, []netip.Prefix{netip.MustParsePrefix("10.9.9.9/8")})
+	s.SetClients(map[netip.Prefix]int{netip.MustParsePrefix("10.1.2.3/16"): 4}, -1,
+		[]netip.Prefix{netip.MustParsePrefix("10.9.9.9/8")})
 	for addr, want := range map[string]Client{
 		"10.1.200.1": {View: 4, Allowed: true},
 		"10.2.0.1":   {View: -1, Allowed: true},
@@ -82,7 +83,8 @@ func TestHealthy(t *testing.T) {
 		check string
 		want  bool
 	}{
-		{none, "bad", true}, {&Live{}, "bad", true}, {live, "bad", false}, {live, "good", true}, {live, "fine", true}, {live, "", true},
+		{none, "bad", true}, {&Live{}, "bad", true}, {live, "bad", false}, {live, "good", true}, {live, "fine", true},
+		{live, "", true},
 	} {
 		if got := test.live.Healthy([]byte(test.check)); got != test.want {
 			t.Errorf("%v, check %q: %t", test.live, test.check, got)
@@ -179,7 +181,8 @@ func TestZone(t *testing.T) {
 		_ = e.Put(tree.Apex(), s)
 		z := New(Info{Origin: Public, ID: "Z1"}, e.Commit(), test.max)
 		if z.Negative.TTL() != test.want || string(z.Negative.First()) != string(s.First()) || z.ApexLabels != 2 {
-			t.Errorf("SOA TTL %d, MINIMUM %d, cap %d: negative TTL %d, want %d", test.ttl, test.min, test.max, z.Negative.TTL(), test.want)
+			t.Errorf("SOA TTL %d, MINIMUM %d, cap %d: negative TTL %d, want %d", test.ttl, test.min, test.max, z.Negative.TTL(),
+				test.want)
 		}
 		without := z.With(tree, test.max)
 		if without.Negative.Exists() || without.ID != "Z1" || without.Tree != tree {
@@ -219,7 +222,8 @@ func TestOriginNames(t *testing.T) {
 func TestClientPrefixes(t *testing.T) {
 	var s Snapshot
 	p := netip.MustParsePrefix
-	s.SetClients(map[netip.Prefix]int{p("10.0.0.0/8"): 0, p("10.1.0.0/16"): 1}, -1, []netip.Prefix{p("10.1.2.0/24"), p("192.0.2.0/24")})
+	s.SetClients(map[netip.Prefix]int{p("10.0.0.0/8"): 0, p("10.1.0.0/16"): 1}, -1,
+		[]netip.Prefix{p("10.1.2.0/24"), p("192.0.2.0/24")})
 	for addr, want := range map[string][2]string{
 		"10.1.2.3":  {"10.1.0.0/16", "10.1.2.0/24"},
 		"10.2.0.1":  {"10.0.0.0/8", "invalid Prefix"},

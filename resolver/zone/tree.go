@@ -71,6 +71,10 @@ func (n Node) IsCut() bool { return n.n != nil && n.n.flags()&nodeIsCut != 0 }
 // HasDNAME reports whether the name owns a DNAME.
 func (n Node) HasDNAME() bool { return n.n != nil && n.n.flags()&nodeHasDNAME != 0 }
 
+// HasInstances reports whether the name has addresses of instances: an RRset of kind
+// Instances.
+func (n Node) HasInstances() bool { return n.n != nil && n.n.flags()&nodeInstances != 0 }
+
 // RRset returns the RRset of a type; the zero RRset when there is none.
 func (n Node) RRset(rrtype uint16) RRset {
 	if n.n == nil {
@@ -165,6 +169,9 @@ func newNode(hash uint64, prefix []byte, children uint32, sets []RRset) node {
 	copy(n[nodeHeader:], prefix)
 	at, off := dir, dir+len(sets)*dirEntry
 	for _, s := range sets {
+		if s.Kind == Instances {
+			n[9] |= nodeInstances
+		}
 		switch s.Type {
 		case TypeCNAME:
 			n[9] |= nodeHasCNAME

@@ -137,7 +137,8 @@ func checkNode(t *testing.T, tree *Tree, name []byte, n Node, want map[uint16]RR
 	_, ns := want[TypeNS]
 	cut := ns && string(name) != string(tree.Apex())
 	if n.HasCNAME() != cname || n.HasDNAME() != dname || n.IsCut() != cut {
-		t.Fatalf("%s: CNAME %t DNAME %t cut %t, want %t %t %t", String(name), n.HasCNAME(), n.HasDNAME(), n.IsCut(), cname, dname, cut)
+		t.Fatalf("%s: CNAME %t DNAME %t cut %t, want %t %t %t", String(name), n.HasCNAME(), n.HasDNAME(), n.IsCut(), cname,
+			dname, cut)
 	}
 	for _, absent := range []uint16{0, 99, TypeANY} {
 		if _, there := want[absent]; !there && n.RRset(absent).Exists() {

@@ -235,9 +235,9 @@ func TestConfigBad(t *testing.T) {
 			"2: views[0].reach: \"eu\" is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 " +
 				"digits), name in aws.accounts or prefix (10.0.0.0/16)"},
 
-		{"forward", "forward:\n- {}\n- zone: a.-.*\n  upstreams: []\n- zone: corp.example\n  upstreams: [10.0.0.2, '10.0.0.2:53']\n- zone: CORP.example.\n  upstreams: [10.0.0.3]\n  layer: maybe\n", `2: forward[0].zone: is missing; write the name at and below which names are forwarded, "." for all
+		{"forward", "forward:\n- {}\n- zone: a.-.+\n  upstreams: []\n- zone: corp.example\n  upstreams: [10.0.0.2, '10.0.0.2:53']\n- zone: CORP.example.\n  upstreams: [10.0.0.3]\n  layer: maybe\n", `2: forward[0].zone: is missing; write the name at and below which names are forwarded, "." for all
 2: forward[0].upstreams: is missing; write addresses of resolvers
-3: forward[1].zone: "a.-.*" has a '*'; labels are of letters, digits, '-' and '_'
+3: forward[1].zone: "a.-.+" has a '+'; labels are of letters, digits, '-' and '_'
 4: forward[1].upstreams: is missing; write addresses of resolvers
 6: forward[2].upstreams[1]: 10.0.0.2:53 is here twice
 7: forward[3].zone: corp.example. has two entries for view "*"; write all upstreams in one

@@ -34,7 +34,8 @@ func plain(c *Config) *Config {
 func TestConfigGood(t *testing.T) {
 	addr := netip.MustParseAddrPort
 	prefix := netip.MustParsePrefix
-	toDefault := []Forward{{Zone: ".", Upstreams: []Upstream{{wire.Upstream{Addr: addr("10.0.0.2:53")}}}, Views: ViewSet{All: true}}}
+	toDefault := []Forward{{Zone: ".", Upstreams: []Upstream{{wire.Upstream{Addr: addr("10.0.0.2:53")}}},
+		Views: ViewSet{All: true}}}
 	const forward = "forward: [{zone: ., upstreams: [10.0.0.2]}]\n"
 	tests := []struct {
 		name string
@@ -158,8 +159,10 @@ func TestConfigGood(t *testing.T) {
 			c.EC2.setDefaults()
 			c.Forward = []Forward{{"corp.example.", []Upstream{
 				{wire.Upstream{Addr: addr("10.9.0.2:53")}}, {wire.Upstream{Addr: addr("10.9.0.2:5353")}},
-				{wire.Upstream{Addr: addr("[2001:db8::1]:53")}}, {wire.Upstream{Addr: addr("[2001:db8::2]:53")}}, {wire.Upstream{Addr: addr("[2001:db8::3]:53")}},
-				{wire.Upstream{Addr: addr("10.9.0.3:853"), TLS: true}}, {wire.Upstream{Addr: addr("[2001:db8::4]:8853"), TLS: true, ServerName: "dns.example"}},
+				{wire.Upstream{Addr: addr("[2001:db8::1]:53")}}, {wire.Upstream{Addr: addr("[2001:db8::2]:53")}},
+				{wire.Upstream{Addr: addr("[2001:db8::3]:53")}},
+				{wire.Upstream{Addr: addr("10.9.0.3:853"), TLS: true}},
+				{wire.Upstream{Addr: addr("[2001:db8::4]:8853"), TLS: true, ServerName: "dns.example"}},
 			}, ViewSet{Names: []string{"vpc-0a1b", "rest"}}, true}}
 		}},
 		{"rebinding", forward + "rebinding: {deny: [private, loopback], allow: [Uribl.com]}\n", func(c *Config) {
@@ -205,7 +208,8 @@ func TestConfigValidateByHand(t *testing.T) {
 	if err != nil {
 		t.Errorf("the default: %v", err)
 	}
-	c.Forward = []Forward{{Zone: ".", Upstreams: []Upstream{{wire.Upstream{Addr: c.Listen.DNS[0]}}}, Views: ViewSet{All: true}}}
+	c.Forward = []Forward{{Zone: ".", Upstreams: []Upstream{{wire.Upstream{Addr: c.Listen.DNS[0]}}},
+		Views: ViewSet{All: true}}}
 	c.Log.Level = 1
 	err = c.Validate()
 	const want = "log.level: INFO+1 is unknown; known are debug, info, warn, error\n" +

@@ -64,12 +64,13 @@ func (a *Allow) add(text string) error {
 	return nil
 }
 
-// DomainName is a name as text: lower case, with its last dot, letters, digits,
-// '-', '_' and '/' (RFC 2317) in labels. "." is the root.
+// DomainName is a name as text, in lower case and with its last dot: letters, digits, '-',
+// '_', '/' (RFC 2317) and '*' in labels, all other octets as escapes, \DDD in decimal or
+// \X (RFC 1035 section 5.1). "." is the root.
 type DomainName string
 
 func (n *DomainName) parse(text string) error {
-	name, err := canonicalName(text)
+	name, err := canonical(text, plainOctets+"*")
 	if err != nil {
 		return err
 	}
@@ -77,35 +78,103 @@ func (n *DomainName) parse(text string) error {
 	return nil
 }
 
+// plainOctets stand for themselves in names. An asterisk does in those that aren't patterns.
+const plainOctets = "abcdefghijklmnopqrstuvwxyz0123456789-_/"
+
 // canonicalName returns text in lower case and with its last dot.
-func canonicalName(text string) (string, error) {
+func canonicalName(text string) (string, error) { return canonical(text, plainOctets) }
+
+// canonical returns a name, in which plain octets may stand without an escape, as
+// [DomainName] has it.
+func canonical(text, plain string) (string, error) {
 	if text == "" {
 		return "", fmt.Errorf("is empty; write a name like example.com")
 	}
 	if text == "." {
 		return text, nil
 	}
-	name := strings.ToLower(strings.TrimSuffix(text, "."))
-	if len(name) > 253 {
-		return "", fmt.Errorf("name of %d bytes is too long; 253 is the most", len(name))
+	var out []byte
+	label, size := 0, 0 // octets of the label under way, and of the name on the wire
+	end := func() error {
+		switch {
+		case label == 0:
+			return fmt.Errorf("%q has an empty label", text)
+		case label > wire.MaxLabel:
+			return fmt.Errorf("label %q is too long; %d bytes is the most", out[len(out)-label:], wire.MaxLabel)
+		}
+		size += 1 + label
+		label = 0
+		out = append(out, '.')
+		return nil
 	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" {
-			return "", fmt.Errorf("%q has an empty label", text)
+	for i := 0; i < len(text); {
+		if text[i] >= 0x80 {
+			first := strings.LastIndexByte(text[:i], '.') + 1
+			label, _, _ := strings.Cut(text[first:], ".")
+			return "", fmt.Errorf("%q is not ASCII; write the punycode form (xn--...) of %q", text, label)
 		}
-		if len(label) > 63 {
-			return "", fmt.Errorf("label %q is too long; 63 bytes is the most", label)
+		c, width, err := octet(text[i:], plain)
+		if err != nil {
+			return "", fmt.Errorf("%q %w", text, err)
 		}
-		for _, c := range label {
-			if c > 127 {
-				return "", fmt.Errorf("%q is not ASCII; write the punycode form (xn--...) of %q", text, label)
+		i += width
+		if c == '.' && width == 1 {
+			err = end()
+			if err != nil {
+				return "", err
 			}
-			if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-_/", c) {
-				return "", fmt.Errorf("%q has a %q; labels are of letters, digits, '-' and '_'", text, c)
-			}
+			continue
+		}
+		label++
+		out = appendOctet(out, c, plain)
+	}
+	if label > 0 || len(out) == 0 {
+		err := end()
+		if err != nil {
+			return "", err
 		}
 	}
-	return name + ".", nil
+	if size >= wire.MaxName {
+		return "", fmt.Errorf("name of %d bytes is too long; %d is the most", size-1, wire.MaxName-2)
+	}
+	return string(out), nil
+}
+
+// octet reads the octet at the start of text, and how much of the text it takes.
+func octet(text, plain string) (c byte, width int, err error) {
+	c = text[0]
+	switch {
+	case c == '\\' && len(text) > 3 && isDigit(text[1]) && isDigit(text[2]) && isDigit(text[3]):
+		number, err := strconv.ParseUint(text[1:4], 10, 8)
+		if err != nil {
+			return 0, 0, fmt.Errorf("has the escape %s, which is more than one byte", text[:4])
+		}
+		return wire.LowerByte(byte(number)), 4, nil
+	case c == '\\' && len(text) > 1 && !isDigit(text[1]) && text[1] < 0x80:
+		return wire.LowerByte(text[1]), 2, nil
+	case c == '\\':
+		return 0, 0, fmt.Errorf("has an escape that is not of three decimal digits")
+	}
+	c = wire.LowerByte(c)
+	if c != '.' && strings.IndexByte(plain, c) < 0 {
+		return 0, 0, fmt.Errorf("has a %q; labels are of letters, digits, '-' and '_'", c)
+	}
+	return c, 1, nil
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// appendOctet appends an octet of a label as the data model writes it.
+func appendOctet(out []byte, c byte, plain string) []byte {
+	switch {
+	case strings.IndexByte(plain, c) >= 0:
+		return append(out, c)
+	case strings.IndexByte(`.\";()@$`, c) >= 0:
+		return append(out, '\\', c)
+	case c > ' ' && c < 0x7f:
+		return append(out, c)
+	}
+	return append(out, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
 }
 
 // parsePrefix reads a CIDR whose bits beyond its length are zero.

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"inside53/zonesource/changes"
+	"inside53/zonesource/export"
 
 	"github.com/spf13/cobra"
 )
@@ -14,6 +17,8 @@ import (
 // applyFlags say how changes are made.
 type applyFlags struct {
 	dryRun, noWait, asJSON bool
+
+	warnings []string // what is most likely not meant, for programs
 }
 
 func (f *applyFlags) add(c *cobra.Command) {
@@ -28,6 +33,19 @@ type outcome struct {
 	Changes []string          `json:"changes"` // ids of accepted batches
 	Status  string            `json:"status"`  // INSYNC, PENDING, "dry run" or "nothing to do"
 	Batches []json.RawMessage `json:"batches,omitempty"`
+	// Warnings are what is most likely not meant.
+	Warnings []string `json:"warnings,omitempty"`
+	// Sets are what has become of each change, where not all of them were made.
+	Sets []fate `json:"sets,omitempty"`
+}
+
+// fate is what has become of the change of one record set.
+type fate struct {
+	State string `json:"state"` // made, refused, "not known" or "not sent"
+	Kind  string `json:"kind"`  // create, change or delete
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	ID    string `json:"set_id,omitempty"`
 }
 
 // apply sends the changes of a plan in as few batches as there can be, one after the
@@ -37,14 +55,14 @@ func apply(ctx context.Context, c console, client *changes.Client, z changes.Zon
 	if err != nil {
 		return err
 	}
-	done := outcome{Zone: z, Changes: []string{}, Status: "nothing to do"}
+	done := outcome{Zone: z, Changes: []string{}, Status: "nothing to do", Warnings: f.warnings}
 	switch {
 	case len(batches) == 0:
 		return report(c, done, f)
 	case f.dryRun:
 		return printBatches(c, done, batches, f)
 	}
-	done.Changes, err = sendBatches(ctx, c, client, z, batches)
+	err = sendBatches(ctx, c, client, &done, batches, f.asJSON)
 	if err != nil {
 		return err
 	}
@@ -60,30 +78,102 @@ func apply(ctx context.Context, c console, client *changes.Client, z changes.Zon
 	return report(c, done, f)
 }
 
-// sendPlan sends the changes of a plan, waits for nothing, and returns the ids of the changes.
-func sendPlan(ctx context.Context, c console, client *changes.Client, z changes.Zone, p changes.Plan) ([]string, error) {
+// sendPlan sends the changes of a plan and waits for nothing. done gets the ids of the
+// changes.
+func sendPlan(ctx context.Context, c console, client *changes.Client, done *outcome,
+	p changes.Plan, asJSON bool,
+) error {
 	batches, err := changes.Split(p.Units())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return sendBatches(ctx, c, client, z, batches)
+	return sendBatches(ctx, c, client, done, batches, asJSON)
 }
 
-func sendBatches(ctx context.Context, c console, client *changes.Client, z changes.Zone, batches []changes.Batch) ([]string, error) {
+// sendBatches sends one batch after the other, as long as they are accepted. Where not all
+// of several are, it prints of each record set whether it was changed.
+func sendBatches(ctx context.Context, c console, client *changes.Client, done *outcome, batches []changes.Batch,
+	asJSON bool,
+) error {
 	defer c.progress("")
-	ids := []string{}
 	for i, b := range batches {
 		c.progress("sending batch %d of %d", i+1, len(batches))
-		id, err := client.Submit(ctx, z, b)
-		if err != nil {
-			if i > 0 {
-				err = fmt.Errorf("%w\n%d of %d batches had been accepted before; the others were not sent", err, i, len(batches))
-			}
-			return nil, err
+		id, err := client.Submit(ctx, done.Zone, b)
+		if err == nil {
+			done.Changes = append(done.Changes, id)
+			continue
 		}
-		ids = append(ids, id)
+		if len(batches) == 1 {
+			return err
+		}
+		c.progress("")
+		return errors.Join(printFates(c, done, batches, i, err, asJSON), fmt.Errorf("batch %d of %d: %w\n%s",
+			i+1, len(batches), err, countFates(done.Sets)))
 	}
-	return ids, nil
+	return nil
+}
+
+// printFates prints what has become of the record sets of batches of which the one at failed
+// ended with an error.
+func printFates(c console, done *outcome, batches []changes.Batch, failed int, err error, asJSON bool) error {
+	done.Status = "failed"
+	for i, b := range batches {
+		state := "made"
+		switch {
+		case i > failed:
+			state = "not sent"
+		case i == failed && errors.Is(err, changes.ErrUnknown):
+			state = "not known"
+		case i == failed:
+			state = "refused"
+		}
+		done.Sets = appendFates(done.Sets, state, b)
+	}
+	if asJSON {
+		return c.printJSON(*done)
+	}
+	rows := make([][]string, 0, len(done.Sets))
+	for _, f := range done.Sets {
+		rows = append(rows, []string{f.State, f.Kind, f.Name, f.Type, f.ID})
+	}
+	return c.table(rows)
+}
+
+// appendFates appends the record sets of a batch: one that is deleted and created anew is
+// one change.
+func appendFates(to []fate, state string, b changes.Batch) []fate {
+	first := len(to)
+	kinds := map[changes.Action]string{changes.Create: "create", changes.Delete: "delete", changes.Upsert: "change"}
+	for _, change := range b {
+		set := &change.Set
+		f := fate{state, kinds[change.Action], changes.ReadableName(textOf(set.Name)),
+			string(set.Type), textOf(set.SetIdentifier)}
+		same := func(o fate) bool { return o.Name == f.Name && o.Type == f.Type && o.ID == f.ID }
+		i := slices.IndexFunc(to[first:], same)
+		if i >= 0 {
+			to[first+i].Kind = "change"
+			continue
+		}
+		to = append(to, f)
+	}
+	return to
+}
+
+// countFates says how many record sets have which fate.
+func countFates(all []fate) string {
+	var parts []string
+	for _, state := range []string{"made", "refused", "not known", "not sent"} {
+		n := 0
+		for _, f := range all {
+			if f.State == state {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	return "record sets: " + strings.Join(parts, ", ") + "; each of them is listed on standard output"
 }
 
 // wait waits for changes, with progress on a terminal.
@@ -114,7 +204,7 @@ func report(c console, done outcome, f applyFlags) error {
 func printBatches(c console, done outcome, batches []changes.Batch, f applyFlags) error {
 	done.Status = "dry run"
 	for i, b := range batches {
-		text, err := b.JSON()
+		text, err := export.EncodeJSON(b.Input(""))
 		if err != nil {
 			return err
 		}
@@ -123,7 +213,8 @@ func printBatches(c console, done outcome, batches []changes.Batch, f applyFlags
 			continue
 		}
 		cost := changes.CostOf(b)
-		_, err = fmt.Fprintf(c.out, "batch %d of %d: %d changes, %d records, %d characters\n%s", i+1, len(batches), len(b), cost.Records, cost.Characters, text)
+		_, err = fmt.Fprintf(c.out, "batch %d of %d: %d changes, %d records, %d characters\n%s", i+1, len(batches), len(b),
+			cost.Records, cost.Characters, text)
 		if err != nil {
 			return err
 		}
@@ -138,7 +229,8 @@ func printPlan(c console, p changes.Plan) error {
 		return err
 	}
 	for _, n := range p.Notes {
-		_, err = fmt.Fprintf(c.out, "! left alone: %s: %s\n", strings.TrimSpace(strings.Join(describe(&n.Set), " ")), n.Reason)
+		_, err = fmt.Fprintf(c.out, "! left alone: %s: %s\n",
+			strings.TrimSpace(strings.Join(describe(&n.Set), " ")), n.Reason)
 		if err != nil {
 			return err
 		}
@@ -162,6 +254,15 @@ func printSteps(c console, p changes.Plan) error {
 	return c.table(rows)
 }
 
+// nameOf names a record set: its name, type and set identifier.
+func nameOf(r *changes.RecordSet) string {
+	text := changes.ReadableName(textOf(r.Name)) + " " + string(r.Type)
+	if r.SetIdentifier != nil {
+		text += fmt.Sprintf(" (%s)", *r.SetIdentifier)
+	}
+	return text
+}
+
 // describe is a record set as columns. The routing is the last: it is long where there is
 // one, and would push all values away.
 func describe(r *changes.RecordSet) []string {
@@ -176,12 +277,12 @@ func describe(r *changes.RecordSet) []string {
 	}
 	text := strings.Join(values, ", ")
 	if t := r.AliasTarget; t != nil {
-		text = "alias " + changes.MasterName(textOf(t.DNSName)) + " (" + textOf(t.HostedZoneId) + ")"
+		text = "alias " + changes.ReadableName(textOf(t.DNSName)) + " (" + textOf(t.HostedZoneId) + ")"
 		if t.EvaluateTargetHealth {
 			text += " with its health"
 		}
 	}
-	return []string{changes.MasterName(textOf(r.Name)), ttl, string(r.Type), text, changes.Extension(r)}
+	return []string{changes.ReadableName(textOf(r.Name)), ttl, string(r.Type), text, changes.Extension(r)}
 }
 
 func textOf(s *string) string {

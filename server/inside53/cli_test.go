@@ -189,7 +189,25 @@ func TestZoneDiff(t *testing.T) {
 	}
 	fails(t, exitUsage, "have different names", "zone", "diff", "example.net", "Z1009382KD7YH2M4ZSLC")
 	fails(t, exitUsage, "both are the same zone", "zone", "diff", "example.net", "Z0731658FW9JB6C8QTRG")
-	fails(t, exitFailed, "example.net. is there as public zone", "zone", "diff", "example.net")
+	fails(t, exitUndecided, "example.net. is there as public zone", "zone", "diff", "example.net")
+	fails(t, exitUndecided, "no such hosted zone", "zone", "diff", "nowhere.example")
+	fails(t, exitUndecided, "and no file of that name", "zone", "diff", "example.net", "nothing")
+}
+
+// TestZoneCreateTwice: a second zone of a name needs a yes, and a reference makes one zone
+// however often the command runs.
+func TestZoneCreateTwice(t *testing.T) {
+	simulate(t)
+	const asks = "nothing was changed: there is no terminal to ask on"
+	fails(t, exitUsage, asks, "zone", "create", "example.net")
+	fails(t, exitUsage, asks, "zone", "create", "EXAMPLE.net", "--private", "--vpc", "vpc-1")
+	ok(t, "zone", "create", "example.net", "--private", "--vpc", "vpc-1", "--yes")
+	first := ok(t, "zone", "create", "new.example", "--reference", "one")
+	again := ok(t, "zone", "create", "new.example", "--reference", "one")
+	same(t, "the second run", strings.Replace(again, "there is already, of that reference, the", "created", 1), first)
+	fails(t, exitUsage, asks, "zone", "create", "new.example", "--reference", "two")
+	fails(t, exitFailed, `the reference "one" made a zone of another name`, "zone", "create", "other.example", "--reference", "one")
+	fails(t, exitFailed, "which is not as asked for", "zone", "create", "new.example", "--reference", "one", "--private", "--vpc", "vpc-1")
 }
 
 func TestExportHosts(t *testing.T) {

@@ -33,8 +33,9 @@ func program(t *testing.T, stdin string, words ...string) string {
 	return string(out)
 }
 
+// sorted returns the lines of a text, in order; none of an empty one.
 func sorted(text string) []string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(text), "\n"), func(l string) bool { return l == "" })
 	slices.Sort(lines)
 	return lines
 }

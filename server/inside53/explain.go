@@ -109,7 +109,7 @@ func (q *explainQuestion) run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading the answer of %s: %w", q.admin, err)
 	}
-	_, err = fmt.Fprintln(stdout, strings.Join(e.Lines(drawsBoxes(stdout)), "\n"))
+	_, err = fmt.Fprintf(stdout, "%s\n%s", strings.Join(e.Lines(drawsBoxes(stdout)), "\n"), octalHint(q.name))
 	return err
 }
 

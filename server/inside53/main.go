@@ -15,6 +15,9 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+
+	// exitUndecided is for failures of commands whose exitFailed is an answer.
+	exitUndecided = 2
 )
 
 func main() {
@@ -32,6 +35,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var f failure
 	if errors.As(err, &f) {
 		_, _ = fmt.Fprintf(stderr, "inside53: %s\n%s", err, credentialsHint(err))
+		var u undecided
+		if errors.As(err, &u) {
+			return exitUndecided
+		}
 		return exitFailed
 	}
 	_, _ = fmt.Fprintf(stderr, "inside53: %s\n", err)
@@ -44,6 +51,13 @@ type failure struct{ error }
 
 // Unwrap returns the error.
 func (f failure) Unwrap() error { return f.error }
+
+// undecided marks an error for which a command can't say what its exit codes 0 and 1 say: whether
+// things are the same, or right.
+type undecided struct{ error }
+
+// Unwrap returns the error.
+func (u undecided) Unwrap() error { return u.error }
 
 // work makes the body of a subcommand of f, whose errors are failures.
 func work(f func(ctx context.Context) error) func(*cobra.Command, []string) error {
@@ -64,7 +78,8 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 inventory of your accounts, with private addresses where they can be reached, and
 forwards and caches everything else.
 
-Exit codes: 0 done, 1 failed, 2 usage.`,
+Exit codes: 0 done, 1 failed, 2 usage; of zone diff and check --strict: 0 the same or
+right, 1 it differs or there are warnings, 2 failed or usage.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},

@@ -80,7 +80,7 @@ var readmeRuns = []readmeRun{
 	{command: "inside53 export bind --config inside53.yaml --dir /etc/bind/inside53 && rndc reload", out: "files written, 0 unchanged in etc-bind\nrndc reload"},
 
 	{command: "inside53 zone get Z123", out: "name example.com."},
-	{command: "inside53 zone create example.com --comment comment", before: []string{"zone delete example.com --yes"}, want: "comment comment"},
+	{command: "inside53 zone create example.com --reference REF --comment comment", before: []string{"zone delete example.com --yes"}, want: "comment comment"},
 	{command: "inside53 zone delete Z123", code: exitUsage, out: "--yes says yes", want: "name example.com."},
 	{command: "inside53 record add Z123 www A 192.0.2.1 --ttl 600", want: "www.example.com. 600 A 192.0.2.1"},
 	{command: "inside53 record change Z123 www A 192.0.2.1 192.0.2.2 --ttl 600", before: []string{"record add example.com www A 192.0.2.7"}, want: "www.example.com. 600 A 192.0.2.1, 192.0.2.2"},
@@ -165,7 +165,7 @@ func newReadmeShell(t *testing.T) *readmeShell {
 		t.Fatal(err)
 	}
 	for range 2 { // five zones in all
-		ok(t, "zone", "create", "other.example")
+		ok(t, "zone", "create", "other.example", "--yes")
 	}
 	err = s.sim.CreateBucket("bucket")
 	if err != nil {

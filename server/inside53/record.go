@@ -18,7 +18,8 @@ func newRecord() *cobra.Command {
 		Short: "Add, change, delete and import records of hosted zones",
 		Long: `record changes what Route 53 has in a hosted zone. ZONE is a name or an id; --public,
 --private and --vpc say which zone of that name. NAME is relative to the zone unless it ends
-in a dot or in the name of the zone; @ is the zone itself.
+in a dot or in the name of the zone; @ is the zone itself. Escapes in names are octal, as
+AWS prints them: \052 is *.
 
 A record set that changes is deleted as it was read and created anew in one batch: where
 somebody else changed it meanwhile, AWS refuses, and nothing is lost.`,
@@ -44,7 +45,7 @@ type edit func(z changes.Zone, sets []changes.RecordSet, at recordName, values [
 type recordName struct{ name, kind string }
 
 // String is the name and type as people write them.
-func (r recordName) String() string { return changes.MasterName(r.name) + " " + r.kind }
+func (r recordName) String() string { return changes.ReadableName(r.name) + " " + r.kind }
 
 // run makes the body of a subcommand ZONE NAME TYPE VALUE...
 func (f *recordFlags) run(e edit) func(*cobra.Command, []string) error {
@@ -73,14 +74,34 @@ func (f *recordFlags) run(e edit) func(*cobra.Command, []string) error {
 		if err != nil {
 			return err
 		}
-		if !f.how.asJSON {
-			err = printSteps(c, p)
+		how := f.how
+		how.warnings = doubts(z, p, args[1])
+		if !how.asJSON {
+			err = errors.Join(printNotes(c, how.warnings), printSteps(c, p))
 			if err != nil {
 				return err
 			}
 		}
-		return apply(ctx, c, client, z, p, f.how)
+		return apply(ctx, c, client, z, p, how)
 	})
+}
+
+// doubts are what of a plan for a name, as it was typed, is most likely not meant.
+func doubts(z changes.Zone, p changes.Plan, typed string) []string {
+	var found []string
+	for _, s := range p.Steps {
+		if s.New == nil {
+			continue
+		}
+		if s.Old == nil && isOtherDomain(z, typed) {
+			found = append(found, fmt.Sprintf("%s is read as %s, below the zone, and looks like a name of another domain",
+				typed, changes.ReadableName(textOf(s.New.Name))))
+		}
+		for _, text := range changes.Doubts(z, s.New) {
+			found = append(found, nameOf(s.New)+": "+text)
+		}
+	}
+	return found
 }
 
 func newRecordAdd() *cobra.Command {
@@ -106,7 +127,8 @@ name, type and set identifier already. Routing is one of --weight, --failover, -
 			}
 			for i := range sets {
 				if string(sets[i].Type) == at.kind && textOf(sets[i].SetIdentifier) == f.set.id {
-					return changes.Plan{}, fmt.Errorf("%s%s is there already; change it with: inside53 record change", at, f.set.suffix())
+					return changes.Plan{}, fmt.Errorf("%s%s is there already; change it with: inside53 record change",
+						at, f.set.suffix())
 				}
 			}
 			return changes.PlanOf(z, changes.Step{New: &set}), nil

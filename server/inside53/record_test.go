@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -239,7 +241,7 @@ func TestMoveZone(t *testing.T) {
 	dir := t.TempDir()
 	ok(t, "export", "bind", "--config", write(t, "route53: {visibility: [public]}\n"), "--dir", dir)
 	var made changes.Zone
-	err := json.Unmarshal([]byte(ok(t, "zone", "create", "example.com", "--json")), &made)
+	err := json.Unmarshal([]byte(ok(t, "zone", "create", "example.com", "--json", "--yes")), &made)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,4 +251,89 @@ func TestMoveZone(t *testing.T) {
 		t.Errorf("import: %s", got)
 	}
 	same(t, "the two", ok(t, "zone", "diff", made.ID, "Z0484276PQ3RN1T5XWVB"), "nothing to do; 47 as wanted already, 0 others stay\n")
+}
+
+// TestImpossibleImport: what Route 53 never takes is known before anything is done.
+func TestImpossibleImport(t *testing.T) {
+	sim := simulate(t)
+	path := filepath.Join(t.TempDir(), "zone")
+	err := os.WriteFile(path, []byte("$TTL 60\n@ CNAME www\nwww A 192.0.2.1\nwww CNAME other\nsub SOA a b 1 2 3 4 5\n"+
+		"@ DS 1 8 2 00\n*.w NS ns\nfine A 192.0.2.1\nlong TXT "+strings.Repeat(`"`+strings.Repeat("x", 250)+`" `, 17)+"\n"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := command(t, "record", "import", "example.net", path, "--yes")
+	want := "inside53: nothing was changed: Route 53 never takes 6 record sets of the file\n" +
+		"  PATH:2: example.net. CNAME: no CNAME record can be at the apex; an alias can\n" +
+		"  PATH:6: example.net. DS: a DS record belongs into the parent zone, not at the apex\n" +
+		"  PATH:9: long.example.net. TXT: a value of 4300 characters; the most is 4000\n" +
+		"  PATH:5: sub.example.net. SOA: an SOA record can be at the apex alone\n" +
+		"  PATH:7: *.w.example.net. NS: NS records can't be wildcards\n" +
+		"  PATH:4: www.example.net. CNAME: no CNAME record can be beside other records of its name\n"
+	if code != exitFailed || strings.ReplaceAll(stderr, path, "PATH") != want || stdout != "" {
+		t.Errorf("code %d, output %q, errors\n%s\nwant\n%s", code, stdout, stderr, want)
+	}
+	if sim.Calls()["ChangeResourceRecordSets"] != 0 {
+		t.Error("something was sent")
+	}
+}
+
+// TestHalfImport: where a later batch is refused, it is said of each record set whether it
+// was made.
+func TestHalfImport(t *testing.T) {
+	simulate(t)
+	path := filepath.Join(t.TempDir(), "zone")
+	var text strings.Builder
+	for i := range 2500 {
+		fmt.Fprintf(&text, "n%04d 60 A 192.0.2.1\n", i)
+	}
+	text.WriteString(`n1500 60 AAAA 2001:db8::1 ; AWS routing="WEIGHTED" weight=1 identifier="w" healthCheckId="none"` + "\n")
+	err := os.WriteFile(path, []byte(text.String()), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := command(t, "record", "import", "example.net", path, "--yes")
+	states := map[string]string{}
+	for line := range strings.Lines(stdout) {
+		f := strings.Fields(strings.Replace(line, "not sent", "not-sent", 1))
+		if len(f) >= 4 && f[0] != "+" && f[1] == "create" {
+			states[strings.Join(f[2:], " ")] = f[0]
+		}
+	}
+	made := len(regexp.MustCompile(`(?m)^n\d{4}\.`).FindAllString(ok(t, "zone", "get", "example.net"), -1))
+	if len(states) != 2501 || states["n0000.example.net. A"] != "made" || states["n0999.example.net. A"] != "made" ||
+		states["n1500.example.net. AAAA w"] != "refused" || states["n1000.example.net. A"] != "refused" || states["n2400.example.net. A"] != "not-sent" {
+		t.Errorf("%d states, output %s", len(states), stdout[max(0, len(stdout)-2000):])
+	}
+	if code != exitFailed || made != 1000 || !strings.Contains(stderr, "batch 2 of 3: ") ||
+		!strings.Contains(stderr, "\nrecord sets: 1000 made, 1000 refused, 501 not sent; each of them is listed on standard output\n") {
+		t.Errorf("code %d, %d made, errors %s", code, made, stderr)
+	}
+}
+
+// TestRecordDoubts: what is allowed and most likely not meant is said.
+func TestRecordDoubts(t *testing.T) {
+	simulate(t)
+	for _, test := range []struct{ args, want string }{
+		{"add example.net www.other.com A 192.0.2.1", "! www.other.com is read as www.other.com.example.net., below the zone, and looks like a name of another domain\n"},
+		{"add example.net c CNAME web", "! c.example.net. CNAME: the target web. has a single label: is web.example.net. meant?\n"},
+		{"add example.net d CNAME x.example.net.example.net", "! d.example.net. CNAME: the target x.example.net.example.net. ends in the name of the zone twice"},
+		{"add example.net www.example.net.example.net A 192.0.2.1", "! www.example.net.example.net. A: the name ends in the name of the zone twice"},
+		{"add example.net a.b.example.net A 192.0.2.1", "+ create"},
+		{"add example.net _sip._tcp SRV 1_2_3_host.example.net", "+ create"},
+		{"change example.net www.other.com A 192.0.2.2", "- change"},
+	} {
+		args := strings.Fields("record " + test.args)
+		for i := range args[5:] {
+			args[5+i] = strings.ReplaceAll(args[5+i], "_", " ")
+		}
+		if got := ok(t, args...); !strings.HasPrefix(got, test.want) {
+			t.Errorf("%s prints %q, want %q", test.args, got, test.want)
+		}
+	}
+	var done outcome
+	err := json.Unmarshal([]byte(ok(t, "record", "add", "example.net", "j", "CNAME", "web", "--json")), &done)
+	if err != nil || len(done.Warnings) != 1 {
+		t.Errorf("%+v, %v", done, err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"inside53/zonesource/changes"
 
@@ -20,7 +21,8 @@ func newRecordImport() *cobra.Command {
 		Short: "Make a zone like a master file",
 		Long: `import reads a master file, prints what it would create, change and delete, asks, and
 does it. Record sets that are not in the file stay, unless --delete says that they go. SOA
-and NS records of the apex are Route 53's own and stay.
+and NS records of the apex are Route 53's own and stay, and so does what no master file can
+hold. A file with anything that Route 53 never takes changes nothing.
 
 The file is BIND's ($ORIGIN, $TTL, $INCLUDE, $GENERATE), with the extensions of cli53:
 
@@ -39,7 +41,7 @@ and with all that export bind writes.`,
 			if err != nil {
 				return err
 			}
-			wanted, notes, err := changes.ReadFile(ctx, z, args[1])
+			file, err := changes.ReadFile(ctx, z, args[1])
 			if err != nil {
 				return err
 			}
@@ -47,9 +49,16 @@ and with all that export bind writes.`,
 			if err != nil {
 				return err
 			}
+			err = checkPossible(z, current, file, remove)
+			if err != nil {
+				return err
+			}
+			wanted, kept := changes.KeepUnwritable(z, current, file.Sets)
 			p := changes.NewPlan(z, current, wanted, remove)
+			p.Notes = append(p.Notes, kept...)
+			how.warnings = file.Notes
 			if !how.asJSON {
-				err = errors.Join(printNotes(c, notes), printPlan(c, p))
+				err = errors.Join(printNotes(c, file.Notes), printPlan(c, p))
 			}
 			if err == nil && len(p.Steps) > 0 && !yes && !how.dryRun {
 				err = c.confirm(fmt.Sprintf("Do this in %s?", z))
@@ -66,6 +75,19 @@ and with all that export bind writes.`,
 	c.Flags().BoolVar(&yes, "yes", false, "don't ask")
 	c.Flags().BoolVar(&remove, "delete", false, "delete what is not in the file")
 	return c
+}
+
+// checkPossible is the error that names what Route 53 never takes of a file, by its lines.
+func checkPossible(z changes.Zone, current []changes.RecordSet, file *changes.File, remove bool) error {
+	notes := changes.Impossible(z, current, file.Sets, remove)
+	if len(notes) == 0 {
+		return nil
+	}
+	var text strings.Builder
+	for _, n := range notes {
+		fmt.Fprintf(&text, "\n  %s: %s: %s", file.Place(&n.Set), nameOf(&n.Set), n.Reason)
+	}
+	return fmt.Errorf("nothing was changed: Route 53 never takes %d record sets of the file%s", len(notes), &text)
 }
 
 // printNotes prints what a file has that Route 53 can't have.

@@ -44,7 +44,8 @@ func (f *setFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.geo, "geo", "", "geolocation `place`: DE, US-WA, continent:EU, or * for everybody else")
 	flags.BoolVar(&f.multivalue, "multivalue", false, "multivalue answer")
 	flags.Int32Var(&f.bias, "bias", 0, "geoproximity: `bias` from -99 to 99 of --region")
-	flags.StringVar(&f.cidr, "cidr", "", "IP-based: `COLLECTION/LOCATION`, the id of a CIDR collection and a location in it")
+	flags.StringVar(&f.cidr, "cidr", "",
+		"IP-based: `COLLECTION/LOCATION`, the id of a CIDR collection and a location in it")
 	flags.StringVar(&f.alias, "alias", "", "an alias for this `name`, instead of values")
 	flags.StringVar(&f.aliasZone, "alias-zone", "", "hosted zone `id` of the alias target (default: the zone itself)")
 	flags.BoolVar(&f.evaluate, "evaluate-target-health", false, "the alias has the health of its target")
@@ -97,7 +98,8 @@ func (f *setFlags) apply(flags given, z changes.Zone, set *changes.RecordSet, va
 	case routed && set.SetIdentifier == nil:
 		return errors.New("a routing policy needs --set-id, which tells the members of a group apart")
 	case !routed && set.SetIdentifier != nil:
-		return errors.New("--set-id needs a routing policy: --weight, --failover, --region, --geo, --multivalue, --bias or --cidr")
+		return errors.New("--set-id needs a routing policy: --weight, --failover, --region, --geo, --multivalue, --bias " +
+			"or --cidr")
 	}
 	return nil
 }
@@ -107,7 +109,8 @@ func (f *setFlags) content(flags given, z changes.Zone, set *changes.RecordSet, 
 	switch {
 	case f.alias != "" && len(values) > 0:
 		return errors.New("a record set has values or is an --alias, not both")
-	case f.alias == "" && (flags.Changed("alias-zone") || flags.Changed("evaluate-target-health")) && set.AliasTarget == nil:
+	case f.alias == "" && (flags.Changed("alias-zone") || flags.Changed("evaluate-target-health")) &&
+		set.AliasTarget == nil:
 		return errors.New("--alias-zone and --evaluate-target-health need --alias")
 	case f.alias != "":
 		return f.aliasTo(flags, z, set)
@@ -262,8 +265,8 @@ func parseRecordName(z changes.Zone, name, kind string) (recordName, error) {
 	return recordName{owner, kind}, nil
 }
 
-// recordOwner returns the API's form of a name that people wrote: in the zone, where
-// inside is true, else as it is.
+// recordOwner returns the API's form of a name that people wrote, escapes in octal as AWS
+// has them: in the zone, where inside is true, else as it is.
 func recordOwner(z changes.Zone, text string, inside bool) (string, error) {
 	apex, err := rdata.ParseName(z.Name)
 	if err != nil {
@@ -272,20 +275,19 @@ func recordOwner(z changes.Zone, text string, inside bool) (string, error) {
 	if text == "@" {
 		return z.Name, nil
 	}
-	name, err := rdata.ParseMasterName(text)
+	name, err := rdata.ParseName(text)
 	if err != nil {
 		return "", err
 	}
 	absolute := strings.HasSuffix(text, ".") && !strings.HasSuffix(text, `\.`)
 	if inside && !absolute && !zone.IsSubdomain(name, apex) {
-		name, err = rdata.AppendMasterName(nil, []byte(text), apex)
+		name, err = rdata.ParseName(text + "." + strings.TrimPrefix(z.Name, "."))
 		if err != nil {
 			return "", err
 		}
-		zone.Lower(name)
 	}
 	if inside && !zone.IsSubdomain(name, apex) {
-		return "", fmt.Errorf("%s is not in %s", zone.String(name), z)
+		return "", fmt.Errorf("%s is not in %s", changes.ReadableName(rdata.FormatName(name)), z)
 	}
 	return rdata.FormatName(name), nil
 }

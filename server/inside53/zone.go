@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"inside53/zonesource/changes"
+	"inside53/zonesource/export"
 
 	"github.com/spf13/cobra"
 )
@@ -20,7 +21,8 @@ func newZone() *cobra.Command {
 		Long: `zone works on the hosted zones of Route 53, with the credentials, the region and the
 endpoint of the SDK's environment. A zone is named by its id, or by its name; where several
 zones have a name, --public, --private and --vpc say which is meant. Nothing is guessed: an
-ambiguous name ends with exit code 2 and the list of ids.`,
+ambiguous name ends with exit code 2 and the list of ids. Escapes in names are octal, as AWS
+prints them: \052 is *.`,
 		RunE: needsSubcommand,
 	}
 	c.AddCommand(newZoneLs(), newZoneGet(), newZoneCreate(), newZoneDelete(), newZoneDiff())
@@ -71,7 +73,8 @@ func newZoneLs() *cobra.Command {
 			}
 			rows := [][]string{{"ID", "NAME", "VISIBILITY", "RECORDS", "COMMENT"}}
 			for _, z := range zones {
-				rows = append(rows, []string{z.ID, changes.MasterName(z.Name), z.Kind(), fmt.Sprint(z.Records), cmp.Or(z.Comment, "-")})
+				rows = append(rows, []string{z.ID, changes.ReadableName(z.Name), z.Kind(),
+					fmt.Sprint(z.Records), cmp.Or(z.Comment, "-")})
 			}
 			return c.table(rows)
 		}),
@@ -117,7 +120,7 @@ func newZoneGet() *cobra.Command {
 
 func printZone(c console, z changes.Zone, sets []changes.RecordSet, asJSON bool) error {
 	if asJSON {
-		text, err := changes.EncodeJSON(sets)
+		text, err := export.EncodeJSON(sets)
 		if err != nil {
 			return err
 		}
@@ -126,7 +129,7 @@ func printZone(c console, z changes.Zone, sets []changes.RecordSet, asJSON bool)
 			Records json.RawMessage `json:"records"`
 		}{z, text})
 	}
-	rows := [][]string{{"id", z.ID}, {"name", changes.MasterName(z.Name)}, {"visibility", z.Kind()}}
+	rows := [][]string{{"id", z.ID}, {"name", changes.ReadableName(z.Name)}, {"visibility", z.Kind()}}
 	if z.Comment != "" {
 		rows = append(rows, []string{"comment", z.Comment})
 	}
@@ -149,17 +152,21 @@ func printZone(c console, z changes.Zone, sets []changes.RecordSet, asJSON bool)
 
 func newZoneCreate() *cobra.Command {
 	var where accountFlags
-	var private, noWait, asJSON bool
-	var vpc, region, comment string
+	var private, noWait, asJSON, yes bool
+	var vpc, region, comment, reference string
 	c := &cobra.Command{
-		Use:   "create ZONE [--private --vpc ID [--vpc-region R]] [--comment TEXT] [--no-wait]",
+		Use:   "create ZONE [--private --vpc ID [--vpc-region R]] [--comment TEXT] [--reference R] [--yes] [--no-wait]",
 		Short: "Create a hosted zone",
 		Long: `create makes a public hosted zone, or with --private and --vpc a private one that is
-associated with that VPC.`,
+associated with that VPC. Where the account has a zone of that name already it asks before;
+--yes answers.
+
+Route 53 makes one zone of a reference: with --reference, running the same command again
+finds the zone that it has made, and makes no second one.`,
 		Example: "  inside53 zone create corp.example --private --vpc vpc-0a1b2c3d --vpc-region eu-west-1",
 		Args:    arguments(1, 1),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
-			n := changes.NewZone{Name: args[0], Comment: comment}
+			n := changes.NewZone{Name: args[0], Comment: comment, Reference: reference}
 			if private != (vpc != "") {
 				return usage{errors.New("a private zone needs --private and --vpc, a public one neither")}
 			}
@@ -173,11 +180,17 @@ associated with that VPC.`,
 					n.VPC.Region = client.Region()
 				}
 			}
+			if !yes {
+				err = confirmSecond(ctx, c, client, n)
+				if err != nil {
+					return err
+				}
+			}
 			z, id, err := client.CreateZone(ctx, n)
 			if err != nil {
 				return err
 			}
-			if !noWait {
+			if !noWait && id != "" {
 				err = wait(ctx, c, client, []string{id})
 				if err != nil {
 					return fmt.Errorf("%s was created: %w", z, err)
@@ -186,7 +199,11 @@ associated with that VPC.`,
 			if asJSON {
 				return c.printJSON(z)
 			}
-			_, err = fmt.Fprintf(c.out, "created %s\n", z)
+			done := "created"
+			if id == "" {
+				done = "there is already, of that reference, the"
+			}
+			_, err = fmt.Fprintf(c.out, "%s %s\n", done, z)
 			for _, s := range z.Servers {
 				_, _ = fmt.Fprintf(c.out, "server  %s\n", s)
 			}
@@ -198,9 +215,33 @@ associated with that VPC.`,
 	c.Flags().StringVar(&vpc, "vpc", "", "`id` of the VPC that a private zone is for")
 	c.Flags().StringVar(&region, "vpc-region", "", "`region` of that VPC (default: that of the SDK)")
 	c.Flags().StringVar(&comment, "comment", "", "`text` beside the zone")
+	c.Flags().StringVar(&reference, "reference", "",
+		"CallerReference: a `text` of which Route 53 makes one zone (default: random)")
+	c.Flags().BoolVar(&yes, "yes", false, "don't ask")
 	c.Flags().BoolVar(&noWait, "no-wait", false, "don't wait until all name servers of Route 53 have the zone")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// confirmSecond asks where there is a zone of that name, unless it is the one that is
+// wanted.
+func confirmSecond(ctx context.Context, c console, client *changes.Client, n changes.NewZone) error {
+	there, err := client.Named(ctx, n.Name)
+	if err != nil {
+		return err
+	}
+	var others []string
+	for _, z := range there {
+		if n.Reference != "" && z.Reference == n.Reference {
+			return nil
+		}
+		others = append(others, z.String())
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	return c.confirm(fmt.Sprintf("There is the %s already. Create another zone of that name?",
+		strings.Join(others, " and the ")))
 }
 
 func newZoneDelete() *cobra.Command {
@@ -236,14 +277,17 @@ it; with --purge it deletes all others first. It asks before; --yes answers.`,
 	return c
 }
 
-func deleteZone(ctx context.Context, c console, client *changes.Client, z changes.Zone, purge, yes bool, how applyFlags) error {
+func deleteZone(ctx context.Context, c console, client *changes.Client, z changes.Zone,
+	purge, yes bool, how applyFlags,
+) error {
 	sets, err := client.Records(ctx, z)
 	if err != nil {
 		return err
 	}
 	p := changes.NewPlan(z, sets, nil, true)
 	if len(p.Steps)+len(p.Notes) > 0 && !purge {
-		return fmt.Errorf("%s has %d record sets besides its SOA and NS; --purge deletes them first", z, len(p.Steps)+len(p.Notes))
+		return fmt.Errorf("%s has %d record sets besides its SOA and NS; --purge deletes them first", z,
+			len(p.Steps)+len(p.Notes))
 	}
 	if purge && !how.asJSON {
 		err = printPlan(c, p)
@@ -253,7 +297,7 @@ func deleteZone(ctx context.Context, c console, client *changes.Client, z change
 	}
 	done := outcome{Zone: z, Changes: []string{}, Status: "PENDING"}
 	if err == nil {
-		done.Changes, err = sendPlan(ctx, c, client, z, p)
+		err = sendPlan(ctx, c, client, &done, p, how.asJSON)
 	}
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"inside53/zonesource/changes"
+	"inside53/zonesource/export"
 
 	"github.com/spf13/cobra"
 )
@@ -21,18 +22,19 @@ func newZoneDiff() *cobra.Command {
 		Long: `diff prints what would have to change in ZONE to make it like OTHER: the id of another
 hosted zone of the same name, or a master file as record import reads it. Without OTHER it
 compares the private zone of a name with the public one. SOA and NS records of the apex
-don't count. Exit code 0: no difference, 1: some.`,
+don't count, nor does what no master file can hold. Exit codes: 0 no difference, 1 some, 2
+failed or usage.`,
 		Example: `  inside53 zone diff example.com
   inside53 zone diff example.com example.com.zone --public`,
 		Args: arguments(1, 2),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
 			client, err := where.client(ctx)
 			if err != nil {
-				return err
+				return undecided{err}
 			}
-			p, err := difference(ctx, c, client, which, args)
+			p, err := difference(ctx, c, client, which, args, asJSON)
 			if err != nil {
-				return err
+				return undecided{err}
 			}
 			return printDifference(c, p, asJSON)
 		}),
@@ -44,7 +46,8 @@ don't count. Exit code 0: no difference, 1: some.`,
 }
 
 // difference is the plan that makes a zone like the other one.
-func difference(ctx context.Context, c console, client *changes.Client, which zoneFlags, args []string) (changes.Plan, error) {
+func difference(ctx context.Context, c console, client *changes.Client, which zoneFlags, args []string, asJSON bool,
+) (changes.Plan, error) {
 	var none changes.Plan
 	z, err := which.find(ctx, client, args[0])
 	var ambiguous *changes.AmbiguousError
@@ -59,7 +62,7 @@ func difference(ctx context.Context, c console, client *changes.Client, which zo
 	if err != nil {
 		return none, err
 	}
-	wanted, err := other(ctx, c, client, z, args)
+	wanted, err := other(ctx, c, client, z, current, args, asJSON)
 	if err != nil {
 		return none, err
 	}
@@ -68,16 +71,23 @@ func difference(ctx context.Context, c console, client *changes.Client, which zo
 	return p, nil
 }
 
-// other is the record sets that a zone is compared with, as they would be in it.
-func other(ctx context.Context, c console, client *changes.Client, z changes.Zone, args []string) ([]changes.RecordSet, error) {
+// other is the record sets that a zone with its current ones is compared with, as they would
+// be in it.
+func other(ctx context.Context, c console, client *changes.Client, z changes.Zone, current []changes.RecordSet,
+	args []string, asJSON bool,
+) ([]changes.RecordSet, error) {
 	if len(args) == 2 && isFile(args[1]) {
-		sets, notes, err := changes.ReadFile(ctx, z, args[1])
+		file, err := changes.ReadFile(ctx, z, args[1])
 		if err != nil {
 			return nil, err
 		}
-		return sets, printNotes(c, notes)
+		wanted, _ := changes.KeepUnwritable(z, current, file.Sets)
+		if asJSON {
+			return wanted, nil
+		}
+		return wanted, printNotes(c, file.Notes)
 	}
-	s := changes.Selector{Text: changes.MasterName(z.Name), Visibility: changes.Public}
+	s := changes.Selector{Text: changes.ReadableName(z.Name), Visibility: changes.Public}
 	if !z.Private {
 		s.Visibility = changes.Private
 	}
@@ -111,27 +121,28 @@ func isFile(path string) bool {
 }
 
 func printDifference(c console, p changes.Plan, asJSON bool) error {
-	if asJSON {
-		var all changes.Batch
-		for _, u := range p.Units() {
-			all = append(all, u...)
-		}
-		text, err := all.JSON()
-		if err != nil {
-			return err
-		}
-		_, err = c.out.Write(text)
-		if err != nil {
-			return err
-		}
-	} else {
-		err := printPlan(c, p)
-		if err != nil {
-			return err
-		}
+	err := printDifferences(c, p, asJSON)
+	if err != nil {
+		return undecided{err}
 	}
 	if len(p.Steps) > 0 {
 		return fmt.Errorf("there are differences: %s", p.Summary())
 	}
 	return nil
+}
+
+func printDifferences(c console, p changes.Plan, asJSON bool) error {
+	if !asJSON {
+		return printPlan(c, p)
+	}
+	var all changes.Batch
+	for _, u := range p.Units() {
+		all = append(all, u...)
+	}
+	text, err := export.EncodeJSON(all.Input(""))
+	if err != nil {
+		return err
+	}
+	_, err = c.out.Write(text)
+	return err
 }

@@ -176,18 +176,23 @@ func (n *notifier) send(ctx context.Context, k noteKey, v note) noteResult {
 	r := noteResult{key: k, serial: v.version.Serial}
 	m := new(dns.Msg)
 	m.SetNotify(zone.String([]byte(k.apex)))
-	m.Answer = recordsFor([]byte(k.apex), v.version.SOA)
+	answer, err := soaRecord([]byte(k.apex), v.version)
+	if err != nil {
+		r.err = err
+		return r
+	}
+	m.Answer = answer
 	c := &dns.Client{Timeout: notifyWait}
 	if v.key.Name != "" {
 		m.SetTsig(v.key.Name, v.key.Algorithm, tsig.Fudge, time.Now().Unix())
 		c.TsigSecret = map[string]string{v.key.Name: v.key.Secret}
 	}
-	answer, _, err := c.ExchangeContext(ctx, m, k.target.String())
+	reply, _, err := c.ExchangeContext(ctx, m, k.target.String())
 	if err != nil {
 		r.err = fmt.Errorf("notifying %s: %w", k.target, err)
 		return r
 	}
-	r.rcode = answer.Rcode
+	r.rcode = reply.Rcode
 	return r
 }
 

@@ -64,10 +64,29 @@ func (e *Entry) concerns(client netip.Addr, key []byte, allowed bool) bool {
 	return allowed
 }
 
+// reason returns why find has found nothing.
+func (p *Policy) reason(apex []byte, client netip.Addr) string {
+	reason := reasonZone
+	for _, e := range p.Entries {
+		switch {
+		case !e.has(apex):
+		case e.admitsClient(client):
+			return reasonKey
+		default:
+			reason = reasonClient
+		}
+	}
+	return reason
+}
+
 func (e *Entry) admits(key string, client netip.Addr) bool {
 	if len(e.Keys) > 0 && !slices.Contains(e.Keys, key) || len(e.Keys) == 0 && key != "" && len(e.Clients) == 0 {
 		return false
 	}
+	return e.admitsClient(client)
+}
+
+func (e *Entry) admitsClient(client netip.Addr) bool {
 	return len(e.Clients) == 0 ||
 		slices.ContainsFunc(e.Clients, func(p netip.Prefix) bool { return p.Contains(client) })
 }

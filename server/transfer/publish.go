@@ -87,6 +87,7 @@ func (p *publisher) zone(e *Entry, apex []byte) (h *history.Zone, complete bool)
 
 // run publishes until ctx ends, and then saves what isn't saved.
 func (p *publisher) run(ctx context.Context) error {
+	p.clean()
 	aliasTick := time.NewTicker(aliasRefresh)
 	defer aliasTick.Stop()
 	saveTick := time.NewTicker(saveGap)

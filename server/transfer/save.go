@@ -29,6 +29,18 @@ const (
 	keepUnused = 30 * 24 * time.Hour
 )
 
+// clean deletes what a killed process has left half written in the directory of histories.
+func (p *publisher) clean() {
+	_, err := os.Stat(p.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return // it is made with the first history
+	}
+	err = atomicfile.Clean(p.dir)
+	if err != nil {
+		p.log.Warn("directory of the histories of zones not cleaned", "error", err)
+	}
+}
+
 // open returns a zone with the history that was saved of it.
 func (p *publisher) open(view string, apex []byte, limit int) *publishedZone {
 	z := &publishedZone{view: view, apex: slices.Clone(apex), history: history.New(limit)}

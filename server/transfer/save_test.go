@@ -2,6 +2,10 @@ package transfer
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,6 +15,7 @@ import (
 	"time"
 
 	"inside53/resolver/history"
+	"inside53/zonesource/atomicfile"
 )
 
 // TestHistoriesNotSaved has the disk refuse them: that is said for all of them at once, and
@@ -58,4 +63,40 @@ func TestHistoriesNotSaved(t *testing.T) {
 			t.Errorf("all saved, and the log says\n%s", &log)
 		}
 	})
+}
+
+// TestKilledWriteIsCleaned has a process killed while it wrote a history: the next one
+// deletes what it left, and nothing else.
+func TestKilledWriteIsCleaned(t *testing.T) {
+	dir := t.TempDir()
+	histories := filepath.Join(dir, "transfers")
+	err := os.Mkdir(histories, 0o700)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left string
+	whole := filepath.Join(histories, "view%2Fv%2Fa."+historySuffix)
+	err = atomicfile.Write(whole, func(w io.Writer) error {
+		written := w.(*os.File).Name()
+		left = written + "2" // as the file of another process is called
+		return os.WriteFile(left, []byte("half"), 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPublisher(nil, nil, nil, nil, dir, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = p.run(ctx)
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	names, err := filepath.Glob(filepath.Join(histories, "*"))
+	if err != nil || len(names) != 1 || names[0] != whole {
+		t.Errorf("there are %q, %v, want only %s (%s was left)", names, err, whole, left)
+	}
+	_, err = os.Stat(left)
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is still there: %v", left, err)
+	}
 }

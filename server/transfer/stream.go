@@ -1,13 +1,13 @@
 package transfer
 
 import (
-	"encoding/binary"
 	"fmt"
 	"iter"
 	"time"
 
 	"inside53/resolver"
 	"inside53/resolver/history"
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 	"inside53/server/tsig"
 
@@ -56,11 +56,11 @@ func (c *content) fits(octets int) bool {
 }
 
 // records visits the records in their order (RFC 5936 section 2.2, RFC 1995 section 4).
-func (c *content) records(apex []byte) iter.Seq[dns.RR] {
-	return func(yield func(dns.RR) bool) {
+func (c *content) records(apex []byte) iter.Seq[record] {
+	return func(yield func(record) bool) {
 		send := func(name []byte, s zone.RRset) bool {
-			for _, rr := range recordsFor(name, s) {
-				if !yield(rr) {
+			for ttl, data := range s.Timed() {
+				if !yield(record{name, s.Type, ttl, data}) {
 					return false
 				}
 			}
@@ -107,27 +107,16 @@ func sendDelta(apex []byte, d history.Delta, send func([]byte, zone.RRset) bool)
 	return true
 }
 
-// recordsFor returns the records of an owner. One that miekg/dns can't read, which no
-// source takes, is left out.
-func recordsFor(name []byte, s zone.RRset) []dns.RR {
-	var out []dns.RR
-	buf := make([]byte, 0, 512)
-	for data := range s.Rdata() {
-		buf = append(buf[:0], name...)
-		buf = append(buf, byte(s.Type>>8), byte(s.Type), 0, dns.ClassINET)
-		buf = binary.BigEndian.AppendUint32(buf, s.TTL())
-		buf = binary.BigEndian.AppendUint16(buf, uint16(len(data)))
-		buf = append(buf, data...)
-		rr, _, err := dns.UnpackRR(buf, 0)
-		if err == nil {
-			out = append(out, rr)
-		}
-	}
-	return out
+// soaRecord returns the SOA record of a version, for a message of the library.
+func soaRecord(apex []byte, v *history.Version) ([]dns.RR, error) {
+	m := message{names: map[string]int{}}
+	m.add(record{apex, wire.TypeSOA, v.SOA.TTL(), v.SOA.First()})
+	rr, _, err := dns.UnpackRR(m.wire, 0)
+	return []dns.RR{rr}, err
 }
 
-// messageSize is about how many octets a message of a transfer has before compression,
-// which reaches 16 KiB far (RFC 1035 section 4.1.4).
+// messageSize is how many octets a message of a transfer has at most, but for one record
+// that is larger: compression reaches 16 KiB far (RFC 1035 section 4.1.4).
 const messageSize = 16 << 10
 
 // send sends one transfer.
@@ -153,23 +142,25 @@ func (t *Server) send(j job) {
 // writer gathers records into messages.
 type writer struct {
 	job      *job
-	records  []dns.RR
-	size     int
+	message  message
 	messages int
 	sign     *tsig.Sequence
 }
 
 func (w *writer) all() error {
-	for rr := range w.job.content.records(w.job.apex) {
-		size := dns.Len(rr)
-		if w.size > 0 && w.size+size > messageSize {
-			err := w.flush()
+	err := w.message.begin(w.job.asked)
+	if err != nil {
+		return err
+	}
+	for r := range w.job.content.records(w.job.apex) {
+		size := len(r.name) + wire.RecordFixed + len(r.data)
+		if w.message.count > 0 && len(w.message.wire)+size > messageSize {
+			err = w.flush()
 			if err != nil {
 				return err
 			}
 		}
-		w.records = append(w.records, rr)
-		w.size += size
+		w.message.add(r)
 	}
 	return w.flush()
 }
@@ -177,16 +168,17 @@ func (w *writer) all() error {
 // flush sends one message. All have the question, and are signed, each by way of the one
 // before (RFC 5936 section 2.2, RFC 8945 section 5.3.1).
 func (w *writer) flush() error {
-	m := responseTo(w.job.asked)
-	m.Answer, m.Compress = w.records, true
-	if w.messages > 0 {
-		m.Extra = nil
-	}
-	wire, err := w.sign.Pack(m)
+	signed, err := w.sign.Sign(w.message.finish(w.messages == 0 && w.job.asked.IsEdns0() != nil))
 	if err != nil {
-		return fmt.Errorf("packing message %d: %w", w.messages+1, err)
+		return fmt.Errorf("signing message %d: %w", w.messages+1, err)
+	}
+	if len(signed) > wire.MaxMessage {
+		return fmt.Errorf("message %d has %d octets", w.messages+1, len(signed))
 	}
 	w.messages++
-	w.records, w.size = nil, 0
-	return w.job.stream.Send(wire)
+	err = w.job.stream.Send(signed)
+	if err != nil {
+		return err
+	}
+	return w.message.begin(w.job.asked)
 }

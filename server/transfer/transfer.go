@@ -18,7 +18,6 @@ import (
 
 	"github.com/miekg/dns"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/time/rate"
 )
 
 const (
@@ -46,8 +45,9 @@ type Options struct {
 	Ask func(ctx context.Context, upstreams []string, name []byte, rrtype uint16) (zone.RRset, error)
 	// Primary reports whether a zone comes from elsewhere, from that address.
 	Primary func(apex []byte, from netip.Addr) bool
-	// Notified hands on a NOTIFY for a zone that comes from elsewhere; false refuses it.
-	Notified func(apex []byte, from netip.Addr, key string) bool
+	// Notified hands on a NOTIFY for a zone that comes from elsewhere, or returns why it is
+	// refused: zone, client or key.
+	Notified func(apex []byte, from netip.Addr, key string) (refused string)
 	// Count counts a request by its kind (soa, axfr, ixfr, notify) and its outcome.
 	Count func(kind, result string)
 	// CountNotify counts what became of a NOTIFY to a secondary.
@@ -65,14 +65,14 @@ type Server struct {
 	publisher *publisher
 	notifier  *notifier
 	queue     chan job
-	faults    rate.Sometimes // of signatures, in the log: anybody may send them
+	refusals  refusals
 }
 
 // New returns a server that transfers nothing before [Server.SetPolicy].
 func New(o Options) *Server {
 	t := &Server{
 		Options: o, notifier: newNotifier(o.CountNotify, o.Log), queue: make(chan job, transfersWaiting),
-		faults: rate.Sometimes{First: 10, Interval: time.Second},
+		refusals: refusals{log: o.Log, clients: map[netip.Addr]*refusal{}},
 	}
 	known := &aliases{ask: o.Ask, targets: map[aliasTarget]*aliasState{}}
 	t.publisher = newPublisher(o.Resolver, t.policy.Load, known, t.notifier, o.StateDir, o.Log)
@@ -147,11 +147,7 @@ func (t *Server) Admits(p *resolver.Packet) bool {
 	client := p.Client.Addr()
 	switch {
 	case p.Opcode() == wire.OpcodeNotify:
-		if !t.Primary(p.Name(), client) {
-			t.Count("notify", "refused")
-			return false
-		}
-		return true
+		return t.Primary(p.Name(), client)
 	case p.Opcode() != wire.OpcodeQuery:
 		return false
 	}
@@ -188,20 +184,17 @@ func (t *Server) Serve(
 		return nil, 0, false
 	}
 	q := request{t: t, policy: policy, m: m, signature: signed, client: client, tr: tr, out: out, stream: stream}
-	if signed != nil && !signed.Good() {
-		t.faults.Do(func() {
-			t.Log.Warn("request with a signature that isn't good", "client", client.Addr().String(),
-				"key", signed.Request.Hdr.Name, "fault", dns.RcodeToString[signed.Fault])
-		})
-		answer, result = q.reject(dns.RcodeNotAuth)
-		return answer, result, true
-	}
 	apex, end := wire.AppendName(nil, pkt, wire.HeaderSize)
 	if end < 0 {
 		return nil, 0, false
 	}
 	wire.Lower(apex)
 	q.apex = apex
+	if signed != nil && !signed.Good() {
+		q.refuse(reasonKey)
+		answer, result = q.reject(dns.RcodeNotAuth)
+		return answer, result, true
+	}
 	if m.Opcode == dns.OpcodeNotify {
 		return q.notify()
 	}
@@ -223,8 +216,12 @@ type request struct {
 
 // notify accepts NOTIFY (RFC 1996 section 3.11) for a zone that comes from elsewhere.
 func (q *request) notify() ([]byte, resolver.Result, bool) {
-	if q.m.Question[0].Qtype != dns.TypeSOA || !q.t.Notified(q.apex, q.client.Addr(), q.signature.KeyName()) {
-		q.t.Count("notify", "refused")
+	reason := reasonZone
+	if q.m.Question[0].Qtype == dns.TypeSOA {
+		reason = q.t.Notified(q.apex, q.client.Addr(), q.signature.KeyName())
+	}
+	if reason != "" {
+		q.refuse(reason)
 		if q.signature == nil {
 			return nil, 0, false
 		}
@@ -242,10 +239,13 @@ func (q *request) answer() ([]byte, resolver.Result, bool) {
 	snap := q.t.publisher.resolver.Snapshot()
 	entry := q.policy.find(q.apex, q.signature.KeyName(), q.client.Addr(), viewOf(snap, q.client.Addr()))
 	if entry == nil {
-		if q.signature == nil || qtype == dns.TypeSOA && !q.policy.names(q.apex) {
-			return nil, 0, false // REFUSED, or an ordinary question
+		ordinary := qtype == dns.TypeSOA && (q.signature == nil || !q.policy.names(q.apex))
+		if !ordinary {
+			q.refuse(q.policy.reason(q.apex, q.client.Addr()))
 		}
-		q.t.Count(typeLabel(qtype), "refused")
+		if ordinary || q.signature == nil {
+			return nil, 0, false // the resolver refuses it, or answers
+		}
 		answer, result := q.reject(dns.RcodeRefused)
 		return answer, result, true
 	}
@@ -255,19 +255,19 @@ func (q *request) answer() ([]byte, resolver.Result, bool) {
 			return nil, 0, false
 		}
 		rcode := dns.RcodeNotAuth
-		if !complete {
+		if complete {
+			q.refuse(reasonView)
+		} else {
 			rcode = dns.RcodeServerFailure
+			q.t.Count(q.kind(), "failed")
 		}
-		q.t.Count(typeLabel(qtype), "failed")
 		answer, result := q.reject(rcode)
 		return answer, result, true
 	}
 	v := z.Version()
 	switch {
 	case qtype == dns.TypeSOA:
-		m := q.response()
-		m.Answer = recordsFor(q.apex, v.SOA)
-		answer, result := q.pack(m, resolver.Local)
+		answer, result := q.one(content{version: v})
 		return answer, result, true
 	case qtype == dns.TypeAXFR && q.tr == resolver.UDP:
 		answer, result := q.reject(dns.RcodeRefused) // RFC 5936 section 4.2
@@ -294,20 +294,41 @@ func (q *request) incremental(z *history.Zone) ([]byte, resolver.Result, bool) {
 	if q.tr != resolver.UDP {
 		return q.transfer(c)
 	}
-	m := q.response()
+	q.t.Count("ixfr", "udp")
 	// Names are compressed: twice as much may go into the message, and not more.
 	if !c.whole && c.fits(2*q.udpSize()) {
-		for rr := range c.records(q.apex) {
-			m.Answer = append(m.Answer, rr)
+		answer, result := q.one(c)
+		if result != resolver.Dropped && len(answer) <= q.udpSize() {
+			return answer, result, true
 		}
 	}
-	m.Compress = true
-	if len(m.Answer) == 0 || m.Len()+q.signature.Room() > q.udpSize() {
-		m.Answer = recordsFor(q.apex, v.SOA)
-	}
-	q.t.Count("ixfr", "udp")
-	answer, result := q.pack(m, resolver.Local)
+	answer, result := q.one(content{version: v})
 	return answer, result, true
+}
+
+// one answers with records in one message.
+func (q *request) one(c content) ([]byte, resolver.Result) {
+	var m message
+	err := m.begin(q.m)
+	if err != nil {
+		return q.unpacked(err)
+	}
+	for r := range c.records(q.apex) {
+		m.add(r)
+	}
+	msg, err := q.signature.Sequence().Sign(m.finish(q.m.IsEdns0() != nil))
+	if err != nil || len(msg) > cap(q.out) {
+		return q.unpacked(err)
+	}
+	return append(q.out[:0], msg...), resolver.Local
+}
+
+// unpacked drops an answer that can't be made, or is too large.
+func (q *request) unpacked(err error) ([]byte, resolver.Result) {
+	if err != nil {
+		q.t.Log.Error("answer to a secondary can't be packed", "client", q.client.String(), "error", err)
+	}
+	return nil, resolver.Dropped
 }
 
 // serial returns the serial that the client has.
@@ -324,7 +345,7 @@ func (q *request) serial() (uint32, bool) {
 // transfer hands the answer to the workers.
 func (q *request) transfer(c content) ([]byte, resolver.Result, bool) {
 	if q.stream == nil || len(q.t.queue) == cap(q.t.queue) {
-		q.t.Count(typeLabel(q.m.Question[0].Qtype), "dropped")
+		q.full()
 		answer, result := q.reject(dns.RcodeServerFailure)
 		return answer, result, true
 	}
@@ -332,10 +353,24 @@ func (q *request) transfer(c content) ([]byte, resolver.Result, bool) {
 	select {
 	case q.t.queue <- j:
 	default: // others were faster: the client asks again
-		q.t.Count(typeLabel(q.m.Question[0].Qtype), "dropped")
+		q.full()
 		j.stream.End(resolver.Dropped)
 	}
 	return nil, resolver.Local, true
+}
+
+// full counts and logs a transfer that there is no room for.
+func (q *request) full() {
+	q.t.Count(q.kind(), "dropped")
+	q.t.refusals.note(time.Now(), q.client.Addr(), q.apex, q.kind(), q.keyName(), reasonFull)
+}
+
+// kind is what is asked for, as metrics and log have it.
+func (q *request) kind() string {
+	if q.m.Opcode == dns.OpcodeNotify {
+		return "notify"
+	}
+	return typeLabel(q.m.Question[0].Qtype)
 }
 
 // response returns the beginning of an answer.
@@ -388,8 +423,7 @@ func (q *request) reject(rcode int) ([]byte, resolver.Result) {
 func (q *request) pack(m *dns.Msg, result resolver.Result) ([]byte, resolver.Result) {
 	wire, err := q.signature.Pack(m)
 	if err != nil || len(wire) > cap(q.out) {
-		q.t.Log.Error("answer to a secondary can't be packed", "client", q.client.String(), "error", err)
-		return nil, resolver.Dropped
+		return q.unpacked(err)
 	}
 	return append(q.out[:0], wire...), result
 }

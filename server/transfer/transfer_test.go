@@ -26,7 +26,7 @@ func TestCatalogTree(t *testing.T) {
 	var lines []string
 	for name, node := range tree.All {
 		for s := range node.RRsets {
-			for _, rr := range recordsFor(name, s) {
+			for _, rr := range recordsFor(t, name, s) {
 				lines = append(lines, strings.Join(strings.Fields(rr.String()), " "))
 			}
 		}
@@ -63,6 +63,22 @@ func TestCatalogTree(t *testing.T) {
 	if err == nil {
 		t.Error("a catalog whose members' names are too long")
 	}
+}
+
+// recordsFor reads records as the library does.
+func recordsFor(t *testing.T, name []byte, s zone.RRset) []dns.RR {
+	t.Helper()
+	var out []dns.RR
+	for ttl, data := range s.Timed() {
+		m := message{names: map[string]int{}}
+		m.add(record{name, s.Type, ttl, data})
+		rr, _, err := dns.UnpackRR(m.wire, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, rr)
+	}
+	return out
 }
 
 // TestNotifierTimes goes through the life of notes, without a network.

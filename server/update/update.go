@@ -2,6 +2,8 @@ package update
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -246,7 +248,7 @@ func (u *Server) handle(in request) {
 		r.send(zoneupdate.Result{Rcode: zoneupdate.NotAuth})
 		return
 	}
-	z, message, result := u.understand(policy, m, in.client, r.signature.Key.Name)
+	z, message, result := u.understand(policy, in.packet, m, in.client, r.signature.Key.Name)
 	if result.Rcode != zoneupdate.NoError {
 		u.Log.Info("update refused", "client", in.client.String(), "key", r.signature.Key.Name,
 			"result", dns.RcodeToString[result.Rcode], "why", result.Text)
@@ -271,7 +273,7 @@ func (u *Server) handle(in request) {
 
 // understand returns what a request is to change, or why it may not.
 func (u *Server) understand(
-	policy *Policy, m *dns.Msg, client netip.Addr, key string,
+	policy *Policy, packet []byte, m *dns.Msg, client netip.Addr, key string,
 ) (*zone.Zone, *zoneupdate.Message, zoneupdate.Result) {
 	if len(m.Question) != 1 || m.Question[0].Qtype != dns.TypeSOA {
 		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: "the zone section is not one zone"}
@@ -288,10 +290,7 @@ func (u *Server) understand(
 		return nil, nil, result
 	}
 	message := &zoneupdate.Message{Key: key, Client: client}
-	message.Prerequisites, err = recordsOf(m.Answer)
-	if err == nil {
-		message.Updates, err = recordsOf(m.Ns)
-	}
+	message.Prerequisites, message.Updates, err = recordsOf(packet)
 	if err != nil {
 		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: err.Error()}
 	}
@@ -313,26 +312,30 @@ func wireOf(name string) ([]byte, error) {
 	return buf[:n:n], nil
 }
 
-// recordsOf returns records in wire form.
-func recordsOf(section []dns.RR) ([]zoneupdate.Record, error) {
-	records := make([]zoneupdate.Record, len(section))
-	for i, rr := range section {
-		h := rr.Header()
-		name, err := wireOf(h.Name)
-		if err != nil {
-			return nil, err
+var errForm = errors.New("a record that is not whole")
+
+// recordsOf returns the records of the prerequisite and the update section, their data as
+// they came: what a library makes of a value and back is not always the same octets.
+func recordsOf(packet []byte) (prerequisites, updates []zoneupdate.Record, err error) {
+	at := wire.SkipName(packet, wire.HeaderSize) + wire.QuestionFixed // the one zone
+	for _, section := range [...]struct {
+		count   int
+		records *[]zoneupdate.Record
+	}{{wire.AtAnswers, &prerequisites}, {wire.AtAuthority, &updates}} {
+		for range binary.BigEndian.Uint16(packet[section.count:]) {
+			r, end := wire.ReadRecord(packet, at)
+			if end < 0 || r.Odd && len(r.Data) > 0 {
+				return nil, nil, errForm
+			}
+			wire.Lower(r.Name)
+			if len(r.Data) == 0 {
+				r.Data = nil // a record of an RRset or a name as a whole
+			}
+			*section.records = append(*section.records, zoneupdate.Record{
+				Name: r.Name, Type: r.Type, Class: r.Class, TTL: r.TTL, Data: r.Data,
+			})
+			at = end
 		}
-		records[i] = zoneupdate.Record{Name: name, Type: h.Rrtype, Class: h.Class, TTL: h.Ttl}
-		if h.Rdlength == 0 {
-			continue
-		}
-		buf := make([]byte, dns.Len(rr)+zone.MaxName)
-		n, err := dns.PackRR(rr, buf, 0, nil, false)
-		if err != nil {
-			return nil, fmt.Errorf("record of %s: %w", h.Name, err)
-		}
-		const fixed = 10 // type, class, TTL, length
-		records[i].Data = buf[len(name)+fixed : n : n]
 	}
-	return records, nil
+	return prerequisites, updates, nil
 }

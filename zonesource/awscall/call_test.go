@@ -41,24 +41,33 @@ func TestDo(t *testing.T) {
 		rate     float64 // of the first budget afterwards at most, of 8
 	}{
 		{"well", Call{}, nil, 1, "ok", "", false, 8},
-		{"service", Call{}, always(answer(500, "InternalFailure")), 3, "InternalFailure InternalFailure InternalFailure", "listing: ", false, 8},
+		{"service", Call{}, always(answer(500, "InternalFailure")), 3, "InternalFailure InternalFailure InternalFailure",
+			"listing: ", false, 8},
 		{"service, then well", Call{}, []error{answer(503, "Unavailable")}, 2, "Unavailable ok", "", false, 8},
 		{"network", Call{}, always(broken), 3, "error error error", "listing: connection refused", true, 8},
 		{"silence", Call{}, always(errHangs), 2, "timeout timeout", "listing: ", true, 8},
 		{"wrong input", Call{}, always(answer(400, "InvalidInput")), 1, "InvalidInput", "listing: ", false, 8},
 		{"not the API", Call{}, always(answer(404, "")), 1, "error", "listing: ", false, 8},
-		{"denied", Call{}, always(answer(403, "AccessDenied")), 1, "AccessDenied", "listing: needs the IAM action route53:ListThings: ", false, 8},
-		{"denied by EC2", Call{}, always(answer(403, "UnauthorizedOperation")), 1, "UnauthorizedOperation", "needs the IAM action route53:ListThings: ", false, 8},
+		{"denied", Call{}, always(answer(403, "AccessDenied")), 1, "AccessDenied",
+			"listing: needs the IAM action route53:ListThings: ", false, 8},
+		{"denied by EC2", Call{}, always(answer(403, "UnauthorizedOperation")), 1, "UnauthorizedOperation",
+			"needs the IAM action route53:ListThings: ", false, 8},
 		{"role denied", Call{}, always(&smithy.OperationError{ServiceID: "Route 53", OperationName: "ListThings",
-			Err: &smithy.OperationError{ServiceID: sts.ServiceID, OperationName: "AssumeRole", Err: answer(403, "AccessDenied")}}), 1, "AccessDenied", "needs the IAM action sts:AssumeRole: ", false, 8},
-		{"throttled", Call{}, always(answer(400, "Throttling")), 6, strings.TrimSpace(strings.Repeat("Throttling ", 6)), "Throttling", false, 4},
+			Err: &smithy.OperationError{ServiceID: sts.ServiceID, OperationName: "AssumeRole",
+				Err: answer(403, "AccessDenied")}}), 1, "AccessDenied", "needs the IAM action sts:AssumeRole: ", false, 8},
+		{"throttled", Call{}, always(answer(400, "Throttling")), 6, strings.TrimSpace(strings.Repeat("Throttling ", 6)),
+			"Throttling", false, 4},
 		{"throttled once", Call{}, []error{answer(400, "Throttling")}, 2, "Throttling ok", "", false, 4},
-		{"busy", Call{Busy: "PriorRequestNotComplete", Patience: time.Hour, Changes: true}, always(answer(400, "PriorRequestNotComplete"))[:8], 9,
+		{"busy", Call{Busy: "PriorRequestNotComplete", Patience: time.Hour, Changes: true},
+			always(answer(400, "PriorRequestNotComplete"))[:8], 9,
 			strings.Repeat("PriorRequestNotComplete ", 8) + "ok", "", false, 8},
-		{"busy for too long", Call{Busy: "PriorRequestNotComplete", Patience: time.Second, Changes: true}, always(answer(400, "PriorRequestNotComplete")), 0, "", "PriorRequestNotComplete", false, 8},
-		{"a change that may have happened", Call{Changes: true}, always(answer(500, "InternalFailure")), 1, "InternalFailure", "listing: ", false, 8},
+		{"busy for too long", Call{Busy: "PriorRequestNotComplete", Patience: time.Second, Changes: true},
+			always(answer(400, "PriorRequestNotComplete")), 0, "", "PriorRequestNotComplete", false, 8},
+		{"a change that may have happened", Call{Changes: true}, always(answer(500, "InternalFailure")), 1, "InternalFailure",
+			"listing: ", false, 8},
 		{"a change without an answer", Call{Changes: true}, always(broken), 1, "error", "connection refused", true, 8},
-		{"a change that was throttled", Call{Changes: true}, []error{answer(400, "Throttling")}, 2, "Throttling ok", "", false, 4},
+		{"a change that was throttled", Call{Changes: true}, []error{answer(400, "Throttling")}, 2, "Throttling ok", "",
+			false, 4},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -91,7 +100,8 @@ func TestDo(t *testing.T) {
 				if tt.attempts != 0 && (n != tt.attempts || strings.Join(results, " ") != tt.results) {
 					t.Errorf("%d attempts: %q", n, results)
 				}
-				if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) || err == nil && *out != "out of 53" {
+				if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) || err == nil &&
+					*out != "out of 53" {
 					t.Errorf("%v, error %v", out, err)
 				}
 				if IsAway(err) != tt.away {

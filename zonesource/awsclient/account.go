@@ -175,7 +175,8 @@ func assume(base aws.Config, r Role) aws.Config {
 type assumeRole func(context.Context, *sts.AssumeRoleInput, ...func(*sts.Options)) (*sts.AssumeRoleOutput, error)
 
 // AssumeRole implements stscreds.AssumeRoleAPIClient.
-func (f assumeRole) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, o ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
+func (f assumeRole) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput,
+	o ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
 	return f(ctx, in, o...)
 }
 

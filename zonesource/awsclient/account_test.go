@@ -26,9 +26,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(house.Loopback(m)) }
 func environment(t *testing.T, endpoint string) {
 	t.Helper()
 	for key, value := range map[string]string{
-		"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "",
-		"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_REGION": "", "AWS_DEFAULT_REGION": "",
-		"AWS_PROFILE": "", "AWS_EC2_METADATA_DISABLED": "", "AWS_EC2_METADATA_SERVICE_ENDPOINT": "",
+		"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_SESSION_TOKEN": "",
+		"AWS_CONFIG_FILE":   "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_REGION": "",
+		"AWS_DEFAULT_REGION": "",
+		"AWS_PROFILE":        "", "AWS_EC2_METADATA_DISABLED": "", "AWS_EC2_METADATA_SERVICE_ENDPOINT": "",
 		"HTTP_PROXY": "", "http_proxy": "",
 	} {
 		t.Setenv(key, value)
@@ -56,7 +58,8 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []struct{ name, id, text string }{{"", "123456789012", "the base account"}, {"good", "222222222222", `account "good"`}} {
+	for i, want := range []struct{ name, id, text string }{{"", "123456789012", "the base account"},
+		{"good", "222222222222", `account "good"`}} {
 		a := accounts[i]
 		for range 2 {
 			id, err := a.ID(t.Context())
@@ -64,7 +67,8 @@ func TestLoad(t *testing.T) {
 				t.Errorf("id of %s is %q (%v), want %q", a, id, err, want.id)
 			}
 		}
-		if a.Name != want.name || a.String() != want.text || a.Config.Region != "us-east-1" || a.Budget == nil || a.Changes == nil || a.Changes == a.Budget {
+		if a.Name != want.name || a.String() != want.text || a.Config.Region != "us-east-1" || a.Budget == nil ||
+			a.Changes == nil || a.Changes == a.Budget {
 			t.Errorf("account %d: %+v", i, a)
 		}
 	}
@@ -72,14 +76,17 @@ func TestLoad(t *testing.T) {
 		t.Errorf("%d questions for the id of two accounts", n)
 	}
 	_, err = accounts[2].ID(t.Context())
-	if err == nil || !strings.Contains(err.Error(), `asking for the id of account "bad"`) || !strings.Contains(err.Error(), "AccessDenied") {
+	if err == nil || !strings.Contains(err.Error(), `asking for the id of account "bad"`) ||
+		!strings.Contains(err.Error(), "AccessDenied") {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestLoadRefuses(t *testing.T) {
-	_, err := Load(t.Context(), Options{RequestsPerSecond: -1, Roles: []Role{{ARN: "arn"}, {Name: "a", ARN: "arn"}, {Name: "a"}}})
-	for _, want := range []string{"account 1: has no name", `account "a": named twice`, `account "a": has no role_arn`, "can't be negative"} {
+	_, err := Load(t.Context(), Options{RequestsPerSecond: -1,
+		Roles: []Role{{ARN: "arn"}, {Name: "a", ARN: "arn"}, {Name: "a"}}})
+	for _, want := range []string{"account 1: has no name", `account "a": named twice`, `account "a": has no role_arn`,
+		"can't be negative"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v lacks %q", err, want)
 		}
@@ -99,7 +106,8 @@ func TestResolve(t *testing.T) {
 	resolve := func(_ context.Context, host string) ([]netip.Addr, error) {
 		asked = append(asked, host)
 		// Nobody listens on the first.
-		return []netip.Addr{netip.MustParseAddr("::1"), netip.MustParseAddr("127.0.0.9"), netip.MustParseAddr("127.0.0.1")}, nil
+		return []netip.Addr{netip.MustParseAddr("::1"), netip.MustParseAddr("127.0.0.9"), netip.MustParseAddr("127.0.0.1")},
+			nil
 	}
 	accounts, err := Load(t.Context(), Options{Resolve: resolve})
 	if err != nil {
@@ -161,13 +169,14 @@ func TestHeaderTimeout(t *testing.T) {
 func metadataService(w http.ResponseWriter, r *http.Request) {
 	const macs = "/latest/meta-data/network/interfaces/macs/"
 	text, known := map[string]string{
-		"PUT /latest/api/token":                          "token",
-		"GET /latest/dynamic/instance-identity/document": `{"accountId":"123456789012","region":"eu-west-1","instanceId":"i-1","privateIp":"10.0.0.5"}`,
-		"GET /latest/meta-data/mac":                      "0a:00",
-		"GET " + macs:                                    "0a:00/\n0b:00/",
-		"GET " + macs + "0a:00/vpc-id":                   "vpc-1",
-		"GET " + macs + "0a:00/local-ipv4s":              "10.0.0.5\n10.0.0.6",
-		"GET " + macs + "0b:00/local-ipv4s":              "10.0.1.5",
+		"PUT /latest/api/token": "token",
+		"GET /latest/dynamic/instance-identity/document": `{"accountId":"123456789012","region":"eu-west-1","instanceId":` +
+			`"i-1","privateIp":"10.0.0.5"}`,
+		"GET /latest/meta-data/mac":         "0a:00",
+		"GET " + macs:                       "0a:00/\n0b:00/",
+		"GET " + macs + "0a:00/vpc-id":      "vpc-1",
+		"GET " + macs + "0a:00/local-ipv4s": "10.0.0.5\n10.0.0.6",
+		"GET " + macs + "0b:00/local-ipv4s": "10.0.1.5",
 	}[r.Method+" "+r.URL.Path]
 	if !known {
 		http.NotFound(w, r)
@@ -223,8 +232,10 @@ func TestSelf(t *testing.T) {
 	}
 	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.URL)
 	got := self()
-	addrs := []netip.Addr{netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("10.0.0.6"), netip.MustParseAddr("10.0.1.5")}
-	if got.ID != "i-1" || got.AccountID != "123456789012" || got.Region != "eu-west-1" || got.VPC != "vpc-1" || !slices.Equal(got.Addresses, addrs) {
+	addrs := []netip.Addr{netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("10.0.0.6"),
+		netip.MustParseAddr("10.0.1.5")}
+	if got.ID != "i-1" || got.AccountID != "123456789012" || got.Region != "eu-west-1" || got.VPC != "vpc-1" ||
+		!slices.Equal(got.Addresses, addrs) {
 		t.Errorf("self: %+v", got)
 	}
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")

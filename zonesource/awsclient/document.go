@@ -34,7 +34,8 @@ func requireDocument(stack *middleware.Stack) error {
 	) (middleware.DeserializeOutput, middleware.Metadata, error) {
 		out, metadata, err := next.HandleDeserialize(ctx, in)
 		response, ok := out.RawResponse.(*smithyhttp.Response)
-		if err != nil || !ok || response.StatusCode < 200 || response.StatusCode > 299 || !slices.Contains(xmlServices(), awsmiddleware.GetServiceID(ctx)) {
+		if err != nil || !ok || response.StatusCode < 200 || response.StatusCode > 299 ||
+			!slices.Contains(xmlServices(), awsmiddleware.GetServiceID(ctx)) {
 			return out, metadata, err
 		}
 		err = checkDocument(response, awsmiddleware.GetOperationName(ctx)+"Response")

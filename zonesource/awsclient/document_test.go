@@ -50,9 +50,11 @@ func TestDocument(t *testing.T) {
 		},
 	}
 	whole := map[string]string{
-		"ListHostedZones":       "<HostedZones>" + strings.Repeat("<HostedZone><Id>/hostedzone/Z1</Id><Name>example.com.</Name></HostedZone>", 100) + "</HostedZones>",
-		"DescribeVpcs":          "<vpcSet>" + strings.Repeat("<item><vpcId>vpc-1</vpcId></item>", 100) + "</vpcSet>",
-		"DescribeLoadBalancers": "<DescribeLoadBalancersResult><LoadBalancers>" + strings.Repeat("<member/>", 100) + "</LoadBalancers></DescribeLoadBalancersResult>",
+		"ListHostedZones": "<HostedZones>" +
+			strings.Repeat("<HostedZone><Id>/hostedzone/Z1</Id><Name>example.com.</Name></HostedZone>", 100) + "</HostedZones>",
+		"DescribeVpcs": "<vpcSet>" + strings.Repeat("<item><vpcId>vpc-1</vpcId></item>", 100) + "</vpcSet>",
+		"DescribeLoadBalancers": "<DescribeLoadBalancersResult><LoadBalancers>" + strings.Repeat("<member/>", 100) +
+			"</LoadBalancers></DescribeLoadBalancersResult>",
 	}
 	for name, call := range calls {
 		bad := []struct{ body, want string }{
@@ -72,7 +74,8 @@ func TestDocument(t *testing.T) {
 				t.Errorf("%s answered with %q: %v, want an error with %q", name, b.body, err, b.want)
 			}
 		}
-		body = "<?xml version=\"1.0\"?>\n<" + name + "Response xmlns=\"https://aws.example/\">" + whole[name] + "</" + name + "Response>"
+		body = "<?xml version=\"1.0\"?>\n<" + name + "Response xmlns=\"https://aws.example/\">" + whole[name] + "</" + name +
+			"Response>"
 		n, err := call(t.Context())
 		if err != nil || n != 100 {
 			t.Errorf("%s: %d items, %v", name, n, err)

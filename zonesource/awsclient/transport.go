@@ -128,7 +128,8 @@ func hostsFile(ctx context.Context, host string) []netip.Addr {
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 	}
-	r := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errNoDNS }}
+	r := &net.Resolver{PreferGo: true,
+		Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errNoDNS }}
 	addrs, err := r.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return nil

@@ -83,7 +83,7 @@ func readCBOR(text []byte) (any, error) {
 
 type cborReader struct{ text []byte }
 
-func (r *cborReader) take(n uint64) ([]byte, error) {
+func (r *cborReader) next(n uint64) ([]byte, error) {
 	if n > uint64(len(r.text)) {
 		return nil, io.ErrUnexpectedEOF
 	}
@@ -94,7 +94,7 @@ func (r *cborReader) take(n uint64) ([]byte, error) {
 
 // head reads the beginning of a value: its major type, the small number in it, and the number that this stands for.
 func (r *cborReader) head() (major, small byte, n uint64, err error) {
-	first, err := r.take(1)
+	first, err := r.next(1)
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -106,7 +106,7 @@ func (r *cborReader) head() (major, small byte, n uint64, err error) {
 	if small > 27 {
 		return 0, 0, 0, fmt.Errorf("%d is no length", small)
 	}
-	more, err := r.take(1 << (small - 24))
+	more, err := r.next(1 << (small - 24))
 	for _, b := range more {
 		n = n<<8 | uint64(b)
 	}
@@ -164,7 +164,7 @@ func (r *cborReader) ends() bool {
 
 func (r *cborReader) octets(major, small byte, n uint64) (any, error) {
 	if small != cborIndefinite {
-		text, err := r.take(n)
+		text, err := r.next(n)
 		return string(text), err
 	}
 	var all []byte
@@ -176,7 +176,7 @@ func (r *cborReader) octets(major, small byte, n uint64) (any, error) {
 		if part != major || size == cborIndefinite {
 			return nil, errors.New("a text in parts has another value in it")
 		}
-		text, err := r.take(n)
+		text, err := r.next(n)
 		if err != nil {
 			return nil, err
 		}

@@ -106,7 +106,7 @@ func (s *Sim) Faults() []Fault {
 // meetFault lets the call be struck by the first armed fault that fits it at this page. empty tells a
 // listing to have no items; the error errCut tells the caller to go on, and to return it beside the answer.
 func (c *call) meetFault(page int) (empty bool, err error) {
-	f, cleared := c.sim.strike(c.operation, page)
+	f, cleared := c.sim.useFault(c.operation, page)
 	switch f {
 	case "500":
 		return false, &apiError{http.StatusInternalServerError, "InternalFailure",
@@ -129,8 +129,8 @@ func (c *call) meetFault(page int) (empty bool, err error) {
 	return f == "empty", nil
 }
 
-// strike uses up one count of the fault that fits.
-func (s *Sim) strike(operation string, page int) (kind string, cleared <-chan struct{}) {
+// useFault uses up one count of the fault that fits.
+func (s *Sim) useFault(operation string, page int) (kind string, cleared <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, f := range s.faults {

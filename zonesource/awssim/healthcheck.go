@@ -127,6 +127,9 @@ func noSuchHealthCheck(id string) error {
 	return &apiError{http.StatusNotFound, "NoSuchHealthCheck", "A health check with id " + id + " does not exist."}
 }
 
+// checkID is a check's id, as markers have it.
+func checkID(h healthCheck) string { return h.ID }
+
 func listHealthChecks(c *call) ([]byte, error) {
 	size, err := c.maxItems("maxitems", 1000)
 	if err != nil {
@@ -140,25 +143,12 @@ func listHealthChecks(c *call) ([]byte, error) {
 	}
 	c.sim.mu.Unlock()
 	l.visible()
-	marker, start := c.form.Get("marker"), 0
-	if marker != "" {
-		start = slices.IndexFunc(l.items, func(h healthCheck) bool { return h.ID == marker })
-		if start < 0 {
-			return nil, invalidInput("The marker %s is not valid: no such health check", marker)
-		}
-	}
-	w, err := l.page(start, size)
+	w, m, err := l.marked(size, "health check", checkID)
 	page := struct {
 		HealthChecks struct{ HealthCheck []healthCheck }
-		Marker       string
-		IsTruncated  bool
-		NextMarker   string `xml:",omitempty"`
-		MaxItems     int
-	}{Marker: marker, IsTruncated: w.next >= 0, MaxItems: size}
+		marks
+	}{marks: m}
 	page.HealthChecks.HealthCheck = w.items
-	if w.next >= 0 {
-		page.NextMarker = l.items[w.next].ID
-	}
 	return answer("ListHealthChecksResponse", page), err
 }
 

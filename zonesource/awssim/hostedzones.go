@@ -35,6 +35,9 @@ func (c *call) zoneList(name string) listing[hostedZone] {
 	return l
 }
 
+// bareID is a zone's id as markers have it.
+func bareID(z hostedZone) string { return strings.TrimPrefix(z.ID, "/hostedzone/") }
+
 func listHostedZones(c *call) ([]byte, error) {
 	size, err := c.maxItems("maxitems", 100)
 	if err != nil {
@@ -45,26 +48,12 @@ func listHostedZones(c *call) ([]byte, error) {
 		l.items = slices.DeleteFunc(l.items, func(z hostedZone) bool { return z.Config == nil || !z.Config.PrivateZone })
 	}
 	l.visible()
-	marker, start := c.form.Get("marker"), 0
-	if marker != "" {
-		start = slices.IndexFunc(l.items,
-			func(z hostedZone) bool { return strings.TrimPrefix(z.ID, "/hostedzone/") == marker })
-		if start < 0 {
-			return nil, invalidInput("The marker %s is not valid: no such hosted zone", marker)
-		}
-	}
-	w, err := l.page(start, size)
+	w, m, err := l.marked(size, "hosted zone", bareID)
 	page := struct {
 		HostedZones struct{ HostedZone []hostedZone }
-		Marker      string
-		IsTruncated bool
-		NextMarker  string `xml:",omitempty"`
-		MaxItems    int
-	}{Marker: marker, IsTruncated: w.next >= 0, MaxItems: size}
+		marks
+	}{marks: m}
 	page.HostedZones.HostedZone = w.items
-	if w.next >= 0 {
-		page.NextMarker = strings.TrimPrefix(l.items[w.next].ID, "/hostedzone/")
-	}
 	return answer("ListHostedZonesResponse", page), err
 }
 

@@ -70,3 +70,30 @@ func (l *listing[T]) shift(page []T) {
 		}
 	}
 }
+
+// marks are what a page says of itself and of the next one.
+type marks struct {
+	Marker      string
+	IsTruncated bool
+	NextMarker  string `xml:",omitempty"`
+	MaxItems    int
+}
+
+// marked is page for the operations whose marker is the id of a page's first item; what is
+// the name of such an item.
+func (l *listing[T]) marked(size int, what string, id func(T) string) (window[T], marks, error) {
+	m := marks{Marker: l.call.form.Get("marker"), MaxItems: size}
+	start := 0
+	if m.Marker != "" {
+		start = slices.IndexFunc(l.items, func(item T) bool { return id(item) == m.Marker })
+	}
+	if start < 0 {
+		return window[T]{next: -1}, m, invalidInput("The marker %s is not valid: no such %s", m.Marker, what)
+	}
+	w, err := l.page(start, size)
+	m.IsTruncated = w.next >= 0
+	if m.IsTruncated {
+		m.NextMarker = id(l.items[w.next])
+	}
+	return w, m, err
+}

@@ -106,23 +106,24 @@ func (u Unit) divide() ([]Unit, error) {
 	mixed := slices.ContainsFunc(u, func(c Change) bool { return c.Action != u[0].Action })
 	if mixed {
 		cost := CostOf(u)
-		return nil, fmt.Errorf("the changes of %s belong into one batch and are %d records with %d characters; AWS allows %d with %d",
-			MasterName(aws.ToString(u[0].Set.Name)), cost.Records, cost.Characters, MaxRecords, MaxCharacters)
+		return nil, fmt.Errorf("the changes of %s belong into one batch and are %d records with %d characters; "+
+			"AWS allows %d with %d",
+			ReadableName(aws.ToString(u[0].Set.Name)), cost.Records, cost.Characters, MaxRecords, MaxCharacters)
 	}
 	parts := make([]Unit, 0, len(u))
 	for _, c := range u {
 		cost := c.Cost()
 		if !cost.fits() {
 			return nil, fmt.Errorf("%s %s has %d records with %d characters; AWS allows %d with %d in a batch",
-				MasterName(aws.ToString(c.Set.Name)), c.Set.Type, cost.Records, cost.Characters, MaxRecords, MaxCharacters)
+				ReadableName(aws.ToString(c.Set.Name)), c.Set.Type, cost.Records, cost.Characters, MaxRecords, MaxCharacters)
 		}
 		parts = append(parts, Unit{c})
 	}
 	return parts, nil
 }
 
-// input is the batch as the API takes it.
-func (b Batch) input(comment string) *types.ChangeBatch {
+// Input is the batch as the API has it, with a comment unless that is "".
+func (b Batch) Input(comment string) *types.ChangeBatch {
 	in := &types.ChangeBatch{Changes: make([]types.Change, len(b))}
 	if comment != "" {
 		in.Comment = aws.String(comment)
@@ -132,7 +133,3 @@ func (b Batch) input(comment string) *types.ChangeBatch {
 	}
 	return in
 }
-
-// JSON returns the batch as `aws route53 change-resource-record-sets --change-batch`
-// takes it.
-func (b Batch) JSON() ([]byte, error) { return EncodeJSON(b.input("")) }

@@ -382,3 +382,21 @@ func TestSteadyRecords(t *testing.T) {
 		t.Errorf("%d sets after an empty page, %v", len(all), err)
 	}
 }
+
+// TestCreateZoneOnce: where the answer is lost, the zone that was made is found by its
+// reference, and there is no second one.
+func TestCreateZoneOnce(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t, awssim.Options{}, Options{})
+	for _, n := range []NewZone{{Name: "new.example"}, {Name: "new.example", VPC: &VPC{"vpc-9", "eu-west-1"}}} {
+		c.fault(awssim.Fault{Operation: "CreateHostedZone", Fault: "fail", Count: 1})
+		z, id, err := c.CreateZone(t.Context(), n)
+		if err != nil || id != "" || z.Name != "new.example." || z.Private != (n.VPC != nil) {
+			t.Errorf("%+v: %+v, %q, %v", n, z, id, err)
+		}
+	}
+	all, err := c.Named(t.Context(), "new.example")
+	if err != nil || len(all) != 2 || all[0].Reference == all[1].Reference || c.sim.Calls()["CreateHostedZone"] != 4 {
+		t.Errorf("%+v, %v, calls %v", all, err, c.sim.Calls())
+	}
+}

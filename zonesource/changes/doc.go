@@ -10,6 +10,11 @@
 // until all name servers have them. [ReadFile] reads record sets out of master files,
 // with the extensions for aliases and routing policies that cli53 has.
 //
+// The dialect of cli53 belongs here, both ways of it ([Extension] and [AliasLine] write
+// what ReadFile reads): it says in text what a RecordSet is, package export writes it and
+// imports this package, and one place keeps what is written and what is read the same. The
+// AWS CLI's own JSON is only written, and so stands beside its files, in package export.
+//
 // # Contract
 //
 // A record set that changes is deleted as it was listed and created anew in one batch,

@@ -122,8 +122,8 @@ func (e *extension) keys() []string {
 	return out
 }
 
-// take returns a value and notes that it was used; nil when it isn't there.
-func (e *extension) take(key string) *string {
+// value returns a value and notes that it was used; nil when it isn't there.
+func (e *extension) value(key string) *string {
 	e.used = append(e.used, key)
 	value, there := e.values[key]
 	if !there {
@@ -133,7 +133,7 @@ func (e *extension) take(key string) *string {
 }
 
 func (e *extension) required(key string) (string, error) {
-	value := e.take(key)
+	value := e.value(key)
 	if value == nil {
 		return "", fmt.Errorf("routing=%q needs %s", e.values["routing"], key)
 	}
@@ -141,7 +141,7 @@ func (e *extension) required(key string) (string, error) {
 }
 
 func (e *extension) integer(key string, least, most int64) (*int64, error) {
-	text := e.take(key)
+	text := e.value(key)
 	if text == nil {
 		return nil, nil
 	}
@@ -176,9 +176,9 @@ func (e *extension) apply(r *RecordSet) error {
 			err = fmt.Errorf("failover is %q and has to be PRIMARY or SECONDARY", failover)
 		}
 	case "GEOLOCATION":
-		g := &GeoLocation{ContinentCode: e.take("continentCode"), CountryCode: e.take("countryCode"), SubdivisionCode: e.take("subdivisionCode")}
+		g := &GeoLocation{ContinentCode: e.value("continentCode"), CountryCode: e.value("countryCode"), SubdivisionCode: e.value("subdivisionCode")}
 		if g.SubdivisionCode == nil {
-			g.SubdivisionCode = e.take("subdivisonCode") // as cli53 reads it
+			g.SubdivisionCode = e.value("subdivisonCode") // as cli53 reads it
 		}
 		r.GeoLocation = g
 		if g.ContinentCode == nil && g.CountryCode == nil {
@@ -189,7 +189,7 @@ func (e *extension) apply(r *RecordSet) error {
 	case "GEOPROXIMITY":
 		err = e.proximity(r)
 	case "CIDR":
-		r.CidrRoutingConfig = &CIDR{CollectionId: e.take("collectionId"), LocationName: e.take("locationName")}
+		r.CidrRoutingConfig = &CIDR{CollectionId: e.value("collectionId"), LocationName: e.value("locationName")}
 		if r.CidrRoutingConfig.CollectionId == nil || r.CidrRoutingConfig.LocationName == nil {
 			err = errors.New(`routing="CIDR" needs collectionId and locationName`)
 		}
@@ -199,7 +199,7 @@ func (e *extension) apply(r *RecordSet) error {
 	if err != nil {
 		return err
 	}
-	r.HealthCheckId, r.TrafficPolicyInstanceId, r.SetIdentifier = e.take("healthCheckId"), e.take("trafficPolicyInstanceId"), e.take("identifier")
+	r.HealthCheckId, r.TrafficPolicyInstanceId, r.SetIdentifier = e.value("healthCheckId"), e.value("trafficPolicyInstanceId"), e.value("identifier")
 	if r.SetIdentifier == nil && routing != "SIMPLE" {
 		return fmt.Errorf("routing=%q needs identifier", routing)
 	}
@@ -207,8 +207,8 @@ func (e *extension) apply(r *RecordSet) error {
 }
 
 func (e *extension) proximity(r *RecordSet) error {
-	g := &GeoProximity{AWSRegion: e.take("region"), LocalZoneGroup: e.take("localZoneGroup")}
-	latitude, longitude := e.take("latitude"), e.take("longitude")
+	g := &GeoProximity{AWSRegion: e.value("region"), LocalZoneGroup: e.value("localZoneGroup")}
+	latitude, longitude := e.value("latitude"), e.value("longitude")
 	if latitude != nil || longitude != nil {
 		g.Coordinates = &types.Coordinates{Latitude: latitude, Longitude: longitude}
 	}

@@ -27,44 +27,66 @@ const (
 const self = "$self"
 
 // recordTypes are the types that Route 53 has.
-var recordTypes = []string{"A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NAPTR", "NS", "PTR", "SOA", "SPF", "SRV", "SSHFP", "SVCB", "TLSA", "TXT"}
+var recordTypes = []string{"A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NAPTR", "NS", "PTR", "SOA", "SPF", "SRV",
+	"SSHFP", "SVCB", "TLSA", "TXT"}
 
 // KnownType reports whether Route 53 has records of a type.
 func KnownType(kind string) bool { return slices.Contains(recordTypes, kind) }
 
+// File is what a master file has for a zone.
+type File struct {
+	Sets []RecordSet // in the order of Route 53
+	// Notes name what Route 53 can't have and is left out, and what is most likely not
+	// meant, by file and line.
+	Notes  []string
+	places map[key]string
+}
+
+// Place is the file and line of the first record of a set, "" where it isn't of the file.
+func (f *File) Place(r *RecordSet) string { return f.places[keyOf(r)] }
+
 // ReadFile reads record sets for a zone from a master file: BIND's, with the
 // extensions of cli53 in comments (see Extension) and its ALIAS records of the class
-// AWS, or one that inside53 has exported. Notes name what Route 53 can't have, by file
-// and line. The error joins the faults of the file, each with its line.
-func ReadFile(ctx context.Context, z Zone, path string) ([]RecordSet, []string, error) {
+// AWS, or one that inside53 has exported. The error joins the faults of the file, each with
+// its line.
+func ReadFile(ctx context.Context, z Zone, path string) (*File, error) {
 	origin, err := rdata.ParseName(z.Name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	r := fileReader{zone: z, apex: origin, at: map[key]int{}}
-	err = zonefile.Entries(ctx, origin, path, r.take)
+	r := fileReader{zone: z, apex: origin, at: map[key]int{}, places: map[key]string{}}
+	err = zonefile.Entries(ctx, origin, path, r.add)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	slices.SortStableFunc(r.sets, func(a, b RecordSet) int { return Compare(&a, &b) })
-	return r.sets, r.notes, nil
+	f := &File{r.sets, r.notes, r.places}
+	for i := range f.Sets {
+		for _, text := range Doubts(z, &f.Sets[i]) {
+			name := ReadableName(aws.ToString(f.Sets[i].Name))
+			f.Notes = append(f.Notes, fmt.Sprintf("%s: %s %s: %s", f.Place(&f.Sets[i]), name, f.Sets[i].Type, text))
+		}
+	}
+	return f, nil
 }
 
 // fileReader brings the records of a file together.
 type fileReader struct {
-	zone  Zone
-	apex  []byte
-	sets  []RecordSet
-	at    map[key]int // where in sets
-	notes []string
+	zone   Zone
+	apex   []byte
+	sets   []RecordSet
+	at     map[key]int // where in sets
+	places map[key]string
+	notes  []string
 }
 
 func (f *fileReader) note(e zonefile.Entry, kind, format string, args ...any) {
-	f.notes = append(f.notes, fmt.Sprintf("%s: %s %s: %s", e.Place, zone.String(e.Owner), kind, fmt.Sprintf(format, args...)))
+	text := fmt.Sprintf(format, args...)
+	f.notes = append(f.notes, fmt.Sprintf("%s: %s %s: %s", e.Place, zone.String(e.Owner), kind, text))
 }
 
-// take takes one record of the file.
-func (f *fileReader) take(e zonefile.Entry) error {
+// add adds one record of the file.
+func (f *fileReader) add(e zonefile.Entry) error {
 	if e.Comment == StandIn {
 		return nil
 	}
@@ -79,7 +101,7 @@ func (f *fileReader) take(e zonefile.Entry) error {
 		f.note(e, kind, "left out: Route 53 has no records of this type")
 		return nil
 	case !zone.IsSubdomain(e.Owner, f.apex):
-		f.note(e, kind, "left out: not in %s", MasterName(f.zone.Name))
+		f.note(e, kind, "left out: not in %s", ReadableName(f.zone.Name))
 		return nil
 	}
 	set := RecordSet{Name: aws.String(rdata.FormatName(e.Owner)), Type: types.RRType(kind)}
@@ -107,15 +129,21 @@ func (f *fileReader) alias(e zonefile.Entry, set RecordSet) error {
 		id = f.zone.ID
 	}
 	set.AliasTarget = &AliasTarget{
-		DNSName: aws.String(rdata.FormatName(e.Alias.Target)), HostedZoneId: aws.String(id), EvaluateTargetHealth: e.Alias.Evaluate,
+		DNSName: aws.String(rdata.FormatName(e.Alias.Target)), HostedZoneId: aws.String(id),
+		EvaluateTargetHealth: e.Alias.Evaluate,
 	}
 	_, twice := f.at[keyOf(&set)]
 	if twice {
 		return fmt.Errorf("%s %s stands twice in the file", zone.String(e.Owner), set.Type)
 	}
-	f.at[keyOf(&set)] = len(f.sets)
-	f.sets = append(f.sets, set)
+	f.begin(e, set)
 	return nil
+}
+
+// begin adds a set whose first record an entry is.
+func (f *fileReader) begin(e zonefile.Entry, set RecordSet) {
+	f.at[keyOf(&set)], f.places[keyOf(&set)] = len(f.sets), e.Place
+	f.sets = append(f.sets, set)
 }
 
 // value adds a value to its set.
@@ -124,8 +152,7 @@ func (f *fileReader) value(e zonefile.Entry, set RecordSet, value string) error 
 	i, known := f.at[keyOf(&set)]
 	if !known {
 		set.ResourceRecords = []Value{{Value: aws.String(value)}}
-		f.at[keyOf(&set)] = len(f.sets)
-		f.sets = append(f.sets, set)
+		f.begin(e, set)
 		return nil
 	}
 	have := &f.sets[i]
@@ -133,7 +160,8 @@ func (f *fileReader) value(e zonefile.Entry, set RecordSet, value string) error 
 		return fmt.Errorf("%s %s is an alias before", zone.String(e.Owner), set.Type)
 	}
 	if Extension(have) != Extension(&set) {
-		return fmt.Errorf("%s %s with identifier %q has another routing before", zone.String(e.Owner), set.Type, aws.ToString(set.SetIdentifier))
+		return fmt.Errorf("%s %s with identifier %q has another routing before", zone.String(e.Owner), set.Type,
+			aws.ToString(set.SetIdentifier))
 	}
 	if *have.TTL != *set.TTL {
 		f.note(e, string(set.Type), "TTLs differ inside the record set, the least holds (RFC 2181 5.2)")
@@ -156,5 +184,6 @@ func AliasLine(r *RecordSet, id string) string {
 	if target == id {
 		target = self
 	}
-	return fmt.Sprintf("%s\t86400\tAWS\tALIAS\t%s %s %s %t", MasterName(aws.ToString(r.Name)), r.Type, MasterName(aws.ToString(t.DNSName)), target, t.EvaluateTargetHealth)
+	return fmt.Sprintf("%s\t86400\tAWS\tALIAS\t%s %s %s %t", MasterName(aws.ToString(r.Name)), r.Type,
+		MasterName(aws.ToString(t.DNSName)), target, t.EvaluateTargetHealth)
 }

@@ -18,14 +18,15 @@ func read(t *testing.T, text string) ([]RecordSet, []string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, notes, err := ReadFile(t.Context(), zone1, path)
-	for i := range notes {
-		notes[i] = strings.ReplaceAll(notes[i], path, "FILE")
-	}
+	f, err := ReadFile(t.Context(), zone1, path)
 	if err != nil {
 		t.Logf("%v", err)
+		return nil, nil, err
 	}
-	return all, notes, err
+	for i := range f.Notes {
+		f.Notes[i] = strings.ReplaceAll(f.Notes[i], path, "FILE")
+	}
+	return f.Sets, f.Notes, nil
 }
 
 // shown is a record set on one line.
@@ -143,7 +144,7 @@ func TestReadFileRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", test.line, err, test.want)
 		}
 	}
-	_, _, err := ReadFile(t.Context(), zone1, filepath.Join(t.TempDir(), "none"))
+	_, err := ReadFile(t.Context(), zone1, filepath.Join(t.TempDir(), "none"))
 	if err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("no file: %v", err)
 	}

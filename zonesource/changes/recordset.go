@@ -3,6 +3,7 @@ package changes
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -56,7 +57,34 @@ func CanonicalName(name string) string {
 	return rdata.FormatName(wire)
 }
 
-// MasterName returns a name of the API as people write it. What is no name comes back
+// ReadableName returns a name of the API as people read and type it on a command line:
+// printing characters as they are, all others escaped in octal as AWS has it. What is no
+// name comes back as it is.
+func ReadableName(name string) string {
+	wire, err := rdata.ParseName(name)
+	if err != nil {
+		return name
+	}
+	if wire[0] == 0 {
+		return "."
+	}
+	var out []byte
+	for wire[0] != 0 {
+		end := 1 + int(wire[0])
+		for _, c := range wire[1:end] {
+			if c <= ' ' || c >= 0x7f || c == '.' || c == '\\' {
+				out = fmt.Appendf(out, `\%03o`, c)
+				continue
+			}
+			out = append(out, c)
+		}
+		out = append(out, '.')
+		wire = wire[end:]
+	}
+	return string(out)
+}
+
+// MasterName returns a name of the API as master files have it. What is no name comes back
 // as it is.
 func MasterName(name string) string {
 	wire, err := rdata.ParseName(name)
@@ -70,8 +98,10 @@ func MasterName(name string) string {
 // spelling, everything else alike. The TTL of an alias, which some other implementations
 // of the API list, says nothing.
 func Equal(a, b *RecordSet) bool {
-	return keyOf(a) == keyOf(b) && (same(a.TTL, b.TTL) || a.AliasTarget != nil && b.AliasTarget != nil) && same(a.Weight, b.Weight) &&
-		a.Region == b.Region && a.Failover == b.Failover && aws.ToBool(a.MultiValueAnswer) == aws.ToBool(b.MultiValueAnswer) &&
+	return keyOf(a) == keyOf(b) && (same(a.TTL, b.TTL) || a.AliasTarget != nil && b.AliasTarget != nil) &&
+		same(a.Weight, b.Weight) &&
+		a.Region == b.Region && a.Failover == b.Failover &&
+		aws.ToBool(a.MultiValueAnswer) == aws.ToBool(b.MultiValueAnswer) &&
 		aws.ToString(a.HealthCheckId) == aws.ToString(b.HealthCheckId) &&
 		aws.ToString(a.TrafficPolicyInstanceId) == aws.ToString(b.TrafficPolicyInstanceId) &&
 		placeOf(a) == placeOf(b) && sameTarget(a.AliasTarget, b.AliasTarget) &&
@@ -103,7 +133,8 @@ type place struct {
 func placeOf(r *RecordSet) place {
 	var p place
 	if g := r.GeoLocation; g != nil {
-		p.continent, p.country, p.subdivision = aws.ToString(g.ContinentCode), aws.ToString(g.CountryCode), aws.ToString(g.SubdivisionCode)
+		p.continent, p.country, p.subdivision = aws.ToString(g.ContinentCode),
+			aws.ToString(g.CountryCode), aws.ToString(g.SubdivisionCode)
 		p.kinds |= 1
 	}
 	if c := r.CidrRoutingConfig; c != nil {

@@ -38,7 +38,8 @@ func (c *Client) SteadyRecords(ctx context.Context, z Zone) ([]RecordSet, error)
 // RecordsAt lists the record sets of one name of a zone, in the form of the API.
 func (c *Client) RecordsAt(ctx context.Context, z Zone, name string) ([]RecordSet, error) {
 	name = CanonicalName(name)
-	return c.list(ctx, z, start{name: name}, func(r *RecordSet) bool { return CanonicalName(aws.ToString(r.Name)) == name })
+	isAt := func(r *RecordSet) bool { return CanonicalName(aws.ToString(r.Name)) == name }
+	return c.list(ctx, z, start{name: name}, isAt)
 }
 
 // start is where a page of record sets begins.
@@ -70,7 +71,7 @@ func (c *Client) list(ctx context.Context, z Zone, begin start, keep func(*Recor
 				return start{}, nil
 			}
 			if seen[keyOf(set)] {
-				return start{}, fmt.Errorf("%s: %s %s is listed twice", what, MasterName(aws.ToString(set.Name)), set.Type)
+				return start{}, fmt.Errorf("%s: %s %s is listed twice", what, ReadableName(aws.ToString(set.Name)), set.Type)
 			}
 			seen[keyOf(set)] = true
 			all = append(all, *set)
@@ -98,7 +99,8 @@ type RefusedError struct {
 
 // Error has a line a reason.
 func (e *RefusedError) Error() string {
-	text := fmt.Sprintf("AWS refused the changes in %s, none of them was made:\n  %s", e.Zone, strings.Join(e.Reasons, "\n  "))
+	text := fmt.Sprintf("AWS refused the changes in %s, none of them was made:\n  %s", e.Zone,
+		strings.Join(e.Reasons, "\n  "))
 	if e.Changed() {
 		text += "\nsomebody else has changed the zone meanwhile: look at it, and try again"
 	}
@@ -128,7 +130,7 @@ const submissions = 3
 // "" then if it was.
 func (c *Client) Submit(ctx context.Context, z Zone, b Batch) (string, error) {
 	what := fmt.Sprintf("changing %s", z)
-	in := &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(z.ID), ChangeBatch: b.input("inside53")}
+	in := &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(z.ID), ChangeBatch: b.Input("inside53")}
 	for n := 1; ; n++ {
 		out, err := call(ctx, c, c.api.change, false, what, in)
 		var invalid *types.InvalidChangeBatch

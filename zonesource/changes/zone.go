@@ -35,6 +35,8 @@ type Zone struct {
 	Private bool   `json:"private"`
 	Records int    `json:"records"` // record sets as Route 53 counts them
 	Comment string `json:"comment,omitempty"`
+	// Reference is that of whoever made the zone.
+	Reference string `json:"-"`
 	// VPCs and Servers are known of zones that Find, Zone and Create return.
 	VPCs    []VPC    `json:"vpcs,omitempty"`
 	Servers []string `json:"servers,omitempty"`
@@ -56,12 +58,15 @@ func (z Zone) Kind() string {
 
 // String names the zone for people.
 func (z Zone) String() string {
-	return fmt.Sprintf("%s zone %s (%s)", z.Kind(), MasterName(z.Name), z.ID)
+	return fmt.Sprintf("%s zone %s (%s)", z.Kind(), ReadableName(z.Name), z.ID)
 }
 
 // ZoneOf returns what a listing says of a zone.
 func ZoneOf(h *types.HostedZone) Zone {
-	z := Zone{ID: zoneID(h.Id), Name: CanonicalName(aws.ToString(h.Name)), Records: int(aws.ToInt64(h.ResourceRecordSetCount))}
+	z := Zone{
+		ID: zoneID(h.Id), Name: CanonicalName(aws.ToString(h.Name)), Records: int(aws.ToInt64(h.ResourceRecordSetCount)),
+		Reference: aws.ToString(h.CallerReference),
+	}
 	if h.Config != nil {
 		z.Private, z.Comment = h.Config.PrivateZone, aws.ToString(h.Config.Comment)
 	}
@@ -133,7 +138,7 @@ func (c *Client) Zone(ctx context.Context, id string) (Zone, error) {
 
 // Selector says which zone is meant.
 type Selector struct {
-	Text       string // a hosted zone id, or a name as people write it
+	Text       string // a hosted zone id, or a name as AWS writes it, escapes in octal
 	Visibility Visibility
 	VPC        string // of a private zone; "" is any
 }
@@ -155,7 +160,8 @@ type AmbiguousError struct {
 // Error lists the zones with their ids.
 func (e *AmbiguousError) Error() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s is the name of %d hosted zones; say which one, by --public, --private, --vpc or its id:", e.Text, len(e.Zones))
+	fmt.Fprintf(&text, "%s is the name of %d hosted zones; say which one, by --public, --private, --vpc or its id:",
+		e.Text, len(e.Zones))
 	for _, z := range e.Zones {
 		fmt.Fprintf(&text, "\n  %s  %s", z.ID, z.Kind())
 		for _, v := range z.VPCs {
@@ -214,7 +220,7 @@ func (c *Client) candidates(ctx context.Context, text string) ([]Zone, error) {
 			return nil, err
 		}
 	}
-	named, err := c.named(ctx, text)
+	named, err := c.Named(ctx, text)
 	if err != nil {
 		return nil, err
 	}
@@ -229,9 +235,9 @@ func (c *Client) candidates(ctx context.Context, text string) ([]Zone, error) {
 	return all, nil
 }
 
-// named lists the zones of a name, written as people do.
-func (c *Client) named(ctx context.Context, text string) ([]Zone, error) {
-	wire, err := rdata.ParseMasterName(text)
+// Named lists the zones of a name, written as AWS does. Their VPCs are not known.
+func (c *Client) Named(ctx context.Context, text string) ([]Zone, error) {
+	wire, err := rdata.ParseName(text)
 	if err != nil {
 		return nil, fmt.Errorf("%q is no name and no id of a hosted zone: %w", text, err)
 	}
@@ -265,20 +271,29 @@ func (c *Client) named(ctx context.Context, text string) ([]Zone, error) {
 
 // NewZone is a hosted zone to be made.
 type NewZone struct {
-	Name    string // as people write it
+	Name    string // as AWS writes it, escapes in octal
 	Comment string
 	VPC     *VPC // of a private zone; nil makes a public one
+	// Reference is what Route 53 makes one zone of; "" is a random one.
+	Reference string
 }
 
-// CreateZone makes a hosted zone and returns it with the id of the change to wait for.
+// CreateZone makes a hosted zone and returns it with the id of the change to wait for. The
+// call is repeated with the same reference, which makes no second zone. Where there is the
+// zone of this reference already, with that name and VPC, it is returned, with "" for the
+// id: it was made before, or by a call whose answer was lost.
 func (c *Client) CreateZone(ctx context.Context, n NewZone) (Zone, string, error) {
-	wire, err := rdata.ParseMasterName(n.Name)
+	wire, err := rdata.ParseName(n.Name)
 	if err != nil {
 		return Zone{}, "", err
 	}
+	reference := n.Reference
+	if reference == "" {
+		reference = "inside53 " + time.Now().UTC().Format(time.RFC3339) + " " + rand.Text()
+	}
 	in := &route53.CreateHostedZoneInput{
 		Name:             aws.String(rdata.FormatName(wire)),
-		CallerReference:  aws.String("inside53 " + time.Now().UTC().Format(time.RFC3339) + " " + rand.Text()),
+		CallerReference:  aws.String(reference),
 		HostedZoneConfig: &types.HostedZoneConfig{PrivateZone: n.VPC != nil},
 	}
 	if n.Comment != "" {
@@ -287,7 +302,14 @@ func (c *Client) CreateZone(ctx context.Context, n NewZone) (Zone, string, error
 	if n.VPC != nil {
 		in.VPC = &types.VPC{VPCId: aws.String(n.VPC.ID), VPCRegion: types.VPCRegion(n.VPC.Region)}
 	}
-	out, err := call(ctx, c, c.api.createZone, false, "creating zone "+n.Name, in)
+	out, err := call(ctx, c, c.api.createZone, true, "creating zone "+n.Name, in)
+	if awscall.HasCode(err, "HostedZoneAlreadyExists") {
+		z, findErr := c.ofReference(ctx, n, reference)
+		if findErr != nil {
+			return Zone{}, "", fmt.Errorf("%w: %w", findErr, err)
+		}
+		return z, "", nil
+	}
 	if err != nil {
 		return Zone{}, "", err
 	}
@@ -304,10 +326,34 @@ func (c *Client) CreateZone(ctx context.Context, n NewZone) (Zone, string, error
 	return z, changeID(out.ChangeInfo), nil
 }
 
+// ofReference returns the zone that was made of a reference, if it is as n wants it.
+func (c *Client) ofReference(ctx context.Context, n NewZone, reference string) (Zone, error) {
+	named, err := c.Named(ctx, n.Name)
+	if err != nil {
+		return Zone{}, err
+	}
+	for _, z := range named {
+		if z.Reference != reference {
+			continue
+		}
+		z, err = c.Zone(ctx, z.ID)
+		if err != nil {
+			return Zone{}, err
+		}
+		if z.Private != (n.VPC != nil) || n.VPC != nil && !slices.Contains(z.VPCs, *n.VPC) {
+			return Zone{}, fmt.Errorf("the reference %q made the %s, which is not as asked for", reference, z)
+		}
+		return z, nil
+	}
+	return Zone{}, fmt.Errorf("the reference %q made a zone of another name, or one that is gone: give another one",
+		reference)
+}
+
 // DeleteZone deletes a zone that has no records but its SOA and NS, and returns the id
 // of the change to wait for.
 func (c *Client) DeleteZone(ctx context.Context, z Zone) (string, error) {
-	out, err := call(ctx, c, c.api.deleteZone, false, "deleting "+z.String(), &route53.DeleteHostedZoneInput{Id: aws.String(z.ID)})
+	out, err := call(ctx, c, c.api.deleteZone, false, "deleting "+z.String(),
+		&route53.DeleteHostedZoneInput{Id: aws.String(z.ID)})
 	if err != nil {
 		return "", err
 	}

@@ -77,7 +77,8 @@ func ask[In, Out any](ctx context.Context, timeout time.Duration, op awscall.Op[
 // listAll follows the pages of an operation and returns all their items. page makes the
 // input of a page, and items takes a page apart.
 func listAll[In, Out, Item any](
-	ctx context.Context, timeout time.Duration, op awscall.Op[In, Out], page func(token *string) *In, items func(*Out) ([]Item, *string),
+	ctx context.Context, timeout time.Duration, op awscall.Op[In, Out], page func(token *string) *In,
+	items func(*Out) ([]Item, *string),
 ) ([]Item, error) {
 	var all []Item
 	err := awscall.Pages(op.Name, func(token string) (string, error) {

@@ -91,7 +91,8 @@ func (r *region) check(ctx context.Context, trials []trial) []Finding {
 		if err == nil || awscall.HasCode(err, "DryRunOperation") {
 			continue
 		}
-		all = append(all, Finding{Account: r.account.Name, Region: r.name, Action: t.action, Denied: awscall.IsDenied(err), Err: reason(err)})
+		all = append(all, Finding{Account: r.account.Name, Region: r.name, Action: t.action, Denied: awscall.IsDenied(err),
+			Err: reason(err)})
 	}
 	return all
 }

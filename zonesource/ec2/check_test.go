@@ -37,7 +37,8 @@ func TestCheck(t *testing.T) {
 				t.Fatalf("without %s: %v", action, found)
 			}
 			for _, f := range found {
-				if f.Action != action || f.Denied != denied || f.Region != "eu-west-1" || f.Err == nil || !strings.Contains(f.String(), action) {
+				if f.Action != action || f.Denied != denied || f.Region != "eu-west-1" || f.Err == nil ||
+					!strings.Contains(f.String(), action) {
 					t.Errorf("without %s: %+v", action, f)
 				}
 			}

@@ -18,7 +18,8 @@ import (
 )
 
 // required are the calls without which there is no inventory.
-var required = []string{"DescribeVpcs", "DescribeSubnets", "DescribeInstances", "DescribeNetworkInterfaces", "DescribeAddresses"}
+var required = []string{"DescribeVpcs", "DescribeSubnets", "DescribeInstances", "DescribeNetworkInterfaces",
+	"DescribeAddresses"}
 
 func TestRequiredCallFails(t *testing.T) {
 	for _, operation := range required {
@@ -44,7 +45,8 @@ func TestRequiredCallFails(t *testing.T) {
 				if p.Err == nil || p.Region != nil || p.Problems != nil || p.Key.Name != "/eu-west-1" || p.Listed.IsZero() {
 					t.Fatalf("part %+v", p)
 				}
-				if !strings.Contains(p.Err.Error(), want) || !strings.HasPrefix(p.Err.Error(), "listing the inventory of eu-west-1: listing ") {
+				if !strings.Contains(p.Err.Error(), want) ||
+					!strings.HasPrefix(p.Err.Error(), "listing the inventory of eu-west-1: listing ") {
 					t.Errorf("error %q, want %q in it", p.Err, want)
 				}
 			})
@@ -128,14 +130,16 @@ func TestOptionalCallFails(t *testing.T) {
 					peerings, quiet = test.peerings, test.quiet
 				}
 				if len(p.Region.Peerings) != peerings || len(p.Region.Interfaces) != len(want().Interfaces) {
-					t.Errorf("listing %d: %d peerings, want %d; %d interfaces", i, len(p.Region.Peerings), peerings, len(p.Region.Interfaces))
+					t.Errorf("listing %d: %d peerings, want %d; %d interfaces", i, len(p.Region.Peerings), peerings,
+						len(p.Region.Interfaces))
 				}
 				at := slices.IndexFunc(p.Region.Interfaces, func(f zonesource.Interface) bool { return f.ID == "eni-nlb2" })
 				if got := p.Region.Interfaces[at].Balancer; got != quiet {
 					t.Errorf("listing %d: the interface is of balancer %s, want %s", i, got, quiet)
 				}
 				noted := slices.ContainsFunc(p.Problems, func(p zonesource.Problem) bool {
-					return p.Zone == "eu-west-1" && (strings.HasPrefix(p.Reason, "listing VPC peerings: ") || strings.HasPrefix(p.Reason, "listing load balancers: "))
+					return p.Zone == "eu-west-1" &&
+						(strings.HasPrefix(p.Reason, "listing VPC peerings: ") || strings.HasPrefix(p.Reason, "listing load balancers: "))
 				})
 				if noted != (i == 1) {
 					t.Errorf("listing %d: problems %v", i, p.Problems)

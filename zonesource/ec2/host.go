@@ -57,7 +57,8 @@ func (l *listing) host(in *types.Instance) (host zonesource.Host, ok bool) {
 		Public:   l.addr(id, in.PublicIpAddress),
 	}
 	for _, card := range in.NetworkInterfaces {
-		if card.Attachment == nil || aws.ToInt32(card.Attachment.DeviceIndex) != 0 || aws.ToInt32(card.Attachment.NetworkCardIndex) != 0 {
+		if card.Attachment == nil || aws.ToInt32(card.Attachment.DeviceIndex) != 0 ||
+			aws.ToInt32(card.Attachment.NetworkCardIndex) != 0 {
 			continue
 		}
 		for _, a := range card.Ipv6Addresses {

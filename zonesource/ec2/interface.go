@@ -36,7 +36,8 @@ func (l *listing) appendInterfaces(all []zonesource.Interface, card *types.Netwo
 	first := len(all)
 	addresses := card.PrivateIpAddresses
 	if len(addresses) == 0 && card.PrivateIpAddress != nil { // told of the interface alone
-		addresses = []types.NetworkInterfacePrivateIpAddress{{PrivateIpAddress: card.PrivateIpAddress, Association: card.Association}}
+		addresses = []types.NetworkInterfacePrivateIpAddress{
+			{PrivateIpAddress: card.PrivateIpAddress, Association: card.Association}}
 	}
 	for i := range addresses {
 		a := &addresses[i]
@@ -93,7 +94,8 @@ func appendCards(cards []types.NetworkInterface, host *types.Instance) []types.N
 	for i := range host.NetworkInterfaces {
 		n := &host.NetworkInterfaces[i]
 		card := types.NetworkInterface{
-			NetworkInterfaceId: n.NetworkInterfaceId, VpcId: cmp.Or(n.VpcId, host.VpcId), SubnetId: cmp.Or(n.SubnetId, host.SubnetId), Attachment: at,
+			NetworkInterfaceId: n.NetworkInterfaceId, VpcId: cmp.Or(n.VpcId, host.VpcId),
+			SubnetId: cmp.Or(n.SubnetId, host.SubnetId), Attachment: at,
 			PrivateIpAddress: n.PrivateIpAddress,
 		}
 		if n.Association != nil {
@@ -190,7 +192,8 @@ type balancers struct {
 func (b balancers) of(card *types.NetworkInterface, addresses ...netip.Addr) string {
 	balancer := false
 	switch card.InterfaceType {
-	case types.NetworkInterfaceTypeLoadBalancer, types.NetworkInterfaceTypeNetworkLoadBalancer, types.NetworkInterfaceTypeGatewayLoadBalancer:
+	case types.NetworkInterfaceTypeLoadBalancer, types.NetworkInterfaceTypeNetworkLoadBalancer,
+		types.NetworkInterfaceTypeGatewayLoadBalancer:
 		balancer = true
 	}
 	if !balancer && !aws.ToBool(card.RequesterManaged) {

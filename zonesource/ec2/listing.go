@@ -91,9 +91,11 @@ func (l *listing) listSubnets(ctx context.Context) ([]types.Subnet, error) {
 }
 
 func (l *listing) listInstances(ctx context.Context) ([]types.Reservation, error) {
-	running := types.Filter{Name: aws.String("instance-state-name"), Values: []string{string(types.InstanceStateNameRunning)}}
+	running := types.Filter{Name: aws.String("instance-state-name"),
+		Values: []string{string(types.InstanceStateNameRunning)}}
 	return listAll(ctx, l.o.CallTimeout, l.api.instances, func(token *string) *ec2.DescribeInstancesInput {
-		return &ec2.DescribeInstancesInput{Filters: []types.Filter{running}, MaxResults: aws.Int32(pageSize), NextToken: token}
+		return &ec2.DescribeInstancesInput{Filters: []types.Filter{running}, MaxResults: aws.Int32(pageSize),
+			NextToken: token}
 	}, func(out *ec2.DescribeInstancesOutput) ([]types.Reservation, *string) {
 		return out.Reservations, out.NextToken
 	})

@@ -35,12 +35,15 @@ func (l *listing) refreshPeerings(ctx context.Context) error {
 }
 
 func (l *listing) listPeerings(ctx context.Context) ([]zonesource.Peering, error) {
-	active := types.Filter{Name: aws.String("status-code"), Values: []string{string(types.VpcPeeringConnectionStateReasonCodeActive)}}
-	listed, err := listAll(ctx, l.o.CallTimeout, l.api.peerings, func(token *string) *ec2.DescribeVpcPeeringConnectionsInput {
-		return &ec2.DescribeVpcPeeringConnectionsInput{Filters: []types.Filter{active}, MaxResults: aws.Int32(pageSize), NextToken: token}
-	}, func(out *ec2.DescribeVpcPeeringConnectionsOutput) ([]types.VpcPeeringConnection, *string) {
-		return out.VpcPeeringConnections, out.NextToken
-	})
+	active := types.Filter{Name: aws.String("status-code"),
+		Values: []string{string(types.VpcPeeringConnectionStateReasonCodeActive)}}
+	listed, err := listAll(ctx, l.o.CallTimeout, l.api.peerings,
+		func(token *string) *ec2.DescribeVpcPeeringConnectionsInput {
+			return &ec2.DescribeVpcPeeringConnectionsInput{Filters: []types.Filter{active}, MaxResults: aws.Int32(pageSize),
+				NextToken: token}
+		}, func(out *ec2.DescribeVpcPeeringConnectionsOutput) ([]types.VpcPeeringConnection, *string) {
+			return out.VpcPeeringConnections, out.NextToken
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +62,8 @@ func (l *listing) listPeerings(ctx context.Context) ([]zonesource.Peering, error
 // DNS resolution from remote VPC", lets the clients of the *other* side resolve the
 // public names of this one to private addresses.
 func (l *listing) peering(p *types.VpcPeeringConnection) (zonesource.Peering, bool) {
-	if p.Status == nil || p.Status.Code != types.VpcPeeringConnectionStateReasonCodeActive || p.RequesterVpcInfo == nil || p.AccepterVpcInfo == nil {
+	if p.Status == nil || p.Status.Code != types.VpcPeeringConnectionStateReasonCodeActive || p.RequesterVpcInfo == nil ||
+		p.AccepterVpcInfo == nil {
 		return zonesource.Peering{}, false
 	}
 	id := aws.ToString(p.VpcPeeringConnectionId)

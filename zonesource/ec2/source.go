@@ -207,7 +207,8 @@ func (r *region) inTurn(ctx context.Context, slots chan struct{}) (zonesource.Pa
 		return part, err
 	}
 	part.Region, part.Problems = found, l.problems
-	r.log.Debug("listed the inventory", "vpcs", len(found.VPCs), "interfaces", len(found.Interfaces), "hosts", len(found.Hosts))
+	r.log.Debug("listed the inventory", "vpcs", len(found.VPCs), "interfaces", len(found.Interfaces), "hosts",
+		len(found.Hosts))
 	return part, nil
 }
 

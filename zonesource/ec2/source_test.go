@@ -16,7 +16,8 @@ import (
 // want is what testdata holds of eu-west-1, load balancers and security groups asked for.
 func want() *zonesource.Region {
 	prod := func(id, instance, private, public string) zonesource.Interface {
-		return zonesource.Interface{ID: id, VPC: "vpc-prod", Subnet: "subnet-prod", Instance: instance, Private: addr(private), Public: addr(public)}
+		return zonesource.Interface{ID: id, VPC: "vpc-prod", Subnet: "subnet-prod", Instance: instance,
+			Private: addr(private), Public: addr(public)}
 	}
 	managed := func(f zonesource.Interface, balancer string) zonesource.Interface {
 		f.Managed, f.Balancer = true, balancer
@@ -62,11 +63,14 @@ func want() *zonesource.Region {
 			prod("eni-web", "i-web", "10.0.1.12", ""),
 		},
 		Hosts: []zonesource.Host{
-			{Instance: "i-db", VPC: "vpc-prod", Private: addr("10.0.1.20"), Names: []zonesource.HostName{{Text: "db1", From: "Name tag"}, {Text: "db", From: "security group"}}},
+			{Instance: "i-db", VPC: "vpc-prod", Private: addr("10.0.1.20"),
+				Names: []zonesource.HostName{{Text: "db1", From: "Name tag"}, {Text: "db", From: "security group"}}},
 			{Instance: "i-six", VPC: "vpc-shared", IPv6: addrs("2001:db8:50::6")},
 			{
-				Instance: "i-web", VPC: "vpc-prod", Private: addr("10.0.1.10"), Public: addr("203.0.113.10"), IPv6: addrs("2001:db8:1::10", "2001:db8:1::11"),
-				Names: []zonesource.HostName{{Text: "www", From: "dns tag"}, {Text: "shop.internal.", From: "dns tag"}, {Text: "web", From: "security group"}},
+				Instance: "i-web", VPC: "vpc-prod", Private: addr("10.0.1.10"), Public: addr("203.0.113.10"),
+				IPv6: addrs("2001:db8:1::10", "2001:db8:1::11"),
+				Names: []zonesource.HostName{{Text: "www", From: "dns tag"}, {Text: "shop.internal.", From: "dns tag"},
+					{Text: "web", From: "security group"}},
 			},
 		},
 	}
@@ -83,7 +87,8 @@ func TestRegion(t *testing.T) {
 			o.Names = []string{TagNames, NameTagNames, SecurityGroups}
 			p := list(t, o)
 
-			if p.Key != (zonesource.Key{Source: "ec2", Name: "/eu-west-1"}) || !p.Listed.Equal(now) || p.Zone != nil || p.Catalog != nil {
+			if p.Key != (zonesource.Key{Source: "ec2", Name: "/eu-west-1"}) || !p.Listed.Equal(now) || p.Zone != nil ||
+				p.Catalog != nil {
 				t.Errorf("part %+v", p)
 			}
 			if diff := cmp.Diff(want(), p.Region, compareAddrs); diff != "" {
@@ -105,7 +110,8 @@ func TestRegion(t *testing.T) {
 			}
 			calls := map[string]int{
 				"DescribeVpcs ok": pages(3), "DescribeSubnets ok": pages(4), "DescribeVpcPeeringConnections ok": pages(2),
-				"DescribeLoadBalancers ok": pages(3), "DescribeInstances ok": pages(2), "DescribeNetworkInterfaces ok": pages(11), "DescribeAddresses ok": 1,
+				"DescribeLoadBalancers ok": pages(3), "DescribeInstances ok": pages(2), "DescribeNetworkInterfaces ok": pages(11),
+				"DescribeAddresses ok": 1,
 			}
 			if diff := cmp.Diff(calls, l.calls); diff != "" {
 				t.Errorf("calls: %s", diff)
@@ -157,7 +163,8 @@ func TestWithoutLoadBalancers(t *testing.T) {
 			names[f.ID] = f.Balancer
 		}
 	}
-	want := map[string]string{"eni-alb": "shop", "eni-classic": "old-lb", "eni-nlb": "fast", "eni-nlb2": "eni-nlb2", "eni-nlb3": "eni-nlb3"}
+	want := map[string]string{"eni-alb": "shop", "eni-classic": "old-lb", "eni-nlb": "fast", "eni-nlb2": "eni-nlb2",
+		"eni-nlb3": "eni-nlb3"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)
 	}
@@ -202,8 +209,10 @@ func TestElasticIPMoves(t *testing.T) {
 		want              map[string]string // public address by private one
 	}{
 		{"to another interface", "eni-db", "", map[string]string{"10.0.1.20": "198.51.100.3", "10.0.1.30": ""}},
-		{"over an automatic address", "eni-web", "10.0.1.10", map[string]string{"10.0.1.10": "198.51.100.3", "10.0.1.30": ""}},
-		{"to a secondary address", "eni-web", "10.0.1.12", map[string]string{"10.0.1.10": "203.0.113.10", "10.0.1.12": "198.51.100.3", "10.0.1.30": ""}},
+		{"over an automatic address", "eni-web", "10.0.1.10",
+			map[string]string{"10.0.1.10": "198.51.100.3", "10.0.1.30": ""}},
+		{"to a secondary address", "eni-web", "10.0.1.12",
+			map[string]string{"10.0.1.10": "203.0.113.10", "10.0.1.12": "198.51.100.3", "10.0.1.30": ""}},
 		{"away", "", "", map[string]string{"10.0.1.30": "", "10.0.1.20": ""}},
 	} {
 		t.Run(test.what, func(t *testing.T) {
@@ -252,7 +261,8 @@ func TestElasticIPMoves(t *testing.T) {
 // TestClaimedTwice: an address that isn't elastic, seen at two interfaces.
 func TestClaimedTwice(t *testing.T) {
 	public := addr("203.0.113.1")
-	all := []zonesource.Interface{{ID: "eni-1", Public: public}, {ID: "eni-2", Public: public}, {ID: "eni-3"}, {ID: "eni-4"}}
+	all := []zonesource.Interface{{ID: "eni-1", Public: public}, {ID: "eni-2", Public: public}, {ID: "eni-3"},
+		{ID: "eni-4"}}
 	settle(all, nil)
 	if all[0].Public.IsValid() || all[1].Public != public {
 		t.Errorf("settled as %v", all)

@@ -28,18 +28,18 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	to, copied := makeZone(t.Context(), t, c, "example.com", func(z changes.Zone) []changes.RecordSet {
-		read, notes, err := changes.ReadFile(t.Context(), z, report.Written[0])
-		if err != nil || len(notes) != 0 {
-			t.Fatalf("%q, %v", notes, err)
+		read, err := changes.ReadFile(t.Context(), z, report.Written[0])
+		if err != nil || len(read.Notes) != 0 {
+			t.Fatalf("%+v, %v", read, err)
 		}
-		return read
+		return read.Sets
 	})
 	p := changes.NewPlan(to, copied, changes.Localise(listed, from.ID, to.ID), true)
 	if len(p.Steps) != 0 || p.Same != 760 {
 		t.Errorf("%s; %d are as they were", p.Summary(), p.Same)
 		for _, s := range p.Steps[:min(5, len(p.Steps))] {
-			old, _ := changes.EncodeJSON(s.Old)
-			is, _ := changes.EncodeJSON(s.New)
+			old, _ := EncodeJSON(s.Old)
+			is, _ := EncodeJSON(s.New)
 			t.Errorf("%s: %s\nwant %s", s.Kind(), old, is)
 		}
 	}

@@ -87,7 +87,7 @@ func (c *collector) collect(ctx context.Context) error {
 
 // put keeps an output of the SDK as a file.
 func (c *collector) put(name string, output any) error {
-	text, err := changes.EncodeJSON(output)
+	text, err := EncodeJSON(output)
 	if err != nil {
 		return err
 	}

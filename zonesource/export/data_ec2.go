@@ -32,9 +32,10 @@ func (c *collector) region(ctx context.Context, name string, vpcs map[string]str
 	cfg := c.account.Config.Copy()
 	cfg.Region = name
 	sdk := ec2.NewFromConfig(cfg)
-	found, err := list(ctx, awscall.Bind("ec2", "DescribeVpcs", sdk.DescribeVpcs), func(token *string) *ec2.DescribeVpcsInput {
-		return &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize), NextToken: token}
-	}, func(out *ec2.DescribeVpcsOutput) ([]ec2types.Vpc, *string) { return out.Vpcs, out.NextToken })
+	found, err := list(ctx, awscall.Bind("ec2", "DescribeVpcs", sdk.DescribeVpcs),
+		func(token *string) *ec2.DescribeVpcsInput {
+			return &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize), NextToken: token}
+		}, func(out *ec2.DescribeVpcsOutput) ([]ec2types.Vpc, *string) { return out.Vpcs, out.NextToken })
 	if err == nil {
 		err = c.put(path.Join(name, "describe-vpcs.json"), struct{ Vpcs []ec2types.Vpc }{found})
 	}
@@ -55,7 +56,8 @@ func (c *collector) region(ctx context.Context, name string, vpcs map[string]str
 	}
 	if err == nil {
 		client := elb.NewFromConfig(cfg)
-		err = c.balancers(ctx, name, awscall.Bind("elasticloadbalancing", "DescribeLoadBalancers", client.DescribeLoadBalancers))
+		err = c.balancers(ctx, name, awscall.Bind("elasticloadbalancing", "DescribeLoadBalancers",
+			client.DescribeLoadBalancers))
 	}
 	return err
 }
@@ -149,7 +151,8 @@ func (c *collector) peerings(ctx context.Context, name string,
 	return c.without(err, "VPC peerings", awscall.IsDenied(err))
 }
 
-func (c *collector) balancers(ctx context.Context, name string, f awscall.Op[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput]) error {
+func (c *collector) balancers(ctx context.Context, name string,
+	f awscall.Op[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput]) error {
 	found, err := list(ctx, f, func(token *string) *elb.DescribeLoadBalancersInput {
 		return &elb.DescribeLoadBalancersInput{Marker: token}
 	}, func(out *elb.DescribeLoadBalancersOutput) ([]elbtypes.LoadBalancer, *string) {

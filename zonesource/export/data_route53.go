@@ -96,7 +96,8 @@ func (h *hosted) listZones(ctx context.Context) ([]types.HostedZone, error) {
 	h.options.Progress("the list of hosted zones")
 	zones := []types.HostedZone{}
 	err := awscall.Pages("listing the hosted zones", func(marker string) (string, error) {
-		out, err := changes.Read(ctx, h.client, h.zones, "listing the hosted zones", &route53.ListHostedZonesInput{Marker: awscall.Token(marker)})
+		out, err := changes.Read(ctx, h.client, h.zones, "listing the hosted zones",
+			&route53.ListHostedZonesInput{Marker: awscall.Token(marker)})
 		if err != nil {
 			return "", err
 		}
@@ -114,7 +115,8 @@ func (h *hosted) listZones(ctx context.Context) ([]types.HostedZone, error) {
 func (h *hosted) exportZone(ctx context.Context, hz *types.HostedZone) error {
 	z := changes.ZoneOf(hz)
 	h.options.Progress(z.String())
-	detail, err := changes.Read(ctx, h.client, h.zone, "asking for "+z.String(), &route53.GetHostedZoneInput{Id: aws.String(z.ID)})
+	detail, err := changes.Read(ctx, h.client, h.zone, "asking for "+z.String(),
+		&route53.GetHostedZoneInput{Id: aws.String(z.ID)})
 	if err != nil {
 		return err
 	}
@@ -162,7 +164,8 @@ func (h *hosted) exportTags(ctx context.Context, zones []types.HostedZone) error
 func (h *hosted) exportChecks(ctx context.Context) error {
 	var checks []types.HealthCheck
 	err := awscall.Pages("listing the health checks", func(marker string) (string, error) {
-		out, err := changes.Read(ctx, h.client, h.checks, "listing the health checks", &route53.ListHealthChecksInput{Marker: awscall.Token(marker)})
+		out, err := changes.Read(ctx, h.client, h.checks, "listing the health checks",
+			&route53.ListHealthChecksInput{Marker: awscall.Token(marker)})
 		if err != nil {
 			return "", err
 		}
@@ -194,7 +197,8 @@ func (h *hosted) exportStatus(ctx context.Context, check *types.HealthCheck) err
 	case types.HealthCheckTypeCalculated, types.HealthCheckTypeRecoveryControl:
 		return nil // there are no checkers to ask
 	}
-	out, err := changes.Read(ctx, h.client, h.status, "asking for the state of health check "+id, &route53.GetHealthCheckStatusInput{HealthCheckId: check.Id})
+	out, err := changes.Read(ctx, h.client, h.status, "asking for the state of health check "+id,
+		&route53.GetHealthCheckStatusInput{HealthCheckId: check.Id})
 	if err != nil {
 		if changes.IsInvalid(err) {
 			return nil // of a kind without checkers
@@ -208,7 +212,8 @@ func (h *hosted) exportStatus(ctx context.Context, check *types.HealthCheck) err
 func (h *hosted) exportCollections(ctx context.Context) error {
 	var all []types.CollectionSummary
 	err := awscall.Pages("listing the CIDR collections", func(marker string) (string, error) {
-		out, err := changes.Read(ctx, h.client, h.collections, "listing the CIDR collections", &route53.ListCidrCollectionsInput{NextToken: awscall.Token(marker)})
+		out, err := changes.Read(ctx, h.client, h.collections, "listing the CIDR collections",
+			&route53.ListCidrCollectionsInput{NextToken: awscall.Token(marker)})
 		if err != nil {
 			return "", err
 		}
@@ -252,7 +257,8 @@ func (h *hosted) exportForeign(ctx context.Context, zones []types.HostedZone, vp
 		summaries := []types.HostedZoneSummary{}
 		err := awscall.Pages("listing the hosted zones of "+id, func(marker string) (string, error) {
 			out, err := changes.Read(ctx, h.client, h.byVPC, "listing the hosted zones of "+id,
-				&route53.ListHostedZonesByVPCInput{VPCId: aws.String(id), VPCRegion: types.VPCRegion(vpcs[id]), NextToken: awscall.Token(marker)})
+				&route53.ListHostedZonesByVPCInput{VPCId: aws.String(id), VPCRegion: types.VPCRegion(vpcs[id]),
+					NextToken: awscall.Token(marker)})
 			if err != nil {
 				return "", err
 			}

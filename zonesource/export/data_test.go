@@ -264,7 +264,7 @@ func TestEveryMember(t *testing.T) {
 				populate(v.Field(i), 0)
 			}
 		}
-		text, err := changes.EncodeJSON(output)
+		text, err := EncodeJSON(output)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,19 +14,22 @@
 // # Master files
 //
 // A master file can't say what an alias or a routing policy is. Each such record set
-// stands in a comment, as package change reads it, and beside it, marked as such, a
+// stands in a comment, as package changes reads it, and beside it, marked as such, a
 // stand-in that a name server serves, by a fixed rule: of weighted records the one with
 // the highest weight, of failover records the primary, of latency and geoproximity
 // records that of the region given, of geolocation and IP-based records the default, of
 // multivalue records up to eight; else the first by set identifier. An alias inside the
 // zone stands for the records of its target, one to elsewhere becomes a CNAME where
 // nothing else is at the name. What has no stand-in is reported. Reading the file again
-// ([change.ReadFile]) gives the record sets of Route 53 back.
+// ([changes.ReadFile]) gives the record sets of Route 53 back.
 //
 // # Data
 //
-// The data directory is that of awssim. Its members are all that the SDK returns; what
-// can't be read for want of a permission is reported, unless nothing is of use without it.
+// The data directory is that of awssim: [EncodeJSON] writes outputs of the SDK as the AWS
+// CLI does, also for commands that print batches and record sets. It stands here, beside
+// the files in that form: making changes needs no text. Its members are all that the SDK
+// returns; what can't be read for want of a permission is reported, unless nothing is of use
+// without it.
 //
 // # Use
 //

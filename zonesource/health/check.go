@@ -43,9 +43,11 @@ func (m *Monitor) Check(ctx context.Context) ([]Finding, error) {
 
 // check tries the actions of one region.
 func (r *balancerReader) check(ctx context.Context) []Finding {
-	_, err := awscall.Do(ctx, r.call("listing the load balancers"), r.api.balancers, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(1)})
+	_, err := awscall.Do(ctx, r.call("listing the load balancers"), r.api.balancers,
+		&elb.DescribeLoadBalancersInput{PageSize: aws.Int32(1)})
 	found := []Finding{r.finding(r.api.balancers.Action(), err)}
-	out, err := awscall.Do(ctx, r.call("listing the target groups"), r.api.groups, &elb.DescribeTargetGroupsInput{PageSize: aws.Int32(1)})
+	out, err := awscall.Do(ctx, r.call("listing the target groups"), r.api.groups,
+		&elb.DescribeTargetGroupsInput{PageSize: aws.Int32(1)})
 	found = append(found, r.finding(r.api.groups.Action(), err))
 	err = ErrUntried
 	if out != nil && len(out.TargetGroups) > 0 {

@@ -40,7 +40,7 @@ func newSchedule(m *Monitor) *schedule {
 func (s *schedule) run(ctx context.Context) error {
 	var probes sync.WaitGroup
 	defer probes.Wait()
-	s.take(s.m.plan())
+	s.follow(s.m.plan())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -49,7 +49,7 @@ func (s *schedule) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.m.replan:
-			s.take(s.m.plan())
+			s.follow(s.m.plan())
 			continue
 		case <-timer.C:
 		}
@@ -122,8 +122,8 @@ func (s *schedule) probe(ctx context.Context, t *task, d definition) {
 	<-s.slots
 }
 
-// take makes the schedule that of a new plan. What stays keeps its time.
-func (s *schedule) take(plan map[string]definition) {
+// follow makes the schedule that of a new plan. What stays keeps its time.
+func (s *schedule) follow(plan map[string]definition) {
 	for id, t := range s.tasks {
 		_, stays := plan[id]
 		if !stays {

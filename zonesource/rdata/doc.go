@@ -27,7 +27,8 @@
 // the presentation form of types that Route 53 does not have.
 //
 // ParseMasterValue reads the rdata of master files, whose names may be relative
-// to an origin.
+// to an origin, and FormatMasterValue writes them. One table (layouts) says of which fields
+// the rdata of each type are made; reading, writing, checking and comparing follow it.
 //
 // Each error names the text and, for syntax, the position in it, counted in
 // bytes from 1. All functions are pure and safe for concurrent use; what they

@@ -91,7 +91,7 @@ func (p *printer) field(k kind) bool {
 			p.characterString()
 		}
 	case octets:
-		p.quoted(p.take(len(p.rest)))
+		p.quoted(p.next(len(p.rest)))
 	case propertyTag:
 		p.tag()
 	case ipv4:
@@ -115,8 +115,8 @@ type printer struct {
 
 var errShort = errors.New("ends too early")
 
-// take returns the next n bytes.
-func (p *printer) take(n int) []byte {
+// next returns the next n bytes.
+func (p *printer) next(n int) []byte {
 	taken := p.rest[:n]
 	p.rest = p.rest[n:]
 	return taken
@@ -131,14 +131,14 @@ func (p *printer) blank() {
 
 func (p *printer) uint(size int) {
 	var number [8]byte
-	copy(number[8-size:], p.take(size))
+	copy(number[8-size:], p.next(size))
 	p.blank()
 	p.out = strconv.AppendUint(p.out, binary.BigEndian.Uint64(number[:]), 10)
 }
 
 func (p *printer) address(size int) {
 	p.blank()
-	address, ok := netip.AddrFromSlice(p.take(size))
+	address, ok := netip.AddrFromSlice(p.next(size))
 	if ok {
 		p.out = address.AppendTo(p.out)
 	}
@@ -154,11 +154,11 @@ func (p *printer) name() {
 	if p.notation == decimal {
 		appendByte = appendMaster
 	}
-	p.out = appendNameText(p.out, p.take(length), appendByte)
+	p.out = appendNameText(p.out, p.next(length), appendByte)
 }
 
 func (p *printer) characterString() {
-	p.quoted(p.take(int(p.take(1)[0])))
+	p.quoted(p.next(int(p.next(1)[0])))
 }
 
 // quoted writes content in quotation marks. What prints stands as it is, the
@@ -184,7 +184,7 @@ func (p *printer) quoted(content []byte) {
 // tag writes the tag of a CAA record as a word.
 func (p *printer) tag() {
 	p.blank()
-	for _, c := range p.take(int(p.take(1)[0])) {
+	for _, c := range p.next(int(p.next(1)[0])) {
 		if p.notation == decimal {
 			p.out = appendMaster(p.out, c)
 		} else {
@@ -196,5 +196,5 @@ func (p *printer) tag() {
 // hexadecimal writes all that is left.
 func (p *printer) hexadecimal() {
 	p.blank()
-	p.out = append(p.out, strings.ToUpper(hex.EncodeToString(p.take(len(p.rest))))...)
+	p.out = append(p.out, strings.ToUpper(hex.EncodeToString(p.next(len(p.rest))))...)
 }

@@ -123,9 +123,10 @@ var layouts = map[uint16][]field{
 		{number16, "order"}, {number16, "preference"}, {text, "flags"}, {text, "service"},
 		{text, "regular expression"}, {domain, "replacement"},
 	},
-	dns.TypeKX:       preferred,
-	dns.TypeATMA:     {{atmAddress, "address"}},
-	dns.TypeCERT:     {{certificateType, "type"}, {number16, "key tag"}, {algorithm, "algorithm"}, {base64Text, "certificate"}},
+	dns.TypeKX:   preferred,
+	dns.TypeATMA: {{atmAddress, "address"}},
+	dns.TypeCERT: {{certificateType, "type"}, {number16, "key tag"}, {algorithm, "algorithm"},
+		{base64Text, "certificate"}},
 	typeA6:           {{prefixedName, "address"}},
 	dns.TypeDNAME:    oneName,
 	typeSINK:         {{number8, "meaning"}, {number8, "coding"}, {number8, "subcoding"}, {base64Key, "data"}},
@@ -172,8 +173,9 @@ var layouts = map[uint16][]field{
 	dns.TypeTA:         delegation,
 	dns.TypeDLV:        delegation,
 	dns.TypeRESINFO:    manyTexts,
-	typeDOA:            {{number32, "enterprise"}, {number32, "type"}, {number8, "location"}, {text, "media type"}, {base64Key, "data"}},
-	typeWALLET:         manyTexts,
+	typeDOA: {{number32, "enterprise"}, {number32, "type"}, {number8, "location"}, {text, "media type"},
+		{base64Key, "data"}},
+	typeWALLET: manyTexts,
 }
 
 // Types that the library has no word for.
@@ -191,6 +193,7 @@ const (
 
 // otherTypes are their mnemonics.
 var otherTypes = map[string]uint16{
-	"WKS": typeWKS, "NSAP": typeNSAP, "A6": typeA6, "SINK": typeSINK, "DSYNC": typeDSYNC, "HHIT": typeHHIT, "BRID": typeBRID,
-	"DOA": typeDOA, "WALLET": typeWALLET,
+	"WKS": typeWKS, "NSAP": typeNSAP, "A6": typeA6, "SINK": typeSINK, "DSYNC": typeDSYNC, "HHIT": typeHHIT,
+	"BRID": typeBRID,
+	"DOA":  typeDOA, "WALLET": typeWALLET,
 }

@@ -17,7 +17,8 @@ var (
 		"ECDSAP256SHA256": 13, "ECDSA256": 13, "ECDSAP384SHA384": 14, "ECDSA384": 14, "ED25519": 15, "ED448": 16,
 		"INDIRECT": 252, "PRIVATEDNS": 253, "PRIVATEOID": 254,
 	}
-	digestTypes      = map[string]uint16{"SHA-1": 1, "SHA1": 1, "SHA-256": 2, "SHA256": 2, "GOST": 3, "SHA-384": 4, "SHA384": 4}
+	digestTypes = map[string]uint16{"SHA-1": 1, "SHA1": 1, "SHA-256": 2, "SHA256": 2, "GOST": 3, "SHA-384": 4,
+		"SHA384": 4}
 	hashAlgorithms   = map[string]uint16{"SHA-1": 1}
 	certificateTypes = map[string]uint16{
 		"PKIX": 1, "SPKI": 2, "PGP": 3, "IPKIX": 4, "ISPKI": 5, "IPGP": 6, "ACPKIX": 7, "IACPKIX": 8, "URI": 253, "OID": 254,
@@ -26,8 +27,9 @@ var (
 	keyProtocols = map[string]uint16{"NONE": 0, "TLS": 1, "EMAIL": 2, "DNSSEC": 3, "IPSEC": 4, "ALL": 255}
 	// keyFlagBits are those of RFC 2535 3.1.2, and the key signing key of RFC 4034.
 	keyFlagBits = map[string]uint16{
-		"NOCONF": 0x4000, "NOAUTH": 0x8000, "NOKEY": 0xc000, "FLAG2": 0x2000, "EXTEND": 0x1000, "FLAG4": 0x0800, "FLAG5": 0x0400,
-		"USER": 0, "ZONE": 0x0100, "HOST": 0x0200, "NTYP3": 0x0300,
+		"NOCONF": 0x4000, "NOAUTH": 0x8000, "NOKEY": 0xc000, "FLAG2": 0x2000, "EXTEND": 0x1000, "FLAG4": 0x0800,
+		"FLAG5": 0x0400,
+		"USER":  0, "ZONE": 0x0100, "HOST": 0x0200, "NTYP3": 0x0300,
 		"FLAG8": 0x0080, "FLAG9": 0x0040, "FLAG10": 0x0020, "FLAG11": 0x0010,
 		"SIG0": 0, "SIG1": 1, "SIG2": 2, "SIG3": 3, "SIG4": 4, "SIG5": 5, "SIG6": 6, "SIG7": 7,
 		"SIG8": 8, "SIG9": 9, "SIG10": 10, "SIG11": 11, "SIG12": 12, "SIG13": 13, "SIG14": 14, "SIG15": 15, "KSK": 1,
@@ -83,12 +85,15 @@ func (s *scanner) flags(what string) {
 var (
 	protocols = map[string]uint16{"ICMP": 1, "TCP": 6, "UDP": 17}
 	ports     = map[string]uint16{
-		"ECHO": 7, "DISCARD": 9, "SYSTAT": 11, "DAYTIME": 13, "NETSTAT": 15, "QOTD": 17, "CHARGEN": 19, "FTP-DATA": 20, "FTP": 21,
-		"SSH": 22, "TELNET": 23, "SMTP": 25, "TIME": 37, "RLP": 39, "NAMESERVER": 42, "NICNAME": 43, "WHOIS": 43, "TACACS": 49,
+		"ECHO": 7, "DISCARD": 9, "SYSTAT": 11, "DAYTIME": 13, "NETSTAT": 15, "QOTD": 17, "CHARGEN": 19, "FTP-DATA": 20,
+		"FTP": 21,
+		"SSH": 22, "TELNET": 23, "SMTP": 25, "TIME": 37, "RLP": 39, "NAMESERVER": 42, "NICNAME": 43, "WHOIS": 43,
+		"TACACS": 49,
 		"DOMAIN": 53, "BOOTPS": 67, "BOOTPC": 68, "TFTP": 69, "GOPHER": 70, "FINGER": 79, "HTTP": 80, "KERBEROS": 88,
 		"HOSTNAME": 101, "HOSTNAMES": 101, "ISO-TSAP": 102, "RTELNET": 107, "POP2": 109, "POP3": 110, "SUNRPC": 111,
 		"AUTH": 113, "SFTP": 115, "UUCP-PATH": 117, "NNTP": 119, "NTP": 123, "NETBIOS-NS": 137, "NETBIOS-DGM": 138,
-		"NETBIOS-SSN": 139, "IMAP2": 143, "IMAP": 143, "SNMP": 161, "SNMP-TRAP": 162, "BGP": 179, "IRC": 194, "LDAP": 389, "HTTPS": 443,
+		"NETBIOS-SSN": 139, "IMAP2": 143, "IMAP": 143, "SNMP": 161, "SNMP-TRAP": 162, "BGP": 179, "IRC": 194, "LDAP": 389,
+		"HTTPS": 443,
 	}
 )
 

@@ -74,7 +74,8 @@ func appendPlainName(dst, text, origin []byte) ([]byte, bool) {
 	dst = append(dst, 0)
 	for _, c := range text {
 		switch {
-		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || 'A' <= c && c <= 'Z' || c == '*' || c == '/':
+		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || 'A' <= c && c <= 'Z' || c == '*' ||
+			c == '/':
 			dst = append(dst, c)
 		case c == '.':
 			label := len(dst) - length - 1

@@ -57,7 +57,8 @@ func TestParseNameErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		got, err := ParseName(test.text)
-		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), fmt.Sprintf("name %s: ", excerpt(test.text))) {
+		if err == nil || !strings.Contains(err.Error(), test.want) ||
+			!strings.HasPrefix(err.Error(), fmt.Sprintf("name %s: ", excerpt(test.text))) {
 			t.Errorf("ParseName(%q) = %q, %v; want error with %q", test.text, got, err, test.want)
 		}
 	}
@@ -113,7 +114,8 @@ func TestNameBytes(t *testing.T) {
 }
 
 func FuzzParseName(f *testing.F) {
-	for _, seed := range []string{".", "example.com", `\052.a`, `a\056b.`, `\100`, "a..b", `\`, strings.Repeat("a.", 130)} {
+	for _, seed := range []string{".", "example.com", `\052.a`, `a\056b.`, `\100`, "a..b", `\`,
+		strings.Repeat("a.", 130)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -59,9 +59,11 @@ func TestLoop(t *testing.T) {
 			[]time.Duration{s, 2 * s, 4 * s, 60 * s, s, 60 * s}},
 		{"failed for long", Loop{Every: 600 * s, Retry: s}, 0, []Next{failed}, 0,
 			[]time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 64 * s, 64 * s, 64 * s}},
-		{"no sooner than others", Loop{Every: 3 * s, Retry: s}, 0, []Next{failed}, 0, []time.Duration{s, 2 * s, 3 * s, 3 * s}},
+		{"no sooner than others", Loop{Every: 3 * s, Retry: s}, 0, []Next{failed}, 0,
+			[]time.Duration{s, 2 * s, 3 * s, 3 * s}},
 		{"failed without retry", Loop{Every: 60 * s}, 0, []Next{failed}, 0, []time.Duration{60 * s, 60 * s}},
-		{"throttled", Loop{Every: 60 * s, Most: 200 * s, Rest: true}, 0, []Next{throttled, throttled, failed, throttled, done}, 0,
+		{"throttled", Loop{Every: 60 * s, Most: 200 * s, Rest: true}, 0,
+			[]Next{throttled, throttled, failed, throttled, done}, 0,
 			[]time.Duration{120 * s, 200 * s, 200 * s, 200 * s, 60 * s}},
 		{"throttled, rare", Loop{Every: 300 * s, Most: 200 * s}, 0, []Next{throttled}, 0, []time.Duration{300 * s, 300 * s}},
 		{"as the round says", Loop{Every: 60 * s}, 0, []Next{{In: 5 * s}, done}, 0, []time.Duration{5 * s, 60 * s}},
@@ -126,7 +128,8 @@ func TestNow(t *testing.T) {
 				return Next{}
 			})
 		}()
-		for i, when := range []struct{ told, want time.Duration }{{0, 0}, {time.Second, 5 * time.Second}, {time.Minute, time.Minute}} {
+		for i, when := range []struct{ told, want time.Duration }{{0, 0}, {time.Second, 5 * time.Second},
+			{time.Minute, time.Minute}} {
 			time.Sleep(when.told - time.Since(start))
 			if i > 0 {
 				now <- struct{}{}

@@ -38,7 +38,8 @@ func (l *lister) refreshByVPC(ctx context.Context) *zonesource.Problem {
 			// A VPC of another account, or a missing permission, stays what it is; the
 			// next cycle need not find out again.
 			l.refused = awscall.IsRefused(err)
-			return &zonesource.Problem{Zone: vpc.ID, Reason: fmt.Sprintf("private zones of others are not known, and associations cost more calls: %v", err)}
+			return &zonesource.Problem{Zone: vpc.ID,
+				Reason: fmt.Sprintf("private zones of others are not known, and associations cost more calls: %v", err)}
 		}
 		for _, s := range summaries {
 			id := zoneID(s.HostedZoneId)
@@ -47,16 +48,16 @@ func (l *lister) refreshByVPC(ctx context.Context) *zonesource.Problem {
 		known, _ = replaceVPC(known, vpc, l.foreignOf(vpc, summaries))
 	}
 	for id, z := range l.zones {
-		z.take(sortVPCs(byZone[id]), vpcs)
+		z.associate(sortVPCs(byZone[id]), vpcs)
 	}
 	l.byVPC, l.survey.foreign = true, known
 	return nil
 }
 
-// take notes which of the VPCs that were asked have the zone. A loss may be one of a
+// associate notes which of the VPCs that were asked have the zone. A loss may be one of a
 // listing that wasn't whole, and no private zone is without a VPC: then the zone
 // itself is asked for.
-func (z *state) take(found, asked []zone.VPC) {
+func (z *state) associate(found, asked []zone.VPC) {
 	lost := func(v zone.VPC) bool { return slices.Contains(asked, v) && !slices.Contains(found, v) }
 	z.doubtful = slices.ContainsFunc(z.vpcs, lost) || !z.known && len(found) == 0
 	if !z.doubtful && len(found) > 0 {
@@ -94,7 +95,8 @@ func (l *lister) listByVPC(ctx context.Context, vpc zone.VPC) ([]types.HostedZon
 	var all []types.HostedZoneSummary
 	err := awscall.Pages(what, func(token string) (string, error) {
 		out, err := call(ctx, l, l.api.byVPC, what, &route53.ListHostedZonesByVPCInput{
-			VPCId: aws.String(vpc.ID), VPCRegion: types.VPCRegion(vpc.Region), MaxItems: aws.Int32(zonesPerPage), NextToken: awscall.Token(token),
+			VPCId: aws.String(vpc.ID), VPCRegion: types.VPCRegion(vpc.Region), MaxItems: aws.Int32(zonesPerPage),
+			NextToken: awscall.Token(token),
 		})
 		if err != nil {
 			return "", err

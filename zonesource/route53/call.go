@@ -33,7 +33,8 @@ const (
 // checks ec2:DescribeVpcs besides for ListHostedZonesByVPC.
 func Actions() []string {
 	return []string{
-		action(opGetZone), action(opListBlocks), action(opListCollections), action(opListZones), action(opListByVPC), action(opListRecords),
+		action(opGetZone), action(opListBlocks), action(opListCollections), action(opListZones), action(opListByVPC),
+		action(opListRecords),
 	}
 }
 

@@ -43,7 +43,7 @@ func (l *lister) refreshCatalog(ctx context.Context, deliver func(zonesource.Par
 		return err
 	}
 	l.believed = true
-	ids := l.take(listed, &part)
+	ids := l.update(listed, &part)
 	l.source.note(l.account.Name, ids, l.matched())
 	err = l.confirmVanished(ctx, ids, deliver)
 	if err != nil {
@@ -120,14 +120,15 @@ func followingZone(page *route53.ListHostedZonesOutput, marker string) (string, 
 
 func zoneID(id *string) string { return strings.TrimPrefix(aws.ToString(id), idPrefix) }
 
-// take updates the zones from a complete list, and returns the ids of all of it.
-func (l *lister) take(listed []types.HostedZone, part *zonesource.Part) map[string]bool {
+// update brings the zones up to date with a complete list, and returns the ids of all of it.
+func (l *lister) update(listed []types.HostedZone, part *zonesource.Part) map[string]bool {
 	ids := make(map[string]bool, len(listed))
 	for i := range listed {
 		h, err := hostedOf(&listed[i])
 		ids[h.ID] = true
 		if err != nil {
-			part.Problems = append(part.Problems, zonesource.Problem{Zone: h.ID, Reason: fmt.Sprintf("its name can't be read: %v", err)})
+			part.Problems = append(part.Problems,
+				zonesource.Problem{Zone: h.ID, Reason: fmt.Sprintf("its name can't be read: %v", err)})
 			continue
 		}
 		if !l.source.selected.has(&h) {

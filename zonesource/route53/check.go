@@ -53,7 +53,8 @@ func (s *Source) Check(ctx context.Context) ([]Finding, []Cost, error) {
 		if ctx.Err() != nil {
 			return findings, costs, ctx.Err()
 		}
-		for _, operation := range []string{opListZones, opGetZone, opListRecords, opListByVPC, opListCollections, opListBlocks} {
+		for _, operation := range []string{opListZones, opGetZone, opListRecords, opListByVPC, opListCollections,
+			opListBlocks} {
 			findings = append(findings, Finding{Account: l.account.Name, Action: action(operation), Err: errs[operation]})
 		}
 		if errs[opListZones] == nil {
@@ -66,10 +67,11 @@ func (s *Source) Check(ctx context.Context) ([]Finding, []Cost, error) {
 // check tries the operations on the first zone, a private one if there is any, on the
 // account's first VPC, and on any CIDR collection.
 func (l *lister) check(ctx context.Context) (map[string]error, Cost) {
-	errs := map[string]error{opGetZone: ErrUntried, opListRecords: ErrUntried, opListByVPC: ErrUntried, opListBlocks: ErrUntried}
+	errs := map[string]error{opGetZone: ErrUntried, opListRecords: ErrUntried, opListByVPC: ErrUntried,
+		opListBlocks: ErrUntried}
 	listed, err := l.listZones(ctx)
 	errs[opListZones] = err
-	ids := l.take(listed, &zonesource.Part{}) // its problems are the report's
+	ids := l.update(listed, &zonesource.Part{}) // its problems are the report's
 	if err == nil {
 		l.source.note(l.account.Name, ids, l.matched())
 	}

@@ -52,7 +52,8 @@ func TestCheck(t *testing.T) {
 	}
 	// 1 list of zones, 3 + 1 + 1 of records, 2 private zones
 	same(t, "costs", []Cost{{Zones: 3, Private: 2, Records: 705, Calls: 8, Cycle: 11428571429 * time.Nanosecond}}, costs)
-	c.wantCalls(map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, "ListResourceRecordSets": 1, "ListCidrCollections": 1})
+	c.wantCalls(map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, "ListResourceRecordSets": 1,
+		"ListCidrCollections": 1})
 
 	withVPCs := Options{
 		VPCs:   func() ([]zone.VPC, bool) { return []zone.VPC{vpc}, true },
@@ -63,7 +64,8 @@ func TestCheck(t *testing.T) {
 	same(t, "calls", 7, costs[0].Calls)
 	c.sim.ResetCalls()
 
-	for _, operation := range []string{"GetHostedZone", "ListResourceRecordSets", "ListHostedZonesByVPC", "ListCidrCollections"} {
+	for _, operation := range []string{"GetHostedZone", "ListResourceRecordSets", "ListHostedZonesByVPC",
+		"ListCidrCollections"} {
 		c.faults(awssim.Fault{Operation: operation, Fault: "access-denied"})
 	}
 	errs, costs = check(withVPCs)
@@ -97,7 +99,8 @@ func TestOptions(t *testing.T) {
 		{"no account", Options{}, "no account"},
 		{"zone", Options{Accounts: a, Zones: []string{"*", "a..b"}}, `"a..b" is neither a name`},
 		{"empty zone", Options{Accounts: a, Zones: []string{""}}, `"" is neither a name`},
-		{"visibility", Options{Accounts: a, Visibility: []zone.Origin{zone.Public, zone.Tags}}, "visibility: tags is neither"},
+		{"visibility", Options{Accounts: a, Visibility: []zone.Origin{zone.Public, zone.Tags}},
+			"visibility: tags is neither"},
 		{"refresh", Options{Accounts: a, Refresh: -1}, "can't be negative"},
 	}
 	for _, tt := range tests {

@@ -85,7 +85,8 @@ func dataOf(t *testing.T, zones ...hosted) fstest.MapFS {
 		info := object{"Id": "/hostedzone/" + z.id, "Name": z.name, "CallerReference": z.id,
 			"Config": object{"PrivateZone": z.private, "Comment": "zone " + z.id}, "ResourceRecordSetCount": len(z.sets) + 2}
 		list = append(list, info)
-		put(path.Join("route53", z.id, "list-resource-record-sets.json"), object{"ResourceRecordSets": append(z.apex(), z.sets...)})
+		put(path.Join("route53", z.id, "list-resource-record-sets.json"),
+			object{"ResourceRecordSets": append(z.apex(), z.sets...)})
 		if z.private {
 			vpcs := []object{}
 			for _, v := range z.vpcs {

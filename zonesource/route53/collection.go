@@ -102,7 +102,8 @@ func (l *lister) listCollections(ctx context.Context, ids []string) ([]zonesourc
 
 func (l *lister) collectionProblem(id string, err error) zonesource.Problem {
 	l.source.log.Warn("cidr collections not refreshed", "account", l.account.Name, "collection", id, "error", err)
-	return zonesource.Problem{Zone: strings.TrimSpace("CIDR collections " + id), Reason: fmt.Sprintf("IP-based records go by an earlier listing of the blocks, or by their default: %v", err)}
+	return zonesource.Problem{Zone: strings.TrimSpace("CIDR collections " + id),
+		Reason: fmt.Sprintf("IP-based records go by an earlier listing of the blocks, or by their default: %v", err)}
 }
 
 // listSummaries lists the collections of the account, without their blocks, by id.
@@ -132,7 +133,8 @@ func (l *lister) listBlocks(ctx context.Context, c *zonesource.Collection) ([]zo
 	what := fmt.Sprintf("listing the blocks of CIDR collection %s (%s)", c.Name, c.ID)
 	var problems []zonesource.Problem
 	err := awscall.Pages(what, func(token string) (string, error) {
-		out, err := call(ctx, l, l.api.blocks, what, &route53.ListCidrBlocksInput{CollectionId: aws.String(c.ID), NextToken: awscall.Token(token)})
+		out, err := call(ctx, l, l.api.blocks, what,
+			&route53.ListCidrBlocksInput{CollectionId: aws.String(c.ID), NextToken: awscall.Token(token)})
 		if err != nil {
 			return "", err
 		}

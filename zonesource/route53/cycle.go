@@ -212,7 +212,8 @@ func (l *lister) refreshZone(ctx context.Context, z *state, deliver func(zonesou
 	if err != nil {
 		z.failures++
 		part.Err = err
-		l.source.log.Debug("zone not refreshed", "zone", z.hosted.ID, "name", zone.String(z.hosted.Name), "account", l.account.Name, "error", err)
+		l.source.log.Debug("zone not refreshed", "zone", z.hosted.ID, "name", zone.String(z.hosted.Name), "account",
+			l.account.Name, "error", err)
 		deliver(part)
 		return err
 	}

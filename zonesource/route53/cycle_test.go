@@ -47,17 +47,26 @@ func TestCalls(t *testing.T) {
 		options Options
 		want    map[string]int
 	}{
-		{"three pages of zones", many, Options{Zones: []string{"z7.example"}}, map[string]int{"ListHostedZones": 3, "ListResourceRecordSets": 1}},
-		{"full pages of zones", many[:200], Options{Zones: []string{"Z00007"}}, map[string]int{"ListHostedZones": 2, "ListResourceRecordSets": 1}},
-		{"300 records", []hosted{{id: "Z1", name: "a.example.", sets: manySets("a.example.", 298)}}, Options{}, map[string]int{"ListHostedZones": 1, "ListResourceRecordSets": 1}},
-		{"301 records", []hosted{{id: "Z1", name: "a.example.", sets: manySets("a.example.", 299)}}, Options{}, map[string]int{"ListHostedZones": 1, "ListResourceRecordSets": 2}},
-		{"700 records", []hosted{{id: "Z1", name: "a.example.", sets: manySets("a.example.", 698)}}, Options{}, map[string]int{"ListHostedZones": 1, "ListResourceRecordSets": 3}},
+		{"three pages of zones", many, Options{Zones: []string{"z7.example"}},
+			map[string]int{"ListHostedZones": 3, "ListResourceRecordSets": 1}},
+		{"full pages of zones", many[:200], Options{Zones: []string{"Z00007"}},
+			map[string]int{"ListHostedZones": 2, "ListResourceRecordSets": 1}},
+		{"300 records", []hosted{{id: "Z1", name: "a.example.", sets: manySets("a.example.", 298)}}, Options{},
+			map[string]int{"ListHostedZones": 1, "ListResourceRecordSets": 1}},
+		{"301 records", []hosted{{id: "Z1", name: "a.example.", sets: manySets("a.example.", 299)}}, Options{},
+			map[string]int{"ListHostedZones": 1, "ListResourceRecordSets": 2}},
+		{"700 records", []hosted{{id: "Z1", name: "a.example.", sets: manySets("a.example.", 698)}}, Options{},
+			map[string]int{"ListHostedZones": 1, "ListResourceRecordSets": 3}},
 		{"private", three, Options{}, map[string]int{"ListHostedZones": 1, "GetHostedZone": 3, "ListResourceRecordSets": 3}},
-		{"fewer VPCs", three, Options{VPCs: vpcs(true, 2)}, map[string]int{"ListHostedZones": 1, "ListHostedZonesByVPC": 2, "ListResourceRecordSets": 3}},
-		{"as many VPCs", three, Options{VPCs: vpcs(true, 3)}, map[string]int{"ListHostedZones": 1, "GetHostedZone": 3, "ListResourceRecordSets": 3}},
-		{"VPCs surveyed, apart from the cycles", three, Options{VPCs: vpcs(true, 3), Survey: func(string) []zone.VPC { return []zone.VPC{vpc(0)} }},
+		{"fewer VPCs", three, Options{VPCs: vpcs(true, 2)},
+			map[string]int{"ListHostedZones": 1, "ListHostedZonesByVPC": 2, "ListResourceRecordSets": 3}},
+		{"as many VPCs", three, Options{VPCs: vpcs(true, 3)},
 			map[string]int{"ListHostedZones": 1, "GetHostedZone": 3, "ListResourceRecordSets": 3}},
-		{"VPCs not complete", three, Options{VPCs: vpcs(false, 2)}, map[string]int{"ListHostedZones": 1, "GetHostedZone": 3, "ListResourceRecordSets": 3}},
+		{"VPCs surveyed, apart from the cycles", three,
+			Options{VPCs: vpcs(true, 3), Survey: func(string) []zone.VPC { return []zone.VPC{vpc(0)} }},
+			map[string]int{"ListHostedZones": 1, "GetHostedZone": 3, "ListResourceRecordSets": 3}},
+		{"VPCs not complete", three, Options{VPCs: vpcs(false, 2)},
+			map[string]int{"ListHostedZones": 1, "GetHostedZone": 3, "ListResourceRecordSets": 3}},
 		{"public wanted", three, Options{Visibility: []zone.Origin{zone.Public}}, map[string]int{"ListHostedZones": 1}},
 	}
 	for _, tt := range tests {
@@ -92,7 +101,8 @@ func TestPublicAndPrivateOfOneName(t *testing.T) {
 	public.Info.Listed, private.Info.Listed = time.Time{}, time.Time{}
 	same(t, "public", zone.Info{Origin: zone.Public, ID: "Z1", Comment: "zone Z1"}, public.Info)
 	same(t, "private", zone.Info{Origin: zone.Private, ID: "Z2", Comment: "zone Z2", VPCs: []zone.VPC{a, b}}, private.Info)
-	same(t, "address", "10.0.0.0", netip.AddrFrom4([4]byte(lookup(public.Tree, "host00000.example.com", zone.TypeA).First())).String())
+	same(t, "address", "10.0.0.0",
+		netip.AddrFrom4([4]byte(lookup(public.Tree, "host00000.example.com", zone.TypeA).First())).String())
 }
 
 func TestUnmatchedZoneIsReported(t *testing.T) {
@@ -112,14 +122,16 @@ func TestByVPC(t *testing.T) {
 		hosted{id: "Z2", name: "two.example.", private: true, vpcs: []zone.VPC{b, a}},
 		hosted{id: "Z3", name: "three.example.", private: true, vpcs: []zone.VPC{b}})
 	data["route53/vpc-b/list-hosted-zones-by-vpc.json"] = &fstest.MapFile{Data: []byte(
-		`{"HostedZoneSummaries":[{"HostedZoneId":"ZEFS","Name":"fs-1.efs.us-east-1.amazonaws.com.","Owner":{"OwningService":"efs.amazonaws.com"}}]}`)}
+		`{"HostedZoneSummaries":[{"HostedZoneId":"ZEFS","Name":"fs-1.efs.us-east-1.amazonaws.com.","Owner":` +
+			`{"OwningService":"efs.amazonaws.com"}}]}`)}
 	c := newCloud(t, data)
 	s := c.source(Options{VPCs: func() ([]zone.VPC, bool) { return []zone.VPC{a, b}, true }})
 	parts := c.mustCycle(s)
 	same(t, "one", []zone.VPC{a}, find(t, parts, "zone/Z1").Zone.VPCs)
 	same(t, "two", []zone.VPC{a, b}, find(t, parts, "zone/Z2").Zone.VPCs)
 	same(t, "three", []zone.VPC{b}, find(t, parts, "zone/Z3").Zone.VPCs)
-	unlisted := []zonesource.Unlisted{{ID: "ZEFS", Name: zone.MustName("fs-1.efs.us-east-1.amazonaws.com"), VPC: b, Owner: "efs.amazonaws.com"}}
+	unlisted := []zonesource.Unlisted{
+		{ID: "ZEFS", Name: zone.MustName("fs-1.efs.us-east-1.amazonaws.com"), VPC: b, Owner: "efs.amazonaws.com"}}
 	same(t, "unlisted", unlisted, parts[0].Catalog.Unlisted)
 	c.sim.ResetCalls()
 
@@ -128,17 +140,20 @@ func TestByVPC(t *testing.T) {
 	parts = c.mustCycle(s)
 	same(t, "two", []zone.VPC{a, b}, find(t, parts, "zone/Z2").Zone.VPCs)
 	same(t, "unlisted", unlisted, parts[0].Catalog.Unlisted)
-	if len(parts[0].Problems) != 1 || !strings.Contains(parts[0].Problems[0].Reason, "needs the IAM action route53:ListHostedZonesByVPC") {
+	if len(parts[0].Problems) != 1 ||
+		!strings.Contains(parts[0].Problems[0].Reason, "needs the IAM action route53:ListHostedZonesByVPC") {
 		t.Errorf("problems: %+v", parts[0].Problems)
 	}
-	c.wantCalls(map[string]int{"ListHostedZones": 1, "ListHostedZonesByVPC": 1, "GetHostedZone": 3, "ListResourceRecordSets": 3})
+	c.wantCalls(map[string]int{"ListHostedZones": 1, "ListHostedZonesByVPC": 1, "GetHostedZone": 3,
+		"ListResourceRecordSets": 3})
 	c.mustCycle(s)
 	c.wantCalls(map[string]int{"ListHostedZones": 1, "GetHostedZone": 3, "ListResourceRecordSets": 3})
 }
 
 // TestByVPCEmptied: an emptied listing takes no association away, one that ended does.
 func TestByVPCEmptied(t *testing.T) {
-	a, b, other := zone.VPC{ID: "vpc-a", Region: "eu-west-1"}, zone.VPC{ID: "vpc-b", Region: "us-east-1"}, zone.VPC{ID: "vpc-x", Region: "us-east-1"}
+	a, b, other := zone.VPC{ID: "vpc-a", Region: "eu-west-1"}, zone.VPC{ID: "vpc-b", Region: "us-east-1"},
+		zone.VPC{ID: "vpc-x", Region: "us-east-1"}
 	c := newCloud(t, dataOf(t,
 		hosted{id: "Z1", name: "one.example.", private: true, vpcs: []zone.VPC{a}},
 		hosted{id: "Z2", name: "two.example.", private: true, vpcs: []zone.VPC{b, a}},
@@ -152,12 +167,14 @@ func TestByVPCEmptied(t *testing.T) {
 	}
 	c.faults(awssim.Fault{Operation: "ListHostedZonesByVPC", Fault: "empty", Count: 2})
 	want(c.mustCycle(s))
-	c.wantCalls(map[string]int{"ListHostedZones": 1, "ListHostedZonesByVPC": 2, "GetHostedZone": 3, "ListResourceRecordSets": 3})
+	c.wantCalls(map[string]int{"ListHostedZones": 1, "ListHostedZonesByVPC": 2, "GetHostedZone": 3,
+		"ListResourceRecordSets": 3})
 	want(c.mustCycle(s))
 	c.wantCalls(map[string]int{"ListHostedZones": 1, "ListHostedZonesByVPC": 2, "ListResourceRecordSets": 3})
 	c.faults(awssim.Fault{Operation: "ListHostedZonesByVPC", Fault: "empty"})
 	want(c.mustCycle(s))
-	c.wantCalls(map[string]int{"ListHostedZones": 1, "ListHostedZonesByVPC": 2, "GetHostedZone": 2, "ListResourceRecordSets": 3})
+	c.wantCalls(map[string]int{"ListHostedZones": 1, "ListHostedZonesByVPC": 2, "GetHostedZone": 2,
+		"ListResourceRecordSets": 3})
 }
 
 func TestAssociationsAreOptional(t *testing.T) {
@@ -198,7 +215,8 @@ func TestAssociationsComeFirst(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := find(t, parts, "zone/Z1")
-			if p.Zone != nil || p.Err == nil || !strings.Contains(p.Err.Error(), "asking for the VPCs of zone one.example. (Z1)") {
+			if p.Zone != nil || p.Err == nil ||
+				!strings.Contains(p.Err.Error(), "asking for the VPCs of zone one.example. (Z1)") {
 				t.Errorf("zone %v, error %v", p.Zone, p.Err)
 			}
 			same(t, "waiting", true, s.accounts[0].waiting())
@@ -216,10 +234,12 @@ func TestAssociationsComeFirst(t *testing.T) {
 
 // TestSavedWithoutVPCs: what was saved without VPCs had none that could be read.
 func TestSavedWithoutVPCs(t *testing.T) {
-	c := simpleCloud(t, hosted{id: "Z1", name: "one.example.", private: true, vpcs: []zone.VPC{{ID: "vpc-a", Region: "eu-west-1"}}})
+	c := simpleCloud(t, hosted{id: "Z1", name: "one.example.", private: true,
+		vpcs: []zone.VPC{{ID: "vpc-a", Region: "eu-west-1"}}})
 	s := c.source(Options{})
 	info := zone.Info{Origin: zone.Private, ID: "Z1", Listed: time.Now().Add(-time.Minute)}
-	s.accounts[0].restore([]zonesource.Part{{Key: zoneKey("Z1"), Zone: zone.New(info, zone.NewTree(zone.MustName("one.example")), 0)}})
+	s.accounts[0].restore([]zonesource.Part{
+		{Key: zoneKey("Z1"), Zone: zone.New(info, zone.NewTree(zone.MustName("one.example")), 0)}})
 	c.faults(awssim.Fault{Operation: "GetHostedZone", Fault: "500", Count: 3})
 	parts, err := c.cycle(s)
 	if err != nil {
@@ -232,7 +252,8 @@ func TestSavedWithoutVPCs(t *testing.T) {
 }
 
 func TestOldestFirst(t *testing.T) {
-	c := simpleCloud(t, hosted{id: "Z1", name: "one.example."}, hosted{id: "Z2", name: "two.example."}, hosted{id: "Z3", name: "three.example."})
+	c := simpleCloud(t, hosted{id: "Z1", name: "one.example."}, hosted{id: "Z2", name: "two.example."},
+		hosted{id: "Z3", name: "three.example."})
 	s := c.source(Options{})
 	for i := range 3 {
 		s.accounts[0].zones[fmt.Sprintf("Z%d", i+1)] = &state{listed: time.Now().Add(time.Duration(i-10) * time.Minute)}
@@ -243,7 +264,8 @@ func TestOldestFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "first", []string{"catalog/", "zone/Z1", "zone/Z2", "zone/Z3"}, names(parts))
-	if parts[1].Err == nil || parts[1].Zone != nil || !strings.Contains(parts[1].Err.Error(), "route53:ListResourceRecordSets") {
+	if parts[1].Err == nil || parts[1].Zone != nil ||
+		!strings.Contains(parts[1].Err.Error(), "route53:ListResourceRecordSets") {
 		t.Errorf("Z1: %+v", parts[1])
 	}
 	s.accounts[0].zones["Z2"].listed = time.Now() // after Z3
@@ -265,7 +287,8 @@ func TestUnchangedZoneSharesItsTree(t *testing.T) {
 	if first.Tree != second.Tree || !second.Listed.After(first.Listed) {
 		t.Error("an unchanged zone has another tree, or an old listing")
 	}
-	_, err := c.sim.Change("Z1", awssim.Change{Action: "UPSERT", RecordSet: plainSet("host00003.one.example.", "A", 300, "10.9.9.9")})
+	_, err := c.sim.Change("Z1", awssim.Change{Action: "UPSERT",
+		RecordSet: plainSet("host00003.one.example.", "A", 300, "10.9.9.9")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +300,8 @@ func TestUnchangedZoneSharesItsTree(t *testing.T) {
 }
 
 func TestVanishedZone(t *testing.T) {
-	zones := []hosted{{id: "Z1", name: "one.example."}, {id: "Z2", name: "two.example."}, {id: "Z3", name: "three.example."}}
+	zones := []hosted{{id: "Z1", name: "one.example."}, {id: "Z2", name: "two.example."},
+		{id: "Z3", name: "three.example."}}
 	c := simpleCloud(t, zones...)
 	s := c.source(Options{})
 	c.mustCycle(s)
@@ -297,7 +321,8 @@ func TestVanishedZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if parts[0].Key.Name != "zone/Z3" || parts[0].Err == nil || !strings.Contains(parts[0].Err.Error(), "route53:GetHostedZone") {
+	if parts[0].Key.Name != "zone/Z3" || parts[0].Err == nil ||
+		!strings.Contains(parts[0].Err.Error(), "route53:GetHostedZone") {
 		t.Errorf("first part: %+v", parts[0])
 	}
 	catalog := find(t, parts, "catalog/").Catalog
@@ -307,7 +332,8 @@ func TestVanishedZone(t *testing.T) {
 	for range 2 {
 		parts = c.mustCycle(s)
 		same(t, "parts", []string{"catalog/", "zone/Z1", "zone/Z2"}, names(parts))
-		same(t, "third", zonesource.Hosted{ID: "Z3", Name: zone.MustName("three.example"), Records: 2, Gone: true}, parts[0].Catalog.Zones[2])
+		same(t, "third", zonesource.Hosted{ID: "Z3", Name: zone.MustName("three.example"), Records: 2, Gone: true},
+			parts[0].Catalog.Zones[2])
 	}
 	same(t, "asked", 1, c.codes["GetHostedZone NoSuchHostedZone"])
 
@@ -349,7 +375,8 @@ func TestSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "parts", []string{"catalog/", "zone/Z2", "zone/Z1"}, names(parts))
-	same(t, "gone", zonesource.Hosted{ID: "ZGONE", Name: zone.MustName("gone.example"), Gone: true}, parts[0].Catalog.Zones[2])
+	same(t, "gone", zonesource.Hosted{ID: "ZGONE", Name: zone.MustName("gone.example"), Gone: true},
+		parts[0].Catalog.Zones[2])
 }
 
 // roles loads the base account and two roles, of which the second has the wrong
@@ -373,7 +400,8 @@ func (c *cloud) roles() []*awsclient.Account {
 
 func TestTwoAccounts(t *testing.T) {
 	data := dataOf(t, hosted{id: "ZBASE", name: "base.example."})
-	for name, file := range dataOf(t, hosted{id: "ZROLE", name: "role.example.", private: true, vpcs: []zone.VPC{{ID: "vpc-r", Region: "us-east-1"}}}) {
+	for name, file := range dataOf(t,
+		hosted{id: "ZROLE", name: "role.example.", private: true, vpcs: []zone.VPC{{ID: "vpc-r", Region: "us-east-1"}}}) {
 		data["accounts/222222222222/"+name] = file
 	}
 	c := newCloud(t, data)
@@ -402,7 +430,8 @@ func TestTwoAccounts(t *testing.T) {
 	same(t, "base", "ZBASE", got["catalog/"].Catalog.Zones[0].ID)
 	same(t, "other", "ZROLE", got["catalog/other"].Catalog.Zones[0].ID)
 	err = got["catalog/denied"].Err
-	if err == nil || !strings.Contains(err.Error(), `listing the hosted zones of account "denied": needs the IAM action sts:AssumeRole`) {
+	if err == nil || !strings.Contains(err.Error(),
+		`listing the hosted zones of account "denied": needs the IAM action sts:AssumeRole`) {
 		t.Errorf("denied: %v", err)
 	}
 }

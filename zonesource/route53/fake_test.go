@@ -33,9 +33,11 @@ type fakeAPI struct {
 // api is the fake as the source calls it.
 func (f *fakeAPI) api() api {
 	return api{
-		zones: fakeOp(opListZones, f.ListHostedZones), byVPC: fakeOp(opListByVPC, f.ListHostedZonesByVPC), zone: fakeOp(opGetZone, f.GetHostedZone),
-		records: fakeOp(opListRecords, f.ListResourceRecordSets), collections: fakeOp(opListCollections, f.ListCidrCollections),
-		blocks: fakeOp(opListBlocks, f.ListCidrBlocks),
+		zones: fakeOp(opListZones, f.ListHostedZones), byVPC: fakeOp(opListByVPC, f.ListHostedZonesByVPC),
+		zone:        fakeOp(opGetZone, f.GetHostedZone),
+		records:     fakeOp(opListRecords, f.ListResourceRecordSets),
+		collections: fakeOp(opListCollections, f.ListCidrCollections),
+		blocks:      fakeOp(opListBlocks, f.ListCidrBlocks),
 	}
 }
 
@@ -46,10 +48,12 @@ func fakeOp[In, Out any](name string, f func(context.Context, *In) (*Out, error)
 var errNotFaked = errors.New("the fake has no such call")
 
 func (f *fakeAPI) zone() types.HostedZone {
-	return types.HostedZone{Id: aws.String("/hostedzone/Z1"), Name: aws.String("example."), ResourceRecordSetCount: aws.Int64(int64(f.counted))}
+	return types.HostedZone{Id: aws.String("/hostedzone/Z1"), Name: aws.String("example."),
+		ResourceRecordSetCount: aws.Int64(int64(f.counted))}
 }
 
-func (f *fakeAPI) ListHostedZones(context.Context, *route53.ListHostedZonesInput) (*route53.ListHostedZonesOutput, error) {
+func (f *fakeAPI) ListHostedZones(context.Context, *route53.ListHostedZonesInput) (*route53.ListHostedZonesOutput,
+	error) {
 	f.zoneCalls++
 	if f.zonesErr != nil {
 		err := f.zonesErr()
@@ -60,7 +64,8 @@ func (f *fakeAPI) ListHostedZones(context.Context, *route53.ListHostedZonesInput
 	return &route53.ListHostedZonesOutput{HostedZones: []types.HostedZone{f.zone()}}, nil
 }
 
-func (f *fakeAPI) ListHostedZonesByVPC(_ context.Context, in *route53.ListHostedZonesByVPCInput) (*route53.ListHostedZonesByVPCOutput, error) {
+func (f *fakeAPI) ListHostedZonesByVPC(_ context.Context,
+	in *route53.ListHostedZonesByVPCInput) (*route53.ListHostedZonesByVPCOutput, error) {
 	if f.byVPC == nil {
 		return nil, errNotFaked
 	}
@@ -68,7 +73,8 @@ func (f *fakeAPI) ListHostedZonesByVPC(_ context.Context, in *route53.ListHosted
 	return &route53.ListHostedZonesByVPCOutput{HostedZoneSummaries: summaries}, err
 }
 
-func (f *fakeAPI) GetHostedZone(_ context.Context, in *route53.GetHostedZoneInput) (*route53.GetHostedZoneOutput, error) {
+func (f *fakeAPI) GetHostedZone(_ context.Context, in *route53.GetHostedZoneInput) (*route53.GetHostedZoneOutput,
+	error) {
 	f.questions++
 	if *in.Id != "Z1" {
 		return nil, errNotFaked
@@ -77,7 +83,8 @@ func (f *fakeAPI) GetHostedZone(_ context.Context, in *route53.GetHostedZoneInpu
 	return &route53.GetHostedZoneOutput{HostedZone: &z}, nil
 }
 
-func (f *fakeAPI) ListResourceRecordSets(_ context.Context, in *route53.ListResourceRecordSetsInput) (*route53.ListResourceRecordSetsOutput, error) {
+func (f *fakeAPI) ListResourceRecordSets(_ context.Context,
+	in *route53.ListResourceRecordSetsInput) (*route53.ListResourceRecordSetsOutput, error) {
 	f.listings++
 	if f.setsErr != nil {
 		err := f.setsErr()
@@ -90,7 +97,8 @@ func (f *fakeAPI) ListResourceRecordSets(_ context.Context, in *route53.ListReso
 	}
 	start := 0
 	if in.StartRecordName != nil {
-		start = slices.IndexFunc(f.sets, func(r recordSet) bool { return *r.Name == *in.StartRecordName && r.Type == in.StartRecordType })
+		start = slices.IndexFunc(f.sets,
+			func(r recordSet) bool { return *r.Name == *in.StartRecordName && r.Type == in.StartRecordType })
 	}
 	out := &route53.ListResourceRecordSetsOutput{ResourceRecordSets: slices.Clone(f.sets[start:])}
 	if f.repeats && len(f.sets) > start+300 {
@@ -101,7 +109,8 @@ func (f *fakeAPI) ListResourceRecordSets(_ context.Context, in *route53.ListReso
 	return out, nil
 }
 
-func (f *fakeAPI) ListCidrCollections(context.Context, *route53.ListCidrCollectionsInput) (*route53.ListCidrCollectionsOutput, error) {
+func (f *fakeAPI) ListCidrCollections(context.Context,
+	*route53.ListCidrCollectionsInput) (*route53.ListCidrCollectionsOutput, error) {
 	return nil, errNotFaked
 }
 

@@ -33,9 +33,11 @@ func TestFaults(t *testing.T) {
 			map[string]int{"ListHostedZones": 1, records: 6}},
 		{"throttled", awssim.Fault{Fault: "throttle", Operation: records, Page: 3}, "Throttling",
 			map[string]int{"ListHostedZones": 1, records: 8}},
-		{"denied", awssim.Fault{Fault: "access-denied", Operation: records}, "needs the IAM action route53:ListResourceRecordSets",
+		{"denied", awssim.Fault{Fault: "access-denied", Operation: records},
+			"needs the IAM action route53:ListResourceRecordSets",
 			map[string]int{"ListHostedZones": 1, records: 1}},
-		{"denied on the last page", awssim.Fault{Fault: "access-denied", Operation: records, Page: 3}, "needs the IAM action route53:ListResourceRecordSets",
+		{"denied on the last page", awssim.Fault{Fault: "access-denied", Operation: records, Page: 3},
+			"needs the IAM action route53:ListResourceRecordSets",
 			map[string]int{"ListHostedZones": 1, records: 3}},
 		{"hanging once", awssim.Fault{Fault: "hang", Operation: records, Page: 2, Count: 1}, "",
 			map[string]int{"ListHostedZones": 1, records: 4}},
@@ -43,13 +45,16 @@ func TestFaults(t *testing.T) {
 			map[string]int{"ListHostedZones": 1, records: 3}},
 		{"broken off once", awssim.Fault{Fault: "fail", Operation: records, Page: 3, Count: 1}, "",
 			map[string]int{"ListHostedZones": 1, records: 4}},
-		{"broken off", awssim.Fault{Fault: "fail", Operation: records, Page: 3}, "listing record sets of zone big.example. (Z1)",
+		{"broken off", awssim.Fault{Fault: "fail", Operation: records, Page: 3},
+			"listing record sets of zone big.example. (Z1)",
 			map[string]int{"ListHostedZones": 1, records: 5}},
 		{"emptied once", awssim.Fault{Fault: "empty", Operation: records, Count: 1}, "",
 			map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, records: 4}},
-		{"emptied", awssim.Fault{Fault: "empty", Operation: records}, "no record sets listed where Route 53 counts 701, twice",
+		{"emptied", awssim.Fault{Fault: "empty", Operation: records},
+			"no record sets listed where Route 53 counts 701, twice",
 			map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, records: 2}},
-		{"second page emptied", awssim.Fault{Fault: "empty", Operation: records, Page: 2}, "a page that was announced is empty, twice",
+		{"second page emptied", awssim.Fault{Fault: "empty", Operation: records, Page: 2},
+			"a page that was announced is empty, twice",
 			map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, records: 4}},
 		// What is deleted once it has been listed leaves no sign, and isn't missed.
 		{"changing once", awssim.Fault{Fault: "changing", Operation: records, Page: 1, Count: 1}, "",
@@ -58,7 +63,8 @@ func TestFaults(t *testing.T) {
 			map[string]int{"ListHostedZones": 1, records: 3}},
 		{"not advancing", awssim.Fault{Fault: "stuck", Operation: records, Page: 2}, "the page doesn't advance",
 			map[string]int{"ListHostedZones": 1, records: 2}},
-		{"first page not advancing", awssim.Fault{Fault: "stuck", Operation: records, Page: 1, Count: 1}, "the page doesn't advance",
+		{"first page not advancing", awssim.Fault{Fault: "stuck", Operation: records, Page: 1, Count: 1},
+			"the page doesn't advance",
 			map[string]int{"ListHostedZones": 1, records: 1}},
 	}
 	for _, tt := range tests {
@@ -118,10 +124,13 @@ func TestChangeWhileListing(t *testing.T) {
 		calls   map[string]int
 		sets    int
 	}{
-		{"a page begins elsewhere", remove(boundary), map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, "ListResourceRecordSets": 6}, 700},
-		{"the count follows", remove(late), map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, "ListResourceRecordSets": 3}, 700},
+		{"a page begins elsewhere", remove(boundary),
+			map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, "ListResourceRecordSets": 6}, 700},
+		{"the count follows", remove(late),
+			map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, "ListResourceRecordSets": 3}, 700},
 		{"deleted behind", remove(all[0]), map[string]int{"ListHostedZones": 1, "ListResourceRecordSets": 3}, 701},
-		{"added and deleted", append(add(5), remove(boundary, late)...), map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, "ListResourceRecordSets": 6}, 704},
+		{"added and deleted", append(add(5), remove(boundary, late)...),
+			map[string]int{"ListHostedZones": 1, "GetHostedZone": 1, "ListResourceRecordSets": 6}, 704},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -227,7 +236,8 @@ func TestAway(t *testing.T) {
 	}
 	same(t, "without records", []string{"catalog/", "zone/Z1", "zone/Z2", "zone/Z3"}, names(parts))
 	c.sim.ClearFaults()
-	same(t, "after", []string{"catalog/", "zone/Z1", "zone/Z2", "zone/Z3", "zone/Z4", "zone/Z5"}, sorted(names(c.mustCycle(s))))
+	same(t, "after", []string{"catalog/", "zone/Z1", "zone/Z2", "zone/Z3", "zone/Z4", "zone/Z5"},
+		sorted(names(c.mustCycle(s))))
 	same(t, "timeouts told", 6, c.codes["ListResourceRecordSets timeout"])
 }
 
@@ -298,7 +308,8 @@ func TestShortListing(t *testing.T) {
 
 	f = &fakeAPI{counted: 11, sets: append(manyTypes(10), manyTypes(4)[3])}
 	p := f.cycle(t, f.source(t))[1]
-	if p.Err != nil || len(p.Problems) != 1 || p.Problems[0].Name != "host00003.example." || p.Problems[0].Reason != "2 record sets without a routing policy" {
+	if p.Err != nil || len(p.Problems) != 1 || p.Problems[0].Name != "host00003.example." ||
+		p.Problems[0].Reason != "2 record sets without a routing policy" {
 		t.Errorf("error %v, problems %+v", p.Err, p.Problems)
 	}
 	same(t, "listings", 1, f.listings)

@@ -153,15 +153,18 @@ func TestSumOfProgram(t *testing.T) {
 	if one.program != program() || one.program == (sum{}) {
 		t.Error("a program has two sums, or none")
 	}
-	if one.sumOf(sets) != one.sumOf(manyTypes(3)) || one.sumOf(sets) == two.sumOf(sets) || one.sumOf(sets) == one.sumOf(sets[:2]) {
+	if one.sumOf(sets) != one.sumOf(manyTypes(3)) || one.sumOf(sets) == two.sumOf(sets) ||
+		one.sumOf(sets) == one.sumOf(sets[:2]) {
 		t.Error("sums are equal that must not be, or not those that must")
 	}
 }
 
 // TestProblemsOfRecords keeps those of records, and drops those of the refresh.
 func TestProblemsOfRecords(t *testing.T) {
-	record, unnamed, refresh := zonesource.Problem{Name: "a.", Type: "A"}, zonesource.Problem{Type: "A"}, zonesource.Problem{Zone: "example."}
-	same(t, "problems", []zonesource.Problem{record, unnamed}, problemsOfRecords([]zonesource.Problem{record, refresh, unnamed}))
+	record, unnamed, refresh := zonesource.Problem{Name: "a.", Type: "A"}, zonesource.Problem{Type: "A"},
+		zonesource.Problem{Zone: "example."}
+	same(t, "problems", []zonesource.Problem{record, unnamed},
+		problemsOfRecords([]zonesource.Problem{record, refresh, unnamed}))
 }
 
 // BenchmarkUnchangedZone is what the refresh of a zone of 60,000 record sets costs that
@@ -194,7 +197,8 @@ func BenchmarkUnchangedZone(b *testing.B) {
 // TestMissingNameOfProblem: a record set without a name is a problem with a type, so that
 // it is told from those of the refresh.
 func TestMissingNameOfProblem(t *testing.T) {
-	_, problems := buildTree(zonesource.Hosted{Name: zone.MustName("example.")}, []recordSet{{Type: "A", TTL: aws.Int64(1)}})
+	_, problems := buildTree(zonesource.Hosted{Name: zone.MustName("example.")},
+		[]recordSet{{Type: "A", TTL: aws.Int64(1)}})
 	if len(problems) != 1 || len(problemsOfRecords(problems)) != 1 {
 		t.Errorf("problems %v", problems)
 	}

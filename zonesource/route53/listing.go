@@ -55,7 +55,8 @@ func (l *lister) listRecords(ctx context.Context, z *state) ([]recordSet, error)
 	if first.steady(count - z.skew) {
 		return first.sets, nil
 	}
-	l.source.log.Debug("zone changed while it was listed, listing it again", "zone", z.hosted.ID, "listed", len(first.sets),
+	l.source.log.Debug("zone changed while it was listed, listing it again", "zone", z.hosted.ID, "listed",
+		len(first.sets),
 		"counted", count, "took", time.Since(began))
 	second, err := l.listPages(ctx, z)
 	if err != nil {
@@ -135,7 +136,8 @@ func (l *lister) listPages(ctx context.Context, z *state) (listing, error) {
 		page++
 		out, err := call(ctx, l, l.api.records, what, &route53.ListResourceRecordSetsInput{
 			HostedZoneId: aws.String(z.hosted.ID), MaxItems: aws.Int32(setsPerPage),
-			StartRecordName: awscall.Token(start.name), StartRecordType: start.kind, StartRecordIdentifier: awscall.Token(start.setID),
+			StartRecordName: awscall.Token(start.name), StartRecordType: start.kind,
+			StartRecordIdentifier: awscall.Token(start.setID),
 		})
 		if err != nil {
 			return position{}, err

@@ -26,7 +26,8 @@ func TestRefresh(t *testing.T) {
 			}
 			return nil
 		}
-		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e3)}}, Refresh: time.Minute}, []api{f.api()})
+		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e3)}}, Refresh: time.Minute},
+			[]api{f.api()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +70,8 @@ func TestFirstListing(t *testing.T) {
 			}
 			return nil
 		}
-		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e3)}}, Refresh: time.Hour}, []api{f.api()})
+		s, err := newSource(Options{Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e3)}}, Refresh: time.Hour},
+			[]api{f.api()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -188,7 +188,8 @@ func (s *Source) Unmatched() []zonesource.Problem {
 			found = found || n.matched[w]
 		}
 		if !found {
-			out = append(out, zonesource.Problem{Zone: w, Reason: "no account has a hosted zone of this name or id and of the wanted visibility"})
+			out = append(out, zonesource.Problem{Zone: w,
+				Reason: "no account has a hosted zone of this name or id and of the wanted visibility"})
 		}
 	}
 	return out

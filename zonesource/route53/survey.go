@@ -87,7 +87,8 @@ func (l *lister) runSurvey(ctx context.Context) {
 	l.reportFailed(failed, len(failed) == len(vpcs))
 	s.foreign = known
 	s.due = time.Now().Add(refresh.Jitter(max(pause, l.source.options.Refresh)))
-	l.source.log.Debug("looked for private zones of others", "account", l.account.Name, "vpcs", len(vpcs), "found", len(known),
+	l.source.log.Debug("looked for private zones of others", "account", l.account.Name, "vpcs", len(vpcs), "found",
+		len(known),
 		"failed", len(failed), "took", time.Since(began))
 }
 
@@ -108,11 +109,14 @@ func (l *lister) reportFailed(failed map[string]error, all bool) {
 		return
 	}
 	if len(s.problems) == 0 {
-		l.source.log.Warn("private zones of others not listed; those known stay", "account", l.account.Name, "vpcs", ids, "error", first)
+		l.source.log.Warn("private zones of others not listed; those known stay", "account", l.account.Name, "vpcs", ids,
+			"error", first)
 	}
-	reason := fmt.Sprintf("private zones that others have associated are those of an earlier listing, or not known: %v", first)
+	reason := fmt.Sprintf("private zones that others have associated are those of an earlier listing, or not known: %v",
+		first)
 	if !all && awscall.IsDenied(first) {
-		reason = fmt.Sprintf("private zones that others have associated are not known: AWS tells the owner of a VPC alone, and that is most likely no account of ours (%s)", awscall.Code(first))
+		reason = fmt.Sprintf("private zones that others have associated are not known: AWS tells the owner of a VPC alone, "+
+			"and that is most likely no account of ours (%s)", awscall.Code(first))
 	}
 	s.problems = []zonesource.Problem{{Zone: strings.Join(ids, ", "), Reason: reason}}
 }
@@ -149,7 +153,8 @@ func replaceVPC(known []foreign, vpc zone.VPC, found []foreign) (all []foreign, 
 	}
 	all = append(all, found...)
 	slices.SortFunc(all, func(a, b foreign) int {
-		return cmp.Or(strings.Compare(a.VPC.ID, b.VPC.ID), strings.Compare(a.VPC.Region, b.VPC.Region), strings.Compare(a.ID, b.ID))
+		return cmp.Or(strings.Compare(a.VPC.ID, b.VPC.ID), strings.Compare(a.VPC.Region, b.VPC.Region),
+			strings.Compare(a.ID, b.ID))
 	})
 	return all, missed
 }

@@ -38,7 +38,8 @@ type surveyCatalog struct {
 
 // runSurveys runs a source for so long, with answers for each VPC, and a minute between
 // its cycles.
-func runSurveys(t *testing.T, lasts time.Duration, o Options, answer func(vpc string, at time.Duration) ([]types.HostedZoneSummary, error)) *surveyRun {
+func runSurveys(t *testing.T, lasts time.Duration, o Options,
+	answer func(vpc string, at time.Duration) ([]types.HostedZoneSummary, error)) *surveyRun {
 	t.Helper()
 	r := &surveyRun{asked: map[string][]time.Duration{}}
 	synctest.Test(t, func(t *testing.T) {
@@ -92,7 +93,8 @@ func (r *surveyRun) at(t *testing.T, when time.Duration) surveyCatalog {
 }
 
 func summary(id, name string) types.HostedZoneSummary {
-	return types.HostedZoneSummary{HostedZoneId: aws.String(id), Name: aws.String(name), Owner: &types.HostedZoneOwner{OwningAccount: aws.String("999999999999")}}
+	return types.HostedZoneSummary{HostedZoneId: aws.String(id), Name: aws.String(name),
+		Owner: &types.HostedZoneOwner{OwningAccount: aws.String("999999999999")}}
 }
 
 // TestSurvey looks for zones of others a refresh after the start, and then hourly. One
@@ -102,7 +104,8 @@ func TestSurvey(t *testing.T) {
 		own := summary("/hostedzone/Z1", "example.")
 		switch {
 		case vpc == "vpc-b":
-			return []types.HostedZoneSummary{summary("ZY", "y.example."), summary("ZX", "x.example."), own, summary("ZODD", "..")}, nil
+			return []types.HostedZoneSummary{summary("ZY", "y.example."), summary("ZX", "x.example."), own,
+				summary("ZODD", "..")}, nil
 		case at < 90*time.Minute:
 			return []types.HostedZoneSummary{own, summary("ZX", "x.example.")}, nil
 		}
@@ -120,7 +123,8 @@ func TestSurvey(t *testing.T) {
 		if len(asked) < 5 || len(asked) > 6 {
 			t.Fatalf("%s was asked for at %v", vpc.ID, asked)
 		}
-		for i, limits := range [][2]time.Duration{{54 * time.Second, 67 * time.Second}, {54 * time.Minute, 68 * time.Minute}, {54 * time.Minute, 68 * time.Minute},
+		for i, limits := range [][2]time.Duration{{54 * time.Second, 67 * time.Second}, {54 * time.Minute, 68 * time.Minute},
+			{54 * time.Minute, 68 * time.Minute},
 			{4 * time.Minute, 8 * time.Minute}, {54 * time.Minute, 68 * time.Minute}} {
 			pause := asked[i]
 			if i > 0 {
@@ -139,22 +143,25 @@ func TestSurvey(t *testing.T) {
 func TestSurveyFails(t *testing.T) {
 	saved := func() []zonesource.Part {
 		return []zonesource.Part{{Key: catalogKey("shared"), Catalog: &zonesource.Catalog{
-			Zones:    []zonesource.Hosted{{ID: "Z1", Name: zone.MustName("example"), Records: 3}},
-			Unlisted: []zonesource.Unlisted{{ID: "ZX", Name: zone.MustName("x.example"), VPC: surveyed[0]}, {ID: "ZG", Name: zone.MustName("g.example"), VPC: zone.VPC{ID: "vpc-gone"}}},
+			Zones: []zonesource.Hosted{{ID: "Z1", Name: zone.MustName("example"), Records: 3}},
+			Unlisted: []zonesource.Unlisted{{ID: "ZX", Name: zone.MustName("x.example"), VPC: surveyed[0]},
+				{ID: "ZG", Name: zone.MustName("g.example"), VPC: zone.VPC{ID: "vpc-gone"}}},
 		}}}
 	}
 	denied := &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized"}
-	r := runSurveys(t, 150*time.Minute, Options{Saved: saved}, func(vpc string, at time.Duration) ([]types.HostedZoneSummary, error) {
-		if vpc == "vpc-a" {
-			return nil, denied
-		}
-		return []types.HostedZoneSummary{summary("ZY", "y.example.")}, nil
-	})
+	r := runSurveys(t, 150*time.Minute, Options{Saved: saved},
+		func(vpc string, at time.Duration) ([]types.HostedZoneSummary, error) {
+			if vpc == "vpc-a" {
+				return nil, denied
+			}
+			return []types.HostedZoneSummary{summary("ZY", "y.example.")}, nil
+		})
 	same(t, "first", "ZX@vpc-a ZG@vpc-gone", r.catalogs[0].unlisted)
 	same(t, "first problems", 0, len(r.catalogs[0].problems))
 	last := r.at(t, 150*time.Minute)
 	same(t, "last", "ZX@vpc-a ZY@vpc-b", last.unlisted)
-	if len(last.problems) != 1 || last.problems[0].Zone != "vpc-a" || !strings.Contains(last.problems[0].Reason, "no account of ours (AccessDenied)") {
+	if len(last.problems) != 1 || last.problems[0].Zone != "vpc-a" ||
+		!strings.Contains(last.problems[0].Reason, "no account of ours (AccessDenied)") {
 		t.Errorf("problems: %+v", last.problems)
 	}
 	same(t, "asked", 3, len(r.asked["vpc-a"]))
@@ -167,7 +174,8 @@ func TestSurveyDenied(t *testing.T) {
 		return nil, &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized"}
 	})
 	last := r.at(t, 10*time.Minute)
-	if len(last.problems) != 1 || last.problems[0].Zone != "vpc-a, vpc-b" || !strings.Contains(last.problems[0].Reason, "needs the IAM action route53:ListHostedZonesByVPC") {
+	if len(last.problems) != 1 || last.problems[0].Zone != "vpc-a, vpc-b" ||
+		!strings.Contains(last.problems[0].Reason, "needs the IAM action route53:ListHostedZonesByVPC") {
 		t.Errorf("problems: %+v", last.problems)
 	}
 	same(t, "asked", 1, len(r.asked["vpc-b"]))
@@ -178,7 +186,8 @@ func TestSurveyDenied(t *testing.T) {
 func TestSurveyOfSharedVPC(t *testing.T) {
 	shared := []zone.VPC{{ID: "vpc-s", Region: "eu-west-1"}}
 	fake := func(answer func() ([]types.HostedZoneSummary, error)) *fakeAPI {
-		return &fakeAPI{counted: 3, sets: manyTypes(3), byVPC: func(string) ([]types.HostedZoneSummary, error) { return answer() }}
+		return &fakeAPI{counted: 3, sets: manyTypes(3),
+			byVPC: func(string) ([]types.HostedZoneSummary, error) { return answer() }}
 	}
 	owner := fake(func() ([]types.HostedZoneSummary, error) {
 		return []types.HostedZoneSummary{summary("ZX", "x.example.")}, nil
@@ -222,9 +231,11 @@ func TestSurveyThrottled(t *testing.T) {
 // TestSurveyByCycle makes no calls where the cycles already know all.
 func TestSurveyByCycle(t *testing.T) {
 	a := zone.VPC{ID: "vpc-a", Region: "eu-west-1"}
-	c := simpleCloud(t, hosted{id: "Z1", name: "one.example.", private: true, vpcs: []zone.VPC{a}}, hosted{id: "Z2", name: "two.example.", private: true, vpcs: []zone.VPC{a}})
+	c := simpleCloud(t, hosted{id: "Z1", name: "one.example.", private: true, vpcs: []zone.VPC{a}},
+		hosted{id: "Z2", name: "two.example.", private: true, vpcs: []zone.VPC{a}})
 	vpcs := []zone.VPC{a}
-	s := c.source(Options{VPCs: func() ([]zone.VPC, bool) { return vpcs, true }, Survey: func(string) []zone.VPC { return vpcs }})
+	s := c.source(Options{VPCs: func() ([]zone.VPC, bool) { return vpcs, true },
+		Survey: func(string) []zone.VPC { return vpcs }})
 	c.mustCycle(s)
 	c.sim.ResetCalls()
 	s.accounts[0].survey.due = time.Now()

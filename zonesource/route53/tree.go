@@ -156,7 +156,8 @@ func (b *builder) plain(e entry) (zone.RRset, error) {
 		return zone.RRset{}, fmt.Errorf("TTL %d is not between 0 and %d", *set.TTL, math.MaxInt32)
 	}
 	if len(set.ResourceRecords) > maxValues {
-		b.problem(zone.String(e.name), string(set.Type), fmt.Sprintf("%d values, more than the %d that Route 53 allows; served", len(set.ResourceRecords), maxValues))
+		b.problem(zone.String(e.name), string(set.Type),
+			fmt.Sprintf("%d values, more than the %d that Route 53 allows; served", len(set.ResourceRecords), maxValues))
 	}
 	values := make([][]byte, 0, len(set.ResourceRecords))
 	for i := range set.ResourceRecords {

@@ -104,19 +104,23 @@ func TestPolicies(t *testing.T) {
 	}
 	sets := manySets("example.com.", 291)
 	for i := range 20 { // sorts behind host...: 291 + 2 of the apex + 20
-		sets = append(sets, member("weighted", fmt.Sprintf("w%02d", i), fmt.Sprintf("192.0.2.%d", i), func(s *awssim.RecordSet) {
-			s.Weight = number(int64(i) * 13)
-			if i == 1 {
-				alias(s)
-			}
-		}))
+		sets = append(sets, member("weighted", fmt.Sprintf("w%02d", i), fmt.Sprintf("192.0.2.%d", i),
+			func(s *awssim.RecordSet) {
+				s.Weight = number(int64(i) * 13)
+				if i == 1 {
+					alias(s)
+				}
+			}))
 	}
 	sets = append(sets,
-		member("failover", "one", "192.0.2.1", func(s *awssim.RecordSet) { s.Failover = "PRIMARY"; s.HealthCheckID = "check-1" }),
+		member("failover", "one", "192.0.2.1",
+			func(s *awssim.RecordSet) { s.Failover = "PRIMARY"; s.HealthCheckID = "check-1" }),
 		member("failover", "two", "192.0.2.2", func(s *awssim.RecordSet) { s.Failover = "SECONDARY" }),
 		member("latency", "eu", "192.0.2.1", func(s *awssim.RecordSet) { s.Region = "eu-west-1" }),
-		member("geo", "default", "192.0.2.1", func(s *awssim.RecordSet) { s.GeoLocation = &awssim.GeoLocation{CountryCode: "*"} }),
-		member("geo", "europe", "192.0.2.2", func(s *awssim.RecordSet) { s.GeoLocation = &awssim.GeoLocation{ContinentCode: "EU"} }),
+		member("geo", "default", "192.0.2.1",
+			func(s *awssim.RecordSet) { s.GeoLocation = &awssim.GeoLocation{CountryCode: "*"} }),
+		member("geo", "europe", "192.0.2.2",
+			func(s *awssim.RecordSet) { s.GeoLocation = &awssim.GeoLocation{ContinentCode: "EU"} }),
 		member("geo", "ny", "192.0.2.3", func(s *awssim.RecordSet) {
 			s.GeoLocation = &awssim.GeoLocation{CountryCode: "US", SubdivisionCode: "NY"}
 		}),
@@ -124,12 +128,14 @@ func TestPolicies(t *testing.T) {
 			s.GeoProximityLocation = &awssim.GeoProximityLocation{AWSRegion: "us-east-1", Bias: number(-99)}
 		}),
 		member("prox", "b", "192.0.2.2", func(s *awssim.RecordSet) {
-			s.GeoProximityLocation = &awssim.GeoProximityLocation{Coordinates: &awssim.Coordinates{Latitude: "49.22", Longitude: "-74.01"}, Bias: number(42)}
+			s.GeoProximityLocation = &awssim.GeoProximityLocation{
+				Coordinates: &awssim.Coordinates{Latitude: "49.22", Longitude: "-74.01"}, Bias: number(42)}
 		}),
 		member("prox", "c", "192.0.2.3", func(s *awssim.RecordSet) {
 			s.GeoProximityLocation = &awssim.GeoProximityLocation{LocalZoneGroup: "us-east-1-bos-1"}
 		}),
-		member("multi", "m", "192.0.2.1", func(s *awssim.RecordSet) { s.MultiValueAnswer = aws.Bool(true); s.HealthCheckID = "check-2" }),
+		member("multi", "m", "192.0.2.1",
+			func(s *awssim.RecordSet) { s.MultiValueAnswer = aws.Bool(true); s.HealthCheckID = "check-2" }),
 		member("cidr", "office", "192.0.2.1", func(s *awssim.RecordSet) {
 			s.CIDRRoutingConfig = &awssim.CIDRRoutingConfig{CollectionID: "coll", LocationName: "office"}
 		}),
@@ -153,7 +159,8 @@ func TestPolicies(t *testing.T) {
 	for i, m := range weighted {
 		same(t, "weight of "+string(m.SetID), uint8(i*13), m.Weight)
 	}
-	same(t, "member alias", zone.Alias{ZoneID: []byte("Z1"), Target: zone.MustName("host00001.example.com"), Health: true, SameZone: true}, weighted[1].Set.Alias())
+	same(t, "member alias", zone.Alias{ZoneID: []byte("Z1"), Target: zone.MustName("host00001.example.com"), Health: true,
+		SameZone: true}, weighted[1].Set.Alias())
 
 	type b = []byte
 	tests := []struct {
@@ -161,9 +168,11 @@ func TestPolicies(t *testing.T) {
 		policy zone.Policy
 		want   []zone.Member
 	}{
-		{"failover", zone.Failover, []zone.Member{{SetID: b("one"), Check: b("check-1")}, {SetID: b("two"), Secondary: true}}},
+		{"failover", zone.Failover, []zone.Member{{SetID: b("one"), Check: b("check-1")},
+			{SetID: b("two"), Secondary: true}}},
 		{"latency", zone.Latency, []zone.Member{{SetID: b("eu"), Region: b("eu-west-1")}}},
-		{"geo", zone.Geolocation, []zone.Member{{SetID: b("default"), Country: b("*")}, {SetID: b("europe"), Continent: b("EU")},
+		{"geo", zone.Geolocation, []zone.Member{{SetID: b("default"), Country: b("*")},
+			{SetID: b("europe"), Continent: b("EU")},
 			{SetID: b("ny"), Country: b("US"), Subdivision: b("NY")}}},
 		{"prox", zone.Geoproximity, []zone.Member{{SetID: b("a"), Region: b("us-east-1"), Bias: -99},
 			{SetID: b("b"), Coordinates: b("49.22,-74.01"), Bias: 42}, {SetID: b("c"), LocalZone: b("us-east-1-bos-1")}}},
@@ -183,7 +192,8 @@ func TestPolicies(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
-	same(t, "alias", zone.Alias{ZoneID: b("Z1"), Target: zone.MustName("host00001.example.com"), Health: true, SameZone: true},
+	same(t, "alias", zone.Alias{ZoneID: b("Z1"), Target: zone.MustName("host00001.example.com"), Health: true,
+		SameZone: true},
 		lookup(p.Zone.Tree, "alias.example.com", zone.TypeA).Alias())
 	same(t, "alias elsewhere", zone.Alias{ZoneID: b("ZELB"), Target: zone.MustName("my-lb.eu-west-1.elb.amazonaws.com")},
 		lookup(p.Zone.Tree, "elsewhere.example.com", zone.TypeA).Alias())
@@ -224,7 +234,8 @@ func TestUnservable(t *testing.T) {
 	twofold.Region = "eu-west-1"
 	large := setOf("large.example.", "TXT")
 	for i := range 300 {
-		large.ResourceRecords = append(large.ResourceRecords, types.ResourceRecord{Value: aws.String(fmt.Sprintf(`"%d%s"`, i, strings.Repeat("x", 250)))})
+		large.ResourceRecords = append(large.ResourceRecords,
+			types.ResourceRecord{Value: aws.String(fmt.Sprintf(`"%d%s"`, i, strings.Repeat("x", 250)))})
 	}
 	tests := []struct {
 		name   string
@@ -232,18 +243,22 @@ func TestUnservable(t *testing.T) {
 		reason string
 		sets   []recordSet
 	}{
-		{"address", zone.TypeA, `A value "192.0.2.300"`, []recordSet{setOf("address.example.", "A", "192.0.2.1", "192.0.2.300")}},
+		{"address", zone.TypeA, `A value "192.0.2.300"`,
+			[]recordSet{setOf("address.example.", "A", "192.0.2.1", "192.0.2.300")}},
 		{"empty", zone.TypeA, "neither values nor an alias target", []recordSet{setOf("empty.example.", "A")}},
 		{"nottl", zone.TypeA, "no TTL", []recordSet{noTTL}},
 		{"negative", zone.TypeA, "TTL -1", []recordSet{negative}},
 		{"both", zone.TypeA, "both values and an alias target", []recordSet{both}},
 		{"target", zone.TypeA, "alias target", []recordSet{target}},
 		{"newtype", unknownType, `type "WALLETX" is not known`, []recordSet{setOf("newtype.example.", "WALLETX", "value")}},
-		{"mixed", zone.TypeA, "policies weighted and latency", []recordSet{weighted(setOf("mixed.example.", "A", "192.0.2.1"), "w", 1), mixed}},
+		{"mixed", zone.TypeA, "policies weighted and latency",
+			[]recordSet{weighted(setOf("mixed.example.", "A", "192.0.2.1"), "w", 1), mixed}},
 		{"twofold", zone.TypeA, `"t" is of 2 routing policies`, []recordSet{twofold}},
-		{"plain", zone.TypeA, "2 record sets without a routing policy", []recordSet{setOf("plain.example.", "A", "192.0.2.1"), setOf("PLAIN.example.", "A", "192.0.2.2")}},
+		{"plain", zone.TypeA, "2 record sets without a routing policy",
+			[]recordSet{setOf("plain.example.", "A", "192.0.2.1"), setOf("PLAIN.example.", "A", "192.0.2.2")}},
 		{"large", zone.TypeTXT, "larger than a DNS message", []recordSet{large}},
-		{"cname", zone.TypeCNAME, "CNAME beside other types", []recordSet{setOf("cname.example.", "CNAME", "x.example."), setOf("cname.example.", "TXT", `"x"`)}},
+		{"cname", zone.TypeCNAME, "CNAME beside other types",
+			[]recordSet{setOf("cname.example.", "CNAME", "x.example."), setOf("cname.example.", "TXT", `"x"`)}},
 	}
 	var sets []recordSet
 	for _, tt := range tests {
@@ -268,7 +283,8 @@ func TestUnservable(t *testing.T) {
 		}
 		found := false
 		for _, p := range problems {
-			found = found || p.Zone == "example." && p.Name == tt.name+".example." && p.Type == string(tt.sets[0].Type) && p.Reason == reason
+			found = found || p.Zone == "example." && p.Name == tt.name+".example." && p.Type == string(tt.sets[0].Type) &&
+				p.Reason == reason
 		}
 		if !found {
 			t.Errorf("%s: not among the problems", tt.name)
@@ -317,7 +333,8 @@ func TestNoPlace(t *testing.T) {
 func TestManyValues(t *testing.T) {
 	set := setOf("many.example.", "A")
 	for i := range 401 {
-		set.ResourceRecords = append(set.ResourceRecords, types.ResourceRecord{Value: aws.String(fmt.Sprintf("10.0.%d.%d", i/250, i%250))})
+		set.ResourceRecords = append(set.ResourceRecords,
+			types.ResourceRecord{Value: aws.String(fmt.Sprintf("10.0.%d.%d", i/250, i%250))})
 	}
 	tree, problems := buildTree(zonesource.Hosted{ID: "Z1", Name: zone.MustName("example")}, []recordSet{set})
 	same(t, "records", uint16(401), lookup(tree, "many.example", zone.TypeA).Count)
@@ -330,10 +347,14 @@ func TestSum(t *testing.T) {
 		return recordSet{
 			Name: aws.String("n"), Type: "A", SetIdentifier: aws.String("s"), TTL: aws.Int64(1), Weight: aws.Int64(1),
 			Region: "r", Failover: "PRIMARY", HealthCheckId: aws.String("h"), MultiValueAnswer: aws.Bool(true),
-			ResourceRecords:         []types.ResourceRecord{{Value: aws.String("v")}},
-			AliasTarget:             &types.AliasTarget{DNSName: aws.String("d"), HostedZoneId: aws.String("z"), EvaluateTargetHealth: true},
-			GeoLocation:             &types.GeoLocation{ContinentCode: aws.String("c"), CountryCode: aws.String("d"), SubdivisionCode: aws.String("e")},
-			GeoProximityLocation:    &types.GeoProximityLocation{AWSRegion: aws.String("r"), Bias: aws.Int32(1), LocalZoneGroup: aws.String("l"), Coordinates: &types.Coordinates{Latitude: aws.String("1"), Longitude: aws.String("2")}},
+			ResourceRecords: []types.ResourceRecord{{Value: aws.String("v")}},
+			AliasTarget: &types.AliasTarget{DNSName: aws.String("d"), HostedZoneId: aws.String("z"),
+				EvaluateTargetHealth: true},
+			GeoLocation: &types.GeoLocation{ContinentCode: aws.String("c"), CountryCode: aws.String("d"),
+				SubdivisionCode: aws.String("e")},
+			GeoProximityLocation: &types.GeoProximityLocation{AWSRegion: aws.String("r"), Bias: aws.Int32(1),
+				LocalZoneGroup: aws.String("l"),
+				Coordinates:    &types.Coordinates{Latitude: aws.String("1"), Longitude: aws.String("2")}},
 			CidrRoutingConfig:       &types.CidrRoutingConfig{CollectionId: aws.String("c"), LocationName: aws.String("l")},
 			TrafficPolicyInstanceId: aws.String("t"),
 		}

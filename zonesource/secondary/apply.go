@@ -98,7 +98,8 @@ func (a *applied) leaveOut(apex []byte, r wire.Record) bool {
 		return false
 	}
 	a.problems = append(a.problems, zonesource.Problem{
-		Zone: zone.String(apex), Name: zone.String(r.Name), Type: rdata.TypeText(r.Type), Reason: "left out of a transfer: " + why,
+		Zone: zone.String(apex), Name: zone.String(r.Name), Type: rdata.TypeText(r.Type),
+		Reason: "left out of a transfer: " + why,
 	})
 	return true
 }

@@ -56,7 +56,8 @@ func content(t *testing.T, tree *zone.Tree) []string {
 	for name, node := range tree.All {
 		for s := range node.RRsets {
 			for data := range s.Rdata() {
-				buf := slices.Concat(name, []byte{byte(s.Type >> 8), byte(s.Type), 0, 1, 0, 0, 0, byte(s.TTL()), byte(len(data) >> 8), byte(len(data))}, data)
+				buf := slices.Concat(name, []byte{byte(s.Type >> 8), byte(s.Type), 0, 1, 0, 0, 0, byte(s.TTL()),
+					byte(len(data) >> 8), byte(len(data))}, data)
 				rr, _, err := dns.UnpackRR(buf, 0)
 				if err != nil {
 					t.Fatal(err)
@@ -70,7 +71,8 @@ func content(t *testing.T, tree *zone.Tree) []string {
 }
 
 func TestApply(t *testing.T) {
-	first, err := apply(nil, apex, records(t, "SOA:5, z.example. 60 A 10.0.0.1, a.z.example. 60 A 10.0.0.2, a.z.example. 60 A 10.0.0.3, SOA:5"))
+	first, err := apply(nil, apex,
+		records(t, "SOA:5, z.example. 60 A 10.0.0.1, a.z.example. 60 A 10.0.0.2, a.z.example. 60 A 10.0.0.3, SOA:5"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,13 +88,18 @@ func TestApply(t *testing.T) {
 		err     error
 	}{
 		{"whole", true, "SOA:7, b.Z.Example. 60 TXT \"x\", SOA:7", "axfr", "7", `b.z.example. 60 IN TXT "x"`, nil},
-		{"whole for an IXFR", false, "SOA:7, a.z.example. 60 A 10.0.0.2, SOA:7", "axfr", "7", "a.z.example. 60 IN A 10.0.0.2", nil},
-		{"twice, of two TTLs", true, "SOA:7, a.z.example. 60 A 10.0.0.2, a.z.example. 50 A 10.0.0.2, SOA:7", "axfr", "7", "a.z.example. 50 IN A 10.0.0.2", nil},
+		{"whole for an IXFR", false, "SOA:7, a.z.example. 60 A 10.0.0.2, SOA:7", "axfr", "7", "a.z.example. 60 IN A 10.0.0.2",
+			nil},
+		{"twice, of two TTLs", true, "SOA:7, a.z.example. 60 A 10.0.0.2, a.z.example. 50 A 10.0.0.2, SOA:7", "axfr", "7",
+			"a.z.example. 50 IN A 10.0.0.2", nil},
 		{"out of the zone", true, "SOA:7, other.example. 60 A 10.0.0.2, SOA:7", "axfr", "7", "", nil},
-		{"nothing new", false, "SOA:5", "none", "5", "a.z.example. 60 IN A 10.0.0.2,a.z.example. 60 IN A 10.0.0.3,z.example. 60 IN A 10.0.0.1", nil},
-		{"one difference", false, "SOA:6, SOA:5, a.z.example. 60 A 10.0.0.2, SOA:6, c.z.example. 60 A 10.0.0.4, SOA:6", "ixfr", "6",
+		{"nothing new", false, "SOA:5", "none", "5",
+			"a.z.example. 60 IN A 10.0.0.2,a.z.example. 60 IN A 10.0.0.3,z.example. 60 IN A 10.0.0.1", nil},
+		{"one difference", false, "SOA:6, SOA:5, a.z.example. 60 A 10.0.0.2, SOA:6, c.z.example. 60 A 10.0.0.4, SOA:6",
+			"ixfr", "6",
 			"a.z.example. 60 IN A 10.0.0.3,c.z.example. 60 IN A 10.0.0.4,z.example. 60 IN A 10.0.0.1", nil},
-		{"two differences", false, "SOA:9, SOA:5, a.z.example. 60 A 10.0.0.2, a.z.example. 60 A 10.0.0.3, SOA:6, c.z.example. 60 A 10.0.0.4, SOA:6, c.z.example. 60 A 10.0.0.4, SOA:9, SOA:9", "ixfr", "9",
+		{"two differences", false, "SOA:9, SOA:5, a.z.example. 60 A 10.0.0.2, a.z.example. 60 A 10.0.0.3, SOA:6, " +
+			"c.z.example. 60 A 10.0.0.4, SOA:6, c.z.example. 60 A 10.0.0.4, SOA:9, SOA:9", "ixfr", "9",
 			"z.example. 60 IN A 10.0.0.1", nil},
 		{"another TTL", false, "SOA:6, SOA:5, z.example. 60 A 10.0.0.1, SOA:6, z.example. 50 A 10.0.0.1, SOA:6", "ixfr", "6",
 			"a.z.example. 60 IN A 10.0.0.2,a.z.example. 60 IN A 10.0.0.3,z.example. 50 IN A 10.0.0.1", nil},
@@ -105,9 +112,11 @@ func TestApply(t *testing.T) {
 		{"SOA below the apex", true, "SOA:7, a.z.example. 60 SOA a. b. 1 2 3 4 5, SOA:7", "", "", "", errTwoSOAs},
 		{"of another class", true, "SOA:7, a.z.example. 60 CH TXT x, SOA:7", "", "", "", errNotOfClass},
 		{"differences of nothing", true, "SOA:6, SOA:5, SOA:6, c.z.example. 60 A 10.0.0.4, SOA:6", "", "", "", errNoBase},
-		{"differences of another version", false, "SOA:6, SOA:4, SOA:6, c.z.example. 60 A 10.0.0.4, SOA:6", "", "", "", errOtherBase},
+		{"differences of another version", false, "SOA:6, SOA:4, SOA:6, c.z.example. 60 A 10.0.0.4, SOA:6", "", "", "",
+			errOtherBase},
 		{"what isn't there", false, "SOA:6, SOA:5, c.z.example. 60 A 10.0.0.4, SOA:6, SOA:6", "", "", "", errNotThere},
-		{"differences that don't lead there", false, "SOA:9, SOA:5, SOA:6, c.z.example. 60 A 10.0.0.4, SOA:9", "", "", "", errCut},
+		{"differences that don't lead there", false, "SOA:9, SOA:5, SOA:6, c.z.example. 60 A 10.0.0.4, SOA:9", "", "", "",
+			errCut},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -21,5 +21,5 @@
 //
 //	s, err := secondary.New(secondary.Config{Apex: apex, Primaries: primaries}, log)
 //	err = s.Run(ctx, deliver)
-//	ok := s.Notify(from, key)
+//	refused := s.Notify(from, key)
 package secondary

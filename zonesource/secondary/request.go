@@ -60,7 +60,8 @@ func (s *Source) checkAt(ctx context.Context, primary netip.AddrPort) error {
 	}
 	next, err := apply(base, s.config.Apex, records)
 	if err != nil && here { // its differences aren't about the zone that is here
-		s.log.Warn("differences of a secondary zone don't fit; it is transferred as a whole", "zone", s.name, "primary", primary.String(), "error", err)
+		s.log.Warn("differences of a secondary zone don't fit; it is transferred as a whole", "zone", s.name, "primary",
+			primary.String(), "error", err)
 		records, err = s.transfer(ctx, primary, false)
 		if err == nil {
 			next, err = apply(nil, s.config.Apex, records)

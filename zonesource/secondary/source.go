@@ -84,7 +84,8 @@ func New(c Config, log *slog.Logger) (*Source, error) {
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
 	}
-	return &Source{config: c, key: PartKey(c.Apex), name: zone.String(c.Apex), log: log, notified: make(chan struct{}, 1)}, nil
+	return &Source{config: c, key: PartKey(c.Apex), name: zone.String(c.Apex), log: log, notified: make(chan struct{}, 1)},
+		nil
 }
 
 // PartKey is the key of the part of a zone.
@@ -100,21 +101,21 @@ func (s *Source) HasPrimary(from netip.Addr) bool {
 	return slices.ContainsFunc(s.config.Primaries, func(p netip.AddrPort) bool { return p.Addr() == from })
 }
 
-// Notify has the primaries asked now (RFC 1996 section 4.4), and reports whether a NOTIFY
-// from that address, signed by a key of that name ("" for none), is taken. It doesn't
-// block, and is safe for concurrent use.
-func (s *Source) Notify(from netip.Addr, key string) bool {
+// Notify has the primaries asked now (RFC 1996 section 4.4), or returns why a NOTIFY from
+// that address, signed by a key of that name ("" for none), is refused: client or key. It
+// doesn't block, and is safe for concurrent use.
+func (s *Source) Notify(from netip.Addr, key string) (refused string) {
 	if !s.HasPrimary(from) {
-		return false
+		return "client"
 	}
 	if s.config.Key != nil && key != s.config.Key.Name {
-		return false
+		return "key"
 	}
 	select {
 	case s.notified <- struct{}{}:
 	default: // it is about to ask
 	}
-	return true
+	return ""
 }
 
 // Run implements zonesource.Source.

@@ -152,7 +152,8 @@ func TestLife(t *testing.T) {
 	p.set("SOA:1, a.z.example. 60 A 10.0.0.1, SOA:1")
 	p.behave(dns.RcodeRefused, false)
 	s, w := run(t, Config{Primaries: []netip.AddrPort{p.addr}, Timeout: time.Second})
-	first := w.await(t, "unavailable at first", func(p zonesource.Part) bool { return p.Zone != nil && p.Zone.Unavailable != "" })
+	first := w.await(t, "unavailable at first",
+		func(p zonesource.Part) bool { return p.Zone != nil && p.Zone.Unavailable != "" })
 	if first.Key.Name != "z.example." || first.Zone.Origin != zone.File {
 		t.Errorf("the part is %+v", first)
 	}
@@ -163,7 +164,7 @@ func TestLife(t *testing.T) {
 	p.mu.Lock()
 	p.rcode = dns.RcodeSuccess
 	p.mu.Unlock()
-	if !s.Notify(p.addr.Addr(), "") || s.Notify(netip.MustParseAddr("127.0.0.9"), "") {
+	if s.Notify(p.addr.Addr(), "") != "" || s.Notify(netip.MustParseAddr("127.0.0.9"), "") != "client" {
 		t.Error("NOTIFY of the primary alone is taken")
 	}
 	part := w.await(t, "transferred", good)
@@ -239,7 +240,8 @@ func TestSaved(t *testing.T) {
 	} {
 		p := newPrimary(t)
 		p.set(tt.primary)
-		saved := &zonesource.Part{Listed: time.Now().Add(-tt.age), Zone: zone.New(zone.Info{Origin: zone.File}, before.tree, 0)}
+		saved := &zonesource.Part{Listed: time.Now().Add(-tt.age),
+			Zone: zone.New(zone.Info{Origin: zone.File}, before.tree, 0)}
 		_, w := run(t, Config{Primaries: []netip.AddrPort{p.addr}, Saved: func() *zonesource.Part { return saved }})
 		if tt.age > 0 {
 			w.await(t, "expired", func(p zonesource.Part) bool { return p.Zone != nil && p.Zone.Unavailable != "" })

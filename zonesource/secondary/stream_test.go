@@ -66,7 +66,8 @@ func message(request []byte, records ...wire.Record) []byte {
 
 func source(t *testing.T, primary netip.AddrPort, key *Key) *Source {
 	t.Helper()
-	return &Source{config: Config{Apex: apex, Primaries: []netip.AddrPort{primary}, Key: key, Timeout: 5 * time.Second}, name: zone.String(apex)}
+	return &Source{config: Config{Apex: apex, Primaries: []netip.AddrPort{primary}, Key: key, Timeout: 5 * time.Second},
+		name: zone.String(apex)}
 }
 
 // odd are records that some library or other can't read, which cost nothing.
@@ -93,7 +94,8 @@ func odd(t *testing.T) (kept, lost []wire.Record) {
 		record(65280, "c00c"),
 		record(41000, ""),
 	}
-	lost = []wire.Record{record(dns.TypeA, "0a0000"), record(dns.TypeMX, "000a"+"c0ff"), record(dns.TypeSVCB, "0001"+"00"+"00030001"+"00")}
+	lost = []wire.Record{record(dns.TypeA, "0a0000"), record(dns.TypeMX, "000a"+"c0ff"),
+		record(dns.TypeSVCB, "0001"+"00"+"00030001"+"00")}
 	return kept, lost
 }
 
@@ -134,7 +136,8 @@ func TestOddRecords(t *testing.T) {
 // 5.3.1), and none whose end, beginning or content isn't.
 func TestSignedStream(t *testing.T) {
 	key := &Key{Name: "k.", Algorithm: dns.HmacSHA256, Secret: "c2VjcmV0"}
-	soa, a, b := records(t, "SOA:7")[0], records(t, "a.z.example. 60 A 10.0.0.1")[0], records(t, "b.z.example. 60 A 10.0.0.2")[0]
+	soa, a, b := records(t, "SOA:7")[0], records(t, "a.z.example. 60 A 10.0.0.1")[0],
+		records(t, "b.z.example. 60 A 10.0.0.2")[0]
 	whole := func(request []byte) [][]byte {
 		return [][]byte{message(request, soa), message(request, a), message(request, b), message(request, soa)}
 	}
@@ -201,7 +204,8 @@ func sign(t *testing.T, key *Key, request []byte, messages [][]byte, signed []bo
 			t.Fatal(err)
 		}
 		m.SetTsig(key.Name, key.Algorithm, fudge, time.Now().Unix())
-		wire, next, err := dns.TsigGenerateWithProvider(m, inserted{key, len(mac) / 2, between}, mac, len(out) > 0 && signed[0])
+		wire, next, err := dns.TsigGenerateWithProvider(m, inserted{key, len(mac) / 2, between}, mac,
+			len(out) > 0 && signed[0])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,8 @@ func sameData(rrtype uint16, a, b []byte) bool {
 	default:
 		return false
 	}
-	return len(a) == len(b) && len(a) >= skip && bytes.Equal(a[:skip], b[:skip]) && bytes.Equal(lower(a[skip:]), lower(b[skip:]))
+	return len(a) == len(b) && len(a) >= skip && bytes.Equal(a[:skip], b[:skip]) &&
+		bytes.Equal(lower(a[skip:]), lower(b[skip:]))
 }
 
 func lower(name []byte) []byte {

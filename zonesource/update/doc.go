@@ -2,8 +2,8 @@
 //
 //	Message ──> Updater ──> a goroutine a hosted zone
 //	                              │ gathers for a moment
-//	                              ├── evaluate: prerequisites, changes (RecordsOf)
-//	                              ├── plan: one batch, whole messages (CREATE, DELETE)
+//	                              ├── plan: one batch, whole messages (CREATE, DELETE), each
+//	                              │   evaluated first: prerequisites, changes (RecordsOf)
 //	                              ├── journal: intent on the disk
 //	                              ├── Submit ── refused: read again, or told apart
 //	                              └── Amend: served at once ──> Result
@@ -23,7 +23,7 @@
 //
 // Messages that come within a short window, or while a batch is on its way, share the
 // next batch, as far as AWS's bounds go; one message is never divided, and is refused if
-// it is larger than a batch. Of a batch that is refused, the messages to blame are told
+// it is larger than a batch. Of a batch that is refused, the messages at fault are told
 // apart from the others until the bad one is alone.
 //
 // The SOA record of the apex and the last of its NS records stay as they are. RRsets
@@ -37,7 +37,9 @@
 //
 // # Use
 //
-//	u, err := update.New(update.Options{Source: route53.Name, Hosted: keeper.Hosted, Amend: keeper.Amend, Synced: keeper.Synced, StateDir: dir})
+//	u, err := update.New(update.Options{
+//		Source: route53.Name, Hosted: keeper.Hosted, Amend: keeper.Amend, Synced: keeper.Synced, StateDir: dir,
+//	})
 //	u.SetAccounts(accounts)
 //	go u.Run(ctx)
 //	u.Submit(zone, message, func(r update.Result) { ... })

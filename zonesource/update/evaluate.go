@@ -28,55 +28,49 @@ func (c *contents) at(name string) *owner {
 	return c.base(name)
 }
 
-// trial is one message held against contents.
-type trial struct {
-	c       *contents
-	now     map[string]*owner // what it changes
-	touched []setKey          // RRsets that it is about, in order
-	unread  []string          // names that have to be read before the result is certain
-}
-
-func (t *trial) at(name string) *owner {
-	o, changed := t.now[name]
+// at is what a name has, should the message under way be accepted.
+func (p *plan) at(name string) *owner {
+	o, changed := p.next[name]
 	if changed {
 		return o
 	}
-	return t.c.at(name)
+	return p.contents.at(name)
 }
 
 // read asks for a name to be read, unless it was.
-func (t *trial) read(name string) {
-	if !t.c.base(name).fresh && !slices.Contains(t.unread, name) {
-		t.unread = append(t.unread, name)
+func (p *plan) read(name string) {
+	if !p.contents.base(name).fresh && !slices.Contains(p.unread, name) {
+		p.unread = append(p.unread, name)
 	}
 }
 
 // evaluate holds a message against the contents, which stay as they are (RFC 2136
-// section 3.2 and 3.4). While names are unread, the result is provisional.
+// section 3.2 and 3.4): what it changes is next, the RRsets that it is about are about.
+// While names are unread, the result is provisional.
 //
 // Prerequisites are only ever held against what was read. What a change finds may be
 // what we serve: Route 53 refuses the change where that is old. A message that changes
 // nothing of an RRset that it is about has nothing that Route 53 could refuse, so that
 // such names are read.
-func (c *contents) evaluate(m *Message) (*trial, Result) {
-	t := &trial{c: c, now: map[string]*owner{}}
+func (p *plan) evaluate(m *Message) Result {
+	p.next, p.about = map[string]*owner{}, nil
 	for i := range m.Prerequisites {
-		t.read(string(m.Prerequisites[i].Name))
+		p.read(string(m.Prerequisites[i].Name))
 	}
-	result := t.prerequisites(m.Prerequisites)
+	result := p.prerequisites(m.Prerequisites)
 	if !result.good() {
-		return t, result
+		return result
 	}
 	for i := range m.Updates {
-		result = t.change(&m.Updates[i])
+		result = p.change(&m.Updates[i])
 		if !result.good() {
-			return t, result
+			return result
 		}
 	}
-	for _, k := range t.touched {
-		is := t.at(k.name).sets[k.rrtype]
-		if is.same(c.base(k.name).sets[k.rrtype]) {
-			t.read(k.name)
+	for _, k := range p.about {
+		is := p.at(k.name).sets[k.rrtype]
+		if is.same(p.contents.base(k.name).sets[k.rrtype]) {
+			p.read(k.name)
 			continue
 		}
 		if is == nil {
@@ -84,19 +78,19 @@ func (c *contents) evaluate(m *Message) (*trial, Result) {
 		}
 		result = is.storable([]byte(k.name), k.rrtype)
 		if !result.good() {
-			return t, result
+			return result
 		}
 	}
-	return t, Result{}
+	return Result{}
 }
 
 // prerequisites holds prerequisites against the contents (RFC 2136 section 3.2.5).
-func (t *trial) prerequisites(all []Record) Result {
+func (p *plan) prerequisites(all []Record) Result {
 	values := map[setKey]*rrset{} // of whole RRsets that have to be
 	var order []setKey
 	for i := range all {
 		r := &all[i]
-		o := t.at(string(r.Name))
+		o := p.at(string(r.Name))
 		exists := len(o.sets) > 0
 		if r.Type != zone.TypeANY {
 			exists = o.sets[r.Type] != nil
@@ -122,7 +116,7 @@ func (t *trial) prerequisites(all []Record) Result {
 		}
 	}
 	for _, k := range order {
-		is, want := t.at(k.name).sets[k.rrtype], values[k]
+		is, want := p.at(k.name).sets[k.rrtype], values[k]
 		if is == nil || is.foreign != "" || len(is.data) != len(want.data) {
 			return Result{Rcode: NXRRset}
 		}
@@ -136,58 +130,58 @@ func (t *trial) prerequisites(all []Record) Result {
 }
 
 // change makes one change (RFC 2136 section 3.4.2).
-func (t *trial) change(r *Record) Result {
-	apex := string(r.Name) == t.c.apex
+func (p *plan) change(r *Record) Result {
+	apex := string(r.Name) == p.contents.apex
 	switch {
 	case r.Class == ClassIN:
-		return t.add(r)
+		return p.addRecord(r)
 	case r.Class == ClassNone:
-		return t.deleteRecord(r, apex)
+		return p.deleteRecord(r, apex)
 	case r.Type == zone.TypeANY:
-		return t.deleteName(r, apex)
+		return p.deleteName(r, apex)
 	case apex && (r.Type == zone.TypeSOA || r.Type == zone.TypeNS):
 		return Result{} // section 3.4.2.3
 	}
-	return t.put(r.Name, r.Type, nil)
+	return p.put(r.Name, r.Type, nil)
 }
 
 // put gives a name another set of a type.
-func (t *trial) put(name []byte, rrtype uint16, s *rrset) Result {
+func (p *plan) put(name []byte, rrtype uint16, s *rrset) Result {
 	k := setKey{string(name), rrtype}
-	o := t.at(k.name)
-	if !slices.Contains(t.touched, k) {
-		t.touched = append(t.touched, k)
+	o := p.at(k.name)
+	if !slices.Contains(p.about, k) {
+		p.about = append(p.about, k)
 	}
 	old := o.sets[rrtype]
 	if old != nil && old.foreign != "" {
-		t.read(k.name)
+		p.read(k.name)
 		return refuse("%s %s; updates leave it alone", describeSet(k), old.foreign)
 	}
-	t.now[k.name] = o.with(rrtype, s)
+	p.next[k.name] = o.with(rrtype, s)
 	return Result{}
 }
 
 // ignore notes that a change of a set is silently not made.
-func (t *trial) ignore(name []byte) Result {
-	t.read(string(name))
+func (p *plan) ignore(name []byte) Result {
+	p.read(string(name))
 	return Result{}
 }
 
-// add adds a record (section 3.4.2.2): CNAME records stay alone and are replaced, and
+// addRecord adds a record (section 3.4.2.2): CNAME records stay alone and are replaced, and
 // so is the TTL of a whole RRset (RFC 2181 section 5.2).
-func (t *trial) add(r *Record) Result {
-	o := t.at(string(r.Name))
+func (p *plan) addRecord(r *Record) Result {
+	o := p.at(string(r.Name))
 	if r.Type == zone.TypeSOA {
 		return Result{} // of the apex it is Route 53's; elsewhere there is none
 	}
 	for other := range o.sets {
 		if (r.Type == zone.TypeCNAME) != (other == zone.TypeCNAME) && other != r.Type {
-			return t.ignore(r.Name)
+			return p.ignore(r.Name)
 		}
 	}
 	old := o.sets[r.Type]
 	if old != nil && old.foreign != "" {
-		return t.put(r.Name, r.Type, nil) // says why not
+		return p.put(r.Name, r.Type, nil) // says why not
 	}
 	s := &rrset{ttl: r.TTL}
 	if old != nil && r.Type != zone.TypeCNAME {
@@ -203,44 +197,44 @@ func (t *trial) add(r *Record) Result {
 	if r.Type == zone.TypeCNAME && old != nil && old.ttl == r.TTL && old.has(r.Type, r.Data) {
 		s = old
 	}
-	return t.put(r.Name, r.Type, s)
+	return p.put(r.Name, r.Type, s)
 }
 
 // deleteRecord deletes one record (section 3.4.2.4): never the SOA or the last NS of
 // the apex.
-func (t *trial) deleteRecord(r *Record, apex bool) Result {
+func (p *plan) deleteRecord(r *Record, apex bool) Result {
 	if apex && r.Type == zone.TypeSOA {
 		return Result{}
 	}
-	old := t.at(string(r.Name)).sets[r.Type]
+	old := p.at(string(r.Name)).sets[r.Type]
 	if old == nil || old.foreign != "" {
-		return t.put(r.Name, r.Type, nil)
+		return p.put(r.Name, r.Type, nil)
 	}
 	at := old.index(r.Type, r.Data)
 	switch {
 	case at < 0:
-		return t.put(r.Name, r.Type, old)
+		return p.put(r.Name, r.Type, old)
 	case len(old.data) > 1:
-		return t.put(r.Name, r.Type, &rrset{ttl: old.ttl, data: slices.Delete(slices.Clone(old.data), at, at+1)})
+		return p.put(r.Name, r.Type, &rrset{ttl: old.ttl, data: slices.Delete(slices.Clone(old.data), at, at+1)})
 	case apex && r.Type == zone.TypeNS:
-		return t.ignore(r.Name)
+		return p.ignore(r.Name)
 	}
-	return t.put(r.Name, r.Type, nil)
+	return p.put(r.Name, r.Type, nil)
 }
 
 // deleteName deletes all that a name has (section 3.4.2.3), but SOA and NS of the apex.
 // Route 53 couldn't refuse what isn't known to be there, so that the name is read.
-func (t *trial) deleteName(r *Record, apex bool) Result {
-	t.read(string(r.Name))
+func (p *plan) deleteName(r *Record, apex bool) Result {
+	p.read(string(r.Name))
 	var kinds []uint16
-	for rrtype := range t.at(string(r.Name)).sets {
+	for rrtype := range p.at(string(r.Name)).sets {
 		if !apex || rrtype != zone.TypeSOA && rrtype != zone.TypeNS {
 			kinds = append(kinds, rrtype)
 		}
 	}
 	slices.Sort(kinds)
 	for _, rrtype := range kinds {
-		result := t.put(r.Name, rrtype, nil)
+		result := p.put(r.Name, rrtype, nil)
 		if !result.good() {
 			return result
 		}

@@ -61,7 +61,10 @@ func listing(t *testing.T, text string) []changes.RecordSet {
 			continue
 		}
 		value := changes.Value{Value: aws.String(words[3])}
-		at := slices.IndexFunc(sets, func(s changes.RecordSet) bool { return *s.Name == words[0] && string(s.Type) == words[2] })
+		at := slices.IndexFunc(sets, func(s changes.RecordSet) bool {
+			return *s.Name == words[0] &&
+				string(s.Type) == words[2]
+		})
 		if at >= 0 {
 			sets[at].ResourceRecords = append(sets[at].ResourceRecords, value)
 			continue
@@ -141,7 +144,8 @@ func written(b changes.Batch) []string {
 		for _, v := range c.Set.ResourceRecords {
 			values = append(values, *v.Value)
 		}
-		lines = append(lines, fmt.Sprintf("%s %s %s %d %s", c.Action, *c.Set.Name, c.Set.Type, aws.ToInt64(c.Set.TTL), strings.Join(values, ", ")))
+		lines = append(lines, fmt.Sprintf("%s %s %s %d %s", c.Action, *c.Set.Name, c.Set.Type, aws.ToInt64(c.Set.TTL),
+			strings.Join(values, ", ")))
 	}
 	return lines
 }
@@ -159,12 +163,14 @@ func TestPrerequisites(t *testing.T) {
 		{"2.4.1 RRset exists, not of that type", []string{"? a.example. 0 ANY AAAA"}, NXRRset},
 		{"2.4.1 RRset exists, no such name", []string{"? no.example. 0 ANY A"}, NXRRset},
 		{"2.4.2 RRset exists, value", []string{"? a.example. 0 IN A 192.0.2.2", "? a.example. 0 IN A 192.0.2.1"}, NoError},
-		{"2.4.2 value, a record twice", []string{"? one.example. 0 IN A 192.0.2.1", "? one.example. 0 IN A 192.0.2.1"}, NoError},
+		{"2.4.2 value, a record twice", []string{"? one.example. 0 IN A 192.0.2.1", "? one.example. 0 IN A 192.0.2.1"},
+			NoError},
 		{"2.4.2 value, a subset", []string{"? a.example. 0 IN A 192.0.2.2"}, NXRRset},
 		{"2.4.2 value, a superset", []string{"? one.example. 0 IN A 192.0.2.1", "? one.example. 0 IN A 192.0.2.2"}, NXRRset},
 		{"2.4.2 value, another", []string{"? one.example. 0 IN A 192.0.2.7"}, NXRRset},
 		{"2.4.2 value, no such name", []string{"? no.example. 0 IN A 192.0.2.7"}, NXRRset},
-		{"2.4.2 value, names in any case", []string{"? mx.example. 0 IN MX 10 mail.EXAMPLE.", "? c.example. 0 IN CNAME target.example."}, NoError},
+		{"2.4.2 value, names in any case",
+			[]string{"? mx.example. 0 IN MX 10 mail.EXAMPLE.", "? c.example. 0 IN CNAME target.example."}, NoError},
 		{"2.4.2 value, of two RRsets", []string{"? a.example. 0 IN TXT \"t\"", "? one.example. 0 IN A 192.0.2.1"}, NoError},
 		{"2.4.2 value, text in another case", []string{"? a.example. 0 IN TXT \"T\""}, NXRRset},
 		{"2.4.2 value, of an alias", []string{"? alias.example. 0 IN A 192.0.2.1"}, NXRRset},
@@ -190,8 +196,7 @@ func TestPrerequisites(t *testing.T) {
 		m := message(t, tt.lines...)
 		result := m.Check(apex)
 		if result.good() {
-			c := &contents{apex: string(apex), base: owners(listing(t, zoneText)), now: map[string]*owner{}}
-			_, result = c.evaluate(m)
+			result = newPlan(apex, owners(listing(t, zoneText))).evaluate(m)
 		}
 		if result.Rcode != tt.want {
 			t.Errorf("%s: %s, want %s", tt.section, dns.RcodeToString[result.Rcode], dns.RcodeToString[tt.want])
@@ -208,11 +213,15 @@ func TestChanges(t *testing.T) {
 		want    string // batch, separated by " | "; or a response code
 	}{
 		{"2.5.1 add to nothing", []string{"new.example. 60 IN A 192.0.2.5"}, "CREATE new.example. A 60 192.0.2.5"},
-		{"2.5.1 add two", []string{"new.example. 60 IN A 192.0.2.5", "new.example. 60 IN A 192.0.2.6"}, "CREATE new.example. A 60 192.0.2.5, 192.0.2.6"},
-		{"2.5.1 add one twice", []string{"new.example. 60 IN A 192.0.2.5", "new.example. 60 IN A 192.0.2.5"}, "CREATE new.example. A 60 192.0.2.5"},
-		{"2.5.1 add to others", []string{"one.example. 300 IN A 192.0.2.5"}, "DELETE one.example. A 300 192.0.2.1 | CREATE one.example. A 300 192.0.2.1, 192.0.2.5"},
+		{"2.5.1 add two", []string{"new.example. 60 IN A 192.0.2.5", "new.example. 60 IN A 192.0.2.6"},
+			"CREATE new.example. A 60 192.0.2.5, 192.0.2.6"},
+		{"2.5.1 add one twice", []string{"new.example. 60 IN A 192.0.2.5", "new.example. 60 IN A 192.0.2.5"},
+			"CREATE new.example. A 60 192.0.2.5"},
+		{"2.5.1 add to others", []string{"one.example. 300 IN A 192.0.2.5"},
+			"DELETE one.example. A 300 192.0.2.1 | CREATE one.example. A 300 192.0.2.1, 192.0.2.5"},
 		{"2.5.1 add what is there", []string{"one.example. 300 IN A 192.0.2.1"}, ""},
-		{"2.5.1 another TTL", []string{"a.example. 60 IN A 192.0.2.1"}, "DELETE a.example. A 300 192.0.2.1, 192.0.2.2 | CREATE a.example. A 60 192.0.2.1, 192.0.2.2"},
+		{"2.5.1 another TTL", []string{"a.example. 60 IN A 192.0.2.1"},
+			"DELETE a.example. A 300 192.0.2.1, 192.0.2.2 | CREATE a.example. A 60 192.0.2.1, 192.0.2.2"},
 		{"2.5.1 a wildcard", []string{"*.example. 60 IN A 192.0.2.1"}, `CREATE \052.example. A 60 192.0.2.1`},
 		{"2.5.1 the same name in another case", []string{"mx.example. 300 IN MX 10 mail.example."}, ""},
 		{"2.5.1 text", []string{"txt.example. 0 IN TXT \"a\\\"b\" \"c\\\\;\""}, `CREATE txt.example. TXT 0 "a\"b" "c\\;"`},
@@ -221,28 +230,37 @@ func TestChanges(t *testing.T) {
 		{"2.5.2 delete the SOA of the apex", []string{"example. 0 ANY SOA"}, ""},
 		{"2.5.2 delete the NS of the apex", []string{"example. 0 ANY NS"}, ""},
 		{"2.5.2 delete other NS", []string{"sub.example. 0 ANY NS"}, "DELETE sub.example. NS 300 ns.sub.example."},
-		{"2.5.3 delete a name", []string{"a.example. 0 ANY ANY"}, `DELETE a.example. A 300 192.0.2.1, 192.0.2.2 | DELETE a.example. TXT 60 "t"`},
+		{"2.5.3 delete a name", []string{"a.example. 0 ANY ANY"},
+			`DELETE a.example. A 300 192.0.2.1, 192.0.2.2 | DELETE a.example. TXT 60 "t"`},
 		{"2.5.3 delete a name that isn't there", []string{"ent.example. 0 ANY ANY"}, ""},
 		{"2.5.3 delete the apex", []string{"example. 0 ANY ANY"}, "DELETE example. A 300 192.0.2.1"},
-		{"2.5.4 delete a record", []string{"a.example. 0 NONE A 192.0.2.1"}, "DELETE a.example. A 300 192.0.2.1, 192.0.2.2 | CREATE a.example. A 300 192.0.2.2"},
+		{"2.5.4 delete a record", []string{"a.example. 0 NONE A 192.0.2.1"},
+			"DELETE a.example. A 300 192.0.2.1, 192.0.2.2 | CREATE a.example. A 300 192.0.2.2"},
 		{"2.5.4 delete the last record", []string{"one.example. 0 NONE A 192.0.2.1"}, "DELETE one.example. A 300 192.0.2.1"},
-		{"2.5.4 delete a record that isn't there", []string{"one.example. 0 NONE A 192.0.2.7", "no.example. 0 NONE A 192.0.2.7"}, ""},
-		{"2.5.4 delete a record, its name in another case", []string{"c.example. 0 NONE CNAME target.example."}, "DELETE c.example. CNAME 300 Target.example."},
-		{"2.5.4 delete an NS of the apex", []string{"example. 0 NONE NS ns-1.example."}, nsOld + " | CREATE example. NS 172800 ns-2.example."},
-		{"2.5.4 delete all NS of the apex", []string{"example. 0 NONE NS ns-1.example.", "example. 0 NONE NS ns-2.example."}, nsOld + " | CREATE example. NS 172800 ns-2.example."},
+		{"2.5.4 delete a record that isn't there",
+			[]string{"one.example. 0 NONE A 192.0.2.7", "no.example. 0 NONE A 192.0.2.7"}, ""},
+		{"2.5.4 delete a record, its name in another case", []string{"c.example. 0 NONE CNAME target.example."},
+			"DELETE c.example. CNAME 300 Target.example."},
+		{"2.5.4 delete an NS of the apex", []string{"example. 0 NONE NS ns-1.example."},
+			nsOld + " | CREATE example. NS 172800 ns-2.example."},
+		{"2.5.4 delete all NS of the apex", []string{"example. 0 NONE NS ns-1.example.", "example. 0 NONE NS ns-2.example."},
+			nsOld + " | CREATE example. NS 172800 ns-2.example."},
 		{"2.5.4 delete the SOA", []string{"example. 0 NONE SOA ns.example. host.example. 1 2 3 4 5"}, ""},
 
 		{"3.4.2.2 a CNAME beside others", []string{"a.example. 60 IN CNAME b.example."}, ""},
 		{"3.4.2.2 a CNAME beside an alias", []string{"alias.example. 60 IN CNAME b.example."}, ""},
 		{"3.4.2.2 others beside a CNAME", []string{"c.example. 60 IN A 192.0.2.1"}, ""},
-		{"3.4.2.2 a CNAME in the place of one", []string{"c.example. 60 IN CNAME b.example."}, "DELETE c.example. CNAME 300 Target.example. | CREATE c.example. CNAME 60 b.example."},
+		{"3.4.2.2 a CNAME in the place of one", []string{"c.example. 60 IN CNAME b.example."},
+			"DELETE c.example. CNAME 300 Target.example. | CREATE c.example. CNAME 60 b.example."},
 		{"3.4.2.2 the CNAME that is there", []string{"c.example. 300 IN CNAME target.example."}, ""},
 		{"3.4.2.2 a CNAME after the others have gone", []string{"a.example. 0 ANY ANY", "a.example. 60 IN CNAME b.example."},
-			`DELETE a.example. A 300 192.0.2.1, 192.0.2.2 | DELETE a.example. TXT 60 "t" | CREATE a.example. CNAME 60 b.example.`},
+			`DELETE a.example. A 300 192.0.2.1, 192.0.2.2 | DELETE a.example. TXT 60 "t" | CREATE a.example. CNAME 60 ` +
+				`b.example.`},
 		{"3.4.2.2 the SOA of the apex", []string{"example. 60 IN SOA ns.example. host.example. 9 2 3 4 5"}, ""},
 		{"3.4.2.2 an SOA elsewhere", []string{"a.example. 60 IN SOA ns.example. host.example. 9 2 3 4 5"}, ""},
 		{"in order: delete and add the same", []string{"one.example. 0 ANY A", "one.example. 300 IN A 192.0.2.1"}, ""},
-		{"in order: replace", []string{"one.example. 0 ANY A", "one.example. 60 IN A 192.0.2.8"}, "DELETE one.example. A 300 192.0.2.1 | CREATE one.example. A 60 192.0.2.8"},
+		{"in order: replace", []string{"one.example. 0 ANY A", "one.example. 60 IN A 192.0.2.8"},
+			"DELETE one.example. A 300 192.0.2.1 | CREATE one.example. A 60 192.0.2.8"},
 		{"in order: add and delete", []string{"new.example. 60 IN A 192.0.2.8", "new.example. 0 ANY ANY"}, ""},
 		{"nothing at all", nil, ""},
 
@@ -265,7 +283,8 @@ func TestChanges(t *testing.T) {
 		{"3.4.1 delete a record with a TTL", []string{"a.example. 60 NONE A 192.0.2.1"}, "FORMERR"},
 		{"3.4.1 delete a record ANY", []string{"a.example. 0 NONE ANY"}, "FORMERR"},
 		{"3.4.1 another class", []string{"a.example. 60 CH A"}, "FORMERR"},
-		{"3.4.1 nothing is done where one is wrong", []string{"new.example. 60 IN A 192.0.2.1", "a.example. 60 ANY A"}, "FORMERR"},
+		{"3.4.1 nothing is done where one is wrong", []string{"new.example. 60 IN A 192.0.2.1", "a.example. 60 ANY A"},
+			"FORMERR"},
 	} {
 		m := message(t, tt.lines...)
 		result := m.Check(apex)

@@ -53,7 +53,8 @@ func (u *Updater) ended(a *zonesource.Amendment, id string, intent uint64, diffe
 		if d.Set.Exists() {
 			now = fmt.Sprintf("has %d records", d.Set.Count)
 		}
-		u.log.Warn("Route 53 lists something else than an update made of it; the listing counts", "zone_id", a.Zone, "change", id,
+		u.log.Warn("Route 53 lists something else than an update made of it; the listing counts", "zone_id", a.Zone, "change",
+			id,
 			"name", zone.String(d.Name), "type", rdata.TypeText(d.Type), "listed", now)
 	}
 }
@@ -168,7 +169,8 @@ func (u *Updater) resolve(ctx context.Context, l line) bool {
 		}
 		return false
 	}
-	what := "update was not made before the end of an earlier process, or its answer was lost; its sender was never told that it was"
+	what := "update was not made before the end of an earlier process, or its answer was lost; its sender was never " +
+		"told that it was"
 	if !gone && changes.Applied(sets, batch) {
 		what = "update was made before the end of an earlier process, or its answer was lost; its sender was not told"
 		u.journal.accepted(l.Intent, "", read)
@@ -177,7 +179,8 @@ func (u *Updater) resolve(ctx context.Context, l line) bool {
 		u.journal.dropped(l.Intent)
 	}
 	for _, m := range l.Made {
-		u.log.Info(what, "zone_id", l.Zone, "key", m.Key, "client", m.Client, "what", m.What, "at", l.At.Format(time.RFC3339Nano))
+		u.log.Info(what, "zone_id", l.Zone, "key", m.Key, "client", m.Client, "what", m.What, "at",
+			l.At.Format(time.RFC3339Nano))
 	}
 	return true
 }

@@ -44,7 +44,8 @@ func TestJournalKeeps(t *testing.T) {
 	dir := t.TempDir()
 	j := reopened(t, dir)
 	var ids []uint64
-	for _, line := range []string{"a.example. 60 IN A 192.0.2.1", "b.example. 60 IN TXT \"x\\010\"", "c.example. 60 IN A 192.0.2.1", "d.example. 60 IN A 192.0.2.1"} {
+	for _, line := range []string{"a.example. 60 IN A 192.0.2.1", "b.example. 60 IN TXT \"x\\010\"",
+		"c.example. 60 IN A 192.0.2.1", "d.example. 60 IN A 192.0.2.1"} {
 		p, b := planned(t, message(t, line))
 		id, err := j.intend("Z1", "data", b, p)
 		if err != nil {
@@ -72,8 +73,10 @@ func TestJournalKeeps(t *testing.T) {
 	for range 2 { // each reading writes it anew
 		again := reopened(t, dir)
 		left := again.unfinished()
-		if len(left) != 2 || left[0].Intent != ids[0] || left[0].State != stateIntent || left[1].Intent != ids[1] || left[1].State != stateAccepted ||
-			left[1].Change != "C1" || !left[1].At.Equal(at) || left[0].Account != "data" || left[0].Made[0].What != "add a.example. 60 A 192.0.2.1" {
+		if len(left) != 2 || left[0].Intent != ids[0] || left[0].State != stateIntent || left[1].Intent != ids[1] ||
+			left[1].State != stateAccepted ||
+			left[1].Change != "C1" || !left[1].At.Equal(at) || left[0].Account != "data" ||
+			left[0].Made[0].What != "add a.example. 60 A 192.0.2.1" {
 			t.Fatalf("left is %+v", left)
 		}
 		sets := amendedBy(left[1].batch())
@@ -144,7 +147,8 @@ func TestJournalShrinks(t *testing.T) {
 	m := &Message{}
 	for range 40 {
 		m.Updates = append(m.Updates, record(t, "t.example. 60 IN TXT \""+text+"\""))
-		m.Updates[len(m.Updates)-1].Data = append([]byte{byte(len(m.Updates))}, m.Updates[len(m.Updates)-1].Data[:len(m.Updates)]...)
+		m.Updates[len(m.Updates)-1].Data = append([]byte{byte(len(m.Updates))},
+			m.Updates[len(m.Updates)-1].Data[:len(m.Updates)]...)
 	}
 	p, b := planned(t, m)
 	for range rewriteAt / 1000 {
@@ -195,7 +199,8 @@ func TestRecall(t *testing.T) {
 		left := w.updater.journal.unfinished()
 		return len(left) == 2 && left[0].State == stateAccepted
 	})
-	for name, want := range map[string]int{"pages.example.net.": 1, "shop-us.example.net.": 0, "no.example.net.": 0, "mx2.example.net.": 1, "ns2.example.net.": 0} {
+	for name, want := range map[string]int{"pages.example.net.": 1, "shop-us.example.net.": 0, "no.example.net.": 0,
+		"mx2.example.net.": 1, "ns2.example.net.": 0} {
 		if got := w.serves(name, dns.TypeA); got != want {
 			t.Errorf("%s: %d records are served, want %d", name, got, want)
 		}
@@ -204,7 +209,8 @@ func TestRecall(t *testing.T) {
 	if changes != 0 {
 		t.Errorf("%d batches were sent", changes)
 	}
-	w.await("what was made is in the log", func() bool { return strings.Count(w.log.String(), "update was made before the end") == 1 })
+	w.await("what was made is in the log",
+		func() bool { return strings.Count(w.log.String(), "update was made before the end") == 1 })
 	if n := strings.Count(w.log.String(), "update was not made before the end"); n != 2 {
 		t.Errorf("%d updates are said not to be made", n)
 	}

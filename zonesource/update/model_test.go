@@ -30,16 +30,16 @@ func newModel(sets []changes.RecordSet) *model {
 }
 
 func (m *model) make(msg *Message) int {
-	c := &contents{apex: string(zone.MustName("example.net.")), now: map[string]*owner{}, base: func(name string) *owner {
+	p := newPlan(zone.MustName("example.net."), func(name string) *owner {
 		o := m.owners[name]
 		if o == nil {
 			return listedOwner(nil)
 		}
 		return o
-	}}
-	t, result := c.evaluate(msg)
+	})
+	result := p.evaluate(msg)
 	if result.good() {
-		maps.Copy(m.owners, t.now)
+		maps.Copy(m.owners, p.next)
 	}
 	return result.Rcode
 }
@@ -67,14 +67,16 @@ func randomMessage(t *testing.T, r *rand.Rand) *Message {
 		value := fmt.Sprintf(types[r.IntN(3)], r.IntN(3))
 		kind, _, _ := strings.Cut(value, " ")
 		lines = append(lines, []string{
-			"? " + name() + " 0 ANY ANY", "? " + name() + " 0 NONE ANY", "? " + name() + " 0 ANY " + kind, "? " + name() + " 0 NONE " + kind, "? " + name() + " 0 IN " + value,
+			"? " + name() + " 0 ANY ANY", "? " + name() + " 0 NONE ANY", "? " + name() + " 0 ANY " + kind,
+			"? " + name() + " 0 NONE " + kind, "? " + name() + " 0 IN " + value,
 		}[r.IntN(5)])
 	}
 	for range 1 + r.IntN(3) {
 		value := fmt.Sprintf(types[r.IntN(3)], r.IntN(3))
 		kind, _, _ := strings.Cut(value, " ")
 		add := fmt.Sprintf("%s %d IN %s", name(), 60+r.IntN(2), value)
-		lines = append(lines, []string{add, add, add, name() + " 0 NONE " + value, name() + " 0 ANY " + kind, name() + " 0 ANY ANY"}[r.IntN(6)])
+		lines = append(lines, []string{add, add, add, name() + " 0 NONE " + value, name() + " 0 ANY " + kind,
+			name() + " 0 ANY ANY"}[r.IntN(6)])
 	}
 	return message(t, lines...)
 }
@@ -100,7 +102,8 @@ func TestModel(t *testing.T) {
 	for round := range 30 {
 		if r.IntN(3) == 0 { // what is served of it is old now
 			ttl := int64(60)
-			set := awssim.RecordSet{Name: fmt.Sprintf("n%d.example.net.", r.IntN(6)), Type: "A", TTL: &ttl, ResourceRecords: []awssim.ResourceRecord{{Value: "10.0.0.2"}}}
+			set := awssim.RecordSet{Name: fmt.Sprintf("n%d.example.net.", r.IntN(6)), Type: "A", TTL: &ttl,
+				ResourceRecords: []awssim.ResourceRecord{{Value: "10.0.0.2"}}}
 			_, _ = w.sim.Change(netZone, awssim.Change{Action: "UPSERT", RecordSet: set}) // refused beside a CNAME
 		}
 		before := newModel(w.records())
@@ -125,7 +128,8 @@ func TestModel(t *testing.T) {
 					continue
 				}
 				if is := servedOwner(w.hosted()[0], c.Name).sets[c.Type]; !o.sets[c.Type].same(is) {
-					t.Errorf("seed %d, round %d: of %s is served %+v, Route 53 has %+v", seed, round, zone.String(c.Name), is, o.sets[c.Type])
+					t.Errorf("seed %d, round %d: of %s is served %+v, Route 53 has %+v", seed, round, zone.String(c.Name), is,
+						o.sets[c.Type])
 				}
 			}
 		}

@@ -41,35 +41,39 @@ type plan struct {
 	touched  []setKey
 	cost     changes.Cost
 	costs    map[setKey]changes.Cost // of each RRset that changes
-	unread   []string
+	unread   []string                // names that have to be read before the results are certain
+
+	// next and about are of the message under way: what it changes, and the RRsets that it
+	// is about, in order.
+	next  map[string]*owner
+	about []setKey
 }
 
 func newPlan(apex []byte, base func(string) *owner) *plan {
-	return &plan{contents: &contents{apex: string(apex), base: base, now: map[string]*owner{}}, costs: map[setKey]changes.Cost{}}
+	return &plan{
+		contents: &contents{apex: string(apex), base: base, now: map[string]*owner{}},
+		costs:    map[setKey]changes.Cost{},
+	}
 }
 
 // accept holds a message against the contents and makes it a part of the plan. It returns
 // false when the batch has no room for it.
 func (p *plan) accept(e *entry) bool {
-	t, result := p.contents.evaluate(e.message)
-	for _, name := range t.unread {
-		if !slices.Contains(p.unread, name) {
-			p.unread = append(p.unread, name)
-		}
-	}
+	result := p.evaluate(e.message)
 	if !result.good() {
-		p.add(e, result, false, nil)
+		p.note(e, result, false, nil)
 		return true
 	}
 	cost, costs := p.cost, map[setKey]changes.Cost{}
-	for _, k := range t.touched {
-		fresh := costOf(p.net(k, t.at(k.name).sets[k.rrtype]))
+	for _, k := range p.about {
+		fresh := costOf(p.net(k, p.at(k.name).sets[k.rrtype]))
 		old, counted := costs[k]
 		if !counted {
 			old = p.costs[k]
 		}
 		costs[k] = fresh
-		cost = changes.Cost{Records: cost.Records + fresh.Records - old.Records, Characters: cost.Characters + fresh.Characters - old.Characters}
+		cost = changes.Cost{Records: cost.Records + fresh.Records - old.Records,
+			Characters: cost.Characters + fresh.Characters - old.Characters}
 	}
 	if cost.Records > changes.MaxRecords || cost.Characters > changes.MaxCharacters {
 		if p.cost != (changes.Cost{}) {
@@ -77,10 +81,10 @@ func (p *plan) accept(e *entry) bool {
 		}
 		refusal := refuse("the changes are %d records of %d characters for Route 53, which takes %d of %d at once",
 			cost.Records, cost.Characters, changes.MaxRecords, changes.MaxCharacters)
-		p.add(e, refusal, false, nil)
+		p.note(e, refusal, false, nil)
 		return true
 	}
-	for name, o := range t.now {
+	for name, o := range p.next {
 		p.contents.now[name] = o
 	}
 	written := false
@@ -88,18 +92,18 @@ func (p *plan) accept(e *entry) bool {
 		p.costs[k] = c
 		written = written || c != changes.Cost{}
 	}
-	for _, k := range t.touched {
+	for _, k := range p.about {
 		if !slices.Contains(p.touched, k) {
 			p.touched = append(p.touched, k)
 		}
 	}
 	p.cost = cost
-	p.add(e, result, written, t.touched)
+	p.note(e, result, written, p.about)
 	return true
 }
 
-// add notes what the plan makes of a message.
-func (p *plan) add(e *entry, result Result, changes bool, touched []setKey) {
+// note keeps what the plan makes of a message.
+func (p *plan) note(e *entry, result Result, changes bool, touched []setKey) {
 	e.result, e.changes, e.touched = result, changes, touched
 	p.entries = append(p.entries, e)
 }
@@ -217,7 +221,8 @@ func (p *plan) guilty(b changes.Batch, reasons []string) map[*entry]string {
 		for i := range b {
 			set := &b[i].Set
 			kind := string(set.Type)
-			if !mentionsName(reason, set) || !strings.Contains(reason, "type "+kind+" ") && !strings.Contains(reason, "type='"+kind+"'") {
+			if !mentionsName(reason, set) || !strings.Contains(reason, "type "+kind+" ") &&
+				!strings.Contains(reason, "type='"+kind+"'") {
 				continue
 			}
 			e := p.only(set)
@@ -258,7 +263,8 @@ func mentionsName(reason string, set *changes.RecordSet) bool {
 			break
 		}
 		before := rest[:len(rest)-len(after)-len(name)]
-		if (before == "" || strings.ContainsAny(before[len(before)-1:], `' [=`)) && (after == "" || strings.ContainsAny(after[:1], ends)) {
+		if (before == "" || strings.ContainsAny(before[len(before)-1:], `' [=`)) &&
+			(after == "" || strings.ContainsAny(after[:1], ends)) {
 			return true
 		}
 		rest = after

@@ -93,7 +93,8 @@ func New(o Options) (*Updater, error) {
 		return nil, err
 	}
 	return &Updater{
-		options: o, log: o.Log, journal: j, wake: make(chan struct{}, 1), clients: map[string]client{}, zones: map[string]*hosted{},
+		options: o, log: o.Log, journal: j, wake: make(chan struct{}, 1), clients: map[string]client{},
+		zones: map[string]*hosted{},
 	}, nil
 }
 

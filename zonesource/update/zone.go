@@ -306,6 +306,7 @@ func (r *round) finishAs(p *plan, batch changes.Batch, id string, at time.Time, 
 		}
 	}
 	if len(batch) > 0 {
-		r.updater.log.Debug("batch of updates accepted", "zone", r.id, "updates", len(p.entries), "changes", len(batch), "change", id)
+		r.updater.log.Debug("batch of updates accepted", "zone", r.id, "updates", len(p.entries), "changes", len(batch),
+			"change", id)
 	}
 }

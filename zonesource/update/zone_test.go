@@ -77,10 +77,11 @@ func newWorld(t *testing.T, change func(*awssim.Options)) *world {
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections)
 	t.Cleanup(sim.ClearFaults)
-	w := &world{t: t, sim: sim, log: new(lines), account: &awsclient.Account{Budget: awscall.NewBudget(1e6), Config: aws.Config{
-		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), HTTPClient: awshttp.NewBuildableClient(),
-		Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "secret", ""),
-	}}}
+	w := &world{t: t, sim: sim, log: new(lines),
+		account: &awsclient.Account{Budget: awscall.NewBudget(1e6), Config: aws.Config{
+			Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), HTTPClient: awshttp.NewBuildableClient(),
+			Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "secret", ""),
+		}}}
 	w.zone = zone.New(zone.Info{Origin: zone.Public, ID: netZone}, zone.NewTree(zone.MustName("example.net.")), 0)
 	w.begin(t.TempDir())
 	t.Cleanup(func() { w.stop() })
@@ -91,8 +92,10 @@ func newWorld(t *testing.T, change func(*awssim.Options)) *world {
 func (w *world) begin(dir string) {
 	w.t.Helper()
 	u, err := New(Options{
-		Source: "route53", Hosted: w.hosted, Amend: w.amend, Synced: func(*zonesource.Amendment) { w.mu.Lock(); w.synced++; w.mu.Unlock() },
-		StateDir: dir, Window: 50 * time.Millisecond, Follow: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Source: "route53", Hosted: w.hosted, Amend: w.amend,
+		Synced:   func(*zonesource.Amendment) { w.mu.Lock(); w.synced++; w.mu.Unlock() },
+		StateDir: dir, Window: 50 * time.Millisecond, Follow: 20 * time.Millisecond,
+		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -204,7 +207,8 @@ func good(results []string) bool {
 func TestConflict(t *testing.T) {
 	w := newWorld(t, nil)
 	got := w.send(message(t, "pages.example.net. 60 IN A 10.0.0.1"), message(t, "new.example.net. 60 IN A 10.0.0.2"))
-	if !good(got) || w.has("pages.example.net.", "A") != "10.0.0.1 203.0.113.202" || w.has("new.example.net.", "A") != "10.0.0.2" {
+	if !good(got) || w.has("pages.example.net.", "A") != "10.0.0.1 203.0.113.202" ||
+		w.has("new.example.net.", "A") != "10.0.0.2" {
 		t.Errorf("%q, there is %q and %q", got, w.has("pages.example.net.", "A"), w.has("new.example.net.", "A"))
 	}
 	reads, changes := w.calls()
@@ -234,14 +238,20 @@ func TestAlias(t *testing.T) {
 	ttl := int64(60)
 	weight := int64(1)
 	_, err := w.sim.Change(netZone,
-		awssim.Change{Action: "CREATE", RecordSet: awssim.RecordSet{Name: "alias.example.net.", Type: "A", AliasTarget: &awssim.AliasTarget{HostedZoneID: netZone, DNSName: "pages.example.net."}}},
-		awssim.Change{Action: "CREATE", RecordSet: awssim.RecordSet{Name: "w.example.net.", Type: "A", SetIdentifier: "x", Weight: &weight, TTL: &ttl, ResourceRecords: []awssim.ResourceRecord{{Value: "10.0.0.1"}}}})
+		awssim.Change{Action: "CREATE",
+			RecordSet: awssim.RecordSet{Name: "alias.example.net.", Type: "A",
+				AliasTarget: &awssim.AliasTarget{HostedZoneID: netZone, DNSName: "pages.example.net."}}},
+		awssim.Change{Action: "CREATE",
+			RecordSet: awssim.RecordSet{Name: "w.example.net.", Type: "A", SetIdentifier: "x", Weight: &weight, TTL: &ttl,
+				ResourceRecords: []awssim.ResourceRecord{{Value: "10.0.0.1"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := len(w.sim.Records(netZone))
-	got := w.send(message(t, "alias.example.net. 60 IN A 10.0.0.1"), message(t, "w.example.net. 60 IN A 10.0.0.1"), message(t, "w.example.net. 0 ANY ANY"), message(t, "ok.example.net. 60 IN A 10.0.0.1"))
-	want := []string{"REFUSED alias.example.net. A is an alias; updates leave it alone", "REFUSED w.example.net. A has a routing policy; updates leave it alone",
+	got := w.send(message(t, "alias.example.net. 60 IN A 10.0.0.1"), message(t, "w.example.net. 60 IN A 10.0.0.1"),
+		message(t, "w.example.net. 0 ANY ANY"), message(t, "ok.example.net. 60 IN A 10.0.0.1"))
+	want := []string{"REFUSED alias.example.net. A is an alias; updates leave it alone",
+		"REFUSED w.example.net. A has a routing policy; updates leave it alone",
 		"REFUSED w.example.net. A has a routing policy; updates leave it alone", "NOERROR"}
 	if !slices.Equal(got, want) || len(w.sim.Records(netZone)) != before+1 {
 		t.Errorf("%q", got)
@@ -291,7 +301,9 @@ func TestTooLarge(t *testing.T) {
 	}
 	just := &Message{Updates: large.Updates[:1000]}
 	got := w.send(large, message(t, "x.example.net. 60 IN A 10.0.0.1"), just)
-	if got[0] != "REFUSED the changes are 1001 records of 8008 characters for Route 53, which takes 1000 of 32000 at once" || !good(got[1:]) {
+	const tooMany = "REFUSED the changes are 1001 records of 8008 characters for Route 53, " +
+		"which takes 1000 of 32000 at once"
+	if got[0] != tooMany || !good(got[1:]) {
 		t.Errorf("%q", got)
 	}
 	_, changes := w.calls()
@@ -315,7 +327,8 @@ func TestBad(t *testing.T) {
 	}
 	got := w.send(all...)
 	for i, r := range got {
-		if bad[i] != strings.HasPrefix(r, "REFUSED Route 53 says: RRSet of type NS with DNS name") || bad[i] == (r == "NOERROR") {
+		if bad[i] != strings.HasPrefix(r, "REFUSED Route 53 says: RRSet of type NS with DNS name") ||
+			bad[i] == (r == "NOERROR") {
 			t.Errorf("message %d: %s", i, r)
 		}
 	}
@@ -324,7 +337,8 @@ func TestBad(t *testing.T) {
 		t.Errorf("%d batches", changes)
 	}
 	// Two that are bad together, of one record set, and others: told apart by halves.
-	all = []*Message{message(t, "*.two.example.net. 60 IN NS a.example.org."), message(t, "*.two.example.net. 60 IN NS b.example.org.")}
+	all = []*Message{message(t, "*.two.example.net. 60 IN NS a.example.org."),
+		message(t, "*.two.example.net. 60 IN NS b.example.org.")}
 	for i := range 20 {
 		all = append(all, message(t, fmt.Sprintf("g%d.example.net. 60 IN A 10.0.0.1", i)))
 	}
@@ -337,7 +351,8 @@ func TestBad(t *testing.T) {
 		message(t, "*.x.example.net. 60 IN NS ns.example.org.", "dep.example.net. 60 IN A 10.0.0.1"),
 		message(t, "? dep.example.net. 0 ANY A", "after.example.net. 60 IN A 10.0.0.1"),
 		message(t, "dep.example.net. 60 IN A 10.0.0.2"))
-	if !strings.HasPrefix(got[0], "REFUSED") || got[1] != "NXRRSET" || got[2] != "NOERROR" || w.has("dep.example.net.", "A") != "10.0.0.2" || w.has("after.example.net.", "A") != "" {
+	if !strings.HasPrefix(got[0], "REFUSED") || got[1] != "NXRRSET" || got[2] != "NOERROR" ||
+		w.has("dep.example.net.", "A") != "10.0.0.2" || w.has("after.example.net.", "A") != "" {
 		t.Errorf("%q", got)
 	}
 }
@@ -363,7 +378,8 @@ func TestPrerequisitesAreRead(t *testing.T) {
 // TestThrottled waits throttling and prior requests out.
 func TestThrottled(t *testing.T) {
 	w := newWorld(t, nil)
-	err := w.sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "throttle", Count: 2}, awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "prior-request", Count: 2})
+	err := w.sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "throttle", Count: 2},
+		awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "prior-request", Count: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,8 @@ func TestTTLs(t *testing.T) {
 func TestMinimumIsReported(t *testing.T) {
 	dir := write(t, map[string]string{"zone": "@ SOA a b 1 2 3 4 5\n@ NS a\n"})
 	content, err := Load(context.Background(), zone.MustName("example.com"), filepath.Join(dir, "zone"))
-	if err != nil || len(content.Problems) != 1 || !strings.Contains(content.Problems[0].Reason, "zone:1: no $TTL, and no TTL here: its MINIMUM, 5, ") {
+	if err != nil || len(content.Problems) != 1 ||
+		!strings.Contains(content.Problems[0].Reason, "zone:1: no $TTL, and no TTL here: its MINIMUM, 5, ") {
 		t.Errorf("%v, problems %v", err, content.Problems)
 	}
 }
@@ -61,7 +62,8 @@ func TestAsBINDReads(t *testing.T) {
 	for text, want := range map[string][]string{
 		// The manual's own examples.
 		"$ORIGIN 0.0.192.IN-ADDR.ARPA.example.com.\n$GENERATE 1-2 @ NS SERVER$.EXAMPLE.\n$GENERATE 1-2 $ CNAME $.0\n": {
-			"0.0.192.in-addr.arpa.example.com. 300 NS SERVER1.EXAMPLE.", "0.0.192.in-addr.arpa.example.com. 300 NS SERVER2.EXAMPLE.",
+			"0.0.192.in-addr.arpa.example.com. 300 NS SERVER1.EXAMPLE.",
+			"0.0.192.in-addr.arpa.example.com. 300 NS SERVER2.EXAMPLE.",
 			"1.0.0.192.in-addr.arpa.example.com. 300 CNAME 1.0.0.0.192.IN-ADDR.ARPA.example.com.",
 			"2.0.0.192.in-addr.arpa.example.com. 300 CNAME 2.0.0.0.192.IN-ADDR.ARPA.example.com.",
 		},
@@ -69,19 +71,22 @@ func TestAsBINDReads(t *testing.T) {
 			"host1.example.com. 300 A 1.2.3.1", "host1.example.com. 300 MX 0 .",
 			"host2.example.com. 300 A 1.2.3.2", "host2.example.com. 300 MX 0 .",
 		},
-		"$GENERATE 5-5 a$ A \"192.0.2.$\"\n":                   {"a5.example.com. 300 A 192.0.2.5"},
-		"$GENERATE 1-1 a$ 60 IN SRV \"0 0 $ x$\"\n":            {"a1.example.com. 60 SRV 0 0 1 x1.example.com."},
-		"$GENERATE 5-5 $ TXT \"\\\"$ and\\\" x\"\n":            {`5.example.com. 300 TXT "5 and" "x"`},
-		"$GENERATE 1-2 a${-2} TXT ${-2}\n":                     {`a-1.example.com. 300 TXT "-1"`, `a0.example.com. 300 TXT "0"`},
-		"$GENERATE 1-2 a${-2,3,x} TXT ${-2,3}\n":               {`a000.example.com. 300 TXT "000"`, `affffffff.example.com. 300 TXT "-01"`},
-		"$GENERATE 1-1 a${-2,4,n} TXT x\n":                     {`af.f.f.f.f.f.f.f.example.com. 300 TXT "x"`},
-		"\"a\" TXT x\n":                                        {`a.example.com. 300 TXT "x"`},
-		"a TXT a\"b\"c\n":                                      {`a.example.com. 300 TXT "a" "b" "c"`},
-		"a TXT a(b)c ; d\n":                                    {`a.example.com. 300 TXT "a" "b" "c"`},
-		"a MX 10 B\na MX 10 b\n":                               {"a.example.com. 300 MX 10 B.example.com."},
-		"a APL\nb TXT x\n":                                     {`a.example.com. 300 APL \# 0`, `b.example.com. 300 TXT "x"`},
+		"$GENERATE 5-5 a$ A \"192.0.2.$\"\n":        {"a5.example.com. 300 A 192.0.2.5"},
+		"$GENERATE 1-1 a$ 60 IN SRV \"0 0 $ x$\"\n": {"a1.example.com. 60 SRV 0 0 1 x1.example.com."},
+		"$GENERATE 5-5 $ TXT \"\\\"$ and\\\" x\"\n": {`5.example.com. 300 TXT "5 and" "x"`},
+		"$GENERATE 1-2 a${-2} TXT ${-2}\n": {`a-1.example.com. 300 TXT "-1"`,
+			`a0.example.com. 300 TXT "0"`},
+		"$GENERATE 1-2 a${-2,3,x} TXT ${-2,3}\n": {`a000.example.com. 300 TXT "000"`,
+			`affffffff.example.com. 300 TXT "-01"`},
+		"$GENERATE 1-1 a${-2,4,n} TXT x\n": {`af.f.f.f.f.f.f.f.example.com. 300 TXT "x"`},
+		"\"a\" TXT x\n":                    {`a.example.com. 300 TXT "x"`},
+		"a TXT a\"b\"c\n":                  {`a.example.com. 300 TXT "a" "b" "c"`},
+		"a TXT a(b)c ; d\n":                {`a.example.com. 300 TXT "a" "b" "c"`},
+		"a MX 10 B\na MX 10 b\n":           {"a.example.com. 300 MX 10 B.example.com."},
+		"a APL\nb TXT x\n":                 {`a.example.com. 300 APL \# 0`, `b.example.com. 300 TXT "x"`},
 		";AWS: moved to eu-west-1 in \"March (2013\na TXT x\n": {`a.example.com. 300 TXT "x"`},
-		"\xef\xbb\xbfa TXT x\n":                                {`\357\273\277a.example.com. 300 TXT "x"`}, // a mark is one at the start alone
+		// a mark is one at the start alone
+		"\xef\xbb\xbfa TXT x\n": {`\357\273\277a.example.com. 300 TXT "x"`},
 	} {
 		got := loaded(t, head3+text)
 		want = append(want, apexRecords...)
@@ -144,7 +149,8 @@ func loaded(t *testing.T, text string) []string {
 
 // TestMarkedComments reads comments that begin as those that hide records do.
 func TestMarkedComments(t *testing.T) {
-	const text = ";AWS: moved to eu-west-1 in March\n;AWS: don't say \"never\n;AWS:\n;AWS: (\n;AWS: a 60 IN A 192.0.2.1 ; AWS x\na TXT x\n"
+	const text = ";AWS: moved to eu-west-1 in March\n;AWS: don't say \"never\n;AWS:\n;AWS: (\n;AWS: a 60 IN A 192.0.2.1 " +
+		"; AWS x\na TXT x\n"
 	dir := write(t, map[string]string{"zone": head3 + text, "bad": head3 + ";AWS: a 60 IN A 192.0.2.x\n"})
 	var types []uint16
 	collect := func(e Entry) error {

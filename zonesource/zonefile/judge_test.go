@@ -78,7 +78,8 @@ type tally struct {
 }
 
 var (
-	soaLine    = regexp.MustCompile(`(?mi)^("?[^ \t;]*"?)?[ \t]+([0-9]+[smhdw0-9]*[ \t]+)?(IN[ \t]+)?([0-9]+[smhdw0-9]*[ \t]+)?SOA[ \t]`)
+	soaLine = regexp.MustCompile(
+		`(?mi)^("?[^ \t;]*"?)?[ \t]+([0-9]+[smhdw0-9]*[ \t]+)?(IN[ \t]+)?([0-9]+[smhdw0-9]*[ \t]+)?SOA[ \t]`)
 	originLine = regexp.MustCompile(`(?mi)^\$ORIGIN[ \t]+([^ \t\r\n;]+)`)
 )
 
@@ -178,7 +179,8 @@ func compiled(origin, path string) (map[string][]string, error) {
 	}
 	out := filepath.Join(os.TempDir(), fmt.Sprintf("judge-%d.raw", os.Getpid()))
 	defer func() { _ = os.Remove(out) }()
-	command := exec.CommandContext(ctx, "named-compilezone", "-F", "raw", "-i", "none", "-k", "ignore", "-m", "ignore", "-n", "ignore",
+	command := exec.CommandContext(ctx, "named-compilezone", "-F", "raw", "-i", "none", "-k", "ignore", "-m", "ignore",
+		"-n", "ignore",
 		"-r", "ignore", "-M", "ignore", "-S", "ignore", "-W", "ignore", "-o", out, origin, absolute)
 	command.Dir = filepath.Dir(absolute)
 	said, err := command.CombinedOutput()

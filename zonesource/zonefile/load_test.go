@@ -45,7 +45,8 @@ func records(t testing.TB, tree *zone.Tree) []string {
 				if err != nil {
 					t.Fatal(err)
 				}
-				lines = append(lines, fmt.Sprintf("%s %d %s %s", rdata.FormatName(name), set.TTL(), rdata.TypeText(set.Type), value))
+				lines = append(lines, fmt.Sprintf("%s %d %s %s", rdata.FormatName(name), set.TTL(), rdata.TypeText(set.Type),
+					value))
 			}
 		}
 	}
@@ -123,11 +124,16 @@ s HINFO PC "Linux 6"
 `},
 			want: []string{
 				"example.com. 300 A 192.0.2.1", "example.com. 300 AAAA 2001:db8::1", "example.com. 300 MX 10 Mail.example.com.",
-				"example.com. 300 MX 20 .", "_s._tcp.example.com. 300 SRV 1 2 3 host.example.net.", "c.example.com. 300 CNAME example.com.",
-				"p.example.com. 300 PTR host.example.com.", "d.example.com. 300 DNAME example.net.", `s.example.com. 300 CAA 0 issue "ca.example.net; x=1"`,
-				`s.example.com. 300 NAPTR 1 2 "u" "v" "!a!\\b!" .`, "s.example.com. 300 DS 1 8 2 00FF", "s.example.com. 300 SSHFP 1 1 00FF",
-				"s.example.com. 300 TLSA 3 1 1 00FF", `s.example.com. 300 HTTPS 1 . alpn="h2,h3" port="443"`, `s.example.com. 300 SPF "v=spf1 -all"`,
-				`s.example.com. 300 TYPE65280 \# 2 0001`, "s.example.com. 300 LOC 52 22 23.000 N 04 53 32.000 E -2m 0.00m 10000m 10m",
+				"example.com. 300 MX 20 .", "_s._tcp.example.com. 300 SRV 1 2 3 host.example.net.",
+				"c.example.com. 300 CNAME example.com.",
+				"p.example.com. 300 PTR host.example.com.", "d.example.com. 300 DNAME example.net.",
+				`s.example.com. 300 CAA 0 issue "ca.example.net; x=1"`,
+				`s.example.com. 300 NAPTR 1 2 "u" "v" "!a!\\b!" .`, "s.example.com. 300 DS 1 8 2 00FF",
+				"s.example.com. 300 SSHFP 1 1 00FF",
+				"s.example.com. 300 TLSA 3 1 1 00FF", `s.example.com. 300 HTTPS 1 . alpn="h2,h3" port="443"`,
+				`s.example.com. 300 SPF "v=spf1 -all"`,
+				`s.example.com. 300 TYPE65280 \# 2 0001`,
+				"s.example.com. 300 LOC 52 22 23.000 N 04 53 32.000 E -2m 0.00m 10000m 10m",
 				`s.example.com. 300 HINFO "PC" "Linux 6"`,
 			},
 		},
@@ -183,7 +189,8 @@ z A 192.0.2.9
 				"parts/three": "@ A 192.0.2.4\n",
 			},
 			want: []string{
-				"a.sub.example.com. 300 A 192.0.2.1", "b.other.example.com. 300 A 192.0.2.2", "deep.other.example.com. 7200 A 192.0.2.4",
+				"a.sub.example.com. 300 A 192.0.2.1", "b.other.example.com. 300 A 192.0.2.2",
+				"deep.other.example.com. 7200 A 192.0.2.4",
 				`a.sub.example.com. 7200 TXT "still a.sub"`, "c.example.com. 7 A 192.0.2.3", "z.example.com. 7200 A 192.0.2.9",
 			},
 		},
@@ -222,7 +229,8 @@ x.d A 192.0.2.1
 y.x.d A 192.0.2.1
 `},
 			want: []string{
-				"a.example.com. 50 A 192.0.2.1", "a.example.com. 50 A 192.0.2.2", "a.example.com. 50 A 192.0.2.3", `a.example.com. 100 TXT "x"`,
+				"a.example.com. 50 A 192.0.2.1", "a.example.com. 50 A 192.0.2.2", "a.example.com. 50 A 192.0.2.3",
+				`a.example.com. 100 TXT "x"`,
 				"b.example.com. 10 A 192.0.2.1", "b.example.com. 10 A 192.0.2.2", "c.example.com. 300 CNAME a.example.com.",
 				"c.example.com. 300 RRSIG CNAME 8 3 300 20300101000000 20200101000000 1 example.com. AAAA",
 				"d.example.com. 300 DNAME a.example.com.", "x.d.example.com. 300 A 192.0.2.1", "y.x.d.example.com. 300 A 192.0.2.1",

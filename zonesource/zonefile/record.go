@@ -207,7 +207,8 @@ func (r *reader) ttlOf(h head, data []byte) (uint32, error) {
 	case h.rrtype == zone.TypeSOA:
 		t.byDefault, t.hasByDefault = min(binary.BigEndian.Uint32(data[len(data)-4:]), maxTTL), true
 		r.load.problem(r.owner, h.rrtype, r.place(),
-			fmt.Sprintf("no $TTL, and no TTL here: its MINIMUM, %d, is that of all records without TTL (RFC 2308 4)", t.byDefault))
+			fmt.Sprintf("no $TTL, and no TTL here: its MINIMUM, %d, is that of all records without TTL (RFC 2308 4)",
+				t.byDefault))
 		return t.byDefault, nil
 	default:
 		return 0, errors.New("no TTL: neither here nor in a record before it, and no $TTL")

@@ -70,8 +70,8 @@ func New(config Config, log *slog.Logger) (*Source, error) {
 // Run reads the file at once and then whenever it or a file that it includes
 // has changed and has then stayed the same for one pause, so that no half-written
 // file is taken. One that another takes the place of at every look (by rename, as
-// deployments do) never stays the same, but is whole: it is read. Each reading delivers a part: the zone, or the error, once. A
-// Source runs once.
+// deployments do) never stays the same, but is whole: it is read. Each reading delivers a part: the zone, or the
+// error, once. A Source runs once.
 func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
 	known, err := s.read(ctx, deliver, false)
 	if err != nil {

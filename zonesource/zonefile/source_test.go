@@ -22,7 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // running starts a source on a file and returns the parts that it delivers.
 func running(t *testing.T, path string) <-chan zonesource.Part {
 	t.Helper()
-	source, err := New(Config{Origin: zone.MustName("example.com"), Path: path, Poll: 10 * time.Millisecond}, slog.New(slog.DiscardHandler))
+	source, err := New(Config{Origin: zone.MustName("example.com"), Path: path, Poll: 10 * time.Millisecond},
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,8 @@ func next(t *testing.T, parts <-chan zonesource.Part) zonesource.Part {
 	t.Helper()
 	select {
 	case part := <-parts:
-		if part.Key != (zonesource.Key{Source: "zonefile", Name: "example.com."}) || part.Listed.IsZero() || (part.Zone == nil) == (part.Err == nil) {
+		if part.Key != (zonesource.Key{Source: "zonefile", Name: "example.com."}) || part.Listed.IsZero() ||
+			(part.Zone == nil) == (part.Err == nil) {
 			t.Errorf("part %+v", part)
 		}
 		return part
@@ -87,7 +89,8 @@ func TestReload(t *testing.T) {
 	}
 
 	first := next(t, parts)
-	if first.Zone.Origin != zone.File || first.Zone.ID != path || !first.Zone.Negative.Exists() || !has(first, "a.example.com") {
+	if first.Zone.Origin != zone.File || first.Zone.ID != path || !first.Zone.Negative.Exists() ||
+		!has(first, "a.example.com") {
 		t.Fatalf("first part %+v", first)
 	}
 	quiet(t, parts)
@@ -154,7 +157,8 @@ func TestFileThatComesLater(t *testing.T) {
 func TestFileReplacedAllTheTime(t *testing.T) {
 	dir := write(t, map[string]string{"zone": head3 + "v A 192.0.2.0\n"})
 	path := filepath.Join(dir, "zone")
-	source, err := New(Config{Origin: zone.MustName("example.com"), Path: path, Poll: 100 * time.Millisecond}, slog.New(slog.DiscardHandler))
+	source, err := New(Config{Origin: zone.MustName("example.com"), Path: path, Poll: 100 * time.Millisecond},
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +183,8 @@ func TestFileReplacedAllTheTime(t *testing.T) {
 func TestGrowingFile(t *testing.T) {
 	dir := write(t, map[string]string{"zone": head3 + "a A 192.0.2.1\n"})
 	path := filepath.Join(dir, "zone")
-	source, err := New(Config{Origin: zone.MustName("example.com"), Path: path, Poll: time.Second}, slog.New(slog.DiscardHandler))
+	source, err := New(Config{Origin: zone.MustName("example.com"), Path: path, Poll: time.Second},
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

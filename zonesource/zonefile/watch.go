@@ -40,7 +40,8 @@ func (w watched) same(v watched) bool {
 	if w.info == nil || v.info == nil {
 		return w.path == v.path && w.info == nil && v.info == nil
 	}
-	return w.path == v.path && w.info.Size() == v.info.Size() && w.info.ModTime().Equal(v.info.ModTime()) && os.SameFile(w.info, v.info)
+	return w.path == v.path && w.info.Size() == v.info.Size() && w.info.ModTime().Equal(v.info.ModTime()) &&
+		os.SameFile(w.info, v.info)
 }
 
 // replaced reports whether each file that isn't the same is another one, which took its
