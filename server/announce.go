@@ -34,8 +34,8 @@ func (a *App) announce(ctx context.Context) error {
 		line += " admin=" + addr.String()
 	}
 	_, err := fmt.Fprintln(a.opts.Stdout, line)
-	if err != nil {
-		return fmt.Errorf("announcing readiness: %w", err)
+	if err != nil { // whoever read it has gone; clients haven't
+		a.opts.Log.Warn("readiness not announced", "error", err)
 	}
 	notifySystemd(a.opts.Log, systemdReady)
 	return a.announceData(ctx)

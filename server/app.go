@@ -38,6 +38,8 @@ type AppOptions struct {
 	// has its data, or has waited long enough for them.
 	Stdout io.Writer
 	Log    *slog.Logger
+	// LogFault, when it is there, returns why the log can't be written, nil while it can.
+	LogFault func() error
 	// Version is that of the program, "" for what the compiler noted.
 	Version string
 }
@@ -114,7 +116,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	}
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
-	served := &data{a.keeper, a.resolver}
+	served := &data{a.keeper, a.resolver, a.logFault}
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
 	if err != nil {
@@ -129,6 +131,9 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		NewWorker: a.newWorker,
 		TCP: listen.TCPOptions{
 			Connections: boundConnections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle,
+			Welcome: func(client netip.Addr) listen.Welcome {
+				return welcomeOf(a.config.Load(), a.resolver.Snapshot(), client)
+			},
 		},
 		Log: log,
 	})
@@ -137,11 +142,13 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	}
 	secondaries := &transferred{a.transfers, a.resolver}
 	a.registry.MustRegister(socketMetrics(a.server.Stats), secondaries.metrics())
-	a.readiness = readiness{status: a.keeper.Status, sockets: a.server.Ready, maxAge: a.maxAge}
+	a.readiness = readiness{
+		status: a.keeper.Status, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
+	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Log: log,
+		Health: &a.health, Secondaries: secondaries, Log: log, Bound: boundWeb,
 	})
 	if err != nil {
 		return err
@@ -158,6 +165,14 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 
 // maxAge is how old data of AWS may be for readiness.
 func (a *App) maxAge() time.Duration { return a.config.Load().Ready.MaxAge }
+
+// logFault returns why the log can't be written.
+func (a *App) logFault() error {
+	if a.opts.LogFault == nil {
+		return nil
+	}
+	return a.opts.LogFault()
+}
 
 // keyring is the keys of the configuration in force.
 func (a *App) keyring() tsig.Keyring { return *a.keys.Load() }
@@ -230,6 +245,7 @@ func (a *App) Run(ctx context.Context) error {
 		return a.server.Run(serving)
 	})
 	g.Go(func() error { return a.admin.Run(all) })
+	g.Go(func() error { return watchdog(all, a.opts.Log, a.server.Standing) })
 	g.Go(func() error { return a.awaitZoneFiles(all) })
 	g.Go(func() error { return a.announce(all) })
 	g.Go(func() error {

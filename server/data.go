@@ -19,6 +19,7 @@ import (
 type data struct {
 	keeper   *zonesource.Keeper
 	resolver *resolver.Resolver
+	logFault func() error // why the log can't be written
 }
 
 // Zones implements [admin.Data].
@@ -85,6 +86,10 @@ func (d *data) Problems() []admin.Problem {
 	out := []admin.Problem{}
 	for _, p := range d.keeper.Status().Report.Problems {
 		out = append(out, admin.Problem(p))
+	}
+	err := d.logFault()
+	if err != nil {
+		out = append(out, admin.Problem{Reason: fmt.Sprintf("the log can't be written, its lines are lost: %v", err)})
 	}
 	return out
 }

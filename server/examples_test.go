@@ -116,6 +116,7 @@ func TestExampleUnit(t *testing.T) {
 	}
 	for key, want := range map[string]string{
 		"Type": "notify", "Restart": "always", "DynamicUser": "yes", "KillSignal": "SIGTERM",
+		"WatchdogSec": "30s", "MemoryMax": "80%", "OOMScoreAdjust": "-900",
 		"AmbientCapabilities": "CAP_NET_BIND_SERVICE", "CapabilityBoundingSet": "CAP_NET_BIND_SERVICE", "NoNewPrivileges": "yes", "ProtectSystem": "strict",
 	} {
 		if got := one(key); got != want {

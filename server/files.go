@@ -2,6 +2,9 @@ package server
 
 import (
 	"log/slog"
+	"net"
+
+	"inside53/server/listen"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,6 +15,31 @@ const (
 	leastOtherFiles = 64
 	mostOtherFiles  = 512
 )
+
+// Connections that an HTTP address may have. Who watches the server needs few; more would be
+// at the cost of clients, upstreams and AWS.
+const (
+	leastWeb = 4
+	mostWeb  = 64
+)
+
+// fitWeb returns how many connections an HTTP address may have where so many files may be.
+func fitWeb(files uint64) int { return int(min(max(files/64, leastWeb), mostWeb)) }
+
+// boundWeb bounds the connections of an HTTP address, by its key in the configuration. admin
+// is on loopback, where one address is everybody's.
+func boundWeb(key string, l net.Listener) net.Listener {
+	var files unix.Rlimit
+	total := leastWeb
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files)
+	if err == nil {
+		total = fitWeb(uint64(files.Cur)) // signed on some systems
+	}
+	if key == "admin" {
+		return listen.Bounded(l, total, total)
+	}
+	return listen.Bounded(l, total, total/2)
+}
 
 // fitConnections returns how many connections of clients may be open at once where so many
 // files may be: all others need some too, or clients that hold connections would take

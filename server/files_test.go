@@ -2,6 +2,14 @@ package server
 
 import "testing"
 
+func TestFitWeb(t *testing.T) {
+	for files, want := range map[uint64]int{0: 4, 128: 4, 1024: 16, 65536: 64, 1 << 63: 64} {
+		if got := fitWeb(files); got != want {
+			t.Errorf("%d files: %d, want %d", files, got, want)
+		}
+	}
+}
+
 func TestFitConnections(t *testing.T) {
 	tests := []struct {
 		want  int

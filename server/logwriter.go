@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -26,7 +27,8 @@ type LogWriter struct {
 
 	mu      sync.Mutex
 	waiting []byte // whole lines
-	lost    int    // lines, since that was told
+	lost    int    // lines, since that was said
+	fault   error  // of the last write; nil: it succeeded
 	running bool
 }
 
@@ -38,7 +40,9 @@ func NewLogWriter(w io.Writer) *LogWriter {
 // Write takes one line, which is borrowed.
 func (l *LogWriter) Write(line []byte) (int, error) {
 	if !l.queue(line) {
-		return l.to.Write(line)
+		n, err := l.to.Write(line)
+		l.note(line, err)
+		return n, err
 	}
 	select {
 	case l.wake <- struct{}{}:
@@ -60,6 +64,23 @@ func (l *LogWriter) queue(line []byte) bool {
 		l.waiting = append(l.waiting, line...)
 	}
 	return true
+}
+
+// note keeps what came of writing lines.
+func (l *LogWriter) note(lines []byte, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fault = err
+	if err != nil {
+		l.lost += bytes.Count(lines, []byte("\n"))
+	}
+}
+
+// Fault returns why the log can't be written, nil while it can: by the last line of it.
+func (l *LogWriter) Fault() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fault
 }
 
 // Run hands lines over until ctx ends, and returns nil when the rest is handed over too,
@@ -89,11 +110,12 @@ func (l *LogWriter) handOver(ctx context.Context, log *slog.Logger, done chan<- 
 	for ended := false; ; {
 		out, lost := l.swap(spare, ended)
 		if len(out) > 0 {
-			_, _ = l.to.Write(out) // there is nowhere to tell of an error
+			_, err := l.to.Write(out)
+			l.note(out, err)
 		}
 		spare = out[:0]
 		if lost > 0 {
-			log.Warn("lines of the log lost: nobody took them", "lines", lost)
+			log.Warn("lines of the log lost: nobody read them", "lines", lost)
 			continue
 		}
 		if ended && len(out) == 0 {
@@ -110,13 +132,17 @@ func (l *LogWriter) handOver(ctx context.Context, log *slog.Logger, done chan<- 
 	}
 }
 
-// swap returns what waits, and leaves spare for what comes. At the end, with nothing
-// left, the next line is written at once.
+// swap returns what waits, and leaves spare for what comes. What is lost is said when the
+// log can be written again: a line about it would be the next to be lost. At the end, with
+// nothing left, the next line is written at once.
 func (l *LogWriter) swap(spare []byte, ended bool) (out []byte, lost int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out, lost = l.waiting, l.lost
-	l.waiting, l.lost = spare[:0], 0
+	out = l.waiting
+	l.waiting = spare[:0]
+	if l.fault == nil {
+		lost, l.lost = l.lost, 0
+	}
 	if ended && len(out) == 0 && lost == 0 {
 		l.running = false
 	}

@@ -3,10 +3,12 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,7 +88,7 @@ func accountOf(t *testing.T, text, line string) (kept, lost int) {
 		if strings.Contains(got, line) {
 			kept++
 		}
-		_, count, told := strings.Cut(got, "lines of the log lost: nobody took them\" lines=")
+		_, count, told := strings.Cut(got, "lines of the log lost: nobody read them\" lines=")
 		if told {
 			var n int
 			_, err := fmt.Sscan(count, &n)
@@ -137,4 +139,62 @@ func eventually(t *testing.T, what string, is func() bool) {
 			t.Fatal("never came about: " + what)
 		}
 	}
+}
+
+// TestLogWriterHeals: lines that fail to be written are counted, the fault is there as long
+// as it lasts, and both are said when somebody reads again.
+func TestLogWriterHeals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := &broken{fault: syscall.EPIPE}
+		l := NewLogWriter(to)
+		log := slog.New(slog.NewTextHandler(l, nil))
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- l.Run(ctx, log) }()
+		synctest.Wait()
+		if l.Fault() != nil {
+			t.Errorf("before any line: %v", l.Fault())
+		}
+		for range 3 {
+			log.Info("a line")
+			synctest.Wait()
+		}
+		if !errors.Is(l.Fault(), syscall.EPIPE) {
+			t.Errorf("the fault is %v", l.Fault())
+		}
+		to.set(nil)
+		log.Info("read again")
+		synctest.Wait()
+		text := to.text.String()
+		if l.Fault() != nil || !strings.Contains(text, "read again") || !strings.Contains(text, "lines=3") {
+			t.Errorf("fault %v, log %q", l.Fault(), text)
+		}
+		end()
+		err := <-ended
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// broken fails as long as it has a fault.
+type broken struct {
+	mu    sync.Mutex
+	fault error
+	text  bytes.Buffer
+}
+
+func (b *broken) set(fault error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fault = fault
+}
+
+func (b *broken) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fault != nil {
+		return 0, b.fault
+	}
+	return b.text.Write(p)
 }

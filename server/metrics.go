@@ -84,8 +84,10 @@ func programMetrics(version string, r *readiness) *collector {
 	return newCollector([]metric{
 		{"inside53_build_info", "1; the label is the version.", []string{"version"}},
 		{"inside53_ready", "1 when /readyz says so.", nil},
+		{"inside53_log_writable", "0 when the log can't be written and its lines are lost.", nil},
 	}, func(out reading) {
 		out.gauge("inside53_ready", truth(r.isReady()))
+		out.gauge("inside53_log_writable", truth(r.logFault() == nil))
 		out.gauge("inside53_build_info", 1, strings.TrimPrefix(version, "inside53 "))
 	})
 }
@@ -116,7 +118,10 @@ func socketMetrics(stats func() listen.Stats) *collector {
 			[]string{"address", "loop", "error"},
 		},
 		{"inside53_tcp_connections", "TCP connections open now.", []string{"address"}},
-		{"inside53_tcp_refused_total", "TCP connections closed at once because too many were open.", []string{"address"}},
+		{
+			"inside53_tcp_refused_total", "TCP connections that were closed at once, or made room for others.",
+			[]string{"address", "reason"},
+		},
 	}, func(out reading) { out.sockets(stats()) })
 }
 
@@ -135,7 +140,9 @@ func (r reading) sockets(s listen.Stats) {
 	}
 	for _, t := range s.TCP {
 		r.gauge("inside53_tcp_connections", float64(t.Open), t.Address.String())
-		r.counter("inside53_tcp_refused_total", t.Refused, t.Address.String())
+		for why, n := range t.Refused {
+			r.counter("inside53_tcp_refused_total", n, t.Address.String(), listen.Refusal(why).String())
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ type readiness struct {
 	status   func() zonesource.Status
 	sockets  func() (ok bool, silent []string)
 	maxAge   func() time.Duration // of data from AWS; 0 for any
+	logFault func() error         // why the log can't be written
 }
 
 // Readiness implements [admin.Readiness].
@@ -26,6 +27,9 @@ func (r *readiness) Readiness() admin.Ready {
 	out := admin.Ready{Reasons: []string{}, Degraded: []string{}, Sources: map[string]admin.Source{}}
 	if status.Loaded && slices.ContainsFunc(status.Report.Missing, zonesource.Gap.Fails) {
 		out.Degraded = append(out.Degraded, "zones")
+	}
+	if r.logFault() != nil {
+		out.Degraded = append(out.Degraded, "log")
 	}
 	var reasons []string
 	out.Ready, reasons = r.of(status)
@@ -46,11 +50,11 @@ func (r *readiness) Readiness() admin.Ready {
 func (r *readiness) of(status zonesource.Status) (bool, []string) {
 	var reasons []string
 	if r.draining.Load() {
-		reasons = append(reasons, "draining")
+		reasons = append(reasons, admin.Draining)
 	}
 	if !status.Loaded {
 		for _, missing := range few(status.Missing) {
-			reasons = append(reasons, "data not complete: "+missing)
+			reasons = append(reasons, admin.NotComplete+": "+missing)
 		}
 	}
 	_, silent := r.sockets()
@@ -84,7 +88,7 @@ func tooOld(status zonesource.Status, maxAge time.Duration) []string {
 	for _, name := range []string{ec2Source, route53.Name} {
 		s := status.Sources[name]
 		if maxAge > 0 && !s.Oldest.IsZero() && time.Since(s.Oldest) > maxAge {
-			reasons = append(reasons, fmt.Sprintf("%s: data older than %s", name, maxAge))
+			reasons = append(reasons, fmt.Sprintf("%s: %s, older than %s", admin.TooOld, name, maxAge))
 		}
 	}
 	return reasons

@@ -16,7 +16,7 @@ func TestTooOld(t *testing.T) {
 		maxAge  time.Duration
 		want    string
 	}{
-		{"both", map[string]zonesource.SourceStatus{"route53": old, "ec2": old}, time.Hour, "ec2: data older than 1h0m0s; route53: data older than 1h0m0s"},
+		{"both", map[string]zonesource.SourceStatus{"route53": old, "ec2": old}, time.Hour, "data too old: ec2, older than 1h0m0s; data too old: route53, older than 1h0m0s"},
 		{"young enough", map[string]zonesource.SourceStatus{"route53": old}, 3 * time.Hour, ""},
 		{"of any age", map[string]zonesource.SourceStatus{"route53": old}, 0, ""},
 		{"not there yet", map[string]zonesource.SourceStatus{"route53": {}}, time.Hour, ""},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -160,19 +161,31 @@ func (z *Zone) Version() *Version {
 	return z.is
 }
 
-// Since returns the version that is, and what leads to it from a serial, oldest first;
-// ok is false where the journal doesn't reach back to the serial.
+// Since returns the version that is, and what leads to it from a serial, oldest first, as
+// the journal has it: it is not modified, and costs a look-up. ok is false where the journal
+// doesn't reach back to the serial.
 func (z *Zone) Since(serial uint32) (v *Version, deltas []Delta, ok bool) {
 	z.mu.RLock()
 	defer z.mu.RUnlock()
 	if z.is == nil || z.saved {
 		return nil, nil, false
 	}
-	i := slices.IndexFunc(z.deltas, func(d Delta) bool { return d.From == serial })
-	if i < 0 {
+	i, found := z.find(serial)
+	if !found {
 		return z.is, nil, serial == z.is.Serial
 	}
-	return z.is, slices.Clone(z.deltas[i:]), true
+	return z.is, z.deltas[i:len(z.deltas):len(z.deltas)], true
+}
+
+// find returns where the differences from a serial on begin. Serials grow from one to the next
+// (RFC 1982), and so do their distances to the first.
+func (z *Zone) find(serial uint32) (int, bool) {
+	if len(z.deltas) == 0 {
+		return 0, false
+	}
+	first := z.deltas[0].From
+	i := sort.Search(len(z.deltas), func(i int) bool { return z.deltas[i].From-first >= serial-first })
+	return i, i < len(z.deltas) && z.deltas[i].From == serial
 }
 
 // Journal returns how many differences are kept, and how many octets they take.

@@ -342,3 +342,57 @@ func FuzzUnmarshal(f *testing.F) {
 		}
 	})
 }
+
+// manyDeltas is a zone with so many differences, from one serial in three to the next.
+func manyDeltas(n int, first uint32) *Zone {
+	z := New(1 << 30)
+	serial := first
+	for range n {
+		z.deltas = append(z.deltas, Delta{From: serial, To: serial + 3})
+		serial += 3
+	}
+	z.is = &Version{Serial: serial}
+	return z
+}
+
+// TestSinceIsALookUp finds serials in a long journal, also one that goes round at 2^32: nothing
+// of it is copied.
+func TestSinceIsALookUp(t *testing.T) {
+	const n = 150_000
+	for _, first := range []uint32{1000, 1<<32 - 3000} {
+		z := manyDeltas(n, first)
+		for _, i := range []int{0, 1, 2, 999, 1000, 1001, n / 2, n - 1} {
+			serial := first + 3*uint32(i)
+			_, deltas, ok := z.Since(serial)
+			if !ok || len(deltas) != n-i || deltas[0].From != serial {
+				t.Errorf("from %d, difference %d: %d, %t", first, i, len(deltas), ok)
+			}
+		}
+		for _, serial := range []uint32{first - 1, first + 1, first + 3*n + 1, first + 1<<31} {
+			_, deltas, ok := z.Since(serial)
+			if ok || len(deltas) != 0 {
+				t.Errorf("from %d, serial %d: %d, %t", first, serial, len(deltas), ok)
+			}
+		}
+		_, deltas, ok := z.Since(first + 3*n)
+		if !ok || len(deltas) != 0 {
+			t.Errorf("the serial that is: %d, %t", len(deltas), ok)
+		}
+		allocs := testing.AllocsPerRun(100, func() { z.Since(first) })
+		if allocs != 0 {
+			t.Errorf("%v allocations", allocs)
+		}
+	}
+	_, _, ok := manyDeltas(0, 7).Since(6)
+	if ok {
+		t.Error("an empty journal reaches back")
+	}
+}
+
+// BenchmarkSince looks a serial up in a long journal.
+func BenchmarkSince(b *testing.B) {
+	z := manyDeltas(150_000, 1000)
+	for b.Loop() {
+		z.Since(1000)
+	}
+}

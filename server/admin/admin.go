@@ -31,7 +31,25 @@ type Options struct {
 	Health      Health
 	Secondaries Secondaries
 	Log         *slog.Logger
+	// Bound bounds the connections of an address, by its key in the configuration; nil leaves
+	// them unbounded.
+	Bound func(key string, l net.Listener) net.Listener
 }
+
+const (
+	// headerTime is how long the head of a request may take to come.
+	headerTime = 5 * time.Second
+	// readTime is how long a whole request may take: none has a body to speak of.
+	readTime = 10 * time.Second
+	// answerTime is how long an answer may take to be made and read, that of /explain most.
+	answerTime = 2 * explainWithin
+	// shortTime is the same where nobody but machines asks.
+	shortTime = 10 * time.Second
+	// idleTime is how long a connection may wait for its next request.
+	idleTime = time.Minute
+	// headerBytes is how much the head of a request may have.
+	headerBytes = 16 << 10
+)
 
 // Server is the HTTP listeners.
 type Server struct {
@@ -40,7 +58,7 @@ type Server struct {
 	addr      netip.AddrPort // of admin
 }
 
-// listener is one address: admin for people and monitoring, or health for a balancer.
+// listener is one address: admin for people, health for a balancer, or metrics for Prometheus.
 type listener struct {
 	net.Listener
 	server *http.Server
@@ -53,7 +71,12 @@ func Bind(o Options) (*Server, error) {
 		key     string
 		addr    netip.AddrPort
 		handler http.Handler
-	}{{"admin", o.Config.Admin, s.paths()}, {"health", o.Config.Health, s.healthPaths()}} {
+		write   time.Duration
+	}{
+		{"admin", o.Config.Admin, guard(s.paths()), answerTime},
+		{"health", o.Config.Health, s.healthPaths(), shortTime},
+		{"metrics", o.Config.Metrics, s.metricsPaths(), shortTime},
+	} {
 		if !l.addr.IsValid() {
 			continue
 		}
@@ -62,8 +85,12 @@ func Bind(o Options) (*Server, error) {
 			s.Close()
 			return nil, fmt.Errorf("binding %s: %w", l.key, err)
 		}
+		if o.Bound != nil {
+			bound = o.Bound(l.key, bound)
+		}
 		s.listeners = append(s.listeners, listener{bound, &http.Server{
-			Handler: l.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute,
+			Handler: l.handler, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: l.write,
+			IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
 			ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 		}})
 		if l.key == "admin" {
@@ -116,20 +143,35 @@ func (l listener) run(ctx context.Context) error {
 	return fmt.Errorf("serving %s: %w", l.Addr(), err)
 }
 
-// healthPaths are those of the health address.
+// healthPaths are those of the health address, which strangers may reach: it says nothing
+// of what is served.
 func (s *Server) healthPaths() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", serveHealth)
-	mux.HandleFunc("GET /readyz", s.serveReady)
+	mux.HandleFunc("GET /readyz", s.serveReadyPlainly)
 	return mux
+}
+
+// metricsPaths are those of the metrics address.
+func (s *Server) metricsPaths() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.metrics())
+	return mux
+}
+
+// metrics serves what Prometheus asks.
+func (s *Server) metrics() http.Handler {
+	return promhttp.HandlerFor(s.opts.Metrics, promhttp.HandlerOpts{})
 }
 
 // paths are those of the admin address.
 func (s *Server) paths() *http.ServeMux {
 	o := s.opts
-	mux := s.healthPaths()
+	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", serveIndex)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", serveHealth)
+	mux.HandleFunc("GET /readyz", s.serveReady)
+	mux.Handle("GET /metrics", s.metrics())
 	mux.HandleFunc("GET /zones", serve(o.Data.Zones))
 	mux.HandleFunc("GET /report", serve(o.Data.Problems))
 	mux.HandleFunc("POST /accept", s.serveAccept)
@@ -173,11 +215,13 @@ func serveHealth(w http.ResponseWriter, _ *http.Request) {
 // serveReady says whether a balancer should send queries here.
 func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 	r := s.opts.Readiness.Readiness()
-	code := http.StatusOK
-	if !r.Ready {
-		code = http.StatusServiceUnavailable
-	}
-	writeJSON(w, code, r)
+	writeJSON(w, r.status(), r)
+}
+
+// serveReadyPlainly says the same to whoever may reach the address of health, without names.
+func (s *Server) serveReadyPlainly(w http.ResponseWriter, _ *http.Request) {
+	r := s.opts.Readiness.Readiness()
+	writeJSON(w, r.status(), PlainReady{Ready: r.Ready, Reasons: r.plainReasons(), Degraded: r.Degraded})
 }
 
 // serveAccept believes a shrunken listing of a zone now.

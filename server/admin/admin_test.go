@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
@@ -58,12 +59,12 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// bind binds both addresses.
+// bind binds all addresses.
 func bind(t *testing.T, f *fake, log io.Writer) *Server {
 	t.Helper()
 	free := netip.MustParseAddrPort("127.0.0.1:0")
 	s, err := Bind(Options{
-		Config: &config.Config{Admin: free, Health: free}, Metrics: prometheus.NewRegistry(),
+		Config: &config.Config{Admin: free, Health: free, Metrics: free}, Metrics: prometheus.NewRegistry(),
 		Readiness: f, Data: f, Accepter: f, Explainer: f, Health: f, Secondaries: f, Log: slog.New(slog.NewTextHandler(log,
 			nil)),
 	})
@@ -156,6 +157,40 @@ func TestUnready(t *testing.T) {
 	}
 }
 
+// TestPlainly has strangers read readiness: nothing there has a name.
+func TestPlainly(t *testing.T) {
+	s := bind(t, &fake{ready: Ready{
+		Reasons: []string{
+			"draining", "data not complete: zone a.example of account 123456789012", "data not complete: another",
+			"data too old: ec2, older than 1h", "loop silent: udp 10.0.0.1:53 loop 0, no answer yet",
+			"listener silent: tcp 10.0.0.1:53, no answer yet", "secret: something new",
+		},
+		Degraded: []string{"zones"},
+		Sources:  map[string]Source{"route53": {Error: "arn:aws:iam::123456789012:role/a may not"}},
+	}}, io.Discard)
+	defer s.Close()
+	w := httptest.NewRecorder()
+	s.healthPaths().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	const want = `{"ready":false,"reasons":["draining","datanotcomplete","datatooold","loopsilent","listenersilent"],` +
+		`"degraded":["zones"]}`
+	if got := strings.Join(strings.Fields(w.Body.String()), ""); w.Code != 503 || got != want {
+		t.Errorf("%d %s, want %s", w.Code, got, want)
+	}
+}
+
+// TestMetricsAddress serves metrics and nothing else.
+func TestMetricsAddress(t *testing.T) {
+	s := bind(t, &fake{}, io.Discard)
+	defer s.Close()
+	for path, code := range map[string]int{"/metrics": 200, "/": 404, "/readyz": 404, "/zones": 404, "/debug/pprof/": 404} {
+		w := httptest.NewRecorder()
+		s.metricsPaths().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != code {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}
+
 func TestQuestionOf(t *testing.T) {
 	f := &fake{}
 	at := serving(t, f)
@@ -188,13 +223,13 @@ func TestLog(t *testing.T) {
 	log := new(buffer)
 	s := bind(t, &fake{}, log)
 	defer s.Close()
-	if len(s.listeners) != 2 || len(s.Addrs()) != 2 {
+	if len(s.listeners) != 3 || len(s.Addrs()) != 3 {
 		t.Fatalf("%d servers", len(s.listeners))
 	}
 	for _, l := range s.listeners {
 		l.server.ErrorLog.Print("http: Accept error")
 	}
-	if n := strings.Count(log.String(), "level=WARN msg=\"http: Accept error\""); n != 2 {
+	if n := strings.Count(log.String(), "level=WARN msg=\"http: Accept error\""); n != 3 {
 		t.Errorf("%d lines in the log:\n%s", n, log)
 	}
 }

@@ -2,6 +2,9 @@ package admin
 
 import (
 	"context"
+	"net/http"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -12,8 +15,47 @@ type Readiness interface{ Readiness() Ready }
 type Ready struct {
 	Ready    bool              `json:"ready"`
 	Reasons  []string          `json:"reasons"`
-	Degraded []string          `json:"degraded"` // what does not work though ready: zones
+	Degraded []string          `json:"degraded"` // what does not work though ready, a word each: zones, log
 	Sources  map[string]Source `json:"sources"`
+}
+
+// status is the status of HTTP that says the same.
+func (r *Ready) status() int {
+	if r.Ready {
+		return http.StatusOK
+	}
+	return http.StatusServiceUnavailable
+}
+
+// The kinds of reasons for being unready. A reason is one of them, alone or with ": " and
+// what it is about.
+const (
+	Draining       = "draining"
+	NotComplete    = "data not complete"
+	TooOld         = "data too old"
+	LoopSilent     = "loop silent"
+	ListenerSilent = "listener silent"
+)
+
+// plainReasons are the kinds of the reasons, each once: they name nothing. What is of no
+// kind is left out.
+func (r *Ready) plainReasons() []string {
+	kinds := []string{Draining, NotComplete, TooOld, LoopSilent, ListenerSilent}
+	out := []string{}
+	for _, reason := range r.Reasons {
+		kind, _, _ := strings.Cut(reason, ": ")
+		if slices.Contains(kinds, kind) && !slices.Contains(out, kind) {
+			out = append(out, kind)
+		}
+	}
+	return out
+}
+
+// PlainReady is the body of /readyz on the address of health.
+type PlainReady struct {
+	Ready    bool     `json:"ready"`
+	Reasons  []string `json:"reasons"`
+	Degraded []string `json:"degraded"`
 }
 
 // Source is what /readyz says of a source of data.

@@ -78,6 +78,10 @@ func TestConfigBad(t *testing.T) {
 			"3: admin: 127.0.0.1:53 is taken by listen.dns 127.0.0.1:53; write another port\n4: health: 0.0.0.0:53 is " +
 				"taken by admin 127.0.0.1:53; write another port\n4: health: 0.0.0.0:53 is taken by listen.dns 127.0.0.1:53; " +
 				"write another port"},
+		{"metrics", ok + "health: 0.0.0.0:8054\nmetrics: 127.0.0.1:8054\n",
+			"3: metrics: 127.0.0.1:8054 is taken by health 0.0.0.0:8054; write another port"},
+		{"metrics address", ok + "metrics: :9153\n", `2: metrics: ":9153" has no address; write 0.0.0.0:9153 for every ` +
+			"IPv4 address, [::]:9153 for every one"},
 		{"pprof", ok + "admin: ''\npprof: true\n", "3: pprof: needs admin, which is off; write an address there, or " +
 			"false here"},
 		{"pprof word", ok + "pprof: yes\n", `2: pprof: "yes" is neither true nor false`},

@@ -42,6 +42,10 @@ type Config struct {
 	// answered, for a load balancer to ask: 0.0.0.0:8054, say. Default "" (off).
 	Health netip.AddrPort `yaml:"health,off"`
 
+	// Metrics is the address and port where /metrics alone is answered, for a
+	// Prometheus on another host: 0.0.0.0:9153, say. Default "" (off).
+	Metrics netip.AddrPort `yaml:"metrics,off"`
+
 	// StateDir is the directory of the last good data, the only place written
 	// to. It has to be writable when route53, ec2, transfers or secondary is on,
 	// and is not used otherwise. Default /var/lib/inside53.
@@ -221,6 +225,7 @@ func (c *Config) FixedChanges(next *Config) []string {
 		{"listen.dns", c.Listen.DNS, next.Listen.DNS},
 		{"admin", c.Admin, next.Admin},
 		{"health", c.Health, next.Health},
+		{"metrics", c.Metrics, next.Metrics},
 		{"state_dir", c.StateDir, next.StateDir},
 		{"pprof", c.Pprof, next.Pprof},
 		{"log", c.Log, next.Log},

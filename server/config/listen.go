@@ -16,13 +16,16 @@ type Listen struct {
 
 // TCP is the section tcp.
 type TCP struct {
-	// Connections is the most connections at a time. Default 10000.
+	// Connections is the most connections at a time. When there are more, the one goes that
+	// idles longest, of whoever holds most. Default 10000.
 	Connections int `yaml:"connections"`
 
-	// PerClient is the most connections of one client address. Default 100.
+	// PerClient is the most connections of one client: an IPv4 address, a /64 of IPv6.
+	// Default 100.
 	PerClient int `yaml:"per_client"`
 
-	// Idle is how long a connection stays open without a query. Default 10s.
+	// Idle is how long a connection stays open without a query; less when few more may be
+	// opened. Default 10s.
 	Idle time.Duration `yaml:"idle"`
 }
 
@@ -49,15 +52,20 @@ func (v *validator) sockets() {
 		v.fault("admin", `%s is not loopback; write 127.0.0.1:%d (and health for a load balancer), or "" for none`, c.Admin,
 			c.Admin.Port())
 	}
-	if c.Health.IsValid() && c.Admin.IsValid() && overlap(c.Health, c.Admin) {
-		v.fault("health", "%s is taken by admin %s; write another port", c.Health, c.Admin)
-	}
-	for _, a := range c.Listen.DNS {
-		if c.Admin.IsValid() && overlap(a, c.Admin) {
-			v.fault("admin", "%s is taken by listen.dns %s; write another port", c.Admin, a)
+	web := []struct {
+		key  string
+		addr netip.AddrPort
+	}{{"admin", c.Admin}, {"health", c.Health}, {"metrics", c.Metrics}}
+	for i, a := range web {
+		for _, b := range web[:i] {
+			if a.addr.IsValid() && b.addr.IsValid() && overlap(a.addr, b.addr) {
+				v.fault(a.key, "%s is taken by %s %s; write another port", a.addr, b.key, b.addr)
+			}
 		}
-		if c.Health.IsValid() && overlap(a, c.Health) {
-			v.fault("health", "%s is taken by listen.dns %s; write another port", c.Health, a)
+		for _, dns := range c.Listen.DNS {
+			if a.addr.IsValid() && overlap(dns, a.addr) {
+				v.fault(a.key, "%s is taken by listen.dns %s; write another port", a.addr, dns)
+			}
 		}
 	}
 	if c.Pprof && !c.Admin.IsValid() {

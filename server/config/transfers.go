@@ -22,7 +22,8 @@ type Transfer struct {
 	// first of which NOTIFY is signed. Default []: requests needn't be signed.
 	Keys []DomainName `yaml:"keys"`
 
-	// Clients lists the prefixes of the secondaries. Default []: whoever has a key.
+	// Clients lists the prefixes of the secondaries. Default []: whoever has a key; then
+	// anybody may connect by TCP, and a few who may not ask are let in, for 5 seconds.
 	Clients []netip.Prefix `yaml:"clients"`
 
 	// Notify lists the secondaries that are told of each change (NOTIFY, RFC 1996):
@@ -39,6 +40,9 @@ type Transfer struct {
 }
 
 func (s *Transfer) setDefaults() { *s = Transfer{Zones: NameSet{All: true}, Journal: 64 << 20} }
+
+// KeysAlone reports whether a key opens the zones from any address.
+func (s Transfer) KeysAlone() bool { return len(s.Keys) > 0 && len(s.Clients) == 0 }
 
 // NameSet is a set of names of zones.
 type NameSet struct {

@@ -101,6 +101,7 @@ func printSummary(w io.Writer, c *config.Config, problems []zonesource.Problem) 
 	row("dns", "%s, UDP and TCP", join(c.Listen.DNS))
 	row("admin", "%s", orOff(c.Admin))
 	row("health", "%s", orOff(c.Health))
+	row("metrics", "%s", orOff(c.Metrics))
 	row("allow", "%s", allowed(c.Allow))
 	if c.UsesAWS() {
 		row("state", "%s", c.StateDir)
@@ -263,6 +264,12 @@ func keyWarnings(c *config.Config) []string {
 		if err == nil && secret == exampleSecret {
 			found = append(found, fmt.Sprintf("key %s has the secret of the example, which everybody knows: make one of "+
 				"your own, with: tsig-keygen %s", k.Name, k.Name))
+		}
+	}
+	for i, t := range c.Transfers {
+		if t.KeysAlone() {
+			found = append(found, fmt.Sprintf("transfers[%d] has keys and no clients: whoever reaches port 53 may connect by TCP to "+
+				"try one; name the prefixes of the secondaries in clients", i))
 		}
 	}
 	return found

@@ -170,6 +170,7 @@ forward:
 dns            0.0.0.0:53, [::]:53, UDP and TCP
 admin          127.0.0.1:8053
 health         0.0.0.0:8054
+metrics        off
 allow          private addresses, the VPCs, 192.0.2.0/24
 state          ` + dir + `/state
 accounts       that of the credentials, data
@@ -210,6 +211,8 @@ func TestCheckWarnings(t *testing.T) {
 		{"route53:\n", []string{noRoot}},
 		{"allow: [private, 0.0.0.0/0]\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n", []string{"allow has 0.0.0.0/0: whoever reaches the port"}},
 		{"zonefiles: [{origin: a, file: a}]\n", nil},
+		{"zonefiles: [{origin: a, file: a}]\nkeys: [{name: k, secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}]\n" +
+			"transfers: [{clients: [10.0.0.0/8], keys: [k]}, {keys: [k]}]\n", []string{"transfers[1] has keys and no clients: "}},
 		{"ec2:\nforward: [{zone: ., upstreams: [169.254.169.253]}]\n", []string{perVPC}},
 		{"ec2:\nforward: [{zone: ., upstreams: ['fd00:ec2::253']}]\n", []string{perVPC}},
 		{"ec2:\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n", nil},

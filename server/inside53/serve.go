@@ -33,12 +33,18 @@ A second one ends it at once.`,
 			if err != nil {
 				return err
 			}
+			// A reader of the log that has gone fails the write, and nothing else.
+			signal.Ignore(syscall.SIGPIPE)
+			defer signal.Reset(syscall.SIGPIPE)
 			lines := server.NewLogWriter(stderr)
 			log := config.Log.Logger(lines)
+			defer server.FitMemory(log)()
 			writing, end := context.WithCancel(context.Background())
 			written := make(chan error, 1)
 			go func() { written <- lines.Run(writing, log) }()
-			err = serve(ctx, server.AppOptions{Config: config, Stdout: stdout, Log: log, Version: programVersion()})
+			err = serve(ctx, server.AppOptions{
+				Config: config, Stdout: stdout, Log: log, LogFault: lines.Fault, Version: programVersion(),
+			})
 			end()
 			return errors.Join(err, <-written)
 		}),

@@ -5,6 +5,7 @@ package listen
 import (
 	"net"
 	"testing"
+	"time"
 )
 
 func TestPacketLoopAllocatesNothing(t *testing.T) {
@@ -67,5 +68,43 @@ func TestTCPAllocatesNothingPerQuery(t *testing.T) {
 	// The probes' and the test's own allocations are counted too; one a query would be 30.
 	if allocs > 5 {
 		t.Errorf("%v allocations for %d queries", allocs, n)
+	}
+}
+
+// TestTCPBatchesAreFree: clients that don't read hold what is left of their answers, not the
+// buffer of a batch and its worker.
+func TestTCPBatchesAreFree(t *testing.T) {
+	made := make(chan struct{}, 1000)
+	r := start(t, func(o *Options) {
+		worker := o.NewWorker
+		o.NewWorker = func() Worker {
+			made <- struct{}{}
+			return worker()
+		}
+		o.TCP.Write = time.Minute
+	})
+	for i := range 40 {
+		c := dialFrom(t, "127.5.0.1", r.Addrs()[0])
+		for range 40 { // the client's own buffers fill up first
+			_ = c.conn.SetWriteDeadline(time.Now().Add(time.Second))
+			_, err := c.conn.Write(append([]byte{0, byte(len(query(1, "big-65535")))}, query(1, "big-65535")...))
+			if err != nil {
+				break
+			}
+		}
+		eventually(t, "it is behind", func() bool {
+			n := 0
+			r.tcp[0].mu.Lock()
+			defer r.tcp[0].mu.Unlock()
+			for c := range r.tcp[0].conns {
+				if c.stuck.Load() != 0 {
+					n++
+				}
+			}
+			return n == i+1
+		})
+	}
+	if n := len(made); n > 20 {
+		t.Errorf("%d workers were made", n)
 	}
 }

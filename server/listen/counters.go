@@ -90,9 +90,8 @@ type TCPStats struct {
 	Address  netip.AddrPort
 	Open     int64 // connections open now
 	Accepted uint64
-	// Refused counts connections closed at once because too many were open, in all or
-	// from one client.
-	Refused      uint64
+	// Refused counts connections that were closed at once, or made room for others.
+	Refused      [Refusals]uint64
 	AcceptErrors uint64
 	// SlowClosed counts connections closed because the client did not read its answers.
 	SlowClosed uint64
@@ -121,11 +120,15 @@ func (s *Server) Stats() Stats {
 	}
 	for _, t := range s.tcp {
 		t.counters.sum(&st.Queries[resolver.TCP])
+		var refused [Refusals]uint64
+		for why := range refused {
+			refused[why] = t.refused[why].Load()
+		}
 		st.TCP = append(st.TCP, TCPStats{
 			Address:      t.addr,
 			Open:         t.open.Load(),
 			Accepted:     t.accepted.Load(),
-			Refused:      t.refused.Load(),
+			Refused:      refused,
 			AcceptErrors: t.acceptErrors.Load(),
 			SlowClosed:   t.slowClosed.Load(),
 			SendErrors:   t.counters.sendErrors.Load(),

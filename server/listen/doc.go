@@ -9,6 +9,8 @@
 //	                         │
 //	heartbeat.go  asks each of them a real question (probe.go) twice a second
 //	counters.go  what they have done: [Stats]
+//	shares.go    who holds how many connections; memory.go  and how much memory
+//	web.go       the same bounds for listeners of others: [Bounded]
 //
 // A packet loop owns its socket, its buffers and its worker, and never waits. TCP has a
 // goroutine a connection, and a second one while answers are late. A query that needs an

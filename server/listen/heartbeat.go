@@ -66,27 +66,53 @@ func (h *heartbeat) run(ctx context.Context) {
 	wg.Wait()
 }
 
-// reasons names what is silent; it is empty when all answer.
+// reasons names what is silent, its kind first; it is empty when all answer.
 func (h *heartbeat) reasons() []string {
 	now := time.Now()
 	var reasons []string
 	for _, b := range h.udp {
 		for i := range b.loops {
-			name := fmt.Sprintf("udp %s loop %d", b.group.addr, i)
+			name := fmt.Sprintf("loop silent: udp %s loop %d", b.group.addr, i)
 			reasons = b.loops[i].appendReason(reasons, name, now)
 		}
 	}
 	for _, b := range h.tcp {
-		reasons = b.pulse.appendReason(reasons, "tcp "+b.listener.addr.String(), now)
+		reasons = b.pulse.appendReason(reasons, "listener silent: tcp "+b.listener.addr.String(), now)
 	}
 	return reasons
+}
+
+// standing names what neither answers nor turns. What is overloaded loses probes, and turns.
+func (h *heartbeat) standing() []string {
+	now := time.Now()
+	var out []string
+	for _, b := range h.udp {
+		for i := range b.loops {
+			if b.loops[i].stands(now) {
+				out = append(out, fmt.Sprintf("udp %s loop %d", b.group.addr, i))
+			}
+		}
+	}
+	for _, b := range h.tcp {
+		if b.pulse.stands(now) {
+			out = append(out, "tcp "+b.listener.addr.String())
+		}
+	}
+	return out
 }
 
 // pulse is when something last showed that it lives.
 type pulse struct {
 	mu       sync.Mutex
 	answered time.Time // a probe came back; zero: none yet
-	turned   time.Time // the loop turned; zero for TCP, where nothing does
+	turned   time.Time // the loop turned, or the listener accepted
+}
+
+// stands reports whether there is no sign of life.
+func (p *pulse) stands(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return now.Sub(p.answered) >= beatSilence && now.Sub(p.turned) >= beatSilence
 }
 
 func (p *pulse) set(at *time.Time) {
@@ -100,11 +126,11 @@ func (p *pulse) appendReason(reasons []string, name string, now time.Time) []str
 	defer p.mu.Unlock()
 	switch {
 	case p.answered.IsZero():
-		return append(reasons, name+": no answer yet")
+		return append(reasons, name+", no answer yet")
 	case now.Sub(p.answered) < beatSilence:
 		return reasons
 	}
-	reason := fmt.Sprintf("%s: no answer for %s", name, now.Sub(p.answered).Round(100*time.Millisecond))
+	reason := fmt.Sprintf("%s, no answer for %s", name, now.Sub(p.answered).Round(100*time.Millisecond))
 	if !p.turned.IsZero() && now.Sub(p.turned) >= beatSilence {
 		reason += ", and it stands still"
 	}
@@ -306,6 +332,7 @@ type tcpBeat struct {
 	listener *tcpListener
 	probe    *probe
 	targets  []netip.AddrPort
+	turns    uint64 // connections that came, at the last look
 }
 
 func (b *tcpBeat) run(ctx context.Context) {
@@ -314,6 +341,11 @@ func (b *tcpBeat) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if b.alive(ctx) {
 			b.pulse.set(&b.pulse.answered)
+		}
+		turns := b.listener.accepted.Load() + b.listener.refusals()
+		if turns != b.turns {
+			b.turns = turns
+			b.pulse.set(&b.pulse.turned)
 		}
 		select {
 		case <-tick.C:
@@ -327,14 +359,14 @@ func (b *tcpBeat) run(ctx context.Context) {
 func (b *tcpBeat) alive(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, beatPatience)
 	defer cancel()
-	refused := b.listener.refused.Load()
+	refused := b.listener.refusals()
 	for _, target := range b.targets {
 		err := b.ask(ctx, target)
 		if err == nil {
 			return true
 		}
 		turnedAway := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-		if turnedAway && b.listener.refused.Load() != refused {
+		if turnedAway && b.listener.refusals() != refused {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package listen
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func TestNotReadyBeforeRun(t *testing.T) {
 	}
 	defer s.Close()
 	ok, reasons := s.Ready()
-	if ok || len(reasons) != 2 || !strings.HasPrefix(reasons[0], "udp ") || !strings.HasPrefix(reasons[1], "tcp ") {
+	if ok || len(reasons) != 2 || !strings.HasPrefix(reasons[0], "loop silent: udp ") || !strings.HasPrefix(reasons[1], "listener silent: tcp ") {
 		t.Errorf("ready %v, reasons %q; want udp and tcp named", ok, reasons)
 	}
 }
@@ -53,12 +54,15 @@ func TestFrozenLoopMakesUnready(t *testing.T) {
 	c.send(query(1, "freeze"))
 	began := time.Now()
 	eventually(t, "unready", func() bool { ok, _ := r.Ready(); return !ok })
+	eventually(t, "seen to stand still", func() bool {
+		return slices.Equal(r.Standing(), []string{fmt.Sprintf("udp %s loop 0", r.Addrs()[0])})
+	})
 	if took := time.Since(began); took < time.Second || took > 4*time.Second {
 		t.Errorf("unready after %s, want some 2 s", took)
 	}
 	for range 10 {
 		_, reasons := r.Ready()
-		if len(reasons) != 1 || !strings.HasPrefix(reasons[0], fmt.Sprintf("udp %s loop 0: ", r.Addrs()[0])) {
+		if len(reasons) != 1 || !strings.HasPrefix(reasons[0], fmt.Sprintf("loop silent: udp %s loop 0, ", r.Addrs()[0])) {
 			t.Fatalf("reasons %q, want the one frozen loop", reasons)
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -66,6 +70,9 @@ func TestFrozenLoopMakesUnready(t *testing.T) {
 	close(r.script.frozen)
 	wantMessage(t, c.receive(), answerTo(query(1, "freeze")))
 	eventually(t, "ready again", func() bool { ok, _ := r.Ready(); return ok })
+	if still := r.Standing(); len(still) > 0 {
+		t.Errorf("standing still: %q", still)
+	}
 }
 
 // dialLoop returns a client whose packets reach the loop.

@@ -136,7 +136,7 @@ func Bind(o Options) (*Server, error) {
 	}
 	s := &Server{opts: o}
 	probe := newProbe()
-	limit := newConnLimit(o.TCP)
+	limit, late := newConnLimit(o.TCP), &memory{limit: o.TCP.Memory}
 	buffers := newTCPBuffers(o.NewWorker)
 	for _, a := range o.Addresses {
 		g, t, err := bindPair(a, o, probe)
@@ -144,7 +144,8 @@ func Bind(o Options) (*Server, error) {
 			s.Close()
 			return nil, err
 		}
-		t.limit, t.buffers, t.probe = limit, buffers, probe
+		t.limit, t.memory, t.buffers, t.probe = limit, late, buffers, probe
+		late.listeners = append(late.listeners, t)
 		s.udp = append(s.udp, g)
 		s.tcp = append(s.tcp, t)
 	}
@@ -306,3 +307,7 @@ func (s *Server) Ready() (bool, []string) {
 	reasons := s.beats.reasons()
 	return len(reasons) == 0, reasons
 }
+
+// Standing names the packet loops and TCP listeners that show no sign of life: they neither
+// answer nor do anything else. One that is overloaded does. Safe for concurrent use.
+func (s *Server) Standing() []string { return s.beats.standing() }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,8 +16,12 @@ import (
 type TCPOptions struct {
 	// Connections is the most that are open at once over all addresses; 0 means 10000.
 	Connections int
-	// PerClient is the most that are open at once from one client address; 0 means 100.
+	// PerClient is the most that are open at once from one client, an IPv4 address or a /64
+	// of IPv6; 0 means 100.
 	PerClient int
+	// Welcome says how connections of a client are accepted, before anything is read. Nil
+	// knows everybody. Those of this host itself are always accepted.
+	Welcome func(client netip.Addr) Welcome
 	// InFlight is the most queries of one connection that wait for an upstream; then
 	// the connection is not read from until an answer is there. 0 means 128.
 	InFlight int
@@ -26,10 +31,47 @@ type TCPOptions struct {
 	Idle time.Duration
 	// Write is how long a client may take to accept answers; 0 means 5 seconds.
 	Write time.Duration
+	// Memory is the most that answers which wait for their clients may hold, of all
+	// connections together; above it the connection of the slowest reader ends. 0 means 64 MiB.
+	Memory int64
+}
+
+// Welcome is how connections of a client are accepted.
+type Welcome uint8
+
+// The values of [Welcome].
+const (
+	Stranger Welcome = iota // not at all
+	Keyed                   // few of all, and for a short time: the client may have a key
+	Known                   // within the bounds of [TCPOptions]
+)
+
+// Bounds of connections that are accepted as [Keyed].
+const (
+	keyedConnections = 16
+	keyedPerClient   = 4
+	keyedTime        = 5 * time.Second
+)
+
+// Refusal is why a connection was closed at once, or made room for others.
+type Refusal uint8
+
+// The values of [Refusal].
+const (
+	RefusedFull     Refusal = iota // too many are open: the longest idle of whoever holds most
+	RefusedClient                  // the client has too many
+	RefusedStranger                // the client is nobody's
+	RefusedMemory                  // too much waits for its client
+	Refusals
+)
+
+// String is the label of metrics.
+func (r Refusal) String() string {
+	return [Refusals]string{"full", "client", "stranger", "memory"}[r]
 }
 
 func (o TCPOptions) withDefaults() (TCPOptions, error) {
-	if o.Connections < 0 || o.PerClient < 0 || o.InFlight < 0 || o.Idle < 0 || o.Write < 0 {
+	if o.Connections < 0 || o.PerClient < 0 || o.InFlight < 0 || o.Idle < 0 || o.Write < 0 || o.Memory < 0 {
 		return o, errors.New("the bounds of tcp must not be negative")
 	}
 	orInt := func(v *int, d int) {
@@ -47,6 +89,9 @@ func (o TCPOptions) withDefaults() (TCPOptions, error) {
 	orInt(&o.InFlight, 128)
 	orDuration(&o.Idle, 10*time.Second)
 	orDuration(&o.Write, 5*time.Second)
+	if o.Memory == 0 {
+		o.Memory = 64 << 20
+	}
 	return o, nil
 }
 
@@ -56,13 +101,14 @@ type tcpListener struct {
 	ln      *net.TCPListener
 	opts    TCPOptions
 	limit   *connLimit
+	memory  *memory
 	buffers *tcpBuffers
 	probe   *probe
 
 	counters     counters
 	open         atomic.Int64
 	accepted     atomic.Uint64
-	refused      atomic.Uint64
+	refused      [Refusals]atomic.Uint64
 	acceptErrors atomic.Uint64
 	slowClosed   atomic.Uint64
 
@@ -83,7 +129,7 @@ func listenTCP(addr netip.AddrPort, v6only bool, o TCPOptions) (*tcpListener, er
 	}
 	// The idle time does the work of keep-alive. Multipath TCP, on by default in Go,
 	// would cost every connection and is spoken by no DNS client.
-	lc := net.ListenConfig{KeepAlive: -1}
+	lc := net.ListenConfig{KeepAlive: -1, Control: boundUnsent}
 	lc.SetMultipathTCP(false)
 	ln, err := lc.Listen(context.Background(), network, addr.String())
 	if err != nil {
@@ -128,8 +174,8 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// accept starts a connection, or closes it where a bound is reached: a client that is
-// told at once can turn to another server.
+// accept starts a connection, or closes it where it isn't welcome or the client has its
+// share: a client that is told at once can turn to another server.
 func (t *tcpListener) accept(nc *net.TCPConn) {
 	remote, ok := nc.RemoteAddr().(*net.TCPAddr)
 	if !ok {
@@ -138,22 +184,67 @@ func (t *tcpListener) accept(nc *net.TCPConn) {
 	}
 	from := remote.AddrPort()
 	client := netip.AddrPortFrom(from.Addr().Unmap().WithZone(""), from.Port())
-	if !t.limit.admit(client.Addr()) {
-		t.refused.Add(1)
-		nc.Close()
+	welcome := t.welcome(nc, client.Addr())
+	if welcome == Stranger {
+		_ = nc.SetLinger(0) // nothing of it stays, in the kernel either
+		t.refuse(nc, RefusedStranger)
+		return
+	}
+	c := newTCPConn(t, nc, client)
+	why := RefusedFull
+	if welcome == Keyed {
+		c.share, why = t.limit.keyed, RefusedStranger
+	}
+	out, full, ok := c.share.add(client.Addr(), c)
+	if full {
+		t.refused[why].Add(1)
+		out.abort()
+	}
+	if !ok {
+		t.refuse(nc, RefusedClient)
 		return
 	}
 	t.accepted.Add(1)
-	c := newTCPConn(t, nc, client)
 	if !t.add(c) {
-		t.limit.release(client.Addr())
+		c.share.remove(client.Addr(), c)
 		nc.Close()
 		return
+	}
+	if welcome == Keyed {
+		c.cutoff = time.AfterFunc(keyedTime, c.cut)
 	}
 	t.wg.Go(func() {
 		c.serve()
 		t.remove(c)
 	})
+}
+
+// welcome says how a connection is accepted. What comes from this host has one address at
+// both ends: the probes among it.
+func (t *tcpListener) welcome(nc *net.TCPConn, client netip.Addr) Welcome {
+	if t.opts.Welcome == nil {
+		return Known
+	}
+	local, ok := nc.LocalAddr().(*net.TCPAddr)
+	if ok && local.AddrPort().Addr().Unmap().WithZone("") == client {
+		return Known
+	}
+	return t.opts.Welcome(client)
+}
+
+// refuse closes a connection that isn't served.
+func (t *tcpListener) refuse(nc *net.TCPConn, why Refusal) {
+	t.refused[why].Add(1)
+	nc.Close()
+}
+
+// refusals is how many were refused, for any reason.
+func (t *tcpListener) refusals() uint64 {
+	var n uint64
+	for i := range t.refused {
+		n += t.refused[i].Load()
+	}
+	return n
 }
 
 func (t *tcpListener) add(c *tcpConn) bool {
@@ -168,7 +259,10 @@ func (t *tcpListener) add(c *tcpConn) bool {
 }
 
 func (t *tcpListener) remove(c *tcpConn) {
-	t.limit.release(c.client.Addr())
+	c.share.remove(c.client.Addr(), c)
+	if c.cutoff != nil {
+		c.cutoff.Stop()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.conns, c)
@@ -198,38 +292,29 @@ func (t *tcpListener) close() {
 	}
 }
 
-// connLimit counts the open connections of all listeners.
+// connLimit bounds the connections of all listeners together.
 type connLimit struct {
-	mu        sync.Mutex
-	total     int
-	perClient map[netip.Addr]int
-	opts      TCPOptions
+	known, keyed *shares[*tcpConn]
+	opts         TCPOptions
 }
 
 func newConnLimit(o TCPOptions) *connLimit {
-	return &connLimit{opts: o, perClient: map[netip.Addr]int{}}
+	return &connLimit{
+		known: newShares[*tcpConn](o.Connections, o.PerClient),
+		keyed: newShares[*tcpConn](keyedConnections, keyedPerClient),
+		opts:  o,
+	}
 }
 
-// admit reports whether the client may have one more connection, and counts it.
-func (l *connLimit) admit(client netip.Addr) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.total >= l.opts.Connections || l.perClient[client] >= l.opts.PerClient {
-		return false
+// idle returns how long a connection may be idle: as configured while a quarter of all is
+// free, and down to a tenth of that as it fills up (RFC 7766 section 6.2.3).
+func (l *connLimit) idle() time.Duration {
+	free := l.opts.Connections - l.known.open()
+	quarter := l.opts.Connections / 4
+	if free >= quarter {
+		return l.opts.Idle
 	}
-	l.total++
-	l.perClient[client]++
-	return true
-}
-
-func (l *connLimit) release(client netip.Addr) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.total--
-	l.perClient[client]--
-	if l.perClient[client] == 0 {
-		delete(l.perClient, client)
-	}
+	return max(l.opts.Idle*time.Duration(free)/time.Duration(quarter), l.opts.Idle/10)
 }
 
 // tcpBatch is what answering a batch of pipelined queries takes. Connections borrow
@@ -240,15 +325,32 @@ type tcpBatch struct {
 	out    [outBuffer]byte
 }
 
+// batchesAtOnce is how many batches a processor may be in: a batch waits for nothing but
+// locks, and holds more than a hundred kilobytes.
+const batchesAtOnce = 16
+
 // tcpBuffers is the memory that connections share.
 type tcpBuffers struct {
+	slots   *slots    // for batches
 	batches sync.Pool // of *tcpBatch
 	big     sync.Pool // of *[bigBuffer]byte
 }
 
 func newTCPBuffers(newWorker func() Worker) *tcpBuffers {
-	b := &tcpBuffers{}
+	b := &tcpBuffers{slots: newSlots(batchesAtOnce * runtime.GOMAXPROCS(0))}
 	b.batches.New = func() any { return &tcpBatch{worker: newWorker()} }
 	b.big.New = func() any { return new([bigBuffer]byte) }
 	return b
+}
+
+// batch borrows what answering a batch takes.
+func (b *tcpBuffers) batch() *tcpBatch {
+	b.slots.acquire()
+	return b.batches.Get().(*tcpBatch)
+}
+
+// free gives it back.
+func (b *tcpBuffers) free(batch *tcpBatch) {
+	b.batches.Put(batch)
+	b.slots.release()
 }

@@ -145,48 +145,61 @@ func TestTCPInFlightBound(t *testing.T) {
 	}
 }
 
-func TestTCPConnectionBounds(t *testing.T) {
-	tests := []struct {
-		name   string
-		bounds TCPOptions
-		fits   int
-	}{
-		{"in all", TCPOptions{Connections: 3}, 3},
-		{"per client", TCPOptions{PerClient: 2}, 2},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			// The server's own probes come from the same address and count too.
-			r := start(t, func(o *Options) { o.TCP = tt.bounds })
-			var open []*client
-			eventually(t, "as many connections as fit", func() bool {
-				for len(open) < tt.fits {
-					c := dial(t, "tcp", r.Addrs()[0])
-					_, _ = c.conn.Write(append([]byte{0, byte(len(query(1, "echo")))}, query(1, "echo")...))
-					_, err := readMessage(c.conn)
-					if err != nil { // a probe was in the way
-						return false
-					}
-					open = append(open, c)
-				}
-				return true
-			})
-			wantEnd(t, dial(t, "tcp", r.Addrs()[0]))
-			if r.Stats().TCP[0].Refused == 0 {
-				t.Error("no connection counted as refused")
-			}
-			// A full server is not a dead one.
-			eventually(t, "ready while full", func() bool { ok, _ := r.Ready(); return ok })
+// asksOnce opens a connection, and reports whether a query by it is answered.
+func asksOnce(t *testing.T, r *running) (*client, bool) {
+	t.Helper()
+	c := dial(t, "tcp", r.Addrs()[0])
+	_, _ = c.conn.Write(append([]byte{0, byte(len(query(1, "echo")))}, query(1, "echo")...))
+	_, err := readMessage(c.conn)
+	return c, err == nil
+}
 
-			open[0].conn.Close()
-			eventually(t, "room again", func() bool {
-				c := dial(t, "tcp", r.Addrs()[0])
-				_, _ = c.conn.Write(append([]byte{0, byte(len(query(1, "echo")))}, query(1, "echo")...))
-				_, err := readMessage(c.conn)
-				return err == nil
-			})
-		})
+func TestTCPConnectionsPerClient(t *testing.T) {
+	// The server's own probes come from the same address and count too.
+	r := start(t, func(o *Options) { o.TCP.PerClient = 2 })
+	var open []*client
+	eventually(t, "as many connections as fit", func() bool {
+		for len(open) < 2 {
+			c, ok := asksOnce(t, r)
+			if !ok { // a probe was in the way
+				return false
+			}
+			open = append(open, c)
+		}
+		return true
+	})
+	wantEnd(t, dial(t, "tcp", r.Addrs()[0]))
+	if r.Stats().TCP[0].Refused[RefusedClient] == 0 {
+		t.Error("no connection counted as refused")
 	}
+	// A full server is not a dead one.
+	eventually(t, "ready while full", func() bool { ok, _ := r.Ready(); return ok })
+	open[0].conn.Close()
+	eventually(t, "room again", func() bool {
+		_, ok := asksOnce(t, r)
+		return ok
+	})
+}
+
+// TestTCPConnectionsInAll: whoever comes last is served, and what nobody used for longest
+// makes room.
+func TestTCPConnectionsInAll(t *testing.T) {
+	r := start(t, func(o *Options) { o.TCP.Connections, o.TCP.Idle = 3, time.Minute })
+	first, ok := asksOnce(t, r)
+	if !ok {
+		t.Fatal("the first is not served")
+	}
+	for range 5 {
+		_, ok := asksOnce(t, r)
+		if !ok {
+			t.Error("who comes last is not served")
+		}
+	}
+	wantEnd(t, first)
+	if s := r.Stats().TCP[0]; s.Refused[RefusedFull] == 0 || s.Open > 4 { // one may be about to end
+		t.Errorf("counted %+v", s)
+	}
+	eventually(t, "ready while full", func() bool { ok, _ := r.Ready(); return ok })
 }
 
 func TestTCPIdleConnectionsAreClosed(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"inside53/resolver"
@@ -24,22 +25,20 @@ const (
 	// queries; one that needs more gets bigBuffer for as long as it does.
 	smallBuffer = 2048
 	bigBuffer   = 2 + wire.MaxMessage
-	// maxPending is how many bytes of late answers may wait for a client that does
-	// not read, before the connection is given up.
-	maxPending = 1 << 20
-	// maxStreamed is how many of them may be of streams: few enough for a slow client to
-	// take them in the time of one write.
-	maxStreamed = 128 << 10
 )
 
 // tcpConn is one connection. Its goroutine reads, answers what can be answered now,
-// and writes these answers. Late answers are collected in pending and written by a
-// second goroutine, which lives while queries wait; the net package keeps the two
-// writers' bytes apart.
+// and writes these answers as far as the client takes them at once. The rest, and late
+// answers, are collected in pending and written by a second goroutine, which lives while
+// queries or answers wait.
 type tcpConn struct {
 	t      *tcpListener
 	nc     *net.TCPConn
 	client netip.AddrPort
+	raw    syscall.RawConn
+	share  *shares[*tcpConn] // that it is counted in
+	cutoff *time.Timer       // of one that is Keyed; else nil
+	used   atomic.Int64      // when it was used last, in Unix nanoseconds
 
 	// Read side, of the connection's goroutine. Unanswered bytes are in[start:end].
 	in         []byte
@@ -47,36 +46,60 @@ type tcpConn struct {
 	refreshed  time.Time // when the deadlines were set last
 	suspended  bool      // set by Suspend for the query being served
 	probe      bool      // the query being served is one of ours
+	behind     bool      // the client didn't take all that was written
 	small      [smallBuffer]byte
 	big        *[bigBuffer]byte // in is of it, or nil
 
 	draining atomic.Bool
+	held     atomic.Int64 // octets of buffers, for all to read
+	stuck    atomic.Int64 // when the write under way began, in Unix nanoseconds; 0: none is
 
 	mu      sync.Mutex
 	changed sync.Cond // on waiting, pending, writing, closed
 	waiting int       // queries suspended
-	pending []byte    // late answers, each with its length
+	pending []byte    // answers, each with its length
 	late    tally     // of pending
 	writing bool      // the second goroutine lives
+	sending bool      // and is in a write
+	room    int       // octets of the buffer that it has
+	reading int       // octets of big, while in is of it
 	wrote   time.Time // when it wrote last
+	streams int       // answers of many messages under way
+	overdue bool      // it ends with them
 	closed  bool
+	try     attempt
 }
 
 func newTCPConn(t *tcpListener, nc *net.TCPConn, client netip.AddrPort) *tcpConn {
-	c := &tcpConn{t: t, nc: nc, client: client}
+	c := &tcpConn{t: t, nc: nc, client: client, share: t.limit.known}
 	c.changed.L = &c.mu
 	c.in = c.small[:]
+	c.used.Store(time.Now().UnixNano())
 	return c
 }
+
+// lastUsed implements holding.
+func (c *tcpConn) lastUsed() time.Time { return time.Unix(0, c.used.Load()) }
 
 // serve answers until the client or the server ends the connection.
 func (c *tcpConn) serve() {
 	defer c.shrink()
 	defer c.abort()
+	err := c.openRaw()
+	if err != nil {
+		return // it is closed already
+	}
 	c.refresh()
 	for {
 		if !c.answer() {
 			return
+		}
+		if c.behind {
+			c.behind = false
+			if !c.awaitLate(c.drained) {
+				return
+			}
+			continue
 		}
 		if c.full() {
 			if !c.awaitLate(func() bool { return c.waiting < c.t.opts.InFlight }) {
@@ -84,7 +107,7 @@ func (c *tcpConn) serve() {
 			}
 			continue
 		}
-		err := c.fill()
+		err = c.fill()
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded) && !c.draining.Load() && c.busy():
@@ -100,19 +123,18 @@ func (c *tcpConn) serve() {
 	}
 }
 
-// refresh moves the deadlines on, at most every sixteenth of the shorter one, since
-// setting one costs as much as a small query. They are so much longer.
+// refresh moves the deadline of reading on, at most every sixteenth of the idle time, since
+// setting it costs as much as a small query. It is so much longer.
 func (c *tcpConn) refresh() {
-	o := &c.t.opts
-	slack := min(o.Idle, o.Write) / 16
 	now := time.Now()
+	c.used.Store(now.UnixNano())
+	slack := c.t.opts.Idle / 16
 	if now.Sub(c.refreshed) < slack {
 		return
 	}
 	c.refreshed = now
-	// Errors mean a closed connection, which the next read tells.
-	_ = c.nc.SetReadDeadline(now.Add(o.Idle + slack))
-	_ = c.nc.SetWriteDeadline(now.Add(o.Write + slack))
+	// An error means a closed connection, which the next read tells.
+	_ = c.nc.SetReadDeadline(now.Add(c.t.limit.idle() + slack))
 	if c.draining.Load() {
 		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
 	}
@@ -129,6 +151,7 @@ func (c *tcpConn) fill() error {
 		c.big = c.t.buffers.big.Get().(*[bigBuffer]byte)
 		copy(c.big[:], c.in[c.start:c.end])
 		c.in, c.start, c.end = c.big[:], 0, have
+		c.charge(bigBuffer)
 	case c.start > 0:
 		copy(c.in, c.in[c.start:c.end])
 		c.start, c.end = 0, have
@@ -148,12 +171,8 @@ func (c *tcpConn) fill() error {
 // closed before that is read would be reset, and its last answers lost with it (RFC 1122
 // 4.2.2.13).
 func (c *tcpConn) arrived(to []byte) int {
-	raw, err := c.nc.SyscallConn()
-	if err != nil {
-		return 0
-	}
 	n := 0
-	_ = raw.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), to) }) // any error is the end
+	_ = c.raw.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), to) }) // any error is the end
 	return max(n, 0)
 }
 
@@ -163,6 +182,7 @@ func (c *tcpConn) shrink() {
 	if c.big != nil {
 		c.t.buffers.big.Put(c.big)
 		c.big = nil
+		c.charge(0)
 	}
 }
 
@@ -188,8 +208,8 @@ func (c *tcpConn) answer() bool {
 		return true
 	}
 	c.refresh()
-	b := c.t.buffers.batches.Get().(*tcpBatch)
-	defer c.t.buffers.batches.Put(b)
+	b := c.t.buffers.batch()
+	defer c.t.buffers.free(b)
 	used := 0
 	for c.complete() {
 		size := c.need() - 2
@@ -197,14 +217,17 @@ func (c *tcpConn) answer() bool {
 			c.write(b, used)
 			return false
 		}
-		msg := c.in[c.start+2 : c.start+2+size : c.start+2+size]
-		c.start += 2 + size
 		if used+2+wire.MaxMessage > len(b.out) {
 			if !c.write(b, used) {
 				return false
 			}
 			used = 0
+			if c.behind {
+				break // the rest when the client has read
+			}
 		}
+		msg := c.in[c.start+2 : c.start+2+size : c.start+2+size]
+		c.start += 2 + size
 		c.suspended = false
 		c.probe = c.t.probe.is(msg)
 		room := b.out[used+2 : used+2 : used+2+wire.MaxMessage]
@@ -227,27 +250,6 @@ func (c *tcpConn) answer() bool {
 		}
 	}
 	return c.write(b, used)
-}
-
-// write sends the first n bytes of the batch's answers and counts them.
-func (c *tcpConn) write(b *tcpBatch, n int) bool {
-	if n > 0 {
-		_, err := c.nc.Write(b.out[:n])
-		if err != nil {
-			c.lost(err)
-			b.tally.lostTo(&c.t.counters)
-			return false
-		}
-	}
-	b.tally.addTo(&c.t.counters)
-	return true
-}
-
-// lost notes why answers could not be written.
-func (c *tcpConn) lost(err error) {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.t.slowClosed.Add(1)
-	}
 }
 
 // full reports whether as many queries wait as may.
@@ -276,144 +278,20 @@ func (c *tcpConn) awaitLate(done func() bool) bool {
 	return !c.closed
 }
 
-// Suspend implements [resolver.Suspender] for the query being served.
-func (c *tcpConn) Suspend() func(answer []byte, result resolver.Result) {
-	c.suspended = true
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waiting++
-	if !c.writing && !c.closed {
-		c.writing = true
-		c.t.wg.Go(c.writeLate)
-	}
-	return c.answerLate
-}
-
-// answerLate hands a late answer to the second goroutine: the resolver's must not
-// wait for a client.
-func (c *tcpConn) answerLate(answer []byte, result resolver.Result) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waiting--
-	defer c.changed.Broadcast()
-	switch {
-	case c.closed:
-		c.t.counters.sendErrors.Add(1)
-	case len(answer) == 0:
-		c.t.counters.count(result)
-	case len(c.pending)+2+len(answer) > maxPending:
-		c.t.slowClosed.Add(1)
-		c.t.counters.sendErrors.Add(1)
-		c.closeLocked()
-	default:
-		c.pending = binary.BigEndian.AppendUint16(c.pending, uint16(len(answer)))
-		c.pending = append(c.pending, answer...)
-		c.late.add(result)
-	}
-}
-
-// Streamer is what a transport offers beside [resolver.Suspender] where one query may
-// have an answer of many messages.
-type Streamer interface {
-	// Stream suspends the query being served, as Suspend does.
-	Stream() Stream
-}
-
-// Stream accepts the messages of one answer, from one goroutine.
-type Stream interface {
-	// Send sends a message, which is borrowed until it returns. It waits for a client
-	// that reads slowly; the error says that the client is gone.
-	Send(message []byte) error
-	// End is called once, after the last message.
-	End(result resolver.Result)
-}
-
-// tcpStream is the Stream of a connection.
-type tcpStream struct{ c *tcpConn }
-
-// Stream implements Streamer.
-func (c *tcpConn) Stream() Stream {
-	c.Suspend()
-	return tcpStream{c}
-}
-
-// Send implements Stream. It leaves room for late answers to other queries of the
-// connection.
-func (s tcpStream) Send(message []byte) error {
-	c := s.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for !c.closed && len(c.pending) > 0 && len(c.pending)+2+len(message) > maxStreamed {
-		c.changed.Wait()
-	}
-	if c.closed {
-		return net.ErrClosed
-	}
-	c.pending = binary.BigEndian.AppendUint16(c.pending, uint16(len(message)))
-	c.pending = append(c.pending, message...)
-	c.changed.Broadcast()
-	return nil
-}
-
-// End implements Stream.
-func (s tcpStream) End(result resolver.Result) {
-	c := s.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waiting--
-	if c.closed {
-		c.t.counters.sendErrors.Add(1)
-	} else {
-		c.t.counters.count(result)
-	}
-	c.changed.Broadcast()
-}
-
-// writeLate writes late answers, all that are there in one write, until none is
-// waited for.
-func (c *tcpConn) writeLate() {
-	var spare []byte
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	defer func() {
-		c.writing = false
-		c.changed.Broadcast()
-	}()
-	for {
-		for len(c.pending) == 0 && c.waiting > 0 && !c.closed {
-			c.changed.Wait()
-		}
-		if c.closed || len(c.pending) == 0 {
-			return
-		}
-		out, counts := c.pending, c.late
-		c.pending, c.late = spare[:0], tally{}
-		c.changed.Broadcast() // to streams that wait for room
-
-		c.mu.Unlock()
-		_ = c.nc.SetWriteDeadline(time.Now().Add(c.t.opts.Write)) // the write tells of a closed one
-		_, err := c.nc.Write(out)
-		if err != nil {
-			c.lost(err)
-			counts.lostTo(&c.t.counters)
-		} else {
-			counts.addTo(&c.t.counters)
-		}
-		c.mu.Lock()
-		c.wrote = time.Now()
-
-		if err != nil {
-			c.closeLocked()
-			return
-		}
-		spare = out
-	}
-}
-
 // drain makes the connection end when what has arrived is answered.
 func (c *tcpConn) drain() {
 	c.draining.Store(true)
 	_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // see refresh for the race with it
+}
+
+// cut ends a connection whose time is over, when no answer of many messages is under way.
+func (c *tcpConn) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.overdue = true
+	if c.streams == 0 {
+		c.closeLocked()
+	}
 }
 
 // abort closes the connection at once, from any goroutine.
@@ -428,6 +306,8 @@ func (c *tcpConn) closeLocked() {
 		return
 	}
 	c.closed = true
+	c.pending = nil
+	c.count()
 	c.nc.Close()
 	c.changed.Broadcast()
 }

@@ -33,17 +33,26 @@ func (c *content) outcome(qtype uint16) string {
 	return "ok"
 }
 
-// size is about how many octets the differences take.
-func (c *content) size(apex []byte) int {
-	n := len(apex) + len(c.version.SOA.Data)
-	for _, d := range c.deltas {
+// fits reports whether the differences can be of about so many octets. It looks at no more of
+// them than that.
+func (c *content) fits(octets int) bool {
+	n := len(c.version.SOA.Data)
+	for i := range c.deltas {
+		d := &c.deltas[i]
+		n += len(d.OldSOA.Data) + len(d.NewSOA.Data)
 		for _, sets := range [...][]history.Set{d.Removed, d.Added} {
-			for _, s := range sets {
-				n += len(s.Records.Data)
+			for i := range sets {
+				n += len(sets[i].Records.Data)
+				if n > octets {
+					return false
+				}
 			}
 		}
+		if n > octets {
+			return false
+		}
 	}
-	return n
+	return true
 }
 
 // records visits the records in their order (RFC 5936 section 2.2, RFC 1995 section 4).

@@ -295,7 +295,8 @@ func (q *request) incremental(z *history.Zone) ([]byte, resolver.Result, bool) {
 		return q.transfer(c)
 	}
 	q.t.Count("ixfr", "udp")
-	if !c.whole && c.size(q.apex) <= cap(q.out) {
+	// Names are compressed: twice as much may go into the message, and not more.
+	if !c.whole && c.fits(2*q.udpSize()) {
 		answer, result := q.one(c)
 		if result != resolver.Dropped && len(answer) <= q.udpSize() {
 			return answer, result, true

@@ -145,3 +145,39 @@ func TestNotifierTimes(t *testing.T) {
 		t.Errorf("%d are notified at a time", len(due))
 	}
 }
+
+// TestContentFits looks at few of very many differences.
+func TestContentFits(t *testing.T) {
+	soa, err := zone.NewRecords(zone.TypeSOA, 60, make([]byte, 22))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := zone.NewRecords(1, 60, []byte{192, 0, 2, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := history.Delta{OldSOA: soa, NewSOA: soa, Added: []history.Set{{Name: zone.MustName("a."), Records: address}}}
+	many := make([]history.Delta, 150_000)
+	for i := range many {
+		many[i] = d
+	}
+	v := &history.Version{SOA: soa}
+	few := content{version: v, deltas: many[:3]}
+	if !few.fits(1232) || few.fits(100) {
+		t.Errorf("three differences: %t, %t", few.fits(1232), few.fits(100))
+	}
+	all := content{version: v, deltas: many}
+	began := time.Now()
+	for range 1000 {
+		if all.fits(2464) {
+			t.Fatal("all of them fit")
+		}
+	}
+	if took := time.Since(began); took > 500*time.Millisecond { // all of them take seconds
+		t.Errorf("a thousand looks take %s", took)
+	}
+	single := content{version: v, deltas: []history.Delta{{OldSOA: soa, NewSOA: soa, Removed: slices.Repeat(d.Added, 1000)}}}
+	if single.fits(1232) {
+		t.Error("a difference of a thousand records fits")
+	}
+}
