@@ -74,26 +74,24 @@ func parseBlocks(text string) []block {
 // world is all that a scenario sets up, and the resolver on it.
 type world struct {
 	testing.TB
-	snap     *zone.Snapshot
-	zones    map[string]*zone.Zone
-	upstream map[string]*fakeUpstream
-	forwards map[string]int
-	vpcs     []zone.Network
-	ifaces   []zone.Interface
-	views    []*block
-	options  Options
-	clock    atomic.Int64
-	clients  map[netip.Prefix]int
-	rest     int
-	// uncertain says that a region of the inventory has not been read.
-	uncertain bool
-	// unread are regions that have not been read.
-	unread   []zone.UnreadRegion
-	allow    []netip.Prefix
-	live     zone.Live
-	outside  int // the view from outside, -1 for none
-	resolver *Resolver
-	worker   *Worker
+	snap      *zone.Snapshot
+	zones     map[string]*zone.Zone
+	upstream  map[string]*fakeUpstream
+	forwards  map[string]int
+	vpcs      []zone.Network
+	ifaces    []zone.Interface
+	views     []*block
+	options   Options
+	clock     atomic.Int64
+	clients   map[netip.Prefix]int
+	rest      int
+	uncertain bool                // a region of the inventory has not been read
+	unread    []zone.UnreadRegion // which one
+	allow     []netip.Prefix
+	live      zone.Live
+	outside   int // the view from outside, -1 for none
+	resolver  *Resolver
+	worker    *Worker
 }
 
 // newWorld builds what the blocks describe, and runs the forwarder until the test

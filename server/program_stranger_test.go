@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +57,37 @@ func TestStrangersAreRefused(t *testing.T) {
 				t.Errorf("%s by %s: %v", tt.name, network, reply)
 			}
 		}
+	}
+}
+
+// TestUpdatesOfOtherAddressesAreSaid: an update from an address that nothing is granted to is
+// refused, and the log says so, however many there are in few lines.
+func TestUpdatesOfOtherAddressesAreSaid(t *testing.T) {
+	config := newCloud(t, nil).config() + "keys: [{name: ops., secret: " + opsSecret + "}]\n" +
+		"updates: [{zone: " + productZone + ", keys: [ops.], clients: [192.0.2.0/24]}]\n"
+	p := newSite(t).ready(t, config)
+	conn, err := asks(dublin, "example.net SOA").dial(p.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	conn.TsigSecret = map[string]string{"nobody.": opsSecret}
+	for range 50 {
+		m := new(dns.Msg).SetUpdate("example.net.")
+		m.SetTsig("nobody.", dns.HmacSHA256, 300, time.Now().Unix())
+		_ = conn.SetDeadline(time.Now().Add(answerTime)) // a failure is that of what follows
+		err = conn.WriteMsg(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply, err := conn.ReadMsg()
+		if reply == nil || reply.Rcode != dns.RcodeRefused {
+			t.Fatalf("the answer is %v, error %v", reply, err)
+		}
+	}
+	lines := strings.Count(p.log.String(), `msg="update refused" client=`+dublin+` result=REFUSED why="nothing is granted to this address"`)
+	if lines < 1 || lines > 30 {
+		t.Errorf("50 updates have %d lines in the log", lines)
 	}
 }
 

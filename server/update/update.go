@@ -96,7 +96,8 @@ func (u *Server) Admits(client netip.Addr, allowed bool) bool {
 // Refused logs an update of a client that isn't admitted, as seldom as bad signatures.
 func (u *Server) Refused(client netip.Addr) {
 	u.faults.Do(func() {
-		u.Log.Warn("update refused", "client", client.String(), "result", "REFUSED", "why", "nothing is granted to this address")
+		u.Log.Warn("update refused", "client", client.String(), "result", "REFUSED",
+			"why", "nothing is granted to this address")
 	})
 }
 
