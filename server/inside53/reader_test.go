@@ -15,7 +15,7 @@ import (
 // TestProcessOutlivesItsReaders has nobody read what the server prints and logs, from
 // before its first line on. It serves, says that the log is lost, and ends as it should.
 func TestProcessOutlivesItsReaders(t *testing.T) {
-	dns, admin := freePort(t), freePort(t)
+	dns, admin := freeAddress(t), freeAddress(t)
 	text := strings.ReplaceAll(fileConfig, "DRAIN", "0s") + "log: { sample_queries: 1 }\n"
 	text = strings.Replace(text, `["127.0.0.1:0"]`, `["`+dns+`"]`, 1)
 	path := lab(t, "0s")
@@ -76,8 +76,8 @@ func TestProcessOutlivesItsReaders(t *testing.T) {
 	}
 }
 
-// freePort returns an address of loopback that nobody has bound.
-func freePort(t *testing.T) string {
+// freeAddress returns an address of loopback that nobody has bound.
+func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
