@@ -182,7 +182,9 @@ func TestPlainly(t *testing.T) {
 func TestMetricsAddress(t *testing.T) {
 	s := bind(t, &fake{}, io.Discard)
 	defer s.Close()
-	for path, code := range map[string]int{"/metrics": 200, "/": 404, "/readyz": 404, "/zones": 404, "/debug/pprof/": 404} {
+	for path, code := range map[string]int{
+		"/metrics": 200, "/": 404, "/readyz": 404, "/zones": 404, "/debug/pprof/": 404,
+	} {
 		w := httptest.NewRecorder()
 		s.metricsPaths().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		if w.Code != code {
