@@ -28,6 +28,7 @@ type decision struct {
 	exists bool   // some layer has the name
 	owned  bool   // some layer has records at the name
 	closed bool   // no lower layer and no forwarder may be asked any more
+	fenced bool   // the name is one of instances none of which the view reaches
 	maxTTL uint32 // of what a policy gave; 0 for none
 }
 
@@ -40,7 +41,7 @@ func (d *decision) hop() bool {
 		d.labels = &d.q.Labels
 	}
 	d.name, d.depth = h.name, d.labels.Count
-	d.exists, d.owned, d.closed, d.maxTTL = false, false, false, 0
+	d.exists, d.owned, d.closed, d.fenced, d.maxTTL = false, false, false, false, 0
 	h.apex = d.closest()
 	switch {
 	case h.apex == nil:
@@ -140,9 +141,7 @@ func (d *decision) noAuthority() bool {
 func (d *decision) inLayers(layers []*zone.Zone) (decided, again bool) {
 	for _, z := range layers {
 		if z.Unavailable != "" { // nothing above has decided: what this one has isn't known
-			d.a.fail(wire.RcodeServFail, wire.EDENotReady, unread)
-			d.a.edeText = z.Unavailable[:min(len(z.Unavailable), maxEDEText)]
-			d.a.last().zone = z
+			d.unreadLayer(z)
 			return true, false
 		}
 		node := z.Find(d.labels, d.name, d.depth)
@@ -167,6 +166,12 @@ func (d *decision) inLayers(layers []*zone.Zone) (decided, again bool) {
 		return false, false
 	}
 	return d.wildcards(layers)
+}
+
+// unreadLayer fails a name for what a layer may have that was not read.
+func (d *decision) unreadLayer(z *zone.Zone) {
+	d.unreadInventory(z.Unavailable)
+	d.a.last().zone = z
 }
 
 // cut returns the highest delegation of a layer at or above the name, or the
@@ -227,7 +232,7 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, aga
 	d.owned = true
 	switch {
 	case node.HasInstances() && d.unreached(node):
-		d.closed = true // 7: what is below is none of these instances
+		d.closed, d.fenced = true, true // 7: what is below is none of these instances
 	case inUnit(rrtype) && (node.RRset(zone.TypeA).Exists() || node.RRset(zone.TypeAAAA).Exists()):
 		d.closed = true // 4a: or clients would leave by the other address family
 	}
@@ -347,6 +352,12 @@ func (d *decision) wildcardOf(z *zone.Zone) zone.Node {
 // the SOA of the lowest layer that has one of its own and the least TTL of all.
 func (d *decision) negative(apex *zone.Apex) {
 	a := d.a
+	for _, z := range apex.Layers {
+		if d.fenced && z.Origin == zone.Tags && z.Unavailable != "" { // one that is reached may be in the region that was not read
+			d.unreadLayer(z)
+			return
+		}
+	}
 	a.last().outcome = noData
 	a.Result = LocalNoData
 	if !d.exists {

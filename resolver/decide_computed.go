@@ -22,7 +22,8 @@ const (
 
 // computed answers names that the inventory knows: private and public EC2 names
 // and the reverse names of private addresses. What isn't in the inventory, or not
-// to be reached from the view, is left to the forwarder: false.
+// to be reached from the view, is left to the forwarder: false. What an inventory may have
+// that was not read fails.
 func (d *decision) computed() bool {
 	first := d.name[1 : 1+int(d.name[0])]
 	rest := d.name[1+len(first):]
@@ -44,7 +45,7 @@ func (d *decision) privateName(address, suffix []byte) bool {
 	}
 	f := d.snap.Inventory.Private(d.a.View.Index, addr)
 	if f == nil || !hasRegion(suffix, d.snap.Inventory.Region(f), internalSuffix, internalSuffixUSEast1) {
-		return false
+		return d.unreadName(suffix, internalSuffix, internalSuffixUSEast1)
 	}
 	d.exists = true
 	return d.computedAnswer(zone.TypeA, addr[:])
@@ -60,6 +61,9 @@ func (d *decision) publicName(address, suffix []byte) bool {
 		return false
 	}
 	private, f, why := d.snap.Inventory.Translate(d.a.View.Index, addr)
+	if why == zone.Unknown && d.snap.Inventory.IsUncertain() { // such names are others' too: it isn't for ever
+		return d.unreadName(suffix, publicSuffix, publicSuffixUSEast1) || d.unreadName(suffix, publicSuffixChina, "")
+	}
 	if why != zone.Translated {
 		return false
 	}
@@ -90,6 +94,10 @@ func (d *decision) reverseName() bool {
 			d.outside(view.Root().Forward)
 			return true
 		}
+		if inv.UncertainPrivate(view.Index, addr) {
+			d.unreadInventory("an inventory has not been read yet")
+			return true
+		}
 		return false
 	}
 	if len(f.Name) > 0 {
@@ -97,6 +105,24 @@ func (d *decision) reverseName() bool {
 	}
 	var name [zone.MaxName]byte
 	return d.computedAnswer(zone.TypePTR, appendPrivateName(name[:0], addr, inv.Region(f)))
+}
+
+// unreadName fails a name that EC2 would make in a region that was not read: nobody outside
+// knows its private address.
+func (d *decision) unreadName(suffix []byte, common, east string) bool {
+	for _, region := range d.snap.Inventory.Unread(d.a.View.Index) {
+		if hasRegion(suffix, region.Name, common, east) {
+			d.unreadInventory(region.Why)
+			return true
+		}
+	}
+	return false
+}
+
+// unreadInventory fails what an inventory may have that was not read.
+func (d *decision) unreadInventory(why string) {
+	d.a.fail(wire.RcodeServFail, wire.EDENotReady, unread)
+	d.a.edeText = why[:min(len(why), maxEDEText)]
 }
 
 // computedAnswer answers with the record when its type was asked for, else with

@@ -31,8 +31,7 @@ func (d *decision) judge(j *judge, z *zone.Zone) {
 // answer adds plain records.
 func (d *decision) answer(leaf zone.RRset) {
 	if d.snap.Inventory.IsUncertain() && leaf.Type == zone.TypeA && leaf.Flags&zone.Translatable != 0 && d.uncertain(leaf) {
-		d.a.fail(wire.RcodeServFail, wire.EDENotReady, unread)
-		d.a.edeText = "an inventory has not been read yet"
+		d.unreadInventory("an inventory has not been read yet")
 		return
 	}
 	if leaf.Type == zone.TypeSOA {

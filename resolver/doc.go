@@ -33,6 +33,7 @@
 //     view: REFUSED, EDE 18.
 //  2. Special names never leave (RFC 6761, RFC 6303, RFC 7686, RFC 8375, RFC 9462, RFC 9665), except at or
 //     below a zone or forwarder of ours and in the reverse ranges of the view's VPC.
+//     ready.inside53. TXT is whether this server is ready; it needs no view, and is not counted.
 //  3. Longest match among the view's zones and conditional forwarders; on a tie the
 //     forwarder wins, unless it is layered under the zone. A miss never falls to a
 //     shorter apex. A DS question at an apex is the parent's, but for NXDOMAIN: the apex exists.

@@ -23,6 +23,8 @@ func (s *story) computed(d *decision, h *hop) []Step {
 		private, f, why := inv.Translate(view, addr)
 		step.Why = s.verdict(f, why)
 		switch {
+		case h.outcome == unread:
+			step.Why = s.a.edeText
 		case h.outcome == noData || h.outcome == computed && s.a.Result == LocalNoData:
 			step.Why += ": such names have no " + typeName(s.q.Type)
 		case h.outcome == computed:
@@ -34,6 +36,8 @@ func (s *story) computed(d *decision, h *hop) []Step {
 	}
 	f := inv.Private(view, addr)
 	switch {
+	case h.outcome == unread:
+		step.Why = s.a.edeText
 	case f == nil && inv.Inside(view, addr):
 		step.Why = "in the view's own VPC, but no interface of the inventory has it: left to the forwarder"
 	case f == nil:

@@ -136,7 +136,7 @@ func member(index int, u *forward.UpstreamStats, tries []forward.Try) Step {
 
 // seconds is a time with as many digits as matter.
 func seconds(d time.Duration) string {
-	return strconv.FormatFloat(d.Round(time.Microsecond).Seconds(), 'f', -1, 64)
+	return strconv.FormatFloat(float64(d.Round(time.Microsecond).Microseconds())/1e6, 'f', -1, 64)
 }
 
 // flattened tells of the TTL of an alias's records.

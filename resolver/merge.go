@@ -317,6 +317,11 @@ func (m *Merger) alias(e *zone.Edit, name []byte, rrtype uint16) {
 		m.found(name, rrtype, fmt.Sprintf("nothing is known of the alias target %s", zone.String(a.target)))
 		return
 	}
+	if addr := m.x.rebindsAlias(a.target, set); addr.IsValid() {
+		m.found(name, rrtype, fmt.Sprintf("the alias target %s has %s, an address that names of the internet may not have",
+			zone.String(a.target), addr))
+		return
+	}
 	m.found(name, rrtype, fmt.Sprintf("as the alias target %s was a minute ago or less", zone.String(a.target)))
 	a.need = false
 	a.add(inAnswer, set.Count, set.Data).flags = set.Flags

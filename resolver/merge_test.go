@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
 
@@ -247,6 +248,16 @@ func TestMergeOfAliases(t *testing.T) {
 		if len(m.Findings()) != 1 {
 			t.Errorf("findings %v", m.Findings())
 		}
+	}
+
+	// An address that a client isn't given isn't transferred either.
+	snap.Rebinding = zone.Rebinding{Deny: wire.Loopback}
+	known, _ = zone.NewRecords(zone.TypeA, 60, []byte{10, 0, 0, 3}, []byte{127, 0, 0, 1})
+	if got := m.Merge(snap, w.live, view, apex, true).Lookup(zone.MustName("lb.m.example.")).RRset(zone.TypeA); got.Exists() {
+		t.Errorf("a target with an address of loopback: got %x", got.Data)
+	}
+	if f := m.Findings(); len(f) != 1 || !strings.Contains(f[0].Reason, "127.0.0.1") {
+		t.Errorf("findings %v", f)
 	}
 }
 

@@ -38,6 +38,24 @@ func (x *exchange) rebinds(m *forward.Message) bool {
 	return false
 }
 
+// rebindsAlias returns the address that the records of an alias target outside may not have;
+// the zero Addr where there is none. What is transferred says no more than an answer.
+func (x *exchange) rebindsAlias(target []byte, set zone.RRset) netip.Addr {
+	policy := &x.state.snap.Rebinding
+	if policy.Deny == 0 || !x.isOfRoot(target) || policy.Excepts(target) || policy.Excepts(x.q.Name()) {
+		return netip.Addr{}
+	}
+	denied := func(addr []byte) bool { return policy.Denies(target, addr) }
+	for rdata := range set.Rdata() {
+		addr := wire.FindAddress(set.Type, rdata, denied)
+		if addr != nil {
+			text, _ := netip.AddrFromSlice(addr) // it has 4 or 16 octets
+			return text
+		}
+	}
+	return netip.Addr{}
+}
+
 // isOfRoot reports whether a name is for the forwarder of "." to answer.
 func (x *exchange) isOfRoot(name []byte) bool {
 	var l zone.Labels

@@ -33,7 +33,7 @@ var rewrite = flag.Bool("rewrite", false, "write what is answered into the scena
 //	outside                                the view above, the last, is that of a client outside
 //	location COLLECTION LOCATION C C       of a CIDR collection
 //	allow C C
-//	option [id=] [version=] [udp=] [translated=] [unloaded] [uncertain]
+//	option [id=] [version=] [udp=] [translated=] [unloaded] [uncertain] [unread=REGION]
 //
 // then what happens, in this order:
 //

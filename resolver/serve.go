@@ -17,11 +17,14 @@ import (
 
 // Options configure a Resolver. The zero value of each field means its default.
 type Options struct {
-	UDPSize       uint16        // largest UDP response, octets: 1232
-	KeepAlive     time.Duration // idle time of TCP connections, told to those who ask (RFC 7828): 10s
-	ID            string        // answer to id.server. CH TXT (RFC 4892); "" refuses
-	Version       string        // answer to version.server. CH TXT; "" refuses
-	SampleQueries uint64        // one query in so many is logged; 0 none
+	UDPSize   uint16        // largest UDP response, octets: 1232
+	KeepAlive time.Duration // idle time of TCP connections, told to those who ask (RFC 7828): 10s
+	ID        string        // answer to id.server. CH TXT (RFC 4892); "" refuses
+	Version   string        // answer to version.server. CH TXT; "" refuses
+	// Ready reports whether the server should be sent queries, for ready.inside53. TXT; nil:
+	// always. It is asked at most four times a second.
+	Ready         func() bool
+	SampleQueries uint64 // one query in so many is logged; 0 none
 	Log           *slog.Logger
 	Now           func() time.Time // for tests; nil: time.Now
 }
@@ -35,6 +38,7 @@ type Resolver struct {
 	state      atomic.Pointer[state]
 	now        atomic.Int64 // Unix seconds, for caches: kept by Run
 	rebindings atomic.Uint64
+	readiness  readiness
 	exchanges  sync.Pool // of *exchange
 	waiting    sync.Pool // of *waiting
 	buffers    sync.Pool // of *[]byte, 64 KiB: late answers over TCP
@@ -76,6 +80,7 @@ func New(f *forward.Forwarder, o Options) *Resolver {
 		b := make([]byte, 0, 65535)
 		return &b
 	}
+	r.readiness.ask = o.Ready
 	r.now.Store(o.Now().Unix())
 	r.state.Store(&state{snap: &zone.Snapshot{Inventory: zone.NewInventory(nil, nil)}, live: &zone.Live{}})
 	return r
@@ -214,6 +219,9 @@ const (
 	Results int = iota
 )
 
+// Uncounted is the result of what no metric counts: questions of those who watch the server.
+const Uncounted Result = 255
+
 var resultNames = [Results]string{
 	Dropped: "dropped", Local: "local", LocalNoData: "nodata", LocalNXDomain: "nxdomain",
 	LocalReferral: "referral", Cached: "cached", CachedStale: "stale", Forwarded: "forwarded",
@@ -221,7 +229,12 @@ var resultNames = [Results]string{
 }
 
 // String returns the metric label of the result.
-func (r Result) String() string { return resultNames[r] }
+func (r Result) String() string {
+	if r == Uncounted {
+		return "uncounted"
+	}
+	return resultNames[r]
+}
 
 // Suspender is the transport's side of a query that has to wait for an upstream.
 type Suspender interface {

@@ -120,6 +120,8 @@ func (x *exchange) admit(v verdict, pkt []byte) bool {
 		a.edeText = "address not allowed"
 	case v == refused:
 		a.reject(wire.RcodeRefused, Refused)
+	case x.asksReadiness():
+		x.ready()
 	case view == nil:
 		a.fail(wire.RcodeRefused, wire.EDEProhibited, pending)
 		a.edeText = "no view for this address"
@@ -137,6 +139,12 @@ func (x *exchange) admit(v verdict, pkt []byte) bool {
 		return true
 	}
 	return false
+}
+
+// asksReadiness reports whether a question is for the readiness of this server. Balancers
+// need no view.
+func (x *exchange) asksReadiness() bool {
+	return x.q.Class == wire.ClassIN && x.q.version == 0 && string(x.q.Name()) == readyName
 }
 
 // options reads the EDNS options; false when they are malformed. The client subnet counts if
@@ -190,6 +198,9 @@ func (x *exchange) chaos() {
 // count notes what is worth it of an answer that is about to be sent.
 func (x *exchange) count() {
 	r := x.resolver
+	if x.a.Result == Uncounted {
+		return
+	}
 	if n := r.options.SampleQueries; n > 0 && x.q.Rand%n == 0 {
 		r.sample(x)
 	}

@@ -87,11 +87,13 @@ type world struct {
 	rest     int
 	// uncertain says that a region of the inventory has not been read.
 	uncertain bool
-	allow     []netip.Prefix
-	live      zone.Live
-	outside   int // the view from outside, -1 for none
-	resolver  *Resolver
-	worker    *Worker
+	// unread are regions that have not been read.
+	unread   []zone.UnreadRegion
+	allow    []netip.Prefix
+	live     zone.Live
+	outside  int // the view from outside, -1 for none
+	resolver *Resolver
+	worker   *Worker
 }
 
 // newWorld builds what the blocks describe, and runs the forwarder until the test
@@ -234,6 +236,8 @@ func (w *world) setOptions(b *block) {
 			w.snap.Loaded = false
 		case "uncertain":
 			w.uncertain = true
+		case "unread":
+			w.unread = append(w.unread, zone.UnreadRegion{Name: value, Why: "the inventory of " + value + " has not been read yet"})
 		case "udp":
 			w.options.UDPSize = uint16(number(w.TB, value))
 		case "translated":
@@ -282,6 +286,7 @@ func (w *world) makeViews() {
 	w.Helper()
 	w.snap.Inventory = zone.NewInventory(w.vpcs, w.ifaces)
 	w.snap.Inventory.SetUncertain(w.uncertain)
+	w.snap.Inventory.SetUnread(w.unread)
 	for index, b := range w.views {
 		v := zone.View{Name: b.words[1], Index: index, Region: b.option("region"), VPCs: list(b.option("vpcs"))}
 		switch b.option("addresses") {

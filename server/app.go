@@ -92,7 +92,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	host, _ := os.Hostname() // an empty id is not answered
 	a.resolver = resolver.New(a.forwarder, resolver.Options{
 		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: host, Version: a.version,
-		SampleQueries: uint64(c.Log.SampleQueries), Log: log,
+		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver.Fenced, a.resolver.Rebindings))
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry)}

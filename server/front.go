@@ -24,7 +24,11 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 	at, _ := p.Signature()
 	switch {
 	case p.Opcode() == wire.OpcodeUpdate:
-		if f.updates == nil || !f.updates.Admits(p.Client.Addr(), p.Allowed()) {
+		if f.updates == nil {
+			return nil, 0, false
+		}
+		if !f.updates.Admits(p.Client.Addr(), p.Allowed()) {
+			f.updates.Refused(p.Client.Addr())
 			return nil, 0, false
 		}
 		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Out, p.Suspender)

@@ -85,8 +85,7 @@ func programMetrics(version string, r *readiness) *collector {
 		{"inside53_build_info", "1; the label is the version.", []string{"version"}},
 		{"inside53_ready", "1 when /readyz says so.", nil},
 	}, func(out reading) {
-		ready, _ := r.of(r.status())
-		out.gauge("inside53_ready", truth(ready))
+		out.gauge("inside53_ready", truth(r.isReady()))
 		out.gauge("inside53_build_info", 1, strings.TrimPrefix(version, "inside53 "))
 	})
 }

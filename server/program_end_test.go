@@ -2,8 +2,10 @@ package server
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -34,6 +36,51 @@ func TestProgramDrains(t *testing.T) {
 	c.away.Store(true)
 	p = s.start(t, c.config())
 	p.check(t, asks(dublin, "late.example.com A", "10.0.9.9"))
+}
+
+// TestProgramSaysByDNSWhetherItIsReady: ready.inside53. follows /readyz, is asked of nobody
+// else, and is in no metric of queries.
+func TestProgramSaysByDNSWhetherItIsReady(t *testing.T) {
+	c := newCloud(t, nil)
+	var asked atomic.Int64
+	upstream := resolverOf(t, func(w dns.ResponseWriter, query *dns.Msg) {
+		asked.Add(1)
+		_ = w.WriteMsg(new(dns.Msg).SetReply(query))
+	})
+	c.away.Store(true)
+	s := newSite(t)
+	p := s.start(t, c.config("UPSTREAM", upstream, "drain: 0s", "drain: 4s")+"allow: [127.0.0.0/8]\n")
+	const nowhere = "127.77.0.1" // a balancer is in no view
+	unready := []question{asks(nowhere, "ready.inside53 TXT", "SERVFAIL 14"), asks(dublin, "ready.inside53 TXT", "SERVFAIL 14").byTCP()}
+	ready := []question{asks(nowhere, "ready.inside53 TXT", `"ready"`), asks(dublin, "READY.inside53 TXT", `"ready"`).byTCP()}
+	p.check(t, unready...)
+	c.away.Store(false)
+	p.await(t, "ready", func() bool { return p.readiness(t).Ready })
+	p.await(t, "ready by DNS", func() bool { return p.answers(t, ready[0]) })
+	before := p.queries(t)
+	p.check(t, append(ready, asks(nowhere, "ready.inside53 A"))...)
+	if after := p.queries(t); after != before {
+		t.Errorf("metrics of queries before: %s\nafter: %s", before, after)
+	}
+	p.cancel()
+	p.await(t, "unready", func() bool { return !p.readiness(t).Ready })
+	p.await(t, "unready by DNS", func() bool { return p.answers(t, unready[0]) })
+	if asked.Load() > 0 {
+		t.Errorf("the upstream was asked %d times", asked.Load())
+	}
+}
+
+// queries returns the lines of /metrics that count queries.
+func (p *program) queries(t *testing.T) string {
+	t.Helper()
+	_, body := p.get(t, http.MethodGet, "/metrics")
+	var lines []string
+	for line := range strings.Lines(body) {
+		if strings.HasPrefix(line, "inside53_queries_total{") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
 }
 
 // TestProgramAnswersWhatIsInFlight ends the program while an upstream thinks: who

@@ -59,6 +59,12 @@ func (r *readiness) of(status zonesource.Status) (bool, []string) {
 	return len(reasons) == 0, reasons
 }
 
+// isReady reports whether /readyz says so.
+func (r *readiness) isReady() bool {
+	ready, _ := r.of(r.status())
+	return ready
+}
+
 // mostNamed is how many like things are named one by one: a permission that is missing is
 // missing for each of hundreds of zones.
 const mostNamed = 5

@@ -275,6 +275,7 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	s.SetTrusted(cfg.TrustECS)
 	s.Inventory = buildInventory(cfg, c.in.regions, networks, c.tags.first, views)
 	s.Inventory.SetUncertain(isUncertain(missing))
+	s.Inventory.SetUnread(unreadRegions(missing))
 	clients.apply(s)
 	for _, p := range c.in.zones {
 		s.Zones = append(s.Zones, c.zones[p.Key])

@@ -112,8 +112,7 @@ func (u *unreadZones) addTags(cfg *Config, g Gap) {
 	if err != nil || len(apex) == 1 {
 		return
 	}
-	why := fmt.Sprintf("the inventory of %s has not been read yet", strings.TrimPrefix(g.Key.Name, "/"))
-	u.tags = append(u.tags, unreadZone(apex, zone.Tags, tagID, why))
+	u.tags = append(u.tags, unreadZone(apex, zone.Tags, tagID, g.unreadInventory()))
 }
 
 func unreadZone(apex []byte, origin zone.Origin, id, why string) *zone.Zone {
@@ -144,6 +143,22 @@ func isUncertain(missing []Gap) bool {
 	return slices.ContainsFunc(missing, func(g Gap) bool {
 		return g.Key.Source == inventorySource && g.Standing == Unread
 	})
+}
+
+// unreadRegions names the regions that were not read.
+func unreadRegions(missing []Gap) []zone.UnreadRegion {
+	var out []zone.UnreadRegion
+	for _, g := range missing {
+		if g.Key.Source == inventorySource && g.Fails() {
+			out = append(out, zone.UnreadRegion{Name: g.Key.Name[strings.LastIndexByte(g.Key.Name, '/')+1:], Why: g.unreadInventory()})
+		}
+	}
+	return out
+}
+
+// unreadInventory says of a region that it was not read.
+func (g Gap) unreadInventory() string {
+	return fmt.Sprintf("the inventory of %s has not been read yet", strings.TrimPrefix(g.Key.Name, "/"))
 }
 
 // gapProblems are the lines of the report about what is missing.

@@ -158,10 +158,11 @@ func peersOf(regions []Part) (peers, mute map[string][]string) {
 }
 
 // sharedNames reports the names of instances in several VPCs of which a view reaches some
-// and not the others: those of several environments, as a rule.
+// and not the others, or no view all: those of several environments, as a rule.
 func sharedNames(inventory *zone.Inventory, shared []sharedName, views int) []Problem {
 	var problems []Problem
 	for _, n := range shared {
+		split, whole := false, false
 		for view := range views {
 			reached := 0
 			for _, vpc := range n.vpcs {
@@ -169,11 +170,12 @@ func sharedNames(inventory *zone.Inventory, shared []sharedName, views int) []Pr
 					reached++
 				}
 			}
-			if reached > 0 && reached < len(n.vpcs) {
-				reason := "shared by " + strings.Join(n.vpcs, ", ") + ": each view gets its own"
-				problems = append(problems, Problem{Zone: n.zone, Name: n.name, Reason: reason})
-				break
-			}
+			split = split || reached > 0 && reached < len(n.vpcs)
+			whole = whole || reached == len(n.vpcs)
+		}
+		if split || !whole {
+			reason := "shared by " + strings.Join(n.vpcs, ", ") + ": each view gets its own"
+			problems = append(problems, Problem{Zone: n.zone, Name: n.name, Reason: reason})
 		}
 	}
 	return problems

@@ -27,6 +27,7 @@ func specialNames() []specialName {
 	add(zone.NoName, "invalid.", "test.")    // RFC 6761 sections 6.4 and 6.2
 	add(zone.NoName, "onion.")               // RFC 7686 section 2
 	add(zone.NoName, "service.arpa.")        // RFC 9665
+	add(zone.NoData, "ready.inside53.")      // what isn't asked of this server itself is nobody else's
 	add(zone.NoData, "resolver.arpa.")       // RFC 9462 section 6.4: who upgrades to another resolver leaves split horizon
 	add(zone.Empty, "home.arpa.")            // RFC 8375 section 4
 	add(zone.Empty, "10.in-addr.arpa.")      // RFC 6303 section 4.1

@@ -75,14 +75,20 @@ func (k *Keeper) withStandings(cfg *Config, parts map[Key]Part) map[Key]Part {
 // givenUp reports whether a part that is missing isn't waited for any more: a hosted zone
 // that IAM refuses, or whose listing fails for long where all others are read. A region
 // too, where saved data were without it: it was configured since. The catalog of an account
-// is always waited for, unless the configuration says otherwise. The caller holds work.
+// is always waited for. What is expected of an account that the configuration lets be
+// missing is waited for until its first listing has failed. The caller holds work.
 func (k *Keeper) givenUp(cfg *Config, g Gap, w waiting) bool {
 	h := k.held[g.Key]
 	account, isCatalog := strings.CutPrefix(g.Key.Name, catalogPrefix)
+	if g.Key.Source == inventorySource {
+		account, _, _ = strings.Cut(g.Key.Name, "/")
+	}
 	switch {
-	case isCatalog && g.Zone == "":
-		return slices.Contains(cfg.Without, account)
 	case h.err == nil:
+		return false
+	case g.Zone == "" && slices.Contains(cfg.Without, account):
+		return true
+	case g.Zone == "" && isCatalog:
 		return false
 	case g.Zone == "" && !k.saved:
 		return false

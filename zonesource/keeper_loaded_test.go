@@ -248,6 +248,29 @@ func TestARegionThatIsMissing(t *testing.T) {
 	})
 }
 
+// TestAnAccountThatMayBeMissing: nothing is waited for that is expected of an account that
+// the configuration names, once it was tried; its regions no more than its zones.
+func TestAnAccountThatMayBeMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		catalog, region, own := catalogKey("route53", "other"), regionPart("other", "eu-north-1").Key, regionPart("", "eu-north-1")
+		cfg := Config{Expected: []Key{catalogKey("route53", ""), own.Key, catalog, region}, MaxShrink: 0.5, EC2: true, Without: []string{"other"}}
+		b := newBench(t, cfg, "")
+		b.start()
+		defer b.end()
+		steps := [][]Part{
+			{hosted("Z1", "one.example."), publicZone(t, "Z1", "one.example."), own},
+			{refused(catalog)},
+			{refused(region)},
+		}
+		for i, parts := range steps {
+			b.deliver(parts...)
+			if want := i == len(steps)-1; b.snapshot().Loaded != want || b.Status().Loaded != want {
+				t.Fatalf("after step %d: answers %t, ready %t; missing %q", i, b.snapshot().Loaded, b.Status().Loaded, b.Status().Missing)
+			}
+		}
+	})
+}
+
 // TestEmptiedUnlisted: private zones of others stay until a second catalog lacks them.
 func TestEmptiedUnlisted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

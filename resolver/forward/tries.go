@@ -160,7 +160,7 @@ func (fl *flight) reason(t Try, tries int) string {
 	if tries != 1 {
 		counted = fmt.Sprintf("%d tries", tries)
 	}
-	took := t.Took.Round(100 * time.Microsecond).Seconds()
+	took := float64(t.Took.Round(100*time.Microsecond).Microseconds()) / 1e6
 	switch t.Outcome {
 	case Looped:
 		return fmt.Sprintf("loop: %s asks back what it is asked; %g s, %s", u, took, counted)

@@ -50,6 +50,13 @@ type Inventory struct {
 	byVPC     map[string]uint32
 	views     []viewReach // by view index
 	uncertain bool
+	unread    []UnreadRegion
+}
+
+// UnreadRegion is a region whose inventory was not read.
+type UnreadRegion struct {
+	Name string
+	Why  string // for people
 }
 
 // viewReach is what one view may know of private addresses.
@@ -132,6 +139,27 @@ func (a *Inventory) SetMute(view int, vpcs []string) {
 // SetUncertain says, during construction, that a region has not been read: a public address
 // that no interface has may be one of its instances.
 func (a *Inventory) SetUncertain(uncertain bool) { a.uncertain = uncertain }
+
+// SetUnread names, during construction, the regions that have not been read: nobody else
+// knows what their names are within.
+func (a *Inventory) SetUnread(regions []UnreadRegion) { a.unread = regions }
+
+// Unread returns the regions whose computed names fail for the view; none where the view
+// wants public addresses, as the inventory says nothing to it.
+func (a *Inventory) Unread(view int) []UnreadRegion {
+	if a.views[view].mode == AddressPublic {
+		return nil
+	}
+	return a.unread
+}
+
+// UncertainPrivate reports whether an instance that isn't known may have a private address.
+// None has one in a CIDR of the view's own VPCs. It doesn't allocate.
+func (a *Inventory) UncertainPrivate(view int, private [4]byte) bool {
+	shared := private[0] == 100 && private[1]&0xc0 == 64 // RFC 6598
+	return a.uncertain && a.views[view].mode != AddressPublic && (shared || netip.AddrFrom4(private).IsPrivate()) &&
+		!a.Inside(view, private)
+}
 
 // IsUncertain reports whether Uncertain holds for any address.
 func (a *Inventory) IsUncertain() bool { return a.uncertain }

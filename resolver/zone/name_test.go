@@ -32,13 +32,17 @@ func slowLabels(name []byte) (labels [][]byte, ok bool) {
 	}
 }
 
-// slowHash is HashLabel octet by octet, without the machine's multiplication.
+// slowHash is HashLabel octet by octet, in lower case, without the machine's multiplication.
 func slowHash(parent uint64, label []byte) uint64 {
 	h := parent ^ uint64(len(label))*mulB
 	for {
 		word, n := uint64(0), min(8, len(label))
 		for i := range n {
-			word |= uint64(label[i]) << (8 * i)
+			c := label[i]
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			word |= uint64(c) << (8 * i)
 		}
 		h = slowMix(h^word, mulA)
 		label = label[n:]

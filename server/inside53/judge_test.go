@@ -188,14 +188,14 @@ func listed(set recordSet) (lines []string, ok bool) {
 		if err != nil {
 			return nil, false
 		}
-		lines = append(lines, printed(rr))
+		lines = append(lines, printedRecord(rr))
 	}
 	slices.Sort(lines)
 	return lines, true
 }
 
 // printed is one form for equal records: names in lower case, but for the texts.
-func printed(rr dns.RR) string {
+func printedRecord(rr dns.RR) string {
 	head, data := rr.Header().String(), strings.TrimPrefix(rr.String(), rr.Header().String())
 	switch rr.(type) {
 	case *dns.TXT, *dns.SPF, *dns.CAA, *dns.NAPTR:
@@ -223,7 +223,7 @@ func answered(t *testing.T, server, from string, set recordSet) []string {
 	var lines []string
 	for _, rr := range slices.Concat(reply.Answer, reply.Ns) {
 		if rr.Header().Rrtype == query.Question[0].Qtype {
-			lines = append(lines, printed(rr))
+			lines = append(lines, printedRecord(rr))
 		}
 	}
 	slices.Sort(lines)

@@ -26,6 +26,20 @@ type counters struct {
 // a batch and result.
 type tally [resolver.Results]uint32
 
+// add counts one result.
+func (t *tally) add(r resolver.Result) {
+	if r != resolver.Uncounted {
+		t[r]++
+	}
+}
+
+// count counts one result.
+func (c *counters) count(r resolver.Result) {
+	if r != resolver.Uncounted {
+		c.results[r].Add(1)
+	}
+}
+
 // addTo adds t to c and empties t.
 func (t *tally) addTo(c *counters) {
 	for r, n := range t {

@@ -223,7 +223,7 @@ func (c *tcpConn) answer() bool {
 			used += 2 + len(answer)
 		}
 		if !c.probe {
-			b.tally[result]++
+			b.tally.add(result)
 		}
 	}
 	return c.write(b, used)
@@ -300,7 +300,7 @@ func (c *tcpConn) answerLate(answer []byte, result resolver.Result) {
 	case c.closed:
 		c.t.counters.sendErrors.Add(1)
 	case len(answer) == 0:
-		c.t.counters.results[result].Add(1)
+		c.t.counters.count(result)
 	case len(c.pending)+2+len(answer) > maxPending:
 		c.t.slowClosed.Add(1)
 		c.t.counters.sendErrors.Add(1)
@@ -308,7 +308,7 @@ func (c *tcpConn) answerLate(answer []byte, result resolver.Result) {
 	default:
 		c.pending = binary.BigEndian.AppendUint16(c.pending, uint16(len(answer)))
 		c.pending = append(c.pending, answer...)
-		c.late[result]++
+		c.late.add(result)
 	}
 }
 
@@ -364,7 +364,7 @@ func (s tcpStream) End(result resolver.Result) {
 	if c.closed {
 		c.t.counters.sendErrors.Add(1)
 	} else {
-		c.t.counters.results[result].Add(1)
+		c.t.counters.count(result)
 	}
 	c.changed.Broadcast()
 }

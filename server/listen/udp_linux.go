@@ -36,9 +36,6 @@ const bufferStride = maxUDPQuery + 64
 // slows down, so that a broken network does not burn a core.
 const maxUselessErrors = 100
 
-// uncounted marks the answer to one of our own probes, which no metric shows.
-const uncounted = resolver.Result(255)
-
 // mmsghdr is struct mmsghdr. Go pads it as C does.
 type mmsghdr struct {
 	hdr unix.Msghdr
@@ -283,7 +280,7 @@ func (l *udpLoop) serve(n int) int {
 		answer, result := l.worker.Serve(pkt, client, resolver.UDP, r.out[i][:0:maxUDPAnswer], l)
 		if len(answer) == 0 {
 			if !l.suspended {
-				l.tally[result]++
+				l.tally.add(result)
 			}
 			continue
 		}
@@ -296,7 +293,7 @@ func (l *udpLoop) serve(n int) int {
 			s.hdr.SetControllen(replyControl(&r.control[i], &m.hdr))
 		}
 		if probe {
-			result = uncounted
+			result = resolver.Uncounted // no metric shows our own probes
 		}
 		r.results[answers] = result
 		answers++
@@ -324,9 +321,7 @@ func (l *udpLoop) flush(n int) {
 		switch {
 		case errno == 0:
 			for i := done; i < done+int(k); i++ {
-				if r.results[i] != uncounted {
-					l.tally[r.results[i]]++
-				}
+				l.tally.add(r.results[i])
 			}
 			done += int(k)
 		case errno == unix.EINTR:
@@ -427,7 +422,7 @@ func (p *lateUDP) answer(answer []byte, result resolver.Result) {
 			return
 		}
 	}
-	l.counters.results[result].Add(1)
+	l.counters.count(result)
 }
 
 func (l *udpLoop) sendLate(h *unix.Msghdr) unix.Errno {

@@ -115,7 +115,7 @@ func (l *udpLoop) serve(n, nc int, from netip.AddrPort) {
 	if len(answer) > 0 && !l.send(answer, l.source, from) || probe {
 		return
 	}
-	l.counters.results[result].Add(1)
+	l.counters.count(result)
 }
 
 func (l *udpLoop) send(answer, source []byte, to netip.AddrPort) bool {
@@ -172,6 +172,6 @@ func (l *udpLoop) Suspend() func(answer []byte, result resolver.Result) {
 		if len(answer) > 0 && !l.send(answer, source, from) {
 			return
 		}
-		l.counters.results[result].Add(1)
+		l.counters.count(result)
 	}
 }

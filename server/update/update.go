@@ -93,6 +93,13 @@ func (u *Server) Admits(client netip.Addr, allowed bool) bool {
 	return false
 }
 
+// Refused logs an update of a client that isn't admitted, as seldom as bad signatures.
+func (u *Server) Refused(client netip.Addr) {
+	u.faults.Do(func() {
+		u.Log.Warn("update refused", "client", client.String(), "result", "REFUSED", "why", "nothing is granted to this address")
+	})
+}
+
 // Serve answers an update of a client that is admitted, as a resolver's worker does. It
 // doesn't block.
 func (u *Server) Serve(

@@ -20,7 +20,8 @@ func TestEncodeJSON(t *testing.T) {
 		AliasTarget: &changes.AliasTarget{DNSName: aws.String("a.example."), HostedZoneId: aws.String("Z1")},
 	}
 	set.Weight, set.SetIdentifier = aws.Int64(0), aws.String("x<&>")
-	text, err := EncodeJSON(changes.Batch{{Action: changes.Create, Set: set}, {Action: changes.Delete, Set: alias}}.Input(""))
+	text, err := EncodeJSON(changes.Batch{{Action: changes.Create, Set: set},
+		{Action: changes.Delete, Set: alias}}.Input(""))
 	want := `{
     "Changes": [
         {

@@ -121,22 +121,19 @@ func followingToken(what string, token *string, items int) (string, error) {
 }
 
 // refreshAssociations asks for the VPCs of a private zone, unless the cycle knows them
-// already. When it can't, the last known ones stay. The error is one that will pass,
-// of a zone whose VPCs were never known: published now, it would be in no view, and
-// clients would get the public zone of its name instead.
+// already. When it can't, the last known ones stay. The error is that of a zone whose VPCs
+// were never known: published now, it would be in no view, and clients would get the public
+// zone of its name instead.
 func (l *lister) refreshAssociations(ctx context.Context, z *state) (*zonesource.Problem, error) {
 	if !z.hosted.Private || l.byVPC && !z.doubtful {
 		return nil, nil
 	}
 	out, err := l.getZone(ctx, z.hosted.ID, "asking for the VPCs of "+z.describe())
 	if err != nil {
-		if !z.known && !awscall.IsRefused(err) {
+		if !z.known {
 			return nil, err
 		}
 		reason := fmt.Sprintf("its VPCs are those of an earlier listing: %v", err)
-		if !z.known {
-			reason = fmt.Sprintf("its VPCs are not known, so no view has it by its VPC: %v", err)
-		}
 		return &zonesource.Problem{Zone: zone.String(z.hosted.Name), Reason: reason}, nil
 	}
 	vpcs := make([]zone.VPC, 0, len(out.VPCs))
