@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -128,7 +129,26 @@ func (check *AWSCheck) run(ctx context.Context, c *config.Config, b *sourceBuild
 	for _, p := range source.Unmatched() {
 		check.Absent = append(check.Absent, fmt.Sprintf("route53.zones: %s: %s", p.Zone, p.Reason))
 	}
+	if len(costs) == len(accounts) { // all of them have listed theirs
+		check.Absent = append(check.Absent, absentUpdates(c, source)...)
+	}
 	return nil
+}
+
+// absentUpdates names the zones that updates are for and that aren't served.
+func absentUpdates(c *config.Config, source *route53.Source) []string {
+	var out []string
+	for i, u := range c.Updates {
+		id, apex := string(u.Zone), ""
+		if !u.Zone.IsID() {
+			id, apex = "", string(wireName(config.DomainName(u.Zone)))
+		}
+		if !source.Holds(id, apex, u.Visibility == config.PrivateZone) {
+			out = append(out, fmt.Sprintf("updates[%d].zone: no hosted zone %s is served: updates of it are refused", i,
+				strings.TrimSpace(string(u.Zone)+" "+string(u.Visibility))))
+		}
+	}
+	return out
 }
 
 // absent names the regions and VPCs of c that the inventory doesn't have. It is for one
@@ -146,6 +166,11 @@ func absent(c *config.Config, inventory []*zonesource.Region) []string {
 	for _, name := range slices.Sorted(maps.Keys(used)) {
 		if !used[name] {
 			out = append(out, fmt.Sprintf("ec2.regions: %s has no VPC; is it the region that was meant?", name))
+		}
+	}
+	for i, u := range c.Updates {
+		if u.VPC != "" && !vpcs[string(u.VPC)] {
+			out = append(out, fmt.Sprintf("updates[%d].vpc: no region that ec2 reads has %s", i, u.VPC))
 		}
 	}
 	for i, v := range c.Views {

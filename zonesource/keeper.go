@@ -173,6 +173,14 @@ func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
 	return errors.Join(append(slices.Clone(k.faults), ctx.Err())...)
 }
 
+// staying says what is served of a part that can't be read.
+func staying(good bool) string {
+	if good {
+		return "the last good data stay"
+	}
+	return "there are none of it yet"
+}
+
 func (k *Keeper) runSource(ctx context.Context, s Source) {
 	err := s.Run(ctx, k.inbox.put)
 	if ctx.Err() != nil {
@@ -182,7 +190,7 @@ func (k *Keeper) runSource(ctx context.Context, s Source) {
 		err = errors.New("ended without being told to")
 	}
 	err = fmt.Errorf("running the source %T: %w", s, err)
-	k.log.Error("source gave up; its last good data stay", "error", err)
+	k.log.Error("source gave up; its last good data stay, if there are any", "error", err)
 	k.mu.Lock()
 	k.faults = append(k.faults, err)
 	k.mu.Unlock()
@@ -301,7 +309,7 @@ func (k *Keeper) deliver(p Part) bool {
 			return false
 		}
 		if h.err == nil {
-			k.log.Warn("listing failed; the last good data stay", "part", p.Key, "error", p.Err)
+			k.log.Warn("listing failed; "+staying(h.good()), "part", p.Key, "error", p.Err)
 		}
 		h.fail(p)
 		k.set(p.Key, h)

@@ -29,32 +29,7 @@ type decoder struct {
 	dir    string         // absolute
 	lines  map[string]int // by path: views[1].clients
 	broken map[string]bool
-	faults []fault
-}
-
-// fault is one thing wrong with a configuration.
-type fault struct {
-	file string
-	line int // 0 = unknown
-	key  string
-	text string
-}
-
-// Error implements error.
-func (f fault) Error() string {
-	var b strings.Builder
-	if f.file != "" {
-		b.WriteString(f.file)
-		if f.line > 0 {
-			b.WriteString(":" + strconv.Itoa(f.line))
-		}
-		b.WriteString(": ")
-	}
-	if f.key != "" {
-		b.WriteString(f.key + ": ")
-	}
-	b.WriteString(f.text)
-	return b.String()
+	faults []Fault
 }
 
 // defaulter is a section that has defaults of its own once it is there.
@@ -67,7 +42,7 @@ type (
 )
 
 func (d *decoder) fault(path string, line int, format string, args ...any) {
-	d.faults = append(d.faults, fault{d.file, line, path, fmt.Sprintf(format, args...)})
+	d.faults = append(d.faults, Fault{d.file, line, path, fmt.Sprintf(format, args...)})
 	if d.broken == nil {
 		d.broken = make(map[string]bool)
 	}

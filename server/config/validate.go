@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -14,7 +13,7 @@ import (
 type validator struct {
 	config *Config
 	broken map[string]bool // keys that the decoder has named already
-	faults []fault
+	faults []Fault
 }
 
 // fault notes what is wrong with the key at path. The line is that of the key
@@ -23,16 +22,12 @@ func (v *validator) fault(path, format string, args ...any) {
 	if v.broken[path] {
 		return
 	}
-	at := path
-	for v.config.lines[at] == 0 && at != "" {
-		at = at[:max(0, strings.LastIndexAny(at, ".["))]
-	}
-	v.faults = append(v.faults, fault{v.config.file, v.config.lines[at], path, fmt.Sprintf(format, args...)})
+	v.faults = append(v.faults, v.config.At(path, fmt.Sprintf(format, args...)))
 }
 
 // join returns the faults in the order of the file.
 func (v *validator) join() error {
-	slices.SortStableFunc(v.faults, func(a, b fault) int { return a.line - b.line })
+	slices.SortStableFunc(v.faults, func(a, b Fault) int { return a.Line - b.Line })
 	errs := make([]error, len(v.faults))
 	for i, f := range v.faults {
 		errs[i] = f

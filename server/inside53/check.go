@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,41 +20,65 @@ import (
 
 func newCheck(stdout io.Writer) *cobra.Command {
 	var path string
-	var withAWS, asJSON bool
+	var withAWS, asJSON, strict bool
 	c := &cobra.Command{
-		Use:   "check --config F [--aws] [--json]",
+		Use:   "check --config F [--aws] [--strict] [--json]",
 		Short: "Validate a configuration and say what it does",
 		Long: `check reads a configuration, its zone files and keys as serve would, names every fault with
 its line, and prints what the configuration does. It changes nothing.
 
 With --aws it tries each IAM action that the configuration needs, in every account and
-region, and counts what reading the hosted zones takes of the request budget.`,
+region, and counts what reading the hosted zones takes of the request budget; zones, regions
+and VPCs that the configuration names and nobody has are warnings.
+
+With --strict the exit code is 0 where nothing is warned of, 1 where something is, and 2
+where the check failed, for a faulty file too.`,
 		Example: "  inside53 check --config /etc/inside53/inside53.yaml --aws",
 		Args:    cobra.NoArgs,
 		RunE: work(func(ctx context.Context) error {
-			conf, err := loadConfig(path)
-			if err != nil {
+			warned, err := check(ctx, stdout, path, withAWS, asJSON)
+			switch {
+			case err != nil && strict:
+				return undecided{err}
+			case err != nil:
 				return err
+			case warned > 0 && strict:
+				return fmt.Errorf("there are %d warnings", warned)
 			}
-			problems, err := server.CheckZoneFiles(ctx, conf)
-			err = errors.Join(server.CheckKeys(conf), err)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printCheckJSON(ctx, stdout, conf, problems, withAWS)
-			}
-			err = printSummary(stdout, conf, problems)
-			if err != nil || !withAWS {
-				return err
-			}
-			return checkAWS(ctx, conf, stdout)
+			return nil
 		}),
 	}
 	configFlag(c, &path)
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: warnings, permissions and costs")
+	c.Flags().BoolVar(&strict, "strict", false,
+		"warnings count: exit code 1 where there are some, 2 where the check failed")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: faults, warnings, permissions and costs")
 	c.Flags().BoolVar(&withAWS, "aws", false, "try the permissions and count the calls on AWS")
 	return c
+}
+
+// check prints what is found of a configuration and returns how many warnings there are.
+func check(ctx context.Context, stdout io.Writer, path string, withAWS, asJSON bool) (warned int, err error) {
+	conf, err := loadConfig(path)
+	if err != nil {
+		return 0, errors.Join(printFaults(stdout, path, asJSON, config.Faults(err)), err)
+	}
+	problems, filesErr := server.CheckZoneFiles(ctx, conf)
+	keysErr := server.CheckKeys(conf)
+	err = errors.Join(keysErr, filesErr)
+	if err != nil {
+		faults := slices.Concat(faultsOf("keys", keysErr), faultsOf("zonefiles", filesErr))
+		return 0, errors.Join(printFaults(stdout, path, asJSON, faults), err)
+	}
+	if asJSON {
+		return printCheckJSON(ctx, stdout, conf, problems, withAWS)
+	}
+	err = printSummary(stdout, conf, problems)
+	warned = len(allWarnings(conf, problems))
+	if err != nil || !withAWS {
+		return warned, err
+	}
+	onAWS, err := checkAWS(ctx, conf, stdout)
+	return warned + onAWS, err
 }
 
 // loadConfig loads a configuration; of several faults the error has a line each.
@@ -122,6 +147,16 @@ func printSummary(w io.Writer, c *config.Config, problems []zonesource.Problem) 
 	for _, u := range c.Updates {
 		row("updates", "%s %s by %s: names %s, types %s", u.Zone, u.Visibility, words(u.Keys), words(u.Names), words(u.Types))
 	}
+	for _, t := range c.Transfers {
+		row("transfers", "%s of view %s, keys %s, clients %s, notify %s", zoneNames(t.Zones), cmp.Or(t.View, "rest"),
+			orNone(words(t.Keys)), orNone(join(t.Clients)), orNone(join(t.Notify)))
+	}
+	for _, s := range c.Secondary {
+		row("secondary", "%s from %s, key %s, views %s", s.Zone, join(s.Primaries), orNone(string(s.Key)), s.Views)
+	}
+	for _, k := range c.Keys {
+		row("key", "%s, %s, %s", k.Name, k.Algorithm, cmp.Or(k.SecretFile, "secret in the configuration"))
+	}
 	err := table.Flush()
 	if err != nil {
 		return err
@@ -156,7 +191,8 @@ func probeTargets(h *config.HealthChecks) string {
 func warnings(c *config.Config) []string {
 	var found []string
 	if c.ServesNothing() {
-		found = append(found, "none of route53, ec2, zonefiles and forward is there: all but special names, such as localhost, are refused")
+		found = append(found, "none of route53, ec2, zonefiles and forward is there: all but special names, such as "+
+			"localhost, are refused")
 	}
 	vpc := make(map[string]bool)
 	for _, v := range c.Views {
@@ -170,8 +206,9 @@ func warnings(c *config.Config) []string {
 			continue
 		}
 		if up, shared := sharedResolver(c, v.Name); shared {
-			found = append(found, fmt.Sprintf("view %s has no forwarder of its own: %s answers for the VPC that inside53 runs in; "+
-				"unless that is %s, add a forward entry with views: [%s] and a resolver of that VPC (an inbound endpoint of Route 53 Resolver, say)",
+			found = append(found, fmt.Sprintf("view %s has no forwarder of its own: %s answers for the VPC that "+
+				"inside53 runs in; unless that is %s, add a forward entry with views: [%s] and a resolver of that VPC "+
+				"(an inbound endpoint of Route 53 Resolver, say)",
 				v.Name, up, strings.Join(v.VPCs.IDs, ", "), v.Name))
 		}
 	}
@@ -179,9 +216,11 @@ func warnings(c *config.Config) []string {
 		found = append(found, fmt.Sprintf("each VPC of %s is a view: %s answers for the VPC that inside53 runs in; "+
 			"for others add forward entries with views: [vpc-...] and a resolver of that VPC", regions(c), up))
 	}
+	found = append(found, keyWarnings(c)...)
 	for _, p := range c.Allow.Prefixes {
 		if p.Bits() == 0 {
-			found = append(found, fmt.Sprintf("allow has %s: whoever reaches the port is answered, with private names too, and may have names of others looked up", p))
+			found = append(found, fmt.Sprintf("allow has %s: whoever reaches the port is answered, with private names "+
+				"too, and may have names of others looked up", p))
 		}
 	}
 	for _, f := range c.Forward {
@@ -190,8 +229,41 @@ func warnings(c *config.Config) []string {
 		}
 	}
 	if c.UsesAWS() {
-		found = append(found, "no forward entry for \".\": names of others are refused, and so is where CNAME records and aliases lead outside our zones; "+
-			"AWS's own hosts must be resolvable by the host")
+		found = append(found, "no forward entry for \".\": names of others are refused, and so is where CNAME records and "+
+			"aliases lead outside our zones; AWS's own hosts must be resolvable by the host")
+	}
+	return found
+}
+
+// exampleSecret is the secret of examples/ops.key, which everybody knows.
+const exampleSecret = "dGhpcyBpcyB0aGUgc2VjcmV0IG9mIHRoZSBleGFtcGxl"
+
+// keyWarnings names the keys that nobody uses, or everybody knows.
+func keyWarnings(c *config.Config) []string {
+	used := map[config.DomainName]bool{}
+	for _, u := range c.Updates {
+		for _, k := range u.Keys {
+			used[k] = true
+		}
+	}
+	for _, t := range c.Transfers {
+		for _, k := range t.Keys {
+			used[k] = true
+		}
+	}
+	for _, s := range c.Secondary {
+		used[config.DomainName(s.Key)] = true
+	}
+	var found []string
+	for _, k := range c.Keys {
+		if !used[k.Name] {
+			found = append(found, fmt.Sprintf("key %s is used by none of updates, transfers and secondary", k.Name))
+		}
+		secret, err := k.Load()
+		if err == nil && secret == exampleSecret {
+			found = append(found, fmt.Sprintf("key %s has the secret of the example, which everybody knows: make one of "+
+				"your own, with: tsig-keygen %s", k.Name, k.Name))
+		}
 	}
 	return found
 }
@@ -233,6 +305,15 @@ func words[T ~string](list []T) string {
 		texts[i] = string(item)
 	}
 	return strings.Join(texts, ", ")
+}
+
+func orNone(text string) string { return cmp.Or(text, "none") }
+
+func zoneNames(s config.NameSet) string {
+	if s.All {
+		return "all zones"
+	}
+	return words(s.Names)
 }
 
 func orOff(a netip.AddrPort) string {

@@ -15,21 +15,23 @@ import (
 	"inside53/server/config"
 )
 
-// checkAWS tries what c needs of AWS and prints it. The error names what is missing.
-func checkAWS(ctx context.Context, c *config.Config, stdout io.Writer) error {
+// checkAWS tries what c needs of AWS, prints it, and returns how many warnings there are.
+// The error names what is missing.
+func checkAWS(ctx context.Context, c *config.Config, stdout io.Writer) (warned int, err error) {
 	if !c.UsesAWS() {
-		_, err := fmt.Fprintln(stdout, "\nneither route53 nor ec2 is on: nothing is asked of AWS")
-		return err
+		_, err = fmt.Fprintln(stdout, "\nneither route53 nor ec2 is on: nothing is asked of AWS")
+		return 0, err
 	}
 	check, err := server.CheckAWS(ctx, c)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	err = printAWSCheck(stdout, c, check)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return errors.Join(missing(check), errors.Join(check.Inventory...))
+	warned = len(budgetWarnings(c, check)) + len(check.Absent)
+	return warned, errors.Join(missing(check), errors.Join(check.Inventory...))
 }
 
 // accountName is how people are told of an account.
@@ -57,8 +59,10 @@ func printAWSCheck(w io.Writer, c *config.Config, check *server.AWSCheck) error 
 			_, _ = fmt.Fprintln(w)
 		}
 		every := max(cost.Cycle, c.Route53.Refresh).Round(100 * time.Millisecond)
-		_, err = fmt.Fprintf(w, "account %s: %d zones (%d private), %d record sets; a reading takes %d calls, %s at %v a second; zones are refreshed every %s\n",
-			accountName(cost.Account), cost.Zones, cost.Private, cost.Records, cost.Calls, cost.Cycle.Round(100*time.Millisecond), c.Route53.RequestsPerSecond, every)
+		_, err = fmt.Fprintf(w, "account %s: %d zones (%d private), %d record sets; a reading takes %d calls, "+
+			"%s at %v a second; zones are refreshed every %s\n",
+			accountName(cost.Account), cost.Zones, cost.Private, cost.Records, cost.Calls,
+			cost.Cycle.Round(100*time.Millisecond), c.Route53.RequestsPerSecond, every)
 		if err != nil {
 			return err
 		}
@@ -77,7 +81,9 @@ func budgetWarnings(c *config.Config, check *server.AWSCheck) []string {
 	var found []string
 	for _, cost := range check.Costs {
 		if cost.Cycle > c.Route53.Refresh {
-			found = append(found, fmt.Sprintf("the budget of account %s allows no refresh in %s; raise route53.requests_per_second (AWS allows an account 10) or serve fewer zones", accountName(cost.Account), c.Route53.Refresh))
+			found = append(found, fmt.Sprintf("the budget of account %s allows no refresh in %s; "+
+				"raise route53.requests_per_second "+
+				"(AWS allows an account 10) or serve fewer zones", accountName(cost.Account), c.Route53.Refresh))
 		}
 	}
 	return found
@@ -94,7 +100,8 @@ func missing(check *server.AWSCheck) error {
 	if len(actions) == 0 {
 		return nil
 	}
-	return fmt.Errorf("AWS does not let us use %s; examples/iam-policy.json has what is needed", strings.Join(actions, ", "))
+	return fmt.Errorf("AWS does not let us use %s; examples/iam-policy.json has what is needed",
+		strings.Join(actions, ", "))
 }
 
 // oneLine returns the text of err without line breaks.

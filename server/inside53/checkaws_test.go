@@ -89,6 +89,13 @@ func TestCheckAWSAbsent(t *testing.T) {
 	code, stdout, stderr := command(t, "check", "--aws", "--config", write(t, `
 route53: {requests_per_second: 50, zones: [exmaple.com, example.net]}
 ec2: {regions: [eu-west-1, eu-west-2]}
+keys:
+- {name: ops., secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}
+- {name: other., secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}
+updates:
+- {zone: example.net, visibility: public, keys: [ops.]}
+- {zone: example.net, visibility: private, vpc: vpc-0a1b2c3d4e5f60719, keys: [other.]}
+- {zone: Z0000000000000, keys: [ops.]}
 views: [{name: prod, clients: [10.0.0.0/16], vpcs: [vpc-0a1b2c3d4e5f60718, vpc-0a1b2c3d4e5f60719]}]
 forward: [{zone: ., upstreams: [10.0.0.2]}]
 `))
@@ -98,8 +105,11 @@ forward: [{zone: ., upstreams: [10.0.0.2]}]
 	at := strings.Index(stdout, "\nwarning: ec2.regions")
 	const want = `
 warning: ec2.regions: eu-west-2 has no VPC; is it the region that was meant?
+warning: updates[1].vpc: no region that ec2 reads has vpc-0a1b2c3d4e5f60719
 warning: views[0].vpcs: no region that ec2 reads has vpc-0a1b2c3d4e5f60719: view prod gives none of its private addresses
 warning: route53.zones: exmaple.com.: no account has a hosted zone of this name or id and of the wanted visibility
+warning: updates[1].zone: no hosted zone example.net. private is served: updates of it are refused
+warning: updates[2].zone: no hosted zone Z0000000000000 is served: updates of it are refused
 `
 	if at < 0 || stdout[at:] != want {
 		t.Errorf("the output is\n%s", stdout)
@@ -123,7 +133,9 @@ func TestNoCredentials(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 	code, stdout, stderr := command(t, "zone", "ls")
-	if code != exitFailed || stdout != "" || !strings.HasSuffix(stderr, "\nThere are no credentials: give the instance a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n") {
+	const want = "inside53: listing the hosted zones: there are no credentials: give the instance a role, or set AWS_PROFILE, " +
+		"or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: operation error Route 53: ListHostedZones, "
+	if code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, want) {
 		t.Errorf("code %d, errors %q", code, stderr)
 	}
 }

@@ -34,7 +34,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	var f failure
 	if errors.As(err, &f) {
-		_, _ = fmt.Fprintf(stderr, "inside53: %s\n%s", err, credentialsHint(err))
+		_, _ = fmt.Fprintf(stderr, "inside53: %s\n", err)
 		var u undecided
 		if errors.As(err, &u) {
 			return exitUndecided

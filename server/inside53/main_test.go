@@ -11,6 +11,11 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"inside53/server/config"
 )
 
 // command runs a command line to its end.
@@ -248,5 +253,90 @@ func TestCheckFaults(t *testing.T) {
 	code, _, stderr = command(t, "check", "-c", path+"x")
 	if code != exitFailed || stderr != "inside53: reading the configuration: open "+path+"x: no such file or directory\n" {
 		t.Errorf("code %d, errors %q", code, stderr)
+	}
+}
+
+// TestCheckStrict: 0 is right, 1 is warned, 2 is failed, a faulty file too.
+func TestCheckStrict(t *testing.T) {
+	right := write(t, "forward: [{zone: ., upstreams: [10.0.0.2]}]\n")
+	ok(t, "check", "--strict", "--config", right)
+	warned := write(t, "forward: [{zone: ., upstreams: [10.0.0.2]}]\nallow: [0.0.0.0/0]\n")
+	ok(t, "check", "--config", warned)
+	fails(t, 1, "there are 1 warnings", "check", "--strict", "--config", warned)
+	fails(t, 1, "there are 1 warnings", "check", "--strict", "--json", "--config", warned)
+	faulty := write(t, "udp_size: 1\n")
+	fails(t, 1, "udp_size: 1 is out of bounds", "check", "--config", faulty)
+	fails(t, 2, "udp_size: 1 is out of bounds", "check", "--strict", "--config", faulty)
+	fails(t, 2, "no such file", "check", "--strict", "--config", faulty+"x")
+	fails(t, 2, "no such file", "check", "--strict", "--config", write(t, "zonefiles: [{origin: a, file: none}]\n"))
+}
+
+// TestCheckFaultsJSON: programs get the faults of a faulty file as such.
+func TestCheckFaultsJSON(t *testing.T) {
+	faults := func(path string) []config.Fault {
+		t.Helper()
+		code, stdout, stderr := command(t, "check", "--json", "-c", path)
+		var r checkReport
+		err := json.Unmarshal([]byte(stdout), &r)
+		if code != exitFailed || stderr == "" || err != nil || r.Configuration != path || r.Warnings == nil {
+			t.Fatalf("code %d, errors %q, %v, output %s", code, stderr, err, stdout)
+		}
+		return r.Faults
+	}
+	path := write(t, "udp_size: 1\ndrian: 1s\nroute53:\n")
+	want := []config.Fault{
+		{File: path, Line: 1, Key: "udp_size", Text: "1 is out of bounds; write 512 to 4096"},
+		{File: path, Line: 2, Key: "drian", Text: `unknown key; did you mean "drain"?`},
+	}
+	if diff := cmp.Diff(want, faults(path)); diff != "" {
+		t.Error(diff)
+	}
+	path = write(t, "udp_size: 1\n")
+	if diff := cmp.Diff(want[:1], faults(path), cmpopts.IgnoreFields(config.Fault{}, "File")); diff != "" {
+		t.Error(diff)
+	}
+	path = write(t, "zonefiles: [{origin: b, file: b.zone}]\nkeys: [{name: ops., secret_file: ops.key}]\n")
+	zone := filepath.Join(filepath.Dir(path), "b.zone")
+	err := os.WriteFile(zone, []byte("@ 60 IN SOA a b 1 2 3 4 5\n@ 60 IN A 10.0.0\n@ 60 IN B\n"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := faults(path)
+	if len(got) != 3 || got[0].Key != "keys" || got[0].File != path || got[1].File != zone || got[1].Line != 2 || got[2].Line != 3 ||
+		got[2].Key != "zonefiles" {
+		t.Errorf("%+v", got)
+	}
+	got = faults(path + "x")
+	if len(got) != 1 || got[0].File != path+"x" || !strings.HasPrefix(got[0].Text, "reading the configuration: open ") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestCheckSays: transfers, secondary zones and keys are in what check prints.
+func TestCheckSays(t *testing.T) {
+	got := ok(t, "check", "--config", write(t, `
+forward: [{zone: ., upstreams: [10.0.0.2]}]
+keys: [{name: ops., secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}, {name: idle., secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}]
+transfers: [{zones: [a.example], keys: [ops.], clients: [10.0.0.9/32], notify: ["10.0.0.9"]}]
+secondary: [{zone: plant.example, primaries: ["10.9.0.5"]}]
+`))
+	for _, want := range []string{
+		"\ntransfers      a.example. of view rest, keys ops., clients 10.0.0.9/32, notify 10.0.0.9:53\n",
+		"\nsecondary      plant.example. from 10.9.0.5:53, key none, views *\n",
+		"\nkey            ops., hmac-sha256, secret in the configuration\n",
+		"\nwarning: key idle. is used by none of updates, transfers and secondary\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("output lacks %q:\n%s", want, got)
+		}
+	}
+}
+
+// TestExampleChecks: the full example passes its own check.
+func TestExampleChecks(t *testing.T) {
+	got := ok(t, "check", "--config", "../../examples/inside53.yaml")
+	if !strings.HasPrefix(got, "configuration  ../../examples/inside53.yaml is right\n") ||
+		!strings.Contains(got, "warning: key ops. has the secret of the example") {
+		t.Errorf("output %s", got)
 	}
 }

@@ -16,16 +16,6 @@ import (
 // it too, but in its own words, so each of its checks has one of ours before it: arguments
 // by [arguments], the value of a flag by flagError, and flags as a whole by checkFlags.
 
-// credentialsHint is a line for who has no credentials: the SDK names the last of the
-// many places where it has looked.
-func credentialsHint(err error) string {
-	if !strings.Contains(err.Error(), "failed to refresh cached credentials") {
-		return ""
-	}
-	return "There are no credentials: give the instance a role, " +
-		"or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n"
-}
-
 // arguments accepts from least to most arguments; most below 0 is any number.
 func arguments(least, most int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {

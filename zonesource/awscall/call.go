@@ -125,7 +125,8 @@ func worth(err error) int {
 	return attempts
 }
 
-// describe says what was done, and which permission is missing where that is it.
+// describe says what was done, and which permission is missing or what to do where that is
+// known.
 func describe(err error, c *Call) error {
 	if IsDenied(err) {
 		return fmt.Errorf("%s: needs the IAM action %s: %w", c.What, deniedAction(err, c), err)
@@ -133,7 +134,7 @@ func describe(err error, c *Call) error {
 	if Status(err) == 0 {
 		err = awayError{err}
 	}
-	return fmt.Errorf("%s: %w", c.What, err)
+	return fmt.Errorf("%s: %w", c.What, WithCure(err))
 }
 
 // awayError is the lack of any response: it says nothing about what was asked for.

@@ -5,8 +5,9 @@
 //
 // An [Op] is one operation, which [Bind] makes of a method of an SDK's client. [Do] is the
 // only way in which a call is made and repeated: slower when AWS throttles, and with an
-// error that names the missing permission. (EC2's inventory leaves repeating to the SDK:
-// it has no budget.) [Pages] is the only way in which the pages of a listing are followed.
+// error that names the missing permission, or begins with what to do ([WithCure]). (EC2's
+// inventory leaves repeating to the SDK: it has no budget.) [Pages] is the only way in which
+// the pages of a listing are followed.
 //
 // # Contract
 //

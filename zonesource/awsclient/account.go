@@ -191,7 +191,7 @@ func (a *Account) ID(ctx context.Context) (string, error) {
 	}
 	out, err := sts.NewFromConfig(a.Config).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return "", fmt.Errorf("asking for the id of %s: %w", a, err)
+		return "", fmt.Errorf("asking for the id of %s: %w", a, awscall.WithCure(err))
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -71,7 +71,7 @@ func ask[In, Out any](ctx context.Context, timeout time.Duration, op awscall.Op[
 	if err != nil && ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	return out, err
+	return out, awscall.WithCure(err)
 }
 
 // listAll follows the pages of an operation and returns all their items. page makes the

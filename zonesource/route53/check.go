@@ -53,8 +53,9 @@ func (s *Source) Check(ctx context.Context) ([]Finding, []Cost, error) {
 		if ctx.Err() != nil {
 			return findings, costs, ctx.Err()
 		}
-		for _, operation := range []string{opListZones, opGetZone, opListRecords, opListByVPC, opListCollections,
-			opListBlocks} {
+		for _, operation := range []string{
+			opListZones, opGetZone, opListRecords, opListByVPC, opListCollections, opListBlocks,
+		} {
 			findings = append(findings, Finding{Account: l.account.Name, Action: action(operation), Err: errs[operation]})
 		}
 		if errs[opListZones] == nil {
@@ -64,11 +65,25 @@ func (s *Source) Check(ctx context.Context) ([]Finding, []Cost, error) {
 	return findings, costs, nil
 }
 
+// Holds reports whether a hosted zone was listed that is served: by its id, or by its name
+// and visibility. It is for after Check.
+func (s *Source) Holds(id, apex string, private bool) bool {
+	for _, l := range s.accounts {
+		for _, z := range l.zones {
+			if z.hosted.ID == id || id == "" && string(z.hosted.Name) == apex && z.hosted.Private == private {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // check tries the operations on the first zone, a private one if there is any, on the
 // account's first VPC, and on any CIDR collection.
 func (l *lister) check(ctx context.Context) (map[string]error, Cost) {
-	errs := map[string]error{opGetZone: ErrUntried, opListRecords: ErrUntried, opListByVPC: ErrUntried,
-		opListBlocks: ErrUntried}
+	errs := map[string]error{
+		opGetZone: ErrUntried, opListRecords: ErrUntried, opListByVPC: ErrUntried, opListBlocks: ErrUntried,
+	}
 	listed, err := l.listZones(ctx)
 	errs[opListZones] = err
 	ids := l.update(listed, &zonesource.Part{}) // its problems are the report's

@@ -131,7 +131,7 @@ func (s *Source) read(ctx context.Context, deliver func(zonesource.Part), paced 
 		err = fmt.Errorf("reading zone %s: %s: %w", l.name, s.config.Path, errChanged)
 	}
 	if err != nil {
-		s.log.Warn("zone file not taken, the last good data stay", "error", err)
+		s.log.Warn("zone file not read", "error", err)
 		deliver(zonesource.Part{Key: s.key, Listed: began, Err: err})
 		return l.files, nil
 	}
