@@ -13,9 +13,10 @@
 //
 // Deciding and encoding are split and joined by an [Answer]. decide is pure; it
 // sees one immutable state, loaded once a query. Where a name outside is needed, the
-// Answer says so, resolve asks the cache or puts the whole exchange aside until an
-// upstream has spoken, and decide goes on where it was. The encoder, the metrics,
-// the query log and explain are readers of the same Answer.
+// Answer says so, resolve asks the cache or keeps what the exchange is made of until an
+// upstream has spoken, and decide goes on where it was, in the room of another exchange: all
+// that a waiting query holds is 2 KiB at most. The encoder, the metrics, the query log and
+// explain are readers of the same Answer.
 //
 // explain answers a question by the same code, with an exchange of its own, and then
 // tells the story: from the hops of the Answer, whose outcomes and RRsets are the
