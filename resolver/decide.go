@@ -353,7 +353,8 @@ func (d *decision) wildcardOf(z *zone.Zone) zone.Node {
 func (d *decision) negative(apex *zone.Apex) {
 	a := d.a
 	for _, z := range apex.Layers {
-		if d.fenced && z.Origin == zone.Tags && z.Unavailable != "" { // one that is reached may be in the region that was not read
+		// one that is reached may be in the region that was not read
+		if d.fenced && z.Origin == zone.Tags && z.Unavailable != "" {
 			d.unreadLayer(z)
 			return
 		}

@@ -90,7 +90,8 @@ func (d *decision) reverseName() bool {
 	inv, view := d.snap.Inventory, d.a.View
 	f := inv.Private(view.Index, addr)
 	if f == nil {
-		if inv.Inside(view.Index, addr) && view.Recursive() && len(d.a.last().apex.Layers) == 0 && d.a.last().apex.Special != zone.NotSpecial {
+		if inv.Inside(view.Index, addr) && view.Recursive() && len(d.a.last().apex.Layers) == 0 &&
+			d.a.last().apex.Special != zone.NotSpecial {
 			d.outside(view.Root().Forward)
 			return true
 		}
@@ -152,7 +153,8 @@ func hasRegion(suffix []byte, region, common, east string) bool {
 		return true
 	}
 	n := 1 + len(region)
-	return len(suffix) > n && int(suffix[0]) == len(region) && string(suffix[1:n]) == region && string(suffix[n:]) == common
+	return len(suffix) > n && int(suffix[0]) == len(region) && string(suffix[1:n]) == region &&
+		string(suffix[n:]) == common
 }
 
 // appendPrivateName appends the wire name that EC2 gives to a private address.

@@ -206,7 +206,8 @@ func (j *judge) chooseFixed(set zone.RRset, m *zone.Member) bool {
 	var best zone.Member
 	at, i := -1, 0
 	for w := set.Members(); w.Next(m); i++ {
-		if fit.has(i) && (at < 0 || m.Weight > best.Weight || m.Weight == best.Weight && string(m.SetID) < string(best.SetID)) {
+		if fit.has(i) && (at < 0 || m.Weight > best.Weight || m.Weight == best.Weight &&
+			string(m.SetID) < string(best.SetID)) {
 			at, best = i, *m
 		}
 	}

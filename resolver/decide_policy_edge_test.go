@@ -16,9 +16,11 @@ import (
 // TestDeepTrees: what an alias leads to may be deep, but not without end.
 func TestDeepTrees(t *testing.T) {
 	chain := func(depth int) names {
-		z := names{"www": to(zone.Failover, modelMember{alias: "d1.example.", evaluate: true}, modelMember{secondary: true, addresses: at(9)})}
+		z := names{"www": to(zone.Failover, modelMember{alias: "d1.example.", evaluate: true},
+			modelMember{secondary: true, addresses: at(9)})}
 		for i := 1; i < depth; i++ {
-			z[fmt.Sprint("d", i)] = to(zone.Weighted, modelMember{weight: 1, alias: fmt.Sprintf("d%d.example.", i+1), evaluate: true})
+			z[fmt.Sprint("d", i)] = to(zone.Weighted,
+				modelMember{weight: 1, alias: fmt.Sprintf("d%d.example.", i+1), evaluate: true})
 		}
 		z[fmt.Sprint("d", depth)] = to(zone.Simple, modelMember{check: "h1", addresses: at(1)})
 		return z
@@ -42,7 +44,8 @@ func TestLoops(t *testing.T) {
 	for name, c := range map[string]policyCase{
 		"alias":    {zone: names{"www": plain(modelMember{alias: "www.example."})}},
 		"weighted": {zone: names{"www": to(zone.Weighted, members...)}},
-		"two":      {zone: names{"www": to(zone.Failover, modelMember{alias: "b.example.", evaluate: true}), "b": to(zone.Failover, modelMember{alias: "www.example.", evaluate: true})}},
+		"two": {zone: names{"www": to(zone.Failover, modelMember{alias: "b.example.", evaluate: true}),
+			"b": to(zone.Failover, modelMember{alias: "www.example.", evaluate: true})}},
 	} {
 		w, pkt := c.worker(t)
 		answer, result := w.Serve(pkt, testClient, UDP, make([]byte, 0, 512), noSuspender{t})
@@ -69,7 +72,8 @@ func TestWideTrees(t *testing.T) {
 			leaves = append(leaves, leaf)
 		}
 		z[name] = to(zone.Weighted, leaves...)
-		branches = append(branches, modelMember{id: fmt.Sprintf("%03d", i), weight: 1, alias: name + ".example.", evaluate: true})
+		branches = append(branches, modelMember{id: fmt.Sprintf("%03d", i), weight: 1, alias: name + ".example.",
+			evaluate: true})
 	}
 	z["www"] = to(zone.Weighted, branches...)
 	c := policyCase{zone: z, failing: "h1"}
@@ -112,7 +116,8 @@ allow 10.0.0.0/8
 func TestFailoverTTL(t *testing.T) {
 	w := newTextWorld(t, ttlWorld)
 	tests := []struct{ failing, name, want string }{
-		{"", "pair", "60"}, {"h1", "pair", "30"}, {"", "slow", "3600"}, {"", "weighted", "3600"}, {"", "many", "3600 3600"}, {"", "tree", "60 60"},
+		{"", "pair", "60"}, {"h1", "pair", "30"}, {"", "slow", "3600"}, {"", "weighted", "3600"}, {"", "many", "3600 3600"},
+		{"", "tree", "60 60"},
 		{"", "cname", "60 3600"}, // the CNAME is the failover's; where it leads isn't
 		{"h1", "cname", "60 30"},
 	}
@@ -150,7 +155,8 @@ func exchangeOf(t testing.TB, w *Worker, m *dns.Msg, client netip.AddrPort) *dns
 // for the next.
 func TestClientSubnetOption(t *testing.T) {
 	geo := names{
-		"www":    to(zone.Geolocation, modelMember{continent: "EU", addresses: at(1)}, modelMember{country: "*", addresses: at(2)}),
+		"www": to(zone.Geolocation, modelMember{continent: "EU", addresses: at(1)},
+			modelMember{country: "*", addresses: at(2)}),
 		"none":   to(zone.Geolocation, modelMember{continent: "AF", addresses: at(1)}),
 		"plain":  plain(modelMember{addresses: at(3)}),
 		"cname":  inCNAME(plain(modelMember{target: "www.example."})),
@@ -194,7 +200,8 @@ func TestClientSubnetOption(t *testing.T) {
 			if opt := got.IsEdns0(); opt != nil && len(opt.Option) > 0 {
 				o := opt.Option[0].(*dns.EDNS0_SUBNET)
 				scope = int(o.SourceScope)
-				if p, _ := netip.AddrFromSlice(o.Address); int(o.SourceNetmask) != client.subnet.Bits() || p.Unmap() != client.subnet.Addr() {
+				if p, _ := netip.AddrFromSlice(o.Address); int(o.SourceNetmask) != client.subnet.Bits() ||
+					p.Unmap() != client.subnet.Addr() {
 					t.Errorf("%+v: the option came back as %v", tt, o)
 				}
 			}
@@ -231,8 +238,10 @@ func TestBias(t *testing.T) {
 		}
 	}
 	west := zone.Member{Region: []byte("us-west-2")}
-	same("a local zone is where its city is", zone.Member{LocalZone: []byte("us-west-2-lax-1")}, zone.Member{Coordinates: []byte("34.05,-118.24")})
-	same("also far from its region", zone.Member{LocalZone: []byte("af-south-1-los-1")}, zone.Member{Coordinates: []byte("6.52,3.38")})
+	same("a local zone is where its city is", zone.Member{LocalZone: []byte("us-west-2-lax-1")},
+		zone.Member{Coordinates: []byte("34.05,-118.24")})
+	same("also far from its region", zone.Member{LocalZone: []byte("af-south-1-los-1")},
+		zone.Member{Coordinates: []byte("6.52,3.38")})
 	same("or where its region is", zone.Member{LocalZone: []byte("us-west-2-xyz-1")}, west)
 	same("or like this", zone.Member{LocalZone: []byte("us-west-2")}, west)
 	same("coordinates", zone.Member{Coordinates: []byte("45.84,-119.7")}, west)

@@ -30,7 +30,8 @@ func (d *decision) judge(j *judge, z *zone.Zone) {
 
 // answer adds plain records.
 func (d *decision) answer(leaf zone.RRset) {
-	if d.snap.Inventory.IsUncertain() && leaf.Type == zone.TypeA && leaf.Flags&zone.Translatable != 0 && d.uncertain(leaf) {
+	if d.snap.Inventory.IsUncertain() && leaf.Type == zone.TypeA && leaf.Flags&zone.Translatable != 0 &&
+		d.uncertain(leaf) {
 		d.unreadInventory("an inventory has not been read yet")
 		return
 	}
@@ -342,7 +343,8 @@ func (d *decision) special(apex *zone.Apex) {
 		d.own(zone.TypeNS, specialTTL, localhostName)
 	case apex.Special == zone.Loopback && (t == zone.TypePTR || t == zone.TypeANY) && d.isLoopback():
 		d.own(zone.TypePTR, specialTTL, localhostName)
-	case atApex || d.exists || apex.Special == zone.NoData || apex.Special == zone.Loopback && zone.IsSubdomain(loopbackPTR, d.name):
+	case atApex || d.exists || apex.Special == zone.NoData || apex.Special == zone.Loopback &&
+		zone.IsSubdomain(loopbackPTR, d.name):
 		d.specialNegative(apex, wire.RcodeNoError)
 	default:
 		d.specialNegative(apex, wire.RcodeNXDomain)

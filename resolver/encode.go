@@ -174,7 +174,8 @@ func (e *encoder) item(i *item, n int) {
 		e.instances(i)
 		return
 	}
-	w := writing{item: i, section: i.section, from: len(e.buf), translate: i.flags&zone.Translatable != 0 && e.snap.Inventory.Any()}
+	w := writing{item: i, section: i.section, from: len(e.buf),
+		translate: i.flags&zone.Translatable != 0 && e.snap.Inventory.Any()}
 	if w.translate && n > 0 && e.a.items[n-1].continues(i) {
 		w.from, w.changed = e.last.from, e.last.changed
 	}

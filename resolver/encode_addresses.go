@@ -149,7 +149,8 @@ func (e *encoder) duplicate(from, start, at int) bool {
 	}
 	size := len(e.buf) - start
 	for p := start - size; p >= from; p -= size {
-		if string(e.buf[p+size-4:p+size]) == string(e.buf[len(e.buf)-4:]) && string(e.buf[p:p+size-10]) == string(e.buf[start:at+4]) {
+		if string(e.buf[p+size-4:p+size]) == string(e.buf[len(e.buf)-4:]) &&
+			string(e.buf[p:p+size-10]) == string(e.buf[start:at+4]) {
 			return true
 		}
 	}

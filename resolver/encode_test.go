@@ -21,7 +21,8 @@ func forwardedReply(rng *rand.Rand, name string, rrtype uint16) string {
 	sign := func(section, owner string, covered string) {
 		for range rng.IntN(3) {
 			if signed {
-				fmt.Fprintf(&b, "    %s %s 300 RRSIG %s 8 3 300 20300101000000 20200101000000 %d example.net. %s\n", section, owner, covered, rng.IntN(1000),
+				fmt.Fprintf(&b, "    %s %s 300 RRSIG %s 8 3 300 20300101000000 20200101000000 %d example.net. %s\n", section, owner,
+					covered, rng.IntN(1000),
 					strings.Repeat("AAAA", 1+rng.IntN(40)))
 			}
 		}
@@ -36,7 +37,8 @@ func forwardedReply(rng *rand.Rand, name string, rrtype uint16) string {
 		b.WriteString(" ad")
 	}
 	b.WriteString("\n")
-	targets := []string{"Next%d.Example.NET.", "x%d.deep.down.example.org.", "a%d.net.", `odd\.dot%d.example.net.`, `\000\255%d.example.`, "n%d.example.net."}
+	targets := []string{"Next%d.Example.NET.", "x%d.deep.down.example.org.", "a%d.net.", `odd\.dot%d.example.net.`,
+		`\000\255%d.example.`, "n%d.example.net."}
 	for i := range rng.IntN(5) {
 		next := fmt.Sprintf(targets[rng.IntN(len(targets))], 1000+i*100+rng.IntN(100))
 		if rng.IntN(4) == 0 {
@@ -68,7 +70,8 @@ func forwardedReply(rng *rand.Rand, name string, rrtype uint16) string {
 		fmt.Fprintf(&b, "    ns %s 300 SOA a.example.net. B.%s 1 2 3 4 300\n", soa, "example.net.")
 		sign("ns", soa, "SOA")
 		if signed {
-			fmt.Fprintf(&b, "    ns %s 300 NSEC z.%s A RRSIG NSEC\n    ns other.example.net. 300 NSEC . TXT\n", soa, "example.net.")
+			fmt.Fprintf(&b, "    ns %s 300 NSEC z.%s A RRSIG NSEC\n    ns other.example.net. 300 NSEC . TXT\n", soa,
+				"example.net.")
 			sign("ns", "other.example.net.", "NSEC")
 		}
 		return b.String()
@@ -102,7 +105,8 @@ func TestForwardedMessages(t *testing.T) {
 		name := fmt.Sprintf("N%d.Example.net.", i)
 		rrtypes[i] = types[rng.IntN(len(types))]
 		replies.WriteString(forwardedReply(rng, name, rrtypes[i]))
-		fmt.Fprintf(&records, "    c%d 60 IN CNAME n%d.example.net.\n    alias a%d %s n%d.example.net. external\n", i, i, i, dns.TypeToString[rrtypes[i]], i)
+		fmt.Fprintf(&records, "    c%d 60 IN CNAME n%d.example.net.\n    alias a%d %s n%d.example.net. external\n", i, i, i,
+			dns.TypeToString[rrtypes[i]], i)
 	}
 	w := newTextWorld(t, "forwarder up\n"+replies.String()+`
 vpc vpc-1 region=eu-west-1 cidrs=10.0.0.0/16
@@ -132,7 +136,8 @@ allow 10.0.0.0/8
 				if n&1 != 0 {
 					client = "10.1.0.1"
 				}
-				b := block{line: i, words: []string{"query", fmt.Sprintf(ask, i), dns.TypeToString[rrtypes[i]], "client=" + client, "edns=1232", "ad"}}
+				b := block{line: i, words: []string{"query", fmt.Sprintf(ask, i), dns.TypeToString[rrtypes[i]], "client=" + client,
+					"edns=1232", "ad"}}
 				if n&2 != 0 {
 					b.words = append(b.words, "do")
 				}
@@ -186,7 +191,9 @@ func compareEncoded(t testing.TB, seed uint64, size uint16, tr Transport) (trunc
 	snap.TranslatedTTL = 30
 	var interfaces []zone.Interface
 	for i := range 120 {
-		interfaces = append(interfaces, zone.Interface{Public: netip.AddrFrom4([4]byte{192, 0, 2, byte(2 * i)}), Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(i / 2)})})
+		interfaces = append(interfaces,
+			zone.Interface{Public: netip.AddrFrom4([4]byte{192, 0, 2, byte(2 * i)}),
+				Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(i / 2)})})
 	}
 	snap.Inventory = zone.NewInventory(randomVPCs, interfaces)
 	snap.Inventory.AddView(zone.AddressAuto, []string{randomVPCs[0].ID}, nil, nil)

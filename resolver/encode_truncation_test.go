@@ -13,7 +13,8 @@ import (
 // TestTruncation: what doesn't fit is left out, and TC says so.
 func TestTruncation(t *testing.T) {
 	var text strings.Builder
-	text.WriteString("zone file example.com. id=Z1\n    @ 900 IN SOA a. b. 1 2 3 4 5\n    cn 60 IN CNAME many.example.com.\n")
+	text.WriteString(
+		"zone file example.com. id=Z1\n    @ 900 IN SOA a. b. 1 2 3 4 5\n    cn 60 IN CNAME many.example.com.\n")
 	for i := range 40 {
 		fmt.Fprintf(&text, "    many 60 IN A 192.0.2.%d\n", i)
 	}
@@ -27,7 +28,9 @@ func TestTruncation(t *testing.T) {
 		fmt.Fprintf(&text, "    ns%d.cut 60 IN A 192.0.2.%d\n", 880+i, i)
 	}
 	for i := range 30 {
-		fmt.Fprintf(&text, "    glue 60 IN NS ns%d.glue.example.com.\n    ns%d.glue 60 IN A 192.0.2.%d\n    ns%d.glue 60 IN AAAA 2001:db8::%d\n", i, i, i, i, i)
+		fmt.Fprintf(&text,
+			"    glue 60 IN NS ns%d.glue.example.com.\n    ns%d.glue 60 IN A 192.0.2.%d\n    ns%d.glue 60 IN AAAA "+
+				"2001:db8::%d\n", i, i, i, i, i)
 	}
 	text.WriteString("view all clients=10.0.0.0/8\n    example.com. layers=Z1\nallow 10.0.0.0/8\n")
 	w := newTextWorld(t, text.String())
@@ -74,7 +77,8 @@ func TestTruncation(t *testing.T) {
 			records--
 		}
 		if m.Truncated != test.tc || records != test.records {
-			t.Errorf("%s %s edns %d: TC %v, %d records in %d octets; want %v, %d", test.name, test.tr, test.edns, m.Truncated, records, len(s.packet), test.tc, test.records)
+			t.Errorf("%s %s edns %d: TC %v, %d records in %d octets; want %v, %d", test.name, test.tr, test.edns, m.Truncated,
+				records, len(s.packet), test.tc, test.records)
 		}
 	}
 }
@@ -88,7 +92,8 @@ func TestDefaultsOfClients(t *testing.T) {
 		t.Error("the answer isn't in the buffer given")
 	}
 	before := w.resolver.Snapshot()
-	err := w.resolver.Publish(&zone.Snapshot{Forwarders: []zone.Forwarder{{Upstreams: []string{"no address"}}}, Inventory: zone.NewInventory(nil, nil)})
+	err := w.resolver.Publish(&zone.Snapshot{Forwarders: []zone.Forwarder{{Upstreams: []string{"no address"}}},
+		Inventory: zone.NewInventory(nil, nil)})
 	if err == nil || w.resolver.Snapshot() != before {
 		t.Errorf("a forwarder that can't be: %v", err)
 	}

@@ -169,7 +169,8 @@ query x. A
 			if first < 0 || !slices.Equal(values, append(slices.Clone(tt.turns[first:]), tt.turns[:first]...)) {
 				t.Fatalf("%s: %v", tt.name, answer)
 			}
-			if tt.at > 0 && answer[0].Header().Rrtype != dns.TypeCNAME || tt.do && answer[len(answer)-1].Header().Rrtype != dns.TypeRRSIG {
+			if tt.at > 0 && answer[0].Header().Rrtype != dns.TypeCNAME || tt.do &&
+				answer[len(answer)-1].Header().Rrtype != dns.TypeRRSIG {
 				t.Fatalf("%s: %v", tt.name, answer)
 			}
 			got[values[0]]++

@@ -118,7 +118,8 @@ func (req *ExplainRequest) packet() ([]byte, error) {
 			family = 2
 		}
 		m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_SUBNET{
-			Code: dns.EDNS0SUBNET, Family: family, SourceNetmask: uint8(req.ECS.Bits()), Address: req.ECS.Masked().Addr().AsSlice(),
+			Code: dns.EDNS0SUBNET, Family: family, SourceNetmask: uint8(req.ECS.Bits()),
+			Address: req.ECS.Masked().Addr().AsSlice(),
 		})
 	}
 	pkt, err := m.Pack()
@@ -130,7 +131,8 @@ func (req *ExplainRequest) packet() ([]byte, error) {
 
 // trace answers one packet and tells the story. outside, if set, is the view to
 // answer in, whoever asks.
-func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, req *ExplainRequest, random uint64, outside *zone.View) (*Explanation, error) {
+func (r *Resolver) trace(ctx context.Context, st *state, pkt []byte, req *ExplainRequest, random uint64,
+	outside *zone.View) (*Explanation, error) {
 	x := r.exchange()
 	x.state = st
 	x.q.Client, x.q.Transport, x.q.Now, x.q.Rand = req.Client, TCP, r.now.Load(), random
@@ -182,7 +184,8 @@ func (x *exchange) explanation(response []byte, req *ExplainRequest) *Explanatio
 	}
 	e.readMessage(&m)
 	s := story{
-		x: x, q: q, a: a, snap: x.state.snap, live: x.state.live, groups: x.state.snap.Forwarders, now: time.Unix(q.Now, 0), listing: req.Listing,
+		x: x, q: q, a: a, snap: x.state.snap, live: x.state.live, groups: x.state.snap.Forwarders, now: time.Unix(q.Now, 0),
+		listing: req.Listing,
 	}
 	e.Steps = s.steps()
 	e.decisions = s.decisions
@@ -195,7 +198,8 @@ func (e *Explanation) readMessage(m *dns.Msg) {
 	for _, f := range []struct {
 		set  bool
 		name string
-	}{{m.Authoritative, "aa"}, {m.Truncated, "tc"}, {m.RecursionDesired, "rd"}, {m.RecursionAvailable, "ra"}, {m.AuthenticatedData, "ad"}, {m.CheckingDisabled, "cd"}} {
+	}{{m.Authoritative, "aa"}, {m.Truncated, "tc"}, {m.RecursionDesired, "rd"}, {m.RecursionAvailable, "ra"},
+		{m.AuthenticatedData, "ad"}, {m.CheckingDisabled, "cd"}} {
 		if f.set {
 			e.Flags = append(e.Flags, f.name)
 		}

@@ -63,7 +63,8 @@ func (s *story) translations() []Step {
 		}
 	}
 	if s.marked {
-		steps = append(steps, Step{Step: "TTL", Why: fmt.Sprintf("at most %d s for the RRsets with translated addresses", s.snap.TranslatedTTL)})
+		steps = append(steps, Step{Step: "TTL",
+			Why: fmt.Sprintf("at most %d s for the RRsets with translated addresses", s.snap.TranslatedTTL)})
 	}
 	return steps
 }
@@ -134,6 +135,7 @@ func (s *story) verdict(f *zone.Interface, why zone.Verdict) string {
 	case zone.Mute:
 		return text + ", which is peered with the view's, but the peering allows no DNS resolution"
 	default:
-		return text + ", to which the view has no private way: not its VPC, no active peering that resolves DNS, not in its reach"
+		return text +
+			", to which the view has no private way: not its VPC, no active peering that resolves DNS, not in its reach"
 	}
 }

@@ -52,7 +52,8 @@ func (s *story) computed(d *decision, h *hop) []Step {
 		step.Why = s.interfaceText(f)
 	}
 	if h.outcome == computed {
-		step.Steps = []Step{{Step: "TTL", Why: fmt.Sprintf("%d s, as translated addresses have", max(s.snap.TranslatedTTL, 1))}}
+		step.Steps = []Step{{Step: "TTL",
+			Why: fmt.Sprintf("%d s, as translated addresses have", max(s.snap.TranslatedTTL, 1))}}
 	}
 	return []Step{step}
 }

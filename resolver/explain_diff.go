@@ -70,7 +70,8 @@ func deciders(inside, outside *Explanation) string {
 		case here.by != there.by:
 			return fmt.Sprintf("%s: decided here by %s, outside by %s", here.name, here.by, there.by)
 		case here.choice != there.choice:
-			return fmt.Sprintf("%s: %s here, for a client in %s; %s outside, for one in %s", here.name, here.choice, placeText(here.place), there.choice, placeText(there.place))
+			return fmt.Sprintf("%s: %s here, for a client in %s; %s outside, for one in %s", here.name, here.choice,
+				placeText(here.place), there.choice, placeText(there.place))
 		}
 	}
 	if len(outside.decisions) > len(inside.decisions) {

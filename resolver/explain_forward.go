@@ -54,7 +54,8 @@ func (s *story) asked(i int, h *hop) []Step {
 	if last && s.a.denied != nil {
 		step.Steps = append(step.Steps, Step{
 			Step: "rebinding",
-			Why:  strings.TrimPrefix(s.a.edeText, "rebinding: ") + ", an address that names of the internet may not have here: NODATA",
+			Why: strings.TrimPrefix(s.a.edeText, "rebinding: ") +
+				", an address that names of the internet may not have here: NODATA",
 		})
 	}
 	if why := s.madeOf(i, h, aliased, last); why != "" {
@@ -110,7 +111,8 @@ func member(index int, u *forward.UpstreamStats, tries []forward.Try) Step {
 			continue
 		}
 		step.Steps = append(step.Steps, Step{
-			Step: fmt.Sprintf("try %d", i+1), Why: fmt.Sprintf("%s, %s seconds, sent at %s seconds", t, seconds(t.Took), seconds(t.At)),
+			Step: fmt.Sprintf("try %d", i+1),
+			Why:  fmt.Sprintf("%s, %s seconds, sent at %s seconds", t, seconds(t.Took), seconds(t.At)),
 		})
 		last = t
 		took = t.At + t.Took - tries[0].At

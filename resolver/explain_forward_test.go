@@ -47,8 +47,10 @@ query x. A
 		{[]string{good}, []string{`^NOERROR, 0\.\d+ seconds, (1 try|2 tries)%, RTT 0\.\d+ seconds$`}, ""},
 		{[]string{refusing, good}, []string{refusal, `^NOERROR, 0\.\d+ seconds, (1 try|2 tries)%, RTT 0\.\d+ seconds$`}, ""},
 		{[]string{refusing, other}, []string{refusal, `^NOERROR, 0\.\d+ seconds, (1 try|2 tries)%, RTT 0\.\d+ seconds$`}, ""},
-		{[]string{refusing}, []string{`^REFUSED, 0\.\d+ seconds, 1 try%$`}, "23 (Network Error): " + refusing + " answered REFUSED after 0"},
-		{[]string{"127.0.0.1:1"}, []string{`^unreachable, [0-9.]+ seconds, 1 try; down since`}, "22 (No Reachable Authority): 127.0.0.1:1 is unreachable; "},
+		{[]string{refusing}, []string{`^REFUSED, 0\.\d+ seconds, 1 try%$`},
+			"23 (Network Error): " + refusing + " answered REFUSED after 0"},
+		{[]string{"127.0.0.1:1"}, []string{`^unreachable, [0-9.]+ seconds, 1 try; down since`},
+			"22 (No Reachable Authority): 127.0.0.1:1 is unreachable; "},
 	} {
 		e := ask(tt.upstreams...)
 		if !strings.HasPrefix(e.EDE, tt.ede) || tt.ede == "" && e.EDE != "" {

@@ -20,7 +20,8 @@ func (s *story) apex(d *decision, h *hop) Step {
 	if s.q.Type == zone.TypeDS && d.depth > x.Labels {
 		longest := s.a.View.Closest(d.labels, d.name, d.depth)
 		if longest != x {
-			parts = append(parts, "DS at "+zone.String(longest.Name)+" is the parent's question (RFC 4035 section 3.1.4.1); the name exists whatever that says")
+			parts = append(parts, "DS at "+zone.String(longest.Name)+
+				" is the parent's question (RFC 4035 section 3.1.4.1); the name exists whatever that says")
 		}
 	}
 	switch len(x.Layers) {
@@ -192,7 +193,8 @@ func (w *layerWalk) layer(z *zone.Zone) Step {
 		step.Why = w.hidden(node, labels)
 	case labels >= 0 && w.owned:
 		w.closed = true
-		step.Why = "its cut at " + w.suffix(labels) + " doesn't hide what a layer above owns, but hides the name here and below"
+		step.Why = "its cut at " + w.suffix(labels) +
+			" doesn't hide what a layer above owns, but hides the name here and below"
 	case labels >= 0:
 		w.decided = true
 		return w.cut(z, cut, labels)

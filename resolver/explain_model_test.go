@@ -61,7 +61,8 @@ func leavesOf(a *Answer) []string {
 	leaves := []string{}
 	for _, i := range a.items[:a.nitems] {
 		if i.section == inAnswer {
-			leaves = append(leaves, fmt.Sprintf("%s records: %s, TTL %d s", typeName(binary.BigEndian.Uint16(i.data[2:])), counted(int(i.count), "record"), zone.RRset{Kind: zone.Records, Data: i.data}.TTL()))
+			leaves = append(leaves, fmt.Sprintf("%s records: %s, TTL %d s", typeName(binary.BigEndian.Uint16(i.data[2:])),
+				counted(int(i.count), "record"), zone.RRset{Kind: zone.Records, Data: i.data}.TTL()))
 		}
 	}
 	slices.Sort(leaves)

@@ -34,7 +34,8 @@ type policyStory struct {
 
 func (p *policyStory) walk(set zone.RRset, depth int) []Step {
 	if depth == maxAliases {
-		return []Step{{Step: "too deep", Why: fmt.Sprintf("more than %d aliases and policies in a row: SERVFAIL", maxAliases)}}
+		return []Step{{Step: "too deep",
+			Why: fmt.Sprintf("more than %d aliases and policies in a row: SERVFAIL", maxAliases)}}
 	}
 	switch set.Kind {
 	case zone.Records:
@@ -44,14 +45,16 @@ func (p *policyStory) walk(set zone.RRset, depth int) []Step {
 		}
 		return []Step{{Step: typeName(set.Type) + " records", Why: why}}
 	case zone.Instances:
-		return []Step{{Step: typeName(set.Type) + " records", Why: fmt.Sprintf("of %s, TTL %d s", counted(int(set.Count), "instance"), set.TTL())}}
+		return []Step{{Step: typeName(set.Type) + " records",
+			Why: fmt.Sprintf("of %s, TTL %d s", counted(int(set.Count), "instance"), set.TTL())}}
 	case zone.Group:
 		return []Step{p.policy(set, depth)}
 	case zone.Aliased:
 		return []Step{p.alias(set, depth)}
 	default:
 		reason, _ := set.Unservable()
-		return []Step{{Step: typeName(set.Type) + " record", Why: "can't be expressed, so SERVFAIL and not a wrong answer: " + reason}}
+		return []Step{{Step: typeName(set.Type) + " record",
+			Why: "can't be expressed, so SERVFAIL and not a wrong answer: " + reason}}
 	}
 }
 
@@ -250,7 +253,8 @@ func (p *policyStory) terms(g *group, m *zone.Member) string {
 		if string(m.Region) == p.judge.region {
 			return "the client's own region"
 		}
-		return fmt.Sprintf("%s, %s from the client's", m.Region, kilometres(distance(locate(p.judge.region), locate(string(m.Region)))))
+		return fmt.Sprintf("%s, %s from the client's", m.Region,
+			kilometres(distance(locate(p.judge.region), locate(string(m.Region)))))
 	case zone.Geolocation:
 		return locationText(m)
 	case zone.Geoproximity:

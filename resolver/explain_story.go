@@ -57,7 +57,8 @@ func (s *story) view() Step {
 	step := Step{Step: "view"}
 	if s.outside() {
 		step.Step, step.Why = "view "+v.Name, "public zones alone, public addresses; no client of ours has it"
-		step.Steps = []Step{{Step: "place", Why: placeText(v.Region) + "; Route 53 goes by the address of the client or of its resolver"}}
+		step.Steps = []Step{{Step: "place",
+			Why: placeText(v.Region) + "; Route 53 goes by the address of the client or of its resolver"}}
 		return step
 	}
 	view, allow := s.snap.ClientPrefixes(client)
@@ -79,7 +80,8 @@ func (s *story) view() Step {
 		var j judge
 		j.init(s.snap, s.live, &zone.Zone{Info: zone.Info{Origin: zone.Public}}, v, s.q)
 		step.Steps = append(step.Steps, Step{Step: "client subnet", Why: fmt.Sprintf(
-			"%s, from a trusted forwarder: policies of public zones take the client to be there; %s", s.q.ECS, placeText(j.region))})
+			"%s, from a trusted forwarder: policies of public zones take the client to be there; %s", s.q.ECS,
+			placeText(j.region))})
 	}
 	return step
 }
@@ -267,7 +269,8 @@ func (s *story) nobody(i int) string {
 	h := &s.a.hops[i]
 	switch {
 	case h.zone != nil:
-		return "an alias of " + zoneText(h.zone) + " to a name outside of it, which nobody may be asked for: the view has no forwarder: " + rcodeName(s.a.Rcode)
+		return "an alias of " + zoneText(h.zone) +
+			" to a name outside of it, which nobody may be asked for: the view has no forwarder: " + rcodeName(s.a.Rcode)
 	case i == 0:
 		return "no zone of ours has it and nobody may be asked: " + rcodeName(s.a.Rcode)
 	}

@@ -164,10 +164,13 @@ func (w *world) consistent(where string, e *Explanation) {
 			w.Errorf("%s: no step about %s", where, d.name)
 			continue
 		}
-		zoned := strings.HasPrefix(d.by, "private zone ") || strings.HasPrefix(d.by, "public zone ") || strings.HasPrefix(d.by, "zone file ") ||
+		zoned := strings.HasPrefix(d.by, "private zone ") || strings.HasPrefix(d.by, "public zone ") ||
+			strings.HasPrefix(d.by, "zone file ") ||
 			strings.HasPrefix(d.by, "names of instances ")
 		decides := func(s Step) bool {
-			return strings.HasSuffix(s.Step, " "+d.by) && (strings.Contains(s.Why, ": decides") || strings.HasPrefix(s.Why, "delegates ") || strings.HasPrefix(s.Why, "a DNAME at "))
+			return strings.HasSuffix(s.Step, " "+d.by) &&
+				(strings.Contains(s.Why, ": decides") || strings.HasPrefix(s.Why, "delegates ") ||
+					strings.HasPrefix(s.Why, "a DNAME at "))
 		}
 		if zoned && !slices.ContainsFunc(e.Steps[at].Steps, decides) {
 			w.Errorf("%s: %s decided about %s, but no layer of the story does:\n%s", where, d.by, d.name,
@@ -207,11 +210,13 @@ func TestParseQuestion(t *testing.T) {
 
 func TestLines(t *testing.T) {
 	e := &Explanation{
-		Name: "www.example.com.", Type: "A", Client: "10.0.0.1", Rcode: "NOERROR", Flags: []string{"aa", "rd"}, EDE: "29 (Synthesized)",
+		Name: "www.example.com.", Type: "A", Client: "10.0.0.1", Rcode: "NOERROR", Flags: []string{"aa", "rd"},
+		EDE:    "29 (Synthesized)",
 		Answer: []string{"www.example.com. 60 IN A 10.0.0.5"},
 		Steps: []Step{
 			{Step: "view prod", Why: "it is so", Steps: []Step{{Step: "place", Why: "here"}}},
-			{Step: "response", Why: "NOERROR", Steps: []Step{{Step: "aa", Why: "ours", Steps: []Step{{Step: "a\x1b[2Jb", Why: "c\nd"}}}, {Step: "end"}}},
+			{Step: "response", Why: "NOERROR",
+				Steps: []Step{{Step: "aa", Why: "ours", Steps: []Step{{Step: "a\x1b[2Jb", Why: "c\nd"}}}, {Step: "end"}}},
 		},
 	}
 	want := `www.example.com. A for 10.0.0.1: NOERROR aa rd
@@ -228,7 +233,8 @@ func TestLines(t *testing.T) {
 		t.Errorf("boxes (-want +got)\n%s", diff)
 	}
 	e.Steps = e.Steps[:1]
-	e.Outside = &Explanation{Name: "www.example.com.", Type: "A", Client: "10.0.0.1", Rcode: "NXDOMAIN", Steps: []Step{{Step: "view outside", Why: "so"}}}
+	e.Outside = &Explanation{Name: "www.example.com.", Type: "A", Client: "10.0.0.1", Rcode: "NXDOMAIN",
+		Steps: []Step{{Step: "view outside", Why: "so"}}}
 	e.Differences = []Step{{Step: "rcode", Why: "NOERROR here, NXDOMAIN outside"}}
 	want = `www.example.com. A for 10.0.0.1: NOERROR aa rd
   extended error 29 (Synthesized)
@@ -258,7 +264,8 @@ func TestExplainErrors(t *testing.T) {
 			t.Errorf("%q is no name, and was explained", name)
 		}
 	}
-	_, err := w.resolver.Explain(t.Context(), ExplainRequest{Name: []byte{0}, Type: zone.TypeA, Client: client, Outside: true})
+	_, err := w.resolver.Explain(t.Context(),
+		ExplainRequest{Name: []byte{0}, Type: zone.TypeA, Client: client, Outside: true})
 	if err != ErrNoOutside {
 		t.Errorf("without a view from outside: %v", err)
 	}
@@ -312,15 +319,18 @@ func TestExplainHealth(t *testing.T) {
 	w.resolver.PublishLive(&zone.Live{
 		Checks: map[string]zone.Check{"h1": {
 			Healthy: false, Why: "local decides",
-			AWS:   zone.Observation{Known: true, Healthy: true, Seen: now.Add(-70 * time.Second), Why: "18 of 18 checkers"},
-			Local: zone.Observation{Known: true, Seen: now.Add(-2 * time.Second), Since: now.Add(-3 * time.Minute), Why: "HTTP 503"},
+			AWS: zone.Observation{Known: true, Healthy: true, Seen: now.Add(-70 * time.Second), Why: "18 of 18 checkers"},
+			Local: zone.Observation{Known: true, Seen: now.Add(-2 * time.Second), Since: now.Add(-3 * time.Minute),
+				Why: "HTTP 503"},
 		}, "h2": {
 			Healthy: true, Why: "nothing is known",
 			Local: zone.Observation{Seen: now.Add(-5 * time.Second), Why: "connection refused; it has never answered"},
 		}},
-		Targets: map[string]zone.Target{"\x02lb\x07example\x03net\x00": {Healthy: true, Seen: now.Add(-time.Hour), Why: "2 of 2 target groups"}},
+		Targets: map[string]zone.Target{
+			"\x02lb\x07example\x03net\x00": {Healthy: true, Seen: now.Add(-time.Hour), Why: "2 of 2 target groups"}},
 	})
-	e := w.explain("health", ExplainRequest{Name: zone.MustName("www.example.com."), Type: zone.TypeA, Client: netip.MustParseAddr("10.0.0.1")})
+	e := w.explain("health", ExplainRequest{Name: zone.MustName("www.example.com."), Type: zone.TypeA,
+		Client: netip.MustParseAddr("10.0.0.1")})
 	got := strings.Join(appendTree(nil, []Step{find(t, e.Steps, "failover policy")}, "", false), "\n")
 	want := `failover policy: 2 members, 1 healthy
   member p: not chosen: unhealthy (0 %); primary; unhealthy
@@ -342,14 +352,16 @@ func TestExplainSubnet(t *testing.T) {
 	w.snap.SetTrusted([]netip.Prefix{netip.MustParsePrefix("10.0.0.53/32")})
 	ecs := netip.MustParsePrefix("10.1.2.0/24")
 	for client, want := range map[string]string{"10.0.0.53": "192.0.2.1", "10.0.0.54": "192.0.2.2"} {
-		e := w.explain(client, ExplainRequest{Name: zone.MustName("place.example.com."), Type: zone.TypeA, Client: netip.MustParseAddr(client), ECS: ecs})
+		e := w.explain(client, ExplainRequest{Name: zone.MustName("place.example.com."), Type: zone.TypeA,
+			Client: netip.MustParseAddr(client), ECS: ecs})
 		if len(e.Answer) != 1 || !strings.HasSuffix(e.Answer[0], " "+want) {
 			t.Errorf("for %s with a client subnet: %q, want %s", client, e.Answer, want)
 		}
 		if want != "192.0.2.1" {
 			continue
 		}
-		if why := find(t, e.Steps, "client subnet").Why; !strings.HasPrefix(why, "10.1.2.0/24, from a trusted forwarder") || !strings.HasSuffix(why, "us-east-1 (VA, US, NA)") {
+		if why := find(t, e.Steps, "client subnet").Why; !strings.HasPrefix(why, "10.1.2.0/24, from a trusted forwarder") ||
+			!strings.HasSuffix(why, "us-east-1 (VA, US, NA)") {
 			t.Errorf("client subnet: %s", why)
 		}
 		if why := find(t, e.Steps, "latency policy").Why; !strings.Contains(why, "us-east-1") {
@@ -363,7 +375,8 @@ func TestExplainListing(t *testing.T) {
 	w := policyWorld(t)
 	now := time.Unix(w.clock.Load(), 0)
 	w.zones["Z1"].Listed = now.Add(-time.Hour)
-	req := ExplainRequest{Name: zone.MustName("www.example.com."), Type: zone.TypeA, Client: netip.MustParseAddr("10.0.0.1")}
+	req := ExplainRequest{Name: zone.MustName("www.example.com."), Type: zone.TypeA,
+		Client: netip.MustParseAddr("10.0.0.1")}
 	for _, tt := range []struct {
 		listing Listing
 		want    string
@@ -371,8 +384,10 @@ func TestExplainListing(t *testing.T) {
 		{Listing{}, "listed 1h0m0s ago"},
 		{Listing{Good: now.Add(-time.Hour)}, "listed 1h0m0s ago"},
 		{Listing{Good: now.Add(-2 * time.Second)}, "listed 2s ago, as it is since 1h0m0s ago"},
-		{Listing{Good: now.Add(-time.Minute), Err: errors.New("throttled")}, "listed 1m0s ago, as it is since 1h0m0s ago; not listed since: throttled"},
-		{Listing{Good: now.Add(-time.Minute), Held: true}, "listed 1m0s ago, as it is since 1h0m0s ago; a listing that shrank is held back"},
+		{Listing{Good: now.Add(-time.Minute), Err: errors.New("throttled")},
+			"listed 1m0s ago, as it is since 1h0m0s ago; not listed since: throttled"},
+		{Listing{Good: now.Add(-time.Minute), Held: true},
+			"listed 1m0s ago, as it is since 1h0m0s ago; a listing that shrank is held back"},
 	} {
 		req.Listing = func(z *zone.Zone) Listing {
 			if z.ID != "Z1" {
@@ -402,7 +417,8 @@ query x. A
 	w.upstream["up"].mode.Store("silent")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	req := ExplainRequest{Name: zone.MustName("www.example.net."), Type: zone.TypeA, Client: netip.MustParseAddr("192.0.2.1")}
+	req := ExplainRequest{Name: zone.MustName("www.example.net."), Type: zone.TypeA,
+		Client: netip.MustParseAddr("192.0.2.1")}
 	_, err := w.resolver.Explain(ctx, req)
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("explaining what nobody answers: %v", err)
@@ -439,7 +455,8 @@ query x. A
 `))
 	seen := map[string]int{}
 	for n := range uint64(300) {
-		req := ExplainRequest{Name: zone.MustName("to.example.com."), Type: zone.TypeA, Client: netip.MustParseAddr("192.0.2.1")}
+		req := ExplainRequest{Name: zone.MustName("to.example.com."), Type: zone.TypeA,
+			Client: netip.MustParseAddr("192.0.2.1")}
 		e, err := w.resolver.explain(t.Context(), &req, n*0x9e3779b97f4a7c15)
 		if err != nil {
 			t.Fatal(err)
@@ -450,7 +467,8 @@ query x. A
 		choice := e.decisions[0].choice + " > " + e.decisions[1].choice
 		seen[choice]++
 		answer := strings.Join(e.Answer, " ")
-		for member, record := range map[string]string{"policy x": "CNAME www.", "policy y": "CNAME b.", "policy b": "192.0.2.1 ", "policy c": "192.0.2.2 ", "policy 1 2": "192.0.2.11 "} {
+		for member, record := range map[string]string{"policy x": "CNAME www.", "policy y": "CNAME b.",
+			"policy b": "192.0.2.1 ", "policy c": "192.0.2.2 ", "policy 1 2": "192.0.2.11 "} {
 			if strings.Contains(choice+" ", member+" ") != strings.Contains(answer+" ", record) {
 				t.Fatalf("told %q, answered %q", choice, answer)
 			}

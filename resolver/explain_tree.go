@@ -24,7 +24,8 @@ func (e *Explanation) Lines(boxes bool) []string {
 
 // head is the answer itself.
 func (e *Explanation) head() []string {
-	lines := []string{e.Name + " " + e.Type + " for " + e.Client + ": " + strings.Join(append([]string{e.Rcode}, e.Flags...), " ")}
+	lines := []string{e.Name + " " + e.Type + " for " + e.Client + ": " +
+		strings.Join(append([]string{e.Rcode}, e.Flags...), " ")}
 	if e.EDE != "" {
 		lines = append(lines, "  extended error "+e.EDE)
 	}

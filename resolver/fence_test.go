@@ -40,13 +40,15 @@ func TestFencedAnswersAreCounted(t *testing.T) {
 	w := fenceWorld(t)
 	ask := func(name, client string) {
 		t.Helper()
-		w.worker.Serve(packetFor(t, name, dns.TypeA), netip.AddrPortFrom(netip.MustParseAddr(client), 53), UDP, make([]byte, 0, 512), noSuspender{t})
+		w.worker.Serve(packetFor(t, name, dns.TypeA), netip.AddrPortFrom(netip.MustParseAddr(client), 53), UDP,
+			make([]byte, 0, 512), noSuspender{t})
 	}
 	ask("db.internal.", "10.0.0.1")
 	ask("only.internal.", "10.0.0.1")
 	ask("only.internal.", "10.1.0.1") // its own
 	ask("other.internal.", "10.0.0.1")
-	_, err := w.resolver.Explain(t.Context(), ExplainRequest{Name: zone.MustName("db.internal."), Type: zone.TypeA, Client: netip.MustParseAddr("10.0.0.1")})
+	_, err := w.resolver.Explain(t.Context(),
+		ExplainRequest{Name: zone.MustName("db.internal."), Type: zone.TypeA, Client: netip.MustParseAddr("10.0.0.1")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +97,8 @@ func TestFenceOfTransfers(t *testing.T) {
 		plain.Layers, plain.Computed = []*zone.Zone{secondary}, false
 		copied := *view
 		copied.Apexes = []zone.Apex{plain}
-		for _, name := range []string{"db", "only", "twin", "own", "web", "managed", "app", "six", "far.below", "below", "other.below", "nobody"} {
+		for _, name := range []string{"db", "only", "twin", "own", "web", "managed", "app", "six", "far.below", "below",
+			"other.below", "nobody"} {
 			for _, rrtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeMX, dns.TypeHTTPS} {
 				full := name + ".internal."
 				ours, theirs := answerOf(t, w, live, view, full, rrtype), answerOf(t, w, live, zone.NewView(copied), full, rrtype)

@@ -36,8 +36,10 @@ func oracleFacts(t testing.TB, m *dns.Msg) facts {
 		t.Fatalf("miekg/dns finds other records: %v", m)
 	}
 	asked := m.Question[0]
-	f := facts{id: m.Id, rd: m.RecursionDesired, ad: m.AuthenticatedData, cd: m.CheckingDisabled, rrtype: asked.Qtype, class: asked.Qclass,
-		size: 512, ecs: netip.Prefix{}.String(), asked: string(question(asked.Name, asked.Qtype)), signed: m.IsTsig() != nil, labels: dns.CountLabel(asked.Name)}
+	f := facts{id: m.Id, rd: m.RecursionDesired, ad: m.AuthenticatedData, cd: m.CheckingDisabled, rrtype: asked.Qtype,
+		class: asked.Qclass,
+		size:  512, ecs: netip.Prefix{}.String(), asked: string(question(asked.Name, asked.Qtype)), signed: m.IsTsig() != nil,
+		labels: dns.CountLabel(asked.Name)}
 	f.asked = f.asked[:len(f.asked)-2] + string([]byte{byte(asked.Qclass >> 8), byte(asked.Qclass)})
 	f.name = string(question(dns.CanonicalName(asked.Name), 0))
 	f.name = f.name[:len(f.name)-4]

@@ -73,11 +73,11 @@ func (r *Resolver) State() (*zone.Snapshot, *zone.Live) {
 }
 
 // Merge returns the zone of an apex of a view, its SOA with the serial 0; nil when it
-// isn't one, or a layer of it has not been read. A zone that hasn't changed is the same tree again, and one that has shares
-// all else with the one before. outside says that targets of aliases may have changed.
-// The cost is that of the change, but for zones with delegations, new layers and a new
-// inventory, where it is that of the zone.
-func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, apex *zone.Apex, outside bool) *zone.Tree {
+// isn't one, or a layer of it has not been read. A zone that hasn't changed is the same tree again, and one that has
+// shares all else with the one before. outside says that targets of aliases may have changed. The cost is that of
+// the change, but for zones with delegations, new layers and a new inventory, where it is that of the zone.
+func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, apex *zone.Apex,
+	outside bool) *zone.Tree {
 	is := inputs{
 		inventory: snap.Inventory, snap: snap, live: live, region: view.Region, view: view.Index, loaded: snap.Loaded,
 	}
@@ -120,10 +120,12 @@ func ForwardedBelow(snap *zone.Snapshot, view *zone.View, apex *zone.Apex) []Fin
 		}
 		switch {
 		case a.Unavailable != "":
-			out = append(out, Finding{a.Name, zone.TypeANY, "secondaries deny what is at and below it; clients get SERVFAIL: " + a.Unavailable})
+			out = append(out, Finding{a.Name, zone.TypeANY,
+				"secondaries deny what is at and below it; clients get SERVFAIL: " + a.Unavailable})
 		case a.Forward != zone.NoForward:
-			out = append(out, Finding{a.Name, zone.TypeANY, fmt.Sprintf("secondaries deny what is at and below it; clients are forwarded to %s: forward there too",
-				strings.Join(snap.Forwarders[a.Forward].Upstreams, ", "))})
+			out = append(out, Finding{a.Name, zone.TypeANY,
+				fmt.Sprintf("secondaries deny what is at and below it; clients are forwarded to %s: forward there too",
+					strings.Join(snap.Forwarders[a.Forward].Upstreams, ", "))})
 		}
 	}
 	return out
@@ -131,7 +133,8 @@ func ForwardedBelow(snap *zone.Snapshot, view *zone.View, apex *zone.Apex) []Fin
 
 // changed returns the names to look at again; all of them where one may change others.
 func (m *Merger) changed(was, is inputs, outside bool) (names map[string]bool, all bool) {
-	if m.tree == nil || len(was.layers) != len(is.layers) || was.inventory != is.inventory || was.region != is.region || was.view != is.view ||
+	if m.tree == nil || len(was.layers) != len(is.layers) || was.inventory != is.inventory || was.region != is.region ||
+		was.view != is.view ||
 		was.loaded != is.loaded {
 		return nil, true
 	}
@@ -251,7 +254,8 @@ func (m *Merger) records(e *zone.Edit, view *zone.View, apex *zone.Apex, name []
 		return
 	}
 	switch {
-	case first.apex == nil || string(first.apex.Name) != string(apex.Name), first.outcome == dname && rrtype != zone.TypeDNAME:
+	case first.apex == nil || string(first.apex.Name) != string(apex.Name),
+		first.outcome == dname && rrtype != zone.TypeDNAME:
 		return // hidden by a forwarder, or below a DNAME
 	case a.Rcode == wire.RcodeServFail && a.nhops == 1:
 		m.found(name, rrtype, "it can't be served")
@@ -269,7 +273,8 @@ func (m *Merger) records(e *zone.Edit, view *zone.View, apex *zone.Apex, name []
 		own := string(s.owner) == string(name)
 		switch {
 		case own && s.rrtype == rrtype:
-		case first.outcome == referral && !own && rrtype == zone.TypeNS && m.delegates(sets, name) && zone.IsSubdomain(s.owner, name):
+		case first.outcome == referral && !own && rrtype == zone.TypeNS && m.delegates(sets, name) &&
+			zone.IsSubdomain(s.owner, name):
 			// Glue.
 		default:
 			continue
@@ -283,7 +288,8 @@ func (m *Merger) records(e *zone.Edit, view *zone.View, apex *zone.Apex, name []
 
 // delegates reports whether a referral is that of the name itself.
 func (m *Merger) delegates(sets []wireSet, name []byte) bool {
-	return slices.ContainsFunc(sets, func(s wireSet) bool { return s.rrtype == zone.TypeNS && string(s.owner) == string(name) })
+	return slices.ContainsFunc(sets,
+		func(s wireSet) bool { return s.rrtype == zone.TypeNS && string(s.owner) == string(name) })
 }
 
 func (m *Merger) put(e *zone.Edit, s *wireSet) {

@@ -29,7 +29,8 @@ func TestMergeOfOccludedNames(t *testing.T) {
 	child := zone.NewTree(zone.MustName("child.m.example.")).Edit()
 	w.put(child, "child.m.example.", zone.TypeSOA, soaRdata(mergeApex, mergeApex))
 	apexes := append(slices.Clone(view.Apexes), zone.Apex{
-		Name: zone.MustName("child.m.example."), Layers: []*zone.Zone{zone.New(zone.Info{}, child.Commit(), 0)}, Forward: zone.NoForward,
+		Name: zone.MustName("child.m.example."), Layers: []*zone.Zone{zone.New(zone.Info{}, child.Commit(), 0)},
+		Forward: zone.NoForward,
 	})
 	withChild := zone.NewView(zone.View{Name: view.Name, Index: view.Index, Apexes: apexes})
 	snap.Views[view.Index] = withChild

@@ -49,7 +49,8 @@ func (w *mergeWorld) group(policy zone.Policy) zone.RRset {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		members = append(members, zone.Member{SetID: fmt.Append(nil, w.IntN(1000)), Weight: uint8(w.IntN(3)), Check: fmt.Appendf(nil, "check%d", w.IntN(4)),
+		members = append(members, zone.Member{SetID: fmt.Append(nil, w.IntN(1000)), Weight: uint8(w.IntN(3)),
+			Check:     fmt.Appendf(nil, "check%d", w.IntN(4)),
 			Secondary: i > 0, Region: []byte(pick(w.Rand, []string{"eu-west-1", "us-east-1"})), Set: set})
 	}
 	set, err := zone.NewGroup(zone.TypeA, policy, members)
@@ -92,7 +93,8 @@ func (w *mergeWorld) change(cuts bool) {
 		w.put(e, name, zone.TypeCNAME, zone.MustName("a.m.example."))
 	case 3:
 		if !node.HasCNAME() {
-			err := e.Put(zone.MustName(name), w.group(pick(w.Rand, []zone.Policy{zone.Weighted, zone.Failover, zone.Latency, zone.Multivalue})))
+			err := e.Put(zone.MustName(name),
+				w.group(pick(w.Rand, []zone.Policy{zone.Weighted, zone.Failover, zone.Latency, zone.Multivalue})))
 			if err != nil {
 				w.t.Fatal(err)
 			}
@@ -100,8 +102,10 @@ func (w *mergeWorld) change(cuts bool) {
 	default:
 		e.Delete(zone.MustName(name), zone.TypeCNAME)
 		rdata := map[uint16][]byte{
-			zone.TypeA: {10, 1, 2, byte(w.IntN(9))}, zone.TypeAAAA: {15: byte(w.IntN(9))}, zone.TypeTXT: {1, byte('a' + w.IntN(9))},
-			zone.TypeMX: append([]byte{0, byte(w.IntN(9))}, zone.MustName("mail.example.")...), zone.TypeNS: zone.MustName("f.e.m.example."),
+			zone.TypeA: {10, 1, 2, byte(w.IntN(9))}, zone.TypeAAAA: {15: byte(w.IntN(9))},
+			zone.TypeTXT:   {1, byte('a' + w.IntN(9))},
+			zone.TypeMX:    append([]byte{0, byte(w.IntN(9))}, zone.MustName("mail.example.")...),
+			zone.TypeNS:    zone.MustName("f.e.m.example."),
 			zone.TypeDNAME: zone.MustName("other.example."),
 		}[rrtype]
 		w.put(e, name, rrtype, rdata)
@@ -110,9 +114,12 @@ func (w *mergeWorld) change(cuts bool) {
 }
 
 func (w *mergeWorld) snapshot() (*zone.Snapshot, *zone.View, *zone.Apex) {
-	layers := []*zone.Zone{zone.New(zone.Info{Origin: zone.Private}, w.trees[0], 0), zone.New(zone.Info{Origin: zone.Public}, w.trees[1], 0)}
-	view := zone.NewView(zone.View{Name: "v", Region: "eu-west-1", Apexes: []zone.Apex{{Name: mergeApex, Layers: layers, Forward: zone.NoForward}}})
-	return &zone.Snapshot{Views: []*zone.View{view}, Zones: layers, Inventory: mergeInventory, Loaded: true}, view, &view.Apexes[0]
+	layers := []*zone.Zone{zone.New(zone.Info{Origin: zone.Private}, w.trees[0], 0),
+		zone.New(zone.Info{Origin: zone.Public}, w.trees[1], 0)}
+	view := zone.NewView(zone.View{Name: "v", Region: "eu-west-1",
+		Apexes: []zone.Apex{{Name: mergeApex, Layers: layers, Forward: zone.NoForward}}})
+	return &zone.Snapshot{Views: []*zone.View{view}, Zones: layers, Inventory: mergeInventory, Loaded: true}, view,
+		&view.Apexes[0]
 }
 
 var mergeInventory = zone.NewInventory(nil, nil)
@@ -176,14 +183,25 @@ func TestMergeFixedRule(t *testing.T) {
 		members []zone.Member
 		want    []byte // last octets
 	}{
-		{"highest weight", zone.Weighted, []zone.Member{member("a", 1, zone.Member{Weight: 1}), member("b", 2, zone.Member{Weight: 9})}, []byte{2}},
-		{"equal weights", zone.Weighted, []zone.Member{member("b", 1, zone.Member{Weight: 9}), member("a", 2, zone.Member{Weight: 9})}, []byte{2}},
-		{"highest weight unhealthy", zone.Weighted, []zone.Member{member("a", 1, zone.Member{Weight: 1}), member("b", 2, zone.Member{Weight: 9, Check: []byte("bad")})}, []byte{1}},
+		{"highest weight", zone.Weighted,
+			[]zone.Member{member("a", 1, zone.Member{Weight: 1}), member("b", 2, zone.Member{Weight: 9})}, []byte{2}},
+		{"equal weights", zone.Weighted,
+			[]zone.Member{member("b", 1, zone.Member{Weight: 9}), member("a", 2, zone.Member{Weight: 9})}, []byte{2}},
+		{"highest weight unhealthy", zone.Weighted,
+			[]zone.Member{member("a", 1, zone.Member{Weight: 1}), member("b", 2, zone.Member{Weight: 9, Check: []byte("bad")})},
+			[]byte{1}},
 		{"no weight", zone.Weighted, []zone.Member{member("b", 1, zone.Member{}), member("a", 2, zone.Member{})}, []byte{2}},
-		{"primary", zone.Failover, []zone.Member{member("a", 1, zone.Member{Secondary: true}), member("b", 2, zone.Member{})}, []byte{2}},
-		{"primary unhealthy", zone.Failover, []zone.Member{member("a", 1, zone.Member{Secondary: true}), member("b", 2, zone.Member{Check: []byte("bad")})}, []byte{1}},
-		{"the view's region", zone.Latency, []zone.Member{member("a", 1, zone.Member{Region: []byte("us-east-1")}), member("b", 2, zone.Member{Region: []byte("eu-west-1")})}, []byte{2}},
-		{"the view's continent", zone.Geolocation, []zone.Member{member("a", 1, zone.Member{Country: []byte("*")}), member("b", 2, zone.Member{Continent: []byte("EU")})}, []byte{2}},
+		{"primary", zone.Failover, []zone.Member{member("a", 1, zone.Member{Secondary: true}), member("b", 2, zone.Member{})},
+			[]byte{2}},
+		{"primary unhealthy", zone.Failover,
+			[]zone.Member{member("a", 1, zone.Member{Secondary: true}), member("b", 2, zone.Member{Check: []byte("bad")})},
+			[]byte{1}},
+		{"the view's region", zone.Latency,
+			[]zone.Member{member("a", 1, zone.Member{Region: []byte("us-east-1")}),
+				member("b", 2, zone.Member{Region: []byte("eu-west-1")})}, []byte{2}},
+		{"the view's continent", zone.Geolocation,
+			[]zone.Member{member("a", 1, zone.Member{Country: []byte("*")}),
+				member("b", 2, zone.Member{Continent: []byte("EU")})}, []byte{2}},
 		{"eight by id", zone.Multivalue, many, []byte{4, 5, 6, 7, 8, 9, 10, 11}},
 	}
 	w.live = &zone.Live{Checks: map[string]zone.Check{"bad": {}}}
@@ -219,7 +237,8 @@ func TestMergeOfAliases(t *testing.T) {
 	r := New(nil, Options{})
 	w := newMergeWorld(t, 0)
 	e := w.trees[0].Edit()
-	err := e.Put(zone.MustName("lb.m.example."), zone.NewAlias(zone.TypeA, zone.Alias{Target: zone.MustName("lb.elb.example.")}))
+	err := e.Put(zone.MustName("lb.m.example."),
+		zone.NewAlias(zone.TypeA, zone.Alias{Target: zone.MustName("lb.elb.example.")}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +272,8 @@ func TestMergeOfAliases(t *testing.T) {
 	// An address that a client isn't given isn't transferred either.
 	snap.Rebinding = zone.Rebinding{Deny: wire.Loopback}
 	known, _ = zone.NewRecords(zone.TypeA, 60, []byte{10, 0, 0, 3}, []byte{127, 0, 0, 1})
-	if got := m.Merge(snap, w.live, view, apex, true).Lookup(zone.MustName("lb.m.example.")).RRset(zone.TypeA); got.Exists() {
+	if got := m.Merge(snap, w.live, view, apex,
+		true).Lookup(zone.MustName("lb.m.example.")).RRset(zone.TypeA); got.Exists() {
 		t.Errorf("a target with an address of loopback: got %x", got.Data)
 	}
 	if f := m.Findings(); len(f) != 1 || !strings.Contains(f[0].Reason, "127.0.0.1") {
@@ -270,16 +290,20 @@ func TestForwardedBelow(t *testing.T) {
 	}
 	view := zone.NewView(zone.View{Apexes: []zone.Apex{
 		at(".", zone.Apex{Forward: 0}), at("example.", zone.Apex{Layers: layer, Forward: zone.NoForward}),
-		at("child.example.", zone.Apex{Layers: layer, Forward: zone.NoForward}), at("layered.example.", zone.Apex{Layers: layer, Forward: 1, Below: true}),
-		at("corp.example.", zone.Apex{Forward: 1}), at("efs.example.", zone.Apex{Forward: zone.NoForward, Unavailable: "unknown"}),
+		at("child.example.", zone.Apex{Layers: layer, Forward: zone.NoForward}),
+		at("layered.example.", zone.Apex{Layers: layer, Forward: 1, Below: true}),
+		at("corp.example.", zone.Apex{Forward: 1}),
+		at("efs.example.", zone.Apex{Forward: zone.NoForward, Unavailable: "unknown"}),
 		at("computed.example.", zone.Apex{Forward: 0, Computed: true}), at("corp.other.", zone.Apex{Forward: 1}),
 	}})
-	snap := &zone.Snapshot{Views: []*zone.View{view}, Forwarders: []zone.Forwarder{{Upstreams: []string{"10.0.0.1"}}, {Upstreams: []string{"10.0.0.2", "10.0.0.3"}}}}
+	snap := &zone.Snapshot{Views: []*zone.View{view},
+		Forwarders: []zone.Forwarder{{Upstreams: []string{"10.0.0.1"}}, {Upstreams: []string{"10.0.0.2", "10.0.0.3"}}}}
 	found := map[string]string{}
 	for _, f := range ForwardedBelow(snap, view, view.Apex(zone.MustName("example."))) {
 		found[zone.String(f.Name)] = f.Reason
 	}
-	if len(found) != 2 || !strings.Contains(found["corp.example."], "forwarded to 10.0.0.2, 10.0.0.3") || !strings.Contains(found["efs.example."], "SERVFAIL: unknown") {
+	if len(found) != 2 || !strings.Contains(found["corp.example."], "forwarded to 10.0.0.2, 10.0.0.3") ||
+		!strings.Contains(found["efs.example."], "SERVFAIL: unknown") {
 		t.Errorf("found %v", found)
 	}
 }

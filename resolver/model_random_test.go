@@ -25,8 +25,10 @@ var modelViews = []string{"eu-west-1", "us-east-1", "ap-southeast-2", "xx-nowher
 var modelTrusted = []netip.Prefix{netip.MustParsePrefix("10.0.0.53/32"), netip.MustParsePrefix("10.2.0.0/28")}
 
 var modelPrefixes = []netip.Prefix{
-	netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("10.0.0.0/20"), netip.MustParsePrefix("10.0.16.0/20"), netip.MustParsePrefix("10.1.0.0/16"),
-	netip.MustParsePrefix("10.1.128.0/17"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("203.0.112.0/20"),
+	netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("10.0.0.0/20"), netip.MustParsePrefix("10.0.16.0/20"),
+	netip.MustParsePrefix("10.1.0.0/16"),
+	netip.MustParsePrefix("10.1.128.0/17"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("203.0.113.0/24"),
+	netip.MustParsePrefix("203.0.112.0/20"),
 	netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2001:db8:1::/48"), netip.MustParsePrefix("2000::/3"),
 }
 
@@ -76,7 +78,8 @@ func (g *modelMaker) set(i int) *modelSet {
 		g.fill(set, i)
 		return set
 	}
-	policies := []zone.Policy{zone.Simple, zone.Weighted, zone.Weighted, zone.Weighted, zone.Failover, zone.Failover, zone.Latency, zone.Geolocation, zone.Geoproximity, zone.IPBased, zone.Multivalue}
+	policies := []zone.Policy{zone.Simple, zone.Weighted, zone.Weighted, zone.Weighted, zone.Failover, zone.Failover,
+		zone.Latency, zone.Geolocation, zone.Geoproximity, zone.IPBased, zone.Multivalue}
 	set.policy = pick(g.Rand, policies)
 	if set.cname && set.policy == zone.Multivalue {
 		set.policy = zone.Weighted // there are no multivalue CNAMEs
@@ -92,7 +95,8 @@ func (g *modelMaker) set(i int) *modelSet {
 	return set
 }
 
-var modelRegions = []string{"us-east-1", "us-west-2", "ca-central-1", "eu-west-1", "eu-central-1", "ap-northeast-1", "ap-southeast-2", "sa-east-1", "af-south-1"}
+var modelRegions = []string{"us-east-1", "us-west-2", "ca-central-1", "eu-west-1", "eu-central-1", "ap-northeast-1",
+	"ap-southeast-2", "sa-east-1", "af-south-1"}
 
 // members makes what a policy tells apart.
 func (g *modelMaker) members(p zone.Policy) (out []modelMember) {
@@ -113,7 +117,8 @@ func (g *modelMaker) members(p zone.Policy) (out []modelMember) {
 		}
 	case zone.Geolocation:
 		out = some(g.Rand, []modelMember{
-			{country: "*"}, {continent: "EU"}, {continent: "NA"}, {continent: "OC"}, {continent: "AS"}, {country: "US"}, {country: "IE"}, {country: "AU"},
+			{country: "*"}, {continent: "EU"}, {continent: "NA"}, {continent: "OC"}, {continent: "AS"}, {country: "US"},
+			{country: "IE"}, {country: "AU"},
 			{country: "US", subdivision: "VA"}, {country: "US", subdivision: "OR"},
 		}, 6)
 	case zone.Geoproximity:
@@ -177,14 +182,17 @@ func (z *modelZone) snapshot(t testing.TB, collections map[string][]modelBlock) 
 		origin = zone.Public
 	}
 	made := zone.New(zone.Info{Origin: origin, ID: "Z1"}, edit.Commit(), 0)
-	s := &zone.Snapshot{Zones: []*zone.Zone{made}, Loaded: true, Inventory: zone.NewInventory(nil, nil), Forwarders: []zone.Forwarder{{}}}
+	s := &zone.Snapshot{Zones: []*zone.Zone{made}, Loaded: true, Inventory: zone.NewInventory(nil, nil),
+		Forwarders: []zone.Forwarder{{}}}
 	clients := map[netip.Prefix]int{}
 	for i, region := range modelViews {
 		s.Inventory.AddView(zone.AddressAuto, nil, nil, nil)
 		clients[netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i)}), 16)] = i
-		s.Views = append(s.Views, zone.NewView(zone.View{Name: fmt.Sprint("v", i), Index: i, Region: region, Apexes: []zone.Apex{
-			{Name: zone.MustName("example."), Layers: []*zone.Zone{made}, Forward: zone.NoForward}, {Name: []byte{0}, Forward: 0},
-		}}))
+		s.Views = append(s.Views, zone.NewView(
+			zone.View{Name: fmt.Sprint("v", i), Index: i, Region: region, Apexes: []zone.Apex{
+				{Name: zone.MustName("example."), Layers: []*zone.Zone{made}, Forward: zone.NoForward},
+				{Name: []byte{0}, Forward: 0},
+			}}))
 	}
 	s.SetClients(clients, 0, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("203.0.0.0/8")})
 	s.SetTrusted(modelTrusted)
@@ -209,9 +217,11 @@ func (s *modelSet) packed(t testing.TB) zone.RRset {
 	for i := range s.members {
 		m := &s.members[i]
 		packed := zone.Member{
-			SetID: []byte(m.id), Check: []byte(m.check), Weight: uint8(m.weight), Secondary: m.secondary, Region: []byte(m.region), Continent: []byte(m.continent),
-			Country: []byte(m.country), Subdivision: []byte(m.subdivision), Bias: int8(m.bias), Collection: []byte(m.collection), Location: []byte(m.location),
-			Set: m.packed(t, rrtype),
+			SetID: []byte(m.id), Check: []byte(m.check), Weight: uint8(m.weight), Secondary: m.secondary,
+			Region: []byte(m.region), Continent: []byte(m.continent),
+			Country: []byte(m.country), Subdivision: []byte(m.subdivision), Bias: int8(m.bias), Collection: []byte(m.collection),
+			Location: []byte(m.location),
+			Set:      m.packed(t, rrtype),
 		}
 		if m.coordinates != nil {
 			packed.Coordinates = fmt.Appendf(nil, "%.2f,%.2f", m.coordinates[0], m.coordinates[1])
@@ -228,7 +238,8 @@ func (s *modelSet) packed(t testing.TB) zone.RRset {
 func (m *modelMember) packed(t testing.TB, rrtype uint16) zone.RRset {
 	t.Helper()
 	if m.alias != "" {
-		return zone.NewAlias(rrtype, zone.Alias{ZoneID: []byte("Z1"), Target: zone.MustName(m.alias), Health: m.evaluate, SameZone: !m.external})
+		return zone.NewAlias(rrtype, zone.Alias{ZoneID: []byte("Z1"), Target: zone.MustName(m.alias), Health: m.evaluate,
+			SameZone: !m.external})
 	}
 	var values [][]byte
 	if m.target != "" {
@@ -254,7 +265,8 @@ type modelClient struct {
 func (c modelClient) String() string { return fmt.Sprintf("%s (subnet %s)", c.address, c.subnet) }
 
 func randomModelClient(r *rand.Rand) modelClient {
-	c := modelClient{address: netip.AddrFrom4([4]byte{10, byte(r.IntN(len(modelViews))), byte(r.IntN(256)), byte(r.IntN(256))})}
+	c := modelClient{address: netip.AddrFrom4(
+		[4]byte{10, byte(r.IntN(len(modelViews))), byte(r.IntN(256)), byte(r.IntN(256))})}
 	if r.IntN(2) == 0 {
 		return c
 	}
@@ -292,7 +304,8 @@ func (c modelClient) packet(t testing.TB, name string) []byte {
 	m := new(dns.Msg)
 	m.SetQuestion(name, dns.TypeA)
 	if c.subnet.IsValid() {
-		o := &dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: uint8(c.subnet.Bits()), Address: c.subnet.Addr().AsSlice()}
+		o := &dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: uint8(c.subnet.Bits()),
+			Address: c.subnet.Addr().AsSlice()}
 		if c.subnet.Addr().Is6() {
 			o.Family = 2
 		}

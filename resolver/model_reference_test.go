@@ -359,6 +359,7 @@ func (r *modelReference) distanceTo(m *modelMember) float64 {
 	}
 	rad := func(degrees float64) float64 { return degrees * math.Pi / 180 }
 	a := math.Pow(math.Sin(rad(there.latitude-here.latitude)/2), 2) +
-		math.Cos(rad(here.latitude))*math.Cos(rad(there.latitude))*math.Pow(math.Sin(rad(there.longitude-here.longitude)/2), 2)
+		math.Cos(rad(here.latitude))*math.Cos(rad(there.latitude))*math.Pow(math.Sin(rad(there.longitude-here.longitude)/2),
+			2)
 	return 2 * 6371 * math.Asin(math.Sqrt(min(1, a)))
 }

@@ -40,7 +40,8 @@ func TestModel(t *testing.T) {
 				t.Errorf("%d of %d cases are doubtful: the model tells too little", run.doubtful, run.cases)
 			}
 			if run.several*20 < run.cases || run.compared == 0 {
-				t.Errorf("only %d of %d cases have several answers; the frequencies of %d were compared", run.several, run.cases, run.compared)
+				t.Errorf("only %d of %d cases have several answers; the frequencies of %d were compared", run.several, run.cases,
+					run.compared)
 			}
 		})
 	}
@@ -95,7 +96,8 @@ func (run *modelRun) zone() {
 		if draws == sampleDraws {
 			statistic, bound := chiSquare(want, got, draws)
 			if statistic > bound {
-				run.Fatalf("%s for %v with %v failing: chi-square %.1f > %.1f: %v of %d, want %v\n%v", name, client, unhealthy, statistic, bound, got, draws, want, z)
+				run.Fatalf("%s for %v with %v failing: chi-square %.1f > %.1f: %v of %d, want %v\n%v", name, client, unhealthy,
+					statistic, bound, got, draws, want, z)
 			}
 		}
 	}

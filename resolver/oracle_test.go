@@ -140,7 +140,8 @@ func (o *oracle) instances(i *item, owner string) {
 	var m zone.InstanceAddress
 	for w := set.Instances(); w.Next(&m); {
 		addr := m.Public
-		if m.Private.IsValid() && !(m.KeepsPublic && m.Public.IsValid()) && o.w.reaches(o.x.a.View.Index, m.VPC, m.Private, m.Public.IsValid()) {
+		if m.Private.IsValid() && !(m.KeepsPublic && m.Public.IsValid()) &&
+			o.w.reaches(o.x.a.View.Index, m.VPC, m.Private, m.Public.IsValid()) {
 			addr = m.Private
 			o.translated = o.translated || m.Public.IsValid()
 		}
@@ -175,7 +176,8 @@ func (w *world) reaches(view int, vpc uint32, private netip.Addr, public bool) b
 	case slices.ContainsFunc(own, inside):
 		return false
 	}
-	return b.option("addresses") == "private" || slices.Contains(list(b.option("reach")), n.ID) || slices.ContainsFunc(list(b.option("also")), covered)
+	return b.option("addresses") == "private" || slices.Contains(list(b.option("reach")), n.ID) ||
+		slices.ContainsFunc(list(b.option("also")), covered)
 }
 
 // finish applies what holds for whole RRsets: no record twice, one TTL (RFC 2181
@@ -261,7 +263,8 @@ func (s *serving) compare(got *dns.Msg) {
 	w, want := s.world, s.oracle
 	w.Helper()
 	if got.Rcode != want.Rcode || got.AuthenticatedData != (want.AuthenticatedData && !got.Truncated) {
-		w.Errorf("%s: rcode %d ad %v, the oracle says %d %v", s.where, got.Rcode, got.AuthenticatedData, want.Rcode, want.AuthenticatedData)
+		w.Errorf("%s: rcode %d ad %v, the oracle says %d %v", s.where, got.Rcode, got.AuthenticatedData, want.Rcode,
+			want.AuthenticatedData)
 	}
 	extra := slices.DeleteFunc(slices.Clone(got.Extra), func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeOPT })
 	if got.Truncated {

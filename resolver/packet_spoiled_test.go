@@ -65,8 +65,10 @@ func heap() int64 {
 func seedPackets(t testing.TB) [][]byte {
 	t.Helper()
 	var seeds [][]byte
-	for _, name := range []string{"www.example.com.", "CN.Example.com.", "a.wild.example.com.", "x.dn.example.com.", "x.cut.example.com.", "no.example.com.",
-		"alias.example.com.", "multi.example.com.", "bad.example.com.", "f.example.com.", "localhost.", "9.0.0.10.in-addr.arpa.", ".", "id.server."} {
+	for _, name := range []string{"www.example.com.", "CN.Example.com.", "a.wild.example.com.", "x.dn.example.com.",
+		"x.cut.example.com.", "no.example.com.",
+		"alias.example.com.", "multi.example.com.", "bad.example.com.", "f.example.com.", "localhost.",
+		"9.0.0.10.in-addr.arpa.", ".", "id.server."} {
 		for _, rrtype := range []uint16{dns.TypeA, dns.TypeHTTPS, dns.TypeANY, dns.TypePTR} {
 			seeds = append(seeds,
 				pack(t, func(m *dns.Msg) { m.SetQuestion(name, rrtype); m.Extra = nil }),
@@ -82,14 +84,20 @@ func seedPackets(t testing.TB) [][]byte {
 				}))
 		}
 	}
-	seeds = append(seeds, pack(t, func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS; m.Question[0].Name = "id.server." }),
+	seeds = append(seeds, pack(t, func(m *dns.Msg) {
+		m.Question[0].Qclass = dns.ClassCHAOS
+		m.Question[0].Name = "id.server."
+	}),
 		pack(t, func(m *dns.Msg) { m.SetUpdate("example.com.") }), pack(t, func(m *dns.Msg) { m.SetNotify("example.com.") }),
 		pack(t, func(m *dns.Msg) { m.SetIxfr("example.com.", 1, "a.", "b.") }),
 		pack(t, func(m *dns.Msg) {
-			m.Extra = append(m.Extra, &dns.TSIG{Hdr: dns.RR_Header{Name: "key.", Rrtype: dns.TypeTSIG, Class: dns.ClassANY}, Algorithm: dns.HmacSHA256, MACSize: 4, MAC: "01020304"})
+			m.Extra = append(m.Extra, &dns.TSIG{Hdr: dns.RR_Header{Name: "key.", Rrtype: dns.TypeTSIG, Class: dns.ClassANY},
+				Algorithm: dns.HmacSHA256, MACSize: 4, MAC: "01020304"})
 		}),
 		pack(t, func(m *dns.Msg) {
-			m.Extra = append(m.Extra, &dns.SIG{RRSIG: dns.RRSIG{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSIG, Class: dns.ClassANY}, SignerName: "key.", Signature: "AAAA"}})
+			m.Extra = append(m.Extra, &dns.SIG{
+				RRSIG: dns.RRSIG{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSIG, Class: dns.ClassANY}, SignerName: "key.",
+					Signature: "AAAA"}})
 		}))
 	return seeds
 }

@@ -112,9 +112,11 @@ func TestOddPackets(t *testing.T) {
 		}
 	}
 	address := &dns.A{Hdr: dns.RR_Header{Name: "www.example.com.", Rrtype: dns.TypeA, Class: 1}, A: []byte{6, 6, 6, 6}}
-	tsig := &dns.TSIG{Hdr: dns.RR_Header{Name: "key.", Rrtype: dns.TypeTSIG, Class: dns.ClassANY}, Algorithm: dns.HmacSHA256, MACSize: 4, MAC: "01020304"}
+	tsig := &dns.TSIG{Hdr: dns.RR_Header{Name: "key.", Rrtype: dns.TypeTSIG, Class: dns.ClassANY},
+		Algorithm: dns.HmacSHA256, MACSize: 4, MAC: "01020304"}
 	sig := func(covered uint16) dns.RR {
-		return &dns.SIG{RRSIG: dns.RRSIG{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSIG, Class: dns.ClassANY}, TypeCovered: covered, SignerName: "key.", Signature: "AAAA"}}
+		return &dns.SIG{RRSIG: dns.RRSIG{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSIG, Class: dns.ClassANY},
+			TypeCovered: covered, SignerName: "key.", Signature: "AAAA"}}
 	}
 	tests := []struct {
 		name   string
@@ -127,10 +129,12 @@ func TestOddPackets(t *testing.T) {
 		{"eleven octets", pack(t, nil)[:11], Dropped, 0, nil},
 		{"a response", spoil(t, set(2, 0x80)), Dropped, 0, nil},
 		{"a response of another opcode", spoil(t, set(2, 0xa8)), Dropped, 0, nil},
-		{"header alone", spoil(t, func(b []byte) []byte { return append(b[:4], make([]byte, 8)...) }), FormErr, dns.RcodeFormatError, bare},
+		{"header alone", spoil(t, func(b []byte) []byte { return append(b[:4], make([]byte, 8)...) }), FormErr,
+			dns.RcodeFormatError, bare},
 		{"header alone that promises a question", pack(t, nil)[:12], FormErr, dns.RcodeFormatError, bare},
 		{"no question, OPT", pack(t, func(m *dns.Msg) { m.Question = nil }), FormErr, dns.RcodeFormatError, bareEDNS},
-		{"two questions", pack(t, func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }), FormErr, dns.RcodeFormatError, nil},
+		{"two questions", pack(t, func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }), FormErr,
+			dns.RcodeFormatError, nil},
 		{"IQUERY", spoil(t, set(2, 1<<3)), NotImp, dns.RcodeNotImplemented, bareEDNS},
 		{"STATUS", spoil(t, set(2, 2<<3)), NotImp, dns.RcodeNotImplemented, bareEDNS},
 		{"opcode 3", spoil(t, set(2, 3<<3)), NotImp, dns.RcodeNotImplemented, bareEDNS},
@@ -172,63 +176,94 @@ func TestOddPackets(t *testing.T) {
 				}
 			}
 		}), Local, 0, nil},
-		{"a client subnet that is none", pack(t, option(wire.OptionSubnet, 0, 1, 33)), FormErr, dns.RcodeFormatError, bareEDNS},
+		{"a client subnet that is none", pack(t, option(wire.OptionSubnet, 0, 1, 33)), FormErr, dns.RcodeFormatError,
+			bareEDNS},
 		{"a hundred options", pack(t, func(m *dns.Msg) {
 			for i := range 100 {
 				option(65001+uint16(i), make([]byte, 9)...)(m)
 			}
 		}), Local, 0, nil},
-		{"OPT twice", spoil(t, func(b []byte) []byte { b[11] = 2; return append(b, b[optAt:]...) }), FormErr, dns.RcodeFormatError, nil},
-		{"OPT in the answer section", spoil(t, func(b []byte) []byte { b[7], b[11] = 1, 0; return b }), FormErr, dns.RcodeFormatError, nil},
-		{"OPT in the authority section", spoil(t, func(b []byte) []byte { b[9], b[11] = 1, 0; return b }), FormErr, dns.RcodeFormatError, nil},
-		{"a question without class", spoil(t, func(b []byte) []byte { b[11] = 0; return b[:optAt-2] }), FormErr, dns.RcodeFormatError, bare},
-		{"a question without type and class", spoil(t, func(b []byte) []byte { b[11] = 0; return b[:optAt-4] }), FormErr, dns.RcodeFormatError, bare},
+		{"OPT twice", spoil(t, func(b []byte) []byte { b[11] = 2; return append(b, b[optAt:]...) }), FormErr,
+			dns.RcodeFormatError, nil},
+		{"OPT in the answer section", spoil(t, func(b []byte) []byte { b[7], b[11] = 1, 0; return b }), FormErr,
+			dns.RcodeFormatError, nil},
+		{"OPT in the authority section", spoil(t, func(b []byte) []byte { b[9], b[11] = 1, 0; return b }), FormErr,
+			dns.RcodeFormatError, nil},
+		{"a question without class", spoil(t, func(b []byte) []byte { b[11] = 0; return b[:optAt-2] }), FormErr,
+			dns.RcodeFormatError, bare},
+		{"a question without type and class", spoil(t, func(b []byte) []byte { b[11] = 0; return b[:optAt-4] }), FormErr,
+			dns.RcodeFormatError, bare},
 		{"OPT of another owner", spoil(t, func(b []byte) []byte {
 			return append(append(b[:optAt:optAt], 1, 'x'), b[optAt:]...)
 		}), FormErr, dns.RcodeFormatError, nil},
 		{"OPT longer than the packet", spoil(t, set(optAt+10, 4)), FormErr, dns.RcodeFormatError, nil},
-		{"option longer than OPT", spoil(t, func(b []byte) []byte { return append(set(optAt+10, 4)(b), 0xfd, 0xe9, 0, 9) }), FormErr, dns.RcodeFormatError, nil},
+		{"option longer than OPT", spoil(t, func(b []byte) []byte { return append(set(optAt+10, 4)(b), 0xfd, 0xe9, 0, 9) }),
+			FormErr, dns.RcodeFormatError, nil},
 		{"keepalive over UDP", pack(t, option(11)), Local, 0, nil},
 		{"trailing octets", spoil(t, add(1, 2, 3)), Local, 0, nil},
-		{"a name that points at itself", spoil(t, func(b []byte) []byte { return append(b[:12], 0xc0, 12, 0, 1, 0, 1) }), FormErr, dns.RcodeFormatError, nil},
+		{"a name that points at itself", spoil(t, func(b []byte) []byte { return append(b[:12], 0xc0, 12, 0, 1, 0, 1) }),
+			FormErr, dns.RcodeFormatError, nil},
 		{"label type 01", spoil(t, set(12, 0x43)), FormErr, dns.RcodeFormatError, nil},
-		{"a name of 256 octets", append(append([]byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, bytes.Repeat([]byte("\x3f"+strings.Repeat("x", 63)), 4)...), 0, 0, 1, 0, 1), FormErr, dns.RcodeFormatError, nil},
-		{"a name of 255 octets", append([]byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, question(strings.Repeat(strings.Repeat("y", 49)+".", 5)+"a.a.", 1)...), Refused, dns.RcodeRefused, nil},
-		{"a record of the answer section", pack(t, func(m *dns.Msg) { m.Answer = []dns.RR{address} }), FormErr, dns.RcodeFormatError, bareEDNS},
-		{"a record of the authority section", pack(t, func(m *dns.Msg) { m.Ns = []dns.RR{address} }), FormErr, dns.RcodeFormatError, bareEDNS},
-		{"an SOA record of the authority section", pack(t, func(m *dns.Msg) { m.SetIxfr("example.com.", 1, "a.", "b."); m.Question[0].Qtype = dns.TypeA }), FormErr, dns.RcodeFormatError, bareEDNS},
-		{"an additional record", pack(t, func(m *dns.Msg) { m.Extra = append(m.Extra, address) }), FormErr, dns.RcodeFormatError, bareEDNS},
-		{"an additional record before OPT", pack(t, func(m *dns.Msg) { m.Extra = []dns.RR{address, m.Extra[0]} }), FormErr, dns.RcodeFormatError, bareEDNS},
+		{"a name of 256 octets", append(
+			append([]byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, bytes.Repeat([]byte("\x3f"+strings.Repeat("x", 63)), 4)...), 0, 0,
+			1, 0, 1), FormErr, dns.RcodeFormatError, nil},
+		{"a name of 255 octets", append([]byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0},
+			question(strings.Repeat(strings.Repeat("y", 49)+".", 5)+"a.a.", 1)...), Refused, dns.RcodeRefused, nil},
+		{"a record of the answer section", pack(t, func(m *dns.Msg) { m.Answer = []dns.RR{address} }), FormErr,
+			dns.RcodeFormatError, bareEDNS},
+		{"a record of the authority section", pack(t, func(m *dns.Msg) { m.Ns = []dns.RR{address} }), FormErr,
+			dns.RcodeFormatError, bareEDNS},
+		{"an SOA record of the authority section",
+			pack(t, func(m *dns.Msg) { m.SetIxfr("example.com.", 1, "a.", "b."); m.Question[0].Qtype = dns.TypeA }), FormErr,
+			dns.RcodeFormatError, bareEDNS},
+		{"an additional record", pack(t, func(m *dns.Msg) { m.Extra = append(m.Extra, address) }), FormErr,
+			dns.RcodeFormatError, bareEDNS},
+		{"an additional record before OPT", pack(t, func(m *dns.Msg) { m.Extra = []dns.RR{address, m.Extra[0]} }), FormErr,
+			dns.RcodeFormatError, bareEDNS},
 		{"TKEY", pack(t, func(m *dns.Msg) {
 			m.Extra = append(m.Extra, &dns.TKEY{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeTKEY}, Algorithm: "."})
 		}), FormErr, dns.RcodeFormatError, bareEDNS},
 		{"TSIG", pack(t, func(m *dns.Msg) { m.Extra = append(m.Extra, tsig) }), Local, 0, nil},
 		{"TSIG without EDNS", pack(t, func(m *dns.Msg) { m.Extra = []dns.RR{tsig} }), Local, 0, nil},
-		{"TSIG before OPT", pack(t, func(m *dns.Msg) { m.Extra = []dns.RR{tsig, m.Extra[0]} }), FormErr, dns.RcodeFormatError, bareEDNS},
+		{"TSIG before OPT", pack(t, func(m *dns.Msg) { m.Extra = []dns.RR{tsig, m.Extra[0]} }), FormErr, dns.RcodeFormatError,
+			bareEDNS},
 		{"TSIG twice", pack(t, func(m *dns.Msg) { m.Extra = []dns.RR{tsig, tsig} }), FormErr, dns.RcodeFormatError, bare},
-		{"TSIG, OPT, TSIG", pack(t, func(m *dns.Msg) { m.Extra = []dns.RR{tsig, m.Extra[0], tsig} }), FormErr, dns.RcodeFormatError, bareEDNS},
-		{"TSIG with a longer MAC than it says", pack(t, func(m *dns.Msg) { long := *tsig; long.MAC += "00"; m.Extra = []dns.RR{&long} }), FormErr, dns.RcodeFormatError, bare},
+		{"TSIG, OPT, TSIG", pack(t, func(m *dns.Msg) { m.Extra = []dns.RR{tsig, m.Extra[0], tsig} }), FormErr,
+			dns.RcodeFormatError, bareEDNS},
+		{"TSIG with a longer MAC than it says",
+			pack(t, func(m *dns.Msg) { long := *tsig; long.MAC += "00"; m.Extra = []dns.RR{&long} }), FormErr,
+			dns.RcodeFormatError, bare},
 		{"SIG(0)", pack(t, func(m *dns.Msg) { m.Extra = append(m.Extra, sig(0)) }), Local, 0, nil},
-		{"a SIG record of a type", pack(t, func(m *dns.Msg) { m.Extra = append(m.Extra, sig(dns.TypeA)) }), FormErr, dns.RcodeFormatError, bareEDNS},
+		{"a SIG record of a type", pack(t, func(m *dns.Msg) { m.Extra = append(m.Extra, sig(dns.TypeA)) }), FormErr,
+			dns.RcodeFormatError, bareEDNS},
 		{"OPT whose owner is a pointer to the root", spoil(t, func(b []byte) []byte {
 			return append(append(b[:optAt:optAt], 0xc0, optAt-5), b[optAt+1:]...)
 		}), FormErr, dns.RcodeFormatError, bare},
-		{"a question whose name points into the header", spoil(t, func(b []byte) []byte { return append(b[:12:12], 0xc0, 4, 0, 1, 0, 1) }), FormErr, dns.RcodeFormatError, bare},
+		{"a question whose name points into the header",
+			spoil(t, func(b []byte) []byte { return append(b[:12:12], 0xc0, 4, 0, 1, 0, 1) }), FormErr, dns.RcodeFormatError,
+			bare},
 		{"keepalive with a time", pack(t, option(wire.OptionKeepAlive, 0, 1)), Local, 0, nil},
 		{"keepalive of one octet", pack(t, option(wire.OptionKeepAlive, 0)), FormErr, dns.RcodeFormatError, bareEDNS},
 		{"no client subnet", pack(t, option(wire.OptionSubnet, 0, 0, 0, 0)), Local, 0, nil},
-		{"a client subnet of no family", pack(t, option(wire.OptionSubnet, 0, 0, 8, 0, 10)), FormErr, dns.RcodeFormatError, bareEDNS},
-		{"a client subnet of an octet more", pack(t, option(wire.OptionSubnet, 0, 1, 8, 0, 10, 0)), FormErr, dns.RcodeFormatError, bareEDNS},
-		{"a client subnet of an octet less", pack(t, option(wire.OptionSubnet, 0, 1, 9, 0, 10)), FormErr, dns.RcodeFormatError, bareEDNS},
-		{"a client subnet with a bit more", pack(t, option(wire.OptionSubnet, 0, 1, 7, 0, 11)), FormErr, dns.RcodeFormatError, bareEDNS},
-		{"a client subnet with a scope", pack(t, option(wire.OptionSubnet, 0, 1, 8, 8, 10)), FormErr, dns.RcodeFormatError, bareEDNS},
+		{"a client subnet of no family", pack(t, option(wire.OptionSubnet, 0, 0, 8, 0, 10)), FormErr, dns.RcodeFormatError,
+			bareEDNS},
+		{"a client subnet of an octet more", pack(t, option(wire.OptionSubnet, 0, 1, 8, 0, 10, 0)), FormErr,
+			dns.RcodeFormatError, bareEDNS},
+		{"a client subnet of an octet less", pack(t, option(wire.OptionSubnet, 0, 1, 9, 0, 10)), FormErr,
+			dns.RcodeFormatError, bareEDNS},
+		{"a client subnet with a bit more", pack(t, option(wire.OptionSubnet, 0, 1, 7, 0, 11)), FormErr, dns.RcodeFormatError,
+			bareEDNS},
+		{"a client subnet with a scope", pack(t, option(wire.OptionSubnet, 0, 1, 8, 8, 10)), FormErr, dns.RcodeFormatError,
+			bareEDNS},
 		{"EDNS version 1 and an option that is malformed", spoil(t, func(b []byte) []byte {
 			b = set(optAt+6, 1)(b)
 			return append(set(optAt+10, 5)(b), 0, wire.OptionKeepAlive, 0, 1, 7)
 		}), FormErr, dns.RcodeFormatError, bareEDNS},
-		{"IXFR with its SOA", pack(t, func(m *dns.Msg) { m.SetIxfr("example.com.", 1, "a.", "b.") }), Refused, dns.RcodeRefused, nil},
+		{"IXFR with its SOA", pack(t, func(m *dns.Msg) { m.SetIxfr("example.com.", 1, "a.", "b.") }), Refused,
+			dns.RcodeRefused, nil},
 		{"NOTIFY", pack(t, func(m *dns.Msg) { m.SetNotify("example.com.") }), Refused, dns.RcodeRefused, bareEDNS},
-		{"NOTIFY with the new SOA", pack(t, func(m *dns.Msg) { m.SetNotify("example.com."); m.Answer = []dns.RR{address} }), Refused, dns.RcodeRefused, bareEDNS},
+		{"NOTIFY with the new SOA", pack(t, func(m *dns.Msg) { m.SetNotify("example.com."); m.Answer = []dns.RR{address} }),
+			Refused, dns.RcodeRefused, bareEDNS},
 		{"UPDATE of 40 records", pack(t, func(m *dns.Msg) {
 			m.SetUpdate("example.com.")
 			m.Insert(slices.Repeat([]dns.RR{address}, 40))

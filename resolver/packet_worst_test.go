@@ -46,20 +46,24 @@ func randomBad(rng *rand.Rand) badPacket {
 
 func (p *badPacket) change(rng *rand.Rand) {
 	few := []uint16{0, 1, 1, 2, 3, 16, 17, 1000, 65535}
-	types := []uint16{wire.TypeNS, wire.TypeOPT, wire.TypeTSIG, wire.TypeSIG, wire.TypeSOA, wire.TypeHTTPS, wire.TypeIXFR, wire.TypeTXT}
+	types := []uint16{wire.TypeNS, wire.TypeOPT, wire.TypeTSIG, wire.TypeSIG, wire.TypeSOA, wire.TypeHTTPS, wire.TypeIXFR,
+		wire.TypeTXT}
 	switch rng.IntN(7) {
 	case 0:
-		p.opcode = []byte{wire.OpcodeQuery, wire.OpcodeQuery, wire.OpcodeQuery, wire.OpcodeNotify, wire.OpcodeUpdate, 6, 15}[rng.IntN(7)]
+		p.opcode = []byte{wire.OpcodeQuery, wire.OpcodeQuery, wire.OpcodeQuery, wire.OpcodeNotify, wire.OpcodeUpdate, 6,
+			15}[rng.IntN(7)]
 	case 1:
 		p.counts[rng.IntN(4)] = few[rng.IntN(len(few))]
 	case 2:
-		p.counts = [...][4]uint16{{1, 0, 0, 0}, {1, 0, 0, 1}, {1, 0, 0, 2}, {1, 0, 1, 2}, {1, 0, 65535, 1}, {65535, 0, 0, 0}}[rng.IntN(6)]
+		p.counts = [...][4]uint16{{1, 0, 0, 0}, {1, 0, 0, 1}, {1, 0, 0, 2}, {1, 0, 1, 2}, {1, 0, 65535, 1},
+			{65535, 0, 0, 0}}[rng.IntN(6)]
 	case 3:
 		p.label, p.labels = byte(1+rng.IntN(3)), 1+rng.IntN(127)
 	case 4:
 		p.shape = rng.IntN(3)
 	case 5:
-		p.parts = append(p.parts, badRow{rng.IntN(128), rng.IntN(2) == 0, types[rng.IntN(len(types))], rng.IntN(40), rng.IntN(2) == 0})
+		p.parts = append(p.parts, badRow{rng.IntN(128), rng.IntN(2) == 0, types[rng.IntN(len(types))], rng.IntN(40),
+			rng.IntN(2) == 0})
 	default:
 		if len(p.parts) > 0 {
 			p.parts[rng.IntN(len(p.parts))].rrtype = types[rng.IntN(len(types))]

@@ -53,7 +53,8 @@ var randomVPCs = []zone.Network{{ID: "vpc-own"}, {ID: "vpc-other"}}
 
 // randomWorld is what the oracle has to know of a random view.
 func randomWorld(t testing.TB) *world {
-	return &world{TB: t, vpcs: randomVPCs, views: []*block{{words: []string{"view", "random", "vpcs=" + randomVPCs[0].ID}}}}
+	return &world{TB: t, vpcs: randomVPCs,
+		views: []*block{{words: []string{"view", "random", "vpcs=" + randomVPCs[0].ID}}}}
 }
 
 // randomInstances makes a set of instances, and what the view gets of it.
@@ -61,7 +62,8 @@ func randomInstances(t testing.TB, rng *rand.Rand, owner string, ttl int) refSet
 	t.Helper()
 	s := refSet{owner: owner, rrtype: dns.TypeA, ttl: uint32(ttl)}
 	for i := range 1 + rng.IntN(3) {
-		m := zone.InstanceAddress{ID: fmt.Append(nil, "i-", i), VPC: uint32(rng.IntN(2)), Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(rng.IntN(4))})}
+		m := zone.InstanceAddress{ID: fmt.Append(nil, "i-", i), VPC: uint32(rng.IntN(2)),
+			Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(rng.IntN(4))})}
 		if rng.IntN(3) == 0 {
 			m.Public = netip.AddrFrom4([4]byte{203, 0, 113, byte(i)})
 		}
@@ -105,7 +107,8 @@ func randomZone(t testing.TB, rng *rand.Rand, apex string, origin zone.Origin) *
 	if rng.IntN(8) > 0 {
 		z.add(t, apex, dns.TypeSOA, fmt.Sprintf("%s %d SOA ns. host. %d 2 3 4 %d", apex, ttl(), rng.IntN(1000), ttl()))
 	}
-	types := []uint16{dns.TypeA, dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeCNAME, dns.TypeCNAME, dns.TypeNS, dns.TypeDNAME, dns.TypeDS}
+	types := []uint16{dns.TypeA, dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeCNAME,
+		dns.TypeCNAME, dns.TypeNS, dns.TypeDNAME, dns.TypeDS}
 	for range rng.IntN(12) {
 		owner, rrtype := randomName(rng, apex, 3), types[rng.IntN(len(types))]
 		here := z.at(owner)
@@ -113,7 +116,8 @@ func randomZone(t testing.TB, rng *rand.Rand, apex string, origin zone.Origin) *
 		switch {
 		case z.get(owner, rrtype) != nil, z.get(owner, dns.TypeCNAME) != nil, rrtype == dns.TypeCNAME && len(here) > 0:
 			continue
-		case rrtype == dns.TypeDNAME && z.get(owner, dns.TypeNS) != nil, rrtype == dns.TypeNS && z.get(owner, dns.TypeDNAME) != nil:
+		case rrtype == dns.TypeDNAME && z.get(owner, dns.TypeNS) != nil,
+			rrtype == dns.TypeNS && z.get(owner, dns.TypeDNAME) != nil:
 			continue
 		case rng.IntN(10) == 0 && !single && rrtype != dns.TypeNS:
 			z.sets = append(z.sets, refSet{owner: owner, rrtype: rrtype, unservable: true})

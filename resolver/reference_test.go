@@ -363,7 +363,8 @@ func (r *reference) behind(z *refZone, b *refSet, name string, first bool) (next
 		if d.Target != "." {
 			target += dns.CanonicalName(d.Target)
 		}
-		r.answer = append(r.answer, &dns.CNAME{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeCNAME, Class: dns.ClassINET, Ttl: d.Hdr.Ttl}, Target: target})
+		r.answer = append(r.answer, &dns.CNAME{
+			Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeCNAME, Class: dns.ClassINET, Ttl: d.Hdr.Ttl}, Target: target})
 		if r.qtype == dns.TypeCNAME || r.qtype == dns.TypeANY {
 			return ""
 		}
@@ -394,7 +395,8 @@ func compareWithReference(t testing.TB, seed uint64, n int) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 1034))
 	snap, apexes := randomView(t, rng)
-	types := []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeCNAME, dns.TypeNS, dns.TypeDS, dns.TypeSOA, dns.TypeMX, dns.TypeDNAME, dns.TypeANY}
+	types := []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeCNAME, dns.TypeNS,
+		dns.TypeDS, dns.TypeSOA, dns.TypeMX, dns.TypeDNAME, dns.TypeANY}
 	x := &exchange{state: &state{snap: snap, live: &zone.Live{}}}
 	for range n {
 		name, rrtype, rd := anyName(rng), types[rng.IntN(len(types))], rng.IntN(2) == 0
@@ -431,7 +433,8 @@ func compareWithReference(t testing.TB, seed uint64, n int) {
 		w := lines(want.rcode, want.aa, want.external, want.answer, want.authority, want.ad)
 		g := lines(got.Rcode, x.a.AA, external, got.Answer, got.Ns, got.Extra)
 		if diff := cmp.Diff(w, g); diff != "" {
-			t.Fatalf("seed %d: %s %s rd=%v (-reference +decide)\n%s\n%s", seed, name, dns.TypeToString[rrtype], rd, diff, describe(apexes))
+			t.Fatalf("seed %d: %s %s rd=%v (-reference +decide)\n%s\n%s", seed, name, dns.TypeToString[rrtype], rd, diff,
+				describe(apexes))
 		}
 	}
 }

@@ -15,7 +15,8 @@ import (
 // TestOldSnapshotsAreCollected: neither workers that wait for a query nor exchanges that
 // wait for a worker keep the snapshot of their last answer, nor the parts of it.
 func TestOldSnapshotsAreCollected(t *testing.T) {
-	w := newTextWorld(t, "forwarder up\n    reply x.test. A NOERROR\nview all clients=10.0.0.0/8\n    . forward=up\nallow 10.0.0.0/8\n")
+	w := newTextWorld(t,
+		"forwarder up\n    reply x.test. A NOERROR\nview all clients=10.0.0.0/8\n    . forward=up\nallow 10.0.0.0/8\n")
 	answerAnything(w)
 	forwarders := w.snap.Forwarders
 	w.snap = nil

@@ -102,7 +102,8 @@ func (w *world) happen(b *block) {
 	case "target":
 		w.live.Targets = map[string]zone.Target{}
 		for _, name := range b.words[1:] {
-			w.live.Targets[string(zone.MustName(name))] = zone.Target{Why: "the scenario says so", Seen: time.Unix(w.clock.Load(), 0)}
+			w.live.Targets[string(zone.MustName(name))] = zone.Target{Why: "the scenario says so",
+				Seen: time.Unix(w.clock.Load(), 0)}
 		}
 		live := w.live
 		w.resolver.PublishLive(&live)
@@ -265,7 +266,8 @@ func render(m *dns.Msg, result Result) []string {
 	for _, f := range []struct {
 		set  bool
 		name string
-	}{{m.Authoritative, "aa"}, {m.Truncated, "tc"}, {m.RecursionDesired, "rd"}, {m.RecursionAvailable, "ra"}, {m.AuthenticatedData, "ad"}, {m.CheckingDisabled, "cd"}} {
+	}{{m.Authoritative, "aa"}, {m.Truncated, "tc"}, {m.RecursionDesired, "rd"}, {m.RecursionAvailable, "ra"},
+		{m.AuthenticatedData, "ad"}, {m.CheckingDisabled, "cd"}} {
 		if f.set {
 			head += " " + f.name
 		}

@@ -91,7 +91,8 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 }
 
 // handle shows a packet to the handler.
-func (w *Worker) handle(pkt []byte, client netip.AddrPort, tr Transport, out []byte, s Suspender) (answer []byte, result Result, done bool) {
+func (w *Worker) handle(pkt []byte, client netip.AddrPort, tr Transport, out []byte, s Suspender) (answer []byte,
+	result Result, done bool) {
 	w.packet = Packet{
 		Bytes: pkt, Client: client, Transport: tr, Out: out, Suspender: s, query: &w.x.q, snap: w.x.state.snap,
 	}

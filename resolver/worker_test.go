@@ -25,10 +25,12 @@ func snapshotOf(t testing.TB, n int, forwarders []zone.Forwarder) *zone.Snapshot
 	t.Helper()
 	b := block{words: strings.Fields("zone file example.com. id=Z1")}
 	z := newZoneBuilder(t, &b)
-	z.records = []string{"@ 900 IN SOA a. b. 1 2 3 4 5", fmt.Sprintf("a 60 IN CNAME b%d.example.com.", n), fmt.Sprintf("b%d 60 IN CNAME c.example.com.", n), fmt.Sprintf("c 60 IN A 192.0.2.%d", n)}
+	z.records = []string{"@ 900 IN SOA a. b. 1 2 3 4 5", fmt.Sprintf("a 60 IN CNAME b%d.example.com.", n),
+		fmt.Sprintf("b%d 60 IN CNAME c.example.com.", n), fmt.Sprintf("c 60 IN A 192.0.2.%d", n)}
 	z.putRecords()
 	made := zone.New(zone.Info{Origin: zone.File, ID: "Z1"}, z.edit.Commit(), 0)
-	snap := &zone.Snapshot{Zones: []*zone.Zone{made}, Forwarders: forwarders, Inventory: zone.NewInventory(nil, nil), Loaded: true}
+	snap := &zone.Snapshot{Zones: []*zone.Zone{made}, Forwarders: forwarders, Inventory: zone.NewInventory(nil, nil),
+		Loaded: true}
 	snap.Inventory.AddView(zone.AddressAuto, nil, nil, nil)
 	apexes := []zone.Apex{{Name: made.Apex, Layers: []*zone.Zone{made}, Forward: zone.NoForward}}
 	if len(forwarders) > 0 {
@@ -66,7 +68,8 @@ func (l *lateAnswers) Suspend() func([]byte, Result) {
 
 // TestPublishUnderLoad: no query sees half a change, and none is lost.
 func TestPublishUnderLoad(t *testing.T) {
-	w := newTextWorld(t, "forwarder up\n    reply x.test. A NOERROR\nview all clients=10.0.0.0/8\n    . forward=up\nallow 10.0.0.0/8\n")
+	w := newTextWorld(t,
+		"forwarder up\n    reply x.test. A NOERROR\nview all clients=10.0.0.0/8\n    . forward=up\nallow 10.0.0.0/8\n")
 	answerAnything(w)
 	snaps := [2]*zone.Snapshot{snapshotOf(t, 1, w.snap.Forwarders), snapshotOf(t, 2, w.snap.Forwarders)}
 	publish := func(i int) {
@@ -170,7 +173,8 @@ func TestSampledQueries(t *testing.T) {
 		t.Fatalf("%d lines:\n%s", len(lines), log.String())
 	}
 	for i, want := range []string{"client=10.0.0.1 transport=tcp view=all name=a.example.com. type=1 rcode=0 result=local",
-		`name=odd\.name.example.com. type=1 rcode=3 result=nxdomain`, "name=www.example.org. type=1 rcode=2 result=servfail", "rcode=1 result=formerr"} {
+		`name=odd\.name.example.com. type=1 rcode=3 result=nxdomain`, "name=www.example.org. type=1 rcode=2 result=servfail",
+		"rcode=1 result=formerr"} {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("line %d is %s\nwant %s", i, lines[i], want)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -101,7 +100,8 @@ func newWorld(t testing.TB, blocks []block) (w *world, next int) {
 	t.Helper()
 	w = &world{
 		TB: t, snap: &zone.Snapshot{Loaded: true, TranslatedTTL: 30}, zones: map[string]*zone.Zone{},
-		upstream: map[string]*fakeUpstream{}, forwards: map[string]int{}, clients: map[netip.Prefix]int{}, rest: -1, outside: -1,
+		upstream: map[string]*fakeUpstream{}, forwards: map[string]int{}, clients: map[netip.Prefix]int{}, rest: -1,
+		outside: -1,
 	}
 	w.clock.Store(1_700_000_000)
 	for next = range blocks {
@@ -111,7 +111,8 @@ func newWorld(t testing.TB, blocks []block) (w *world, next int) {
 	}
 	w.makeViews()
 	now := func() time.Time { return time.Unix(w.clock.Load(), 0) }
-	f, err := forward.New(forward.Options{Now: now, Budget: 400 * time.Millisecond, RetryMin: 20 * time.Millisecond, StaleAfter: 50 * time.Millisecond})
+	f, err := forward.New(forward.Options{Now: now, Budget: 400 * time.Millisecond, RetryMin: 20 * time.Millisecond,
+		StaleAfter: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +236,8 @@ func (w *world) setOptions(b *block) {
 		case "uncertain":
 			w.uncertain = true
 		case "unread":
-			w.unread = append(w.unread, zone.UnreadRegion{Name: value, Why: "the inventory of " + value + " has not been read yet"})
+			w.unread = append(w.unread, zone.UnreadRegion{Name: value,
+				Why: "the inventory of " + value + " has not been read yet"})
 		case "udp":
 			w.options.UDPSize = uint16(number(w.TB, value))
 		case "translated":
@@ -314,7 +316,8 @@ func (w *world) makeViews() {
 	w.snap.SetClients(w.clients, w.rest, w.allow)
 }
 
-var specialWords = map[string]zone.Special{"": zone.NotSpecial, "localhost": zone.Localhost, "noname": zone.NoName, "empty": zone.Empty, "loopback": zone.Loopback,
+var specialWords = map[string]zone.Special{"": zone.NotSpecial, "localhost": zone.Localhost, "noname": zone.NoName,
+	"empty": zone.Empty, "loopback": zone.Loopback,
 	"nodata": zone.NoData}
 
 func (w *world) makeApex(b *block, words []string) zone.Apex {
@@ -376,8 +379,10 @@ func (w *world) addZone(b *block) {
 				i++
 				members = append(members, z.member(rrtype(w.TB, words[2]), strings.Fields(b.body[i])[1:]))
 			}
-			policies := map[string]zone.Policy{"simple": zone.Simple, "weighted": zone.Weighted, "failover": zone.Failover, "latency": zone.Latency,
-				"geolocation": zone.Geolocation, "geoproximity": zone.Geoproximity, "multivalue": zone.Multivalue, "ip-based": zone.IPBased}
+			policies := map[string]zone.Policy{"simple": zone.Simple, "weighted": zone.Weighted, "failover": zone.Failover,
+				"latency":     zone.Latency,
+				"geolocation": zone.Geolocation, "geoproximity": zone.Geoproximity, "multivalue": zone.Multivalue,
+				"ip-based": zone.IPBased}
 			policy, ok := policies[words[3]]
 			if !ok {
 				w.Fatalf("line %d: policy %q", b.line, words[3])
@@ -419,7 +424,8 @@ func (w *world) putInstances(z *zoneBuilder, words []string) {
 		switch {
 		case i >= 0:
 			f := &w.ifaces[i]
-			m = zone.InstanceAddress{ID: []byte(f.OwnerID), VPC: f.VPC, Private: f.Private, Public: f.Public, KeepsPublic: f.Owner == zone.OtherOwner}
+			m = zone.InstanceAddress{ID: []byte(f.OwnerID), VPC: f.VPC, Private: f.Private, Public: f.Public,
+				KeepsPublic: f.Owner == zone.OtherOwner}
 		case alone:
 			m = zone.InstanceAddress{ID: []byte("i-" + addr), VPC: w.vpc(z.block, vpc), Private: netip.MustParseAddr(addr)}
 			if !m.Private.IsPrivate() {
@@ -439,56 +445,6 @@ func (w *world) putInstances(z *zoneBuilder, words []string) {
 		z.check(err)
 		z.put(words[1], s)
 	}
-}
-
-// wireName packs a name in text, in its case.
-func wireName(t testing.TB, text string) []byte {
-	t.Helper()
-	var buf [256]byte
-	n, err := dns.PackDomainName(text, buf[:], 0, nil, false)
-	if err != nil {
-		t.Fatalf("name %q: %v", text, err)
-	}
-	return buf[:n:n]
-}
-
-// rdataOf packs the rdata of a record without compression.
-func rdataOf(t testing.TB, rr dns.RR) []byte {
-	t.Helper()
-	buf := make([]byte, dns.Len(rr)+300)
-	n, err := dns.PackRR(rr, buf, 0, nil, false)
-	if err != nil {
-		t.Fatalf("%v: %v", rr, err)
-	}
-	at := len(wireName(t, rr.Header().Name)) + 10
-	return buf[at:n:n]
-}
-
-func rrtype(t testing.TB, text string) uint16 {
-	t.Helper()
-	n, ok := dns.StringToType[text]
-	if ok {
-		return n
-	}
-	return uint16(number(t, strings.TrimPrefix(text, "TYPE")))
-}
-
-func bias(t testing.TB, text string) int {
-	t.Helper()
-	n, err := strconv.Atoi(text)
-	if err != nil || n < -99 || n > 99 {
-		t.Fatalf("bias %q", text)
-	}
-	return n
-}
-
-func number(t testing.TB, text string) uint32 {
-	t.Helper()
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return uint32(n)
 }
 
 // noSuspender fails the test when an answer would have to wait.

@@ -55,7 +55,8 @@ func (z *zoneBuilder) name(text string) []byte {
 // alias parses "alias NAME TYPE TARGET [external] [evaluate]".
 func (z *zoneBuilder) alias(words []string) zone.RRset {
 	external, evaluate := slices.Contains(words, "external"), slices.Contains(words, "evaluate")
-	return zone.NewAlias(rrtype(z.TB, words[2]), zone.Alias{ZoneID: []byte("Z2"), Target: z.name(words[3]), SameZone: !external, Health: evaluate})
+	return zone.NewAlias(rrtype(z.TB, words[2]),
+		zone.Alias{ZoneID: []byte("Z2"), Target: z.name(words[3]), SameZone: !external, Health: evaluate})
 }
 
 // member parses "id=a weight=1 check=hc .. TTL RDATA RDATA", or with alias=TARGET,

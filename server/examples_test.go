@@ -41,7 +41,8 @@ func TestExampleMinimal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Route53 == nil || c.EC2 == nil || len(c.Forward) != 1 || !c.Allow.VPCs || c.Listen.DNS[0].String() != "0.0.0.0:53" {
+	if c.Route53 == nil || c.EC2 == nil || len(c.Forward) != 1 || !c.Allow.VPCs ||
+		c.Listen.DNS[0].String() != "0.0.0.0:53" {
 		t.Errorf("the example is %+v", c)
 	}
 }
@@ -117,7 +118,8 @@ func TestExampleUnit(t *testing.T) {
 	for key, want := range map[string]string{
 		"Type": "notify", "Restart": "always", "DynamicUser": "yes", "KillSignal": "SIGTERM",
 		"WatchdogSec": "30s", "MemoryMax": "80%", "OOMScoreAdjust": "-900",
-		"AmbientCapabilities": "CAP_NET_BIND_SERVICE", "CapabilityBoundingSet": "CAP_NET_BIND_SERVICE", "NoNewPrivileges": "yes", "ProtectSystem": "strict",
+		"AmbientCapabilities": "CAP_NET_BIND_SERVICE", "CapabilityBoundingSet": "CAP_NET_BIND_SERVICE",
+		"NoNewPrivileges": "yes", "ProtectSystem": "strict",
 	} {
 		if got := one(key); got != want {
 			t.Errorf("%s=%s, want %s", key, got, want)
@@ -171,7 +173,8 @@ func TestExampleDHClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"domain-name-servers": "127.0.0.1", "domain-search": strconv.Quote(strings.TrimSuffix(string(defaults.EC2.Zone), "."))}
+	want := map[string]string{"domain-name-servers": "127.0.0.1",
+		"domain-search": strconv.Quote(strings.TrimSuffix(string(defaults.EC2.Zone), "."))}
 	if !reflect.DeepEqual(active, want) {
 		t.Errorf("active are %v, want %v", active, want)
 	}
@@ -217,7 +220,8 @@ func allowedBy(t *testing.T, name string) []string {
 
 // TestExamplePolicy compares the IAM policies with what is said to be called.
 func TestExamplePolicy(t *testing.T) {
-	inventory, err := ec2.New(ec2.Options{Accounts: []ec2.Account{{}}, Regions: []string{"eu-west-1"}, LoadBalancers: true})
+	inventory, err := ec2.New(ec2.Options{Accounts: []ec2.Account{{}}, Regions: []string{"eu-west-1"},
+		LoadBalancers: true})
 	if err != nil {
 		t.Fatal(err)
 	}

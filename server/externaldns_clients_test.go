@@ -62,14 +62,17 @@ func TestClientExternalDNS(t *testing.T) {
 		t.Helper()
 		u.await(t, fmt.Sprintf("the transfer has %q: %v", record, want), func() bool {
 			all, err := list.transfer(t, new(dns.Msg).SetAxfr(list.apex))
-			is := slices.ContainsFunc(all, func(rr dns.RR) bool { return strings.Join(strings.Fields(rr.String()), " ") == record })
+			is := slices.ContainsFunc(all,
+				func(rr dns.RR) bool { return strings.Join(strings.Fields(rr.String()), " ") == record })
 			return err == nil && is == want
 		})
 	}
 	// external-dns takes a zone that it can't list for an empty one.
 	lists("www.example.net. 300 IN CNAME example.net.", true)
-	shown := readmeCommand(t, "external-dns ", "external-dns ", program+" ", "--source=service", "--source=fake", "10.0.0.53", "127.0.0.1",
-		"--rfc2136-port=53", fmt.Sprint("--rfc2136-port=", u.addr.Port()), "example.com", "example.net", "$SECRET", transferSecret)
+	shown := readmeCommand(t, "external-dns ", "external-dns ", program+" ", "--source=service", "--source=fake",
+		"10.0.0.53", "127.0.0.1",
+		"--rfc2136-port=53", fmt.Sprint("--rfc2136-port=", u.addr.Port()), "example.com", "example.net", "$SECRET",
+		transferSecret)
 	count := func() int { return len(c.Records(netZone)) }
 	before := count()
 	round := func(want string, desired ...externalName) {

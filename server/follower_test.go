@@ -204,7 +204,8 @@ func newAudience(t *testing.T, deaf int) *audience {
 		t.Fatal(err)
 	}
 	a.addr = packets.LocalAddr().String()
-	s := &dns.Server{PacketConn: packets, Handler: a, TsigSecret: map[string]string{"dublin.": transferSecret}, MsgAcceptFunc: func(dns.Header) dns.MsgAcceptAction { return dns.MsgAccept }}
+	s := &dns.Server{PacketConn: packets, Handler: a, TsigSecret: map[string]string{"dublin.": transferSecret},
+		MsgAcceptFunc: func(dns.Header) dns.MsgAcceptAction { return dns.MsgAccept }}
 	done := make(chan error, 1)
 	go func() { done <- s.ActivateAndServe() }()
 	t.Cleanup(func() {
@@ -244,7 +245,8 @@ func (f *follower) asked(t *testing.T, client string) {
 			t.Fatal(err)
 		}
 		h := rr.Header()
-		if strings.HasSuffix(h.Name, "lab.example.com.") || slices.Contains([]string{"ntp.example.com.", "reports.example.com.", "api.example.com."}, h.Name) {
+		if strings.HasSuffix(h.Name, "lab.example.com.") ||
+			slices.Contains([]string{"ntp.example.com.", "reports.example.com.", "api.example.com."}, h.Name) {
 			continue // a cut, and what is drawn
 		}
 		m := f.p.ask(t, question{from: client, name: h.Name, kind: dns.Type(h.Rrtype).String(), tcp: true})

@@ -209,9 +209,10 @@ func configure(t *testing.T, dir, config string) string {
 
 func startNamed(t *testing.T, zones map[string]string) peer {
 	dir, port := place(t)
-	config := fmt.Sprintf("options { directory %q; pid-file none; session-keyfile none; listen-on port %d { 127.0.0.0/8; };\n"+
-		"listen-on-v6 { none; }; recursion no; allow-transfer { 127.0.0.1; }; notify no; minimal-responses yes;\n"+
-		"dnssec-validation no; check-names primary ignore; check-integrity no; };\ncontrols { };\n", dir, port)
+	config := fmt.Sprintf(
+		"options { directory %q; pid-file none; session-keyfile none; listen-on port %d { 127.0.0.0/8; };\n"+
+			"listen-on-v6 { none; }; recursion no; allow-transfer { 127.0.0.1; }; notify no; minimal-responses yes;\n"+
+			"dnssec-validation no; check-names primary ignore; check-integrity no; };\ncontrols { };\n", dir, port)
 	for apex, path := range zones {
 		config += fmt.Sprintf("zone %q { type primary; file %q; };\n", apex, path)
 	}
@@ -222,7 +223,8 @@ func startKnot(t *testing.T, zones map[string]string) peer {
 	dir, port := place(t)
 	config := fmt.Sprintf("server:\n  rundir: %q\n  listen: 127.0.0.1@%d\n  identity: \"\"\ndatabase:\n  storage: %q\n"+
 		"acl:\n  - id: local\n    address: 127.0.0.1\n    action: transfer\n"+
-		"template:\n  - id: default\n    acl: local\n    semantic-checks: soft\n    zonefile-sync: -1\n    journal-content: none\nzone:\n", dir, port, dir)
+		"template:\n  - id: default\n    acl: local\n    semantic-checks: soft\n    zonefile-sync: -1\n    "+
+		"journal-content: none\nzone:\n", dir, port, dir)
 	for apex, path := range zones {
 		config += fmt.Sprintf("  - domain: %s\n    file: %q\n", apex, path)
 	}
@@ -231,8 +233,10 @@ func startKnot(t *testing.T, zones map[string]string) peer {
 
 func startNSD(t *testing.T, zones map[string]string) peer {
 	dir, port := place(t)
-	config := fmt.Sprintf("server:\n  ip-address: 127.0.0.1@%d\n  username: \"\"\n  chroot: \"\"\n  zonesdir: \"\"\n  database: \"\"\n"+
-		"  pidfile: \"\"\n  xfrdfile: %q\n  zonelistfile: %q\n  xfrdir: %q\n  minimal-responses: yes\nremote-control:\n  control-enable: no\n",
+	config := fmt.Sprintf(
+		"server:\n  ip-address: 127.0.0.1@%d\n  username: \"\"\n  chroot: \"\"\n  zonesdir: \"\"\n  database: \"\"\n"+
+			"  pidfile: \"\"\n  xfrdfile: %q\n  zonelistfile: %q\n  xfrdir: %q\n  minimal-responses: yes\nremote-control:\n  "+
+			"control-enable: no\n",
 		port, dir+"/xfrd", dir+"/zones", dir)
 	for apex, path := range zones {
 		config += fmt.Sprintf("zone:\n  name: %s\n  zonefile: %q\n  provide-xfr: 127.0.0.1 NOKEY\n", apex, path)
@@ -330,7 +334,8 @@ func (c *comparison) summary(msg []byte) string {
 		}
 	}
 	slices.Sort(lines)
-	return fmt.Sprintf("%s aa=%t %s", dns.RcodeToString[rcodeOf(msg)], msg[wire.AtFlags]&wire.FlagAA != 0, strings.Join(lines, ", "))
+	return fmt.Sprintf("%s aa=%t %s", dns.RcodeToString[rcodeOf(msg)], msg[wire.AtFlags]&wire.FlagAA != 0,
+		strings.Join(lines, ", "))
 }
 
 func rcodeOf(msg []byte) int { return int(msg[wire.AtRcode] & wire.MaskRcode) }
@@ -392,7 +397,8 @@ func (c *comparison) refused() {
 		c.refusals++
 		// Who has no such zone may say NOTAUTH as well (RFC 5936 section 2.2.1).
 		if rcodes[0] != rcodes[1] && (rcodes[1] != dns.RcodeNotAuth || rcodes[0] != dns.RcodeRefused) {
-			c.differ("AXFR of %s from %s: %s here, %s there", tt.zone, tt.from, dns.RcodeToString[rcodes[0]], dns.RcodeToString[rcodes[1]])
+			c.differ("AXFR of %s from %s: %s here, %s there", tt.zone, tt.from, dns.RcodeToString[rcodes[0]],
+				dns.RcodeToString[rcodes[1]])
 		}
 	}
 }

@@ -18,7 +18,8 @@ func TestHouseMakefile(t *testing.T) {
 		targets[m[1]] = true
 	}
 	for _, want := range []string{
-		"help", "deps", "build", "run", "test", "lint", "race", "fuzz", "bench", "bench-peers", "cover", "vuln", "test-clients", "judge",
+		"help", "deps", "build", "run", "test", "lint", "race", "fuzz", "bench", "bench-peers", "cover", "vuln",
+		"test-clients", "judge",
 		"fresh",
 	} {
 		if !targets[want] {

@@ -37,7 +37,8 @@ func TestProgramCounts(t *testing.T) {
 	count := func() map[string]int {
 		_, body := p.get(t, http.MethodGet, "/metrics")
 		got := make(map[string]int)
-		for _, m := range regexp.MustCompile(`(?m)^inside53_queries_total\{result="(\w+)",transport="(\w+)"\} (\d+)$`).FindAllStringSubmatch(body, -1) {
+		for _, m := range regexp.MustCompile(
+			`(?m)^inside53_queries_total\{result="(\w+)",transport="(\w+)"\} (\d+)$`).FindAllStringSubmatch(body, -1) {
 			n, err := strconv.Atoi(m[3])
 			if err != nil {
 				t.Fatal(err)
@@ -52,7 +53,8 @@ func TestProgramCounts(t *testing.T) {
 		}
 	}
 	const times = 25
-	local, missing, empty := asks(dublin, "www.example.com A", "10.0.1.21", "10.0.2.21"), asks(dublin, "nothing.example.com A", "NXDOMAIN"), asks(dublin, "git.example.com MX")
+	local, missing, empty := asks(dublin, "www.example.com A", "10.0.1.21", "10.0.2.21"),
+		asks(dublin, "nothing.example.com A", "NXDOMAIN"), asks(dublin, "git.example.com MX")
 	for range times {
 		p.check(t, local, local.byTCP(), missing, empty.byTCP(), asks("127.9.0.1", "www.example.com A", "REFUSED 18"))
 	}
@@ -131,9 +133,11 @@ func TestProgramUnservable(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := newSite(t).ready(t, c.config())
-	p.check(t, asks(outside, "odd.example.net A", "SERVFAIL 24"), asks(outside, "odd.example.net MX"), asks(outside, "example.net A", "203.0.113.201"))
+	p.check(t, asks(outside, "odd.example.net A", "SERVFAIL 24"), asks(outside, "odd.example.net MX"),
+		asks(outside, "example.net A", "203.0.113.201"))
 	z := p.zone(t, productZone)
-	if len(z.Unservable) != 1 || z.Unservable[0].Name != "odd.example.net." || z.Unservable[0].Type != "A" || !strings.Contains(z.Unservable[0].Reason, "no address") {
+	if len(z.Unservable) != 1 || z.Unservable[0].Name != "odd.example.net." || z.Unservable[0].Type != "A" ||
+		!strings.Contains(z.Unservable[0].Reason, "no address") {
 		t.Errorf("/zones tells %+v", z.Unservable)
 	}
 	if n, _ := p.metric(t, "inside53_unservable_records"); n != "1" {
@@ -156,7 +160,8 @@ func TestProgramTellsWhatIsMissing(t *testing.T) {
 		p.into(t, "/zones", &zones)
 		told := 0
 		for _, z := range zones {
-			if strings.Contains(z.Error, "needs the IAM action route53:ListResourceRecordSets") && z.Name != "" && z.Records == 0 {
+			if strings.Contains(z.Error, "needs the IAM action route53:ListResourceRecordSets") && z.Name != "" &&
+				z.Records == 0 {
 				told++
 			}
 		}
@@ -167,7 +172,8 @@ func TestProgramTellsWhatIsMissing(t *testing.T) {
 	}
 	p.await(t, "the log warns", func() bool { return strings.Contains(p.log.String(), "not all data are there") })
 	c.ClearFaults()
-	p.await(t, "the log says that all is there", func() bool { return strings.Contains(p.log.String(), `msg=serving version="inside53 1.2.3"`) })
+	p.await(t, "the log says that all is there",
+		func() bool { return strings.Contains(p.log.String(), `msg=serving version="inside53 1.2.3"`) })
 	if value, _ := p.metric(t, `inside53_build_info{version="1.2.3"}`); value != "1" {
 		t.Errorf("the metric of the version is %q", value)
 	}
@@ -217,12 +223,14 @@ func TestProgramAddresses(t *testing.T) {
 	}
 	_, body := p.get(t, http.MethodGet, "/readyz")
 	shape := regexp.MustCompile(`\d+\.\d+(e-\d+)?`).ReplaceAllString(strings.Join(strings.Fields(body), ""), "N")
-	if want := `{"ready":true,"reasons":[],"degraded":[],"sources":{"ec2":{"age_seconds":N,"error":""},"route53":{"age_seconds":N,"error":""}}}`; shape != want {
+	if want := `{"ready":true,"reasons":[],"degraded":[],"sources":{"ec2":{"age_seconds":N,"error":""},"route53":{"age_` +
+		`seconds":N,"error":""}}}`; shape != want {
 		t.Errorf("/readyz is %s, want %s", shape, want)
 	}
 	z := p.zone(t, privateZone)
 	slices.Sort(z.VPCs)
-	if got, want := fmt.Sprint(z.Name, z.Visibility, z.VPCs, z.Records, z.Unservable, z.Error), "example.com.private[vpc-0a1b2c3d4e5f60718 vpc-0b7c1d2e3f4a59687] 16 []"; got != want {
+	if got, want := fmt.Sprint(z.Name, z.Visibility, z.VPCs, z.Records, z.Unservable, z.Error),
+		"example.com.private[vpc-0a1b2c3d4e5f60718 vpc-0b7c1d2e3f4a59687] 16 []"; got != want {
 		t.Errorf("/zones has %s, want %s", got, want)
 	}
 }

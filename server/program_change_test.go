@@ -46,7 +46,8 @@ func TestProgramChanges(t *testing.T) {
 	}
 	clients := p.traffic(t, append(pairs, demoQuestions()[3:11]...)...)
 	// Elastic IPs move too, and answers of these follow one way or the other.
-	moving := p.traffic(t, question{from: dublin, name: "bastion.example.com", kind: "A", judge: eitherOf("10.0.1.10", "10.0.1.21")},
+	moving := p.traffic(t, question{from: dublin, name: "bastion.example.com", kind: "A",
+		judge: eitherOf("10.0.1.10", "10.0.1.21")},
 		question{from: outside, name: "bastion.example.com", kind: "A", judge: eitherOf("203.0.113.10")})
 	web := interfaceOf(t, "10.0.1.21")
 	bastion := interfaceOf(t, "10.0.1.10")
@@ -74,8 +75,10 @@ func TestProgramChanges(t *testing.T) {
 		clients.during(t, 2)
 	}
 	p.check(t, asks(dublin, "at-39.example.com A", "NXDOMAIN"))
-	p.await(t, "all changes of the other zone", func() bool { return p.answers(t, asks(dublin, "new-40.example.com TXT", `"40"`)) })
-	p.await(t, "the elastic IP is back", func() bool { return p.answers(t, asks(dublin, "bastion.example.com A", "10.0.1.10")) })
+	p.await(t, "all changes of the other zone",
+		func() bool { return p.answers(t, asks(dublin, "new-40.example.com TXT", `"40"`)) })
+	p.await(t, "the elastic IP is back",
+		func() bool { return p.answers(t, asks(dublin, "bastion.example.com A", "10.0.1.10")) })
 	moving.stop(t, changes)
 	clients.stop(t, changes)
 	if steps.Load() < 4*changes {
@@ -132,7 +135,8 @@ func TestProgramNewZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = c.Replace("route53/"+productZone+"/list-resource-record-sets.json", []byte(readExample(t, "demo/route53/"+productZone+"/list-resource-record-sets.json")))
+	err = c.Replace("route53/"+productZone+"/list-resource-record-sets.json",
+		[]byte(readExample(t, "demo/route53/"+productZone+"/list-resource-record-sets.json")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,6 +153,7 @@ func TestProgramNewZone(t *testing.T) {
 		t.Errorf("it is unready: %q", r.Reasons)
 	}
 	c.ClearFaults()
-	p.await(t, "the new zone is served", func() bool { return p.answers(t, asks(dublin, "pages.example.net A", "203.0.113.202")) })
+	p.await(t, "the new zone is served",
+		func() bool { return p.answers(t, asks(dublin, "pages.example.net A", "203.0.113.202")) })
 	clients.stop(t, 30)
 }

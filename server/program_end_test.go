@@ -28,7 +28,8 @@ func TestProgramDrains(t *testing.T) {
 	}
 	// While it drains, changes are still taken.
 	c.change(t, privateZone, "CREATE late.example.com A 10.0.9.9")
-	p.await(t, "a change while it drains", func() bool { return p.answers(t, asks(dublin, "late.example.com A", "10.0.9.9")) })
+	p.await(t, "a change while it drains",
+		func() bool { return p.answers(t, asks(dublin, "late.example.com A", "10.0.9.9")) })
 	clients.stop(t, 10)
 	p.end(t)
 
@@ -51,8 +52,10 @@ func TestProgramSaysByDNSWhetherItIsReady(t *testing.T) {
 	s := newSite(t)
 	p := s.start(t, c.config("UPSTREAM", upstream, "drain: 0s", "drain: 4s")+"allow: [127.0.0.0/8]\n")
 	const nowhere = "127.77.0.1" // a balancer is in no view
-	unready := []question{asks(nowhere, "ready.inside53 TXT", "SERVFAIL 14"), asks(dublin, "ready.inside53 TXT", "SERVFAIL 14").byTCP()}
-	ready := []question{asks(nowhere, "ready.inside53 TXT", `"ready"`), asks(dublin, "READY.inside53 TXT", `"ready"`).byTCP()}
+	unready := []question{asks(nowhere, "ready.inside53 TXT", "SERVFAIL 14"),
+		asks(dublin, "ready.inside53 TXT", "SERVFAIL 14").byTCP()}
+	ready := []question{asks(nowhere, "ready.inside53 TXT", `"ready"`),
+		asks(dublin, "READY.inside53 TXT", `"ready"`).byTCP()}
 	p.check(t, unready...)
 	c.away.Store(false)
 	p.await(t, "ready", func() bool { return p.readiness(t).Ready })
@@ -100,8 +103,10 @@ func TestProgramAnswersWhatIsInFlight(t *testing.T) {
 		reply.Answer = []dns.RR{rr}
 		_ = w.WriteMsg(reply)
 	})
-	p := newSite(t).ready(t, fmt.Sprintf("listen: { dns: [\"127.0.0.1:0\"] }\nadmin: 127.0.0.1:0\ndrain: 0s\nforward: [{ zone: ., upstreams: [%q] }]\nviews: [{ name: all, clients: [127.0.0.0/8] }]\n", slow))
-	questions := []question{asks(dublin, "udp.slow.example A", "192.0.2.7"), asks(dublin, "tcp.slow.example A", "192.0.2.7").byTCP()}
+	p := newSite(t).ready(t, fmt.Sprintf("listen: { dns: [\"127.0.0.1:0\"] }\nadmin: 127.0.0.1:0\ndrain: 0s\nforward: "+
+		"[{ zone: ., upstreams: [%q] }]\nviews: [{ name: all, clients: [127.0.0.0/8] }]\n", slow))
+	questions := []question{asks(dublin, "udp.slow.example A", "192.0.2.7"),
+		asks(dublin, "tcp.slow.example A", "192.0.2.7").byTCP()}
 	answers := make(chan error, len(questions))
 	for _, q := range questions {
 		conn, err := q.dial(p.addr)

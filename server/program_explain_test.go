@@ -75,20 +75,29 @@ func TestProgramExplainsWhy(t *testing.T) {
 		steps               [][2]string // title, part of the reason
 	}{
 		{"www.example.com A", dublin, "dublin", "NOERROR", [][2]string{
-			{"view dublin", dublin}, {"layer private zone Z1009382KD7YH2M4ZSLC", "decides"}, {"layer public zone Z0484276PQ3RN1T5XWVB", "hidden by a layer above"},
+			{"view dublin", dublin}, {"layer private zone Z1009382KD7YH2M4ZSLC", "decides"},
+			{"layer public zone Z0484276PQ3RN1T5XWVB", "hidden by a layer above"},
 			{"private zone Z1009382KD7YH2M4ZSLC", "listed "},
 		}},
 		{"app.example.com A", dublin, "dublin", "NOERROR", [][2]string{
-			{"failover policy", "2 members"}, {"member primary", "chosen (100 %)"}, {"member secondary", "not chosen: the primary is healthy"},
+			{"failover policy", "2 members"}, {"member primary", "chosen (100 %)"},
+			{"member secondary", "not chosen: the primary is healthy"},
 			{"address 203.0.113.30", "becomes 10.0.2.40: interface eni-"}, {"TTL", "at most 30 s"},
 		}},
-		{"app.example.com A", outside, "outside", "NOERROR", [][2]string{{"address 203.0.113.30", "as it is: interface eni-"}}},
-		{"cdn.example.com A", virginia, "virginia", "NOERROR", [][2]string{{"member virginia", "the client's own region"}, {"member dublin", "another is nearer"}}},
-		{"anything.dev.example.com A", dublin, "dublin", "NOERROR", [][2]string{{"wildcard in private zone", "*.dev.example.com."}, {"alias to ", "an AWS resource"}, {"cache", ""}}},
-		{"ip-10-0-1-10.eu-west-1.compute.internal A", dublin, "dublin", "NOERROR", [][2]string{{"private name of 10.0.1.10", "of instance i-"}}},
-		{"partner.example.org A", dublin, "dublin", "NOERROR", [][2]string{{"forwarder " + c.dns, "asked for partner.example.org. A"}, {"address 203.0.113.10", "becomes 10.0.1.10"}}},
+		{"app.example.com A", outside, "outside", "NOERROR",
+			[][2]string{{"address 203.0.113.30", "as it is: interface eni-"}}},
+		{"cdn.example.com A", virginia, "virginia", "NOERROR",
+			[][2]string{{"member virginia", "the client's own region"}, {"member dublin", "another is nearer"}}},
+		{"anything.dev.example.com A", dublin, "dublin", "NOERROR",
+			[][2]string{{"wildcard in private zone", "*.dev.example.com."}, {"alias to ", "an AWS resource"}, {"cache", ""}}},
+		{"ip-10-0-1-10.eu-west-1.compute.internal A", dublin, "dublin", "NOERROR",
+			[][2]string{{"private name of 10.0.1.10", "of instance i-"}}},
+		{"partner.example.org A", dublin, "dublin", "NOERROR",
+			[][2]string{{"forwarder " + c.dns, "asked for partner.example.org. A"},
+				{"address 203.0.113.10", "becomes 10.0.1.10"}}},
 		{"no.example.com A", dublin, "dublin", "NXDOMAIN", [][2]string{{"SOA", "public zone Z0484276PQ3RN1T5XWVB"}}},
-		{"www.example.com A", "127.9.0.1", "", "REFUSED", [][2]string{{"view", "127.9.0.1 is "}, {"extended error", "18 (Prohibited)"}}},
+		{"www.example.com A", "127.9.0.1", "", "REFUSED",
+			[][2]string{{"view", "127.9.0.1 is "}, {"extended error", "18 (Prohibited)"}}},
 	}
 	for _, tt := range tests {
 		e := p.explain(t, tt.nameAndType, tt.client, "")
@@ -97,7 +106,8 @@ func TestProgramExplainsWhy(t *testing.T) {
 		}
 		for _, s := range tt.steps {
 			if !holds(e.Steps, s[0], s[1]) {
-				t.Errorf("%s for %s: no step %q with %q in\n%s", tt.nameAndType, tt.client, s[0], s[1], strings.Join(e.Lines(false), "\n"))
+				t.Errorf("%s for %s: no step %q with %q in\n%s", tt.nameAndType, tt.client, s[0], s[1],
+					strings.Join(e.Lines(false), "\n"))
 			}
 		}
 	}
@@ -141,7 +151,8 @@ func TestProgramExplainsTheDifference(t *testing.T) {
 		nameAndType string
 		step, why   string
 	}{
-		{"www.example.com A", "because", "decided here by private zone Z1009382KD7YH2M4ZSLC, outside by public zone Z0484276PQ3RN1T5XWVB"},
+		{"www.example.com A", "because",
+			"decided here by private zone Z1009382KD7YH2M4ZSLC, outside by public zone Z0484276PQ3RN1T5XWVB"},
 		{"db-1.example.com A", "rcode", "NOERROR here, NXDOMAIN outside"},
 		{"bastion.example.com A", "because", "203.0.113.10 becomes 10.0.1.10"},
 		{"example.com MX", "same", "a client outside gets the same records"},

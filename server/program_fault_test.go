@@ -76,7 +76,8 @@ func TestProgramFaults(t *testing.T) {
 		error  string // this; "" for a fault with a count and without an error
 	}{
 		{awssim.Fault{Operation: "ListResourceRecordSets", Fault: "500"}, "route53", "InternalFailure"},
-		{awssim.Fault{Operation: "ListHostedZones", Fault: "access-denied"}, "route53", "needs the IAM action route53:ListHostedZones"},
+		{awssim.Fault{Operation: "ListHostedZones", Fault: "access-denied"}, "route53",
+			"needs the IAM action route53:ListHostedZones"},
 		{awssim.Fault{Operation: "GetHostedZone", Fault: "access-denied", Count: 3}, "", ""},
 		{awssim.Fault{Operation: "ListResourceRecordSets", Fault: "throttle"}, "route53", "Throttling"},
 		{awssim.Fault{Operation: "ListResourceRecordSets", Fault: "hang", Count: 1}, "", ""},
@@ -84,7 +85,8 @@ func TestProgramFaults(t *testing.T) {
 		{awssim.Fault{Operation: "ListResourceRecordSets", Fault: "changing", Count: 10}, "", ""},
 		{awssim.Fault{Operation: "ListResourceRecordSets", Fault: "stuck"}, "route53", "advance"},
 		{awssim.Fault{Operation: "ListHostedZones", Fault: "hang", Count: 1}, "", ""},
-		{awssim.Fault{Operation: "DescribeNetworkInterfaces", Fault: "access-denied"}, "ec2", "ec2:DescribeNetworkInterfaces"},
+		{awssim.Fault{Operation: "DescribeNetworkInterfaces", Fault: "access-denied"}, "ec2",
+			"ec2:DescribeNetworkInterfaces"},
 		{awssim.Fault{Operation: "DescribeInstances", Fault: "fail", Page: 2}, "ec2", "DescribeInstances"},
 		{awssim.Fault{Operation: "DescribeInstances", Fault: "hang", Count: 1}, "", ""},
 		{awssim.Fault{Operation: "DescribeVpcs", Fault: "500"}, "ec2", "DescribeVpcs"},
@@ -96,7 +98,9 @@ func TestProgramFaults(t *testing.T) {
 	}
 	c.change(t, productZone, sets[:160]...)
 	c.change(t, productZone, sets[160:]...)
-	p.await(t, "the new records", func() bool { return p.answers(t, asks(dublin, "host-319.example.net A", "192.0.2.69")) })
+	p.await(t, "the new records", func() bool {
+		return p.answers(t, asks(dublin, "host-319.example.net A", "192.0.2.69"))
+	})
 	for i, tt := range tests {
 		name := fmt.Sprintf("%s of %s", tt.fault.Fault, tt.fault.Operation)
 		c.fault(t, tt.fault)

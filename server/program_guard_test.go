@@ -62,7 +62,8 @@ func TestProgramEmptied(t *testing.T) {
 	}
 	// Zones that aren't listed are asked for: these exist.
 	c.fault(t, awssim.Fault{Operation: "ListHostedZones", Fault: "empty"})
-	p.await(t, "the emptied list of zones is seen through", func() bool { return strings.Count(p.log.String(), exists) > 3 })
+	p.await(t, "the emptied list of zones is seen through",
+		func() bool { return strings.Count(p.log.String(), exists) > 3 })
 	clients.during(t, 50)
 	clients.stop(t, 200)
 }
@@ -80,7 +81,8 @@ func TestProgramAccept(t *testing.T) {
 	p.await(t, "/zones shows what has shrunk", func() bool { return p.zone(t, productZone).Shrunk != nil })
 	clients.during(t, 50)
 	z := p.zone(t, productZone)
-	if z.Shrunk.Now >= z.Shrunk.Before || z.Records != len(before) || z.Name != "example.net." || z.Visibility != "public" {
+	if z.Shrunk.Now >= z.Shrunk.Before || z.Records != len(before) || z.Name != "example.net." ||
+		z.Visibility != "public" {
 		t.Errorf("the zone is %+v, shrunk %+v, with %d record sets before", z, z.Shrunk, len(before))
 	}
 	clients.stop(t, 50)
@@ -141,7 +143,8 @@ func TestProgramZoneVanishes(t *testing.T) {
 	}
 	p.await(t, "the zone is missed", func() bool { return p.zone(t, productZone).Error != "" })
 	c.ResetCalls()
-	p.await(t, "it was asked for again and again", func() bool { return c.Calls()["GetHostedZone"] >= 6 && c.Calls()["ListHostedZones"] >= 3 })
+	p.await(t, "it was asked for again and again",
+		func() bool { return c.Calls()["GetHostedZone"] >= 6 && c.Calls()["ListHostedZones"] >= 3 })
 	clients.stop(t, 50)
 	if p.zone(t, productZone).ID == "" {
 		t.Error("the zone went although nobody said that it is gone")
@@ -173,7 +176,8 @@ func TestProgramInventoryAges(t *testing.T) {
 		n, _ := p.metric(t, "inside53_stale_regions")
 		return n
 	}
-	private, public := asks(dublin, "bastion.example.com A", "10.0.1.10"), asks(dublin, "bastion.example.com A", "203.0.113.10")
+	private, public := asks(dublin, "bastion.example.com A", "10.0.1.10"),
+		asks(dublin, "bastion.example.com A", "203.0.113.10")
 	outage := awssim.Fault{Operation: "DescribeInstances", Fault: "access-denied"}
 	steady := p.traffic(t,
 		asks(outside, "bastion.example.com A", "203.0.113.10"),

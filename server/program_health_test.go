@@ -46,7 +46,8 @@ func newEndpoint(t *testing.T) *endpoint {
 func (e *endpoint) check(t *testing.T, c *cloud) {
 	t.Helper()
 	c.change(t, public, "CREATE probe.example.com. A 127.0.0.1")
-	text := fmt.Sprintf(`{"HealthChecks":[{"Id":%q,"CallerReference":"a","HealthCheckVersion":1,"HealthCheckConfig":{"Type":"HTTP_STR_MATCH","FullyQualifiedDomainName":"probe.example.com",
+	text := fmt.Sprintf(
+		`{"HealthChecks":[{"Id":%q,"CallerReference":"a","HealthCheckVersion":1,"HealthCheckConfig":{"Type":"HTTP_STR_MATCH","FullyQualifiedDomainName":"probe.example.com",
 		"Port":%d,"SearchString":"ok","RequestInterval":1,"FailureThreshold":2}},
 		{"Id":%q,"CallerReference":"b","HealthCheckVersion":1,"HealthCheckConfig":{"Type":"TCP","IPAddress":"203.0.113.20","Port":443,"RequestInterval":1,"FailureThreshold":2}},
 		{"Id":%q,"CallerReference":"c","HealthCheckVersion":1,"HealthCheckConfig":{"Type":"CALCULATED","HealthThreshold":2,"ChildHealthChecks":[%q,%q]}}]}`,
@@ -88,7 +89,8 @@ func TestProgramHealth(t *testing.T) {
 		return h.AWS.Known && h.Local.Known && h.Healthy
 	})
 	h := p.healthCheck(t, appCheck)
-	if h.Type != "HTTP_STR_MATCH" || !h.Used || !strings.HasPrefix(h.Endpoint, "http://probe.example.com:") || h.Why != "aws: HealthCheckStatus 1" ||
+	if h.Type != "HTTP_STR_MATCH" || !h.Used || !strings.HasPrefix(h.Endpoint, "http://probe.example.com:") ||
+		h.Why != "aws: HealthCheckStatus 1" ||
 		h.Local.Why != "HTTP 200, string found" || h.Local.Since == nil || h.AWS.AgeSeconds == nil {
 		t.Errorf("%+v", h)
 	}
@@ -97,7 +99,8 @@ func TestProgramHealth(t *testing.T) {
 		return h.Healthy && !h.Local.Known && strings.Contains(h.Local.Why, "not among probe_targets")
 	})
 
-	others := p.traffic(t, asks(dublin, "bastion.example.com A", "10.0.1.10"), asks(virginia, "cdn.example.com A", "10.1.1.21"))
+	others := p.traffic(t, asks(dublin, "bastion.example.com A", "10.0.1.10"),
+		asks(virginia, "cdn.example.com A", "10.1.1.21"))
 	e.bad.Store(true)
 	p.await(t, "the secondary answers", func() bool { return p.answers(t, secondary) })
 	if h := p.healthCheck(t, appCheck); h.Healthy || !h.AWS.Healthy || !strings.HasPrefix(h.Why, "local: HTTP 503") {
@@ -112,7 +115,8 @@ func TestProgramHealth(t *testing.T) {
 	p.await(t, "AWS's word counts too", func() bool { return p.answers(t, secondary) })
 	others.stop(t, 10)
 	for line, want := range map[string]string{
-		`inside53_health_checks{state="unhealthy"}`: "1", "inside53_health_local_lost": "0", "inside53_health_disagreeing": "1",
+		`inside53_health_checks{state="unhealthy"}`: "1", "inside53_health_local_lost": "0",
+		"inside53_health_disagreeing":              "1",
 		`inside53_health_targets{state="healthy"}`: "2", `inside53_health_targets{state="unhealthy"}`: "0",
 	} {
 		p.await(t, line+" is "+want, func() bool {
@@ -165,7 +169,8 @@ func TestProgramTargetHealth(t *testing.T) {
 		return got == "1"
 	})
 	h := p.healthCheck(t, "web-prod-1873456201.eu-west-1.elb.amazonaws.com.")
-	if h.Type != "LOAD_BALANCER" || h.Healthy || h.Why != "target group web: 0 of 2 targets healthy" || h.AWS.AgeSeconds == nil {
+	if h.Type != "LOAD_BALANCER" || h.Healthy || h.Why != "target group web: 0 of 2 targets healthy" ||
+		h.AWS.AgeSeconds == nil {
 		t.Errorf("%+v", h)
 	}
 }
@@ -178,7 +183,8 @@ func TestProgramHealthDenied(t *testing.T) {
 	}
 	p := newSite(t).ready(t, c.config()+watching)
 	p.await(t, "it is said", func() bool {
-		return strings.Contains(p.log.String(), "route53:ListHealthChecks") && strings.Contains(p.log.String(), "elasticloadbalancing:DescribeTargetGroups")
+		return strings.Contains(p.log.String(), "route53:ListHealthChecks") &&
+			strings.Contains(p.log.String(), "elasticloadbalancing:DescribeTargetGroups")
 	})
 	p.check(t, asks(outside, "app.example.com A", "203.0.113.30"))
 }
@@ -187,7 +193,8 @@ func TestProgramHealthDenied(t *testing.T) {
 func TestResolveOwn(t *testing.T) {
 	c := newCloud(t, nil)
 	p := newSite(t).ready(t, c.config()) // this host is outside
-	for host, want := range map[string]string{"bastion.example.com": "203.0.113.10", "www.example.org": "192.0.2.80", "partner.example.org": "203.0.113.10"} {
+	for host, want := range map[string]string{"bastion.example.com": "203.0.113.10", "www.example.org": "192.0.2.80",
+		"partner.example.org": "203.0.113.10"} {
 		for range 3 {
 			got, err := p.app.health.resolve(t.Context(), host)
 			if err != nil || len(got) != 1 || got[0] != netip.MustParseAddr(want) {
@@ -226,7 +233,8 @@ func TestTranslateProbe(t *testing.T) {
 			{Public: addr("203.0.113.6"), Private: addr("10.0.0.6"), Owner: zone.LoadBalancer},
 		})}
 	snap.Inventory.AddView(zone.AddressPublic, nil, nil, nil)
-	p, err := newSite(t).assemble(t, "listen: {dns: ['127.0.0.1:0']}\nadmin: ''\nforward: [{zone: ., upstreams: [192.0.2.1]}]\n")
+	p, err := newSite(t).assemble(t,
+		"listen: {dns: ['127.0.0.1:0']}\nadmin: ''\nforward: [{zone: ., upstreams: [192.0.2.1]}]\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,8 +245,10 @@ func TestTranslateProbe(t *testing.T) {
 	}
 	a.publish(snap)
 	for _, tt := range []struct{ self, public, want string }{
-		{"", "203.0.113.1", "10.0.0.1"}, {"", "203.0.113.2", ""}, {"vpc-a", "203.0.113.2", "172.31.0.2"}, {"vpc-a", "203.0.113.3", ""},
-		{"", "203.0.113.4", ""}, {"", "203.0.113.5", ""}, {"", "203.0.113.6", "10.0.0.6"}, {"", "198.51.100.1", ""}, {"", "2001:db8::1", ""},
+		{"", "203.0.113.1", "10.0.0.1"}, {"", "203.0.113.2", ""}, {"vpc-a", "203.0.113.2", "172.31.0.2"},
+		{"vpc-a", "203.0.113.3", ""},
+		{"", "203.0.113.4", ""}, {"", "203.0.113.5", ""}, {"", "203.0.113.6", "10.0.0.6"}, {"", "198.51.100.1", ""},
+		{"", "2001:db8::1", ""},
 	} {
 		a.health.self.Store(nil)
 		if tt.self != "" {
@@ -249,7 +259,8 @@ func TestTranslateProbe(t *testing.T) {
 			t.Errorf("%+v: %s, %t", tt, got, known)
 		}
 	}
-	for own, want := range map[string]string{"0.0.0.0:53": "127.0.0.1:53", "[::]:53": "[::1]:53", "10.0.0.1:5300": "10.0.0.1:5300"} {
+	for own, want := range map[string]string{"0.0.0.0:53": "127.0.0.1:53", "[::]:53": "[::1]:53",
+		"10.0.0.1:5300": "10.0.0.1:5300"} {
 		if got := reachable(netip.MustParseAddrPort(own)); got != netip.MustParseAddrPort(want) {
 			t.Errorf("%s is asked at %s", own, got)
 		}

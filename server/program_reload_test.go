@@ -33,7 +33,8 @@ func TestProgramReloadSwaps(t *testing.T) {
 	s.write(t, "a.zone", labZone("a"))
 	s.write(t, "b.zone", labZone("b"))
 	config := func(first, second string) string {
-		return c.config() + fmt.Sprintf("zonefiles:\n  - { origin: lab.example, file: %s.zone, views: [dublin] }\n  - { origin: lab.example, file: %s.zone, views: [virginia] }\n", first, second)
+		return c.config() + fmt.Sprintf("zonefiles:\n  - { origin: lab.example, file: %s.zone, views: [dublin] }\n  - { "+
+			"origin: lab.example, file: %s.zone, views: [virginia] }\n", first, second)
 	}
 	p := s.ready(t, config("a", "b"))
 	seen := func(from string) string { return strings.Join(said(p.ask(t, asks(from, "lab.example TXT"))), " ") }
@@ -102,7 +103,8 @@ func TestProgramReloadKinds(t *testing.T) {
 	// A zone file comes while everything else is served, and goes.
 	s.write(t, "lab.zone", labZone("lab"))
 	p.reloaded(t, s, config+"zonefiles: [{ origin: lab.example, file: lab.zone }]\n")
-	p.await(t, "the new zone file is served", func() bool { return p.answers(t, asks(dublin, "lab.example TXT", `"lab"`)) })
+	p.await(t, "the new zone file is served",
+		func() bool { return p.answers(t, asks(dublin, "lab.example TXT", `"lab"`)) })
 	p.reloaded(t, s, config)
 	p.check(t, asks(dublin, "lab.example TXT", "NXDOMAIN"))
 
@@ -149,7 +151,8 @@ func TestProgramReloadFaults(t *testing.T) {
 		})
 	}
 	p.configure(t, s, c.config()+"drian: 1s\n")
-	tells("the fault of a key", "level=ERROR", "the old one stays", "inside53.yaml:15: drian: unknown key; did you mean", "drain")
+	tells("the fault of a key", "level=ERROR", "the old one stays", "inside53.yaml:15: drian: unknown key; did you mean",
+		"drain")
 	p.configure(t, s, strings.Replace(c.config(), "127.2.0.0/16", "127.1.0.0/16", 1))
 	tells("the fault of a view", "level=ERROR", "inside53.yaml:11: views[1]", "127.1.0.0/16")
 	p.configure(t, s, "listen: {")
@@ -159,12 +162,14 @@ func TestProgramReloadFaults(t *testing.T) {
 	for _, text := range []string{"", "# inside53\n", begin} {
 		before := strings.Count(p.log.String(), "may be written in part")
 		p.configure(t, s, text)
-		p.await(t, "the lack of everything is told", func() bool { return strings.Count(p.log.String(), "may be written in part") > before })
+		p.await(t, "the lack of everything is told",
+			func() bool { return strings.Count(p.log.String(), "may be written in part") > before })
 	}
 	clients.during(t, 10)
 
 	// What needs a restart is named each time, and the rest is taken.
-	fixed := strings.NewReplacer(`dns: ["127.0.0.1:0"]`, `dns: ["127.0.0.1:5399"]`, "drain: 0s", "drain: 100ms\nudp_size: 900").Replace(c.config())
+	fixed := strings.NewReplacer(`dns: ["127.0.0.1:0"]`, `dns: ["127.0.0.1:5399"]`, "drain: 0s",
+		"drain: 100ms\nudp_size: 900").Replace(c.config())
 	p.reloaded(t, s, fixed)
 	p.reloaded(t, s, fixed)
 	if n := strings.Count(p.log.String(), `msg="these changes need a restart" keys="listen.dns udp_size"`); n != 2 {
@@ -209,11 +214,13 @@ views: [{ name: all, clients: [127.0.0.0/8], vpcs: ["*"] }]
 
 	p = s.ready(t, files)
 	p.configure(t, s, both)
-	p.await(t, "it tells that this needs a restart", func() bool { return strings.Contains(p.log.String(), "needs a restart: it opens state_dir") })
-	p.check(t, asks(dublin, "lab.example TXT", `"lab"`), question{from: dublin, name: "example.com", kind: "SOA", judge: func(reply *dns.Msg) string {
-		if reply.Rcode != dns.RcodeRefused {
-			return reply.String()
-		}
-		return ""
-	}})
+	p.await(t, "it tells that this needs a restart",
+		func() bool { return strings.Contains(p.log.String(), "needs a restart: it opens state_dir") })
+	p.check(t, asks(dublin, "lab.example TXT", `"lab"`),
+		question{from: dublin, name: "example.com", kind: "SOA", judge: func(reply *dns.Msg) string {
+			if reply.Rcode != dns.RcodeRefused {
+				return reply.String()
+			}
+			return ""
+		}})
 }

@@ -35,7 +35,8 @@ func TestProgramSecondary(t *testing.T) {
 	config := values.Replace(secondaryConfig)
 	p := s.ready(t, config)
 	p.await(t, "the zone is served", func() bool { return p.answers(t, asks(dublin, "git.example.com A", "10.0.2.40")) })
-	p.check(t, asks(dublin, "reports.example.com A", "10.0.20.16"), asks(dublin, "jump.example.com A", "CNAME bastion.example.com.", "10.0.1.10"),
+	p.check(t, asks(dublin, "reports.example.com A", "10.0.20.16"),
+		asks(dublin, "jump.example.com A", "CNAME bastion.example.com.", "10.0.1.10"),
 		asks(dublin, "nothing.example.com A", "NXDOMAIN"), asks(dublin, "x.apps.example.com A", "203.0.113.80"))
 	// Of a zone that never came nothing is said, and nobody else is asked for it.
 	p.check(t, asks(dublin, "www.nowhere.example A", "SERVFAIL 22"))

@@ -53,7 +53,8 @@ func TestProgramStartsWithNothing(t *testing.T) {
 	c.away.Store(true)
 	s := newSite(t)
 	s.write(t, "lab.zone", "@ 60 IN SOA ns a 1 2 3 4 5\n@ 60 IN NS ns\nns 60 IN A 10.4.0.1\n")
-	p := s.start(t, c.config()+"  - { zone: example.org, upstreams: [\""+c.dns+"\"] }\nzonefiles: [{ origin: lab.example, file: lab.zone }]\n")
+	p := s.start(t, c.config()+"  - { zone: example.org, upstreams: [\""+c.dns+
+		"\"] }\nzonefiles: [{ origin: lab.example, file: lab.zone }]\n")
 	early := []question{
 		asks(dublin, "ns.lab.example A", "10.4.0.1"),
 		asks(dublin, "localhost A", "127.0.0.1"),
@@ -72,7 +73,8 @@ func TestProgramStartsWithNothing(t *testing.T) {
 		r := p.readiness(t)
 		text := strings.Join(r.Reasons, " ")
 		return !r.Ready && strings.Contains(text, "data not complete: ") &&
-			strings.Contains(text, "route53 catalog/: listing the hosted zones of the base account: ") && strings.Contains(text, "ec2 /eu-west-1: listing the inventory of eu-west-1: ")
+			strings.Contains(text, "route53 catalog/: listing the hosted zones of the base account: ") &&
+			strings.Contains(text, "ec2 /eu-west-1: listing the inventory of eu-west-1: ")
 	})
 	if value, _ := p.metric(t, "inside53_ready"); value != "0" {
 		t.Errorf("inside53_ready is %s", value)
@@ -192,7 +194,8 @@ func TestProgramIsItsOwnResolver(t *testing.T) {
 // TestProgramAssumesRoles serves the zones and the inventory of a second account.
 func TestProgramAssumesRoles(t *testing.T) {
 	c := newCloud(t, func(o *awssim.Options) { o.ExternalIDs = map[string]string{"210987654321": "of-us"} })
-	zones := `{"HostedZones": [{"Id": "/hostedzone/Z0DATA", "Name": "data.example.", "CallerReference": "a", "Config": {"PrivateZone": false}, "ResourceRecordSetCount": 3}]}`
+	zones := `{"HostedZones": [{"Id": "/hostedzone/Z0DATA", "Name": "data.example.", "CallerReference": "a", "Config": ` +
+		`{"PrivateZone": false}, "ResourceRecordSetCount": 3}]}`
 	sets := `{"ResourceRecordSets": [
 		{"Name": "data.example.", "Type": "SOA", "TTL": 900, "ResourceRecords": [{"Value": "ns.data.example. a.data.example. 1 2 3 4 5"}]},
 		{"Name": "data.example.", "Type": "NS", "TTL": 900, "ResourceRecords": [{"Value": "ns.data.example."}]},
@@ -204,7 +207,8 @@ func TestProgramAssumesRoles(t *testing.T) {
 		}
 	}
 	config := strings.Replace(c.config(), "aws: { region: eu-west-1 }",
-		`aws: { region: eu-west-1, accounts: [{ name: data, role_arn: "arn:aws:iam::210987654321:role/inside53", external_id: "of-us" }] }`, 1)
+		`aws: { region: eu-west-1, accounts: [{ name: data, role_arn: "arn:aws:iam::210987654321:role/inside53", `+
+			`external_id: "of-us" }] }`, 1)
 	p := newSite(t).ready(t, config)
 	p.check(t, append(demoQuestions(), asks(dublin, "lake.data.example A", "10.8.0.1"))...)
 	if z := p.zone(t, "Z0DATA"); z.Account != "data" || z.Records != 3 || z.Visibility != "public" {

@@ -53,7 +53,8 @@ func TestStrangersAreRefused(t *testing.T) {
 			if reply == nil || err != nil {
 				t.Fatalf("%s by %s: %v, error %v", tt.name, network, reply, err)
 			}
-			if reply.Rcode != dns.RcodeRefused || reply.IsTsig() != nil || extendedErrorOf(reply) != int(dns.ExtendedErrorCodeProhibited) {
+			if reply.Rcode != dns.RcodeRefused || reply.IsTsig() != nil ||
+				extendedErrorOf(reply) != int(dns.ExtendedErrorCodeProhibited) {
 				t.Errorf("%s by %s: %v", tt.name, network, reply)
 			}
 		}
@@ -85,7 +86,8 @@ func TestUpdatesOfOtherAddressesAreSaid(t *testing.T) {
 			t.Fatalf("the answer is %v, error %v", reply, err)
 		}
 	}
-	lines := strings.Count(p.log.String(), `msg="update refused" client=`+dublin+` result=REFUSED why="nothing is granted to this address"`)
+	lines := strings.Count(p.log.String(),
+		`msg="update refused" client=`+dublin+` result=REFUSED why="nothing is granted to this address"`)
 	if lines < 1 || lines > 30 {
 		t.Errorf("50 updates have %d lines in the log", lines)
 	}

@@ -71,7 +71,8 @@ func TestProgramZonesOfOthers(t *testing.T) {
 // TestProgramForwardedBelow tells what secondaries of a zone deny that clients are forwarded for.
 func TestProgramForwardedBelow(t *testing.T) {
 	c := newCloud(t, nil)
-	config := strings.Replace(c.transferConfig("127.0.0.1:9"), "forward:\n", "forward:\n  - { zone: plant.example.com, upstreams: [\"127.0.0.1:9\"], views: [dublin] }\n", 1)
+	config := strings.Replace(c.transferConfig("127.0.0.1:9"), "forward:\n",
+		"forward:\n  - { zone: plant.example.com, upstreams: [\"127.0.0.1:9\"], views: [dublin] }\n", 1)
 	p := newSite(t).ready(t, config)
 	tells := func(view string) bool {
 		var info admin.Transfers

@@ -48,7 +48,8 @@ type cloud struct {
 func newCloud(t *testing.T, change func(*awssim.Options)) *cloud {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
-	o := awssim.Options{Data: os.DirFS(filepath.Join(examples, "demo")), Reads: awssim.Unlimited(), Changes: awssim.Unlimited(), Inventory: awssim.Unlimited()}
+	o := awssim.Options{Data: os.DirFS(filepath.Join(examples, "demo")), Reads: awssim.Unlimited(),
+		Changes: awssim.Unlimited(), Inventory: awssim.Unlimited()}
 	if change != nil {
 		change(&o)
 	}
@@ -75,8 +76,9 @@ func newCloud(t *testing.T, change func(*awssim.Options)) *cloud {
 		}
 	})
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": c.url, "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "",
-		"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_ENDPOINT_URL": c.url, "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_SESSION_TOKEN": "",
+		"AWS_REGION":        "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 	} {
 		t.Setenv(name, value)

@@ -54,7 +54,8 @@ func (q question) dial(to netip.AddrPort) (*dns.Conn, error) {
 	if q.from != "" {
 		from = netip.MustParseAddr(q.from)
 	}
-	c := dns.Client{Net: "udp", Dialer: &net.Dialer{Timeout: patience, LocalAddr: net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}}
+	c := dns.Client{Net: "udp", Dialer: &net.Dialer{Timeout: patience,
+		LocalAddr: net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}}
 	if q.tcp {
 		c.Net, c.Dialer.LocalAddr = "tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
 	}

@@ -58,7 +58,8 @@ func TestRefusedTransfersAreSaid(t *testing.T) {
 	} {
 		f := &follower{p: p, from: tt.from, key: tt.key, apex: tt.zone}
 		c := &dns.Client{TsigSecret: f.secrets(), Timeout: patience}
-		reply, _, _ := c.ExchangeWithConn(f.sign(new(dns.Msg).SetQuestion(tt.zone, dns.TypeAXFR)), dialFrom(t, "udp", f.from, p.addr))
+		reply, _, _ := c.ExchangeWithConn(f.sign(new(dns.Msg).SetQuestion(tt.zone, dns.TypeAXFR)),
+			dialFrom(t, "udp", f.from, p.addr))
 		if reply == nil || reply.Rcode != dns.RcodeRefused && reply.Rcode != dns.RcodeNotAuth {
 			t.Errorf("%+v: the answer is %v", tt, reply)
 		}
@@ -82,7 +83,8 @@ func TestRefusedTransfersAreSaidWithoutTransfers(t *testing.T) {
 			t.Errorf("the answer is %v", reply)
 		}
 	}
-	if !strings.Contains(p.log.String(), `msg="transfer refused" client=127.0.0.1 zone=example.com. kind=axfr key="" reason=zone suppressed=0`) {
+	if !strings.Contains(p.log.String(),
+		`msg="transfer refused" client=127.0.0.1 zone=example.com. kind=axfr key="" reason=zone suppressed=0`) {
 		t.Error("no line says so")
 	}
 	value, ok := p.metric(t, `inside53_transfers_total{kind="axfr",result="refused"}`)

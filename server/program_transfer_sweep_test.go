@@ -55,7 +55,8 @@ func TestTransfersSweep(t *testing.T) {
 		_, err := os.Stat(filepath.Join(dir, "view%2Fgone%2Fold.history"))
 		return errors.Is(err, fs.ErrNotExist)
 	})
-	for _, path := range append(before, filepath.Join(dir, "view%2Fgone%2Fyoung.history"), filepath.Join(dir, "note.txt")) {
+	for _, path := range append(before, filepath.Join(dir, "view%2Fgone%2Fyoung.history"),
+		filepath.Join(dir, "note.txt")) {
 		_, err := os.Stat(path)
 		if err != nil {
 			t.Error(err)

@@ -30,7 +30,8 @@ transfers:
 `
 
 func (c *cloud) transferConfig(notify string) string {
-	return strings.NewReplacer("UPSTREAM", c.dns, "MAXAGE", "1h", "NOTIFY", `"`+notify+`"`, "JOURNAL", "2KiB").Replace(transferConfig)
+	return strings.NewReplacer("UPSTREAM", c.dns, "MAXAGE", "1h", "NOTIFY", `"`+notify+`"`, "JOURNAL",
+		"2KiB").Replace(transferConfig)
 }
 
 // TestProgramTransfers takes whole zones, and looks at them with a client's eyes.
@@ -72,7 +73,8 @@ func TestProgramTransfers(t *testing.T) {
 			t.Errorf("no %s", line)
 		}
 	}
-	for _, line := range []string{"example.com. 172800 IN NS ns-312.awsdns-39.com.", "reports.example.com. 60 IN A 10.0.20.15"} {
+	for _, line := range []string{"example.com. 172800 IN NS ns-312.awsdns-39.com.",
+		"reports.example.com. 60 IN A 10.0.20.15"} {
 		if slices.Contains(have, line) {
 			t.Errorf("there is %s", line)
 		}
@@ -109,7 +111,8 @@ func TestProgramTransfers(t *testing.T) {
 	zones := map[string]int{}
 	for _, z := range info.Zones {
 		zones[z.View]++
-		if z.View == "dublin" && z.Zone == f.apex && (z.Records != len(f.has)+1 || z.Serial != f.soa.Serial || len(z.Findings) < 5) {
+		if z.View == "dublin" && z.Zone == f.apex &&
+			(z.Records != len(f.has)+1 || z.Serial != f.soa.Serial || len(z.Findings) < 5) {
 			t.Errorf("reported as %+v", z)
 		}
 	}
@@ -187,7 +190,8 @@ func TestProgramTransferGrants(t *testing.T) {
 	catalog := &follower{p: p, from: "127.0.0.1", key: "dublin.", apex: "catalog.inside53."}
 	catalog.axfr(t)
 	lines := strings.Join(catalog.lines(), "\n")
-	for _, want := range []string{"version.catalog.inside53. 0 IN TXT \"2\"", "PTR example.com.", "PTR example.net.", "PTR internal.", "catalog.inside53. 0 IN NS invalid."} {
+	for _, want := range []string{"version.catalog.inside53. 0 IN TXT \"2\"", "PTR example.com.", "PTR example.net.",
+		"PTR internal.", "catalog.inside53. 0 IN NS invalid."} {
 		if !strings.Contains(lines, want) {
 			t.Errorf("no %s in the catalog\n%s", want, lines)
 		}
@@ -243,7 +247,8 @@ func TestProgramTransferChanges(t *testing.T) {
 		whole := &follower{p: p, from: f.from, key: f.key, apex: f.apex}
 		whole.axfr(t)
 		if whole.soa.Serial == f.soa.Serial && !slices.Equal(whole.lines(), f.lines()) {
-			t.Fatalf("round %d: by IXFR\n%s\nby AXFR\n%s", round, strings.Join(f.lines(), "\n"), strings.Join(whole.lines(), "\n"))
+			t.Fatalf("round %d: by IXFR\n%s\nby AXFR\n%s", round, strings.Join(f.lines(), "\n"),
+				strings.Join(whole.lines(), "\n"))
 		}
 	}
 	p.await(t, "the secondary is told", func() bool { return secondary.heard(f.apex) == f.serial(t) })

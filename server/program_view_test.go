@@ -17,20 +17,27 @@ func TestProgramViews(t *testing.T) {
 		dublin, virginia, outside []string
 	}{
 		// The private zone over the public one of the same name.
-		{"www.example.com A", []string{"10.0.1.21", "10.0.2.21"}, []string{"10.0.1.21", "10.0.2.21"}, []string{"203.0.113.101", "203.0.113.102"}},
+		{"www.example.com A", []string{"10.0.1.21", "10.0.2.21"}, []string{"10.0.1.21", "10.0.2.21"},
+			[]string{"203.0.113.101", "203.0.113.102"}},
 		{"db-1.example.com A", []string{"10.0.20.15"}, []string{"10.0.20.15"}, []string{"NXDOMAIN"}},
 		{"cache.example.com A", []string{"10.0.2.60"}, []string{"10.1.2.60"}, []string{"NXDOMAIN"}},
-		{"example.com MX", []string{"10 mail.example.com.", "20 mx2.example.net."}, []string{"10 mail.example.com.", "20 mx2.example.net."}, []string{"10 mail.example.com.", "20 mx2.example.net."}},
+		{"example.com MX", []string{"10 mail.example.com.", "20 mx2.example.net."},
+			[]string{"10 mail.example.com.", "20 mx2.example.net."}, []string{"10 mail.example.com.", "20 mx2.example.net."}},
 		{"www.example.com AAAA", nil, nil, []string{"2001:db8:a0:1::101", "2001:db8:a0:2::101"}},
-		{"_ldap._tcp.example.com SRV", []string{"0 100 389 ldap-1.corp.example.com.", "0 100 389 ldap-2.corp.example.com."}, []string{"0 100 389 ldap-1.corp.example.com.", "0 100 389 ldap-2.corp.example.com."}, []string{"NXDOMAIN"}},
+		{"_ldap._tcp.example.com SRV", []string{"0 100 389 ldap-1.corp.example.com.", "0 100 389 ldap-2.corp.example.com."},
+			[]string{"0 100 389 ldap-1.corp.example.com.", "0 100 389 ldap-2.corp.example.com."}, []string{"NXDOMAIN"}},
 		// Addresses by who can reach them.
 		{"bastion.example.com A", []string{"10.0.1.10"}, []string{"10.0.1.10"}, []string{"203.0.113.10"}},
-		{"jump.example.com A", []string{"CNAME bastion.example.com.", "10.0.1.10"}, []string{"CNAME bastion.example.com.", "10.0.1.10"}, []string{"CNAME bastion.example.com.", "203.0.113.10"}},
+		{"jump.example.com A", []string{"CNAME bastion.example.com.", "10.0.1.10"},
+			[]string{"CNAME bastion.example.com.", "10.0.1.10"}, []string{"CNAME bastion.example.com.", "203.0.113.10"}},
 		{"cdn.example.com A", []string{"203.0.113.40"}, []string{"10.1.1.21"}, []string{"203.0.113.40"}},
-		{"vpn.example.com A", []string{"10.0.1.11", "10.0.1.12"}, []string{"10.0.1.11", "10.0.1.12"}, []string{"203.0.113.11", "203.0.113.12"}},
+		{"vpn.example.com A", []string{"10.0.1.11", "10.0.1.12"}, []string{"10.0.1.11", "10.0.1.12"},
+			[]string{"203.0.113.11", "203.0.113.12"}},
 		{"partner.example.org A", []string{"10.0.1.10"}, []string{"10.0.1.10"}, []string{"203.0.113.10"}},
 		// Names computed from the inventory.
-		{"ec2-203-0-113-10.eu-west-1.compute.amazonaws.com A", []string{"10.0.1.10"}, []string{"10.0.1.10"}, []string{"NXDOMAIN"}}, // says the world outside
+		// says the world outside
+		{"ec2-203-0-113-10.eu-west-1.compute.amazonaws.com A", []string{"10.0.1.10"}, []string{"10.0.1.10"},
+			[]string{"NXDOMAIN"}},
 		{"ip-10-1-1-30.ec2.internal A", []string{"10.1.1.30"}, []string{"10.1.1.30"}, []string{"NXDOMAIN"}},
 		// Names of instances by their tags, and back.
 		// Who sees no private address of theirs gets none; the name exists.
@@ -54,7 +61,8 @@ func TestProgramViews(t *testing.T) {
 		}
 	}
 	// A private zone's reverse names don't reach who sees no private zone.
-	if got := said(p.ask(t, asks(outside, "15.20.0.10.in-addr.arpa PTR"))); strings.Contains(fmt.Sprint(got), "example.com") {
+	if got := said(p.ask(t, asks(outside, "15.20.0.10.in-addr.arpa PTR"))); strings.Contains(fmt.Sprint(got),
+		"example.com") {
 		t.Errorf("outside sees %q", got)
 	}
 	refused := asks("127.9.0.1", "www.example.com A", "REFUSED 18")
@@ -69,8 +77,10 @@ func TestProgramShadows(t *testing.T) {
 	shadow := strings.Replace(c.config(), "route53: {", "route53: { overlap: shadow,", 1)
 	p := s.ready(t, shadow)
 	hidden := []question{asks(dublin, "bastion.example.com A", "NXDOMAIN"), asks(dublin, "example.com MX")}
-	shown := []question{asks(dublin, "bastion.example.com A", "10.0.1.10"), asks(dublin, "example.com MX", "10 mail.example.com.", "20 mx2.example.net.")}
-	always := []question{asks(dublin, "www.example.com A", "10.0.1.21", "10.0.2.21"), asks(outside, "bastion.example.com A", "203.0.113.10"), asks(dublin, "example.net A", "203.0.113.201")}
+	shown := []question{asks(dublin, "bastion.example.com A", "10.0.1.10"),
+		asks(dublin, "example.com MX", "10 mail.example.com.", "20 mx2.example.net.")}
+	always := []question{asks(dublin, "www.example.com A", "10.0.1.21", "10.0.2.21"),
+		asks(outside, "bastion.example.com A", "203.0.113.10"), asks(dublin, "example.net A", "203.0.113.201")}
 	clients := p.traffic(t, always...)
 	p.check(t, hidden...)
 	p.reloaded(t, s, c.config())
@@ -84,7 +94,8 @@ func TestProgramShadows(t *testing.T) {
 func TestProgramAutomaticViews(t *testing.T) {
 	c := newCloud(t, nil)
 	vpcs := strings.NewReplacer("10.0.0.0/16", "127.1.0.0/16")
-	err := c.Replace("eu-west-1/describe-vpcs.json", []byte(vpcs.Replace(readExample(t, "demo/eu-west-1/describe-vpcs.json"))))
+	err := c.Replace("eu-west-1/describe-vpcs.json",
+		[]byte(vpcs.Replace(readExample(t, "demo/eu-west-1/describe-vpcs.json"))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +155,8 @@ func TestProgramTruncates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if limit := min(max(int(size), 512), 1232); !reply.Truncated || reply.Len() > limit || (reply.IsEdns0() != nil) != (size > 0) {
+		if limit := min(max(int(size), 512), 1232); !reply.Truncated || reply.Len() > limit ||
+			(reply.IsEdns0() != nil) != (size > 0) {
 			t.Errorf("with a size of %d: %d octets, truncated %t", size, reply.Len(), reply.Truncated)
 		}
 	}

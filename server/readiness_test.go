@@ -16,11 +16,13 @@ func TestTooOld(t *testing.T) {
 		maxAge  time.Duration
 		want    string
 	}{
-		{"both", map[string]zonesource.SourceStatus{"route53": old, "ec2": old}, time.Hour, "data too old: ec2, older than 1h0m0s; data too old: route53, older than 1h0m0s"},
+		{"both", map[string]zonesource.SourceStatus{"route53": old, "ec2": old}, time.Hour,
+			"data too old: ec2, older than 1h0m0s; data too old: route53, older than 1h0m0s"},
 		{"young enough", map[string]zonesource.SourceStatus{"route53": old}, 3 * time.Hour, ""},
 		{"of any age", map[string]zonesource.SourceStatus{"route53": old}, 0, ""},
 		{"not there yet", map[string]zonesource.SourceStatus{"route53": {}}, time.Hour, ""},
-		{"of others", map[string]zonesource.SourceStatus{"transfer": old, "zonefile": old, "route53": {Oldest: time.Now()}}, time.Hour, ""},
+		{"of others", map[string]zonesource.SourceStatus{"transfer": old, "zonefile": old, "route53": {Oldest: time.Now()}},
+			time.Hour, ""},
 	} {
 		got := strings.Join(tooOld(zonesource.Status{Sources: tt.sources}, tt.maxAge), "; ")
 		if got != tt.want {

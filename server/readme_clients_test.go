@@ -28,7 +28,8 @@ func readmeCommand(t *testing.T, begins string, replaced ...string) string {
 func TestClientReadmeUpdates(t *testing.T) {
 	u := takeUpdates(t, "1h", nil)
 	u.site.write(t, "ops.key", "key \"ops.\" {\n\talgorithm hmac-sha256;\n\tsecret \""+opsSecret+"\";\n};\n")
-	shown := readmeCommand(t, "nsupdate ", "ops.key", u.site.path("ops.key"), "server 10.0.0.53", fmt.Sprintf("server %s %d", u.addr.Addr(), u.addr.Port()),
+	shown := readmeCommand(t, "nsupdate ", "ops.key", u.site.path("ops.key"), "server 10.0.0.53",
+		fmt.Sprintf("server %s %d", u.addr.Addr(), u.addr.Port()),
 		"www.example.com", "fresh.example.net", "example.com", "example.net")
 	got := command(t, "", "sh", "-c", shown)
 	if got != "" || u.records(netZone, "fresh.example.net.", "A") != "300 10.1.2.3" {
@@ -44,7 +45,8 @@ func TestClientReadmeUpdates(t *testing.T) {
 		t.Fatalf("%d settings of certbot", len(ini))
 	}
 	path := filepath.Join(u.site.dir, "rfc2136.ini")
-	text := strings.NewReplacer("10.0.0.53", u.addr.Addr().String()+"\ndns_rfc2136_port = "+fmt.Sprint(u.addr.Port())).Replace(ini[0])
+	text := strings.NewReplacer("10.0.0.53",
+		u.addr.Addr().String()+"\ndns_rfc2136_port = "+fmt.Sprint(u.addr.Port())).Replace(ini[0])
 	err := os.WriteFile(path, []byte(text), 0o600)
 	if err != nil {
 		t.Fatal(err)

@@ -66,7 +66,8 @@ func TestReadmeConfigurations(t *testing.T) {
 		t.Fatalf("%d configurations", len(all))
 	}
 	for _, text := range all {
-		for _, section := range []string{"route53:\n", "ec2:\n", "forward: [{ zone: \".\", upstreams: [169.254.169.253] }]\n"} {
+		for _, section := range []string{"route53:\n", "ec2:\n",
+			"forward: [{ zone: \".\", upstreams: [169.254.169.253] }]\n"} {
 			name, _, _ := strings.Cut(section, ":")
 			if !regexp.MustCompile(`(?m)^` + name + `:`).MatchString(text) {
 				text += section
@@ -88,7 +89,8 @@ func TestReadmeKeys(t *testing.T) {
 		sections[section] = true
 	}
 	named := 0
-	for _, m := range regexp.MustCompile("`([a-z0-9_]+)((?:\\[\\])?\\.[a-z_]+)(?:: [^`]*)?`").FindAllStringSubmatch(readme(t), -1) {
+	for _, m := range regexp.MustCompile("`([a-z0-9_]+)((?:\\[\\])?\\.[a-z_]+)(?:: [^`]*)?`").FindAllStringSubmatch(
+		readme(t), -1) {
 		if !sections[m[1]] {
 			continue
 		}
@@ -102,7 +104,8 @@ func TestReadmeKeys(t *testing.T) {
 		t.Errorf("only %d keys found", named)
 	}
 	for section := range sections {
-		if !regexp.MustCompile("[`*]([a-z0-9_]+, )*"+section+"\\b").MatchString(readme(t)) && !strings.Contains(readme(t), "`"+section) {
+		if !regexp.MustCompile("[`*]([a-z0-9_]+, )*"+section+"\\b").MatchString(readme(t)) &&
+			!strings.Contains(readme(t), "`"+section) {
 			t.Errorf("the README says nothing of %s", section)
 		}
 	}
@@ -189,7 +192,8 @@ func TestReadmePaths(t *testing.T) {
 // TestReadmeFiles: the files, directories and targets of make that it names exist.
 func TestReadmeFiles(t *testing.T) {
 	text := readme(t)
-	for _, name := range regexp.MustCompile(`\b(?:examples|server|resolver|zonesource)/[a-z0-9/._-]*[a-z0-9]`).FindAllString(text, -1) {
+	for _, name := range regexp.MustCompile(
+		`\b(?:examples|server|resolver|zonesource)/[a-z0-9/._-]*[a-z0-9]`).FindAllString(text, -1) {
 		_, err := os.Stat(filepath.Join("..", name))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -215,12 +215,14 @@ var secondaryZones = []string{"example.com.", "example.net."}
 // TestClientSecondaries has BIND, Knot and NSD follow a thousand changes.
 func TestClientSecondaries(t *testing.T) {
 	c := newCloud(t, nil)
-	bind, knot, nsd := &secondaryServer{name: "named", port: freeUDPPort(t)}, &secondaryServer{name: "knotd", port: freeUDPPort(t)}, &secondaryServer{name: "nsd", port: freeUDPPort(t)}
+	bind, knot, nsd := &secondaryServer{name: "named", port: freeUDPPort(t)},
+		&secondaryServer{name: "knotd", port: freeUDPPort(t)}, &secondaryServer{name: "nsd", port: freeUDPPort(t)}
 	all := []*secondaryServer{bind, knot, nsd}
 	s := newSite(t)
 	s.write(t, "late.zone", "@ 60 IN SOA ns. h. 1 7200 900 1209600 60\n@ IN NS ns.late.example.\nns IN A 10.0.0.53\n")
 	config := strings.NewReplacer("UPSTREAM", c.dns, "MAXAGE", "1h", "JOURNAL", "2KiB",
-		"NOTIFY", fmt.Sprintf("%q, %q, %q", "127.0.0.1:"+bind.port, "127.0.0.1:"+knot.port, "127.0.0.1:"+nsd.port)).Replace(transferConfig) + "log: { level: debug }\n"
+		"NOTIFY", fmt.Sprintf("%q, %q, %q", "127.0.0.1:"+bind.port, "127.0.0.1:"+knot.port, "127.0.0.1:"+nsd.port)).Replace(
+		transferConfig) + "log: { level: debug }\n"
 	p := s.ready(t, config)
 	primary := fmt.Sprint(p.addr.Port())
 	f := &follower{p: p, from: "127.0.0.1", key: "dublin.", apex: "catalog.inside53."}
@@ -300,7 +302,8 @@ func TestClientSecondaries(t *testing.T) {
 	// The catalog brings zones and takes them away.
 	p.configure(t, s, config+"zonefiles: [{ origin: late.example., file: late.zone }]\n")
 	for _, s := range []*secondaryServer{bind, knot} {
-		p.await(t, s.name+" has the zone that is new", func() bool { return len(s.content(t, "late.example.")) > 2 && same(s, "late.example.") })
+		p.await(t, s.name+" has the zone that is new",
+			func() bool { return len(s.content(t, "late.example.")) > 2 && same(s, "late.example.") })
 	}
 	p.configure(t, s, config)
 	for _, s := range []*secondaryServer{bind, knot} {
@@ -321,7 +324,8 @@ func serialOf(s *secondaryServer, apex string) uint32 {
 // randomChange makes one change of Route 53 that changes what is transferred or hides it.
 func randomChange(t *testing.T, c *cloud, random *rand.Rand, there map[string]string) {
 	t.Helper()
-	zones := []struct{ id, apex string }{{publicZone, "example.com"}, {privateZone, "example.com"}, {productZone, "example.net"}}
+	zones := []struct{ id, apex string }{{publicZone, "example.com"}, {privateZone, "example.com"},
+		{productZone, "example.net"}}
 	z := zones[random.IntN(len(zones))]
 	types := []string{"A", "TXT", "MX", "CNAME", "NS", "AAAA"}
 	n := random.IntN(60)
@@ -344,8 +348,10 @@ func randomChange(t *testing.T, c *cloud, random *rand.Rand, there map[string]st
 		return
 	}
 	value := map[string]string{
-		"A": fmt.Sprintf("10.7.%d.%d", random.IntN(256), random.IntN(256)), "AAAA": fmt.Sprintf("fd00::%x", random.IntN(65536)),
-		"TXT": fmt.Sprintf(`"%d" "a \"b\" \\ \351"`, random.IntN(1000)), "MX": fmt.Sprintf("%d mail.example.com.", random.IntN(100)),
+		"A":     fmt.Sprintf("10.7.%d.%d", random.IntN(256), random.IntN(256)),
+		"AAAA":  fmt.Sprintf("fd00::%x", random.IntN(65536)),
+		"TXT":   fmt.Sprintf(`"%d" "a \"b\" \\ \351"`, random.IntN(1000)),
+		"MX":    fmt.Sprintf("%d mail.example.com.", random.IntN(100)),
 		"CNAME": fmt.Sprintf("r%d.example.net.", random.IntN(60)), "NS": fmt.Sprintf("ns%d.example.org.", random.IntN(100)),
 	}[kind]
 	c.change(t, z.id, fmt.Sprintf("UPSERT %s %s %s", name, kind, value))

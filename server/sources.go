@@ -31,7 +31,8 @@ const (
 // made of.
 func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Config {
 	k := zonesource.Config{
-		NegativeTTL: c.NegativeTTL, MaxShrink: config.DefaultMaxShrink, TrustECS: c.ECS.Trust, Primaries: primaries(c), FileViews: map[zonesource.Key]zonesource.ViewNames{},
+		NegativeTTL: c.NegativeTTL, MaxShrink: config.DefaultMaxShrink, TrustECS: c.ECS.Trust, Primaries: primaries(c),
+		FileViews: map[zonesource.Key]zonesource.ViewNames{},
 	}
 	k.Rebinding.Deny = wire.AddressKinds(c.Rebinding.Deny)
 	for _, name := range c.Rebinding.Allow {

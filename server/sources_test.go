@@ -48,18 +48,25 @@ func TestKeeperConfig(t *testing.T) {
 		NegativeTTL: 10 * time.Second,
 		Shadow:      true,
 		Hosted:      zonesource.HostedFilter{Zones: []string{"Z1", "example.com."}, NoPublic: true},
-		EC2:         true, TagZone: "{region}.internal.", TranslatedTTL: 9 * time.Second, MaxAge: 2 * time.Hour, LoadBalancers: true,
+		EC2:         true, TagZone: "{region}.internal.", TranslatedTTL: 9 * time.Second, MaxAge: 2 * time.Hour,
+		LoadBalancers: true,
 		Views: []zonesource.ViewConfig{
-			{Name: "prod", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, VPCs: []string{"vpc-0a1b"}, Addresses: zone.AddressPrivate,
-				Reach: zonesource.Reach{VPCs: []string{"vpc-0c1d"}, Regions: []string{"eu-west-2"}, Accounts: []string{"data"}, CIDRs: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}},
+			{Name: "prod", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, VPCs: []string{"vpc-0a1b"},
+				Addresses: zone.AddressPrivate,
+				Reach: zonesource.Reach{VPCs: []string{"vpc-0c1d"}, Regions: []string{"eu-west-2"}, Accounts: []string{"data"},
+					CIDRs: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}},
 			{Name: "vpn", Clients: []netip.Prefix{netip.MustParsePrefix("10.99.0.0/16")}, Addresses: zone.AddressPublic},
-			{Name: "all", Clients: []netip.Prefix{netip.MustParsePrefix("10.98.0.0/16")}, VPCs: []string{"*"}, Region: "eu-west-1", Addresses: zone.AddressAuto},
+			{Name: "all", Clients: []netip.Prefix{netip.MustParsePrefix("10.98.0.0/16")}, VPCs: []string{"*"},
+				Region: "eu-west-1", Addresses: zone.AddressAuto},
 		},
 		TrustECS: []netip.Prefix{netip.MustParsePrefix("10.0.0.53/32"), netip.MustParsePrefix("fd00::/64")},
-		Allow:    zonesource.Allow{Private: true, VPCs: true, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
+		Allow: zonesource.Allow{Private: true, VPCs: true,
+			Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
 		Forward: []zonesource.ForwardConfig{
-			{Zone: []byte{0}, Upstreams: []string{"10.0.0.2:53", "tls://10.0.0.3:853#a.example"}, Views: zonesource.ViewNames{"*"}},
-			{Zone: []byte("\x04corp\x07example\x00"), Upstreams: []string{"10.0.0.4:53"}, Views: zonesource.ViewNames{"prod"}, Layer: true},
+			{Zone: []byte{0}, Upstreams: []string{"10.0.0.2:53", "tls://10.0.0.3:853#a.example"},
+				Views: zonesource.ViewNames{"*"}},
+			{Zone: []byte("\x04corp\x07example\x00"), Upstreams: []string{"10.0.0.4:53"}, Views: zonesource.ViewNames{"prod"},
+				Layer: true},
 		},
 		Rebinding: zone.Rebinding{Deny: wire.Loopback | wire.LinkLocal | wire.Unspecified},
 		FileViews: map[zonesource.Key]zonesource.ViewNames{
@@ -67,7 +74,8 @@ func TestKeeperConfig(t *testing.T) {
 		},
 		Expected: []zonesource.Key{
 			{Source: "route53", Name: "catalog/"}, {Source: "route53", Name: "catalog/data"},
-			{Source: "ec2", Name: "/eu-west-1"}, {Source: "ec2", Name: "/us-east-1"}, {Source: "ec2", Name: "data/eu-west-1"}, {Source: "ec2", Name: "data/us-east-1"},
+			{Source: "ec2", Name: "/eu-west-1"}, {Source: "ec2", Name: "/us-east-1"}, {Source: "ec2", Name: "data/eu-west-1"},
+			{Source: "ec2", Name: "data/us-east-1"},
 			file("lab.example. /a.zone"), file("lab.example. /b.zone"), file("one.example."),
 		},
 		MaxShrink: 0.1,
@@ -94,17 +102,22 @@ func TestSourceOptions(t *testing.T) {
 	b := &sourceBuilder{keeper: new(zonesource.Keeper)}
 	loaded := []*awsclient.Account{{Name: ""}, {Name: "data"}}
 	r := b.route53(c, loaded)
-	if !slices.Equal(r.Zones, []string{"Z1", "example.com."}) || !slices.Equal(r.Visibility, []zone.Origin{zone.Private}) || r.Refresh != 5*time.Second || r.VPCs == nil || len(r.Accounts) != 2 {
+	if !slices.Equal(r.Zones, []string{"Z1", "example.com."}) ||
+		!slices.Equal(r.Visibility, []zone.Origin{zone.Private}) || r.Refresh != 5*time.Second || r.VPCs == nil ||
+		len(r.Accounts) != 2 {
 		t.Errorf("route53: %+v", r)
 	}
 	e := b.ec2(c, loaded)
-	if !slices.Equal(e.Regions, []string{"eu-west-1", "us-east-1"}) || e.Refresh != 6*time.Second || e.NameTag != "hosts" || !e.LoadBalancers ||
-		!slices.Equal(e.Names, []string{ec2.SecurityGroups, ec2.TagNames}) || len(e.Accounts) != 2 || e.Accounts[1].Name != "data" {
+	if !slices.Equal(e.Regions, []string{"eu-west-1", "us-east-1"}) || e.Refresh != 6*time.Second ||
+		e.NameTag != "hosts" || !e.LoadBalancers ||
+		!slices.Equal(e.Names, []string{ec2.SecurityGroups, ec2.TagNames}) || len(e.Accounts) != 2 ||
+		e.Accounts[1].Name != "data" {
 		t.Errorf("ec2: %+v", e)
 	}
 	plain := parseGood(t, "route53:\n")
 	r = b.route53(plain, loaded)
-	if !slices.Equal(r.Zones, []string{"*"}) || !slices.Equal(r.Visibility, []zone.Origin{zone.Public, zone.Private}) || r.VPCs != nil {
+	if !slices.Equal(r.Zones, []string{"*"}) || !slices.Equal(r.Visibility, []zone.Origin{zone.Public, zone.Private}) ||
+		r.VPCs != nil {
 		t.Errorf("route53 by default: %+v", r)
 	}
 }

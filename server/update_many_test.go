@@ -152,7 +152,8 @@ func TestUpdateMany(t *testing.T) {
 				}
 			}
 			batches, fewest := u.cloud.Calls()["ChangeResourceRecordSets"], (acknowledged+999)/1000
-			t.Logf("%d updates acknowledged, %d batches sent, %d are the fewest; calls %v", acknowledged, batches, fewest, u.cloud.Calls())
+			t.Logf("%d updates acknowledged, %d batches sent, %d are the fewest; calls %v", acknowledged, batches, fewest,
+				u.cloud.Calls())
 			if batches > fewest*3/2+tt.most {
 				t.Errorf("%d batches for %d updates", batches, acknowledged)
 			}
@@ -225,7 +226,8 @@ func TestUpdateBudgets(t *testing.T) {
 	clients.Wait()
 	mu.Lock()
 	defer mu.Unlock()
-	t.Logf("%d requests, %d of them changes, in %v", len(requests), len(changes), requests[len(requests)-1].Sub(requests[0]))
+	t.Logf("%d requests, %d of them changes, in %v", len(requests), len(changes),
+		requests[len(requests)-1].Sub(requests[0]))
 	if len(changes) != 2*updates || len(requests) < 4*updates {
 		t.Errorf("%d requests, %d of them changes", len(requests), len(changes))
 	}

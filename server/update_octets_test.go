@@ -20,7 +20,8 @@ func TestUpdateKeepsEveryOctet(t *testing.T) {
 		value = append(value, c, '\\', c)
 	}
 	// As a record of an unknown type the library leaves the octets alone.
-	opaque := &dns.RFC3597{Hdr: dns.RR_Header{Name: "caa.example.net.", Rrtype: dns.TypeCAA, Class: dns.ClassINET, Ttl: 60}, Rdata: hex.EncodeToString(value)}
+	opaque := &dns.RFC3597{Hdr: dns.RR_Header{Name: "caa.example.net.", Rrtype: dns.TypeCAA, Class: dns.ClassINET,
+		Ttl: 60}, Rdata: hex.EncodeToString(value)}
 	m := new(dns.Msg).SetUpdate("example.net.")
 	m.Ns = []dns.RR{opaque}
 	reply := ops().send(t, u.addr, m)

@@ -26,14 +26,22 @@ func TestUpdateSignatures(t *testing.T) {
 	}{
 		{"hmac-sha256", good, dns.RcodeSuccess, 0, true},
 		{"in other letters", sender{key: "OPS.", algorithm: "HMAC-sha256.", secret: opsSecret}, dns.RcodeSuccess, 0, true},
-		{"a clock that is 4 minutes off", sender{key: "ops.", algorithm: dns.HmacSHA256, secret: opsSecret, at: time.Now().Add(-4 * time.Minute)}, dns.RcodeSuccess, 0, true},
+		{"a clock that is 4 minutes off",
+			sender{key: "ops.", algorithm: dns.HmacSHA256, secret: opsSecret, at: time.Now().Add(-4 * time.Minute)},
+			dns.RcodeSuccess, 0, true},
 		{"without", sender{}, dns.RcodeRefused, 0, false},
-		{"unknown key", sender{key: "nobody.", algorithm: dns.HmacSHA256, secret: opsSecret}, dns.RcodeNotAuth, dns.RcodeBadKey, false},
-		{"another algorithm", sender{key: "ops.", algorithm: dns.HmacSHA512, secret: opsSecret}, dns.RcodeNotAuth, dns.RcodeBadKey, false},
-		{"weak algorithm", sender{key: "ops.", algorithm: dns.HmacSHA1, secret: opsSecret}, dns.RcodeNotAuth, dns.RcodeBadKey, false},
-		{"another secret", sender{key: "ops.", algorithm: dns.HmacSHA256, secret: dhcpSecret}, dns.RcodeNotAuth, dns.RcodeBadSig, false},
-		{"a clock that is slow", sender{key: "ops.", algorithm: dns.HmacSHA256, secret: opsSecret, at: time.Now().Add(-10 * time.Minute)}, dns.RcodeNotAuth, dns.RcodeBadTime, true},
-		{"a clock that is fast", sender{key: "ops.", algorithm: dns.HmacSHA256, secret: opsSecret, at: time.Now().Add(10 * time.Minute)}, dns.RcodeNotAuth, dns.RcodeBadTime, true},
+		{"unknown key", sender{key: "nobody.", algorithm: dns.HmacSHA256, secret: opsSecret}, dns.RcodeNotAuth,
+			dns.RcodeBadKey, false},
+		{"another algorithm", sender{key: "ops.", algorithm: dns.HmacSHA512, secret: opsSecret}, dns.RcodeNotAuth,
+			dns.RcodeBadKey, false},
+		{"weak algorithm", sender{key: "ops.", algorithm: dns.HmacSHA1, secret: opsSecret}, dns.RcodeNotAuth, dns.RcodeBadKey,
+			false},
+		{"another secret", sender{key: "ops.", algorithm: dns.HmacSHA256, secret: dhcpSecret}, dns.RcodeNotAuth,
+			dns.RcodeBadSig, false},
+		{"a clock that is slow", sender{key: "ops.", algorithm: dns.HmacSHA256, secret: opsSecret,
+			at: time.Now().Add(-10 * time.Minute)}, dns.RcodeNotAuth, dns.RcodeBadTime, true},
+		{"a clock that is fast", sender{key: "ops.", algorithm: dns.HmacSHA256, secret: opsSecret,
+			at: time.Now().Add(10 * time.Minute)}, dns.RcodeNotAuth, dns.RcodeBadTime, true},
 	} {
 		name := fmt.Sprintf("n%d.example.net.", i)
 		m := added(t, "example.net.", name+" 60 IN A 10.1.2.3")
@@ -55,7 +63,8 @@ func TestUpdateSignatures(t *testing.T) {
 			t.Errorf("%s: answered with %v", tt.what, tsig)
 			continue
 		}
-		if off := time.Now().Unix() - int64(tsig.TimeSigned); (tt.fault == dns.RcodeBadKey || tt.fault == dns.RcodeBadSig) && (off < 0 || off > 300) {
+		if off := time.Now().Unix() - int64(tsig.TimeSigned); (tt.fault == dns.RcodeBadKey || tt.fault == dns.RcodeBadSig) &&
+			(off < 0 || off > 300) {
 			t.Errorf("%s: answered with a time that is %d s off; clients would speak of clocks", tt.what, off)
 		}
 		if tt.fault == dns.RcodeBadTime {
@@ -66,7 +75,8 @@ func TestUpdateSignatures(t *testing.T) {
 		}
 	}
 	_, text := u.get(t, "GET", "/metrics")
-	for _, want := range []string{`{result="noerror"} 3`, `{result="badkey"} 3`, `{result="badsig"} 1`, `{result="badtime"} 2`, `{result="refused"} 1`} {
+	for _, want := range []string{`{result="noerror"} 3`, `{result="badkey"} 3`, `{result="badsig"} 1`,
+		`{result="badtime"} 2`, `{result="refused"} 1`} {
 		if !strings.Contains(text, "inside53_updates_total"+want) {
 			t.Errorf("the metrics have no %s", want)
 		}
@@ -129,7 +139,8 @@ func TestUpdateForm(t *testing.T) {
 	cut := change(func(*dns.Msg) {})
 	tampered := append([]byte(nil), cut...)
 	tampered[len("xxxxxxxxxxxx")+3] ^= 0x20 // a letter of the zone
-	tsig := &dns.TSIG{Hdr: dns.RR_Header{Name: "ops.", Rrtype: dns.TypeTSIG, Class: dns.ClassANY}, Algorithm: dns.HmacSHA256, Fudge: 300, TimeSigned: 1}
+	tsig := &dns.TSIG{Hdr: dns.RR_Header{Name: "ops.", Rrtype: dns.TypeTSIG, Class: dns.ClassANY},
+		Algorithm: dns.HmacSHA256, Fudge: 300, TimeSigned: 1}
 	for _, tt := range []struct {
 		what   string
 		packet []byte
@@ -168,17 +179,26 @@ func TestUpdatePolicy(t *testing.T) {
 		text  string
 	}{
 		{"all of a zone", ops(), "example.net.", "a.b.c.example.net. 60 IN TXT x", dns.RcodeSuccess, ""},
-		{"by a key of another zone", dhcp, "example.net.", "a.example.net. 60 IN A 10.0.0.1", dns.RcodeRefused, "the key may not change that zone"},
+		{"by a key of another zone", dhcp, "example.net.", "a.example.net. 60 IN A 10.0.0.1", dns.RcodeRefused,
+			"the key may not change that zone"},
 		{"below a name", dhcp, "example.com.", "h.dyn.example.com. 60 IN A 10.0.0.1", dns.RcodeSuccess, ""},
-		{"far below a name, in capitals", dhcp, "EXAMPLE.com.", "A.H.DYN.example.com. 60 IN A 10.0.0.1", dns.RcodeSuccess, ""},
+		{"far below a name, in capitals", dhcp, "EXAMPLE.com.", "A.H.DYN.example.com. 60 IN A 10.0.0.1", dns.RcodeSuccess,
+			""},
 		{"one name", dhcp, "example.com.", "one.example.com. 60 IN TXT x", dns.RcodeSuccess, ""},
-		{"the name itself", dhcp, "example.com.", "dyn.example.com. 60 IN A 10.0.0.1", dns.RcodeRefused, "the key may not change dyn.example.com. A"},
-		{"below one name", dhcp, "example.com.", "b.one.example.com. 60 IN A 10.0.0.1", dns.RcodeRefused, "the key may not change b.one.example.com. A"},
-		{"a name that ends alike", dhcp, "example.com.", "h.xdyn.example.com. 60 IN A 10.0.0.1", dns.RcodeRefused, "the key may not change h.xdyn.example.com. A"},
-		{"another type", dhcp, "example.com.", "h.dyn.example.com. 60 IN AAAA fd00::1", dns.RcodeRefused, "the key may not change h.dyn.example.com. AAAA"},
-		{"from another address", ops(), "example.com.", "h.example.com. 60 IN A 10.0.0.1", dns.RcodeRefused, "updates may not come from this address"},
-		{"no such zone", ops(), "example.info.", "h.example.info. 60 IN A 10.0.0.1", dns.RcodeNotAuth, "no zone of that name takes updates"},
-		{"a type that Route 53 has not", ops(), "example.net.", "x.example.net. 60 IN TYPE65280 \\# 1 00", dns.RcodeRefused, "Route 53 has no records of type TYPE65280"},
+		{"the name itself", dhcp, "example.com.", "dyn.example.com. 60 IN A 10.0.0.1", dns.RcodeRefused,
+			"the key may not change dyn.example.com. A"},
+		{"below one name", dhcp, "example.com.", "b.one.example.com. 60 IN A 10.0.0.1", dns.RcodeRefused,
+			"the key may not change b.one.example.com. A"},
+		{"a name that ends alike", dhcp, "example.com.", "h.xdyn.example.com. 60 IN A 10.0.0.1", dns.RcodeRefused,
+			"the key may not change h.xdyn.example.com. A"},
+		{"another type", dhcp, "example.com.", "h.dyn.example.com. 60 IN AAAA fd00::1", dns.RcodeRefused,
+			"the key may not change h.dyn.example.com. AAAA"},
+		{"from another address", ops(), "example.com.", "h.example.com. 60 IN A 10.0.0.1", dns.RcodeRefused,
+			"updates may not come from this address"},
+		{"no such zone", ops(), "example.info.", "h.example.info. 60 IN A 10.0.0.1", dns.RcodeNotAuth,
+			"no zone of that name takes updates"},
+		{"a type that Route 53 has not", ops(), "example.net.", "x.example.net. 60 IN TYPE65280 \\# 1 00", dns.RcodeRefused,
+			"Route 53 has no records of type TYPE65280"},
 	} {
 		m := added(t, tt.zone, tt.add)
 		m.SetEdns0(1232, false)
@@ -188,7 +208,8 @@ func TestUpdatePolicy(t *testing.T) {
 			text += o.(*dns.EDNS0_EDE).ExtraText
 		}
 		if reply.Rcode != tt.rcode || text != tt.text {
-			t.Errorf("%s: answered %s %q, want %s %q", tt.what, dns.RcodeToString[reply.Rcode], text, dns.RcodeToString[tt.rcode], tt.text)
+			t.Errorf("%s: answered %s %q, want %s %q", tt.what, dns.RcodeToString[reply.Rcode], text,
+				dns.RcodeToString[tt.rcode], tt.text)
 		}
 	}
 	for _, why := range []string{"the key may not change that zone", "Route 53 has no records of type TYPE65280"} {
@@ -312,7 +333,8 @@ func TestUpdateTruncatedSignature(t *testing.T) {
 		}
 		reply := raw(t, u, packet)
 		is := reply.IsTsig()
-		if reply.Rcode != tt.rcode || tt.rcode != dns.RcodeFormatError && (is == nil || is.Error != tt.fault || (is.MACSize > 0) != tt.signed) {
+		if reply.Rcode != tt.rcode || tt.rcode != dns.RcodeFormatError &&
+			(is == nil || is.Error != tt.fault || (is.MACSize > 0) != tt.signed) {
 			t.Errorf("%d octets: answered %v", tt.octets, reply)
 		}
 		if made := u.records(netZone, name, "A") != ""; made != (tt.rcode == dns.RcodeSuccess) {

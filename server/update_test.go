@@ -57,7 +57,8 @@ func takeUpdatesWithin(t *testing.T, perSecond int, refresh string, change func(
 	c := newCloud(t, change)
 	s := newSite(t)
 	budget := fmt.Sprintf("requests_per_second: %d", perSecond)
-	return &updating{s.ready(t, strings.NewReplacer("REFRESH", refresh, "requests_per_second: 1000", budget).Replace(updateConfig)), c, s}
+	return &updating{s.ready(t, strings.NewReplacer("REFRESH", refresh, "requests_per_second: 1000",
+		budget).Replace(updateConfig)), c, s}
 }
 
 // records are the values of a record set in the simulator, with their TTL; "" when
@@ -145,7 +146,10 @@ func TestUpdateIsServedAtOnce(t *testing.T) {
 			t.Errorf("by %s the simulator has %q", network, got)
 		}
 	}
-	if !strings.Contains(u.log.String(), `msg="update accepted" zone=example.net. zone_id=`+netZone+` key=ops. client=127.0.0.1 what="add tcp.example.net. 60 A 10.1.2.3; add tcp.example.net. 60 A 10.1.2.4" change=C`) {
+	if !strings.Contains(u.log.String(),
+		`msg="update accepted" zone=example.net. zone_id=`+netZone+
+			` key=ops. client=127.0.0.1 what="add tcp.example.net. 60 A 10.1.2.3; `+
+			`add tcp.example.net. 60 A 10.1.2.4" change=C`) {
 		t.Error("no audit line")
 	}
 	_, text := u.get(t, "GET", "/metrics")
@@ -192,20 +196,23 @@ func TestUpdateReload(t *testing.T) {
 	if code := try(sender{}); code != dns.RcodeRefused {
 		t.Errorf("off: answered %s", dns.RcodeToString[code])
 	}
-	u.check(t, asks("127.0.0.1", "example.net SOA", "ns-77.awsdns-09.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"))
+	u.check(t, asks("127.0.0.1", "example.net SOA",
+		"ns-77.awsdns-09.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"))
 	p.configure(t, s, full)
 	p.await(t, "updates are on", func() bool { return strings.Contains(p.log.String(), "configuration reloaded") })
 	if code := try(ops()); code != dns.RcodeSuccess {
 		t.Errorf("on: answered %s", dns.RcodeToString[code])
 	}
-	u.check(t, asks("127.0.0.1", "example.net SOA", "ns.inside.example. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"))
+	u.check(t, asks("127.0.0.1", "example.net SOA",
+		"ns.inside.example. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"))
 	s.write(t, "ops.key", "key \"ops\" {\n\talgorithm hmac-sha256;\n\tsecret \""+dhcpSecret+"\";\n};\n")
 	p.configure(t, s, strings.ReplaceAll(full, "secret: "+opsSecret, "secret_file: ops.key"))
 	p.await(t, "the key is another one", func() bool {
 		return try(sender{key: "ops.", algorithm: dns.HmacSHA256, secret: dhcpSecret}) == dns.RcodeSuccess
 	})
 	p.configure(t, s, strings.ReplaceAll(full, "secret: "+opsSecret, "secret_file: no.key"))
-	p.await(t, "a key that isn't there is said", func() bool { return strings.Contains(p.log.String(), "reading the secret of key ops.") })
+	p.await(t, "a key that isn't there is said",
+		func() bool { return strings.Contains(p.log.String(), "reading the secret of key ops.") })
 	if code := try(sender{key: "ops.", algorithm: dns.HmacSHA256, secret: dhcpSecret}); code != dns.RcodeSuccess {
 		t.Errorf("the old configuration doesn't stay: %s", dns.RcodeToString[code])
 	}

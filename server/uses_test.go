@@ -35,14 +35,16 @@ func TestUses(t *testing.T) {
 	}
 	first := put("a.example.", map[string]zone.RRset{
 		"plain.a.example.": plain,
-		"group.a.example.": group(zone.Member{SetID: []byte("1"), Check: []byte("check-1"), Set: plain}, zone.Member{SetID: []byte("2"), Set: plain},
+		"group.a.example.": group(zone.Member{SetID: []byte("1"), Check: []byte("check-1"), Set: plain},
+			zone.Member{SetID: []byte("2"), Set: plain},
 			zone.Member{SetID: []byte("3"), Check: []byte("check-2"), Set: alias("lb-1.example.", true, false)}),
 		"lb.a.example.":    alias("lb-2.example.", true, false),
 		"blind.a.example.": alias("lb-3.example.", false, false),
 		"same.a.example.":  alias("plain.a.example.", true, true),
 	})
 	second := put("b.example.", map[string]zone.RRset{
-		"x.b.example.": group(zone.Member{SetID: []byte("1"), Check: []byte("check-2"), Set: plain}, zone.Member{SetID: []byte("2"), Check: []byte("check-3"), Set: plain}),
+		"x.b.example.": group(zone.Member{SetID: []byte("1"), Check: []byte("check-2"), Set: plain},
+			zone.Member{SetID: []byte("2"), Check: []byte("check-3"), Set: plain}),
 	})
 	var u uses
 	snap := &zone.Snapshot{Zones: []*zone.Zone{first, second}}
@@ -56,7 +58,8 @@ func TestUses(t *testing.T) {
 	if got := u.targets(snap); !slices.Equal(got, []string{string(name("lb-1.example.")), string(name("lb-2.example."))}) {
 		t.Errorf("targets %q", got)
 	}
-	if got := u.checks(&zone.Snapshot{Loaded: true, Zones: []*zone.Zone{second}}); !slices.Equal(got, []string{"check-2", "check-3"}) || len(u.zones) != 1 {
+	if got := u.checks(&zone.Snapshot{Loaded: true, Zones: []*zone.Zone{second}}); !slices.Equal(got,
+		[]string{"check-2", "check-3"}) || len(u.zones) != 1 {
 		t.Errorf("checks %q of %d zones", got, len(u.zones))
 	}
 	if got := u.checks(&zone.Snapshot{Loaded: true}); got == nil || len(got) != 0 {

@@ -156,14 +156,16 @@ func (k Key) String() string { return k.Source + " " + k.Name }
 // sameStructure reports whether nothing differs but the records of zones.
 func (in *input) sameStructure(was *input) bool {
 	return slices.EqualFunc(in.zones, was.zones, samePlace) &&
-		slices.EqualFunc(in.catalogs, was.catalogs, func(a, b Part) bool { return a.Key == b.Key && a.Catalog == b.Catalog }) &&
+		slices.EqualFunc(in.catalogs, was.catalogs,
+			func(a, b Part) bool { return a.Key == b.Key && a.Catalog == b.Catalog }) &&
 		slices.EqualFunc(in.regions, was.regions, func(a, b Part) bool { return a.Key == b.Key && a.Region == b.Region }) &&
 		slices.Equal(in.byAge, was.byAge) && slices.Equal(in.stale, was.stale) && slices.Equal(in.missing, was.missing)
 }
 
 // samePlace reports whether two parts' zones have the same place in all views.
 func samePlace(a, b Part) bool {
-	return a.Key == b.Key && (a.Zone == b.Zone || a.Zone.Origin == b.Zone.Origin && a.Zone.Unavailable == b.Zone.Unavailable && a.Zone.ID == b.Zone.ID && a.Zone.Account == b.Zone.Account &&
+	return a.Key == b.Key && (a.Zone == b.Zone || a.Zone.Origin == b.Zone.Origin &&
+		a.Zone.Unavailable == b.Zone.Unavailable && a.Zone.ID == b.Zone.ID && a.Zone.Account == b.Zone.Account &&
 		bytes.Equal(a.Zone.Apex, b.Zone.Apex) && slices.Equal(a.Zone.VPCs, b.Zone.VPCs))
 }
 
@@ -199,9 +201,10 @@ func (c *Compiled) patch(previous *Compiled) {
 	}
 	was := previous.Snapshot
 	s := &zone.Snapshot{
-		Zones: replaced(was.Zones, changed), Forwarders: was.Forwarders, Inventory: was.Inventory, TranslatedTTL: was.TranslatedTTL,
-		Rebinding: was.Rebinding,
-		Outside:   patchView(was.Outside, changed), Locations: was.Locations,
+		Zones: replaced(was.Zones, changed), Forwarders: was.Forwarders, Inventory: was.Inventory,
+		TranslatedTTL: was.TranslatedTTL,
+		Rebinding:     was.Rebinding,
+		Outside:       patchView(was.Outside, changed), Locations: was.Locations,
 	}
 	for _, v := range was.Views {
 		s.Views = append(s.Views, patchView(v, changed))
@@ -256,7 +259,8 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	zones, more := c.zoneSet()
 	plan := &apexPlan{
 		cfg: cfg, zones: zones, special: specialNames(), computed: computedNames(), reverse: zone.MustName("in-addr.arpa."),
-		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{}, unread: unreadOf(cfg, missing), problems: map[Problem]bool{},
+		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{}, unread: unreadOf(cfg, missing),
+		problems: map[Problem]bool{},
 	}
 	for _, n := range networks {
 		for _, p := range n.CIDRs {
@@ -300,9 +304,11 @@ func (c *Compiled) takeTags(previous *Compiled, networks []network) {
 	}
 	slices.SortFunc(c.foreign, bytes.Compare)
 	c.foreign = slices.CompactFunc(c.foreign, bytes.Equal)
-	same := previous.Snapshot != nil && cfg.EC2 == was.EC2 && cfg.InstancesPublic == was.InstancesPublic && cfg.TagZone == was.TagZone &&
+	same := previous.Snapshot != nil && cfg.EC2 == was.EC2 && cfg.InstancesPublic == was.InstancesPublic &&
+		cfg.TagZone == was.TagZone &&
 		cfg.TranslatedTTL == was.TranslatedTTL && cfg.NegativeTTL == was.NegativeTTL &&
-		slices.EqualFunc(c.in.regions, previous.in.regions, func(a, b Part) bool { return a.Key == b.Key && a.Region == b.Region }) &&
+		slices.EqualFunc(c.in.regions, previous.in.regions,
+			func(a, b Part) bool { return a.Key == b.Key && a.Region == b.Region }) &&
 		slices.EqualFunc(c.foreign, previous.foreign, bytes.Equal)
 	if same {
 		c.tags = previous.tags
@@ -362,7 +368,8 @@ func (s *zoneSet) twice() []Problem {
 	for name, list := range ids {
 		if len(list) > 1 {
 			problems = append(problems, Problem{
-				Zone: zone.String([]byte(name)), Reason: fmt.Sprintf("several public zones have this name: %s; the first is on top", strings.Join(list, ", ")),
+				Zone:   zone.String([]byte(name)),
+				Reason: fmt.Sprintf("several public zones have this name: %s; the first is on top", strings.Join(list, ", ")),
 			})
 		}
 	}
@@ -432,7 +439,8 @@ func (c *Compiled) report(missing []Gap) {
 		r.Zones = append(r.Zones, ZoneSummary{Zone: z})
 	}
 	slices.SortStableFunc(r.Zones, func(a, b ZoneSummary) int {
-		return cmp.Or(bytes.Compare(a.Zone.Apex, b.Zone.Apex), cmp.Compare(a.Zone.Origin, b.Zone.Origin), strings.Compare(a.Zone.ID, b.Zone.ID))
+		return cmp.Or(bytes.Compare(a.Zone.Apex, b.Zone.Apex), cmp.Compare(a.Zone.Origin, b.Zone.Origin),
+			strings.Compare(a.Zone.ID, b.Zone.ID))
 	})
 	for _, z := range c.Snapshot.Zones {
 		r.Unservable += z.Tree.Stats().Unservable

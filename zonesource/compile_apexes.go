@@ -229,7 +229,8 @@ func (t *table) unlistedZones() {
 			why := fmt.Sprintf("the private zone %s of %s is associated with %s and can't be listed", u.ID, u.Owner, vpc)
 			upstream := t.resolverOf(vpc)
 			if upstream == zone.NoForward && t.passes(u) {
-				t.report(Problem{Zone: zone.String(u.Name), Reason: why + ", and no resolver of that VPC is known: the view's forwarder is asked, which may know other names"})
+				t.report(Problem{Zone: zone.String(u.Name),
+					Reason: why + ", and no resolver of that VPC is known: the view's forwarder is asked, which may know other names"})
 				above := t.closest(u.Name)
 				if above == nil || len(above.Layers) == 0 {
 					continue // it is forwarded anyway
@@ -273,7 +274,8 @@ func (t *table) unlistedZone(name []byte, upstream int, why string) {
 		t.report(Problem{Zone: zone.String(name), Reason: why + ": its names are missing"})
 	default:
 		a.Unavailable = why
-		t.report(Problem{Zone: zone.String(name), Reason: why + ", and no resolver of that VPC is known: its names get SERVFAIL"})
+		t.report(Problem{Zone: zone.String(name),
+			Reason: why + ", and no resolver of that VPC is known: its names get SERVFAIL"})
 	}
 }
 
@@ -343,7 +345,8 @@ func (t *table) ownReverse() {
 // tree of IPv4.
 func (t *table) markComputed() {
 	for _, a := range t.byName {
-		if zone.IsSubdomain(a.Name, t.reverse) || slices.ContainsFunc(t.computed, func(c []byte) bool { return zone.IsSubdomain(a.Name, c) }) {
+		if zone.IsSubdomain(a.Name, t.reverse) ||
+			slices.ContainsFunc(t.computed, func(c []byte) bool { return zone.IsSubdomain(a.Name, c) }) {
 			a.Computed = true
 		}
 	}

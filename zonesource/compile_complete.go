@@ -150,7 +150,8 @@ func unreadRegions(missing []Gap) []zone.UnreadRegion {
 	var out []zone.UnreadRegion
 	for _, g := range missing {
 		if g.Key.Source == inventorySource && g.Fails() {
-			out = append(out, zone.UnreadRegion{Name: g.Key.Name[strings.LastIndexByte(g.Key.Name, '/')+1:], Why: g.unreadInventory()})
+			out = append(out, zone.UnreadRegion{Name: g.Key.Name[strings.LastIndexByte(g.Key.Name, '/')+1:],
+				Why: g.unreadInventory()})
 		}
 	}
 	return out
@@ -172,7 +173,8 @@ func gapProblems(missing []Gap) []Problem {
 		if name == "" {
 			name = strings.TrimPrefix(g.Key.Name, "/")
 		}
-		problems = append(problems, Problem{Zone: name, Reason: g.Key.String() + " has not been read: its names get SERVFAIL"})
+		problems = append(problems, Problem{Zone: name,
+			Reason: g.Key.String() + " has not been read: its names get SERVFAIL"})
 	}
 	return problems
 }

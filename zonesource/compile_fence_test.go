@@ -37,19 +37,24 @@ func peered(a, b string, aDNS, bDNS bool) Peering {
 func TestFence(t *testing.T) {
 	ireland := regionPart("", "eu-west-1", "vpc-prod 10.0.0.0/16", "vpc-staging 10.1.0.0/16", "vpc-d1 172.31.0.0/16")
 	ireland.Region.Hosts = []Host{
-		host("i-prod", "vpc-prod", "db,own", "10.0.0.10"), host("i-staging", "vpc-staging", "db", "10.1.0.10"), host("i-d1", "vpc-d1", "app", "172.31.0.10"),
-		host("i-public", "vpc-staging", "web", "10.1.0.20", "203.0.113.20"), host("i-six", "vpc-staging", "six", "10.1.0.30", "fd00:2::30", "2001:db8::30"),
+		host("i-prod", "vpc-prod", "db,own", "10.0.0.10"), host("i-staging", "vpc-staging", "db", "10.1.0.10"),
+		host("i-d1", "vpc-d1", "app", "172.31.0.10"),
+		host("i-public", "vpc-staging", "web", "10.1.0.20", "203.0.113.20"),
+		host("i-six", "vpc-staging", "six", "10.1.0.30", "fd00:2::30", "2001:db8::30"),
 	}
 	virginia := regionPart("", "us-east-1", "vpc-far 10.2.0.0/16", "vpc-d2 172.31.0.0/16", "vpc-twin 10.0.0.0/16")
 	virginia.Region.Hosts = []Host{
-		host("i-far", "vpc-far", "far,db", "10.2.0.10"), host("i-d2", "vpc-d2", "app", "172.31.0.10"), host("i-twin", "vpc-twin", "own", "10.0.0.10"),
+		host("i-far", "vpc-far", "far,db", "10.2.0.10"), host("i-d2", "vpc-d2", "app", "172.31.0.10"),
+		host("i-twin", "vpc-twin", "own", "10.0.0.10"),
 	}
 	virginia.Region.Peerings = []Peering{peered("vpc-prod", "vpc-far", true, false)}
 	automatic := tagConfig("internal.")
 	configured := automatic
 	configured.Views = []ViewConfig{
-		{Name: "prod", VPCs: []string{"vpc-prod"}}, {Name: "staging", VPCs: []string{"vpc-staging"}}, {Name: "twin", VPCs: []string{"vpc-twin"}},
-		{Name: "vpn", VPCs: []string{"vpc-prod"}, Addresses: zone.AddressPublic}, {Name: "d1", VPCs: []string{"vpc-d1"}}, {Name: "far", VPCs: []string{"vpc-far"}},
+		{Name: "prod", VPCs: []string{"vpc-prod"}}, {Name: "staging", VPCs: []string{"vpc-staging"}},
+		{Name: "twin", VPCs: []string{"vpc-twin"}},
+		{Name: "vpn", VPCs: []string{"vpc-prod"}, Addresses: zone.AddressPublic}, {Name: "d1", VPCs: []string{"vpc-d1"}},
+		{Name: "far", VPCs: []string{"vpc-far"}},
 	}
 	for _, test := range []struct {
 		name string
@@ -57,11 +62,14 @@ func TestFence(t *testing.T) {
 		want map[string]string // "view name" -> addresses
 	}{
 		{"automatic", automatic, map[string]string{
-			"vpc-staging db": "10.1.0.10", "vpc-far db": "10.2.0.10", "vpc-far web": "203.0.113.20", "vpc-staging web": "10.1.0.20",
-			"rest db": "", "rest web": "203.0.113.20", "rest app": "", "vpc-staging app": "", "vpc-staging six": "10.1.0.30 2001:db8::30 fd00:2::30", "vpc-far six": "2001:db8::30",
+			"vpc-staging db": "10.1.0.10", "vpc-far db": "10.2.0.10", "vpc-far web": "203.0.113.20",
+			"vpc-staging web": "10.1.0.20",
+			"rest db":         "", "rest web": "203.0.113.20", "rest app": "", "vpc-staging app": "",
+			"vpc-staging six": "10.1.0.30 2001:db8::30 fd00:2::30", "vpc-far six": "2001:db8::30",
 		}},
 		{"configured", configured, map[string]string{
-			"prod db": "10.0.0.10 10.2.0.10", "staging db": "10.1.0.10", "far db": "10.2.0.10", "prod own": "10.0.0.10", "twin own": "10.0.0.10", "twin db": "",
+			"prod db": "10.0.0.10 10.2.0.10", "staging db": "10.1.0.10", "far db": "10.2.0.10", "prod own": "10.0.0.10",
+			"twin own": "10.0.0.10", "twin db": "",
 			"vpn db": "", "vpn web": "203.0.113.20", "d1 app": "172.31.0.10", "prod app": "",
 		}},
 	} {
@@ -110,8 +118,11 @@ func TestNamesOfOneServiceAreNotShared(t *testing.T) {
 // TestFenceOfInterfacesThatAreManaged: their public addresses are never translated.
 func TestFenceOfInterfacesThatAreManaged(t *testing.T) {
 	region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
-	region.Region.Hosts = []Host{host("i-a", "vpc-a", "web", "10.0.0.1", "203.0.113.1"), host("i-b", "vpc-a", "web", "10.0.0.2", "203.0.113.2")}
-	region.Region.Interfaces = []Interface{{ID: "eni-a", VPC: "vpc-a", Private: region.Region.Hosts[0].Private, Public: region.Region.Hosts[0].Public, Instance: "i-a", Managed: true}}
+	region.Region.Hosts = []Host{host("i-a", "vpc-a", "web", "10.0.0.1", "203.0.113.1"),
+		host("i-b", "vpc-a", "web", "10.0.0.2", "203.0.113.2")}
+	region.Region.Interfaces = []Interface{
+		{ID: "eni-a", VPC: "vpc-a", Private: region.Region.Hosts[0].Private, Public: region.Region.Hosts[0].Public,
+			Instance: "i-a", Managed: true}}
 	cfg := tagConfig("internal.")
 	c := mustCompile(t, cfg, region)
 	if got := fenced(t, c.Snapshot, "vpc-a", "web.internal."); got != "10.0.0.2 203.0.113.1" {

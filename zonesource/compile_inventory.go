@@ -120,7 +120,8 @@ func ownerOf(cfg *Config, f *Interface) zone.Owner {
 }
 
 // buildInventory indexes the inventory for the views.
-func buildInventory(cfg *Config, regions []Part, networks []network, names map[string][]byte, views []*viewPlan) *zone.Inventory {
+func buildInventory(cfg *Config, regions []Part, networks []network, names map[string][]byte,
+	views []*viewPlan) *zone.Inventory {
 	vpcs := make([]zone.Network, len(networks))
 	for i := range networks {
 		vpcs[i] = networks[i].Network
@@ -190,7 +191,8 @@ func reachOf(v *viewPlan, networks []network, peers map[string][]string) []strin
 	reach = append(reach, v.reach.VPCs...)
 	for i := range networks {
 		n := &networks[i]
-		if slices.Contains(v.reach.Regions, n.Region) || slices.ContainsFunc(n.accounts, func(a string) bool { return a != "" && slices.Contains(v.reach.Accounts, a) }) {
+		if slices.Contains(v.reach.Regions, n.Region) ||
+			slices.ContainsFunc(n.accounts, func(a string) bool { return a != "" && slices.Contains(v.reach.Accounts, a) }) {
 			reach = append(reach, n.ID)
 		}
 	}

@@ -28,7 +28,8 @@ func outsideView(cfg *Config, plan *apexPlan, index int) *zone.View {
 		a.Forward = plan.forwarders.add(cfg.Forward[i].Upstreams)
 		a.Below = len(a.Layers) > 0
 	}
-	return zone.NewView(zone.View{Name: "outside", Index: index, Region: cfg.elsewhere(), Addresses: zone.AddressPublic, Apexes: t.sorted()})
+	return zone.NewView(zone.View{Name: "outside", Index: index, Region: cfg.elsewhere(), Addresses: zone.AddressPublic,
+		Apexes: t.sorted()})
 }
 
 // locations indexes the CIDR collections of all accounts. Of one that several accounts

@@ -12,15 +12,19 @@ import (
 func TestOutside(t *testing.T) {
 	region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
 	public := [4]byte{203, 0, 113, 1}
-	region.Region.Interfaces = []Interface{{ID: "eni-1", VPC: "vpc-a", Private: netip.MustParseAddr("10.0.0.1"), Public: netip.AddrFrom4(public), Instance: "i-1"}}
+	region.Region.Interfaces = []Interface{
+		{ID: "eni-1", VPC: "vpc-a", Private: netip.MustParseAddr("10.0.0.1"), Public: netip.AddrFrom4(public),
+			Instance: "i-1"}}
 	region.Region.Hosts = []Host{host("i-1", "vpc-a", "web", "10.0.0.1")}
 	parts := []Part{
-		publicZone(t, "ZPUB", "e.example."), publicZone(t, "ZTWIN", "e.example."), privateZone(t, "ZPRIV", "e.example.", "vpc-a"),
+		publicZone(t, "ZPUB", "e.example."), publicZone(t, "ZTWIN", "e.example."),
+		privateZone(t, "ZPRIV", "e.example.", "vpc-a"),
 		privateZone(t, "ZIN", "in.example.", "vpc-a"), fileZone(t, "f.example."), publicZone(t, "ZP2", "p.example."), region,
 	}
 	cfg := Config{
 		EC2: true, TagZone: "internal.", Self: Self{VPC: "vpc-a", Region: "eu-west-1"},
-		Forward: []ForwardConfig{forwardTo("corp.example.", "10.9.0.4", "*"), forwardTo(".", "10.9.0.3", "vpc-a"), forwardTo(".", "10.9.0.2", "*"), forwardTo("p.example.", "10.9.0.5", "*")},
+		Forward: []ForwardConfig{forwardTo("corp.example.", "10.9.0.4", "*"), forwardTo(".", "10.9.0.3", "vpc-a"),
+			forwardTo(".", "10.9.0.2", "*"), forwardTo("p.example.", "10.9.0.5", "*")},
 	}
 	show := func(s *zone.Snapshot) []string {
 		var out []string
@@ -36,7 +40,8 @@ func TestOutside(t *testing.T) {
 		t.Errorf("apexes (-want +got):\n%s", diff)
 	}
 	o := s.Outside
-	if o.Name != "outside" || o.Index != len(s.Views) || o.Addresses != zone.AddressPublic || len(o.VPCs) > 0 || !o.Recursive() {
+	if o.Name != "outside" || o.Index != len(s.Views) || o.Addresses != zone.AddressPublic || len(o.VPCs) > 0 ||
+		!o.Recursive() {
 		t.Errorf("outside is %+v", o)
 	}
 	_, _, why := s.Inventory.Translate(o.Index, public)
@@ -80,9 +85,11 @@ func TestLocations(t *testing.T) {
 		return c
 	}
 	base, other := catalogPart(nil), catalogPart(nil)
-	base.Catalog.Collections = []Collection{collection("c1", 1, "old", "10.0.0.0/8"), collection("c2", 1, "two", "10.0.0.0/8")}
+	base.Catalog.Collections = []Collection{collection("c1", 1, "old", "10.0.0.0/8"),
+		collection("c2", 1, "two", "10.0.0.0/8")}
 	other.Key = catalogKey("route53", "other")
-	other.Catalog.Collections = []Collection{collection("c1", 2, "office", "10.0.0.0/8", "desk", "10.1.0.0/16", "six", "2001:db8::/32")}
+	other.Catalog.Collections = []Collection{
+		collection("c1", 2, "office", "10.0.0.0/8", "desk", "10.1.0.0/16", "six", "2001:db8::/32")}
 	zonePart := publicZone(t, "Z1", "e.example.")
 	cfg := Config{TrustECS: []netip.Prefix{netip.MustParsePrefix("10.0.0.53/32"), netip.MustParsePrefix("2001:db8::/64")}}
 	first, err := Compile(nil, cfg, partsOf(base, other, zonePart), noon)
@@ -103,7 +110,8 @@ func TestLocations(t *testing.T) {
 	}
 	for name, c := range map[string]*Compiled{"first": first, "patched": patched} {
 		for _, tt := range []struct{ collection, client, want string }{
-			{"c1", "10.2.3.4/32", "office"}, {"c1", "10.1.2.0/24", "desk"}, {"c1", "10.0.0.0/7", ""}, {"c1", "2001:db8:1::/48", "six"},
+			{"c1", "10.2.3.4/32", "office"}, {"c1", "10.1.2.0/24", "desk"}, {"c1", "10.0.0.0/7", ""},
+			{"c1", "2001:db8:1::/48", "six"},
 			{"c2", "10.1.2.0/24", "two"}, {"c2", "11.0.0.0/24", ""}, {"c3", "10.1.2.0/24", ""},
 		} {
 			got, _ := c.Snapshot.Locations.Find([]byte(tt.collection), netip.MustParsePrefix(tt.client))
@@ -111,7 +119,8 @@ func TestLocations(t *testing.T) {
 				t.Errorf("%s: %s of %s is in %q, want %q", name, tt.client, tt.collection, got, tt.want)
 			}
 		}
-		for addr, want := range map[string]bool{"10.0.0.53": true, "10.0.0.54": false, "2001:db8::9": true, "2001:db9::9": false} {
+		for addr, want := range map[string]bool{"10.0.0.53": true, "10.0.0.54": false, "2001:db8::9": true,
+			"2001:db9::9": false} {
 			if got := c.Snapshot.Trusted(netip.MustParseAddr(addr)); got != want {
 				t.Errorf("%s: trust in %s is %v", name, addr, got)
 			}

@@ -42,8 +42,9 @@ func specialNames() []specialName {
 		add(zone.Empty, fmt.Sprintf("%d.100.in-addr.arpa.", i)) // RFC 7793 section 2
 	}
 	zeros := strings.Repeat("0.", 31)
-	add(zone.Empty, "0."+zeros+"ip6.arpa.")                                                     // RFC 6303 section 4.3: ::
-	add(zone.Loopback, "1."+zeros+"ip6.arpa.")                                                  // RFC 6303 section 4.3: ::1
+	add(zone.Empty, "0."+zeros+"ip6.arpa.") // RFC 6303 section 4.3: ::
+	// RFC 6303 section 4.3: ::1
+	add(zone.Loopback, "1."+zeros+"ip6.arpa.")
 	add(zone.Empty, "d.f.ip6.arpa.")                                                            // RFC 6303 section 4.4
 	add(zone.Empty, "8.e.f.ip6.arpa.", "9.e.f.ip6.arpa.", "a.e.f.ip6.arpa.", "b.e.f.ip6.arpa.") // RFC 6303 section 4.5
 	add(zone.Empty, "8.b.d.0.1.0.0.2.ip6.arpa.")                                                // RFC 6303 section 4.6
@@ -63,7 +64,8 @@ func computedNames() [][]byte {
 // privatePrefixes are what allow's word "private" stands for.
 func privatePrefixes() []netip.Prefix {
 	return append(loopbackPrefixes(),
-		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"), // RFC 1918
+		// RFC 1918
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
 		netip.MustParsePrefix("100.64.0.0/10"),                                      // RFC 6598
 		netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10"), // link-local
 		netip.MustParsePrefix("fc00::/7"), // RFC 4193

@@ -243,7 +243,8 @@ func (b *tagBuilder) put(e *zone.Edit, name string, rrtype uint16, members []zon
 	if err != nil {
 		s = zone.NewUnservable(rrtype, err.Error(), nil)
 		b.out.problems = append(b.out.problems, Problem{
-			Zone: tagID, Name: zone.String([]byte(name)), Type: typeText(rrtype), Reason: fmt.Sprintf("%d instances: %v", len(members), err),
+			Zone: tagID, Name: zone.String([]byte(name)), Type: typeText(rrtype),
+			Reason: fmt.Sprintf("%d instances: %v", len(members), err),
 		})
 	}
 	_ = e.Put([]byte(name), s) // the name was made to fit the zone
@@ -280,5 +281,6 @@ func (n *tagNames) rebase(previous *tagNames, negativeCap uint32) {
 func seconds(d time.Duration) uint32 { return uint32(d / time.Second) }
 
 func compareProblems(x, y Problem) int {
-	return cmp.Or(cmp.Compare(x.Zone, y.Zone), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Type, y.Type), cmp.Compare(x.Reason, y.Reason))
+	return cmp.Or(cmp.Compare(x.Zone, y.Zone), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Type, y.Type),
+		cmp.Compare(x.Reason, y.Reason))
 }

@@ -73,7 +73,8 @@ func TestTagNames(t *testing.T) {
 		host("i-2", "vpc-a", "web", "10.0.0.2"),
 		host("i-3", "vpc-a", "web.internal,db.internal.", "10.0.0.2"),
 		host("i-4", "vpc-a", "jump.other.example,www.shop.test,full.elsewhere.", "10.0.0.4"),
-		host("i-5", "vpc-a", "My Server,-x,a..b,"+strings.Repeat("a", 64)+",*,internal,"+strings.Repeat("long.", 50)+"x", "10.0.0.5"),
+		host("i-5", "vpc-a", "My Server,-x,a..b,"+strings.Repeat("a", 64)+",*,internal,"+strings.Repeat("long.", 50)+"x",
+			"10.0.0.5"),
 		host("i-6", "vpc-a", "ip-10-0-0-6.ec2", "10.0.0.6"),
 		host("i-7", "vpc-a", "lonely"),
 	}
@@ -94,10 +95,14 @@ func TestTagNames(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		`i-4 dns tag "jump.other.example": is not in internal.`, `i-4 dns tag "www.shop.test": is not in internal.`, `i-4 dns tag "full.elsewhere.": is not in internal.`,
-		`i-5 dns tag "My Server": has the character ' ', which no host name has`, `i-5 dns tag "-x": has a label that begins or ends with a hyphen`,
-		`i-5 dns tag "a..b": has an empty label`, `i-5 dns tag "` + strings.Repeat("a", 64) + `": has a label of 64 characters, 63 are allowed`,
-		`i-5 dns tag "internal": is the name of the zone itself`, `i-5 dns tag "*": has the character '*', which no host name has`,
+		`i-4 dns tag "jump.other.example": is not in internal.`, `i-4 dns tag "www.shop.test": is not in internal.`,
+		`i-4 dns tag "full.elsewhere.": is not in internal.`,
+		`i-5 dns tag "My Server": has the character ' ', which no host name has`,
+		`i-5 dns tag "-x": has a label that begins or ends with a hyphen`,
+		`i-5 dns tag "a..b": has an empty label`,
+		`i-5 dns tag "` + strings.Repeat("a", 64) + `": has a label of 64 characters, 63 are allowed`,
+		`i-5 dns tag "internal": is the name of the zone itself`,
+		`i-5 dns tag "*": has the character '*', which no host name has`,
 		`i-5 dns tag "` + strings.Repeat("long.", 50) + `x": with internal. is longer than a name can be`,
 		`i-6 dns tag "ip-10-0-0-6.ec2": names in ec2.internal. are those of EC2`, `i-7 has names and no address`,
 	} {
@@ -108,7 +113,8 @@ func TestTagNames(t *testing.T) {
 	if len(problems) != 12 {
 		t.Errorf("%d problems: %q", len(problems), problems)
 	}
-	apex := viewNamed(t, c.Snapshot, "rest").Apex(zone.MustName("internal.")).Layers[0].Tree.Lookup(zone.MustName("internal."))
+	apex := viewNamed(t, c.Snapshot,
+		"rest").Apex(zone.MustName("internal.")).Layers[0].Tree.Lookup(zone.MustName("internal."))
 	if !apex.RRset(zone.TypeSOA).Exists() || !apex.RRset(zone.TypeNS).Exists() {
 		t.Error("the zone of instance names has no SOA or no NS")
 	}
@@ -120,10 +126,12 @@ func TestTagZoneTemplate(t *testing.T) {
 	ireland.Region.Hosts = []Host{host("i-1", "vpc-a", "web", "10.0.0.1")}
 	lab.Region.Hosts = []Host{host("i-2", "vpc-b", "web,db", "10.1.0.1"), host("i-1", "vpc-b", "again", "10.1.0.1")}
 	cases := map[string][]string{
-		"internal.":                   {"db.internal. 10.1.0.1", "web.internal. 10.0.0.1 10.1.0.1"},
-		"{region}.aws":                {"db.us-east-1.aws. 10.1.0.1", "web.eu-west-1.aws. 10.0.0.1", "web.us-east-1.aws. 10.1.0.1"},
-		"{vpc}.{account}.{region}.e.": {"db.vpc-b.lab.us-east-1.e. 10.1.0.1", "web.vpc-a.111122223333.eu-west-1.e. 10.0.0.1", "web.vpc-b.lab.us-east-1.e. 10.1.0.1"},
-		"":                            nil,
+		"internal.": {"db.internal. 10.1.0.1", "web.internal. 10.0.0.1 10.1.0.1"},
+		"{region}.aws": {"db.us-east-1.aws. 10.1.0.1", "web.eu-west-1.aws. 10.0.0.1",
+			"web.us-east-1.aws. 10.1.0.1"},
+		"{vpc}.{account}.{region}.e.": {"db.vpc-b.lab.us-east-1.e. 10.1.0.1", "web.vpc-a.111122223333.eu-west-1.e. 10.0.0.1",
+			"web.vpc-b.lab.us-east-1.e. 10.1.0.1"},
+		"": nil,
 	}
 	for template, want := range cases {
 		got := showTags(mustCompile(t, tagConfig(template), ireland, lab).Snapshot)
@@ -157,7 +165,8 @@ func TestTooManyInstancesOfOneName(t *testing.T) {
 		region.Region.Hosts = append(region.Region.Hosts, h)
 	}
 	c := mustCompile(t, tagConfig("internal."), region)
-	if c.Report.Unservable != 1 || len(c.Report.Problems) != 1 || !strings.Contains(c.Report.Problems[0].Reason, "6000 instances") {
+	if c.Report.Unservable != 1 || len(c.Report.Problems) != 1 ||
+		!strings.Contains(c.Report.Problems[0].Reason, "6000 instances") {
 		t.Errorf("unservable %d, problems %v", c.Report.Unservable, c.Report.Problems)
 	}
 }
@@ -168,7 +177,8 @@ func TestInventory(t *testing.T) {
 	b.Region.AccountID = "444455556666"
 	add := func(p Part, id, vpc, private, public, instance, balancer string, managed bool) {
 		p.Region.Interfaces = append(p.Region.Interfaces, Interface{
-			ID: id, VPC: vpc, Private: netip.MustParseAddr(private), Public: netip.MustParseAddr(public), Instance: instance, Balancer: balancer, Managed: managed,
+			ID: id, VPC: vpc, Private: netip.MustParseAddr(private), Public: netip.MustParseAddr(public), Instance: instance,
+			Balancer: balancer, Managed: managed,
 		})
 	}
 	add(a, "eni-a", "vpc-a", "10.0.0.1", "203.0.113.1", "i-a", "", false)
@@ -200,8 +210,9 @@ func TestInventory(t *testing.T) {
 	}
 	// Of the public addresses .1 to .8: which views give the private one.
 	want := map[string]string{
-		"a": "1.2.....", "b": ".2...6..", "reach-region": "12...6.8", "reach-account": ".....678", "reach-vpc": ".......8", "reach-cidr": ".....6..",
-		"public": "........", "all": "12...678",
+		"a": "1.2.....", "b": ".2...6..", "reach-region": "12...6.8", "reach-account": ".....678", "reach-vpc": ".......8",
+		"reach-cidr": ".....6..",
+		"public":     "........", "all": "12...678",
 	}
 	want["a"] = "12......" // b by its peering; d overlaps its own prefix
 	check := func(t *testing.T, c *Compiled, want map[string]string) {
@@ -239,7 +250,8 @@ func TestInventory(t *testing.T) {
 
 	b.Listed = noon.Add(-2 * time.Hour)
 	want["a"], want["b"], want["reach-region"] = "123.....", ".2......", "123....."
-	want["reach-account"], want["reach-vpc"], want["reach-cidr"], want["all"] = "........", "........", "........", "123....."
+	want["reach-account"], want["reach-vpc"], want["reach-cidr"], want["all"] = "........", "........", "........",
+		"123....."
 	check(t, mustCompile(t, cfg, a, b), want)
 }
 
@@ -248,7 +260,8 @@ func TestTagZoneOfAnUnknownAccount(t *testing.T) {
 	region.Region.AccountID = ""
 	region.Region.Hosts = []Host{host("i-1", "vpc-a", "web,www", "10.0.0.1"), host("i-2", "vpc-a", "db", "10.0.0.2")}
 	c := mustCompile(t, tagConfig("{account}.internal."), region)
-	want := []Problem{{Zone: "eu-west-1", Name: "vpc-a", Reason: "zone of instance names {account}.internal.: {account} is not known"}}
+	want := []Problem{{Zone: "eu-west-1", Name: "vpc-a",
+		Reason: "zone of instance names {account}.internal.: {account} is not known"}}
 	if len(c.Snapshot.Zones) != 0 || !slices.Equal(c.Report.Problems, want) {
 		t.Errorf("%d zones, problems %v", len(c.Snapshot.Zones), c.Report.Problems)
 	}

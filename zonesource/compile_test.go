@@ -239,7 +239,8 @@ func TestCompileEqualsCompileFromNothing(t *testing.T) {
 				t.Fatalf("seed %d step %d: from nothing (-) and from the previous (+):\n%s", seed, step, diff)
 			}
 			diff = cmp.Diff(fresh.Report.Problems, next.Report.Problems)
-			if diff != "" || fresh.Report.Unservable != next.Report.Unservable || !slices.Equal(fresh.Report.Missing, next.Report.Missing) {
+			if diff != "" || fresh.Report.Unservable != next.Report.Unservable ||
+				!slices.Equal(fresh.Report.Missing, next.Report.Missing) {
 				t.Fatalf("seed %d step %d: reports differ: %s", seed, step, diff)
 			}
 			previous = next
@@ -250,7 +251,8 @@ func TestCompileEqualsCompileFromNothing(t *testing.T) {
 func randomConfig(r *rand.Rand) Config {
 	cfg := Config{
 		NegativeTTL: time.Duration(r.IntN(3)) * time.Minute, Shadow: r.IntN(4) == 0, EC2: r.IntN(5) > 0,
-		TagZone: []string{"internal.", "{region}.internal.", "", "e3.example."}[r.IntN(4)], TranslatedTTL: 30 * time.Second, MaxAge: time.Hour,
+		TagZone: []string{"internal.", "{region}.internal.", "", "e3.example."}[r.IntN(4)], TranslatedTTL: 30 * time.Second,
+		MaxAge:        time.Hour,
 		LoadBalancers: r.IntN(2) == 0, Allow: Allow{Private: true, VPCs: r.IntN(2) == 0},
 		Expected: []Key{catalogKey("route53", "")},
 	}
@@ -261,7 +263,8 @@ func randomConfig(r *rand.Rand) Config {
 	if r.IntN(3) == 0 {
 		cfg.Views = []ViewConfig{
 			{Name: "one", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, VPCs: []string{"vpc-0", "vpc-2"}},
-			{Name: "all", Clients: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, VPCs: []string{"*"}, Reach: Reach{Regions: []string{"region-1"}}},
+			{Name: "all", Clients: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, VPCs: []string{"*"},
+				Reach: Reach{Regions: []string{"region-1"}}},
 		}
 	}
 	if r.IntN(2) == 0 {
@@ -285,20 +288,25 @@ func changeRandomly(t *testing.T, r *rand.Rand, parts map[Key]Part, now time.Tim
 		p = catalogPart([]Hosted{{ID: "ZPUB1", Name: zone.MustName("e1.example.")}},
 			Unlisted{ID: "ZUN", Name: zone.MustName("efs.example."), VPC: zone.VPC{ID: fmt.Sprintf("vpc-%d", n)}, Owner: "efs"})
 	case 4, 5:
-		p = regionPart("", fmt.Sprint("region-", r.IntN(2)), "vpc-0 10.0.0.0/16", fmt.Sprintf("vpc-%d 10.%d.0.0/16 172.31.0.0/16", 1+r.IntN(3), r.IntN(3)))
+		p = regionPart("", fmt.Sprint("region-", r.IntN(2)), "vpc-0 10.0.0.0/16",
+			fmt.Sprintf("vpc-%d 10.%d.0.0/16 172.31.0.0/16", 1+r.IntN(3), r.IntN(3)))
 		p.Region.Peerings = []Peering{{A: zone.VPC{ID: "vpc-0"}, B: zone.VPC{ID: "vpc-1"}, ADNS: r.IntN(2) == 0}}
 		for i := range r.IntN(4) {
 			id := fmt.Sprint("i-", i)
 			addr := netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + i)})
 			public := netip.AddrFrom4([4]byte{203, 0, 113, byte(r.IntN(5))})
-			p.Region.Interfaces = append(p.Region.Interfaces, Interface{ID: fmt.Sprint("eni-", i), VPC: "vpc-0", Private: addr, Public: public, Instance: id})
-			p.Region.Hosts = append(p.Region.Hosts, Host{Instance: id, VPC: "vpc-0", Private: addr, Public: public, Names: []HostName{{Text: fmt.Sprint("host", r.IntN(2)), From: "dns tag"}}})
+			p.Region.Interfaces = append(p.Region.Interfaces,
+				Interface{ID: fmt.Sprint("eni-", i), VPC: "vpc-0", Private: addr, Public: public, Instance: id})
+			p.Region.Hosts = append(p.Region.Hosts,
+				Host{Instance: id, VPC: "vpc-0", Private: addr, Public: public,
+					Names: []HostName{{Text: fmt.Sprint("host", r.IntN(2)), From: "dns tag"}}})
 		}
 	case 6: // a zone whose records alone change
 		for key, old := range parts {
 			if old.Zone != nil {
 				e := old.Zone.Tree.Edit()
-				putA(t, e, append([]byte("\x03new"), old.Zone.Apex...), netip.AddrFrom4([4]byte{192, 0, 2, byte(r.IntN(256))}).String())
+				putA(t, e, append([]byte("\x03new"), old.Zone.Apex...),
+					netip.AddrFrom4([4]byte{192, 0, 2, byte(r.IntN(256))}).String())
 				old.Zone = old.Zone.With(e.Commit(), 0)
 				parts[key] = old
 				return
@@ -321,12 +329,14 @@ func TestUnchangedViewsAndTreesAreShared(t *testing.T) {
 	cfg := Config{Views: []ViewConfig{
 		{Name: "a", VPCs: []string{"vpc-a"}}, {Name: "b", VPCs: []string{"vpc-b"}},
 	}}
-	parts := partsOf(privateZone(t, "ZA", "a.example.", "vpc-a"), privateZone(t, "ZB", "b.example.", "vpc-b"), publicZone(t, "ZP", "example."))
+	parts := partsOf(privateZone(t, "ZA", "a.example.", "vpc-a"), privateZone(t, "ZB", "b.example.", "vpc-b"),
+		publicZone(t, "ZP", "example."))
 	first, err := Compile(nil, cfg, parts, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts = partsOf(parts[zoneKey("route53", "ZA")], privateZone(t, "ZB", "b.example.", "vpc-b", "x.b.example. 10.0.0.1"), parts[zoneKey("route53", "ZP")])
+	parts = partsOf(parts[zoneKey("route53", "ZA")], privateZone(t, "ZB", "b.example.", "vpc-b", "x.b.example. 10.0.0.1"),
+		parts[zoneKey("route53", "ZP")])
 	second, err := Compile(first, cfg, parts, noon)
 	if err != nil {
 		t.Fatal(err)
@@ -349,14 +359,16 @@ func TestUnchangedViewsAndTreesAreShared(t *testing.T) {
 func TestCompileRefusesABrokenConfiguration(t *testing.T) {
 	cfg := Config{
 		EC2: true, TagZone: "bad zone.",
-		Views:   []ViewConfig{{Name: "a", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, {Name: "a", Clients: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/8")}}},
+		Views: []ViewConfig{{Name: "a", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+			{Name: "a", Clients: []netip.Prefix{netip.MustParsePrefix("10.1.2.3/8")}}},
 		Forward: []ForwardConfig{{Zone: []byte("x")}},
 	}
 	_, err := Compile(nil, cfg, nil, noon)
 	if err == nil {
 		t.Fatal("compiled")
 	}
-	for _, want := range []string{`"bad zone."`, `view "a" is there twice`, "10.1.2.3/8 are in view", "not a domain name", "no upstreams"} {
+	for _, want := range []string{`"bad zone."`, `view "a" is there twice`, "10.1.2.3/8 are in view", "not a domain name",
+		"no upstreams"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error doesn't say %s: %v", want, err)
 		}
@@ -364,8 +376,10 @@ func TestCompileRefusesABrokenConfiguration(t *testing.T) {
 }
 
 func TestLoaded(t *testing.T) {
-	cfg := Config{EC2: true, Expected: []Key{catalogKey("route53", ""), {"ec2", "/eu-west-1"}, {"zonefile", "file.example."}}}
-	catalog := catalogPart([]Hosted{{ID: "Z1", Name: zone.MustName("one.example.")}, {ID: "Z2", Name: zone.MustName("two.example."), Gone: true}})
+	cfg := Config{EC2: true, Expected: []Key{catalogKey("route53", ""), {"ec2", "/eu-west-1"},
+		{"zonefile", "file.example."}}}
+	catalog := catalogPart([]Hosted{{ID: "Z1", Name: zone.MustName("one.example.")},
+		{ID: "Z2", Name: zone.MustName("two.example."), Gone: true}})
 	all := []Part{catalog, publicZone(t, "Z1", "one.example."), regionPart("", "eu-west-1"), fileZone(t, "file.example.")}
 	if c := mustCompile(t, cfg, all...); !c.Snapshot.Loaded || len(c.Report.Missing) > 0 {
 		t.Errorf("complete data aren't loaded: %v", c.Report.Missing)
@@ -387,7 +401,8 @@ func TestLoaded(t *testing.T) {
 }
 
 func TestNegativeTTL(t *testing.T) {
-	c := mustCompile(t, Config{NegativeTTL: time.Minute, EC2: true, TagZone: "internal."}, publicZone(t, "Z1", "one.example."), fileZone(t, "file.example."))
+	c := mustCompile(t, Config{NegativeTTL: time.Minute, EC2: true, TagZone: "internal."},
+		publicZone(t, "Z1", "one.example."), fileZone(t, "file.example."))
 	want := map[string]uint32{"one.example.": 60, "file.example.": 900, "internal.": 60}
 	for _, z := range c.Snapshot.Zones {
 		if ttl := z.Negative.TTL(); ttl != want[zone.String(z.Apex)] {

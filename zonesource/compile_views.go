@@ -61,7 +61,8 @@ func absentVPCs(cfg *Config, networks []network, zones []Part) []Problem {
 					return slices.ContainsFunc(p.Zone.VPCs, func(of zone.VPC) bool { return of.ID == id })
 				})
 			if !known {
-				out = append(out, Problem{Name: id, Reason: fmt.Sprintf("is a VPC of view %s, and in no region that is read", v.Name)})
+				out = append(out, Problem{Name: id,
+					Reason: fmt.Sprintf("is a VPC of view %s, and in no region that is read", v.Name)})
 			}
 		}
 	}
@@ -142,7 +143,8 @@ func automaticViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan, [
 			owners[p] = who[0]
 		case slices.Contains(who, cfg.Self.VPC):
 			owners[p] = cfg.Self.VPC
-			problems = append(problems, ambiguous(p, who, "its clients are taken for those of "+cfg.Self.VPC+", where this server runs"))
+			problems = append(problems, ambiguous(p, who,
+				"its clients are taken for those of "+cfg.Self.VPC+", where this server runs"))
 		default:
 			problems = append(problems, ambiguous(p, who, `its clients get the view "rest"`))
 		}

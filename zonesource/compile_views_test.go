@@ -20,18 +20,24 @@ func TestAutomaticViews(t *testing.T) {
 	}{
 		{
 			"nobody's", Self{},
-			map[string]string{"10.0.0.1": "vpc-a", "10.1.0.1": "vpc-b", "10.1.128.1": "rest", "10.2.0.1": "vpc-c", "172.31.0.1": "rest", "192.168.0.1": "rest", "127.0.0.1": "rest", "8.8.8.8": "-"},
-			[]string{`10.1.128.0/20 is claimed by vpc-b, vpc-c: its clients get the view "rest"`, `172.31.0.0/16 is claimed by vpc-a, vpc-d: its clients get the view "rest"`},
+			map[string]string{"10.0.0.1": "vpc-a", "10.1.0.1": "vpc-b", "10.1.128.1": "rest", "10.2.0.1": "vpc-c",
+				"172.31.0.1": "rest", "192.168.0.1": "rest", "127.0.0.1": "rest", "8.8.8.8": "-"},
+			[]string{`10.1.128.0/20 is claimed by vpc-b, vpc-c: its clients get the view "rest"`,
+				`172.31.0.0/16 is claimed by vpc-a, vpc-d: its clients get the view "rest"`},
 		},
 		{
 			"of one of them", Self{VPC: "vpc-d", Region: "eu-west-1"},
-			map[string]string{"10.0.0.1": "vpc-a", "10.1.128.1": "rest", "172.31.0.1": "vpc-d", "127.0.0.53": "vpc-d", "::1": "vpc-d", "fe80::1": "rest"},
-			[]string{`10.1.128.0/20 is claimed by vpc-b, vpc-c: its clients get the view "rest"`, "172.31.0.0/16 is claimed by vpc-a, vpc-d: its clients are taken for those of vpc-d, where this server runs"},
+			map[string]string{"10.0.0.1": "vpc-a", "10.1.128.1": "rest", "172.31.0.1": "vpc-d", "127.0.0.53": "vpc-d",
+				"::1": "vpc-d", "fe80::1": "rest"},
+			[]string{`10.1.128.0/20 is claimed by vpc-b, vpc-c: its clients get the view "rest"`,
+				"172.31.0.0/16 is claimed by vpc-a, vpc-d: its clients are taken for those of vpc-d, where this server runs"},
 		},
 		{
 			"of the smaller prefix", Self{VPC: "vpc-c", Region: "us-east-1"},
 			map[string]string{"10.1.128.1": "vpc-c", "10.1.0.1": "vpc-b"},
-			[]string{"10.1.128.0/20 is claimed by vpc-b, vpc-c: its clients are taken for those of vpc-c, where this server runs", `172.31.0.0/16 is claimed by vpc-a, vpc-d: its clients get the view "rest"`},
+			[]string{
+				"10.1.128.0/20 is claimed by vpc-b, vpc-c: its clients are taken for those of vpc-c, where this server runs",
+				`172.31.0.0/16 is claimed by vpc-a, vpc-d: its clients get the view "rest"`},
 		},
 	}
 	for _, c := range cases {
@@ -53,7 +59,8 @@ func TestAutomaticViews(t *testing.T) {
 			if rest.Addresses != zone.AddressPublic || rest.Region != c.self.Region || len(rest.VPCs) > 0 {
 				t.Errorf("rest is %+v", rest)
 			}
-			if a := viewNamed(t, got.Snapshot, "vpc-b"); a.Region != "eu-west-1" || a.Addresses != zone.AddressAuto || !slices.Equal(a.VPCs, []string{"vpc-b"}) {
+			if a := viewNamed(t, got.Snapshot, "vpc-b"); a.Region != "eu-west-1" || a.Addresses != zone.AddressAuto ||
+				!slices.Equal(a.VPCs, []string{"vpc-b"}) {
 				t.Errorf("vpc-b is %+v", a)
 			}
 		})
@@ -78,7 +85,8 @@ func TestAVPCWithoutAPrefixOfItsOwnHasNoView(t *testing.T) {
 }
 
 func TestSharedVPCIsOne(t *testing.T) {
-	owner, participant := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16"), regionPart("lab", "eu-west-1", "vpc-a 10.0.0.0/16")
+	owner, participant := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16"),
+		regionPart("lab", "eu-west-1", "vpc-a 10.0.0.0/16")
 	c := mustCompile(t, Config{EC2: true, Allow: Allow{VPCs: true}}, owner, participant)
 	if got := clientView(c.Snapshot, "10.0.0.1"); got != "vpc-a" || len(c.Snapshot.Inventory.VPCs) != 1 {
 		t.Errorf("client of the shared VPC is in %s, %d VPCs", got, len(c.Snapshot.Inventory.VPCs))
@@ -87,20 +95,25 @@ func TestSharedVPCIsOne(t *testing.T) {
 
 func TestConfiguredViews(t *testing.T) {
 	cfg := Config{
-		EC2: true, Allow: Allow{Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")}},
+		EC2: true, Allow: Allow{Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"),
+			netip.MustParsePrefix("192.0.2.0/24")}},
 		Views: []ViewConfig{
-			{Name: "prod", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("192.168.0.0/16")}, VPCs: []string{"vpc-a", "vpc-b"}},
-			{Name: "vpn", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.9.0/24")}, Region: "us-east-1", Addresses: zone.AddressPublic},
+			{Name: "prod", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"),
+				netip.MustParsePrefix("192.168.0.0/16")}, VPCs: []string{"vpc-a", "vpc-b"}},
+			{Name: "vpn", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.9.0/24")}, Region: "us-east-1",
+				Addresses: zone.AddressPublic},
 			{Name: "all", Clients: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}, VPCs: []string{"*"}},
 		},
 	}
 	c := mustCompile(t, cfg, regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16", "vpc-c 10.3.0.0/16"))
-	for client, want := range map[string]string{"10.0.0.1": "prod", "10.0.9.1": "vpn", "10.9.0.1": "all", "10.3.0.1": "-", "192.0.2.1": "-", "192.168.0.1": "-"} {
+	for client, want := range map[string]string{"10.0.0.1": "prod", "10.0.9.1": "vpn", "10.9.0.1": "all", "10.3.0.1": "-",
+		"192.0.2.1": "-", "192.168.0.1": "-"} {
 		if got := clientView(c.Snapshot, client); got != want {
 			t.Errorf("%s is in view %s, want %s", client, got, want)
 		}
 	}
-	if p := c.Report.Problems; len(p) != 1 || p[0].Name != "vpc-b" || p[0].Reason != "is a VPC of view prod, and in no region that is read" {
+	if p := c.Report.Problems; len(p) != 1 || p[0].Name != "vpc-b" ||
+		p[0].Reason != "is a VPC of view prod, and in no region that is read" {
 		t.Errorf("problems %v", p)
 	}
 	var got []string
@@ -116,8 +129,10 @@ func TestConfiguredViews(t *testing.T) {
 func TestAllowPrivate(t *testing.T) {
 	c := mustCompile(t, Config{Allow: Allow{Private: true}})
 	for client, want := range map[string]string{
-		"127.0.0.1": "rest", "::1": "rest", "10.255.255.255": "rest", "172.16.0.1": "rest", "172.32.0.1": "-", "192.168.1.1": "rest",
-		"100.64.0.1": "rest", "100.128.0.1": "-", "169.254.1.1": "rest", "fe80::1": "rest", "fd00::1": "rest", "2001:db8::1": "-", "192.0.2.1": "-",
+		"127.0.0.1": "rest", "::1": "rest", "10.255.255.255": "rest", "172.16.0.1": "rest", "172.32.0.1": "-",
+		"192.168.1.1": "rest",
+		"100.64.0.1":  "rest", "100.128.0.1": "-", "169.254.1.1": "rest", "fe80::1": "rest", "fd00::1": "rest",
+		"2001:db8::1": "-", "192.0.2.1": "-",
 	} {
 		if got := clientView(c.Snapshot, client); got != want {
 			t.Errorf("%s is in view %s, want %s", client, got, want)
@@ -143,11 +158,18 @@ func TestRegionOfViews(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		{"nothing known", Config{}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown , every , none , outside "},
-		{"inventory", Config{EC2: true}, "own sa-east-1, read eu-west-1, associated ap-south-1, unknown , every eu-west-1, none , outside "},
-		{"inventory and region", Config{EC2: true, Region: "eu-north-1"}, "own sa-east-1, read eu-west-1, associated ap-south-1, unknown eu-north-1, every eu-north-1, none eu-north-1, outside eu-north-1"},
-		{"region", Config{Region: "eu-north-1"}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown eu-north-1, every eu-north-1, none eu-north-1, outside eu-north-1"},
-		{"self", Config{Region: "eu-north-1", Self: Self{VPC: "vpc-s", Region: "eu-west-2"}}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown eu-west-2, every eu-west-2, none eu-west-2, outside eu-west-2"},
+		{"nothing known", Config{},
+			"own sa-east-1, read us-west-2, associated ap-south-1, unknown , every , none , outside "},
+		{"inventory", Config{EC2: true},
+			"own sa-east-1, read eu-west-1, associated ap-south-1, unknown , every eu-west-1, none , outside "},
+		{"inventory and region", Config{EC2: true, Region: "eu-north-1"},
+			"own sa-east-1, read eu-west-1, associated ap-south-1, unknown eu-north-1, every eu-north-1, none eu-north-1, " +
+				"outside eu-north-1"},
+		{"region", Config{Region: "eu-north-1"}, "own sa-east-1, read us-west-2, associated ap-south-1, unknown " +
+			"eu-north-1, every eu-north-1, none eu-north-1, outside eu-north-1"},
+		{"self", Config{Region: "eu-north-1", Self: Self{VPC: "vpc-s", Region: "eu-west-2"}},
+			"own sa-east-1, read us-west-2, associated ap-south-1, unknown eu-west-2, every eu-west-2, none eu-west-2, " +
+				"outside eu-west-2"},
 	} {
 		tt.cfg.Views = views
 		s := mustCompile(t, tt.cfg, associated, regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")).Snapshot

@@ -63,7 +63,8 @@ func isMeantWhole(name []byte, ours [][]byte) bool {
 		last = last[int(last[0])+1:]
 	}
 	switch zone.String(last) {
-	case "com.", "net.", "org.", "edu.", "gov.", "mil.", "int.", "arpa.", "example.", "internal.", "local.", "localdomain.":
+	case "com.", "net.", "org.", "edu.", "gov.", "mil.", "int.", "arpa.", "example.", "internal.", "local.",
+		"localdomain.":
 		return true
 	}
 	return false

@@ -90,7 +90,8 @@ func NewKeeper(o Options) (*Keeper, error) {
 	}
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
-		cfg: o.Config, parts: map[Key]Part{}, amendments: map[Key][]*amendment{}, seen: map[Key]bool{}, held: map[Key]held{}, inbox: newInbox(),
+		cfg: o.Config, parts: map[Key]Part{}, amendments: map[Key][]*amendment{}, seen: map[Key]bool{}, held: map[Key]held{},
+		inbox: newInbox(),
 	}
 	if k.now == nil {
 		k.now = time.Now

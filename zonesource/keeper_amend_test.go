@@ -264,14 +264,16 @@ func TestPrimaries(t *testing.T) {
 		cfg := hostedConfig()
 		tt.primary.Primary = zone.MustName("inside.example.")
 		cfg.Primaries = []PrimaryName{tt.primary}
-		c, err := Compile(nil, cfg, partsOf(publicZone(t, "Z1", "one.example."), privateZone(t, "Z2", "one.example.", "vpc-a")), noon)
+		c, err := Compile(nil, cfg, partsOf(publicZone(t, "Z1", "one.example."),
+			privateZone(t, "Z2", "one.example.", "vpc-a")), noon)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, z := range c.Snapshot.Zones {
 			rdata := z.Tree.Lookup(z.Apex).RRset(zone.TypeSOA).First()
 			has := strings.HasPrefix(string(rdata), string(tt.primary.Primary))
-			if has != (z.ID == tt.zone) || len(z.Negative.Data) == 0 || has != strings.HasPrefix(string(z.Negative.First()), string(tt.primary.Primary)) {
+			if has != (z.ID == tt.zone) || len(z.Negative.Data) == 0 ||
+				has != strings.HasPrefix(string(z.Negative.First()), string(tt.primary.Primary)) {
 				t.Errorf("%+v: the SOA of %s is %q", tt.primary, z.ID, rdata)
 			}
 		}

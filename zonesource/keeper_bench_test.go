@@ -20,7 +20,8 @@ func bigZone(b *testing.B, n int) Part {
 	for i := range n {
 		putNumber(b, e, i, uint32(i))
 	}
-	return Part{Key: zoneKey("route53", "ZBIG"), Listed: noon, Zone: zone.New(zone.Info{Origin: zone.Public, ID: "ZBIG"}, e.Commit(), 0)}
+	return Part{Key: zoneKey("route53", "ZBIG"), Listed: noon,
+		Zone: zone.New(zone.Info{Origin: zone.Public, ID: "ZBIG"}, e.Commit(), 0)}
 }
 
 func putNumber(b *testing.B, e *zone.Edit, i int, value uint32) {
@@ -45,7 +46,8 @@ func BenchmarkPublishOneChange(b *testing.B) {
 			var last *zone.Snapshot
 			cfg := Config{
 				EC2: true, Expected: []Key{catalogKey("route53", "")}, MaxShrink: 0.5,
-				Views: []ViewConfig{{Name: "a", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, {Name: "b", Clients: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}},
+				Views: []ViewConfig{{Name: "a", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+					{Name: "b", Clients: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}},
 			}
 			k, err := NewKeeper(Options{Config: cfg, Publish: func(s *zone.Snapshot) { last = s }})
 			if err != nil {

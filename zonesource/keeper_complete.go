@@ -42,7 +42,8 @@ func hasCode(err error, codes ...string) bool {
 // isThrottling reports whether AWS refused a call for its rate.
 func isThrottling(err error) bool {
 	return hasCode(err, "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
-		"RequestThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "PriorRequestNotComplete", "SlowDown", "EC2ThrottledException")
+		"RequestThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "PriorRequestNotComplete",
+		"SlowDown", "EC2ThrottledException")
 }
 
 // withStandings returns parts with marks that tell [Compile] how what is missing stands.

@@ -46,7 +46,8 @@ func (k *Keeper) judge(h *held, p Part) bool {
 	if h.pending != nil && lacksAlso(old, h.pending.part, p) && !k.lostTooMuch(h.pending.part, p) {
 		since := p.Listed.Sub(h.pending.part.Listed)
 		if since >= confirmAfter {
-			k.log.Warn("shrunken listing confirmed by a second one and taken", "part", p.Key, "records_before", sizeOf(old), "records_now", sizeOf(p))
+			k.log.Warn("shrunken listing confirmed by a second one and taken", "part", p.Key, "records_before", sizeOf(old),
+				"records_now", sizeOf(p))
 		}
 		return since >= confirmAfter
 	}
@@ -85,7 +86,8 @@ func (k *Keeper) lostTooMuch(old, is Part) bool {
 		return hasSOA(old.Zone) && !hasSOA(is.Zone)
 	case old.Region != nil && is.Region != nil:
 		return emptied(old.Region.VPCs, is.Region.VPCs) || emptied(old.Region.Interfaces, is.Region.Interfaces) ||
-			emptied(old.Region.Hosts, is.Region.Hosts) || emptied(old.Region.Peerings, is.Region.Peerings) || movedVPC(old.Region, is.Region)
+			emptied(old.Region.Hosts, is.Region.Hosts) || emptied(old.Region.Peerings, is.Region.Peerings) ||
+			movedVPC(old.Region, is.Region)
 	case old.Catalog != nil && is.Catalog != nil:
 		return emptied(old.Catalog.Unlisted, is.Catalog.Unlisted)
 	}
@@ -186,7 +188,8 @@ func (k *Keeper) sweep(p Part) bool {
 			continue
 		}
 		if h.vanish == nil {
-			k.log.Warn("zone isn't listed any more; it stays until that is certain", "part", key, "zone", zone.String(h.part.Zone.Apex))
+			k.log.Warn("zone isn't listed any more; it stays until that is certain", "part", key, "zone",
+				zone.String(h.part.Zone.Apex))
 		}
 		h.vanish = h.vanish.seen(p.Listed, at != nil)
 		k.set(key, h)
@@ -273,7 +276,8 @@ func (k *Keeper) Accept(name string) error {
 		k.log.Warn("zone that isn't listed any more removed as told", "part", keys[0])
 		k.remove(keys[0])
 	} else {
-		k.log.Warn("shrunken listing taken as told", "part", keys[0], "records_before", h.pending.was, "records_now", h.pending.left)
+		k.log.Warn("shrunken listing taken as told", "part", keys[0], "records_before", h.pending.was, "records_now",
+			h.pending.left)
 		p := k.underAmendments(h.pending.part)
 		h.pending = nil
 		k.set(keys[0], h)

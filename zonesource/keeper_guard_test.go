@@ -27,11 +27,14 @@ func TestGuardOfZones(t *testing.T) {
 		{"a small loss", 0.5, []step{{0, full, 40}, {60, full[:25], 25}}},
 		{"few records", 0.5, []step{{0, full[:11], 11}, {60, full[:2], 2}}},
 		{"confirmed", 0.5, []step{{0, full, 40}, {60, full[:5], 40}, {120, full[:5], 5}}},
-		{"confirmed too early", 0.5, []step{{0, full, 40}, {60, full[:5], 40}, {70, full[:5], 40}, {89, full[:5], 40}, {90, full[:5], 5}}},
+		{"confirmed too early", 0.5, []step{{0, full, 40}, {60, full[:5], 40}, {70, full[:5], 40}, {89, full[:5], 40},
+			{90, full[:5], 5}}},
 		{"it was a mistake", 0.5, []step{{0, full, 40}, {60, full[:5], 40}, {120, full, 40}, {180, full[:5], 40}}},
-		{"the second lacks other names", 0.5, []step{{0, full, 40}, {60, full[:15], 40}, {120, full[25:], 40}, {180, full[25:], 15}}},
+		{"the second lacks other names", 0.5,
+			[]step{{0, full, 40}, {60, full[:15], 40}, {120, full[25:], 40}, {180, full[25:], 15}}},
 		{"the second lacks a few more", 0.5, []step{{0, full, 40}, {60, full[:19], 40}, {120, full[:17], 17}}},
-		{"the second lacks far more", 0.5, []step{{0, full, 40}, {60, full[:18], 40}, {120, full[:1], 40}, {180, full[:1], 1}}},
+		{"the second lacks far more", 0.5,
+			[]step{{0, full, 40}, {60, full[:18], 40}, {120, full[:1], 40}, {180, full[:1], 1}}},
 		{"everything of a small zone", 0.5, []step{{0, full[:3], 3}, {60, nil, 3}, {120, nil, 0}}},
 		{"believed", 1, []step{{0, full, 40}, {60, nil, 0}}},
 	}
@@ -70,7 +73,8 @@ func TestGuardOfFilesRegionsAndCatalogs(t *testing.T) {
 		region := func(n int) Part {
 			p := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
 			for i := range n {
-				p.Region.Interfaces = append(p.Region.Interfaces, Interface{ID: fmt.Sprint("eni-", i), VPC: "vpc-a", Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})})
+				p.Region.Interfaces = append(p.Region.Interfaces,
+					Interface{ID: fmt.Sprint("eni-", i), VPC: "vpc-a", Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})})
 			}
 			return p
 		}
@@ -83,7 +87,8 @@ func TestGuardOfFilesRegionsAndCatalogs(t *testing.T) {
 		if n := len(b.snapshot().Inventory.Interfaces); n != 40 {
 			t.Errorf("%d interfaces", n)
 		}
-		if got := showApex(b.snapshot(), viewNamed(t, b.snapshot(), "vpc-a").Apex(zone.MustName("efs.example."))); got != "efs.example. unavailable" {
+		if got := showApex(b.snapshot(),
+			viewNamed(t, b.snapshot(), "vpc-a").Apex(zone.MustName("efs.example."))); got != "efs.example. unavailable" {
 			t.Errorf("unlisted zone: %s", got)
 		}
 		if s := b.Status().Sources["ec2"]; s.Pending != 1 {
@@ -157,8 +162,10 @@ func TestErrorsOfZonesThatAreListedNoMore(t *testing.T) {
 		b := newBench(t, hostedConfig(), "")
 		b.start()
 		defer b.end()
-		b.deliver(catalogPart([]Hosted{{ID: "Z1", Name: zone.MustName("one.example.")}}), failing(zoneKey("route53", "Z1"), "access denied"))
-		if s := b.Status(); s.Sources["route53"].Failing != 1 || !slices.Contains(s.Missing, "route53 zone/Z1 (one.example.): access denied") {
+		b.deliver(catalogPart([]Hosted{{ID: "Z1", Name: zone.MustName("one.example.")}}),
+			failing(zoneKey("route53", "Z1"), "access denied"))
+		if s := b.Status(); s.Sources["route53"].Failing != 1 ||
+			!slices.Contains(s.Missing, "route53 zone/Z1 (one.example.): access denied") {
 			t.Errorf("status %+v", s)
 		}
 		b.deliver(listed(catalogPart([]Hosted{{ID: "Z2", Name: zone.MustName("two.example.")}}), 60))
@@ -174,13 +181,15 @@ func TestAccept(t *testing.T) {
 		b.start()
 		defer b.end()
 		full := numbered("one.example.", 0, 40)
-		b.deliver(publicZone(t, "Z1", "one.example.", full...), privateZone(t, "Z2", "one.example.", "vpc-a", full...), publicZone(t, "Z3", "three.example."),
+		b.deliver(publicZone(t, "Z1", "one.example.", full...), privateZone(t, "Z2", "one.example.", "vpc-a", full...),
+			publicZone(t, "Z3", "three.example."),
 			catalogPart([]Hosted{{ID: "Z1"}, {ID: "Z2"}, {ID: "Z3"}}))
 		err := b.Accept("one.example.")
 		if !errors.Is(err, ErrNothingPending) {
 			t.Errorf("accepting nothing: %v", err)
 		}
-		b.deliver(listed(publicZone(t, "Z1", "one.example.", full[:1]...), 60), listed(privateZone(t, "Z2", "one.example.", "vpc-a", full[:2]...), 60),
+		b.deliver(listed(publicZone(t, "Z1", "one.example.", full[:1]...), 60),
+			listed(privateZone(t, "Z2", "one.example.", "vpc-a", full[:2]...), 60),
 			listed(catalogPart([]Hosted{{ID: "Z1"}, {ID: "Z2"}}), 60))
 		err = b.Accept("ONE.example")
 		if err == nil || !strings.Contains(err.Error(), "route53 zone/Z1 route53 zone/Z2") {

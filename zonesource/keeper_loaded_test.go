@@ -49,7 +49,8 @@ func (rateError) ErrorCode() string { return "Throttling" }
 // TestANewZoneTakesNothingAway has a zone appear that isn't read yet.
 func TestANewZoneTakesNothingAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := Config{Expected: []Key{catalogKey("route53", "")}, MaxShrink: 0.5, Views: []ViewConfig{{Name: "all"}}, Forward: []ForwardConfig{forwardTo("fwd.example.", "192.0.2.53", "*")}}
+		cfg := Config{Expected: []Key{catalogKey("route53", "")}, MaxShrink: 0.5, Views: []ViewConfig{{Name: "all"}},
+			Forward: []ForwardConfig{forwardTo("fwd.example.", "192.0.2.53", "*")}}
 		b := newBench(t, cfg, "")
 		b.start()
 		defer b.end()
@@ -81,7 +82,8 @@ func TestANewZoneTakesNothingAway(t *testing.T) {
 
 // TestPrivateZonesNotReadYet are unavailable where they may belong.
 func TestPrivateZonesNotReadYet(t *testing.T) {
-	cfg := Config{Expected: []Key{catalogKey("route53", "")}, Views: []ViewConfig{{Name: "vpc", VPCs: []string{"vpc-a"}}, {Name: "none"}}}
+	cfg := Config{Expected: []Key{catalogKey("route53", "")},
+		Views: []ViewConfig{{Name: "vpc", VPCs: []string{"vpc-a"}}, {Name: "none"}}}
 	c := mustCompile(t, cfg, catalogPart([]Hosted{{ID: "Z1", Name: zone.MustName("one.example."), Private: true}}))
 	if a := viewNamed(t, c.Snapshot, "vpc").Apex(zone.MustName("one.example.")); a == nil || !isUnread(a) {
 		t.Error("a view of a VPC doesn't know that it exists")
@@ -100,11 +102,15 @@ func TestZonesThatCannotBeRead(t *testing.T) {
 		ready int // the step after which it is; -1: never
 	}{
 		{"refused twice", []Part{refused(z3), listed(refused(z3), 5)}, 1},
-		{"refused, then another error", []Part{refused(z3), listed(failing(z3, "connection refused"), 5), listed(refused(z3), 10)}, -1},
-		{"failing", []Part{failing(z3, "timeout"), listed(failing(z3, "timeout"), 299), listed(failing(z3, "timeout"), 300)}, 2},
-		{"throttled", []Part{throttled(z3), listed(throttled(z3), 300), listed(failing(z3, "timeout"), 301), listed(failing(z3, "timeout"), 599),
+		{"refused, then another error",
+			[]Part{refused(z3), listed(failing(z3, "connection refused"), 5), listed(refused(z3), 10)}, -1},
+		{"failing", []Part{failing(z3, "timeout"), listed(failing(z3, "timeout"), 299), listed(failing(z3, "timeout"), 300)},
+			2},
+		{"throttled", []Part{throttled(z3), listed(throttled(z3), 300), listed(failing(z3, "timeout"), 301),
+			listed(failing(z3, "timeout"), 599),
 			listed(failing(z3, "timeout"), 600)}, 4},
-		{"others fail too", []Part{failing(z3, "timeout"), listed(failing(zoneKey("route53", "Z1"), "timeout"), 100), listed(failing(z3, "timeout"), 600)}, -1},
+		{"others fail too", []Part{failing(z3, "timeout"), listed(failing(zoneKey("route53", "Z1"), "timeout"), 100),
+			listed(failing(z3, "timeout"), 600)}, -1},
 		{"most are refused", []Part{refused(z2), refused(z3), listed(refused(z2), 5), listed(refused(z3), 5)}, -1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -112,7 +118,8 @@ func TestZonesThatCannotBeRead(t *testing.T) {
 				b := newBench(t, Config{Expected: []Key{catalogKey("route53", "")}, MaxShrink: 0.5}, t.TempDir())
 				b.start()
 				defer b.end()
-				b.deliver(hosted("Z1", "one.example.", "Z2", "two.example.", "Z3", "three.example."), publicZone(t, "Z1", "one.example."))
+				b.deliver(hosted("Z1", "one.example.", "Z2", "two.example.", "Z3", "three.example."),
+					publicZone(t, "Z1", "one.example."))
 				if test.name != "most are refused" {
 					b.deliver(publicZone(t, "Z2", "two.example."))
 				}
@@ -141,7 +148,8 @@ func TestZonesThatCannotBeRead(t *testing.T) {
 // TestSavedPartsThatAreLost: a zone whose part isn't there any more, or was never read by
 // the process before, fails alone; what is certain stays, and it isn't ready.
 func TestSavedPartsThatAreLost(t *testing.T) {
-	cfg := Config{Expected: []Key{catalogKey("route53", "")}, MaxShrink: 0.5, Views: []ViewConfig{{Name: "vpc", VPCs: []string{"vpc-a"}}, {Name: "none"}}}
+	cfg := Config{Expected: []Key{catalogKey("route53", "")}, MaxShrink: 0.5,
+		Views: []ViewConfig{{Name: "vpc", VPCs: []string{"vpc-a"}}, {Name: "none"}}}
 	damage := func(t *testing.T, dir string) {
 		t.Helper()
 		err := os.WriteFile(filepath.Join(dir, "parts", fileName(zoneKey("route53", "ZPRIV"))), []byte("damaged"), 0o600)
@@ -163,7 +171,8 @@ func TestSavedPartsThatAreLost(t *testing.T) {
 				b := newBench(t, cfg, dir)
 				b.start()
 				catalog := catalogPart([]Hosted{
-					{ID: "ZPUB", Name: zone.MustName("example.com.")}, {ID: "ZPRIV", Name: zone.MustName("example.com."), Private: true},
+					{ID: "ZPUB", Name: zone.MustName("example.com.")},
+					{ID: "ZPRIV", Name: zone.MustName("example.com."), Private: true},
 					{ID: "ZDEEP", Name: zone.MustName("deep.example.com.")},
 				})
 				b.deliver(catalog, publicZone(t, "ZPUB", "example.com."), publicZone(t, "ZDEEP", "deep.example.com."))
@@ -182,7 +191,8 @@ func TestSavedPartsThatAreLost(t *testing.T) {
 					t.Helper()
 					s, status := b.snapshot(), b.Status()
 					if !s.Loaded || status.Loaded || len(status.Missing) != 1 || status.Sources["route53"].Failing == 0 {
-						t.Errorf("%s: answers %t, ready %t, missing %q, %d failing", when, s.Loaded, status.Loaded, status.Missing, status.Sources["route53"].Failing)
+						t.Errorf("%s: answers %t, ready %t, missing %q, %d failing", when, s.Loaded, status.Loaded, status.Missing,
+							status.Sources["route53"].Failing)
 					}
 					for view, unread := range map[string]bool{"vpc": true, "none": false} {
 						a := viewNamed(t, s, view).Apex(zone.MustName("example.com."))
@@ -196,7 +206,8 @@ func TestSavedPartsThatAreLost(t *testing.T) {
 				}
 				check("at the start")
 				b.deliver(failing(catalog.Key, "AWS is away"), failing(zoneKey("route53", "ZPRIV"), "AWS is away"))
-				b.deliver(listed(failing(catalog.Key, "AWS is away"), 3600), listed(failing(zoneKey("route53", "ZPRIV"), "AWS is away"), 3600))
+				b.deliver(listed(failing(catalog.Key, "AWS is away"), 3600),
+					listed(failing(zoneKey("route53", "ZPRIV"), "AWS is away"), 3600))
 				check("an hour later")
 				b.deliver(listed(privateZone(t, "ZPRIV", "example.com.", "vpc-a"), 3700))
 				if a := viewNamed(t, b.snapshot(), "vpc").Apex(zone.MustName("example.com.")); isUnread(a) || !b.Status().Loaded {
@@ -240,7 +251,8 @@ func TestARegionThatIsMissing(t *testing.T) {
 		b := newBench(t, Config{Expected: []Key{catalogKey("route53", ""), region}, MaxShrink: 0.5}, "")
 		b.start()
 		defer b.end()
-		b.deliver(hosted("Z1", "one.example."), publicZone(t, "Z1", "one.example."), failing(region, "the region isn't enabled"),
+		b.deliver(hosted("Z1", "one.example."), publicZone(t, "Z1", "one.example."),
+			failing(region, "the region isn't enabled"),
 			listed(failing(region, "the region isn't enabled"), 3600))
 		if b.snapshot().Loaded {
 			t.Error("loaded without a region")
@@ -252,8 +264,10 @@ func TestARegionThatIsMissing(t *testing.T) {
 // the configuration names, once it was tried; its regions no more than its zones.
 func TestAnAccountThatMayBeMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		catalog, region, own := catalogKey("route53", "other"), regionPart("other", "eu-north-1").Key, regionPart("", "eu-north-1")
-		cfg := Config{Expected: []Key{catalogKey("route53", ""), own.Key, catalog, region}, MaxShrink: 0.5, EC2: true, Without: []string{"other"}}
+		catalog, region, own := catalogKey("route53", "other"), regionPart("other", "eu-north-1").Key,
+			regionPart("", "eu-north-1")
+		cfg := Config{Expected: []Key{catalogKey("route53", ""), own.Key, catalog, region}, MaxShrink: 0.5, EC2: true,
+			Without: []string{"other"}}
 		b := newBench(t, cfg, "")
 		b.start()
 		defer b.end()
@@ -265,7 +279,8 @@ func TestAnAccountThatMayBeMissing(t *testing.T) {
 		for i, parts := range steps {
 			b.deliver(parts...)
 			if want := i == len(steps)-1; b.snapshot().Loaded != want || b.Status().Loaded != want {
-				t.Fatalf("after step %d: answers %t, ready %t; missing %q", i, b.snapshot().Loaded, b.Status().Loaded, b.Status().Missing)
+				t.Fatalf("after step %d: answers %t, ready %t; missing %q", i, b.snapshot().Loaded, b.Status().Loaded,
+					b.Status().Missing)
 			}
 		}
 	})

@@ -17,7 +17,8 @@ func TestKeeperLogsWhatStays(t *testing.T) {
 		b.start()
 		z := publicZone(t, "Z1", "example.com.", numbered("example.com.", 0, 1)...)
 		b.deliver(failing(z.Key, "away"))
-		if got := log.String(); !strings.Contains(got, "listing failed; there are none of it yet") || strings.Contains(got, "stay") {
+		if got := log.String(); !strings.Contains(got, "listing failed; there are none of it yet") ||
+			strings.Contains(got, "stay") {
 			t.Errorf("without data: %s", got)
 		}
 		b.deliver(z)

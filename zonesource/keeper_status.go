@@ -85,7 +85,8 @@ func (k *Keeper) Status() Status {
 		s.Sources[p.Key.Source] = s.Sources[p.Key.Source].with(p)
 	}
 	for _, g := range s.Report.Missing {
-		if k.held[g.Key].err == nil && g.Standing != New && k.compiled.Snapshot.Loaded { // what a start has not come to yet doesn't fail
+		// what a start has not come to yet doesn't fail
+		if k.held[g.Key].err == nil && g.Standing != New && k.compiled.Snapshot.Loaded {
 			source := s.Sources[g.Key.Source]
 			source.Failing++
 			s.Sources[g.Key.Source] = source
@@ -95,7 +96,8 @@ func (k *Keeper) Status() Status {
 }
 
 func (h *held) status(key Key) PartStatus {
-	p := PartStatus{Key: key, Zone: h.part.Zone, Listed: h.part.Listed, Tried: h.tried, Err: h.err, Problems: h.part.Problems}
+	p := PartStatus{Key: key, Zone: h.part.Zone, Listed: h.part.Listed, Tried: h.tried, Err: h.err,
+		Problems: h.part.Problems}
 	if h.pending != nil {
 		p.Pending = &Shrunk{Listed: h.pending.part.Listed, Before: h.pending.was, Now: h.pending.left}
 	}

@@ -155,7 +155,8 @@ func numbered(apex string, first, n int) []string {
 }
 
 func hostedConfig() Config {
-	return Config{EC2: true, Expected: []Key{catalogKey("route53", ""), {"ec2", "/eu-west-1"}, {"zonefile", "file.example."}}, MaxShrink: 0.5}
+	return Config{EC2: true, Expected: []Key{catalogKey("route53", ""), {"ec2", "/eu-west-1"},
+		{"zonefile", "file.example."}}, MaxShrink: 0.5}
 }
 
 func TestABurstIsOnePublication(t *testing.T) {
@@ -186,7 +187,8 @@ func TestAnUnchangedPartPublishesNothing(t *testing.T) {
 		before, was := b.publications(), b.snapshot().Zones[0]
 		again := publicZone(t, "Z1", "one.example.", "www.one.example. 192.0.2.1")
 		again.Zone.Listed = noon.Add(time.Minute)
-		b.deliver(listed(again, 60), listed(regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16"), 60), listed(catalogPart(nil), 60))
+		b.deliver(listed(again, 60), listed(regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16"), 60),
+			listed(catalogPart(nil), 60))
 		if b.publications() != before {
 			t.Error("published without a change")
 		}
@@ -208,22 +210,27 @@ func TestAFailedListingReplacesNothing(t *testing.T) {
 		b := newBench(t, cfg, "")
 		b.start()
 		defer b.end()
-		b.deliver(publicZone(t, "Z1", "one.example.", "www.one.example. 192.0.2.1"), failing(Key{"zonefile", "file.example."}, "line 3: no such type"))
+		b.deliver(publicZone(t, "Z1", "one.example.", "www.one.example. 192.0.2.1"),
+			failing(Key{"zonefile", "file.example."}, "line 3: no such type"))
 		b.deliver(failing(zoneKey("route53", "Z1"), "access denied"))
 		if b.names() != "www.one.example." {
 			t.Errorf("names %q", b.names())
 		}
 		s := b.Status()
-		if err := s.Sources["route53"].Err; err == nil || err.Error() != "zone/Z1: access denied" || s.Sources["route53"].Failing != 1 {
+		if err := s.Sources["route53"].Err; err == nil || err.Error() != "zone/Z1: access denied" ||
+			s.Sources["route53"].Failing != 1 {
 			t.Errorf("route53: %+v", s.Sources["route53"])
 		}
-		want := []string{"route53 catalog/: not read yet", "ec2 /eu-west-1: not read yet", "zonefile file.example.: line 3: no such type"}
+		want := []string{"route53 catalog/: not read yet", "ec2 /eu-west-1: not read yet",
+			"zonefile file.example.: line 3: no such type"}
 		if s.Loaded || !slices.Equal(s.Missing, want) {
 			t.Errorf("loaded %t, missing %q", s.Loaded, s.Missing)
 		}
-		b.deliver(listed(publicZone(t, "Z1", "one.example.", "www.one.example. 192.0.2.1"), 60), fileZone(t, "file.example.", "f.file.example. 192.0.2.1"),
+		b.deliver(listed(publicZone(t, "Z1", "one.example.", "www.one.example. 192.0.2.1"), 60),
+			fileZone(t, "file.example.", "f.file.example. 192.0.2.1"),
 			catalogPart([]Hosted{{ID: "Z1", Name: zone.MustName("one.example.")}}), regionPart("", "eu-west-1"))
-		if s := b.Status(); !s.Loaded || s.Sources["route53"].Err != nil || !s.Sources["route53"].Oldest.Equal(noon) || s.Sources["route53"].Parts != 2 {
+		if s := b.Status(); !s.Loaded || s.Sources["route53"].Err != nil || !s.Sources["route53"].Oldest.Equal(noon) ||
+			s.Sources["route53"].Parts != 2 {
 			t.Errorf("after recovery: %+v", s)
 		}
 	})
@@ -265,8 +272,10 @@ func TestReconfigure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, hostedConfig(), "")
 		b.start()
-		b.deliver(publicZone(t, "Z1", "one.example.", "www.one.example. 192.0.2.1"), privateZone(t, "Z2", "two.example.", "vpc-a", "www.two.example. 192.0.2.1"),
-			fileZone(t, "file.example."), regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16"), failing(zoneKey("route53", "Z1"), "throttled"))
+		b.deliver(publicZone(t, "Z1", "one.example.", "www.one.example. 192.0.2.1"),
+			privateZone(t, "Z2", "two.example.", "vpc-a", "www.two.example. 192.0.2.1"),
+			fileZone(t, "file.example."), regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16"),
+			failing(zoneKey("route53", "Z1"), "throttled"))
 		b.stop()
 		before := b.publications()
 
@@ -284,7 +293,8 @@ func TestReconfigure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b.publications() != before+1 || b.names() != "www.one.example." || len(b.snapshot().Zones) != 1 || b.snapshot().Views[0].Name != "prod" {
+		if b.publications() != before+1 || b.names() != "www.one.example." || len(b.snapshot().Zones) != 1 ||
+			b.snapshot().Views[0].Name != "prod" {
 			t.Errorf("%d publications, names %q", b.publications()-before, b.names())
 		}
 		if s := b.Status(); len(s.Parts) != 2 || s.Sources["route53"].Failing != 1 {
@@ -293,7 +303,8 @@ func TestReconfigure(t *testing.T) {
 		b.source = newHandSource()
 		b.start()
 		defer b.end()
-		b.deliver(listed(privateZone(t, "Z2", "two.example.", "vpc-a", "www.two.example. 192.0.2.1"), 60), listed(fileZone(t, "file.example."), 60))
+		b.deliver(listed(privateZone(t, "Z2", "two.example.", "vpc-a", "www.two.example. 192.0.2.1"), 60),
+			listed(fileZone(t, "file.example."), 60))
 		if len(b.snapshot().Zones) != 1 {
 			t.Error("a part that isn't wanted was taken")
 		}
@@ -372,7 +383,8 @@ func TestVPCs(t *testing.T) {
 		}
 		b.deliver(regionPart("lab", "eu-west-1", "vpc-a 10.0.0.0/16", "vpc-b 10.1.0.0/16"))
 		vpcs, complete = b.VPCs()
-		if !complete || !slices.Equal(vpcs, []zone.VPC{{ID: "vpc-a", Region: "eu-west-1"}, {ID: "vpc-b", Region: "eu-west-1"}}) {
+		if !complete || !slices.Equal(vpcs,
+			[]zone.VPC{{ID: "vpc-a", Region: "eu-west-1"}, {ID: "vpc-b", Region: "eu-west-1"}}) {
 			t.Errorf("of both: %v, complete %t", vpcs, complete)
 		}
 	})

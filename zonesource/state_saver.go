@@ -77,7 +77,8 @@ func (s *saver) load() iter.Seq[Part] {
 
 // mark notes that a part was listed, and whether it has to be written.
 func (s *saver) mark(p Part, changed bool) {
-	if s.store == nil || p.Zone != nil && (p.Zone.Origin == zone.File && p.Key.Source == fileSource || p.Zone.Unavailable != "") {
+	if s.store == nil || p.Zone != nil &&
+		(p.Zone.Origin == zone.File && p.Key.Source == fileSource || p.Zone.Unavailable != "") {
 		return // files are there anyway, and what can't be served must not hide what was saved
 	}
 	s.mu.Lock()

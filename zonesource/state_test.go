@@ -34,15 +34,20 @@ func mustOpen(t testing.TB, dir string, log io.Writer) *store {
 // oddPart is a zone with something of every kind.
 func oddPart(t testing.TB) Part {
 	t.Helper()
-	p := privateZone(t, "Z1", "one.example.", "vpc-a vpc-b", "www.one.example. 192.0.2.1", "deep.er.one.example. 192.0.2.2")
+	p := privateZone(t, "Z1", "one.example.", "vpc-a vpc-b", "www.one.example. 192.0.2.1",
+		"deep.er.one.example. 192.0.2.2")
 	p.Problems = []Problem{{Zone: "one.example.", Name: "odd.one.example.", Type: "TXT", Reason: "odd \x00 text"}}
 	p.Zone.Comment, p.Zone.Account = "a comment", "lab"
 	e := p.Zone.Tree.Edit()
-	group, err := zone.NewGroup(zone.TypeA, zone.Weighted, []zone.Member{{SetID: []byte("a"), Weight: 1, Set: p.Zone.Tree.Lookup(zone.MustName("www.one.example.")).RRset(zone.TypeA)}})
+	group, err := zone.NewGroup(zone.TypeA, zone.Weighted,
+		[]zone.Member{{SetID: []byte("a"), Weight: 1,
+			Set: p.Zone.Tree.Lookup(zone.MustName("www.one.example.")).RRset(zone.TypeA)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sets := []zone.RRset{group, zone.NewAlias(zone.TypeAAAA, zone.Alias{ZoneID: []byte("Z2"), Target: zone.MustName("lb.example."), Health: true}), zone.NewUnservable(zone.TypeTXT, "odd", []byte("{}"))}
+	sets := []zone.RRset{group, zone.NewAlias(zone.TypeAAAA,
+		zone.Alias{ZoneID: []byte("Z2"), Target: zone.MustName("lb.example."), Health: true}),
+		zone.NewUnservable(zone.TypeTXT, "odd", []byte("{}"))}
 	for _, s := range sets {
 		err = e.Put([]byte("\x01*\x03one\x07example\x00"), s)
 		if err != nil {
@@ -56,8 +61,10 @@ func oddPart(t testing.TB) Part {
 func oddRegion() Part {
 	p := regionPart("lab", "eu-west-1", "vpc-a 10.0.0.0/16 2001:db8::/56")
 	p.Region.Hosts = []Host{host("i-1", "vpc-a", "web", "10.0.0.1", "2001:db8::1")}
-	p.Region.Interfaces = []Interface{{ID: "eni-1", VPC: "vpc-a", Private: netip.MustParseAddr("10.0.0.1"), Instance: "i-1"}}
-	p.Region.Peerings = []Peering{{ID: "pcx-1", A: zone.VPC{ID: "vpc-a"}, ADNS: true, BCIDRs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}}}
+	p.Region.Interfaces = []Interface{
+		{ID: "eni-1", VPC: "vpc-a", Private: netip.MustParseAddr("10.0.0.1"), Instance: "i-1"}}
+	p.Region.Peerings = []Peering{
+		{ID: "pcx-1", A: zone.VPC{ID: "vpc-a"}, ADNS: true, BCIDRs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}}}
 	return p
 }
 
@@ -65,11 +72,13 @@ func TestStateRoundTrip(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir, io.Discard)
 	want := []Part{
-		catalogPart([]Hosted{{ID: "Z1", Name: []byte("\x02\xff.\x00"), Private: true, Records: 7}}, Unlisted{ID: "Z9", Name: zone.MustName("efs."), VPC: zone.VPC{ID: "vpc-a"}, Owner: "efs"}),
+		catalogPart([]Hosted{{ID: "Z1", Name: []byte("\x02\xff.\x00"), Private: true, Records: 7}},
+			Unlisted{ID: "Z9", Name: zone.MustName("efs."), VPC: zone.VPC{ID: "vpc-a"}, Owner: "efs"}),
 		oddPart(t), oddRegion(),
 	}
 	want[0].Catalog.Collections = []Collection{{ID: "c1", Name: "offices", Version: 2, Blocks: []Block{
-		{Location: "dublin", Prefix: netip.MustParsePrefix("192.0.2.0/24")}, {Location: "dublin", Prefix: netip.MustParsePrefix("2001:db8::/32")},
+		{Location: "dublin", Prefix: netip.MustParsePrefix("192.0.2.0/24")},
+		{Location: "dublin", Prefix: netip.MustParsePrefix("2001:db8::/32")},
 	}}}
 	for _, p := range want {
 		err := s.save(p)
@@ -78,10 +87,12 @@ func TestStateRoundTrip(t *testing.T) {
 		}
 	}
 	got := slices.SortedFunc(s.load(), func(a, b Part) int {
-		return slices.Index([]string{"catalog/", "zone/Z1", "lab/eu-west-1"}, a.Key.Name) - slices.Index([]string{"catalog/", "zone/Z1", "lab/eu-west-1"}, b.Key.Name)
+		return slices.Index([]string{"catalog/", "zone/Z1", "lab/eu-west-1"},
+			a.Key.Name) - slices.Index([]string{"catalog/", "zone/Z1", "lab/eu-west-1"}, b.Key.Name)
 	})
 	options := cmp.Options{
-		cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+		cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 		cmpopts.IgnoreFields(zone.Zone{}, "Tree"),
 	}
 	diff := cmp.Diff(want, got, options)
@@ -113,8 +124,10 @@ func TestUnusableStateIsPutAside(t *testing.T) {
 		{"foreign", func([]byte) []byte { return []byte(strings.Repeat("something else ", 10)) }, "not a file of inside53"},
 		{"a flipped bit", func(b []byte) []byte { b[len(b)/2] ^= 4; return b }, "checksum is wrong"},
 		{"cut short", func(b []byte) []byte { return b[:len(b)-5] }, "checksum is wrong"},
-		{"newer", func(b []byte) []byte { binary.BigEndian.PutUint16(b[len(stateMagic):], 3); return resign(b) }, "format 3, this program reads format 2"},
-		{"no stream", func(b []byte) []byte { return resign(append(b[:headerSize:headerSize], make([]byte, 60)...)) }, "reading the head"},
+		{"newer", func(b []byte) []byte { binary.BigEndian.PutUint16(b[len(stateMagic):], 3); return resign(b) },
+			"format 3, this program reads format 2"},
+		{"no stream", func(b []byte) []byte { return resign(append(b[:headerSize:headerSize], make([]byte, 60)...)) },
+			"reading the head"},
 		{"under another name", nil, "holds the part route53 zone/Z1"},
 	}
 	for _, c := range cases {
@@ -199,7 +212,8 @@ func TestStateDirectoryThatCantBeUsed(t *testing.T) {
 func TestTheLastGoodDataAreServedAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		cfg := Config{EC2: true, TagZone: "internal.", MaxAge: time.Hour, Expected: []Key{catalogKey("route53", "lab"), {"ec2", "lab/eu-west-1"}}}
+		cfg := Config{EC2: true, TagZone: "internal.", MaxAge: time.Hour,
+			Expected: []Key{catalogKey("route53", "lab"), {"ec2", "lab/eu-west-1"}}}
 		catalog := catalogPart([]Hosted{{ID: "Z1", Name: zone.MustName("one.example.")}})
 		catalog.Key = catalogKey("route53", "lab")
 		b := newBench(t, cfg, dir)
@@ -327,7 +341,8 @@ func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
 		s.mark(oddPart(t), true)
 		s.mark(listed(oddRegion(), 60), false)
 		next := s.flush(false)
-		if !next.Equal(time.Now().Add(retryAfter)) || !strings.Contains(log.String(), "data not saved") || !strings.Contains(log.String(), "times of listings not saved") {
+		if !next.Equal(time.Now().Add(retryAfter)) || !strings.Contains(log.String(), "data not saved") ||
+			!strings.Contains(log.String(), "times of listings not saved") {
 			t.Errorf("next try at %s, log %s", next, log.String())
 		}
 		err = os.Mkdir(store.dir, 0o700)

@@ -30,7 +30,9 @@ func TestConfigBad(t *testing.T) {
 		{"no colon", "route53\nec2:\n", "1: a key without its colon (key: value)"},
 		{"a star without quotes", "route53: {zones: [*]}\n", `1: "*" needs quotes`},
 		{"a star alone", "route53:\n  zones: *\n", `2: "*" needs quotes`},
-		{"a colon without quotes", "forward: [{zone: ., upstreams: [10.0.0.2:53, tls://10.0.0.3]}]\nlisten: {dns: [0.0.0.0:53, {a: b}]}\n", `1: forward[0].upstreams[0]: needs quotes: "10.0.0.2:53"
+		{"a colon without quotes",
+			"forward: [{zone: ., upstreams: [10.0.0.2:53, tls://10.0.0.3]}]\nlisten: {dns: [0.0.0.0:53, {a: b}]}\n",
+			`1: forward[0].upstreams[0]: needs quotes: "10.0.0.2:53"
 2: listen.dns[0]: needs quotes: "0.0.0.0:53"
 2: listen.dns[1]: is a mapping; write one value`},
 		{"unknown key alone", "rout53: {}\n", `1: rout53: unknown key; did you mean "route53"?`},
@@ -49,7 +51,8 @@ func TestConfigBad(t *testing.T) {
 		{"no value", ok + "drain:\nstate_dir: ~\nallow:\n",
 			"2: drain: has no value; leave the key out for its default\n3: state_dir: has no value; leave the key out for " +
 				"its default\n4: allow: is without a value; write a list ([a, b])"},
-		{"wrong kinds", ok + "listen: 53\nudp_size: [1]\nviews: {a: b}\nallow: private\nroute53: yes\ndrain: {x: 1}\n", `2: listen: is a single value; write keys and values (key: value)
+		{"wrong kinds", ok + "listen: 53\nudp_size: [1]\nviews: {a: b}\nallow: private\nroute53: yes\ndrain: {x: 1}\n",
+			`2: listen: is a single value; write keys and values (key: value)
 3: udp_size: is a list; write one value
 4: views: is a mapping; write a list (a dash before each entry, - name: ...)
 5: allow: is a single value; write a list ([a, b])
@@ -58,7 +61,8 @@ func TestConfigBad(t *testing.T) {
 
 		{"listen.dns empty", ok + "listen: {dns: []}\n",
 			"2: listen.dns: is empty; write an address and port like 127.0.0.1:5300"},
-		{"listen.dns", ok + "listen:\n  dns:\n  - 10.0.0.1\n  - :53\n  - localhost:53\n  - host\n  - 10.0.0.1:99999\n  - 224.0.0.1:53\n  - '::1'\n", `4: listen.dns[0]: "10.0.0.1" has no port; write 10.0.0.1:53
+		{"listen.dns", ok + "listen:\n  dns:\n  - 10.0.0.1\n  - :53\n  - localhost:53\n  - host\n  - 10.0.0.1:99999\n  - " +
+			"224.0.0.1:53\n  - '::1'\n", `4: listen.dns[0]: "10.0.0.1" has no port; write 10.0.0.1:53
 5: listen.dns[1]: ":53" has no address; write 0.0.0.0:53 for every IPv4 address, [::]:53 for every one
 6: listen.dns[2]: "localhost:53" has a name; write 127.0.0.1:53
 7: listen.dns[3]: "host" is no address and port; write one like 10.0.0.2:53 or [::]:53
@@ -91,21 +95,26 @@ func TestConfigBad(t *testing.T) {
 		{"allow empty", ok + "allow: []\n", "2: allow: is empty; nobody could ask: write private, vpcs or prefixes"},
 		{"allow vpcs", ok + "allow: [vpcs]\n", "2: allow: vpcs needs the section ec2, which knows them; add it, or " +
 			"write prefixes"},
-		{"allow items", ok + "allow: [privat, everybody, 10.0.0.1/8, 10.0.0.1, 10.0.0.0/33, '::ffff:10.0.0.0/104', {a: b}]\n", `2: allow[0]: "privat" is unknown; did you mean "private"?
+		{"allow items", ok + "allow: [privat, everybody, 10.0.0.1/8, 10.0.0.1, 10.0.0.0/33, '::ffff:10.0.0.0/104', {a: b}]\n",
+			`2: allow[0]: "privat" is unknown; did you mean "private"?
 2: allow[1]: "everybody" is unknown; known are private, vpcs, prefixes like 10.0.0.0/8
 2: allow[2]: 10.0.0.1/8 has bits beyond its length; did you mean 10.0.0.0/8?
 2: allow[3]: "10.0.0.1" has no length; write 10.0.0.1/32 for the one address
 2: allow[4]: "10.0.0.0/33" is no prefix; write one like 10.0.0.0/16 or fd00::/8
 2: allow[5]: ::ffff:10.0.0.0/104 is IPv4 written as IPv6; write it as IPv4
 2: allow[6]: is a mapping; write one value`},
-		{"ecs.trust", ok + "ecs: {trust: [all, 10.0.0.53/8, 10.0.0.1, 10.0.0.1/32, '::/0', '::ffff:10.0.0.1', 'fe80::1%eth0', 10.0.0.0/33]}\n", `2: ecs.trust[0]: "all" is neither a prefix nor an address; write one like 10.0.0.0/16, 10.0.0.53 or fd00::53
+		{"ecs.trust",
+			ok +
+				"ecs: {trust: [all, 10.0.0.53/8, 10.0.0.1, 10.0.0.1/32, '::/0', '::ffff:10.0.0.1', 'fe80::1%eth0', 10.0.0.0/33]}\n",
+			`2: ecs.trust[0]: "all" is neither a prefix nor an address; write one like 10.0.0.0/16, 10.0.0.53 or fd00::53
 2: ecs.trust[1]: 10.0.0.53/8 has bits beyond its length; did you mean 10.0.0.0/8?
 2: ecs.trust[3]: 10.0.0.1/32 is here twice
 2: ecs.trust[4]: ::/0 is everybody; write the forwarders alone: whoever is trusted chooses the place that policies see
 2: ecs.trust[5]: ::ffff:10.0.0.1 is IPv4 written as IPv6; write 10.0.0.1
 2: ecs.trust[6]: "fe80::1%eth0" is neither a prefix nor an address; write one like 10.0.0.0/16, 10.0.0.53 or fd00::53
 2: ecs.trust[7]: "10.0.0.0/33" is no prefix; write one like 10.0.0.0/16 or fd00::/8`},
-		{"rebinding", ok + "rebinding: {deny: [loop, private, private], allow: [., a.example, a.example.]}\n", `2: rebinding.deny[0]: "loop" is unknown; known are loopback, link-local, unspecified, private
+		{"rebinding", ok + "rebinding: {deny: [loop, private, private], allow: [., a.example, a.example.]}\n",
+			`2: rebinding.deny[0]: "loop" is unknown; known are loopback, link-local, unspecified, private
 2: rebinding.deny[2]: private is here twice
 2: rebinding.allow[0]: "." is every name; write deny: [] to let all pass
 2: rebinding.allow[2]: a.example. is here twice`},
@@ -114,7 +123,8 @@ func TestConfigBad(t *testing.T) {
 			`2: ready.without[0]: "lab" is no account; write a name in aws.accounts`},
 		{"ready.max_age", ok + "ready: {max_age: 1h}\n",
 			"2: ready.max_age: needs route53 or ec2, whose data it is about; write 0s"},
-		{"durations", ok + "drain: 99ms\nready: {max_age: -1s}\ntcp: {idle: 0s}\nroute53: {refresh: 30}\nec2: {refresh: 1d, max_age: 1ms}\nnegative_ttl: 1500ms\n", `2: drain: 99ms is too short; write 100ms or longer, or 0s
+		{"durations", ok + "drain: 99ms\nready: {max_age: -1s}\ntcp: {idle: 0s}\nroute53: {refresh: 30}\nec2: {refresh: " +
+			"1d, max_age: 1ms}\nnegative_ttl: 1500ms\n", `2: drain: 99ms is too short; write 100ms or longer, or 0s
 3: ready.max_age: -1s is negative; write 100ms or longer
 4: tcp.idle: 0s is too short; write 100ms or longer
 5: route53.refresh: "30" has no unit; write 30s for seconds
@@ -126,19 +136,24 @@ func TestConfigBad(t *testing.T) {
 				"write 1s or longer"},
 		{"time to live, longest", ok + "negative_ttl: 1000000h\n",
 			"2: negative_ttl: 1000000h0m0s is too long; 2147483647s is the most"},
-		{"log", ok + "log:\n  level: warning\n  format: xml\n  sample_queries: -1\n", `3: log.level: "warning" is unknown; known are debug, info, warn, error
+		{"log", ok + "log:\n  level: warning\n  format: xml\n  sample_queries: -1\n",
+			`3: log.level: "warning" is unknown; known are debug, info, warn, error
 4: log.format: "xml" is unknown; known are text, json
 5: log.sample_queries: -1 is negative; write 0 for none, 1 for every query, 1000 for each thousandth`},
 		{"log.level close", ok + "log: {level: inof}\n", `2: log.level: "inof" is unknown; did you mean "info"?`},
-		{"sizes", ok + "udp_size: 511\ncache: {entries: 0}\ntcp: {connections: 0, per_client: '5', idle: 1s}\n", `2: udp_size: 511 is out of bounds; write 512 to 4096
+		{"sizes", ok + "udp_size: 511\ncache: {entries: 0}\ntcp: {connections: 0, per_client: '5', idle: 1s}\n",
+			`2: udp_size: 511 is out of bounds; write 512 to 4096
 3: cache.entries: 0 is out of bounds; write 1 to 100000000
 4: tcp.per_client: "5" is no whole number
 4: tcp.connections: 0 is out of bounds; write 1 to 1000000`},
-		{"sizes 2", ok + "udp_size: 4097\ncache: {entries: 200k}\ntcp: {per_client: 1.5}\n", `2: udp_size: 4097 is out of bounds; write 512 to 4096
+		{"sizes 2", ok + "udp_size: 4097\ncache: {entries: 200k}\ntcp: {per_client: 1.5}\n",
+			`2: udp_size: 4097 is out of bounds; write 512 to 4096
 3: cache.entries: "200k" is no whole number
 4: tcp.per_client: "1.5" is no whole number`},
 
-		{"aws", ok + "aws:\n  region: ireland\n  accounts:\n  - name: A\n    role_arn: inside53\n    external_id: x\n  - name: b\n    role_arn: arn:aws:iam::123456789012:role/a\n  - name: b\n    role_arn: arn:aws:iam::123456789012:role/a\n  - {}\n", `3: aws.region: "ireland" is no region; write one like eu-west-1
+		{"aws", ok + "aws:\n  region: ireland\n  accounts:\n  - name: A\n    role_arn: inside53\n    external_id: x\n  - " +
+			"name: b\n    role_arn: arn:aws:iam::123456789012:role/a\n  - name: b\n    role_arn: " +
+			"arn:aws:iam::123456789012:role/a\n  - {}\n", `3: aws.region: "ireland" is no region; write one like eu-west-1
 5: aws.accounts[0].name: "A" is no name; write lower-case letters, digits, '-' and '_', 63 at most
 6: aws.accounts[0].role_arn: "inside53" is no role; write one like arn:aws:iam::123456789012:role/inside53
 7: aws.accounts[0].external_id: "x" is no external id; 2 to 1224 letters, digits and +=,.@:/-_ are allowed
@@ -147,7 +162,10 @@ func TestConfigBad(t *testing.T) {
 12: aws.accounts[3].name: is missing; write a name
 12: aws.accounts[3].role_arn: "" is no role; write one like arn:aws:iam::123456789012:role/inside53`},
 
-		{"route53", ok + "route53:\n  zones: [a..b, bücher.example, 'a b', 'example.com.', example.com, Z1, /hostedzone/Z1, '']\n  visibility: [publc, internal]\n  overlap: overlap\n  refresh: 50ms\n  requests_per_second: 0\n  max_shrink: 1.5\n", `3: route53.zones[0]: "a..b" has an empty label; a hosted zone id is like Z0123456789ABC
+		{"route53", ok + "route53:\n  zones: [a..b, bücher.example, 'a b', 'example.com.', example.com, Z1, " +
+			"/hostedzone/Z1, '']\n  visibility: [publc, internal]\n  overlap: overlap\n  refresh: 50ms\n  " +
+			"requests_per_second: 0\n  max_shrink: 1.5\n",
+			`3: route53.zones[0]: "a..b" has an empty label; a hosted zone id is like Z0123456789ABC
 3: route53.zones[1]: "bücher.example" is not ASCII; write the punycode form (xn--...) of "bücher"; a hosted zone id is like Z0123456789ABC
 3: route53.zones[2]: "a b" has a ' '; labels are of letters, digits, '-' and '_'; a hosted zone id is like Z0123456789ABC
 3: route53.zones[4]: zone example.com. is here twice
@@ -159,14 +177,18 @@ func TestConfigBad(t *testing.T) {
 6: route53.refresh: 50ms is too short; write 100ms or longer
 7: route53.requests_per_second: 0 is not above 0; write 2, say
 8: route53.max_shrink: 1.5 is out of bounds; write 0 to 1`},
-		{"route53 empty lists", ok + "route53: {zones: [], visibility: [], requests_per_second: .inf, max_shrink: .nan}\n", `2: route53.requests_per_second: ".inf" is no number
+		{"route53 empty lists", ok + "route53: {zones: [], visibility: [], requests_per_second: .inf, max_shrink: .nan}\n",
+			`2: route53.requests_per_second: ".inf" is no number
 2: route53.max_shrink: ".nan" is no number
 2: route53.zones: is empty; write names or ids of hosted zones, or "*"
 2: route53.visibility: is empty; write public, private or both`},
-		{"route53 all and one", ok + "route53: {zones: ['*', example.com], max_shrink: many}\n", `2: route53.max_shrink: "many" is no number
+		{"route53 all and one", ok + "route53: {zones: ['*', example.com], max_shrink: many}\n",
+			`2: route53.max_shrink: "many" is no number
 2: route53.zones: has "*" and others; "*" is every zone already`},
 
-		{"ec2", ok + "ec2:\n  regions: [eu-west-1, eu-west, eu-west-1]\n  refresh: 1m\n  names: [tags, Name, Name]\n  name_tag: ''\n  zone: '{az}.internal'\n  translate: [instances, instances, elb]\n  translated_ttl: 1500ms\n  max_age: 30s\n", `3: ec2.regions[1]: "eu-west" is no region; write one like eu-west-1
+		{"ec2", ok + "ec2:\n  regions: [eu-west-1, eu-west, eu-west-1]\n  refresh: 1m\n  names: [tags, Name, Name]\n  " +
+			"name_tag: ''\n  zone: '{az}.internal'\n  translate: [instances, instances, elb]\n  translated_ttl: 1500ms\n  " +
+			"max_age: 30s\n", `3: ec2.regions[1]: "eu-west" is no region; write one like eu-west-1
 3: ec2.regions[2]: eu-west-1 is here twice
 5: ec2.names[0]: "tags" is unknown; did you mean "tag"?
 5: ec2.names[2]: Name is here twice
@@ -183,7 +205,9 @@ func TestConfigBad(t *testing.T) {
 			"2: ec2.zone: label \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa123456789012\" is " +
 				"too long; 63 bytes is the most"},
 
-		{"zonefiles", ok + "zonefiles:\n- {}\n- origin: a\n  file: a.zone\n- {origin: A., file: b.zone}\n- {origin: 'ä', file: '', views: [prod, 'rest', rest]}\n- x\n- {origin: a, file: c.zone, views: [rest]}\n", `3: zonefiles[0].origin: is missing; write the name of the zone
+		{"zonefiles", ok + "zonefiles:\n- {}\n- origin: a\n  file: a.zone\n- {origin: A., file: b.zone}\n- {origin: 'ä', " +
+			"file: '', views: [prod, 'rest', rest]}\n- x\n- {origin: a, file: c.zone, views: [rest]}\n",
+			`3: zonefiles[0].origin: is missing; write the name of the zone
 3: zonefiles[0].file: is missing; write the path of a master file
 6: zonefiles[2].origin: a. has two files in view "*"; write one, or different views
 7: zonefiles[3].origin: "ä" is not ASCII; write the punycode form (xn--...) of "ä"
@@ -191,7 +215,8 @@ func TestConfigBad(t *testing.T) {
 7: zonefiles[3].file: is missing; write the path of a master file
 8: zonefiles[4]: is a single value; write keys and values (key: value)
 9: zonefiles[5].origin: a. has two files in view "rest"; write one, or different views`},
-		{"zonefiles.views", ok + "zonefiles:\n- {origin: a, file: a, views: []}\n- {origin: b, file: b, views: ['*', x]}\n- {origin: c, file: c, views: [x, vpc-0a1b]}\n", `3: zonefiles[0].views: is empty; write names of views, or "*"
+		{"zonefiles.views", ok + "zonefiles:\n- {origin: a, file: a, views: []}\n- {origin: b, file: b, views: ['*', " +
+			"x]}\n- {origin: c, file: c, views: [x, vpc-0a1b]}\n", `3: zonefiles[0].views: is empty; write names of views, or "*"
 4: zonefiles[1].views: has "*" and others; write one or the other
 5: zonefiles[2].views[0]: no view "x"; without the section views write a VPC id (with ec2), rest, or "*" for all
 5: zonefiles[2].views[1]: no view "vpc-0a1b"; without the section views write a VPC id (with ec2), rest, or "*" for all`},
@@ -235,7 +260,9 @@ func TestConfigBad(t *testing.T) {
 			"2: views[0].reach: \"eu\" is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 " +
 				"digits), name in aws.accounts or prefix (10.0.0.0/16)"},
 
-		{"forward", "forward:\n- {}\n- zone: a.-.+\n  upstreams: []\n- zone: corp.example\n  upstreams: [10.0.0.2, '10.0.0.2:53']\n- zone: CORP.example.\n  upstreams: [10.0.0.3]\n  layer: maybe\n", `2: forward[0].zone: is missing; write the name at and below which names are forwarded, "." for all
+		{"forward", "forward:\n- {}\n- zone: a.-.+\n  upstreams: []\n- zone: corp.example\n  upstreams: [10.0.0.2, " +
+			"'10.0.0.2:53']\n- zone: CORP.example.\n  upstreams: [10.0.0.3]\n  layer: maybe\n",
+			`2: forward[0].zone: is missing; write the name at and below which names are forwarded, "." for all
 2: forward[0].upstreams: is missing; write addresses of resolvers
 3: forward[1].zone: "a.-.+" has a '+'; labels are of letters, digits, '-' and '_'
 4: forward[1].upstreams: is missing; write addresses of resolvers
@@ -249,7 +276,9 @@ func TestConfigBad(t *testing.T) {
 			`3: forward[1].packets: 10.0.0.2:53 has other packets in the entry for .; write the same in both
 4: forward[2].packets: "-1" is neither auto nor a whole number from 0 to 1048575
 5: forward[3].packets: 10.0.0.2:53 has other packets in the entry for a.example.; write the same in both`},
-		{"forward.upstreams", "forward:\n- zone: .\n  upstreams:\n  - dns.example\n  - tls://dns.example\n  - https://10.0.0.2\n  - 10.0.0.2#name\n  - tls://10.0.0.2#a..b\n  - tls://10.0.0.2#.\n  - 10.0.0.2:0\n  - 0.0.0.0\n  - 127.0.0.1:5300\n", `4: forward[0].upstreams[0]: "dns.example" is no address; FORM
+		{"forward.upstreams", "forward:\n- zone: .\n  upstreams:\n  - dns.example\n  - tls://dns.example\n  - " +
+			"https://10.0.0.2\n  - 10.0.0.2#name\n  - tls://10.0.0.2#a..b\n  - tls://10.0.0.2#.\n  - 10.0.0.2:0\n  - " +
+			"0.0.0.0\n  - 127.0.0.1:5300\n", `4: forward[0].upstreams[0]: "dns.example" is no address; FORM
 5: forward[0].upstreams[1]: "tls://dns.example" is no address; FORM
 6: forward[0].upstreams[2]: https:// is unknown; FORM
 7: forward[0].upstreams[3]: "10.0.0.2#name" has a #name without tls://; FORM
@@ -262,11 +291,16 @@ func TestConfigBad(t *testing.T) {
 			"'10.0.0.1:53', '127.0.0.1:5353']\n", "4: forward[0].upstreams[0]: 127.0.0.53:53 is our own address " +
 			"(listen.dns [::]:53): a loop; write another resolver's\n4: forward[0].upstreams[1]: [::1]:53 is our own " +
 			"address (listen.dns [::]:53): a loop; write another resolver's"},
-		{"forward.views", "views:\n- {name: prod, clients: [10.0.0.0/8], vpcs: [], region: '', addresses: auto, reach: []}\nforward:\n- {zone: ., upstreams: [10.0.0.2], views: [pord, staging-view, rest]}\n- {zone: ., upstreams: [10.0.0.3], views: [prod]}\n- {zone: ., upstreams: [10.0.0.3], views: [prod]}\n", `4: forward[0].views[0]: no view "pord"; did you mean "prod"?
+		{"forward.views", "views:\n- {name: prod, clients: [10.0.0.0/8], vpcs: [], region: '', addresses: auto, reach: " +
+			"[]}\nforward:\n- {zone: ., upstreams: [10.0.0.2], views: [pord, staging-view, rest]}\n- {zone: ., upstreams: " +
+			"[10.0.0.3], views: [prod]}\n- {zone: ., upstreams: [10.0.0.3], views: [prod]}\n",
+			`4: forward[0].views[0]: no view "pord"; did you mean "prod"?
 4: forward[0].views[1]: no view "staging-view"; there are prod, and "*" for all
 4: forward[0].views[2]: no view "rest"; there are prod, and "*" for all
 6: forward[2].zone: . has two entries for view "prod"; write all upstreams in one`},
-		{"keys", ok + "keys:\n- {}\n- name: ops\n  algorithm: hmac-md5\n  secret: c2hvcnQ=\n- {name: OPS., secret_file: ops.key, secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}\n- {name: b, secret: '!'}\n- {name: 'c c', secret_file: {a: b}}\n- x\n", `3: keys[0].name: is missing; write the name that the client has for the key
+		{"keys", ok + "keys:\n- {}\n- name: ops\n  algorithm: hmac-md5\n  secret: c2hvcnQ=\n- {name: OPS., secret_file: " +
+			"ops.key, secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}\n- {name: b, secret: '!'}\n- {name: 'c c', " +
+			"secret_file: {a: b}}\n- x\n", `3: keys[0].name: is missing; write the name that the client has for the key
 3: keys[0].secret_file: is missing; write the path of a file that holds the secret
 5: keys[1].algorithm: "hmac-md5" is unknown; known are hmac-sha256, hmac-sha384, hmac-sha512
 6: keys[1].secret: has 5 bytes, 16 are the least; make a key by tsig-keygen
@@ -333,7 +367,9 @@ transfers:
 7: transfers[3].journal: "3GB" is no size; write 64MiB, 512KiB or a number of bytes
 7: transfers[3].catalog: cat.example. is the catalog of transfers[2] already; write another name
 8: transfers[4]: is a single value; write keys and values (key: value)`},
-		{"transfers of views", ok + "views: [{name: prod, clients: [10.0.0.0/8]}]\ntransfers:\n- {keys: [a]}\n- {view: rest, clients: [10.0.0.0/8]}\nkeys: [{name: a, secret_file: a}]\nstate_dir: ''\n", `4: transfers[0].view: is missing; write one of prod
+		{"transfers of views", ok + "views: [{name: prod, clients: [10.0.0.0/8]}]\ntransfers:\n- {keys: [a]}\n- {view: " +
+			"rest, clients: [10.0.0.0/8]}\nkeys: [{name: a, secret_file: a}]\nstate_dir: ''\n",
+			`4: transfers[0].view: is missing; write one of prod
 5: transfers[1].view: no view "rest"; known are prod
 7: state_dir: is empty; transfers and secondary keep serials and zones there: write a directory`},
 		{"secondary", ok + `zonefiles: [{origin: lab.example, file: lab.zone}]
@@ -353,7 +389,9 @@ secondary:
 7: secondary[3].zone: lab.example. is the origin of zonefiles[0] already; take one of them out
 8: secondary[4].zone: "a..b" has an empty label
 8: secondary[4].key: "a b" has a ' '; labels are of letters, digits, '-' and '_'`},
-		{"health_checks", ok + "route53:\nhealth_checks:\n  source: cloud\n  refresh: 1ms\n  probes: 0\n  probe_targets: [privat, localhost, 10.0.0.1, 10.0.0.1/8, 169.254.0.0/16, private, private]\n", `4: health_checks.source: "cloud" is unknown; known are aws, local, both, off
+		{"health_checks", ok + "route53:\nhealth_checks:\n  source: cloud\n  refresh: 1ms\n  probes: 0\n  probe_targets: " +
+			"[privat, localhost, 10.0.0.1, 10.0.0.1/8, 169.254.0.0/16, private, private]\n",
+			`4: health_checks.source: "cloud" is unknown; known are aws, local, both, off
 5: health_checks.refresh: 1ms is too short; write 100ms or longer
 6: health_checks.probes: 0 is out of bounds; write 1 to 10000
 7: health_checks.probe_targets[0]: "privat" is unknown; did you mean "private"?

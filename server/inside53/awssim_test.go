@@ -19,7 +19,8 @@ func TestAWSSim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const listing = `{"HostedZones": [{"Id": "/hostedzone/Z0ABC", "Name": "example.com.", "CallerReference": "a", "Config": {"PrivateZone": false}, "ResourceRecordSetCount": 0}]}`
+	const listing = `{"HostedZones": [{"Id": "/hostedzone/Z0ABC", "Name": "example.com.", "CallerReference": "a", ` +
+		`"Config": {"PrivateZone": false}, "ResourceRecordSetCount": 0}]}`
 	err = os.WriteFile(filepath.Join(zones, "list-hosted-zones.json"), []byte(listing), 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +37,8 @@ func TestAWSSim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260101/us-east-1/route53/aws4_request, SignedHeaders=host, Signature=00")
+	request.Header.Set("Authorization",
+		"AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260101/us-east-1/route53/aws4_request, SignedHeaders=host, Signature=00")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +86,8 @@ func TestAWSSimFaults(t *testing.T) {
 		{[]string{"--data", file, "--listen", "127.0.0.1:0"}, " is no directory"},
 		{[]string{"--data", broken, "--listen", "127.0.0.1:0"}, "list-hosted-zones.json"},
 		{[]string{"--data", t.TempDir(), "--listen", endpoint}, "inside53: listening for HTTP: listen tcp " + endpoint},
-		{[]string{"--data", t.TempDir(), "--listen", "127.0.0.1:0", "--dns", "203.0.113.1:53"}, "inside53: listening for DNS: listen udp 203.0.113.1:53"},
+		{[]string{"--data", t.TempDir(), "--listen", "127.0.0.1:0", "--dns", "203.0.113.1:53"},
+			"inside53: listening for DNS: listen udp 203.0.113.1:53"},
 	}
 	for _, test := range tests {
 		code, stdout, stderr := command(t, append([]string{"awssim"}, test.args...)...)

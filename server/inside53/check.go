@@ -268,8 +268,9 @@ func keyWarnings(c *config.Config) []string {
 	}
 	for i, t := range c.Transfers {
 		if t.KeysAlone() {
-			found = append(found, fmt.Sprintf("transfers[%d] has keys and no clients: whoever reaches port 53 may connect by TCP to "+
-				"try one; name the prefixes of the secondaries in clients", i))
+			found = append(found, fmt.Sprintf(
+				"transfers[%d] has keys and no clients: whoever reaches port 53 may connect by TCP to "+
+					"try one; name the prefixes of the secondaries in clients", i))
 		}
 	}
 	return found

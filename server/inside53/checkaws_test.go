@@ -25,8 +25,9 @@ func simulated(t *testing.T) (*awssim.Sim, string) {
 	web := httptest.NewServer(sim)
 	t.Cleanup(web.Close)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": web.URL, "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "",
-		"AWS_REGION": "eu-west-1", "AWS_PROFILE": "", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_ENDPOINT_URL": web.URL, "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_SESSION_TOKEN": "",
+		"AWS_REGION":        "eu-west-1", "AWS_PROFILE": "", "AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
 	} {
 		t.Setenv(name, value)
@@ -121,9 +122,11 @@ warning: updates[2].zone: no hosted zone Z0000000000000 is served: updates of it
 func TestCheckAWSUnreachable(t *testing.T) {
 	simulated(t)
 	t.Setenv("AWS_ENDPOINT_URL", "http://aws.example:1")
-	code, _, stderr := command(t, "check", "--config", write(t, "ec2:\nforward: [{zone: ., upstreams: ['127.0.0.1:1']}]\n"), "--aws")
+	code, _, stderr := command(t, "check", "--config",
+		write(t, "ec2:\nforward: [{zone: ., upstreams: ['127.0.0.1:1']}]\n"), "--aws")
 	const want = `no usable answer for aws.example. from the forwarder for "." (asking 127.0.0.1:1: no upstream answered`
-	if code != exitFailed || !strings.Contains(stderr, want) || !strings.Contains(stderr, "); is it reachable from here?") {
+	if code != exitFailed || !strings.Contains(stderr, want) ||
+		!strings.Contains(stderr, "); is it reachable from here?") {
 		t.Errorf("code %d, errors %q", code, stderr)
 	}
 }
@@ -133,7 +136,8 @@ func TestNoCredentials(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 	code, stdout, stderr := command(t, "zone", "ls")
-	const want = "inside53: listing the hosted zones: there are no credentials: give the instance a role, or set AWS_PROFILE, " +
+	const want = "inside53: listing the hosted zones: there are no credentials: give the instance a role, or set " +
+		"AWS_PROFILE, " +
 		"or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: operation error Route 53: ListHostedZones, "
 	if code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, want) {
 		t.Errorf("code %d, errors %q", code, stderr)
@@ -147,15 +151,18 @@ func TestCheckJSON(t *testing.T) {
 	code, stdout, stderr := command(t, "check", "--json", "--config", path)
 	var r checkReport
 	err := json.Unmarshal([]byte(stdout), &r)
-	if code != exitDone || stderr != "" || err != nil || r.Configuration != path || len(r.Warnings) != 1 || r.Actions != nil {
+	if code != exitDone || stderr != "" || err != nil || r.Configuration != path || len(r.Warnings) != 1 ||
+		r.Actions != nil {
 		t.Errorf("code %d, errors %q, %v, %+v", code, stderr, err, r)
 	}
 	code, stdout, stderr = command(t, "check", "--json", "--aws", "--config", path)
 	err = json.Unmarshal([]byte(stdout), &r)
-	if code != exitFailed || !strings.Contains(stderr, "AWS does not let us use route53:ListResourceRecordSets;") || err != nil {
+	if code != exitFailed || !strings.Contains(stderr, "AWS does not let us use route53:ListResourceRecordSets;") ||
+		err != nil {
 		t.Fatalf("code %d, errors %q, %v", code, stderr, err)
 	}
-	if len(r.Warnings) != 2 || !strings.Contains(r.Warnings[1], "nowhere.example") || len(r.Accounts) != 1 || r.Accounts[0].Zones != 1 || r.Accounts[0].Records != 14 {
+	if len(r.Warnings) != 2 || !strings.Contains(r.Warnings[1], "nowhere.example") || len(r.Accounts) != 1 ||
+		r.Accounts[0].Zones != 1 || r.Accounts[0].Records != 14 {
 		t.Errorf("%+v", r)
 	}
 	results := map[string]string{}
@@ -174,13 +181,16 @@ func TestCheckAWSDenied(t *testing.T) {
 	_, url := simulated(t)
 	deny(t, url, "DescribeSubnets")
 	deny(t, url, "ListResourceRecordSets")
-	path := write(t, "route53: {requests_per_second: 50, refresh: 100ms}\nec2:\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n")
+	path := write(t,
+		"route53: {requests_per_second: 50, refresh: 100ms}\nec2:\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n")
 	code, stdout, stderr := command(t, "check", "--config", path, "--aws")
-	want := "inside53: AWS does not let us use ec2:DescribeSubnets, route53:ListResourceRecordSets; examples/iam-policy.json has what is needed\n"
+	want := "inside53: AWS does not let us use ec2:DescribeSubnets, route53:ListResourceRecordSets; " +
+		"examples/iam-policy.json has what is needed\n"
 	if code != exitFailed || stderr != want {
 		t.Errorf("code %d, errors %q", code, stderr)
 	}
-	if strings.Count(stdout, "NO: ") != 2 || !strings.Contains(stdout, "not tried: there is nothing to try it on") || !strings.Contains(stdout, "warning: the budget of account (credentials) allows no refresh in 100ms") {
+	if strings.Count(stdout, "NO: ") != 2 || !strings.Contains(stdout, "not tried: there is nothing to try it on") ||
+		!strings.Contains(stdout, "warning: the budget of account (credentials) allows no refresh in 100ms") {
 		t.Errorf("the output is\n%s", stdout)
 	}
 }
@@ -188,12 +198,15 @@ func TestCheckAWSDenied(t *testing.T) {
 func TestCheckAWSAway(t *testing.T) {
 	simulated(t)
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-	code, _, stderr := command(t, "check", "--config", write(t, "ec2:\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n"), "--aws")
+	code, _, stderr := command(t, "check", "--config", write(t, "ec2:\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n"),
+		"--aws")
 	if code != exitFailed || !strings.Contains(stderr, "connection refused") {
 		t.Errorf("code %d, errors %q", code, stderr)
 	}
-	code, stdout, stderr := command(t, "check", "--config", write(t, "forward: [{zone: ., upstreams: [10.0.0.2]}]\n"), "--aws")
-	if code != exitDone || stderr != "" || !strings.HasSuffix(stdout, "\nneither route53 nor ec2 is on: nothing is asked of AWS\n") {
+	code, stdout, stderr := command(t, "check", "--config", write(t, "forward: [{zone: ., upstreams: [10.0.0.2]}]\n"),
+		"--aws")
+	if code != exitDone || stderr != "" ||
+		!strings.HasSuffix(stdout, "\nneither route53 nor ec2 is on: nothing is asked of AWS\n") {
 		t.Errorf("code %d, output %q, errors %q", code, stdout, stderr)
 	}
 }
@@ -244,7 +257,8 @@ func TestCallsAreThePolicy(t *testing.T) {
 	want := allowedActions(t)
 	eventually(t, "all is called that the policy allows", func() bool {
 		calls := sim.Calls()
-		again := calls["ListResourceRecordSets"] > tried["ListResourceRecordSets"]+8 && calls["DescribeLoadBalancers"] > tried["DescribeLoadBalancers"]
+		again := calls["ListResourceRecordSets"] > tried["ListResourceRecordSets"]+8 &&
+			calls["DescribeLoadBalancers"] > tried["DescribeLoadBalancers"]
 		return again && len(called(sim)) >= len(want)
 	})
 	if code := r.end(t); code != exitDone {

@@ -20,15 +20,18 @@ import (
 // simulate makes the environment of the test one of a simulator with the demo data.
 func simulate(t *testing.T) *awssim.Sim {
 	t.Helper()
-	sim, err := awssim.New(awssim.Options{Data: examples.Demo(), Reads: awssim.Unlimited(), Changes: awssim.Unlimited(), Inventory: awssim.Unlimited()})
+	sim, err := awssim.New(awssim.Options{Data: examples.Demo(), Reads: awssim.Unlimited(), Changes: awssim.Unlimited(),
+		Inventory: awssim.Unlimited()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
 	for key, value := range map[string]string{
-		"AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-west-1",
-		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_PROFILE": "",
+		"AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_REGION":                "eu-west-1",
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+		"AWS_PROFILE": "",
 	} {
 		t.Setenv(key, value)
 	}
@@ -65,7 +68,8 @@ func same(t *testing.T, what, got, want string) {
 }
 
 func TestConfirm(t *testing.T) {
-	for answer, want := range map[string]error{"y\n": nil, "YES": nil, " yes \n": nil, "\n": errUnconfirmed, "": errUnconfirmed, "no\n": errUnconfirmed, "yesterday\n": errUnconfirmed} {
+	for answer, want := range map[string]error{"y\n": nil, "YES": nil, " yes \n": nil, "\n": errUnconfirmed,
+		"": errUnconfirmed, "no\n": errUnconfirmed, "yesterday\n": errUnconfirmed} {
 		var out bytes.Buffer
 		err := console{in: strings.NewReader(answer), out: &out, asks: true}.confirm("Do it?")
 		if !errors.Is(err, want) || out.String() != "Do it? [y/N] " {
@@ -85,7 +89,8 @@ func TestConfirm(t *testing.T) {
 
 func TestZoneLs(t *testing.T) {
 	simulate(t)
-	same(t, "private zones", ok(t, "zone", "ls", "--private"), `ID                    NAME              VISIBILITY  RECORDS  COMMENT
+	same(t, "private zones", ok(t, "zone", "ls", "--private"),
+		`ID                    NAME              VISIBILITY  RECORDS  COMMENT
 Z0925517GM5LX3V7NHDK  10.in-addr.arpa.  private     7        reverse of both VPCs
 Z1009382KD7YH2M4ZSLC  example.com.      private     16       names inside the VPCs
 `)
@@ -103,7 +108,8 @@ func TestAmbiguousZone(t *testing.T) {
   Z0484276PQ3RN1T5XWVB  public  "public names"
 `
 	for _, args := range [][]string{
-		{"zone", "get", "example.com"}, {"zone", "delete", "example.com", "--yes"}, {"record", "add", "example.com", "x", "A", "192.0.2.1"},
+		{"zone", "get", "example.com"}, {"zone", "delete", "example.com", "--yes"},
+		{"record", "add", "example.com", "x", "A", "192.0.2.1"},
 		{"record", "delete", "example.com", "www", "A"}, {"record", "import", "example.com", "none"},
 	} {
 		fails(t, exitUsage, want, args...)
@@ -122,7 +128,8 @@ func TestZoneGet(t *testing.T) {
 	got := ok(t, "zone", "get", "example.com", "--vpc", "vpc-0b7c1d2e3f4a59687")
 	for _, want := range []string{
 		"id          Z1009382KD7YH2M4ZSLC\n", "visibility  private\n", "vpc         vpc-0a1b2c3d4e5f60718 (eu-west-1)\n",
-		"\nNAME ", "ROUTING", `  routing="LATENCY" region="eu-west-1" identifier="dublin"`, "alias internal-intranet-904512377.eu-west-1.elb.amazonaws.com. (Z32O12XQLTSW2)",
+		"\nNAME ", "ROUTING", `  routing="LATENCY" region="eu-west-1" identifier="dublin"`,
+		"alias internal-intranet-904512377.eu-west-1.elb.amazonaws.com. (Z32O12XQLTSW2)",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("output lacks %q:\n%s", want, got)
@@ -150,8 +157,10 @@ func TestZoneCreateAndDelete(t *testing.T) {
 	}
 	fails(t, exitUsage, "a private zone needs --private and --vpc", "zone", "create", "new.example", "--private")
 	ok(t, "record", "add", "new.example", "www", "A", "192.0.2.1")
-	fails(t, exitFailed, "has 1 record sets besides its SOA and NS; --purge deletes them first", "zone", "delete", "new.example", "--yes")
-	fails(t, exitUsage, "nothing was changed: there is no terminal to ask on; --yes says yes", "zone", "delete", "new.example", "--purge")
+	fails(t, exitFailed, "has 1 record sets besides its SOA and NS; --purge deletes them first", "zone", "delete",
+		"new.example", "--yes")
+	fails(t, exitUsage, "nothing was changed: there is no terminal to ask on; --yes says yes", "zone", "delete",
+		"new.example", "--purge")
 	ok(t, "zone", "create", "gone.example")
 	ok(t, "record", "add", "gone.example", "www", "A", "192.0.2.1")
 	var gone outcome
@@ -160,7 +169,8 @@ func TestZoneCreateAndDelete(t *testing.T) {
 		t.Errorf("as JSON: %+v, %v", gone, err)
 	}
 	got = ok(t, "zone", "delete", "new.example", "--purge", "--yes")
-	if !strings.Contains(got, "- delete  www.new.example.  300  A  192.0.2.1\n") || !strings.Contains(got, "deleted private zone new.example. (Z") {
+	if !strings.Contains(got, "- delete  www.new.example.  300  A  192.0.2.1\n") ||
+		!strings.Contains(got, "deleted private zone new.example. (Z") {
 		t.Errorf("deleted: %s", got)
 	}
 	fails(t, exitFailed, "no such hosted zone", "zone", "get", "new.example")
@@ -172,14 +182,16 @@ func TestZoneCreateAndDelete(t *testing.T) {
 func TestZoneDiff(t *testing.T) {
 	simulate(t)
 	code, stdout, stderr := command(t, "zone", "diff", "example.com")
-	if code != exitFailed || !strings.Contains(stdout, "- change  www.example.com.") || !strings.Contains(stderr, "there are differences: 46 to create, 1 to change, 13 to delete") {
+	if code != exitFailed || !strings.Contains(stdout, "- change  www.example.com.") ||
+		!strings.Contains(stderr, "there are differences: 46 to create, 1 to change, 13 to delete") {
 		t.Errorf("code %d, errors %q, output\n%s", code, stderr, stdout)
 	}
 	dir := t.TempDir()
 	config := write(t, "route53: {zones: [Z1009382KD7YH2M4ZSLC]}\n")
 	ok(t, "export", "bind", "--config", config, "--dir", dir)
 	file := filepath.Join(dir, "example.com.Z1009382KD7YH2M4ZSLC.zone")
-	same(t, "a zone and its export", ok(t, "zone", "diff", "example.com", file, "--private"), "nothing to do; 14 as wanted already, 0 others stay\n")
+	same(t, "a zone and its export", ok(t, "zone", "diff", "example.com", file, "--private"),
+		"nothing to do; 14 as wanted already, 0 others stay\n")
 	ok(t, "record", "add", "example.com", "one-more", "A", "192.0.2.1", "--private")
 	code, stdout, _ = command(t, "zone", "diff", "example.com", file, "--private", "--json")
 	var batch struct{ Changes []struct{ Action string } }
@@ -206,15 +218,18 @@ func TestZoneCreateTwice(t *testing.T) {
 	again := ok(t, "zone", "create", "new.example", "--reference", "one")
 	same(t, "the second run", strings.Replace(again, "there is already, of that reference, the", "created", 1), first)
 	fails(t, exitUsage, asks, "zone", "create", "new.example", "--reference", "two")
-	fails(t, exitFailed, `the reference "one" made a zone of another name`, "zone", "create", "other.example", "--reference", "one")
-	fails(t, exitFailed, "which is not as asked for", "zone", "create", "new.example", "--reference", "one", "--private", "--vpc", "vpc-1")
+	fails(t, exitFailed, `the reference "one" made a zone of another name`, "zone", "create", "other.example",
+		"--reference", "one")
+	fails(t, exitFailed, "which is not as asked for", "zone", "create", "new.example", "--reference", "one", "--private",
+		"--vpc", "vpc-1")
 }
 
 func TestExportHosts(t *testing.T) {
 	sim := simulate(t)
 	config := write(t, "ec2: { regions: [eu-west-1, us-east-1] }\n")
 	got := ok(t, "export", "hosts", "--config", config, "--region", "us-east-1")
-	for _, want := range []string{"127.0.0.1\tlocalhost\n", "# BEGIN inside53\n", "203.0.113.10\tbastion.internal bastion jump.internal jump\n", "# END inside53\n"} {
+	for _, want := range []string{"127.0.0.1\tlocalhost\n", "# BEGIN inside53\n",
+		"203.0.113.10\tbastion.internal bastion jump.internal jump\n", "# END inside53\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("output lacks %q:\n%s", want, got)
 		}
@@ -230,12 +245,16 @@ func TestExportHosts(t *testing.T) {
 	}
 	same(t, "again", ok(t, "export", "hosts", "--config", config, "--region", "eu-west-1", "--output", path), "")
 	text, err := os.ReadFile(path)
-	if err != nil || !strings.HasPrefix(string(text), "127.0.0.1 localhost mine\n# BEGIN inside53\n") || !strings.Contains(string(text), "10.0.1.10\tbastion.internal") {
+	if err != nil || !strings.HasPrefix(string(text), "127.0.0.1 localhost mine\n# BEGIN inside53\n") ||
+		!strings.Contains(string(text), "10.0.1.10\tbastion.internal") {
 		t.Errorf("%s, %v", text, err)
 	}
-	fails(t, exitFailed, "NoSuchBucket", "export", "hosts", "--config", config, "--region", "eu-west-1", "--upload", "s3://b/p")
-	fails(t, exitUsage, `"b/p" is not of the form s3://BUCKET/PREFIX`, "export", "hosts", "--config", config, "--region", "eu-west-1", "--upload", "b/p")
-	fails(t, exitUsage, `--region "eu-west-2" is not read; ec2.regions has`, "export", "hosts", "--config", config, "--region", "eu-west-2")
+	fails(t, exitFailed, "NoSuchBucket", "export", "hosts", "--config", config, "--region", "eu-west-1", "--upload",
+		"s3://b/p")
+	fails(t, exitUsage, `"b/p" is not of the form s3://BUCKET/PREFIX`, "export", "hosts", "--config", config, "--region",
+		"eu-west-1", "--upload", "b/p")
+	fails(t, exitUsage, `--region "eu-west-2" is not read; ec2.regions has`, "export", "hosts", "--config", config,
+		"--region", "eu-west-2")
 	fails(t, exitFailed, "no section ec2", "export", "hosts", "--config", write(t, "route53:\n"), "--region", "eu-west-1")
 	err = sim.CreateBucket("b")
 	if err != nil {
@@ -258,7 +277,8 @@ func TestExportHostsWatch(t *testing.T) {
 	ended := make(chan int, 1)
 	go func() {
 		var out, errs bytes.Buffer
-		ended <- run(ctx, []string{"export", "hosts", "--config", config, "--region", "us-east-1", "--output", path, "--watch"}, &out, &errs)
+		ended <- run(ctx, []string{"export", "hosts", "--config", config, "--region", "us-east-1", "--output", path,
+			"--watch"}, &out, &errs)
 	}()
 	await := func(want string) {
 		t.Helper()
@@ -306,19 +326,23 @@ func TestExportJSON(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	fails(t, exitFailed, "neither route53 nor ec2", "export", "json", "--config", write(t, "zonefiles: [{origin: a, file: a}]\n"), "--dir", dir)
+	fails(t, exitFailed, "neither route53 nor ec2", "export", "json", "--config",
+		write(t, "zonefiles: [{origin: a, file: a}]\n"), "--dir", dir)
 }
 
 func TestExportBIND(t *testing.T) {
 	simulate(t)
 	dir := t.TempDir()
 	got := ok(t, "export", "bind", "--config", write(t, "route53:\n"), "--dir", dir, "--region", "us-east-1")
-	if !strings.HasSuffix(got, "4 zones: 5 files written, 0 unchanged in "+dir+"\n") || !strings.Contains(got, "cdn.example.com. A: latency: virginia stands in\n") {
+	if !strings.HasSuffix(got, "4 zones: 5 files written, 0 unchanged in "+dir+"\n") ||
+		!strings.Contains(got, "cdn.example.com. A: latency: virginia stands in\n") {
 		t.Errorf("output\n%s", got)
 	}
 	var e exported
-	err := json.Unmarshal([]byte(ok(t, "export", "bind", "--config", write(t, "route53:\n"), "--dir", dir, "--region", "eu-west-1", "--json")), &e)
-	if err != nil || e.Zones != 4 || len(e.Written) != 2 || e.Unchanged != 3 || len(e.Problems) == 0 || e.Problems[0].Reason == "" {
+	err := json.Unmarshal([]byte(ok(t, "export", "bind", "--config", write(t, "route53:\n"), "--dir", dir, "--region",
+		"eu-west-1", "--json")), &e)
+	if err != nil || e.Zones != 4 || len(e.Written) != 2 || e.Unchanged != 3 || len(e.Problems) == 0 ||
+		e.Problems[0].Reason == "" {
 		t.Errorf("as JSON: %+v, %v", e, err)
 	}
 	fails(t, exitFailed, "no section route53", "export", "bind", "--config", write(t, "ec2:\n"), "--dir", dir)

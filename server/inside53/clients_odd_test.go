@@ -37,10 +37,12 @@ func TestClientOddQuestions(t *testing.T) {
 		not     []string
 	}{
 		// RFC 6891: another version, none, options and flags nobody knows.
-		{"dig AT +edns=1 +noednsneg www.example.com", []string{"status: BADVERS", "EDNS: version: 0", "udp: 1232"}, []string{"10.0.1.21"}},
+		{"dig AT +edns=1 +noednsneg www.example.com", []string{"status: BADVERS", "EDNS: version: 0", "udp: 1232"},
+			[]string{"10.0.1.21"}},
 		{"dig AT +edns=1 www.example.com", []string{"status: NOERROR", "10.0.1.21"}, nil},
 		{"dig AT +noedns www.example.com", []string{"status: NOERROR", "10.0.1.21"}, []string{"EDNS"}},
-		{"dig AT +ednsopt=65001:abcd www.example.com", []string{"status: NOERROR", "10.0.1.21", "EDNS: version: 0"}, []string{"; OPT=65001"}},
+		{"dig AT +ednsopt=65001:abcd www.example.com", []string{"status: NOERROR", "10.0.1.21", "EDNS: version: 0"},
+			[]string{"; OPT=65001"}},
 		{"dig AT +ednsflags=0x40 www.example.com", []string{"status: NOERROR", "10.0.1.21"}, []string{"MBZ"}},
 		{"dig AT +dnssec www.example.com", []string{"status: NOERROR", "10.0.1.21", "flags: do;"}, []string{"RRSIG"}},
 		{"dig AT +nsid +nocookie www.example.com", []string{"status: NOERROR", "10.0.1.21"}, nil},
@@ -54,7 +56,8 @@ func TestClientOddQuestions(t *testing.T) {
 		{"dig AT +opcode=notify example.com SOA", []string{"status: REFUSED"}, nil},
 		{"dig AT +opcode=update example.com SOA", []string{"status: REFUSED"}, nil},
 		{"dig AT +zflag www.example.com", []string{"status: NOERROR", "10.0.1.21"}, []string{"MBZ"}},
-		{"dig AT +adflag +cdflag +aaflag +raflag www.example.com", []string{"status: NOERROR", " qr aa rd ra", " cd"}, []string{" ad"}},
+		{"dig AT +adflag +cdflag +aaflag +raflag www.example.com", []string{"status: NOERROR", " qr aa rd ra", " cd"},
+			[]string{" ad"}},
 		{"dig AT +norecurse www.example.com", []string{"status: NOERROR", "flags: qr aa ra;", "10.0.1.21"}, nil},
 		{"dig AT +header-only", []string{"status: FORMERR"}, nil},
 		{"dig AT -t TYPE1000 www.example.com", []string{"status: NOERROR", "ANSWER: 0", "SOA"}, nil},
@@ -71,15 +74,18 @@ func TestClientOddQuestions(t *testing.T) {
 		{"dig AT example.com DS", []string{"ANSWER: 0"}, nil},
 		{"kdig AT +edns=1 www.example.com", []string{"BADVERS"}, nil},
 		{"kdig AT +noedns www.example.com", []string{"10.0.1.21"}, []string{"EDNS"}},
-		{"kdig AT +tcp +keepopen www.example.com git.example.com www.example.com", []string{"10.0.1.21", "10.0.2.40"}, []string{"WARNING", ";; ERROR"}},
+		{"kdig AT +tcp +keepopen www.example.com git.example.com www.example.com", []string{"10.0.1.21", "10.0.2.40"},
+			[]string{"WARNING", ";; ERROR"}},
 		{"kdig AT -c CH -t TXT id.server", []string{"NOERROR"}, nil},
 		{"kdig AT +cookie www.example.com", []string{"10.0.1.21"}, []string{"WARNING"}},
 		{"kdig AT +padding www.example.com", []string{"10.0.1.21"}, nil},
-		{"host -p PORT -t SRV _ldap._tcp.example.com HOST", []string{"has SRV record 0 100 389 ldap-1.corp.example.com."}, nil},
+		{"host -p PORT -t SRV _ldap._tcp.example.com HOST", []string{"has SRV record 0 100 389 ldap-1.corp.example.com."},
+			nil},
 		{"delv AT +noroot -i www.example.com", []string{"10.0.1.21"}, []string{"resolution failed"}},
 	} {
 		words := strings.Fields(at)
-		command := strings.NewReplacer(" AT ", " "+at+" ", "HOST", strings.TrimPrefix(words[0], "@"), "PORT", words[2]).Replace(tt.command)
+		command := strings.NewReplacer(" AT ", " "+at+" ", "HOST", strings.TrimPrefix(words[0], "@"), "PORT",
+			words[2]).Replace(tt.command)
 		got := program(t, "", strings.Fields(command)...)
 		for _, want := range tt.want {
 			if !strings.Contains(got, want) {
@@ -111,7 +117,8 @@ func TestClientRecords(t *testing.T) {
 	types := make(map[string]bool)
 	for _, zone := range []string{"Z0484276PQ3RN1T5XWVB", "Z0731658FW9JB6C8QTRG"} {
 		for _, set := range sim.Records(zone) {
-			if set.SetIdentifier != "" || set.AliasTarget != nil || set.Name == "lab.example.com." || set.Name == "ns1.lab.example.com." {
+			if set.SetIdentifier != "" || set.AliasTarget != nil || set.Name == "lab.example.com." ||
+				set.Name == "ns1.lab.example.com." {
 				continue // these have rules of their own
 			}
 			name := strings.ReplaceAll(set.Name, `\052`, "anything")

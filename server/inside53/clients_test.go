@@ -63,11 +63,14 @@ func TestClientDemo(t *testing.T) {
 	if got != "10.0.1.10\n" {
 		t.Errorf("kdig prints %q", got)
 	}
-	got = program(t, "", "kdig", "@"+host, "-p", port, "+short", "+tcp", "+keepopen", "bastion.example.com", "A", "mail.example.com", "SSHFP")
-	if !strings.HasPrefix(got, "10.0.1.10\n") || !strings.Contains(strings.ToLower(got), "4 2 9dd4a7f1c0e85b36d2478f1e6a93b05c7d1f4e82a6c9503b7e18d4f29a0c6b53") {
+	got = program(t, "", "kdig", "@"+host, "-p", port, "+short", "+tcp", "+keepopen", "bastion.example.com", "A",
+		"mail.example.com", "SSHFP")
+	if !strings.HasPrefix(got, "10.0.1.10\n") ||
+		!strings.Contains(strings.ToLower(got), "4 2 9dd4a7f1c0e85b36d2478f1e6a93b05c7d1f4e82a6c9503b7e18d4f29a0c6b53") {
 		t.Errorf("kdig prints %q on one connection", got)
 	}
-	got = program(t, fmt.Sprintf("server %s %s\nzone example.com\nupdate add x.example.com 60 A 192.0.2.1\nsend\n", host, port), "nsupdate", "-v")
+	got = program(t, fmt.Sprintf("server %s %s\nzone example.com\nupdate add x.example.com 60 A 192.0.2.1\nsend\n", host,
+		port), "nsupdate", "-v")
 	if !strings.Contains(got, "REFUSED") {
 		t.Errorf("an update without any configured: nsupdate prints %q", got)
 	}
@@ -203,7 +206,8 @@ zone "lab.example" { type primary; file "lab.zone"; check-names ignore; };
 		}
 	})
 	eventually(t, "named answers", func() bool {
-		return strings.Contains(program(t, "", "dig", "@127.0.0.1", "-p", port, "+tries=1", "+time=1", "lab.example", "SOA"), "status: NOERROR")
+		return strings.Contains(program(t, "", "dig", "@127.0.0.1", "-p", port, "+tries=1", "+time=1", "lab.example", "SOA"),
+			"status: NOERROR")
 	})
 	return port
 }
@@ -212,7 +216,8 @@ zone "lab.example" { type primary; file "lab.zone"; check-names ignore; };
 // without order.
 func message(t *testing.T, port, query string) []string {
 	t.Helper()
-	words := append(strings.Fields("dig @127.0.0.1 -p "+port+" +norecurse +noall +comments +answer +authority +unknownformat"), strings.Fields(query)...)
+	words := append(strings.Fields("dig @127.0.0.1 -p "+port+
+		" +norecurse +noall +comments +answer +authority +unknownformat"), strings.Fields(query)...)
 	var lines []string
 	for line := range strings.Lines(program(t, "", words...)) {
 		line = strings.Join(strings.Fields(line), " ")

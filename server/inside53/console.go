@@ -121,8 +121,10 @@ type accountFlags struct {
 }
 
 func (f *accountFlags) add(c *cobra.Command) {
-	c.Flags().StringVarP(&f.config, "config", "c", "", "configuration `file` whose aws section counts (default: the environment of the SDK alone)")
-	c.Flags().StringVar(&f.account, "account", "", "`name` of an account of aws.accounts (default: that of the credentials)")
+	c.Flags().StringVarP(&f.config, "config", "c", "",
+		"configuration `file` whose aws section counts (default: the environment of the SDK alone)")
+	c.Flags().StringVar(&f.account, "account", "",
+		"`name` of an account of aws.accounts (default: that of the credentials)")
 }
 
 // cliRequests is the budget of a command that somebody waits for: half of what AWS

@@ -157,26 +157,36 @@ const primaryCheck = "3c9d2e7b-61f4-4b8a-8e0d-9f1a2b3c4d5e"
 // demoQuestions are what the tour shows. All of them hold with any draw and order.
 func demoQuestions() []demoQuestion {
 	return []demoQuestion{
-		{"a record with an elastic IP: the private address of its instance", "", "bastion.example.com", "", []string{"10.0.1.10"}},
+		{"a record with an elastic IP: the private address of its instance", "", "bastion.example.com", "",
+			[]string{"10.0.1.10"}},
 		{"the same for a client that can't reach it privately", outside, "bastion.example.com", "", []string{"203.0.113.10"}},
-		{"the private zone lies over the public one of the same name ...", "", "www.example.com", "", []string{"10.0.1.21", "10.0.2.21"}},
-		{"... which shows through where the private one has nothing", "", "example.com", "MX", []string{"10 mail.example.com.", "20 mx2.example.net."}},
-		{"who is in no VPC sees the public zone: an alias to a load balancer", outside, "www.example.com", "", []string{"203.0.113.101", "203.0.113.102"}},
+		{"the private zone lies over the public one of the same name ...", "", "www.example.com", "",
+			[]string{"10.0.1.21", "10.0.2.21"}},
+		{"... which shows through where the private one has nothing", "", "example.com", "MX",
+			[]string{"10 mail.example.com.", "20 mx2.example.net."}},
+		{"who is in no VPC sees the public zone: an alias to a load balancer", outside, "www.example.com", "",
+			[]string{"203.0.113.101", "203.0.113.102"}},
 		{"failover: the primary, by its private address", "", "app.example.com", "", []string{"10.0.2.40"}},
 		{"latency: the nearest to the client", virginia, "cdn.example.com", "", []string{"10.1.1.21"}},
-		{"a wildcard, a CNAME, and an alias to an internal load balancer", "", "anything.dev.example.com", "", []string{"intranet.example.com.", "10.0.1.110", "10.0.2.110"}},
-		{"a service", "", "_ldap._tcp.example.com", "SRV", []string{"0 100 389 ldap-1.corp.example.com.", "0 100 389 ldap-2.corp.example.com."}},
-		{"text with quotes and octal escapes", "", "motto.example.com", "TXT", []string{`"a \"quoted\" word, a backslash \\ and caf\195\169"`}},
+		{"a wildcard, a CNAME, and an alias to an internal load balancer", "", "anything.dev.example.com", "",
+			[]string{"intranet.example.com.", "10.0.1.110", "10.0.2.110"}},
+		{"a service", "", "_ldap._tcp.example.com", "SRV",
+			[]string{"0 100 389 ldap-1.corp.example.com.", "0 100 389 ldap-2.corp.example.com."}},
+		{"text with quotes and octal escapes", "", "motto.example.com", "TXT",
+			[]string{`"a \"quoted\" word, a backslash \\ and caf\195\169"`}},
 		{"the tag dns: two instances of one name", "", "web.internal", "", []string{"10.0.1.21", "10.0.2.21"}},
 		{"who reaches none of them, and they have no public address, gets none", outside, "web.internal", "", nil},
-		{"the tag of an instance with a public address, for who reaches no private one", outside, "mail.internal", "", []string{"203.0.113.25"}},
-		{"the public name of an instance, from the other VPC of a peering", virginia, "ec2-203-0-113-10.eu-west-1.compute.amazonaws.com", "", []string{"10.0.1.10"}},
+		{"the tag of an instance with a public address, for who reaches no private one", outside, "mail.internal", "",
+			[]string{"203.0.113.25"}},
+		{"the public name of an instance, from the other VPC of a peering", virginia,
+			"ec2-203-0-113-10.eu-west-1.compute.amazonaws.com", "", []string{"10.0.1.10"}},
 		{"the private name of an instance", "", "ip-10-0-1-10.eu-west-1.compute.internal", "", []string{"10.0.1.10"}},
 		{"a reverse zone", "", "15.20.0.10.in-addr.arpa", "PTR", []string{"db-1.example.com."}},
 		{"the tag dns, backwards", "", "25.1.0.10.in-addr.arpa", "PTR", []string{"mail.internal."}},
 		{"forwarded and cached", "", "www.example.org", "", []string{"example.org.", "192.0.2.80"}},
 		{"forwarded, to an address that is ours", "", "partner.example.org", "", []string{"10.0.1.10"}},
-		{"a CNAME that leaves our zones", "", "status.example.com", "", []string{"example.statuspage.example.org.", "edge.statuspage.example.org.", "192.0.2.44"}},
+		{"a CNAME that leaves our zones", "", "status.example.com", "",
+			[]string{"example.statuspage.example.org.", "edge.statuspage.example.org.", "192.0.2.44"}},
 	}
 }
 
@@ -244,8 +254,10 @@ func (t *demoTour) text(addr netip.AddrPort, admin string) []byte {
 		fmt.Fprintf(&b, "%s explain app.example.com --admin http://%s --diff public\n", t.program, admin)
 	}
 	fmt.Fprintf(&b, "\nThe simulated AWS, which shows changes within seconds:\n\n")
-	fmt.Fprintf(&b, "AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo aws --region eu-west-1 --endpoint-url %s route53 list-hosted-zones\n", t.endpoint)
-	fmt.Fprintf(&b, "\nThe health check of the primary of app.example.com fails, and the secondary answers (10.1.1.30); true heals it:\n\n")
+	fmt.Fprintf(&b, "AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo aws --region eu-west-1 --endpoint-url %s route53 "+
+		"list-hosted-zones\n", t.endpoint)
+	fmt.Fprintf(&b, "\nThe health check of the primary of app.example.com fails, and the secondary answers (10.1.1.30); "+
+		"true heals it:\n\n")
 	fmt.Fprintf(&b, "curl -X PUT %s/_sim/health -d '{\"id\": %q, \"healthy\": false}'\n", t.endpoint, primaryCheck)
 	fmt.Fprintf(&b, "\nThe configuration is %s. Ctrl-C ends the demo.\n", t.config)
 	return b.Bytes()

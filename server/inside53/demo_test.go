@@ -160,8 +160,10 @@ func short(t *testing.T, command string) []string {
 func poison(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_ROUTE_53": "http://127.0.0.1:1", "AWS_PROFILE": "none", "AWS_REGION": "xx-none-1",
-		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "", "AWS_CONFIG_FILE": "/none", "AWS_SHARED_CREDENTIALS_FILE": "/none",
+		"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_ROUTE_53": "http://127.0.0.1:1", "AWS_PROFILE": "none",
+		"AWS_REGION":        "xx-none-1",
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "", "AWS_CONFIG_FILE": "/none",
+		"AWS_SHARED_CREDENTIALS_FILE": "/none",
 	} {
 		t.Setenv(name, value)
 	}

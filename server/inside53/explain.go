@@ -44,8 +44,9 @@ forwarder, which has to be in ecs.trust. With --diff public it is also what a
 client outside would get from Route 53, and what makes the difference.
 
 The exit code is 0 for any answer that was explained, NXDOMAIN and SERVFAIL too.`,
-		Example: "  inside53 explain www.example.com\n  inside53 explain www.example.com AAAA --client 10.0.1.2 --diff public",
-		Args:    arguments(1, 2),
+		Example: "  inside53 explain www.example.com\n  inside53 explain www.example.com AAAA --client 10.0.1.2 --diff " +
+			"public",
+		Args: arguments(1, 2),
 		PreRunE: func(_ *cobra.Command, args []string) error {
 			q.name, q.rrtype = args[0], "A"
 			if len(args) > 1 {
@@ -56,7 +57,8 @@ The exit code is 0 for any answer that was explained, NXDOMAIN and SERVFAIL too.
 		RunE: work(func(ctx context.Context) error { return q.run(ctx, stdout) }),
 	}
 	c.Flags().StringVar(&q.client, "client", "", "`address` of the client; that of this host by default")
-	c.Flags().StringVar(&q.subnet, "subnet", "", "client `prefix` that the client, a forwarder, tells (EDNS client subnet)")
+	c.Flags().StringVar(&q.subnet, "subnet", "",
+		"client `prefix` that the client, a forwarder, tells (EDNS client subnet)")
 	c.Flags().StringVar(&q.admin, "admin", "http://127.0.0.1:8053", "`URL` of the server's admin address")
 	c.Flags().BoolVar(&q.json, "json", false, "print what the server says, for programs")
 	c.Flags().StringVar(&q.diff, "diff", "", "compare: `public` is what a client outside would get")
@@ -147,7 +149,8 @@ func (q *explainQuestion) ask(ctx context.Context) ([]byte, error) {
 			err = asking.Err
 		}
 		if errors.Is(err, syscall.ECONNREFUSED) {
-			return nil, fmt.Errorf("asking %s: %w; is the server running, and is that its admin address? (--admin)", q.admin, err)
+			return nil, fmt.Errorf("asking %s: %w; is the server running, and is that its admin address? (--admin)", q.admin,
+				err)
 		}
 		return nil, fmt.Errorf("asking %s: %w", q.admin, err)
 	}

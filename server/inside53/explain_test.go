@@ -27,16 +27,23 @@ func TestExplainDemo(t *testing.T) {
 		want []string // lines, in this order, others between them
 	}{
 		{[]string{"www.example.com"}, []string{
-			"www.example.com. A for 127.0.0.1: NOERROR aa rd ra", "  www.example.com. 60 IN A 10.0.1.21", "view dublin: 127.0.0.1 is in 0.0.0.0/0, ...",
-			"  layer private zone Z1009382KD7YH2M4ZSLC: owns A: decides", "  layer public zone Z0484276PQ3RN1T5XWVB: owns A, AAAA: hidden by a layer above",
+			"www.example.com. A for 127.0.0.1: NOERROR aa rd ra", "  www.example.com. 60 IN A 10.0.1.21",
+			"view dublin: 127.0.0.1 is in 0.0.0.0/0, ...",
+			"  layer private zone Z1009382KD7YH2M4ZSLC: owns A: decides",
+			"  layer public zone Z0484276PQ3RN1T5XWVB: owns A, AAAA: hidden by a layer above",
 		}},
 		{[]string{"example.com", "mx", "--client", "127.0.0.2"}, []string{
-			"example.com. MX for 127.0.0.2: NOERROR aa rd ra", "view virginia: 127.0.0.2 is in 127.0.0.2/32, ...", "  layer private zone Z1009382KD7YH2M4ZSLC: owns ...", "  layer public zone Z0484276PQ3RN1T5XWVB: owns ...",
+			"example.com. MX for 127.0.0.2: NOERROR aa rd ra", "view virginia: 127.0.0.2 is in 127.0.0.2/32, ...",
+			"  layer private zone Z1009382KD7YH2M4ZSLC: owns ...", "  layer public zone Z0484276PQ3RN1T5XWVB: owns ...",
 		}},
-		{[]string{"nothing.example.com"}, []string{"nothing.example.com. A for 127.0.0.1: NXDOMAIN aa rd ra", "nothing.example.com. A: NXDOMAIN: no layer has the name"}},
+		{[]string{"nothing.example.com"},
+			[]string{"nothing.example.com. A for 127.0.0.1: NXDOMAIN aa rd ra",
+				"nothing.example.com. A: NXDOMAIN: no layer has the name"}},
 		{[]string{"bastion.example.com", "--diff", "public"}, []string{
-			"bastion.example.com. A for 127.0.0.1: NOERROR aa rd ra", "from outside, by Route 53", "bastion.example.com. A for a client outside: NOERROR aa ...", "the difference",
-			"only here: bastion.example.com. ...", "only outside: bastion.example.com. ...", "because: both have the same records, but addresses are translated here: 203.0.113.10 becomes 10.0.1.10: ...",
+			"bastion.example.com. A for 127.0.0.1: NOERROR aa rd ra", "from outside, by Route 53",
+			"bastion.example.com. A for a client outside: NOERROR aa ...", "the difference",
+			"only here: bastion.example.com. ...", "only outside: bastion.example.com. ...",
+			"because: both have the same records, but addresses are translated here: 203.0.113.10 becomes 10.0.1.10: ...",
 		}},
 	} {
 		code, stdout, stderr := command(t, append([]string{"explain", "--admin", "http://" + admin}, test.args...)...)
@@ -46,7 +53,8 @@ func TestExplainDemo(t *testing.T) {
 		rest := strings.Split(stdout, "\n")
 		for _, want := range test.want {
 			at := 0
-			for at < len(rest) && rest[at] != want && !(strings.HasSuffix(want, "...") && strings.HasPrefix(rest[at], strings.TrimSuffix(want, "..."))) {
+			for at < len(rest) && rest[at] != want &&
+				!(strings.HasSuffix(want, "...") && strings.HasPrefix(rest[at], strings.TrimSuffix(want, "..."))) {
 				at++
 			}
 			if at == len(rest) {
@@ -55,8 +63,10 @@ func TestExplainDemo(t *testing.T) {
 			rest = rest[at+1:]
 		}
 	}
-	code, _, stderr := command(t, "explain", "bastion.example.com", "--client", "127.0.0.2", "--subnet", "10.1.0.0/16", "--admin", admin)
-	if code != exitFailed || !strings.Contains(stderr, "subnet: that of client 127.0.0.2 isn't believed, it is not in ecs.trust") {
+	code, _, stderr := command(t, "explain", "bastion.example.com", "--client", "127.0.0.2", "--subnet", "10.1.0.0/16",
+		"--admin", admin)
+	if code != exitFailed || !strings.Contains(stderr,
+		"subnet: that of client 127.0.0.2 isn't believed, it is not in ecs.trust") {
 		t.Errorf("--subnet: code %d, errors %q", code, stderr)
 	}
 	code, stdout, stderr := command(t, "explain", "bastion.example.com", "--json", "--admin", admin)
@@ -66,13 +76,15 @@ func TestExplainDemo(t *testing.T) {
 		Steps       []struct{ Step, Why string }
 	}
 	err := json.Unmarshal([]byte(stdout), &e)
-	if code != exitDone || stderr != "" || err != nil || e.View != "dublin" || e.Rcode != "NOERROR" || len(e.Answer) != 1 || len(e.Steps) < 3 || e.Steps[0].Step == "" || e.Steps[0].Why == "" {
+	if code != exitDone || stderr != "" || err != nil || e.View != "dublin" || e.Rcode != "NOERROR" ||
+		len(e.Answer) != 1 || len(e.Steps) < 3 || e.Steps[0].Step == "" || e.Steps[0].Why == "" {
 		t.Errorf("--json: code %d, errors %q, %v, %+v", code, stderr, err, e)
 	}
 }
 
 func TestExplainUsage(t *testing.T) {
-	const few = "too few or too many arguments: inside53 explain NAME [TYPE] [--client IP [--subnet PREFIX]] [--admin URL] [--json] [--diff public]"
+	const few = "too few or too many arguments: inside53 explain NAME [TYPE] [--client IP [--subnet PREFIX]] [--admin " +
+		"URL] [--json] [--diff public]"
 	for _, test := range []struct {
 		args []string
 		want string
@@ -118,10 +130,12 @@ func TestExplainFailures(t *testing.T) {
 	}))
 	defer server.Close()
 	for _, test := range []struct{ admin, name, want string }{
-		{nobody, "x", "asking http://" + nobody + ": dial tcp " + nobody + ": connect: connection refused; is the server running, and is that its admin address? (--admin)"},
+		{nobody, "x", "asking http://" + nobody + ": dial tcp " + nobody +
+			": connect: connection refused; is the server running, and is that its admin address? (--admin)"},
 		{server.URL, "conflict", "asking " + server.URL + ": 409 Conflict: no view from outside"},
 		{server.URL, "cut", "reading the answer of " + server.URL + ": unexpected EOF"},
-		{server.URL + "/", "html", "reading the answer of " + server.URL + "/: invalid character '<' looking for beginning of value"},
+		{server.URL + "/", "html", "reading the answer of " + server.URL +
+			"/: invalid character '<' looking for beginning of value"},
 	} {
 		code, stdout, stderr := command(t, "explain", test.name, "--admin", test.admin)
 		if code != exitFailed || stdout != "" || stderr != "inside53: "+test.want+"\n" {
@@ -142,7 +156,8 @@ func TestExplainBoxes(t *testing.T) {
 		t.Error("a file is no terminal")
 	}
 	got := map[string]bool{}
-	for _, locale := range []string{"LC_ALL=C LANG=en_US.UTF-8", "LC_CTYPE=en_US.utf8", "LANG=C.UTF-8", "LANG=de_DE.ISO-8859-1", ""} {
+	for _, locale := range []string{"LC_ALL=C LANG=en_US.UTF-8", "LC_CTYPE=en_US.utf8", "LANG=C.UTF-8",
+		"LANG=de_DE.ISO-8859-1", ""} {
 		env := map[string]string{}
 		for _, pair := range strings.Fields(locale) {
 			name, value, _ := strings.Cut(pair, "=")
@@ -150,7 +165,8 @@ func TestExplainBoxes(t *testing.T) {
 		}
 		got[locale] = isUTF8(func(name string) string { return env[name] })
 	}
-	want := map[string]bool{"LC_ALL=C LANG=en_US.UTF-8": false, "LC_CTYPE=en_US.utf8": true, "LANG=C.UTF-8": true, "LANG=de_DE.ISO-8859-1": false, "": false}
+	want := map[string]bool{"LC_ALL=C LANG=en_US.UTF-8": false, "LC_CTYPE=en_US.utf8": true, "LANG=C.UTF-8": true,
+		"LANG=de_DE.ISO-8859-1": false, "": false}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("UTF-8 (-want +got)\n%s", diff)
 	}

@@ -100,7 +100,8 @@ S3URL/REGION/hosts.`,
 	}
 	configFlag(c, &f.config)
 	c.Flags().StringVar(&f.region, "region", "", "AWS `region` of the hosts that use the file")
-	c.Flags().StringVarP(&f.output, "output", "o", "", "hosts `file` to write, /etc/hosts for one (default: standard output)")
+	c.Flags().StringVarP(&f.output, "output", "o", "",
+		"hosts `file` to write, /etc/hosts for one (default: standard output)")
 	c.Flags().BoolVar(&f.watch, "watch", false, "go on, and write whenever something has changed")
 	c.Flags().StringVar(&f.upload, "upload", "", "put the files of all regions below this `s3://BUCKET/PREFIX`")
 	required(c, "region")
@@ -136,7 +137,8 @@ func exportHosts(ctx context.Context, c console, f hostsFlags) error {
 		h.uploader = export.NewUploader(accounts[0], place)
 	}
 	o := export.InventoryOptions{
-		Accounts: accounts, Regions: h.regions, NameTag: conf.EC2.NameTag, Refresh: conf.EC2.Refresh, MaxShrink: hostsMaxShrink,
+		Accounts: accounts, Regions: h.regions, NameTag: conf.EC2.NameTag, Refresh: conf.EC2.Refresh,
+		MaxShrink: hostsMaxShrink,
 	}
 	for _, n := range conf.EC2.Names {
 		o.Names = append(o.Names, string(n))
@@ -309,7 +311,8 @@ named.conf has the private one.`,
 	configFlag(c, &conf)
 	c.Flags().StringVar(&dir, "dir", "", "`directory` of the files; it is made when it isn't there")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: what was written and left out")
-	c.Flags().StringVar(&region, "region", "", "AWS `region` whose records stand in (default: that of the configuration or the SDK)")
+	c.Flags().StringVar(&region, "region", "",
+		"AWS `region` whose records stand in (default: that of the configuration or the SDK)")
 	required(c, "dir")
 	return c
 }
@@ -351,13 +354,15 @@ func exportBIND(ctx context.Context, c console, path, dir, region string, asJSON
 		return err
 	}
 	if asJSON {
-		return c.printJSON(exported{Dir: dir, Zones: len(zones), Written: report.Written, Unchanged: report.Unchanged}.with(report.Problems))
+		return c.printJSON(exported{Dir: dir, Zones: len(zones), Written: report.Written,
+			Unchanged: report.Unchanged}.with(report.Problems))
 	}
 	err = printProblems(c, report.Problems)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "%d zones: %d files written, %d unchanged in %s\n", len(zones), len(report.Written), report.Unchanged, dir)
+	_, err = fmt.Fprintf(c.out, "%d zones: %d files written, %d unchanged in %s\n", len(zones), len(report.Written),
+		report.Unchanged, dir)
 	return err
 }
 

@@ -78,8 +78,10 @@ func moto(t *testing.T) {
 		_ = server.Wait()
 	})
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": "http://" + addr.String(), "AWS_ACCESS_KEY_ID": "judge", "AWS_SECRET_ACCESS_KEY": "judge", "AWS_SESSION_TOKEN": "",
-		"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+		"AWS_ENDPOINT_URL": "http://" + addr.String(), "AWS_ACCESS_KEY_ID": "judge", "AWS_SECRET_ACCESS_KEY": "judge",
+		"AWS_SESSION_TOKEN": "",
+		"AWS_REGION":        "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
 	} {
 		t.Setenv(name, value)
 	}
@@ -97,7 +99,8 @@ func moto(t *testing.T) {
 		return true
 	})
 	fill(t, "judge.example")
-	fill(t, "corp.example", "--vpc", "VPCRegion=us-east-1,VPCId=vpc-0a1b2c3d", "--hosted-zone-config", "Comment=,PrivateZone=true")
+	fill(t, "corp.example", "--vpc", "VPCRegion=us-east-1,VPCId=vpc-0a1b2c3d", "--hosted-zone-config",
+		"Comment=,PrivateZone=true")
 }
 
 // fill makes a hosted zone with more than two pages of records, of every type.
@@ -145,7 +148,8 @@ func fill(t *testing.T, name string, args ...string) {
 		path := filepath.Join(t.TempDir(), "batch.json")
 		replace(t, path, string(text))
 		var done any
-		awsCLI(t, &done, "change-resource-record-sets", "--hosted-zone-id", made.HostedZone.Id, "--change-batch", "file://"+path)
+		awsCLI(t, &done, "change-resource-record-sets", "--hosted-zone-id", made.HostedZone.Id, "--change-batch",
+			"file://"+path)
 	}
 }
 
@@ -214,7 +218,8 @@ func answered(t *testing.T, server, from string, set recordSet) []string {
 	client := &dns.Client{Timeout: 5 * time.Second, Dialer: &net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(local)}}
 	reply, _, err := client.ExchangeContext(t.Context(), query, server)
 	if err == nil && reply.Truncated {
-		client = &dns.Client{Net: "tcp", Timeout: 5 * time.Second, Dialer: &net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(local)}}
+		client = &dns.Client{Net: "tcp", Timeout: 5 * time.Second,
+			Dialer: &net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(local)}}
 		reply, _, err = client.ExchangeContext(t.Context(), query, server)
 	}
 	if err != nil {

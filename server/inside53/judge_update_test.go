@@ -46,7 +46,8 @@ func updatable(t *testing.T) (id, server string) {
 	awsCLI(t, &zones, "list-hosted-zones")
 	at := slices.IndexFunc(zones.HostedZones, func(z struct{ Id, Name string }) bool { return z.Name == "judge.example." })
 	var changed any // moto's SOA records can't be served, nor then the zone transferred
-	awsCLI(t, &changed, "change-resource-record-sets", "--hosted-zone-id", zones.HostedZones[at].Id, "--change-batch", `{"Changes": [{"Action": "UPSERT", "ResourceRecordSet":
+	awsCLI(t, &changed, "change-resource-record-sets", "--hosted-zone-id", zones.HostedZones[at].Id, "--change-batch",
+		`{"Changes": [{"Action": "UPSERT", "ResourceRecordSet":
 		{"Name": "judge.example", "Type": "SOA", "TTL": 900, "ResourceRecords": [{"Value": "ns.judge.example. host.judge.example. 1 7200 900 1209600 86400"}]}}]}`)
 	r := begin(t, "serve", "--config", write(t, `
 listen: { dns: ["127.0.0.1:0"] }
@@ -80,22 +81,34 @@ func TestJudgeUpdates(t *testing.T) {
 		{"add CLIENT.judge.example. 60 A 10.0.0.1", "", "CLIENT.judge.example.", "A", "10.0.0.1"},
 		{"add CLIENT.judge.example. 60 A 10.0.0.2", "", "CLIENT.judge.example.", "A", "10.0.0.1 10.0.0.2"},
 		{"delete CLIENT.judge.example. A 10.0.0.1", "", "CLIENT.judge.example.", "A", "10.0.0.2"},
-		{"delete CLIENT.judge.example. A; add CLIENT.judge.example. 30 A 10.0.0.3", "", "CLIENT.judge.example.", "A", "10.0.0.3"},
-		{"prereq yxrrset CLIENT.judge.example. A 10.0.0.3; add p.CLIENT.judge.example. 30 TXT \"a b\"", "", "p.CLIENT.judge.example.", "TXT", `"a b"`},
-		{"prereq yxrrset CLIENT.judge.example. A 10.0.0.4; add q.CLIENT.judge.example. 30 TXT no", "NXRRSET", "q.CLIENT.judge.example.", "TXT", ""},
-		{"prereq yxrrset CLIENT.judge.example. A; add p.CLIENT.judge.example. 30 TXT c", "", "p.CLIENT.judge.example.", "TXT", `"a b" "c"`},
-		{"prereq yxrrset CLIENT.judge.example. MX; add q.CLIENT.judge.example. 30 TXT no", "NXRRSET", "q.CLIENT.judge.example.", "TXT", ""},
-		{"prereq nxrrset CLIENT.judge.example. MX; delete p.CLIENT.judge.example. TXT \"a b\"", "", "p.CLIENT.judge.example.", "TXT", `"c"`},
-		{"prereq nxrrset CLIENT.judge.example. A; add q.CLIENT.judge.example. 30 TXT no", "YXRRSET", "q.CLIENT.judge.example.", "TXT", ""},
-		{"prereq yxdomain p.CLIENT.judge.example.; delete p.CLIENT.judge.example. TXT", "", "p.CLIENT.judge.example.", "TXT", ""},
-		{"prereq yxdomain p.CLIENT.judge.example.; add q.CLIENT.judge.example. 30 TXT no", "NXDOMAIN", "q.CLIENT.judge.example.", "TXT", ""},
-		{"prereq nxdomain n.CLIENT.judge.example.; add n.CLIENT.judge.example. 30 TXT yes", "", "n.CLIENT.judge.example.", "TXT", `"yes"`},
-		{"prereq nxdomain CLIENT.judge.example.; add q.CLIENT.judge.example. 30 TXT no", "YXDOMAIN", "q.CLIENT.judge.example.", "TXT", ""},
+		{"delete CLIENT.judge.example. A; add CLIENT.judge.example. 30 A 10.0.0.3", "", "CLIENT.judge.example.", "A",
+			"10.0.0.3"},
+		{"prereq yxrrset CLIENT.judge.example. A 10.0.0.3; add p.CLIENT.judge.example. 30 TXT \"a b\"", "",
+			"p.CLIENT.judge.example.", "TXT", `"a b"`},
+		{"prereq yxrrset CLIENT.judge.example. A 10.0.0.4; add q.CLIENT.judge.example. 30 TXT no", "NXRRSET",
+			"q.CLIENT.judge.example.", "TXT", ""},
+		{"prereq yxrrset CLIENT.judge.example. A; add p.CLIENT.judge.example. 30 TXT c", "", "p.CLIENT.judge.example.", "TXT",
+			`"a b" "c"`},
+		{"prereq yxrrset CLIENT.judge.example. MX; add q.CLIENT.judge.example. 30 TXT no", "NXRRSET",
+			"q.CLIENT.judge.example.", "TXT", ""},
+		{"prereq nxrrset CLIENT.judge.example. MX; delete p.CLIENT.judge.example. TXT \"a b\"", "", "p.CLIENT.judge.example.",
+			"TXT", `"c"`},
+		{"prereq nxrrset CLIENT.judge.example. A; add q.CLIENT.judge.example. 30 TXT no", "YXRRSET",
+			"q.CLIENT.judge.example.", "TXT", ""},
+		{"prereq yxdomain p.CLIENT.judge.example.; delete p.CLIENT.judge.example. TXT", "", "p.CLIENT.judge.example.", "TXT",
+			""},
+		{"prereq yxdomain p.CLIENT.judge.example.; add q.CLIENT.judge.example. 30 TXT no", "NXDOMAIN",
+			"q.CLIENT.judge.example.", "TXT", ""},
+		{"prereq nxdomain n.CLIENT.judge.example.; add n.CLIENT.judge.example. 30 TXT yes", "", "n.CLIENT.judge.example.",
+			"TXT", `"yes"`},
+		{"prereq nxdomain CLIENT.judge.example.; add q.CLIENT.judge.example. 30 TXT no", "YXDOMAIN",
+			"q.CLIENT.judge.example.", "TXT", ""},
 		{"delete n.CLIENT.judge.example.", "", "n.CLIENT.judge.example.", "TXT", ""},
 		{"add host-1.judge.example. 60 A 10.0.0.9", "", "host-1.judge.example.", "A", "10.0.0.9 192.0.2.1 198.51.100.1"},
 		{"delete host-2.judge.example.", "", "host-2.judge.example.", "A", ""},
 		{"add alias.judge.example. 60 A 10.0.0.9", "", "alias.judge.example.", "A", ""}, // a CNAME is there
-		{"add *.star.CLIENT.judge.example. 60 MX 5 mail.judge.example.", "", `\052.star.CLIENT.judge.example.`, "MX", "5 mail.judge.example."},
+		{"add *.star.CLIENT.judge.example. 60 MX 5 mail.judge.example.", "", `\052.star.CLIENT.judge.example.`, "MX",
+			"5 mail.judge.example."},
 	}
 	for _, client := range []string{"nsupdate", "knsupdate"} {
 		for _, tt := range steps {

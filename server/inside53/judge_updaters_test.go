@@ -43,7 +43,8 @@ func TestJudgeUpdaters(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	eventually(t, "the zone can be transferred", func() bool { return transferred(server, "host-1.judge.example. ") })
-	output, err := exec.CommandContext(ctx, "/usr/bin/python3", "-c", judgeCertbot, host, port, judgeSecret).CombinedOutput()
+	output, err := exec.CommandContext(ctx, "/usr/bin/python3", "-c", judgeCertbot, host, port,
+		judgeSecret).CombinedOutput()
 	if err != nil || string(output) != "done\n" {
 		t.Errorf("certbot: %v (make deps): %s", err, output)
 	}
@@ -58,16 +59,19 @@ func TestJudgeUpdaters(t *testing.T) {
 	if err != nil {
 		t.Fatalf("building external-dns: %v (make deps gets what it needs)\n%s", err, output)
 	}
-	const web, other = `{"dnsName":"web.judge.example","recordType":"A","recordTTL":60,"targets":["192.0.2.1"]}`, `{"dnsName":"web.judge.example","recordType":"A","recordTTL":60,"targets":["192.0.2.2"]}`
+	const web, other = `{"dnsName":"web.judge.example","recordType":"A","recordTTL":60,"targets":["192.0.2.1"]}`,
+		`{"dnsName":"web.judge.example","recordType":"A","recordTTL":60,"targets":["192.0.2.2"]}`
 	for _, step := range []struct{ desired, prints, shown, want string }{
 		{web, "create 1, update 0, delete 0\n", "web.judge.example. 60 IN A 192.0.2.1", "192.0.2.1"},
 		{other, "create 0, update 1, delete 0\n", "web.judge.example. 60 IN A 192.0.2.2", "192.0.2.2"},
 		{other, "create 0, update 0, delete 0\n", "", "192.0.2.2"},
 		{"", "create 0, update 0, delete 1\n", "", ""},
 	} {
-		c := exec.CommandContext(ctx, program, "--provider=rfc2136", "--source=fake", "--policy=sync", "--registry=txt", "--txt-owner-id=cluster", "--txt-prefix=owner-",
+		c := exec.CommandContext(ctx, program, "--provider=rfc2136", "--source=fake", "--policy=sync", "--registry=txt",
+			"--txt-owner-id=cluster", "--txt-prefix=owner-",
 			"--domain-filter=judge.example", "--rfc2136-zone=judge.example", "--rfc2136-host="+host, "--rfc2136-port="+port,
-			"--rfc2136-tsig-keyname=ops.", "--rfc2136-tsig-secret="+judgeSecret, "--rfc2136-tsig-secret-alg=hmac-sha256", "--rfc2136-tsig-axfr")
+			"--rfc2136-tsig-keyname=ops.", "--rfc2136-tsig-secret="+judgeSecret, "--rfc2136-tsig-secret-alg=hmac-sha256",
+			"--rfc2136-tsig-axfr")
 		c.Stdin = strings.NewReader("[" + step.desired + "]")
 		output, err := c.Output()
 		if err != nil || string(output) != step.prints {
@@ -87,7 +91,8 @@ func TestJudgeUpdaters(t *testing.T) {
 // so.
 func transferred(server, begins string) bool {
 	tr := &dns.Transfer{TsigSecret: map[string]string{"ops.": judgeSecret}}
-	all, err := tr.In(new(dns.Msg).SetAxfr("judge.example.").SetTsig("ops.", dns.HmacSHA256, 300, time.Now().Unix()), server)
+	all, err := tr.In(new(dns.Msg).SetAxfr("judge.example.").SetTsig("ops.", dns.HmacSHA256, 300, time.Now().Unix()),
+		server)
 	if err != nil {
 		return false
 	}

@@ -43,14 +43,18 @@ func TestUsage(t *testing.T) {
 		want string
 	}{
 		{nil, "inside53: no command; there are COMMANDS\nRun 'inside53 --help' for usage.\n"},
-		{[]string{"serv"}, "inside53: unknown command \"serv\" for \"inside53\"\n\nDid you mean this?\n\tserve\n\nRun 'inside53 --help' for usage.\n"},
+		{[]string{"serv"}, "inside53: unknown command \"serv\" for \"inside53\"\n\nDid you mean this?\n\tserve\n\nRun " +
+			"'inside53 --help' for usage.\n"},
 		{[]string{"serve"}, "inside53: --config is missing\nRun 'inside53 serve --help' for usage.\n"},
-		{[]string{"demo", "--listen", "53"}, "inside53: invalid argument \"53\" for \"--listen\" flag: write an address and port like 127.0.0.1:5300\nRun 'inside53 demo --help' for usage.\n"},
+		{[]string{"demo", "--listen", "53"}, "inside53: invalid argument \"53\" for \"--listen\" flag: write an address " +
+			"and port like 127.0.0.1:5300\nRun 'inside53 demo --help' for usage.\n"},
 		{[]string{"check"}, "inside53: --config is missing\nRun 'inside53 check --help' for usage.\n"},
 		{[]string{"awssim", "--data", "x"}, "inside53: --listen is missing\nRun 'inside53 awssim --help' for usage.\n"},
 		{[]string{"awssim"}, "inside53: --data and --listen are missing\nRun 'inside53 awssim --help' for usage.\n"},
-		{[]string{"zone", "get"}, "inside53: too few or too many arguments: inside53 zone get ZONE [--public | --private] [--vpc ID] [--json]\nRun 'inside53 zone get --help' for usage.\n"},
-		{[]string{"record", "add", "a", "b", "A", "192.0.2.1", "--ttl", "5m"}, "inside53: --ttl \"5m\" is no whole number\nRun 'inside53 record add --help' for usage.\n"},
+		{[]string{"zone", "get"}, "inside53: too few or too many arguments: inside53 zone get ZONE [--public | --private] " +
+			"[--vpc ID] [--json]\nRun 'inside53 zone get --help' for usage.\n"},
+		{[]string{"record", "add", "a", "b", "A", "192.0.2.1", "--ttl", "5m"},
+			"inside53: --ttl \"5m\" is no whole number\nRun 'inside53 record add --help' for usage.\n"},
 		{
 			[]string{"record", "add", "a", "b", "A", "192.0.2.1", "--ttl", "99999999999999999999"},
 			"inside53: --ttl \"99999999999999999999\" is too large\nRun 'inside53 record add --help' for usage.\n",
@@ -72,7 +76,8 @@ func TestUsage(t *testing.T) {
 			"inside53: too few or too many arguments: USELINE\nRun 'inside53 record add --help' for usage.\n",
 		},
 		{[]string{"check", "--confg", "x"}, "inside53: unknown flag: --confg\nRun 'inside53 check --help' for usage.\n"},
-		{[]string{"version", "now"}, "inside53: unknown command \"now\" for \"inside53 version\"\nRun 'inside53 version --help' for usage.\n"},
+		{[]string{"version", "now"},
+			"inside53: unknown command \"now\" for \"inside53 version\"\nRun 'inside53 version --help' for usage.\n"},
 	}
 	for _, test := range tests {
 		code, stdout, stderr := command(t, test.args...)
@@ -95,7 +100,8 @@ func addLine(t *testing.T) string {
 }
 
 func TestHelp(t *testing.T) {
-	for _, sub := range []string{"", "awssim", "check", "demo", "explain", "export hosts", "export bind", "export json", "record add", "record change", "record delete", "record import", "serve", "version",
+	for _, sub := range []string{"", "awssim", "check", "demo", "explain", "export hosts", "export bind", "export json",
+		"record add", "record change", "record delete", "record import", "serve", "version",
 		"zone ls", "zone get", "zone create", "zone delete", "zone diff"} {
 		args := strings.Fields(sub + " --help")
 		code, stdout, stderr := command(t, args...)
@@ -107,7 +113,8 @@ func TestHelp(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	code, stdout, stderr := command(t, "version")
-	if code != exitDone || stderr != "" || !strings.HasPrefix(stdout, "inside53 ") || !strings.Contains(stdout, runtime.Version()) {
+	if code != exitDone || stderr != "" || !strings.HasPrefix(stdout, "inside53 ") ||
+		!strings.Contains(stdout, runtime.Version()) {
 		t.Errorf("code %d, output %q, errors %q", code, stdout, stderr)
 	}
 	code, stdout, _ = command(t, "version", "--json")
@@ -119,7 +126,8 @@ func TestVersion(t *testing.T) {
 }
 
 func TestThisBuild(t *testing.T) {
-	info := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}}
+	info := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"},
+		{Key: "vcs.modified", Value: "true"}}}
 	info.Main.Version = "v1.2.3"
 	tests := []struct {
 		linked, linkedCommit string
@@ -161,7 +169,8 @@ forward:
 - {zone: corp.example, upstreams: [tls://10.9.0.3], views: [prod], layer: true}
 `)
 	dir := filepath.Dir(path)
-	err := os.WriteFile(filepath.Join(dir, "lab.zone"), []byte("@ 60 IN SOA a b 1 2 3 4 5\n@ 60 IN NS ns\nns 60 IN A 10.0.0.1\n"), 0o600)
+	err := os.WriteFile(filepath.Join(dir, "lab.zone"),
+		[]byte("@ 60 IN SOA a b 1 2 3 4 5\n@ 60 IN NS ns\nns 60 IN A 10.0.0.1\n"), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +204,8 @@ warning: view prod has no forwarder of its own: 169.254.169.253 answers for the 
 func TestCheckReadsKeys(t *testing.T) {
 	path := write(t, "forward: [{zone: ., upstreams: [10.0.0.2]}]\nkeys: [{name: ops., secret_file: ops.key}]\n")
 	code, stdout, stderr := command(t, "check", "--config", path)
-	if code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, "inside53: reading the secret of key ops.: open "+filepath.Dir(path)) {
+	if code != exitFailed || stdout != "" ||
+		!strings.HasPrefix(stderr, "inside53: reading the secret of key ops.: open "+filepath.Dir(path)) {
 		t.Errorf("code %d, output %q, errors %q", code, stdout, stderr)
 	}
 }
@@ -209,15 +219,18 @@ func TestCheckWarnings(t *testing.T) {
 	}{
 		{"allow: [private]\n", []string{"none of route53, ec2, zonefiles and forward"}},
 		{"route53:\n", []string{noRoot}},
-		{"allow: [private, 0.0.0.0/0]\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n", []string{"allow has 0.0.0.0/0: whoever reaches the port"}},
+		{"allow: [private, 0.0.0.0/0]\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n",
+			[]string{"allow has 0.0.0.0/0: whoever reaches the port"}},
 		{"zonefiles: [{origin: a, file: a}]\n", nil},
 		{"zonefiles: [{origin: a, file: a}]\nkeys: [{name: k, secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}]\n" +
-			"transfers: [{clients: [10.0.0.0/8], keys: [k]}, {keys: [k]}]\n", []string{"transfers[1] has keys and no clients: "}},
+			"transfers: [{clients: [10.0.0.0/8], keys: [k]}, {keys: [k]}]\n",
+			[]string{"transfers[1] has keys and no clients: "}},
 		{"ec2:\nforward: [{zone: ., upstreams: [169.254.169.253]}]\n", []string{perVPC}},
 		{"ec2:\nforward: [{zone: ., upstreams: ['fd00:ec2::253']}]\n", []string{perVPC}},
 		{"ec2:\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n", nil},
 		{"ec2:\nforward: [{zone: a, upstreams: [169.254.169.253]}]\n", []string{noRoot}},
-		{"views: [{name: a, clients: [10.0.0.0/16], vpcs: [vpc-0a1b]}]\nforward: [{zone: ., upstreams: [169.254.169.253]}]\n", nil},
+		{"views: [{name: a, clients: [10.0.0.0/16], vpcs: [vpc-0a1b]}]\nforward: [{zone: ., upstreams: [169.254.169.253]}]\n",
+			nil},
 	}
 	for _, test := range tests {
 		config, err := loadConfig(write(t, test.config))
@@ -240,12 +253,14 @@ func TestCheckWarnings(t *testing.T) {
 func TestCheckFaults(t *testing.T) {
 	path := write(t, "udp_size: 1\ndrian: 1s\nroute53:\n")
 	code, stdout, stderr := command(t, "check", "-c", path)
-	want := "inside53: the configuration has 2 faults\n" + path + ":1: udp_size: 1 is out of bounds; write 512 to 4096\n" + path + ":2: drian: unknown key; did you mean \"drain\"?\n"
+	want := "inside53: the configuration has 2 faults\n" + path + ":1: udp_size: 1 is out of bounds; write 512 to 4096\n" +
+		path + ":2: drian: unknown key; did you mean \"drain\"?\n"
 	if code != exitFailed || stdout != "" || stderr != want {
 		t.Errorf("code %d, output %q, errors %q", code, stdout, stderr)
 	}
 	path = write(t, "zonefiles: [{origin: a, file: a.zone}, {origin: b, file: b.zone}]\n")
-	err := os.WriteFile(filepath.Join(filepath.Dir(path), "b.zone"), []byte("@ 60 IN SOA a b 1 2 3 4 5\n@ 60 IN A 10.0.0\n"), 0o600)
+	err := os.WriteFile(filepath.Join(filepath.Dir(path), "b.zone"),
+		[]byte("@ 60 IN SOA a b 1 2 3 4 5\n@ 60 IN A 10.0.0\n"), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +320,8 @@ func TestCheckFaultsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := faults(path)
-	if len(got) != 3 || got[0].Key != "keys" || got[0].File != path || got[1].File != zone || got[1].Line != 2 || got[2].Line != 3 ||
+	if len(got) != 3 || got[0].Key != "keys" || got[0].File != path || got[1].File != zone || got[1].Line != 2 ||
+		got[2].Line != 3 ||
 		got[2].Key != "zonefiles" {
 		t.Errorf("%+v", got)
 	}

@@ -25,7 +25,8 @@ func TestOctalNames(t *testing.T) {
 		t.Errorf(`x\056y has %q`, at)
 	}
 	ok(t, "record", "delete", "example.net", `x\056y.example.net`, "CNAME")
-	fails(t, exitUsage, `escape "\\228" is not of three octal digits`, "record", "add", "example.net", `\228`, "A", "192.0.2.1")
+	fails(t, exitUsage, `escape "\\228" is not of three octal digits`, "record", "add", "example.net", `\228`, "A",
+		"192.0.2.1")
 	fails(t, exitFailed, `escape "\\228" is not of three octal digits`, "zone", "get", `\228.example`)
 }
 

@@ -68,9 +68,12 @@ func spawnOf(t *testing.T, self string, args ...string) *process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	out := &opening{line: make(chan string, 1)}
-	p := &process{cmd: exec.CommandContext(ctx, self, args...), stdout: &out.text, stderr: new(bytes.Buffer), line: out.line, ended: make(chan error, 1)}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1", "AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_PROFILE=")
+	p := &process{cmd: exec.CommandContext(ctx, self, args...), stdout: &out.text, stderr: new(bytes.Buffer),
+		line: out.line, ended: make(chan error, 1)}
+	p.cmd.Env = append(os.Environ(), asProgram+"=1", "AWS_ENDPOINT_URL=http://127.0.0.1:1",
+		"AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_CONFIG_FILE=/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_PROFILE=")
 	p.cmd.Stdout, p.cmd.Stderr = out, p.stderr
 	err := p.cmd.Start()
 	if err != nil {
@@ -189,7 +192,8 @@ func TestProcessHangup(t *testing.T) {
 	for range 5 {
 		p.signal(t, syscall.SIGHUP)
 	}
-	replace(t, path, strings.ReplaceAll(text, "file: lab.zone }", "file: lab.zone }, { origin: new.example, file: new.zone }"))
+	replace(t, path, strings.ReplaceAll(text, "file: lab.zone }",
+		"file: lab.zone }, { origin: new.example, file: new.zone }"))
 	p.signal(t, syscall.SIGHUP)
 	eventually(t, "the new zone answers", func() bool { return ask(t, ready["dns"], "ns.new.example.") == "10.0.0.2" })
 	p.signal(t, syscall.SIGTERM)
@@ -301,15 +305,23 @@ func TestProcessCannotStart(t *testing.T) {
 		what, path string
 		want       []string
 	}{
-		{"dns taken", write(t, "listen: {dns: ['"+address+"']}\nadmin: ''\nzonefiles: [{origin: a, file: a}]\n"), []string{"listening on tcp " + address, "in use", "another process"}},
-		{"admin taken", write(t, "listen: {dns: ['127.0.0.1:0']}\nadmin: "+address+"\nzonefiles: [{origin: a, file: a}]\n"), []string{"binding admin: listen tcp " + address, "in use"}},
-		{"health taken", write(t, free+"health: "+address+"\nzonefiles: [{origin: a, file: a}]\n"), []string{"binding health: listen tcp " + address, "in use"}},
-		{"address of nobody", write(t, "listen: {dns: ['192.0.2.1:0']}\nadmin: ''\nzonefiles: [{origin: a, file: a}]\n"), []string{"192.0.2.1", "no interface"}},
-		{"state directory not to be made", write(t, aws+"state_dir: "+file+"/x\n"), []string{"making the state directory: ", file, "not a directory"}},
+		{"dns taken", write(t, "listen: {dns: ['"+address+"']}\nadmin: ''\nzonefiles: [{origin: a, file: a}]\n"),
+			[]string{"listening on tcp " + address, "in use", "another process"}},
+		{"admin taken", write(t, "listen: {dns: ['127.0.0.1:0']}\nadmin: "+address+"\nzonefiles: [{origin: a, file: a}]\n"),
+			[]string{"binding admin: listen tcp " + address, "in use"}},
+		{"health taken", write(t, free+"health: "+address+"\nzonefiles: [{origin: a, file: a}]\n"),
+			[]string{"binding health: listen tcp " + address, "in use"}},
+		{"address of nobody", write(t, "listen: {dns: ['192.0.2.1:0']}\nadmin: ''\nzonefiles: [{origin: a, file: a}]\n"),
+			[]string{"192.0.2.1", "no interface"}},
+		{"state directory not to be made", write(t, aws+"state_dir: "+file+"/x\n"),
+			[]string{"making the state directory: ", file, "not a directory"}},
 		{"state directory not writable", write(t, aws+"state_dir: /proc/self\n"), []string{"state directory", "/proc/self"}},
-		{"state directory of another process", locked, []string{"locking the state directory " + filepath.Dir(locked) + "/state: another process uses it"}},
-		{"zone file at fault", broken, []string{"mend it or take it out of zonefiles", filepath.Dir(broken) + "/lab.zone:3: "}},
-		{"zone file missing", write(t, free+"zonefiles: [{origin: lab.example, file: none.zone}]\n"), []string{"mend it or take it out of zonefiles", "none.zone", "no such file"}},
+		{"state directory of another process", locked,
+			[]string{"locking the state directory " + filepath.Dir(locked) + "/state: another process uses it"}},
+		{"zone file at fault", broken,
+			[]string{"mend it or take it out of zonefiles", filepath.Dir(broken) + "/lab.zone:3: "}},
+		{"zone file missing", write(t, free+"zonefiles: [{origin: lab.example, file: none.zone}]\n"),
+			[]string{"mend it or take it out of zonefiles", "none.zone", "no such file"}},
 		{"configuration missing", file + "x", []string{"reading the configuration: open " + file + "x: no such file"}},
 	} {
 		p := spawn(t, "serve", "--config", tt.path)

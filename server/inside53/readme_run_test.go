@@ -46,46 +46,76 @@ also 86400 AWS ALIAS A www $self false
 // readmeRuns are the commands of the section From the shell, and those for who comes from other tools.
 var readmeRuns = []readmeRun{
 	{command: "inside53 zone ls", out: "example.com.", want: "visibility public"},
-	{command: "inside53 record add example.com www A 192.0.2.1 --private --dry-run", before: []string{"zone delete example.com --yes", "zone create example.com --private --vpc vpc-1 --vpc-region eu-west-1"},
+	{command: "inside53 record add example.com www A 192.0.2.1 --private --dry-run",
+		before: []string{"zone delete example.com --yes",
+			"zone create example.com --private --vpc vpc-1 --vpc-region eu-west-1"},
 		out: `"Value": "192.0.2.1"`, want: "visibility private", gone: "192.0.2.1"},
-	{command: "inside53 record import example.com example.zone --private", before: []string{"zone delete example.com --yes", "zone create example.com --private --vpc vpc-1 --vpc-region eu-west-1"},
+	{command: "inside53 record import example.com example.zone --private",
+		before: []string{"zone delete example.com --yes",
+			"zone create example.com --private --vpc vpc-1 --vpc-region eu-west-1"},
 		code: exitUsage, out: "+ create www.example.com. 60 A 192.0.2.9", gone: "192.0.2.9"},
-	{command: "inside53 export hosts --config inside53.yaml --region eu-west-1 --output /etc/hosts", out: "wrote etc-hosts"},
+	{command: "inside53 export hosts --config inside53.yaml --region eu-west-1 --output /etc/hosts",
+		out: "wrote etc-hosts"},
 
-	{command: "inside53 export hosts --config inside53.yaml --region eu-west-1 --upload s3://bucket/hosts", out: "uploaded s3://bucket/hosts/eu-west-1/hosts"},
+	{command: "inside53 export hosts --config inside53.yaml --region eu-west-1 --upload s3://bucket/hosts",
+		out: "uploaded s3://bucket/hosts/eu-west-1/hosts"},
 
 	{command: "inside53 zone ls --json", out: `"name": "example.com."`},
-	{command: "inside53 zone create example.com --comment x", before: []string{"zone delete example.com --yes"}, out: "created public zone example.com.", want: "comment x"},
-	{command: "inside53 zone create corp.example --private --vpc vpc-1 --vpc-region eu-west-1", then: "zone get corp.example", want: "vpc vpc-1 (eu-west-1)"},
-	{command: "inside53 zone delete example.com --purge", before: []string{"record add example.com www A 192.0.2.1"}, code: exitUsage, out: "--yes says yes", want: "www.example.com. 300 A 192.0.2.1"},
+	{command: "inside53 zone create example.com --comment x", before: []string{"zone delete example.com --yes"},
+		out: "created public zone example.com.", want: "comment x"},
+	{command: "inside53 zone create corp.example --private --vpc vpc-1 --vpc-region eu-west-1",
+		then: "zone get corp.example", want: "vpc vpc-1 (eu-west-1)"},
+	{command: "inside53 zone delete example.com --purge", before: []string{"record add example.com www A 192.0.2.1"},
+		code: exitUsage, out: "--yes says yes", want: "www.example.com. 300 A 192.0.2.1"},
 	{command: "inside53 export bind --config inside53.yaml --dir zones", out: "5 zones: 6 files written"},
-	{command: "inside53 zone get example.com", before: []string{"record add example.com www A 192.0.2.1"}, out: "www.example.com. 300 A 192.0.2.1"},
+	{command: "inside53 zone get example.com", before: []string{"record add example.com www A 192.0.2.1"},
+		out: "www.example.com. 300 A 192.0.2.1"},
 	{command: "inside53 record import example.com zone.txt", code: exitUsage, out: "4 to create", gone: "192.0.2.9"},
-	{command: "inside53 record import example.com zone.txt --delete --yes", before: []string{"record add example.com old A 192.0.2.1", "record add example.com www A 192.0.2.1"}, out: "INSYNC",
-		want: "blue.example.com. 60 A 192.0.2.8 routing=\"WEIGHTED\" weight=10 identifier=\"blue\"\nmail.example.com. 60 MX 10 mx.example.net.\nwww.example.com. 60 A 192.0.2.9", gone: "old.example.com."},
+	{command: "inside53 record import example.com zone.txt --delete --yes",
+		before: []string{"record add example.com old A 192.0.2.1", "record add example.com www A 192.0.2.1"}, out: "INSYNC",
+		want: "blue.example.com. 60 A 192.0.2.8 routing=\"WEIGHTED\" weight=10 identifier=\"blue\"\nmail.example.com. 60 " +
+			"MX 10 mx.example.net.\nwww.example.com. 60 A 192.0.2.9", gone: "old.example.com."},
 	{command: "inside53 record import example.com zone.txt --dry-run", out: "4 to create", gone: "192.0.2.9"},
-	{command: "inside53 record add example.com www A 192.0.2.1 --ttl 3600", out: "INSYNC", want: "www.example.com. 3600 A 192.0.2.1"},
-	{command: "inside53 record change example.com www A 192.0.2.2", before: []string{"record add example.com www A 192.0.2.1 --ttl 60"}, out: "INSYNC", want: "www.example.com. 60 A 192.0.2.2"},
-	{command: `inside53 record add example.com @ MX "10 mail1.example.com" "20 mail2.example.com"`, want: "example.com. 300 MX 10 mail1.example.com., 20 mail2.example.com."},
-	{command: "inside53 record add example.com www A 192.0.2.1 --set-id blue --weight 10", want: `300 A 192.0.2.1 routing="WEIGHTED" weight=10 identifier="blue"`},
-	{command: "inside53 record add example.com www A 192.0.2.1 --set-id one --failover PRIMARY --health-check ID", want: `192.0.2.1 routing="FAILOVER" failover="PRIMARY" healthCheckId="0b6f8a1e-2c47-4d0e-9a51-7d3c5e8f1a20" identifier="one"`},
-	{command: "inside53 record add example.com www A 192.0.2.1 --set-id eu --geo continent:EU", want: `192.0.2.1 routing="GEOLOCATION" continentCode="EU" identifier="eu"`},
-	{command: "inside53 record add example.com www A 192.0.2.1 --set-id wa --geo US-WA", want: `192.0.2.1 routing="GEOLOCATION" countryCode="US" subdivisionCode="WA" identifier="wa"`},
-	{command: "inside53 record add example.com www A --alias lb.elb.amazonaws.com --alias-zone ZLB --evaluate-target-health", want: "www.example.com. - A alias lb.elb.amazonaws.com. (ZLB) with its health"},
-	{command: "inside53 record delete example.com www A", before: []string{"record add example.com www A 192.0.2.1"}, out: "INSYNC", gone: "192.0.2.1"},
-	{command: "echo > empty.zone; inside53 record import example.com empty.zone --delete", before: []string{"record add example.com www A 192.0.2.1"}, code: exitUsage,
+	{command: "inside53 record add example.com www A 192.0.2.1 --ttl 3600", out: "INSYNC",
+		want: "www.example.com. 3600 A 192.0.2.1"},
+	{command: "inside53 record change example.com www A 192.0.2.2",
+		before: []string{"record add example.com www A 192.0.2.1 --ttl 60"}, out: "INSYNC",
+		want: "www.example.com. 60 A 192.0.2.2"},
+	{command: `inside53 record add example.com @ MX "10 mail1.example.com" "20 mail2.example.com"`,
+		want: "example.com. 300 MX 10 mail1.example.com., 20 mail2.example.com."},
+	{command: "inside53 record add example.com www A 192.0.2.1 --set-id blue --weight 10",
+		want: `300 A 192.0.2.1 routing="WEIGHTED" weight=10 identifier="blue"`},
+	{command: "inside53 record add example.com www A 192.0.2.1 --set-id one --failover PRIMARY --health-check ID",
+		want: `192.0.2.1 routing="FAILOVER" failover="PRIMARY" healthCheckId="0b6f8a1e-2c47-4d0e-9a51-7d3c5e8f1a20" ` +
+			`identifier="one"`},
+	{command: "inside53 record add example.com www A 192.0.2.1 --set-id eu --geo continent:EU",
+		want: `192.0.2.1 routing="GEOLOCATION" continentCode="EU" identifier="eu"`},
+	{command: "inside53 record add example.com www A 192.0.2.1 --set-id wa --geo US-WA",
+		want: `192.0.2.1 routing="GEOLOCATION" countryCode="US" subdivisionCode="WA" identifier="wa"`},
+	{
+		command: "inside53 record add example.com www A --alias lb.elb.amazonaws.com --alias-zone ZLB " +
+			"--evaluate-target-health", want: "www.example.com. - A alias lb.elb.amazonaws.com. (ZLB) with its health"},
+	{command: "inside53 record delete example.com www A", before: []string{"record add example.com www A 192.0.2.1"},
+		out: "INSYNC", gone: "192.0.2.1"},
+	{command: "echo > empty.zone; inside53 record import example.com empty.zone --delete",
+		before: []string{"record add example.com www A 192.0.2.1"}, code: exitUsage,
 		out: "- delete www.example.com. 300 A 192.0.2.1\n1 to delete", want: "192.0.2.1"},
 	{command: "AWS_PROFILE=p AWS_ENDPOINT_URL=U inside53 ...", out: "example.com."},
 
-	{command: "inside53 export bind --config inside53.yaml --dir /etc/bind/inside53 && rndc reload", out: "files written, 0 unchanged in etc-bind\nrndc reload"},
+	{command: "inside53 export bind --config inside53.yaml --dir /etc/bind/inside53 && rndc reload",
+		out: "files written, 0 unchanged in etc-bind\nrndc reload"},
 
 	{command: "inside53 zone get Z123", out: "name example.com."},
-	{command: "inside53 zone create example.com --reference REF --comment comment", before: []string{"zone delete example.com --yes"}, want: "comment comment"},
+	{command: "inside53 zone create example.com --reference REF --comment comment",
+		before: []string{"zone delete example.com --yes"}, want: "comment comment"},
 	{command: "inside53 zone delete Z123", code: exitUsage, out: "--yes says yes", want: "name example.com."},
 	{command: "inside53 record add Z123 www A 192.0.2.1 --ttl 600", want: "www.example.com. 600 A 192.0.2.1"},
-	{command: "inside53 record change Z123 www A 192.0.2.1 192.0.2.2 --ttl 600", before: []string{"record add example.com www A 192.0.2.7"}, want: "www.example.com. 600 A 192.0.2.1, 192.0.2.2"},
-	{command: "inside53 record delete Z123 www A 192.0.2.1", before: []string{"record add example.com www A 192.0.2.1 192.0.2.2"}, want: "www.example.com. 300 A 192.0.2.2"},
-	{command: "inside53 record add Z123 www A --alias lb.elb.amazonaws.com --alias-zone ZLB", want: "www.example.com. - A alias lb.elb.amazonaws.com. (ZLB)"},
+	{command: "inside53 record change Z123 www A 192.0.2.1 192.0.2.2 --ttl 600",
+		before: []string{"record add example.com www A 192.0.2.7"}, want: "www.example.com. 600 A 192.0.2.1, 192.0.2.2"},
+	{command: "inside53 record delete Z123 www A 192.0.2.1",
+		before: []string{"record add example.com www A 192.0.2.1 192.0.2.2"}, want: "www.example.com. 300 A 192.0.2.2"},
+	{command: "inside53 record add Z123 www A --alias lb.elb.amazonaws.com --alias-zone ZLB",
+		want: "www.example.com. - A alias lb.elb.amazonaws.com. (ZLB)"},
 }
 
 // readmeServices run until they are ended; tests of their own run them.
@@ -179,7 +209,8 @@ func newReadmeShell(t *testing.T) *readmeShell {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"inside53.yaml": readmeYAML, "zone.txt": zoneFile, "example.zone": zoneFile, "aws": "[profile p]\nregion = eu-west-1\n",
+		"inside53.yaml": readmeYAML, "zone.txt": zoneFile, "example.zone": zoneFile,
+		"aws":  "[profile p]\nregion = eu-west-1\n",
 		"rndc": "#!/bin/sh\necho rndc $*\n", "etc-hosts": "127.0.0.1 localhost mine\n",
 	} {
 		err = os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o755)
@@ -187,8 +218,11 @@ func newReadmeShell(t *testing.T) *readmeShell {
 			t.Fatal(err)
 		}
 	}
-	s.in = strings.NewReplacer("Z123", made.ID, "/etc/hosts", "etc-hosts", "/etc/bind/inside53", "etc-bind", "--health-check ID", "--health-check 0b6f8a1e-2c47-4d0e-9a51-7d3c5e8f1a20",
-		"AWS_ENDPOINT_URL=U inside53 ...", "AWS_CONFIG_FILE=aws AWS_ENDPOINT_URL="+os.Getenv("AWS_ENDPOINT_URL")+" inside53 zone ls", "127.0.0.1:4566", "127.0.0.1:0")
+	s.in = strings.NewReplacer("Z123", made.ID, "/etc/hosts", "etc-hosts", "/etc/bind/inside53", "etc-bind",
+		"--health-check ID", "--health-check 0b6f8a1e-2c47-4d0e-9a51-7d3c5e8f1a20",
+		"AWS_ENDPOINT_URL=U inside53 ...",
+		"AWS_CONFIG_FILE=aws AWS_ENDPOINT_URL="+os.Getenv("AWS_ENDPOINT_URL")+" inside53 zone ls", "127.0.0.1:4566",
+		"127.0.0.1:0")
 	return s
 }
 
@@ -254,7 +288,8 @@ func TestReadmeRuns(t *testing.T) {
 func TestReadmeFiles(t *testing.T) {
 	s := newReadmeShell(t)
 	for _, line := range []string{
-		"inside53 export hosts --config inside53.yaml --region eu-west-1 --output /etc/hosts", "inside53 export hosts --config inside53.yaml --region eu-west-1 --upload s3://bucket/hosts",
+		"inside53 export hosts --config inside53.yaml --region eu-west-1 --output /etc/hosts",
+		"inside53 export hosts --config inside53.yaml --region eu-west-1 --upload s3://bucket/hosts",
 		"inside53 export bind --config inside53.yaml --dir /etc/bind/inside53 && rndc reload",
 	} {
 		code, output := s.run(t, line)

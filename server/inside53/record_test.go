@@ -48,28 +48,44 @@ func TestRecords(t *testing.T) {
 		{"delete example.net t TXT", "", "t.example.net.", ""},
 		{"add example.net m MX 10_mail.example.com --ttl 0", "", "m.example.net.", "0 MX 10 mail.example.com."},
 		{"add example.net *.w CNAME m.example.net", "", "*.w.example.net.", "300 CNAME m.example.net."},
-		{"add example.net g A 192.0.2.1 --set-id blue --weight 10", "", "g.example.net.", `300 A 192.0.2.1 routing="WEIGHTED" weight=10 identifier="blue"`},
+		{"add example.net g A 192.0.2.1 --set-id blue --weight 10", "", "g.example.net.",
+			`300 A 192.0.2.1 routing="WEIGHTED" weight=10 identifier="blue"`},
 		{"add example.net g A 192.0.2.2 --set-id green --weight 0 --ttl 300", "", "g.example.net.",
-			"300 A 192.0.2.1 routing=\"WEIGHTED\" weight=10 identifier=\"blue\"\n300 A 192.0.2.2 routing=\"WEIGHTED\" weight=0 identifier=\"green\""},
+			"300 A 192.0.2.1 routing=\"WEIGHTED\" weight=10 identifier=\"blue\"\n300 A 192.0.2.2 " +
+				"routing=\"WEIGHTED\" weight=0 identifier=\"green\""},
 		{"change example.net g A --set-id green --weight 20", "", "g.example.net.",
-			"300 A 192.0.2.1 routing=\"WEIGHTED\" weight=10 identifier=\"blue\"\n300 A 192.0.2.2 routing=\"WEIGHTED\" weight=20 identifier=\"green\""},
-		{"delete example.net g A --set-id blue", "", "g.example.net.", `300 A 192.0.2.2 routing="WEIGHTED" weight=20 identifier="green"`},
-		{"change example.net g A --set-id green --geo continent:eu", "", "g.example.net.", `300 A 192.0.2.2 routing="GEOLOCATION" continentCode="EU" identifier="green"`},
-		{"change example.net g A --set-id green --geo us-wa", "", "g.example.net.", `300 A 192.0.2.2 routing="GEOLOCATION" countryCode="US" subdivisionCode="WA" identifier="green"`},
-		{"change example.net g A --set-id green --geo *", "", "g.example.net.", `300 A 192.0.2.2 routing="GEOLOCATION" countryCode="*" identifier="green"`},
-		{"change example.net g A --set-id green --failover primary", "", "g.example.net.", `300 A 192.0.2.2 routing="FAILOVER" failover="PRIMARY" identifier="green"`},
-		{"change example.net g A --set-id green --region eu-west-1", "", "g.example.net.", `300 A 192.0.2.2 routing="LATENCY" region="eu-west-1" identifier="green"`},
-		{"change example.net g A --set-id green --region eu-west-1 --bias -5", "", "g.example.net.", `300 A 192.0.2.2 routing="GEOPROXIMITY" region="eu-west-1" bias=-5 identifier="green"`},
-		{"change example.net g A --set-id green --bias 5", "", "g.example.net.", `300 A 192.0.2.2 routing="GEOPROXIMITY" region="eu-west-1" bias=5 identifier="green"`},
-		{"change example.net g A --set-id green --cidr c/office", "", "g.example.net.", `300 A 192.0.2.2 routing="CIDR" collectionId="c" locationName="office" identifier="green"`},
-		{"change example.net g A --set-id green --multivalue --health-check 0b6f8a1e-2c47-4d0e-9a51-7d3c5e8f1a20", "", "g.example.net.",
+			"300 A 192.0.2.1 routing=\"WEIGHTED\" weight=10 identifier=\"blue\"\n300 A 192.0.2.2 " +
+				"routing=\"WEIGHTED\" weight=20 identifier=\"green\""},
+		{"delete example.net g A --set-id blue", "", "g.example.net.",
+			`300 A 192.0.2.2 routing="WEIGHTED" weight=20 identifier="green"`},
+		{"change example.net g A --set-id green --geo continent:eu", "", "g.example.net.",
+			`300 A 192.0.2.2 routing="GEOLOCATION" continentCode="EU" identifier="green"`},
+		{"change example.net g A --set-id green --geo us-wa", "", "g.example.net.",
+			`300 A 192.0.2.2 routing="GEOLOCATION" countryCode="US" subdivisionCode="WA" identifier="green"`},
+		{"change example.net g A --set-id green --geo *", "", "g.example.net.",
+			`300 A 192.0.2.2 routing="GEOLOCATION" countryCode="*" identifier="green"`},
+		{"change example.net g A --set-id green --failover primary", "", "g.example.net.",
+			`300 A 192.0.2.2 routing="FAILOVER" failover="PRIMARY" identifier="green"`},
+		{"change example.net g A --set-id green --region eu-west-1", "", "g.example.net.",
+			`300 A 192.0.2.2 routing="LATENCY" region="eu-west-1" identifier="green"`},
+		{"change example.net g A --set-id green --region eu-west-1 --bias -5", "", "g.example.net.",
+			`300 A 192.0.2.2 routing="GEOPROXIMITY" region="eu-west-1" bias=-5 identifier="green"`},
+		{"change example.net g A --set-id green --bias 5", "", "g.example.net.",
+			`300 A 192.0.2.2 routing="GEOPROXIMITY" region="eu-west-1" bias=5 identifier="green"`},
+		{"change example.net g A --set-id green --cidr c/office", "", "g.example.net.",
+			`300 A 192.0.2.2 routing="CIDR" collectionId="c" locationName="office" identifier="green"`},
+		{"change example.net g A --set-id green --multivalue --health-check 0b6f8a1e-2c47-4d0e-9a51-7d3c5e8f1a20", "",
+			"g.example.net.",
 			`300 A 192.0.2.2 routing="MULTIVALUE" healthCheckId="0b6f8a1e-2c47-4d0e-9a51-7d3c5e8f1a20" identifier="green"`},
 		{"delete example.net g A --set-id green", "", "g.example.net.", ""},
 		{"add example.net l A --alias g2 --evaluate-target-health --dry-run --json", "skip", "l.example.net.", ""},
 		{"add example.net g2 A 192.0.2.9", "", "g2.example.net.", "300 A 192.0.2.9"},
-		{"add example.net l A --alias g2 --evaluate-target-health", "", "l.example.net.", "- A alias g2.example.net. (Z0731658FW9JB6C8QTRG) with its health"},
-		{"change example.net l A --evaluate-target-health=false", "", "l.example.net.", "- A alias g2.example.net. (Z0731658FW9JB6C8QTRG)"},
-		{"change example.net l A --alias lb.elb.amazonaws.com --alias-zone ZLB", "", "l.example.net.", "- A alias lb.elb.amazonaws.com. (ZLB)"},
+		{"add example.net l A --alias g2 --evaluate-target-health", "", "l.example.net.",
+			"- A alias g2.example.net. (Z0731658FW9JB6C8QTRG) with its health"},
+		{"change example.net l A --evaluate-target-health=false", "", "l.example.net.",
+			"- A alias g2.example.net. (Z0731658FW9JB6C8QTRG)"},
+		{"change example.net l A --alias lb.elb.amazonaws.com --alias-zone ZLB", "", "l.example.net.",
+			"- A alias lb.elb.amazonaws.com. (ZLB)"},
 		{"change example.net l A 192.0.2.7", "", "l.example.net.", "300 A 192.0.2.7"},
 	}
 	for _, s := range steps {
@@ -114,23 +130,30 @@ func TestRecordsRefused(t *testing.T) {
 		{exitUsage, "add example.net a A 192.0.2.1 --weight 1", "a routing policy needs --set-id"},
 		{exitUsage, "add example.net a A 192.0.2.1 --set-id s", "--set-id needs a routing policy"},
 		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --weight 256", "--weight 256 is not from 0 to 255"},
-		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --weight 1 --failover PRIMARY", "--failover and --weight exclude each other"},
+		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --weight 1 --failover PRIMARY",
+			"--failover and --weight exclude each other"},
 		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --failover third", "--failover third is neither"},
 		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --bias 1", "--bias needs --region"},
-		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --bias 100 --region eu-west-1", "--bias 100 is not from -99 to 99"},
+		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --bias 100 --region eu-west-1",
+			"--bias 100 is not from -99 to 99"},
 		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --cidr c", "--cidr c is not of the form COLLECTION/LOCATION"},
 		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --geo continent:XX", "--geo continent:XX is no place"},
 		{exitUsage, "add example.net a A 192.0.2.1 --set-id s --geo USA", "--geo USA is no place"},
 		{exitUsage, "add example.net a A 192.0.2.1 --alias b", "a record set has values or is an --alias, not both"},
 		{exitUsage, "add example.net a A 192.0.2.1 --alias-zone Z", "--alias-zone and --evaluate-target-health need --alias"},
-		{exitUsage, "add example.net a A --alias b.example.com.", "--alias: b.example.com. is not in public zone example.net."},
+		{exitUsage, "add example.net a A --alias b.example.com.",
+			"--alias: b.example.com. is not in public zone example.net."},
 		{exitFailed, "add example.net a A --alias nothing", "AWS refused the changes in public zone example.net."},
 		{exitFailed, "change example.net a A 192.0.2.1", "no such record set: a.example.net. A"},
 		{exitFailed, "delete example.net a A", "no such record set: a.example.net. A"},
-		{exitFailed, "add example.net @ NS ns1.example.com", "example.net. NS is there already; change it with: inside53 record change"},
-		{exitUsage, "delete example.com api A --public", `api.example.com. A is a group; say which member by --set-id: "blue", "green"`},
-		{exitFailed, "delete example.com api A --public --set-id red", `api.example.com. A has no member "red"; there are "blue", "green"`},
-		{exitFailed, "delete example.com app A --public --set-id primary 192.0.2.77", "app.example.com. A has no value 192.0.2.77"},
+		{exitFailed, "add example.net @ NS ns1.example.com",
+			"example.net. NS is there already; change it with: inside53 record change"},
+		{exitUsage, "delete example.com api A --public",
+			`api.example.com. A is a group; say which member by --set-id: "blue", "green"`},
+		{exitFailed, "delete example.com api A --public --set-id red",
+			`api.example.com. A has no member "red"; there are "blue", "green"`},
+		{exitFailed, "delete example.com app A --public --set-id primary 192.0.2.77",
+			"app.example.com. A has no value 192.0.2.77"},
 	}
 	for _, test := range tests {
 		fails(t, test.code, test.want, strings.Fields("record "+test.args)...)
@@ -141,11 +164,13 @@ func TestRecordsRefused(t *testing.T) {
 // overwritten, and throttling is not seen.
 func TestConflict(t *testing.T) {
 	sim := simulate(t)
-	err := sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "prior-request", Count: 2}, awssim.Fault{Operation: "ListResourceRecordSets", Fault: "throttle", Count: 1})
+	err := sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "prior-request", Count: 2},
+		awssim.Fault{Operation: "ListResourceRecordSets", Fault: "throttle", Count: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, "after waiting", ok(t, "record", "add", "example.net", "x", "A", "192.0.2.1"), "+ create  x.example.net.  300  A  192.0.2.1\nINSYNC (CHANGE)\n")
+	same(t, "after waiting", ok(t, "record", "add", "example.net", "x", "A", "192.0.2.1"),
+		"+ create  x.example.net.  300  A  192.0.2.1\nINSYNC (CHANGE)\n")
 	same(t, "a change", ok(t, "record", "change", "example.net", "x", "A", "192.0.2.2", "--ttl", "60"),
 		"- change  x.example.net.  300  A  192.0.2.1\n+         x.example.net.  60   A  192.0.2.2\nINSYNC (CHANGE)\n")
 }
@@ -153,15 +178,19 @@ func TestConflict(t *testing.T) {
 func TestDryRun(t *testing.T) {
 	sim := simulate(t)
 	got := ok(t, "record", "add", "example.net", "x", "A", "192.0.2.1", "--dry-run")
-	if !strings.HasPrefix(got, "+ create  x.example.net.  300  A  192.0.2.1\nbatch 1 of 1: 1 changes, 1 records, 9 characters\n{\n") || !strings.HasSuffix(got, "}\ndry run\n") || sim.Calls()["ChangeResourceRecordSets"] != 0 {
+	if !strings.HasPrefix(got,
+		"+ create  x.example.net.  300  A  192.0.2.1\nbatch 1 of 1: 1 changes, 1 records, 9 characters\n{\n") ||
+		!strings.HasSuffix(got, "}\ndry run\n") || sim.Calls()["ChangeResourceRecordSets"] != 0 {
 		t.Errorf("output %s, calls %v", got, sim.Calls())
 	}
 	var done struct {
 		Status  string
 		Batches []struct{ Changes []struct{ Action string } }
 	}
-	err := json.Unmarshal([]byte(ok(t, "record", "change", "example.com", "vpn", "A", "192.0.2.1", "--public", "--dry-run", "--json")), &done)
-	if err != nil || done.Status != "dry run" || len(done.Batches) != 1 || len(done.Batches[0].Changes) != 2 || done.Batches[0].Changes[0].Action != "DELETE" {
+	err := json.Unmarshal([]byte(ok(t, "record", "change", "example.com", "vpn", "A", "192.0.2.1", "--public", "--dry-run",
+		"--json")), &done)
+	if err != nil || done.Status != "dry run" || len(done.Batches) != 1 || len(done.Batches[0].Changes) != 2 ||
+		done.Batches[0].Changes[0].Action != "DELETE" {
 		t.Errorf("%+v, %v", done, err)
 	}
 }
@@ -212,7 +241,8 @@ old HINFO a b
 		}
 		return strings.Join(lines, "\n")
 	}
-	if code != exitUsage || squeeze(stdout) != squeeze(note+plan) || !strings.Contains(stderr, "--yes says yes") || sim.Calls()["ChangeResourceRecordSets"] != 0 {
+	if code != exitUsage || squeeze(stdout) != squeeze(note+plan) || !strings.Contains(stderr, "--yes says yes") ||
+		sim.Calls()["ChangeResourceRecordSets"] != 0 {
 		t.Errorf("code %d, errors %q, output\n%s\nwant\n%s", code, stderr, stdout, note+plan)
 	}
 	got := ok(t, "record", "import", "new.example", path, "--yes")
@@ -228,7 +258,8 @@ old HINFO a b
 INSYNC (CHANGE)
 `
 	same(t, "second import", squeeze(got), squeeze(want))
-	same(t, "third import", ok(t, "record", "import", "new.example", path), "nothing to do; 2 as wanted already, 0 others stay\n")
+	same(t, "third import", ok(t, "record", "import", "new.example", path),
+		"nothing to do; 2 as wanted already, 0 others stay\n")
 	file("www A 192.0.2\n")
 	fails(t, exitFailed, "zone:1: ", "record", "import", "new.example", path)
 	fails(t, exitFailed, "no such file", "record", "import", "new.example", path+"x")
@@ -250,7 +281,8 @@ func TestMoveZone(t *testing.T) {
 	if !strings.Contains(got, "\n47 to create; 0 as wanted already, 0 others stay\nINSYNC (CHANGE)\n") {
 		t.Errorf("import: %s", got)
 	}
-	same(t, "the two", ok(t, "zone", "diff", made.ID, "Z0484276PQ3RN1T5XWVB"), "nothing to do; 47 as wanted already, 0 others stay\n")
+	same(t, "the two", ok(t, "zone", "diff", made.ID, "Z0484276PQ3RN1T5XWVB"),
+		"nothing to do; 47 as wanted already, 0 others stay\n")
 }
 
 // TestImpossibleImport: what Route 53 never takes is known before anything is done.
@@ -258,7 +290,8 @@ func TestImpossibleImport(t *testing.T) {
 	sim := simulate(t)
 	path := filepath.Join(t.TempDir(), "zone")
 	err := os.WriteFile(path, []byte("$TTL 60\n@ CNAME www\nwww A 192.0.2.1\nwww CNAME other\nsub SOA a b 1 2 3 4 5\n"+
-		"@ DS 1 8 2 00\n*.w NS ns\nfine A 192.0.2.1\nlong TXT "+strings.Repeat(`"`+strings.Repeat("x", 250)+`" `, 17)+"\n"), 0o600)
+		"@ DS 1 8 2 00\n*.w NS ns\nfine A 192.0.2.1\nlong TXT "+strings.Repeat(`"`+strings.Repeat("x", 250)+`" `, 17)+"\n"),
+		0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +320,8 @@ func TestHalfImport(t *testing.T) {
 	for i := range 2500 {
 		fmt.Fprintf(&text, "n%04d 60 A 192.0.2.1\n", i)
 	}
-	text.WriteString(`n1500 60 AAAA 2001:db8::1 ; AWS routing="WEIGHTED" weight=1 identifier="w" healthCheckId="none"` + "\n")
+	text.WriteString(`n1500 60 AAAA 2001:db8::1 ; AWS routing="WEIGHTED" weight=1 identifier="w" healthCheckId="none"` +
+		"\n")
 	err := os.WriteFile(path, []byte(text.String()), 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -302,11 +336,13 @@ func TestHalfImport(t *testing.T) {
 	}
 	made := len(regexp.MustCompile(`(?m)^n\d{4}\.`).FindAllString(ok(t, "zone", "get", "example.net"), -1))
 	if len(states) != 2501 || states["n0000.example.net. A"] != "made" || states["n0999.example.net. A"] != "made" ||
-		states["n1500.example.net. AAAA w"] != "refused" || states["n1000.example.net. A"] != "refused" || states["n2400.example.net. A"] != "not-sent" {
+		states["n1500.example.net. AAAA w"] != "refused" || states["n1000.example.net. A"] != "refused" ||
+		states["n2400.example.net. A"] != "not-sent" {
 		t.Errorf("%d states, output %s", len(states), stdout[max(0, len(stdout)-2000):])
 	}
 	if code != exitFailed || made != 1000 || !strings.Contains(stderr, "batch 2 of 3: ") ||
-		!strings.Contains(stderr, "\nrecord sets: 1000 made, 1000 refused, 501 not sent; each of them is listed on standard output\n") {
+		!strings.Contains(stderr,
+			"\nrecord sets: 1000 made, 1000 refused, 501 not sent; each of them is listed on standard output\n") {
 		t.Errorf("code %d, %d made, errors %s", code, made, stderr)
 	}
 }
@@ -315,10 +351,14 @@ func TestHalfImport(t *testing.T) {
 func TestRecordDoubts(t *testing.T) {
 	simulate(t)
 	for _, test := range []struct{ args, want string }{
-		{"add example.net www.other.com A 192.0.2.1", "! www.other.com is read as www.other.com.example.net., below the zone, and looks like a name of another domain\n"},
-		{"add example.net c CNAME web", "! c.example.net. CNAME: the target web. has a single label: is web.example.net. meant?\n"},
-		{"add example.net d CNAME x.example.net.example.net", "! d.example.net. CNAME: the target x.example.net.example.net. ends in the name of the zone twice"},
-		{"add example.net www.example.net.example.net A 192.0.2.1", "! www.example.net.example.net. A: the name ends in the name of the zone twice"},
+		{"add example.net www.other.com A 192.0.2.1",
+			"! www.other.com is read as www.other.com.example.net., below the zone, and looks like a name of another domain\n"},
+		{"add example.net c CNAME web",
+			"! c.example.net. CNAME: the target web. has a single label: is web.example.net. meant?\n"},
+		{"add example.net d CNAME x.example.net.example.net",
+			"! d.example.net. CNAME: the target x.example.net.example.net. ends in the name of the zone twice"},
+		{"add example.net www.example.net.example.net A 192.0.2.1",
+			"! www.example.net.example.net. A: the name ends in the name of the zone twice"},
 		{"add example.net a.b.example.net A 192.0.2.1", "+ create"},
 		{"add example.net _sip._tcp SRV 1_2_3_host.example.net", "+ create"},
 		{"change example.net www.other.com A 192.0.2.2", "- change"},

@@ -85,7 +85,8 @@ func TestServe(t *testing.T) {
 	// A new zone by reload; the one from before stays.
 	replace(t, filepath.Join(filepath.Dir(path), "new.zone"), labFile("10.0.0.2"))
 	text := strings.ReplaceAll(fileConfig, "DRAIN", "0s")
-	replace(t, path, strings.ReplaceAll(text, "file: lab.zone }", "file: lab.zone }, { origin: new.example, file: new.zone }"))
+	replace(t, path, strings.ReplaceAll(text, "file: lab.zone }",
+		"file: lab.zone }, { origin: new.example, file: new.zone }"))
 	send(t, syscall.SIGHUP)
 	eventually(t, "the new zone answers", func() bool { return ask(t, ready["dns"], "ns.new.example.") == "10.0.0.2" })
 	if got := ask(t, ready["dns"], "ns.lab.example."); got != "10.0.0.1" {
@@ -95,7 +96,8 @@ func TestServe(t *testing.T) {
 	replace(t, path, "zonefile: []\n")
 	send(t, syscall.SIGHUP)
 	replace(t, filepath.Join(filepath.Dir(path), "new.zone"), labFile("10.0.0.3"))
-	eventually(t, "the zone files are still read", func() bool { return ask(t, ready["dns"], "ns.new.example.") == "10.0.0.3" })
+	eventually(t, "the zone files are still read",
+		func() bool { return ask(t, ready["dns"], "ns.new.example.") == "10.0.0.3" })
 	if code := r.end(t); code != exitDone {
 		t.Errorf("it ended with %d: %s", code, r.errs)
 	}
@@ -142,7 +144,8 @@ func TestServeFaults(t *testing.T) {
 		t.Errorf("code %d, output %q, errors %q", code, stdout, stderr)
 	}
 	file := write(t, "")
-	code, stdout, stderr = command(t, "serve", "--config", write(t, "listen: {dns: ['127.0.0.1:0']}\nadmin: ''\nroute53:\nstate_dir: "+file+"/x\n"))
+	code, stdout, stderr = command(t, "serve", "--config",
+		write(t, "listen: {dns: ['127.0.0.1:0']}\nadmin: ''\nroute53:\nstate_dir: "+file+"/x\n"))
 	if code != exitFailed || stdout != "" || !strings.Contains(stderr, file) {
 		t.Errorf("a state directory that can't be: code %d, output %q, errors %q", code, stdout, stderr)
 	}

@@ -99,8 +99,10 @@ func (k *killable) start() {
 	}
 	out := &opening{line: make(chan string, 1)}
 	k.cmd = exec.Command(self, "serve", "--config", k.config)
-	k.cmd.Env = append(os.Environ(), asProgram+"=1", "AWS_ENDPOINT_URL="+k.url, "AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=eu-west-1",
-		"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_PROFILE=")
+	k.cmd.Env = append(os.Environ(), asProgram+"=1", "AWS_ENDPOINT_URL="+k.url, "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_REGION=eu-west-1",
+		"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_CONFIG_FILE=/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_PROFILE=")
 	k.cmd.Stdout, k.cmd.Stderr = out, &k.log
 	err = k.cmd.Start()
 	if err != nil {
@@ -127,7 +129,8 @@ func (k *killable) persist(ctx context.Context, name string, free bool) error {
 	if err != nil {
 		return err
 	}
-	client := dns.Client{Timeout: 2 * time.Second, TsigSecret: map[string]string{"ops.": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}}
+	client := dns.Client{Timeout: 2 * time.Second,
+		TsigSecret: map[string]string{"ops.": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}}
 	if rand.N(2) == 0 {
 		client.Net = "tcp"
 	}
@@ -218,7 +221,8 @@ func TestUpdatesSurviveKills(t *testing.T) {
 		t.Errorf("the last one is answered %v, %v", reply, err)
 	}
 	k.kill()
-	found := strings.Count(k.log.String(), "update was made before the end") + strings.Count(k.log.String(), "update was not made before the end")
+	found := strings.Count(k.log.String(), "update was made before the end") +
+		strings.Count(k.log.String(), "update was not made before the end")
 	t.Logf("%d updates acknowledged over %d kills; of %d the journal had no result", len(names), *kills, found)
 	if len(names) < *survive || t.Failed() {
 		t.Errorf("%d updates; the end of the log:\n%s", len(names), k.log.String()[max(0, k.log.Len()-3000):])

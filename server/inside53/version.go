@@ -66,7 +66,8 @@ func newVersion(stdout io.Writer) *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(stdout).Encode(b)
 			}
-			_, err := fmt.Fprintf(stdout, "inside53 %s\ncommit   %s\ngo       %s %s/%s\n", b.Version, b.Commit, b.Go, b.OS, b.Arch)
+			_, err := fmt.Fprintf(stdout, "inside53 %s\ncommit   %s\ngo       %s %s/%s\n", b.Version, b.Commit, b.Go, b.OS,
+				b.Arch)
 			return err
 		}),
 	}

@@ -40,7 +40,8 @@ func TestNotReadyBeforeRun(t *testing.T) {
 	}
 	defer s.Close()
 	ok, reasons := s.Ready()
-	if ok || len(reasons) != 2 || !strings.HasPrefix(reasons[0], "loop silent: udp ") || !strings.HasPrefix(reasons[1], "listener silent: tcp ") {
+	if ok || len(reasons) != 2 || !strings.HasPrefix(reasons[0], "loop silent: udp ") ||
+		!strings.HasPrefix(reasons[1], "listener silent: tcp ") {
 		t.Errorf("ready %v, reasons %q; want udp and tcp named", ok, reasons)
 	}
 }

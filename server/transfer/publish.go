@@ -57,7 +57,8 @@ func newPublisher(
 	log *slog.Logger,
 ) *publisher {
 	return &publisher{
-		resolver: r, policy: policy, aliases: aliases, notifier: notifier, dir: filepath.Join(stateDir, "transfers"), log: log,
+		resolver: r, policy: policy, aliases: aliases, notifier: notifier, dir: filepath.Join(stateDir, "transfers"),
+		log:     log,
 		waiting: make(chan struct{}, 1), zones: map[viewApex]*publishedZone{}, catalogs: map[string]*publishedZone{},
 	}
 }

@@ -16,7 +16,8 @@ func TestRefusalsAreFew(t *testing.T) {
 		after      time.Duration
 		suppressed int
 		log        bool
-	}{{0, 0, true}, {time.Millisecond, 0, false}, {999 * time.Millisecond, 0, false}, {time.Second, 2, true}, {3 * time.Second, 0, true}} {
+	}{{0, 0, true}, {time.Millisecond, 0, false}, {999 * time.Millisecond, 0, false}, {time.Second, 2, true},
+		{3 * time.Second, 0, true}} {
 		suppressed, log := r.due(now.Add(tt.after), client)
 		if suppressed != tt.suppressed || log != tt.log {
 			t.Errorf("after %s: %d, %t", tt.after, suppressed, log)

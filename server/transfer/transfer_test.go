@@ -176,7 +176,8 @@ func TestContentFits(t *testing.T) {
 	if took := time.Since(began); took > 500*time.Millisecond { // all of them take seconds
 		t.Errorf("a thousand looks take %s", took)
 	}
-	single := content{version: v, deltas: []history.Delta{{OldSOA: soa, NewSOA: soa, Removed: slices.Repeat(d.Added, 1000)}}}
+	single := content{version: v, deltas: []history.Delta{
+		{OldSOA: soa, NewSOA: soa, Removed: slices.Repeat(d.Added, 1000)}}}
 	if single.fits(1232) {
 		t.Error("a difference of a thousand records fits")
 	}

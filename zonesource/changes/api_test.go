@@ -10,7 +10,8 @@ import (
 // TestActions: the list names each operation of the api once, sorted.
 func TestActions(t *testing.T) {
 	c := newAPI(newCloud(t, awssim.Options{}, Options{}).account.Config)
-	want := []string{c.zones.Name, c.zonesByName.Name, c.zone.Name, c.createZone.Name, c.deleteZone.Name, c.records.Name, c.change.Name, c.status.Name}
+	want := []string{c.zones.Name, c.zonesByName.Name, c.zone.Name, c.createZone.Name, c.deleteZone.Name, c.records.Name,
+		c.change.Name, c.status.Name}
 	for i := range want {
 		want[i] = "route53:" + want[i]
 	}

@@ -19,7 +19,8 @@ func values(name string, n, length int) RecordSet {
 }
 
 func alias(name, target, id string) RecordSet {
-	return RecordSet{Name: aws.String(name), Type: "A", AliasTarget: &AliasTarget{DNSName: aws.String(target), HostedZoneId: aws.String(id)}}
+	return RecordSet{Name: aws.String(name), Type: "A",
+		AliasTarget: &AliasTarget{DNSName: aws.String(target), HostedZoneId: aws.String(id)}}
 }
 
 func TestCost(t *testing.T) {
@@ -36,7 +37,8 @@ func TestCost(t *testing.T) {
 	for _, test := range tests {
 		got := test.change.Cost()
 		if got != test.want {
-			t.Errorf("%s of %d values costs %+v, want %+v", test.change.Action, len(test.change.Set.ResourceRecords), got, test.want)
+			t.Errorf("%s of %d values costs %+v, want %+v", test.change.Action, len(test.change.Set.ResourceRecords), got,
+				test.want)
 		}
 	}
 }
@@ -53,8 +55,11 @@ func TestSplit(t *testing.T) {
 		{"one more record", []Unit{unit(400, 8), unit(400, 8), unit(200, 8), unit(1, 8)}, []Cost{{1000, 8000}, {1, 8}}},
 		{"exactly the characters", []Unit{unit(80, 200), unit(80, 200)}, []Cost{{160, 32000}}},
 		{"one character more", []Unit{unit(80, 200), unit(80, 200), unit(1, 3)}, []Cost{{160, 32000}, {1, 3}}},
-		{"a unit is kept together", []Unit{unit(700, 8), {{Delete, values("b.", 200, 8)}, {Create, values("b.", 200, 8)}}}, []Cost{{700, 5600}, {400, 3200}}},
-		{"creations alone may be divided", []Unit{{{Create, values("c.", 400, 8)}, {Create, values("c.", 400, 8)}, {Create, values("c.", 400, 8)}}}, []Cost{{800, 6400}, {400, 3200}}},
+		{"a unit is kept together", []Unit{unit(700, 8), {{Delete, values("b.", 200, 8)}, {Create, values("b.", 200, 8)}}},
+			[]Cost{{700, 5600}, {400, 3200}}},
+		{"creations alone may be divided",
+			[]Unit{{{Create, values("c.", 400, 8)}, {Create, values("c.", 400, 8)}, {Create, values("c.", 400, 8)}}},
+			[]Cost{{800, 6400}, {400, 3200}}},
 	}
 	for _, test := range tests {
 		batches, err := Split(test.units)
@@ -75,8 +80,10 @@ func TestSplitRefuses(t *testing.T) {
 		unit Unit
 		want string
 	}{
-		{Unit{{Delete, values("big.example.", 600, 8)}, {Create, values("big.example.", 600, 8)}}, "the changes of big.example. belong into one batch and are 1200 records with 9600 characters"},
-		{Unit{{Upsert, values("big.example.", 400, 50)}}, "big.example. TXT has 800 records with 40000 characters; AWS allows 1000 with 32000"},
+		{Unit{{Delete, values("big.example.", 600, 8)}, {Create, values("big.example.", 600, 8)}},
+			"the changes of big.example. belong into one batch and are 1200 records with 9600 characters"},
+		{Unit{{Upsert, values("big.example.", 400, 50)}},
+			"big.example. TXT has 800 records with 40000 characters; AWS allows 1000 with 32000"},
 	}
 	for _, test := range tests {
 		_, err := Split([]Unit{test.unit})

@@ -60,7 +60,8 @@ func New(a *awsclient.Account, o Options) *Client {
 // call makes one call, again if it may help. what says for people what it is about.
 // A call that changes something is repeated only after answers which say that it did
 // not happen; safe says that it changes nothing.
-func call[In, Out any](ctx context.Context, c *Client, op awscall.Op[In, Out], safe bool, what string, in *In) (*Out, error) {
+func call[In, Out any](ctx context.Context, c *Client, op awscall.Op[In, Out], safe bool, what string, in *In) (*Out,
+	error) {
 	return awscall.Do(ctx, awscall.Call{
 		Account: c.account.Name, What: what, Budgets: c.budgets(op.Name), Timeout: c.options.Timeout,
 		Changes: !safe, Busy: priorRequest, Patience: c.options.Patience,

@@ -45,13 +45,16 @@ func newCloud(t *testing.T, o awssim.Options, options Options) *cloud {
 		}
 	}
 	put("list-hosted-zones.json", zoneList)
-	for id, name := range map[string]string{"Z1PUB": "example.com.", "Z2PRV": "example.com.", "Z3PRV": "example.com.", "Z4ONE": "one.example.", "Z5SUB": "sub.example.com."} {
+	for id, name := range map[string]string{"Z1PUB": "example.com.", "Z2PRV": "example.com.", "Z3PRV": "example.com.",
+		"Z4ONE": "one.example.", "Z5SUB": "sub.example.com."} {
 		put(id+"/list-resource-record-sets.json", `{"ResourceRecordSets": [
 			{"Name": "`+name+`", "Type": "NS", "TTL": 172800, "ResourceRecords": [{"Value": "ns-1.example.net."}]},
 			{"Name": "`+name+`", "Type": "SOA", "TTL": 900, "ResourceRecords": [{"Value": "ns-1.example.net. h.example.net. 1 7200 900 1209600 86400"}]}]}`)
 	}
-	put("Z2PRV/get-hosted-zone.json", `{"HostedZone": {"Id": "/hostedzone/Z2PRV", "Name": "example.com.", "CallerReference": "2"}, "VPCs": [{"VPCRegion": "eu-west-1", "VPCId": "vpc-1"}]}`)
-	put("Z3PRV/get-hosted-zone.json", `{"HostedZone": {"Id": "/hostedzone/Z3PRV", "Name": "example.com.", "CallerReference": "3"}, "VPCs": [{"VPCRegion": "us-east-1", "VPCId": "vpc-2"}]}`)
+	put("Z2PRV/get-hosted-zone.json", `{"HostedZone": {"Id": "/hostedzone/Z2PRV", "Name": "example.com.", `+
+		`"CallerReference": "2"}, "VPCs": [{"VPCRegion": "eu-west-1", "VPCId": "vpc-1"}]}`)
+	put("Z3PRV/get-hosted-zone.json", `{"HostedZone": {"Id": "/hostedzone/Z3PRV", "Name": "example.com.", `+
+		`"CallerReference": "3"}, "VPCs": [{"VPCRegion": "us-east-1", "VPCId": "vpc-2"}]}`)
 	o.Data = os.DirFS(dir)
 	o.Reads, o.Changes = awssim.Unlimited(), awssim.Unlimited()
 	sim, err := awssim.New(o)
@@ -60,7 +63,8 @@ func newCloud(t *testing.T, o awssim.Options, options Options) *cloud {
 	}
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
-	config := aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "")}
+	config := aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL),
+		Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "")}
 	if options.Poll == 0 {
 		options.Poll = time.Millisecond
 	}
@@ -133,10 +137,12 @@ func TestFind(t *testing.T) {
 		{Selector{Text: "example.com", Visibility: Public}, "Z1PUB"},
 		{Selector{Text: "example.com", Visibility: Private, VPC: "vpc-2"}, "Z3PRV"},
 		{Selector{Text: "example.com", VPC: "vpc-1"}, "Z2PRV"},
-		{Selector{Text: "example.com"}, "example.com is the name of 3 hosted zones; say which one, by --public, --private, --vpc or its id:\n" +
-			"  Z2PRV  private  vpc-1 (eu-west-1)  \"first\"\n  Z3PRV  private  vpc-2 (us-east-1)\n  Z1PUB  public"},
+		{Selector{Text: "example.com"},
+			"example.com is the name of 3 hosted zones; say which one, by --public, --private, --vpc or its id:\n" +
+				"  Z2PRV  private  vpc-1 (eu-west-1)  \"first\"\n  Z3PRV  private  vpc-2 (us-east-1)\n  Z1PUB  public"},
 		{Selector{Text: "example.com", Visibility: Private}, "example.com is the name of 2 hosted zones"},
-		{Selector{Text: "one.example", Visibility: Private}, "no such hosted zone: one.example is there as public zone Z4ONE, and not as asked for"},
+		{Selector{Text: "one.example", Visibility: Private},
+			"no such hosted zone: one.example is there as public zone Z4ONE, and not as asked for"},
 		{Selector{Text: "example.com", VPC: "vpc-3"}, "no such hosted zone: example.com is there as"},
 		{Selector{Text: "Z9NONE"}, "no such hosted zone: Z9NONE"},
 		{Selector{Text: "com"}, "no such hosted zone: com"},
@@ -187,10 +193,13 @@ func TestRefused(t *testing.T) {
 	old := set(t, "a A 60 192.0.2.1")
 	_, err := c.Submit(t.Context(), c.zone("Z1PUB"), Batch{{Delete, old}, {Create, set(t, "a A 60 192.0.2.2")}})
 	var refused *RefusedError
-	if !errors.As(err, &refused) || len(refused.Reasons) != 1 || !strings.HasPrefix(err.Error(), "AWS refused the changes in public zone example.com. (Z1PUB), none of them was made:\n  Tried to delete resource record set") {
+	if !errors.As(err, &refused) || len(refused.Reasons) != 1 ||
+		!strings.HasPrefix(err.Error(), "AWS refused the changes in public zone example.com. (Z1PUB), none of them was "+
+			"made:\n  Tried to delete resource record set") {
 		t.Errorf("error %v", err)
 	}
-	if !refused.Changed() || !strings.HasSuffix(err.Error(), "\nsomebody else has changed the zone meanwhile: look at it, and try again") {
+	if !refused.Changed() || !strings.HasSuffix(err.Error(),
+		"\nsomebody else has changed the zone meanwhile: look at it, and try again") {
 		t.Errorf("error %v", err)
 	}
 	_, err = c.submit("Z1PUB", `\052.w NS 60 ns1.example.net`)
@@ -275,9 +284,11 @@ func TestGivesUp(t *testing.T) {
 		fault awssim.Fault
 		want  string
 	}{
-		{"for ever throttled", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "throttle"}, "changing public zone example.com. (Z1PUB): operation error Route 53: ChangeResourceRecordSets"},
+		{"for ever throttled", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "throttle"},
+			"changing public zone example.com. (Z1PUB): operation error Route 53: ChangeResourceRecordSets"},
 		{"for ever broken", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "500"}, "InternalFailure"},
-		{"not allowed", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "access-denied"}, "needs the IAM action route53:ChangeResourceRecordSets"},
+		{"not allowed", awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: "access-denied"},
+			"needs the IAM action route53:ChangeResourceRecordSets"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -350,9 +361,11 @@ func TestCreateAndDeleteZone(t *testing.T) {
 func TestIsUnknown(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(server.Close)
-	config := aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "")}
+	config := aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL),
+		Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "")}
 	calls := 0
-	c := New(&awsclient.Account{Config: config, Budget: awscall.NewBudget(1000)}, Options{OnCall: func(string, string) { calls++ }})
+	c := New(&awsclient.Account{Config: config, Budget: awscall.NewBudget(1000)},
+		Options{OnCall: func(string, string) { calls++ }})
 	_, err := c.Zones(t.Context())
 	if !IsUnknown(err) || calls != 1 {
 		t.Errorf("%v after %d calls", err, calls)

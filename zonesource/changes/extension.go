@@ -176,7 +176,8 @@ func (e *extension) apply(r *RecordSet) error {
 			err = fmt.Errorf("failover is %q and has to be PRIMARY or SECONDARY", failover)
 		}
 	case "GEOLOCATION":
-		g := &GeoLocation{ContinentCode: e.value("continentCode"), CountryCode: e.value("countryCode"), SubdivisionCode: e.value("subdivisionCode")}
+		g := &GeoLocation{ContinentCode: e.value("continentCode"), CountryCode: e.value("countryCode"),
+			SubdivisionCode: e.value("subdivisionCode")}
 		if g.SubdivisionCode == nil {
 			g.SubdivisionCode = e.value("subdivisonCode") // as cli53 reads it
 		}
@@ -194,12 +195,15 @@ func (e *extension) apply(r *RecordSet) error {
 			err = errors.New(`routing="CIDR" needs collectionId and locationName`)
 		}
 	default:
-		err = fmt.Errorf("routing is %q and has to be WEIGHTED, LATENCY, FAILOVER, GEOLOCATION, MULTIVALUE, GEOPROXIMITY, CIDR or SIMPLE", routing)
+		err = fmt.Errorf(
+			"routing is %q and has to be WEIGHTED, LATENCY, FAILOVER, GEOLOCATION, MULTIVALUE, GEOPROXIMITY, CIDR or SIMPLE",
+			routing)
 	}
 	if err != nil {
 		return err
 	}
-	r.HealthCheckId, r.TrafficPolicyInstanceId, r.SetIdentifier = e.value("healthCheckId"), e.value("trafficPolicyInstanceId"), e.value("identifier")
+	r.HealthCheckId, r.TrafficPolicyInstanceId, r.SetIdentifier = e.value("healthCheckId"),
+		e.value("trafficPolicyInstanceId"), e.value("identifier")
 	if r.SetIdentifier == nil && routing != "SIMPLE" {
 		return fmt.Errorf("routing=%q needs identifier", routing)
 	}

@@ -75,11 +75,13 @@ $GENERATE 1-2 gen$ A 192.0.2.$
 		`example.com. NS ns1.example.net.`,
 		`example.com. SOA ns1.example.com. host.example.com. 1 2 3 4 5`,
 		`hidden.alias.example.com. 86400 AWS ALIAS AAAA www.example.com. $self true`,
-		`failover.example.com. A 127.0.0.1 routing="FAILOVER" failover="PRIMARY" healthCheckId="6bb57c41-879a-428a-acdd-ed6472acdf87" identifier="one"`,
+		`failover.example.com. A 127.0.0.1 routing="FAILOVER" failover="PRIMARY" ` +
+			`healthCheckId="6bb57c41-879a-428a-acdd-ed6472acdf87" identifier="one"`,
 		`gen1.example.com. A 192.0.2.1`,
 		`gen2.example.com. A 192.0.2.2`,
 		`geo.example.com. A 127.0.0.2 routing="GEOLOCATION" continentCode="AF" identifier="Africa"`,
-		`geo.example.com. 86400 AWS ALIAS A a.example.com. $self false routing="GEOLOCATION" countryCode="GB" identifier="UK"`,
+		`geo.example.com. 86400 AWS ALIAS A a.example.com. $self false routing="GEOLOCATION" countryCode="GB" ` +
+			`identifier="UK"`,
 		`hidden.example.com. A 192.0.2.9 routing="MULTIVALUE" identifier="m"`,
 		`lb.example.com. 86400 AWS ALIAS A lb-1.elb.amazonaws.com. ZELB true`,
 		`mix.example.com. A 192.0.2.1 192.0.2.2`,
@@ -116,7 +118,8 @@ func TestReadFileRefuses(t *testing.T) {
 		{`a A 192.0.2.1`, `zone:1: no TTL`},
 		{`a 60 A 192.0.2.1 ; AWS routing="ODD" identifier="a"`, `routing is "ODD"`},
 		{`a 60 A 192.0.2.1 ; AWS weight=1`, `needs routing`},
-		{`a 60 A 192.0.2.1 ; AWS routing="WEIGHTED" weight=256 identifier="a"`, `weight is "256" and has to be a number from 0 to 255`},
+		{`a 60 A 192.0.2.1 ; AWS routing="WEIGHTED" weight=256 identifier="a"`,
+			`weight is "256" and has to be a number from 0 to 255`},
 		{`a 60 A 192.0.2.1 ; AWS routing="WEIGHTED" weight=1`, `needs identifier`},
 		{`a 60 A 192.0.2.1 ; AWS routing="WEIGHTED" identifier="a"`, `needs weight`},
 		{`a 60 A 192.0.2.1 ; AWS routing="LATENCY" identifier="a"`, `needs region`},
@@ -125,7 +128,8 @@ func TestReadFileRefuses(t *testing.T) {
 		{`a 60 A 192.0.2.1 ; AWS routing="GEOPROXIMITY" bias=1 identifier="a"`, `needs region`},
 		{`a 60 A 192.0.2.1 ; AWS routing="GEOPROXIMITY" region="a" bias=100 identifier="a"`, `from -99 to 99`},
 		{`a 60 A 192.0.2.1 ; AWS routing="CIDR" collectionId="a" identifier="a"`, `needs collectionId and locationName`},
-		{`a 60 A 192.0.2.1 ; AWS routing="LATENCY" region="a" weight=1 identifier="a"`, `weight has no meaning with routing="LATENCY"`},
+		{`a 60 A 192.0.2.1 ; AWS routing="LATENCY" region="a" weight=1 identifier="a"`,
+			`weight has no meaning with routing="LATENCY"`},
 		{`a 60 A 192.0.2.1 ; AWS routing="LATENCY" routing="WEIGHTED"`, `routing stands twice`},
 		{`a 60 A 192.0.2.1 ; AWS routing="LATENCY`, `no closing quotation mark`},
 		{`a 60 A 192.0.2.1 ; AWS routing="LATENCY" region`, `"region" is not of the form key=value`},
@@ -136,7 +140,9 @@ func TestReadFileRefuses(t *testing.T) {
 		{`;AWS: a 60 IN A ( 192.0.2.1`, `no closing parenthesis`},
 		{"a 60 AWS ALIAS A b $self true\na 60 AWS ALIAS A c $self true", `zone:2: a.example.com. A stands twice`},
 		{"a 60 AWS ALIAS A b $self true\na 60 A 192.0.2.1", `zone:2: a.example.com. A is an alias before`},
-		{"a 60 A 192.0.2.1 ; AWS routing=\"WEIGHTED\" weight=1 identifier=\"a\"\na 60 A 192.0.2.2 ; AWS routing=\"WEIGHTED\" weight=2 identifier=\"a\"", `zone:2: a.example.com. A with identifier "a" has another routing before`},
+		{"a 60 A 192.0.2.1 ; AWS routing=\"WEIGHTED\" weight=1 identifier=\"a\"\na 60 A 192.0.2.2 ; AWS " +
+			"routing=\"WEIGHTED\" weight=2 identifier=\"a\"",
+			`zone:2: a.example.com. A with identifier "a" has another routing before`},
 	}
 	for _, test := range tests {
 		_, _, err := read(t, test.line+"\n")

@@ -49,18 +49,21 @@ func (c *Client) RecordsOf(ctx context.Context, z Zone, names []string) ([]Recor
 			continue
 		}
 		next := CanonicalName(aws.ToString(out.NextRecordName))
-		if len(out.ResourceRecordSets) == 0 || next == "" || next == CanonicalName(*in.StartRecordName) && out.NextRecordType == in.StartRecordType &&
+		if len(out.ResourceRecordSets) == 0 || next == "" || next == CanonicalName(*in.StartRecordName) &&
+			out.NextRecordType == in.StartRecordType &&
 			aws.ToString(out.NextRecordIdentifier) == aws.ToString(in.StartRecordIdentifier) {
 			return nil, fmt.Errorf("%s: %w", what, awscall.ErrStuck)
 		}
 		in = &route53.ListResourceRecordSetsInput{HostedZoneId: in.HostedZoneId}
 		if next == order[0] { // its sets go on
-			in.StartRecordName, in.StartRecordType, in.StartRecordIdentifier = out.NextRecordName, out.NextRecordType, out.NextRecordIdentifier
+			in.StartRecordName, in.StartRecordType, in.StartRecordIdentifier = out.NextRecordName, out.NextRecordType,
+				out.NextRecordIdentifier
 			continue
 		}
 		order = remaining(order, next)
 		if len(order) > 0 && order[0] == next {
-			in.StartRecordName, in.StartRecordType, in.StartRecordIdentifier = out.NextRecordName, out.NextRecordType, out.NextRecordIdentifier
+			in.StartRecordName, in.StartRecordType, in.StartRecordIdentifier = out.NextRecordName, out.NextRecordType,
+				out.NextRecordIdentifier
 		}
 	}
 	sets := make([]RecordSet, 0, len(found))
