@@ -14,7 +14,6 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/house"
 
-	"github.com/miekg/dns"
 	"go.uber.org/goleak"
 )
 
