@@ -5,9 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"inside53/resolver/wire"
-	"inside53/resolver/zone"
-
 	"github.com/miekg/dns"
 )
 
