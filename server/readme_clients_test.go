@@ -26,7 +26,7 @@ func readmeCommand(t *testing.T, begins string, replaced ...string) string {
 // TestClientReadmeUpdates makes the update of the README, with a key file as tsig-keygen
 // writes it, and reads its settings of certbot by certbot's own code.
 func TestClientReadmeUpdates(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	u.site.write(t, "ops.key", "key \"ops.\" {\n\talgorithm hmac-sha256;\n\tsecret \""+opsSecret+"\";\n};\n")
 	shown := readmeCommand(t, "nsupdate ", "ops.key", u.site.path("ops.key"), "server 10.0.0.53",
 		fmt.Sprintf("server %s %d", u.addr.Addr(), u.addr.Port()),

@@ -131,7 +131,7 @@ func (u *updating) run(t *testing.T, client string, s updateScript, words ...str
 func TestClientUpdates(t *testing.T) {
 	for _, client := range []string{"nsupdate", "knsupdate"} {
 		for _, transport := range []string{"", "-v"} {
-			u := takeUpdates(t, "1h", nil)
+			u := newUpdating(t, "1h", nil)
 			ttl, weight := int64(60), int64(1)
 			_, err := u.cloud.Change(netZone, awssim.Change{Action: "CREATE", RecordSet: awssim.RecordSet{
 				Name: "weighted.up.example.net.", Type: "A", SetIdentifier: "x", Weight: &weight, TTL: &ttl,
@@ -154,7 +154,7 @@ func TestClientUpdates(t *testing.T) {
 
 // TestClientUpdateKeys has clients use keys that don't fit.
 func TestClientUpdateKeys(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	text := fmt.Sprintf("server %s %d\nzone example.net.\nadd x.example.net. 60 A 10.0.0.1\nsend\n", u.addr.Addr(),
 		u.addr.Port())
 	for _, tt := range []struct {
@@ -188,7 +188,7 @@ func TestClientUpdateKeys(t *testing.T) {
 // TestClientFindsZone has nsupdate ask for the zone itself, and updates of two zones in
 // one run.
 func TestClientFindsZone(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	text := fmt.Sprintf(
 		"server %s %d\nadd deep.below.found.example.net. 60 A 10.0.0.1\nsend\nadd found.example.net. 60 A 10.0.0.2\nsend\n",
 		u.addr.Addr(), u.addr.Port())
@@ -217,7 +217,7 @@ print('done')
 
 // TestClientCertbot answers a challenge and cleans up by certbot's dns-rfc2136 plugin.
 func TestClientCertbot(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	const name = "_acme-challenge.www.example.net."
 	for _, tt := range []struct{ step, want string }{{"perform", `120 "challenge-1" "challenge-2"`},
 		{"cleanup", `120 "challenge-2"`}} {

@@ -124,7 +124,7 @@ func TestUpdateMany(t *testing.T) {
 		{"with bad ones", nil, func(i int) bool { return i%200 == 77 }, 15},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			u := takeUpdatesWithin(t, 10, "1h", tt.change) // what AWS grants an account
+			u := newUpdatingWithin(t, 10, "1h", tt.change) // what AWS grants an account
 			n := *manyUpdates
 			f := pour(t, u, n, tt.bad)
 			var have []string

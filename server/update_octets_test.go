@@ -14,7 +14,7 @@ import (
 // TestUpdateKeepsEveryOctet adds a CAA value of odd octets beside backslashes
 // (RFC 8659 section 4.1), and asks for it: what comes out is what went in.
 func TestUpdateKeepsEveryOctet(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	value := []byte("\x00\x05issue")
 	for _, c := range []byte(" !\"';@a09.~\\") {
 		value = append(value, c, '\\', c)

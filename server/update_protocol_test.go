@@ -15,7 +15,7 @@ import (
 // TestUpdateSignatures goes through RFC 8945 section 5.2: which requests are taken, and
 // how the others are answered.
 func TestUpdateSignatures(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	good := ops()
 	for i, tt := range []struct {
 		what   string
@@ -130,7 +130,7 @@ func signed(t *testing.T, m *dns.Msg) []byte {
 
 // TestUpdateForm sends what is no update (RFC 2136 section 3.1, RFC 8945 section 5.1).
 func TestUpdateForm(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	change := func(f func(m *dns.Msg)) []byte {
 		m := added(t, "example.net.", "x.example.net. 60 IN A 10.1.2.3")
 		f(m)
@@ -168,7 +168,7 @@ func TestUpdateForm(t *testing.T) {
 
 // TestUpdatePolicy holds updates against what the configuration grants.
 func TestUpdatePolicy(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	dhcp := sender{key: "dhcp.", algorithm: dns.HmacSHA512, secret: dhcpSecret}
 	for _, tt := range []struct {
 		what  string
@@ -236,7 +236,7 @@ func TestUpdatePolicy(t *testing.T) {
 // It is made once, and each is answered alike, though its own changes stand against
 // its prerequisites.
 func TestUpdateAgain(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	m := added(t, "example.net.", "once.example.net. 60 IN A 10.1.2.3")
 	m.NameNotUsed(rr(t, "once.example.net. 0 IN A 0.0.0.0"))
 	packet := signed(t, m)
@@ -268,7 +268,7 @@ func TestUpdateAgain(t *testing.T) {
 // TestUpdateReplay: who has seen an update can't have it made once more after it was
 // undone, from whatever address.
 func TestUpdateReplay(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	packet := signed(t, added(t, "example.net.", "once.example.net. 60 IN A 10.1.2.3"))
 	undo := new(dns.Msg).SetUpdate("example.net.")
 	undo.RemoveName(rr(t, "once.example.net. 0 IN A 0.0.0.0"))
@@ -300,7 +300,7 @@ func TestUpdateReplay(t *testing.T) {
 
 // TestUpdateTruncatedSignature shortens the MAC (RFC 8945 section 5.2.2.1 and 5.2.4).
 func TestUpdateTruncatedSignature(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	for _, tt := range []struct {
 		octets int
 		wrong  bool
@@ -347,7 +347,7 @@ func TestUpdateTruncatedSignature(t *testing.T) {
 // those that differ in the id, which no signature covers, or in the case of the names of
 // key and algorithm, which is none.
 func TestUpdateTampered(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	c, err := net.Dial("udp", u.addr.String())
 	if err != nil {
 		t.Fatal(err)

@@ -45,14 +45,14 @@ type updating struct {
 	site  *site
 }
 
-// takeUpdates starts a program that reads its zones so seldom that tests decide when.
-func takeUpdates(t *testing.T, refresh string, change func(*awssim.Options)) *updating {
+// newUpdating starts a program that reads its zones so seldom that tests decide when.
+func newUpdating(t *testing.T, refresh string, change func(*awssim.Options)) *updating {
 	t.Helper()
-	return takeUpdatesWithin(t, 1000, refresh, change)
+	return newUpdatingWithin(t, 1000, refresh, change)
 }
 
-// takeUpdatesWithin is takeUpdates with so many requests a second.
-func takeUpdatesWithin(t *testing.T, perSecond int, refresh string, change func(*awssim.Options)) *updating {
+// newUpdatingWithin is newUpdating with so many requests a second.
+func newUpdatingWithin(t *testing.T, perSecond int, refresh string, change func(*awssim.Options)) *updating {
 	t.Helper()
 	c := newCloud(t, change)
 	s := newSite(t)
@@ -132,7 +132,7 @@ func added(t *testing.T, zone string, texts ...string) *dns.Msg {
 }
 
 func TestUpdateIsServedAtOnce(t *testing.T) {
-	u := takeUpdates(t, "1h", nil)
+	u := newUpdating(t, "1h", nil)
 	for _, network := range []string{"udp", "tcp"} {
 		s := ops()
 		s.network = network
@@ -161,7 +161,7 @@ func TestUpdateIsServedAtOnce(t *testing.T) {
 // TestUpdateNeverFallsBack changes a record again and again while its zone is listed
 // all the time: from the acknowledgement on there is no older answer.
 func TestUpdateNeverFallsBack(t *testing.T) {
-	u := takeUpdates(t, "100ms", func(o *awssim.Options) { o.SyncDelay = 50 * time.Millisecond })
+	u := newUpdating(t, "100ms", func(o *awssim.Options) { o.SyncDelay = 50 * time.Millisecond })
 	for i := range 40 {
 		m := new(dns.Msg).SetUpdate("example.net.")
 		m.RemoveRRset(rr(t, "turn.example.net. 0 IN A 0.0.0.0"))

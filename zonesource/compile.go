@@ -104,7 +104,7 @@ func Compile(previous *Compiled, cfg Config, parts map[Key]Part, now time.Time) 
 		}
 	}
 	c := &Compiled{in: in}
-	c.takeZones(previous, sameConfig)
+	c.deriveZones(previous, sameConfig)
 	missing := missingParts(&cfg, parts)
 	c.in.missing = missing
 	if sameConfig && c.in.sameStructure(&previous.in) {
@@ -169,9 +169,9 @@ func samePlace(a, b Part) bool {
 		bytes.Equal(a.Zone.Apex, b.Zone.Apex) && slices.Equal(a.Zone.VPCs, b.Zone.VPCs))
 }
 
-// takeZones derives the zones from their parts, those of the previous compilation
+// deriveZones derives the zones from their parts, those of the previous compilation
 // where part and configuration are the same.
-func (c *Compiled) takeZones(previous *Compiled, sameConfig bool) {
+func (c *Compiled) deriveZones(previous *Compiled, sameConfig bool) {
 	old := make(map[Key]*zone.Zone, len(previous.in.zones))
 	for _, p := range previous.in.zones {
 		old[p.Key] = p.Zone
@@ -254,7 +254,7 @@ func replaced(zones []*zone.Zone, changed map[*zone.Zone]*zone.Zone) []*zone.Zon
 func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	cfg := &c.in.cfg
 	networks := networksOf(cfg, c.in.regions, now)
-	c.takeTags(previous, networks)
+	c.deriveTags(previous, networks)
 	views, clients, problems := planViews(cfg, networks, c.in.zones)
 	zones, more := c.zoneSet()
 	plan := &apexPlan{
@@ -295,9 +295,9 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	c.problems = append(c.problems, sharedNames(s.Inventory, c.tags.shared, len(views))...)
 }
 
-// takeTags makes the zones of instance names, unless nothing they depend on has
+// deriveTags makes the zones of instance names, unless nothing they depend on has
 // changed.
-func (c *Compiled) takeTags(previous *Compiled, networks []network) {
+func (c *Compiled) deriveTags(previous *Compiled, networks []network) {
 	cfg, was := &c.in.cfg, &previous.in.cfg
 	for _, z := range c.zones {
 		c.foreign = append(c.foreign, z.Apex)

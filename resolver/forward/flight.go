@@ -189,7 +189,7 @@ func (f *Forwarder) join(
 		return nil, attempt{}, nil
 	}
 	if fl != nil {
-		f.complete(w.told(&fl.stale.Message, ErrStale))
+		f.complete(w.completed(&fl.stale.Message, ErrStale))
 		return nil, attempt{}, nil
 	}
 	known := f.cache.peek(hash, g.id, q)
@@ -200,7 +200,7 @@ func (f *Forwarder) join(
 	}
 	if state == Fresh && !known.dying(unix) {
 		// The answer came between the caller's look at the cache and now.
-		f.complete(w.told(&known.Message, known.err()))
+		f.complete(w.completed(&known.Message, known.err()))
 		return nil, attempt{}, nil
 	}
 	fl = &flight{

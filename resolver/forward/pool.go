@@ -11,8 +11,8 @@ type completion struct {
 	next    *completion
 }
 
-// told is what w is told, where it needn't wait.
-func (w waiter) told(m *Message, err error) *completion {
+// completed is what w is told, where it needn't wait.
+func (w waiter) completed(m *Message, err error) *completion {
 	return &completion{message: m, err: err, waiters: &w, count: 1}
 }
 

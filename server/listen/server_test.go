@@ -74,8 +74,8 @@ func wildcardPort(t *testing.T) uint16 {
 	return 0
 }
 
-// takeUDP takes a port for UDP that nobody has for TCP.
-func takeUDP(t *testing.T) *net.UDPConn {
+// occupyUDP takes a port for UDP that nobody has for TCP.
+func occupyUDP(t *testing.T) *net.UDPConn {
 	t.Helper()
 	for range bindAttempts {
 		udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(loopback(0)))
@@ -95,7 +95,7 @@ func takeUDP(t *testing.T) *net.UDPConn {
 
 func TestBindFaults(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	udp := takeUDP(t)
+	udp := occupyUDP(t)
 	defer udp.Close()
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

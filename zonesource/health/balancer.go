@@ -116,9 +116,9 @@ func dualstack(name string) string { return "\x09dualstack" + name }
 // isDualstack reports whether a name is such a second one.
 func isDualstack(name string) bool { return strings.HasPrefix(name, dualstack("")) }
 
-// takeTargets puts all load balancers into a table, and returns those whose health isn't
+// tabulateTargets puts all load balancers into a table, and returns those whose health isn't
 // what it was the last time. Call it with mu held.
-func (m *Monitor) takeTargets(table map[string]zone.Target) (flips []flip) {
+func (m *Monitor) tabulateTargets(table map[string]zone.Target) (flips []flip) {
 	bad := map[string]bool{}
 	for _, targets := range m.targets {
 		for name, t := range targets {

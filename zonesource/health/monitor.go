@@ -280,7 +280,7 @@ func (m *Monitor) evaluate() (*zone.Live, []flip) {
 		}
 		c.result = r
 	}
-	return live, append(flips, m.takeTargets(live.Targets)...)
+	return live, append(flips, m.tabulateTargets(live.Targets)...)
 }
 
 // changed notes a change; urgent ones are published at once. Call it with mu held.
