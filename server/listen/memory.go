@@ -15,18 +15,32 @@ type memory struct {
 	listeners []*tcpListener
 }
 
-// charge notes how large a buffer the connection reads into, beside its own small one.
-func (c *tcpConn) charge(reading int) {
-	if c.setReading(reading) {
-		c.t.memory.relieve()
+// charge notes how large a buffer the connection is about to read into, beside its own small
+// one; false when it has to end instead. Buffers are charged before they are there and one
+// after another, so that many at a time exceed the limit by one.
+func (c *tcpConn) charge(reading int) bool {
+	m := c.t.memory
+	m.relieving.Lock()
+	defer m.relieving.Unlock()
+	c.mu.Lock()
+	c.reading = reading
+	over, closed := c.count(), c.closed
+	c.mu.Unlock()
+	if !over {
+		return !closed
 	}
-}
-
-func (c *tcpConn) setReading(n int) (over bool) {
+	m.relieveLocked()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reading = n
-	return c.count()
+	return !c.closed
+}
+
+// discharge notes that the connection reads into its own small buffer again.
+func (c *tcpConn) discharge() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reading = 0
+	c.count()
 }
 
 // count counts the buffers of the connection anew, with mu held, and reports whether those of
@@ -51,6 +65,11 @@ type slowness struct {
 func (m *memory) relieve() {
 	m.relieving.Lock()
 	defer m.relieving.Unlock()
+	m.relieveLocked()
+}
+
+// relieveLocked is relieve with m.relieving held.
+func (m *memory) relieveLocked() {
 	target := m.limit - m.limit/8
 	if m.held.Load() <= m.limit {
 		return // somebody else has

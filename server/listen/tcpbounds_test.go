@@ -96,7 +96,7 @@ func TestTCPMemory(t *testing.T) {
 				look()
 				return r.Stats().TCP[0].Refused[RefusedMemory] > 0
 			})
-			if most > limit+2*(2+wire.MaxMessage)*2 { // by who is about to make room
+			if most > limit+8*(2+wire.MaxMessage) { // by those who are about to make room
 				t.Errorf("%d octets are held, for a bound of %d", most, limit)
 			}
 			for _, c := range clients {

@@ -148,10 +148,12 @@ func (c *tcpConn) fill() error {
 	case have == 0 && c.end < smallBuffer:
 		c.shrink()
 	case len(c.in) < bigBuffer && (c.end == len(c.in) || c.need() > len(c.in)):
+		if !c.charge(bigBuffer) {
+			return net.ErrClosed
+		}
 		c.big = c.t.buffers.big.Get().(*[bigBuffer]byte)
 		copy(c.big[:], c.in[c.start:c.end])
 		c.in, c.start, c.end = c.big[:], 0, have
-		c.charge(bigBuffer)
 	case c.start > 0:
 		copy(c.in, c.in[c.start:c.end])
 		c.start, c.end = 0, have
@@ -182,7 +184,7 @@ func (c *tcpConn) shrink() {
 	if c.big != nil {
 		c.t.buffers.big.Put(c.big)
 		c.big = nil
-		c.charge(0)
+		c.discharge()
 	}
 }
 
