@@ -161,7 +161,7 @@ allow 10.0.0.0/8
 				switch {
 				case len(s.packet) > wire.MaxPointer:
 					large++
-				case s.x.a.nitems > 1:
+				case s.items > 1:
 					partial++
 				default:
 					whole++

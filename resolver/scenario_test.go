@@ -206,7 +206,8 @@ func (w *world) question(b *block) (client netip.AddrPort, tr Transport, m *dns.
 type serving struct {
 	world  *world
 	where  string
-	x      *exchange
+	x      *exchange // the worker's again once it is done
+	items  int       // of the answer
 	done   chan struct{}
 	packet []byte
 	result Result
@@ -223,20 +224,21 @@ func (s *serving) Suspend() func([]byte, Result) {
 
 // observe sees the exchange that the late answer comes from.
 func (s *serving) observe(x *exchange, _ []byte) {
-	s.x = x
+	s.x, s.items = x, x.a.nitems
 	s.oracle = oracleMessage(s.world, x)
 }
 
 // serve gives a packet to the resolver and waits for the answer.
 func (w *world) serve(where string, pkt []byte, client netip.AddrPort, tr Transport) *serving {
 	w.Helper()
-	s := &serving{world: w, where: where, x: w.worker.x, done: make(chan struct{})}
-	w.worker.x.observe = s.observe
+	s := &serving{world: w, where: where, done: make(chan struct{})}
+	x := w.worker.x
+	s.x, x.observe = x, s.observe
 	*w.worker.random = *rand.NewPCG(53, 53) // draws are the same again and again
 	answer, result := w.worker.serve(pkt, client, tr, make([]byte, 0, 65535), s)
 	if answer != nil || result != Forwarded {
 		s.packet, s.result = answer, result
-		s.oracle = oracleMessage(w, s.x)
+		s.oracle, s.items = oracleMessage(w, x), x.a.nitems
 		return s
 	}
 	select {

@@ -195,7 +195,7 @@ func TestReasons(t *testing.T) {
 				t.Errorf("%d lines:\n%s", n, written)
 			}
 			for _, want := range []string{
-				"level=WARN", "name=n0.example.", "upstream=" + up.addr, "outcome=", test.outcome, "seconds=", "tries=",
+				"level=WARN", ".example. type=1", "upstream=" + up.addr, "outcome=", test.outcome, "seconds=", "tries=",
 			} {
 				if !strings.Contains(written, want) {
 					t.Errorf("no %s in\n%s", want, written)
