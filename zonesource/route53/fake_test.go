@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,6 +21,7 @@ import (
 // no true Route 53 does, and for tests in a bubble of time.
 type fakeAPI struct {
 	counted   int
+	mu        sync.Mutex // guards sets where they change during a run: see replace
 	sets      []recordSet
 	repeats   bool // pages of 300, each begins with the first of a name and type
 	zonesErr  func() error
@@ -28,6 +30,14 @@ type fakeAPI struct {
 	zoneCalls int
 	listings  int
 	questions int
+}
+
+// replace puts another set in the place of one.
+func (f *fakeAPI) replace(i int, set recordSet) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sets = slices.Clone(f.sets)
+	f.sets[i] = set
 }
 
 // api is the fake as the source calls it.
@@ -95,14 +105,17 @@ func (f *fakeAPI) ListResourceRecordSets(_ context.Context,
 	if *in.HostedZoneId != "Z1" || in.StartRecordName != nil && !f.repeats {
 		return nil, errNotFaked
 	}
+	f.mu.Lock()
+	sets := f.sets // an array that nobody changes
+	f.mu.Unlock()
 	start := 0
 	if in.StartRecordName != nil {
-		start = slices.IndexFunc(f.sets,
+		start = slices.IndexFunc(sets,
 			func(r recordSet) bool { return *r.Name == *in.StartRecordName && r.Type == in.StartRecordType })
 	}
-	out := &route53.ListResourceRecordSetsOutput{ResourceRecordSets: slices.Clone(f.sets[start:])}
-	if f.repeats && len(f.sets) > start+300 {
-		next := f.sets[start+300]
+	out := &route53.ListResourceRecordSetsOutput{ResourceRecordSets: slices.Clone(sets[start:])}
+	if f.repeats && len(sets) > start+300 {
+		next := sets[start+300]
 		out.ResourceRecordSets = out.ResourceRecordSets[:300]
 		out.IsTruncated, out.NextRecordName, out.NextRecordType = true, next.Name, next.Type
 	}

@@ -98,7 +98,7 @@ func TestUnchangedZoneIsNotMadeAgain(t *testing.T) {
 			if n := first.builds.Load(); n != 1 {
 				t.Errorf("made %d times in five refreshes", n)
 			}
-			f.sets[3] = setOf("host00001.example.", "A", "10.9.9.9")
+			f.replace(3, setOf("host00001.example.", "A", "10.9.9.9"))
 		})
 		if n := first.builds.Load(); n != 2 {
 			t.Errorf("made %d times before and after a change", n)
@@ -116,7 +116,7 @@ func TestUnchangedZoneIsNotMadeAgain(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				f.sets[3] = setOf("host00001.example.", "A", "10.8.8.8")
+				f.replace(3, setOf("host00001.example.", "A", "10.8.8.8"))
 				k.keeper.Synced(a)
 			},
 		} {
