@@ -200,7 +200,7 @@ forward:
 		{"www.example.com", []string{"10.0.1.21", "10.0.2.21"}},
 		{"+tcp www.example.com", []string{"10.0.1.21", "10.0.2.21"}},
 		{"-b 127.0.0.9 printer.lab.example", []string{"10.0.40.10", "10.0.40.11"}},
-		{"printer.lab.example", []string{""}},
+		{"printer.lab.example", nil},
 		{"-b 127.0.0.9 any.dev.lab.example MX", []string{"20 mail.lab.example."}},
 		{"-b 127.0.0.9 host.old.lab.example", []string{"10.0.60.1", "host.new.lab.example.", "new.lab.example."}},
 	} {
