@@ -18,6 +18,9 @@
 // keys.go, updates.go and transfers.go translate the configuration for tsig, update and
 // transfer, which know nothing of it.
 //
+// welcome.go says whose TCP connections are accepted, files.go how many there may be, and
+// memory.go how much memory. systemd.go feeds the watchdog while the packet loops live.
+//
 // [App] is the composition root: it makes all of it from a [config.Config] and owns its
 // lifetime. Its parts own their state and register their metrics (metrics.go); package admin
 // asks them through interfaces of its own. Package listen is the packet engines alone and knows nothing of data.
