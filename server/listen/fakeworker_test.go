@@ -21,8 +21,8 @@ import (
 )
 
 // fakeWorker does what the first label of a query says: "drop", "late" (suspend and
-// hand the answer function to the test), "stream" (the same for a stream), "freeze" (block until released), "big-N"
-// (answer N bytes); anything else is echoed.
+// hand the answer function to the test), "soon" (suspend and answer from another goroutine), "stream" (as late, for a
+// stream), "freeze" (block until released), "big-N" (answer N bytes); anything else is echoed.
 type fakeWorker struct{ script *script }
 
 // script is what the workers of one test share.
@@ -62,6 +62,10 @@ func (w fakeWorker) Serve(
 	case label == "late":
 		q := lateQuery{query: bytes.Clone(pkt), answer: s.Suspend()}
 		w.script.late <- q
+		return nil, resolver.Forwarded
+	case label == "soon":
+		answer := s.Suspend()
+		go answer(answerTo(bytes.Clone(pkt)), resolver.Forwarded)
 		return nil, resolver.Forwarded
 	case label == "stream":
 		w.script.stream <- s.(Streamer).Stream()

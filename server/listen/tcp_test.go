@@ -145,6 +145,24 @@ func TestTCPInFlightBound(t *testing.T) {
 	}
 }
 
+// TestTCPFullForAMoment: where the bound is reached, and an answer comes before that is
+// looked at, the queries that are here already are answered.
+func TestTCPFullForAMoment(t *testing.T) {
+	r := start(t, func(o *Options) { o.TCP.InFlight = 1 })
+	c := dial(t, "tcp", r.Addrs()[0])
+	const batches, each = 100, 30
+	for range batches {
+		var qs [][]byte
+		for i := range each {
+			qs = append(qs, query(uint16(i), "soon"))
+		}
+		c.sendMessages(qs...)
+		for range each {
+			c.receiveMessage()
+		}
+	}
+}
+
 // asksOnce opens a connection, and reports whether a query by it is answered.
 func asksOnce(t *testing.T, r *running) (*client, bool) {
 	t.Helper()

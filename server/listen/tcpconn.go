@@ -107,6 +107,9 @@ func (c *tcpConn) serve() {
 			}
 			continue
 		}
+		if c.complete() {
+			continue // it was full, and an answer has come meanwhile: what is here doesn't wait for more
+		}
 		err = c.fill()
 		switch {
 		case err == nil:
