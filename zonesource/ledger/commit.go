@@ -181,8 +181,8 @@ func (w *Writer) Commit(ctx context.Context, d Draft) (*Version, error) {
 }
 
 // Repair writes all parts anew over a head that is older than what is known, damaged, or
-// gone. The version is one more than the greatest that is known, here or by the names of
-// commits that are left. The draft has all parts, whole.
+// gone. The version is one more than the greatest that is known, or, where none
+// is, than that of the commits that are left. The draft has all parts, whole.
 func (w *Writer) Repair(ctx context.Context, d Draft) (*Version, error) {
 	var known uint64
 	epoch, previous := uint64(0), ""
@@ -196,17 +196,13 @@ func (w *Writer) Repair(ctx context.Context, d Draft) (*Version, error) {
 	case !errors.Is(err, ErrAbsent) && !errors.Is(err, ErrDamaged):
 		return nil, fmt.Errorf("repairing: %w", err)
 	}
-	for e, err := range w.l.store.List(ctx, commitPath, "") {
+	if previous == "" {
+		name, last, err := w.greatest(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("repairing: looking for commits: %w", err)
+			return nil, fmt.Errorf("repairing: %w", err)
 		}
-		version, isCommit := versionIn(e.Name)
-		if !isCommit || version < known || version == known && previous != "" {
-			continue
-		}
-		c, err := w.l.commit(ctx, e.Name)
-		if err == nil {
-			known, epoch, previous = version, max(epoch, c.Epoch), e.Name
+		if last != nil {
+			previous, known, epoch = name, max(known, last.Version), max(epoch, last.Epoch)
 		}
 	}
 	if w.version == nil || w.version.Head.Leader != w.o.Node || w.version.Head.Epoch < epoch {
@@ -219,6 +215,24 @@ func (w *Writer) Repair(ctx context.Context, d Draft) (*Version, error) {
 	}
 	w.pending = a
 	return w.Settle(ctx)
+}
+
+// greatest is the last of the commits that are there and can be read, nil when there are none.
+func (w *Writer) greatest(ctx context.Context) (string, *Commit, error) {
+	var names []string
+	for e, err := range w.l.store.List(ctx, commitPath, "") {
+		if err != nil {
+			return "", nil, fmt.Errorf("looking for commits: %w", err)
+		}
+		names = append(names, e.Name)
+	}
+	for _, name := range slices.Backward(names) {
+		c, err := w.l.commit(ctx, name)
+		if err == nil {
+			return name, c, nil
+		}
+	}
+	return "", nil, nil
 }
 
 // build writes all of a commit but head.

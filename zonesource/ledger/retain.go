@@ -162,6 +162,13 @@ func (l *Ledger) Retain(ctx context.Context, v *Version, r Retention) (Retained,
 		chain = append(chain, Past{Name: e.Name, Commit: Commit{Version: e.Version, At: e.At}})
 	}
 	slices.Reverse(chain)
+	if len(chain) > 0 { // what the last time was ended before
+		freed, err := l.forget(ctx, "", chain[0].Name, sizes)
+		out.Octets -= freed
+		if err != nil {
+			return out, err
+		}
+	}
 	for i := range len(chain) - 1 {
 		tooOld := !chain[i+1].At.After(r.Now.Add(-r.Keep))
 		tooMuch := r.Max > 0 && out.Octets > r.Max && chain[i+1].At.Before(r.Now.Add(-keepLeast))
@@ -175,10 +182,7 @@ func (l *Ledger) Retain(ctx context.Context, v *Version, r Retention) (Retained,
 		}
 		out.Removed++
 	}
-	if len(chain) > 0 && out.Removed == 0 {
-		_, err = l.forget(ctx, "", chain[0].Name, sizes) // what the last time was ended before
-	}
-	if err == nil && len(chain) > out.Removed {
+	if len(chain) > out.Removed {
 		err = l.forgetPacks(ctx, chain[out.Removed].Version)
 	}
 	out.Over = r.Max > 0 && out.Octets > r.Max
