@@ -4,6 +4,7 @@
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+VERSITYGW   := github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
@@ -26,7 +27,7 @@ ROUNDS    ?= 5
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-deps: ## install the programs that race and test-clients need (Debian, Ubuntu; no daemon is started), build external-dns
+deps: ## install the programs that race and test-clients need (Debian, Ubuntu; no daemon is started), build external-dns and versitygw
 	@missing=; for c in $(CLIENTS) $${CC:-gcc}; do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
 	if [ -z "$$missing" ]; then echo "deps: all there"; exit 0; fi; \
 	echo "deps: missing$$missing"; \
@@ -39,6 +40,7 @@ deps: ## install the programs that race and test-clients need (Debian, Ubuntu; n
 	fi; \
 	$$as apt-get update -q && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGES)
 	CGO_ENABLED=0 $(GO) build -C server/testdata/externaldns -o /dev/null .
+	[ -x bin/tools/versitygw ] || GOBIN='$(CURDIR)/bin/tools' CGO_ENABLED=0 $(GO) install $(VERSITYGW)
 
 build: ## build bin/inside53
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/inside53 ./server/inside53
@@ -94,6 +96,7 @@ TEST_CLIENTS = $(GO) test -tags clients -run '^TestClient' ./server/... ./zoneso
 # The programs run in a network namespace that has loopback and no route: what asks the world outside fails there.
 test-clients: ## run the tests that need real DNS clients and the AWS CLI (see deps)
 	@for c in $(CLIENTS); do command -v $$c >/dev/null || { echo "test-clients: no $$c; run: make deps" >&2; exit 1; }; done
+	@[ -x bin/tools/versitygw ] || { echo "test-clients: no bin/tools/versitygw; run: make deps" >&2; exit 1; }
 	$(GO) list -tags clients -test -deps ./server/... ./zonesource/... >/dev/null # downloads what isn't there
 	@alone="unshare --net"; [ "$$(id -u)" = 0 ] || alone="unshare --map-root-user --net"; \
 	if $$alone ip link set lo up; then set -x; $$alone sh -c 'ip link set lo up && exec "$$@"' sh $(TEST_CLIENTS); \

@@ -74,6 +74,7 @@ func rules() map[string]rule {
 		"zonesource/atomicfile": {why: leaf},
 		"zonesource/refresh":    {why: leaf},
 		"zonesource/awscall":    {ours: []string{"zonesource/refresh"}, why: leaf},
+		"zonesource/ledger":     {ours: []string{"zonesource/atomicfile"}, why: "it keeps records and knows no zones"},
 		"zonesource/awsclient":  {ours: []string{"zonesource/awscall"}, why: leaf},
 		"zonesource/rdata":      {why: leaf, theirs: []string{dns}},
 		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},

@@ -29,6 +29,7 @@ type call struct {
 	body      []byte
 	header    http.Header // of the answer
 	request   http.Header // of the request, for S3
+	status    int         // of an answer that isn't an error; 0 is 200
 	json      bool        // CloudWatch: the caller speaks JSON, not CBOR
 	stuck     bool        // the fault "stuck" is on for this page
 	shifting  bool        // the fault "changing" is on for this page
@@ -46,6 +47,8 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := c.serve(r)
 	status := http.StatusOK
 	switch {
+	case errors.Is(err, errLost):
+		panic(http.ErrAbortHandler) // done, and the answer never comes
 	case errors.Is(err, errCut):
 		c.cut(w, body)
 	case err != nil:
@@ -56,6 +59,8 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status, body = fault.status, c.errorBody(fault)
 	case c.operation == "CreateHostedZone":
 		status = http.StatusCreated
+	case c.status != 0:
+		status = c.status
 	}
 	s.log.Debug("aws call", "service", c.service, "operation", c.operation, "account", c.account,
 		"region", c.region, "status", status, "error", err)
@@ -67,7 +72,9 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.setContentType()
 	w.Header().Set("X-Amzn-Requestid", c.id)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	if status != http.StatusNotModified && status != http.StatusNoContent {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client's going is not ours to report
 }
@@ -91,7 +98,7 @@ func (c *call) setContentType() {
 		c.setMetricHeader()
 		return
 	}
-	if c.operation == "GetObject" && c.header.Get("Content-Type") != "" {
+	if (c.operation == "GetObject" || c.operation == "HeadObject") && c.header.Get("Content-Type") != "" {
 		return // that of the object
 	}
 	c.header.Set("Content-Type", "text/xml")
@@ -106,8 +113,12 @@ func (c *call) cut(w http.ResponseWriter, body []byte) {
 	panic(http.ErrAbortHandler)
 }
 
-// errCut marks an answer to be broken off in the middle: the fault "fail".
-var errCut = errors.New("cut")
+var (
+	// errCut marks an answer to be broken off in the middle: the fault "fail".
+	errCut = errors.New("cut")
+	// errLost marks an answer that never comes: the fault "lost".
+	errLost = errors.New("lost")
+)
 
 // serve finds the operation and runs it.
 func (c *call) serve(r *http.Request) ([]byte, error) {
@@ -126,12 +137,12 @@ func (c *call) serve(r *http.Request) ([]byte, error) {
 	}
 	if !listing { // a listing does so itself, once it knows its page
 		_, err = c.meetFault(1)
-		if err != nil && !errors.Is(err, errCut) {
+		if err != nil && !errors.Is(err, errCut) && !errors.Is(err, errLost) {
 			return nil, err
 		}
 	}
 	body, herr := handler(c)
-	if herr != nil {
+	if herr != nil && !errors.Is(err, errLost) {
 		err = herr
 	}
 	return body, err

@@ -9,7 +9,7 @@
 //	                      ├─ route53.go, hostedzones.go, change.go, edit.go, tag.go, healthcheck.go, cidr.go
 //	                      ├─ inventory.go, targetgroup.go   EC2 and ELBv2 Describe calls, by shapes.json
 //	                      ├─ metric.go      CloudWatch's GetMetricData: the status of health checks
-//	                      ├─ s3.go          CreateBucket, PutObject, GetObject; path style, empty at the start
+//	                      ├─ s3.go, s3list.go   buckets and objects with conditions; path style, empty at the start
 //	                      └─ sts.go         AssumeRole, GetCallerIdentity
 //	                      │
 //	data directory ─────> data.go: what is listed; changes stay in memory

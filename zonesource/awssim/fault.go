@@ -22,6 +22,8 @@ type Fault struct {
 	//	changing       after a page that has a next one, an item of it vanishes; the next time it comes back
 	//	stuck          a page whose next page is itself
 	//	prior-request  HTTP 400 PriorRequestNotComplete
+	//	409            HTTP 409 ConditionalRequestConflict of S3 (others: OperationAborted)
+	//	lost           done, and the connection breaks without an answer
 	Fault string `json:"fault"`
 	// Page is the page of a listing to strike, from 1. 0: every page.
 	Page int `json:"page"`
@@ -35,7 +37,8 @@ type fault struct {
 }
 
 func (f Fault) validate() error {
-	kinds := []string{"500", "throttle", "access-denied", "hang", "fail", "empty", "changing", "stuck", "prior-request"}
+	kinds := []string{"500", "throttle", "access-denied", "hang", "fail", "empty", "changing", "stuck", "prior-request",
+		"409", "lost"}
 	if !slices.Contains(kinds, f.Fault) {
 		return fmt.Errorf("fault %q: want one of %q", f.Fault, kinds)
 	}
@@ -109,6 +112,10 @@ func (c *call) meetFault(page int) (empty bool, err error) {
 	f, cleared := c.sim.useFault(c.operation, page)
 	switch f {
 	case "500":
+		if c.service == "s3" {
+			return false, &apiError{http.StatusInternalServerError, "InternalError",
+				"We encountered an internal error. Please try again."}
+		}
 		return false, &apiError{http.StatusInternalServerError, "InternalFailure",
 			"The request processing has failed because of an unknown error, exception or failure."}
 	case "throttle":
@@ -117,8 +124,12 @@ func (c *call) meetFault(page int) (empty bool, err error) {
 		return false, c.denied()
 	case "prior-request":
 		return false, errPriorRequest()
+	case "409":
+		return false, c.conflict()
 	case "fail":
 		return false, errCut
+	case "lost":
+		return false, errLost
 	case "hang":
 		return false, c.hang(cleared)
 	case "changing":
@@ -156,6 +167,15 @@ func (c *call) hang(cleared <-chan struct{}) error {
 	case <-cleared:
 		return nil
 	}
+}
+
+func (c *call) conflict() error {
+	if c.service == "s3" && (c.request.Get("If-Match") != "" || c.request.Get("If-None-Match") != "") {
+		return &apiError{http.StatusConflict, "ConditionalRequestConflict",
+			"The conditional request cannot succeed due to a conflicting operation against this resource."}
+	}
+	return &apiError{http.StatusConflict, "OperationAborted",
+		"A conflicting conditional operation is currently in progress against this resource. Please try again."}
 }
 
 func (c *call) denied() error {

@@ -63,5 +63,7 @@ func faultNames() map[string][]string {
 		"changing":      {"changing", "change", "changes"},
 		"stuck":         {"stuck"},
 		"prior-request": {"priorrequest", "priorrequestnotcomplete"},
+		"409":           {"409", "conflict", "conditionalrequestconflict", "operationaborted"},
+		"lost":          {"lost", "lose", "loss"},
 	}
 }

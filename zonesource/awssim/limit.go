@@ -30,6 +30,8 @@ func (c *call) admit() error {
 
 func (s *Sim) bucketOf(c *call) (class string, l Limit) {
 	switch {
+	case c.service == "s3":
+		return c.service, Limit{PerSecond: 3500, Burst: 3500}
 	case c.service != "route53":
 		return c.service, s.options.Inventory
 	case c.operation == "GetHealthCheckStatus":
@@ -42,8 +44,11 @@ func (s *Sim) bucketOf(c *call) (class string, l Limit) {
 
 // throttled is the service's own way to say so.
 func (c *call) throttled() error {
-	if c.service == "ec2" {
+	switch c.service {
+	case "ec2":
 		return &apiError{http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded."}
+	case "s3":
+		return &apiError{http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate."}
 	}
 	return &apiError{http.StatusBadRequest, "Throttling", "Rate exceeded"}
 }

@@ -10,32 +10,42 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // object is what S3 keeps under a key. It never changes.
 type object struct {
 	body        []byte
 	contentType string
+	modified    time.Time // to the second, as S3 has it
 }
 
 // s3Operations are those of S3 that there are, by method and whether the path has a key.
 func s3Operations() []restOperation {
 	return []restOperation{
 		{"CreateBucket", "PUT", "*", false, createBucket},
+		{"HeadBucket", "HEAD", "*", false, headBucket},
+		{"ListObjectsV2", "GET", "*", false, listObjects},
 		{"PutObject", "PUT", "*/*", false, putObject},
 		{"GetObject", "GET", "*/*", false, getObject},
+		{"HeadObject", "HEAD", "*/*", false, getObject},
+		{"DeleteObject", "DELETE", "*/*", false, deleteObject},
 	}
 }
 
 // routeS3 finds the operation of a request in path style: /BUCKET/KEY.
 func (c *call) routeS3(r *http.Request) (handler, bool, error) {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	c.vars, c.request = []string{bucket, key}, r.Header
+	c.vars, c.request, c.form = []string{bucket, key}, r.Header, r.URL.Query()
 	for _, o := range s3Operations() {
-		if o.method == r.Method && bucket != "" && (o.path == "*/*") == (key != "") {
-			c.operation = o.name
-			return o.handle, false, nil
+		if o.method != r.Method || bucket == "" || (o.path == "*/*") != (key != "") {
+			continue
 		}
+		if o.name == "ListObjectsV2" && c.form.Get("list-type") != "2" {
+			continue
+		}
+		c.operation = o.name
+		return o.handle, false, nil
 	}
 	return nil, false, &apiError{http.StatusNotImplemented, "NotImplemented",
 		"The simulator has no operation for " + r.Method + " " + r.URL.Path}
@@ -52,6 +62,14 @@ func createBucket(c *call) ([]byte, error) {
 	d.buckets[c.vars[0]] = map[string]object{}
 	c.header.Set("Location", "/"+c.vars[0])
 	return nil, nil
+}
+
+func headBucket(c *call) ([]byte, error) {
+	c.sim.mu.Lock()
+	defer c.sim.mu.Unlock()
+	_, err := c.bucket()
+	c.header.Set("X-Amz-Bucket-Region", c.region)
+	return nil, err
 }
 
 // bucket finds the bucket of the path. Call it with mu held.
@@ -78,8 +96,57 @@ func putObject(c *call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b[c.vars[1]] = object{slices.Clone(body), c.request.Get("Content-Type")}
+	old, there := b[c.vars[1]]
+	err = c.condition(old, there)
+	if err != nil {
+		return nil, err
+	}
+	b[c.vars[1]] = object{slices.Clone(body), c.request.Get("Content-Type"), time.Now().UTC().Truncate(time.Second)}
 	c.header.Set("ETag", etag(body))
+	return nil, nil
+}
+
+// condition says whether the conditions of a PUT or DELETE hold for what is there.
+func (c *call) condition(old object, there bool) error {
+	match, none := c.request.Get("If-Match"), c.request.Get("If-None-Match")
+	switch {
+	case match != "" && none != "", match == "*" && c.operation == "PutObject", none != "" && none != "*":
+		return &apiError{http.StatusNotImplemented, "NotImplemented",
+			"A header you provided implies functionality that is not implemented"}
+	case match != "" && !there:
+		return errNoSuchKey()
+	case match != "" && match != "*" && !sameTag(match, etag(old.body)), none != "" && there:
+		return errPrecondition()
+	}
+	return nil
+}
+
+func errNoSuchKey() error {
+	return &apiError{http.StatusNotFound, "NoSuchKey", "The specified key does not exist."}
+}
+
+func errPrecondition() error {
+	return &apiError{http.StatusPreconditionFailed, "PreconditionFailed",
+		"At least one of the pre-conditions you specified did not hold"}
+}
+
+// sameTag compares ETags, which S3 takes without their quotes too.
+func sameTag(a, b string) bool { return strings.Trim(a, `"`) == strings.Trim(b, `"`) }
+
+func deleteObject(c *call) ([]byte, error) {
+	c.sim.mu.Lock()
+	defer c.sim.mu.Unlock()
+	b, err := c.bucket()
+	if err != nil {
+		return nil, err
+	}
+	old, there := b[c.vars[1]]
+	err = c.condition(old, there)
+	if err != nil {
+		return nil, err
+	}
+	delete(b, c.vars[1])
+	c.status = http.StatusNoContent
 	return nil, nil
 }
 
@@ -92,9 +159,18 @@ func getObject(c *call) ([]byte, error) {
 	}
 	o, found := b[c.vars[1]]
 	if !found {
-		return nil, &apiError{http.StatusNotFound, "NoSuchKey", "The specified key does not exist."}
+		return nil, errNoSuchKey()
 	}
-	c.header.Set("ETag", etag(o.body))
+	tag, match, none := etag(o.body), c.request.Get("If-Match"), c.request.Get("If-None-Match")
+	if match != "" && match != "*" && !sameTag(match, tag) {
+		return nil, errPrecondition()
+	}
+	c.header.Set("ETag", tag)
+	c.header.Set("Last-Modified", o.modified.Format(http.TimeFormat))
+	if none == "*" || none != "" && sameTag(none, tag) {
+		c.status = http.StatusNotModified
+		return nil, nil
+	}
 	c.header.Set("Content-Type", o.contentType)
 	return o.body, nil
 }
