@@ -86,7 +86,7 @@ func TestCommit(t *testing.T) {
 		t.Errorf("version %d, %d objects", n, len(m.objects))
 	}
 	d := draft("zone/Z1", "www", "1", "mail", "2")
-	d.Changes = []Change{{Part: "zone/Z1", Zone: "example.com.", Name: "www.example.com.", Type: "A", Was: nil, Now: []string{"1"}}}
+	d.Changes = []Change{{Part: "zone/Z1", Zone: "example.com.", Name: "www.example.com.", Type: "A", Now: []string{"1"}}}
 	first := mustCommit(t, w, d)
 	second := mustCommit(t, w, draft("zone/Z1", "www", "3", "mail", "", "new", "4"))
 	got, err := l.Follow(t.Context(), first)
@@ -197,7 +197,8 @@ func TestMap(t *testing.T) {
 		d := Draft{Cause: Listing}
 		for i := range 600 {
 			key := fmt.Sprintf("zone/Z%04d", i)
-			d.Parts = append(d.Parts, PartDraft{Key: key, Whole: true, Records: slices.Values([]Record{{[]byte("a"), []byte("b")}})})
+			records := slices.Values([]Record{{[]byte("a"), []byte("b")}})
+			d.Parts = append(d.Parts, PartDraft{Key: key, Whole: true, Records: records})
 			want[key] = map[string]string{"a": "b"}
 		}
 		mustCommit(t, w, d)

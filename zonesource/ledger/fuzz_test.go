@@ -14,12 +14,14 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	page := p.encodePage([]Record{{[]byte("a"), []byte("1")}, {[]byte("b"), nil}})
-	past, err := p.encodePast([]Past{{Name: commitName(1, nil), Commit: Commit{Format: Format, Version: 1, At: time.Unix(0, 1).UTC(),
-		Changes: []Change{{Name: "x", Was: []string{"1"}}}}}})
+	past, err := p.encodePast([]Past{{Name: commitName(1, nil), Commit: Commit{Format: Format, Version: 1,
+		At: time.Unix(0, 1).UTC(), Changes: []Change{{Name: "x", Was: []string{"1"}}}}}})
 	if err != nil {
 		f.Fatal(err)
 	}
-	aList, err := p.encodeList(&list{Part: "p", Pages: []pageRef{{Page: nameOf(pagePath, page), First: []byte("a"), Records: 2}}})
+	aList, err := p.encodeList(&list{Part: "p", Pages: []pageRef{
+		{Page: nameOf(pagePath, page), First: []byte("a"), Records: 2},
+	}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -128,6 +128,9 @@ type Change struct {
 	Set  string   `json:"set,omitempty"` // routing: set identifier and policy
 	Was  []string `json:"was"`
 	Now  []string `json:"now"`
+	// WasTTL and NowTTL are in seconds, 0 where there is none.
+	WasTTL uint32 `json:"was_ttl,omitempty"`
+	NowTTL uint32 `json:"now_ttl,omitempty"`
 }
 
 // nonceLength is that of the random part of names, in octets.

@@ -55,6 +55,7 @@ func (p *packer) encodePast(entries []Past) ([]byte, error) {
 			b = appendTexts(b, c.Part, c.Zone, c.Name, c.Type, c.Set)
 			b = appendTexts(binary.AppendUvarint(b, uint64(len(c.Was))), c.Was...)
 			b = appendTexts(binary.AppendUvarint(b, uint64(len(c.Now))), c.Now...)
+			b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(c.WasTTL)), uint64(c.NowTTL))
 		}
 	}
 	return p.pack(pastKind, b), nil
@@ -129,6 +130,7 @@ func (r *pastReader) past() Past {
 	for range n {
 		c := Change{Part: r.string(), Zone: r.string(), Name: r.string(), Type: r.string(), Set: r.string()}
 		c.Was, c.Now = r.strings(), r.strings()
+		c.WasTTL, c.NowTTL = uint32(r.number()), uint32(r.number())
 		e.Changes = append(e.Changes, c)
 	}
 	return e
@@ -391,7 +393,8 @@ func (l *Ledger) Moment(ctx context.Context, v *Version, t time.Time) (*Version,
 			return l.At(ctx, e.Name)
 		}
 	}
-	return nil, fmt.Errorf("looking for a version of %s: %w: the past that is kept begins later", t.Format(time.RFC3339), ErrAbsent)
+	return nil, fmt.Errorf("looking for a version of %s: %w: the past that is kept begins later",
+		t.Format(time.RFC3339), ErrAbsent)
 }
 
 // Numbered returns a version by its number.

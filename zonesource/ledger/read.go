@@ -277,16 +277,23 @@ func (l *Ledger) Find(ctx context.Context, v *Version, part string, key []byte) 
 	if err != nil {
 		return nil, err
 	}
-	i, found := slices.BinarySearchFunc(records, key, func(r Record, key []byte) int { return bytes.Compare(r.Key, key) })
+	i, found := search(records, key)
 	if !found {
 		return nil, nil
 	}
 	return records[i].Value, nil
 }
 
+// search finds a key among records.
+func search(records []Record, key []byte) (int, bool) {
+	return slices.BinarySearchFunc(records, key, func(r Record, key []byte) int { return bytes.Compare(r.Key, key) })
+}
+
 // holder is the place of the page into which a key belongs, -1 when there are none.
 func (l *list) holder(key []byte) int {
-	at, found := slices.BinarySearchFunc(l.Pages, key, func(p pageRef, key []byte) int { return bytes.Compare(p.First, key) })
+	at, found := slices.BinarySearchFunc(l.Pages, key, func(p pageRef, key []byte) int {
+		return bytes.Compare(p.First, key)
+	})
 	if found || len(l.Pages) == 0 {
 		return min(at, len(l.Pages)-1)
 	}

@@ -184,7 +184,7 @@ func sizeOf(records []Record) int {
 func merge(records, changes []Record) []Record {
 	out := make([]Record, 0, len(records)+len(changes))
 	for _, c := range changes {
-		at, found := slices.BinarySearchFunc(records, c.Key, func(r Record, key []byte) int { return bytes.Compare(r.Key, key) })
+		at, found := search(records, c.Key)
 		out = append(out, records[:at]...)
 		records = records[at:]
 		if found {
