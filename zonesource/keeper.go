@@ -29,6 +29,9 @@ type Options struct {
 	// Coalesce is how long parts are gathered before they are compiled, so that
 	// a burst is one compilation. 0 is 5 ms.
 	Coalesce time.Duration
+	// Accepted, when it is there, is called with the parts that have changed, once queries see
+	// what they come to. It doesn't block; calls don't overlap.
+	Accepted func([]Accepted)
 }
 
 // Keeper holds the last good part of everything that the sources know, and
@@ -43,6 +46,7 @@ type Keeper struct {
 	log      *slog.Logger
 	coalesce time.Duration
 	saver    *saver
+	accepted func([]Accepted)
 	running  atomic.Bool
 	inbox    *inbox
 
@@ -54,6 +58,7 @@ type Keeper struct {
 	loaded     bool         // a snapshot has been published that was loaded
 	saved      bool         // the state directory had the data of an earlier process
 	seen       map[Key]bool // what is missing and was when last published: whether it is new
+	notes      []Accepted   // what is handed on with the next publication
 
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
@@ -91,7 +96,7 @@ func NewKeeper(o Options) (*Keeper, error) {
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
 		cfg: o.Config, parts: map[Key]Part{}, amendments: map[Key][]*amendment{}, seen: map[Key]bool{}, held: map[Key]held{},
-		inbox: newInbox(),
+		inbox: newInbox(), accepted: o.Accepted,
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -130,6 +135,7 @@ func (k *Keeper) Load() error {
 		}
 		n++
 		k.accept(p)
+		k.note(p.Key, k.parts[p.Key], Cause{Kind: BySaved})
 	}
 	k.saved = k.hostedZones() > 0
 	err := k.compile()
@@ -334,6 +340,9 @@ func (k *Keeper) deliver(p Part) bool {
 	k.set(p.Key, h)
 	unnamed := k.held[p.Key].part.Sum == Sum{} && p.Sum != Sum{}
 	changed := k.accept(p)
+	if changed {
+		k.note(p.Key, k.parts[p.Key], Cause{})
+	}
 	k.saver.mark(k.parts[p.Key], changed || unnamed)
 	return changed || gone
 }
@@ -386,8 +395,9 @@ func (k *Keeper) set(key Key, h held) {
 }
 
 // remove forgets a part, here and in the state directory. The caller holds work.
-func (k *Keeper) remove(key Key) {
+func (k *Keeper) remove(key Key, c Cause) {
 	delete(k.parts, key)
+	k.note(key, Part{}, c)
 	k.endAmendments(key)
 	k.mu.Lock()
 	delete(k.held, key)
@@ -435,9 +445,11 @@ func (k *Keeper) reconfigure(cfg Config) error {
 		_, there := parts[key]
 		if !there {
 			k.endAmendments(key)
+			k.note(key, Part{}, Cause{Kind: ByOperator, Actor: "configuration"})
 		}
 	}
 	k.parts = parts
+	k.handOn()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.cfg, k.compiled = cfg, c

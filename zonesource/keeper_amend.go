@@ -17,6 +17,8 @@ type Amendment struct {
 	Source   string    // of the zone's part
 	Zone     string    // id of the hosted zone
 	Accepted time.Time // when
+	Actor    string    // who made it; "" for what was read
+	Change   string    // its id in AWS
 	Sets     []Amended
 	// Ended is called once, when listings count alone again, with what differs from
 	// Sets in the first of them. It doesn't block, and doesn't call the keeper.
@@ -64,6 +66,11 @@ func (k *Keeper) Amend(a *Amendment) error {
 	h.part.Zone, h.part.Sum = h.part.Zone.With(tree, 0), Sum{}
 	k.parts[key] = h.part
 	k.set(key, h)
+	cause := Cause{ByUpdate, a.Actor, a.Change}
+	if a.Actor == "" {
+		cause = Cause{} // what was read of some names
+	}
+	k.note(key, h.part, cause)
 	k.saver.mark(h.part, true)
 	return k.compile()
 }

@@ -140,6 +140,7 @@ func (k *Keeper) publishLoaded(c *Compiled) {
 	k.complete = k.complete || !waits
 	k.mu.Unlock()
 	k.publish(c.Snapshot)
+	k.handOn()
 }
 
 // serves reports whether the saved data of an earlier process can be served without what

@@ -195,7 +195,7 @@ func (k *Keeper) sweep(p Part) bool {
 		k.set(key, h)
 		if h.vanish.confirmed && h.vanish.catalogs >= catalogsWithout {
 			k.log.Warn("zone is gone", "part", key, "zone", zone.String(h.part.Zone.Apex))
-			k.remove(key)
+			k.remove(key, Cause{})
 			removed = true
 		}
 	}
@@ -217,7 +217,7 @@ func (k *Keeper) sweepErrors(p Part, listed map[string]*Hosted) {
 				slices.ContainsFunc(other.Catalog.Zones, func(h Hosted) bool { return h.ID == id })
 		}
 		if !elsewhere {
-			k.remove(key)
+			k.remove(key, Cause{})
 		}
 	}
 }
@@ -274,7 +274,7 @@ func (k *Keeper) Accept(name string) error {
 	h := k.held[keys[0]]
 	if h.vanish != nil {
 		k.log.Warn("zone that isn't listed any more removed as told", "part", keys[0])
-		k.remove(keys[0])
+		k.remove(keys[0], Cause{Kind: ByOperator})
 	} else {
 		k.log.Warn("shrunken listing taken as told", "part", keys[0], "records_before", h.pending.was, "records_now",
 			h.pending.left)
@@ -282,6 +282,7 @@ func (k *Keeper) Accept(name string) error {
 		h.pending = nil
 		k.set(keys[0], h)
 		k.accept(p)
+		k.note(keys[0], k.parts[keys[0]], Cause{Kind: ByOperator})
 		k.saver.mark(k.parts[keys[0]], true)
 	}
 	return k.compile()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,13 +24,40 @@ func (u *Updater) audit(z *zone.Zone, m *Message, id string, at time.Time) {
 		"what", m.describe(), "change", id, "at", at.UTC().Format(time.RFC3339Nano))
 }
 
+// accepted is a batch that Route 53 has accepted, or what was read of it.
+type accepted struct {
+	change string // id, "" where it isn't known
+	at     time.Time
+	intent uint64 // 0 is none: it was read
+	by     string // key and client, "" where it was read
+}
+
+// byWhom names keys and clients, each pair once.
+func byWhom(all []made) string {
+	var out []string
+	for _, m := range all {
+		who := m.Key + " from " + m.Client
+		if !slices.Contains(out, who) {
+			out = append(out, who)
+		}
+	}
+	const most = 5
+	if len(out) > most {
+		out = append(out[:most], fmt.Sprintf("%d more", len(out)-most))
+	}
+	return strings.Join(out, ", ")
+}
+
 // serve has changes served at once. Those without intent are what was read: no listing
 // before knows more.
-func (u *Updater) serve(zoneID, account string, sets []zonesource.Amended, id string, at time.Time, intent uint64) {
+func (u *Updater) serve(zoneID, account string, sets []zonesource.Amended, c accepted) {
 	if len(sets) == 0 {
 		return
 	}
-	a := &zonesource.Amendment{Source: u.options.Source, Zone: zoneID, Accepted: at, Sets: sets}
+	id, intent := c.change, c.intent
+	a := &zonesource.Amendment{
+		Source: u.options.Source, Zone: zoneID, Accepted: c.at, Sets: sets, Change: id, Actor: c.by,
+	}
 	a.Ended = func(different []zonesource.Amended) { u.ended(a, id, intent, different) }
 	err := u.options.Amend(a)
 	if err != nil {
@@ -80,7 +109,7 @@ func (u *Updater) recall() {
 		case time.Since(l.At) >= followFor:
 			u.journal.settled(l.Intent)
 		default:
-			u.serve(l.Zone, l.Account, amendedBy(l.batch()), l.Change, l.At, l.Intent)
+			u.serve(l.Zone, l.Account, amendedBy(l.batch()), accepted{l.Change, l.At, l.Intent, byWhom(l.Made)})
 		}
 	}
 }
@@ -174,7 +203,7 @@ func (u *Updater) resolve(ctx context.Context, l line) bool {
 	if !gone && changes.Applied(sets, batch) {
 		what = "update was made before the end of an earlier process, or its answer was lost; its sender was not told"
 		u.journal.accepted(l.Intent, "", read)
-		u.serve(l.Zone, l.Account, amendedBy(batch), "", read, l.Intent)
+		u.serve(l.Zone, l.Account, amendedBy(batch), accepted{"", read, l.Intent, byWhom(l.Made)})
 	} else {
 		u.journal.dropped(l.Intent)
 	}

@@ -83,6 +83,17 @@ type made struct {
 	What   string `json:"what"`
 }
 
+// makers are those of messages that change something.
+func makers(entries []*entry) []made {
+	var out []made
+	for _, e := range entries {
+		if e.changes {
+			out = append(out, made{e.message.Key, e.message.Client.String(), e.message.describe()})
+		}
+	}
+	return out
+}
+
 type state string
 
 const (
@@ -248,12 +259,8 @@ func (j *journal) intend(zone, account string, b changes.Batch, p *plan) (uint64
 	id := j.next
 	j.next++
 	j.mu.Unlock()
-	l := line{Intent: id, State: stateIntent, At: time.Now().UTC(), Zone: zone, Account: account, Changes: noted(b)}
-	for _, e := range p.entries {
-		if e.changes {
-			l.Made = append(l.Made, made{e.message.Key, e.message.Client.String(), e.message.describe()})
-		}
-	}
+	l := line{Intent: id, State: stateIntent, At: time.Now().UTC(), Zone: zone, Account: account, Changes: noted(b),
+		Made: makers(p.entries)}
 	err := j.write(l, true)
 	if err != nil {
 		j.mu.Lock()

@@ -291,7 +291,11 @@ func (r *round) finish(p *plan, batch changes.Batch, id string, at time.Time) {
 
 // finishAs serves what a plan has changed, and answers its messages.
 func (r *round) finishAs(p *plan, batch changes.Batch, id string, at time.Time, intent uint64) {
-	r.updater.serve(r.id, r.account, p.amended(), id, at, intent)
+	c := accepted{change: id, at: at, intent: intent}
+	if intent != 0 {
+		c.by = byWhom(makers(p.entries))
+	}
+	r.updater.serve(r.id, r.account, p.amended(), c)
 	for _, e := range p.entries {
 		if e.changes {
 			r.updater.audit(r.served, e.message, id, at)

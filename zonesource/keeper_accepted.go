@@ -1,0 +1,37 @@
+package zonesource
+
+// Accepted is a part that counts from now on in the place of what was there.
+type Accepted struct {
+	Key  Key
+	Part Part // Key alone: there is none any more
+	Cause
+}
+
+// Cause is why a part counts. The zero Cause is a reading of its source.
+type Cause struct {
+	Kind   string // "" reading, or one of these
+	Actor  string // who, "" where Kind says it
+	Change string // id of the change in AWS
+}
+
+// The kinds of causes.
+const (
+	ByUpdate   = "update"   // an accepted update
+	ByOperator = "operator" // somebody's order
+	BySaved    = "saved"    // what an earlier process had
+)
+
+// note has a part handed on once queries see it. The caller holds work.
+func (k *Keeper) note(key Key, part Part, c Cause) {
+	if k.accepted != nil {
+		k.notes = append(k.notes, Accepted{key, part, c})
+	}
+}
+
+// handOn hands on what has been noted. Queries see it. The caller holds work.
+func (k *Keeper) handOn() {
+	if len(k.notes) > 0 {
+		k.accepted(k.notes)
+	}
+	k.notes = nil
+}

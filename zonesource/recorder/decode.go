@@ -1,0 +1,129 @@
+package recorder
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/ledger"
+)
+
+var zeroTime time.Time
+
+// Part reads a part as a version has it.
+func Part(ctx context.Context, l *ledger.Ledger, v *ledger.Version, key zonesource.Key) (zonesource.Part, error) {
+	text := keyOf(key)
+	p := zonesource.Part{Key: key}
+	if v.Commit != nil {
+		p.Listed = v.Commit.At
+	}
+	h, err := headOf(ctx, l, v, text)
+	if err != nil {
+		return p, err
+	}
+	d := decoder{part: &p}
+	d.begin(h)
+	for r, err := range l.Records(ctx, v, text) {
+		if err == nil {
+			err = d.record(r)
+		}
+		if err != nil {
+			return p, fmt.Errorf("reading %s of version %d: %w", text, v.Number(), err)
+		}
+	}
+	if d.edit != nil {
+		h.Zone.Listed = p.Listed
+		p.Zone = zone.New(*h.Zone, d.edit.Commit(), 0)
+	}
+	return p, nil
+}
+
+// headOf reads what a part is.
+func headOf(ctx context.Context, l *ledger.Ledger, v *ledger.Version, part string) (head, error) {
+	var h head
+	text, err := l.Find(ctx, v, part, []byte(headKey))
+	if err == nil && text == nil {
+		err = ledger.ErrAbsent
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &h)
+	}
+	if err == nil && h.Zone != nil {
+		var labels zone.Labels
+		if labels.Parse(h.Apex) < 0 {
+			err = fmt.Errorf("the apex %q is no name", h.Apex)
+		}
+	}
+	if err != nil {
+		return h, fmt.Errorf("reading %s of version %d: %w", part, v.Number(), err)
+	}
+	return h, nil
+}
+
+// decoder makes a part of its records.
+type decoder struct {
+	part *zonesource.Part
+	apex []byte
+	edit *zone.Edit
+}
+
+func (d *decoder) begin(h head) {
+	switch {
+	case h.Zone != nil:
+		d.apex, d.edit = h.Apex, zone.NewTree(h.Apex).Edit()
+	case h.Catalog:
+		d.part.Catalog = &zonesource.Catalog{}
+	case h.Region != nil:
+		d.part.Region = &zonesource.Region{
+			Account: h.Region.Account, AccountID: h.Region.AccountID, Name: h.Region.Name,
+		}
+	}
+}
+
+func (d *decoder) record(r ledger.Record) error {
+	switch string(r.Key) {
+	case headKey:
+		return nil
+	case problemsKey:
+		return json.Unmarshal(r.Value, &d.part.Problems)
+	}
+	if d.edit != nil {
+		name, set, err := decodeSet(d.apex, r)
+		if err != nil {
+			return err
+		}
+		return d.edit.Put(name, set)
+	}
+	kind, _, _ := cutKind(string(r.Key))
+	c, g := d.part.Catalog, d.part.Region
+	switch {
+	case c != nil && kind == "z":
+		return appendItem(&c.Zones, r)
+	case c != nil && kind == "u":
+		return appendItem(&c.Unlisted, r)
+	case c != nil && kind == "c":
+		return appendItem(&c.Collections, r)
+	case g != nil && kind == "v":
+		return appendItem(&g.VPCs, r)
+	case g != nil && kind == "p":
+		return appendItem(&g.Peerings, r)
+	case g != nil && kind == "i":
+		return appendItem(&g.Interfaces, r)
+	case g != nil && kind == "h":
+		return appendItem(&g.Hosts, r)
+	}
+	return nil // of a later program
+}
+
+func appendItem[T any](to *[]T, r ledger.Record) error {
+	var one T
+	err := json.Unmarshal(r.Value, &one)
+	if err != nil {
+		return fmt.Errorf("the record %s: %w", r.Key, err)
+	}
+	*to = append(*to, one)
+	return nil
+}

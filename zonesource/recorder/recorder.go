@@ -1,0 +1,554 @@
+package recorder
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"inside53/zonesource"
+	"inside53/zonesource/ledger"
+)
+
+// Options make a Recorder.
+type Options struct {
+	Ledger *ledger.Ledger
+	Name   string // of this server
+	// Retention is how much of the past is kept; asked each time.
+	Retention func() (keep time.Duration, most int64)
+	// Config is the hash of the configuration that is in force; asked each time. nil is none.
+	Config func() string
+	Log    *slog.Logger
+	Window time.Duration // for which changes are gathered; 0 = 50 ms
+}
+
+const (
+	defaultWindow = 50 * time.Millisecond
+	firstPause    = time.Second // after a failure; it doubles up to lastPause
+	lastPause     = 30 * time.Second
+	writeTime     = 30 * time.Second // of one version
+	endTime       = 3 * time.Second  // of what is written when the process ends
+	// maxGroups is how many versions wait to be written before they become one.
+	maxGroups = 64
+
+	firstHouse = 10 * time.Minute // after a start
+	houseEvery = time.Hour
+	sweepEvery = 7 * 24 * time.Hour
+)
+
+// Recorder writes what a keeper accepts. Its methods are safe for concurrent use.
+type Recorder struct {
+	o      Options
+	writer *ledger.Writer
+	wake   chan struct{}
+
+	mu      sync.Mutex
+	waiting []*group
+	current map[zonesource.Key]zonesource.Part // all parts as accepted last
+	status  Status
+	version *ledger.Version
+
+	// Of the goroutine of Run:
+	committed map[zonesource.Key]zonesource.Part // what the newest version has, where it is known
+	damaged   map[zonesource.Key]bool            // parts to be written whole
+	inflight  *inflight                          // of the version in doubt
+	failed    bool                               // the last try
+}
+
+// Status is how the ledger stands.
+type Status struct {
+	Version uint64
+	Gap     bool  // something accepted isn't written yet
+	Err     error // of the last try to write; nil while it works
+	Alarms  map[string]uint64
+}
+
+// Text is the version as people see it: "12", "12+" with a gap, "-" before there is any.
+func (s Status) Text() string {
+	switch {
+	case s.Version == 0 && !s.Gap:
+		return "-"
+	case s.Gap:
+		return fmt.Sprintf("%d+", s.Version)
+	}
+	return fmt.Sprint(s.Version)
+}
+
+// group is what makes one version.
+type group struct {
+	cause  ledger.Cause
+	actor  string
+	change string
+	saved  bool // what an earlier process had
+	at     time.Time
+	parts  map[zonesource.Key]zonesource.Part
+}
+
+// inflight is a version that is being written, with what it holds.
+type inflight struct {
+	groups int // of waiting, that it holds
+	parts  map[zonesource.Key]zonesource.Part
+}
+
+// New returns a recorder, and reads nothing.
+func New(o Options) *Recorder {
+	if o.Window <= 0 {
+		o.Window = defaultWindow
+	}
+	if o.Config == nil {
+		o.Config = func() string { return "" }
+	}
+	nonce := make([]byte, 8)
+	_, _ = rand.Read(nonce) // it never fails
+	return &Recorder{
+		o: o, wake: make(chan struct{}, 1), current: map[zonesource.Key]zonesource.Part{},
+		writer:    o.Ledger.NewWriter(ledger.WriterOptions{Node: o.Name + "/" + hex.EncodeToString(nonce), Alone: true}),
+		committed: map[zonesource.Key]zonesource.Part{}, damaged: map[zonesource.Key]bool{},
+		status: Status{Alarms: map[string]uint64{}},
+	}
+}
+
+// Accept notes what has changed. It doesn't block.
+func (r *Recorder) Accept(all []zonesource.Accepted) {
+	r.mu.Lock()
+	for _, a := range all {
+		r.put(a)
+	}
+	r.status.Gap = true
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+// put adds a change to those that wait. The caller holds mu.
+func (r *Recorder) put(a zonesource.Accepted) {
+	g := groupOf(a)
+	if a.Part.Key == (zonesource.Key{}) {
+		delete(r.current, a.Key)
+	} else {
+		r.current[a.Key] = a.Part
+	}
+	n, first := len(r.waiting), 0
+	if r.inflight != nil {
+		first = r.inflight.groups
+	}
+	if n > first && r.waiting[n-1].isLike(g) {
+		maps.Copy(r.waiting[n-1].parts, g.parts)
+		return
+	}
+	r.waiting = append(r.waiting, g)
+	if n < maxGroups {
+		return
+	}
+	rest := r.waiting[first:]
+	one := &group{cause: ledger.Listing, actor: "several", at: rest[0].at, parts: map[zonesource.Key]zonesource.Part{}}
+	for _, g := range rest {
+		maps.Copy(one.parts, g.parts)
+	}
+	r.waiting = append(r.waiting[:first:first], one)
+}
+
+// groupOf says of a change why it was made, and by whom.
+func groupOf(a zonesource.Accepted) *group {
+	g := &group{cause: ledger.Listing, actor: a.Actor, change: a.Change, at: time.Now(),
+		parts: map[zonesource.Key]zonesource.Part{a.Key: a.Part}}
+	switch a.Kind {
+	case zonesource.ByUpdate:
+		g.cause = ledger.Update
+	case zonesource.ByOperator:
+		g.cause = ledger.Operator
+		if g.actor == "" {
+			g.actor = "operator"
+		}
+	case zonesource.BySaved:
+		g.actor, g.saved = "saved data", true
+	default:
+		g.actor = reader(a)
+	}
+	return g
+}
+
+// reader names what was read.
+func reader(a zonesource.Accepted) string {
+	switch {
+	case a.Key.Source == "route53":
+		return "Route 53"
+	case a.Key.Source == "ec2":
+		return "EC2"
+	case a.Part.Zone != nil && a.Part.Zone.ID != "":
+		return a.Part.Zone.ID // the path of a file
+	}
+	return a.Key.Source
+}
+
+func (g *group) isLike(o *group) bool {
+	return g.cause == o.cause && g.actor == o.actor && g.change == o.change && g.saved == o.saved
+}
+
+// Status returns how things stand.
+func (r *Recorder) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.status
+	s.Alarms = maps.Clone(s.Alarms)
+	return s
+}
+
+// Newest is the newest version that was written, nil while none is known.
+func (r *Recorder) Newest() *ledger.Version {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.version
+}
+
+// Ledger is where it writes.
+func (r *Recorder) Ledger() *ledger.Ledger { return r.o.Ledger }
+
+func (r *Recorder) alarm(reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status.Alarms[reason]++
+}
+
+// Run writes until ctx ends, and then what is left, for as long as a moment.
+func (r *Recorder) Run(ctx context.Context) error {
+	house := time.NewTimer(firstHouse)
+	defer house.Stop()
+	var swept time.Time
+	pause, retry := firstPause, time.NewTimer(0) // what the ledger has is read at once
+	defer retry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			end, stop := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+			defer stop()
+			_ = r.write(end) // what isn't written is found at the next start
+			return ctx.Err()
+		case <-house.C:
+			r.keepHouse(ctx, &swept)
+			house.Reset(houseEvery)
+			continue
+		case <-r.wake:
+			if r.failed {
+				continue // the retry is due
+			}
+		case <-retry.C:
+		}
+		gather := time.NewTimer(r.o.Window)
+		select {
+		case <-gather.C:
+		case <-ctx.Done():
+			gather.Stop()
+			continue
+		}
+		try, stop := context.WithTimeout(ctx, writeTime)
+		err := r.write(try)
+		stop()
+		r.report(err)
+		if err != nil {
+			retry.Reset(pause)
+			pause = min(2*pause, lastPause)
+			continue
+		}
+		pause = firstPause
+	}
+}
+
+// report notes and logs how a try went.
+func (r *Recorder) report(err error) {
+	r.mu.Lock()
+	r.status.Gap, r.status.Err = len(r.waiting) > 0, err
+	text := r.status.Text()
+	r.mu.Unlock()
+	switch {
+	case err != nil && !r.failed:
+		r.alarm("unwritable")
+		r.o.Log.Warn("ledger can't be written; what is served goes on without a past", "version", text, "error", err)
+	case err == nil && r.failed:
+		r.o.Log.Info("ledger is written again", "version", text)
+	}
+	r.failed = err != nil
+}
+
+// write writes all that waits.
+func (r *Recorder) write(ctx context.Context) error {
+	err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	if r.inflight != nil {
+		v, err := r.writer.Settle(ctx)
+		err = r.settle(ctx, v, err)
+		if err != nil {
+			return err
+		}
+	}
+	for {
+		g := r.begin()
+		if g == nil {
+			return nil
+		}
+		err = r.commit(ctx, g)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// begin returns the group that is to be written, to which nothing is added any more; nil when
+// none waits.
+func (r *Recorder) begin() *group {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) == 0 {
+		return nil
+	}
+	r.inflight = &inflight{1, r.waiting[0].parts}
+	return r.waiting[0]
+}
+
+// open reads the newest version, once.
+func (r *Recorder) open(ctx context.Context) error {
+	if r.writer.Version() != nil {
+		return nil
+	}
+	v, err := r.writer.Open(ctx)
+	if errors.Is(err, ledger.ErrRolledBack) || errors.Is(err, ledger.ErrDamaged) || errors.Is(err, ledger.ErrAbsent) {
+		return r.repair(ctx, err)
+	}
+	if err != nil {
+		return err
+	}
+	r.adopt(v)
+	return nil
+}
+
+func (r *Recorder) adopt(v *ledger.Version) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.version, r.status.Version = v, v.Number()
+}
+
+// commit writes one version.
+func (r *Recorder) commit(ctx context.Context, g *group) error {
+	d, err := r.draft(ctx, g)
+	if err != nil {
+		return r.settle(ctx, nil, err)
+	}
+	if len(d.Parts) == 0 {
+		return r.settle(ctx, r.writer.Version(), nil)
+	}
+	v, err := r.writer.Commit(ctx, d)
+	return r.settle(ctx, v, err)
+}
+
+// settle goes by what has become of the version in flight.
+func (r *Recorder) settle(ctx context.Context, v *ledger.Version, err error) error {
+	switch {
+	case err == nil:
+		for key, p := range r.inflight.parts {
+			delete(r.damaged, key)
+			if p.Key == (zonesource.Key{}) {
+				delete(r.committed, key)
+				continue
+			}
+			r.committed[key] = p
+		}
+		r.mu.Lock()
+		r.waiting, r.inflight = r.waiting[r.inflight.groups:], nil
+		r.mu.Unlock()
+		r.adopt(v)
+		return nil
+	case errors.Is(err, ledger.ErrPending):
+		return err
+	case errors.Is(err, ledger.ErrRolledBack):
+		return r.repair(ctx, err)
+	case errors.Is(err, ledger.ErrDeposed), errors.Is(err, ledger.ErrMoved):
+		clear(r.committed) // another process has written: what there is now is read and compared
+		v, open := r.writer.Open(ctx)
+		if open == nil {
+			r.adopt(v)
+		}
+	case errors.Is(err, ledger.ErrDamaged), errors.Is(err, ledger.ErrAbsent):
+		r.alarm("damaged")
+		for key := range r.inflight.parts {
+			r.damaged[key] = true
+		}
+	}
+	r.mu.Lock()
+	r.inflight = nil
+	r.mu.Unlock()
+	return err
+}
+
+// repair writes all parts anew.
+func (r *Recorder) repair(ctx context.Context, why error) error {
+	r.alarm("repair")
+	r.o.Log.Error("ledger has lost something and is written anew", "reason", why)
+	r.mu.Lock()
+	all := maps.Clone(r.current)
+	r.inflight = &inflight{len(r.waiting), all}
+	r.mu.Unlock()
+	d := ledger.Draft{Cause: ledger.Repair, Actor: "inside53", Config: r.o.Config(), At: time.Now()}
+	for key, p := range all {
+		records, err := recordsOf(p)
+		if err != nil {
+			return err
+		}
+		d.Parts = append(d.Parts, ledger.PartDraft{Key: keyOf(key), Whole: true, Records: slices.Values(records)})
+	}
+	clear(r.committed)
+	v, err := r.writer.Repair(ctx, d)
+	if errors.Is(err, ledger.ErrRolledBack) {
+		r.mu.Lock()
+		r.inflight = nil
+		r.mu.Unlock()
+		return err // another time
+	}
+	return r.settle(ctx, v, err)
+}
+
+// draft is what a group comes to: nothing where the newest version has it all.
+func (r *Recorder) draft(ctx context.Context, g *group) (ledger.Draft, error) {
+	d := ledger.Draft{Cause: g.cause, Actor: g.actor, AWSChange: g.change, Config: r.o.Config(), At: g.at}
+	for _, key := range slices.SortedFunc(maps.Keys(g.parts), compareKeys) {
+		p, changes, omitted, err := r.partDraft(ctx, key, g.parts[key], g.saved)
+		if err != nil {
+			return d, fmt.Errorf("comparing %s: %w", keyOf(key), err)
+		}
+		if p == nil {
+			continue
+		}
+		d.Parts = append(d.Parts, *p)
+		d.Changes = append(d.Changes, changes...)
+		d.Omitted += omitted
+	}
+	return d, nil
+}
+
+func compareKeys(a, b zonesource.Key) int { return bytes.Compare([]byte(keyOf(a)), []byte(keyOf(b))) }
+
+// partDraft is what a part comes to, nil for nothing.
+func (r *Recorder) partDraft(ctx context.Context, key zonesource.Key, p zonesource.Part, saved bool,
+) (*ledger.PartDraft, []ledger.Change, int, error) {
+	v, text := r.writer.Version(), keyOf(key)
+	_, there := v.Parts[text]
+	was, known := r.committed[key]
+	if p.Key == (zonesource.Key{}) {
+		if !there {
+			return nil, nil, 0, nil
+		}
+		all, apex := goneFrom(was)
+		changes, omitted := words(text, apex, all, nil)
+		return &ledger.PartDraft{Key: text, Gone: true}, changes, omitted, nil
+	}
+	apex := apexOf(p)
+	if known && there && !r.damaged[key] && sameShape(was, p) {
+		all, err := difference(was, p)
+		if err != nil || len(all) == 0 {
+			return nil, nil, 0, err
+		}
+		changes, omitted := words(text, apex, all, nil)
+		return &ledger.PartDraft{Key: text, Records: values(all)}, changes, omitted, nil
+	}
+	records, err := recordsOf(p)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	whole := &ledger.PartDraft{Key: text, Whole: true, Records: slices.Values(records)}
+	if there && !r.damaged[key] {
+		all, err := merge(r.o.Ledger.Records(ctx, v, text), records)
+		switch {
+		case err == nil && len(all) == 0:
+			return nil, nil, 0, nil
+		case err == nil && !changesHead(all):
+			changes, omitted := words(text, apex, all, nil)
+			return &ledger.PartDraft{Key: text, Records: values(all)}, changes, omitted, nil
+		case err != nil && !errors.Is(err, ledger.ErrDamaged) && !errors.Is(err, ledger.ErrAbsent):
+			return nil, nil, 0, err
+		}
+	}
+	if saved { // a past that begins here: nothing of it is a change
+		return whole, nil, len(records), nil
+	}
+	all, err := merge(none, records)
+	changes, omitted := words(text, apex, all, nil)
+	return whole, changes, omitted, err
+}
+
+func none(func(ledger.Record, error) bool) {}
+
+func apexOf(p zonesource.Part) []byte {
+	if p.Zone == nil {
+		return nil
+	}
+	return p.Zone.Apex
+}
+
+// changesHead reports whether what a part is has changed: its keys may be of another apex.
+func changesHead(all []ledger.Difference) bool {
+	return slices.ContainsFunc(all, func(d ledger.Difference) bool { return string(d.Key) == headKey })
+}
+
+// goneFrom is all of a part, as gone.
+func goneFrom(was zonesource.Part) ([]ledger.Difference, []byte) {
+	if was.Key == (zonesource.Key{}) {
+		return nil, nil
+	}
+	records, err := recordsOf(was)
+	if err != nil {
+		return nil, nil
+	}
+	all := make([]ledger.Difference, len(records))
+	for i, r := range records {
+		all[i] = ledger.Difference{Key: r.Key, Was: r.Value}
+	}
+	return all, apexOf(was)
+}
+
+// values are what is to be written.
+func values(all []ledger.Difference) iter.Seq[ledger.Record] {
+	return func(yield func(ledger.Record) bool) {
+		for _, d := range all {
+			if !yield(ledger.Record{Key: d.Key, Value: d.Now}) {
+				return
+			}
+		}
+	}
+}
+
+// keepHouse packs the past, and removes what isn't to be kept.
+func (r *Recorder) keepHouse(ctx context.Context, swept *time.Time) {
+	v, l, now := r.Newest(), r.o.Ledger, time.Now()
+	if v == nil || v.Name == "" {
+		return
+	}
+	keep, most := r.o.Retention()
+	err := l.Pack(ctx, v, now)
+	if err == nil {
+		var out ledger.Retained
+		out, err = l.Retain(ctx, v, ledger.Retention{Keep: keep, Max: most, Now: now})
+		if out.Over {
+			r.alarm("over")
+			r.o.Log.Warn("the past of the last day alone is more than history.max", "octets", out.Octets, "max", most)
+		}
+	}
+	if err == nil && now.Sub(*swept) > sweepEvery {
+		_, err = l.Sweep(ctx, v)
+		*swept = now
+	}
+	if err != nil && ctx.Err() == nil {
+		r.alarm("retention")
+		r.o.Log.Warn("the past isn't kept in order", "error", err)
+	}
+}
