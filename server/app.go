@@ -22,6 +22,7 @@ import (
 	"inside53/server/update"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
+	"inside53/zonesource/recorder"
 	zoneupdate "inside53/zonesource/update"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -56,6 +57,7 @@ type App struct {
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
+	recorder  *recorder.Recorder   // nil without a state directory
 	accounts  []*awsclient.Account // those of config
 	sources   sourceBuilder
 	health    healthWatch
@@ -107,12 +109,18 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 			return err
 		}
 	}
+	err = a.assembleHistory(c, host)
+	if err != nil {
+		return err
+	}
 	state := ""
+	var accepted func([]zonesource.Accepted)
 	if c.KeepsState() {
-		state = c.StateDir
+		state, accepted = c.StateDir, a.recorder.Accept
 	}
 	a.keeper, err = zonesource.NewKeeper(zonesource.Options{
 		Config: keeperConfig(c, a.accounts), StateDir: state, Publish: a.publish, Log: log,
+		Accepted: accepted,
 	})
 	if err != nil {
 		return err
@@ -120,7 +128,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.warmth = newWarmth(state, a.forwarder, log)
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
-	served := &data{a.keeper, a.resolver, a.logFault}
+	before := &past{a.recorder}
+	served := &data{a.keeper, a.resolver, a.logFault, before}
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
 	if err != nil {
@@ -152,7 +161,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Log: log, Bound: boundWeb,
+		Health: &a.health, Secondaries: secondaries, Past: before, Log: log, Bound: boundWeb,
 	})
 	if err != nil {
 		return err
@@ -238,7 +247,12 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.forwarder.Run(all) })
 	g.Go(func() error { return a.warmth.run(ctx, all) })
 	g.Go(func() error { return a.resolver.Run(all) })
-	g.Go(func() error { return a.runSources(all) })
+	recording, stopRecording := context.WithCancel(context.WithoutCancel(all))
+	g.Go(func() error {
+		defer stopRecording() // what they deliver last is recorded too
+		return a.runSources(all)
+	})
+	g.Go(func() error { return a.runHistory(recording) })
 	g.Go(func() error { return a.transfers.Run(all) })
 	g.Go(func() error { return a.desk.run(all) })
 	if a.updates != nil {

@@ -20,6 +20,7 @@ type data struct {
 	keeper   *zonesource.Keeper
 	resolver *resolver.Resolver
 	logFault func() error // why the log can't be written
+	past     *past
 }
 
 // Zones implements [admin.Data].
@@ -116,6 +117,9 @@ func (d *data) Explain(ctx context.Context, q admin.Question) (any, error) {
 	}
 	req.Listing = listings(d.keeper.Status())
 	e, err := d.resolver.Explain(ctx, req)
+	if err == nil {
+		e.Steps = append(e.Steps, d.past.steps(ctx, zone.String(req.Name))...)
+	}
 	if errors.Is(err, resolver.ErrNoOutside) {
 		return nil, &admin.Refusal{Status: http.StatusConflict, Err: err}
 	}

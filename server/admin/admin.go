@@ -30,6 +30,7 @@ type Options struct {
 	Explainer   Explainer
 	Health      Health
 	Secondaries Secondaries
+	Past        Past
 	Log         *slog.Logger
 	// Bound bounds the connections of an address, by its key in the configuration; nil leaves
 	// them unbounded.
@@ -178,6 +179,7 @@ func (s *Server) paths() *http.ServeMux {
 	mux.HandleFunc("GET /explain", s.serveExplain)
 	mux.HandleFunc("GET /health-checks", serve(o.Health.HealthChecks))
 	mux.HandleFunc("GET /transfers", serve(o.Secondaries.Transfers))
+	mux.HandleFunc("GET /history", s.serveHistory)
 	if o.Config.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -202,6 +204,7 @@ func serveIndex(w http.ResponseWriter, _ *http.Request) {
   GET /explain?name=&type=&client=&diff=public   why an answer is what it is
   GET /health-checks   each health check, and why it counts as it does
   GET /transfers       the zones that secondaries may have
+  GET /history?name=&zone=&since=&until=&limit=  what has changed, when, from what to what, by whom
   GET /metrics         for Prometheus
   POST /accept?zone=   take a shrunken listing now
 `)

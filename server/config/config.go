@@ -110,6 +110,9 @@ type Config struct {
 	// Cache bounds the cache of forwarded answers.
 	Cache Cache `yaml:"cache"`
 
+	// History says how much of the past is kept.
+	History History `yaml:"history"`
+
 	// TCP bounds DNS over TCP.
 	TCP TCP `yaml:"tcp"`
 
@@ -150,6 +153,16 @@ type Cache struct {
 	Bytes ByteSize `yaml:"bytes"`
 }
 
+// History is the section history.
+type History struct {
+	// Keep is how long a version is kept after it was the newest, from 24h to 87600h. Default
+	// 720h.
+	Keep time.Duration `yaml:"keep"`
+	// Max is the most bytes that all versions may take, from 1MiB to 1024GiB: the oldest go
+	// before their time, but never those of the last day. Default 1GiB.
+	Max ByteSize `yaml:"max"`
+}
+
 // Default returns the configuration of an empty file. It serves nothing
 // yet: [Config.Validate] asks for one of route53, ec2, zonefiles and forward.
 func Default() *Config {
@@ -164,6 +177,7 @@ func Default() *Config {
 		UDPSize:     1232,
 		NegativeTTL: time.Minute,
 		Cache:       Cache{Entries: 200_000, Bytes: 256 << 20},
+		History:     History{Keep: 720 * time.Hour, Max: 1 << 30},
 		TCP:         TCP{Connections: 10_000, PerClient: 100, Idle: 10 * time.Second},
 	}
 }

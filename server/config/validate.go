@@ -131,6 +131,11 @@ func (v *validator) server() {
 	v.ttl("negative_ttl", c.NegativeTTL, true)
 	v.between("cache.entries", c.Cache.Entries, 1, 100_000_000)
 	v.between("cache.bytes", int(c.Cache.Bytes), 1<<20, 64<<30)
+	const day = 24 * time.Hour
+	if c.History.Keep < day || c.History.Keep > 3650*day {
+		v.fault("history.keep", "%s is out of range; write one from 24h to 87600h", c.History.Keep)
+	}
+	v.between("history.max", int(c.History.Max), 1<<20, 1<<40)
 	v.between("tcp.connections", c.TCP.Connections, 1, 1_000_000)
 	v.between("tcp.per_client", c.TCP.PerClient, 1, 1_000_000)
 	v.duration("tcp.idle", c.TCP.Idle, false)

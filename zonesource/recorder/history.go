@@ -21,6 +21,7 @@ type Query struct {
 	Zone         string
 	Since, Until time.Time // zero is no bound
 	Limit        int       // lines at most; 0 is no bound
+	Version      uint64    // that one alone; 0 is any
 }
 
 // Line is one change, as /history has it.
@@ -51,7 +52,10 @@ func History(ctx context.Context, l *ledger.Ledger, v *ledger.Version, q Query) 
 		if !q.Until.IsZero() && e.At.After(q.Until) {
 			continue
 		}
-		if e.At.Before(q.Since) {
+		if q.Version > 0 && e.Version > q.Version {
+			continue
+		}
+		if e.At.Before(q.Since) || q.Version > 0 && e.Version < q.Version {
 			break
 		}
 		changes := e.Changes

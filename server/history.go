@@ -1,0 +1,182 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"inside53/resolver"
+	"inside53/resolver/zone"
+	"inside53/server/admin"
+	"inside53/server/config"
+	"inside53/zonesource/ledger"
+	"inside53/zonesource/rdata"
+	"inside53/zonesource/recorder"
+)
+
+// ledgerDir is where the past is, below the state directory.
+const ledgerDir = "ledger"
+
+// LedgerOf opens the past of a configuration for reading, without a lock.
+func LedgerOf(c *config.Config) (*ledger.Ledger, error) {
+	return ledger.New(ledger.Options{Store: ledger.NewDir(filepath.Join(c.StateDir, ledgerDir))})
+}
+
+// assembleHistory makes what records the past. Without a state directory there is none.
+func (a *App) assembleHistory(c *config.Config, host string) error {
+	if !c.KeepsState() {
+		return nil
+	}
+	dir := ledger.NewDir(filepath.Join(c.StateDir, ledgerDir))
+	l, err := ledger.New(ledger.Options{Store: dir})
+	if err != nil {
+		return err
+	}
+	a.recorder = recorder.New(recorder.Options{
+		Ledger: l, Name: host, Log: a.opts.Log,
+		Retention: func() (time.Duration, int64) {
+			h := a.config.Load().History
+			return h.Keep, int64(h.Max)
+		},
+	})
+	a.registry.MustRegister(a.ledgerMetrics())
+	return nil
+}
+
+// ledgerMetrics are those of the past.
+func (a *App) ledgerMetrics() *collector {
+	return newCollector([]metric{
+		{"inside53_ledger_version", "Newest version of the ledger.", nil},
+		{"inside53_ledger_gap", "Whether something accepted isn't in the ledger yet.", nil},
+		{"inside53_ledger_alarms_total", "What went wrong with the ledger: unwritable, damaged, repair, over, retention.",
+			[]string{"reason"}},
+	}, func(r reading) {
+		s := a.recorder.Status()
+		r.gauge("inside53_ledger_version", float64(s.Version))
+		gap := 0.0
+		if s.Gap {
+			gap = 1
+		}
+		r.gauge("inside53_ledger_gap", gap)
+		for reason, n := range s.Alarms {
+			r.counter("inside53_ledger_alarms_total", n, reason)
+		}
+	})
+}
+
+// runHistory records until ctx ends.
+func (a *App) runHistory(ctx context.Context) error {
+	if a.recorder == nil {
+		return nil
+	}
+	err := a.recorder.Run(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// past is the past, for people.
+type past struct{ recorder *recorder.Recorder }
+
+// errNoPast says that there is no past to ask for.
+var errNoPast = errors.New("nothing is recorded: there is no ledger, or nothing in it yet")
+
+// History implements [admin.Past].
+func (p *past) History(ctx context.Context, q admin.PastQuery) (any, error) {
+	if p.recorder == nil {
+		return nil, &admin.Refusal{Status: http.StatusNotFound, Err: errNoPast}
+	}
+	l := p.recorder.Ledger()
+	v := p.recorder.Newest()
+	if v == nil {
+		return nil, &admin.Refusal{Status: http.StatusNotFound, Err: errNoPast}
+	}
+	query, err := pastQuery(q, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	lines, err := recorder.History(ctx, l, v, query)
+	if err != nil {
+		return nil, &admin.Refusal{Status: http.StatusInternalServerError, Err: err}
+	}
+	return lines, nil
+}
+
+// pastQuery reads what is asked for. Names are as RFC 1035 and dig write them.
+func pastQuery(q admin.PastQuery, now time.Time) (recorder.Query, error) {
+	out := recorder.Query{Limit: q.Limit, Version: q.Version}
+	for text, to := range map[string]*time.Time{q.Since: &out.Since, q.Until: &out.Until} {
+		if text == "" {
+			continue
+		}
+		t, err := recorder.ParseMoment(text, now)
+		if err != nil {
+			return out, err
+		}
+		*to = t
+	}
+	if q.Name != "" {
+		name, _, err := resolver.ParseQuestion(q.Name, "A")
+		if err != nil {
+			return out, err
+		}
+		out.Name = zone.String(name)
+	}
+	out.Zone = q.Zone
+	if strings.Contains(q.Zone, ".") {
+		name, err := rdata.ParseMasterName(q.Zone)
+		if err != nil {
+			return out, err
+		}
+		out.Zone = zone.String(name)
+	}
+	return out, nil
+}
+
+// pastWithin bounds how long an explanation looks into the past.
+const pastWithin = time.Second
+
+// pastSteps is what of the past explains an answer: what the name was before, until when, and
+// who changed it; and when its zone went away.
+func (p *past) steps(ctx context.Context, name string) []resolver.Step {
+	if p.recorder == nil || p.recorder.Newest() == nil {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(ctx, pastWithin)
+	defer stop()
+	changes, gone, err := recorder.Last(ctx, p.recorder.Ledger(), p.recorder.Newest(), name)
+	var steps []resolver.Step
+	if gone != nil {
+		steps = append(steps, resolver.Step{Step: "the past", Why: fmt.Sprintf("the zone %s (%s) was ours until %s, changed by %s",
+			gone.Zone, strings.Join(gone.Before, " "), gone.At.UTC().Format(time.RFC3339), gone.Actor)})
+	}
+	for i := range changes {
+		steps = append(steps, resolver.Step{Step: "the past", Why: wasUntil(&changes[i])})
+	}
+	if err != nil && len(steps) == 0 {
+		steps = []resolver.Step{{Step: "the past", Why: fmt.Sprintf("not read: %v", err)}}
+	}
+	return steps
+}
+
+// wasUntil says what a name was.
+func wasUntil(l *recorder.Line) string {
+	what := l.Type
+	if l.Set != "" {
+		what += " (" + l.Set + ")"
+	}
+	was, is := "nothing", "nothing"
+	if len(l.Before) > 0 {
+		was = strings.Join(l.Before, ", ")
+	}
+	if len(l.After) > 0 {
+		is = strings.Join(l.After, ", ")
+	}
+	return fmt.Sprintf("this name's %s was %s until %s, changed by %s to %s", what, was, l.At.UTC().Format(time.RFC3339),
+		l.Actor, is)
+}
