@@ -150,6 +150,9 @@ func TestConfigBad(t *testing.T) {
 			`2: udp_size: 4097 is out of bounds; write 512 to 4096
 3: cache.entries: "200k" is no whole number
 4: tcp.per_client: "1.5" is no whole number`},
+		{"history", ok + "history: {keep: 23h, max: 1KiB}\n",
+			`2: history.keep: 23h0m0s is out of range; write one from 24h to 87600h
+2: history.max: 1024 is out of bounds; write 1048576 to 1099511627776`},
 
 		{"aws", ok + "aws:\n  region: ireland\n  accounts:\n  - name: A\n    role_arn: inside53\n    external_id: x\n  - " +
 			"name: b\n    role_arn: arn:aws:iam::123456789012:role/a\n  - name: b\n    role_arn: " +

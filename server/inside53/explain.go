@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"inside53/resolver"
@@ -86,14 +83,8 @@ func (q *explainQuestion) check() error {
 	if q.diff != "" && q.diff != "public" {
 		return fmt.Errorf("--diff %q: there is only public", q.diff)
 	}
-	if !strings.Contains(q.admin, "://") {
-		q.admin = "http://" + q.admin
-	}
-	u, err := url.Parse(q.admin)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("--admin %q: write a URL like http://127.0.0.1:8053", q.admin)
-	}
-	return nil
+	q.admin, err = parseAdmin(q.admin)
+	return err
 }
 
 // run asks the server and prints what it says.
@@ -123,8 +114,6 @@ const explainLimit = 16 << 20
 
 // ask returns the body of the server's answer.
 func (q *explainQuestion) ask(ctx context.Context) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, explainWait)
-	defer cancel()
 	values := url.Values{"name": {q.name}, "type": {q.rrtype}}
 	if q.client != "" {
 		values.Set("client", q.client)
@@ -135,34 +124,7 @@ func (q *explainQuestion) ask(ctx context.Context) ([]byte, error) {
 	if q.diff != "" {
 		values.Set("diff", q.diff)
 	}
-	u := strings.TrimSuffix(q.admin, "/") + "/explain?" + values.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
-	if err != nil {
-		return nil, fmt.Errorf("asking %s: %w", q.admin, err)
-	}
-	// A proxy of the environment is for the world outside, not for the admin address.
-	transport := &http.Transport{DisableKeepAlives: true}
-	response, err := (&http.Client{Transport: transport}).Do(request)
-	if err != nil {
-		var asking *url.Error
-		if errors.As(err, &asking) {
-			err = asking.Err
-		}
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			return nil, fmt.Errorf("asking %s: %w; is the server running, and is that its admin address? (--admin)", q.admin,
-				err)
-		}
-		return nil, fmt.Errorf("asking %s: %w", q.admin, err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, explainLimit))
-	if err != nil {
-		return nil, fmt.Errorf("reading the answer of %s: %w", q.admin, err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("asking %s: %s: %s", q.admin, response.Status, firstLine(body))
-	}
-	return body, nil
+	return askAdmin(ctx, q.admin, "/explain", values)
 }
 
 func firstLine(body []byte) string {

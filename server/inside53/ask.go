@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+)
+
+// parseAdmin reads the URL of an admin address.
+func parseAdmin(text string) (string, error) {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "", fmt.Errorf("--admin %q: write a URL like http://127.0.0.1:8053", text)
+	}
+	return strings.TrimSuffix(text, "/"), nil
+}
+
+// askAdmin returns the body of the answer of a running server.
+func askAdmin(ctx context.Context, admin, path string, values url.Values) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, explainWait)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+path+"?"+values.Encode(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", admin, err)
+	}
+	// A proxy of the environment is for the world outside, not for the admin address.
+	transport := &http.Transport{DisableKeepAlives: true}
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		var asking *url.Error
+		if errors.As(err, &asking) {
+			err = asking.Err
+		}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return nil, fmt.Errorf("asking %s: %w; is the server running, and is that its admin address? (--admin)", admin, err)
+		}
+		return nil, fmt.Errorf("asking %s: %w", admin, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, explainLimit))
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer of %s: %w", admin, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("asking %s: %s: %s", admin, response.Status, firstLine(body))
+	}
+	return body, nil
+}
