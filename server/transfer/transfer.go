@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"encoding/binary"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -174,8 +175,7 @@ func (t *Server) Serve(
 	if policy == nil {
 		return nil, 0, false
 	}
-	m := new(dns.Msg)
-	err := m.Unpack(pkt)
+	m, err := tsig.Read(pkt)
 	if err != nil || len(m.Question) != 1 || m.Question[0].Qclass != dns.ClassINET {
 		return nil, 0, false // the resolver says what is wrong with it
 	}
@@ -183,7 +183,7 @@ func (t *Server) Serve(
 	if err != nil {
 		return nil, 0, false
 	}
-	q := request{t: t, policy: policy, m: m, signature: signed, client: client, tr: tr, out: out, stream: stream}
+	q := request{t: t, policy: policy, packet: pkt, m: m.Msg, signature: signed, client: client, tr: tr, out: out, stream: stream}
 	apex, end := wire.AppendName(nil, pkt, wire.HeaderSize)
 	if end < 0 {
 		return nil, 0, false
@@ -205,7 +205,8 @@ func (t *Server) Serve(
 type request struct {
 	t         *Server
 	policy    *Policy
-	m         *dns.Msg
+	packet    []byte
+	m         *dns.Msg // its outline
 	signature *tsig.Signature
 	client    netip.AddrPort
 	tr        resolver.Transport
@@ -331,13 +332,21 @@ func (q *request) unpacked(err error) ([]byte, resolver.Result) {
 	return nil, resolver.Dropped
 }
 
-// serial returns the serial that the client has.
+// serial returns the serial that the client has: that of the SOA record in the authority
+// section (RFC 1995 section 3).
 func (q *request) serial() (uint32, bool) {
-	for _, rr := range q.m.Ns {
-		soa, ok := rr.(*dns.SOA)
-		if ok {
-			return soa.Serial, true
+	at := wire.SkipName(q.packet, wire.HeaderSize) + wire.QuestionFixed
+	for range binary.BigEndian.Uint16(q.packet[wire.AtAnswers:]) {
+		at = wire.SkipRecord(q.packet, at)
+	}
+	for range binary.BigEndian.Uint16(q.packet[wire.AtAuthority:]) {
+		r, end := wire.ReadRecord(q.packet, at)
+		const numbers = 5 * 4 // behind the names; the serial is the first
+		if numbersAt := wire.SkipName(r.Data, wire.SkipName(r.Data, 0)); r.Type == wire.TypeSOA && !r.Odd &&
+			numbersAt > 0 && len(r.Data) == numbersAt+numbers {
+			return binary.BigEndian.Uint32(r.Data[numbersAt:]), true
 		}
+		at = end
 	}
 	return 0, false
 }

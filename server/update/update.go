@@ -19,6 +19,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/share"
 	"inside53/server/tsig"
+	"inside53/zonesource/rdata"
 	zoneupdate "inside53/zonesource/update"
 
 	"github.com/miekg/dns"
@@ -218,11 +219,9 @@ func resultOfUpdate(rcode int) resolver.Result {
 // 3.1).
 func (u *Server) handle(in request) {
 	policy := u.policy.Load()
-	m := new(dns.Msg)
-	r := &reply{u: u, request: m, finish: in.finish}
-	err := m.Unpack(in.packet)
+	m, err := tsig.Read(in.packet)
+	r := &reply{u: u, request: m.Msg, finish: in.finish}
 	if err != nil {
-		m.Question, m.Extra = nil, nil
 		r.send(zoneupdate.Result{Rcode: zoneupdate.FormErr})
 		return
 	}
@@ -245,7 +244,7 @@ func (u *Server) handle(in request) {
 		r.send(zoneupdate.Result{Rcode: zoneupdate.NotAuth})
 		return
 	}
-	z, message, result := u.understand(policy, in.packet, m, in.client, r.signature.Key.Name)
+	z, message, result := u.understand(policy, in.packet, m.Msg, in.client, r.signature.Key.Name)
 	if result.Rcode != zoneupdate.NoError {
 		u.Log.Info("update refused", "client", in.client.String(), "key", r.signature.Key.Name,
 			"result", dns.RcodeToString[result.Rcode], "why", result.Text)
@@ -295,7 +294,29 @@ func (u *Server) understand(
 	if result.Rcode == zoneupdate.NoError {
 		result = g.covers(message)
 	}
+	if result.Rcode == zoneupdate.NoError {
+		result = checkData(message)
+	}
 	return g.zone, message, result
+}
+
+// checkData looks for data that aren't in the form of their type (RFC 2136 section 3.4.1).
+func checkData(m *zoneupdate.Message) zoneupdate.Result {
+	for _, section := range [...][]zoneupdate.Record{m.Prerequisites, m.Updates} {
+		for i := range section {
+			r := &section[i]
+			if len(r.Data) == 0 {
+				continue
+			}
+			err := rdata.Check(r.Type, r.Data)
+			if err != nil {
+				return zoneupdate.Result{
+					Rcode: zoneupdate.FormErr, Text: fmt.Sprintf("%s: %v", zone.String(r.Name), err),
+				}
+			}
+		}
+	}
+	return zoneupdate.Result{}
 }
 
 // wireOf returns the lower-case wire form of a name.
