@@ -183,7 +183,9 @@ func (t *Server) Serve(
 	if err != nil {
 		return nil, 0, false
 	}
-	q := request{t: t, policy: policy, packet: pkt, m: m.Msg, signature: signed, client: client, tr: tr, out: out, stream: stream}
+	q := request{
+		t: t, policy: policy, packet: pkt, m: m.Msg, signature: signed, client: client, tr: tr, out: out, stream: stream,
+	}
 	apex, end := wire.AppendName(nil, pkt, wire.HeaderSize)
 	if end < 0 {
 		return nil, 0, false

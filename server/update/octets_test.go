@@ -18,7 +18,8 @@ func FuzzRecordsComeIn(f *testing.F) {
 	for rrtype, data := range map[uint16]string{
 		dns.TypeCAA: "\x00\x05issue\\;\"\x00", dns.TypeURI: "\x00\x01\x00\x01\\\"", dns.TypeAMTRELAY: "\x0a\x80",
 		dns.TypeHTTPS: "\x00\x01\x00\x00\x06\x00\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xc0\x00\x02\x01",
-		dns.TypeNXT:   "\x01A\x00\x40\x01", dns.TypeMX: "\x00\x0a\x01A\x00", 65280: "\xc0\x0c", dns.TypeA: "\x01", dns.TypeTXT: "",
+		dns.TypeNXT:   "\x01A\x00\x40\x01", dns.TypeMX: "\x00\x0a\x01A\x00", 65280: "\xc0\x0c",
+		dns.TypeA: "\x01", dns.TypeTXT: "",
 		dns.TypeLOC: "\x00", dns.TypeOPT: "\x00\x0a\x00", dns.TypeNSEC3: "\x01\x00\x00\x0a\xff",
 	} {
 		f.Add(rrtype, []byte(data))
