@@ -31,7 +31,7 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 			f.updates.Refused(p.Client.Addr())
 			return nil, 0, false
 		}
-		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Out, p.Suspender)
+		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Suspender)
 	case f.transfers.Admits(p):
 		answer, result = f.desk.accept(p, true)
 	default:
@@ -46,7 +46,7 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 
 // streamOf returns what suspends a query for an answer of many messages; nil where the
 // transport has none.
-func streamOf(s resolver.Suspender) transfer.Stream {
+func streamOf(s resolver.Suspender) listen.Stream {
 	streamer, ok := s.(listen.Streamer)
 	if !ok {
 		return nil
