@@ -49,6 +49,19 @@ func NewBudget(perSecond float64) *Budget {
 
 func burst(perSecond float64) int { return int(min(max(1, perSecond*burstSeconds), maxBurst)) }
 
+// Empty takes the burst away that a new budget has: whoever goes on with what an earlier
+// process knew has no use for one, and a process that is started again and again would spend
+// one each time.
+func (b *Budget) Empty() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	spare := int(b.limiter.TokensAt(now)) - 1
+	if spare > 0 {
+		b.limiter.AllowN(now, spare)
+	}
+}
+
 // Wait returns when one request may be made. The error is ctx's.
 func (b *Budget) Wait(ctx context.Context) error {
 	now := time.Now()
