@@ -41,10 +41,16 @@ type Budget struct {
 
 // NewBudget returns a budget of so many requests a second, 0 = 2.
 func NewBudget(perSecond float64) *Budget {
-	if perSecond <= 0 {
-		perSecond = defaultRate
-	}
+	perSecond = Rate(perSecond)
 	return &Budget{full: perSecond, rate: perSecond, limiter: rate.NewLimiter(rate.Limit(perSecond), burst(perSecond))}
+}
+
+// Rate is the rate that a configured one means, in requests a second: 2 for 0.
+func Rate(perSecond float64) float64 {
+	if perSecond <= 0 {
+		return defaultRate
+	}
+	return perSecond
 }
 
 func burst(perSecond float64) int { return int(min(max(1, perSecond*burstSeconds), maxBurst)) }

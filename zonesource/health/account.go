@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
+	smithyauth "github.com/aws/smithy-go/auth"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"inside53/resolver/zone"
 	"inside53/zonesource/awscall"
@@ -29,16 +31,24 @@ const (
 	metricPeriod = time.Minute
 )
 
-// metricRegion is where the metrics of health checks are: in the home region of
-// Route 53 of each partition.
+// metricRegion is where the metrics of health checks are: in the home region of Route 53
+// of each partition. That is the region which requests to Route 53 are signed for, as the
+// SDK knows it.
 func metricRegion(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "cn-northwest-1"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "us-gov-west-1"
+	const home = "us-east-1"
+	endpoint, err := route53.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(),
+		route53.EndpointParameters{Region: aws.String(region)})
+	if err != nil {
+		return home
 	}
-	return "us-east-1"
+	schemes, _ := smithyauth.GetAuthOptions(&endpoint.Properties)
+	for _, scheme := range schemes {
+		signing, ok := smithyhttp.GetSigV4SigningRegion(&scheme.SignerProperties)
+		if ok {
+			return signing
+		}
+	}
+	return home
 }
 
 // reader reads what one account knows of its health checks.

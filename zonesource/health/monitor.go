@@ -342,14 +342,6 @@ func (m *Monitor) undefined() map[string]bool {
 	return out
 }
 
-// wantedTargets returns the names of load balancers that matter, nil for all.
-func (m *Monitor) wantedTargets() map[string]bool {
-	if m.options.WantedTargets == nil {
-		return nil
-	}
-	return setOf(m.options.WantedTargets())
-}
-
 // setOf returns the set of some texts; nil stays nil.
 func setOf(texts []string) map[string]bool {
 	if texts == nil {
