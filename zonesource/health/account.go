@@ -57,8 +57,7 @@ type reader struct {
 	account *awsclient.Account
 	api     routeAPI
 
-	listed   bool
-	cycles   int             // since the last listing
+	listed   time.Time       // when the definitions were listed last, by an earlier process too; zero for never
 	missing  map[string]bool // wanted ids that the last listing didn't have
 	listing  grievance
 	statuses grievance
@@ -82,7 +81,6 @@ func (r *reader) cycle(ctx context.Context) {
 		}
 		r.listing.note(r.m.log, "health checks", err, "account", r.account.Name)
 	}
-	r.cycles++
 	err := r.readStatuses(ctx)
 	if ctx.Err() != nil {
 		return
@@ -90,10 +88,10 @@ func (r *reader) cycle(ctx context.Context) {
 	r.statuses.note(r.m.log, "statuses of health checks", err, "account", r.account.Name)
 }
 
-// isListingDue says yes at the start, each few cycles, and when a record names a check
-// that is new.
+// isListingDue says yes at a start that knows nothing, each few cycles, and when a record
+// names a check that is new.
 func (r *reader) isListingDue() bool {
-	if !r.listed || r.cycles >= listEvery {
+	if !r.m.isFresh(r.listed) {
 		return true
 	}
 	for id := range r.m.undefined() {
@@ -104,9 +102,15 @@ func (r *reader) isListingDue() bool {
 	return false
 }
 
+// isFresh reports whether definitions that were listed then need not be listed yet.
+func (m *Monitor) isFresh(listed time.Time) bool {
+	age := m.options.Now().Sub(listed)
+	return age >= 0 && age < listEvery*m.options.Refresh-m.options.Refresh/2
+}
+
 // list lists the definitions. Only a whole listing replaces what is known.
 func (r *reader) list(ctx context.Context) error {
-	found := map[string]definition{}
+	found, began := map[string]definition{}, r.m.options.Now()
 	c := r.listingCall()
 	err := awscall.Pages(c.What, func(marker string) (string, error) {
 		in := &route53.ListHealthChecksInput{Marker: awscall.Token(marker), MaxItems: aws.Int32(checksPerPage)}
@@ -135,8 +139,8 @@ func (r *reader) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.m.define(r.account.Name, found)
-	r.listed, r.cycles = true, 0
+	r.m.define(r.account.Name, found, began)
+	r.listed = began
 	r.missing = r.m.undefined()
 	return nil
 }
