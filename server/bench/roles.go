@@ -72,7 +72,7 @@ func runUpstream(ctx context.Context, flags *flag.FlagSet, args []string, stdout
 		return err
 	}
 	runtime.LockOSThread()
-	return upstream.Run(ctx, listen.AddrPort)
+	return upstream.Run(ctx, listen.AddrPort, nil)
 }
 
 // runSpin is a competitor for a processor.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -81,9 +82,9 @@ func questionEnd(query []byte) int {
 	return -1
 }
 
-// Run answers on addr, an IPv4 address and port, until ctx ends. It wants a thread of
-// its own.
-func Run(ctx context.Context, addr netip.AddrPort) error {
+// Run answers on addr, an IPv4 address and port, until ctx ends, and counts the questions,
+// where count is not nil. It wants a thread of its own.
+func Run(ctx context.Context, addr netip.AddrPort, count *atomic.Uint64) error {
 	fd, err := bind(addr)
 	if err != nil {
 		return fmt.Errorf("listening on udp %s: %w", addr, err)
@@ -97,6 +98,9 @@ func Run(ctx context.Context, addr netip.AddrPort) error {
 		}
 		if err != nil {
 			return fmt.Errorf("receiving on udp %s: %w", addr, err)
+		}
+		if count != nil {
+			count.Add(uint64(n))
 		}
 		serve(b, fd, n)
 	}
