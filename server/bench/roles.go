@@ -63,6 +63,7 @@ func runGenerate(ctx context.Context, flags *flag.FlagSet, args []string, stdout
 func runUpstream(ctx context.Context, flags *flag.FlagSet, args []string, stdout, _ io.Writer) error {
 	listen := addrPort{netip.MustParseAddrPort("127.0.0.1:5400")}
 	flags.Var(&listen, "listen", "IPv4 `address:port` to answer on")
+	lies := flags.Bool("lies", false, "send false answers before the true one")
 	err := parse(flags, args)
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func runUpstream(ctx context.Context, flags *flag.FlagSet, args []string, stdout
 		return err
 	}
 	runtime.LockOSThread()
-	return upstream.Run(ctx, listen.AddrPort)
+	return upstream.Run(ctx, listen.AddrPort, *lies)
 }
 
 // runSpin is a competitor for a processor.
