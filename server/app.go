@@ -86,7 +86,9 @@ func NewApp(ctx context.Context, o AppOptions) (*App, error) {
 func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	log := a.opts.Log
 	var err error
-	a.forwarder, err = forward.New(forward.Options{Entries: c.Cache.Entries, Logger: log})
+	a.forwarder, err = forward.New(forward.Options{
+		Entries: c.Cache.Entries, Bytes: cacheBytes(c.Cache.Bytes), Logger: log,
+	})
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ const (
 	prefetchOver = 10    // seconds of TTL below which prefetching is not worth it
 	prefetchHold = 5     // seconds before another reader may be told to prefetch
 	maxFailure   = 5     // seconds that a failure is cached at most (RFC 9520 section 3.2 allows up to 300)
-	entryBytes   = 1024  // memory allowed an entry on average, over a shard
+	entryBytes   = 1024  // memory allowed an entry on average, over a shard, where no bound is given
 )
 
 // entry is a message with its key. All but the atomic fields is immutable.
@@ -84,14 +84,14 @@ type shard struct {
 	_                              [64]byte // neighbours' counters stay out of this cache line
 }
 
-// newCache makes a cache of about the given number of entries.
-func newCache(entries int) (*cache, error) {
+// newCache makes a cache of about the given number of entries, and of bytes.
+func newCache(entries, bytes int) (*cache, error) {
 	n := min(64, 1<<bits.Len(uint(max(entries/1024, 1)-1)))
 	c := &cache{seed: maphash.MakeSeed(), shards: make([]shard, n), mask: uint64(n - 1)}
 	each := max(entries/n, 1)
 	for i := range c.shards {
 		s := &c.shards[i]
-		s.limit = max(each*entryBytes, 2*wire.MaxMessage)
+		s.limit = max(bytes/n, 2*wire.MaxMessage)
 		lru, err := simplelru.NewLRU(each, func(_ uint64, e *entry) {
 			s.bytes -= e.size()
 			s.evictions.Add(1)

@@ -430,15 +430,18 @@ func TestEviction(t *testing.T) {
 
 // TestBytes: big answers do not grow the cache without bound.
 func TestBytes(t *testing.T) {
-	c, err := newCache(1000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 1000 {
-		q := question(t, fmt.Sprintf("n%d.example.", i), dns.TypeTXT)
-		c.add(c.hash(1, q), &entry{Message: Message{Body: make([]byte, 60000), TTL: 60}, name: q.Name, group: 1, typ: q.Type})
-	}
-	if s := &c.shards[0]; s.bytes > 1000*entryBytes || s.lru.Len() < 10 {
-		t.Errorf("%d bytes in %d entries", s.bytes, s.lru.Len())
+	for _, bound := range []int{1000 * entryBytes, 300 * entryBytes} {
+		c, err := newCache(1000, bound)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 1000 {
+			q := question(t, fmt.Sprintf("n%d.example.", i), dns.TypeTXT)
+			big := Message{Body: make([]byte, 60000), TTL: 60}
+			c.add(c.hash(1, q), &entry{Message: big, name: q.Name, group: 1, typ: q.Type})
+		}
+		if s := &c.shards[0]; s.bytes > bound || s.bytes < bound*3/4 {
+			t.Errorf("%d bytes in %d entries, the bound is %d", s.bytes, s.lru.Len(), bound)
+		}
 	}
 }

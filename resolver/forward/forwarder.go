@@ -17,9 +17,11 @@ import (
 
 // Options configure a Forwarder. The zero value of each field means its default.
 type Options struct {
-	// Entries is how many answers the cache holds, 200000 by default. An entry takes about 500
-	// bytes; a bound of 1 KiB an entry, on average over a part of the cache, holds too.
+	// Entries is how many answers the cache holds, 200000 by default.
 	Entries int
+	// Bytes is how much memory they take at most, 1 KiB an entry by default; it is held by each
+	// part of the cache. An entry takes about 500 bytes.
+	Bytes int
 	// InFlight is how many questions are under way to upstreams: 8192. A group has three
 	// quarters of them at most, and a zone outside half.
 	InFlight  int
@@ -58,6 +60,7 @@ func (o *Options) check() error {
 		}
 	}
 	count("entries", &o.Entries, 200_000)
+	count("bytes", &o.Bytes, o.Entries*entryBytes)
 	count("in flight", &o.InFlight, 8192)
 	count("waiters", &o.Waiters, 32768)
 	count("per client", &o.PerClient, 1024)
@@ -131,7 +134,7 @@ func New(options Options) (*Forwarder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("options of the forwarder: %w", err)
 	}
-	cache, err := newCache(options.Entries)
+	cache, err := newCache(options.Entries, options.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("making a cache of %d entries: %w", options.Entries, err)
 	}

@@ -24,7 +24,8 @@ import (
 	"inside53/resolver/worst"
 )
 
-// What every server of ours has, whatever it meets.
+// memoryLimit is what every server of ours has, whatever it meets, and filesLimit how many
+// files it may have open.
 const (
 	memoryLimit = 256 << 20
 	filesLimit  = 1024
@@ -39,6 +40,7 @@ type suite struct {
 	places  cgroups
 	noPlace error // why there is no cgroup
 	packets string
+	files   int // of ours
 }
 
 // runAttack has inside53 and its peers bear every attack beside clients that ask what they may.
@@ -47,6 +49,7 @@ func runAttack(ctx context.Context, flags *flag.FlagSet, args []string, stdout, 
 	flags.StringVar(&s.path, "inside53", "bin/inside53", "our `program`")
 	long := flags.String("time", "short", "how long each attack is: `short` or full")
 	flags.StringVar(&s.only, "only", "", "the `beginning` of the names of the attacks, all without one")
+	flags.IntVar(&s.files, "files", filesLimit, "how `many` files ours may have open")
 	flags.StringVar(&s.table, "table", "", "`file` for the table (Markdown)")
 	err := parse(flags, args)
 	if err != nil {
@@ -91,8 +94,8 @@ func (s *suite) prepareAttack() error {
 // bigText is a record set whose answer is much larger than its question.
 func bigText() string {
 	var b strings.Builder
-	for i := range 40 {
-		fmt.Fprintf(&b, "big 60 IN TXT \"%03d%s\"\n", i, strings.Repeat("t", 200))
+	for i := range 240 {
+		fmt.Fprintf(&b, "big 60 IN TXT \"%03d%s\"\n", i, strings.Repeat("t", 240))
 	}
 	return b.String()
 }
@@ -228,14 +231,14 @@ func (s *suite) peerOf(a assault) (name, path string) {
 	return "", ""
 }
 
-// attackers starts who attacks a port.
+// attackers starts who attacks a port. Who measures goes first on the processor that they share.
 func (s *suite) attackers(kind string, port int) (*child, error) {
 	dir, err := os.MkdirTemp(s.dir, "attacker-")
 	if err != nil {
 		return nil, err
 	}
 	return startChild("attacker", []int{s.cpus.rest}, dir, nil, []string{
-		s.self, "attacker", "-kind", kind, "-server", loopback(port).String(), "-packets", s.packets})
+		"nice", "-n", "10", s.self, "attacker", "-kind", kind, "-server", loopback(port).String(), "-packets", s.packets})
 }
 
 // runAttacker attacks one port until it is told to stop, and prints how often it did.

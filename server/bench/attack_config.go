@@ -33,7 +33,9 @@ func guardedSections(s site) string {
 }
 
 // guarded is inside53 where not everybody may ask.
-func guarded(s site, program string) ([]string, error) { return inside53(s, program, guardedSections(s)) }
+func guarded(s site, program string) ([]string, error) {
+	return inside53(s, program, guardedSections(s))
+}
 
 // guardedForward is inside53 with an upstream, where not everybody may ask.
 func guardedForward(s site, program string) ([]string, error) {
@@ -82,8 +84,8 @@ func keyedKnot(s site, program string) ([]string, error) {
 	}
 	keys := fmt.Sprintf("key:\n  - id: %[1]s\n    algorithm: hmac-sha256\n    secret: %[2]s\nacl:\n  - id: change\n"+
 		"    key: %[1]s\n    action: update\n", keyName, keySecret)
-	more := fmt.Sprintf("  - domain: %s\n    file: %q\n    zonefile-sync: -1\n    journal-content: none\n    acl: change\n",
-		updated, zone)
+	more := fmt.Sprintf("  - domain: %s\n    file: %q\n    zonefile-sync: -1\n    journal-content: none\n"+
+		"    acl: change\n", updated, zone)
 	return argv, os.WriteFile(path, []byte(keys+string(text)+more), 0o644)
 }
 

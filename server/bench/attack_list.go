@@ -46,32 +46,45 @@ type assault struct {
 // assaults are all attacks. The first of each work is peace, which the others of ours are
 // compared with.
 func assaults() []assault {
-	health, metrics, admin := func(s site) int { return s.health }, func(s site) int { return s.metrics },
-		func(s site) int { return s.admin }
-	return []assault{
-		{name: "peace", work: auth, ours: guarded, peer: "nsd", argv: guardedNSD},
-		{name: "refused source, worst packets", kind: "worst", work: auth, ours: guarded, peer: "nsd", argv: guardedNSD, bound: 16},
-		{name: "readers that read nothing", kind: "silent", work: auth, ours: guarded, peer: "nsd", argv: guardedNSD, bound: 160},
-		{name: "slow writers", kind: "slow", work: auth, ours: guarded, peer: "nsd", argv: guardedNSD, bound: 160},
-		{name: "connections, allowed", kind: "idle", work: auth, ours: guarded, peer: "nsd", argv: guardedNSD, bound: 48},
-		{name: "connections, strangers", kind: "strange", work: auth, ours: guarded, peer: "nsd", argv: guardedNSD, bound: 16},
-		{name: "connections, health", kind: "http", work: miss, ours: guardedForward, port: health, bound: 48},
-		{name: "connections, metrics", kind: "http", work: miss, ours: guardedForward, port: metrics, bound: 48},
-		{name: "connections, admin", kind: "http", work: miss, ours: guardedForward, port: admin, bound: 48},
-		{name: "colliding names", kind: "colliding", work: auth, ours: collidingOurs, peer: "nsd", argv: collidingNSD, bound: 32,
-			check: askColliding},
-		{name: "NOTIFY", kind: "notify", work: auth, ours: keyed, cloud: true, peer: "knotd", argv: keyedKnot, bound: 32},
-		{name: "wrong signatures", kind: "signed", work: auth, ours: keyed, cloud: true, peer: "knotd", argv: keyedKnot, bound: 48},
-		{name: "UPDATE, strangers", kind: "updates", work: auth, ours: keyed, cloud: true, peer: "knotd", argv: keyedKnot, bound: 32},
-		{name: "UPDATE, wrong key", kind: "wrongkey", work: auth, ours: keyed, cloud: true, peer: "knotd", argv: keyedKnot, bound: 48},
-		{name: "peace, forwarding", work: miss, ours: guardedForward, peer: "unbound", argv: unbound},
-		{name: "dead names, one client", kind: "dead", work: miss, ours: guardedForward, peer: "unbound", argv: unbound, bound: 64},
-		{name: "dead names, 50 clients", kind: "dead50", work: miss, ours: guardedForward, peer: "unbound", argv: unbound, bound: 96},
-		{name: "one dead name", kind: "same", work: miss, ours: guardedForward, peer: "unbound", argv: unbound, bound: 32},
-		{name: "forwarded, read by nobody", kind: "unread", work: miss, ours: guardedForward, peer: "unbound", argv: unbound,
-			bound: 192},
-		{name: "false answers", kind: "", work: miss, ours: guardedForward, peer: "unbound", argv: unbound, lies: true, bound: 48},
+	zone := assault{work: auth, ours: guarded, peer: "nsd", argv: guardedNSD}
+	outside := assault{work: miss, ours: guardedForward, peer: "unbound", argv: unbound}
+	keys := assault{work: auth, ours: keyed, cloud: true, peer: "knotd", argv: keyedKnot}
+	var all []assault
+	add := func(a assault, name, kind string, bound int64) *assault {
+		a.name, a.kind, a.bound = name, kind, bound
+		all = append(all, a)
+		return &all[len(all)-1]
 	}
+	add(zone, "peace", "", 0)
+	add(zone, "refused source, worst packets", "worst", 16)
+	add(zone, "readers that read nothing", "silent", 160)
+	add(zone, "slow writers", "slow", 160)
+	add(zone, "connections, allowed", "idle", 48)
+	add(zone, "connections, strangers", "strange", 16)
+	names := add(zone, "colliding names", "colliding", 32)
+	names.ours, names.argv, names.check = collidingOurs, collidingNSD, askColliding
+	add(keys, "NOTIFY", "notify", 32)
+	add(keys, "wrong signatures", "signed", 48)
+	add(keys, "UPDATE, strangers", "updates", 32)
+	add(keys, "UPDATE, wrong key", "wrongkey", 48)
+	add(outside, "peace, forwarding", "", 0)
+	for _, p := range []struct {
+		name string
+		port func(site) int
+	}{
+		{"health", func(s site) int { return s.health }},
+		{"metrics", func(s site) int { return s.metrics }},
+		{"admin", func(s site) int { return s.admin }},
+	} {
+		a := add(outside, "connections, "+p.name, "http", 48)
+		a.port, a.peer, a.argv = p.port, "", nil
+	}
+	add(outside, "dead names, one client", "dead", 64)
+	add(outside, "dead names, 50 clients", "dead50", 96)
+	add(outside, "one dead name", "same", 32)
+	add(outside, "forwarded, read by nobody", "unread", 192)
+	add(outside, "false answers", "", 48).lies = true
+	return all
 }
 
 // plan is what attackers of a kind do: one of the two.

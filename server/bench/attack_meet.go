@@ -102,7 +102,8 @@ func (s *suite) confine(command, environment []string) (argv, env []string, room
 	if !s.places.seen {
 		environment = append(environment, "GOMEMLIMIT="+strconv.Itoa(memoryLimit/10*9)) // as the server would choose
 	}
-	return append([]string{"/bin/sh", "-c", script, "sh", strconv.Itoa(filesLimit), members}, command...), environment, room, nil
+	argv = append([]string{"/bin/sh", "-c", script, "sh", strconv.Itoa(s.files), members}, command...)
+	return argv, environment, room, nil
 }
 
 // besiege asks a server while it is attacked.
@@ -153,7 +154,7 @@ func (s *suite) ask(ctx context.Context, at site, server *child, stream string, 
 	both.Go(func() error { return seen.run(watching) })
 	e.result, err = s.generator.generate(ctx, "-server", loopback(at.port).String(), "-stream", stream, "-seed", "7",
 		"-process", strconv.Itoa(server.pid()), "-measure", s.measure.String(), "-rate", fmt.Sprint(rate),
-		"-lanes", "8", "-window", "256", "-timeout", "2s")
+		"-lanes", "8", "-window", "256", "-timeout", "2s", "-drain")
 	stop()
 	failed := both.Wait()
 	e.witness = seen.tcp
@@ -161,7 +162,8 @@ func (s *suite) ask(ctx context.Context, at site, server *child, stream string, 
 		e.ended = "it has ended" + server.lastWords()
 		return e, nil
 	}
-	if err = errors.Join(err, failed); err != nil {
+	err = errors.Join(err, failed)
+	if err != nil {
 		return e, err
 	}
 	use, err := load.UsageOf(server.pid())

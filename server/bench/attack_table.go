@@ -48,7 +48,8 @@ func (j judged) judge(peace encounter) string {
 	case !j.assault.peace() && peace.peak > 0 && grown > j.assault.bound:
 		return fmt.Sprintf("its memory grew by %d MiB, the bound is %d", grown, j.assault.bound)
 	case o.lost() > allowed:
-		return fmt.Sprintf("%.2f %% of the answers were lost%s, %.2f %% beside it", 100*o.lost(), faultOf(o), 100*beside.lost())
+		return fmt.Sprintf("%.2f %% of the answers were lost%s, %.2f %% beside it", 100*o.lost(), faultOf(o),
+			100*beside.lost())
 	case o.witness.failed > beside.witness.failed+slackTCP:
 		return fmt.Sprintf("%d of %d questions by TCP failed, %d of %d beside it", o.witness.failed, o.witness.asked,
 			beside.witness.failed, beside.witness.asked)
@@ -78,9 +79,9 @@ func (s *suite) attackTable(all []judged, took time.Duration) string {
 	if s.noPlace != nil {
 		place = "no cgroup"
 	}
-	fmt.Fprintf(&b, "Measured %s on %s, in %s; inside53 with %s and %d files; each attack for %s beside 1,000 queries a second "+
-		"of a zone, or 500 of new names that are forwarded. The load of the machine was %s.\n\n",
-		time.Now().UTC().Format(time.DateOnly), machine(), took.Round(time.Second), place, filesLimit, s.measure, loadAverage())
+	fmt.Fprintf(&b, "Measured %s on %s, in %s; inside53 with %s and %d files; each attack for %s beside 1,000 queries "+
+		"a second of a zone, or 500 of new names that are forwarded. The load of the machine was %s.\n\n",
+		time.Now().UTC().Format(time.DateOnly), machine(), took.Round(time.Second), place, s.files, s.measure, loadAverage())
 	b.WriteString("| attack | a second | server | asked | lost | p99, ms | by TCP, failed | CPU | peak RSS, MiB | |\n" +
 		"| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
 	for _, j := range all {

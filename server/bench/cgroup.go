@@ -36,7 +36,9 @@ func findCgroups(dir string) (cgroups, error) {
 		}
 		why = append(why, err)
 	}
-	for _, c := range []cgroups{{parent: filepath.Join(dir, "cgroup1")}, {parent: filepath.Join(dir, "cgroup2"), unified: true}} {
+	for _, c := range []cgroups{
+		{parent: filepath.Join(dir, "cgroup1")}, {parent: filepath.Join(dir, "cgroup2"), unified: true},
+	} {
 		err = c.mount()
 		if err == nil {
 			return c, nil

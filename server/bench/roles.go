@@ -40,6 +40,7 @@ func runGenerate(ctx context.Context, flags *flag.FlagSet, args []string, stdout
 	flags.Float64Var(&o.Rate, "rate", 0, "queries `a second`; 0 asks as fast as is answered")
 	flags.DurationVar(&o.Warm, "warm", time.Second/2, "how `long` to ask before it counts")
 	flags.DurationVar(&o.Measure, "measure", 2*time.Second, "how `long` it counts")
+	flags.BoolVar(&o.Drain, "drain", false, "wait for what is outstanding at the end")
 	flags.DurationVar(&o.Timeout, "timeout", time.Second, "how `long` an answer is waited for")
 	flags.IntVar(&o.Process, "process", 0, "`id` of the server's process, to measure what it uses")
 	err := parse(flags, args)

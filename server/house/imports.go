@@ -121,7 +121,7 @@ func rules() map[string]rule {
 			},
 		},
 		"server/...":       {ours: append([]string{"server", "server/config", "examples"}, below...)},
-		"server/bench":     {ours: append([]string{"server/bench/..."}, below...)},
+		"server/bench":     {ours: append([]string{"server/bench/...", "examples"}, below...)},
 		"server/bench/...": {ours: []string{"server/bench/..."}, why: "what it expects is not taken from what it measures"},
 		"server/house":     {theirs: []string{}},
 		"examples":         {},
