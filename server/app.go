@@ -60,6 +60,7 @@ type App struct {
 	sources   sourceBuilder
 	health    healthWatch
 	readiness readiness
+	warmth    *warmth
 
 	keys      atomic.Pointer[tsig.Keyring]
 	updater   *zoneupdate.Updater // nil without AWS
@@ -87,7 +88,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	log := a.opts.Log
 	var err error
 	a.forwarder, err = forward.New(forward.Options{
-		Entries: c.Cache.Entries, Bytes: cacheBytes(c.Cache.Bytes), Logger: log,
+		Entries: c.Cache.Entries, Bytes: cacheBytes(int(c.Cache.Bytes), os.DirFS("/"), log), Logger: log,
 	})
 	if err != nil {
 		return err
@@ -116,6 +117,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	a.warmth = newWarmth(state, a.forwarder, log)
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
 	served := &data{a.keeper, a.resolver, a.logFault}
@@ -234,6 +236,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer stopServing()
 	g, all := errgroup.WithContext(all)
 	g.Go(func() error { return a.forwarder.Run(all) })
+	g.Go(func() error { return a.warmth.run(ctx, all) })
 	g.Go(func() error { return a.resolver.Run(all) })
 	g.Go(func() error { return a.runSources(all) })
 	g.Go(func() error { return a.transfers.Run(all) })

@@ -9,8 +9,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-
-	"inside53/server/config"
 )
 
 // unlimitedMemory is what version 1 of cgroups says for no limit, or less: it is that of the
@@ -30,12 +28,6 @@ func FitMemory(log *slog.Logger) (undo func()) {
 	before := debug.SetMemoryLimit(soft)
 	log.Info("memory is limited", "cgroup", limit, "collector", soft)
 	return func() { debug.SetMemoryLimit(before) }
-}
-
-// cacheBytes is how much memory the cache of forwarded answers has: what is configured, but a
-// quarter of what the process may have at most, since clients choose what they fill it with.
-func cacheBytes(configured config.ByteSize) int {
-	return int(min(int64(configured), debug.SetMemoryLimit(-1)/4))
 }
 
 // cgroupMemory returns the least limit of memory of the cgroup of this process and those

@@ -2,11 +2,8 @@ package server
 
 import (
 	"io/fs"
-	"runtime/debug"
 	"testing"
 	"testing/fstest"
-
-	"inside53/server/config"
 )
 
 func TestCgroupMemory(t *testing.T) {
@@ -57,16 +54,6 @@ func TestCgroupMemory(t *testing.T) {
 		got, ok := cgroupMemory(tt.files)
 		if ok != (tt.want != 0) || ok && got != tt.want {
 			t.Errorf("%s: %d %t, want %d", tt.name, got, ok, tt.want)
-		}
-	}
-}
-
-// TestCacheBytes: clients can't fill the cache with more than a quarter of the memory.
-func TestCacheBytes(t *testing.T) {
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(400 << 20))
-	for configured, want := range map[config.ByteSize]int{64 << 20: 64 << 20, 256 << 20: 100 << 20} {
-		if got := cacheBytes(configured); got != want {
-			t.Errorf("%d bytes are configured: %d, want %d", configured, got, want)
 		}
 	}
 }

@@ -74,7 +74,7 @@ func runUpstream(ctx context.Context, flags *flag.FlagSet, args []string, stdout
 		return err
 	}
 	runtime.LockOSThread()
-	return upstream.Run(ctx, listen.AddrPort, *lies)
+	return upstream.Run(ctx, listen.AddrPort, upstream.Options{Lies: *lies})
 }
 
 // runSpin is a competitor for a processor.

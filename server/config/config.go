@@ -146,8 +146,7 @@ type Ready struct {
 type Cache struct {
 	// Entries is the most answers kept, from 1 to 100000000. Default 200000.
 	Entries int `yaml:"entries"`
-	// Bytes is the most memory that they take, from 1MiB. Default 256MiB. It is a quarter of the
-	// memory that the process may have at most.
+	// Bytes is the most memory that they may hold, from 1MiB to 64GiB. Default 256MiB.
 	Bytes ByteSize `yaml:"bytes"`
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -118,16 +119,24 @@ func questionEnd(query []byte) int {
 	return -1
 }
 
+// Options say how it answers.
+type Options struct {
+	// Count counts the questions, where it is not nil.
+	Count *atomic.Uint64
+	// Lies sends false answers before each true one.
+	Lies bool
+}
+
 // Run answers on addr, an IPv4 address and port, until ctx ends. It wants a thread of
-// its own. With lies it sends false answers before each true one.
-func Run(ctx context.Context, addr netip.AddrPort, lies bool) error {
+// its own.
+func Run(ctx context.Context, addr netip.AddrPort, o Options) error {
 	fd, err := bind(addr)
 	if err != nil {
 		return fmt.Errorf("listening on udp %s: %w", addr, err)
 	}
 	defer unix.Close(fd)
 	var l *liar
-	if lies {
+	if o.Lies {
 		l, err = newLiar(fd)
 		if err != nil {
 			return err
@@ -142,6 +151,9 @@ func Run(ctx context.Context, addr netip.AddrPort, lies bool) error {
 		}
 		if err != nil {
 			return fmt.Errorf("receiving on udp %s: %w", addr, err)
+		}
+		if o.Count != nil {
+			o.Count.Add(uint64(n))
 		}
 		serve(b, fd, n, l)
 	}
