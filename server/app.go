@@ -248,7 +248,6 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return a.admin.Run(all) })
 	g.Go(func() error { return watchdog(all, a.opts.Log, a.server.Standing) })
-	g.Go(func() error { return a.awaitZoneFiles(all) })
 	g.Go(func() error { return a.announce(all) })
 	g.Go(func() error {
 		defer stopServing()

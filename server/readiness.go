@@ -28,7 +28,8 @@ type readiness struct {
 func (r *readiness) Readiness() admin.Ready {
 	status := r.status()
 	out := admin.Ready{Reasons: []string{}, Degraded: []string{}, Sources: map[string]admin.Source{}}
-	if status.Loaded && slices.ContainsFunc(status.Report.Missing, zonesource.Gap.Fails) {
+	if status.Loaded && (slices.ContainsFunc(status.Report.Missing, zonesource.Gap.Fails) ||
+		slices.ContainsFunc(status.Report.Zones, zonesource.ZoneSummary.Fails)) {
 		out.Degraded = append(out.Degraded, "zones")
 	}
 	if r.logFault() != nil {

@@ -78,6 +78,9 @@ type held struct {
 
 func (h held) good() bool { return h.part.Key != Key{} }
 
+// serves reports whether there are data, and not only a zone in their place.
+func (h held) serves() bool { return h.good() && (h.part.Zone == nil || h.part.Zone.Unavailable == "") }
+
 // NewKeeper opens the state directory for this process alone and starts nothing. One that
 // can't be used is no error: see [Keeper.State]. The error says that the configuration can't
 // be compiled.
@@ -329,7 +332,7 @@ func (k *Keeper) deliver(p Part) bool {
 			return false
 		}
 		if h.err == nil {
-			k.log.Warn("listing failed; "+staying(h.good()), "part", p.Key, "error", p.Err)
+			k.log.Warn("listing failed; "+staying(h.serves()), "part", p.Key, "error", p.Err)
 		}
 		h.fail(p)
 		k.set(p.Key, h)
