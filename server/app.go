@@ -148,6 +148,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.registry.MustRegister(socketMetrics(a.server.Stats), secondaries.metrics())
 	a.readiness = readiness{
 		status: a.keeper.Status, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
+		state: a.keeper.State(),
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
 	a.admin, err = admin.Bind(admin.Options{
@@ -158,7 +159,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.health = healthWatch{
-		log: log, hosts: a.sources.hosts, onCall: a.sources.onCall, snapshot: a.resolver.Snapshot, publish: a.publishLive,
+		log: log, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
+		snapshot: a.resolver.Snapshot, publish: a.publishLive,
 		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}
 	a.registry.MustRegister(a.health.metrics())
@@ -251,7 +253,6 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return a.admin.Run(all) })
 	g.Go(func() error { return watchdog(all, a.opts.Log, a.server.Standing) })
-	g.Go(func() error { return a.awaitZoneFiles(all) })
 	g.Go(func() error { return a.announce(all) })
 	g.Go(func() error {
 		defer stopServing()
