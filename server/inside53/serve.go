@@ -64,6 +64,11 @@ func serve(ctx context.Context, o server.AppOptions) error {
 	defer signal.Stop(hangups)
 	reload := make(chan struct{}, 1)
 	o.Reload = reload
+	sockets, err := server.OpenSockets(o.Config, os.Geteuid(), o.Log)
+	if err != nil {
+		return err
+	}
+	o.Sockets = sockets
 	app, err := server.NewApp(ctx, o)
 	if err != nil {
 		return err
