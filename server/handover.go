@@ -140,8 +140,8 @@ func (a *App) handOver(ctx context.Context, conn *net.UnixConn) (pid int, err er
 	if err != nil {
 		return 0, err
 	}
-	if peer.Uid != 0 && int(peer.Uid) != os.Geteuid() {
-		return 0, fmt.Errorf("process %d is of user %d", peer.Pid, peer.Uid)
+	if peer.uid != 0 && peer.uid != os.Geteuid() {
+		return 0, fmt.Errorf("process %d is of user %d", peer.pid, peer.uid)
 	}
 	err = expectWord(conn, wordHello, wordTime)
 	if err != nil {
@@ -153,15 +153,15 @@ func (a *App) handOver(ctx context.Context, conn *net.UnixConn) (pid int, err er
 	}
 	err = expectWord(conn, wordRelease, answeringTime)
 	if err != nil {
-		return int(peer.Pid), err
+		return peer.pid, err
 	}
-	a.opts.Log.Info("another process is about to go on in place of this one", "pid", peer.Pid)
+	a.opts.Log.Info("another process is about to go on in place of this one", "pid", peer.pid)
 	a.release(ctx)
 	err = sendWord(conn, wordReleased, nil)
 	if err != nil {
-		return int(peer.Pid), err
+		return peer.pid, err
 	}
-	return int(peer.Pid), expectWord(conn, wordAnswering, answeringTime)
+	return peer.pid, expectWord(conn, wordAnswering, answeringTime)
 }
 
 // sendSockets sends every socket that clients know.
@@ -273,22 +273,8 @@ func (o *oneself) replaced() error {
 
 func (*oneself) close() {}
 
-// peerOf returns the process at the other end.
-func peerOf(conn *net.UnixConn) (*unix.Ucred, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var peer *unix.Ucred
-	controlled := raw.Control(func(fd uintptr) {
-		peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	err = errors.Join(controlled, err)
-	if err != nil {
-		return nil, fmt.Errorf("finding out who is at the other end: %w", err)
-	}
-	return peer, nil
-}
+// peer is the process at the other end of a connection.
+type peer struct{ pid, uid int }
 
 // sendWord sends one word, with descriptors.
 func sendWord(conn *net.UnixConn, word string, files []*os.File) error {

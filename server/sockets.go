@@ -160,8 +160,8 @@ func greet(addr netip.AddrPort, user int) (*process, []*os.File, error) {
 		return nil, nil, errNobody
 	}
 	peer, err := peerOf(conn)
-	if err == nil && peer.Uid != 0 && int(peer.Uid) != os.Geteuid() && int(peer.Uid) != user {
-		err = fmt.Errorf("process %d is of user %d", peer.Pid, peer.Uid)
+	if err == nil && peer.uid != 0 && peer.uid != os.Geteuid() && peer.uid != user {
+		err = fmt.Errorf("process %d is of user %d", peer.pid, peer.uid)
 	}
 	if err == nil {
 		err = sendWord(conn, wordHello, nil)
@@ -172,10 +172,10 @@ func greet(addr netip.AddrPort, user int) (*process, []*os.File, error) {
 		files = append(files, more...)
 		err = failed
 		if err == nil && word == wordEnd {
-			return &process{conn, int(peer.Pid)}, files, nil
+			return &process{conn, peer.pid}, files, nil
 		}
 		if err == nil && word != wordSockets {
-			err = fmt.Errorf("asking process %d for its sockets: read %q", peer.Pid, word)
+			err = fmt.Errorf("asking process %d for its sockets: read %q", peer.pid, word)
 		}
 	}
 	closeFiles(files)

@@ -193,26 +193,6 @@ func fixedLab(t *testing.T, drain string) (path, server string) {
 	return path, server
 }
 
-// freeAddress is an address of loopback that nobody has, for UDP and TCP.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := l.Addr().String()
-		u, err := net.ListenPacket("udp", addr)
-		_ = l.Close()
-		if err == nil {
-			_ = u.Close()
-			return addr
-		}
-	}
-	t.Fatal("no port is free for both transports")
-	return ""
-}
-
 // TestRestartBeside starts a process beside the one that serves: it goes on with its sockets
 // and its state directory, and the old one ends by itself.
 func TestRestartBeside(t *testing.T) {
