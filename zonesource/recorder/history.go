@@ -183,6 +183,23 @@ func Zone(ctx context.Context, l *ledger.Ledger, v *ledger.Version, id string) (
 	return zonesource.Part{}, fmt.Errorf("looking for %s at version %d: %w", id, v.Number(), ErrNoZone)
 }
 
+// ZoneAt reads the zone of an id as it was at a time.
+func ZoneAt(ctx context.Context, l *ledger.Ledger, at time.Time, id string) (zonesource.Part, error) {
+	newest, err := l.Follow(ctx, nil)
+	if err != nil {
+		return zonesource.Part{}, err
+	}
+	v, err := l.Moment(ctx, newest, at)
+	if err != nil {
+		return zonesource.Part{}, err
+	}
+	p, err := Zone(ctx, l, v, id)
+	if err == nil && p.Zone == nil {
+		err = fmt.Errorf("looking for %s at version %d: %w", id, v.Number(), ErrNoZone)
+	}
+	return p, err
+}
+
 // Parts reads all parts of a version.
 func Parts(ctx context.Context, l *ledger.Ledger, v *ledger.Version) iter.Seq2[zonesource.Part, error] {
 	return func(yield func(zonesource.Part, error) bool) {

@@ -35,7 +35,7 @@ const (
 	firstPause    = time.Second // after a failure; it doubles up to lastPause
 	lastPause     = 30 * time.Second
 	writeTime     = 30 * time.Second // of one version
-	endTime       = 3 * time.Second  // of what is written when the process ends
+	endTime       = time.Second      // of what is written when the process ends
 	// maxGroups is how many versions wait to be written before they become one.
 	maxGroups = 64
 
