@@ -71,6 +71,46 @@ func (z *zoneAt) wanted(current []changes.RecordSet) (sets []changes.RecordSet, 
 	return sets, notes
 }
 
+// difference is the plan that makes a zone as it was, or what it was at one time as it was
+// at another.
+func (f *pastFlags) difference(ctx context.Context, c console, client *changes.Client, which zoneFlags, path string,
+	args []string, asJSON bool,
+) (changes.Plan, error) {
+	var none changes.Plan
+	if len(args) != 1 || f.at == "" {
+		return none, usage{errors.New("--at and --to compare one zone with its own past: zone diff ZONE --at T [--to T]")}
+	}
+	z, err := which.find(ctx, client, args[0])
+	if err != nil {
+		return none, err
+	}
+	from, err := readPast(ctx, path, f.at, z.ID)
+	if err != nil {
+		return none, err
+	}
+	var current, wanted []changes.RecordSet
+	var notes []string
+	if f.to == "" {
+		current, err = client.Records(ctx, z)
+		wanted, notes = from.wanted(current)
+	} else {
+		var until *zoneAt
+		until, err = readPast(ctx, path, f.to, z.ID)
+		if err == nil {
+			current, wanted = from.sets, until.sets
+		}
+	}
+	if err == nil && !asJSON {
+		err = printNotes(c, notes)
+	}
+	if err != nil {
+		return none, err
+	}
+	p := changes.NewPlan(z, current, wanted, true)
+	p.Notes = nil
+	return p, nil
+}
+
 // owners are the keys that may update a name of a zone, by the configuration.
 func owners(c *config.Config, z changes.Zone, name string) []string {
 	wire, err := rdata.ParseName(name)

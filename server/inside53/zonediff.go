@@ -16,23 +16,32 @@ func newZoneDiff() *cobra.Command {
 	var where accountFlags
 	var which zoneFlags
 	var asJSON bool
+	var past pastFlags
 	c := &cobra.Command{
-		Use:   "diff ZONE [OTHER] [--public | --private] [--vpc ID] [--json]",
+		Use:   "diff ZONE [OTHER | --at T [--to T] --config F] [--public | --private] [--vpc ID] [--json]",
 		Short: "Compare a hosted zone with another one, or with a file",
 		Long: `diff prints what would have to change in ZONE to make it like OTHER: the id of another
 hosted zone of the same name, or a master file as record import reads it. Without OTHER it
 compares the private zone of a name with the public one. SOA and NS records of the apex
-don't count, nor does what no master file can hold. Exit codes: 0 no difference, 1 some, 2
+don't count, nor does what no master file can hold. With --at OTHER is the zone as it was
+then, by the ledger of a server, in the state_dir of its configuration; with --to too it is
+what changed from --at to --to. T is RFC 3339, a date, or how long ago: 2h, 3d. Exit codes: 0 no difference, 1 some, 2
 failed or usage.`,
 		Example: `  inside53 zone diff example.com
-  inside53 zone diff example.com example.com.zone --public`,
+  inside53 zone diff example.com example.com.zone --public
+  inside53 zone diff example.com --at 2h --config /etc/inside53/inside53.yaml`,
 		Args: arguments(1, 2),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
 			client, err := where.client(ctx)
 			if err != nil {
 				return undecided{err}
 			}
-			p, err := difference(ctx, c, client, which, args, asJSON)
+			var p changes.Plan
+			if past == (pastFlags{}) {
+				p, err = difference(ctx, c, client, which, args, asJSON)
+			} else {
+				p, err = past.difference(ctx, c, client, which, where.config, args, asJSON)
+			}
 			if err != nil {
 				return undecided{err}
 			}
@@ -42,6 +51,8 @@ failed or usage.`,
 	where.add(c)
 	which.add(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: the changes as a change batch")
+	c.Flags().StringVar(&past.at, "at", "", "compare with what the zone was at this `time`")
+	c.Flags().StringVar(&past.to, "to", "", "with --at: what changed from then to this `time`")
 	return c
 }
 
