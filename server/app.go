@@ -46,6 +46,9 @@ type AppOptions struct {
 	// User names who the process became after it had bound its sockets as root; "" is that it
 	// has the rights that it was started with.
 	User string
+	// AsOf, when it isn't zero, serves what the ledger of the configuration had then, read
+	// without a lock: AWS isn't asked, nothing is written, and updates and transfers are refused.
+	AsOf time.Time
 	// Version is that of the program, "" for what the compiler noted.
 	Version string
 }
@@ -82,6 +85,9 @@ type App struct {
 // NewApp binds every address and opens the state directory; nothing runs and
 // nothing is answered before Run. The error says what can't be used.
 func NewApp(ctx context.Context, o AppOptions) (*App, error) {
+	if !o.AsOf.IsZero() {
+		o.Config = readOnly(o.Config)
+	}
 	a := &App{opts: o, version: version(o.Version), registry: newRegistry()}
 	a.handover.wanted, a.handover.released = make(chan struct{}), make(chan struct{})
 	a.config.Store(o.Config)
@@ -110,7 +116,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver.Fenced, a.resolver.Rebindings))
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry)}
-	if c.UsesAWS() {
+	if c.UsesAWS() && a.opts.AsOf.IsZero() {
 		a.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {
 			return err
@@ -126,7 +132,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	}
 	state := ""
 	var accepted func([]zonesource.Accepted)
-	if c.KeepsState() {
+	if a.recorder != nil {
 		state, accepted = c.StateDir, a.recorder.Accept
 	}
 	a.keeper, err = zonesource.NewKeeper(zonesource.Options{

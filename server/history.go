@@ -28,7 +28,7 @@ func LedgerOf(c *config.Config) (*ledger.Ledger, error) {
 
 // assembleHistory makes what records the past. Without a state directory there is none.
 func (a *App) assembleHistory(c *config.Config, host string) error {
-	if !c.KeepsState() {
+	if !c.KeepsState() || !a.opts.AsOf.IsZero() {
 		return nil
 	}
 	dir := ledger.NewDir(filepath.Join(c.StateDir, ledgerDir))
@@ -38,6 +38,8 @@ func (a *App) assembleHistory(c *config.Config, host string) error {
 	}
 	a.recorder = recorder.New(recorder.Options{
 		Ledger: l, Name: host, Log: a.opts.Log,
+		Hold: func() error { return a.keeper.State().Hold() },
+		Note: func(err error) { a.keeper.State().Note("the ledger", err) },
 		Retention: func() (time.Duration, int64) {
 			h := a.config.Load().History
 			return h.Keep, int64(h.Max)

@@ -20,6 +20,9 @@ import (
 // runSources keeps the sources of the configuration running, and those of a new one
 // after each reload.
 func (a *App) runSources(ctx context.Context) error {
+	if !a.opts.AsOf.IsZero() {
+		return a.keeper.Run(ctx, &pastSource{a.config.Load(), a.opts.AsOf})
+	}
 	sources, err := a.sources.build(a.config.Load(), a.accounts)
 	if err != nil {
 		return err

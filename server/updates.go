@@ -22,7 +22,7 @@ func (a *App) assembleUpdates(c *config.Config) error {
 		return err
 	}
 	a.keys.Store(&policy.Keys)
-	if !c.UsesAWS() {
+	if !c.UsesAWS() || !a.opts.AsOf.IsZero() {
 		return nil
 	}
 	a.updater = zoneupdate.New(zoneupdate.Options{

@@ -15,8 +15,9 @@ import (
 
 func newServe(stdout, stderr io.Writer) *cobra.Command {
 	var path, user string
+	var past asOf
 	c := &cobra.Command{
-		Use:   "serve --config F [--user NAME]",
+		Use:   "serve --config F [--user NAME | --as-of T [--listen ADDR] [--admin ADDR]]",
 		Short: "Run the server",
 		Long: `serve runs the server until SIGTERM or SIGINT. It logs to standard error and prints
 one line when it is ready, with the ports it got:
@@ -35,7 +36,12 @@ Started as root it gives state_dir to the user NAME, binds its sockets, and beco
 that user for good; without --user that is inside53 if there is such a user, else
 nobody, unless that one can't read what the configuration names. --user root stays
 root. Whoever it is, it writes below state_dir alone and executes nothing, where the
-kernel has landlock.`,
+kernel has landlock.
+
+With --as-of it serves what names were at T, beside a running server too: it reads the
+ledger in state_dir without a lock, asks no AWS, writes nothing, and refuses updates and
+transfers. It listens on free ports of 127.0.0.1 unless --listen and --admin say
+otherwise. T is RFC 3339, a date, or how long ago: 2h, 3d.`,
 		Example: "  inside53 serve --config /etc/inside53/inside53.yaml",
 		Args:    cobra.NoArgs,
 		RunE: work(func(ctx context.Context) error {
@@ -55,7 +61,11 @@ kernel has landlock.`,
 			o := server.AppOptions{
 				Config: config, Stdout: stdout, Log: log, LogFault: lines.Fault, Version: programVersion(),
 			}
-			err = prepare(ctx, user, &o)
+			if past.is() {
+				err = past.apply(&o)
+			} else {
+				err = prepare(ctx, user, &o)
+			}
 			if err == nil {
 				err = serve(ctx, o)
 			}
@@ -64,6 +74,7 @@ kernel has landlock.`,
 		}),
 	}
 	configFlag(c, &path)
+	past.add(c)
 	c.Flags().StringVar(&user, "user", "", "who the process becomes after root has bound its sockets")
 	return c
 }

@@ -26,6 +26,10 @@ type Options struct {
 	Retention func() (keep time.Duration, most int64)
 	// Config is the hash of the configuration that is in force; asked each time. nil is none.
 	Config func() string
+	// Hold says why nothing may be written, nil while it may; Note is told how each try to write
+	// went. nil: it always may, and the log is told.
+	Hold   func() error
+	Note   func(error)
 	Log    *slog.Logger
 	Window time.Duration // for which changes are gathered; 0 = 50 ms
 }
@@ -105,6 +109,9 @@ func New(o Options) *Recorder {
 	}
 	if o.Config == nil {
 		o.Config = func() string { return "" }
+	}
+	if o.Hold == nil {
+		o.Hold = func() error { return nil }
 	}
 	nonce := make([]byte, 8)
 	_, _ = rand.Read(nonce) // it never fails
@@ -270,9 +277,13 @@ func (r *Recorder) report(err error) {
 	r.status.Gap, r.status.Err = len(r.waiting) > 0, err
 	text := r.status.Text()
 	r.mu.Unlock()
-	switch {
-	case err != nil && !r.failed:
+	if err != nil && !r.failed {
 		r.alarm("unwritable")
+	}
+	switch {
+	case r.o.Note != nil:
+		r.o.Note(err)
+	case err != nil && !r.failed:
 		r.o.Log.Warn("ledger can't be written; what is served goes on without a past", "version", text, "error", err)
 	case err == nil && r.failed:
 		r.o.Log.Info("ledger is written again", "version", text)
@@ -282,7 +293,11 @@ func (r *Recorder) report(err error) {
 
 // write writes all that waits.
 func (r *Recorder) write(ctx context.Context) error {
-	err := r.open(ctx)
+	err := r.o.Hold()
+	if err != nil {
+		return err
+	}
+	err = r.open(ctx)
 	if err != nil {
 		return err
 	}
