@@ -135,8 +135,12 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if a.recorder != nil {
 		state, accepted = c.StateDir, a.recorder.Accept
 	}
+	kept, err := a.keeperConfig(ctx, c)
+	if err != nil {
+		return err
+	}
 	a.keeper, err = zonesource.NewKeeper(zonesource.Options{
-		Config: keeperConfig(c, a.accounts), StateDir: state, Publish: a.publish, Log: log,
+		Config: kept, StateDir: state, Publish: a.publish, Log: log,
 		Accepted: accepted,
 	})
 	if err != nil {

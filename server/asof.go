@@ -7,6 +7,7 @@ import (
 
 	"inside53/server/config"
 	"inside53/zonesource"
+	"inside53/zonesource/ledger"
 	"inside53/zonesource/recorder"
 )
 
@@ -14,9 +15,23 @@ import (
 // something or tells somebody is off.
 func readOnly(c *config.Config) *config.Config {
 	one := *c
-	one.HealthChecks, one.Updates, one.Transfers, one.Secondary = nil, nil, nil, nil
-	one.ZoneFiles = nil // they are in the past as well
+	one.HealthChecks, one.Updates, one.Transfers = nil, nil, nil
 	return &one
+}
+
+// keeperConfig is that of the configuration in force. Of the past all is expected that the
+// ledger has, and nothing else.
+func (a *App) keeperConfig(ctx context.Context, c *config.Config) (zonesource.Config, error) {
+	k := keeperConfig(c, a.accounts)
+	if a.opts.AsOf.IsZero() {
+		return k, nil
+	}
+	_, v, err := (&pastSource{c, a.opts.AsOf}).open(ctx)
+	if err != nil {
+		return k, err
+	}
+	k.Region, k.Expected = c.AWS.Region, recorder.Expected(v)
+	return k, nil
 }
 
 // pastSource delivers all parts of the version that was the newest at a time.
@@ -27,15 +42,7 @@ type pastSource struct {
 
 // Run implements [zonesource.Source].
 func (s *pastSource) Run(ctx context.Context, deliver func(zonesource.Part)) error {
-	l, err := LedgerOf(s.config)
-	if err != nil {
-		return err
-	}
-	newest, err := l.Follow(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("opening the ledger in %s: %w", s.config.StateDir, err)
-	}
-	v, err := l.Moment(ctx, newest, s.at)
+	l, v, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,4 +55,18 @@ func (s *pastSource) Run(ctx context.Context, deliver func(zonesource.Part)) err
 	}
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+// open reads which version it is.
+func (s *pastSource) open(ctx context.Context) (*ledger.Ledger, *ledger.Version, error) {
+	l, err := LedgerOf(s.config)
+	if err != nil {
+		return nil, nil, err
+	}
+	newest, err := l.Follow(ctx, nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the ledger in %s: %w", s.config.StateDir, err)
+	}
+	v, err := l.Moment(ctx, newest, s.at)
+	return l, v, err
 }

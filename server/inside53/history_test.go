@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -90,7 +89,6 @@ func TestPast(t *testing.T) {
 	if text = ok(t, restore...); !strings.Contains(text, "nothing") {
 		t.Errorf("nothing is left to do: %s", text)
 	}
-	send(t, syscall.SIGTERM)
 }
 
 // TestPastOwned asks before it changes what a key of updates owns.
@@ -112,7 +110,6 @@ func TestPastOwned(t *testing.T) {
 	fails(t, exitUsage, "no time", "zone", "diff", "example.com", "--public", "--at", "yesterday", "--config", path)
 	fails(t, exitFailed, "the past that is kept begins later", "record", "restore", "example.com", "owned", "--public",
 		"--at", "30d", "--config", path)
-	send(t, syscall.SIGTERM)
 }
 
 // TestHistoryRefused has no server, no version, no time.

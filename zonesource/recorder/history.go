@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -198,6 +200,19 @@ func ZoneAt(ctx context.Context, l *ledger.Ledger, at time.Time, id string) (zon
 		err = fmt.Errorf("looking for %s at version %d: %w", id, v.Number(), ErrNoZone)
 	}
 	return p, err
+}
+
+// Expected are the keys of all parts of a version that don't follow from others: all but
+// those of hosted zones, which their catalogs name.
+func Expected(v *ledger.Version) []zonesource.Key {
+	var keys []zonesource.Key
+	for _, text := range slices.Sorted(maps.Keys(v.Parts)) {
+		key := parseKey(text)
+		if !strings.HasPrefix(key.Name, "zone/") {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // Parts reads all parts of a version.
