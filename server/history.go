@@ -143,7 +143,7 @@ func pastQuery(q admin.PastQuery, now time.Time) (recorder.Query, error) {
 // pastWithin bounds how long an explanation looks into the past.
 const pastWithin = time.Second
 
-// pastSteps is what of the past explains an answer: what the name was before, until when, and
+// steps is what of the past explains an answer: what the name was before, until when, and
 // who changed it; and when its zone went away.
 func (p *past) steps(ctx context.Context, name string) []resolver.Step {
 	if p.recorder == nil || p.recorder.Newest() == nil {
@@ -154,10 +154,14 @@ func (p *past) steps(ctx context.Context, name string) []resolver.Step {
 	changes, gone, err := recorder.Last(ctx, p.recorder.Ledger(), p.recorder.Newest(), name)
 	var steps []resolver.Step
 	if gone != nil {
-		steps = append(steps, resolver.Step{Step: "the past", Why: fmt.Sprintf("the zone %s (%s) was ours until %s, changed by %s",
-			gone.Zone, strings.Join(gone.Before, " "), gone.At.UTC().Format(time.RFC3339), gone.Actor)})
+		why := fmt.Sprintf("the zone %s (%s) was ours until %s, changed by %s", gone.Zone, strings.Join(gone.Before, " "),
+			gone.At.UTC().Format(time.RFC3339), gone.Actor)
+		steps = append(steps, resolver.Step{Step: "the past", Why: why})
 	}
 	for i := range changes {
+		if len(changes[i].Before) == 0 {
+			continue // it is new
+		}
 		steps = append(steps, resolver.Step{Step: "the past", Why: wasUntil(&changes[i])})
 	}
 	if err != nil && len(steps) == 0 {
@@ -172,10 +176,7 @@ func wasUntil(l *recorder.Line) string {
 	if l.Set != "" {
 		what += " (" + l.Set + ")"
 	}
-	was, is := "nothing", "nothing"
-	if len(l.Before) > 0 {
-		was = strings.Join(l.Before, ", ")
-	}
+	was, is := strings.Join(l.Before, ", "), "nothing"
 	if len(l.After) > 0 {
 		is = strings.Join(l.After, ", ")
 	}

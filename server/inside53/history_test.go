@@ -60,8 +60,9 @@ func TestPast(t *testing.T) {
 	if !strings.Contains(text, "192.0.2.1") || !strings.Contains(text, "Route 53") {
 		t.Error(text)
 	}
-	if shown := ok(t, "history", "show", fmt.Sprint(last.Version), "--admin", admin); !strings.Contains(shown, "past.example.com.") {
-		t.Error(shown)
+	text = ok(t, "history", "show", fmt.Sprint(last.Version), "--admin", admin)
+	if !strings.Contains(text, "past.example.com.") {
+		t.Error(text)
 	}
 	if text = ok(t, "explain", "past.example.com", "--admin", admin); !strings.Contains(text,
 		"this name's A was 192.0.2.1 until ") || !strings.Contains(text, "changed by Route 53 to 192.0.2.2") {
@@ -80,7 +81,8 @@ func TestPast(t *testing.T) {
 	if got := ask(t, fields(t, past.line(t))["dns"], "past.example.com."); got != "192.0.2.1" {
 		t.Errorf("as of %s it was %q", before, got)
 	}
-	restore := []string{"record", "restore", "example.com", "past", "A", "--public", "--at", before, "--config", path, "--no-wait"}
+	restore := []string{"record", "restore", "example.com", "past", "A", "--public", "--at", before, "--config", path,
+		"--no-wait"}
 	if text = ok(t, append(restore, "--dry-run")...); !strings.Contains(text, "192.0.2.1") {
 		t.Error(text)
 	}
@@ -103,7 +105,8 @@ func TestPastOwned(t *testing.T) {
 		return code == exitDone && strings.Contains(stdout, "192.0.2.1")
 	})
 	ok(t, "record", "change", "example.com", "owned", "A", "192.0.2.2", "--public", "--no-wait")
-	restore := []string{"record", "restore", "example.com", "owned", "--public", "--at", "0s", "--config", path, "--no-wait"}
+	restore := []string{"record", "restore", "example.com", "owned", "--public", "--at", "0s", "--config", path,
+		"--no-wait"}
 	fails(t, exitUsage, "--yes", restore...)
 	ok(t, append(restore, "--yes")...)
 	fails(t, exitUsage, "needs --config", "record", "restore", "example.com", "owned", "--public", "--at", "0s")

@@ -57,7 +57,8 @@ change it back. T is RFC 3339, a date, or how long ago: 2h, 3d.`,
 			p, notes := past.restore(z, current, name, strings.ToUpper(kind))
 			how.warnings = notes
 			if !how.asJSON {
-				_, err = fmt.Fprintf(c.out, "%s as it was at %s\n", changes.ReadableName(name), past.from.UTC().Format(time.RFC3339))
+				_, err = fmt.Fprintf(c.out, "%s as it was at %s\n", changes.ReadableName(name),
+					past.from.UTC().Format(time.RFC3339))
 				err = errors.Join(err, printNotes(c, notes), printPlan(c, p))
 			}
 			if err != nil || len(p.Steps) == 0 && !how.asJSON {

@@ -160,8 +160,10 @@ func TestObjectList(t *testing.T) {
 	if pages != 2 || n != 1201 {
 		t.Errorf("%d keys on %d pages", n, pages)
 	}
-	out, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("b"), Delimiter: aws.String("/")})
-	if err != nil || len(out.CommonPrefixes) != 2 || len(out.Contents) != 0 || aws.ToString(out.CommonPrefixes[1].Prefix) != "q/" {
+	in = &s3.ListObjectsV2Input{Bucket: aws.String("b"), Delimiter: aws.String("/")}
+	out, err := client.ListObjectsV2(t.Context(), in)
+	if err != nil || len(out.CommonPrefixes) != 2 || len(out.Contents) != 0 ||
+		aws.ToString(out.CommonPrefixes[1].Prefix) != "q/" {
 		t.Errorf("%+v, %v", out, err)
 	}
 	_, err = client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("none")})

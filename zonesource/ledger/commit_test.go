@@ -100,7 +100,8 @@ func TestCommit(t *testing.T) {
 	if diff := cmp.Diff(want, content(t, l, got)); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(map[string]map[string]string{"zone/Z1": {"www": "1", "mail": "2"}}, content(t, l, first)); diff != "" {
+	want = map[string]map[string]string{"zone/Z1": {"www": "1", "mail": "2"}}
+	if diff := cmp.Diff(want, content(t, l, first)); diff != "" {
 		t.Errorf("the version before: %s", diff)
 	}
 	same, err := l.Follow(t.Context(), got)
@@ -113,7 +114,9 @@ func TestCommit(t *testing.T) {
 	if value, err := l.Find(t.Context(), got, "zone/Z1", []byte("none")); value != nil || err != nil {
 		t.Errorf("found %q, %v", value, err)
 	}
-	gone := Draft{Cause: Listing, Parts: []PartDraft{{Key: "zone/Z1", Gone: true}, {Key: "zone/Z2", State: Unread, Why: "new"}}}
+	gone := Draft{Cause: Listing, Parts: []PartDraft{
+		{Key: "zone/Z1", Gone: true}, {Key: "zone/Z2", State: Unread, Why: "new"},
+	}}
 	third := mustCommit(t, w, gone)
 	if diff := cmp.Diff(map[string]PartRef{"zone/Z2": {State: Unread, Why: "new"}}, third.Parts); diff != "" {
 		t.Error(diff)

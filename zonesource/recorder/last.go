@@ -10,7 +10,8 @@ import (
 // Last returns what of the past is worth knowing of a name, in the form of zone.String: its
 // last changes, those of one version, and when a hosted zone that held it went away; nil
 // where nothing of it is kept. It looks back over the versions that list their changes.
-func Last(ctx context.Context, l *ledger.Ledger, v *ledger.Version, name string) (changes []Line, gone *Line, err error) {
+func Last(ctx context.Context, l *ledger.Ledger, v *ledger.Version, name string,
+) (changes []Line, gone *Line, err error) {
 	for e, err := range l.History(ctx, v) {
 		if err == nil {
 			err = ctx.Err()

@@ -21,9 +21,10 @@ func address(text string) netip.Addr { return netip.MustParseAddr(text) }
 func regionPart() zonesource.Part {
 	return zonesource.Part{Key: zonesource.Key{Source: "ec2", Name: "/eu-west-1"}, Region: &zonesource.Region{
 		AccountID: "123456789012", Name: "eu-west-1",
-		VPCs:       []zonesource.VPC{{ID: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}}},
-		Peerings:   []zonesource.Peering{{ID: "pcx-1", A: zone.VPC{ID: "vpc-1"}, B: zone.VPC{ID: "vpc-2"}, ADNS: true}},
-		Interfaces: []zonesource.Interface{{ID: "eni-1", VPC: "vpc-1", Private: address("10.0.0.1"), Public: address("198.51.100.1")}},
+		VPCs:     []zonesource.VPC{{ID: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}}},
+		Peerings: []zonesource.Peering{{ID: "pcx-1", A: zone.VPC{ID: "vpc-1"}, B: zone.VPC{ID: "vpc-2"}, ADNS: true}},
+		Interfaces: []zonesource.Interface{{ID: "eni-1", VPC: "vpc-1", Private: address("10.0.0.1"),
+			Public: address("198.51.100.1")}},
 		Hosts: []zonesource.Host{{Instance: "i-1", VPC: "vpc-1", Private: address("10.0.0.1"),
 			Names: []zonesource.HostName{{Text: "web", From: "Name tag"}}}},
 	}}
@@ -32,7 +33,8 @@ func regionPart() zonesource.Part {
 func catalogPart(ids ...string) zonesource.Part {
 	p := zonesource.Part{Key: zonesource.Key{Source: "route53", Name: "catalog/"}, Catalog: &zonesource.Catalog{}}
 	for _, id := range ids {
-		p.Catalog.Zones = append(p.Catalog.Zones, zonesource.Hosted{ID: id, Name: zone.MustName(strings.ToLower(id) + ".example.")})
+		name := zone.MustName(strings.ToLower(id) + ".example.")
+		p.Catalog.Zones = append(p.Catalog.Zones, zonesource.Hosted{ID: id, Name: name})
 	}
 	return p
 }

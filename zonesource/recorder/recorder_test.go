@@ -354,8 +354,8 @@ func TestRun(t *testing.T) {
 		t.Error(err)
 	}
 	lines := b.history(Query{Name: "www.example.com."})
-	if len(lines) != 2 || lines[0].Actor != "ops. from 10.0.0.7" || lines[0].AWSChange != "C1" || lines[0].BeforeTTL != 300 ||
-		lines[0].AfterTTL != 60 {
+	if len(lines) != 2 || lines[0].Actor != "ops. from 10.0.0.7" || lines[0].AWSChange != "C1" ||
+		lines[0].BeforeTTL != 300 || lines[0].AfterTTL != 60 {
 		t.Errorf("%+v", lines)
 	}
 }

@@ -16,7 +16,8 @@ import (
 // itemTypes are what people call the items of a catalog or a region.
 func itemTypes() map[string]string {
 	return map[string]string{
-		"z": "zone", "u": "unlisted zone", "c": "CIDR collection", "v": "VPC", "p": "peering", "i": "interface", "h": "instance",
+		"z": "zone", "u": "unlisted zone", "c": "CIDR collection", "v": "VPC", "p": "peering", "i": "interface",
+		"h": "instance",
 	}
 }
 
@@ -193,8 +194,10 @@ func routing(p zone.Policy, m *zone.Member) string {
 	case zone.Geoproximity:
 		words = append(words, fmt.Sprintf("bias=%d", m.Bias))
 	}
-	for _, field := range [][]byte{m.Region, m.Continent, m.Country, m.Subdivision, m.Coordinates, m.LocalZone, m.Collection,
-		m.Location} {
+	placement := [][]byte{
+		m.Region, m.Continent, m.Country, m.Subdivision, m.Coordinates, m.LocalZone, m.Collection, m.Location,
+	}
+	for _, field := range placement {
 		if len(field) > 0 {
 			words = append(words, string(field))
 		}
