@@ -55,9 +55,8 @@ A second one ends it at once.`,
 
 // serve runs the server with the signals of the process.
 func serve(ctx context.Context, o server.AppOptions) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop) // the second signal does what it does to any process
 
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
