@@ -75,6 +75,9 @@ type ZoneSummary struct {
 	Zone *zone.Zone
 }
 
+// Fails reports whether the names of the zone fail.
+func (z ZoneSummary) Fails() bool { return z.Zone.Unavailable != "" }
+
 // input is what a compilation is made of, in a fixed order.
 type input struct {
 	cfg      Config
@@ -430,6 +433,11 @@ func (c *Compiled) report(missing []Gap) {
 	for _, list := range [][]Part{c.in.zones, c.in.catalogs, c.in.regions} {
 		for _, p := range list {
 			r.Problems = append(r.Problems, p.Problems...)
+			if p.Zone != nil && p.Zone.Unavailable != "" {
+				r.Problems = append(r.Problems, Problem{
+					Zone: zone.String(p.Zone.Apex), Reason: p.Zone.Unavailable + ": its names get SERVFAIL",
+				})
+			}
 		}
 	}
 	slices.SortStableFunc(r.Problems, compareProblems)

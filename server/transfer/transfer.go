@@ -17,6 +17,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/share"
 	"inside53/server/tsig"
+	"inside53/zonesource/statedir"
 
 	"github.com/miekg/dns"
 	"golang.org/x/sync/errgroup"
@@ -59,7 +60,9 @@ type Options struct {
 	CountNotify func(result string)
 	// StateDir holds the histories of zones, below transfers.
 	StateDir string
-	Log      *slog.Logger
+	// State watches StateDir; nil: nobody does.
+	State *statedir.Dir
+	Log   *slog.Logger
 }
 
 // Server answers secondaries and primaries: SOA, AXFR and IXFR questions of zones that
@@ -80,7 +83,7 @@ func New(o Options) *Server {
 		refusals: refusals{log: o.Log, clients: map[netip.Addr]*refusal{}},
 	}
 	known := &aliases{ask: o.Ask, targets: map[aliasTarget]*aliasState{}}
-	t.publisher = newPublisher(o.Resolver, t.policy.Load, known, t.notifier, o.StateDir, o.Log)
+	t.publisher = newPublisher(o.Resolver, t.policy.Load, known, t.notifier, o.StateDir, o.State, o.Log)
 	return t
 }
 
