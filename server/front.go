@@ -1,6 +1,8 @@
 package server
 
 import (
+	"sync/atomic"
+
 	"inside53/resolver"
 	"inside53/resolver/wire"
 	"inside53/server/listen"
@@ -17,6 +19,7 @@ type front struct {
 	transfers *transfer.Server
 	keys      func() tsig.Keyring
 	desk      *desk
+	released  *atomic.Bool // whether updates are another process's from now on
 }
 
 // Handle implements [resolver.Handler].
@@ -31,6 +34,9 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 			f.updates.Refused(p.Client.Addr())
 			return nil, 0, false
 		}
+		if f.released.Load() {
+			return f.later(p)
+		}
 		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Suspender)
 	case f.transfers.Admits(p):
 		answer, result = f.desk.accept(p, true)
@@ -42,6 +48,14 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 		answer, result = f.desk.accept(p, false)
 	}
 	return answer, result, true
+}
+
+// later has an update come again, when another process accepts it.
+func (f *front) later(p *resolver.Packet) ([]byte, resolver.Result, bool) {
+	if p.Transport == resolver.UDP {
+		return nil, resolver.Dropped, true
+	}
+	return wire.AppendError(p.Out[:0], p.Bytes, wire.RcodeServFail), resolver.ServFail, true
 }
 
 // streamOf returns what suspends a query for an answer of many messages; nil where the

@@ -122,6 +122,14 @@ type tcpListener struct {
 }
 
 func listenTCP(addr netip.AddrPort, v6only bool, o TCPOptions) (*tcpListener, error) {
+	ln, err := bindTCP(addr, v6only)
+	if err != nil {
+		return nil, err
+	}
+	return serveTCP(addr, ln, o), nil
+}
+
+func bindTCP(addr netip.AddrPort, v6only bool) (*net.TCPListener, error) {
 	network := "tcp"
 	switch {
 	case addr.Addr().Is4():
@@ -137,10 +145,15 @@ func listenTCP(addr netip.AddrPort, v6only bool, o TCPOptions) (*tcpListener, er
 	if err != nil {
 		return nil, err
 	}
-	t := &tcpListener{ln: ln.(*net.TCPListener), opts: o, conns: map[*tcpConn]struct{}{}}
+	return ln.(*net.TCPListener), nil
+}
+
+// serveTCP makes what accepts on a socket, which it owns from here on.
+func serveTCP(addr netip.AddrPort, ln *net.TCPListener, o TCPOptions) *tcpListener {
+	t := &tcpListener{ln: ln, opts: o, conns: map[*tcpConn]struct{}{}}
 	bound := ln.Addr().(*net.TCPAddr).AddrPort()
 	t.addr = netip.AddrPortFrom(addr.Addr(), bound.Port())
-	return t, nil
+	return t
 }
 
 // run accepts until the listener is closed, and returns when all connections ended.
@@ -252,8 +265,11 @@ func (t *tcpListener) refusals() uint64 {
 func (t *tcpListener) add(c *tcpConn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed || t.stopping.Load() {
+	if t.closed {
 		return false
+	}
+	if t.stopping.Load() {
+		c.draining.Store(true) // it was accepted just before: nobody else answers it
 	}
 	t.conns[c] = struct{}{}
 	t.open.Add(1)
