@@ -152,7 +152,9 @@ func TestProcessHostileUpstreams(t *testing.T) {
 		}, true, 30, 26, "NOERROR"},
 		{"the handshake stalls", "tls://", func(h *hostile) { h.tcp = never }, false, 10, 10, "NOERROR"},
 		{"frozen", "", func(h *hostile) { h.tcp = never }, false, 10, 10, "NOERROR"},
-		{"frozen behind a truncated answer", "", func(h *hostile) { h.udp, h.tcp = truncates, never }, false, 10, 10, "NOERROR"},
+		{"frozen behind a truncated answer", "", func(h *hostile) {
+			h.udp, h.tcp = truncates, never
+		}, false, 10, 10, "NOERROR"},
 		{"frozen and alone", "", func(h *hostile) { h.tcp = never }, true, 1, 0, "timeout"},
 		{"the handshake stalls, and it is alone", "tls://", func(h *hostile) { h.tcp = never }, true, 1, 0, "timeout"},
 		{"the query comes back", "", func(h *hostile) {
