@@ -106,7 +106,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: host, Version: a.version,
 		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
-	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver.Fenced, a.resolver.Rebindings))
+	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry)}
 	if c.UsesAWS() {
 		a.accounts, err = a.sources.loadAccounts(ctx, c)
@@ -158,7 +158,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	secondaries := &transferred{a.transfers, a.resolver}
-	a.registry.MustRegister(socketMetrics(a.server.Stats), secondaries.metrics())
+	a.registry.MustRegister(socketMetrics(a.server.Stats, a.resolver.Counts), secondaries.metrics())
 	a.readiness = readiness{
 		status: a.keeper.Status, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
 		state: a.keeper.State(),
