@@ -30,6 +30,7 @@ const (
 type Dir struct {
 	path string
 	log  *slog.Logger
+	kick chan struct{} // a write has failed
 
 	checking sync.Mutex      // serialises checks; of what follows
 	lock     *os.File        // nil: not held
@@ -49,7 +50,7 @@ type Dir struct {
 // that was killed has left half-written there. What of this can't be done is the fault of the
 // Dir.
 func Open(path string, log *slog.Logger) *Dir {
-	d := &Dir{path: path, log: log, made: map[string]bool{}, failing: map[string]error{}}
+	d := &Dir{path: path, log: log, kick: make(chan struct{}, 1), made: map[string]bool{}, failing: map[string]error{}}
 	d.Check()
 	return d
 }
@@ -84,6 +85,14 @@ func (d *Dir) Hold() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.held
+}
+
+// Writable returns nil where the directory could be written to, too, at the last check.
+func (d *Dir) Writable() error {
+	if d == nil {
+		return nil
+	}
+	return d.checked()
 }
 
 // Foreign reports whether another process holds the lock.
@@ -124,7 +133,14 @@ func (d *Dir) Note(what string, err error) {
 		return
 	}
 	d.failing[what] = err
-	if before == nil && d.held == nil {
+	if before != nil {
+		return
+	}
+	select {
+	case d.kick <- struct{}{}:
+	default: // it is on its way
+	}
+	if d.held == nil {
 		d.log.Error("not saved; it is tried again", "what", what, "error", err)
 	}
 }
@@ -196,6 +212,8 @@ func (d *Dir) Run(stop <-chan struct{}, healed func()) {
 			timer.Stop()
 			return
 		case <-timer.C:
+		case <-d.kick:
+			timer.Stop()
 		}
 		d.Check()
 		was := fault
