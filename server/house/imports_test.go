@@ -38,7 +38,7 @@ func TestFault(t *testing.T) {
 		{"resolver/forward", "github.com/miekg/dns", false, "taken apart by the walker"},
 		{"resolver/history", "inside53/resolver/zone", false, ""},
 		{"resolver/history", "inside53/server", false, "not who is told"},
-		{"zonesource", "inside53/zonesource/route53", false, "of ours it may import [resolver/zone zonesource/atomicfile]"},
+		{"zonesource", "inside53/zonesource/route53", false, "of ours it may import [resolver/zone zonesource/atomicfile zonesource/statedir]"},
 		{"zonesource/route53", "inside53/zonesource/awsclient", false, ""},
 		{"zonesource/route53", "inside53/zonesource/awssim", false, "zone.Snapshot alone"},
 		{"zonesource/route53", "inside53/zonesource/awssim", true, ""},

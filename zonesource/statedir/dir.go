@@ -198,12 +198,13 @@ func (d *Dir) Make(name string) (string, error) {
 }
 
 // Run checks the directory again and again until stop is closed. It calls healed after each
-// check that ends a fault, or that finds another generation.
-func (d *Dir) Run(stop <-chan struct{}, healed func()) {
-	generation, fault := d.Generation(), d.Fault()
+// check that ends a fault of the directory, or that finds another generation: then what was
+// written is lost.
+func (d *Dir) Run(stop <-chan struct{}, healed func(lost bool)) {
+	generation, fault := d.Generation(), d.checked()
 	for {
 		pause := checkEvery
-		if fault != nil {
+		if d.Fault() != nil {
 			pause = healEvery
 		}
 		timer := time.NewTimer(pause)
@@ -218,12 +219,10 @@ func (d *Dir) Run(stop <-chan struct{}, healed func()) {
 		d.Check()
 		was := fault
 		fault = d.checked()
-		if now := d.Generation(); now != generation && d.Hold() == nil || was != nil && fault == nil {
-			generation = now
-			healed()
-		}
-		if fault == nil {
-			fault = d.Fault() // of a writer: its end is looked for as often
+		lost := d.Generation() != generation && d.Hold() == nil
+		if lost || was != nil && fault == nil {
+			generation = d.Generation()
+			healed(lost)
 		}
 	}
 }
