@@ -79,7 +79,9 @@ func rules() map[string]rule {
 		"zonesource/rdata":      {why: leaf, theirs: []string{dns}},
 		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
 		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
-		"zonesource/health":     {ours: append([]string{"zonesource/atomicfile", "zonesource/statedir"}, calls...), why: meet},
+		"zonesource/health": {
+			ours: append([]string{"zonesource/atomicfile", "zonesource/statedir"}, calls...), why: meet,
+		},
 		"zonesource/secondary": {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata",
 			"zonesource/refresh"}, why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
