@@ -19,7 +19,8 @@
 // transfer, which know nothing of it.
 //
 // welcome.go says whose TCP connections are accepted, files.go how many there may be, and
-// memory.go how much memory. systemd.go feeds the watchdog while the packet loops live.
+// memory.go how much memory. warm.go
+// keeps the cache over restarts. systemd.go feeds the watchdog while the packet loops live.
 //
 // [App] is the composition root: it makes all of it from a [config.Config] and owns its
 // lifetime. Its parts own their state and register their metrics (metrics.go); package admin

@@ -258,12 +258,12 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	cfg := &c.in.cfg
 	networks := networksOf(cfg, c.in.regions, now)
 	c.deriveTags(previous, networks)
-	views, clients, problems := planViews(cfg, networks, c.in.zones)
+	views, clients, problems := planViews(cfg, networks, c.in.zones, missing)
 	zones, more := c.zoneSet()
 	plan := &apexPlan{
 		cfg: cfg, zones: zones, special: specialNames(), computed: computedNames(), reverse: zone.MustName("in-addr.arpa."),
-		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{}, unread: unreadOf(cfg, missing),
-		problems: map[Problem]bool{},
+		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{},
+		unread: unreadOf(cfg, missing, c.in.regions), problems: map[Problem]bool{},
 	}
 	for _, n := range networks {
 		for _, p := range n.CIDRs {
@@ -273,7 +273,8 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	s := &zone.Snapshot{TranslatedTTL: seconds(cfg.TranslatedTTL), Rebinding: cfg.Rebinding}
 	for i, v := range views {
 		s.Views = append(s.Views, zone.NewView(zone.View{
-			Name: v.name, Index: i, Region: v.region, VPCs: v.vpcs, Addresses: v.addresses, Apexes: plan.apexes(v),
+			Name: v.name, Index: i, Region: v.region, VPCs: v.vpcs, Addresses: v.addresses, Unread: v.unread,
+			Apexes: plan.apexes(v),
 		}))
 	}
 	s.Outside = outsideView(cfg, plan, len(views))

@@ -354,9 +354,9 @@ func (k *Keeper) deliver(p Part) bool {
 	}
 	h.pending = nil
 	k.set(p.Key, h)
-	unnamed := k.held[p.Key].part.Sum == Sum{} && p.Sum != Sum{}
+	renamed := k.held[p.Key].part.Sum != p.Sum && p.Sum != Sum{}
 	changed := k.accept(p)
-	k.saver.mark(k.parts[p.Key], changed || unnamed)
+	k.saver.mark(k.parts[p.Key], changed || renamed)
 	return changed || gone
 }
 

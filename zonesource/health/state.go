@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -35,6 +36,7 @@ const (
 // state is what is saved.
 type state struct {
 	Saved   time.Time
+	Listed  map[string]time.Time // by account, when its definitions were listed
 	Checks  []savedCheck
 	Targets map[string]map[string]zone.Target // by account and region, by name as text
 }
@@ -158,6 +160,10 @@ func (m *Monitor) restore(st *state) {
 	known := map[string]bool{}
 	for _, r := range m.readers {
 		known[r.account.Name] = true
+		at := st.Listed[r.account.Name]
+		if m.isFresh(at) {
+			r.listed, m.listed[r.account.Name] = at, at
+		}
 	}
 	for _, saved := range st.Checks {
 		d := saved.Definition
@@ -194,7 +200,8 @@ func (m *Monitor) restore(st *state) {
 func (m *Monitor) snapshot() *state {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	st := &state{Saved: m.options.Now(), Targets: map[string]map[string]zone.Target{}}
+	st := &state{Saved: m.options.Now(), Listed: maps.Clone(m.listed),
+		Targets: map[string]map[string]zone.Target{}}
 	for id, c := range m.checks {
 		saved := savedCheck{Definition: c.definition, Asked: c.asked, AWS: c.aws}
 		if n := m.tally.counts[id]; n != nil {

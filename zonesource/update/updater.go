@@ -65,7 +65,8 @@ type Updater struct {
 	options Options
 	log     *slog.Logger
 	journal *journal
-	wake    chan struct{} // for fresh
+	wake    chan struct{}     // for fresh
+	marked  map[string]string // by zone, the change that is asked for; of the goroutine of followAll
 
 	mu      sync.Mutex
 	clients map[string]client // by the name of their account
