@@ -11,9 +11,10 @@ COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The programs of test-clients, and the Debian packages that bring them.
-CLIENTS  := dig nsupdate named named-compilezone knotd nsd kdig knsupdate certbot aws ip unshare
+CLIENTS  := dig nsupdate named named-compilezone knotd nsd kdig knsupdate certbot aws ip unshare \
+	systemd-analyze dnsdist
 PACKAGES := bind9-dnsutils bind9 bind9-utils knot knot-dnsutils nsd awscli certbot python3-certbot-dns-rfc2136 \
-	iproute2 util-linux gcc libc6-dev
+	systemd dnsdist iproute2 util-linux gcc libc6-dev
 
 FRESH     ?= all
 FUZZTIME  ?= 30s
