@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"hash/fnv"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -127,21 +129,35 @@ func (b *balancer) flow(key flowKey) *net.UDPConn {
 		return nil
 	}
 	b.flows[key] = conn
-	b.running.Go(func() {
-		buf := make([]byte, 600)
-		for {
-			n, err := conn.Read(buf)
-			select {
-			case <-b.stop:
-				return
-			default:
-			}
-			if err == nil {
-				_, _ = b.udp.WriteToUDPAddrPort(buf[:n], key.client) // a client that is gone
-			}
-		}
-	})
+	b.running.Go(func() { b.answer(key, conn) })
 	return conn
+}
+
+// flowIdle is after how long without an answer a flow is forgotten.
+const flowIdle = 10 * time.Second
+
+// answer sends answers of a flow back.
+func (b *balancer) answer(key flowKey, conn *net.UDPConn) {
+	buf := make([]byte, 600)
+	for {
+		err := conn.SetReadDeadline(time.Now().Add(flowIdle))
+		if err != nil {
+			return
+		}
+		n, err := conn.Read(buf)
+		switch {
+		case err == nil:
+			_, _ = b.udp.WriteToUDPAddrPort(buf[:n], key.client) // a client that is gone
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			b.mu.Lock()
+			delete(b.flows, key)
+			b.mu.Unlock()
+			_ = conn.Close()
+			return
+		case errors.Is(err, net.ErrClosed):
+			return
+		}
+	}
 }
 
 func (b *balancer) serveTCP() {
