@@ -81,6 +81,7 @@ restarts: ## planned restarts under load: 20,000 look-ups at 1,000 a second, ten
 bench: build ## run the benchmarks, BENCHTIME (1s) each, and measure the whole program
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	$(GO) run ./server/bench program
+	$(GO) run ./server/bench hits
 
 bench-peers: build ## measure the program next to the peers on PATH, ROUNDS (5) times in turns
 	$(GO) run ./server/bench peers -rounds $(ROUNDS) -chart server/bench/chart.svg -table server/bench/results.md

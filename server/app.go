@@ -65,6 +65,7 @@ type App struct {
 	sources   sourceBuilder
 	health    healthWatch
 	readiness readiness
+	warmth    *warmth
 
 	keys      atomic.Pointer[tsig.Keyring]
 	updater   *zoneupdate.Updater // nil without AWS
@@ -93,7 +94,9 @@ func NewApp(ctx context.Context, o AppOptions) (*App, error) {
 func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	log := a.opts.Log
 	var err error
-	a.forwarder, err = forward.New(forward.Options{Entries: c.Cache.Entries, Logger: log})
+	a.forwarder, err = forward.New(forward.Options{
+		Entries: c.Cache.Entries, Bytes: cacheBytes(int(c.Cache.Bytes), os.DirFS("/"), log), Logger: log,
+	})
 	if err != nil {
 		return err
 	}
@@ -125,6 +128,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	a.warmth = newWarmth(state, a.forwarder, log)
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
 	served := &data{a.keeper, a.resolver, a.logFault}
@@ -157,6 +161,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.registry.MustRegister(socketMetrics(a.server.Stats), secondaries.metrics())
 	a.readiness = readiness{
 		status: a.keeper.Status, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
+		state: a.keeper.State(),
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
 	a.admin, err = admin.Bind(admin.Options{
@@ -172,7 +177,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.health = healthWatch{
-		log: log, hosts: a.sources.hosts, onCall: a.sources.onCall, snapshot: a.resolver.Snapshot, publish: a.publishLive,
+		log: log, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
+		snapshot: a.resolver.Snapshot, publish: a.publishLive,
 		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}
 	a.registry.MustRegister(a.health.metrics())
@@ -267,6 +273,7 @@ func (a *App) run(ctx context.Context) error {
 	defer stopServing()
 	g, all := errgroup.WithContext(all)
 	g.Go(func() error { return a.forwarder.Run(all) })
+	g.Go(func() error { return a.warmth.run(ctx, all) })
 	g.Go(func() error { return a.resolver.Run(all) })
 	g.Go(func() error { return a.write(all) })
 	g.Go(func() error { return a.desk.run(all) })
@@ -281,7 +288,6 @@ func (a *App) run(ctx context.Context) error {
 	g.Go(func() error { return a.offer(serving, ctx, stopServing) })
 	g.Go(func() error { return a.admin.Run(all) })
 	g.Go(func() error { return watchdog(all, a.opts.Log, a.server.Standing) })
-	g.Go(func() error { return a.awaitZoneFiles(all) })
 	g.Go(func() error { return a.announce(all) })
 	g.Go(func() error {
 		defer stopServing()

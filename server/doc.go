@@ -19,7 +19,8 @@
 // transfer, which know nothing of it.
 //
 // welcome.go says whose TCP connections are accepted, files.go how many there may be, and
-// memory.go how much memory. systemd.go feeds the watchdog while the packet loops live.
+// memory.go how much memory. warm.go
+// keeps the cache over restarts. systemd.go feeds the watchdog while the packet loops live.
 // sockets.go has the sockets that are there before the App: from systemd, or from a process
 // that serves already. user.go and sandbox.go give up what the process has no need of.
 //

@@ -37,7 +37,7 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 		if f.released.Load() {
 			return f.later(p)
 		}
-		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Out, p.Suspender)
+		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Suspender)
 	case f.transfers.Admits(p):
 		answer, result = f.desk.accept(p, true)
 	default:
@@ -60,7 +60,7 @@ func (f *front) later(p *resolver.Packet) ([]byte, resolver.Result, bool) {
 
 // streamOf returns what suspends a query for an answer of many messages; nil where the
 // transport has none.
-func streamOf(s resolver.Suspender) transfer.Stream {
+func streamOf(s resolver.Suspender) listen.Stream {
 	streamer, ok := s.(listen.Streamer)
 	if !ok {
 		return nil

@@ -49,8 +49,8 @@ func (f *Forwarder) Stats() Stats {
 		all.Misses += s.misses.Load()
 		all.Evictions += s.evictions.Load()
 		s.mu.RLock()
-		all.Entries += s.lru.Len()
-		all.Bytes += s.bytes
+		all.Entries += s.kept.len()
+		all.Bytes += s.kept.bytes()
 		s.mu.RUnlock()
 	}
 	f.mu.Lock()

@@ -13,6 +13,7 @@ import (
 
 	"inside53/resolver"
 	"inside53/resolver/wire"
+	"inside53/server/share"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,9 +40,9 @@ type tcpConn struct {
 	nc     *net.TCPConn
 	client netip.AddrPort
 	raw    syscall.RawConn
-	share  *shares[*tcpConn] // that it is counted in
-	cutoff *time.Timer       // of one that is Keyed; else nil
-	used   atomic.Int64      // when it was used last, in Unix nanoseconds
+	share  *share.Shares[*tcpConn] // that it is counted in
+	cutoff *time.Timer             // of one that is Keyed; else nil
+	used   atomic.Int64            // when it was used last, in Unix nanoseconds
 
 	// Read side, of the connection's goroutine. Unanswered bytes are in[start:end].
 	in         []byte
@@ -82,8 +83,8 @@ func newTCPConn(t *tcpListener, nc *net.TCPConn, client netip.AddrPort) *tcpConn
 	return c
 }
 
-// lastUsed implements holding.
-func (c *tcpConn) lastUsed() time.Time { return time.Unix(0, c.used.Load()) }
+// LastUsed implements [share.Holding].
+func (c *tcpConn) LastUsed() time.Time { return time.Unix(0, c.used.Load()) }
 
 // serve answers until the client or the server ends the connection.
 func (c *tcpConn) serve() {
