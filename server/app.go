@@ -273,9 +273,8 @@ func (a *App) run(ctx context.Context) error {
 	defer stopServing()
 	g, all := errgroup.WithContext(all)
 	g.Go(func() error { return a.forwarder.Run(all) })
-	g.Go(func() error { return a.warmth.run(ctx, all) })
 	g.Go(func() error { return a.resolver.Run(all) })
-	g.Go(func() error { return a.write(all) })
+	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
@@ -301,18 +300,28 @@ func (a *App) run(ctx context.Context) error {
 	return err
 }
 
-// write runs what writes to the state directory, until ctx ends or a successor needs that.
-func (a *App) write(ctx context.Context) error {
-	writing, end := context.WithCancel(ctx)
+// write runs what writes to the state directory, until all ends or a successor needs that. The
+// cache is saved when process ends, or before a successor looks for it.
+func (a *App) write(process, all context.Context) error {
+	writing, end := context.WithCancel(all)
 	defer end()
+	ending, save := context.WithCancel(process)
+	defer save()
+	saved := make(chan struct{})
 	g, working := errgroup.WithContext(writing)
 	g.Go(func() error {
 		select {
 		case <-a.handover.wanted:
+			save()
+			<-saved
 			end()
 		case <-working.Done():
 		}
 		return nil
+	})
+	g.Go(func() error {
+		defer close(saved)
+		return a.warmth.run(ending, working)
 	})
 	g.Go(func() error { return a.runSources(working) })
 	g.Go(func() error { return a.transfers.Run(working) })
@@ -326,8 +335,8 @@ func (a *App) write(ctx context.Context) error {
 	}
 	a.handover.once.Do(a.closeState)
 	close(a.handover.released)
-	<-ctx.Done()
-	return ctx.Err()
+	<-all.Done()
+	return all.Err()
 }
 
 // drain waits for the end of ctx, and then as long as the configuration says.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -31,9 +32,27 @@ func TestMain(m *testing.M) {
 type process struct {
 	cmd    *exec.Cmd
 	stdout *bytes.Buffer // once it has ended
-	stderr *bytes.Buffer
+	stderr *lines
 	line   chan string // the first line of output
 	ended  chan error
+}
+
+// lines is what is written, to be read at any time.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // opening takes what is written and passes the first line on.
@@ -74,7 +93,7 @@ func spawnWith(t *testing.T, more func(*exec.Cmd), self string, args ...string) 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	out := &opening{line: make(chan string, 1)}
-	p := &process{cmd: exec.CommandContext(ctx, self, args...), stdout: &out.text, stderr: new(bytes.Buffer),
+	p := &process{cmd: exec.CommandContext(ctx, self, args...), stdout: &out.text, stderr: new(lines),
 		line: out.line, ended: make(chan error, 1)}
 	p.cmd.Env = append(os.Environ(), asProgram+"=1", "AWS_ENDPOINT_URL=http://127.0.0.1:1",
 		"AWS_EC2_METADATA_DISABLED=true",

@@ -132,7 +132,7 @@ func newUDPLoop(addr netip.AddrPort, f *os.File, receiveBuffer int) (*udpLoop, e
 	controlled := l.poll.Control(func(fd uintptr) {
 		l.fd = int(fd)
 		err = setServed(l.fd, addr)
-		l.receiveBuffer = setReceiveBuffer(l.fd, receiveBuffer)
+		l.receiveBuffer = raiseReceiveBuffer(l.fd, receiveBuffer)
 	})
 	err = errors.Join(controlled, err)
 	if err != nil {
