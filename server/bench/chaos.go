@@ -42,6 +42,7 @@ type chaos struct {
 	starts []time.Duration
 	heals  []time.Duration
 	rounds int
+	late   bool // the metadata service may be late
 	sum    tallied
 }
 
@@ -54,6 +55,7 @@ func runChaos(ctx context.Context, flags *flag.FlagSet, args []string, stdout, s
 		seen: map[string]*event{}}
 	program := flags.String("inside53", "bin/inside53", "our `program`")
 	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "the `number` that all chance follows from")
+	flags.BoolVar(&c.late, "late", true, "the metadata service is late, too")
 	flags.IntVar(&c.rounds, "rounds", 20, "how `often` something goes wrong")
 	err := parse(flags, args)
 	if err != nil {

@@ -137,11 +137,13 @@ func (c *chaos) spoil() error {
 func (c *chaos) revive(ctx context.Context) error {
 	c.sky.sim.ClearFaults()
 	c.sky.aws.Store(1 + c.rng.Int32N(ways-1))
-	c.sky.metadata.Store(c.rng.Int32N(ways))
+	if c.late {
+		c.sky.metadata.Store(c.rng.Int32N(ways))
+	}
 	if c.sky.metadata.Load() != up {
 		c.note("metadata late", true)
-		c.oracle.here = false
 	}
+	c.oracle.here = false // until it has asked
 	err := c.start(ctx)
 	if err != nil {
 		return err
