@@ -244,7 +244,7 @@ func (c *chaos) harm(ctx context.Context, round int) (harmless bool, err error) 
 		return f.Fault != "empty" && f.Fault != "changing", c.sky.sim.AddFaults(f)
 	case 4:
 		c.note("AWS away", true)
-		c.sky.aws.Store(1 + c.rng.Int32N(ways-1))
+		c.sky.aws.set(1 + c.rng.Int32N(ways-1))
 		return true, nil
 	case 5:
 		c.note("update", true)

@@ -13,7 +13,7 @@ import (
 	"os"
 	"path"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"inside53/server/bench/dataset"
@@ -32,11 +32,34 @@ const (
 // sky is the simulated AWS and a metadata service, at one address whatever becomes of them.
 type sky struct {
 	sim      *awssim.Sim
-	aws      atomic.Int32
-	metadata atomic.Int32
+	aws      way
+	metadata way
 	url      string
 	server   *http.Server
 	ended    chan error
+}
+
+// way is how a service is there.
+type way struct {
+	mu      sync.Mutex
+	how     int32
+	changed chan struct{} // closed when how changes
+}
+
+// set changes it; what hangs then goes on.
+func (w *way) set(how int32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.changed != nil {
+		close(w.changed)
+	}
+	w.how, w.changed = how, make(chan struct{})
+}
+
+func (w *way) get() (int32, <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.how, w.changed
 }
 
 // newSky serves a data directory.
@@ -67,23 +90,28 @@ func (s *sky) close() error {
 // ServeHTTP implements [http.Handler].
 func (s *sky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own := strings.HasPrefix(r.URL.Path, "/latest/")
-	how := s.aws.Load()
+	of := &s.aws
 	if own {
-		how = s.metadata.Load()
+		of = &s.metadata
 	}
-	switch how {
-	case closed:
-		panic(http.ErrAbortHandler)
-	case hanging:
-		<-r.Context().Done()
-	case failing:
-		http.Error(w, "away", http.StatusServiceUnavailable)
-	default:
-		if own {
-			serveMetadata(w, r)
-		} else {
-			s.sim.ServeHTTP(w, r)
+	how, changed := of.get()
+	if how == hanging {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-changed:
+			how, _ = of.get()
 		}
+	}
+	switch {
+	case how == failing:
+		http.Error(w, "away", http.StatusServiceUnavailable)
+	case how != up:
+		panic(http.ErrAbortHandler)
+	case own:
+		serveMetadata(w, r)
+	default:
+		s.sim.ServeHTTP(w, r)
 	}
 }
 

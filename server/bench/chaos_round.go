@@ -136,11 +136,9 @@ func (c *chaos) spoil() error {
 // revive starts it with AWS away, and looks at what it says.
 func (c *chaos) revive(ctx context.Context) error {
 	c.sky.sim.ClearFaults()
-	c.sky.aws.Store(1 + c.rng.Int32N(ways-1))
-	if c.late {
-		c.sky.metadata.Store(c.rng.Int32N(ways))
-	}
-	if c.sky.metadata.Load() != up {
+	c.sky.aws.set(1 + c.rng.Int32N(ways-1))
+	if how := c.rng.Int32N(ways); c.late && how != up {
+		c.sky.metadata.set(how)
 		c.note("metadata late", true)
 	}
 	c.oracle.here = false // until it has asked
@@ -164,8 +162,8 @@ func (c *chaos) revive(ctx context.Context) error {
 // heal mends all, and waits until all is right.
 func (c *chaos) heal(ctx context.Context) error {
 	c.sky.sim.ClearFaults()
-	c.sky.aws.Store(up)
-	c.sky.metadata.Store(up)
+	c.sky.aws.set(up)
+	c.sky.metadata.set(up)
 	err := c.disk.mend()
 	if err != nil {
 		return err
