@@ -15,6 +15,7 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/health"
+	"inside53/zonesource/statedir"
 )
 
 // healthWatch is what is known of the health of endpoints and load balancers, and who
@@ -25,6 +26,7 @@ type healthWatch struct {
 	uses    uses
 
 	log       *slog.Logger
+	state     *statedir.Dir // nil: there is none
 	hosts     hosts
 	onCall    func(operation, code string)
 	listeners func() []netip.AddrPort // ours, DNS first
@@ -48,7 +50,7 @@ func (w *healthWatch) newMonitor(c *config.Config, accounts []*awsclient.Account
 		Balancers: true, Regions: healthRegions(c, accounts),
 		Wanted:        func() []string { return w.uses.checks(w.snapshot()) },
 		WantedTargets: func() []string { return w.uses.targets(w.snapshot()) },
-		Publish:       w.publish, StateDir: c.StateDir, Log: w.log, OnCall: w.onCall,
+		Publish:       w.publish, StateDir: c.StateDir, State: w.state, Log: w.log, OnCall: w.onCall,
 	})
 }
 

@@ -178,7 +178,7 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account) (
 	readers := make(chan struct{}, 1)
 	for i, f := range c.ZoneFiles {
 		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i),
-			Readers: readers}, b.log)
+			Readers: readers, Missing: b.missing(zonesource.Key{Source: fileSource, Name: fileName(c, i)})}, b.log)
 		if err != nil {
 			return nil, err
 		}
@@ -204,6 +204,14 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account) (
 		sources = append(sources, s)
 	}
 	return sources, nil
+}
+
+// missing reports whether the keeper has no part of a key.
+func (b *sourceBuilder) missing(key zonesource.Key) func() bool {
+	return func() bool {
+		_, there := b.keeper.Kept(key)
+		return !there
+	}
 }
 
 func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2.Options {
