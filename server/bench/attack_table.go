@@ -34,7 +34,7 @@ func (j judged) judge(peace encounter) string {
 		beside = j.theirs
 	}
 	all := float64(o.result.Answered + o.result.Lost + o.result.Bad)
-	allowed := beside.lost() + max(slack, 2/max(1, all))
+	allowed := beside.lost() + max(slack, 2/max(1, all)) + 1e-9 // shares are rounded
 	grown := (o.peak - peace.peak) >> 20
 	switch {
 	case o.ended != "":

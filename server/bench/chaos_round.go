@@ -94,11 +94,12 @@ func (c *chaos) kill() {
 // spoil damages what was saved, and the disk that the next start finds.
 func (c *chaos) spoil() error {
 	kind := c.rng.IntN(5)
-	if kind > 0 {
-		err := c.disk.mend()
-		if err != nil {
-			return err
-		}
+	if kind == 0 {
+		return nil // the disk stays as it is
+	}
+	err := c.disk.mend()
+	if err != nil {
+		return err
 	}
 	switch kind {
 	case 1, 2:
@@ -116,7 +117,7 @@ func (c *chaos) spoil() error {
 		}
 	case 3:
 		c.note("state removed", true)
-		err := c.disk.remove()
+		err = c.disk.remove()
 		if err != nil {
 			return err
 		}
@@ -127,7 +128,7 @@ func (c *chaos) spoil() error {
 		return c.disk.fill()
 	case 1:
 		c.note("start on a read-only disk", true)
-		_, err := c.disk.remount(true)
+		_, err = c.disk.remount(true)
 		return err
 	}
 	return nil
