@@ -15,14 +15,14 @@
 //	     ↑
 //	config/ (strict; every fault with its line) <── reload.go (SIGHUP)
 //
-// keys.go, updates.go and transfers.go translate the configuration for tsig, update and
-// transfer, which know nothing of it.
+// updates.go and transfers.go translate the configuration for tsig, update and transfer,
+// which know nothing of it.
 //
-// welcome.go says whose TCP connections are accepted, files.go how many there may be, and
-// memory.go how much memory. warm.go
-// keeps the cache over restarts. systemd.go feeds the watchdog while the packet loops live.
-// sockets.go has the sockets that are there before the App: from systemd, or from a process
-// that serves already. user.go and sandbox.go give up what the process has no need of.
+// front.go says whose TCP connections are accepted as well, limits.go how many descriptors,
+// how much memory and how many packets there may be; package share counts who has how much of
+// what waits. warm.go keeps the cache over restarts. announce.go says when it is ready, and feeds
+// systemd's watchdog while the packet loops live. handover.go and sockets.go pass the sockets on
+// to the process after this one. Packages confine and logs are of the process, not of the App.
 //
 // [App] is the composition root: it makes all of it from a [config.Config] and owns its
 // lifetime. Its parts own their state and register their metrics (metrics.go); package admin

@@ -40,7 +40,7 @@ type UpstreamStats struct {
 func (f *Forwarder) Stats() Stats {
 	flights, waiting, refused := f.shares.totals()
 	all := Stats{
-		InFlight: int64(flights), Waiting: int64(waiting) + f.telling.Load(),
+		InFlight: int64(flights), Waiting: int64(waiting) + f.completing.Load(),
 		Full: f.full.Load() + refused[becauseFull], Loops: f.loops.Load(),
 		Client: refused[becauseClient], Cut: refused[becauseCut],
 		Packets: f.packets.Load(),

@@ -92,9 +92,12 @@ func rules() map[string]rule {
 			"zonesource/refresh"}, why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
-			"server/admin", "server/config", "server/listen", "server/share", "server/tsig", "server/transfer", "server/update",
+			"server/admin", "server/config", "server/confine", "server/listen", "server/share", "server/tsig",
+			"server/transfer", "server/update",
 		}, below...)},
-		"server/share": {why: "who holds how much is counted alike for sockets, updates and transfers", theirs: []string{}},
+		"server/logs":    {why: "who writes lines knows nobody who does", theirs: []string{}},
+		"server/confine": {ours: []string{"server/config"}, why: "it is done before there is a server"},
+		"server/share":   {why: "who holds how much is counted alike for sockets, updates and transfers", theirs: []string{}},
 		"server/listen": {
 			ours: []string{"resolver", "resolver/wire", "resolver/latency", "server/share"},
 			why:  "sockets carry messages and know nothing of data",
@@ -130,7 +133,9 @@ func rules() map[string]rule {
 				"golang.org/x/sync/errgroup",
 			},
 		},
-		"server/...":       {ours: append([]string{"server", "server/config", "examples"}, below...)},
+		"server/...": {ours: append([]string{
+			"server", "server/config", "server/confine", "server/logs", "examples",
+		}, below...)},
 		"server/bench":     {ours: append([]string{"server/bench/...", "examples"}, below...)},
 		"server/bench/...": {ours: []string{"server/bench/..."}, why: "what it expects is not taken from what it measures"},
 		"server/house":     {theirs: []string{}},

@@ -1,4 +1,4 @@
-package server
+package confine
 
 import (
 	"log/slog"
@@ -21,10 +21,10 @@ const (
 // referVersion is the first of landlock by which files can be moved between directories.
 const referVersion = 2
 
-// Confine takes from the whole process, for good, what it never needs (landlock(7)): it
+// Process takes from the whole process, for good, what it never needs (landlock(7)): it
 // reads what its user may, so that a reload may name new files; it writes below the state
 // directory; it executes nothing. A kernel that can't do it leaves it be.
-func Confine(c *config.Config, log *slog.Logger) {
+func Process(c *config.Config, log *slog.Logger) {
 	version, err := rights.LandlockGetABIVersion()
 	if err != nil || version < 1 {
 		log.Warn("landlock is not there: the process may write wherever its user may", "error", err)
