@@ -47,6 +47,10 @@
 // Config.Drain. Then the sockets close, what is in flight is answered, and only
 // then do the forwarder and the keeper end, which saves what it knows.
 //
+// Another process may go on in its place (handover.go). Then it ends without the drain: first
+// whatever writes, so that the other can read the state directory; then, once the other has its
+// data, the packet loops. Both have the same sockets, so nothing that waits in one is lost.
+//
 // # Where the time goes
 //
 // What an answer costs, where that goes, and what was tried, is in bench/NOTES.md.
