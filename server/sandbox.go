@@ -56,8 +56,13 @@ func writable(c *config.Config) string {
 		return ""
 	}
 	err := os.MkdirAll(c.StateDir, 0o700)
-	if err != nil {
-		return "" // whoever opens it says so
+	if err != nil { // whoever opens it says so, and tries again
+		parent := filepath.Dir(c.StateDir)
+		info, err := os.Stat(parent)
+		if err != nil || !info.IsDir() || parent == "/" || unix.Access(parent, unix.W_OK) != nil {
+			return ""
+		}
+		return parent
 	}
 	dir, err := filepath.EvalSymlinks(c.StateDir)
 	if err != nil {
