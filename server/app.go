@@ -128,7 +128,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	a.warmth = newWarmth(state, a.forwarder, log)
+	a.warmth = newWarmth(a.keeper.State(), a.forwarder, log)
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
 	served := &data{a.keeper, a.resolver, a.logFault}

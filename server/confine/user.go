@@ -119,14 +119,13 @@ func (u *User) prepare(c *config.Config, log *slog.Logger) error {
 		return err
 	}
 	err = u.give(c.StateDir)
-	if errors.Is(err, syscall.EROFS) {
+	if err == nil {
+		err = u.canRead([]string{c.StateDir})
+	}
+	if err != nil { // who opens it says what of it can't be used; all else works
 		log.Warn("state_dir can't be given away", "directory", c.StateDir, "user", u.Name, "error", err)
-		return nil
 	}
-	if err != nil {
-		return err
-	}
-	return u.canRead([]string{c.StateDir})
+	return nil
 }
 
 // Needed is the files that are read again after the start. Those of AWS that aren't there
