@@ -75,7 +75,7 @@ func TestServeUser(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"", "lock", "parts"} {
+	for _, name := range []string{"", "lock"} {
 		info, err := os.Stat(filepath.Join(filepath.Dir(path), "state", name))
 		if err != nil {
 			t.Fatal(err)
