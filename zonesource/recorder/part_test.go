@@ -54,7 +54,8 @@ func oddZone(t *testing.T) zonesource.Part {
 	if err != nil {
 		t.Fatal(err)
 	}
-	alias := zone.NewAlias(zone.TypeA, zone.Alias{ZoneID: []byte("Z2"), Target: zone.MustName("lb.example."), Health: true})
+	target := zone.Alias{ZoneID: []byte("Z2"), Target: zone.MustName("lb.example."), Health: true}
+	alias := zone.NewAlias(zone.TypeA, target)
 	for name, set := range map[string]zone.RRset{
 		"w.example.com.": group, "al.example.com.": alias, "bad.example.com.": zone.NewUnservable(16, "no", []byte("raw")),
 	} {
@@ -183,7 +184,8 @@ func FuzzSet(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again := keyOfSet(apex, name, set.Type); string(again) != string(key) || string(encodeSet(set)) != string(value) {
+		again := keyOfSet(apex, name, set.Type)
+		if string(again) != string(key) || string(encodeSet(set)) != string(value) {
 			t.Errorf("%q %q is read as %q %+v", key, value, name, set)
 		}
 	})
