@@ -20,14 +20,15 @@ func parseAdmin(text string) (string, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return "", fmt.Errorf("--admin %q: write a URL like http://127.0.0.1:8053", text)
 	}
-	return strings.TrimSuffix(text, "/"), nil
+	return text, nil
 }
 
 // askAdmin returns the body of the answer of a running server.
 func askAdmin(ctx context.Context, admin, path string, values url.Values) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, explainWait)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+path+"?"+values.Encode(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		strings.TrimSuffix(admin, "/")+path+"?"+values.Encode(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", admin, err)
 	}
