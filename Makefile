@@ -11,10 +11,11 @@ COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The programs of test-clients, and the Debian packages that bring them.
-CLIENTS  := dig nsupdate named named-compilezone knotd nsd kdig knsupdate certbot aws ip unshare
+CLIENTS  := dig nsupdate named named-compilezone knotd nsd kdig knsupdate certbot aws ip unshare \
+	systemd-analyze dnsdist
 PEERS    := nsd knotd unbound ip unshare nice
 PACKAGES := bind9-dnsutils bind9 bind9-utils knot knot-dnsutils nsd unbound awscli certbot python3-certbot-dns-rfc2136 \
-	iproute2 util-linux gcc libc6-dev
+	systemd dnsdist iproute2 util-linux gcc libc6-dev
 
 ATTACKTIME  ?= full
 CHAOSROUNDS ?= 200
@@ -25,7 +26,8 @@ BENCHTIME ?= 1s
 ROUNDS    ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test lint race fuzz bench bench-peers attack chaos cover vuln test-clients judge judge-files fresh clean
+.PHONY: help deps build run test lint race fuzz restarts bench bench-peers attack chaos cover vuln test-clients judge \
+	judge-files fresh clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +79,9 @@ fuzz: ## run each fuzz test for FUZZTIME (30s), a million cases of the model of 
 			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; \
 	done
+
+restarts: ## planned restarts under load: 20,000 look-ups at 1,000 a second, ten times of each kind
+	$(GO) test -count=1 -timeout 40m -v -run '^TestRestart(Beside|Terminated|Activated|Balanced)$$' ./server/inside53 -restarts 10 -lookups 20000
 
 bench: build ## run the benchmarks, BENCHTIME (1s) each, and measure the whole program
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...

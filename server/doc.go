@@ -21,6 +21,8 @@
 // welcome.go says whose TCP connections are accepted, files.go how many there may be, and
 // memory.go how much memory. warm.go
 // keeps the cache over restarts. systemd.go feeds the watchdog while the packet loops live.
+// sockets.go has the sockets that are there before the App: from systemd, or from a process
+// that serves already. user.go and sandbox.go give up what the process has no need of.
 //
 // [App] is the composition root: it makes all of it from a [config.Config] and owns its
 // lifetime. Its parts own their state and register their metrics (metrics.go); package admin
@@ -44,6 +46,10 @@
 // When its context ends, App says that it isn't ready and goes on answering for
 // Config.Drain. Then the sockets close, what is in flight is answered, and only
 // then do the forwarder and the keeper end, which saves what it knows.
+//
+// Another process may go on in its place (handover.go). Then it ends without the drain: first
+// whatever writes, so that the other can read the state directory; then, once the other has its
+// data, the packet loops. Both have the same sockets, so nothing that waits in one is lost.
 //
 // # Where the time goes
 //
