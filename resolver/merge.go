@@ -81,7 +81,7 @@ func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, ap
 	is := inputs{
 		inventory: snap.Inventory, snap: snap, live: live, region: view.Region, view: view.Index, loaded: snap.Loaded,
 	}
-	for _, z := range apex.Layers {
+	for _, z := range snap.Layers(apex) {
 		if z.Unavailable != "" { // secondaries keep what they have, and don't deny what isn't known
 			m.tree, m.from = nil, inputs{}
 			return nil
@@ -164,9 +164,10 @@ func (m *Merger) whole(view *zone.View, apex *zone.Apex) *zone.Tree {
 	m.moving, m.findings = map[string]bool{}, map[string][]Finding{}
 	fresh := zone.NewTree(apex.Name)
 	e := fresh.Edit()
-	for i, z := range apex.Layers {
+	layers := m.x.state.snap.Layers(apex)
+	for i, z := range layers {
 		for name, node := range z.Tree.All {
-			if !node.Empty() && !seenAbove(apex.Layers[:i], name) {
+			if !node.Empty() && !seenAbove(layers[:i], name) {
 				m.name(e, view, apex, name)
 			}
 		}
@@ -194,7 +195,8 @@ func (m *Merger) name(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byt
 	delete(m.moving, string(name))
 	delete(m.findings, string(name))
 	var types []uint16
-	for _, z := range apex.Layers {
+	for _, l := range apex.Layers {
+		z := m.x.state.snap.Zone(l)
 		for s := range z.Tree.Lookup(name).RRsets {
 			if !slices.Contains(types, s.Type) {
 				types = append(types, s.Type)

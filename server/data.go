@@ -30,7 +30,7 @@ func (d *data) Zones() []admin.Zone {
 		parts[p.Key] = p
 	}
 	out := []admin.Zone{}
-	for _, summary := range status.Report.Zones {
+	for _, summary := range status.Report.Zones() {
 		out = append(out, describeZone(summary.Zone, parts[summary.Key]))
 	}
 	for _, gap := range status.Report.Missing {
@@ -157,15 +157,11 @@ func (d *data) collect(r reading) {
 		r.gauge("inside53_source_failing_parts", float64(source.Failing), name)
 		r.gauge("inside53_source_pending_parts", float64(source.Pending), name)
 	}
-	zones, records := map[string]int{}, map[string]int{}
-	for _, z := range s.Report.Zones {
-		origin := z.Zone.Origin.String()
-		zones[origin]++
-		records[origin] += z.Zone.Tree.Stats().Sets
-	}
-	for origin := range zones {
-		r.gauge("inside53_zones", float64(zones[origin]), origin)
-		r.gauge("inside53_records", float64(records[origin]), origin)
+	for origin, served := range s.Report.Served {
+		if served.Zones > 0 {
+			r.gauge("inside53_zones", float64(served.Zones), zone.Origin(origin).String())
+			r.gauge("inside53_records", float64(served.Sets), zone.Origin(origin).String())
+		}
 	}
 	r.gauge("inside53_unservable_records", float64(s.Report.Unservable))
 	r.gauge("inside53_problems", float64(len(s.Report.Problems)))

@@ -75,6 +75,9 @@ type unreadZones struct {
 	isPrivate             map[*zone.Zone]bool
 }
 
+// all returns all of them.
+func (u *unreadZones) all() []*zone.Zone { return slices.Concat(u.private, u.tags, u.public, u.fresh) }
+
 // unreadOf makes the zones of what is missing.
 func unreadOf(cfg *Config, missing []Gap) *unreadZones {
 	u := &unreadZones{isPrivate: map[*zone.Zone]bool{}}
@@ -128,7 +131,7 @@ func (t *table) newZones() {
 		}
 		a := t.at(z.Apex)
 		if len(a.Layers) == 0 && a.Forward == zone.NoForward {
-			a.Layers = []*zone.Zone{z}
+			a.Layers = []zone.Layer{t.layers[z]}
 		}
 	}
 }

@@ -168,10 +168,10 @@ func TestRegionsThatWereNotRead(t *testing.T) {
 		}
 		view := viewNamed(t, c.Snapshot, "vpc-a")
 		a := view.Apex(zone.MustName(test.apex))
-		if unread := a != nil && isUnread(a); unread != test.unread {
+		if unread := a != nil && isUnread(c.Snapshot, a); unread != test.unread {
 			t.Errorf("%s, %v: %s", test.template, test.err, showApex(c.Snapshot, a))
 		}
-		if a != nil && a.Layers[0].Unavailable == "" && test.template == "internal." && a.Layers[0].Origin != zone.Tags {
+		if a != nil && c.Snapshot.Layers(a)[0].Unavailable == "" && test.template == "internal." && c.Snapshot.Layers(a)[0].Origin != zone.Tags {
 			t.Errorf("%s: what was read is not on top: %s", test.template, showApex(c.Snapshot, a))
 		}
 		if got := c.Snapshot.Inventory.Uncertain(view.Index, public); got != test.uncertain {

@@ -48,6 +48,8 @@ type Keeper struct {
 
 	work  sync.Mutex // serialises whoever changes parts or configuration
 	parts map[Key]Part
+	// touched are the keys of parts that have changed since the last compilation.
+	touched map[Key]bool
 	// amendments lie over the listings of zones, in the order in which they were
 	// accepted.
 	amendments map[Key][]*amendment
@@ -90,7 +92,7 @@ func NewKeeper(o Options) (*Keeper, error) {
 	}
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
-		cfg: o.Config, parts: map[Key]Part{}, amendments: map[Key][]*amendment{}, seen: map[Key]bool{}, held: map[Key]held{},
+		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key][]*amendment{}, seen: map[Key]bool{}, held: map[Key]held{},
 		inbox: newInbox(),
 	}
 	if k.now == nil {
@@ -227,7 +229,7 @@ func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
 	var next time.Time
 	now := k.now()
 	for _, p := range k.parts {
-		if p.Region == nil || k.cfg.MaxAge <= 0 || isStale(&k.cfg, p, now) {
+		if p.Region == nil || k.cfg.MaxAge <= 0 || isStale(&k.cfg, &p, now) {
 			continue
 		}
 		at := p.Listed.Add(k.cfg.MaxAge)
@@ -267,8 +269,9 @@ func (k *Keeper) agedDifferently() bool {
 		return true
 	}
 	in, now := &k.compiled.in, k.now()
-	for i, p := range in.regions {
-		if isStale(&k.cfg, k.parts[p.Key], now) != in.stale[i] {
+	for i, was := range in.regions {
+		p := k.parts[was.Key]
+		if isStale(&k.cfg, &p, now) != in.stale[i] {
 			return true
 		}
 	}
@@ -277,16 +280,31 @@ func (k *Keeper) agedDifferently() bool {
 
 // compile publishes the parts as they are. The caller holds work.
 func (k *Keeper) compile() error {
-	c, err := Compile(k.compiled, k.cfg, k.withStandings(&k.cfg, k.parts), k.now())
+	c, err := k.next()
 	if err != nil {
 		return err
 	}
+	k.touched = map[Key]bool{}
 	k.publishLoaded(c)
 	k.mu.Lock()
 	k.compiled = c
 	k.mu.Unlock()
 	return nil
 }
+
+// next compiles what has changed since the last compilation, or all. The caller holds work.
+func (k *Keeper) next() (*Compiled, error) {
+	if k.compiled != nil && len(k.touched) > 0 {
+		c := k.compiled.next(k.parts, k.touched, k.now())
+		if c != nil {
+			return c, nil
+		}
+	}
+	return Compile(k.compiled, k.cfg, k.withStandings(&k.cfg, k.parts), k.now())
+}
+
+// touch notes that the part of a key isn't the one that was compiled. The caller holds work.
+func (k *Keeper) touch(key Key) { k.touched[key] = true }
 
 // hostedZones counts the zones that are there. The caller holds work.
 func (k *Keeper) hostedZones() int {
@@ -350,7 +368,7 @@ func (k *Keeper) accept(p Part) bool {
 	case p.Zone != nil && old.Zone != nil:
 		p.Zone = rebaseZone(old.Zone, p.Zone)
 		changed = changed || p.Zone != old.Zone
-	case p.Region != nil && reflect.DeepEqual(old.Region, p.Region):
+	case p.Region != nil && old.Region != nil && sameRegion(old.Region, p.Region):
 		p.Region = old.Region
 	case p.Catalog != nil && reflect.DeepEqual(old.Catalog, p.Catalog):
 		p.Catalog = old.Catalog
@@ -360,6 +378,9 @@ func (k *Keeper) accept(p Part) bool {
 	h.part = p
 	h.succeed(p.Listed)
 	k.parts[p.Key] = p
+	if changed {
+		k.touch(p.Key)
+	}
 	k.set(p.Key, h)
 	return changed
 }
@@ -388,6 +409,7 @@ func (k *Keeper) set(key Key, h held) {
 // remove forgets a part, here and in the state directory. The caller holds work.
 func (k *Keeper) remove(key Key) {
 	delete(k.parts, key)
+	k.touch(key)
 	k.endAmendments(key)
 	k.mu.Lock()
 	delete(k.held, key)
@@ -430,6 +452,7 @@ func (k *Keeper) reconfigure(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	k.touched = map[Key]bool{}
 	k.publishLoaded(c)
 	for key := range k.parts {
 		_, there := parts[key]
