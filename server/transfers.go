@@ -70,10 +70,12 @@ func newTransferPolicy(c *config.Config) (*transfer.Policy, error) {
 	return p, nil
 }
 
-// publishLive makes a table of health the one that queries and secondaries see.
+// publishLive makes a table of health the one that queries and secondaries see. Nothing is
+// to be published to these where only the times of looks have changed.
 func (a *App) publishLive(live *zone.Live) {
-	a.resolver.PublishLive(live)
-	a.transfers.Wake()
+	if a.resolver.PublishLive(live) {
+		a.transfers.Wake()
+	}
 }
 
 // transferred is what secondaries may have, for people.

@@ -140,6 +140,48 @@ func (a *Inventory) Name(f *Interface) []byte {
 // SameAddresses reports whether two inventories differ in names alone, if at all.
 func (a *Inventory) SameAddresses(b *Inventory) bool { return a == b || a.addresses == b.addresses }
 
+// ViewKey is equal for views, and inventories, that reach the same private addresses of the
+// same VPCs: all but which interface has which address.
+func (a *Inventory) ViewKey(view int) string {
+	if view >= len(a.views) {
+		return ""
+	}
+	v := &a.views[view]
+	b := []byte{byte(v.mode), '0', '/'}
+	if a.uncertain {
+		b[1] = '1'
+	}
+	if v.mode == AddressPublic {
+		return string(b)
+	}
+	for i := range a.VPCs {
+		state := byte('-')
+		if v.reach[i] || v.mode == AddressPrivate {
+			state = '+'
+		}
+		if a.VPCs[i].Stale {
+			state++
+		}
+		b = append(append(b, a.VPCs[i].ID...), state)
+	}
+	for _, i := range v.own {
+		b = append(append(b, ' '), a.VPCs[i].ID...)
+	}
+	for _, list := range [...][]netip.Prefix{v.cidrs, v.also} {
+		b = append(b, '/')
+		for _, p := range list {
+			b = append(p.AppendTo(b), ' ')
+		}
+	}
+	return string(b)
+}
+
+// Has reports whether an interface has the public address.
+func (a *Inventory) Has(public [4]byte) bool {
+	_, known := a.byPublic[public]
+	return known
+}
+
 // Contested reports whether several interfaces claim one public address.
 func (a *Inventory) Contested() bool { return a.contested }
 

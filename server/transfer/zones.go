@@ -34,6 +34,9 @@ func (t *Server) Zones() (zones, catalogs []Zone) {
 func describe(all iter.Seq[*publishedZone]) []Zone {
 	var out []Zone
 	for p := range all {
+		if !p.served {
+			continue
+		}
 		z := Zone{View: p.view, Apex: p.apex, Findings: p.findings}
 		v := p.history.Version()
 		if v != nil {
