@@ -48,6 +48,11 @@ func (p *publisher) plan(policy *Policy, snap *zone.Snapshot) {
 			p.join(forms, snap, z, formKey(snap, view, apex, reach, below[string(apex.Name)]), below[string(apex.Name)])
 		}
 	}
+	for id, z := range p.zones {
+		if zones[id] != z {
+			p.retire(z)
+		}
+	}
 	p.mu.Lock()
 	p.zones = zones
 	p.mu.Unlock()

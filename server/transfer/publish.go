@@ -24,22 +24,24 @@ const publishGap = 200 * time.Millisecond
 // publisher keeps what secondaries get: the history of each zone that is transferred, as
 // its view sees it, and the catalogs of them.
 type publisher struct {
-	resolver *resolver.Resolver
-	policy   func() *Policy // in force; nil where nothing is transferred
-	aliases  *aliases
-	notifier *notifier
-	dir      string // of the histories
-	log      *slog.Logger
-	waiting  chan struct{}
-	merger   *resolver.Merger // whose siblings all others are: they share its scratch
-	seed     maphash.Seed
-	forms    map[string]*form
-	byLayer  [][]*form
-	planned  *Policy        // that forms were made by
-	snap     *zone.Snapshot // published last
-	health   uint64         // its version
-	notified *Policy        // in force when secondaries were notified last
-	unsaved  time.Time      // when histories couldn't be saved last; zero when they could
+	resolver  *resolver.Resolver
+	policy    func() *Policy // in force; nil where nothing is transferred
+	aliases   *aliases
+	notifier  *notifier
+	dir       string // of the histories
+	histories *histories
+	old       map[string]bool // files in dir of an earlier version
+	log       *slog.Logger
+	waiting   chan struct{}
+	merger    *resolver.Merger // whose siblings all others are: they share its scratch
+	seed      maphash.Seed
+	forms     map[string]*form
+	byLayer   [][]*form
+	planned   *Policy        // that forms were made by
+	snap      *zone.Snapshot // published last
+	health    uint64         // its version
+	notified  *Policy        // in force when secondaries were notified last
+	unsaved   time.Time      // when histories couldn't be saved last; zero when they could
 
 	mu       sync.RWMutex                // of what packet loops and people read; the rest is run's
 	zones    map[viewApex]*publishedZone // those without a tree too
@@ -61,6 +63,9 @@ type publishedZone struct {
 	served   bool       // it has a tree
 	tree     *zone.Tree // as merged last; nil where it isn't a zone
 	dirty    bool       // not saved
+	saved    uint32     // serial that is saved, if one is
+	isSaved  bool
+	old      string // file of an earlier version that has it
 
 	in   *zone.View // nil of a catalog
 	at   *zone.Apex
@@ -78,6 +83,7 @@ func newPublisher(
 		waiting: make(chan struct{}, 1), zones: map[viewApex]*publishedZone{}, catalogs: map[string]*publishedZone{},
 	}
 	p.merger = r.NewMerger(aliases.known)
+	p.histories, p.old = newHistories(p.dir, log), map[string]bool{}
 	return p
 }
 
