@@ -70,30 +70,25 @@ func (a *App) announceData(ctx context.Context) error {
 // instead, and whoever starts the server is there to mend it.
 func (a *App) awaitZoneFiles(ctx context.Context) error {
 	c := a.opts.Config
-	waiting := make(map[zonesource.Key]bool, len(c.ZoneFiles))
-	for i := range c.ZoneFiles {
-		waiting[zonesource.Key{Source: fileSource, Name: fileName(c, i)}] = true
-	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for len(waiting) > 0 {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
+	for i := range c.ZoneFiles {
+		key := zonesource.Key{Source: fileSource, Name: fileName(c, i)}
+		tried, err := a.keeper.Tried(key)
+		for !tried {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			}
+			tried, err = a.keeper.Tried(key)
 		}
-		for _, p := range a.keeper.Status().Parts {
-			if !waiting[p.Key] || p.Tried.IsZero() {
-				continue
-			}
-			delete(waiting, p.Key)
-			if p.Err == nil {
-				continue
-			}
-			_, err := CheckZoneFiles(ctx, c) // not one that was being written
-			if err != nil && ctx.Err() == nil {
-				return fmt.Errorf("there is nothing to serve for a zone file; mend it or take it out of zonefiles: %w", err)
-			}
+		if err == nil {
+			continue
+		}
+		_, err = CheckZoneFiles(ctx, c) // not one that was being written
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("there is nothing to serve for a zone file; mend it or take it out of zonefiles: %w", err)
 		}
 	}
 	return nil

@@ -50,12 +50,15 @@ type Keeper struct {
 	parts map[Key]Part
 	// touched are the keys of parts that have changed since the last compilation.
 	touched map[Key]bool
+	pace    pace
 	// amendments lie over the listings of zones, in the order in which they were
 	// accepted.
 	amendments map[Key][]*amendment
 	loaded     bool         // a snapshot has been published that was loaded
 	saved      bool         // the state directory had the data of an earlier process
 	seen       map[Key]bool // what is missing and was when last published: whether it is new
+
+	wanted *wanted // of cfg
 
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
@@ -93,7 +96,7 @@ func NewKeeper(o Options) (*Keeper, error) {
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
 		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key][]*amendment{}, seen: map[Key]bool{}, held: map[Key]held{},
-		inbox: newInbox(),
+		inbox: newInbox(), wanted: o.Config.wanted(),
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -127,7 +130,7 @@ func (k *Keeper) Load() error {
 	began := time.Now()
 	n := 0
 	for p := range k.saver.load() {
-		if !k.cfg.wants(p) {
+		if !k.wanted.wants(p) {
 			continue
 		}
 		n++
@@ -167,7 +170,7 @@ func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
 
 	k.loop(ctx)
 	running.Wait()
-	k.drain() // what came while the sources ended
+	k.drain(true) // what came while the sources ended
 	close(stop)
 	saving.Wait()
 
@@ -203,11 +206,14 @@ func (k *Keeper) runSource(ctx context.Context, s Source) {
 func (k *Keeper) loop(ctx context.Context) {
 	for {
 		aging, stop := k.untilStale()
+		due, stopDue := k.untilDue()
 		select {
 		case <-ctx.Done():
 			stop()
+			stopDue()
 			return
 		case <-aging:
+		case <-due:
 		case <-k.inbox.wake:
 			pause := time.NewTimer(k.coalesce)
 			select {
@@ -217,8 +223,20 @@ func (k *Keeper) loop(ctx context.Context) {
 			}
 		}
 		stop()
-		k.drain()
+		stopDue()
+		k.drain(false)
 	}
+}
+
+// untilDue returns a channel that fires when parts that wait are to be compiled.
+func (k *Keeper) untilDue() (<-chan time.Time, func() bool) {
+	k.work.Lock()
+	defer k.work.Unlock()
+	if !k.pace.uncompiled {
+		return nil, func() bool { return false }
+	}
+	t := time.NewTimer(time.Until(k.pace.due(len(k.parts))))
+	return t.C, t.Stop
 }
 
 // untilStale returns a channel that fires when the next region gets too old to
@@ -244,17 +262,22 @@ func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
 	return t.C, t.Stop
 }
 
-// drain takes what has been delivered and publishes it if anything has changed.
-func (k *Keeper) drain() {
+// drain accepts what has been delivered and publishes it if anything has changed, and it is
+// time to or now.
+func (k *Keeper) drain(now bool) {
 	k.work.Lock()
 	defer k.work.Unlock()
-	changed := false
 	for _, p := range k.inbox.drain() {
+		k.pace.tried(p)
 		if k.deliver(p) {
-			changed = true
+			k.pace.uncompiled = true
 		}
 	}
-	if !changed && !k.agedDifferently() {
+	if !k.pace.uncompiled && !k.agedDifferently() {
+		return
+	}
+	k.pace.uncompiled = true
+	if !now && !k.loaded && k.compiled != nil && time.Now().Before(k.pace.due(len(k.parts))) {
 		return
 	}
 	err := k.compile()
@@ -280,11 +303,13 @@ func (k *Keeper) agedDifferently() bool {
 
 // compile publishes the parts as they are. The caller holds work.
 func (k *Keeper) compile() error {
+	began := time.Now()
 	c, err := k.next()
 	if err != nil {
 		return err
 	}
 	k.touched = map[Key]bool{}
+	k.pace.compiled(c, len(k.parts), began)
 	k.publishLoaded(c)
 	k.mu.Lock()
 	k.compiled = c
@@ -324,7 +349,7 @@ func isHosted(p Part) bool { return p.Zone != nil && p.Zone.Origin != zone.File 
 func (k *Keeper) deliver(p Part) bool {
 	h := k.held[p.Key]
 	if p.Err != nil {
-		if !k.cfg.wantsSource(p.Key.Source) {
+		if !k.wanted.sources[p.Key.Source] {
 			return false
 		}
 		if h.err == nil {
@@ -334,7 +359,7 @@ func (k *Keeper) deliver(p Part) bool {
 		k.set(p.Key, h)
 		return !k.complete || !h.good() // perhaps there is no use in waiting any more
 	}
-	if !k.cfg.wants(p) {
+	if !k.wanted.wants(p) {
 		return false
 	}
 	if h.err != nil {
@@ -446,8 +471,8 @@ func (k *Keeper) SetSelf(self Self) error {
 
 // reconfigure compiles under cfg and takes it if that works. The caller holds work.
 func (k *Keeper) reconfigure(cfg Config) error {
-	parts := maps.Clone(k.parts)
-	maps.DeleteFunc(parts, func(_ Key, p Part) bool { return !cfg.wants(p) })
+	parts, wanted := maps.Clone(k.parts), cfg.wanted()
+	maps.DeleteFunc(parts, func(_ Key, p Part) bool { return !wanted.wants(p) })
 	c, err := Compile(k.compiled, cfg, k.withStandings(&cfg, parts), k.now())
 	if err != nil {
 		return err
@@ -460,7 +485,7 @@ func (k *Keeper) reconfigure(cfg Config) error {
 			k.endAmendments(key)
 		}
 	}
-	k.parts = parts
+	k.parts, k.wanted = parts, wanted
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.cfg, k.compiled = cfg, c
