@@ -170,12 +170,16 @@ type wanted struct {
 	keys    map[Key]bool
 	sources map[string]bool
 	hosted  HostedFilter
+	regions []Key
 }
 
 func (c *Config) wanted() *wanted {
 	w := &wanted{keys: make(map[Key]bool, len(c.Expected)), sources: map[string]bool{}, hosted: c.Hosted}
 	for _, key := range c.Expected {
 		w.keys[key], w.sources[key.Source] = true, true
+		if key.Source == inventorySource {
+			w.regions = append(w.regions, key)
+		}
 	}
 	return w
 }

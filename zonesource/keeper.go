@@ -246,7 +246,8 @@ func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
 	defer k.work.Unlock()
 	var next time.Time
 	now := k.now()
-	for _, p := range k.parts {
+	for _, key := range k.wanted.regions {
+		p := k.parts[key]
 		if p.Region == nil || k.cfg.MaxAge <= 0 || isStale(&k.cfg, &p, now) {
 			continue
 		}

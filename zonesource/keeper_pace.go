@@ -9,8 +9,8 @@ const (
 	// patienceFactor is which part of the time that reading has taken so far parts wait for
 	// others that are expected; leastPatience and mostPatience bound it.
 	patienceFactor = 10
-	leastPatience = 250 * time.Millisecond
-	mostPatience  = 5 * time.Second
+	leastPatience  = 250 * time.Millisecond
+	mostPatience   = 5 * time.Second
 	// fewParts is how many more parts are always worth a compilation.
 	fewParts = 8
 )
@@ -22,7 +22,7 @@ type pace struct {
 	uncompiled bool         // some part has changed since the last compilation
 	awaited    map[Key]bool // what was missing then, and has not been tried since
 	parts      int          // that there were
-	first, at  time.Time // of the first compilation and of the last
+	first, at  time.Time    // of the first compilation and of the last
 	took       time.Duration
 }
 
