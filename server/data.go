@@ -84,7 +84,7 @@ func describeZone(z *zone.Zone, p zonesource.PartStatus) admin.Zone {
 // Problems implements [admin.Data].
 func (d *data) Problems() []admin.Problem {
 	out := []admin.Problem{}
-	for _, p := range d.keeper.Status().Report.Problems {
+	for _, p := range d.keeper.Report().Problems {
 		out = append(out, admin.Problem(p))
 	}
 	err := d.logFault()
@@ -151,20 +151,20 @@ func (d *data) metrics() *collector {
 }
 
 func (d *data) collect(r reading) {
-	s, now := d.keeper.Status(), time.Now()
+	s, now := d.keeper.Brief(), time.Now()
 	for name, source := range s.Sources {
 		r.gauge("inside53_source_age_seconds", ageOf(source, now), name)
 		r.gauge("inside53_source_failing_parts", float64(source.Failing), name)
 		r.gauge("inside53_source_pending_parts", float64(source.Pending), name)
 	}
-	for origin, served := range s.Report.Served {
+	for origin, served := range s.Served {
 		if served.Zones > 0 {
 			r.gauge("inside53_zones", float64(served.Zones), zone.Origin(origin).String())
 			r.gauge("inside53_records", float64(served.Sets), zone.Origin(origin).String())
 		}
 	}
-	r.gauge("inside53_unservable_records", float64(s.Report.Unservable))
-	r.gauge("inside53_problems", float64(len(s.Report.Problems)))
+	r.gauge("inside53_unservable_records", float64(s.Unservable))
+	r.gauge("inside53_problems", float64(s.Problems))
 	stale := map[string]bool{}
 	for _, v := range d.resolver.Snapshot().Inventory.VPCs {
 		if v.Stale {

@@ -58,11 +58,11 @@ type Keeper struct {
 	saved      bool         // the state directory had the data of an earlier process
 	seen       map[Key]bool // what is missing and was when last published: whether it is new
 
-	wanted *wanted // of cfg
-
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
+	wanted   *wanted // of cfg
 	held     map[Key]held
+	tallies  map[string]*tally // of held, by source
 	compiled *Compiled
 	complete bool    // all that was worth waiting for has been read, once
 	faults   []error // of sources that gave up
@@ -96,7 +96,8 @@ func NewKeeper(o Options) (*Keeper, error) {
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
 		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key][]*amendment{}, seen: map[Key]bool{}, held: map[Key]held{},
-		inbox: newInbox(), wanted: o.Config.wanted(),
+		tallies: map[string]*tally{},
+		inbox:   newInbox(), wanted: o.Config.wanted(),
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -228,17 +229,6 @@ func (k *Keeper) loop(ctx context.Context) {
 	}
 }
 
-// untilDue returns a channel that fires when parts that wait are to be compiled.
-func (k *Keeper) untilDue() (<-chan time.Time, func() bool) {
-	k.work.Lock()
-	defer k.work.Unlock()
-	if !k.pace.uncompiled {
-		return nil, func() bool { return false }
-	}
-	t := time.NewTimer(time.Until(k.pace.due(len(k.parts))))
-	return t.C, t.Stop
-}
-
 // untilStale returns a channel that fires when the next region gets too old to
 // translate by; it never does when there is none.
 func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
@@ -317,20 +307,6 @@ func (k *Keeper) compile() error {
 	k.mu.Unlock()
 	return nil
 }
-
-// next compiles what has changed since the last compilation, or all. The caller holds work.
-func (k *Keeper) next() (*Compiled, error) {
-	if k.compiled != nil && len(k.touched) > 0 {
-		c := k.compiled.next(k.parts, k.touched, k.now())
-		if c != nil {
-			return c, nil
-		}
-	}
-	return Compile(k.compiled, k.cfg, k.withStandings(&k.cfg, k.parts), k.now())
-}
-
-// touch notes that the part of a key isn't the one that was compiled. The caller holds work.
-func (k *Keeper) touch(key Key) { k.touched[key] = true }
 
 // hostedZones counts the zones that are there. The caller holds work.
 func (k *Keeper) hostedZones() int {
@@ -428,7 +404,7 @@ func rebaseZone(old, is *zone.Zone) *zone.Zone {
 
 func (k *Keeper) set(key Key, h held) {
 	k.mu.Lock()
-	k.held[key] = h
+	k.hold(key, h)
 	k.mu.Unlock()
 }
 
@@ -438,7 +414,7 @@ func (k *Keeper) remove(key Key) {
 	k.touch(key)
 	k.endAmendments(key)
 	k.mu.Lock()
-	delete(k.held, key)
+	k.letGo(key)
 	k.mu.Unlock()
 	k.saver.remove(key)
 }
@@ -486,13 +462,16 @@ func (k *Keeper) reconfigure(cfg Config) error {
 			k.endAmendments(key)
 		}
 	}
-	k.parts, k.wanted = parts, wanted
+	k.parts = parts
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.wanted = wanted
 	k.cfg, k.compiled = cfg, c
-	maps.DeleteFunc(k.held, func(key Key, _ held) bool {
+	for key := range k.held {
 		_, there := parts[key]
-		return !there
-	})
+		if !there {
+			k.letGo(key)
+		}
+	}
 	return nil
 }

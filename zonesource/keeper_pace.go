@@ -58,3 +58,28 @@ func (p *pace) due(parts int) time.Time {
 	}
 	return p.at.Add(rest)
 }
+
+// untilDue returns a channel that fires when parts that wait are to be compiled.
+func (k *Keeper) untilDue() (<-chan time.Time, func() bool) {
+	k.work.Lock()
+	defer k.work.Unlock()
+	if !k.pace.uncompiled {
+		return nil, func() bool { return false }
+	}
+	t := time.NewTimer(time.Until(k.pace.due(len(k.parts))))
+	return t.C, t.Stop
+}
+
+// next compiles what has changed since the last compilation, or all. The caller holds work.
+func (k *Keeper) next() (*Compiled, error) {
+	if k.compiled != nil && len(k.touched) > 0 {
+		c := k.compiled.next(k.parts, k.touched, k.now())
+		if c != nil {
+			return c, nil
+		}
+	}
+	return Compile(k.compiled, k.cfg, k.withStandings(&k.cfg, k.parts), k.now())
+}
+
+// touch notes that the part of a key isn't the one that was compiled. The caller holds work.
+func (k *Keeper) touch(key Key) { k.touched[key] = true }
