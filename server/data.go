@@ -23,23 +23,38 @@ type data struct {
 }
 
 // Zones implements [admin.Data].
-func (d *data) Zones() []admin.Zone {
+func (d *data) Zones(page *admin.Page) ([]admin.Zone, int) {
 	status := d.keeper.Status()
 	parts := make(map[zonesource.Key]zonesource.PartStatus, len(status.Parts))
 	for _, p := range status.Parts {
 		parts[p.Key] = p
 	}
-	out := []admin.Zone{}
+	wanted := func(name, id, visibility, account string, failing bool) bool {
+		return page.IsZone(name, id) && page.Has(page.Visibility, visibility) && page.Has(page.Account, account) &&
+			(failing || !page.Failing)
+	}
+	var all []func() admin.Zone // those on the page alone are described
 	for _, summary := range status.Report.Zones() {
-		out = append(out, describeZone(summary.Zone, parts[summary.Key]))
+		z, p := summary.Zone, parts[summary.Key]
+		failing := p.Err != nil || p.Pending != nil || len(p.Problems) > 0
+		if wanted(zone.String(z.Apex), z.ID, z.Origin.String(), z.Account, failing) {
+			all = append(all, func() admin.Zone { return describeZone(z, p) })
+		}
 	}
 	for _, gap := range status.Report.Missing {
 		if gap.Zone == "" {
 			continue
 		}
-		out = append(out, unreadZone(gap, parts[gap.Key].Err))
+		unread := unreadZone(gap, parts[gap.Key].Err)
+		if wanted(unread.Name, unread.ID, unread.Visibility, unread.Account, true) {
+			all = append(all, func() admin.Zone { return unread })
+		}
 	}
-	return out
+	out := []admin.Zone{}
+	for _, describe := range admin.Cut(page, all) {
+		out = append(out, describe())
+	}
+	return out, len(all)
 }
 
 // unreadZone describes a hosted zone that exists and could not be read yet.

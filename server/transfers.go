@@ -1,6 +1,8 @@
 package server
 
 import (
+	"slices"
+
 	"inside53/resolver"
 	"inside53/resolver/zone"
 	"inside53/server/admin"
@@ -85,8 +87,13 @@ type transferred struct {
 }
 
 // Transfers implements [admin.Secondaries].
-func (t *transferred) Transfers() admin.Transfers {
+func (t *transferred) Transfers(page *admin.Page) (admin.Transfers, int) {
 	zones, catalogs := t.server.Zones()
+	zones = slices.DeleteFunc(zones, func(z transfer.Zone) bool {
+		return !page.Has(page.View, z.View) || !page.IsZone(zone.String(z.Apex), "")
+	})
+	total := len(zones)
+	zones = admin.Cut(page, zones)
 	out := admin.Transfers{Zones: []admin.Transfer{}, Catalogs: []admin.Transfer{}, Pending: t.server.Pending()}
 	snap := t.resolver.Snapshot()
 	for _, z := range zones {
@@ -102,7 +109,7 @@ func (t *transferred) Transfers() admin.Transfers {
 	for _, z := range catalogs {
 		out.Catalogs = append(out.Catalogs, describeTransfer(z))
 	}
-	return out
+	return out, total
 }
 
 func describeTransfer(z transfer.Zone) admin.Transfer {
@@ -130,15 +137,9 @@ func (t *transferred) metrics() *collector {
 }
 
 func (t *transferred) collect(r reading) {
-	zones, _ := t.server.Zones()
-	count, bytes := map[string]int{}, map[string]int{}
-	for _, z := range zones {
-		count[z.View]++
-		bytes[z.View] += z.JournalBytes
-	}
-	for view, n := range count {
-		r.gauge("inside53_transfer_zones", float64(n), view)
-		r.gauge("inside53_transfer_journal_bytes", float64(bytes[view]), view)
+	for view, n := range t.server.Counts() {
+		r.gauge("inside53_transfer_zones", float64(n.Zones), view)
+		r.gauge("inside53_transfer_journal_bytes", float64(n.JournalBytes), view)
 	}
 	r.gauge("inside53_notifies_pending", float64(t.server.Pending()))
 }

@@ -171,7 +171,8 @@ func TestRegionsThatWereNotRead(t *testing.T) {
 		if unread := a != nil && isUnread(c.Snapshot, a); unread != test.unread {
 			t.Errorf("%s, %v: %s", test.template, test.err, showApex(c.Snapshot, a))
 		}
-		if a != nil && c.Snapshot.Layers(a)[0].Unavailable == "" && test.template == "internal." && c.Snapshot.Layers(a)[0].Origin != zone.Tags {
+		if a != nil && c.Snapshot.Layers(a)[0].Unavailable == "" && test.template == "internal." &&
+			c.Snapshot.Layers(a)[0].Origin != zone.Tags {
 			t.Errorf("%s: what was read is not on top: %s", test.template, showApex(c.Snapshot, a))
 		}
 		if got := c.Snapshot.Inventory.Uncertain(view.Index, public); got != test.uncertain {

@@ -58,7 +58,8 @@ func (c *Compiled) next(parts map[Key]Part, touched map[Key]bool, now time.Time)
 // tables of views don't differ for any of the parts but regions.
 func (in *input) changedZones(was *input) (changed []int, same bool) {
 	same = len(in.zones) == len(was.zones) && slices.Equal(in.stale, was.stale) && slices.Equal(in.missing, was.missing) &&
-		slices.EqualFunc(in.catalogs, was.catalogs, func(a, b *Part) bool { return a.Key == b.Key && a.Catalog == b.Catalog }) &&
+		slices.EqualFunc(in.catalogs, was.catalogs,
+			func(a, b *Part) bool { return a.Key == b.Key && a.Catalog == b.Catalog }) &&
 		slices.EqualFunc(in.regions, was.regions, func(a, b *Part) bool { return a.Key == b.Key })
 	if !same {
 		return nil, false
@@ -122,7 +123,8 @@ func sameApex(a, b *zone.Zone) bool { return string(a.Apex) == string(b.Apex) }
 
 // updateTags makes the zones of instance names where instances have changed. renamed has
 // those with another first name, and fewNames is false where all may have one.
-func (c *Compiled) updateTags(previous *Compiled, instances map[string]bool) (renamed map[string][]byte, fewNames bool) {
+func (c *Compiled) updateTags(previous *Compiled, instances map[string]bool) (
+	renamed map[string][]byte, fewNames bool) {
 	if len(instances) == 0 {
 		return nil, true
 	}

@@ -95,7 +95,8 @@ func NewKeeper(o Options) (*Keeper, error) {
 	}
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
-		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key][]*amendment{}, seen: map[Key]bool{}, held: map[Key]held{},
+		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key][]*amendment{},
+		seen: map[Key]bool{}, held: map[Key]held{},
 		tallies: map[string]*tally{},
 		inbox:   newInbox(), wanted: o.Config.wanted(),
 	}

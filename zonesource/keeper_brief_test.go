@@ -16,7 +16,8 @@ import (
 func briefOf(s Status) string {
 	var lines []string
 	for name, source := range s.Sources {
-		lines = append(lines, fmt.Sprint(name, source.Parts, source.Failing, source.Pending, source.Oldest, source.Err != nil))
+		lines = append(lines,
+			fmt.Sprint(name, source.Parts, source.Failing, source.Pending, source.Oldest, source.Err != nil))
 	}
 	slices.Sort(lines)
 	return fmt.Sprint(s.Loaded, s.Report.Served, s.Report.Unservable, len(s.Report.Problems),
@@ -27,7 +28,8 @@ func briefOf(s Status) string {
 func TestBriefIsOfTheStatus(t *testing.T) {
 	for seed := range uint64(8) {
 		r := rand.New(rand.NewPCG(seed, 53))
-		cfg := Config{EC2: true, Expected: []Key{catalogKey("route53", ""), {"ec2", "/region-0"}, {"zonefile", "e1.example."}},
+		cfg := Config{EC2: true,
+			Expected:  []Key{catalogKey("route53", ""), {"ec2", "/region-0"}, {"zonefile", "e1.example."}},
 			MaxShrink: 0.3}
 		k, err := NewKeeper(Options{Config: cfg, Publish: func(*zone.Snapshot) {}})
 		if err != nil {

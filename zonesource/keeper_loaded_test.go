@@ -74,7 +74,8 @@ func TestANewZoneTakesNothingAway(t *testing.T) {
 			}
 		}
 		b.deliver(listed(publicZone(t, "Z2", "two.example."), 61))
-		if a := viewNamed(t, b.snapshot(), "all").Apex(zone.MustName("two.example.")); isUnread(b.snapshot(), a) || len(a.Layers) != 1 {
+		a := viewNamed(t, b.snapshot(), "all").Apex(zone.MustName("two.example."))
+		if isUnread(b.snapshot(), a) || len(a.Layers) != 1 {
 			t.Errorf("when it is read it is %s", showApex(b.snapshot(), a))
 		}
 	})
@@ -210,7 +211,8 @@ func TestSavedPartsThatAreLost(t *testing.T) {
 					listed(failing(zoneKey("route53", "ZPRIV"), "AWS is away"), 3600))
 				check("an hour later")
 				b.deliver(listed(privateZone(t, "ZPRIV", "example.com.", "vpc-a"), 3700))
-				if a := viewNamed(t, b.snapshot(), "vpc").Apex(zone.MustName("example.com.")); isUnread(b.snapshot(), a) || !b.Status().Loaded {
+				a := viewNamed(t, b.snapshot(), "vpc").Apex(zone.MustName("example.com."))
+				if isUnread(b.snapshot(), a) || !b.Status().Loaded {
 					t.Errorf("when it is read: ready %t, %s", b.Status().Loaded, showApex(b.snapshot(), a))
 				}
 			})

@@ -48,7 +48,9 @@ const (
 )
 
 func newHistories(dir string, log *slog.Logger) *histories {
-	return &histories{path: filepath.Join(dir, historiesName), log: log, least: leastRewritten, unclaimed: map[string]*savedHistory{}}
+	return &histories{
+		path: filepath.Join(dir, historiesName), log: log, least: leastRewritten, unclaimed: map[string]*savedHistory{},
+	}
 }
 
 // load reads the file, once. What is damaged ends it.

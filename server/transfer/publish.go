@@ -46,7 +46,8 @@ type publisher struct {
 	mu       sync.RWMutex                // of what packet loops and people read; the rest is run's
 	zones    map[viewApex]*publishedZone // those without a tree too
 	catalogs map[string]*publishedZone
-	complete bool // all that there is has been published once
+	counts   map[string]Counts // of zones that are served, by view
+	complete bool              // all that there is has been published once
 }
 
 // viewApex names a zone of a view.
@@ -65,6 +66,7 @@ type publishedZone struct {
 	dirty    bool       // not saved
 	saved    uint32     // serial that is saved, if one is
 	isSaved  bool
+	counted  int    // octets of differences that are in the counts
 	old      string // file of an earlier version that has it
 
 	in   *zone.View // nil of a catalog
@@ -78,7 +80,8 @@ func newPublisher(
 	log *slog.Logger,
 ) *publisher {
 	p := &publisher{
-		resolver: r, seed: maphash.MakeSeed(), policy: policy, aliases: aliases, notifier: notifier, dir: filepath.Join(stateDir, "transfers"),
+		resolver: r, seed: maphash.MakeSeed(), policy: policy, aliases: aliases, notifier: notifier,
+		dir:     filepath.Join(stateDir, "transfers"),
 		log:     log,
 		waiting: make(chan struct{}, 1), zones: map[viewApex]*publishedZone{}, catalogs: map[string]*publishedZone{},
 	}
@@ -174,6 +177,7 @@ func (p *publisher) publish(ctx context.Context, outside bool) {
 		p.checkViews(policy, snap)
 	}
 	fresh, listed := p.versions(changed, replan)
+	p.count(fresh, listed)
 	if listed {
 		for _, z := range p.listZones(policy) {
 			if p.version(z) {
@@ -246,7 +250,7 @@ func (p *publisher) forget() {
 	p.save()
 	p.notified, p.planned, p.snap, p.forms = nil, nil, nil, nil
 	p.mu.Lock()
-	p.zones, p.catalogs = map[viewApex]*publishedZone{}, map[string]*publishedZone{}
+	p.zones, p.catalogs, p.counts = map[viewApex]*publishedZone{}, map[string]*publishedZone{}, nil
 	p.mu.Unlock()
 	p.resolver.PublishSerials(nil)
 }

@@ -27,7 +27,8 @@ type stage struct {
 func newStage(t testing.TB, views ...string) *stage {
 	s := &stage{TB: t, resolver: resolver.New(nil, resolver.Options{}), policy: &Policy{}}
 	for _, v := range views {
-		s.policy.Entries = append(s.policy.Entries, &Entry{View: v, Zones: func(string) bool { return true }, Journal: 1 << 20})
+		s.policy.Entries = append(s.policy.Entries,
+			&Entry{View: v, Zones: func(string) bool { return true }, Journal: 1 << 20})
 	}
 	known := &aliases{targets: map[aliasTarget]*aliasState{},
 		ask: func(context.Context, []string, []byte, uint16) (zone.RRset, error) { return zone.RRset{}, nil }}

@@ -127,7 +127,8 @@ func TestLinksOnTheWay(t *testing.T) {
 		}
 		link("release-0", filepath.Join(dir, "current"))
 		link("current/zone", filepath.Join(dir, "mounted"))
-		s, err := New(Config{Origin: zone.MustName("example.com"), Path: filepath.Join(dir, way), Poll: 10 * time.Millisecond},
+		s, err := New(Config{Origin: zone.MustName("example.com"), Path: filepath.Join(dir, way),
+			Poll: 10 * time.Millisecond},
 			slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
