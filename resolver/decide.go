@@ -44,14 +44,20 @@ func (d *decision) hop() bool {
 	d.exists, d.owned, d.closed, d.fenced, d.maxTTL = false, false, false, false, 0
 	h.apex = d.closest()
 	switch {
-	case h.apex == nil:
+	case h.apex == nil && d.snap.Loaded:
 		return d.noAuthority()
+	case h.apex == nil: // a zone may come that has it
+		a.fail(wire.RcodeServFail, wire.EDENotReady, notLoaded)
+		return false
 	case h.apex.Unavailable != "":
 		a.fail(wire.RcodeServFail, wire.EDENoReachable, unavailable)
 		a.edeText = h.apex.Unavailable[:min(len(h.apex.Unavailable), maxEDEText)]
 		return false
-	case !d.snap.Loaded && !early(d.snap, h.apex):
+	case (!d.snap.Loaded || a.View.Unread != "") && !early(d.snap, h.apex):
 		a.fail(wire.RcodeServFail, wire.EDENotReady, notLoaded)
+		if d.snap.Loaded {
+			a.edeText = a.View.Unread[:min(len(a.View.Unread), maxEDEText)]
+		}
 		return false
 	}
 	if len(h.apex.Layers) > 0 {
@@ -83,7 +89,8 @@ func (d *decision) closest() *zone.Apex {
 	return parent
 }
 
-// early reports whether an apex answers before the first data are complete
+// early reports whether an apex answers before the first data are complete, or to clients
+// whose view isn't known
 // (clause 9): files, special names (of the empty zones those that no instance can
 // have a name in), forwarders of a name other than the root.
 func early(snap *zone.Snapshot, x *zone.Apex) bool {

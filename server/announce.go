@@ -3,9 +3,10 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
-	"inside53/zonesource"
+	"github.com/coreos/go-systemd/v22/daemon"
 )
 
 // announceAfter is how long the announcement of readiness waits for data.
@@ -65,31 +66,53 @@ func (a *App) announceData(ctx context.Context) error {
 	return nil
 }
 
-// awaitZoneFiles waits for the first reading of the zone files that the server started
-// with. One that can't be read then is an error: there is nothing earlier to serve
-// instead, and whoever starts the server is there to mend it.
-func (a *App) awaitZoneFiles(ctx context.Context) error {
-	c := a.opts.Config
-	tick := time.NewTicker(10 * time.Millisecond)
+const (
+	systemdReady     = daemon.SdNotifyReady
+	systemdStopping  = daemon.SdNotifyStopping
+	systemdReloading = daemon.SdNotifyReloading
+	systemdAlive     = daemon.SdNotifyWatchdog
+)
+
+// mostWatch is the most time between two words to the watchdog of systemd.
+const mostWatch = time.Second
+
+// notifySystemd tells systemd the state of the service (sd_notify(3)); without
+// systemd it does nothing.
+func notifySystemd(log *slog.Logger, state string) {
+	_, err := daemon.SdNotify(false, state)
+	if err != nil {
+		log.Warn("systemd not notified", "state", state, "error", err)
+	}
+}
+
+// watchdog tells systemd that the packet loops live, as long as they do and WatchdogSec asks
+// for it. A server that stands still is ended and started anew; one that is only overloaded,
+// or not ready, is not: that would make it worse.
+func watchdog(ctx context.Context, log *slog.Logger, standing func() []string) error {
+	within, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("watchdog of systemd not understood", "error", err)
+	}
+	if within == 0 || err != nil {
+		return nil
+	}
+	tick := time.NewTicker(min(within/4, mostWatch))
 	defer tick.Stop()
-	for i := range c.ZoneFiles {
-		key := zonesource.Key{Source: fileSource, Name: fileName(c, i)}
-		tried, err := a.keeper.Tried(key)
-		for !tried {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
-			tried, err = a.keeper.Tried(key)
+	said := false
+	for {
+		still := standing()
+		switch {
+		case len(still) == 0:
+			said = false
+			notifySystemd(log, systemdAlive)
+		case !said:
+			said = true
+			log.Error("standing still; systemd's watchdog ends the process if it lasts", "what", still)
 		}
-		if err == nil {
-			continue
-		}
-		_, err = CheckZoneFiles(ctx, c) // not one that was being written
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("there is nothing to serve for a zone file; mend it or take it out of zonefiles: %w", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
 		}
 	}
-	return nil
 }

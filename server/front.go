@@ -1,8 +1,14 @@
 package server
 
 import (
+	"net/netip"
+	"slices"
+	"sync/atomic"
+
 	"inside53/resolver"
 	"inside53/resolver/wire"
+	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/server/listen"
 	"inside53/server/transfer"
 	"inside53/server/tsig"
@@ -17,6 +23,7 @@ type front struct {
 	transfers *transfer.Server
 	keys      func() tsig.Keyring
 	desk      *desk
+	released  *atomic.Bool // whether updates are another process's from now on
 }
 
 // Handle implements [resolver.Handler].
@@ -31,7 +38,10 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 			f.updates.Refused(p.Client.Addr())
 			return nil, 0, false
 		}
-		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Out, p.Suspender)
+		if f.released.Load() {
+			return f.later(p)
+		}
+		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Suspender)
 	case f.transfers.Admits(p):
 		answer, result = f.desk.accept(p, true)
 	default:
@@ -44,12 +54,42 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 	return answer, result, true
 }
 
+// later has an update come again, when another process accepts it.
+func (f *front) later(p *resolver.Packet) ([]byte, resolver.Result, bool) {
+	if p.Transport == resolver.UDP {
+		return nil, resolver.Dropped, true
+	}
+	return wire.AppendError(p.Out[:0], p.Bytes, wire.RcodeServFail), resolver.ServFail, true
+}
+
 // streamOf returns what suspends a query for an answer of many messages; nil where the
 // transport has none.
-func streamOf(s resolver.Suspender) transfer.Stream {
+func streamOf(s resolver.Suspender) listen.Stream {
 	streamer, ok := s.(listen.Streamer)
 	if !ok {
 		return nil
 	}
 	return streamer.Stream()
+}
+
+// welcomeOf says how TCP connections of a client are accepted: of whoever may ask, and whom
+// the configuration names for updates, transfers or as a primary. Where a key alone opens a
+// transfer, anybody may have it: a few are let in, for a short time.
+func welcomeOf(c *config.Config, s *zone.Snapshot, client netip.Addr) listen.Welcome {
+	within := func(p netip.Prefix) bool { return p.Contains(client) }
+	named := func(prefixes []netip.Prefix) bool { return slices.ContainsFunc(prefixes, within) }
+	switch {
+	case s.Client(client).Allowed,
+		slices.ContainsFunc(c.Updates, func(u config.Update) bool { return named(u.Clients) }),
+		slices.ContainsFunc(c.Transfers, func(t config.Transfer) bool { return named(t.Clients) }),
+		slices.ContainsFunc(c.Secondary, func(s config.Secondary) bool { return isPrimary(s, client) }):
+		return listen.Known
+	case slices.ContainsFunc(c.Transfers, config.Transfer.KeysAlone):
+		return listen.Keyed
+	}
+	return listen.Stranger
+}
+
+func isPrimary(s config.Secondary, client netip.Addr) bool {
+	return slices.ContainsFunc(s.Primaries, func(p config.HostPort) bool { return p.Addr().Unmap() == client })
 }

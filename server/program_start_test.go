@@ -215,3 +215,29 @@ func TestProgramAssumesRoles(t *testing.T) {
 		t.Errorf("the zone is %+v", z)
 	}
 }
+
+// TestProgramKeepsItsCache: what was forwarded is answered after a restart without asking again.
+func TestProgramKeepsItsCache(t *testing.T) {
+	c := newCloud(t, nil)
+	s := newSite(t)
+	config := c.config() + "  - { zone: example.org, upstreams: [\"" + c.dns + "\"] }\n"
+	forwarded := asks(outside, "www.example.org A", "CNAME example.org.", "192.0.2.80")
+	p := s.ready(t, config)
+	p.check(t, forwarded)
+	p.end(t)
+
+	p = s.start(t, config)
+	p.await(t, "the cache is restored", func() bool {
+		value, _ := p.metric(t, "inside53_cache_entries")
+		return value != "" && value != "0"
+	})
+	queries := func() string {
+		value, _ := p.metric(t, `inside53_upstream_queries_total{upstream="`+c.dns+`"}`)
+		return value
+	}
+	before := queries()
+	p.check(t, forwarded)
+	if after := queries(); after != before {
+		t.Errorf("the upstream got %s queries, and %s before", after, before)
+	}
+}

@@ -42,10 +42,18 @@ type apexPlan struct {
 
 // number numbers the zones of the snapshot.
 func (p *apexPlan) number(all []*zone.Zone) {
-	p.all, p.layers = all, make(map[*zone.Zone]zone.Layer, len(all))
-	for i, z := range all {
-		p.layers[z] = zone.Layer(i)
+	p.layers = make(map[*zone.Zone]zone.Layer, len(all))
+	for _, z := range all {
+		p.place(z)
 	}
+}
+
+// place adds a zone to those of the snapshot.
+func (p *apexPlan) place(z *zone.Zone) zone.Layer {
+	l := zone.Layer(len(p.all))
+	p.all = append(p.all, z)
+	p.layers[z] = l
+	return l
 }
 
 // forwarderList numbers sets of upstreams.
@@ -78,6 +86,9 @@ type table struct {
 func (p *apexPlan) apexes(view *viewPlan) []zone.Apex {
 	t := &table{apexPlan: p, view: view, byName: map[string]*zone.Apex{}, root: zone.NoForward, own: zone.NoForward}
 	t.stack()
+	if view.unread != "" {
+		t.hideLayers()
+	}
 	t.forwards()
 	t.unlistedZones()
 	t.newZones()
@@ -136,7 +147,7 @@ func (t *table) stack() {
 	}
 	for _, z := range t.zones.files {
 		views, limited := t.zones.seenBy[z]
-		if !limited || views.all() || views.has(t.view.name) {
+		if !limited || views.all() || views.has(t.view.configured()) {
 			add(z)
 		}
 	}
@@ -171,7 +182,8 @@ func (t *table) privateZones(add func(*zone.Zone)) {
 				continue
 			}
 			t.report(Problem{Zone: zone.String(z.Apex), Reason: fmt.Sprintf(
-				"%d private zones have this name: the view %q sees none of them", t.zones.named[string(z.Apex)], t.view.name)})
+				"%d private zones have this name: the view %q sees none of them", t.zones.named[string(z.Apex)],
+				t.view.configured())})
 		}
 	}
 }
@@ -191,7 +203,7 @@ func (t *table) forwards() {
 		}
 		if len(f.Zone) == 1 {
 			t.root = a.Forward
-			if f.Views.has(t.view.name) {
+			if f.Views.has(t.view.configured()) {
 				t.own = a.Forward
 			}
 		}
@@ -203,7 +215,7 @@ func (t *table) forwards() {
 func (t *table) viewForwards() []*ForwardConfig {
 	named := map[string]bool{}
 	var out []*ForwardConfig
-	take := func(applies func(ViewNames) bool) {
+	apply := func(applies func(ViewNames) bool) {
 		for i := range t.cfg.Forward {
 			f := &t.cfg.Forward[i]
 			if applies(f.Views) && !named[string(f.Zone)] {
@@ -212,8 +224,8 @@ func (t *table) viewForwards() []*ForwardConfig {
 			}
 		}
 	}
-	take(func(n ViewNames) bool { return n.has(t.view.name) })
-	take(ViewNames.all)
+	apply(func(n ViewNames) bool { return n.has(t.view.configured()) })
+	apply(ViewNames.all)
 	return out
 }
 

@@ -16,13 +16,13 @@ func (c *Compiled) build(previous *Compiled, zones []*zone.Zone, now time.Time) 
 	cfg, missing := &c.in.cfg, c.in.missing
 	c.networks = networksOf(cfg, c.in.regions, now)
 	c.deriveTags(previous)
-	views, clients, problems := planViews(cfg, c.networks, c.in.zones)
+	views, clients, problems := planViews(cfg, c.networks, c.in.zones, missing)
 	c.views = views
 	set, more := c.zoneSet(zones)
 	plan := &apexPlan{
 		cfg: cfg, zones: set, special: specialNames(), computed: computedNames(), reverse: zone.MustName("in-addr.arpa."),
-		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{}, unread: unreadOf(cfg, missing),
-		problems: map[Problem]bool{},
+		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{},
+		unread: unreadOf(cfg, missing, c.in.regions), problems: map[Problem]bool{},
 	}
 	for _, n := range c.networks {
 		for _, p := range n.CIDRs {
@@ -30,15 +30,15 @@ func (c *Compiled) build(previous *Compiled, zones []*zone.Zone, now time.Time) 
 		}
 	}
 	s := &zone.Snapshot{TranslatedTTL: seconds(cfg.TranslatedTTL), Rebinding: cfg.Rebinding}
-	s.Zones = slices.Concat(zones, c.tags.zones, plan.unread.all())
-	s.Unread = len(s.Zones) - len(zones) - len(c.tags.zones)
-	plan.number(s.Zones)
+	plan.number(slices.Concat(zones, c.tags.zones, plan.unread.all()))
 	for i, v := range views {
 		s.Views = append(s.Views, zone.NewView(zone.View{
-			Name: v.name, Index: i, Region: v.region, VPCs: v.vpcs, Addresses: v.addresses, Apexes: plan.apexes(v),
+			Name: v.name, Index: i, Region: v.region, VPCs: v.vpcs, Addresses: v.addresses, Unread: v.unread,
+			Apexes: plan.apexes(v),
 		}))
 	}
 	s.Outside = outsideView(cfg, plan, len(views))
+	s.Zones, s.Unread = plan.all, len(plan.all)-len(zones)-len(c.tags.zones)
 	s.Forwarders = plan.forwarders.list
 	s.Locations = c.locations()
 	s.SetTrusted(cfg.TrustECS)

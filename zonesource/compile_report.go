@@ -17,6 +17,8 @@ type Report struct {
 	Unservable int
 	// Served counts what is served, by the origin of its zone.
 	Served [zone.Public + 1]Served
+	// Failing counts zones whose names fail.
+	Failing int
 	// Missing says why the data aren't complete; empty when they are.
 	Missing []Gap
 
@@ -53,6 +55,9 @@ func (r *Report) Zones() []ZoneSummary {
 func (r *Report) count(z *zone.Zone, sign int) {
 	stats := z.Tree.Stats()
 	r.Unservable += sign * stats.Unservable
+	if z.Unavailable != "" {
+		r.Failing += sign
+	}
 	r.Served[z.Origin].Zones += sign
 	r.Served[z.Origin].Sets += sign * stats.Sets
 }
@@ -64,6 +69,11 @@ func (c *Compiled) report() {
 	for _, list := range [][]*Part{c.in.zones, c.in.catalogs, c.in.regions} {
 		for _, p := range list {
 			r.Problems = append(r.Problems, p.Problems...)
+			if p.Zone != nil && p.Zone.Unavailable != "" {
+				r.Problems = append(r.Problems, Problem{
+					Zone: zone.String(p.Zone.Apex), Reason: p.Zone.Unavailable + ": its names get SERVFAIL",
+				})
+			}
 		}
 	}
 	slices.SortStableFunc(r.Problems, compareProblems)

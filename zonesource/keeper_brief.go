@@ -19,7 +19,7 @@ type Brief struct {
 	Loaded bool // as in Status
 	// Missing names the first of what isn't there yet, and says how many more there are.
 	Missing []string
-	// Fails says that names of something that is missing fail.
+	// Fails says that names of something that is missing, or of a zone, fail.
 	Fails bool
 	// Sources are as in Status; Err is of the first failing parts, and how many more there are.
 	Sources    map[string]SourceStatus
@@ -44,6 +44,7 @@ func (k *Keeper) Brief() Brief {
 	}
 	r := &k.compiled.Report
 	b.Loaded, b.Served, b.Unservable, b.Problems = k.complete, r.Served, r.Unservable, len(r.Problems)
+	b.Fails = r.Failing > 0
 	for i, g := range r.Missing {
 		b.Fails = b.Fails || g.Fails()
 		if i < fewNamed {

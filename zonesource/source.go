@@ -37,7 +37,7 @@ type Part struct {
 
 	// Sum identifies the listing that the zone was made from, and the program that made
 	// it; zero is none. The zone of a part that the keeper has kept with this sum is what
-	// the listing would come to again.
+	// the listing would come to again. Of a catalog it identifies what was asked for.
 	Sum Sum
 
 	Zone    *zone.Zone // Negative may be left empty: Compile derives it with the configured cap

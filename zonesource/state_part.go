@@ -33,9 +33,9 @@ func writePart(out io.Writer, p Part) error {
 	head := partHead{Key: p.Key, Listed: p.Listed, Problems: p.Problems, Catalog: p.Catalog, Region: p.Region}
 	if p.Zone != nil {
 		head.Zone, head.Apex = &p.Zone.Info, p.Zone.Apex
-		if p.Sum != (Sum{}) {
-			head.Sum = p.Sum[:]
-		}
+	}
+	if p.Sum != (Sum{}) {
+		head.Sum = p.Sum[:]
 	}
 	text, err := json.Marshal(head)
 	if err != nil {
@@ -115,6 +115,9 @@ func readPart(in io.Reader) (Part, error) {
 		return Part{}, fmt.Errorf("reading the head: %w", err)
 	}
 	p := Part{Key: head.Key, Listed: head.Listed, Problems: head.Problems, Catalog: head.Catalog, Region: head.Region}
+	if len(head.Sum) == len(p.Sum) {
+		p.Sum = Sum(head.Sum)
+	}
 	if head.Zone == nil {
 		if p.Catalog == nil && p.Region == nil {
 			return Part{}, errors.New("holds nothing")
@@ -130,9 +133,6 @@ func readPart(in io.Reader) (Part, error) {
 		return Part{}, fmt.Errorf("reading the records of %s: %w", zone.String(head.Apex), err)
 	}
 	p.Zone = zone.New(*head.Zone, tree, 0)
-	if len(head.Sum) == len(p.Sum) {
-		p.Sum = Sum(head.Sum)
-	}
 	return p, nil
 }
 

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 
 	"inside53/resolver/wire"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 const (
@@ -17,7 +15,6 @@ const (
 	prefetchOver = 10    // seconds of TTL below which prefetching is not worth it
 	prefetchHold = 5     // seconds before another reader may be told to prefetch
 	maxFailure   = 5     // seconds that a failure is cached at most (RFC 9520 section 3.2 allows up to 300)
-	entryBytes   = 1024  // memory allowed an entry on average, over a shard
 )
 
 // entry is a message with its key. All but the atomic fields is immutable.
@@ -29,7 +26,7 @@ type entry struct {
 	do, cd bool
 	fails  uint8 // of a failure: how many came in a row before it
 
-	used         atomic.Int64 // Unix seconds of the last move to the front of the LRU list
+	used         atomic.Int64 // Unix seconds of the last use that the queues know of
 	prefetched   atomic.Int64 // Unix seconds at which a reader was told to prefetch
 	failingUntil atomic.Int64 // Unix seconds: until then the upstreams are not asked again
 }
@@ -66,8 +63,9 @@ func (e *entry) dying(now int64) bool {
 	return e.TTL >= prefetchOver && left*10 < int64(e.TTL) && !e.failed()
 }
 
-// cache is a sharded LRU of entries. Hits share a lock and move an entry to the
-// front once a second at most, so that a popular name costs no exclusive lock.
+// cache is shards of entries, each a twoQueue. Hits share a lock and move an entry once a
+// second at most, so that a popular name costs no exclusive lock, and that what comes in
+// bursts within a second (A and AAAA, repeated queries) counts as asked once.
 type cache struct {
 	seed   maphash.Seed
 	shards []shard
@@ -75,31 +73,23 @@ type cache struct {
 }
 
 type shard struct {
-	mu    sync.RWMutex
-	lru   *simplelru.LRU[uint64, *entry]
-	bytes int
-	limit int
+	mu   sync.RWMutex
+	kept *twoQueue
 
 	hits, stale, misses, evictions atomic.Uint64
 	_                              [64]byte // neighbours' counters stay out of this cache line
 }
 
-// newCache makes a cache of about the given number of entries.
-func newCache(entries int) (*cache, error) {
+// newCache makes a cache of about the given number of entries and of bytes.
+func newCache(entries, bytes int) (*cache, error) {
 	n := min(64, 1<<bits.Len(uint(max(entries/1024, 1)-1)))
 	c := &cache{seed: maphash.MakeSeed(), shards: make([]shard, n), mask: uint64(n - 1)}
-	each := max(entries/n, 1)
 	for i := range c.shards {
-		s := &c.shards[i]
-		s.limit = max(each*entryBytes, 2*wire.MaxMessage)
-		lru, err := simplelru.NewLRU(each, func(_ uint64, e *entry) {
-			s.bytes -= e.size()
-			s.evictions.Add(1)
-		})
+		var err error
+		c.shards[i].kept, err = newTwoQueue(max(entries/n, 1), max(bytes/n, 2*wire.MaxMessage))
 		if err != nil {
 			return nil, err
 		}
-		s.lru = lru
 	}
 	return c, nil
 }
@@ -125,7 +115,7 @@ func (c *cache) shard(hash uint64) *shard { return &c.shards[hash>>40&c.mask] }
 func (c *cache) peek(hash uint64, group uint32, q *Question) *entry {
 	s := c.shard(hash)
 	s.mu.RLock()
-	e, ok := s.lru.Peek(hash)
+	e, ok := s.kept.peek(hash)
 	s.mu.RUnlock()
 	if !ok || !e.answers(group, q) {
 		return nil
@@ -151,7 +141,7 @@ func (c *cache) lookup(group uint32, q *Question, now int64) Lookup {
 	used := e.used.Load()
 	if used != now && e.used.CompareAndSwap(used, now) {
 		s.mu.Lock()
-		s.lru.Get(hash)
+		s.kept.touch(hash)
 		s.mu.Unlock()
 	}
 	if state != Fresh {
@@ -172,13 +162,5 @@ func (c *cache) add(hash uint64, e *entry) {
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old, ok := s.lru.Peek(hash)
-	if ok {
-		s.bytes -= old.size()
-	}
-	s.bytes += e.size()
-	s.lru.Add(hash, e)
-	for s.bytes > s.limit {
-		s.lru.RemoveOldest()
-	}
+	s.evictions.Add(uint64(s.kept.add(hash, e)))
 }

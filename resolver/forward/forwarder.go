@@ -17,9 +17,10 @@ import (
 
 // Options configure a Forwarder. The zero value of each field means its default.
 type Options struct {
-	// Entries is how many answers the cache holds, 200000 by default. An entry takes about 500
-	// bytes; a bound of 1 KiB an entry, on average over a part of the cache, holds too.
-	Entries int
+	// Entries is how many answers the cache holds, 200000 by default, and Bytes their memory,
+	// 256 MiB by default, as far as it can be counted. An answer takes about 500 bytes. Each of
+	// the cache's parts, 64 at most, has its part of both, and room for two messages of any size.
+	Entries, Bytes int
 	// InFlight is how many questions are under way to upstreams: 8192. A group has three
 	// quarters of them at most, and a zone outside half.
 	InFlight  int
@@ -58,6 +59,7 @@ func (o *Options) check() error {
 		}
 	}
 	count("entries", &o.Entries, 200_000)
+	count("bytes", &o.Bytes, 256<<20)
 	count("in flight", &o.InFlight, 8192)
 	count("waiters", &o.Waiters, 32768)
 	count("per client", &o.PerClient, 1024)
@@ -112,15 +114,16 @@ type Forwarder struct {
 	groups    map[string]*Group
 	upstreams map[string]*upstream
 	lastID    uint32
-	rates     map[string]int // packets a second, by text of the upstream
-	sweeping  bool           // sweep runs
+	rates     map[string]int       // packets a second, by text of the upstream
+	sweeping  bool                 // sweep runs
+	awaiting  map[string][]savable // restored, by the key of the group that isn't there yet
 
 	byAddr    atomic.Pointer[map[netip.Addr][]*upstream]
 	groupList atomic.Pointer[[]*Group]
 	limited   atomic.Pointer[[]*upstream] // those with a budget
 
 	shares      shares
-	telling     atomic.Int64 // askers that wait to be told
+	completing  atomic.Int64 // askers that wait to be told
 	full, loops atomic.Uint64
 	packets     atomic.Uint64
 }
@@ -131,9 +134,9 @@ func New(options Options) (*Forwarder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("options of the forwarder: %w", err)
 	}
-	cache, err := newCache(options.Entries)
+	cache, err := newCache(options.Entries, options.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("making a cache of %d entries: %w", options.Entries, err)
+		return nil, fmt.Errorf("making a cache of %d entries in %d bytes: %w", options.Entries, options.Bytes, err)
 	}
 	f := &Forwarder{
 		options: options, log: options.Logger, epoch: time.Now(), cache: cache,
@@ -179,6 +182,7 @@ func (f *Forwarder) Run(ctx context.Context) error {
 		pool.Go(f.work)
 	}
 	others.Go(func() { f.turn(ctx) })
+	others.Go(func() { f.forget(ctx) })
 	for ctx.Err() == nil {
 		select {
 		case fn := <-f.starts:

@@ -59,6 +59,7 @@ func (f *Forwarder) Group(spec GroupSpec) (*Group, error) {
 		}
 		f.groups[key] = g
 		f.index()
+		f.claim(g)
 	}
 	g.owners++
 	return g, nil

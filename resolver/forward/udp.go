@@ -12,15 +12,13 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"inside53/resolver/wire"
 )
 
 const (
 	sockets   = 8                // open at a time for an upstream; each query picks one at random
 	perSocket = 128              // queries, after which a socket (a source port) is replaced
 	socketAge = 30 * time.Second // after which it is replaced too
-	linger    = 3 * time.Second  // how long a replaced socket still hears late replies
+	linger    = 3 * time.Second  // how long a replaced socket still reads late replies
 	readSize  = 4096             // of a buffer for replies: more than we say we take
 )
 
@@ -32,7 +30,7 @@ type pending struct {
 }
 
 // udpSocket is a connected UDP socket on a source port that the kernel chose at
-// random: it hears its upstream only. With an id from the system's
+// random: it receives from its upstream only. With an id from the system's
 // generator a forger has to guess both (RFC 5452 section 9.2).
 type udpSocket struct {
 	f      *Forwarder
@@ -156,11 +154,12 @@ func (s *udpSocket) retireLocked() {
 }
 
 // claim finds whom the reply msg is for. What does not fit id and question
-// is counted and ignored, and the query goes on waiting (RFC 5452 section 9.1).
+// is counted and ignored, and the query goes on waiting (RFC 5452 section 9.1); ok is false,
+// and p the query with that id, if there is one.
 func (s *udpSocket) claim(msg []byte) (p pending, ok, drained bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(msg) >= wire.HeaderSize {
+	if len(msg) >= 2 {
 		id := binary.BigEndian.Uint16(msg)
 		p, ok = s.waiting[id]
 		if ok && isReply(msg, id, p.fl.query, false) {
@@ -169,7 +168,7 @@ func (s *udpSocket) claim(msg []byte) (p pending, ok, drained bool) {
 		}
 	}
 	s.u.spoofed.Add(1)
-	return pending{}, false, false
+	return p, false, false
 }
 
 // abandon takes all that waits.
@@ -219,8 +218,11 @@ func (s *udpSocket) read(context.Context) {
 			return
 		}
 		p, ok, drained := s.claim(r.buf[:n])
-		if ok {
+		switch {
+		case ok:
 			s.f.reply(p, r.buf[:n], &r.walk)
+		case p.fl != nil:
+			s.f.noteOdd(p, r.buf[:n])
 		}
 		if drained {
 			return

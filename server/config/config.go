@@ -146,6 +146,8 @@ type Ready struct {
 type Cache struct {
 	// Entries is the most answers kept, from 1 to 100000000. Default 200000.
 	Entries int `yaml:"entries"`
+	// Bytes is the most memory that they may hold, from 1MiB to 64GiB. Default 256MiB.
+	Bytes ByteSize `yaml:"bytes"`
 }
 
 // Default returns the configuration of an empty file. It serves nothing
@@ -161,7 +163,7 @@ func Default() *Config {
 		Log:         Log{Level: slog.LevelInfo, Format: LogText},
 		UDPSize:     1232,
 		NegativeTTL: time.Minute,
-		Cache:       Cache{Entries: 200_000},
+		Cache:       Cache{Entries: 200_000, Bytes: 256 << 20},
 		TCP:         TCP{Connections: 10_000, PerClient: 100, Idle: 10 * time.Second},
 	}
 }

@@ -130,6 +130,7 @@ func (v *validator) server() {
 	v.between("udp_size", c.UDPSize, 512, 4096)
 	v.ttl("negative_ttl", c.NegativeTTL, true)
 	v.between("cache.entries", c.Cache.Entries, 1, 100_000_000)
+	v.between("cache.bytes", int(c.Cache.Bytes), 1<<20, 64<<30)
 	v.between("tcp.connections", c.TCP.Connections, 1, 1_000_000)
 	v.between("tcp.per_client", c.TCP.PerClient, 1, 1_000_000)
 	v.duration("tcp.idle", c.TCP.Idle, false)

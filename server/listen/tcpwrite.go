@@ -67,7 +67,7 @@ func (c *tcpConn) attempt(fd uintptr) {
 // the client doesn't take now is pending, and the batch free for other connections.
 func (c *tcpConn) write(b *tcpBatch, n int) bool {
 	if n == 0 {
-		b.tally.addTo(&c.t.counters)
+		b.tally.addTimed(&c.t.counters, time.Since(b.began))
 		return true
 	}
 	over, err := c.writeNow(b, n)
@@ -79,7 +79,7 @@ func (c *tcpConn) write(b *tcpBatch, n int) bool {
 		b.tally.lostTo(&c.t.counters)
 		return false
 	}
-	b.tally.addTo(&c.t.counters)
+	b.tally.addTimed(&c.t.counters, time.Since(b.began))
 	return true
 }
 
@@ -189,6 +189,9 @@ type Stream interface {
 	Send(message []byte) error
 	// End is called once, after the last message.
 	End(result resolver.Result)
+	// Finish is called in place of Send and End where one message is the answer, or none is.
+	// It doesn't wait.
+	Finish(answer []byte, result resolver.Result)
 }
 
 // tcpStream is the Stream of a connection.
@@ -236,13 +239,27 @@ func (s tcpStream) End(result resolver.Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting--
-	c.streams--
 	if c.closed {
 		c.t.counters.sendErrors.Add(1)
 	} else {
 		c.t.counters.count(result)
 	}
 	c.changed.Broadcast()
+	c.endStream()
+}
+
+// Finish implements Stream.
+func (s tcpStream) Finish(answer []byte, result resolver.Result) {
+	c := s.c
+	c.answerLate(answer, result)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endStream()
+}
+
+// endStream notes that a stream has ended; mu is held.
+func (c *tcpConn) endStream() {
+	c.streams--
 	if c.overdue {
 		c.cutoff.Reset(c.t.opts.Write)
 		c.draining.Store(true)

@@ -15,6 +15,7 @@ import (
 	"inside53/resolver/history"
 	"inside53/resolver/zone"
 	"inside53/server/tsig"
+	"inside53/zonesource/statedir"
 )
 
 // publishGap is the least time from one publication to the next: a burst of changes is one
@@ -31,6 +32,7 @@ type publisher struct {
 	dir       string // of the histories
 	histories *histories
 	old       map[string]bool // files in dir of an earlier version
+	state     *statedir.Dir
 	log       *slog.Logger
 	waiting   chan struct{}
 	merger    *resolver.Merger // whose siblings all others are: they share its scratch
@@ -42,6 +44,8 @@ type publisher struct {
 	health    uint64         // its version
 	notified  *Policy        // in force when secondaries were notified last
 	unsaved   time.Time      // when histories couldn't be saved last; zero when they could
+	// generation is that of the state directory that has the histories.
+	generation int
 
 	mu       sync.RWMutex                // of what packet loops and people read; the rest is run's
 	zones    map[viewApex]*publishedZone // those without a tree too
@@ -77,12 +81,11 @@ type publishedZone struct {
 
 func newPublisher(
 	r *resolver.Resolver, policy func() *Policy, aliases *aliases, notifier *notifier, stateDir string,
-	log *slog.Logger,
+	state *statedir.Dir, log *slog.Logger,
 ) *publisher {
 	p := &publisher{
 		resolver: r, seed: maphash.MakeSeed(), policy: policy, aliases: aliases, notifier: notifier,
-		dir:     filepath.Join(stateDir, "transfers"),
-		log:     log,
+		dir: filepath.Join(stateDir, "transfers"), state: state, log: log, generation: state.Generation(),
 		waiting: make(chan struct{}, 1), zones: map[viewApex]*publishedZone{}, catalogs: map[string]*publishedZone{},
 	}
 	p.merger = r.NewMerger(aliases.known)

@@ -33,7 +33,7 @@ func newStage(t testing.TB, views ...string) *stage {
 	known := &aliases{targets: map[aliasTarget]*aliasState{},
 		ask: func(context.Context, []string, []byte, uint16) (zone.RRset, error) { return zone.RRset{}, nil }}
 	s.p = newPublisher(s.resolver, func() *Policy { return s.policy }, known, newNotifier(func(string) {},
-		slog.New(slog.DiscardHandler)), t.TempDir(), slog.New(slog.DiscardHandler))
+		slog.New(slog.DiscardHandler)), t.TempDir(), nil, slog.New(slog.DiscardHandler))
 	return s
 }
 

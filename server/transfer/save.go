@@ -32,7 +32,7 @@ const (
 // and finds out what an earlier version of the program has saved there.
 func (p *publisher) clean() {
 	entries, err := os.ReadDir(p.dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || p.state.Hold() != nil {
 		return // it is made with the first history
 	}
 	if err == nil {
@@ -128,14 +128,12 @@ func (p *publisher) file(z *publishedZone) string {
 func (p *publisher) sweep(now time.Time) {
 	p.histories.sweep(now)
 	entries, err := os.ReadDir(p.dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || p.state.Hold() != nil {
 		return
 	}
 	known := map[string]bool{}
-	for _, zones := range []iter.Seq[*publishedZone]{maps.Values(p.zones), maps.Values(p.catalogs)} {
-		for z := range zones {
-			known[filepath.Base(p.file(z))] = true
-		}
+	for z := range p.all() {
+		known[filepath.Base(p.file(z))] = true
 	}
 	for _, e := range entries {
 		info, statErr := e.Info()
@@ -150,8 +148,17 @@ func (p *publisher) sweep(now time.Time) {
 	}
 }
 
-// saveSome saves, unless that didn't work a moment ago.
+// saveSome saves, unless that didn't work a moment ago. A state directory that was lost gets all
+// histories.
 func (p *publisher) saveSome() {
+	if generation := p.state.Generation(); generation != p.generation && p.state.Hold() == nil {
+		p.generation, p.unsaved = generation, time.Time{}
+		p.clean()
+		p.histories.broken = true // the file was of the directory that is lost
+		for z := range p.all() {
+			z.dirty = true
+		}
+	}
 	if time.Since(p.unsaved) >= saveRest {
 		p.save()
 	}
@@ -160,29 +167,53 @@ func (p *publisher) saveSome() {
 // save writes what is new of histories. What can't be written is said once for all of them.
 func (p *publisher) save() {
 	var dirty, all []*publishedZone
-	for _, zones := range []iter.Seq[*publishedZone]{maps.Values(p.zones), maps.Values(p.catalogs)} {
-		for z := range zones {
-			all = append(all, z)
-			if z.dirty {
-				dirty = append(dirty, z)
-			}
+	for z := range p.all() {
+		all = append(all, z)
+		if z.dirty {
+			dirty = append(dirty, z)
 		}
 	}
 	if len(dirty) == 0 && !(p.histories.broken && p.complete) {
 		p.unsaved = time.Time{}
 		return
 	}
-	err := p.histories.save(dirty, all, time.Now())
+	err := p.state.Hold()
+	if err == nil {
+		err = p.histories.save(dirty, all, time.Now())
+	}
+	p.state.Note("histories of zones", err)
 	if err != nil {
-		p.unsaved = time.Now()
-		p.log.Error("histories of zones not saved; after a restart secondaries get these as a whole", "zones", len(dirty),
-			"error", err)
+		p.notSaved(len(dirty), err)
 		return
 	}
 	p.unsaved = time.Time{}
 	for _, z := range dirty {
 		if z.old != "" {
 			p.removeOld(z)
+		}
+	}
+}
+
+// notSaved says that histories couldn't be saved.
+func (p *publisher) notSaved(zones int, why error) {
+	first := p.unsaved.IsZero()
+	p.unsaved = time.Now()
+	if p.state != nil && !first {
+		return // who watches the directory says so
+	}
+	p.log.Error("histories of zones not saved; after a restart secondaries get these as a whole", "zones", zones,
+		"error", why)
+}
+
+// all visits all zones that are transferred, and catalogs.
+func (p *publisher) all() iter.Seq[*publishedZone] {
+	return func(yield func(*publishedZone) bool) {
+		for _, zones := range []iter.Seq[*publishedZone]{maps.Values(p.zones), maps.Values(p.catalogs)} {
+			for z := range zones {
+				if !yield(z) {
+					return
+				}
+			}
 		}
 	}
 }

@@ -41,13 +41,32 @@ type Budget struct {
 
 // NewBudget returns a budget of so many requests a second, 0 = 2.
 func NewBudget(perSecond float64) *Budget {
-	if perSecond <= 0 {
-		perSecond = defaultRate
-	}
+	perSecond = Rate(perSecond)
 	return &Budget{full: perSecond, rate: perSecond, limiter: rate.NewLimiter(rate.Limit(perSecond), burst(perSecond))}
 }
 
+// Rate is the rate that a configured one means, in requests a second: 2 for 0.
+func Rate(perSecond float64) float64 {
+	if perSecond <= 0 {
+		return defaultRate
+	}
+	return perSecond
+}
+
 func burst(perSecond float64) int { return int(min(max(1, perSecond*burstSeconds), maxBurst)) }
+
+// Empty takes the burst away that a new budget has: whoever goes on with what an earlier
+// process knew has no use for one, and a process that is started again and again would spend
+// one each time.
+func (b *Budget) Empty() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	spare := int(b.limiter.TokensAt(now)) - 1
+	if spare > 0 {
+		b.limiter.AllowN(now, spare)
+	}
+}
 
 // Wait returns when one request may be made. The error is ctx's.
 func (b *Budget) Wait(ctx context.Context) error {

@@ -56,6 +56,9 @@ type Account struct {
 	// AWS counts these by themselves, and what it refuses there says nothing of the other
 	// requests. Nil for none.
 	Changes *awscall.Budget
+	// Status is the part of Budget that questions for what has become of changes may have:
+	// many changes must not keep the listings from being made. Nil for all of it.
+	Status *awscall.Budget
 	// NoRegion: nothing says which region is meant, and that of Config is the default
 	// of the global services.
 	NoRegion bool
@@ -74,6 +77,9 @@ func (a *Account) CloseIdle() {
 		a.idle()
 	}
 }
+
+// statusShare is the part of the budget that questions for what has become of changes have.
+const statusShare = 0.25
 
 // defaultRegion serves the global services where nobody names a region.
 const defaultRegion = "us-east-1"
@@ -113,6 +119,7 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 		return &Account{
 			Name: name, Config: config, NoRegion: noRegion, idle: idle,
 			Budget: awscall.NewBudget(o.RequestsPerSecond), Changes: awscall.NewBudget(o.RequestsPerSecond),
+			Status: awscall.NewBudget(statusShare * awscall.Rate(o.RequestsPerSecond)),
 		}
 	}
 	accounts := []*Account{account("", base)}

@@ -9,8 +9,11 @@ import (
 
 const service = "route53"
 
-// opChange is the operation that AWS counts by itself.
-const opChange = "ChangeResourceRecordSets"
+// opChange is the operation that AWS counts by itself; opStatus asks for what has become of it.
+const (
+	opChange = "ChangeResourceRecordSets"
+	opStatus = "GetChange"
+)
 
 // api is what this package calls of Route 53.
 type api struct {
@@ -36,7 +39,7 @@ func newAPI(c aws.Config) api {
 		deleteZone:  awscall.Bind(service, "DeleteHostedZone", client.DeleteHostedZone),
 		records:     awscall.Bind(service, "ListResourceRecordSets", client.ListResourceRecordSets),
 		change:      awscall.Bind(service, opChange, client.ChangeResourceRecordSets),
-		status:      awscall.Bind(service, "GetChange", client.GetChange),
+		status:      awscall.Bind(service, opStatus, client.GetChange),
 	}
 }
 

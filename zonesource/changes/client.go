@@ -79,6 +79,9 @@ func (c *Client) budgets(operation string) []*awscall.Budget {
 	if operation == opChange && c.account.Changes != nil {
 		return []*awscall.Budget{c.account.Changes, c.account.Budget}
 	}
+	if operation == opStatus && c.account.Status != nil {
+		return []*awscall.Budget{c.account.Budget, c.account.Status}
+	}
 	return []*awscall.Budget{c.account.Budget}
 }
 

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
+	smithyauth "github.com/aws/smithy-go/auth"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"inside53/resolver/zone"
 	"inside53/zonesource/awscall"
@@ -29,16 +31,24 @@ const (
 	metricPeriod = time.Minute
 )
 
-// metricRegion is where the metrics of health checks are: in the home region of
-// Route 53 of each partition.
+// metricRegion is where the metrics of health checks are: in the home region of Route 53
+// of each partition. That is the region which requests to Route 53 are signed for, as the
+// SDK knows it.
 func metricRegion(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "cn-northwest-1"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "us-gov-west-1"
+	const home = "us-east-1"
+	endpoint, err := route53.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(),
+		route53.EndpointParameters{Region: aws.String(region)})
+	if err != nil {
+		return home
 	}
-	return "us-east-1"
+	schemes, _ := smithyauth.GetAuthOptions(&endpoint.Properties)
+	for _, scheme := range schemes {
+		signing, ok := smithyhttp.GetSigV4SigningRegion(&scheme.SignerProperties)
+		if ok {
+			return signing
+		}
+	}
+	return home
 }
 
 // reader reads what one account knows of its health checks.
@@ -47,8 +57,7 @@ type reader struct {
 	account *awsclient.Account
 	api     routeAPI
 
-	listed   bool
-	cycles   int             // since the last listing
+	listed   time.Time       // when the definitions were listed last, by an earlier process too; zero for never
 	missing  map[string]bool // wanted ids that the last listing didn't have
 	listing  grievance
 	statuses grievance
@@ -72,7 +81,6 @@ func (r *reader) cycle(ctx context.Context) {
 		}
 		r.listing.note(r.m.log, "health checks", err, "account", r.account.Name)
 	}
-	r.cycles++
 	err := r.readStatuses(ctx)
 	if ctx.Err() != nil {
 		return
@@ -80,10 +88,10 @@ func (r *reader) cycle(ctx context.Context) {
 	r.statuses.note(r.m.log, "statuses of health checks", err, "account", r.account.Name)
 }
 
-// isListingDue says yes at the start, each few cycles, and when a record names a check
-// that is new.
+// isListingDue says yes at a start that knows nothing, each few cycles, and when a record
+// names a check that is new.
 func (r *reader) isListingDue() bool {
-	if !r.listed || r.cycles >= listEvery {
+	if !r.m.isFresh(r.listed) {
 		return true
 	}
 	for id := range r.m.undefined() {
@@ -94,9 +102,15 @@ func (r *reader) isListingDue() bool {
 	return false
 }
 
+// isFresh reports whether definitions that were listed then need not be listed yet.
+func (m *Monitor) isFresh(listed time.Time) bool {
+	age := m.options.Now().Sub(listed)
+	return age >= 0 && age < listEvery*m.options.Refresh-m.options.Refresh/2
+}
+
 // list lists the definitions. Only a whole listing replaces what is known.
 func (r *reader) list(ctx context.Context) error {
-	found := map[string]definition{}
+	found, began := map[string]definition{}, r.m.options.Now()
 	c := r.listingCall()
 	err := awscall.Pages(c.What, func(marker string) (string, error) {
 		in := &route53.ListHealthChecksInput{Marker: awscall.Token(marker), MaxItems: aws.Int32(checksPerPage)}
@@ -125,8 +139,8 @@ func (r *reader) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.m.define(r.account.Name, found)
-	r.listed, r.cycles = true, 0
+	r.m.define(r.account.Name, found, began)
+	r.listed = began
 	r.missing = r.m.undefined()
 	return nil
 }

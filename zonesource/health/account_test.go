@@ -109,3 +109,26 @@ func TestMetricFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestStartsListNothingAgain: a process that is started again and again lists the definitions
+// no more often than one that runs.
+func TestStartsListNothingAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, listed(web("a", "10.0.0.1")))
+		w.set("200", "10.0.0.1")
+		for range 4 {
+			_, stop := w.start(w.options())
+			time.Sleep(30 * time.Second)
+			stop()
+		}
+		if n := w.sim.Calls()[opListChecks]; n != 1 {
+			t.Errorf("listed %d times in four starts", n)
+		}
+		_, stop := w.start(w.options())
+		time.Sleep(4 * time.Minute)
+		stop()
+		if n := w.sim.Calls()[opListChecks]; n != 2 {
+			t.Errorf("listed %d times in six minutes", n)
+		}
+	})
+}

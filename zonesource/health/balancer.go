@@ -3,7 +3,10 @@ package health
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -31,7 +34,11 @@ func (r *balancerReader) place() string { return r.account.Name + "/" + r.region
 // load balancers count as healthy and nothing is asked any more.
 func (r *balancerReader) run(ctx context.Context) error {
 	return r.m.loop().Run(ctx, func(ctx context.Context) refresh.Next {
-		found, err := r.read(ctx)
+		wanted, known := r.wanted()
+		if !known {
+			return refresh.Next{In: wantedPause}
+		}
+		found, err := r.read(ctx, wanted)
 		switch {
 		case ctx.Err() != nil:
 			return refresh.Next{}
@@ -51,9 +58,56 @@ func (r *balancerReader) call(what string) awscall.Call {
 	return r.m.call(r.account, fmt.Sprintf("%s in %s of %s", what, r.region, r.account))
 }
 
-// read returns the health of all wanted load balancers, by their names.
-func (r *balancerReader) read(ctx context.Context) (map[string]zone.Target, error) {
-	names, err := r.names(ctx)
+// wantedPause is how soon is looked again whether there are data that say which load
+// balancers matter.
+const wantedPause = time.Second
+
+// wanted returns the names of the load balancers that matter and may be in this region, nil
+// for all. known is false where nothing says yet what matters.
+func (r *balancerReader) wanted() (names map[string]bool, known bool) {
+	if r.m.options.WantedTargets == nil {
+		return nil, true
+	}
+	all := r.m.options.WantedTargets()
+	if all == nil {
+		return nil, false
+	}
+	names = map[string]bool{}
+	for _, name := range all {
+		if mayBeIn(name, r.region) {
+			names[name] = true
+		}
+	}
+	return names, true
+}
+
+// regionLabel is a label that is the name of a region.
+var regionLabel = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+
+// mayBeIn reports whether a name is that of a load balancer that may be in a region. Names
+// of load balancers have a label elb in each partition, and that of their region beside it:
+// NAME.REGION.elb.amazonaws.com or NAME.elb.REGION.amazonaws.com. What names no region may be
+// in any.
+func mayBeIn(name, region string) bool {
+	labels := strings.Split(zone.String([]byte(name)), ".")
+	at := slices.Index(labels, "elb")
+	if at < 1 || at+1 >= len(labels) {
+		return false
+	}
+	before, after := labels[at-1], labels[at+1]
+	if regionLabel.MatchString(after) {
+		return after == region
+	}
+	return at < 2 || !regionLabel.MatchString(before) || before == region
+}
+
+// read returns the health of the wanted load balancers, nil for all, by their names. Where
+// none is wanted nobody is asked.
+func (r *balancerReader) read(ctx context.Context, wanted map[string]bool) (map[string]zone.Target, error) {
+	if wanted != nil && len(wanted) == 0 {
+		return nil, nil
+	}
+	names, err := r.names(ctx, wanted)
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
@@ -86,8 +140,7 @@ func (r *balancerReader) read(ctx context.Context) (map[string]zone.Target, erro
 }
 
 // names returns the names of the wanted load balancers, in wire form by their ARNs.
-func (r *balancerReader) names(ctx context.Context) (map[string]string, error) {
-	wanted := r.m.wantedTargets()
+func (r *balancerReader) names(ctx context.Context, wanted map[string]bool) (map[string]string, error) {
 	found := map[string]string{}
 	c := r.call("listing the load balancers")
 	err := awscall.Pages(c.What, func(marker string) (string, error) {

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -132,4 +133,57 @@ func TestWantedTargets(t *testing.T) {
 			t.Errorf("%d calls, %+v", n, m.Stats())
 		}
 	})
+}
+
+// TestBalancersThatNobodyNeeds: nothing is asked of a region that no alias leads to, nor
+// before there are data that say which do.
+func TestBalancersThatNobodyNeeds(t *testing.T) {
+	web := string(zone.MustName("dualstack.web-1.eu-west-1.elb.amazonaws.com."))
+	for _, tt := range []struct {
+		name   string
+		wanted []string
+		want   map[string]int
+	}{
+		{"not known yet", nil, map[string]int{}},
+		{"none", []string{}, map[string]int{}},
+		{"of another kind", []string{string(zone.MustName("d-1.execute-api.eu-west-1.amazonaws.com."))}, map[string]int{}},
+		{"of another region", []string{string(zone.MustName("a-1.us-west-2.elb.amazonaws.com."))}, map[string]int{}},
+		{"of one region", []string{web}, map[string]int{opBalancers: 1, opTargetGroups: 1, opTargetHealth: 1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, balancerFiles())
+				o := w.options()
+				o.Balancers, o.Regions, o.StateDir = true, []string{"eu-west-1", "us-east-1"}, ""
+				o.WantedTargets = func() []string { return tt.wanted }
+				_, stop := w.start(o)
+				time.Sleep(30 * time.Second)
+				stop()
+				got := map[string]int{}
+				for _, op := range []string{opBalancers, opTargetGroups, opTargetHealth} {
+					if n := w.sim.Calls()[op]; n > 0 {
+						got[op] = n
+					}
+				}
+				if !maps.Equal(got, tt.want) {
+					t.Errorf("calls %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// TestBalancerRegion reads the region out of the names of load balancers.
+func TestBalancerRegion(t *testing.T) {
+	for name, want := range map[string]bool{
+		"web-1.eu-west-1.elb.amazonaws.com.": true, "web-1.elb.eu-west-1.amazonaws.com.": true,
+		"dualstack.web-1.eu-west-1.elb.amazonaws.com.": true, "web-1.elb.localhost.": true,
+		"web-1.us-east-1.elb.amazonaws.com.": false, "web-1.elb.us-east-1.amazonaws.com.": false,
+		"eu-west-1.elb.us-east-1.amazonaws.com.": false, "eu-west-1.amazonaws.com.": false,
+		"web-1.cn-north-1.elb.amazonaws.com.cn.": false, "web-1.elb.us-iso-east-1.c2s.ic.gov.": false,
+	} {
+		if got := mayBeIn(string(zone.MustName(name)), "eu-west-1"); got != want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource/awsclient"
+	"inside53/zonesource/statedir"
 )
 
 // Options say what is looked at, and how. Accounts and Publish are needed.
@@ -53,6 +54,8 @@ type Options struct {
 	Publish func(*zone.Live)
 	// StateDir is where what is known is saved, "" for nowhere.
 	StateDir string
+	// State watches StateDir; nil: nobody does.
+	State *statedir.Dir
 
 	Now func() time.Time // of observations; nil: time.Now
 	Log *slog.Logger     // nil discards
@@ -81,7 +84,7 @@ type Monitor struct {
 	targets map[string]map[string]zone.Target // by place, by name
 	bad     map[string]bool                   // names of load balancers that were unhealthy at the last Publish
 	wanted  map[string]bool                   // nil: all
-	listed  map[string]bool                   // accounts whose definitions are known, as of now
+	listed  map[string]time.Time              // by account, when its definitions were listed
 	dirty   bool                              // since the last Publish
 	probes  [3]uint64                         // by result
 }
@@ -116,14 +119,14 @@ func New(o Options) (*Monitor, error) {
 	}
 	o.setDefaults()
 	m := &Monitor{
-		options: o, log: o.Log, store: store{dir: o.StateDir},
+		options: o, log: o.Log, store: store{dir: o.StateDir, state: o.State},
 		prober: prober{
 			targets: o.Targets, own: o.OwnListeners, resolve: o.Resolve, translate: o.Translate,
 			dial: new(net.Dialer).DialContext, addresses: hostAddresses,
 		},
 		wake: make(chan struct{}, 1), replan: make(chan struct{}, 1), saveNow: make(chan struct{}, 1),
 		checks: map[string]*check{}, tally: tally{counts: map[string]*count{}}, targets: map[string]map[string]zone.Target{},
-		listed: map[string]bool{},
+		listed: map[string]time.Time{},
 	}
 	for _, a := range o.Accounts {
 		m.readers = append(m.readers, &reader{m: m, account: a, api: newRouteAPI(a.Config)})
@@ -342,14 +345,6 @@ func (m *Monitor) undefined() map[string]bool {
 	return out
 }
 
-// wantedTargets returns the names of load balancers that matter, nil for all.
-func (m *Monitor) wantedTargets() map[string]bool {
-	if m.options.WantedTargets == nil {
-		return nil
-	}
-	return setOf(m.options.WantedTargets())
-}
-
 // setOf returns the set of some texts; nil stays nil.
 func setOf(texts []string) map[string]bool {
 	if texts == nil {
@@ -362,8 +357,8 @@ func setOf(texts []string) map[string]bool {
 	return set
 }
 
-// define takes the whole list of an account's definitions.
-func (m *Monitor) define(accountName string, found map[string]definition) {
+// define takes the whole list of an account's definitions, which was begun at that time.
+func (m *Monitor) define(accountName string, found map[string]definition, at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, c := range m.checks {
@@ -388,7 +383,7 @@ func (m *Monitor) define(accountName string, found map[string]definition) {
 			m.tally.forget(id)
 		}
 	}
-	m.listed[accountName] = true
+	m.listed[accountName] = at
 	m.spread()
 	signal(m.replan)
 	m.changed(true)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/refresh"
+	"inside53/zonesource/statedir"
 )
 
 // The state file is one line, stateMark and the SHA-256 of the rest in hexadecimal, and
@@ -34,6 +36,7 @@ const (
 // state is what is saved.
 type state struct {
 	Saved   time.Time
+	Listed  map[string]time.Time // by account, when its definitions were listed
 	Checks  []savedCheck
 	Targets map[string]map[string]zone.Target // by account and region, by name as text
 }
@@ -56,9 +59,16 @@ type savedCount struct {
 }
 
 // store is the place of the state file; without a directory it does nothing.
-type store struct{ dir string }
+type store struct {
+	dir   string
+	state *statedir.Dir // nil: nobody watches it
+}
 
 func (s store) write(st *state) error {
+	err := s.state.Hold()
+	if err != nil {
+		return err
+	}
 	body, err := json.MarshalIndent(st, "", " ")
 	if err != nil {
 		return err
@@ -122,6 +132,10 @@ func (m *Monitor) readState() *state {
 		return nil
 	}
 	st, err := m.store.read()
+	if err != nil && m.store.state.Hold() != nil {
+		m.log.Error("saved health unusable", "reason", err)
+		return nil
+	}
 	if err != nil {
 		aside := m.store.putAside(m.options.Now())
 		m.log.Error("saved health unusable and put aside", "reason", err, "error", aside)
@@ -146,6 +160,10 @@ func (m *Monitor) restore(st *state) {
 	known := map[string]bool{}
 	for _, r := range m.readers {
 		known[r.account.Name] = true
+		at := st.Listed[r.account.Name]
+		if m.isFresh(at) {
+			r.listed, m.listed[r.account.Name] = at, at
+		}
 	}
 	for _, saved := range st.Checks {
 		d := saved.Definition
@@ -182,7 +200,8 @@ func (m *Monitor) restore(st *state) {
 func (m *Monitor) snapshot() *state {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	st := &state{Saved: m.options.Now(), Targets: map[string]map[string]zone.Target{}}
+	st := &state{Saved: m.options.Now(), Listed: maps.Clone(m.listed),
+		Targets: map[string]map[string]zone.Target{}}
 	for id, c := range m.checks {
 		saved := savedCheck{Definition: c.definition, Asked: c.asked, AWS: c.aws}
 		if n := m.tally.counts[id]; n != nil {
@@ -227,7 +246,8 @@ func (m *Monitor) runSaver(ctx context.Context) error {
 
 func (m *Monitor) save() {
 	err := m.store.write(m.snapshot())
-	if err != nil {
+	if err != nil && m.store.state == nil {
 		m.log.Error("health not saved", "error", err)
 	}
+	m.store.state.Note("health", err)
 }

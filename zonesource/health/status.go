@@ -42,7 +42,7 @@ func (m *Monitor) Checks() []Status {
 // absence says why nothing is known of a check. Call it with mu held.
 func (m *Monitor) absence() string {
 	for _, r := range m.readers {
-		if !m.listed[r.account.Name] {
+		if m.listed[r.account.Name].IsZero() {
 			return "not listed yet; counts as healthy"
 		}
 	}

@@ -63,7 +63,7 @@ func (l *lister) refreshCatalog(ctx context.Context, deliver func(zonesource.Par
 		part.Problems = append(part.Problems, l.survey.problems...)
 	}
 	part.Problems = append(part.Problems, l.collectionProblems...)
-	part.Catalog = l.catalog()
+	part.Catalog, part.Sum = l.catalog(), l.source.selected.sum()
 	l.delivered = part
 	deliver(part)
 	return nil

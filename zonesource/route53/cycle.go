@@ -19,11 +19,12 @@ type lister struct {
 	account *awsclient.Account
 	api     api
 
-	zones    map[string]*state // selected zones by id, those gone included
-	survey   survey
-	byVPC    bool // this cycle's associations came by ListHostedZonesByVPC
-	refused  bool // ListHostedZonesByVPC was refused: cycles don't ask again
-	believed bool // the zones have been listed
+	zones     map[string]*state // selected zones by id, those gone included
+	cataloged time.Time         // when the saved list of these zones was read; zero for none
+	survey    survey
+	byVPC     bool // this cycle's associations came by ListHostedZonesByVPC
+	refused   bool // ListHostedZonesByVPC was refused: cycles don't ask again
+	believed  bool // the zones have been listed
 
 	collections        []zonesource.Collection // last good ones that records name
 	collectionProblems []zonesource.Problem    // of the last attempt
@@ -43,6 +44,7 @@ type state struct {
 
 	listed   time.Time // begin of the last complete listing, zero for never
 	failures int       // since then
+	refused  int       // how many of the last ones in a row were refusals of AWS
 	// skew is by how many record sets Route 53's count is known to be wrong.
 	skew int
 	// named are the CIDR collections that records of the zone name, as far as it
@@ -62,6 +64,9 @@ func (l *lister) restore(saved []zonesource.Part) {
 			continue
 		}
 		l.collections = p.Catalog.Collections
+		if p.Sum == l.source.selected.sum() {
+			l.cataloged = p.Listed
+		}
 		l.survey.restore(p.Catalog.Unlisted)
 		for _, h := range p.Catalog.Zones {
 			if l.source.selected.has(&h) {
@@ -92,42 +97,111 @@ func (l *lister) restore(saved []zonesource.Part) {
 // the first time.
 const firstRetry = time.Second
 
-// run repeats the cycle until ctx ends. Private zones of others are looked for between
-// cycles, once the zones could be listed.
+// round is what run knows from round to round.
+type round struct {
+	due     time.Time // of the next cycle, zero for at once
+	reached bool      // the zones could be listed last time
+}
+
+// run makes cycles until ctx ends, the first when the saved listings are as old as a
+// refresh. Between two cycles only what waits is tried again: neither a zone nor the list of
+// zones that can't be read has the others be listed more often. Private zones of others are
+// looked for between rounds, once the zones could be listed.
 func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
 	every := l.source.options.Refresh
-	reached := false
-	return refresh.Loop{Every: every, Retry: firstRetry}.Run(ctx, func(ctx context.Context) refresh.Next {
-		if reached {
+	var r round
+	loop := refresh.Loop{Start: l.startAfter(time.Now()), Every: every, Retry: firstRetry}
+	return loop.Run(ctx, func(ctx context.Context) refresh.Next {
+		if r.reached {
 			l.runSurvey(ctx)
 		}
 		if ctx.Err() != nil {
 			return refresh.Next{}
 		}
 		began := time.Now()
-		err := l.cycle(ctx, deliver)
-		reached = err == nil
-		if reached {
+		var err error
+		if r.isDue(began, every) {
+			err = l.cycle(ctx, deliver)
+			r.due = began.Add(every)
+			if awscall.IsAway(err) {
+				r.due = time.Time{} // most of it is still to be done
+			}
+		} else {
+			err = l.retry(ctx, r.reached, deliver)
+		}
+		r.reached = err == nil
+		if r.reached {
 			l.survey.plan(began, every)
 		}
 		l.source.log.Debug("listed the zones of an account", "account", l.account.Name, "zones", len(l.zones),
 			"took", time.Since(began), "error", err)
+		next := refresh.Next{In: r.due.Sub(began)}
 		if err != nil || l.waiting() {
-			return refresh.Next{Result: refresh.Failed}
+			next.Result = refresh.Failed
 		}
-		return refresh.Next{}
+		return next
 	})
 }
 
-// waiting reports whether a zone has failed and was never listed: until it has been,
-// its names get SERVFAIL, so the next cycle comes sooner.
+// isDue reports whether the round that begins now is a cycle. A pause may be a tenth
+// shorter than it should.
+func (r *round) isDue(now time.Time, every time.Duration) bool {
+	return !now.Before(r.due.Add(-every / 10))
+}
+
+// startAfter is the pause before the first cycle: none, unless all zones are known from saved
+// listings that are younger than a refresh. A process that is started again and again
+// asks no more often than one that runs, and has no burst of calls besides.
+func (l *lister) startAfter(now time.Time) time.Duration {
+	if l.cataloged.IsZero() || l.cataloged.After(now) {
+		return 0
+	}
+	oldest := l.cataloged
+	for _, z := range l.zones {
+		if z.hosted.Gone {
+			continue
+		}
+		if z.listed.IsZero() || z.listed.After(now) {
+			return 0
+		}
+		if z.listed.Before(oldest) {
+			oldest = z.listed
+		}
+	}
+	l.account.Budget.Empty()
+	return refresh.Jitter(max(0, oldest.Add(l.source.options.Refresh).Sub(now)))
+}
+
+// retry tries again what a cycle left waiting: the list of zones, where it failed, and zones
+// that could never be listed.
+func (l *lister) retry(ctx context.Context, listed bool, deliver func(zonesource.Part)) error {
+	if !listed {
+		err := l.refreshCatalog(ctx, deliver)
+		if err != nil {
+			return err
+		}
+	}
+	return l.refreshZones(ctx, l.isWaiting, deliver)
+}
+
+// waiting reports whether a zone is waiting.
 func (l *lister) waiting() bool {
 	for _, z := range l.zones {
-		if z.failures > 0 && z.listed.IsZero() && !z.hosted.Gone {
+		if l.isWaiting(z) && z.failures > 0 {
 			return true
 		}
 	}
 	return false
+}
+
+// refusals is how many refusals of AWS in a row are believed, as the keeper does.
+const refusals = 2
+
+// isWaiting reports whether a zone was never listed and may be at any time: until it has
+// been, its names get SERVFAIL, so it is tried again before the next cycle. What IAM
+// refuses comes with the cycles.
+func (l *lister) isWaiting(z *state) bool {
+	return z.listed.IsZero() && !z.hosted.Gone && z.refused < refusals
 }
 
 // awayLimit is after how many zones without any response a cycle is given up.
@@ -143,8 +217,25 @@ func (l *lister) cycle(ctx context.Context, deliver func(zonesource.Part)) error
 	if err != nil && awscall.IsAway(err) {
 		return err
 	}
+	failure := l.refreshZones(ctx, func(*state) bool { return true }, deliver)
+	if failure != nil {
+		return failure
+	}
+	l.refreshCollections(ctx, deliver)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// refreshZones lists those zones that are asked for, the oldest listing first. The error
+// says that the service can't be reached.
+func (l *lister) refreshZones(ctx context.Context, asked func(*state) bool, deliver func(zonesource.Part)) error {
 	away := 0
 	for _, z := range l.oldestFirst() {
+		if !asked(z) {
+			continue
+		}
 		failure := l.refreshZone(ctx, z, deliver)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -158,11 +249,7 @@ func (l *lister) cycle(ctx context.Context, deliver func(zonesource.Part)) error
 			return failure
 		}
 	}
-	l.refreshCollections(ctx, deliver)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
+	return nil
 }
 
 // patienceWithZone is after how many failures in a row a zone no longer goes before
@@ -211,6 +298,10 @@ func (l *lister) refreshZone(ctx context.Context, z *state, deliver func(zonesou
 	}
 	if err != nil {
 		z.failures++
+		z.refused++
+		if !awscall.IsDenied(err) {
+			z.refused = 0
+		}
 		part.Err = err
 		l.source.log.Debug("zone not refreshed", "zone", z.hosted.ID, "name", zone.String(z.hosted.Name), "account",
 			l.account.Name, "error", err)
@@ -233,7 +324,7 @@ func (l *lister) refreshZone(ctx context.Context, z *state, deliver func(zonesou
 // fill makes the zone of a listing, unless the keeper has kept what this same listing has
 // come to.
 func (l *lister) fill(part *zonesource.Part, z *state, sets []recordSet) {
-	z.listed, z.failures = part.Listed, 0
+	z.listed, z.failures, z.refused = part.Listed, 0, 0
 	part.Sum = l.source.sumOf(sets)
 	kept, _ := l.source.options.Kept(part.Key)
 	if kept.Sum == part.Sum && kept.Zone != nil {

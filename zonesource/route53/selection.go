@@ -1,6 +1,7 @@
 package route53
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,3 +45,8 @@ func newSelection(zones []string, visibility []zone.Origin) (selection, error) {
 
 // has reports whether a zone is wanted.
 func (s *selection) has(h *zonesource.Hosted) bool { return s.Selects(h.ID, h.Name, h.Private) }
+
+// sum names the selection: a list of zones that was saved for another one lacks some.
+func (s *selection) sum() zonesource.Sum {
+	return sha256.Sum256(fmt.Appendf(nil, "%t %t %q", s.NoPublic, s.NoPrivate, s.Zones))
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -73,7 +74,7 @@ const followFor = 10 * time.Minute
 // recall takes up what the journal has: changes that were accepted and may not be
 // listed yet, and intents without result.
 func (u *Updater) recall() {
-	for _, l := range u.journal.unfinished() {
+	for _, l := range u.journal.left() {
 		switch {
 		case l.State == stateIntent:
 			u.unresolved(l.Intent)
@@ -95,33 +96,43 @@ func (u *Updater) unresolved(intent uint64) {
 // followAll asks for what isn't known yet, until ctx ends.
 func (u *Updater) followAll(ctx context.Context) {
 	for ctx.Err() == nil {
+		u.journal.mend()
+		u.recall() // the journal may be ours only now
 		u.resolveAll(ctx)
 		u.askAll(ctx)
 		_ = refresh.Pause(ctx, u.options.Follow) // its end is that of the loop
 	}
 }
 
-// askAll asks whether changes have reached all name servers.
+// askAll asks whether changes have reached all name servers. It asks for one change of each
+// zone, the newest at the time: Route 53 makes those of a zone one after the other, so all
+// before it have arrived with it. Until it has, the same is asked for again: under a steady
+// stream of changes the newest of each moment would always be on its way.
 func (u *Updater) askAll(ctx context.Context) {
 	u.mu.Lock()
 	all := u.follows
 	u.follows = nil
 	u.mu.Unlock()
-	var left []followed
-	for _, f := range all {
-		if time.Since(f.Accepted) >= followFor {
-			continue
-		}
+	all = slices.DeleteFunc(all, func(f followed) bool { return time.Since(f.Accepted) >= followFor })
+	arrived := map[string]time.Time{} // by zone: when the change that has arrived was accepted
+	for zoneID, f := range u.marks(all) {
 		c := u.client(f.account)
-		if c == nil || f.change == "" || ctx.Err() != nil {
-			left = append(left, f)
+		if c == nil || ctx.Err() != nil {
 			continue
 		}
 		synced, err := c.Insync(ctx, f.change)
 		if err != nil && ctx.Err() == nil {
 			u.log.Warn("whether a change has reached all name servers can't be asked", "change", f.change, "error", err)
 		}
-		if !synced {
+		if synced {
+			delete(u.marked, zoneID)
+			arrived[zoneID] = f.Accepted
+		}
+	}
+	var left []followed
+	for _, f := range all {
+		at, some := arrived[f.Zone]
+		if !some || f.change == "" || f.Accepted.After(at) {
 			left = append(left, f)
 			continue
 		}
@@ -130,6 +141,26 @@ func (u *Updater) askAll(ctx context.Context) {
 	u.mu.Lock()
 	u.follows = append(left, u.follows...)
 	u.mu.Unlock()
+}
+
+// marks returns the change to ask for of each zone that has some.
+func (u *Updater) marks(all []followed) map[string]followed {
+	marks := map[string]followed{}
+	for _, f := range all {
+		now, some := marks[f.Zone]
+		switch {
+		case f.change == "":
+		case u.marked[f.Zone] == f.change, !some:
+			marks[f.Zone] = f
+		case u.marked[f.Zone] != now.change && !f.Accepted.Before(now.Accepted):
+			marks[f.Zone] = f
+		}
+	}
+	u.marked = map[string]string{}
+	for zoneID, f := range marks {
+		u.marked[zoneID] = f.change
+	}
+	return marks
 }
 
 // resolveAll reads what has become of intents without result. Nothing is sent again:

@@ -30,7 +30,7 @@ type Stream struct {
 }
 
 // Kinds are the kinds of streams.
-const Kinds = "auth, split, cache, warm, miss, weighted, alias, last, million, many"
+const Kinds = "auth, split, cache, warm, miss, trace, once, flood, weighted, alias, last, million, many"
 
 // NewStream returns a stream of that kind:
 //
@@ -39,6 +39,9 @@ const Kinds = "auth, split, cache, warm, miss, weighted, alias, last, million, m
 //	cache     hot names, by Zipf's law
 //	warm      hot names, each once
 //	miss      names never asked before; every stream needs another seed
+//	trace     TraceNames names, by Zipf's law
+//	once      the same, but for the share OnceOf, which nobody asks again
+//	flood     the same, with a larger share
 //	weighted  names with two records, of which either is right
 //	alias     names that are an alias of a load balancer
 //	last      the last host of Million, million all of them
@@ -65,6 +68,8 @@ func NewStream(kind string, seed uint64) (*Stream, error) {
 			i++
 			return s.forwarded(prefix, 8, i)
 		}
+	case "trace", "once", "flood":
+		s.next = s.trace(OnceOf(kind), seed)
 	case "weighted":
 		s.next = func() load.Want {
 			i := 1 + s.random.IntN(Weighted)
@@ -114,6 +119,33 @@ func (s *Stream) Next(b []byte) (int, load.Want) {
 	q = append(q, 0, 1, 0, 1)                         // A IN
 	q = append(q, 0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0) // OPT: 1232 octets
 	return len(q), want
+}
+
+// TraceNames is how many names the traces ask again and again.
+const TraceNames = 100_000
+
+// OnceOf is the share of the questions of a trace that are for names which nobody asks twice.
+func OnceOf(kind string) float64 {
+	switch kind {
+	case "once":
+		return 0.3
+	case "flood":
+		return 0.6
+	}
+	return 0
+}
+
+// trace asks names by Zipf's law, and a share of them once.
+func (s *Stream) trace(once float64, seed uint64) func() load.Want {
+	ranks, prefix, i := zipf(TraceNames), fmt.Sprintf("o%d-", seed), 0
+	return func() load.Want {
+		if s.random.Float64() < once {
+			i++
+			return s.forwarded(prefix, 8, i)
+		}
+		n, _ := slices.BinarySearch(ranks, s.random.Float64()*ranks[TraceNames-1])
+		return s.forwarded("name-", 8, n)
+	}
 }
 
 // auth asks one of the names of the zone; address tells what a host's is.

@@ -1,0 +1,157 @@
+package forward
+
+import (
+	"math"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// twoQueue is what a shard of the cache keeps, by 2Q (Johnson and Shasha, VLDB 1994): what comes is recent, and
+// becomes frequent when it is asked again. Recent entries that nobody asked again make room first, so that names which
+// are asked once (trackers, floods of random names) push nothing out that is asked all day. Of those that made room
+// the hashes are kept as ghosts: what comes back is frequent at once.
+//
+// Failures never become frequent. They live for seconds, and whoever repeats a dead name must gain nothing by it.
+type twoQueue struct {
+	recent, frequent lruQueue
+	ghosts           *simplelru.LRU[uint64, struct{}]
+	entries, limit   int // the most entries, and their bytes
+}
+
+// lruQueue is one of the two queues, in order of use.
+type lruQueue struct {
+	lru   *simplelru.LRU[uint64, *entry]
+	bytes int
+}
+
+const (
+	recentShare = 4 // a quarter of the room is for recent entries, when all of it is used
+	ghostShare  = 2 // half as many ghosts as entries
+)
+
+func newTwoQueue(entries, limit int) (*twoQueue, error) {
+	q := &twoQueue{entries: entries, limit: limit}
+	var err error
+	for _, one := range []*lruQueue{&q.recent, &q.frequent} {
+		one.lru, err = simplelru.NewLRU[uint64, *entry](math.MaxInt, nil) // its bound is makeRoom
+		if err != nil {
+			return nil, err
+		}
+	}
+	q.ghosts, err = simplelru.NewLRU[uint64, struct{}](max(entries/ghostShare, 1), nil)
+	return q, err
+}
+
+// peek returns the entry of a hash, and moves nothing.
+func (q *twoQueue) peek(hash uint64) (*entry, bool) {
+	e, ok := q.frequent.lru.Peek(hash)
+	if ok {
+		return e, true
+	}
+	return q.recent.lru.Peek(hash)
+}
+
+// touch notes that the entry of a hash was asked again.
+func (q *twoQueue) touch(hash uint64) {
+	_, ok := q.frequent.lru.Get(hash)
+	if ok {
+		return
+	}
+	e, ok := q.recent.lru.Peek(hash)
+	if !ok {
+		return // it made room meanwhile
+	}
+	if e.failed() {
+		q.recent.lru.Get(hash)
+		return
+	}
+	q.recent.remove(hash)
+	q.frequent.add(hash, e)
+}
+
+// add keeps e in the place of what has its hash, and returns how many others made room.
+func (q *twoQueue) add(hash uint64, e *entry) int {
+	again := q.remove(hash) || q.ghosts.Remove(hash)
+	if again && !e.failed() {
+		q.frequent.add(hash, e)
+	} else {
+		q.recent.add(hash, e)
+	}
+	return q.makeRoom()
+}
+
+// restore keeps e, whose hash is unknown, in the queue that it was in before.
+func (q *twoQueue) restore(hash uint64, e *entry, frequent bool) int {
+	if frequent {
+		q.frequent.add(hash, e)
+	} else {
+		q.recent.add(hash, e)
+	}
+	return q.makeRoom()
+}
+
+// makeRoom drops entries until the rest is within the bounds, and returns how many. One stays, whatever its size.
+func (q *twoQueue) makeRoom() int {
+	dropped := 0
+	for q.len() > 1 && (q.len() > q.entries || q.bytes() > q.limit) {
+		dropped++
+		if !q.recentFirst() {
+			q.frequent.removeOldest()
+			continue
+		}
+		hash, e := q.recent.removeOldest()
+		if !e.failed() {
+			q.ghosts.Add(hash, struct{}{})
+		}
+	}
+	return dropped
+}
+
+// recentFirst reports whether recent entries have to make room, not frequent ones.
+func (q *twoQueue) recentFirst() bool {
+	recent, frequent := q.recent.lru.Len(), q.frequent.lru.Len()
+	if recent <= 1 || frequent <= 1 {
+		return frequent <= recent // the one that is left may have come just now
+	}
+	return recent*recentShare > q.entries || q.recent.bytes*recentShare > q.limit
+}
+
+// remove drops the entry of a hash for good, and reports whether there was one.
+func (q *twoQueue) remove(hash uint64) bool {
+	return q.frequent.remove(hash) || q.recent.remove(hash)
+}
+
+// each calls use for every entry, from the one that would go first to the one that would go last.
+func (q *twoQueue) each(use func(e *entry, frequent bool)) {
+	for _, e := range q.recent.lru.Values() {
+		use(e, false)
+	}
+	for _, e := range q.frequent.lru.Values() {
+		use(e, true)
+	}
+}
+
+func (q *twoQueue) len() int   { return q.recent.lru.Len() + q.frequent.lru.Len() }
+func (q *twoQueue) bytes() int { return q.recent.bytes + q.frequent.bytes }
+
+func (q *lruQueue) add(hash uint64, e *entry) {
+	q.lru.Add(hash, e)
+	q.bytes += e.size()
+}
+
+func (q *lruQueue) remove(hash uint64) bool {
+	e, ok := q.lru.Peek(hash)
+	if !ok {
+		return false
+	}
+	q.lru.Remove(hash)
+	q.bytes -= e.size()
+	return true
+}
+
+// removeOldest drops the entry that was used longest ago; there is one.
+func (q *lruQueue) removeOldest() (uint64, *entry) {
+	hash, e, _ := q.lru.RemoveOldest()
+	q.bytes -= e.size()
+	return hash, e
+}

@@ -1,0 +1,99 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"inside53/resolver/forward"
+	"inside53/zonesource/atomicfile"
+)
+
+// saveCacheEach is how much of what the cache has learnt a kill may cost.
+const saveCacheEach = 15 * time.Minute
+
+// warmth keeps the forwarder's cache over restarts, in a file of the state directory.
+type warmth struct {
+	path      string // "": nowhere
+	forwarder *forward.Forwarder
+	log       *slog.Logger
+}
+
+func newWarmth(stateDir string, f *forward.Forwarder, log *slog.Logger) *warmth {
+	w := &warmth{forwarder: f, log: log}
+	if stateDir != "" {
+		w.path = filepath.Join(stateDir, "cache")
+	}
+	return w
+}
+
+// run restores the cache, while queries are answered, and saves it at times and when ending is
+// done: that is when the server begins to drain, so that nobody waits for the file.
+func (w *warmth) run(ending, all context.Context) error {
+	if w.path == "" {
+		return nil
+	}
+	w.restore()
+	at := time.NewTicker(saveCacheEach)
+	defer at.Stop()
+	for {
+		select {
+		case <-at.C:
+			w.save()
+		case <-ending.Done():
+			w.save()
+			return nil
+		case <-all.Done():
+			return nil // it failed
+		}
+	}
+}
+
+// restore reads the file. A damaged one costs what stands behind the damage, and is replaced by the next.
+func (w *warmth) restore() {
+	file, err := os.Open(w.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		w.log.Warn("cache not restored", "error", err)
+		return
+	}
+	defer file.Close()
+	began := time.Now()
+	n, err := w.forwarder.Restore(file)
+	if err != nil {
+		w.log.Warn("cache not restored as a whole", "file", w.path, "answers", n, "error", err)
+		return
+	}
+	w.log.Info("cache restored", "answers", n, "seconds", time.Since(began).Seconds())
+}
+
+func (w *warmth) save() {
+	answers := 0
+	err := atomicfile.Write(w.path, func(to io.Writer) (err error) {
+		answers, err = w.forwarder.Save(to)
+		return err
+	})
+	if err != nil {
+		w.log.Warn("cache not saved", "error", err)
+		return
+	}
+	w.log.Debug("cache saved", "answers", answers)
+}
+
+// cacheBytes is the memory that the cache may have: as configured, but no more than a third of
+// what the process may have, where its cgroup has a limit.
+func cacheBytes(configured int, root fs.FS, log *slog.Logger) int {
+	limit, ok := cgroupMemory(root)
+	if !ok || int64(configured) <= limit/3 {
+		return configured
+	}
+	log.Info("cache is bounded by the memory of the process", "configured", configured, "bytes", limit/3, "cgroup", limit)
+	return int(limit / 3)
+}
