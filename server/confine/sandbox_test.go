@@ -1,4 +1,4 @@
-package server
+package confine
 
 import (
 	"errors"
@@ -45,7 +45,7 @@ func confined(t *testing.T, dir string) {
 	c.StateDir = filepath.Join(held, "state")
 	c.Route53 = new(config.Route53)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	Confine(c, log)
+	Process(c, log)
 	write := func(path string) error { return os.WriteFile(path, []byte("x"), 0o600) }
 	inside := filepath.Join(c.StateDir, "file")
 	err := errors.Join(write(inside), os.Rename(inside, inside+"2"), os.RemoveAll(c.StateDir),
