@@ -21,7 +21,8 @@ func briefOf(s Status) string {
 	}
 	slices.Sort(lines)
 	return fmt.Sprint(s.Loaded, s.Report.Served, s.Report.Unservable, len(s.Report.Problems),
-		slices.ContainsFunc(s.Report.Missing, Gap.Fails) || s.Report.Failing > 0, s.Missing[:min(len(s.Missing), fewNamed)], lines)
+		slices.ContainsFunc(s.Report.Missing, Gap.Fails) || s.Report.Failing > 0,
+		s.Missing[:min(len(s.Missing), fewNamed)], lines)
 }
 
 // TestBriefIsOfTheStatus: counters that are kept say what all parts together do.
