@@ -44,7 +44,7 @@ func (c *Compiled) build(previous *Compiled, zones []*zone.Zone, now time.Time) 
 	s.SetTrusted(cfg.TrustECS)
 	clients.apply(s)
 	c.Snapshot = s
-	c.takeInventory()
+	c.makeInventory()
 	c.problems = append(problems, more...)
 	for p := range plan.problems {
 		c.problems = append(c.problems, p)
@@ -54,8 +54,8 @@ func (c *Compiled) build(previous *Compiled, zones []*zone.Zone, now time.Time) 
 	c.shared = sharedNames(s.Inventory, c.tags.shared, len(views))
 }
 
-// takeInventory makes the inventory of the snapshot anew.
-func (c *Compiled) takeInventory() {
+// makeInventory makes the inventory of the snapshot anew.
+func (c *Compiled) makeInventory() {
 	inventory, contested := buildInventory(&c.in.cfg, c.in.regions, c.networks, c.tags, c.views)
 	inventory.SetUncertain(isUncertain(c.in.missing))
 	inventory.SetUnread(unreadRegions(c.in.missing))

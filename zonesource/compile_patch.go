@@ -106,11 +106,11 @@ func (c *Compiled) patch(in input, changed []int, now time.Time) *Compiled {
 	reordered := c.contested && !slices.EqualFunc(byAge(c.in.regions), byAge(in.regions),
 		func(a, b *Part) bool { return a.Key == b.Key })
 	if diff.interfaces || reordered || !fewNames {
-		next.takeInventory()
+		next.makeInventory()
 	} else if len(renamed) > 0 {
 		s.Inventory, fewNames = s.Inventory.Renamed(renamed)
 		if !fewNames {
-			next.takeInventory()
+			next.makeInventory()
 		}
 	}
 	if next.tags != c.tags && len(next.tags.shared)+len(c.tags.shared) > 0 {

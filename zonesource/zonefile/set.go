@@ -235,9 +235,9 @@ func (r *run) settled(f *file) bool {
 	r.looks.Add(1)
 	now := look(f.known)
 	settled, other := same(now, f.seen), replaced(now, f.seen)
-	take := settled || other && f.again
+	whole := settled || other && f.again
 	f.seen, f.again = now, other
-	return take
+	return whole
 }
 
 // readAgain reads a zone when it is its turn.
