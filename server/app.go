@@ -160,7 +160,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	secondaries := &transferred{a.transfers, a.resolver}
 	a.registry.MustRegister(socketMetrics(a.server.Stats, a.resolver.Counts), secondaries.metrics())
 	a.readiness = readiness{
-		status: a.keeper.Status, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
+		status: a.keeper.Brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
 		state: a.keeper.State(),
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))

@@ -135,11 +135,11 @@ func (w *healthWatch) translate(public netip.Addr) (netip.Addr, bool) {
 }
 
 // HealthChecks implements [admin.Health].
-func (w *healthWatch) HealthChecks() []admin.HealthCheck {
+func (w *healthWatch) HealthChecks(page *admin.Page) ([]admin.HealthCheck, int) {
 	out := []admin.HealthCheck{}
 	m := w.monitor.Load()
 	if m == nil {
-		return out
+		return out, 0
 	}
 	for _, s := range m.Checks() {
 		out = append(out, admin.HealthCheck{
@@ -148,7 +148,10 @@ func (w *healthWatch) HealthChecks() []admin.HealthCheck {
 			AWS: describeObservation(s.Check.AWS), Local: describeObservation(s.Check.Local),
 		})
 	}
-	return append(out, balancersOf(m)...)
+	out = slices.DeleteFunc(append(out, balancersOf(m)...), func(c admin.HealthCheck) bool {
+		return !page.Has(page.ID, c.ID) || !page.Has(page.Type, c.Type) || page.Failing && c.Healthy
+	})
+	return admin.Cut(page, out), len(out)
 }
 
 // balancersOf describes load balancers as health checks of a type of their own.

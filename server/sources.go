@@ -176,6 +176,7 @@ type sourceBuilder struct {
 // build makes the sources that a configuration asks for.
 func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account) ([]zonesource.Source, error) {
 	var sources []zonesource.Source
+	var files []*zonefile.Source
 	readers := make(chan struct{}, 1)
 	for i, f := range c.ZoneFiles {
 		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i),
@@ -183,7 +184,10 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account) (
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, s)
+		files = append(files, s)
+	}
+	if len(files) > 0 {
+		sources = append(sources, zonefile.NewSet(b.log, files...))
 	}
 	secondaries, err := b.secondaries.build(c)
 	if err != nil {

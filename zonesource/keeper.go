@@ -49,6 +49,9 @@ type Keeper struct {
 
 	work  sync.Mutex // serialises whoever changes parts or configuration
 	parts map[Key]Part
+	// touched are the keys of parts that have changed since the last compilation.
+	touched map[Key]bool
+	pace    pace
 	// amendments lie over the listings of zones, in the order in which they were
 	// accepted.
 	amendments map[Key][]*amendment
@@ -58,7 +61,9 @@ type Keeper struct {
 
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
+	wanted   *wanted // of cfg
 	held     map[Key]held
+	tallies  map[string]*tally // of held, by source
 	compiled *Compiled
 	complete bool    // all that was worth waiting for has been read, once
 	faults   []error // of sources that gave up
@@ -94,8 +99,10 @@ func NewKeeper(o Options) (*Keeper, error) {
 	}
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
-		cfg: o.Config, parts: map[Key]Part{}, amendments: map[Key][]*amendment{}, seen: map[Key]bool{}, held: map[Key]held{},
-		inbox: newInbox(),
+		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key][]*amendment{},
+		seen: map[Key]bool{}, held: map[Key]held{},
+		tallies: map[string]*tally{},
+		inbox:   newInbox(), wanted: o.Config.wanted(),
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -130,7 +137,7 @@ func (k *Keeper) Load() error {
 	began := time.Now()
 	n := 0
 	for p := range k.saver.load() {
-		if !k.cfg.wants(p) {
+		if !k.wanted.wants(p) {
 			continue
 		}
 		n++
@@ -173,7 +180,7 @@ func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
 
 	k.loop(ctx)
 	running.Wait()
-	k.drain() // what came while the sources ended
+	k.drain(true) // what came while the sources ended
 	close(stop)
 	saving.Wait()
 
@@ -223,11 +230,14 @@ func (k *Keeper) runSource(ctx context.Context, s Source) {
 func (k *Keeper) loop(ctx context.Context) {
 	for {
 		aging, stop := k.untilStale()
+		due, stopDue := k.untilDue()
 		select {
 		case <-ctx.Done():
 			stop()
+			stopDue()
 			return
 		case <-aging:
+		case <-due:
 		case <-k.inbox.wake:
 			pause := time.NewTimer(k.coalesce)
 			select {
@@ -237,7 +247,8 @@ func (k *Keeper) loop(ctx context.Context) {
 			}
 		}
 		stop()
-		k.drain()
+		stopDue()
+		k.drain(false)
 	}
 }
 
@@ -248,8 +259,9 @@ func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
 	defer k.work.Unlock()
 	var next time.Time
 	now := k.now()
-	for _, p := range k.parts {
-		if p.Region == nil || k.cfg.MaxAge <= 0 || isStale(&k.cfg, p, now) {
+	for _, key := range k.wanted.regions {
+		p := k.parts[key]
+		if p.Region == nil || k.cfg.MaxAge <= 0 || isStale(&k.cfg, &p, now) {
 			continue
 		}
 		at := p.Listed.Add(k.cfg.MaxAge)
@@ -264,17 +276,22 @@ func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
 	return t.C, t.Stop
 }
 
-// drain takes what has been delivered and publishes it if anything has changed.
-func (k *Keeper) drain() {
+// drain accepts what has been delivered and publishes it if anything has changed, and it is
+// time to or now.
+func (k *Keeper) drain(now bool) {
 	k.work.Lock()
 	defer k.work.Unlock()
-	changed := false
 	for _, p := range k.inbox.drain() {
+		k.pace.tried(p)
 		if k.deliver(p) {
-			changed = true
+			k.pace.uncompiled = true
 		}
 	}
-	if !changed && !k.agedDifferently() {
+	if !k.pace.uncompiled && !k.agedDifferently() {
+		return
+	}
+	k.pace.uncompiled = true
+	if !now && !k.loaded && k.compiled != nil && time.Now().Before(k.pace.due(len(k.parts))) {
 		return
 	}
 	err := k.compile()
@@ -289,8 +306,9 @@ func (k *Keeper) agedDifferently() bool {
 		return true
 	}
 	in, now := &k.compiled.in, k.now()
-	for i, p := range in.regions {
-		if isStale(&k.cfg, k.parts[p.Key], now) != in.stale[i] {
+	for i, was := range in.regions {
+		p := k.parts[was.Key]
+		if isStale(&k.cfg, &p, now) != in.stale[i] {
 			return true
 		}
 	}
@@ -299,10 +317,13 @@ func (k *Keeper) agedDifferently() bool {
 
 // compile publishes the parts as they are. The caller holds work.
 func (k *Keeper) compile() error {
-	c, err := Compile(k.compiled, k.cfg, k.withStandings(&k.cfg, k.parts), k.now())
+	began := time.Now()
+	c, err := k.next()
 	if err != nil {
 		return err
 	}
+	k.touched = map[Key]bool{}
+	k.pace.compiled(c, len(k.parts), began)
 	k.publishLoaded(c)
 	k.mu.Lock()
 	k.compiled = c
@@ -328,7 +349,7 @@ func isHosted(p Part) bool { return p.Zone != nil && p.Zone.Origin != zone.File 
 func (k *Keeper) deliver(p Part) bool {
 	h := k.held[p.Key]
 	if p.Err != nil {
-		if !k.cfg.wantsSource(p.Key.Source) {
+		if !k.wanted.sources[p.Key.Source] {
 			return false
 		}
 		if h.err == nil {
@@ -338,7 +359,7 @@ func (k *Keeper) deliver(p Part) bool {
 		k.set(p.Key, h)
 		return !k.complete || !h.good() // perhaps there is no use in waiting any more
 	}
-	if !k.cfg.wants(p) {
+	if !k.wanted.wants(p) {
 		return false
 	}
 	if h.err != nil {
@@ -372,7 +393,7 @@ func (k *Keeper) accept(p Part) bool {
 	case p.Zone != nil && old.Zone != nil:
 		p.Zone = rebaseZone(old.Zone, p.Zone)
 		changed = changed || p.Zone != old.Zone
-	case p.Region != nil && reflect.DeepEqual(old.Region, p.Region):
+	case p.Region != nil && old.Region != nil && sameRegion(old.Region, p.Region):
 		p.Region = old.Region
 	case p.Catalog != nil && reflect.DeepEqual(old.Catalog, p.Catalog):
 		p.Catalog = old.Catalog
@@ -382,6 +403,9 @@ func (k *Keeper) accept(p Part) bool {
 	h.part = p
 	h.succeed(p.Listed)
 	k.parts[p.Key] = p
+	if changed {
+		k.touch(p.Key)
+	}
 	k.set(p.Key, h)
 	return changed
 }
@@ -403,16 +427,17 @@ func rebaseZone(old, is *zone.Zone) *zone.Zone {
 
 func (k *Keeper) set(key Key, h held) {
 	k.mu.Lock()
-	k.held[key] = h
+	k.hold(key, h)
 	k.mu.Unlock()
 }
 
 // remove forgets a part, here and in the state directory. The caller holds work.
 func (k *Keeper) remove(key Key) {
 	delete(k.parts, key)
+	k.touch(key)
 	k.endAmendments(key)
 	k.mu.Lock()
-	delete(k.held, key)
+	k.letGo(key)
 	k.mu.Unlock()
 	k.saver.remove(key)
 }
@@ -446,12 +471,13 @@ func (k *Keeper) SetSelf(self Self) error {
 
 // reconfigure compiles under cfg and takes it if that works. The caller holds work.
 func (k *Keeper) reconfigure(cfg Config) error {
-	parts := maps.Clone(k.parts)
-	maps.DeleteFunc(parts, func(_ Key, p Part) bool { return !cfg.wants(p) })
+	parts, wanted := maps.Clone(k.parts), cfg.wanted()
+	maps.DeleteFunc(parts, func(_ Key, p Part) bool { return !wanted.wants(p) })
 	c, err := Compile(k.compiled, cfg, k.withStandings(&cfg, parts), k.now())
 	if err != nil {
 		return err
 	}
+	k.touched = map[Key]bool{}
 	k.publishLoaded(c)
 	for key := range k.parts {
 		_, there := parts[key]
@@ -462,10 +488,13 @@ func (k *Keeper) reconfigure(cfg Config) error {
 	k.parts = parts
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.wanted = wanted
 	k.cfg, k.compiled = cfg, c
-	maps.DeleteFunc(k.held, func(key Key, _ held) bool {
+	for key := range k.held {
 		_, there := parts[key]
-		return !there
-	})
+		if !there {
+			k.letGo(key)
+		}
+	}
 	return nil
 }

@@ -63,6 +63,7 @@ func (k *Keeper) Amend(a *Amendment) error {
 	}
 	h.part.Zone, h.part.Sum = h.part.Zone.With(tree, 0), Sum{}
 	k.parts[key] = h.part
+	k.touch(key)
 	k.set(key, h)
 	k.saver.mark(h.part, true)
 	return k.compile()

@@ -85,8 +85,7 @@ func (k *Keeper) Status() Status {
 		s.Sources[p.Key.Source] = s.Sources[p.Key.Source].with(p)
 	}
 	for _, g := range s.Report.Missing {
-		// what a start has not come to yet doesn't fail
-		if k.held[g.Key].err == nil && g.Standing != New && k.compiled.Snapshot.Loaded {
+		if k.isOverdue(g) {
 			source := s.Sources[g.Key.Source]
 			source.Failing++
 			s.Sources[g.Key.Source] = source
