@@ -21,7 +21,6 @@ import (
 	"inside53/server/tsig"
 	"inside53/server/update"
 	"inside53/zonesource"
-	"inside53/zonesource/awsclient"
 	zoneupdate "inside53/zonesource/update"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -56,7 +55,7 @@ type App struct {
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
-	accounts  []*awsclient.Account // those of config
+	running   running // of the goroutine of runSources, once that runs
 	sources   sourceBuilder
 	health    healthWatch
 	readiness readiness
@@ -100,9 +99,9 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver.Fenced, a.resolver.Rebindings))
-	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry)}
+	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load}
 	if c.UsesAWS() {
-		a.accounts, err = a.sources.loadAccounts(ctx, c)
+		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -111,8 +110,10 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if c.KeepsState() {
 		state = c.StateDir
 	}
+	cfg := keeperConfig(c, a.running.accounts)
+	cfg.Self = savedSelf(c)
 	a.keeper, err = zonesource.NewKeeper(zonesource.Options{
-		Config: keeperConfig(c, a.accounts), StateDir: state, Publish: a.publish, Log: log,
+		Config: cfg, StateDir: state, Publish: a.publish, Log: log,
 	})
 	if err != nil {
 		return err
@@ -162,7 +163,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}
 	a.registry.MustRegister(a.health.metrics())
-	monitor, err := a.health.newMonitor(c, a.accounts)
+	a.health.self.Store(&cfg.Self)
+	monitor, err := a.health.newMonitor(c, a.running.accounts)
 	a.health.monitor.Store(monitor)
 	return err
 }

@@ -170,38 +170,65 @@ type sourceBuilder struct {
 	onCall      func(operation, code string)
 	keeper      *zonesource.Keeper
 	secondaries *secondaries
+	config      func() *config.Config // in force; nil: what it is called with
 }
 
-// build makes the sources that a configuration asks for.
-func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account) ([]zonesource.Source, error) {
-	var sources []zonesource.Source
+// inForce returns the configuration in force, for sources that outlive the one that they
+// were made of.
+func (b *sourceBuilder) inForce(c *config.Config) *config.Config {
+	if b.config == nil {
+		return c
+	}
+	return b.config()
+}
+
+// build makes the sources that a configuration asks for. Those that run already, of the same
+// options, are among them.
+func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, generation int, old *running,
+) ([]built, error) {
+	var sources []built
+	add := func(of any, make func() (zonesource.Source, error)) error {
+		one, err := old.keep(sources, of, make)
+		sources = append(sources, one)
+		return err
+	}
 	readers := make(chan struct{}, 1)
 	for i, f := range c.ZoneFiles {
-		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i),
-			Readers: readers}, b.log)
+		o := zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i)}
+		err := add(o, func() (zonesource.Source, error) {
+			o.Readers = readers
+			return zonefile.New(o, b.log)
+		})
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, s)
 	}
-	secondaries, err := b.secondaries.build(c)
+	secondaries, err := b.secondaries.options(c)
 	if err != nil {
 		return nil, err
 	}
-	sources = append(sources, secondaries...)
-	if c.EC2 != nil {
-		s, err := ec2.New(b.ec2(c, accounts))
+	for _, o := range secondaries {
+		err := add(o, func() (zonesource.Source, error) { return b.secondaries.build(o) })
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, s)
+	}
+	if c.EC2 != nil {
+		o := b.ec2(c, accounts)
+		of := o
+		of.Accounts, of.Log, of.OnCall = nil, nil, nil
+		err := add(made{generation, of}, func() (zonesource.Source, error) { return ec2.New(o) })
+		if err != nil {
+			return nil, err
+		}
 	}
 	if c.Route53 != nil {
-		s, err := route53.New(b.route53(c, accounts))
+		o := b.route53(c, accounts)
+		of := made{generation, route53.Options{Zones: o.Zones, Visibility: o.Visibility, Refresh: o.Refresh}}
+		err := add([]any{of, o.VPCs != nil}, func() (zonesource.Source, error) { return route53.New(o) })
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, s)
 	}
 	return sources, nil
 }
@@ -233,10 +260,10 @@ func (b *sourceBuilder) route53(c *config.Config, accounts []*awsclient.Account)
 		o.Visibility = append(o.Visibility, zone.Private)
 	}
 	if c.EC2 != nil {
-		o.VPCs = func() ([]zone.VPC, bool) { return b.viewVPCs(c) }
+		o.VPCs = func() ([]zone.VPC, bool) { return b.viewVPCs(b.inForce(c)) }
 	}
 	if c.Route53.Visibility.Private {
-		o.Survey = func(name string) []zone.VPC { return surveyVPCs(c, accounts, b.inventory(), name) }
+		o.Survey = func(name string) []zone.VPC { return surveyVPCs(b.inForce(c), accounts, b.inventory(), name) }
 	}
 	return o
 }
@@ -265,7 +292,8 @@ func newCalls(to prometheus.Registerer) func(operation, code string) {
 // loadAccounts reads the SDK's configuration. It asks nobody anything but the instance
 // for its region, where nothing names one that is needed.
 func (b *sourceBuilder) loadAccounts(ctx context.Context, c *config.Config) ([]*awsclient.Account, error) {
-	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), Resolve: b.hosts.aws(c)}
+	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), KnownRegion: savedSelf(c).Region,
+		Resolve: b.hosts.aws(c)}
 	if c.Route53 != nil {
 		o.RequestsPerSecond = c.Route53.RequestsPerSecond
 	}

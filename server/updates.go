@@ -32,7 +32,7 @@ func (a *App) assembleUpdates(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	a.updater.SetAccounts(a.accounts)
+	a.updater.SetAccounts(a.running.accounts)
 	count := newCounter(a.registry, metric{
 		"inside53_updates_total",
 		"Dynamic updates by response code or fault of the signature; dropped: too many at a time.",

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"reflect"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +43,7 @@ type Keeper struct {
 	coalesce time.Duration
 	saver    *saver
 	running  atomic.Bool
+	sources  running
 	inbox    *inbox
 
 	work  sync.Mutex // serialises whoever changes parts or configuration
@@ -59,8 +59,7 @@ type Keeper struct {
 	cfg      Config
 	held     map[Key]held
 	compiled *Compiled
-	complete bool    // all that was worth waiting for has been read, once
-	faults   []error // of sources that gave up
+	complete bool // all that was worth waiting for has been read, once
 }
 
 // held is what the keeper knows of one key. Values are replaced, never changed.
@@ -143,8 +142,8 @@ func (k *Keeper) Load() error {
 }
 
 // Run runs the sources and takes what they deliver until ctx ends, and returns
-// when all of it has ended and is saved. It may be called again with other sources,
-// after the previous call has returned: the parts stay. A source that gives up is
+// when all of it has ended and is saved. It may be called again, after the previous call
+// has returned: the parts stay. [Keeper.Switch] changes the sources. A source that gives up is
 // logged and doesn't end the others. The error joins those of such sources with
 // that of ctx.
 func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
@@ -152,26 +151,17 @@ func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
 		return errors.New("running the keeper: it runs already")
 	}
 	defer k.running.Store(false)
-	k.mu.Lock()
-	k.faults = nil
-	k.mu.Unlock()
-
-	var running, saving sync.WaitGroup
-	for _, s := range sources {
-		running.Go(func() { k.runSource(ctx, s) })
-	}
+	k.begin(ctx, sources)
+	var saving sync.WaitGroup
 	stop := make(chan struct{})
 	saving.Go(func() { k.saver.run(stop) })
 
 	k.loop(ctx)
-	running.Wait()
+	k.await()
 	k.drain() // what came while the sources ended
 	close(stop)
 	saving.Wait()
-
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return errors.Join(append(slices.Clone(k.faults), ctx.Err())...)
+	return errors.Join(append(k.sources.faults(), ctx.Err())...)
 }
 
 // staying says what is served of a part that can't be read.
@@ -180,21 +170,6 @@ func staying(good bool) string {
 		return "the last good data stay"
 	}
 	return "there are none of it yet"
-}
-
-func (k *Keeper) runSource(ctx context.Context, s Source) {
-	err := s.Run(ctx, k.inbox.put)
-	if ctx.Err() != nil {
-		return
-	}
-	if err == nil {
-		err = errors.New("ended without being told to")
-	}
-	err = fmt.Errorf("running the source %T: %w", s, err)
-	k.log.Error("source gave up; its last good data stay, if there are any", "error", err)
-	k.mu.Lock()
-	k.faults = append(k.faults, err)
-	k.mu.Unlock()
 }
 
 // loop waits for parts, and for regions to become too old.
@@ -399,8 +374,8 @@ func (k *Keeper) remove(key Key) {
 // once and as a whole. Parts that it doesn't want are let go. After an error
 // everything is as before. An unknown Self keeps the one that was known.
 //
-// To reload, end Run, call Reconfigure, and call Run with the new sources:
-// meanwhile the published data stay.
+// To reload, call Reconfigure, and [Keeper.Switch] with the new sources: meanwhile the
+// published data stay.
 func (k *Keeper) Reconfigure(cfg Config) error {
 	k.work.Lock()
 	defer k.work.Unlock()
