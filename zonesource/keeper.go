@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -307,11 +308,14 @@ func (k *Keeper) deliver(p Part) bool {
 	}
 	h.pending = nil
 	k.set(p.Key, h)
-	renamed := k.held[p.Key].part.Sum != p.Sum && p.Sum != Sum{}
+	renamed := p.Sum != Sum{} && isOtherListing(k.held[p.Key].part, p)
 	changed := k.accept(p)
 	k.saver.mark(k.parts[p.Key], changed || renamed)
 	return changed || gone
 }
+
+// isOtherListing reports whether two parts that may be equal come from listings that differ.
+func isOtherListing(a, b Part) bool { return a.Sum != b.Sum || !slices.Equal(a.Pages, b.Pages) }
 
 // accept makes a part the last good one and reports whether it differs from the one
 // before. Whatever is equal stays the same object, so that nothing is rebuilt. The

@@ -116,7 +116,9 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 		config.WithHTTPClient(newHTTPClient(o)),
 		config.WithRetryer(newRetryer),
 		config.WithLogger(logging.Nop{}), // what matters comes as an error
-		config.WithAPIOptions([]func(*middleware.Stack) error{requireDocument}),
+		config.WithAPIOptions([]func(*middleware.Stack) error{
+			requireDocument, awscall.ComparePages(rest, xmlServices()...),
+		}),
 	}
 	if o.Region != "" {
 		load = append(load, config.WithRegion(o.Region))
@@ -147,6 +149,12 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 	}
 	return accounts, nil
 }
+
+// breath is for how long decoding a page leaves the processor to others.
+const breath = 100 * time.Microsecond
+
+// rest leaves the processor to the answers to queries.
+func rest() { time.Sleep(breath) }
 
 func (o *Options) validate() error {
 	var errs []error
