@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -99,7 +100,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver.Fenced, a.resolver.Rebindings))
-	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load}
+	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
+		program: sync.OnceValue(zonesource.Program)}
 	if c.UsesAWS() {
 		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {

@@ -170,6 +170,7 @@ type sourceBuilder struct {
 	onCall      func(operation, code string)
 	keeper      *zonesource.Keeper
 	secondaries *secondaries
+	program     func() zonesource.Sum // nil: each source reads it
 	config      func() *config.Config // in force; nil: what it is called with
 }
 
@@ -216,7 +217,7 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 	if c.EC2 != nil {
 		o := b.ec2(c, accounts)
 		of := o
-		of.Accounts, of.Log, of.OnCall = nil, nil, nil
+		of.Accounts, of.Log, of.OnCall, of.Kept, of.Program = nil, nil, nil, nil, nil
 		err := add(made{generation, of}, func() (zonesource.Source, error) { return ec2.New(o) })
 		if err != nil {
 			return nil, err
@@ -237,7 +238,10 @@ func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2
 	o := ec2.Options{
 		Regions: regionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
 		LoadBalancers: slices.Contains(c.EC2.Translate, config.TranslateLoadBalancers), Log: b.log,
-		OnCall: b.onCall,
+		OnCall: b.onCall, Program: b.program,
+	}
+	if b.keeper != nil { // a check has none
+		o.Kept = b.keeper.Kept
 	}
 	for _, n := range c.EC2.Names {
 		o.Names = append(o.Names, string(n))
@@ -252,6 +256,7 @@ func (b *sourceBuilder) route53(c *config.Config, accounts []*awsclient.Account)
 	o := route53.Options{
 		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: b.log, OnCall: b.onCall,
 		Saved: func() []zonesource.Part { return b.keeper.Parts(route53.Name) }, Kept: b.keeper.Kept,
+		Program: b.program,
 	}
 	if c.Route53.Visibility.Public {
 		o.Visibility = append(o.Visibility, zone.Public)

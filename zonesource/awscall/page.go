@@ -128,7 +128,8 @@ func (c *comparer) handle(ctx context.Context, in middleware.DeserializeInput, n
 	p, _ := ctx.Value(pageKey{}).(*Page)
 	if p != nil && p.compare(service, buffer.Bytes()) {
 		c.buffers.Put(buffer)
-		empty := fmt.Appendf(nil, "<%sResponse/>", awsmiddleware.GetOperationName(ctx))
+		operation := awsmiddleware.GetOperationName(ctx) // the query protocol has a result inside
+		empty := fmt.Appendf(nil, "<%sResponse><%[1]sResult/></%[1]sResponse>", operation)
 		response.Body = io.NopCloser(bytes.NewReader(empty))
 		return out, metadata, nil
 	}
