@@ -5,6 +5,8 @@ package resolver
 import (
 	"math/rand/v2"
 	"testing"
+
+	"inside53/resolver/worst"
 )
 
 // TestServeAllocatesNothing: an answer that can be given now costs no garbage,
@@ -35,10 +37,9 @@ func TestStrangersCostNoGarbage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
 	out := make([]byte, 0, 65535)
 	s := Suspender(noSuspender{t})
-	results := map[Result]int{}
+	results, sizes := map[Result]int{}, worst.Sizes()
 	for i := range 400 {
-		p := randomBad(rng)
-		pkt := p.bytes(worstSizes[i%len(worstSizes)])
+		pkt := worst.Random(rng, sizes[i%len(sizes)])
 		if n := testing.AllocsPerRun(2, func() {
 			_, result := w.worker.Serve(pkt, stranger, UDP, out, s)
 			results[result]++

@@ -50,8 +50,11 @@ func (d *decision) hop() bool {
 		a.fail(wire.RcodeServFail, wire.EDENoReachable, unavailable)
 		a.edeText = h.apex.Unavailable[:min(len(h.apex.Unavailable), maxEDEText)]
 		return false
-	case !d.snap.Loaded && !early(h.apex):
+	case (!d.snap.Loaded || a.View.Unread != "") && !early(h.apex):
 		a.fail(wire.RcodeServFail, wire.EDENotReady, notLoaded)
+		if d.snap.Loaded {
+			a.edeText = a.View.Unread[:min(len(a.View.Unread), maxEDEText)]
+		}
 		return false
 	}
 	if len(h.apex.Layers) > 0 {
@@ -83,7 +86,8 @@ func (d *decision) closest() *zone.Apex {
 	return parent
 }
 
-// early reports whether an apex answers before the first data are complete
+// early reports whether an apex answers before the first data are complete, or to clients
+// whose view isn't known
 // (clause 9): files, special names (of the empty zones those that no instance can
 // have a name in), forwarders of a name other than the root.
 func early(x *zone.Apex) bool {

@@ -73,7 +73,8 @@
 //     external alias SERVFAIL, EDE 22. An answer of the forwarder of "." with an
 //     address that names of the internet may not have is NODATA, EDE 17 (rebinding).
 //  9. Before the first data: SERVFAIL, EDE 14, but for files, special names and
-//     forwarders of a name other than the root.
+//     forwarders of a name other than the root. The same to clients whose view isn't
+//     known, as they may be in a VPC of an inventory that was not read.
 //
 // # Use
 //

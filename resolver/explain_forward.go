@@ -71,8 +71,12 @@ func (s *story) cache(h *hop) Step {
 	case Cached:
 		step.Why = fmt.Sprintf("fresh: %d s old, %d s left of %d", h.age, max(m.TTL, h.age)-h.age, m.TTL)
 	case CachedStale:
-		step.Why = fmt.Sprintf("expired %d s ago, and the upstreams have no answer now: served stale, TTL %d s (RFC 8767)",
-			max(s.q.Now-m.Stored-int64(m.TTL), 0), forward.StaleTTL)
+		now := "no answer yet"
+		if failure := m.Failure(s.q.Now); failure != nil {
+			now = "no answer now, " + failure.Cause().String()
+		}
+		step.Why = fmt.Sprintf("expired %d s ago, and the upstreams have %s: served stale, TTL %d s (RFC 8767)",
+			max(s.q.Now-m.Stored-int64(m.TTL), 0), now, forward.StaleTTL)
 	default:
 		step.Why = fmt.Sprintf("had nothing fresh: asked just now, kept for %d s", m.TTL)
 	}
@@ -95,8 +99,12 @@ func (s *story) reply(h *hop) Step {
 	if h.group >= len(s.x.state.groups) {
 		return step
 	}
+	tries := m.Tries
+	if failure := m.Failure(s.q.Now); failure != nil && h.how == CachedStale {
+		tries = failure.Tries // how it is now, not when this was fresh
+	}
 	for i, u := range s.x.resolver.forwarder.Members(s.x.state.groups[h.group]) {
-		step.Steps = append(step.Steps, member(i, &u, m.Tries))
+		step.Steps = append(step.Steps, member(i, &u, tries))
 	}
 	return step
 }

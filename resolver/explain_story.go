@@ -238,6 +238,10 @@ func (s *story) outcome(i int, h *hop) string {
 	case unavailable:
 		return "can't be answered: SERVFAIL"
 	case notLoaded:
+		if s.a.View.Unread != "" {
+			return s.a.View.Unread + ", and the client may be in one of its VPCs: " +
+				"SERVFAIL but for zone files, special names and conditional forwarders"
+		}
 		return "the first data aren't complete yet: SERVFAIL but for zone files, special names and conditional forwarders"
 	case noAuthority:
 		return s.nobody(i)

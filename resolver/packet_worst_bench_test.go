@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"inside53/resolver/worst"
 )
 
 // threadTime is the processor time that the thread has had: others may keep the machine
@@ -28,7 +30,7 @@ func threadTime(tb testing.TB) time.Duration {
 func slowest(tb testing.TB, w *world, size, starts int) []byte {
 	out := make([]byte, 0, 65535)
 	s := Suspender(noSuspender{tb})
-	worst, _ := searchWorst(rand.New(rand.NewPCG(53, uint64(size))), size, starts, func(pkt []byte) int {
+	pkt, _ := worst.Search(rand.New(rand.NewPCG(53, uint64(size))), size, starts, func(pkt []byte) int {
 		least := time.Hour
 		for range 5 {
 			begin := threadTime(tb)
@@ -37,7 +39,7 @@ func slowest(tb testing.TB, w *world, size, starts int) []byte {
 		}
 		return int(least)
 	})
-	return worst
+	return pkt
 }
 
 // BenchmarkWorstPacket is the packet of each size that costs most before it is known that
@@ -45,7 +47,7 @@ func slowest(tb testing.TB, w *world, size, starts int) []byte {
 // processor time.
 func BenchmarkWorstPacket(b *testing.B) {
 	w := newTextWorld(b, offlineWorld)
-	for _, size := range worstSizes {
+	for _, size := range worst.Sizes() {
 		runtime.LockOSThread()
 		pkt := slowest(b, w, size, 100)
 		runtime.UnlockOSThread()

@@ -28,6 +28,7 @@ var rewrite = flag.Bool("rewrite", false, "write what is answered into the scena
 //	interface ID vpc=ID private=A [public=A] [owner=instance|balancer|other] [of=INSTANCE] [name=N]
 //	forwarder NAME                         replies: see [newFakeUpstream]
 //	view NAME [clients=C,C] [region=R] [vpcs=V,V] [reach=V,V] [mute=V,V] [also=C] [addresses=M]
+//	     [unread=REGION]
 //	    APEX [layers=ID,ID] [forward=NAME] [below] [special=S] [computed] [unavailable=WHY]
 //	rest                                   the view above is that of everybody else
 //	outside                                the view above, the last, is that of a client outside

@@ -288,6 +288,9 @@ func (w *world) makeViews() {
 	w.snap.Inventory.SetUnread(w.unread)
 	for index, b := range w.views {
 		v := zone.View{Name: b.words[1], Index: index, Region: b.option("region"), VPCs: list(b.option("vpcs"))}
+		if region := b.option("unread"); region != "" {
+			v.Unread = "the inventory of " + region + " has not been read yet"
+		}
 		switch b.option("addresses") {
 		case "", "auto":
 		case "private":

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"inside53/zonesource"
 )
 
 // announceAfter is how long the announcement of readiness waits for data.
@@ -62,39 +60,5 @@ func (a *App) announceData(ctx context.Context) error {
 	s := a.resolver.Snapshot()
 	a.opts.Log.Info("serving", "version", a.version, "config", a.opts.Config.File(),
 		"zones", len(a.keeper.Status().Report.Zones), "views", len(s.Views))
-	return nil
-}
-
-// awaitZoneFiles waits for the first reading of the zone files that the server started
-// with. One that can't be read then is an error: there is nothing earlier to serve
-// instead, and whoever starts the server is there to mend it.
-func (a *App) awaitZoneFiles(ctx context.Context) error {
-	c := a.opts.Config
-	waiting := make(map[zonesource.Key]bool, len(c.ZoneFiles))
-	for i := range c.ZoneFiles {
-		waiting[zonesource.Key{Source: fileSource, Name: fileName(c, i)}] = true
-	}
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for len(waiting) > 0 {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		for _, p := range a.keeper.Status().Parts {
-			if !waiting[p.Key] || p.Tried.IsZero() {
-				continue
-			}
-			delete(waiting, p.Key)
-			if p.Err == nil {
-				continue
-			}
-			_, err := CheckZoneFiles(ctx, c) // not one that was being written
-			if err != nil && ctx.Err() == nil {
-				return fmt.Errorf("there is nothing to serve for a zone file; mend it or take it out of zonefiles: %w", err)
-			}
-		}
-	}
 	return nil
 }

@@ -40,6 +40,11 @@ type AppOptions struct {
 	Log    *slog.Logger
 	// LogFault, when it is there, returns why the log can't be written, nil while it can.
 	LogFault func() error
+	// Sockets are those that are there already; nil for none. The App closes them.
+	Sockets *Sockets
+	// User names who the process became after it had bound its sockets as root; "" is that it
+	// has the rights that it was started with.
+	User string
 	// Version is that of the program, "" for what the compiler noted.
 	Version string
 }
@@ -69,12 +74,14 @@ type App struct {
 	desk      *desk
 	server    *listen.Server
 	admin     *admin.Server
+	handover  handover
 }
 
 // NewApp binds every address and opens the state directory; nothing runs and
 // nothing is answered before Run. The error says what can't be used.
 func NewApp(ctx context.Context, o AppOptions) (*App, error) {
 	a := &App{opts: o, version: version(o.Version), registry: newRegistry()}
+	a.handover.wanted, a.handover.released = make(chan struct{}), make(chan struct{})
 	a.config.Store(o.Config)
 	err := a.assemble(ctx, o.Config)
 	if err != nil {
@@ -108,6 +115,10 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 			return err
 		}
 	}
+	err = a.succeed(ctx, c)
+	if err != nil {
+		return err
+	}
 	state := ""
 	if c.KeepsState() {
 		state = c.StateDir
@@ -135,6 +146,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	}
 	a.server, err = listen.Bind(listen.Options{
 		Addresses: c.Listen.DNS,
+		Sockets:   a.opts.Sockets.listeners(),
+		Expected:  a.opts.Sockets.expected(),
 		NewWorker: a.newWorker,
 		TCP: listen.TCPOptions{
 			Connections: boundConnections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle,
@@ -151,17 +164,24 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.registry.MustRegister(socketMetrics(a.server.Stats), secondaries.metrics())
 	a.readiness = readiness{
 		status: a.keeper.Status, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
+		state: a.keeper.State(),
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
 		Health: &a.health, Secondaries: secondaries, Log: log, Bound: boundWeb,
+		Socket: a.opts.Sockets.listeners().Listener,
 	})
 	if err != nil {
 		return err
 	}
+	err = a.opts.Sockets.finish()
+	if err != nil {
+		return err
+	}
 	a.health = healthWatch{
-		log: log, hosts: a.sources.hosts, onCall: a.sources.onCall, snapshot: a.resolver.Snapshot, publish: a.publishLive,
+		log: log, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
+		snapshot: a.resolver.Snapshot, publish: a.publishLive,
 		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}
 	a.registry.MustRegister(a.health.metrics())
@@ -188,7 +208,9 @@ func (a *App) keyring() tsig.Keyring { return *a.keys.Load() }
 // newWorker makes the worker of one packet loop.
 func (a *App) newWorker() listen.Worker {
 	w := a.resolver.NewWorker()
-	w.HandleWith(&front{keys: a.keyring, transfers: a.transfers, updates: a.updates, desk: a.desk})
+	w.HandleWith(&front{
+		keys: a.keyring, transfers: a.transfers, updates: a.updates, desk: a.desk, released: &a.handover.begun,
+	})
 	return w
 }
 
@@ -200,6 +222,12 @@ func (a *App) close() {
 	if a.server != nil {
 		a.server.Close()
 	}
+	a.opts.Sockets.Close()
+	a.handover.once.Do(a.closeState)
+}
+
+// closeState gives the state directory free.
+func (a *App) closeState() {
 	if a.updater != nil {
 		err := a.updater.Close()
 		if err != nil {
@@ -226,8 +254,17 @@ func (a *App) publish(s *zone.Snapshot) {
 }
 
 // Run serves until ctx ends, and then goes on for the configured drain, unready, so
-// that balancers can turn away. It returns when everything has ended.
+// that balancers can turn away; or until another process serves in its place. It returns when
+// everything has ended.
 func (a *App) Run(ctx context.Context) error {
+	err := a.run(ctx)
+	if next := a.handover.next; next != nil {
+		return errors.Join(err, <-next.ended)
+	}
+	return err
+}
+
+func (a *App) run(ctx context.Context) error {
 	defer a.close()
 	err := a.keeper.Load()
 	if err != nil {
@@ -242,20 +279,19 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.forwarder.Run(all) })
 	g.Go(func() error { return a.warmth.run(ctx, all) })
 	g.Go(func() error { return a.resolver.Run(all) })
-	g.Go(func() error { return a.runSources(all) })
-	g.Go(func() error { return a.transfers.Run(all) })
+	g.Go(func() error { return a.write(all) })
 	g.Go(func() error { return a.desk.run(all) })
-	if a.updates != nil {
-		g.Go(func() error { return a.updater.Run(all) })
-		g.Go(func() error { return a.updates.Run(all) })
-	}
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
+		err := a.awaitData(serving)
+		if err != nil {
+			return err
+		}
 		return a.server.Run(serving)
 	})
+	g.Go(func() error { return a.offer(serving, ctx, stopServing) })
 	g.Go(func() error { return a.admin.Run(all) })
 	g.Go(func() error { return watchdog(all, a.opts.Log, a.server.Standing) })
-	g.Go(func() error { return a.awaitZoneFiles(all) })
 	g.Go(func() error { return a.announce(all) })
 	g.Go(func() error {
 		defer stopServing()
@@ -263,10 +299,39 @@ func (a *App) Run(ctx context.Context) error {
 		return nil
 	})
 	err = g.Wait()
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+	if errors.Is(err, context.Canceled) && (ctx.Err() != nil || a.handover.done.Load()) {
 		return nil
 	}
 	return err
+}
+
+// write runs what writes to the state directory, until ctx ends or a successor needs that.
+func (a *App) write(ctx context.Context) error {
+	writing, end := context.WithCancel(ctx)
+	defer end()
+	g, working := errgroup.WithContext(writing)
+	g.Go(func() error {
+		select {
+		case <-a.handover.wanted:
+			end()
+		case <-working.Done():
+		}
+		return nil
+	})
+	g.Go(func() error { return a.runSources(working) })
+	g.Go(func() error { return a.transfers.Run(working) })
+	if a.updates != nil {
+		g.Go(func() error { return a.updater.Run(working) })
+		g.Go(func() error { return a.updates.Run(working) })
+	}
+	err := g.Wait()
+	if !a.handover.begun.Load() {
+		return err
+	}
+	a.handover.once.Do(a.closeState)
+	close(a.handover.released)
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // drain waits for the end of ctx, and then as long as the configuration says.

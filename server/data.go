@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -87,6 +88,9 @@ func (d *data) Problems() []admin.Problem {
 	for _, p := range d.keeper.Status().Report.Problems {
 		out = append(out, admin.Problem(p))
 	}
+	for _, err := range d.keeper.State().Faults() {
+		out = append(out, admin.Problem{Reason: err.Error()})
+	}
 	err := d.logFault()
 	if err != nil {
 		out = append(out, admin.Problem{Reason: fmt.Sprintf("the log can't be written, its lines are lost: %v", err)})
@@ -146,12 +150,28 @@ func (d *data) metrics() *collector {
 		{"inside53_records", "Record sets served.", []string{"visibility"}},
 		{"inside53_unservable_records", "Record sets that exist and can't be served.", nil},
 		{"inside53_problems", "Lines of the report: records, names and zones that need a look.", nil},
+		{"inside53_state_writable", "0 when the state directory can't be written, or not all that should be.", nil},
+		{
+			"inside53_state_saved_seconds", "Time since something was written to the state directory; +Inf for never.", nil,
+		},
 		{"inside53_stale_regions", "Regions whose inventory is too old to translate addresses by.", nil},
 	}, d.collect)
 }
 
+// secondsSince is the age of a moment; one that isn't known was an infinite time ago.
+func secondsSince(at, now time.Time) float64 {
+	if at.IsZero() {
+		return math.Inf(1)
+	}
+	return max(0, now.Sub(at).Seconds())
+}
+
 func (d *data) collect(r reading) {
 	s, now := d.keeper.Status(), time.Now()
+	if state := d.keeper.State(); state != nil {
+		r.gauge("inside53_state_writable", truth(state.Fault() == nil))
+		r.gauge("inside53_state_saved_seconds", secondsSince(state.Saved(), now))
+	}
 	for name, source := range s.Sources {
 		r.gauge("inside53_source_age_seconds", ageOf(source, now), name)
 		r.gauge("inside53_source_failing_parts", float64(source.Failing), name)

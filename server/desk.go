@@ -6,21 +6,18 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"inside53/resolver"
 	"inside53/resolver/wire"
 	"inside53/server/listen"
+	"inside53/server/share"
 	"inside53/server/transfer"
 	"inside53/server/tsig"
 )
 
-const (
-	// deskWaiting is how many messages may wait for a desk.
-	deskWaiting = 2048
-	// deskBytes is how many octets they may have.
-	deskBytes = 8 << 20
-)
+// deskBounds are those of messages on their way: 2,048 or 8 MiB of all, a quarter of one
+// client.
+func deskBounds() share.Bounds { return share.Bounds{Places: 2048, PerClient: 512, Size: 4096} }
 
 // desk answers messages that have to be unpacked for it, off the packet loops: those for
 // transfers, and signed questions. What it has no room for is dropped by UDP, and fails
@@ -29,12 +26,13 @@ type desk struct {
 	transfers *transfer.Server
 	keys      func() tsig.Keyring
 	newWorker func() listen.Worker
-	queue     chan message
-	bytes     atomic.Int64 // of all on their way
+	queue     *share.Queue[message]
 }
 
 func newDesk(transfers *transfer.Server, keys func() tsig.Keyring, newWorker func() listen.Worker) *desk {
-	return &desk{transfers: transfers, keys: keys, newWorker: newWorker, queue: make(chan message, deskWaiting)}
+	return &desk{
+		transfers: transfers, keys: keys, newWorker: newWorker, queue: share.NewQueue[message](deskBounds()),
+	}
 }
 
 // message is one message as it came.
@@ -45,46 +43,35 @@ type message struct {
 	size      int  // the most octets that an answer may have
 	transfer  bool // it may be for transfers
 	finish    func([]byte, resolver.Result)
-	stream    transfer.Stream // the same, for an answer of many messages; nil where it can't be
+	stream    listen.Stream // the same, for an answer of many messages; nil where it can't be
 }
 
 // accept implements the second half of Handle of [resolver.Handler]. It doesn't block.
 func (d *desk) accept(p *resolver.Packet, transfers bool) ([]byte, resolver.Result) {
-	size := int64(len(p.Bytes))
-	if d.bytes.Add(size) > deskBytes || len(d.queue) == cap(d.queue) {
-		d.bytes.Add(-size)
-		if p.Transport == resolver.UDP {
-			return nil, resolver.Dropped
-		}
-		return wire.AppendError(p.Out[:0], p.Bytes, wire.RcodeServFail), resolver.ServFail
-	}
 	m := message{
 		packet: bytes.Clone(p.Bytes), client: p.Client, transport: p.Transport, size: cap(p.Out), transfer: transfers,
 	}
-	var finish func([]byte, resolver.Result)
 	if transfers && (p.Type() == wire.TypeAXFR || p.Type() == wire.TypeIXFR) {
 		m.stream = streamOf(p.Suspender)
 	}
 	if m.stream != nil {
-		finish = func(answer []byte, result resolver.Result) {
-			if len(answer) > 0 {
-				_ = m.stream.Send(answer) // a client that is gone is told nothing
-			}
-			m.stream.End(result)
-		}
+		m.finish = m.stream.Finish
 	} else {
-		finish = p.Suspender.Suspend()
+		m.finish = p.Suspender.Suspend()
 	}
-	m.finish = func(answer []byte, result resolver.Result) {
-		d.bytes.Add(-size)
-		finish(answer, result)
-	}
-	select {
-	case d.queue <- m:
-	default: // others were faster
-		m.finish(nil, resolver.Dropped)
+	for _, gone := range d.queue.Push(p.Client.Addr(), len(p.Bytes), m) {
+		gone.refuse()
 	}
 	return nil, resolver.Dropped
+}
+
+// refuse ends a message that has lost its place. It doesn't wait for the client.
+func (m *message) refuse() {
+	if m.transport == resolver.UDP {
+		m.finish(nil, resolver.Dropped)
+		return
+	}
+	m.finish(wire.AppendError(nil, m.packet, wire.RcodeServFail), resolver.ServFail)
 }
 
 // run answers messages until ctx ends.
@@ -93,39 +80,35 @@ func (d *desk) run(ctx context.Context) error {
 	for range runtime.GOMAXPROCS(0) {
 		running.Go(func() {
 			inner, out := d.newWorker(), make([]byte, 0, wire.MaxMessage)
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case m := <-d.queue:
-					d.answer(inner, out, m)
-				}
+			for m := d.queue.Pop(ctx); m != nil; m = d.queue.Pop(ctx) {
+				d.answer(inner, out, m)
 			}
 		})
 	}
 	running.Wait()
-	for {
-		select {
-		case m := <-d.queue:
-			m.finish(nil, resolver.Dropped)
-		default:
-			return ctx.Err()
-		}
+	for _, m := range d.queue.Clear() {
+		m.finish(nil, resolver.Dropped)
 	}
+	return ctx.Err()
 }
 
-// answer answers one message.
-func (d *desk) answer(inner listen.Worker, out []byte, m message) {
+// answer answers one message. It keeps its place until its answer is complete, whoever sends
+// that.
+func (d *desk) answer(inner listen.Worker, out []byte, item *share.Item[message]) {
+	m := &item.Value
 	out = out[:0:min(cap(out), m.size)]
-	late := &deferred{finish: m.finish}
+	finish := func(answer []byte, result resolver.Result) {
+		item.Done()
+		m.finish(answer, result)
+	}
+	late := &deferred{finish: finish}
 	answer, result, accepted := []byte(nil), resolver.Dropped, false
 	if m.transfer {
 		var stream func() transfer.Stream
 		if m.stream != nil {
 			stream = func() transfer.Stream {
 				late.gone = true
-				d.bytes.Add(-int64(len(m.packet)))
-				return m.stream
+				return &placed{m.stream, item}
 			}
 		}
 		answer, result, accepted = d.transfers.Serve(m.packet, m.client, m.transport, out, stream)
@@ -137,8 +120,26 @@ func (d *desk) answer(inner listen.Worker, out []byte, m message) {
 		answer, result = inner.Serve(m.packet, m.client, m.transport, out, late)
 	}
 	if !late.gone {
-		m.finish(answer, result)
+		finish(answer, result)
 	}
+}
+
+// placed is the stream of a message, which has its place until it ends.
+type placed struct {
+	transfer.Stream
+	item *share.Item[message]
+}
+
+// End implements [transfer.Stream].
+func (p *placed) End(result resolver.Result) {
+	p.item.Done()
+	p.Stream.End(result)
+}
+
+// Finish implements [transfer.Stream].
+func (p *placed) Finish(answer []byte, result resolver.Result) {
+	p.item.Done()
+	p.Stream.Finish(answer, result)
 }
 
 // deferred is the Suspender of a message that has been suspended already.

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"sync/atomic"
+
 	"inside53/resolver"
 	"inside53/resolver/wire"
 	"inside53/server/listen"
@@ -17,6 +19,7 @@ type front struct {
 	transfers *transfer.Server
 	keys      func() tsig.Keyring
 	desk      *desk
+	released  *atomic.Bool // whether updates are another process's from now on
 }
 
 // Handle implements [resolver.Handler].
@@ -31,7 +34,10 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 			f.updates.Refused(p.Client.Addr())
 			return nil, 0, false
 		}
-		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Out, p.Suspender)
+		if f.released.Load() {
+			return f.later(p)
+		}
+		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Suspender)
 	case f.transfers.Admits(p):
 		answer, result = f.desk.accept(p, true)
 	default:
@@ -44,9 +50,17 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 	return answer, result, true
 }
 
+// later has an update come again, when another process accepts it.
+func (f *front) later(p *resolver.Packet) ([]byte, resolver.Result, bool) {
+	if p.Transport == resolver.UDP {
+		return nil, resolver.Dropped, true
+	}
+	return wire.AppendError(p.Out[:0], p.Bytes, wire.RcodeServFail), resolver.ServFail, true
+}
+
 // streamOf returns what suspends a query for an answer of many messages; nil where the
 // transport has none.
-func streamOf(s resolver.Suspender) transfer.Stream {
+func streamOf(s resolver.Suspender) listen.Stream {
 	streamer, ok := s.(listen.Streamer)
 	if !ok {
 		return nil

@@ -15,6 +15,7 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/health"
+	"inside53/zonesource/statedir"
 )
 
 // healthWatch is what is known of the health of endpoints and load balancers, and who
@@ -25,6 +26,7 @@ type healthWatch struct {
 	uses    uses
 
 	log       *slog.Logger
+	state     *statedir.Dir // nil: there is none
 	hosts     hosts
 	onCall    func(operation, code string)
 	listeners func() []netip.AddrPort // ours, DNS first
@@ -54,7 +56,7 @@ func (w *healthWatch) newMonitor(c *config.Config, accounts []*awsclient.Account
 	o.Accounts, o.Resolve, o.Translate = accounts, w.resolve, w.translate
 	o.Wanted = func() []string { return w.uses.checks(w.snapshot()) }
 	o.WantedTargets = func() []string { return w.uses.targets(w.snapshot()) }
-	o.Publish, o.Log, o.OnCall = w.publish, w.log, w.onCall
+	o.Publish, o.State, o.Log, o.OnCall = w.publish, w.state, w.log, w.onCall
 	return health.New(o)
 }
 

@@ -9,7 +9,9 @@ import (
 
 	"inside53/server/admin"
 	"inside53/zonesource"
+	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/route53"
+	"inside53/zonesource/statedir"
 )
 
 // readiness says whether a balancer should send queries here.
@@ -19,17 +21,25 @@ type readiness struct {
 	sockets  func() (ok bool, silent []string)
 	maxAge   func() time.Duration // of data from AWS; 0 for any
 	logFault func() error         // why the log can't be written
+	state    *statedir.Dir        // nil: there is none
 }
 
 // Readiness implements [admin.Readiness].
 func (r *readiness) Readiness() admin.Ready {
 	status := r.status()
 	out := admin.Ready{Reasons: []string{}, Degraded: []string{}, Sources: map[string]admin.Source{}}
-	if status.Loaded && slices.ContainsFunc(status.Report.Missing, zonesource.Gap.Fails) {
+	if status.Loaded && (slices.ContainsFunc(status.Report.Missing, zonesource.Gap.Fails) ||
+		slices.ContainsFunc(status.Report.Zones, zonesource.ZoneSummary.Fails)) {
 		out.Degraded = append(out.Degraded, "zones")
 	}
 	if r.logFault() != nil {
 		out.Degraded = append(out.Degraded, "log")
+	}
+	if fault := r.state.Fault(); fault != nil {
+		out.Degraded = append(out.Degraded, "state_dir")
+		if atomicfile.IsFull(fault) {
+			out.Degraded = append(out.Degraded, "disk")
+		}
 	}
 	var reasons []string
 	out.Ready, reasons = r.of(status)

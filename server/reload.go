@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"slices"
 	"strings"
 
 	"inside53/server/config"
@@ -95,6 +98,10 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 	old := a.config.Load()
 	c, err := config.Load(old.File())
 	if err != nil {
+		return nil, a.asUser(err)
+	}
+	err = a.needsRoot(c)
+	if err != nil {
 		return nil, err
 	}
 	if c.ServesNothing() && !old.ServesNothing() {
@@ -122,6 +129,41 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 	}
 	p.running, err = a.planRunning(ctx, c)
 	return p, err
+}
+
+// asUser adds to an error that it may come of root having been given up.
+func (a *App) asUser(err error) error {
+	if a.opts.User != "" && errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w; root is given up since the start: let the user %s read it, or restart", err, a.opts.User)
+	}
+	return err
+}
+
+// lowestOpenPort is the first that anybody may bind.
+const lowestOpenPort = 1024
+
+// needsRoot says what of a new configuration can't be had any more since root was given up.
+func (a *App) needsRoot(c *config.Config) error {
+	if a.opts.User == "" {
+		return nil
+	}
+	has := a.opts.Config
+	before := append(slices.Clone(has.Listen.DNS), has.Admin, has.Health, has.Metrics)
+	for _, at := range append(slices.Clone(c.Listen.DNS), c.Admin, c.Health, c.Metrics) {
+		if at.IsValid() && at.Port() != 0 && at.Port() < lowestOpenPort && !slices.Contains(before, at) {
+			return fmt.Errorf("binding %s needs root, which is given up since the start: restart", at)
+		}
+	}
+	for _, path := range needed(c) {
+		f, err := os.Open(path)
+		if err == nil {
+			_ = f.Close() // nothing was read
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return a.asUser(err)
+		}
+	}
+	return nil
 }
 
 // planRunning makes what a new configuration needs, of what runs where that is the same.

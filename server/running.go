@@ -63,7 +63,7 @@ func same(a, b any) bool { return reflect.DeepEqual(a, b) }
 
 // keep returns the source that runs already of the same, or else a new one. Only the first
 // of several that are the same is kept.
-func (r *running) keep(have []built, of any, make func() (zonesource.Source, error)) (built, error) {
+func (r *running) keep(have []built, of any, create func() (zonesource.Source, error)) (built, error) {
 	if r != nil {
 		for _, b := range r.sources {
 			if same(b.of, of) && !slices.Contains(sourcesOf(have), b.source) {
@@ -71,7 +71,7 @@ func (r *running) keep(have []built, of any, make func() (zonesource.Source, err
 			}
 		}
 	}
-	source, err := make()
+	source, err := create()
 	return built{source, of}, err
 }
 

@@ -40,14 +40,21 @@ func savedSelf(c *config.Config) zonesource.Self {
 	return here
 }
 
-// detectSelf finds out which VPC this is, once for all views, and asks until that is known.
+// detectSelf finds out which VPC this is, once for all views. It asks until that is known, and
+// ends when it is saved too.
 func (a *App) detectSelf(ctx context.Context, account *awsclient.Account, done chan<- struct{}) {
 	defer close(done)
 	began := time.Now()
+	var here zonesource.Self
 	for pause := selfPause; ; pause = min(2*pause, selfMaxPause) {
-		self := awsclient.Self(ctx, account)
-		if self.VPC != "" {
-			a.settleSelf(zonesource.Self{VPC: self.VPC, Region: self.Region}, time.Since(began))
+		if here.VPC == "" {
+			self := awsclient.Self(ctx, account)
+			here = zonesource.Self{VPC: self.VPC, Region: self.Region}
+			if here.VPC != "" {
+				a.settleSelf(here, time.Since(began))
+			}
+		}
+		if here.VPC != "" && a.saveSelf(here) {
 			return
 		}
 		err := refresh.Pause(ctx, refresh.Jitter(pause))
@@ -57,7 +64,7 @@ func (a *App) detectSelf(ctx context.Context, account *awsclient.Account, done c
 	}
 }
 
-// settleSelf has the views go by where this is, and saves it.
+// settleSelf has the views go by where this is.
 func (a *App) settleSelf(here zonesource.Self, after time.Duration) {
 	a.health.self.Store(&here)
 	err := a.keeper.SetSelf(here)
@@ -66,14 +73,20 @@ func (a *App) settleSelf(here zonesource.Self, after time.Duration) {
 		return
 	}
 	a.opts.Log.Info("own VPC known", "vpc", here.VPC, "region", here.Region, "after", after.Round(time.Millisecond))
-	c := a.opts.Config
+}
+
+// saveSelf saves where this is, unless that is saved, and reports whether it is.
+func (a *App) saveSelf(here zonesource.Self) bool {
+	c, state := a.opts.Config, a.keeper.State()
 	if here == savedSelf(c) {
-		return
+		return true
 	}
-	err = atomicfile.Write(filepath.Join(c.StateDir, selfFile), func(w io.Writer) error {
+	if state.Hold() != nil {
+		return false
+	}
+	err := atomicfile.Write(filepath.Join(c.StateDir, selfFile), func(w io.Writer) error {
 		return json.NewEncoder(w).Encode(here)
 	})
-	if err != nil {
-		a.opts.Log.Warn("own VPC not saved", "error", err)
-	}
+	state.Note("own VPC", err)
+	return err == nil
 }

@@ -188,8 +188,8 @@ func (b *sourceBuilder) inForce(c *config.Config) *config.Config {
 func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, generation int, old *running,
 ) ([]built, error) {
 	var sources []built
-	add := func(of any, make func() (zonesource.Source, error)) error {
-		one, err := old.keep(sources, of, make)
+	add := func(of any, create func() (zonesource.Source, error)) error {
+		one, err := old.keep(sources, of, create)
 		sources = append(sources, one)
 		return err
 	}
@@ -197,7 +197,7 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 	for i, f := range c.ZoneFiles {
 		o := zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i)}
 		err := add(o, func() (zonesource.Source, error) {
-			o.Readers = readers
+			o.Readers, o.Missing = readers, b.missing(zonesource.Key{Source: fileSource, Name: o.Name})
 			return zonefile.New(o, b.log)
 		})
 		if err != nil {
@@ -232,6 +232,14 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 		}
 	}
 	return sources, nil
+}
+
+// missing reports whether the keeper has no part of a key.
+func (b *sourceBuilder) missing(key zonesource.Key) func() bool {
+	return func() bool {
+		_, there := b.keeper.Kept(key)
+		return !there
+	}
 }
 
 func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2.Options {

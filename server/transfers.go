@@ -32,7 +32,8 @@ func (a *App) assembleTransfers(c *config.Config) error {
 		Resolver: a.resolver, Ask: a.sources.hosts.alias, Notified: a.sources.secondaries.notified,
 		Primary:     a.sources.secondaries.isPrimary,
 		Count:       func(kind, result string) { count(kind, result) },
-		CountNotify: func(result string) { countNotify(result) }, StateDir: c.StateDir, Log: a.opts.Log,
+		CountNotify: func(result string) { countNotify(result) }, StateDir: c.StateDir, State: a.keeper.State(),
+		Log: a.opts.Log,
 	})
 	a.transfers.SetPolicy(policy)
 	a.desk = newDesk(a.transfers, a.keyring, func() listen.Worker { return a.resolver.NewWorker() })

@@ -137,6 +137,10 @@ func TestUpdateForm(t *testing.T) {
 		return signed(t, m)
 	}
 	cut := change(func(*dns.Msg) {})
+	unsigned, err := added(t, "example.net.", "x.example.net. 60 IN A 10.1.2.3").Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
 	tampered := append([]byte(nil), cut...)
 	tampered[len("xxxxxxxxxxxx")+3] ^= 0x20 // a letter of the zone
 	tsig := &dns.TSIG{Hdr: dns.RR_Header{Name: "ops.", Rrtype: dns.TypeTSIG, Class: dns.ClassANY},
@@ -152,7 +156,8 @@ func TestUpdateForm(t *testing.T) {
 		{"another class", change(func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }), dns.RcodeNotAuth},
 		{"a zone of nobody", change(func(m *dns.Msg) { m.Question[0].Name = "example.info." }), dns.RcodeNotAuth},
 		{"a name below a zone", change(func(m *dns.Msg) { m.Question[0].Name = "x.example.net." }), dns.RcodeNotAuth},
-		{"header alone: no signature", cut[:12], dns.RcodeRefused},
+		{"header alone", cut[:12], dns.RcodeFormatError},
+		{"no signature", unsigned, dns.RcodeRefused},
 		{"cut", cut[:40], dns.RcodeFormatError},
 		{"tampered with", tampered, dns.RcodeNotAuth},
 		{"TSIG in the wrong place", change(func(m *dns.Msg) { m.Extra = append(m.Extra, tsig) }), dns.RcodeFormatError},

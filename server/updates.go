@@ -25,13 +25,10 @@ func (a *App) assembleUpdates(c *config.Config) error {
 	if !c.UsesAWS() {
 		return nil
 	}
-	a.updater, err = zoneupdate.New(zoneupdate.Options{
+	a.updater = zoneupdate.New(zoneupdate.Options{
 		Source: route53.Name, Hosted: a.keeper.Hosted, Amend: a.keeper.Amend, Synced: a.keeper.Synced,
-		StateDir: c.StateDir, OnCall: a.sources.onCall, Log: a.opts.Log,
+		StateDir: c.StateDir, State: a.keeper.State(), OnCall: a.sources.onCall, Log: a.opts.Log,
 	})
-	if err != nil {
-		return err
-	}
 	a.updater.SetAccounts(a.running.accounts)
 	count := newCounter(a.registry, metric{
 		"inside53_updates_total",

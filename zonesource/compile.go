@@ -75,6 +75,9 @@ type ZoneSummary struct {
 	Zone *zone.Zone
 }
 
+// Fails reports whether the names of the zone fail.
+func (z ZoneSummary) Fails() bool { return z.Zone.Unavailable != "" }
+
 // input is what a compilation is made of, in a fixed order.
 type input struct {
 	cfg      Config
@@ -255,12 +258,12 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	cfg := &c.in.cfg
 	networks := networksOf(cfg, c.in.regions, now)
 	c.deriveTags(previous, networks)
-	views, clients, problems := planViews(cfg, networks, c.in.zones)
+	views, clients, problems := planViews(cfg, networks, c.in.zones, missing)
 	zones, more := c.zoneSet()
 	plan := &apexPlan{
 		cfg: cfg, zones: zones, special: specialNames(), computed: computedNames(), reverse: zone.MustName("in-addr.arpa."),
-		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{}, unread: unreadOf(cfg, missing),
-		problems: map[Problem]bool{},
+		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{},
+		unread: unreadOf(cfg, missing, c.in.regions), problems: map[Problem]bool{},
 	}
 	for _, n := range networks {
 		for _, p := range n.CIDRs {
@@ -270,7 +273,8 @@ func (c *Compiled) build(previous *Compiled, missing []Gap, now time.Time) {
 	s := &zone.Snapshot{TranslatedTTL: seconds(cfg.TranslatedTTL), Rebinding: cfg.Rebinding}
 	for i, v := range views {
 		s.Views = append(s.Views, zone.NewView(zone.View{
-			Name: v.name, Index: i, Region: v.region, VPCs: v.vpcs, Addresses: v.addresses, Apexes: plan.apexes(v),
+			Name: v.name, Index: i, Region: v.region, VPCs: v.vpcs, Addresses: v.addresses, Unread: v.unread,
+			Apexes: plan.apexes(v),
 		}))
 	}
 	s.Outside = outsideView(cfg, plan, len(views))
@@ -429,6 +433,11 @@ func (c *Compiled) report(missing []Gap) {
 	for _, list := range [][]Part{c.in.zones, c.in.catalogs, c.in.regions} {
 		for _, p := range list {
 			r.Problems = append(r.Problems, p.Problems...)
+			if p.Zone != nil && p.Zone.Unavailable != "" {
+				r.Problems = append(r.Problems, Problem{
+					Zone: zone.String(p.Zone.Apex), Reason: p.Zone.Unavailable + ": its names get SERVFAIL",
+				})
+			}
 		}
 	}
 	slices.SortStableFunc(r.Problems, compareProblems)

@@ -68,6 +68,9 @@ type table struct {
 func (p *apexPlan) apexes(view *viewPlan) []zone.Apex {
 	t := &table{apexPlan: p, view: view, byName: map[string]*zone.Apex{}, root: zone.NoForward, own: zone.NoForward}
 	t.layers()
+	if view.unread != "" {
+		t.hideLayers()
+	}
 	t.forwards()
 	t.unlistedZones()
 	t.newZones()
@@ -126,7 +129,7 @@ func (t *table) layers() {
 	}
 	for _, z := range t.zones.files {
 		views, limited := t.zones.seenBy[z]
-		if !limited || views.all() || views.has(t.view.name) {
+		if !limited || views.all() || views.has(t.view.configured()) {
 			add(z)
 		}
 	}
@@ -161,7 +164,8 @@ func (t *table) privateZones(add func(*zone.Zone)) {
 				continue
 			}
 			t.report(Problem{Zone: zone.String(z.Apex), Reason: fmt.Sprintf(
-				"%d private zones have this name: the view %q sees none of them", t.zones.named[string(z.Apex)], t.view.name)})
+				"%d private zones have this name: the view %q sees none of them", t.zones.named[string(z.Apex)],
+				t.view.configured())})
 		}
 	}
 }
@@ -181,7 +185,7 @@ func (t *table) forwards() {
 		}
 		if len(f.Zone) == 1 {
 			t.root = a.Forward
-			if f.Views.has(t.view.name) {
+			if f.Views.has(t.view.configured()) {
 				t.own = a.Forward
 			}
 		}
@@ -202,7 +206,7 @@ func (t *table) viewForwards() []*ForwardConfig {
 			}
 		}
 	}
-	take(func(n ViewNames) bool { return n.has(t.view.name) })
+	take(func(n ViewNames) bool { return n.has(t.view.configured()) })
 	take(ViewNames.all)
 	return out
 }

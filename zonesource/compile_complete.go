@@ -1,6 +1,7 @@
 package zonesource
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -75,13 +76,13 @@ type unreadZones struct {
 	isPrivate             map[*zone.Zone]bool
 }
 
-// unreadOf makes the zones of what is missing.
-func unreadOf(cfg *Config, missing []Gap) *unreadZones {
+// unreadOf makes the zones of what is missing. regions are those that were read.
+func unreadOf(cfg *Config, missing []Gap, regions []Part) *unreadZones {
 	u := &unreadZones{isPrivate: map[*zone.Zone]bool{}}
 	for _, g := range missing {
 		switch {
 		case g.Zone == "" && g.Key.Source == inventorySource:
-			u.addTags(cfg, g)
+			u.addTags(cfg, g, regions)
 		case g.Zone != "":
 			id := strings.TrimPrefix(g.Key.Name, zonePrefix)
 			z := unreadZone(zone.MustName(g.Zone), zone.Public, id, fmt.Sprintf("the hosted zone %s has not been read yet", id))
@@ -102,21 +103,48 @@ func unreadOf(cfg *Config, missing []Gap) *unreadZones {
 	return u
 }
 
-// addTags adds the zone of the names of instances of a region that is missing: what of
-// the template all of them have in common.
-func (u *unreadZones) addTags(cfg *Config, g Gap) {
+// addTags adds the zones of the names of instances of a region that is missing: what of
+// the template all of them have in common, and the zones that it may share with regions of its
+// account that were read. A VPC is in one region: its zone is complete.
+func (u *unreadZones) addTags(cfg *Config, g Gap, regions []Part) {
 	if !cfg.EC2 || cfg.TagZone == "" || g.Standing == New {
 		return
 	}
-	apex, err := zone.ParseName(strings.TrimPrefix(cfg.TagZone[strings.LastIndexByte(cfg.TagZone, '}')+1:], "."))
-	if err != nil || len(apex) == 1 {
+	add := func(apex []byte, err error) {
+		has := func(z *zone.Zone) bool { return bytes.Equal(z.Apex, apex) }
+		if err == nil && len(apex) > 1 && !slices.ContainsFunc(u.tags, has) {
+			u.tags = append(u.tags, unreadZone(apex, zone.Tags, tagID, g.unreadInventory()))
+		}
+	}
+	add(zone.ParseName(strings.TrimPrefix(cfg.TagZone[strings.LastIndexByte(cfg.TagZone, '}')+1:], ".")))
+	if strings.Contains(cfg.TagZone, "{vpc}") {
 		return
 	}
-	u.tags = append(u.tags, unreadZone(apex, zone.Tags, tagID, g.unreadInventory()))
+	account, name, _ := strings.Cut(g.Key.Name, "/")
+	for _, p := range regions {
+		if p.Region.Account == account {
+			add(InstanceZone(cfg.TagZone, name, "", accountLabel(p.Region)))
+		}
+	}
 }
 
 func unreadZone(apex []byte, origin zone.Origin, id, why string) *zone.Zone {
 	return zone.New(zone.Info{Origin: origin, ID: id, Unavailable: why}, zone.NewTree(apex), 0)
+}
+
+// hideLayers leaves of the layers of apexes with zone files those alone, and has the names fail
+// that they don't have: clients whose view isn't known may get no other one's.
+func (t *table) hideLayers() {
+	for _, a := range t.byName {
+		isFile := func(z *zone.Zone) bool { return z.Origin == zone.File }
+		hidden := slices.IndexFunc(a.Layers, func(z *zone.Zone) bool { return !isFile(z) })
+		if hidden < 0 || !slices.ContainsFunc(a.Layers, isFile) {
+			continue
+		}
+		z := a.Layers[hidden]
+		a.Layers = append(slices.DeleteFunc(a.Layers, func(z *zone.Zone) bool { return !isFile(z) }),
+			unreadZone(z.Apex, z.Origin, z.ID, t.view.unread))
+	}
 }
 
 // newZones makes the names of new zones fail where no zone or forwarder of ours has them:

@@ -143,6 +143,7 @@ func TestFenceOfInterfacesThatAreManaged(t *testing.T) {
 func TestRegionsThatWereNotRead(t *testing.T) {
 	there := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
 	there.Region.Hosts = []Host{host("i-a", "vpc-a", "web", "10.0.0.1")}
+	there.Region.AccountID = "111122223333"
 	missing := regionPart("", "us-east-1").Key
 	public := [4]byte{203, 0, 113, 9}
 	for _, test := range []struct {
@@ -153,6 +154,12 @@ func TestRegionsThatWereNotRead(t *testing.T) {
 	}{
 		{"internal.", "internal.", nil, true, true},
 		{"{region}.aws.", "aws.", nil, true, true},
+		{"{region}.aws.", "eu-west-1.aws.", nil, false, true}, // all of it was read
+		{"{account}.aws.", "aws.", nil, true, true},
+		{"{account}.aws.", "111122223333.aws.", nil, true, true}, // the other region may have more of it
+		{"{account}.aws.", "111122223333.aws.", errNew, false, false},
+		{"{vpc}.{account}.aws.", "vpc-a.111122223333.aws.", nil, false, true}, // a VPC is in one region
+		{"{vpc}.{account}.aws.", "aws.", nil, true, true},
 		{"internal.", "internal.", errNew, false, false},
 		{"internal.", "internal.", errGivenUp, true, false},
 	} {
@@ -170,6 +177,9 @@ func TestRegionsThatWereNotRead(t *testing.T) {
 		a := view.Apex(zone.MustName(test.apex))
 		if unread := a != nil && isUnread(a); unread != test.unread {
 			t.Errorf("%s, %v: %s", test.template, test.err, showApex(c.Snapshot, a))
+		}
+		if a != nil && len(a.Layers) > 1 && a.Layers[0].Unavailable != "" {
+			t.Errorf("%s: what was read is below: %s", test.template, showApex(c.Snapshot, a))
 		}
 		if a != nil && a.Layers[0].Unavailable == "" && test.template == "internal." && a.Layers[0].Origin != zone.Tags {
 			t.Errorf("%s: what was read is not on top: %s", test.template, showApex(c.Snapshot, a))

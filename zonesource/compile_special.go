@@ -3,6 +3,7 @@ package zonesource
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,13 +64,18 @@ func computedNames() [][]byte {
 
 // privatePrefixes are what allow's word "private" stands for.
 func privatePrefixes() []netip.Prefix {
-	return append(loopbackPrefixes(),
+	return append(slices.Concat(loopbackPrefixes(), networkPrefixes()),
+		netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10")) // link-local
+}
+
+// networkPrefixes are the private ones of networks.
+func networkPrefixes() []netip.Prefix {
+	return []netip.Prefix{
 		// RFC 1918
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
-		netip.MustParsePrefix("100.64.0.0/10"),                                      // RFC 6598
-		netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10"), // link-local
-		netip.MustParsePrefix("fc00::/7"), // RFC 4193
-	)
+		netip.MustParsePrefix("100.64.0.0/10"), // RFC 6598
+		netip.MustParsePrefix("fc00::/7"),      // RFC 4193
+	}
 }
 
 // loopbackPrefixes are those of clients on this host.

@@ -11,8 +11,12 @@ import (
 	"inside53/resolver/zone"
 )
 
-// restView is the automatic view of everybody who is in no VPC.
-const restView = "rest"
+const (
+	// restView is the automatic view of everybody who is in no VPC.
+	restView = "rest"
+	// unreadView is that of who may be in a VPC of a region that was not read.
+	unreadView = "unread"
+)
 
 // viewPlan is one view before its table is made.
 type viewPlan struct {
@@ -23,6 +27,15 @@ type viewPlan struct {
 	region    string
 	addresses zone.AddressMode
 	reach     Reach
+	unread    string // why the view of its clients isn't known
+}
+
+// configured is the name by which the configuration knows the view.
+func (v *viewPlan) configured() string {
+	if v.name == unreadView && v.unread != "" {
+		return restView
+	}
+	return v.name
 }
 
 // clientPlan says which view a client address is in.
@@ -36,13 +49,14 @@ func (c *clientPlan) apply(s *zone.Snapshot) { s.SetClients(c.views, c.rest, c.a
 
 // planViews makes the views: the configured ones, or one for each VPC and one for
 // the rest. zones are those of the parts.
-func planViews(cfg *Config, networks []network, zones []Part) ([]*viewPlan, clientPlan, []Problem) {
+func planViews(cfg *Config, networks []network, zones []Part, missing []Gap) ([]*viewPlan, clientPlan, []Problem) {
 	if cfg.Views != nil {
 		views, clients := configuredViews(cfg, networks, zones)
 		clients.allow = allowed(cfg, networks)
 		return views, clients, absentVPCs(cfg, networks, zones)
 	}
 	views, clients, problems := automaticViews(cfg, networks)
+	views, problems = addUnreadView(cfg, views, &clients, problems, missing)
 	clients.allow = allowed(cfg, networks)
 	return views, clients, problems
 }
@@ -179,6 +193,38 @@ func automaticViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan, [
 		}
 	}
 	return views, clients, problems
+}
+
+// addUnreadView adds the view of clients who may be in a VPC of a region that was not read:
+// those of private addresses that no VPC has which is known, and of this host, if it is in
+// such a region. They would be taken for the rest, and get public addresses and the zones of
+// others. A region that isn't waited for any more has none.
+func addUnreadView(
+	cfg *Config, views []*viewPlan, clients *clientPlan, problems []Problem, missing []Gap,
+) ([]*viewPlan, []Problem) {
+	i := slices.IndexFunc(missing, func(g Gap) bool { return g.Key.Source == inventorySource && g.Standing == Unread })
+	if !cfg.EC2 || i < 0 {
+		return views, problems
+	}
+	view := *views[clients.rest]
+	view.name, view.unread = unreadView, missing[i].unreadInventory()
+	prefixes := networkPrefixes()
+	here := loopbackPrefixes()
+	_, known := clients.views[here[0]]
+	isHere := func(g Gap) bool {
+		return g.Key.Source == inventorySource && g.Standing == Unread && strings.HasSuffix(g.Key.Name, "/"+cfg.Self.Region)
+	}
+	if !known && cfg.Self.VPC != "" && slices.ContainsFunc(missing, isHere) {
+		prefixes = append(prefixes, here...)
+	}
+	for _, p := range prefixes {
+		_, claimed := clients.views[p]
+		if !claimed {
+			clients.views[p] = len(views)
+		}
+	}
+	return append(views, &view), append(problems, Problem{Name: strings.TrimPrefix(missing[i].Key.Name, "/"),
+		Reason: "has not been read: clients of private addresses in no VPC that is known get SERVFAIL"})
 }
 
 // claimsOf returns for each prefix of a VPC all VPCs that hold all of it.

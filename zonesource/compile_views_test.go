@@ -186,3 +186,68 @@ func TestRegionOfViews(t *testing.T) {
 		t.Errorf("rest is in %q", rest.Region)
 	}
 }
+
+// TestAutomaticViewsOfARegionThatWasNotRead: who may be in a VPC that isn't known gets no
+// answers of the rest's, who is in one that is known keeps its own.
+func TestAutomaticViewsOfARegionThatWasNotRead(t *testing.T) {
+	ireland := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
+	missing := regionPart("", "us-east-1").Key
+	self := Self{VPC: "vpc-m", Region: "us-east-1"}
+	for _, test := range []struct {
+		name string
+		err  error
+		self Self
+		want map[string]string
+	}{
+		{"damaged", nil, Self{}, map[string]string{"10.0.0.1": "vpc-a", "10.2.0.1": "unread", "192.168.0.1": "unread",
+			"fd00::1": "unread", "127.0.0.1": "rest", "169.254.0.1": "rest"}},
+		{"where this server runs", nil, self, map[string]string{"10.0.0.1": "vpc-a", "127.0.0.1": "unread", "::1": "unread"}},
+		{"new", errNew, self, map[string]string{"10.0.0.1": "vpc-a", "10.2.0.1": "rest", "127.0.0.1": "rest"}},
+		{"given up", errGivenUp, self, map[string]string{"10.0.0.1": "vpc-a", "10.2.0.1": "rest", "127.0.0.1": "rest"}},
+	} {
+		cfg := Config{EC2: true, Self: test.self, Allow: Allow{Private: true, VPCs: true}}
+		cfg.Expected = []Key{ireland.Key, missing}
+		parts := partsOf(ireland)
+		if test.err != nil {
+			parts[missing] = Part{Key: missing, Err: test.err}
+		}
+		c, err := Compile(nil, cfg, parts, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for client, view := range test.want {
+			if is := clientView(c.Snapshot, client); is != view {
+				t.Errorf("%s: %s is in view %s, want %s", test.name, client, is, view)
+			}
+		}
+		for _, v := range c.Snapshot.Views {
+			if (v.Unread != "") != (v.Name == "unread") {
+				t.Errorf("%s: view %s is unread for %q", test.name, v.Name, v.Unread)
+			}
+		}
+		if len(c.Snapshot.Views) == 3 && !slices.ContainsFunc(c.Report.Problems, func(p Problem) bool {
+			return strings.Contains(p.Reason, "clients of private addresses in no VPC that is known get SERVFAIL")
+		}) {
+			t.Errorf("%s: the report has %v", test.name, c.Report.Problems)
+		}
+	}
+	file := publicZone(t, "F", "one.example.", "files.one.example. 10.0.0.9")
+	file.Key = Key{"zonefile", "one.example."}
+	file.Zone = zone.New(zone.Info{Origin: zone.File, ID: "F"}, file.Zone.Tree, 0)
+	withFile := partsOf(file, publicZone(t, "Z1", "one.example.", "www.one.example. 192.0.2.1"), ireland)
+	over, err := Compile(nil, Config{EC2: true, Expected: []Key{missing}}, withFile, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for view, unread := range map[string]bool{"unread": true, "rest": false} {
+		a := viewNamed(t, over.Snapshot, view).Apex(zone.MustName("one.example."))
+		if len(a.Layers) != 2 || a.Layers[0].Origin != zone.File || (a.Layers[1].Unavailable != "") != unread {
+			t.Errorf("view %s has %s", view, showApex(over.Snapshot, a))
+		}
+	}
+	parts := partsOf(ireland, publicZone(t, "Z1", "one.example."))
+	c, err := Compile(nil, Config{EC2: true, Expected: []Key{missing}, Views: []ViewConfig{{Name: "all"}}}, parts, noon)
+	if err != nil || len(c.Snapshot.Views) != 1 {
+		t.Errorf("configured views: %v, %v", c.Snapshot.Views, err)
+	}
+}

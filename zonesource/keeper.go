@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
+	"inside53/zonesource/statedir"
 )
 
 // Options make a Keeper.
@@ -77,8 +78,11 @@ type held struct {
 
 func (h held) good() bool { return h.part.Key != Key{} }
 
-// NewKeeper opens the state directory for this process alone and starts nothing.
-// The error says that the directory can't be used, or that the configuration can't
+// serves reports whether there are data, and not only a zone in their place.
+func (h held) serves() bool { return h.good() && (h.part.Zone == nil || h.part.Zone.Unavailable == "") }
+
+// NewKeeper opens the state directory for this process alone and starts nothing. One that
+// can't be used is no error: see [Keeper.State]. The error says that the configuration can't
 // be compiled.
 func NewKeeper(o Options) (*Keeper, error) {
 	if o.Publish == nil {
@@ -104,14 +108,15 @@ func NewKeeper(o Options) (*Keeper, error) {
 	}
 	var store *store
 	if o.StateDir != "" {
-		store, err = openStore(o.StateDir, k.log)
-		if err != nil {
-			return nil, err
-		}
+		store = newStore(statedir.Open(o.StateDir, k.log), k.log)
 	}
 	k.saver = newSaver(store, k.log)
 	return k, nil
 }
+
+// State returns the state directory, which others may keep things in, too; nil for none. It is
+// watched, and closed, with the keeper.
+func (k *Keeper) State() *statedir.Dir { return k.saver.state() }
 
 // Close gives the state directory free. Run must have returned.
 func (k *Keeper) Close() error { return k.saver.close() }
@@ -156,6 +161,9 @@ func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
 	var saving sync.WaitGroup
 	stop := make(chan struct{})
 	saving.Go(func() { k.saver.run(stop) })
+	if state := k.State(); state != nil {
+		saving.Go(func() { state.Run(stop, k.saveAgain) })
+	}
 
 	k.loop(ctx)
 	k.await()
@@ -163,6 +171,20 @@ func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
 	close(stop)
 	saving.Wait()
 	return errors.Join(append(k.sources.faults(), ctx.Err())...)
+}
+
+// saveAgain writes what the state directory lacks, now that it can be written to again: what
+// this process has read, and what isn't there any more. Another process may have saved newer
+// data meanwhile than what this one has from before.
+func (k *Keeper) saveAgain() {
+	k.work.Lock()
+	defer k.work.Unlock()
+	for key, p := range k.parts {
+		if k.held[key].read || !k.saver.has(key) {
+			k.saver.mark(p, true)
+		}
+	}
+	k.saver.retry()
 }
 
 // staying says what is served of a part that can't be read.
@@ -286,7 +308,7 @@ func (k *Keeper) deliver(p Part) bool {
 			return false
 		}
 		if h.err == nil {
-			k.log.Warn("listing failed; "+staying(h.good()), "part", p.Key, "error", p.Err)
+			k.log.Warn("listing failed; "+staying(h.serves()), "part", p.Key, "error", p.Err)
 		}
 		h.fail(p)
 		k.set(p.Key, h)

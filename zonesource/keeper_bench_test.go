@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/netip"
 	"testing"
 
@@ -77,12 +76,8 @@ func BenchmarkPublishOneChange(b *testing.B) {
 // BenchmarkState saves and loads a zone of 1,000,000 records.
 func BenchmarkState(b *testing.B) {
 	p := bigZone(b, 1_000_000)
-	s, err := openStore(b.TempDir(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = s.close() })
-	err = s.save(p)
+	s := mustOpen(b, b.TempDir(), io.Discard)
+	err := s.save(p)
 	if err != nil {
 		b.Fatal(err)
 	}

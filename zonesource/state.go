@@ -17,9 +17,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
-	"golang.org/x/sys/unix"
-
 	"inside53/zonesource/atomicfile"
+	"inside53/zonesource/statedir"
 )
 
 // The state directory has one file for each part, and one that says when each was
@@ -42,44 +41,23 @@ const (
 	timesFile  = "listed.times"
 )
 
-// store is the state directory. Its methods are not for concurrent use.
+// partsDir is below the state directory.
+const partsDir = "parts"
+
+// store is the place of parts in the state directory. Its methods are not for concurrent use.
 type store struct {
-	dir  string // of the parts
-	lock *os.File
-	log  *slog.Logger
+	dir   string // of the parts
+	state *statedir.Dir
+	log   *slog.Logger
 }
 
-// openStore makes the directory if needed, locks it for this process, removes what a
-// process that was killed left half-written, and proves that it can be written to. Nobody
-// has written to it before.
-func openStore(dir string, log *slog.Logger) (*store, error) {
-	s := &store{dir: filepath.Join(dir, "parts"), log: log}
-	err := os.MkdirAll(s.dir, 0o700)
-	if err != nil {
-		return nil, fmt.Errorf("making the state directory: %w", err)
-	}
-	s.lock, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("locking the state directory: %w", err)
-	}
-	err = unix.Flock(int(s.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err != nil {
-		_ = s.lock.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("locking the state directory %s: another process uses it", dir)
-		}
-		return nil, fmt.Errorf("locking the state directory %s: %w", dir, err)
-	}
-	err = errors.Join(atomicfile.Clean(dir), atomicfile.Clean(s.dir))
-	if err != nil {
-		_ = s.lock.Close()
-		return nil, fmt.Errorf("writing to the state directory: %w", err)
-	}
-	return s, nil
+// newStore returns the place of parts in a state directory.
+func newStore(state *statedir.Dir, log *slog.Logger) *store {
+	return &store{dir: filepath.Join(state.Path(), partsDir), state: state, log: log}
 }
 
 // close gives the directory free.
-func (s *store) close() error { return s.lock.Close() }
+func (s *store) close() error { return s.state.Close() }
 
 // maxFileName is how long the name of a part's file may be before its suffix: a file system
 // takes 255 octets, and a file that is put aside needs some more.
@@ -102,7 +80,11 @@ func (s *store) save(p Part) error {
 
 // remove deletes the file of a part; it is no error when there is none.
 func (s *store) remove(key Key) error {
-	err := os.Remove(filepath.Join(s.dir, fileName(key)))
+	err := s.state.Hold()
+	if err != nil {
+		return err
+	}
+	err = os.Remove(filepath.Join(s.dir, fileName(key)))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -125,10 +107,19 @@ func (s *store) loadTimes() map[string]time.Time {
 	return times
 }
 
+// has reports whether a part is saved.
+func (s *store) has(key Key) bool {
+	_, err := os.Stat(filepath.Join(s.dir, fileName(key)))
+	return err == nil
+}
+
 // load reads all parts that are whole and puts the others aside.
 func (s *store) load() iter.Seq[Part] {
 	return func(yield func(Part) bool) {
 		entries, err := os.ReadDir(s.dir)
+		if errors.Is(err, os.ErrNotExist) {
+			return
+		}
 		if err != nil {
 			s.log.Error("saved data not read", "error", err)
 			return
@@ -158,6 +149,10 @@ func (s *store) load() iter.Seq[Part] {
 
 // putAside renames a file that can't be used, so that nothing is lost.
 func (s *store) putAside(name string, why error) {
+	if s.state.Foreign() {
+		s.log.Warn("saved data unusable", "file", name, "reason", why)
+		return // it isn't ours
+	}
 	aside := fmt.Sprintf("%s.unusable-%d", name, time.Now().UnixNano())
 	err := os.Rename(filepath.Join(s.dir, name), filepath.Join(s.dir, aside))
 	if err != nil {
@@ -169,6 +164,10 @@ func (s *store) putAside(name string, why error) {
 
 // write makes a whole file.
 func (s *store) write(name string, content func(io.Writer) error) error {
+	_, err := s.state.Make(partsDir)
+	if err != nil {
+		return err
+	}
 	return atomicfile.Write(filepath.Join(s.dir, name), func(w io.Writer) error { return writeContainer(w, content) })
 }
 

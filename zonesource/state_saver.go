@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
+	"inside53/zonesource/statedir"
 )
 
 const (
@@ -34,6 +35,7 @@ type saver struct {
 	removed map[Key]bool
 	times   map[string]time.Time // when parts were listed, by file name
 	aged    bool                 // times has changed
+	again   bool                 // what is dirty is due
 
 	due      map[Key]time.Time // of the goroutine of run: when a part may be written again
 	timesDue time.Time
@@ -46,11 +48,30 @@ func newSaver(store *store, log *slog.Logger) *saver {
 	}
 }
 
+// state is the directory, nil for none.
+func (s *saver) state() *statedir.Dir {
+	if s.store == nil {
+		return nil
+	}
+	return s.store.state
+}
+
 func (s *saver) close() error {
 	if s.store == nil {
 		return nil
 	}
 	return s.store.close()
+}
+
+// has reports whether a part is saved. Nothing is without a store.
+func (s *saver) has(key Key) bool { return s.store != nil && s.store.has(key) }
+
+// retry has what could not be written tried again at once.
+func (s *saver) retry() {
+	s.mu.Lock()
+	s.again = true
+	s.mu.Unlock()
+	s.awake()
 }
 
 // load reads the saved parts, with the time at which they were last found to be so.
@@ -151,6 +172,10 @@ func (s *saver) flush(everything bool) time.Time {
 	s.mu.Lock()
 	dirty, removed := s.dirty, s.removed
 	s.dirty, s.removed = map[Key]Part{}, map[Key]bool{}
+	if s.again {
+		clear(s.due)
+		s.again = false
+	}
 	s.mu.Unlock()
 
 	var next time.Time
@@ -159,11 +184,14 @@ func (s *saver) flush(everything bool) time.Time {
 			next = at
 		}
 	}
+	var why error
 	for key := range removed {
 		delete(s.due, key)
 		err := s.store.remove(key)
 		if err != nil {
-			s.log.Error("saved data of a removed zone not deleted", "part", key, "error", err)
+			why = err
+			s.postponeRemoval(key)
+			later(time.Now().Add(retryAfter))
 		}
 	}
 	for key, p := range dirty {
@@ -175,7 +203,7 @@ func (s *saver) flush(everything bool) time.Time {
 		began := time.Now()
 		err := s.store.save(p)
 		if err != nil {
-			s.log.Error("data not saved", "part", key, "error", err)
+			why = err
 			s.due[key] = time.Now().Add(retryAfter)
 			s.postpone(p)
 			later(s.due[key])
@@ -183,11 +211,21 @@ func (s *saver) flush(everything bool) time.Time {
 		}
 		s.due[key] = time.Now().Add(restFactor * time.Since(began))
 	}
+	if why != nil || len(dirty)+len(removed) > 0 && !s.waits() {
+		s.store.state.Note("data", why)
+	}
 	at := s.flushTimes(everything)
 	if !at.IsZero() {
 		later(at)
 	}
 	return next
+}
+
+// waits reports whether there is something that could not be written yet.
+func (s *saver) waits() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.dirty)+len(s.removed) > 0
 }
 
 // postpone puts a part back, unless there is a newer one or none any more.
@@ -198,6 +236,16 @@ func (s *saver) postpone(p Part) {
 	_, newer := s.dirty[p.Key]
 	if !newer && !s.removed[p.Key] {
 		s.dirty[p.Key] = p
+	}
+}
+
+// postponeRemoval has a part deleted later, unless it has come back.
+func (s *saver) postponeRemoval(key Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, back := s.dirty[key]
+	if !back {
+		s.removed[key] = true
 	}
 }
 
@@ -218,9 +266,6 @@ func (s *saver) flushTimes(now bool) time.Time {
 	s.mu.Unlock()
 
 	s.timesDue = time.Now().Add(timesEvery)
-	err := s.store.saveTimes(times)
-	if err != nil {
-		s.log.Error("times of listings not saved", "error", err)
-	}
+	s.store.state.Note("times of listings", s.store.saveTimes(times))
 	return time.Time{}
 }

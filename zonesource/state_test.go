@@ -19,11 +19,18 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"inside53/resolver/zone"
+	"inside53/zonesource/statedir"
 )
 
 func mustOpen(t testing.TB, dir string, log io.Writer) *store {
 	t.Helper()
-	s, err := openStore(dir, slog.New(slog.NewTextHandler(log, nil)))
+	logger := slog.New(slog.NewTextHandler(log, nil))
+	s := newStore(statedir.Open(dir, logger), logger)
+	err := s.state.Fault()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.state.Make(partsDir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,32 +190,6 @@ func TestUnusableStateIsPutAside(t *testing.T) {
 	}
 }
 
-func TestStateDirectoryIsForOne(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "b")
-	first := mustOpen(t, dir, io.Discard)
-	_, err := openStore(dir, slog.New(slog.DiscardHandler))
-	if err == nil || !strings.Contains(err.Error(), "another process uses it") {
-		t.Errorf("opened twice: %v", err)
-	}
-	err = first.close()
-	if err != nil {
-		t.Fatal(err)
-	}
-	mustOpen(t, dir, io.Discard)
-}
-
-func TestStateDirectoryThatCantBeUsed(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	err := os.WriteFile(file, nil, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = NewKeeper(Options{StateDir: filepath.Join(file, "state"), Publish: func(*zone.Snapshot) {}})
-	if err == nil || !strings.Contains(err.Error(), file) {
-		t.Errorf("a keeper in a file: %v", err)
-	}
-}
-
 func TestTheLastGoodDataAreServedAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -338,11 +319,12 @@ func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		log.Reset()
 		s.mark(oddPart(t), true)
 		s.mark(listed(oddRegion(), 60), false)
 		next := s.flush(false)
-		if !next.Equal(time.Now().Add(retryAfter)) || !strings.Contains(log.String(), "data not saved") ||
-			!strings.Contains(log.String(), "times of listings not saved") {
+		if !next.Equal(time.Now().Add(retryAfter)) ||
+			strings.Count(log.String(), "not saved; it is tried again") != 2 {
 			t.Errorf("next try at %s, log %s", next, log.String())
 		}
 		err = os.Mkdir(store.dir, 0o700)

@@ -42,7 +42,7 @@ func (f *Forwarder) giveUp(fl *flight) {
 	}
 	err := ErrServFail
 	switch {
-	case !refused:
+	case !refused && (why.Outcome == Unanswered || why.Outcome == Unreachable || why.Outcome == Looped):
 		e.EDE, err = wire.EDENoReachable, ErrTimeout
 	case ede == NoEDE:
 		e.EDE = wire.EDENetwork
@@ -95,6 +95,7 @@ func (f *Forwarder) keepFailure(fl *flight, e *entry) {
 		if fl.stale.state(e.Stored) == Fresh {
 			fl.outcome.err = nil
 		}
+		fl.stale.failure.Store(&e.Message)
 		fl.stale.failingUntil.Store(e.Stored + staleRecheck)
 		return
 	}

@@ -35,6 +35,7 @@ type flight struct {
 	last   attempt // the last attempt
 	tries  []Try   // at first in
 	room   [2]Try  // as most flights need no more
+	odd    uint8   // tries of which what came may be anybody's, by bit
 	sent   uint64  // upstreams that have been asked, by bit
 	looped uint64  // of them, those that asked the same back
 	// suspected are those on this host that may have asked the same back; broken the same,

@@ -3,6 +3,7 @@ package forward
 import (
 	"encoding/binary"
 	"errors"
+	"sync/atomic"
 
 	"inside53/resolver/wire"
 )
@@ -75,6 +76,18 @@ type Message struct {
 	Tries []Try
 	// Reason says in words why there is no answer: of a failure alone.
 	Reason string
+
+	failure atomic.Pointer[Message] // of the last try to have it anew
+}
+
+// Failure returns the failure that keeps an expired message in use at now, in Unix seconds: why
+// there is no newer one. Nil where none is known, as while the upstreams are being asked again.
+func (m *Message) Failure(now int64) *Message {
+	failure := m.failure.Load()
+	if failure == nil || now >= failure.Stored+staleRecheck {
+		return nil
+	}
+	return failure
 }
 
 // Data returns the RDATA of the records of one type in the answer section, whoever owns

@@ -11,8 +11,6 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"inside53/resolver/wire"
 )
 
 const (
@@ -303,18 +301,21 @@ func (s *stream) read(context.Context) {
 			return
 		}
 		p, ok := s.claim(msg)
-		if !ok {
-			continue
+		switch {
+		case ok:
+			s.f.reply(p, msg, &r.walk)
+		case p.fl != nil:
+			s.f.noteOdd(p, msg)
 		}
-		s.f.reply(p, msg, &r.walk)
 	}
 }
 
-// claim finds whom the reply msg is for.
+// claim finds whom the reply msg is for. Where ok is false it is no reply, and p the query
+// with its id, if there is one.
 func (s *stream) claim(msg []byte) (p pending, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(msg) >= wire.HeaderSize {
+	if len(msg) >= 2 {
 		id := binary.BigEndian.Uint16(msg)
 		p, ok = s.waiting[id]
 		if ok && isReply(msg, id, p.fl.query, true) {
@@ -324,7 +325,7 @@ func (s *stream) claim(msg []byte) (p pending, ok bool) {
 		}
 	}
 	s.u.spoofed.Add(1)
-	return pending{}, false
+	return p, false
 }
 
 // advance notes an answer. mu is held.

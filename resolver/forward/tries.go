@@ -104,11 +104,37 @@ func (fl *flight) note(at attempt, now time.Duration, outcome Outcome, rcode uin
 	if at.seq == 0 { // a probe beside the first attempt
 		fl.begin(&at, fl.began)
 	}
-	if at.try == 0 || fl.tries[at.try-1].Outcome != Unanswered {
+	if at.try == 0 {
 		return
 	}
-	t := &fl.tries[at.try-1]
+	t, bit := &fl.tries[at.try-1], uint8(1)<<(at.try-1)
+	if t.Outcome != Unanswered && fl.odd&bit == 0 {
+		return
+	}
+	fl.odd &^= bit
 	t.Outcome, t.Rcode, t.Took = outcome, rcode, now-fl.began-t.At
+}
+
+// noteOdd notes that something came with the id of a query that is no reply to it. Anybody
+// may have sent it, so that it changes nothing but what people are told where nothing better
+// comes.
+func (f *Forwarder) noteOdd(p pending, msg []byte) {
+	outcome, rcode := Malformed, uint16(0)
+	if len(msg) >= wire.HeaderSize && msg[wire.AtFlags]&(wire.FlagQR|wire.MaskOpcode) == wire.FlagQR &&
+		msg[wire.AtQuestions]|msg[wire.AtQuestions+1] == 0 {
+		said := uint16(msg[wire.AtRcode] & wire.MaskRcode)
+		if said != wire.RcodeNoError && said != wire.RcodeNXDomain {
+			outcome, rcode = Failed, said
+		}
+	}
+	s := f.flightShard(p.fl)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.fl.over.Load() || p.at.try == 0 || p.fl.tries[p.at.try-1].Outcome != Unanswered {
+		return
+	}
+	p.fl.note(p.at, f.clock(), outcome, rcode)
+	p.fl.odd |= 1 << (p.at.try - 1)
 }
 
 // allTries returns the tries of a flight that ends, as the message keeps them. The shard

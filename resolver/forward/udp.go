@@ -12,8 +12,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"inside53/resolver/wire"
 )
 
 const (
@@ -156,11 +154,12 @@ func (s *udpSocket) retireLocked() {
 }
 
 // claim finds whom the reply msg is for. What does not fit id and question
-// is counted and ignored, and the query goes on waiting (RFC 5452 section 9.1).
+// is counted and ignored, and the query goes on waiting (RFC 5452 section 9.1); ok is false,
+// and p the query with that id, if there is one.
 func (s *udpSocket) claim(msg []byte) (p pending, ok, drained bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(msg) >= wire.HeaderSize {
+	if len(msg) >= 2 {
 		id := binary.BigEndian.Uint16(msg)
 		p, ok = s.waiting[id]
 		if ok && isReply(msg, id, p.fl.query, false) {
@@ -169,7 +168,7 @@ func (s *udpSocket) claim(msg []byte) (p pending, ok, drained bool) {
 		}
 	}
 	s.u.spoofed.Add(1)
-	return pending{}, false, false
+	return p, false, false
 }
 
 // abandon takes all that waits.
@@ -219,8 +218,11 @@ func (s *udpSocket) read(context.Context) {
 			return
 		}
 		p, ok, drained := s.claim(r.buf[:n])
-		if ok {
+		switch {
+		case ok:
 			s.f.reply(p, r.buf[:n], &r.walk)
+		case p.fl != nil:
+			s.f.noteOdd(p, r.buf[:n])
 		}
 		if drained {
 			return

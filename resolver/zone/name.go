@@ -15,26 +15,21 @@ const MaxName = wire.MaxName
 // the root label.
 const MaxLabels = wire.MaxLabels
 
-// RootHash is the hash of the root name, from which every other hash grows.
-const RootHash uint64 = 0x53a5_1de5_3000_0053
-
-const (
-	mulA = 0x9e37_79b9_7f4a_7c15
-	mulB = 0xe703_7ed1_a0b4_28db
-)
-
 // HashLabel returns the hash of the name label.parent, given the hash of parent.
 // Hashing right to left gives the hashes of all ancestors of a name in one pass.
 // The label is without its length octet; its letter case makes no difference.
-func HashLabel(parent uint64, label []byte) uint64 { return hashLabel(parent, label, 0) }
+func HashLabel(parent uint64, label []byte) uint64 { return hashLabel(parent, label, 0, seed.factor) }
+
+// ofSize divides labels by their size.
+const ofSize = 0xe703_7ed1_a0b4_28db
 
 // hashLabel is HashLabel for the label from an offset to the end of a name's beginning. What
 // stands before the label lets it be read in words all the same.
-func hashLabel(parent uint64, name []byte, at int) uint64 {
+func hashLabel(parent uint64, name []byte, at int, factor uint64) uint64 {
 	size := len(name) - at
-	h := parent ^ uint64(size)*mulB
+	h := parent ^ uint64(size)*ofSize
 	for size > 8 {
-		h = mix(h^wire.LowerWord(binary.LittleEndian.Uint64(name[at:])), mulA)
+		h = mix(h^wire.LowerWord(binary.LittleEndian.Uint64(name[at:])), factor)
 		at += 8
 		size -= 8
 	}
@@ -46,7 +41,7 @@ func hashLabel(parent uint64, name []byte, at int) uint64 {
 			last = last<<8 | uint64(wire.LowerByte(name[i]))
 		}
 	}
-	return mix(h^last, mulA)
+	return mix(h^last, factor)
 }
 
 func mix(a, b uint64) uint64 {
@@ -93,11 +88,11 @@ func (l *Labels) Set(name []byte, starts []uint8) {
 	root := uint8(len(name) - 1)
 	l.Count = n
 	l.Off[0] = root
-	l.Hash[0] = RootHash
-	h := RootHash
+	h, factor := seed.root, seed.factor
+	l.Hash[0] = h
 	for i := 1; i <= n; i++ {
 		s := int(starts[n-i])
-		h = hashLabel(h, name[:s+1+int(name[s])], s+1)
+		h = hashLabel(h, name[:s+1+int(name[s])], s+1, factor)
 		l.Off[i] = uint8(s)
 		l.Hash[i] = h
 	}

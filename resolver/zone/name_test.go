@@ -34,7 +34,7 @@ func slowLabels(name []byte) (labels [][]byte, ok bool) {
 
 // slowHash is HashLabel octet by octet, in lower case, without the machine's multiplication.
 func slowHash(parent uint64, label []byte) uint64 {
-	h := parent ^ uint64(len(label))*mulB
+	h := parent ^ uint64(len(label))*ofSize
 	for {
 		word, n := uint64(0), min(8, len(label))
 		for i := range n {
@@ -44,7 +44,7 @@ func slowHash(parent uint64, label []byte) uint64 {
 			}
 			word |= uint64(c) << (8 * i)
 		}
-		h = slowMix(h^word, mulA)
+		h = slowMix(h^word, seed.factor)
 		label = label[n:]
 		if len(label) == 0 {
 			return h
@@ -75,7 +75,7 @@ func checkLabels(t *testing.T, name []byte) {
 	if n != len(want) || l.Count != n || CountLabels(name) != n {
 		t.Fatalf("%q: %d labels, Count %d, CountLabels %d; want %d", name, n, l.Count, CountLabels(name), len(want))
 	}
-	h, at := RootHash, len(name)-1
+	h, at := seed.root, len(name)-1
 	if l.Hash[0] != h || int(l.Off[0]) != at {
 		t.Fatalf("%q: the root is at %d with hash %x", name, l.Off[0], l.Hash[0])
 	}

@@ -55,7 +55,10 @@ type View struct {
 	Region    string
 	VPCs      []string
 	Addresses AddressMode
-	Apexes    []Apex // sorted by nothing in particular; index finds them
+	// Unread says why it isn't known what its clients are to see: they get what is answered
+	// before the first data. "" for all other views.
+	Unread string
+	Apexes []Apex // sorted by nothing in particular; index finds them
 
 	index    []uint32 // open-addressed by hash: position in Apexes + 1
 	depths   [2]uint64

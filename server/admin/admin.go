@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"os"
 	"time"
 
 	"inside53/server/config"
@@ -34,6 +35,9 @@ type Options struct {
 	// Bound bounds the connections of an address, by its key in the configuration; nil leaves
 	// them unbounded.
 	Bound func(key string, l net.Listener) net.Listener
+	// Socket returns the socket that is there already for an address, nil where there is none;
+	// nil knows none.
+	Socket func(netip.AddrPort) net.Listener
 }
 
 const (
@@ -55,6 +59,7 @@ const (
 type Server struct {
 	opts      Options
 	listeners []listener
+	sockets   []net.Listener // of listeners, without bounds
 	addr      netip.AddrPort // of admin
 }
 
@@ -80,11 +85,12 @@ func Bind(o Options) (*Server, error) {
 		if !l.addr.IsValid() {
 			continue
 		}
-		bound, err := net.Listen("tcp", l.addr.String())
+		bound, err := o.listen(l.addr)
 		if err != nil {
 			s.Close()
 			return nil, fmt.Errorf("binding %s: %w", l.key, err)
 		}
+		s.sockets = append(s.sockets, bound)
 		if o.Bound != nil {
 			bound = o.Bound(l.key, bound)
 		}
@@ -98,6 +104,33 @@ func Bind(o Options) (*Server, error) {
 		}
 	}
 	return s, nil
+}
+
+// listen returns the socket that is there for an address, or a new one.
+func (o Options) listen(addr netip.AddrPort) (net.Listener, error) {
+	if o.Socket != nil {
+		l := o.Socket(addr)
+		if l != nil {
+			return l, nil
+		}
+	}
+	return net.Listen("tcp", addr.String())
+}
+
+// Files returns duplicates of the sockets, for a process that goes on with them.
+func (s *Server) Files() ([]*os.File, error) {
+	var files []*os.File
+	for _, l := range s.sockets {
+		f, err := l.(*net.TCPListener).File()
+		if err != nil {
+			for _, f := range files {
+				_ = f.Close()
+			}
+			return nil, fmt.Errorf("duplicating the socket tcp %s: %w", l.Addr(), err)
+		}
+		files = append(files, f)
+	}
+	return files, nil
 }
 
 func addrOf(l net.Listener) netip.AddrPort {

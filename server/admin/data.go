@@ -15,7 +15,7 @@ type Readiness interface{ Readiness() Ready }
 type Ready struct {
 	Ready    bool              `json:"ready"`
 	Reasons  []string          `json:"reasons"`
-	Degraded []string          `json:"degraded"` // what does not work though ready, a word each: zones, log
+	Degraded []string          `json:"degraded"` // what does not work though ready, a word each: zones, log, state_dir, disk
 	Sources  map[string]Source `json:"sources"`
 }
 

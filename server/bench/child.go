@@ -97,6 +97,17 @@ func onProcessors(on []int, start func() error) error {
 	return errors.Join(start(), unix.SchedSetaffinity(0, &before))
 }
 
+// over reports whether the process has ended.
+func (c *child) over() bool {
+	select {
+	case err := <-c.ended:
+		c.ended <- err
+		return true
+	default:
+		return false
+	}
+}
+
 func (c *child) pid() int { return c.command.Process.Pid }
 
 // awaitAnswer asks until the answer is right.
@@ -131,7 +142,7 @@ func (c *child) lastWords() string {
 	return ", saying:\n  " + strings.ReplaceAll(string(text), "\n", "\n  ")
 }
 
-// stop ends the process, by force if it doesn't hear.
+// stop ends the process, by force if it goes on.
 func (c *child) stop() {
 	_ = c.command.Process.Signal(syscall.SIGTERM)
 	select {

@@ -40,7 +40,7 @@
 //
 //	make bench          what the program alone does
 //	make bench-peers    against the peers that are on PATH; the others are named
-//	go run ./server/bench hostile   strangers that send bad packets, also to NSD
+//	make attack         what it bears, and a peer beside it
 //	go run ./server/bench hits      what is answered from caches of the same memory, also by Unbound
 //	go run ./server/bench -help
 package main

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -101,7 +102,7 @@ func (f *field) addVariants(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cloud, err := newCloud(dir)
+	cloud, err := newCloud(os.DirFS(dir))
 	if err != nil {
 		return err
 	}

@@ -97,7 +97,7 @@ func (p *report) hits(ctx context.Context, out io.Writer, s peer, trace string, 
 	var world errgroup.Group
 	world.Go(func() error {
 		runtime.LockOSThread()
-		return upstream.Run(answering, loopback(at.upstream), &questions)
+		return upstream.Run(answering, loopback(at.upstream), upstream.Options{Count: &questions})
 	})
 	err = p.hitsBeside(ctx, out, s, at, trace, &questions, rate, long)
 	stop()

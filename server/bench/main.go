@@ -17,10 +17,11 @@ const usage = `bench measures inside53 alone and against other servers.
 
   bench program [flags]    time to the first answer, memory, collector, cost of a change
   bench peers [flags]      processor time a query, next to the peers that are on PATH
-  bench hostile [flags]    a client that may ask, beside bad packets of one that may not
+  bench attack [flags]     clients that may ask, beside those that mean harm; the same at peers
   bench hits [flags]       what caches of the same memory answer of traces that don't fit, next to Unbound
   bench generate [flags]   ask one server, check what it says, print the result as JSON
   bench upstream [flags]   be a resolver that knows every name
+  bench attacker [flags]   mean harm to one port
   bench spin               take what there is of a processor
 
 'bench COMMAND -help' lists the flags.
@@ -35,8 +36,9 @@ func main() {
 // run executes one command line and returns the exit code: 0 done, 1 failed, 2 usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	commands := map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error{
-		"program": runProgram, "peers": runPeers, "hostile": runHostile, "hits": runHits,
+		"program": runProgram, "peers": runPeers, "attack": runAttack, "hits": runHits,
 		"generate": runGenerate, "upstream": runUpstream, "spin": runSpin,
+		"attacker": runAttacker,
 	}
 	name := "-help"
 	if len(args) > 0 {

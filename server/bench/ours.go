@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -75,9 +76,9 @@ type cloud struct {
 	ended  chan error
 }
 
-// newCloud serves a data directory.
-func newCloud(dir string) (*cloud, error) {
-	sim, err := awssim.New(awssim.Options{Data: os.DirFS(dir), Reads: awssim.Unlimited(), Inventory: awssim.Unlimited()})
+// newCloud serves the files of a data directory.
+func newCloud(data fs.FS) (*cloud, error) {
+	sim, err := awssim.New(awssim.Options{Data: data, Reads: awssim.Unlimited(), Inventory: awssim.Unlimited()})
 	if err != nil {
 		return nil, fmt.Errorf("simulating AWS: %w", err)
 	}

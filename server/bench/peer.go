@@ -32,6 +32,8 @@ type site struct {
 	zoneFile string // of dataset.Zone
 	upstream int    // port on 127.0.0.1, when work forwards
 	admin    int    // port of the admin server on 127.0.0.1; 0 is none
+	health   int    // and those of health and metrics
+	metrics  int
 }
 
 // put writes a file of the server and returns its path.

@@ -40,6 +40,7 @@ func runGenerate(ctx context.Context, flags *flag.FlagSet, args []string, stdout
 	flags.Float64Var(&o.Rate, "rate", 0, "queries `a second`; 0 asks as fast as is answered")
 	flags.DurationVar(&o.Warm, "warm", time.Second/2, "how `long` to ask before it counts")
 	flags.DurationVar(&o.Measure, "measure", 2*time.Second, "how `long` it counts")
+	flags.BoolVar(&o.Drain, "drain", false, "wait for what is outstanding at the end")
 	flags.DurationVar(&o.Timeout, "timeout", time.Second, "how `long` an answer is waited for")
 	flags.IntVar(&o.Process, "process", 0, "`id` of the server's process, to measure what it uses")
 	err := parse(flags, args)
@@ -63,6 +64,7 @@ func runGenerate(ctx context.Context, flags *flag.FlagSet, args []string, stdout
 func runUpstream(ctx context.Context, flags *flag.FlagSet, args []string, stdout, _ io.Writer) error {
 	listen := addrPort{netip.MustParseAddrPort("127.0.0.1:5400")}
 	flags.Var(&listen, "listen", "IPv4 `address:port` to answer on")
+	lies := flags.Bool("lies", false, "send false answers before the true one")
 	err := parse(flags, args)
 	if err != nil {
 		return err
@@ -72,7 +74,7 @@ func runUpstream(ctx context.Context, flags *flag.FlagSet, args []string, stdout
 		return err
 	}
 	runtime.LockOSThread()
-	return upstream.Run(ctx, listen.AddrPort, nil)
+	return upstream.Run(ctx, listen.AddrPort, upstream.Options{Lies: *lies})
 }
 
 // runSpin is a competitor for a processor.

@@ -96,7 +96,8 @@ func (c *comparison) ask(ctx context.Context, r *row, round int, more ...string)
 	return c.generator.generate(ctx, append(args, more...)...)
 }
 
-func (c *comparison) startUpstream(ctx context.Context) (*running, error) {
+// startUpstream starts the world outside, with more flags than where it listens.
+func (c *comparison) startUpstream(ctx context.Context, more ...string) (*running, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func (c *comparison) startUpstream(ctx context.Context) (*running, error) {
 		return nil, err
 	}
 	up, err := startChild("upstream", []int{c.cpus.rest}, dir, nil,
-		[]string{c.self, "upstream", "-listen", loopback(port).String()})
+		append([]string{c.self, "upstream", "-listen", loopback(port).String()}, more...))
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (s savedState) make(ctx context.Context) (madeState, error) {
 	if err != nil {
 		return madeState{}, err
 	}
-	cloud, err := newCloud(data)
+	cloud, err := newCloud(os.DirFS(data))
 	if err != nil {
 		return madeState{}, err
 	}

@@ -21,7 +21,17 @@ const (
 )
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	ctx := context.WithValue(context.Background(), processKey{}, true)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// processKey is the key of whether a command may give up rights of the whole process.
+type processKey struct{}
+
+// ownsProcess reports whether the process is there for this command alone.
+func ownsProcess(ctx context.Context) bool {
+	own, _ := ctx.Value(processKey{}).(bool)
+	return own
 }
 
 // run executes one command line and returns the exit code.

@@ -66,6 +66,12 @@ func spawn(t *testing.T, args ...string) *process {
 // spawnOf starts the program by way of another that becomes it.
 func spawnOf(t *testing.T, self string, args ...string) *process {
 	t.Helper()
+	return spawnWith(t, func(*exec.Cmd) {}, self, args...)
+}
+
+// spawnWith starts the program by way of another, with more than usual.
+func spawnWith(t *testing.T, more func(*exec.Cmd), self string, args ...string) *process {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	out := &opening{line: make(chan string, 1)}
 	p := &process{cmd: exec.CommandContext(ctx, self, args...), stdout: &out.text, stderr: new(bytes.Buffer),
@@ -75,6 +81,7 @@ func spawnOf(t *testing.T, self string, args ...string) *process {
 		"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_CONFIG_FILE=/dev/null",
 		"AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_PROFILE=")
 	p.cmd.Stdout, p.cmd.Stderr = out, p.stderr
+	more(p.cmd)
 	err := p.cmd.Start()
 	if err != nil {
 		t.Fatal(err)

@@ -14,9 +14,9 @@ import (
 )
 
 func newServe(stdout, stderr io.Writer) *cobra.Command {
-	var path string
+	var path, user string
 	c := &cobra.Command{
-		Use:   "serve --config F",
+		Use:   "serve --config F [--user NAME]",
 		Short: "Run the server",
 		Long: `serve runs the server until SIGTERM or SIGINT. It logs to standard error and prints
 one line when it is ready, with the ports it got:
@@ -25,7 +25,17 @@ one line when it is ready, with the ports it got:
 
 SIGHUP loads the configuration again; a file with a fault changes nothing. SIGTERM and
 SIGINT make it unready at once; it goes on answering for the time of drain, then ends.
-A second one ends it at once.`,
+A second one ends it at once.
+
+Started beside a server of the same user and the same first address in listen.dns, it
+goes on with that one's sockets and state directory: the old one answers until the new
+one does, and then ends. Sockets that systemd passes are used in place of own ones.
+
+Started as root it gives state_dir to the user NAME, binds its sockets, and becomes
+that user for good; without --user that is inside53 if there is such a user, else
+nobody, unless that one can't read what the configuration names. --user root stays
+root. Whoever it is, it writes below state_dir alone and executes nothing, where the
+kernel has landlock.`,
 		Example: "  inside53 serve --config /etc/inside53/inside53.yaml",
 		Args:    cobra.NoArgs,
 		RunE: work(func(ctx context.Context) error {
@@ -42,15 +52,52 @@ A second one ends it at once.`,
 			writing, end := context.WithCancel(context.Background())
 			written := make(chan error, 1)
 			go func() { written <- lines.Run(writing, log) }()
-			err = serve(ctx, server.AppOptions{
+			o := server.AppOptions{
 				Config: config, Stdout: stdout, Log: log, LogFault: lines.Fault, Version: programVersion(),
-			})
+			}
+			err = prepare(ctx, user, &o)
+			if err == nil {
+				err = serve(ctx, o)
+			}
 			end()
 			return errors.Join(err, <-written)
 		}),
 	}
 	configFlag(c, &path)
+	c.Flags().StringVar(&user, "user", "", "who the process becomes after root has bound its sockets")
 	return c
+}
+
+// prepare opens what is there before the server is, and gives up what the process has no need
+// of after that.
+func prepare(ctx context.Context, name string, o *server.AppOptions) error {
+	if !ownsProcess(ctx) {
+		var err error
+		o.Sockets, err = server.OpenSockets(o.Config, os.Geteuid(), o.Log)
+		return err
+	}
+	user, err := server.ChooseUser(o.Config, name, o.Log)
+	if err != nil {
+		return err
+	}
+	o.Sockets, err = server.OpenSockets(o.Config, user.ID(), o.Log)
+	if err != nil {
+		return err
+	}
+	if user != nil {
+		o.User = user.Name
+		err = o.Sockets.Bind(o.Config)
+		if err == nil {
+			err = user.Become()
+		}
+		if err != nil {
+			o.Sockets.Close()
+			return err
+		}
+		o.Log.Info("root is given up", "user", user.Name)
+	}
+	server.Confine(o.Config, o.Log)
+	return nil
 }
 
 // serve runs the server with the signals of the process.

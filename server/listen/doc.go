@@ -9,7 +9,7 @@
 //	                         │
 //	heartbeat.go  asks each of them a real question (probe.go) twice a second
 //	counters.go  what they have done: [Stats]
-//	shares.go    who holds how many connections; memory.go  and how much memory
+//	memory.go    how much memory connections hold; who holds how many is counted by package share
 //	web.go       the same bounds for listeners of others: [Bounded]
 //
 // A packet loop owns its socket, its buffers and its worker, and never waits. TCP has a

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,6 +42,9 @@ const (
 type heartbeat struct {
 	udp []*udpBeat
 	tcp []*tcpBeat
+	// expected is whether all count as alive when the probes begin.
+	expected bool
+	began    atomic.Int64 // when the probes did, in Unix nanoseconds; 0: not yet
 }
 
 func newHeartbeat(p *probe, udp []*udpGroup, tcp []*tcpListener) *heartbeat {
@@ -56,6 +60,10 @@ func newHeartbeat(p *probe, udp []*udpGroup, tcp []*tcpListener) *heartbeat {
 
 // run probes until ctx ends.
 func (h *heartbeat) run(ctx context.Context) {
+	if h.expected {
+		h.trust()
+	}
+	h.began.Store(time.Now().UnixNano())
 	var wg sync.WaitGroup
 	for _, b := range h.udp {
 		wg.Go(func() { b.run(ctx) })
@@ -64,6 +72,18 @@ func (h *heartbeat) run(ctx context.Context) {
 		wg.Go(func() { b.run(ctx) })
 	}
 	wg.Wait()
+}
+
+// trust has all count as alive for as long as something may be silent.
+func (h *heartbeat) trust() {
+	for _, b := range h.udp {
+		for i := range b.loops {
+			b.loops[i].set(&b.loops[i].answered)
+		}
+	}
+	for _, b := range h.tcp {
+		b.pulse.set(&b.pulse.answered)
+	}
 }
 
 // reasons names what is silent, its kind first; it is empty when all answer.
@@ -85,6 +105,10 @@ func (h *heartbeat) reasons() []string {
 // standing names what neither answers nor turns. What is overloaded loses probes, and turns.
 func (h *heartbeat) standing() []string {
 	now := time.Now()
+	began := h.began.Load()
+	if began == 0 || now.Sub(time.Unix(0, began)) < beatSilence {
+		return nil
+	}
 	var out []string
 	for _, b := range h.udp {
 		for i := range b.loops {

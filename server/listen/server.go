@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"sync"
 	"syscall"
@@ -48,6 +50,12 @@ type Options struct {
 	// 0.0.0.0 is listed with the same port. Port 0 is resolved for each address by
 	// itself, to one port for both transports.
 	Addresses []netip.AddrPort
+	// Sockets are those that are used in place of own ones, where they are of an address of
+	// the list; such an address has as many packet loops as sockets. Nil has none.
+	Sockets *Sockets
+	// Expected is whether clients wait for answers already, those of a process that had the
+	// sockets before: then a loop counts as one that answers until it is found silent.
+	Expected bool
 	// NewWorker makes the worker of one packet loop, or of one TCP batch. It must be
 	// safe to call from any goroutine.
 	NewWorker func() Worker
@@ -81,7 +89,7 @@ func (o Options) withDefaults() (Options, error) {
 			faults = append(faults, errors.New("invalid address to listen on"))
 			continue
 		}
-		a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+		a = plain(a)
 		if a.Port() != 0 && seen[a] {
 			faults = append(faults, fmt.Errorf("address %s is listed twice", a))
 		}
@@ -139,18 +147,70 @@ func Bind(o Options) (*Server, error) {
 	limit, late := newConnLimit(o.TCP), &memory{limit: o.TCP.Memory}
 	buffers := newTCPBuffers(o.NewWorker)
 	for _, a := range o.Addresses {
-		g, t, err := bindPair(a, o, probe)
+		g, listeners, err := openPair(a, o, probe)
 		if err != nil {
 			s.Close()
 			return nil, err
 		}
-		t.limit, t.memory, t.buffers, t.probe = limit, late, buffers, probe
-		late.listeners = append(late.listeners, t)
+		for _, t := range listeners {
+			t.limit, t.memory, t.buffers, t.probe = limit, late, buffers, probe
+		}
+		late.listeners = append(late.listeners, listeners...)
 		s.udp = append(s.udp, g)
-		s.tcp = append(s.tcp, t)
+		s.tcp = append(s.tcp, listeners...)
 	}
 	s.beats = newHeartbeat(probe, s.udp, s.tcp)
+	s.beats.expected = o.Expected
 	return s, nil
+}
+
+// openPair opens one address for both transports, by the sockets that are there for it or by
+// own ones.
+func openPair(a netip.AddrPort, o Options, p *probe) (*udpGroup, []*tcpListener, error) {
+	if !o.Sockets.has(a) {
+		g, t, err := bindPair(a, o, p)
+		return g, []*tcpListener{t}, err
+	}
+	files, accepting, err := o.Sockets.claim(a, a.Addr().Is6() && sharesPort(a, o.Addresses))
+	if err != nil {
+		return nil, nil, err
+	}
+	var listeners []*tcpListener
+	for _, ln := range accepting {
+		listeners = append(listeners, serveTCP(a, ln, o.TCP))
+	}
+	if got := len(files); got < o.Loops {
+		o.Log.Warn("fewer UDP sockets were handed over than processors can serve", "address", a.String(),
+			"sockets", got, "processors", o.Loops, "remedy", "a line ListenDatagram for each in the unit of the socket")
+	}
+	loops, err := serveUDP(a, files, o, p)
+	if err != nil {
+		for _, t := range listeners {
+			t.close()
+		}
+		return nil, nil, fmt.Errorf("listening on udp %s: %w", a, err)
+	}
+	return &udpGroup{addr: a, loops: loops}, listeners, nil
+}
+
+// bindOwn binds one address for both transports, for a server that is yet to be made.
+func bindOwn(a netip.AddrPort, v6only bool, loops, receiveBuffer int) ([]*os.File, *net.TCPListener, error) {
+	ln, err := bindTCP(a, v6only)
+	if err != nil {
+		return nil, nil, bindError("tcp", a, err)
+	}
+	files, err := bindShared(a, v6only, loops, receiveBuffer)
+	if err != nil {
+		_ = ln.Close()
+		return nil, nil, bindError("udp", a, err)
+	}
+	return files, ln, nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
 }
 
 // bindPair binds one address for both transports. TCP comes first: its port is

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"inside53/server/share"
 )
 
 // TCPOptions bound what connections may take. Zero values mean the defaults.
@@ -120,6 +122,14 @@ type tcpListener struct {
 }
 
 func listenTCP(addr netip.AddrPort, v6only bool, o TCPOptions) (*tcpListener, error) {
+	ln, err := bindTCP(addr, v6only)
+	if err != nil {
+		return nil, err
+	}
+	return serveTCP(addr, ln, o), nil
+}
+
+func bindTCP(addr netip.AddrPort, v6only bool) (*net.TCPListener, error) {
 	network := "tcp"
 	switch {
 	case addr.Addr().Is4():
@@ -135,10 +145,15 @@ func listenTCP(addr netip.AddrPort, v6only bool, o TCPOptions) (*tcpListener, er
 	if err != nil {
 		return nil, err
 	}
-	t := &tcpListener{ln: ln.(*net.TCPListener), opts: o, conns: map[*tcpConn]struct{}{}}
+	return ln.(*net.TCPListener), nil
+}
+
+// serveTCP makes what accepts on a socket, which it owns from here on.
+func serveTCP(addr netip.AddrPort, ln *net.TCPListener, o TCPOptions) *tcpListener {
+	t := &tcpListener{ln: ln, opts: o, conns: map[*tcpConn]struct{}{}}
 	bound := ln.Addr().(*net.TCPAddr).AddrPort()
 	t.addr = netip.AddrPortFrom(addr.Addr(), bound.Port())
-	return t, nil
+	return t
 }
 
 // run accepts until the listener is closed, and returns when all connections ended.
@@ -195,7 +210,7 @@ func (t *tcpListener) accept(nc *net.TCPConn) {
 	if welcome == Keyed {
 		c.share, why = t.limit.keyed, RefusedStranger
 	}
-	out, full, ok := c.share.add(client.Addr(), c)
+	out, full, ok := c.share.Add(client.Addr(), c)
 	if full {
 		t.refused[why].Add(1)
 		out.abort()
@@ -206,7 +221,7 @@ func (t *tcpListener) accept(nc *net.TCPConn) {
 	}
 	t.accepted.Add(1)
 	if !t.add(c) {
-		c.share.remove(client.Addr(), c)
+		c.share.Remove(client.Addr(), c)
 		nc.Close()
 		return
 	}
@@ -250,8 +265,11 @@ func (t *tcpListener) refusals() uint64 {
 func (t *tcpListener) add(c *tcpConn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed || t.stopping.Load() {
+	if t.closed {
 		return false
+	}
+	if t.stopping.Load() {
+		c.draining.Store(true) // it was accepted just before: nobody else answers it
 	}
 	t.conns[c] = struct{}{}
 	t.open.Add(1)
@@ -259,7 +277,7 @@ func (t *tcpListener) add(c *tcpConn) bool {
 }
 
 func (t *tcpListener) remove(c *tcpConn) {
-	c.share.remove(c.client.Addr(), c)
+	c.share.Remove(c.client.Addr(), c)
 	if c.cutoff != nil {
 		c.cutoff.Stop()
 	}
@@ -294,14 +312,14 @@ func (t *tcpListener) close() {
 
 // connLimit bounds the connections of all listeners together.
 type connLimit struct {
-	known, keyed *shares[*tcpConn]
+	known, keyed *share.Shares[*tcpConn]
 	opts         TCPOptions
 }
 
 func newConnLimit(o TCPOptions) *connLimit {
 	return &connLimit{
-		known: newShares[*tcpConn](o.Connections, o.PerClient),
-		keyed: newShares[*tcpConn](keyedConnections, keyedPerClient),
+		known: share.New[*tcpConn](o.Connections, o.PerClient),
+		keyed: share.New[*tcpConn](keyedConnections, keyedPerClient),
 		opts:  o,
 	}
 }
@@ -309,7 +327,7 @@ func newConnLimit(o TCPOptions) *connLimit {
 // idle returns how long a connection may be idle: as configured while a quarter of all is
 // free, and down to a tenth of that as it fills up (RFC 7766 section 6.2.3).
 func (l *connLimit) idle() time.Duration {
-	free := l.opts.Connections - l.known.open()
+	free := l.opts.Connections - l.known.Open()
 	quarter := l.opts.Connections / 4
 	if free >= quarter {
 		return l.opts.Idle

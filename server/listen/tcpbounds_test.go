@@ -200,8 +200,8 @@ func TestTCPIdleShrinks(t *testing.T) {
 		{0, 10 * time.Second}, {75, 10 * time.Second}, {80, 8 * time.Second}, {90, 4 * time.Second},
 		{99, time.Second}, {100, time.Second},
 	} {
-		for l.known.open() < tt.open {
-			l.known.add(netip.MustParseAddr("192.0.2.1"), &tcpConn{})
+		for l.known.Open() < tt.open {
+			l.known.Add(netip.MustParseAddr("192.0.2.1"), &tcpConn{})
 		}
 		if got := l.idle(); got != tt.want {
 			t.Errorf("%d open: idle for %s, want %s", tt.open, got, tt.want)

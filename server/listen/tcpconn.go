@@ -13,6 +13,7 @@ import (
 
 	"inside53/resolver"
 	"inside53/resolver/wire"
+	"inside53/server/share"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,6 +26,9 @@ const (
 	// queries; one that needs more gets bigBuffer for as long as it does.
 	smallBuffer = 2048
 	bigBuffer   = 2 + wire.MaxMessage
+	// firstQuery is how long a connection that was just opened is waited for when the server
+	// ends: its query is on the way.
+	firstQuery = 500 * time.Millisecond
 )
 
 // tcpConn is one connection. Its goroutine reads, answers what can be answered now,
@@ -36,9 +40,9 @@ type tcpConn struct {
 	nc     *net.TCPConn
 	client netip.AddrPort
 	raw    syscall.RawConn
-	share  *shares[*tcpConn] // that it is counted in
-	cutoff *time.Timer       // of one that is Keyed; else nil
-	used   atomic.Int64      // when it was used last, in Unix nanoseconds
+	share  *share.Shares[*tcpConn] // that it is counted in
+	cutoff *time.Timer             // of one that is Keyed; else nil
+	used   atomic.Int64            // when it was used last, in Unix nanoseconds
 
 	// Read side, of the connection's goroutine. Unanswered bytes are in[start:end].
 	in         []byte
@@ -51,6 +55,7 @@ type tcpConn struct {
 	big        *[bigBuffer]byte // in is of it, or nil
 
 	draining atomic.Bool
+	asked    atomic.Bool  // a query has come
 	held     atomic.Int64 // octets of buffers, for all to read
 	stuck    atomic.Int64 // when the write under way began, in Unix nanoseconds; 0: none is
 
@@ -78,8 +83,8 @@ func newTCPConn(t *tcpListener, nc *net.TCPConn, client netip.AddrPort) *tcpConn
 	return c
 }
 
-// lastUsed implements holding.
-func (c *tcpConn) lastUsed() time.Time { return time.Unix(0, c.used.Load()) }
+// LastUsed implements [share.Holding].
+func (c *tcpConn) LastUsed() time.Time { return time.Unix(0, c.used.Load()) }
 
 // serve answers until the client or the server ends the connection.
 func (c *tcpConn) serve() {
@@ -139,8 +144,17 @@ func (c *tcpConn) refresh() {
 	// An error means a closed connection, which the next read tells.
 	_ = c.nc.SetReadDeadline(now.Add(c.t.limit.idle() + slack))
 	if c.draining.Load() {
-		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+		c.hurry()
 	}
+}
+
+// hurry has reading end: at once, or soon where the client has connected and not asked yet.
+func (c *tcpConn) hurry() {
+	until := time.Unix(1, 0)
+	if !c.asked.Load() {
+		until = time.Now().Add(firstQuery)
+	}
+	_ = c.nc.SetReadDeadline(until)
 }
 
 // fill reads at least one byte more. It makes room first: an idle connection goes
@@ -212,6 +226,7 @@ func (c *tcpConn) answer() bool {
 	if !c.complete() {
 		return true
 	}
+	c.asked.Store(true)
 	c.refresh()
 	b := c.t.buffers.batch()
 	defer c.t.buffers.free(b)
@@ -286,7 +301,7 @@ func (c *tcpConn) awaitLate(done func() bool) bool {
 // drain makes the connection end when what has arrived is answered.
 func (c *tcpConn) drain() {
 	c.draining.Store(true)
-	_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // see refresh for the race with it
+	c.hurry() // see refresh for the race with it
 }
 
 // cut ends a connection whose time is over, when no answer of many messages is under way.

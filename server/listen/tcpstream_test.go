@@ -109,3 +109,16 @@ func TestTCPStreamWithoutReader(t *testing.T) {
 		r.stop()
 	}
 }
+
+// TestTCPStreamFinish answers with one message after all, by way of the stream.
+func TestTCPStreamFinish(t *testing.T) {
+	r := start(t, func(o *Options) { o.TCP.Idle = 100 * time.Millisecond })
+	c := dial(t, "tcp", r.Addrs()[0])
+	c.sendMessages(query(1, "stream"))
+	(<-r.script.stream).Finish(answerTo(query(1, "stream")), resolver.ServFail)
+	wantMessage(t, c.receiveMessage(), answerTo(query(1, "stream")))
+	wantEnd(t, c)
+	if n := r.Stats().Queries[resolver.TCP][resolver.ServFail]; n != 1 {
+		t.Errorf("%d answers are counted", n)
+	}
+}

@@ -189,6 +189,9 @@ type Stream interface {
 	Send(message []byte) error
 	// End is called once, after the last message.
 	End(result resolver.Result)
+	// Finish is called in place of Send and End where one message is the answer, or none is.
+	// It doesn't wait.
+	Finish(answer []byte, result resolver.Result)
 }
 
 // tcpStream is the Stream of a connection.
@@ -236,13 +239,27 @@ func (s tcpStream) End(result resolver.Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting--
-	c.streams--
 	if c.closed {
 		c.t.counters.sendErrors.Add(1)
 	} else {
 		c.t.counters.count(result)
 	}
 	c.changed.Broadcast()
+	c.endStream()
+}
+
+// Finish implements Stream.
+func (s tcpStream) Finish(answer []byte, result resolver.Result) {
+	c := s.c
+	c.answerLate(answer, result)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endStream()
+}
+
+// endStream notes that a stream has ended; mu is held.
+func (c *tcpConn) endStream() {
+	c.streams--
 	if c.overdue {
 		c.cutoff.Reset(c.t.opts.Write)
 		c.draining.Store(true)

@@ -3,6 +3,7 @@
 package listen
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -88,19 +89,25 @@ type udpLoop struct {
 	drops  dropCount
 }
 
-// listenUDP binds o.Loops sockets to addr, whose port is not 0.
+// listenUDP serves addr, whose port is not 0, by o.Loops sockets of its own.
 func listenUDP(addr netip.AddrPort, v6only bool, o Options, p *probe) ([]*udpLoop, error) {
-	err := probePort(addr, v6only)
+	files, err := bindShared(addr, v6only, o.Loops, o.ReceiveBuffer)
 	if err != nil {
 		return nil, err
 	}
-	loops := make([]*udpLoop, 0, o.Loops)
-	for i := range o.Loops {
-		l, err := newUDPLoop(addr, v6only, o.ReceiveBuffer)
+	return serveUDP(addr, files, o, p)
+}
+
+// serveUDP makes a packet loop of each of the sockets of an address, which it owns from here on.
+func serveUDP(addr netip.AddrPort, files []*os.File, o Options, p *probe) ([]*udpLoop, error) {
+	loops := make([]*udpLoop, 0, len(files))
+	for i, f := range files {
+		l, err := newUDPLoop(addr, f, o.ReceiveBuffer)
 		if err != nil {
 			for _, l := range loops {
 				l.close()
 			}
+			closeAll(files[i:])
 			return nil, err
 		}
 		l.addr, l.index, l.worker, l.probe = addr, i, o.NewWorker(), p
@@ -114,16 +121,20 @@ func listenUDP(addr netip.AddrPort, v6only bool, o Options, p *probe) ([]*udpLoo
 	return loops, nil
 }
 
-func newUDPLoop(addr netip.AddrPort, v6only bool, receiveBuffer int) (*udpLoop, error) {
-	fd, err := bindUDP(addr, v6only, true)
+func newUDPLoop(addr netip.AddrPort, f *os.File, receiveBuffer int) (*udpLoop, error) {
+	l := &udpLoop{file: f, pktinfo: addr.Addr().IsUnspecified()}
+	var err error
+	l.poll, err = f.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	l := &udpLoop{file: os.NewFile(uintptr(fd), "udp "+addr.String()), fd: fd, pktinfo: addr.Addr().IsUnspecified()}
-	l.receiveBuffer = setReceiveBuffer(fd, receiveBuffer)
-	l.poll, err = l.file.SyscallConn()
+	controlled := l.poll.Control(func(fd uintptr) {
+		l.fd = int(fd)
+		err = setServed(l.fd, addr)
+		l.receiveBuffer = setReceiveBuffer(l.fd, receiveBuffer)
+	})
+	err = errors.Join(controlled, err)
 	if err != nil {
-		l.file.Close()
 		return nil, err
 	}
 	l.work = l.serveAll
@@ -349,6 +360,9 @@ func (l *udpLoop) awaitRoom() {
 		l.counters.sendErrors.Add(1)
 	}
 }
+
+// socket is the socket, as it is.
+func (l *udpLoop) socket() (syscall.RawConn, error) { return l.poll, nil }
 
 // stop makes run end soon.
 func (l *udpLoop) stop() {

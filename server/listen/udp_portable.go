@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/ipv4"
@@ -35,8 +37,45 @@ type udpLoop struct {
 	suspended bool
 }
 
-// listenUDP binds one socket to addr, whose port is not 0.
+// listenUDP serves addr, whose port is not 0, by one socket of its own.
 func listenUDP(addr netip.AddrPort, v6only bool, o Options, p *probe) ([]*udpLoop, error) {
+	conn, err := bindUDP(addr, v6only)
+	if err != nil {
+		return nil, err
+	}
+	return []*udpLoop{newUDPLoop(addr, conn, 0, o, p)}, nil
+}
+
+// serveUDP makes a packet loop of each of the sockets of an address, which it owns from here on.
+func serveUDP(addr netip.AddrPort, files []*os.File, o Options, p *probe) ([]*udpLoop, error) {
+	defer closeAll(files) // the loops have duplicates
+	var loops []*udpLoop
+	for i, f := range files {
+		packets, err := net.FilePacketConn(f)
+		if err != nil {
+			for _, l := range loops {
+				l.close()
+			}
+			return nil, err
+		}
+		loops = append(loops, newUDPLoop(addr, packets.(*net.UDPConn), i, o, p))
+	}
+	return loops, nil
+}
+
+// bindShared returns one socket: this engine has one loop.
+func bindShared(addr netip.AddrPort, v6only bool, _, receiveBuffer int) ([]*os.File, error) {
+	conn, err := bindUDP(addr, v6only)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()   // the file is a duplicate
+	_ = conn.SetReadBuffer(receiveBuffer) // the loop tells what came of it
+	f, err := conn.File()
+	return []*os.File{f}, err
+}
+
+func bindUDP(addr netip.AddrPort, v6only bool) (*net.UDPConn, error) {
 	network := "udp"
 	switch {
 	case addr.Addr().Is4():
@@ -44,13 +83,13 @@ func listenUDP(addr netip.AddrPort, v6only bool, o Options, p *probe) ([]*udpLoo
 	case v6only:
 		network = "udp6"
 	}
-	conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(addr))
-	if err != nil {
-		return nil, err
-	}
+	return net.ListenUDP(network, net.UDPAddrFromAddrPort(addr))
+}
+
+func newUDPLoop(addr netip.AddrPort, conn *net.UDPConn, index int, o Options, p *probe) *udpLoop {
 	l := &udpLoop{conn: conn, pktinfo: addr.Addr().IsUnspecified()}
-	l.loopState = loopState{addr: addr, worker: o.NewWorker(), probe: p}
-	err = conn.SetReadBuffer(o.ReceiveBuffer)
+	l.loopState = loopState{addr: addr, index: index, worker: o.NewWorker(), probe: p}
+	err := conn.SetReadBuffer(o.ReceiveBuffer)
 	if err != nil {
 		o.Log.Warn("the receive buffer stays at the system's size; bursts will lose queries",
 			"address", addr.String(), "asked", o.ReceiveBuffer, "error", err)
@@ -62,7 +101,7 @@ func listenUDP(addr netip.AddrPort, v6only bool, o Options, p *probe) ([]*udpLoo
 				"address", addr.String(), "error", err)
 		}
 	}
-	return []*udpLoop{l}, nil
+	return l
 }
 
 // askPacketInfo makes the system tell the address that each packet came to.
@@ -147,6 +186,9 @@ func answerSource(control []byte) []byte {
 		return (&ipv6.ControlMessage{Src: dst}).Marshal()
 	}
 }
+
+// socket is the socket, as it is.
+func (l *udpLoop) socket() (syscall.RawConn, error) { return l.conn.SyscallConn() }
 
 // stop makes run end soon.
 func (l *udpLoop) stop() {

@@ -161,7 +161,10 @@ func TestReplyControl(t *testing.T) {
 
 func TestKernelDropsAreCounted(t *testing.T) {
 	l := newLoop(t, "127.0.0.1:0", fakeWorker{newScript()})
-	setReceiveBuffer(l.fd, 4096)
+	err := unix.SetsockoptInt(l.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := dial(t, "udp", l.addr)
 	for range 500 {
 		c.send(query(1, "echo"))

@@ -24,8 +24,26 @@ func probePort(addr netip.AddrPort, v6only bool) error {
 	return os.NewSyscallError("close", unix.Close(fd))
 }
 
-// bindUDP returns a non-blocking socket bound to addr. shared sets SO_REUSEPORT and all
-// that a packet loop needs.
+// bindShared returns as many sockets as there are loops, bound to addr, whose port is not 0.
+func bindShared(addr netip.AddrPort, v6only bool, loops, receiveBuffer int) ([]*os.File, error) {
+	err := probePort(addr, v6only)
+	if err != nil {
+		return nil, err
+	}
+	files := make([]*os.File, 0, loops)
+	for range loops {
+		fd, err := bindUDP(addr, v6only, true)
+		if err != nil {
+			closeAll(files)
+			return nil, err
+		}
+		setReceiveBuffer(fd, receiveBuffer)
+		files = append(files, os.NewFile(uintptr(fd), "udp "+addr.String()))
+	}
+	return files, nil
+}
+
+// bindUDP returns a non-blocking socket bound to addr. shared sets SO_REUSEPORT.
 func bindUDP(addr netip.AddrPort, v6only, shared bool) (int, error) {
 	family := unix.AF_INET6
 	if addr.Addr().Is4() {
@@ -35,7 +53,7 @@ func bindUDP(addr netip.AddrPort, v6only, shared bool) (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	err = configureUDP(fd, addr, v6only, shared)
+	err = setBinding(fd, addr, v6only, shared)
 	if err != nil {
 		unix.Close(fd)
 		return -1, err
@@ -48,37 +66,39 @@ func bindUDP(addr netip.AddrPort, v6only, shared bool) (int, error) {
 	return fd, nil
 }
 
-// configureUDP sets the options that have to stand before bind.
-func configureUDP(fd int, addr netip.AddrPort, v6only, shared bool) error {
-	set := func(level, option, value int, name string, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.NewSyscallError("setsockopt "+name, unix.SetsockoptInt(fd, level, option, value))
-	}
-	var err error
-	v4 := addr.Addr().Is4()
-	if !v4 {
+// setBinding sets the options that have to stand before bind.
+func setBinding(fd int, addr netip.AddrPort, v6only, shared bool) error {
+	if !addr.Addr().Is4() {
 		only := 0
 		if v6only || !addr.Addr().IsUnspecified() {
 			only = 1
 		}
-		err = set(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only, "IPV6_V6ONLY", err)
-	}
-	if !shared {
-		return err
-	}
-	err = set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, "SO_REUSEPORT", err)
-	if addr.Addr().IsUnspecified() {
-		if v4 {
-			err = set(unix.IPPROTO_IP, unix.IP_PKTINFO, 1, "IP_PKTINFO", err)
-		} else {
-			// Covers IPv4 on a dual-stack socket, as mapped addresses.
-			err = set(unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO", err)
+		err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only)
+		if err != nil {
+			return os.NewSyscallError("setsockopt IPV6_V6ONLY", err)
 		}
 	}
-	if err != nil {
-		return err
+	if !shared {
+		return nil
+	}
+	return os.NewSyscallError("setsockopt SO_REUSEPORT", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
+}
+
+// setServed sets the options that a packet loop needs of its socket.
+func setServed(fd int, addr netip.AddrPort) error {
+	v4 := addr.Addr().Is4()
+	if addr.Addr().IsUnspecified() {
+		var err error
+		if v4 {
+			err = os.NewSyscallError("setsockopt IP_PKTINFO", unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1))
+		} else {
+			// Covers IPv4 on a dual-stack socket, as mapped addresses.
+			err = os.NewSyscallError("setsockopt IPV6_RECVPKTINFO",
+				unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1))
+		}
+		if err != nil {
+			return err
+		}
 	}
 	// Ignore path MTUs learned from ICMP, which anybody can forge to make answers
 	// fragment (RFC 9715 3.1). Kernels before 3.15 do not have it; answers are small.
@@ -112,13 +132,23 @@ func zoneIndex(zone string) uint32 {
 }
 
 // setReceiveBuffer asks for size bytes, past the system's limit where the process may,
-// and returns what the kernel gave. It doubles the value for its own bookkeeping.
+// and returns what the kernel gave. It doubles the value for its own bookkeeping. A buffer
+// that is larger stays: whoever made it was allowed more.
 func setReceiveBuffer(fd, size int) int {
+	has := receiveBuffer(fd)
+	if has >= size {
+		return has
+	}
 	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size)
 	if err != nil {
 		// The outcome is read back.
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size)
 	}
+	return receiveBuffer(fd)
+}
+
+// receiveBuffer is how many bytes of packets may wait; 0 when the kernel doesn't say.
+func receiveBuffer(fd int) int {
 	got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
 	if err != nil {
 		return 0

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"inside53/server/share"
 )
 
 // Bounded returns a listener like l, with a bound on the connections that are open at once:
@@ -13,12 +15,12 @@ import (
 // the share is closed at once. Above the total the one goes that wasn't used for longest, of
 // whoever holds most.
 func Bounded(l net.Listener, total, perClient int) net.Listener {
-	return &boundedListener{Listener: l, shares: newShares[*boundedConn](total, perClient)}
+	return &boundedListener{Listener: l, shares: share.New[*boundedConn](total, perClient)}
 }
 
 type boundedListener struct {
 	net.Listener
-	shares *shares[*boundedConn]
+	shares *share.Shares[*boundedConn]
 }
 
 // Accept implements [net.Listener].
@@ -30,7 +32,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		}
 		c := &boundedConn{Conn: conn, from: l, client: remoteAddr(conn)}
 		c.touch()
-		out, full, ok := l.shares.add(c.client, c)
+		out, full, ok := l.shares.Add(c.client, c)
 		if full {
 			_ = out.Close()
 		}
@@ -61,7 +63,7 @@ type boundedConn struct {
 
 func (c *boundedConn) touch() { c.used.Store(time.Now().UnixNano()) }
 
-func (c *boundedConn) lastUsed() time.Time { return time.Unix(0, c.used.Load()) }
+func (c *boundedConn) LastUsed() time.Time { return time.Unix(0, c.used.Load()) }
 
 // Read implements [net.Conn].
 func (c *boundedConn) Read(p []byte) (int, error) {
@@ -83,6 +85,6 @@ func (c *boundedConn) Write(p []byte) (int, error) {
 
 // Close implements [net.Conn].
 func (c *boundedConn) Close() error {
-	c.once.Do(func() { c.from.shares.remove(c.client, c) })
+	c.once.Do(func() { c.from.shares.Remove(c.client, c) })
 	return c.Conn.Close()
 }

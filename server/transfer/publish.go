@@ -12,6 +12,7 @@ import (
 	"inside53/resolver/history"
 	"inside53/resolver/zone"
 	"inside53/server/tsig"
+	"inside53/zonesource/statedir"
 )
 
 // publishGap is the least time from one publication to the next: a burst of changes is one
@@ -26,10 +27,13 @@ type publisher struct {
 	aliases  *aliases
 	notifier *notifier
 	dir      string // of the histories
+	state    *statedir.Dir
 	log      *slog.Logger
 	waiting  chan struct{}
 	notified *Policy   // in force when secondaries were notified last
 	unsaved  time.Time // when histories couldn't be saved last; zero when they could
+	// generation is that of the state directory that has the histories.
+	generation int
 
 	mu       sync.RWMutex // of what packet loops and people read; the rest is run's
 	zones    map[viewApex]*publishedZone
@@ -54,11 +58,11 @@ type publishedZone struct {
 
 func newPublisher(
 	r *resolver.Resolver, policy func() *Policy, aliases *aliases, notifier *notifier, stateDir string,
-	log *slog.Logger,
+	state *statedir.Dir, log *slog.Logger,
 ) *publisher {
 	return &publisher{
 		resolver: r, policy: policy, aliases: aliases, notifier: notifier, dir: filepath.Join(stateDir, "transfers"),
-		log:     log,
+		state: state, log: log, generation: state.Generation(),
 		waiting: make(chan struct{}, 1), zones: map[viewApex]*publishedZone{}, catalogs: map[string]*publishedZone{},
 	}
 }

@@ -32,7 +32,7 @@ const (
 // clean deletes what a killed process has left half written in the directory of histories.
 func (p *publisher) clean() {
 	_, err := os.Stat(p.dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || p.state.Hold() != nil {
 		return // it is made with the first history
 	}
 	err = atomicfile.Clean(p.dir)
@@ -77,14 +77,12 @@ func (p *publisher) file(z *publishedZone) string {
 // sweep deletes the histories of zones that there are no more, and haven't been for long.
 func (p *publisher) sweep(now time.Time) {
 	entries, err := os.ReadDir(p.dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || p.state.Hold() != nil {
 		return
 	}
 	known := map[string]bool{}
-	for _, zones := range []iter.Seq[*publishedZone]{maps.Values(p.zones), maps.Values(p.catalogs)} {
-		for z := range zones {
-			known[filepath.Base(p.file(z))] = true
-		}
+	for z := range p.all() {
+		known[filepath.Base(p.file(z))] = true
 	}
 	for _, e := range entries {
 		info, statErr := e.Info()
@@ -99,8 +97,16 @@ func (p *publisher) sweep(now time.Time) {
 	}
 }
 
-// saveSome saves, unless that didn't work a moment ago.
+// saveSome saves, unless that didn't work a moment ago. A state directory that was lost gets all
+// histories.
 func (p *publisher) saveSome() {
+	if generation := p.state.Generation(); generation != p.generation && p.state.Hold() == nil {
+		p.generation, p.unsaved = generation, time.Time{}
+		p.clean()
+		for z := range p.all() {
+			z.dirty = true
+		}
+	}
 	if time.Since(p.unsaved) >= saveRest {
 		p.save()
 	}
@@ -109,29 +115,53 @@ func (p *publisher) saveSome() {
 // save writes the histories that have changed. What can't be written is said once for all
 // of them.
 func (p *publisher) save() {
-	failing := 0
+	failing, saved := 0, 0
 	var why error
-	for _, zones := range []iter.Seq[*publishedZone]{maps.Values(p.zones), maps.Values(p.catalogs)} {
-		for z := range zones {
-			if !z.dirty {
-				continue
-			}
-			err := p.saveZone(z)
-			if err != nil {
-				failing, why = failing+1, err
-			}
+	for z := range p.all() {
+		if !z.dirty {
+			continue
 		}
+		err := p.saveZone(z)
+		if err != nil {
+			failing, why = failing+1, err
+			continue
+		}
+		saved++
+	}
+	if failing+saved > 0 {
+		p.state.Note("histories of zones", why)
 	}
 	if failing == 0 {
 		p.unsaved = time.Time{}
 		return
 	}
+	first := p.unsaved.IsZero()
 	p.unsaved = time.Now()
+	if p.state != nil && !first {
+		return // who watches the directory says so
+	}
 	p.log.Error("histories of zones not saved; after a restart secondaries get these as a whole", "zones", failing,
 		"error", why)
 }
 
+// all visits all zones that are transferred, and catalogs.
+func (p *publisher) all() iter.Seq[*publishedZone] {
+	return func(yield func(*publishedZone) bool) {
+		for _, zones := range []iter.Seq[*publishedZone]{maps.Values(p.zones), maps.Values(p.catalogs)} {
+			for z := range zones {
+				if !yield(z) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func (p *publisher) saveZone(z *publishedZone) error {
+	err := p.state.Hold()
+	if err != nil {
+		return err
+	}
 	data, err := z.history.MarshalBinary()
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ func TestHistoriesNotSaved(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log bytes.Buffer
-		p := newPublisher(nil, nil, nil, nil, dir, slog.New(slog.NewTextHandler(&log, nil)))
+		p := newPublisher(nil, nil, nil, nil, dir, nil, slog.New(slog.NewTextHandler(&log, nil)))
 		for _, apex := range []string{"\x01a\x00", "\x01b\x00", "\x01c\x00"} {
 			p.zones[viewApex{"v", apex}] = &publishedZone{
 				view:    "v",
@@ -84,7 +84,7 @@ func TestKilledWriteIsCleaned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newPublisher(nil, nil, nil, nil, dir, slog.New(slog.DiscardHandler))
+	p := newPublisher(nil, nil, nil, nil, dir, nil, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err = p.run(ctx)

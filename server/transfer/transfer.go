@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"encoding/binary"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -14,7 +15,9 @@ import (
 	"inside53/resolver/history"
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
+	"inside53/server/share"
 	"inside53/server/tsig"
+	"inside53/zonesource/statedir"
 
 	"github.com/miekg/dns"
 	"golang.org/x/sync/errgroup"
@@ -23,8 +26,9 @@ import (
 const (
 	// transferWorkers is how many transfers go out at a time.
 	transferWorkers = 16
-	// transfersWaiting is how many may wait for their turn.
-	transfersWaiting = 256
+	// transferPlaces is how many may be on their way or wait for it, those of one client
+	// half of that; and of those that go out at a time, half may be of one client.
+	transferPlaces = 256
 )
 
 // Stream accepts the messages of one answer, from one goroutine.
@@ -34,6 +38,8 @@ type Stream interface {
 	Send(message []byte) error
 	// End is called once, after the last message.
 	End(result resolver.Result)
+	// Finish is called in place of both where one message is the answer. It doesn't wait.
+	Finish(answer []byte, result resolver.Result)
 }
 
 // Options make a [Server].
@@ -54,7 +60,9 @@ type Options struct {
 	CountNotify func(result string)
 	// StateDir holds the histories of zones, below transfers.
 	StateDir string
-	Log      *slog.Logger
+	// State watches StateDir; nil: nobody does.
+	State *statedir.Dir
+	Log   *slog.Logger
 }
 
 // Server answers secondaries and primaries: SOA, AXFR and IXFR questions of zones that
@@ -64,18 +72,18 @@ type Server struct {
 	policy    atomic.Pointer[Policy]
 	publisher *publisher
 	notifier  *notifier
-	queue     chan job
+	queue     *share.Queue[job]
 	refusals  refusals
 }
 
 // New returns a server that transfers nothing before [Server.SetPolicy].
 func New(o Options) *Server {
 	t := &Server{
-		Options: o, notifier: newNotifier(o.CountNotify, o.Log), queue: make(chan job, transfersWaiting),
+		Options: o, notifier: newNotifier(o.CountNotify, o.Log), queue: share.NewQueue[job](transferBounds()),
 		refusals: refusals{log: o.Log, clients: map[netip.Addr]*refusal{}},
 	}
 	known := &aliases{ask: o.Ask, targets: map[aliasTarget]*aliasState{}}
-	t.publisher = newPublisher(o.Resolver, t.policy.Load, known, t.notifier, o.StateDir, o.Log)
+	t.publisher = newPublisher(o.Resolver, t.policy.Load, known, t.notifier, o.StateDir, o.State, o.Log)
 	return t
 }
 
@@ -110,30 +118,26 @@ type job struct {
 	apex      []byte
 }
 
+func transferBounds() share.Bounds {
+	return share.Bounds{Places: transferPlaces, PerClient: transferPlaces / 2, AtOnce: transferWorkers / 2}
+}
+
 // sendAll sends transfers until ctx ends.
 func (t *Server) sendAll(ctx context.Context) error {
 	var running sync.WaitGroup
 	for range transferWorkers {
 		running.Go(func() {
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case j := <-t.queue:
-					t.send(j)
-				}
+			for item := t.queue.Pop(ctx); item != nil; item = t.queue.Pop(ctx) {
+				t.send(item.Value)
+				item.Done()
 			}
 		})
 	}
 	running.Wait()
-	for {
-		select {
-		case j := <-t.queue:
-			j.stream.End(resolver.Dropped)
-		default:
-			return ctx.Err()
-		}
+	for _, j := range t.queue.Clear() {
+		j.stream.End(resolver.Dropped)
 	}
+	return ctx.Err()
 }
 
 // Admits reports whether a packet is to be unpacked and given to [Server.Serve]: one of a
@@ -174,8 +178,7 @@ func (t *Server) Serve(
 	if policy == nil {
 		return nil, 0, false
 	}
-	m := new(dns.Msg)
-	err := m.Unpack(pkt)
+	m, err := tsig.Read(pkt)
 	if err != nil || len(m.Question) != 1 || m.Question[0].Qclass != dns.ClassINET {
 		return nil, 0, false // the resolver says what is wrong with it
 	}
@@ -183,7 +186,9 @@ func (t *Server) Serve(
 	if err != nil {
 		return nil, 0, false
 	}
-	q := request{t: t, policy: policy, m: m, signature: signed, client: client, tr: tr, out: out, stream: stream}
+	q := request{
+		t: t, policy: policy, packet: pkt, m: m.Msg, signature: signed, client: client, tr: tr, out: out, stream: stream,
+	}
 	apex, end := wire.AppendName(nil, pkt, wire.HeaderSize)
 	if end < 0 {
 		return nil, 0, false
@@ -205,7 +210,8 @@ func (t *Server) Serve(
 type request struct {
 	t         *Server
 	policy    *Policy
-	m         *dns.Msg
+	packet    []byte
+	m         *dns.Msg // its outline
 	signature *tsig.Signature
 	client    netip.AddrPort
 	tr        resolver.Transport
@@ -331,38 +337,55 @@ func (q *request) unpacked(err error) ([]byte, resolver.Result) {
 	return nil, resolver.Dropped
 }
 
-// serial returns the serial that the client has.
+// serial returns the serial that the client has: that of the SOA record in the authority
+// section (RFC 1995 section 3).
 func (q *request) serial() (uint32, bool) {
-	for _, rr := range q.m.Ns {
-		soa, ok := rr.(*dns.SOA)
-		if ok {
-			return soa.Serial, true
+	at := wire.SkipName(q.packet, wire.HeaderSize) + wire.QuestionFixed
+	for range binary.BigEndian.Uint16(q.packet[wire.AtAnswers:]) {
+		at = wire.SkipRecord(q.packet, at)
+	}
+	for range binary.BigEndian.Uint16(q.packet[wire.AtAuthority:]) {
+		r, end := wire.ReadRecord(q.packet, at)
+		const numbers = 5 * 4 // behind the names; the serial is the first
+		if numbersAt := wire.SkipName(r.Data, wire.SkipName(r.Data, 0)); r.Type == wire.TypeSOA && !r.Odd &&
+			numbersAt > 0 && len(r.Data) == numbersAt+numbers {
+			return binary.BigEndian.Uint32(r.Data[numbersAt:]), true
 		}
+		at = end
 	}
 	return 0, false
 }
 
 // transfer hands the answer to the workers.
 func (q *request) transfer(c content) ([]byte, resolver.Result, bool) {
-	if q.stream == nil || len(q.t.queue) == cap(q.t.queue) {
-		q.full()
+	if q.stream == nil {
+		q.t.full(q.client, q.apex, q.kind(), q.keyName())
 		answer, result := q.reject(dns.RcodeServerFailure)
 		return answer, result, true
 	}
 	j := job{asked: q.m, signature: q.signature, content: c, stream: q.stream(), client: q.client, apex: q.apex}
-	select {
-	case q.t.queue <- j:
-	default: // others were faster: the client asks again
-		q.full()
-		j.stream.End(resolver.Dropped)
+	for _, gone := range q.t.queue.Push(q.client.Addr(), 0, j) {
+		q.t.full(gone.client, gone.apex, typeLabel(gone.asked.Question[0].Qtype), gone.signature.KeyName())
+		gone.fail()
 	}
 	return nil, resolver.Local, true
 }
 
 // full counts and logs a transfer that there is no room for.
-func (q *request) full() {
-	q.t.Count(q.kind(), "dropped")
-	q.t.refusals.note(time.Now(), q.client.Addr(), q.apex, q.kind(), q.keyName(), reasonFull)
+func (t *Server) full(client netip.AddrPort, apex []byte, kind, key string) {
+	t.Count(kind, "dropped")
+	t.refusals.note(time.Now(), client.Addr(), apex, kind, key, reasonFull)
+}
+
+// fail says to a client that its transfer has lost its place: it asks again.
+func (j *job) fail() {
+	m := responseTo(j.asked)
+	m.Authoritative, m.Rcode = false, dns.RcodeServerFailure
+	answer, err := j.signature.Pack(m)
+	if err != nil {
+		answer = nil
+	}
+	j.stream.Finish(answer, resolver.ServFail)
 }
 
 // kind is what is asked for, as metrics and log have it.

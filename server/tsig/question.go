@@ -1,9 +1,12 @@
 package tsig
 
 import (
+	"bytes"
+	"encoding/binary"
 	"net/netip"
 
 	"inside53/resolver"
+	"inside53/resolver/wire"
 
 	"github.com/miekg/dns"
 )
@@ -28,8 +31,7 @@ type question struct {
 func (k Keyring) Serve(
 	inner Server, pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender,
 ) (answer []byte, result resolver.Result, accepted bool) {
-	m := new(dns.Msg)
-	err := m.Unpack(pkt)
+	m, err := Read(pkt)
 	if err != nil {
 		return nil, resolver.Dropped, false
 	}
@@ -54,11 +56,6 @@ func (k Keyring) Serve(
 		}
 		return append(out[:0], wire...), result, true
 	}
-	m.Extra = m.Extra[:len(m.Extra)-1]
-	bare, err := m.Pack()
-	if err != nil {
-		return nil, resolver.Dropped, false
-	}
 	q := &question{Suspender: s, signature: signature, size: dns.MaxMsgSize}
 	if tr == resolver.UDP {
 		q.size = dns.MinMsgSize
@@ -66,7 +63,7 @@ func (k Keyring) Serve(
 			q.size = min(max(q.size, int(opt.UDPSize())), cap(out))
 		}
 	}
-	answer, result = inner.Serve(bare, client, tr, out, q)
+	answer, result = inner.Serve(m.unsigned(pkt), client, tr, out, q)
 	if len(answer) == 0 {
 		return answer, result, true
 	}
@@ -87,24 +84,32 @@ func (q *question) Suspend() func([]byte, resolver.Result) {
 // sign returns an answer with its signature, truncated where both have no room (RFC 8945
 // section 5.3). What can't be signed is nothing.
 func (q *question) sign(answer []byte) []byte {
-	m := new(dns.Msg)
-	err := m.Unpack(answer)
+	signed, err := q.signature.Sequence().Sign(bytes.Clone(answer))
+	if err == nil && len(signed) <= q.size {
+		return signed
+	}
+	signed, err = q.signature.Sequence().Sign(truncated(answer))
 	if err != nil {
 		return nil
 	}
-	m.Compress = true
-	wire, err := q.signature.Pack(m)
-	if err == nil && len(wire) <= q.size {
-		return wire
+	return signed
+}
+
+// truncated returns the header of an answer with TC, its question and its OPT record.
+func truncated(answer []byte) []byte {
+	at := wire.HeaderSize
+	if binary.BigEndian.Uint16(answer[wire.AtQuestions:]) > 0 {
+		at = wire.SkipName(answer, at) + wire.QuestionFixed
 	}
-	short := &dns.Msg{MsgHdr: m.MsgHdr, Question: m.Question}
-	short.Truncated = true
-	if opt := m.IsEdns0(); opt != nil {
-		short.Extra = []dns.RR{opt}
+	short := bytes.Clone(answer[:at])
+	short[wire.AtFlags] |= wire.FlagTC
+	clear(short[wire.AtAnswers:wire.HeaderSize])
+	for end := wire.SkipRecord(answer, at); end > 0; end = wire.SkipRecord(answer, at) {
+		if answer[at] == 0 && binary.BigEndian.Uint16(answer[at+1:]) == wire.TypeOPT {
+			short[wire.AtAdditional+1] = 1
+			return append(short, answer[at:end]...)
+		}
+		at = end
 	}
-	wire, err = q.signature.Pack(short)
-	if err != nil {
-		return nil
-	}
-	return wire
+	return short
 }

@@ -58,7 +58,7 @@ func (q *Sequence) Sign(msg []byte) ([]byte, error) {
 		signed = append(append(append(append(signed, name...), class...), algorithm...), timers...)
 		signed = append(signed, 0, 0, 0, 0) // no error, no other data
 	}
-	mac, err := key.Generate(signed, nil)
+	mac, err := key.mac(signed)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package update
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -16,19 +17,18 @@ import (
 	"inside53/resolver"
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
+	"inside53/server/share"
 	"inside53/server/tsig"
+	"inside53/zonesource/rdata"
 	zoneupdate "inside53/zonesource/update"
 
 	"github.com/miekg/dns"
 	"golang.org/x/time/rate"
 )
 
-const (
-	// updatesWaiting is how many updates may be on their way.
-	updatesWaiting = 8192
-	// updateBytes is how many bytes they may have, as they came.
-	updateBytes = 32 << 20
-)
+// updateBounds are those of updates on their way: 8,192 or 32 MiB of all, a quarter of one
+// client.
+func updateBounds() share.Bounds { return share.Bounds{Places: 8192, PerClient: 2048, Size: 4096} }
 
 // Options make a [Server].
 type Options struct {
@@ -50,8 +50,7 @@ type Options struct {
 type Server struct {
 	Options
 	policy  atomic.Pointer[Policy]
-	queue   chan request
-	bytes   atomic.Int64 // of all on their way
+	queue   *share.Queue[request]
 	flights flights
 	faults  rate.Sometimes // of signatures, in the log: anybody may send them
 }
@@ -59,7 +58,7 @@ type Server struct {
 // New returns a server that grants what p says.
 func New(o Options, p *Policy) *Server {
 	s := &Server{
-		Options: o, queue: make(chan request, updatesWaiting),
+		Options: o, queue: share.NewQueue[request](updateBounds()),
 		faults: rate.Sometimes{First: 10, Interval: time.Second},
 	}
 	s.policy.Store(p)
@@ -76,9 +75,10 @@ type Updater interface {
 
 // request is one update as it came.
 type request struct {
-	packet []byte
-	client netip.Addr
-	finish func([]byte, resolver.Result)
+	packet    []byte
+	client    netip.Addr
+	transport resolver.Transport
+	finish    func([]byte, resolver.Result)
 }
 
 // Admits reports whether anything is granted to a client of that address, which may ask
@@ -104,30 +104,23 @@ func (u *Server) Refused(client netip.Addr) {
 // Serve answers an update of a client that is admitted, as a resolver's worker does. It
 // doesn't block.
 func (u *Server) Serve(
-	pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender,
+	pkt []byte, client netip.AddrPort, tr resolver.Transport, s resolver.Suspender,
 ) ([]byte, resolver.Result) {
-	size := int64(len(pkt))
-	full := u.bytes.Add(size) > updateBytes || len(u.queue) == cap(u.queue)
-	if full {
-		u.bytes.Add(-size)
+	r := request{bytes.Clone(pkt), client.Addr(), tr, s.Suspend()}
+	for _, gone := range u.queue.Push(client.Addr(), len(pkt), r) {
 		u.Count("dropped")
-		if tr == resolver.UDP {
-			return nil, resolver.Dropped // it comes again
-		}
-		return wire.AppendError(out[:0], pkt, wire.RcodeServFail), resolver.ServFail
-	}
-	finish := s.Suspend()
-	r := request{append([]byte(nil), pkt...), client.Addr(), func(answer []byte, result resolver.Result) {
-		u.bytes.Add(-size)
-		finish(answer, result)
-	}}
-	select {
-	case u.queue <- r:
-	default: // others were faster
-		u.Count("dropped")
-		r.finish(nil, resolver.Dropped)
+		gone.refuse()
 	}
 	return nil, resolver.Dropped
+}
+
+// refuse ends a request that has lost its place. By UDP it comes again.
+func (r *request) refuse() {
+	if r.transport == resolver.UDP {
+		r.finish(nil, resolver.Dropped)
+		return
+	}
+	r.finish(wire.AppendError(nil, r.packet, wire.RcodeServFail), resolver.ServFail)
 }
 
 // Run handles updates until ctx ends.
@@ -135,25 +128,22 @@ func (u *Server) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		running.Go(func() {
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case r := <-u.queue:
-					u.handle(r)
+			for item := u.queue.Pop(ctx); item != nil; item = u.queue.Pop(ctx) {
+				r := item.Value
+				finish := r.finish
+				r.finish = func(answer []byte, result resolver.Result) {
+					item.Done()
+					finish(answer, result)
 				}
+				u.handle(r)
 			}
 		})
 	}
 	running.Wait()
-	for {
-		select {
-		case r := <-u.queue:
-			r.finish(nil, resolver.Dropped)
-		default:
-			return ctx.Err()
-		}
+	for _, r := range u.queue.Clear() {
+		r.finish(nil, resolver.Dropped)
 	}
+	return ctx.Err()
 }
 
 // reply is where the result of one request goes.
@@ -229,11 +219,9 @@ func resultOfUpdate(rcode int) resolver.Result {
 // 3.1).
 func (u *Server) handle(in request) {
 	policy := u.policy.Load()
-	m := new(dns.Msg)
-	r := &reply{u: u, request: m, finish: in.finish}
-	err := m.Unpack(in.packet)
+	m, err := tsig.Read(in.packet)
+	r := &reply{u: u, request: m.Msg, finish: in.finish}
 	if err != nil {
-		m.Question, m.Extra = nil, nil
 		r.send(zoneupdate.Result{Rcode: zoneupdate.FormErr})
 		return
 	}
@@ -256,7 +244,7 @@ func (u *Server) handle(in request) {
 		r.send(zoneupdate.Result{Rcode: zoneupdate.NotAuth})
 		return
 	}
-	z, message, result := u.understand(policy, in.packet, m, in.client, r.signature.Key.Name)
+	z, message, result := u.understand(policy, in.packet, m.Msg, in.client, r.signature.Key.Name)
 	if result.Rcode != zoneupdate.NoError {
 		u.Log.Info("update refused", "client", in.client.String(), "key", r.signature.Key.Name,
 			"result", dns.RcodeToString[result.Rcode], "why", result.Text)
@@ -306,7 +294,29 @@ func (u *Server) understand(
 	if result.Rcode == zoneupdate.NoError {
 		result = g.covers(message)
 	}
+	if result.Rcode == zoneupdate.NoError {
+		result = checkData(message)
+	}
 	return g.zone, message, result
+}
+
+// checkData looks for data that aren't in the form of their type (RFC 2136 section 3.4.1).
+func checkData(m *zoneupdate.Message) zoneupdate.Result {
+	for _, section := range [...][]zoneupdate.Record{m.Prerequisites, m.Updates} {
+		for i := range section {
+			r := &section[i]
+			if len(r.Data) == 0 {
+				continue
+			}
+			err := rdata.Check(r.Type, r.Data)
+			if err != nil {
+				return zoneupdate.Result{
+					Rcode: zoneupdate.FormErr, Text: fmt.Sprintf("%s: %v", zone.String(r.Name), err),
+				}
+			}
+		}
+	}
+	return zoneupdate.Result{}
 }
 
 // wireOf returns the lower-case wire form of a name.

@@ -11,8 +11,9 @@
 // one, whole. An error leaves the old file, and nothing beside it. It begins with the
 // path; where the file system has no room, it says so and [IsFull] knows it.
 //
-// A process that is killed may leave the new file beside: [Clean] removes that in a
-// directory of our own, [Replace] what is an hour old of its own path.
+// A process that is killed may leave the new file beside: [RemoveLeft] removes that in a
+// directory of our own, [Replace] what is an hour old of its own path. [Prove] shows that such
+// a directory has room, and [Clean] does both.
 //
 // Two writers of one path don't harm each other: the last one counts.
 package atomicfile

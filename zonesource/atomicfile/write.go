@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -69,6 +70,16 @@ func syncDir(dir string) error {
 // Clean removes what killed processes have left in a directory that only the caller
 // writes to, and proves that it can be written to.
 func Clean(dir string) error {
+	err := RemoveLeft(dir)
+	if err != nil {
+		return err
+	}
+	return Prove(dir)
+}
+
+// RemoveLeft removes what killed processes have left in a directory that only the caller
+// writes to.
+func RemoveLeft(dir string) error {
 	left, err := filepath.Glob(filepath.Join(dir, tempPattern))
 	if err != nil {
 		return err
@@ -79,11 +90,32 @@ func Clean(dir string) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// proof is as much as the least that a file system gives a file: an empty one has room on a
+// full disk, too.
+const proof = 4096
+
+// Prove shows that a directory can be written to, by a file that it removes again. Its error is
+// the same text for the same fault.
+func Prove(dir string) error {
 	file, err := os.CreateTemp(dir, tempPattern)
-	if err != nil {
-		return describe(dir, err)
+	if err == nil {
+		_, err = file.Write(make([]byte, proof))
+		if err == nil {
+			err = file.Sync()
+		}
+		err = errors.Join(err, file.Close(), os.Remove(file.Name()))
 	}
-	return errors.Join(file.Close(), os.Remove(file.Name()))
+	var named *fs.PathError
+	if errors.As(err, &named) {
+		err = named.Err // the name is another one each time
+	}
+	if err != nil {
+		return fmt.Errorf("writing a file in %s: %w", dir, err)
+	}
+	return nil
 }
 
 // IsFull reports whether there was no room: the file system is full, or a quota is used

@@ -42,7 +42,12 @@ func validateValue(typ, value string) error {
 		return validateText(value)
 	}
 	// The rest is written as in a master file, and rarely with escapes.
-	_, err := dns.NewRR(". 0 IN " + typ + " " + value)
+	text := value
+	if typ == "SVCB" || typ == "HTTPS" {
+		// Hints may be mapped addresses, and the library takes none.
+		text = strings.ReplaceAll(value, "::ffff:", "::fffe:")
+	}
+	_, err := dns.NewRR(". 0 IN " + typ + " " + text)
 	if err != nil || strings.ContainsAny(value, "\r\n;") && typ != "CAA" && typ != "NAPTR" {
 		return errors.New(typ + "RRDATAInvalid (Value is not valid " + typ + " data)")
 	}

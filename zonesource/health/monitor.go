@@ -14,6 +14,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource/awsclient"
+	"inside53/zonesource/statedir"
 )
 
 // Options say what is looked at, and how. Accounts and Publish are needed.
@@ -53,6 +54,8 @@ type Options struct {
 	Publish func(*zone.Live)
 	// StateDir is where what is known is saved, "" for nowhere.
 	StateDir string
+	// State watches StateDir; nil: nobody does.
+	State *statedir.Dir
 
 	Now func() time.Time // of observations; nil: time.Now
 	Log *slog.Logger     // nil discards
@@ -116,7 +119,7 @@ func New(o Options) (*Monitor, error) {
 	}
 	o.setDefaults()
 	m := &Monitor{
-		options: o, log: o.Log, store: store{dir: o.StateDir},
+		options: o, log: o.Log, store: store{dir: o.StateDir, state: o.State},
 		prober: prober{
 			targets: o.Targets, own: o.OwnListeners, resolve: o.Resolve, translate: o.Translate,
 			dial: new(net.Dialer).DialContext, addresses: hostAddresses,

@@ -17,6 +17,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/refresh"
+	"inside53/zonesource/statedir"
 )
 
 // The state file is one line, stateMark and the SHA-256 of the rest in hexadecimal, and
@@ -58,9 +59,16 @@ type savedCount struct {
 }
 
 // store is the place of the state file; without a directory it does nothing.
-type store struct{ dir string }
+type store struct {
+	dir   string
+	state *statedir.Dir // nil: nobody watches it
+}
 
 func (s store) write(st *state) error {
+	err := s.state.Hold()
+	if err != nil {
+		return err
+	}
 	body, err := json.MarshalIndent(st, "", " ")
 	if err != nil {
 		return err
@@ -124,6 +132,10 @@ func (m *Monitor) readState() *state {
 		return nil
 	}
 	st, err := m.store.read()
+	if err != nil && m.store.state.Hold() != nil {
+		m.log.Error("saved health unusable", "reason", err)
+		return nil
+	}
 	if err != nil {
 		aside := m.store.putAside(m.options.Now())
 		m.log.Error("saved health unusable and put aside", "reason", err, "error", aside)
@@ -234,7 +246,8 @@ func (m *Monitor) runSaver(ctx context.Context) error {
 
 func (m *Monitor) save() {
 	err := m.store.write(m.snapshot())
-	if err != nil {
+	if err != nil && m.store.state == nil {
 		m.log.Error("health not saved", "error", err)
 	}
+	m.store.state.Note("health", err)
 }

@@ -165,6 +165,11 @@ func (p *printer) characterString() {
 // blank too; quotation mark and backslash come after a backslash, all else as an escape.
 func (p *printer) quoted(content []byte) {
 	p.blank()
+	p.string(content)
+}
+
+// string is quoted without a blank before it.
+func (p *printer) string(content []byte) {
 	p.out = append(p.out, '"')
 	for _, c := range content {
 		switch {

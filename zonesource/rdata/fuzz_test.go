@@ -15,6 +15,8 @@ func FuzzMasterValue(f *testing.F) {
 	f.Add(uint16(257), []byte("\x00\x05issuea\\\\b\\\""))
 	f.Add(uint16(256), []byte("\x00\x01\x00\x02a\\\"\xff"))
 	f.Add(uint16(65280), []byte("any"))
+	f.Add(uint16(65), []byte("\x00\x01\x00\x00\x06\x00\x10"+
+		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xc0\x00\x02\x01"))
 	f.Fuzz(func(t *testing.T, rrtype uint16, data []byte) {
 		text, err := FormatMasterValue(rrtype, data)
 		if (err == nil) != (check(rrtype, data) == nil) {

@@ -17,12 +17,17 @@ func formatPresentation(rrtype uint16, rdata []byte, n notation) string {
 	}
 	header := dns.RR_Header{Name: ".", Rrtype: rrtype, Class: dns.ClassINET, Rdlength: uint16(len(rdata))}
 	rr, end, err := dns.UnpackRRWithHeader(header, rdata, 0)
-	if err != nil || end != len(rdata) {
+	text, ok := "", true
+	switch {
+	case err != nil && (rrtype == dns.TypeSVCB || rrtype == dns.TypeHTTPS):
+		text = serviceText(rdata, n)
+	case err != nil || end != len(rdata):
 		return generic(rdata)
-	}
-	text, ok := strings.TrimPrefix(rr.String(), rr.Header().String()), true
-	if n == octal {
-		text, ok = octalText(text)
+	default:
+		text = strings.TrimPrefix(rr.String(), rr.Header().String())
+		if n == octal {
+			text, ok = octalText(text)
+		}
 	}
 	if !ok || text == "" {
 		return generic(rdata)

@@ -74,7 +74,7 @@ const followFor = 10 * time.Minute
 // recall takes up what the journal has: changes that were accepted and may not be
 // listed yet, and intents without result.
 func (u *Updater) recall() {
-	for _, l := range u.journal.unfinished() {
+	for _, l := range u.journal.left() {
 		switch {
 		case l.State == stateIntent:
 			u.unresolved(l.Intent)
@@ -96,6 +96,8 @@ func (u *Updater) unresolved(intent uint64) {
 // followAll asks for what isn't known yet, until ctx ends.
 func (u *Updater) followAll(ctx context.Context) {
 	for ctx.Err() == nil {
+		u.journal.mend()
+		u.recall() // the journal may be ours only now
 		u.resolveAll(ctx)
 		u.askAll(ctx)
 		_ = refresh.Pause(ctx, u.options.Follow) // its end is that of the loop

@@ -41,15 +41,12 @@ func TestOneQuestionForManyChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		route53 := &arriving{made: map[string]time.Time{}}
 		synced := map[*zonesource.Amendment]time.Duration{}
-		u, err := New(Options{StateDir: t.TempDir(), Synced: func(a *zonesource.Amendment) {
+		u := New(Options{StateDir: t.TempDir(), Synced: func(a *zonesource.Amendment) {
 			if _, again := synced[a]; again {
 				t.Error("a change has arrived twice")
 			}
 			synced[a] = time.Since(a.Accepted)
 		}})
-		if err != nil {
-			t.Fatal(err)
-		}
 		u.clients = map[string]client{"": route53}
 		const rounds, perRound = 60, 10
 		n := 0
@@ -83,7 +80,7 @@ func TestOneQuestionForManyChanges(t *testing.T) {
 		if most := slices.Max(took); most > 150*time.Second {
 			t.Errorf("it took %s to know of a change that had arrived", most)
 		}
-		err = u.Close()
+		err := u.Close()
 		if err != nil {
 			t.Error(err)
 		}

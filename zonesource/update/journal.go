@@ -21,6 +21,7 @@ import (
 
 	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/changes"
+	"inside53/zonesource/statedir"
 )
 
 // The journal is a file of lines of JSON. An intent is on the disk before its batch is
@@ -98,34 +99,61 @@ const rewriteAt = 4 << 20
 
 // journal is the open journal. Its methods are safe for concurrent use.
 type journal struct {
-	path string
-	log  *slog.Logger
+	path  string
+	state *statedir.Dir
+	log   *slog.Logger
 
-	mu   sync.Mutex
-	file *os.File
-	size int64
-	kept int64 // size after the last writing anew
-	next uint64
-	live map[uint64]line // intents and accepted changes that aren't over
-	torn bool            // the file may end with half a line
+	mu      sync.Mutex
+	opened  bool     // what an earlier process has left was read
+	earlier []line   // of that, what isn't over and was not asked for yet
+	file    *os.File // nil: it can't be written
+	size    int64
+	kept    int64 // size after the last writing anew
+	next    uint64
+	live    map[uint64]line // intents and accepted changes that aren't over
+	torn    bool            // the file lacks a line, or ends with half of one
 }
 
-// openJournal reads the journal in dir, which exists, and goes on with it.
-func openJournal(dir string, log *slog.Logger) (*journal, error) {
-	j := &journal{path: filepath.Join(dir, journalName), log: log, live: map[uint64]line{}, next: 1}
+// openJournal reads the journal in dir and goes on with it. What of this can't be done now is
+// done when something is to be written. state, which may be nil, says whether that may be.
+func openJournal(dir string, state *statedir.Dir, log *slog.Logger) *journal {
+	j := &journal{path: filepath.Join(dir, journalName), state: state, log: log, live: map[uint64]line{}, next: 1}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	err := j.open()
+	if err != nil {
+		log.Error("the journal of updates is not read yet; updates are refused until it is", "error", err)
+		return j
+	}
+	j.state.Note(whatJournal, j.rewrite())
+	return j
+}
+
+// whatJournal is the name of the journal for who watches the state directory.
+const whatJournal = "the journal of updates"
+
+// open reads the journal, once: what another process has not finished is that process's. The
+// caller holds mu.
+func (j *journal) open() error {
+	if j.opened {
+		return nil
+	}
+	if j.state.Foreign() {
+		return j.state.Hold()
+	}
 	data, err := os.ReadFile(j.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading the journal of updates: %w", err)
+		return fmt.Errorf("reading the journal of updates: %w", err)
 	}
 	err = j.load(data)
 	if err != nil {
 		j.putAside(data, err)
 	}
-	err = j.rewrite()
-	if err != nil {
-		return nil, fmt.Errorf("writing the journal of updates: %w", err)
+	j.opened = true
+	for _, id := range slices.Sorted(maps.Keys(j.live)) {
+		j.earlier = append(j.earlier, j.live[id])
 	}
-	return j, nil
+	return nil
 }
 
 // load takes the lines of a journal. The last one may be torn: what it says hadn't
@@ -182,15 +210,19 @@ func (j *journal) apply(l line) {
 	}
 }
 
-// rewrite writes what isn't over into a new file. The caller holds mu, or is alone.
+// rewrite writes what isn't over into a new file. The caller holds mu.
 func (j *journal) rewrite() error {
+	err := j.state.Hold()
+	if err != nil {
+		return err
+	}
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	for _, id := range slices.Sorted(maps.Keys(j.live)) {
 		l := j.live[id]
 		intent := l
 		intent.State, intent.Change = stateIntent, ""
-		err := e.Encode(intent)
+		err = e.Encode(intent)
 		if err == nil && l.State == stateAccepted {
 			err = e.Encode(line{Intent: id, State: l.State, At: l.At, Change: l.Change})
 		}
@@ -212,20 +244,34 @@ func (j *journal) rewrite() error {
 	return err
 }
 
-// write appends a line, and waits until it is on the disk where sync says so.
+// write appends a line, and waits until it is on the disk where sync says so. The caller holds
+// mu.
 func (j *journal) write(l line, sync bool) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	j.apply(l)
+	err := j.append(l, sync)
+	j.state.Note(whatJournal, err)
+	return err
+}
+
+func (j *journal) append(l line, sync bool) error {
 	text, err := json.Marshal(l)
 	if err != nil {
+		return err
+	}
+	if !j.there() {
+		j.state.Check()
+		return j.rewrite() // with l
+	}
+	err = j.state.Hold()
+	if err != nil {
+		j.torn = true
 		return err
 	}
 	if j.torn {
 		return j.rewrite() // with l
 	}
 	n, err := j.file.Write(append(text, '\n'))
-	j.torn = err != nil && n > 0
+	j.torn = err != nil
 	j.size += int64(n)
 	if err == nil && sync {
 		err = j.file.Sync()
@@ -242,23 +288,49 @@ func (j *journal) write(l line, sync bool) error {
 	return nil
 }
 
+// mend writes the journal anew where it lacks something, or isn't there.
+func (j *journal) mend() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.state.Hold() == nil && j.open() == nil && (j.torn || !j.there()) {
+		j.state.Note(whatJournal, j.rewrite())
+	}
+}
+
+// there reports whether the open file is what the next process will find: what is written to a
+// file that was deleted is lost.
+func (j *journal) there() bool {
+	if j.file == nil {
+		return false
+	}
+	is, err := j.file.Stat()
+	if err != nil {
+		return false
+	}
+	found, err := os.Stat(j.path)
+	return err == nil && os.SameFile(is, found)
+}
+
 // intend notes that a batch is about to be sent, and returns when that is on the disk.
 func (j *journal) intend(zone, account string, b changes.Batch, p *plan) (uint64, error) {
 	j.mu.Lock()
+	defer j.mu.Unlock()
+	err := j.open()
+	if err != nil {
+		return 0, err
+	}
 	id := j.next
 	j.next++
-	j.mu.Unlock()
 	l := line{Intent: id, State: stateIntent, At: time.Now().UTC(), Zone: zone, Account: account, Changes: noted(b)}
 	for _, e := range p.entries {
 		if e.changes {
 			l.Made = append(l.Made, made{e.message.Key, e.message.Client.String(), e.message.describe()})
 		}
 	}
-	err := j.write(l, true)
+	err = j.write(l, true)
 	if err != nil {
-		j.mu.Lock()
 		delete(j.live, id)
-		j.mu.Unlock()
+		j.torn = true // half of it may be there
 	}
 	return id, err
 }
@@ -266,6 +338,8 @@ func (j *journal) intend(zone, account string, b changes.Batch, p *plan) (uint64
 // note appends what became of an intent. Where that can't be written, reading Route 53
 // tells it at the next start.
 func (j *journal) note(l line) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	err := j.write(l, false)
 	if err != nil {
 		j.log.Warn("the journal of updates can't be written", "error", err)
@@ -292,6 +366,17 @@ func (j *journal) of(intent uint64) (line, bool) {
 	return l, live
 }
 
+// left returns what an earlier process has left unfinished, once: nothing while that isn't
+// known.
+func (j *journal) left() []line {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_ = j.open() // another time
+	left := j.earlier
+	j.earlier = nil
+	return left
+}
+
 // unfinished returns what isn't over, in the order of the intents.
 func (j *journal) unfinished() []line {
 	j.mu.Lock()
@@ -306,5 +391,8 @@ func (j *journal) unfinished() []line {
 func (j *journal) close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.file == nil {
+		return nil
+	}
 	return errors.Join(j.file.Sync(), j.file.Close())
 }

@@ -26,10 +26,7 @@ func planned(t *testing.T, m *Message) (*plan, changes.Batch) {
 
 func reopened(t *testing.T, dir string) *journal {
 	t.Helper()
-	j, err := openJournal(dir, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	j := openJournal(dir, nil, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() {
 		err := j.close()
 		if err != nil {
@@ -114,10 +111,7 @@ func TestJournalBroken(t *testing.T) {
 	}
 	var log bytes.Buffer
 	for range 2 { // what was put aside stays, and isn't again
-		again, err := openJournal(dir, slog.New(slog.NewTextHandler(&log, nil)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		again := openJournal(dir, nil, slog.New(slog.NewTextHandler(&log, nil)))
 		defer again.close()
 		left := again.unfinished()
 		if len(left) != 2 || left[0].Intent != 1 || left[1].Intent != 2 {
@@ -171,10 +165,7 @@ func TestRecall(t *testing.T) {
 	w := newWorld(t, nil)
 	w.stop()
 	dir := t.TempDir()
-	j, err := openJournal(dir, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	j := openJournal(dir, nil, slog.New(slog.DiscardHandler))
 	intend := func(lines ...string) uint64 {
 		p, b := planned(t, message(t, lines...))
 		id, err := j.intend(netZone, "", b, p)
@@ -190,7 +181,7 @@ func TestRecall(t *testing.T) {
 	j.accepted(lately, "C1", time.Now().Add(-time.Minute))
 	long := intend("ns2.example.net. 300 IN A 10.0.0.1")
 	j.accepted(long, "C2", time.Now().Add(-time.Hour))
-	err = j.close()
+	err := j.close()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,10 +258,7 @@ func TestJournalFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := openJournal(dir, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatalf("after a full disk: %v", err)
-	}
+	again := openJournal(dir, nil, slog.New(slog.DiscardHandler))
 	defer again.close()
 	left := again.unfinished()
 	if len(left) != 2 || left[0].Intent != first || left[1].Intent != second {

@@ -14,6 +14,7 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
+	"inside53/zonesource/statedir"
 )
 
 // Options make an Updater.
@@ -25,8 +26,10 @@ type Options struct {
 	// Amend and Synced are the keeper's.
 	Amend  func(*zonesource.Amendment) error
 	Synced func(*zonesource.Amendment)
-	// StateDir is where the journal is kept. It exists.
+	// StateDir is where the journal is kept.
 	StateDir string
+	// State watches StateDir; nil: nobody does.
+	State *statedir.Dir
 	// Window is for how long messages are gathered before they are handled together,
 	// 0 = 20 ms.
 	Window time.Duration
@@ -75,8 +78,8 @@ type Updater struct {
 	unclear []uint64 // intents whose result isn't known
 }
 
-// New opens the journal and starts nothing.
-func New(o Options) (*Updater, error) {
+// New opens the journal and starts nothing. While that can't be written, updates are refused.
+func New(o Options) *Updater {
 	if o.Window <= 0 {
 		o.Window = defaultWindow
 	}
@@ -89,14 +92,10 @@ func New(o Options) (*Updater, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	j, err := openJournal(o.StateDir, o.Log)
-	if err != nil {
-		return nil, err
-	}
 	return &Updater{
-		options: o, log: o.Log, journal: j, wake: make(chan struct{}, 1), clients: map[string]client{},
-		zones: map[string]*hosted{},
-	}, nil
+		options: o, log: o.Log, journal: openJournal(o.StateDir, o.State, o.Log), wake: make(chan struct{}, 1),
+		clients: map[string]client{}, zones: map[string]*hosted{},
+	}
 }
 
 // Close closes the journal. Run must have returned.

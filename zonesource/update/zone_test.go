@@ -91,15 +91,12 @@ func newWorld(t *testing.T, change func(*awssim.Options)) *world {
 // begin starts an updater with a journal in dir.
 func (w *world) begin(dir string) {
 	w.t.Helper()
-	u, err := New(Options{
+	u := New(Options{
 		Source: "route53", Hosted: w.hosted, Amend: w.amend,
 		Synced:   func(*zonesource.Amendment) { w.mu.Lock(); w.synced++; w.mu.Unlock() },
 		StateDir: dir, Window: 50 * time.Millisecond, Follow: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	u.SetAccounts([]*awsclient.Account{w.account})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -25,7 +25,8 @@
 // syntax, an unknown type or a class other than IN, no SOA record at the apex,
 // SOA records that differ or stand below it, a CNAME record beside others, several CNAME
 // or DNAME records at a name, an RRset too large for a message. Up to ten faults
-// are reported, each with file and line.
+// are reported, each with file and line. Where there are no good data yet, all names of the
+// zone get SERVFAIL until the file is mended: nobody else answers for them.
 //
 // A problem is reported and the zone is served: records out of the zone are left
 // out; where TTLs differ inside an RRset the least holds for all (RFC 2181 section 5.2), but

@@ -31,6 +31,10 @@ type Config struct {
 	// reading, so that many files that change together leave processors to the
 	// answers; nil: no bound.
 	Readers chan struct{}
+	// Missing reports whether there is no part of the file yet, of an earlier source
+	// either. Then the names of a zone that can't be read fail, or others would answer for
+	// it; nil: they don't.
+	Missing func() bool
 }
 
 // Source serves one zone file as a zonesource.Source.
@@ -132,6 +136,9 @@ func (s *Source) read(ctx context.Context, deliver func(zonesource.Part), paced 
 	}
 	if err != nil {
 		s.log.Warn("zone file not read", "error", err)
+		if s.config.Missing != nil && !errors.Is(err, errChanged) && s.config.Missing() {
+			deliver(s.unread(began))
+		}
 		deliver(zonesource.Part{Key: s.key, Listed: began, Err: err})
 		return l.files, nil
 	}
@@ -142,4 +149,13 @@ func (s *Source) read(ctx context.Context, deliver func(zonesource.Part), paced 
 		Zone: zone.New(info, l.tree, 0),
 	})
 	return l.files, nil
+}
+
+// unread is a part in place of the zone, none of whose names can be answered.
+func (s *Source) unread(at time.Time) zonesource.Part {
+	info := zone.Info{
+		Origin: zone.File, ID: s.config.Path, Listed: at,
+		Unavailable: "the zone file of " + zone.String(s.config.Origin) + " can't be read",
+	}
+	return zonesource.Part{Key: s.key, Listed: at, Zone: zone.New(info, zone.NewTree(s.config.Origin), 0)}
 }

@@ -67,6 +67,13 @@ func (b *Batch) Receive(fd int, wait bool) (int, error) {
 // Packet returns the packet in slot i. Its capacity is all of the slot's room.
 func (b *Batch) Packet(i int) []byte { return b.packets[i][:b.headers[i].n] }
 
+// Peer returns where the packet in slot i came from, of a batch with peers.
+func (b *Batch) Peer(i int) *unix.SockaddrInet4 {
+	p := &b.peers[i]
+	port := (*[2]byte)(unsafe.Pointer(&p.Port))
+	return &unix.SockaddrInet4{Port: int(port[0])<<8 | int(port[1]), Addr: p.Addr}
+}
+
 // Set makes p the packet of slot i. It is sent from where it is.
 func (b *Batch) Set(i int, p []byte) {
 	b.vectors[i].Base = &p[0]

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -45,8 +46,8 @@ func splitAddress(i int) [4]byte {
 // WriteAWS writes a data directory of the AWS simulator with the split zone.
 func WriteAWS(dir string) error {
 	zones := []hostedZone{
-		{privateID, Zone, true, writePrivate},
-		{publicID, Zone, false, writePublic},
+		{id: privateID, name: Zone, private: true, records: writePrivate},
+		{id: publicID, name: Zone, records: writePublic},
 	}
 	err := writeHostedZones(dir, zones)
 	if err != nil {
@@ -67,7 +68,7 @@ func WriteManyZones(dir string) error {
 	all := make([]hostedZone, ManyZones)
 	for i := range all {
 		name := fmt.Sprintf("zone-%04d.%s", i, Zone)
-		all[i] = hostedZone{fmt.Sprintf("Z%019d", i), name, true, func(l *recordList) {
+		all[i] = hostedZone{id: fmt.Sprintf("Z%019d", i), name: name, private: true, records: func(l *recordList) {
 			for k := range ManyRecords {
 				l.record(fmt.Sprintf("host-%06d.%s", k, name), "A", dotted(Address(i*ManyRecords+k)))
 			}
@@ -79,6 +80,7 @@ func WriteManyZones(dir string) error {
 type hostedZone struct {
 	id, name string
 	private  bool
+	vpc      string // of a private one; "" is VPC
 	records  func(*recordList)
 }
 
@@ -178,7 +180,8 @@ func writeHostedZones(dir string, zones []hostedZone) error {
 		list = append(list, info)
 		detail := fmt.Sprintf(`{"HostedZone": %s, "DelegationSet": {"NameServers": ["ns-1.awsdns-00.com"]}}`, info)
 		if z.private {
-			detail = fmt.Sprintf(`{"HostedZone": %s, "VPCs": [{"VPCRegion": %q, "VPCId": %q}]}`, info, Region, VPC)
+			vpc := cmp.Or(z.vpc, VPC)
+			detail = fmt.Sprintf(`{"HostedZone": %s, "VPCs": [{"VPCRegion": %q, "VPCId": %q}]}`, info, Region, vpc)
 		}
 		err = os.WriteFile(filepath.Join(own, "get-hosted-zone.json"), []byte(detail), 0o644)
 		if err != nil {

@@ -38,6 +38,8 @@ type Options struct {
 	// Timeout is when a query is given up: 1 s. What is asked of a server that is
 	// overloaded stays outstanding until then.
 	Timeout time.Duration
+	// Drain waits for what is outstanding at the end, for Timeout at most: the rest is lost.
+	Drain bool
 	// Once ends when the stream does, and every answer counts.
 	Once bool
 }

@@ -87,6 +87,12 @@ func (r *run) all(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	seconds := (r.now() - begin).Seconds()
+	if r.options.Drain {
+		err = r.drain(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+	}
 	after, err := r.usage()
 	if err != nil {
 		return Result{}, err
@@ -99,6 +105,14 @@ func (r *run) usage() (Usage, error) {
 		return Usage{}, nil
 	}
 	return UsageOf(r.options.Process)
+}
+
+// drain asks no more, and waits for what is outstanding.
+func (r *run) drain(ctx context.Context) error {
+	r.ended = true
+	err := r.until(ctx, r.now()+r.options.Timeout)
+	r.tally.Lost += uint64(r.outstanding())
+	return err
 }
 
 // until asks until then, or until the last answer of a stream that ends.

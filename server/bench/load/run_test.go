@@ -81,6 +81,31 @@ func TestRunPaced(t *testing.T) {
 	}
 }
 
+// TestRunDrained: an answer that comes after the end counts, and one that doesn't is lost.
+func TestRunDrained(t *testing.T) {
+	server := serveUDP(t, func(q []byte) []byte {
+		time.Sleep(time.Millisecond)
+		if q[0]%2 == 0 {
+			return nil
+		}
+		return rightly(q)
+	})
+	o := Options{Server: server, Rate: 2000, Lanes: 1, Window: 256, Measure: 100 * time.Millisecond,
+		Timeout: 500 * time.Millisecond}
+	early, err := Run(t.Context(), &counted{n: 1 << 30}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Drain = true
+	all, err := Run(t.Context(), &counted{n: 1 << 30}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if early.Lost != 0 || all.Lost == 0 || all.Answered == 0 || all.Bad != 0 || all.Seconds > .4 {
+		t.Errorf("without %+v, with %+v", early, all)
+	}
+}
+
 // The answers come in one write, in the other order, cut in the middle of a message.
 func TestRunTCP(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")

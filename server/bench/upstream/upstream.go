@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 const (
 	headerSize = 12
 	typeA      = 1
+	typeTXT    = 16
 	typeOPT    = 41
 	ttl        = 3600 // seconds, of every answer
 )
@@ -40,7 +42,7 @@ func Address(name []byte) [4]byte {
 // additional record, or when there is no room.
 func Answer(query []byte) []byte {
 	end := questionEnd(query)
-	if end < 0 || cap(query) < end+64 || query[2]&0x80 != 0 {
+	if end < 0 || cap(query) < end+room(query, end) || query[2]&0x80 != 0 {
 		return nil
 	}
 	opt := query[11] == 1
@@ -50,11 +52,18 @@ func Answer(query []byte) []byte {
 	a[2] = 0x80 | a[2]&0x79 // QR; opcode and RD as asked
 	a[3] = 0x80             // RA
 	clear(a[6:12])
-	if rrtype == typeA {
+	switch rrtype {
+	case typeA:
 		a[7] = 1
 		a = append(a, 0xc0, headerSize, 0, typeA, 0, 1, 0, 0, ttl>>8, ttl&0xff, 0, 4)
 		a = append(a, address[:]...)
-	} else {
+	case typeTXT:
+		a[7] = 1
+		a = append(a, 0xc0, headerSize, 0, typeTXT, 0, 1, 0, 0, ttl>>8, ttl&0xff, texts>>8, texts&0xff)
+		for range texts / textSize {
+			a = append(append(a, textSize-1), text()...)
+		}
+	default:
 		a[9] = 1
 		a = append(a, 0, 0, 6, 0, 1, 0, 0, 0, 60, 0, 22, 0, 0)                           // . 60 SOA . .
 		a = append(a, 0, 0, 0, 1, 0, 0, 14, 16, 0, 0, 2, 88, 0, 1, 81, 128, 0, 0, 0, 60) // 1 3600 600 86400 60
@@ -64,6 +73,34 @@ func Answer(query []byte) []byte {
 		a = append(a, 0, 0, typeOPT, 4, 208, 0, 0, 0, 0, 0, 0) // 1232 octets
 	}
 	return a
+}
+
+// The texts of a TXT record: as much as goes into an answer of 1232 octets beside any name.
+const (
+	textSize = 225 // with its length
+	texts    = 4 * textSize
+)
+
+func text() string { return strings.Repeat("t", textSize-1) }
+
+// room is how many octets Answer needs behind the question.
+func room(query []byte, end int) int {
+	if binary.BigEndian.Uint16(query[end-4:]) == typeTXT {
+		return 64 + texts
+	}
+	return 64
+}
+
+// Dead is the name below which it answers nothing, and whatever asks waits.
+const (
+	Dead = "dead.example."
+	dead = "\x04dead\x07example\x00"
+)
+
+// silent reports whether a query gets no answer.
+func silent(query []byte) bool {
+	end := questionEnd(query)
+	return end > 0 && strings.HasSuffix(string(query[headerSize:end-4]), dead)
 }
 
 // questionEnd returns where the only question of a query ends, or -1.
@@ -82,14 +119,30 @@ func questionEnd(query []byte) int {
 	return -1
 }
 
-// Run answers on addr, an IPv4 address and port, until ctx ends, and counts the questions,
-// where count is not nil. It wants a thread of its own.
-func Run(ctx context.Context, addr netip.AddrPort, count *atomic.Uint64) error {
+// Options say how it answers.
+type Options struct {
+	// Count counts the questions, where it is not nil.
+	Count *atomic.Uint64
+	// Lies sends false answers before each true one.
+	Lies bool
+}
+
+// Run answers on addr, an IPv4 address and port, until ctx ends. It wants a thread of
+// its own.
+func Run(ctx context.Context, addr netip.AddrPort, o Options) error {
 	fd, err := bind(addr)
 	if err != nil {
 		return fmt.Errorf("listening on udp %s: %w", addr, err)
 	}
 	defer unix.Close(fd)
+	var l *liar
+	if o.Lies {
+		l, err = newLiar(fd)
+		if err != nil {
+			return err
+		}
+		defer l.close()
+	}
 	b := datagram.NewBatch(true)
 	for ctx.Err() == nil {
 		n, err := b.Receive(fd, true)
@@ -99,29 +152,45 @@ func Run(ctx context.Context, addr netip.AddrPort, count *atomic.Uint64) error {
 		if err != nil {
 			return fmt.Errorf("receiving on udp %s: %w", addr, err)
 		}
-		if count != nil {
-			count.Add(uint64(n))
+		if o.Count != nil {
+			o.Count.Add(uint64(n))
 		}
-		serve(b, fd, n)
+		serve(b, fd, n, l)
 	}
 	return nil
 }
 
-// serve answers the first n packets. What can't be sent is lost, as on a network.
-func serve(b *datagram.Batch, fd, n int) {
+// serve answers the first n packets but those that get no answer. What can't be sent is
+// lost, as on a network.
+func serve(b *datagram.Batch, fd, n int, l *liar) {
+	first := 0 // of those that are yet to be sent
 	for i := range n {
-		a := Answer(b.Packet(i))
+		q := b.Packet(i)
+		if silent(q) {
+			send(b, fd, first, i)
+			first = i + 1
+			continue
+		}
+		if l != nil {
+			l.lie(q, b.Peer(i))
+		}
+		a := Answer(q)
 		if a == nil {
-			a = formErr(b.Packet(i))
+			a = formErr(q)
 		}
 		b.Set(i, a)
 	}
-	for done := 0; done < n; {
-		k, err := b.Send(fd, done, n)
+	send(b, fd, first, n)
+}
+
+// send sends the packets in the slots from first to end.
+func send(b *datagram.Batch, fd, first, end int) {
+	for first < end {
+		k, err := b.Send(fd, first, end)
 		if err != nil {
 			return
 		}
-		done += k
+		first += k
 	}
 }
 

@@ -1,4 +1,4 @@
-package listen
+package share
 
 import (
 	"net/netip"
@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// thing is a holding that was used at a second.
+// thing is a Holding that was used at a second.
 type thing struct{ used int64 }
 
-func (h *thing) lastUsed() time.Time { return time.Unix(h.used, 0) }
+func (h *thing) LastUsed() time.Time { return time.Unix(h.used, 0) }
 
-func TestHolderOf(t *testing.T) {
+func TestClientOf(t *testing.T) {
 	for addr, want := range map[string]string{
 		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1",
 		"2001:db8:0:1:2:3:4:5": "2001:db8:0:1::", "fe80::1%eth0": "fe80::",
 	} {
-		if got := holderOf(netip.MustParseAddr(addr)); got != netip.MustParseAddr(want) {
+		if got := ClientOf(netip.MustParseAddr(addr)); got != netip.MustParseAddr(want) {
 			t.Errorf("%s counts for %s, want %s", addr, got, want)
 		}
 	}
@@ -24,9 +24,9 @@ func TestHolderOf(t *testing.T) {
 
 func TestShares(t *testing.T) {
 	one, two := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	s := newShares[*thing](5, 3)
+	s := New[*thing](5, 3)
 	old, young := &thing{1}, &thing{9}
-	add := func(addr netip.Addr, h *thing) (*thing, bool, bool) { t.Helper(); return s.add(addr, h) }
+	add := func(addr netip.Addr, h *thing) (*thing, bool, bool) { t.Helper(); return s.Add(addr, h) }
 	for _, h := range []*thing{{5}, old, {7}} {
 		out, full, ok := add(one, h)
 		if out != nil || full || !ok {
@@ -47,9 +47,9 @@ func TestShares(t *testing.T) {
 	if out, full, ok := add(newcomer, young); out != old || !full || !ok {
 		t.Errorf("out is %v, %t %t, want what the client with most had used least", out, full, ok)
 	}
-	s.remove(one, old) // is out already
-	if s.open() != 5 {
-		t.Errorf("%d are open", s.open())
+	s.Remove(one, old) // is out already
+	if s.Open() != 5 {
+		t.Errorf("%d are open", s.Open())
 	}
 	// Two hold two now; the longest unused of both goes.
 	if out, _, _ := add(netip.MustParseAddr("2001:db8::2"), &thing{8}); out == nil || out.used != 0 {
@@ -57,19 +57,19 @@ func TestShares(t *testing.T) {
 	}
 	for c, items := range s.clients {
 		for h := range items {
-			s.remove(c, h)
+			s.Remove(c, h)
 		}
 	}
-	if s.open() != 0 || len(s.clients) != 0 || len(s.holding) > 1 {
-		t.Errorf("left: %d, %v, %v", s.open(), s.clients, s.holding)
+	if s.Open() != 0 || len(s.clients) != 0 || len(s.holders) > 1 {
+		t.Errorf("left: %d, %v, %v", s.Open(), s.clients, s.holders)
 	}
 }
 
 // BenchmarkSharesFull accepts at the bound, with a connection each of many clients.
 func BenchmarkSharesFull(b *testing.B) {
-	s := newShares[*thing](10000, 100)
+	s := New[*thing](10000, 100)
 	for i := range b.N {
 		addr := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-		_, _, _ = s.add(addr, &thing{int64(i)})
+		_, _, _ = s.Add(addr, &thing{int64(i)})
 	}
 }
