@@ -50,9 +50,8 @@ type Keeper struct {
 
 	work  sync.Mutex // serialises whoever changes parts or configuration
 	parts map[Key]Part
-	// amendments lie over the listings of zones, in the order in which they were
-	// accepted.
-	amendments map[Key][]*amendment
+	// amendments lie over the listings of zones.
+	amendments map[Key]*amendments
 	loaded     bool         // a snapshot has been published that was loaded
 	saved      bool         // the state directory had the data of an earlier process
 	seen       map[Key]bool // what is missing and was when last published: whether it is new
@@ -94,7 +93,7 @@ func NewKeeper(o Options) (*Keeper, error) {
 	}
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
-		cfg: o.Config, parts: map[Key]Part{}, amendments: map[Key][]*amendment{}, seen: map[Key]bool{}, held: map[Key]held{},
+		cfg: o.Config, parts: map[Key]Part{}, amendments: map[Key]*amendments{}, seen: map[Key]bool{}, held: map[Key]held{},
 		inbox: newInbox(),
 	}
 	if k.now == nil {
