@@ -96,6 +96,9 @@ type Catalog struct {
 	// Unlisted are private zones associated with VPCs of ours that can't be listed:
 	// other accounts', EFS's and the like.
 	Unlisted []Unlisted
+	// Surveyed is when these were looked for last, and SurveyedVPCs where; zero for never.
+	Surveyed     time.Time  `json:",omitzero"`
+	SurveyedVPCs []zone.VPC `json:",omitempty"`
 	// Collections are the CIDR collections that IP-based records of these zones
 	// name, sorted by id.
 	Collections []Collection `json:",omitempty"`

@@ -67,7 +67,7 @@ func (l *lister) restore(saved []zonesource.Part) {
 		if p.Sum == l.source.selected.sum() {
 			l.cataloged = p.Listed
 		}
-		l.survey.restore(p.Catalog.Unlisted)
+		l.survey.restore(p.Catalog)
 		for _, h := range p.Catalog.Zones {
 			if l.source.selected.has(&h) {
 				l.zones[h.ID] = &state{hosted: h, gone: time.Now()}
