@@ -114,7 +114,8 @@ func newMetadata(t *testing.T) *metadata {
 	t.Helper()
 	m := &metadata{}
 	texts := map[string]string{
-		"/latest/dynamic/instance-identity/document":                              `{"accountId":"123456789012","instanceId":"i-1","region":"eu-west-1"}`,
+		"/latest/dynamic/instance-identity/document": `{"accountId":"123456789012","instanceId":"i-1",` +
+			`"region":"eu-west-1"}`,
 		"/latest/meta-data/mac":                                                   "02:00:00:00:00:01",
 		"/latest/meta-data/network/interfaces/macs/":                              "02:00:00:00:00:01/",
 		"/latest/meta-data/network/interfaces/macs/02:00:00:00:00:01/vpc-id":      "vpc-0a1b2c3d4e5f60001",

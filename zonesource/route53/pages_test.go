@@ -56,7 +56,8 @@ func (w *pagesWorld) restart(dir string) {
 	}
 	var err error
 	w.keeper, err = zonesource.NewKeeper(zonesource.Options{
-		StateDir: dir, Publish: func(*zone.Snapshot) {}, Config: zonesource.Config{MaxShrink: 0.5, Expected: []zonesource.Key{catalogKey("")}},
+		StateDir: dir, Publish: func(*zone.Snapshot) {},
+		Config: zonesource.Config{MaxShrink: 0.5, Expected: []zonesource.Key{catalogKey("")}},
 	})
 	if err != nil {
 		w.t.Fatal(err)
