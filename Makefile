@@ -11,23 +11,29 @@ COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The programs of test-clients, and the Debian packages that bring them.
-CLIENTS  := dig nsupdate named named-compilezone knotd nsd kdig knsupdate certbot aws ip unshare
-PACKAGES := bind9-dnsutils bind9 bind9-utils knot knot-dnsutils nsd awscli certbot python3-certbot-dns-rfc2136 \
-	iproute2 util-linux gcc libc6-dev
+CLIENTS  := dig nsupdate named named-compilezone knotd nsd kdig knsupdate certbot aws ip unshare \
+	systemd-analyze dnsdist
+PEERS    := nsd knotd unbound ip unshare nice
+PACKAGES := bind9-dnsutils bind9 bind9-utils knot knot-dnsutils nsd unbound awscli certbot python3-certbot-dns-rfc2136 \
+	systemd dnsdist iproute2 util-linux gcc libc6-dev
 
+ATTACKTIME  ?= full
+CHAOSROUNDS ?= 200
+CHAOSSEED   ?=
 FRESH     ?= all
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 ROUNDS    ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test lint race fuzz bench bench-peers cover vuln test-clients judge judge-files fresh clean
+.PHONY: help deps build run test lint race fuzz restarts bench bench-peers attack chaos cover vuln test-clients judge \
+	judge-files fresh clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-deps: ## install the programs that race and test-clients need (Debian, Ubuntu; no daemon is started), build external-dns
-	@missing=; for c in $(CLIENTS) $${CC:-gcc}; do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
+deps: ## install the programs that race, test-clients and attack need (Debian, Ubuntu; no daemon is started), build external-dns
+	@missing=; for c in $(CLIENTS) $(PEERS) $${CC:-gcc}; do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
 	if [ -z "$$missing" ]; then echo "deps: all there"; exit 0; fi; \
 	echo "deps: missing$$missing"; \
 	command -v apt-get >/dev/null || { echo "deps: no apt-get; install the packages of$$missing by hand" >&2; exit 1; }; \
@@ -74,6 +80,9 @@ fuzz: ## run each fuzz test for FUZZTIME (30s), a million cases of the model of 
 		done; \
 	done
 
+restarts: ## planned restarts under load: 20,000 look-ups at 1,000 a second, ten times of each kind
+	$(GO) test -count=1 -timeout 40m -v -run '^TestRestart(Beside|Terminated|Activated|Balanced)$$' ./server/inside53 -restarts 10 -lookups 20000
+
 bench: build ## run the benchmarks, BENCHTIME (1s) each, and measure the whole program
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	$(GO) run ./server/bench program
@@ -81,6 +90,19 @@ bench: build ## run the benchmarks, BENCHTIME (1s) each, and measure the whole p
 
 bench-peers: build ## measure the program next to the peers on PATH, ROUNDS (5) times in turns
 	$(GO) run ./server/bench peers -rounds $(ROUNDS) -chart server/bench/chart.svg -table server/bench/results.md
+
+# Who attacks and who is attacked have a network of their own, and mounts for a cgroup where there is none.
+ALONE = unshare --net --mount $$([ "$$(id -u)" = 0 ] || echo --map-root-user) sh -c 'ip link set lo up && exec "$$@"' sh
+
+attack: build ## attack the program beside clients that ask, and the peers too (ATTACKTIME=short or full)
+	@for c in $(PEERS); do command -v $$c >/dev/null || { echo "attack: no $$c; run: make deps" >&2; exit 1; }; done
+	CGO_ENABLED=0 $(GO) build -o bin/bench ./server/bench
+	$(ALONE) bin/bench attack -time $(ATTACKTIME) $(if $(filter full,$(ATTACKTIME)),-table server/bench/attack.md)
+
+chaos: build ## kill the program and break its disk and its AWS, CHAOSROUNDS (200) times; CHAOSSEED shows the same again
+	@for c in ip unshare; do command -v $$c >/dev/null || { echo "chaos: no $$c; run: make deps" >&2; exit 1; }; done
+	CGO_ENABLED=0 $(GO) build -o bin/bench ./server/bench
+	$(ALONE) bin/bench chaos -rounds $(CHAOSROUNDS) $(if $(CHAOSSEED),-seed $(CHAOSSEED))
 
 cover: ## run the tests and write cover.html
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...

@@ -44,8 +44,11 @@ func (d *decision) hop() bool {
 	d.exists, d.owned, d.closed, d.fenced, d.maxTTL = false, false, false, false, 0
 	h.apex = d.closest()
 	switch {
-	case h.apex == nil:
+	case h.apex == nil && d.snap.Loaded:
 		return d.noAuthority()
+	case h.apex == nil: // a zone may come that has it
+		a.fail(wire.RcodeServFail, wire.EDENotReady, notLoaded)
+		return false
 	case h.apex.Unavailable != "":
 		a.fail(wire.RcodeServFail, wire.EDENoReachable, unavailable)
 		a.edeText = h.apex.Unavailable[:min(len(h.apex.Unavailable), maxEDEText)]

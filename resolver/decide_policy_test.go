@@ -92,7 +92,8 @@ func (c *policyCase) state(t testing.TB) *state {
 			live.Targets[string(zone.MustName(id))] = zone.Target{}
 		}
 	}
-	return &state{snap: c.modelZone().snapshot(t, policyCollections), live: live}
+	snap := c.modelZone().snapshot(t, policyCollections)
+	return &state{snap: snap, live: live, views: new(state).countsOf(snap.Views)}
 }
 
 // worker answers the question of the row.

@@ -62,7 +62,10 @@
 //     becomes the private one where the view can reach it; duplicates merge; the TTL is
 //     capped; RRSIG and AD of what was changed go; EDE 29.
 //  7. Computed names: the names that EC2 makes from addresses, and reverse names
-//     (zone data, tag name, computed). What isn't in the inventory is forwarded. The
+//     (zone data, tag name, computed). What isn't in the inventory is forwarded, but for
+//     the reverse name of a private address outside the view's VPC: there clause 2 wins, as
+//     no resolver that may be asked knows who has it (RFC 6303 section 1); a network beside
+//     ours, as behind a VPN, is a forwarder of its reverse zone, which clause 3 asks. The
 //     fence: a name of instances gives a view the private address of each that it
 //     reaches, else the public one, else nothing. Where nothing is left the answer is
 //     NODATA, whatever wildcards and lower layers have. An instance is judged by itself

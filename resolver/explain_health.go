@@ -72,8 +72,8 @@ func healthText(healthy bool) string {
 }
 
 // targetHealth tells of EvaluateTargetHealth: an alias has the health of its target,
-// a group is healthy when a member is. Its members are told with whole; those of an alias
-// that is followed are told there.
+// a group is healthy when a member is. Its members are explained with whole; those of an alias
+// that is followed are explained there.
 func (p *policyStory) targetHealth(set zone.RRset, whole bool) Step {
 	a := set.Alias()
 	step := Step{Step: "target health of " + zone.String(a.Target)}
@@ -136,13 +136,13 @@ func (p *policyStory) groupHealth(step Step, set zone.RRset, whole bool) Step {
 }
 
 // describes reports whether the health of what a target's members point at in turn is to be
-// told: once, since trees may be wide, and may lead back to themselves.
+// noted: once, since trees may be wide, and may lead back to themselves.
 func (p *policyStory) describes(target []byte) bool {
-	for _, told := range p.told {
-		if string(told) == string(target) {
+	for _, noted := range p.noted {
+		if string(noted) == string(target) {
 			return false
 		}
 	}
-	p.told = append(p.told, target)
+	p.noted = append(p.noted, target)
 	return true
 }

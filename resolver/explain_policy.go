@@ -29,7 +29,7 @@ type policyStory struct {
 	judge  judge
 	capped bool     // by a failover policy
 	chain  [][]byte // targets of the aliases that were followed
-	told   [][]byte // targets whose members' health was told
+	noted  [][]byte // targets whose members' health was told
 }
 
 func (p *policyStory) walk(set zone.RRset, depth int) []Step {

@@ -57,10 +57,10 @@ func TestFencedAnswersAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask("db.internal.", "10.1.0.1")
-	got := w.resolver.Fenced()
+	got := w.resolver.Counts().Views
 	for view, want := range map[string]uint64{"prod": 2, "staging": 1, "public": 0} {
-		if n, there := got[view]; !there || n != want {
-			t.Errorf("view %s: %d fenced answers, want %d", view, n, want)
+		if n, there := got[view]; !there || n.Fenced != want {
+			t.Errorf("view %s: %d fenced answers, want %d", view, n.Fenced, want)
 		}
 	}
 }

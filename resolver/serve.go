@@ -42,6 +42,8 @@ type Resolver struct {
 	exchanges  sync.Pool // of *exchange
 	waiting    sync.Pool // of *waiting
 	buffers    sync.Pool // of *[]byte, 64 KiB: late answers over TCP
+	workers    atomic.Int64
+	cells      [cells]cell
 
 	mu sync.Mutex // orders publications
 }
@@ -51,7 +53,7 @@ type state struct {
 	snap   *zone.Snapshot
 	live   *zone.Live
 	groups []*forward.Group // by index of snap.Forwarders
-	fenced []*atomic.Uint64 // by index of snap.Views: see [Resolver.Fenced]
+	views  []*viewCounts    // by index of snap.Views
 }
 
 // New returns a Resolver that refuses everybody until the first snapshot is published.
@@ -104,36 +106,9 @@ func (r *Resolver) Publish(snap *zone.Snapshot) error {
 		groups[i] = g
 	}
 	was := r.state.Load()
-	r.state.Store(&state{snap: snap, live: was.live, groups: groups, fenced: was.fencedOf(snap.Views)})
+	r.state.Store(&state{snap: snap, live: was.live, groups: groups, views: was.countsOf(snap.Views)})
 	r.forwarder.Release(was.groups...)
 	return nil
-}
-
-// fencedOf returns the counters of views, those that there are by their names.
-func (s *state) fencedOf(views []*zone.View) []*atomic.Uint64 {
-	known := make(map[string]*atomic.Uint64, len(s.fenced))
-	for i, n := range s.fenced {
-		known[s.snap.Views[i].Name] = n
-	}
-	out := make([]*atomic.Uint64, len(views))
-	for i, v := range views {
-		out[i] = known[v.Name]
-		if out[i] == nil {
-			out[i] = new(atomic.Uint64)
-		}
-	}
-	return out
-}
-
-// Fenced returns, by the names of views, how many answers left out an instance that the
-// view doesn't reach.
-func (r *Resolver) Fenced() map[string]uint64 {
-	s := r.state.Load()
-	out := make(map[string]uint64, len(s.fenced))
-	for i, n := range s.fenced {
-		out[s.snap.Views[i].Name] = n.Load()
-	}
-	return out
 }
 
 // PublishLive makes a table of health the one that queries see from now on. The serials

@@ -1,6 +1,8 @@
 package resolver
 
 import (
+	"time"
+
 	"inside53/resolver/forward"
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
@@ -14,6 +16,7 @@ type waiting struct {
 	done     func(*forward.Message, error) // resume, bound once
 	state    *state
 	finish   func(answer []byte, result Result)
+	since    time.Time
 	observe  func(x *exchange, answer []byte)
 	query    particulars
 	answer   gist
@@ -30,6 +33,7 @@ type madeItem struct{ item, at, size int }
 func (x *exchange) suspend() *waiting {
 	w, a := x.resolver.waiting.Get().(*waiting), &x.a
 	w.state, w.finish, w.observe, w.query, w.answer = x.state, x.finish, x.observe, x.q.particulars, a.gist
+	w.since = x.since
 	w.answer.target = nil
 	w.hops = append(w.hops[:0], a.hops[:a.nhops]...)
 	w.items, w.made = append(w.items[:0], a.items[:a.nitems]...), w.made[:0]
@@ -58,6 +62,7 @@ func (x *exchange) suspend() *waiting {
 func (w *waiting) restore(x *exchange) {
 	q, a := &x.q, &x.a
 	x.state, x.finish, x.observe, q.particulars, a.gist = w.state, w.finish, w.observe, w.query, w.answer
+	x.since = w.since
 	rest := w.bytes[copy(q.asked[:q.askedLen], w.bytes):]
 	copy(q.name[:q.nameLen], q.asked[:])
 	zone.Lower(q.name[:q.nameLen])

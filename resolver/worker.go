@@ -3,6 +3,7 @@ package resolver
 import (
 	"math/rand/v2"
 	"net/netip"
+	"time"
 
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
@@ -20,7 +21,9 @@ type Worker struct {
 
 // NewWorker returns a worker. It isn't safe for concurrent use.
 func (r *Resolver) NewWorker() *Worker {
-	return &Worker{r: r, x: r.exchange(), random: rand.NewPCG(rand.Uint64(), rand.Uint64())}
+	w := &Worker{r: r, x: r.exchange(), random: rand.NewPCG(rand.Uint64(), rand.Uint64())}
+	w.x.cell = int(1 + r.workers.Add(1)%(cells-1))
+	return w
 }
 
 // HandleWith makes h the one that sees packets before they are answered that are more
@@ -35,8 +38,10 @@ type exchange struct {
 	state    *state
 	resolver *Resolver
 	finish   func(answer []byte, result Result)
+	since    time.Time                        // when finish was given
 	observe  func(x *exchange, answer []byte) // sees a late answer before finish; nil for none
 	small    [4096]byte                       // for a late answer over UDP
+	cell     int                              // of Resolver.cells
 }
 
 // release lets go of the query's state, so that an exchange that waits for its next query
@@ -80,13 +85,11 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 		x.resolve()
 	}
 	if a.need {
-		x.finish = s.Suspend()
+		x.finish, x.since = s.Suspend(), time.Now()
 		x.ask()
 		return nil, Forwarded
 	}
-	if a.fenced || r.options.SampleQueries > 0 {
-		x.count()
-	}
+	x.count()
 	return appendResponse(out, q, a, x.state.snap, r.limits), a.Result
 }
 
@@ -196,20 +199,6 @@ func (x *exchange) chaos() {
 	x.a.add(inAnswer, 1, made)
 }
 
-// count notes what is worth it of an answer that is about to be sent.
-func (x *exchange) count() {
-	r := x.resolver
-	if x.a.Result == Uncounted {
-		return
-	}
-	if n := r.options.SampleQueries; n > 0 && x.q.Rand%n == 0 {
-		r.sample(x)
-	}
-	if x.a.fenced {
-		x.state.fenced[x.a.View.Index].Add(1)
-	}
-}
-
 // deliver encodes a late answer and hands it to the transport.
 func (x *exchange) deliver() {
 	r, out := x.resolver, x.small[:0]
@@ -224,6 +213,7 @@ func (x *exchange) deliver() {
 		x.observe(x, answer)
 	}
 	x.finish(answer, x.a.Result)
+	x.countLate()
 }
 
 // sample writes a line of the query log.

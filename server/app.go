@@ -106,7 +106,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: host, Version: a.version,
 		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
-	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver.Fenced, a.resolver.Rebindings))
+	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
 		program: sync.OnceValue(zonesource.Program)}
 	if c.UsesAWS() {
@@ -131,7 +131,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	a.warmth = newWarmth(state, a.forwarder, log)
+	a.warmth = newWarmth(a.keeper.State(), a.forwarder, log)
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
 	served := &data{a.keeper, a.resolver, a.logFault}
@@ -161,7 +161,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	secondaries := &transferred{a.transfers, a.resolver}
-	a.registry.MustRegister(socketMetrics(a.server.Stats), secondaries.metrics())
+	a.registry.MustRegister(socketMetrics(a.server.Stats, a.resolver.Counts), secondaries.metrics())
 	a.readiness = readiness{
 		status: a.keeper.Status, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
 		state: a.keeper.State(),
@@ -277,9 +277,8 @@ func (a *App) run(ctx context.Context) error {
 	defer stopServing()
 	g, all := errgroup.WithContext(all)
 	g.Go(func() error { return a.forwarder.Run(all) })
-	g.Go(func() error { return a.warmth.run(ctx, all) })
 	g.Go(func() error { return a.resolver.Run(all) })
-	g.Go(func() error { return a.write(all) })
+	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
@@ -305,18 +304,28 @@ func (a *App) run(ctx context.Context) error {
 	return err
 }
 
-// write runs what writes to the state directory, until ctx ends or a successor needs that.
-func (a *App) write(ctx context.Context) error {
-	writing, end := context.WithCancel(ctx)
+// write runs what writes to the state directory, until all ends or a successor needs that. The
+// cache is saved when process ends, or before a successor looks for it.
+func (a *App) write(process, all context.Context) error {
+	writing, end := context.WithCancel(all)
 	defer end()
+	ending, save := context.WithCancel(process)
+	defer save()
+	saved := make(chan struct{})
 	g, working := errgroup.WithContext(writing)
 	g.Go(func() error {
 		select {
 		case <-a.handover.wanted:
+			save()
+			<-saved
 			end()
 		case <-working.Done():
 		}
 		return nil
+	})
+	g.Go(func() error {
+		defer close(saved)
+		return a.warmth.run(ending, working)
 	})
 	g.Go(func() error { return a.runSources(working) })
 	g.Go(func() error { return a.transfers.Run(working) })
@@ -330,8 +339,8 @@ func (a *App) write(ctx context.Context) error {
 	}
 	a.handover.once.Do(a.closeState)
 	close(a.handover.released)
-	<-ctx.Done()
-	return ctx.Err()
+	<-all.Done()
+	return all.Err()
 }
 
 // drain waits for the end of ctx, and then as long as the configuration says.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,6 +132,7 @@ func (check *AWSCheck) run(ctx context.Context, c *config.Config, b *sourceBuild
 	}
 	if len(costs) == len(accounts) { // all of them have listed theirs
 		check.Absent = append(check.Absent, absentUpdates(c, source)...)
+		check.Absent = append(check.Absent, absentTransfers(c, source, inventory)...)
 	}
 	return nil
 }
@@ -149,6 +151,47 @@ func absentUpdates(c *config.Config, source *route53.Source) []string {
 		}
 	}
 	return out
+}
+
+// absentTransfers names the zones that secondaries may have and that AWS and the
+// configuration don't.
+func absentTransfers(c *config.Config, source *route53.Source, inventory []*zonesource.Region) []string {
+	return AbsentTransfers(c, func(apex string) bool {
+		return source.Holds("", apex, true) || source.Holds("", apex, false) || namesInstances(c, inventory, apex)
+	})
+}
+
+// AbsentTransfers names the zones that secondaries may have and that nobody has: neither a
+// zone file nor a primary, nor what onAWS knows by the wire form of its name.
+func AbsentTransfers(c *config.Config, onAWS func(apex string) bool) []string {
+	var out []string
+	for i := range c.Transfers {
+		for _, name := range c.Transfers[i].Zones.Names {
+			isFile := func(z config.ZoneFile) bool { return z.Origin == name }
+			isSecondary := func(s config.Secondary) bool { return s.Zone == name }
+			if !slices.ContainsFunc(c.ZoneFiles, isFile) && !slices.ContainsFunc(c.Secondary, isSecondary) &&
+				!onAWS(string(wireName(name))) {
+				out = append(out, fmt.Sprintf("transfers[%d].zones: nobody has a zone %s: transfers of it are refused", i, name))
+			}
+		}
+	}
+	return out
+}
+
+// namesInstances reports whether a zone is one of names of instances.
+func namesInstances(c *config.Config, inventory []*zonesource.Region, apex string) bool {
+	if c.EC2 == nil {
+		return false
+	}
+	for _, r := range inventory {
+		for _, v := range r.VPCs {
+			zone, err := zonesource.InstanceZone(string(c.EC2.Zone), r.Name, v.ID, cmp.Or(r.AccountID, r.Account))
+			if err == nil && string(zone) == apex {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // absent names the regions and VPCs of c that the inventory doesn't have. It is for one

@@ -15,12 +15,14 @@
 //	     ↑
 //	config/ (strict; every fault with its line) <── reload.go (SIGHUP)
 //
-// keys.go, updates.go and transfers.go translate the configuration for tsig, update and
-// transfer, which know nothing of it.
+// updates.go and transfers.go translate the configuration for tsig, update and transfer,
+// which know nothing of it.
 //
-// welcome.go says whose TCP connections are accepted, files.go how many there may be, and
-// memory.go how much memory. warm.go
-// keeps the cache over restarts. systemd.go feeds the watchdog while the packet loops live.
+// front.go says whose TCP connections are accepted as well, limits.go how many descriptors,
+// how much memory and how many packets there may be; package share counts who has how much of
+// what waits. warm.go keeps the cache over restarts. announce.go says when it is ready, and feeds
+// systemd's watchdog while the packet loops live. handover.go and sockets.go pass the sockets on
+// to the process after this one. Packages confine and logs are of the process, not of the App.
 //
 // [App] is the composition root: it makes all of it from a [config.Config] and owns its
 // lifetime. Its parts own their state and register their metrics (metrics.go); package admin
@@ -44,6 +46,10 @@
 // When its context ends, App says that it isn't ready and goes on answering for
 // Config.Drain. Then the sockets close, what is in flight is answered, and only
 // then do the forwarder and the keeper end, which saves what it knows.
+//
+// Another process may go on in its place (handover.go). Then it ends without the drain: first
+// whatever writes, so that the other can read the state directory; then, once the other has its
+// data, the packet loops. Both have the same sockets, so nothing that waits in one is lost.
 //
 // # Where the time goes
 //

@@ -19,6 +19,7 @@ func TestHouseMakefile(t *testing.T) {
 	}
 	for _, want := range []string{
 		"help", "deps", "build", "run", "test", "lint", "race", "fuzz", "bench", "bench-peers", "cover", "vuln",
+		"attack", "chaos",
 		"test-clients", "judge",
 		"fresh",
 	} {
@@ -36,7 +37,7 @@ func TestHouseMakefile(t *testing.T) {
 	}
 	for _, m := range used {
 		for target := range strings.FieldsSeq(m[1]) {
-			if !targets[target] {
+			if !targets[target] && !strings.Contains(target, "=") {
 				t.Errorf("the check runs make %s, which is not there", target)
 			}
 		}

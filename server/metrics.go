@@ -6,8 +6,11 @@ import (
 
 	"inside53/resolver"
 	"inside53/resolver/forward"
+	"inside53/resolver/latency"
+	"inside53/resolver/wire"
 	"inside53/server/listen"
 
+	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
@@ -65,6 +68,15 @@ func (r reading) counter(name string, v uint64, labels ...string) {
 	r.out <- prometheus.MustNewConstMetric(r.descs[name], prometheus.CounterValue, float64(v), labels...)
 }
 
+func (r reading) histogram(name string, c *latency.Counts, labels ...string) {
+	buckets, below := make(map[float64]uint64, len(c.Buckets)), uint64(0)
+	for i, bound := range latency.Bounds() {
+		below += c.Buckets[i]
+		buckets[bound.Seconds()] = below
+	}
+	r.out <- prometheus.MustNewConstHistogram(r.descs[name], c.Total(), c.Sum.Seconds(), buckets, labels...)
+}
+
 func truth(b bool) float64 {
 	if b {
 		return 1
@@ -93,21 +105,43 @@ func programMetrics(version string, r *readiness) *collector {
 }
 
 // resolverMetrics are those of decisions.
-func resolverMetrics(fenced func() map[string]uint64, rebindings func() uint64) *collector {
+func resolverMetrics(r *resolver.Resolver) *collector {
 	return newCollector([]metric{
+		{"inside53_view_queries_total", "Queries that were answered, by view.", []string{"view"}},
+		{"inside53_type_queries_total", "Queries that were answered, by type.", []string{"type"}},
+		{"inside53_rcode_queries_total", "Answers by response code.", []string{"rcode"}},
 		{"inside53_fenced_answers_total", "Answers without instances that the view doesn't reach.", []string{"view"}},
 		{"inside53_rebinding_total", "Answers emptied for an address that names of the internet may not have.", nil},
 	}, func(out reading) {
-		out.counter("inside53_rebinding_total", rebindings())
-		for view, n := range fenced() {
-			out.counter("inside53_fenced_answers_total", n, view)
+		out.counter("inside53_rebinding_total", r.Rebindings())
+		counts := r.Counts()
+		for view, n := range counts.Views {
+			out.counter("inside53_view_queries_total", n.Queries, view)
+			out.counter("inside53_fenced_answers_total", n.Fenced, view)
+		}
+		for typ, n := range counts.Types {
+			name := "other"
+			if typ != 0 {
+				name = dns.TypeToString[typ]
+			}
+			out.counter("inside53_type_queries_total", n, name)
+		}
+		for rcode, n := range counts.Rcodes {
+			name, known := dns.RcodeToString[rcode]
+			if known && n > 0 || rcode <= wire.RcodeRefused {
+				out.counter("inside53_rcode_queries_total", n, name)
+			}
 		}
 	})
 }
 
 // socketMetrics are those of the packet loops and TCP listeners.
-func socketMetrics(stats func() listen.Stats) *collector {
+func socketMetrics(stats func() listen.Stats, counts func() resolver.Counts) *collector {
 	return newCollector([]metric{
+		{
+			"inside53_query_seconds", "From reading a query to having written its answer.",
+			[]string{"transport", "result"},
+		},
 		{"inside53_queries_total", "Queries by transport and by what became of them.", []string{"transport", "result"}},
 		{
 			"inside53_udp_kernel_drops_total", "Packets that the kernel dropped because the receive buffer was full.",
@@ -122,7 +156,20 @@ func socketMetrics(stats func() listen.Stats) *collector {
 			"inside53_tcp_refused_total", "TCP connections that were closed at once, or made room for others.",
 			[]string{"address", "reason"},
 		},
-	}, func(out reading) { out.sockets(stats()) })
+	}, func(out reading) {
+		s, late := stats(), counts().Late
+		for t := range s.Latency {
+			for result := range s.Latency[t] {
+				both := s.Latency[t][result]
+				both.Merge(&late[t][result])
+				if both.Total() > 0 {
+					out.histogram("inside53_query_seconds", &both,
+						resolver.Transport(t).String(), resolver.Result(result).String())
+				}
+			}
+		}
+		out.sockets(s)
+	})
 }
 
 func (r reading) sockets(s listen.Stats) {
@@ -163,6 +210,7 @@ func forwardMetrics(stats func() forward.Stats) *collector {
 			"inside53_upstream_budget_waits_total", "Queries that waited, as the upstream's packets were used up.",
 			[]string{"upstream"},
 		},
+		{"inside53_upstream_seconds", "From a query to an upstream to its answer.", []string{"upstream"}},
 		{"inside53_upstream_rtt_seconds", "Smoothed round trip time of an upstream.", []string{"upstream"}},
 		{"inside53_upstream_up", "1 when the upstream answers.", []string{"upstream"}},
 	}, func(out reading) { out.forwarder(stats()) })
@@ -189,6 +237,7 @@ func (r reading) forwarder(s forward.Stats) {
 		r.counter("inside53_upstream_queries_total", u.Truncated, u.Upstream, "truncated")
 		r.counter("inside53_upstream_queries_total", u.Spoofed, u.Upstream, "spoofed")
 		r.counter("inside53_upstream_budget_waits_total", u.Waits, u.Upstream)
+		r.histogram("inside53_upstream_seconds", &u.Latency, u.Upstream)
 		r.gauge("inside53_upstream_rtt_seconds", u.RTT.Seconds(), u.Upstream)
 		r.gauge("inside53_upstream_up", truth(u.Up), u.Upstream)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"inside53/server/config"
+	"inside53/server/confine"
 	"inside53/server/transfer"
 	"inside53/server/update"
 	"inside53/zonesource"
@@ -154,7 +155,7 @@ func (a *App) needsRoot(c *config.Config) error {
 			return fmt.Errorf("binding %s needs root, which is given up since the start: restart", at)
 		}
 	}
-	for _, path := range needed(c) {
+	for _, path := range confine.Needed(c) {
 		f, err := os.Open(path)
 		if err == nil {
 			_ = f.Close() // nothing was read

@@ -1,12 +1,14 @@
 package server
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"inside53/resolver/zone"
 	"inside53/server/config"
+	"inside53/server/tsig"
 	"inside53/server/update"
 	"inside53/zonesource"
 	"inside53/zonesource/rdata"
@@ -96,4 +98,19 @@ func primaries(c *config.Config) []zonesource.PrimaryName {
 		}
 	}
 	return out
+}
+
+// newKeyring reads the secrets that c names. The error joins those of all keys.
+func newKeyring(c *config.Config) (tsig.Keyring, error) {
+	ring := tsig.Keyring{}
+	var faults []error
+	for _, k := range c.Keys {
+		secret, err := k.Load()
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		ring[string(k.Name)] = tsig.Key{Name: string(k.Name), Algorithm: string(k.Algorithm) + ".", Secret: secret}
+	}
+	return ring, errors.Join(faults...)
 }

@@ -12,6 +12,7 @@ import (
 
 	"inside53/resolver/forward"
 	"inside53/zonesource/atomicfile"
+	"inside53/zonesource/statedir"
 )
 
 // saveCacheEach is how much of what the cache has learnt a kill may cost.
@@ -20,14 +21,15 @@ const saveCacheEach = 15 * time.Minute
 // warmth keeps the forwarder's cache over restarts, in a file of the state directory.
 type warmth struct {
 	path      string // "": nowhere
+	state     *statedir.Dir
 	forwarder *forward.Forwarder
 	log       *slog.Logger
 }
 
-func newWarmth(stateDir string, f *forward.Forwarder, log *slog.Logger) *warmth {
-	w := &warmth{forwarder: f, log: log}
-	if stateDir != "" {
-		w.path = filepath.Join(stateDir, "cache")
+func newWarmth(state *statedir.Dir, f *forward.Forwarder, log *slog.Logger) *warmth {
+	w := &warmth{state: state, forwarder: f, log: log}
+	if state != nil {
+		w.path = filepath.Join(state.Path(), "cache")
 	}
 	return w
 }
@@ -76,7 +78,11 @@ func (w *warmth) restore() {
 
 func (w *warmth) save() {
 	answers := 0
-	err := atomicfile.Write(w.path, func(to io.Writer) (err error) {
+	err := w.state.Hold()
+	if err != nil {
+		return // it isn't ours, and says so
+	}
+	err = atomicfile.Write(w.path, func(to io.Writer) (err error) {
 		answers, err = w.forwarder.Save(to)
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"inside53/resolver/forward"
+	"inside53/zonesource/statedir"
 )
 
 // TestCacheBytes: the cache has what is configured, but at most a third of what the process may have.
@@ -40,6 +41,8 @@ func TestCacheBytes(t *testing.T) {
 func TestWarmth(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "cache")
+	state := statedir.Open(dir, slog.New(slog.DiscardHandler))
+	defer func() { _ = state.Close() }()
 	f, err := forward.New(forward.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +63,7 @@ func TestWarmth(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = newWarmth(dir, f, slog.New(slog.DiscardHandler)).run(ending, t.Context())
+		err = newWarmth(state, f, slog.New(slog.DiscardHandler)).run(ending, t.Context())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -197,7 +197,7 @@ func (t *table) forwards() {
 func (t *table) viewForwards() []*ForwardConfig {
 	named := map[string]bool{}
 	var out []*ForwardConfig
-	take := func(applies func(ViewNames) bool) {
+	apply := func(applies func(ViewNames) bool) {
 		for i := range t.cfg.Forward {
 			f := &t.cfg.Forward[i]
 			if applies(f.Views) && !named[string(f.Zone)] {
@@ -206,8 +206,8 @@ func (t *table) viewForwards() []*ForwardConfig {
 			}
 		}
 	}
-	take(func(n ViewNames) bool { return n.has(t.view.configured()) })
-	take(ViewNames.all)
+	apply(func(n ViewNames) bool { return n.has(t.view.configured()) })
+	apply(ViewNames.all)
 	return out
 }
 

@@ -201,8 +201,12 @@ func gapProblems(missing []Gap) []Problem {
 		if name == "" {
 			name = strings.TrimPrefix(g.Key.Name, "/")
 		}
-		problems = append(problems, Problem{Zone: name,
-			Reason: g.Key.String() + " has not been read: its names get SERVFAIL"})
+		then := "its names get SERVFAIL"
+		if strings.HasPrefix(g.Key.Name, catalogPrefix) {
+			// A part that is lost takes only the list of zones with it.
+			then = "its zones that are known are served, of others nothing is known"
+		}
+		problems = append(problems, Problem{Zone: name, Reason: g.Key.String() + " has not been read: " + then})
 	}
 	return problems
 }

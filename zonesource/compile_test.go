@@ -393,6 +393,12 @@ func TestLoaded(t *testing.T) {
 		if c.Snapshot.Loaded || len(c.Report.Missing) != 1 || c.Report.Missing[0].String() != missing {
 			t.Errorf("without part %d: loaded %t, missing %v, want %s", i, c.Snapshot.Loaded, c.Report.Missing, missing)
 		}
+		fails := slices.ContainsFunc(c.Report.Problems, func(p Problem) bool {
+			return strings.HasSuffix(p.Reason, "has not been read: its names get SERVFAIL")
+		})
+		if fails != (i > 0) { // the zones of a catalog are known by their own parts
+			t.Errorf("without part %d the report has %v", i, c.Report.Problems)
+		}
 	}
 	cfg.Hosted.NoPublic = true
 	if c := mustCompile(t, cfg, all[0], all[2], all[3]); !c.Snapshot.Loaded {

@@ -3,7 +3,7 @@
 //	route53 ─┐
 //	ec2 ─────┼── Part ──> Keeper ── Compile ──> zone.Snapshot ──> publish
 //	zonefile ┘              │
-//	                    state_dir (last good parts)
+//	                    state_dir (last good parts; package statedir)
 //
 // A [Source] runs for as long as the server and delivers a [Part] whenever it has a
 // complete one: a zone, the inventory of a region, the catalog of an account. The

@@ -172,14 +172,14 @@ func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
 	return errors.Join(append(k.sources.faults(), ctx.Err())...)
 }
 
-// saveAgain writes what the state directory lacks, now that it can be written to again: what
+// saveAgain has what could not be written tried again, and where all was lost writes that: what
 // this process has read, and what isn't there any more. Another process may have saved newer
 // data meanwhile than what this one has from before.
-func (k *Keeper) saveAgain() {
+func (k *Keeper) saveAgain(lost bool) {
 	k.work.Lock()
 	defer k.work.Unlock()
 	for key, p := range k.parts {
-		if k.held[key].read || !k.saver.has(key) {
+		if lost && (k.held[key].read || !k.saver.has(key)) {
 			k.saver.mark(p, true)
 		}
 	}

@@ -162,8 +162,17 @@ func (s *store) putAside(name string, why error) {
 	s.log.Error("saved data unusable and put aside", "file", name, "as", aside, "reason", why)
 }
 
-// write makes a whole file.
+// write makes a whole file. A directory that was deleted is made again at once.
 func (s *store) write(name string, content func(io.Writer) error) error {
+	err := s.try(name, content)
+	if errors.Is(err, os.ErrNotExist) {
+		s.state.Check()
+		err = s.try(name, content)
+	}
+	return err
+}
+
+func (s *store) try(name string, content func(io.Writer) error) error {
 	_, err := s.state.Make(partsDir)
 	if err != nil {
 		return err

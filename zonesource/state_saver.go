@@ -174,7 +174,7 @@ func (s *saver) flush(everything bool) time.Time {
 	s.dirty, s.removed = map[Key]Part{}, map[Key]bool{}
 	if s.again {
 		clear(s.due)
-		s.again = false
+		s.timesDue, s.again = time.Time{}, false
 	}
 	s.mu.Unlock()
 
@@ -266,6 +266,14 @@ func (s *saver) flushTimes(now bool) time.Time {
 	s.mu.Unlock()
 
 	s.timesDue = time.Now().Add(timesEvery)
-	s.store.state.Note("times of listings", s.store.saveTimes(times))
+	err := s.store.saveTimes(times)
+	s.store.state.Note("times of listings", err)
+	if err != nil {
+		s.timesDue = time.Now().Add(retryAfter)
+		s.mu.Lock()
+		s.aged = true
+		s.mu.Unlock()
+		return s.timesDue
+	}
 	return time.Time{}
 }

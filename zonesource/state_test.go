@@ -319,6 +319,10 @@ func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		err = os.WriteFile(store.dir, nil, 0o600) // in its place
+		if err != nil {
+			t.Fatal(err)
+		}
 		log.Reset()
 		s.mark(oddPart(t), true)
 		s.mark(listed(oddRegion(), 60), false)
@@ -327,7 +331,7 @@ func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
 			strings.Count(log.String(), "not saved; it is tried again") != 2 {
 			t.Errorf("next try at %s, log %s", next, log.String())
 		}
-		err = os.Mkdir(store.dir, 0o700)
+		err = os.Remove(store.dir)
 		if err != nil {
 			t.Fatal(err)
 		}

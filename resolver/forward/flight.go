@@ -133,7 +133,7 @@ func (f *Forwarder) Ask(g *Group, q *Question, from Asker, done func(*Message, e
 		f.loops.Add(1)
 		return ErrLoop
 	}
-	if f.telling.Load() > int64(f.options.Waiters) {
+	if f.completing.Load() > int64(f.options.Waiters) {
 		f.full.Add(1) // the pool is behind: nobody can be told to make room
 		return ErrFull
 	}
@@ -151,7 +151,7 @@ func (f *Forwarder) Ask(g *Group, q *Question, from Asker, done func(*Message, e
 
 // dismiss tells those that had to go, and ends the flights that nobody waits for any more.
 func (f *Forwarder) dismiss(out *gone) {
-	for c := out.told; c != nil; {
+	for c := out.outcomes; c != nil; {
 		next := c.next
 		c.next = nil
 		f.complete(c)

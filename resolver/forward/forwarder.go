@@ -123,7 +123,7 @@ type Forwarder struct {
 	limited   atomic.Pointer[[]*upstream] // those with a budget
 
 	shares      shares
-	telling     atomic.Int64 // askers that wait to be told
+	completing  atomic.Int64 // askers that wait to be told
 	full, loops atomic.Uint64
 	packets     atomic.Uint64
 }

@@ -44,6 +44,7 @@ func (f *Forwarder) open(o opening) {
 func (f *Forwarder) reply(p pending, msg []byte, w *walker) {
 	u, now := p.at.u, f.clock()
 	u.answers.Add(1)
+	u.latency.Observe(now-p.sent, 1)
 	rcode := uint16(msg[wire.AtRcode] & wire.MaskRcode)
 	cut := msg[wire.AtFlags]&wire.FlagTC != 0 || !p.at.stream && len(msg) == readSize
 	if p.fl.over.Load() {

@@ -63,7 +63,7 @@ type opening struct {
 // complete has those of c told, by the pool.
 func (f *Forwarder) complete(c *completion) {
 	if c.count > 0 {
-		f.telling.Add(int64(c.count))
+		f.completing.Add(int64(c.count))
 		f.finished.push(c)
 	}
 }
@@ -91,7 +91,7 @@ func (f *Forwarder) work() {
 
 // notify calls those of c.
 func (f *Forwarder) notify(c *completion) {
-	f.telling.Add(-int64(c.count)) // before the calls: one that asks again must find room
+	f.completing.Add(-int64(c.count)) // before the calls: one that asks again must find room
 	for w := c.waiters; w != nil; w = w.next {
 		if w.done != nil {
 			w.done(c.message, c.err)

@@ -165,8 +165,8 @@ func (s *shares) init(o Options) {
 // gone are those that had to go. They are told, and flights that nobody waits for are
 // ended, when no lock is held.
 type gone struct {
-	told    *completion
-	flights []*flight
+	outcomes *completion
+	flights  []*flight
 }
 
 // reason says why a waiter had to go.
@@ -240,9 +240,9 @@ func (s *shares) evict(w *waiter, why reason, out *gone) {
 	s.detach(w)
 	s.refused[why]++
 	if w.done != nil {
-		out.told = &completion{waiters: w, count: 1, err: why.err(), next: out.told}
+		out.outcomes = &completion{waiters: w, count: 1, err: why.err(), next: out.outcomes}
 		if fl.stale != nil {
-			out.told.message, out.told.err = &fl.stale.Message, ErrStale
+			out.outcomes.message, out.outcomes.err = &fl.stale.Message, ErrStale
 		}
 	}
 	if fl.waiters == nil {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"inside53/resolver/latency"
 )
 
 // Stats are the forwarder's counters since the start, and its state.
@@ -20,14 +22,15 @@ type Stats struct {
 
 // UpstreamStats are the counters of one upstream, and its health.
 type UpstreamStats struct {
-	Upstream  string        // as configured
-	Queries   uint64        // sent, retries included
-	Answers   uint64        // received, of any rcode
-	Failures  uint64        // of them, errors and malformed ones
-	Timeouts  uint64        // queries without an answer in time
-	Truncated uint64        // answers asked again over TCP
-	Spoofed   uint64        // packets ignored, as they answered nothing asked
-	Waits     uint64        // queries that waited for the upstream's packets
+	Upstream  string // as configured
+	Queries   uint64 // sent, retries included
+	Answers   uint64 // received, of any rcode
+	Failures  uint64 // of them, errors and malformed ones
+	Timeouts  uint64 // queries without an answer in time
+	Truncated uint64 // answers asked again over TCP
+	Spoofed   uint64 // packets ignored, as they answered nothing asked
+	Waits     uint64 // queries that waited for the upstream's packets
+	Latency   latency.Counts
 	RTT       time.Duration // smoothed; 0: not known yet
 	Up        bool
 	Since     time.Time // when it went up or down, or was configured
@@ -37,7 +40,7 @@ type UpstreamStats struct {
 func (f *Forwarder) Stats() Stats {
 	flights, waiting, refused := f.shares.totals()
 	all := Stats{
-		InFlight: int64(flights), Waiting: int64(waiting) + f.telling.Load(),
+		InFlight: int64(flights), Waiting: int64(waiting) + f.completing.Load(),
 		Full: f.full.Load() + refused[becauseFull], Loops: f.loops.Load(),
 		Client: refused[becauseClient], Cut: refused[becauseCut],
 		Packets: f.packets.Load(),
@@ -86,10 +89,12 @@ func (f *Forwarder) isOwned(u *upstream) bool {
 func (u *upstream) stats(epoch time.Time) UpstreamStats {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return UpstreamStats{
+	s := UpstreamStats{
 		Upstream: u.text, Queries: u.queries.Load(), Answers: u.answers.Load(),
 		Failures: u.failures.Load(), Timeouts: u.timeouts.Load(),
 		Truncated: u.truncated.Load(), Spoofed: u.spoofed.Load(), Waits: u.budget.waits.Load(),
 		RTT: u.srtt, Up: u.downUntil == 0, Since: epoch.Add(u.changed),
 	}
+	s.Latency.Add(&u.latency)
+	return s
 }

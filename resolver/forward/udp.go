@@ -18,7 +18,7 @@ const (
 	sockets   = 8                // open at a time for an upstream; each query picks one at random
 	perSocket = 128              // queries, after which a socket (a source port) is replaced
 	socketAge = 30 * time.Second // after which it is replaced too
-	linger    = 3 * time.Second  // how long a replaced socket still hears late replies
+	linger    = 3 * time.Second  // how long a replaced socket still reads late replies
 	readSize  = 4096             // of a buffer for replies: more than we say we take
 )
 
@@ -30,7 +30,7 @@ type pending struct {
 }
 
 // udpSocket is a connected UDP socket on a source port that the kernel chose at
-// random: it hears its upstream only. With an id from the system's
+// random: it receives from its upstream only. With an id from the system's
 // generator a forger has to guess both (RFC 5452 section 9.2).
 type udpSocket struct {
 	f      *Forwarder

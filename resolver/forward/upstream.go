@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"inside53/resolver/latency"
 	"inside53/resolver/wire"
 )
 
@@ -59,6 +60,7 @@ type upstream struct {
 	suppressed int           // failures since the last one that was
 
 	queries, answers, failures, timeouts, spoofed, truncated atomic.Uint64
+	latency                                                  latency.Histogram // of answers
 }
 
 // newUpstream returns an upstream of which nothing is known yet.

@@ -71,6 +71,7 @@ const (
 	TypeMG       = 8
 	TypeMR       = 9
 	TypePTR      = 12
+	TypeHINFO    = 13
 	TypeMINFO    = 14
 	TypeMX       = 15
 	TypeTXT      = 16
@@ -88,10 +89,13 @@ const (
 	TypeDNAME    = 39
 	TypeOPT      = 41
 	TypeDS       = 43
+	TypeSSHFP    = 44
 	TypeIPSECKEY = 45
 	TypeRRSIG    = 46
 	TypeNSEC     = 47
+	TypeDNSKEY   = 48
 	TypeNSEC3    = 50
+	TypeTLSA     = 52
 	TypeHIP      = 55
 	TypeTALINK   = 58
 	TypeSVCB     = 64
@@ -103,6 +107,7 @@ const (
 	TypeIXFR     = 251
 	TypeAXFR     = 252
 	TypeANY      = 255
+	TypeCAA      = 257
 	TypeAMTRELAY = 260
 )
 
@@ -166,3 +171,7 @@ const (
 	ParamIPv4Hint  = 4
 	ParamIPv6Hint  = 6
 )
+
+// ProbeZone is what the questions end in by which the server asks itself whether it answers: no
+// zone holds it, and nobody forwards it (RFC 6761 section 6.4). No metric counts them.
+const ProbeZone = "\x06health\x08inside53\x07invalid\x00"

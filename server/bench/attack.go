@@ -57,7 +57,7 @@ func runAttack(ctx context.Context, flags *flag.FlagSet, args []string, stdout, 
 	}
 	switch *long {
 	case "short":
-		s.measure, s.rounds = 1500*time.Millisecond, 1
+		s.measure, s.rounds = 1200*time.Millisecond, 1
 	case "full":
 		s.measure, s.rounds = 8*time.Second, 1
 	default:

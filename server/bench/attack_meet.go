@@ -29,7 +29,7 @@ type encounter struct {
 }
 
 const (
-	gather    = 400 * time.Millisecond // from the beginning of the attack until it counts
+	gather    = 300 * time.Millisecond // from the beginning of the attack until it counts
 	attackTCP = 2 * time.Second        // a client by TCP waits so long
 	answering = 10 * time.Second       // within which it answers when the attack is over
 )
@@ -154,7 +154,7 @@ func (s *suite) ask(ctx context.Context, at site, server *child, stream string, 
 	both.Go(func() error { return seen.run(watching) })
 	e.result, err = s.generator.generate(ctx, "-server", loopback(at.port).String(), "-stream", stream, "-seed", "7",
 		"-process", strconv.Itoa(server.pid()), "-measure", s.measure.String(), "-rate", fmt.Sprint(rate),
-		"-lanes", "8", "-window", "256", "-timeout", "2s", "-drain")
+		"-lanes", "8", "-window", "256", "-timeout", "2s", "-drain", "-warm", "100ms")
 	stop()
 	failed := both.Wait()
 	e.witness = seen.tcp

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -34,7 +35,7 @@ func (j judged) judge(peace encounter) string {
 		beside = j.theirs
 	}
 	all := float64(o.result.Answered + o.result.Lost + o.result.Bad)
-	allowed := beside.lost() + max(slack, 2/max(1, all))
+	allowed := beside.lost() + max(slack, 2/max(1, all)) + 1e-9 // shares are rounded
 	grown := (o.peak - peace.peak) >> 20
 	switch {
 	case o.ended != "":
@@ -118,6 +119,10 @@ func (e encounter) row(b *strings.Builder, attack, server, verdict string) {
 		fmt.Fprintf(b, "| %s | %s | %s | - | all | - | - | - | - | %s, has ended |\n", attack, rate, server, verdict)
 		return
 	}
-	fmt.Fprintf(b, "| %s | %s | %s | %d | %d | %.1f | %d, %d | %.0f %% | %d | %s |\n", attack, rate, server,
-		r.Answered+r.Lost+r.Bad, r.Lost+r.Bad, r.P99/1000, e.witness.asked, e.witness.failed, 100*r.Util, e.peak>>20, verdict)
+	lost := strconv.FormatUint(r.Lost+r.Bad, 10)
+	if r.Bad > 0 {
+		lost += fmt.Sprintf(", of them %d wrong (%s)", r.Bad, r.Fault)
+	}
+	fmt.Fprintf(b, "| %s | %s | %s | %d | %s | %.1f | %d, %d | %.0f %% | %d | %s |\n", attack, rate, server,
+		r.Answered+r.Lost+r.Bad, lost, r.P99/1000, e.witness.asked, e.witness.failed, 100*r.Util, e.peak>>20, verdict)
 }

@@ -31,6 +31,22 @@
 //	TCP    AUTH on 8 connections, 32 queries in flight on each
 //	LOAD   1,000,000 records: from start to the first right answer, and memory
 //
+// What it bears is measured by two more:
+//
+//	bench attack ──starts──> inside53 in a small cgroup, then a peer        (CPU 0)
+//	      │                     ↑
+//	      ├──starts──> bench attacker: floods, connections, false signatures (CPU 1)
+//	      └──starts──> bench generate, bench upstream; asks by TCP          (CPU 1)
+//
+//	bench chaos ──> disk: full, read-only, damaged ─┐
+//	      │    ──> sky: AWS and metadata, away      ├──> inside53, killed and started
+//	      └──> oracle: what may be answered ────────┘
+//
+// An attack is borne (attack_table.go) when the server comes through in its memory and loses
+// no more answers of those who may ask than its peer in the same run. It is tried three times
+// before it is missed, since other work on the machine loses answers too. Nothing is judged by
+// a time. Chaos is drawn from a seed that is printed; what it does at which moment is not.
+//
 // All stays on loopback. There the sender's system call also runs the receiver's side
 // of the network stack, so a server is charged for delivering into the client's
 // socket and not for taking packets from a network card. Memory of a server of
@@ -40,7 +56,8 @@
 //
 //	make bench          what the program alone does
 //	make bench-peers    against the peers that are on PATH; the others are named
-//	make attack         what it bears, and a peer beside it
+//	make attack         what it bears, and a peer beside it; ATTACKTIME=short or full
+//	make chaos          kills, damage and faults, CHAOSROUNDS times; CHAOSSEED shows the same again
 //	go run ./server/bench hits      what is answered from caches of the same memory, also by Unbound
 //	go run ./server/bench -help
 package main

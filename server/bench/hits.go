@@ -82,7 +82,9 @@ func boundedUnbound(s site, program string, memory int) ([]string, error) {
 }
 
 // hits measures one server with one trace.
-func (p *report) hits(ctx context.Context, out io.Writer, s peer, trace string, rate float64, long time.Duration) error {
+func (p *report) hits(
+	ctx context.Context, out io.Writer, s peer, trace string, rate float64, long time.Duration,
+) error {
 	fmt.Fprintf(p.progress, "%s: %s\n", trace, s.name)
 	at, err := p.siteOf(fmt.Sprintf("hits-%s-%s", s.name, trace), cache)
 	if err != nil {

@@ -141,7 +141,8 @@ func TestConfigBad(t *testing.T) {
 4: log.format: "xml" is unknown; known are text, json
 5: log.sample_queries: -1 is negative; write 0 for none, 1 for every query, 1000 for each thousandth`},
 		{"log.level close", ok + "log: {level: inof}\n", `2: log.level: "inof" is unknown; did you mean "info"?`},
-		{"sizes", ok + "udp_size: 511\ncache: {entries: 0, bytes: 1023KiB}\ntcp: {connections: 0, per_client: '5', idle: 1s}\n",
+		{"sizes", ok + "udp_size: 511\ncache: {entries: 0, bytes: 1023KiB}\n" +
+			"tcp: {connections: 0, per_client: '5', idle: 1s}\n",
 			`2: udp_size: 511 is out of bounds; write 512 to 4096
 3: cache.entries: 0 is out of bounds; write 1 to 100000000
 3: cache.bytes: 1047552 is out of bounds; write 1048576 to 68719476736

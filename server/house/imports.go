@@ -41,6 +41,9 @@ func rules() map[string]rule {
 	below := []string{"resolver", "resolver/...", "zonesource", "zonesource/..."}
 	calls := []string{"resolver/zone", "zonesource/awscall", "zonesource/awsclient", "zonesource/refresh"}
 	return map[string]rule{
+		"resolver/latency": {
+			why: "everybody's times are counted in the same buckets", theirs: []string{},
+		},
 		"resolver/wire": {
 			why:    "the form of messages is below everything",
 			theirs: []string{},
@@ -55,7 +58,7 @@ func rules() map[string]rule {
 			},
 		},
 		"resolver/forward": {
-			ours:  []string{"resolver/wire"},
+			ours:  []string{"resolver/wire", "resolver/latency"},
 			why:   "it answers questions about bytes and knows no zones, views or transports: whoever needs both imports both",
 			never: map[string]string{dns: "replies are taken apart by the walker, without its allocations"},
 		},
@@ -68,7 +71,7 @@ func rules() map[string]rule {
 			ours: []string{"resolver/wire"}, why: "it makes packets, for whoever has to bear them", theirs: []string{},
 		},
 		"resolver": {
-			ours:   []string{"resolver/wire", "resolver/zone", "resolver/history", "resolver/forward"},
+			ours:   []string{"resolver/wire", "resolver/zone", "resolver/history", "resolver/forward", "resolver/latency"},
 			why:    "sources and decisions meet in zone.Snapshot alone",
 			theirs: []string{dns},
 		},
@@ -82,16 +85,22 @@ func rules() map[string]rule {
 		"zonesource/rdata":      {why: leaf, theirs: []string{dns}},
 		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
 		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
-		"zonesource/health":     {ours: append([]string{"zonesource/atomicfile", "zonesource/statedir"}, calls...), why: meet},
+		"zonesource/health": {
+			ours: append([]string{"zonesource/atomicfile", "zonesource/statedir"}, calls...), why: meet,
+		},
 		"zonesource/secondary": {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata",
 			"zonesource/refresh"}, why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
-			"server/admin", "server/config", "server/listen", "server/share", "server/tsig", "server/transfer", "server/update",
+			"server/admin", "server/config", "server/confine", "server/listen", "server/share", "server/tsig",
+			"server/transfer", "server/update",
 		}, below...)},
-		"server/share": {why: "who holds how much is counted alike for sockets, updates and transfers", theirs: []string{}},
+		"server/logs":    {why: "who writes lines knows nobody who does", theirs: []string{}},
+		"server/confine": {ours: []string{"server/config"}, why: "it is done before there is a server"},
+		"server/share":   {why: "who holds how much is counted alike for sockets, updates and transfers", theirs: []string{}},
 		"server/listen": {
-			ours: []string{"resolver", "resolver/wire", "server/share"}, why: "sockets carry messages and know nothing of data",
+			ours: []string{"resolver", "resolver/wire", "resolver/latency", "server/share"},
+			why:  "sockets carry messages and know nothing of data",
 		},
 		"server/tsig": {
 			ours: []string{"resolver", "resolver/wire"}, why: "keys come from the configuration, by way of the App",
@@ -124,7 +133,9 @@ func rules() map[string]rule {
 				"golang.org/x/sync/errgroup",
 			},
 		},
-		"server/...":       {ours: append([]string{"server", "server/config", "examples"}, below...)},
+		"server/...": {ours: append([]string{
+			"server", "server/config", "server/confine", "server/logs", "examples",
+		}, below...)},
 		"server/bench":     {ours: append([]string{"server/bench/...", "examples"}, below...)},
 		"server/bench/...": {ours: []string{"server/bench/..."}, why: "what it expects is not taken from what it measures"},
 		"server/house":     {theirs: []string{}},

@@ -218,6 +218,9 @@ func warnings(c *config.Config) []string {
 			"for others add forward entries with views: [vpc-...] and a resolver of that VPC", regions(c), up))
 	}
 	found = append(found, keyWarnings(c)...)
+	if !c.UsesAWS() {
+		found = append(found, server.AbsentTransfers(c, func(string) bool { return false })...)
+	}
 	for _, p := range c.Allow.Prefixes {
 		if p.Bits() == 0 {
 			found = append(found, fmt.Sprintf("allow has %s: whoever reaches the port is answered, with private names "+

@@ -97,6 +97,8 @@ updates:
 - {zone: example.net, visibility: public, keys: [ops.]}
 - {zone: example.net, visibility: private, vpc: vpc-0a1b2c3d4e5f60719, keys: [other.]}
 - {zone: Z0000000000000, keys: [ops.]}
+transfers: [{view: prod, zones: [example.net, example.nte, internal, z.example], keys: [ops.]}]
+secondary: [{zone: z.example, primaries: [10.0.0.9]}]
 views: [{name: prod, clients: [10.0.0.0/16], vpcs: [vpc-0a1b2c3d4e5f60718, vpc-0a1b2c3d4e5f60719]}]
 forward: [{zone: ., upstreams: [10.0.0.2]}]
 `))
@@ -111,6 +113,7 @@ warning: views[0].vpcs: no region that ec2 reads has vpc-0a1b2c3d4e5f60719: view
 warning: route53.zones: exmaple.com.: no account has a hosted zone of this name or id and of the wanted visibility
 warning: updates[1].zone: no hosted zone example.net. private is served: updates of it are refused
 warning: updates[2].zone: no hosted zone Z0000000000000 is served: updates of it are refused
+warning: transfers[0].zones: nobody has a zone example.nte.: transfers of it are refused
 `
 	if at < 0 || stdout[at:] != want {
 		t.Errorf("the output is\n%s", stdout)

@@ -80,9 +80,27 @@ func (c console) printJSON(v any) error {
 	return e.Encode(v)
 }
 
-// untilSignal returns a context that ends with SIGTERM or SIGINT.
+// untilSignal returns a context that ends with the first signal to end. The second one does
+// what it does to any process, from before the context has ended: whoever sees that the first
+// one has come may send it.
 func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+		cancel()
+	}()
+	return ctx, func() {
+		cancel()
+		<-ended
+	}
 }
 
 // table prints rows in columns.

@@ -344,6 +344,7 @@ secondary: [{zone: plant.example, primaries: ["10.9.0.5"]}]
 		"\nsecondary      plant.example. from 10.9.0.5:53, key none, views *\n",
 		"\nkey            ops., hmac-sha256, secret in the configuration\n",
 		"\nwarning: key idle. is used by none of updates, transfers and secondary\n",
+		"\nwarning: transfers[0].zones: nobody has a zone a.example.: transfers of it are refused\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("output lacks %q:\n%s", want, got)

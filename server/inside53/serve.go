@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"inside53/server"
+	"inside53/server/confine"
+	"inside53/server/logs"
 
 	"github.com/spf13/cobra"
 )
@@ -46,7 +48,7 @@ kernel has landlock.`,
 			// A reader of the log that has gone fails the write, and nothing else.
 			signal.Ignore(syscall.SIGPIPE)
 			defer signal.Reset(syscall.SIGPIPE)
-			lines := server.NewLogWriter(stderr)
+			lines := logs.New(stderr)
 			log := config.Log.Logger(lines)
 			defer server.FitMemory(log)()
 			writing, end := context.WithCancel(context.Background())
@@ -76,7 +78,7 @@ func prepare(ctx context.Context, name string, o *server.AppOptions) error {
 		o.Sockets, err = server.OpenSockets(o.Config, os.Geteuid(), o.Log)
 		return err
 	}
-	user, err := server.ChooseUser(o.Config, name, o.Log)
+	user, err := confine.Choose(o.Config, name, o.Log)
 	if err != nil {
 		return err
 	}
@@ -96,15 +98,14 @@ func prepare(ctx context.Context, name string, o *server.AppOptions) error {
 		}
 		o.Log.Info("root is given up", "user", user.Name)
 	}
-	server.Confine(o.Config, o.Log)
+	confine.Process(o.Config, o.Log)
 	return nil
 }
 
 // serve runs the server with the signals of the process.
 func serve(ctx context.Context, o server.AppOptions) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop) // the second signal does what it does to any process
 
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)

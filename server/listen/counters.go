@@ -3,8 +3,10 @@ package listen
 import (
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"inside53/resolver"
+	"inside53/resolver/latency"
 )
 
 // cacheLine keeps the counters of two loops from sharing a line. 128 bytes, since
@@ -16,6 +18,7 @@ const cacheLine = 128
 type counters struct {
 	_             [cacheLine]byte
 	results       [resolver.Results]atomic.Uint64
+	latency       [resolver.Results]latency.Histogram
 	receiveErrors atomic.Uint64
 	sendErrors    atomic.Uint64
 	truncated     atomic.Uint64
@@ -50,6 +53,16 @@ func (t *tally) addTo(c *counters) {
 	}
 }
 
+// addTimed is addTo of answers that took so long: the packets of a batch come and go together.
+func (t *tally) addTimed(c *counters, took time.Duration) {
+	for r, n := range t {
+		if n != 0 && resolver.Result(r) != resolver.Dropped {
+			c.latency[r].Observe(took, uint64(n))
+		}
+	}
+	t.addTo(c)
+}
+
 // lostTo counts t as answers that could not be sent, and empties t.
 func (t *tally) lostTo(c *counters) {
 	for r, n := range t {
@@ -63,6 +76,9 @@ type Stats struct {
 	// Queries counts what became of each query, when its answer had been written.
 	// The server's own probes are not among them.
 	Queries [resolver.Transports][resolver.Results]uint64
+	// Latency is the time from reading a query to having written its answer, but for those that
+	// waited for an upstream, see [resolver.Counts], or for their client.
+	Latency [resolver.Transports][resolver.Results]latency.Counts
 	UDP     []UDPStats
 	TCP     []TCPStats
 }
@@ -105,7 +121,7 @@ func (s *Server) Stats() Stats {
 	var st Stats
 	for _, g := range s.udp {
 		for _, l := range g.loops {
-			l.counters.sum(&st.Queries[resolver.UDP])
+			l.counters.sum(&st, resolver.UDP)
 			st.UDP = append(st.UDP, UDPStats{
 				Address:       g.addr,
 				Loop:          l.index,
@@ -119,7 +135,7 @@ func (s *Server) Stats() Stats {
 		}
 	}
 	for _, t := range s.tcp {
-		t.counters.sum(&st.Queries[resolver.TCP])
+		t.counters.sum(&st, resolver.TCP)
 		var refused [Refusals]uint64
 		for why := range refused {
 			refused[why] = t.refused[why].Load()
@@ -137,8 +153,9 @@ func (s *Server) Stats() Stats {
 	return st
 }
 
-func (c *counters) sum(into *[resolver.Results]uint64) {
+func (c *counters) sum(into *Stats, t resolver.Transport) {
 	for r := range c.results {
-		into[r] += c.results[r].Load()
+		into.Queries[t][r] += c.results[r].Load()
+		into.Latency[t][r].Add(&c.latency[r])
 	}
 }

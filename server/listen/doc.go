@@ -8,6 +8,7 @@
 //	tcp.go  connections and their bounds; tcpconn.go  one of them         ─┘
 //	                         │
 //	heartbeat.go  asks each of them a real question (probe.go) twice a second
+//	sockets.go   sockets of others: of systemd, of a process that ends: [Sockets]
 //	counters.go  what they have done: [Stats]
 //	memory.go    how much memory connections hold; who holds how many is counted by package share
 //	web.go       the same bounds for listeners of others: [Bounded]

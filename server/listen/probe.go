@@ -10,8 +10,8 @@ import (
 )
 
 // probe is the query by which the server asks itself whether it answers: TXT of a
-// name below .invalid, which no zone holds and nobody forwards (RFC 6761 6.4). The
-// first label is random, so that nobody else can send one.
+// name below [wire.ProbeZone]. The first label is random, so that nobody else can send
+// one.
 type probe struct {
 	packet string // with id 0
 }
@@ -21,10 +21,10 @@ func newProbe() *probe {
 	rand.Read(secret[:])
 	packet := make([]byte, wire.HeaderSize, 64)
 	packet[5] = 1 // QDCOUNT; no RD: there is nothing to ask others
-	for _, label := range []string{hex.EncodeToString(secret[:]), "health", "inside53", "invalid", ""} {
-		packet = append(packet, byte(len(label)))
-		packet = append(packet, label...)
-	}
+	label := hex.EncodeToString(secret[:])
+	packet = append(packet, byte(len(label)))
+	packet = append(packet, label...)
+	packet = append(packet, wire.ProbeZone...)
 	packet = append(packet, 0, 16, 0, 1) // TXT IN
 	return &probe{packet: string(packet)}
 }

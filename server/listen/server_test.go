@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"inside53/resolver"
+
 	"go.uber.org/goleak"
 )
 
@@ -231,5 +233,34 @@ func TestRunEndsUnderLoad(t *testing.T) {
 	r.stop()
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("ending took %s", took)
+	}
+}
+
+// TestLatency: every answer that waited for nobody is in a bucket; what was dropped, late, or a probe isn't.
+func TestLatency(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		r := start(t, nil)
+		c := dial(t, network, r.Addrs()[0])
+		transport := resolver.UDP
+		if network == "tcp" {
+			transport = resolver.TCP
+			c.sendMessages(query(1, "echo"), query(2, "drop"), query(3, "soon"), query(4, "echo"))
+			for range 3 {
+				c.receiveMessage()
+			}
+		} else {
+			for i, label := range []string{"echo", "drop", "soon", "echo"} {
+				c.send(query(uint16(i), label))
+			}
+			for range 3 {
+				c.receive()
+			}
+		}
+		eventually(t, network+": two answers have a time", func() bool {
+			s := r.Stats()
+			local := s.Latency[transport][resolver.Local]
+			return local.Total() == 2 && local.Sum > 0 && s.Latency[transport][resolver.Dropped].Total() == 0 &&
+				s.Latency[transport][resolver.Forwarded].Total() == 0
+		})
 	}
 }

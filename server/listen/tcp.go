@@ -340,6 +340,7 @@ func (l *connLimit) idle() time.Duration {
 type tcpBatch struct {
 	worker Worker
 	tally  tally
+	began  time.Time // when the queries under way were there
 	out    [outBuffer]byte
 }
 

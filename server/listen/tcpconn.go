@@ -230,6 +230,7 @@ func (c *tcpConn) answer() bool {
 	c.refresh()
 	b := c.t.buffers.batch()
 	defer c.t.buffers.free(b)
+	b.began = time.Now()
 	used := 0
 	for c.complete() {
 		size := c.need() - 2

@@ -67,7 +67,7 @@ func (c *tcpConn) attempt(fd uintptr) {
 // the client doesn't take now is pending, and the batch free for other connections.
 func (c *tcpConn) write(b *tcpBatch, n int) bool {
 	if n == 0 {
-		b.tally.addTo(&c.t.counters)
+		b.tally.addTimed(&c.t.counters, time.Since(b.began))
 		return true
 	}
 	over, err := c.writeNow(b, n)
@@ -79,7 +79,7 @@ func (c *tcpConn) write(b *tcpBatch, n int) bool {
 		b.tally.lostTo(&c.t.counters)
 		return false
 	}
-	b.tally.addTo(&c.t.counters)
+	b.tally.addTimed(&c.t.counters, time.Since(b.began))
 	return true
 }
 

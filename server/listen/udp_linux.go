@@ -70,6 +70,7 @@ type udpLoop struct {
 	nameLen uint32
 	pktinfo bool // the bind is a wildcard: answers name their source address
 	tally   tally
+	began   time.Time // when the batch under way was received
 
 	// errno is where work, which the poller calls, leaves why it left.
 	poll  syscall.RawConn
@@ -131,7 +132,7 @@ func newUDPLoop(addr netip.AddrPort, f *os.File, receiveBuffer int) (*udpLoop, e
 	controlled := l.poll.Control(func(fd uintptr) {
 		l.fd = int(fd)
 		err = setServed(l.fd, addr)
-		l.receiveBuffer = setReceiveBuffer(l.fd, receiveBuffer)
+		l.receiveBuffer = raiseReceiveBuffer(l.fd, receiveBuffer)
 	})
 	err = errors.Join(controlled, err)
 	if err != nil {
@@ -230,6 +231,7 @@ func (l *udpLoop) serveAll(fd uintptr) (leave bool) {
 			return true
 		}
 		l.turns.Add(1)
+		l.began = time.Now()
 		l.flush(l.serve(n))
 		l.armControl(n)
 		if n < fewPackets {
@@ -250,6 +252,7 @@ func (l *udpLoop) finish() {
 		if errno != 0 {
 			return
 		}
+		l.began = time.Now()
 		l.flush(l.serve(n))
 		l.armControl(n)
 	}
@@ -349,7 +352,7 @@ func (l *udpLoop) flush(n int) {
 			done++
 		}
 	}
-	l.tally.addTo(&l.counters)
+	l.tally.addTimed(&l.counters, time.Since(l.began))
 }
 
 // awaitRoom waits up to 5 ms for room in the send buffer.

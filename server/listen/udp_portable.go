@@ -137,6 +137,7 @@ func (l *udpLoop) serve(n, nc int, from netip.AddrPort) {
 		l.counters.truncated.Add(1)
 		return
 	}
+	began := time.Now()
 	pkt := l.in[:n:maxUDPQuery]
 	l.from, l.source, l.suspended = from, nil, false
 	if l.pktinfo {
@@ -154,7 +155,9 @@ func (l *udpLoop) serve(n, nc int, from netip.AddrPort) {
 	if len(answer) > 0 && !l.send(answer, l.source, from) || probe {
 		return
 	}
-	l.counters.count(result)
+	var one tally
+	one.add(result)
+	one.addTimed(&l.counters, time.Since(began))
 }
 
 func (l *udpLoop) send(answer, source []byte, to netip.AddrPort) bool {

@@ -131,14 +131,19 @@ func zoneIndex(zone string) uint32 {
 	return uint32(n)
 }
 
-// setReceiveBuffer asks for size bytes, past the system's limit where the process may,
-// and returns what the kernel gave. It doubles the value for its own bookkeeping. A buffer
-// that is larger stays: whoever made it was allowed more.
-func setReceiveBuffer(fd, size int) int {
+// raiseReceiveBuffer is setReceiveBuffer, but for a buffer that has as much: whoever made it
+// may have been allowed more than this process.
+func raiseReceiveBuffer(fd, size int) int {
 	has := receiveBuffer(fd)
 	if has >= size {
 		return has
 	}
+	return setReceiveBuffer(fd, size)
+}
+
+// setReceiveBuffer asks for size bytes, past the system's limit where the process may,
+// and returns what the kernel gave. It doubles the value for its own bookkeeping.
+func setReceiveBuffer(fd, size int) int {
 	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size)
 	if err != nil {
 		// The outcome is read back.

@@ -158,7 +158,7 @@ func (b *changeBatch) validate() error {
 	return nil
 }
 
-// validate checks the form of one change: faults here are InvalidInput, and strike the batch at once.
+// validate checks the form of one change: faults here are InvalidInput, and end the batch at once.
 func (c *Change) validate() error {
 	set := &c.RecordSet
 	identifier := set.SetIdentifier

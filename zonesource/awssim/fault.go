@@ -9,7 +9,7 @@ import (
 
 // Fault is something to go wrong.
 type Fault struct {
-	// Operation is the API operation struck, e.g. ListResourceRecordSets. Empty or "*": all.
+	// Operation is the API operation that fails, e.g. ListResourceRecordSets. Empty or "*": all.
 	Operation string `json:"operation"`
 	// Fault is one of these; PUT /_sim/faults takes AWS's names of them too
 	//
@@ -23,15 +23,15 @@ type Fault struct {
 	//	stuck          a page whose next page is itself
 	//	prior-request  HTTP 400 PriorRequestNotComplete
 	Fault string `json:"fault"`
-	// Page is the page of a listing to strike, from 1. 0: every page.
+	// Page is the page of a listing that fails, from 1. 0: every page.
 	Page int `json:"page"`
-	// Count is the number of requests to strike. 0: until cleared.
+	// Count is the number of requests that fail. 0: until cleared.
 	Count int `json:"count"`
 }
 
 type fault struct {
 	Fault
-	left int // requests still to strike; -1 = no end
+	left int // requests still to fail; -1 = no end
 }
 
 func (f Fault) validate() error {
@@ -48,7 +48,7 @@ func (f Fault) validate() error {
 	return nil
 }
 
-// AddFaults arms faults beside those armed already. Each request is struck by the first that fits it.
+// AddFaults arms faults beside those armed already. Each request fails by the first that fits it.
 func (s *Sim) AddFaults(faults ...Fault) error {
 	for _, f := range faults {
 		err := f.validate()
@@ -103,7 +103,7 @@ func (s *Sim) Faults() []Fault {
 	return list
 }
 
-// meetFault lets the call be struck by the first armed fault that fits it at this page. empty tells a
+// meetFault lets the call fail by the first armed fault that fits it at this page. empty tells a
 // listing to have no items; the error errCut tells the caller to go on, and to return it beside the answer.
 func (c *call) meetFault(page int) (empty bool, err error) {
 	f, cleared := c.sim.useFault(c.operation, page)

@@ -32,7 +32,7 @@ func (l *listing[T]) visible() {
 	l.items = slices.DeleteFunc(slices.Clone(l.items), func(item T) bool { return hidden[l.place(item)] })
 }
 
-// page cuts out the page of at most size items from index start, meeting the faults that strike that page.
+// page cuts out the page of at most size items from index start, meeting the faults of that page.
 // The error may be errCut beside a valid window.
 func (l *listing[T]) page(start, size int) (window[T], error) {
 	start = min(start, len(l.items))

@@ -30,6 +30,7 @@ const (
 type Dir struct {
 	path string
 	log  *slog.Logger
+	kick chan struct{} // a write has failed
 
 	checking sync.Mutex      // serialises checks; of what follows
 	lock     *os.File        // nil: not held
@@ -49,7 +50,7 @@ type Dir struct {
 // that was killed has left half-written there. What of this can't be done is the fault of the
 // Dir.
 func Open(path string, log *slog.Logger) *Dir {
-	d := &Dir{path: path, log: log, made: map[string]bool{}, failing: map[string]error{}}
+	d := &Dir{path: path, log: log, kick: make(chan struct{}, 1), made: map[string]bool{}, failing: map[string]error{}}
 	d.Check()
 	return d
 }
@@ -84,6 +85,14 @@ func (d *Dir) Hold() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.held
+}
+
+// Writable returns nil where the directory could be written to, too, at the last check.
+func (d *Dir) Writable() error {
+	if d == nil {
+		return nil
+	}
+	return d.checked()
 }
 
 // Foreign reports whether another process holds the lock.
@@ -124,7 +133,14 @@ func (d *Dir) Note(what string, err error) {
 		return
 	}
 	d.failing[what] = err
-	if before == nil && d.held == nil {
+	if before != nil {
+		return
+	}
+	select {
+	case d.kick <- struct{}{}:
+	default: // it is on its way
+	}
+	if d.held == nil {
 		d.log.Error("not saved; it is tried again", "what", what, "error", err)
 	}
 }
@@ -182,12 +198,13 @@ func (d *Dir) Make(name string) (string, error) {
 }
 
 // Run checks the directory again and again until stop is closed. It calls healed after each
-// check that ends a fault, or that finds another generation.
-func (d *Dir) Run(stop <-chan struct{}, healed func()) {
-	generation, fault := d.Generation(), d.Fault()
+// check that ends a fault of the directory, or that finds another generation: then what was
+// written is lost.
+func (d *Dir) Run(stop <-chan struct{}, healed func(lost bool)) {
+	generation, fault := d.Generation(), d.checked()
 	for {
 		pause := checkEvery
-		if fault != nil {
+		if d.Fault() != nil {
 			pause = healEvery
 		}
 		timer := time.NewTimer(pause)
@@ -196,16 +213,16 @@ func (d *Dir) Run(stop <-chan struct{}, healed func()) {
 			timer.Stop()
 			return
 		case <-timer.C:
+		case <-d.kick:
+			timer.Stop()
 		}
 		d.Check()
 		was := fault
 		fault = d.checked()
-		if now := d.Generation(); now != generation && d.Hold() == nil || was != nil && fault == nil {
-			generation = now
-			healed()
-		}
-		if fault == nil {
-			fault = d.Fault() // of a writer: its end is looked for as often
+		lost := d.Generation() != generation && d.Hold() == nil
+		if lost || was != nil && fault == nil {
+			generation = d.Generation()
+			healed(lost)
 		}
 	}
 }

@@ -316,6 +316,9 @@ func (j *journal) intend(zone, account string, b changes.Batch, p *plan) (uint64
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	err := j.open()
+	if err == nil {
+		err = j.state.Writable() // the last free bytes are for the results of what is on its way
+	}
 	if err != nil {
 		return 0, err
 	}

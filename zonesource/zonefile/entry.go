@@ -39,14 +39,14 @@ type Alias struct {
 // hiddenMark begins a comment that holds a record which a name server doesn't know.
 const hiddenMark = "AWS:"
 
-// Entries reads the records of a master file for tools that write zones: take gets each
+// Entries reads the records of a master file for tools that write zones: visit gets each
 // record in the order of the file, and owns what it gets; its error is a fault of the line.
 // Nothing is checked that concerns several records, and no SOA record is needed. Records
 // in comments that begin with ";AWS:" are read too. The error joins up to ten faults,
 // each with file and line.
-func Entries(ctx context.Context, origin []byte, path string, take func(Entry) error) error {
+func Entries(ctx context.Context, origin []byte, path string, visit func(Entry) error) error {
 	l := newLoader(ctx, origin)
-	l.take = take
+	l.visit = visit
 	err := l.include(path, origin, 0)
 	switch {
 	case ctx.Err() != nil:
@@ -67,7 +67,7 @@ func Entries(ctx context.Context, origin []byte, path string, take func(Entry) e
 func (r *reader) hidden() bool {
 	x := &r.lexer
 	text, marked := bytes.CutPrefix(x.comment, []byte(hiddenMark))
-	if r.load.take == nil || !marked {
+	if r.load.visit == nil || !marked {
 		return false
 	}
 	x.reset()
@@ -93,7 +93,7 @@ func (r *reader) hidden() bool {
 
 // entryOf hands over the record under way.
 func (r *reader) entryOf(x *lexer, rrtype uint16, ttl uint32) error {
-	return r.load.take(Entry{
+	return r.load.visit(Entry{
 		Owner: bytes.Clone(r.owner), Type: rrtype, TTL: ttl, Data: bytes.Clone(r.data),
 		Comment: strings.TrimSpace(string(x.comment)), Place: r.place().String(),
 	})
@@ -131,7 +131,7 @@ func (r *reader) alias(x *lexer, tokens []token) error {
 	default:
 		return fmt.Errorf("%q where an ALIAS record has true or false for EvaluateTargetHealth", text)
 	}
-	return r.load.take(Entry{
+	return r.load.visit(Entry{
 		Owner: bytes.Clone(r.owner), Alias: a, Comment: strings.TrimSpace(string(x.comment)), Place: r.place().String(),
 	})
 }

@@ -65,8 +65,8 @@ type loader struct {
 	problems []zonesource.Problem
 	more     int // problems beyond maxProblems
 
-	// take, where it is set, gets the records in place of the tree.
-	take func(Entry) error
+	// visit, where it is set, gets the records in place of the tree.
+	visit func(Entry) error
 
 	// paced leaves the processor to others after each stretch of records. The runtime
 	// looks for packets only where nothing else is to be done, or every 10 ms: on one

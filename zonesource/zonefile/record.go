@@ -59,7 +59,7 @@ func (r *reader) record(x *lexer) error {
 	if len(r.owner) == 0 {
 		return errors.New("no owner, and none before it to take")
 	}
-	if r.load.take != nil && isAlias(x, tokens) {
+	if r.load.visit != nil && isAlias(x, tokens) {
 		return r.alias(x, tokens)
 	}
 	h, tokens, err := readHead(x, tokens)
@@ -86,7 +86,7 @@ func (r *reader) record(x *lexer) error {
 	if h.long {
 		r.load.problem(r.owner, h.rrtype, r.place(), longTTL)
 	}
-	if r.load.take != nil {
+	if r.load.visit != nil {
 		return r.entryOf(x, h.rrtype, ttl)
 	}
 	return r.load.add(r.owner, h.rrtype, ttl, r.data, r.place())

@@ -1,4 +1,4 @@
-package server
+package logs
 
 import (
 	"bytes"
@@ -16,12 +16,12 @@ const (
 	lastLog = time.Second
 )
 
-// LogWriter hands the log over to a writer that may stand still, such as the pipe to a
+// Writer hands the log over to a writer that may stand still, such as the pipe to a
 // journal that hangs. While Run runs nobody waits for that writer: neither the packet
 // loops, which log sampled queries, nor the sources. What comes when too much waits
 // already is lost, and counted. Before and after Run, lines are written at once.
 // Write is safe for concurrent use.
-type LogWriter struct {
+type Writer struct {
 	to   io.Writer
 	wake chan struct{}
 
@@ -32,13 +32,13 @@ type LogWriter struct {
 	running bool
 }
 
-// NewLogWriter returns a LogWriter to w.
-func NewLogWriter(w io.Writer) *LogWriter {
-	return &LogWriter{to: w, wake: make(chan struct{}, 1)}
+// New returns a Writer to w.
+func New(w io.Writer) *Writer {
+	return &Writer{to: w, wake: make(chan struct{}, 1)}
 }
 
 // Write takes one line, which is borrowed.
-func (l *LogWriter) Write(line []byte) (int, error) {
+func (l *Writer) Write(line []byte) (int, error) {
 	if !l.queue(line) {
 		n, err := l.to.Write(line)
 		l.note(line, err)
@@ -52,7 +52,7 @@ func (l *LogWriter) Write(line []byte) (int, error) {
 }
 
 // queue keeps a line for Run, or counts it as lost; false says that Run doesn't run.
-func (l *LogWriter) queue(line []byte) bool {
+func (l *Writer) queue(line []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -67,7 +67,7 @@ func (l *LogWriter) queue(line []byte) bool {
 }
 
 // note keeps what came of writing lines.
-func (l *LogWriter) note(lines []byte, err error) {
+func (l *Writer) note(lines []byte, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fault = err
@@ -77,7 +77,7 @@ func (l *LogWriter) note(lines []byte, err error) {
 }
 
 // Fault returns why the log can't be written, nil while it can: by the last line of it.
-func (l *LogWriter) Fault() error {
+func (l *Writer) Fault() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.fault
@@ -87,7 +87,7 @@ func (l *LogWriter) Fault() error {
 // or nobody has taken it for a second: a journal that hangs must not keep the process.
 // Only then a goroutine stays behind, in that write. log, which writes to l, tells of
 // lines that were lost.
-func (l *LogWriter) Run(ctx context.Context, log *slog.Logger) error {
+func (l *Writer) Run(ctx context.Context, log *slog.Logger) error {
 	l.mu.Lock()
 	l.running = true
 	l.mu.Unlock()
@@ -104,7 +104,7 @@ func (l *LogWriter) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // handOver is the goroutine of Run.
-func (l *LogWriter) handOver(ctx context.Context, log *slog.Logger, done chan<- struct{}) {
+func (l *Writer) handOver(ctx context.Context, log *slog.Logger, done chan<- struct{}) {
 	defer close(done)
 	var spare []byte
 	for ended := false; ; {
@@ -135,7 +135,7 @@ func (l *LogWriter) handOver(ctx context.Context, log *slog.Logger, done chan<- 
 // swap returns what waits, and leaves spare for what comes. What is lost is said when the
 // log can be written again: a line about it would be the next to be lost. At the end, with
 // nothing left, the next line is written at once.
-func (l *LogWriter) swap(spare []byte, ended bool) (out []byte, lost int) {
+func (l *Writer) swap(spare []byte, ended bool) (out []byte, lost int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out = l.waiting

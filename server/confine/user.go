@@ -1,4 +1,4 @@
-package server
+package confine
 
 import (
 	"errors"
@@ -33,10 +33,10 @@ func (u *User) ID() int {
 	return u.uid
 }
 
-// ChooseUser returns who the process becomes: the user of that name, or, where root has named
+// Choose returns who the process becomes: the user of that name, or, where root has named
 // none, a default one; nil where the process stays who it is. Where what the configuration
 // names can't be read by that user, a name is an error, and a default one isn't chosen.
-func ChooseUser(c *config.Config, name string, log *slog.Logger) (*User, error) {
+func Choose(c *config.Config, name string, log *slog.Logger) (*User, error) {
 	if os.Geteuid() != 0 {
 		return nil, stays(name)
 	}
@@ -114,24 +114,23 @@ func lookUser(name string) (*User, error) {
 
 // prepare gives the state directory to u, and finds out whether u can read the rest.
 func (u *User) prepare(c *config.Config, log *slog.Logger) error {
-	err := u.canRead(needed(c))
+	err := u.canRead(Needed(c))
 	if err != nil || !c.KeepsState() {
 		return err
 	}
 	err = u.give(c.StateDir)
-	if errors.Is(err, syscall.EROFS) {
+	if err == nil {
+		err = u.canRead([]string{c.StateDir})
+	}
+	if err != nil { // who opens it says what of it can't be used; all else works
 		log.Warn("state_dir can't be given away", "directory", c.StateDir, "user", u.Name, "error", err)
-		return nil
 	}
-	if err != nil {
-		return err
-	}
-	return u.canRead([]string{c.StateDir})
+	return nil
 }
 
-// needed is the files that are read again after the start. Those of AWS that aren't there
+// Needed is the files that are read again after the start. Those of AWS that aren't there
 // aren't needed.
-func needed(c *config.Config) []string {
+func Needed(c *config.Config) []string {
 	files := []string{c.File()}
 	for i := range c.ZoneFiles {
 		files = append(files, c.ZoneFiles[i].File)

@@ -1,4 +1,4 @@
-package server
+package confine
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package server
+package confine
 
 import (
 	"log/slog"
@@ -21,10 +21,10 @@ const (
 // referVersion is the first of landlock by which files can be moved between directories.
 const referVersion = 2
 
-// Confine takes from the whole process, for good, what it never needs (landlock(7)): it
+// Process takes from the whole process, for good, what it never needs (landlock(7)): it
 // reads what its user may, so that a reload may name new files; it writes below the state
 // directory; it executes nothing. A kernel that can't do it leaves it be.
-func Confine(c *config.Config, log *slog.Logger) {
+func Process(c *config.Config, log *slog.Logger) {
 	version, err := rights.LandlockGetABIVersion()
 	if err != nil || version < 1 {
 		log.Warn("landlock is not there: the process may write wherever its user may", "error", err)
@@ -50,21 +50,32 @@ func Confine(c *config.Config, log *slog.Logger) {
 
 // writable is the directory below which the process writes; "" is none. It is the one that
 // holds the state directory where the user may make a new one in it: one that is removed comes
-// back.
+// back. Where there is none, and none can be made yet, it is the next one above.
 func writable(c *config.Config) string {
 	if !c.KeepsState() {
 		return ""
 	}
-	err := os.MkdirAll(c.StateDir, 0o700)
-	if err != nil {
-		return "" // whoever opens it says so
-	}
-	dir, err := filepath.EvalSymlinks(c.StateDir)
-	if err != nil {
-		return ""
+	dir := c.StateDir
+	_ = os.MkdirAll(dir, 0o700) // whoever opens it says what is wrong, and tries again
+	for {
+		real, err := filepath.EvalSymlinks(dir)
+		if err == nil {
+			info, err := os.Stat(real)
+			if err == nil && info.IsDir() {
+				dir = real
+				break
+			}
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
 	}
 	parent := filepath.Dir(dir)
-	if parent != dir && parent != "/" && unix.Access(parent, unix.W_OK) == nil {
+	switch {
+	case dir == "/" || dir == ".":
+		return "" // landlock would leave everything
+	case parent != "/" && parent != dir && unix.Access(parent, unix.W_OK) == nil:
 		return parent
 	}
 	return dir

@@ -1,4 +1,4 @@
-package server
+package logs
 
 import (
 	"bytes"
@@ -26,10 +26,10 @@ func (j *journal) Write(p []byte) (int, error) {
 	return j.text.Write(p)
 }
 
-// TestLogWriterNeverWaits logs to a journal that hangs for a while.
-func TestLogWriterNeverWaits(t *testing.T) {
+// TestWriterNeverWaits logs to a journal that hangs for a while.
+func TestWriterNeverWaits(t *testing.T) {
 	var to journal
-	l := NewLogWriter(&to)
+	l := New(&to)
 	log := slog.New(slog.NewTextHandler(l, nil))
 	log.Info("before")
 	if !strings.Contains(to.text.String(), "msg=before\n") {
@@ -101,11 +101,11 @@ func accountOf(t *testing.T, text, line string) (kept, lost int) {
 	return kept, lost
 }
 
-// TestLogWriterEnds ends the process although the journal hangs for good.
-func TestLogWriterEnds(t *testing.T) {
+// TestWriterEnds ends the process although the journal hangs for good.
+func TestWriterEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to := &hangs{freed: make(chan struct{})}
-		l := NewLogWriter(to)
+		l := New(to)
 		log := slog.New(slog.NewTextHandler(l, nil))
 		ctx, end := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -141,12 +141,12 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// TestLogWriterHeals: lines that fail to be written are counted, the fault is there as long
+// TestWriterHeals: lines that fail to be written are counted, the fault is there as long
 // as it lasts, and both are said when somebody reads again.
-func TestLogWriterHeals(t *testing.T) {
+func TestWriterHeals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to := &broken{fault: syscall.EPIPE}
-		l := NewLogWriter(to)
+		l := New(to)
 		log := slog.New(slog.NewTextHandler(l, nil))
 		ctx, end := context.WithCancel(t.Context())
 		ended := make(chan error, 1)

@@ -2,9 +2,47 @@ package server
 
 import (
 	"io/fs"
+	"net/netip"
 	"testing"
 	"testing/fstest"
+
+	"inside53/resolver/zone"
+	"inside53/server/config"
+
+	"github.com/google/go-cmp/cmp"
 )
+
+func TestFitWeb(t *testing.T) {
+	for files, want := range map[uint64]int{0: 4, 128: 4, 1024: 16, 65536: 64, 1 << 63: 64} {
+		if got := fitWeb(files); got != want {
+			t.Errorf("%d files: %d, want %d", files, got, want)
+		}
+	}
+}
+
+func TestFitConnections(t *testing.T) {
+	tests := []struct {
+		want  int
+		files uint64
+		fit   int
+	}{
+		{10000, 1 << 63, 10000},
+		{10000, 65536, 10000},
+		{10000, 10512, 10000},
+		{10000, 10511, 9999},
+		{10000, 4096, 3584},
+		{10000, 1024, 896},
+		{10000, 128, 64},
+		{50, 128, 50},
+		{10000, 64, 1},
+		{10000, 0, 1},
+	}
+	for _, tt := range tests {
+		if got := fitConnections(tt.want, tt.files); got != tt.fit {
+			t.Errorf("%d of %d files: %d, want %d", tt.want, tt.files, got, tt.fit)
+		}
+	}
+}
 
 func TestCgroupMemory(t *testing.T) {
 	file := func(text string) *fstest.MapFile {
@@ -55,5 +93,34 @@ func TestCgroupMemory(t *testing.T) {
 		if ok != (tt.want != 0) || ok && got != tt.want {
 			t.Errorf("%s: %d %t, want %d", tt.name, got, ok, tt.want)
 		}
+	}
+}
+
+func TestPacketsOf(t *testing.T) {
+	c, err := config.Parse([]byte(`
+forward:
+  - { zone: ".", upstreams: [169.254.169.253] }
+  - { zone: a.example, upstreams: ["10.9.0.2", "tls://10.9.0.3"], packets: 50 }
+  - { zone: b.example, upstreams: ["10.0.0.2"], packets: 0 }
+`), "test.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	configured := map[string]int{"10.9.0.2:53": 50, "tls://10.9.0.3:853": 50, "10.0.0.2:53": 0}
+	if diff := cmp.Diff(configured, packetsOf(c, nil)); diff != "" {
+		t.Errorf("without data (-want +got):\n%s", diff)
+	}
+	snap := &zone.Snapshot{
+		Inventory: zone.NewInventory([]zone.Network{
+			{ID: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("fd00::/56")}},
+			{ID: "vpc-2", CIDRs: []netip.Prefix{netip.MustParsePrefix("172.31.0.0/16")}},
+		}, nil),
+		Forwarders: []zone.Forwarder{
+			{Upstreams: []string{"10.0.0.2:53"}}, {Upstreams: []string{"172.31.0.2:53", "172.31.0.3:53"}},
+		},
+	}
+	configured["172.31.0.2:53"] = 900
+	if diff := cmp.Diff(configured, packetsOf(c, snap)); diff != "" {
+		t.Errorf("with data (-want +got):\n%s", diff)
 	}
 }
