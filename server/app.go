@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +22,6 @@ import (
 	"inside53/server/tsig"
 	"inside53/server/update"
 	"inside53/zonesource"
-	"inside53/zonesource/awsclient"
 	zoneupdate "inside53/zonesource/update"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -61,7 +61,7 @@ type App struct {
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
-	accounts  []*awsclient.Account // those of config
+	running   running // of the goroutine of runSources, once that runs
 	sources   sourceBuilder
 	health    healthWatch
 	readiness readiness
@@ -107,9 +107,10 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
-	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry)}
+	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
+		program: sync.OnceValue(zonesource.Program)}
 	if c.UsesAWS() {
-		a.accounts, err = a.sources.loadAccounts(ctx, c)
+		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -122,8 +123,10 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if c.KeepsState() {
 		state = c.StateDir
 	}
+	cfg := keeperConfig(c, a.running.accounts)
+	cfg.Self = savedSelf(c)
 	a.keeper, err = zonesource.NewKeeper(zonesource.Options{
-		Config: keeperConfig(c, a.accounts), StateDir: state, Publish: a.publish, Log: log,
+		Config: cfg, StateDir: state, Publish: a.publish, Log: log,
 	})
 	if err != nil {
 		return err
@@ -182,7 +185,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}
 	a.registry.MustRegister(a.health.metrics())
-	monitor, err := a.health.newMonitor(c, a.accounts)
+	a.health.self.Store(&cfg.Self)
+	monitor, err := a.health.newMonitor(c, a.running.accounts)
 	a.health.monitor.Store(monitor)
 	return err
 }

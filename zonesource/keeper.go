@@ -45,6 +45,7 @@ type Keeper struct {
 	coalesce time.Duration
 	saver    *saver
 	running  atomic.Bool
+	sources  running
 	inbox    *inbox
 
 	work  sync.Mutex // serialises whoever changes parts or configuration
@@ -52,9 +53,8 @@ type Keeper struct {
 	// touched are the keys of parts that have changed since the last compilation.
 	touched map[Key]bool
 	pace    pace
-	// amendments lie over the listings of zones, in the order in which they were
-	// accepted.
-	amendments map[Key][]*amendment
+	// amendments lie over the listings of zones.
+	amendments map[Key]*amendments
 	loaded     bool         // a snapshot has been published that was loaded
 	saved      bool         // the state directory had the data of an earlier process
 	seen       map[Key]bool // what is missing and was when last published: whether it is new
@@ -65,8 +65,7 @@ type Keeper struct {
 	held     map[Key]held
 	tallies  map[string]*tally // of held, by source
 	compiled *Compiled
-	complete bool    // all that was worth waiting for has been read, once
-	faults   []error // of sources that gave up
+	complete bool // all that was worth waiting for has been read, once
 }
 
 // held is what the keeper knows of one key. Values are replaced, never changed.
@@ -99,7 +98,7 @@ func NewKeeper(o Options) (*Keeper, error) {
 	}
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
-		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key][]*amendment{},
+		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key]*amendments{},
 		seen: map[Key]bool{}, held: map[Key]held{},
 		tallies: map[string]*tally{},
 		inbox:   newInbox(), wanted: o.Config.wanted(),
@@ -155,8 +154,8 @@ func (k *Keeper) Load() error {
 }
 
 // Run runs the sources and takes what they deliver until ctx ends, and returns
-// when all of it has ended and is saved. It may be called again with other sources,
-// after the previous call has returned: the parts stay. A source that gives up is
+// when all of it has ended and is saved. It may be called again, after the previous call
+// has returned: the parts stay. [Keeper.Switch] changes the sources. A source that gives up is
 // logged and doesn't end the others. The error joins those of such sources with
 // that of ctx.
 func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
@@ -164,14 +163,8 @@ func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
 		return errors.New("running the keeper: it runs already")
 	}
 	defer k.running.Store(false)
-	k.mu.Lock()
-	k.faults = nil
-	k.mu.Unlock()
-
-	var running, saving sync.WaitGroup
-	for _, s := range sources {
-		running.Go(func() { k.runSource(ctx, s) })
-	}
+	k.begin(ctx, sources)
+	var saving sync.WaitGroup
 	stop := make(chan struct{})
 	saving.Go(func() { k.saver.run(stop) })
 	if state := k.State(); state != nil {
@@ -179,14 +172,11 @@ func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
 	}
 
 	k.loop(ctx)
-	running.Wait()
+	k.await()
 	k.drain(true) // what came while the sources ended
 	close(stop)
 	saving.Wait()
-
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return errors.Join(append(slices.Clone(k.faults), ctx.Err())...)
+	return errors.Join(append(k.sources.faults(), ctx.Err())...)
 }
 
 // saveAgain has what could not be written tried again, and where all was lost writes that: what
@@ -209,21 +199,6 @@ func staying(good bool) string {
 		return "the last good data stay"
 	}
 	return "there are none of it yet"
-}
-
-func (k *Keeper) runSource(ctx context.Context, s Source) {
-	err := s.Run(ctx, k.inbox.put)
-	if ctx.Err() != nil {
-		return
-	}
-	if err == nil {
-		err = errors.New("ended without being told to")
-	}
-	err = fmt.Errorf("running the source %T: %w", s, err)
-	k.log.Error("source gave up; its last good data stay, if there are any", "error", err)
-	k.mu.Lock()
-	k.faults = append(k.faults, err)
-	k.mu.Unlock()
 }
 
 // loop waits for parts, and for regions to become too old.
@@ -375,11 +350,14 @@ func (k *Keeper) deliver(p Part) bool {
 	}
 	h.pending = nil
 	k.set(p.Key, h)
-	renamed := k.held[p.Key].part.Sum != p.Sum && p.Sum != Sum{}
+	renamed := p.Sum != Sum{} && isOtherListing(k.held[p.Key].part, p)
 	changed := k.accept(p)
 	k.saver.mark(k.parts[p.Key], changed || renamed)
 	return changed || gone
 }
+
+// isOtherListing reports whether two parts that may be equal come from listings that differ.
+func isOtherListing(a, b Part) bool { return a.Sum != b.Sum || !slices.Equal(a.Pages, b.Pages) }
 
 // accept makes a part the last good one and reports whether it differs from the one
 // before. Whatever is equal stays the same object, so that nothing is rebuilt. The
@@ -446,8 +424,8 @@ func (k *Keeper) remove(key Key) {
 // once and as a whole. Parts that it doesn't want are let go. After an error
 // everything is as before. An unknown Self keeps the one that was known.
 //
-// To reload, end Run, call Reconfigure, and call Run with the new sources:
-// meanwhile the published data stay.
+// To reload, call Reconfigure, and [Keeper.Switch] with the new sources: meanwhile the
+// published data stay.
 func (k *Keeper) Reconfigure(cfg Config) error {
 	k.work.Lock()
 	defer k.work.Unlock()

@@ -65,9 +65,10 @@ type Shrunk struct {
 
 // Status returns how things stand. It doesn't wait for anything in progress.
 func (k *Keeper) Status() Status {
+	faults := k.sources.faults()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s := Status{Sources: map[string]SourceStatus{}, Faults: slices.Clone(k.faults)}
+	s := Status{Sources: map[string]SourceStatus{}, Faults: faults}
 	for _, key := range k.cfg.Expected {
 		s.Sources[key.Source] = SourceStatus{}
 	}
