@@ -219,8 +219,8 @@ func (c *chaos) await(ctx context.Context, long time.Duration, done func() (bool
 // table prints what went wrong, and what was answered.
 func (c *chaos) table(out io.Writer, seed uint64, took time.Duration) {
 	fmt.Fprintf(out, "%d rounds with seed %d in %s: %d answers right, %d older ones, %d SERVFAIL, %d wrong.\n\n"+
-		"| | slowest | median |\n| --- | ---: | ---: |\n", max(0, len(c.heals)-1), seed, took.Round(time.Second), c.sum.right,
-		c.sum.stale, c.sum.failed, len(c.sum.wrong))
+		"| | slowest | median |\n| --- | ---: | ---: |\n", max(0, len(c.heals)-1), seed, took.Round(time.Second),
+		c.sum.right, c.sum.stale, c.sum.failed, len(c.sum.wrong))
 	for _, row := range []struct {
 		name string
 		all  []time.Duration
