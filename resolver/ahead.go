@@ -31,8 +31,8 @@ func (w *Worker) Expect(pkt []byte, client netip.AddrPort) {
 	if apex == nil {
 		return
 	}
-	for _, z := range apex.Layers {
-		w.expected.ahead.Add(z.Tree, l.Hash[l.Count])
+	for _, layer := range apex.Layers {
+		w.expected.ahead.Add(snap.Zone(layer).Tree, l.Hash[l.Count])
 	}
 }
 

@@ -53,7 +53,7 @@ func (d *decision) hop() bool {
 		a.fail(wire.RcodeServFail, wire.EDENoReachable, unavailable)
 		a.edeText = h.apex.Unavailable[:min(len(h.apex.Unavailable), maxEDEText)]
 		return false
-	case (!d.snap.Loaded || a.View.Unread != "") && !early(h.apex):
+	case (!d.snap.Loaded || a.View.Unread != "") && !early(d.snap, h.apex):
 		a.fail(wire.RcodeServFail, wire.EDENotReady, notLoaded)
 		if d.snap.Loaded {
 			a.edeText = a.View.Unread[:min(len(a.View.Unread), maxEDEText)]
@@ -93,9 +93,9 @@ func (d *decision) closest() *zone.Apex {
 // whose view isn't known
 // (clause 9): files, special names (of the empty zones those that no instance can
 // have a name in), forwarders of a name other than the root.
-func early(x *zone.Apex) bool {
-	for _, z := range x.Layers {
-		if z.Origin == zone.File {
+func early(snap *zone.Snapshot, x *zone.Apex) bool {
+	for _, l := range x.Layers {
+		if snap.Zone(l).Origin == zone.File {
 			return true
 		}
 	}
@@ -145,8 +145,9 @@ func (d *decision) noAuthority() bool {
 
 // inLayers is clause 4: the layers of one apex, top down. decided is false when none
 // has an answer; then exists and closed say what is known of the name.
-func (d *decision) inLayers(layers []*zone.Zone) (decided, again bool) {
-	for _, z := range layers {
+func (d *decision) inLayers(layers []zone.Layer) (decided, again bool) {
+	for _, l := range layers {
+		z := d.snap.Zone(l)
 		if z.Unavailable != "" { // nothing above has decided: what this one has isn't known
 			d.unreadLayer(z)
 			return true, false
@@ -322,15 +323,15 @@ func inUnit(rrtype uint16) bool {
 
 // wildcards is clause 4c: no layer has the exact name, so each is asked for the
 // wildcard at its closest encloser (RFC 4592 section 3.3.1).
-func (d *decision) wildcards(layers []*zone.Zone) (decided, again bool) {
+func (d *decision) wildcards(layers []zone.Layer) (decided, again bool) {
 	matched := false
-	for _, z := range layers {
-		node := d.wildcardOf(z)
+	for _, l := range layers {
+		node := d.wildcardOf(d.snap.Zone(l))
 		if !node.Exists() {
 			continue
 		}
 		matched = true // also by a wildcard that owns nothing: NODATA
-		decided, again = d.atNode(z, node, true)
+		decided, again = d.atNode(d.snap.Zone(l), node, true)
 		if decided || d.closed {
 			break
 		}
@@ -359,7 +360,8 @@ func (d *decision) wildcardOf(z *zone.Zone) zone.Node {
 // the SOA of the lowest layer that has one of its own and the least TTL of all.
 func (d *decision) negative(apex *zone.Apex) {
 	a := d.a
-	for _, z := range apex.Layers {
+	for _, l := range apex.Layers {
+		z := d.snap.Zone(l)
 		// one that is reached may be in the region that was not read
 		if d.fenced && z.Origin == zone.Tags && z.Unavailable != "" {
 			d.unreadLayer(z)
@@ -376,7 +378,8 @@ func (d *decision) negative(apex *zone.Apex) {
 	d.authoritative()
 	var soa *zone.Zone
 	ttl := ^uint32(0)
-	for _, z := range apex.Layers {
+	for _, l := range apex.Layers {
+		z := d.snap.Zone(l)
 		if !z.Negative.Exists() {
 			continue
 		}

@@ -101,8 +101,8 @@ func (d *decision) reverseName() bool {
 		}
 		return false
 	}
-	if len(f.Name) > 0 {
-		return d.computedAnswer(zone.TypePTR, f.Name)
+	if name := inv.Name(f); len(name) > 0 {
+		return d.computedAnswer(zone.TypePTR, name)
 	}
 	var name [zone.MaxName]byte
 	return d.computedAnswer(zone.TypePTR, appendPrivateName(name[:0], addr, inv.Region(f)))

@@ -46,7 +46,7 @@ func (s *story) computed(d *decision, h *hop) []Step {
 		step.Why = s.interfaceText(f) + ": such names have no " + typeName(s.q.Type)
 	case h.outcome != computed:
 		step.Why = s.interfaceText(f) + ": no name of the form that its region has"
-	case kind == "reverse" && len(f.Name) > 0:
+	case kind == "reverse" && len(inv.Name(f)) > 0:
 		step.Why = s.interfaceText(f) + ": its tag name"
 	default:
 		step.Why = s.interfaceText(f)

@@ -44,7 +44,7 @@ func (s *story) apex(d *decision, h *hop) Step {
 		parts = append(parts, x.Unavailable)
 	}
 	step.Why = "longest match of the view: " + strings.Join(parts, "; ")
-	for _, z := range x.Layers {
+	for _, z := range s.snap.Layers(x) {
 		step.Steps = append(step.Steps, Step{Step: zoneText(z), Why: s.identity(z)})
 	}
 	step.Steps = append(step.Steps, s.unseen(x)...)
@@ -124,8 +124,8 @@ func (s *story) listed(z *zone.Zone) (parts []string) {
 
 // unseen tells of zones of the very name that aren't layers of this view, and why.
 func (s *story) unseen(x *zone.Apex) (steps []Step) {
-	for _, z := range s.snap.Zones {
-		if string(z.Apex) != string(x.Name) || slices.Contains(x.Layers, z) {
+	for _, z := range s.snap.Served() {
+		if string(z.Apex) != string(x.Name) || slices.Contains(s.snap.Layers(x), z) {
 			continue
 		}
 		why := ""
@@ -156,13 +156,13 @@ func (s *story) unseen(x *zone.Apex) (steps []Step) {
 func (s *story) layers(d *decision, h *hop) (steps []Step, open bool) {
 	d.closest() // knows that an apex exists
 	w := layerWalk{story: s, d: d, h: h, exists: d.exists}
-	for _, z := range h.apex.Layers {
+	for _, z := range s.snap.Layers(h.apex) {
 		steps = append(steps, w.layer(z))
 	}
 	if w.decided || w.closed || w.exists {
 		return steps, !w.decided && !w.closed
 	}
-	for _, z := range h.apex.Layers {
+	for _, z := range s.snap.Layers(h.apex) {
 		steps = append(steps, w.wildcard(z))
 	}
 	return steps, !w.decided && !w.closed
@@ -327,7 +327,7 @@ func typesOf(node zone.Node) string {
 func (s *story) negative(i int, h *hop) []Step {
 	for _, it := range s.a.items[:s.a.nitems] {
 		if int(it.hop) == i && it.section == inAuthority && len(it.data) > 0 {
-			return []Step{{Step: "SOA", Why: soaText(h.apex, &it)}}
+			return []Step{{Step: "SOA", Why: soaText(s.snap.Layers(h.apex), &it)}}
 		}
 	}
 	if h.reply != nil && h.outcome != noData {
@@ -336,10 +336,10 @@ func (s *story) negative(i int, h *hop) []Step {
 	return []Step{{Step: "SOA", Why: "none: no layer has one"}}
 }
 
-func soaText(apex *zone.Apex, it *item) string {
+func soaText(layers []*zone.Zone, it *item) string {
 	whose := "the special zone's"
 	var with []*zone.Zone
-	for _, z := range apex.Layers {
+	for _, z := range layers {
 		if !z.Negative.Exists() {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sort"
@@ -23,16 +24,24 @@ import (
 // (RFC 5936 section 3.5). What an upper layer hides is left out. An apex without SOA is no
 // zone.
 type Merger struct {
-	x        *exchange
-	out      []byte
-	external func(Target) zone.RRset
+	*mergeScratch
 
-	tree *zone.Tree
-	from inputs
+	tree  *zone.Tree
+	from  inputs
+	below uint64
 	// moving are the names whose records depend on more than themselves: policies,
 	// aliases, addresses of our instances.
 	moving   map[string]bool
 	findings map[string][]Finding // by name
+}
+
+// mergeScratch is what mergers that work one after the other share: an exchange, and room
+// for an answer.
+type mergeScratch struct {
+	x        *exchange
+	out      []byte
+	external func(Target) zone.RRset
+	merged   uint64 // names, ever
 }
 
 // Target is an alias target outside of the zone, as a view asks for it.
@@ -53,18 +62,45 @@ type Finding struct {
 type inputs struct {
 	layers    []*zone.Tree
 	inventory *zone.Inventory
-	snap      *zone.Snapshot
-	live      *zone.Live
+	reach     string // of the view: see zone.Inventory.ViewKey
+	view      *zone.View
+	health    uint64 // version
 	region    string
-	view      int
+	below     uint64
 	loaded    bool
 }
 
 // NewMerger returns a merger of nothing yet. external answers aliases to names outside of
 // their zone: the zero RRset where nothing is known.
 func (r *Resolver) NewMerger(external func(Target) zone.RRset) *Merger {
-	return &Merger{x: &exchange{resolver: r}, out: make([]byte, 0, 65535), external: external}
+	return &Merger{mergeScratch: &mergeScratch{
+		x: &exchange{resolver: r}, out: make([]byte, 0, 65535), external: external,
+	}}
 }
+
+// Sibling returns a merger of nothing yet that shares the scratch of m: only one of them
+// works at a time.
+func (m *Merger) Sibling() *Merger { return &Merger{mergeScratch: m.mergeScratch} }
+
+// Fork returns a merger that goes on from what m has merged, for another view that differs
+// in names alone that [Merger.Moves] is about.
+func (m *Merger) Fork() *Merger {
+	next := *m
+	next.moving, next.findings = maps.Clone(m.moving), maps.Clone(m.findings)
+	next.from.view = nil
+	return &next
+}
+
+// Moves reports whether names depend on more than themselves: on health, on the forwarders
+// of the view and on where its clients are.
+func (m *Merger) Moves() bool { return len(m.moving) > 0 }
+
+// Merged returns how many names this merger and its siblings have merged.
+func (m *Merger) Merged() uint64 { return m.merged }
+
+// SetBelow tells, as a number, what else than this zone the view has below its apex: with
+// another one all names are merged anew.
+func (m *Merger) SetBelow(below uint64) { m.below = below }
 
 // State returns the snapshot and the health that queries see now.
 func (r *Resolver) State() (*zone.Snapshot, *zone.Live) {
@@ -79,9 +115,9 @@ func (r *Resolver) State() (*zone.Snapshot, *zone.Live) {
 func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, apex *zone.Apex,
 	outside bool) *zone.Tree {
 	is := inputs{
-		inventory: snap.Inventory, snap: snap, live: live, region: view.Region, view: view.Index, loaded: snap.Loaded,
+		inventory: snap.Inventory, view: view, health: live.Version, region: view.Region, below: m.below, loaded: snap.Loaded,
 	}
-	for _, z := range apex.Layers {
+	for _, z := range snap.Layers(apex) {
 		if z.Unavailable != "" { // secondaries keep what they have, and don't deny what isn't known
 			m.tree, m.from = nil, inputs{}
 			return nil
@@ -89,8 +125,13 @@ func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, ap
 		is.layers = append(is.layers, z.Tree)
 	}
 	was := m.from
+	is.reach = was.reach
+	if is.inventory != was.inventory || is.view != was.view {
+		is.reach = snap.Inventory.ViewKey(view.Index)
+	}
 	m.from = is
 	m.x.state = &state{snap: snap, live: live}
+	defer func() { m.x.state = nil }() // the snapshot may go when it is no longer served
 	names, all := m.changed(was, is, outside)
 	if all {
 		return m.whole(view, apex)
@@ -133,12 +174,19 @@ func ForwardedBelow(snap *zone.Snapshot, view *zone.View, apex *zone.Apex) []Fin
 
 // changed returns the names to look at again; all of them where one may change others.
 func (m *Merger) changed(was, is inputs, outside bool) (names map[string]bool, all bool) {
-	if m.tree == nil || len(was.layers) != len(is.layers) || was.inventory != is.inventory || was.region != is.region ||
-		was.view != is.view ||
-		was.loaded != is.loaded {
+	if m.tree == nil || len(was.layers) != len(is.layers) || was.reach != is.reach || was.region != is.region ||
+		was.below != is.below || was.loaded != is.loaded {
 		return nil, true
 	}
 	names = map[string]bool{}
+	if !is.inventory.SameAddresses(was.inventory) {
+		for _, tree := range is.layers {
+			if tree.Stats().Cuts > 0 {
+				return nil, true // what is hidden is translated too
+			}
+			translated(tree, was.inventory, is.inventory, names)
+		}
+	}
 	for i, tree := range is.layers {
 		if tree == was.layers[i] {
 			continue
@@ -151,7 +199,7 @@ func (m *Merger) changed(was, is inputs, outside bool) (names map[string]bool, a
 			return true
 		})
 	}
-	if len(names) > 0 || outside || was.live != is.live || was.snap != is.snap {
+	if len(names) > 0 || outside || was.health != is.health || was.view != is.view {
 		for name := range m.moving {
 			names[name] = true
 		}
@@ -159,14 +207,38 @@ func (m *Merger) changed(was, is inputs, outside bool) (names map[string]bool, a
 	return names, false
 }
 
+// translated adds the names of a tree with addresses that one of two inventories translates.
+// Which addresses of instances a view gets is a matter of what it reaches alone.
+func translated(tree *zone.Tree, was, is *zone.Inventory, names map[string]bool) {
+	concerned := func(s zone.RRset) bool {
+		if s.Kind != zone.Records || s.Flags&zone.Translatable == 0 || s.Type != zone.TypeA {
+			return s.Flags&zone.Translatable != 0
+		}
+		for r := range s.Rdata() {
+			if len(r) == 4 && (was.Has([4]byte(r)) || is.Has([4]byte(r))) {
+				return true
+			}
+		}
+		return false
+	}
+	for name, node := range tree.All {
+		for s := range node.RRsets {
+			if concerned(s) {
+				names[string(name)] = true
+			}
+		}
+	}
+}
+
 // whole merges all names anew.
 func (m *Merger) whole(view *zone.View, apex *zone.Apex) *zone.Tree {
 	m.moving, m.findings = map[string]bool{}, map[string][]Finding{}
 	fresh := zone.NewTree(apex.Name)
 	e := fresh.Edit()
-	for i, z := range apex.Layers {
+	layers := m.x.state.snap.Layers(apex)
+	for i, z := range layers {
 		for name, node := range z.Tree.All {
-			if !node.Empty() && !seenAbove(apex.Layers[:i], name) {
+			if !node.Empty() && !seenAbove(layers[:i], name) {
 				m.name(e, view, apex, name)
 			}
 		}
@@ -191,10 +263,12 @@ func seenAbove(layers []*zone.Zone, name []byte) bool {
 
 // name puts what the view has at one name into e.
 func (m *Merger) name(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byte) {
+	m.merged++
 	delete(m.moving, string(name))
 	delete(m.findings, string(name))
 	var types []uint16
-	for _, z := range apex.Layers {
+	for _, l := range apex.Layers {
+		z := m.x.state.snap.Zone(l)
 		for s := range z.Tree.Lookup(name).RRsets {
 			if !slices.Contains(types, s.Type) {
 				types = append(types, s.Type)

@@ -10,7 +10,8 @@ import (
 // zones and addresses of the apex's own name servers among them (RFC 9471 section 2.2). What
 // an upper layer hides stays out. It returns the types that answers show.
 func (m *Merger) occluded(e *zone.Edit, view *zone.View, apex *zone.Apex, name []byte, types []uint16) []uint16 {
-	for i, z := range apex.Layers {
+	layers := m.x.state.snap.Layers(apex)
+	for i, z := range layers {
 		node := z.Tree.Lookup(name)
 		if node.Empty() {
 			if isBelowCut(z.Tree, name, true) {
@@ -28,7 +29,7 @@ func (m *Merger) occluded(e *zone.Edit, view *zone.View, apex *zone.Apex, name [
 			case t == wire.TypeDS && !isBelowCut(z.Tree, name, false), t == wire.TypeNS && !below:
 				shown = append(shown, t)
 			default:
-				m.asIs(e, view, name, apex.Layers[i].Tree.Lookup(name).RRset(t))
+				m.asIs(e, view, name, layers[i].Tree.Lookup(name).RRset(t))
 			}
 		}
 		return shown

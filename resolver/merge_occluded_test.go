@@ -29,9 +29,10 @@ func TestMergeOfOccludedNames(t *testing.T) {
 	child := zone.NewTree(zone.MustName("child.m.example.")).Edit()
 	w.put(child, "child.m.example.", zone.TypeSOA, soaRdata(mergeApex, mergeApex))
 	apexes := append(slices.Clone(view.Apexes), zone.Apex{
-		Name: zone.MustName("child.m.example."), Layers: []*zone.Zone{zone.New(zone.Info{}, child.Commit(), 0)},
+		Name: zone.MustName("child.m.example."), Layers: []zone.Layer{zone.Layer(len(snap.Zones))},
 		Forward: zone.NoForward,
 	})
+	snap.Zones = append(snap.Zones, zone.New(zone.Info{}, child.Commit(), 0))
 	withChild := zone.NewView(zone.View{Name: view.Name, Index: view.Index, Apexes: apexes})
 	snap.Views[view.Index] = withChild
 	tree := New(nil, Options{}).NewMerger(nil).Merge(snap, w.live, withChild, withChild.Apex(mergeApex), false)

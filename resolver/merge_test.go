@@ -117,7 +117,7 @@ func (w *mergeWorld) snapshot() (*zone.Snapshot, *zone.View, *zone.Apex) {
 	layers := []*zone.Zone{zone.New(zone.Info{Origin: zone.Private}, w.trees[0], 0),
 		zone.New(zone.Info{Origin: zone.Public}, w.trees[1], 0)}
 	view := zone.NewView(zone.View{Name: "v", Region: "eu-west-1",
-		Apexes: []zone.Apex{{Name: mergeApex, Layers: layers, Forward: zone.NoForward}}})
+		Apexes: []zone.Apex{{Name: mergeApex, Layers: []zone.Layer{0, 1}, Forward: zone.NoForward}}})
 	return &zone.Snapshot{Views: []*zone.View{view}, Zones: layers, Inventory: mergeInventory, Loaded: true}, view,
 		&view.Apexes[0]
 }
@@ -283,7 +283,7 @@ func TestMergeOfAliases(t *testing.T) {
 
 // TestForwardedBelow finds what a zone that is transferred can't say.
 func TestForwardedBelow(t *testing.T) {
-	layer := []*zone.Zone{zone.New(zone.Info{}, zone.NewTree(zone.MustName("example.")), 0)}
+	layer := []zone.Layer{0}
 	at := func(name string, a zone.Apex) zone.Apex {
 		a.Name = zone.MustName(name)
 		return a

@@ -190,7 +190,7 @@ func (z *modelZone) snapshot(t testing.TB, collections map[string][]modelBlock) 
 		clients[netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i)}), 16)] = i
 		s.Views = append(s.Views, zone.NewView(
 			zone.View{Name: fmt.Sprint("v", i), Index: i, Region: region, Apexes: []zone.Apex{
-				{Name: zone.MustName("example."), Layers: []*zone.Zone{made}, Forward: zone.NoForward},
+				{Name: zone.MustName("example."), Layers: []zone.Layer{0}, Forward: zone.NoForward},
 				{Name: []byte{0}, Forward: 0},
 			}}))
 	}

@@ -34,7 +34,8 @@ func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex) {
 			z := randomZone(t, rng, name, zone.Origin(i+rng.IntN(2)))
 			z.unread = rng.IntN(16) == 0
 			a.layers = append(a.layers, z)
-			apex.Layers = append(apex.Layers, z.build(t))
+			apex.Layers = append(apex.Layers, zone.Layer(len(snap.Zones)))
+			snap.Zones = append(snap.Zones, z.build(t))
 		}
 		if layers == 0 || rng.IntN(5) == 0 {
 			a.forward = rng.IntN(3) - 1

@@ -106,26 +106,37 @@ func (r *Resolver) Publish(snap *zone.Snapshot) error {
 		groups[i] = g
 	}
 	was := r.state.Load()
-	r.state.Store(&state{snap: snap, live: was.live, groups: groups, views: was.countsOf(snap.Views)})
-	r.forwarder.Release(was.groups...)
+	views := was.views
+	if len(snap.Views) == 0 || len(was.snap.Views) != len(snap.Views) || &snap.Views[0] != &was.snap.Views[0] {
+		views = was.countsOf(snap.Views)
+	}
+	r.state.Store(&state{snap: snap, live: was.live, groups: groups, views: views})
+	if len(was.groups) > 0 {
+		r.forwarder.Release(was.groups...)
+	}
 	return nil
 }
 
-// PublishLive makes a table of health the one that queries see from now on. The serials
-// stay.
-func (r *Resolver) PublishLive(live *zone.Live) {
+// PublishLive makes a table of health the one that queries see from now on, and reports
+// whether any decision may be another one by it. The serials stay.
+func (r *Resolver) PublishLive(live *zone.Live) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := *r.state.Load()
 	with := *live
-	with.Serials = next.live.Serials
+	with.Serials, with.Version = next.live.Serials, next.live.Version
+	changed = !live.SameHealth(next.live)
+	if changed {
+		with.Version++
+	}
 	next.live = &with
 	r.state.Store(&next)
+	return changed
 }
 
 // PublishSerials makes a table of serials (see [zone.Live]) the one that queries see from
 // now on. It is immutable.
-func (r *Resolver) PublishSerials(serials map[string]map[string]uint32) {
+func (r *Resolver) PublishSerials(serials map[string]map[string]*atomic.Uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := *r.state.Load()

@@ -32,7 +32,7 @@ func snapshotOf(t testing.TB, n int, forwarders []zone.Forwarder) *zone.Snapshot
 	snap := &zone.Snapshot{Zones: []*zone.Zone{made}, Forwarders: forwarders, Inventory: zone.NewInventory(nil, nil),
 		Loaded: true}
 	snap.Inventory.AddView(zone.AddressAuto, nil, nil, nil)
-	apexes := []zone.Apex{{Name: made.Apex, Layers: []*zone.Zone{made}, Forward: zone.NoForward}}
+	apexes := []zone.Apex{{Name: made.Apex, Layers: []zone.Layer{0}, Forward: zone.NoForward}}
 	if len(forwarders) > 0 {
 		apexes = append(apexes, zone.Apex{Name: []byte{0}, Forward: 0})
 	}

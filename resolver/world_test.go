@@ -333,7 +333,7 @@ func (w *world) makeApex(b *block, words []string) zone.Apex {
 				if w.zones[id] == nil {
 					w.Fatalf("line %d: no zone %s", b.line, id)
 				}
-				a.Layers = append(a.Layers, w.zones[id])
+				a.Layers = append(a.Layers, zone.Layer(slices.Index(w.snap.Zones, w.zones[id])))
 			}
 		case "forward":
 			i, ok := w.forwards[value]

@@ -62,7 +62,7 @@ func (a *App) announceData(ctx context.Context) error {
 	}
 	s := a.resolver.Snapshot()
 	a.opts.Log.Info("serving", "version", a.version, "config", a.opts.Config.File(),
-		"zones", len(a.keeper.Status().Report.Zones), "views", len(s.Views))
+		"zones", len(s.Served()), "views", len(s.Views))
 	return nil
 }
 

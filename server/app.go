@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +22,6 @@ import (
 	"inside53/server/tsig"
 	"inside53/server/update"
 	"inside53/zonesource"
-	"inside53/zonesource/awsclient"
 	"inside53/zonesource/recorder"
 	zoneupdate "inside53/zonesource/update"
 
@@ -65,8 +65,8 @@ type App struct {
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
-	recorder  *recorder.Recorder   // nil without a state directory
-	accounts  []*awsclient.Account // those of config
+	recorder  *recorder.Recorder // nil without a state directory
+	running   running            // of the goroutine of runSources, once that runs
 	sources   sourceBuilder
 	health    healthWatch
 	readiness readiness
@@ -115,9 +115,10 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
-	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry)}
+	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
+		program: sync.OnceValue(zonesource.Program)}
 	if c.UsesAWS() && a.opts.AsOf.IsZero() {
-		a.accounts, err = a.sources.loadAccounts(ctx, c)
+		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -139,6 +140,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	kept.Self = savedSelf(c)
 	a.keeper, err = zonesource.NewKeeper(zonesource.Options{
 		Config: kept, StateDir: state, Publish: a.publish, Log: log,
 		Accepted: accepted,
@@ -179,7 +181,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	secondaries := &transferred{a.transfers, a.resolver}
 	a.registry.MustRegister(socketMetrics(a.server.Stats, a.resolver.Counts), secondaries.metrics())
 	a.readiness = readiness{
-		status: a.keeper.Status, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
+		status: a.keeper.Brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
 		state: a.keeper.State(),
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
@@ -201,7 +203,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}
 	a.registry.MustRegister(a.health.metrics())
-	monitor, err := a.health.newMonitor(c, a.accounts)
+	a.health.self.Store(&kept.Self)
+	monitor, err := a.health.newMonitor(c, a.running.accounts)
 	a.health.monitor.Store(monitor)
 	return err
 }

@@ -22,7 +22,7 @@ func readOnly(c *config.Config) *config.Config {
 // keeperConfig is that of the configuration in force. Of the past all is expected that the
 // ledger has, and nothing else.
 func (a *App) keeperConfig(ctx context.Context, c *config.Config) (zonesource.Config, error) {
-	k := keeperConfig(c, a.accounts)
+	k := keeperConfig(c, a.running.accounts)
 	if a.opts.AsOf.IsZero() {
 		return k, nil
 	}

@@ -25,23 +25,38 @@ type data struct {
 }
 
 // Zones implements [admin.Data].
-func (d *data) Zones() []admin.Zone {
+func (d *data) Zones(page *admin.Page) ([]admin.Zone, int) {
 	status := d.keeper.Status()
 	parts := make(map[zonesource.Key]zonesource.PartStatus, len(status.Parts))
 	for _, p := range status.Parts {
 		parts[p.Key] = p
 	}
-	out := []admin.Zone{}
-	for _, summary := range status.Report.Zones {
-		out = append(out, describeZone(summary.Zone, parts[summary.Key]))
+	wanted := func(name, id, visibility, account string, failing bool) bool {
+		return page.IsZone(name, id) && page.Has(page.Visibility, visibility) && page.Has(page.Account, account) &&
+			(failing || !page.Failing)
+	}
+	var all []func() admin.Zone // those on the page alone are described
+	for _, summary := range status.Report.Zones() {
+		z, p := summary.Zone, parts[summary.Key]
+		failing := p.Err != nil || p.Pending != nil || len(p.Problems) > 0
+		if wanted(zone.String(z.Apex), z.ID, z.Origin.String(), z.Account, failing) {
+			all = append(all, func() admin.Zone { return describeZone(z, p) })
+		}
 	}
 	for _, gap := range status.Report.Missing {
 		if gap.Zone == "" {
 			continue
 		}
-		out = append(out, unreadZone(gap, parts[gap.Key].Err))
+		unread := unreadZone(gap, parts[gap.Key].Err)
+		if wanted(unread.Name, unread.ID, unread.Visibility, unread.Account, true) {
+			all = append(all, func() admin.Zone { return unread })
+		}
 	}
-	return out
+	out := []admin.Zone{}
+	for _, describe := range admin.Cut(page, all) {
+		out = append(out, describe())
+	}
+	return out, len(all)
 }
 
 // unreadZone describes a hosted zone that exists and could not be read yet.
@@ -86,7 +101,7 @@ func describeZone(z *zone.Zone, p zonesource.PartStatus) admin.Zone {
 // Problems implements [admin.Data].
 func (d *data) Problems() []admin.Problem {
 	out := []admin.Problem{}
-	for _, p := range d.keeper.Status().Report.Problems {
+	for _, p := range d.keeper.Report().Problems {
 		out = append(out, admin.Problem(p))
 	}
 	for _, err := range d.keeper.State().Faults() {
@@ -171,7 +186,7 @@ func secondsSince(at, now time.Time) float64 {
 }
 
 func (d *data) collect(r reading) {
-	s, now := d.keeper.Status(), time.Now()
+	s, now := d.keeper.Brief(), time.Now()
 	if state := d.keeper.State(); state != nil {
 		r.gauge("inside53_state_writable", truth(state.Fault() == nil))
 		r.gauge("inside53_state_saved_seconds", secondsSince(state.Saved(), now))
@@ -181,18 +196,14 @@ func (d *data) collect(r reading) {
 		r.gauge("inside53_source_failing_parts", float64(source.Failing), name)
 		r.gauge("inside53_source_pending_parts", float64(source.Pending), name)
 	}
-	zones, records := map[string]int{}, map[string]int{}
-	for _, z := range s.Report.Zones {
-		origin := z.Zone.Origin.String()
-		zones[origin]++
-		records[origin] += z.Zone.Tree.Stats().Sets
+	for origin, served := range s.Served {
+		if served.Zones > 0 {
+			r.gauge("inside53_zones", float64(served.Zones), zone.Origin(origin).String())
+			r.gauge("inside53_records", float64(served.Sets), zone.Origin(origin).String())
+		}
 	}
-	for origin := range zones {
-		r.gauge("inside53_zones", float64(zones[origin]), origin)
-		r.gauge("inside53_records", float64(records[origin]), origin)
-	}
-	r.gauge("inside53_unservable_records", float64(s.Report.Unservable))
-	r.gauge("inside53_problems", float64(len(s.Report.Problems)))
+	r.gauge("inside53_unservable_records", float64(s.Unservable))
+	r.gauge("inside53_problems", float64(s.Problems))
 	stale := map[string]bool{}
 	for _, v := range d.resolver.Snapshot().Inventory.VPCs {
 		if v.Stale {

@@ -35,24 +35,30 @@ type healthWatch struct {
 	publish   func(*zone.Live)
 }
 
-// newMonitor makes the monitor that a configuration asks for; nil for none.
-func (w *healthWatch) newMonitor(c *config.Config, accounts []*awsclient.Account) (*health.Monitor, error) {
+// options are those of the monitor that a configuration asks for; false for none.
+func (w *healthWatch) options(c *config.Config, accounts []*awsclient.Account) (health.Options, bool, error) {
 	if !c.WatchesHealth() {
-		return nil, nil
+		return health.Options{}, false, nil
 	}
 	h := c.HealthChecks
 	targets, err := health.ParseTargets(h.ProbeTargets)
-	if err != nil {
+	return health.Options{
+		Mode: health.Mode(h.Source), Refresh: h.Refresh, Probes: h.Probes, Targets: targets,
+		OwnListeners: w.listeners(), Balancers: true, Regions: healthRegions(c, accounts), StateDir: c.StateDir,
+	}, true, err
+}
+
+// newMonitor makes the monitor that a configuration asks for; nil for none.
+func (w *healthWatch) newMonitor(c *config.Config, accounts []*awsclient.Account) (*health.Monitor, error) {
+	o, wanted, err := w.options(c, accounts)
+	if err != nil || !wanted {
 		return nil, err
 	}
-	return health.New(health.Options{
-		Accounts: accounts, Mode: health.Mode(h.Source), Refresh: h.Refresh, Probes: h.Probes, Targets: targets,
-		OwnListeners: w.listeners(), Resolve: w.resolve, Translate: w.translate,
-		Balancers: true, Regions: healthRegions(c, accounts),
-		Wanted:        func() []string { return w.uses.checks(w.snapshot()) },
-		WantedTargets: func() []string { return w.uses.targets(w.snapshot()) },
-		Publish:       w.publish, StateDir: c.StateDir, State: w.state, Log: w.log, OnCall: w.onCall,
-	})
+	o.Accounts, o.Resolve, o.Translate = accounts, w.resolve, w.translate
+	o.Wanted = func() []string { return w.uses.checks(w.snapshot()) }
+	o.WantedTargets = func() []string { return w.uses.targets(w.snapshot()) }
+	o.Publish, o.State, o.Log, o.OnCall = w.publish, w.state, w.log, w.onCall
+	return health.New(o)
 }
 
 // healthRegions returns the regions whose load balancers are looked at.
@@ -82,7 +88,18 @@ func (w *healthWatch) load() {
 	}
 }
 
-// run watches health until ctx ends; it is a goroutine of untilReload.
+// start has the monitor watch health until end is called, which returns when it has ended.
+func (w *healthWatch) start(ctx context.Context) (end func()) {
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go w.run(running, ended)
+	return func() {
+		stop()
+		<-ended
+	}
+}
+
+// run watches health until ctx ends; it is a goroutine of start.
 func (w *healthWatch) run(ctx context.Context, ended chan<- struct{}) {
 	defer close(ended)
 	m := w.monitor.Load()
@@ -135,11 +152,11 @@ func (w *healthWatch) translate(public netip.Addr) (netip.Addr, bool) {
 }
 
 // HealthChecks implements [admin.Health].
-func (w *healthWatch) HealthChecks() []admin.HealthCheck {
+func (w *healthWatch) HealthChecks(page *admin.Page) ([]admin.HealthCheck, int) {
 	out := []admin.HealthCheck{}
 	m := w.monitor.Load()
 	if m == nil {
-		return out
+		return out, 0
 	}
 	for _, s := range m.Checks() {
 		out = append(out, admin.HealthCheck{
@@ -148,7 +165,10 @@ func (w *healthWatch) HealthChecks() []admin.HealthCheck {
 			AWS: describeObservation(s.Check.AWS), Local: describeObservation(s.Check.Local),
 		})
 	}
-	return append(out, balancersOf(m)...)
+	out = slices.DeleteFunc(append(out, balancersOf(m)...), func(c admin.HealthCheck) bool {
+		return !page.Has(page.ID, c.ID) || !page.Has(page.Type, c.Type) || page.Failing && c.Healthy
+	})
+	return admin.Cut(page, out), len(out)
 }
 
 // balancersOf describes load balancers as health checks of a type of their own.

@@ -25,6 +25,12 @@ type hosts struct{ forwarder *forward.Forwarder }
 // the configuration. The host's own resolver may well be this very server, which
 // hasn't any data yet.
 func (h hosts) aws(c *config.Config) func(context.Context, string) ([]netip.Addr, error) {
+	upstreams := awsResolvers(c)
+	return func(ctx context.Context, host string) ([]netip.Addr, error) { return h.addresses(ctx, upstreams, host) }
+}
+
+// awsResolvers returns who is asked for the hosts of AWS.
+func awsResolvers(c *config.Config) []string {
 	upstreams := []string{vpcResolver}
 	for _, f := range c.Forward {
 		if f.Zone == "." {
@@ -34,7 +40,7 @@ func (h hosts) aws(c *config.Config) func(context.Context, string) ([]netip.Addr
 			}
 		}
 	}
-	return func(ctx context.Context, host string) ([]netip.Addr, error) { return h.addresses(ctx, upstreams, host) }
+	return upstreams
 }
 
 // addresses asks upstreams for the IPv4 addresses of a host. (All endpoints of AWS have

@@ -182,16 +182,6 @@ func TestProgramTellsWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestFew(t *testing.T) {
-	six := []string{"a", "b", "c", "d", "e", "f"}
-	if got := few(six[:5]); !slices.Equal(got, six[:5]) {
-		t.Errorf("five: %q", got)
-	}
-	if got := few(six); len(got) != 6 || got[4] != "e" || got[5] != "and 1 more; /zones has all" {
-		t.Errorf("six: %q", got)
-	}
-}
-
 // TestProgramAddresses asks the two HTTP addresses for all paths.
 func TestProgramAddresses(t *testing.T) {
 	c := newCloud(t, nil)

@@ -47,6 +47,10 @@ func TestProgramLeavesNothing(t *testing.T) {
 		{"reloads", 100, func(t *testing.T, p *program, s *site, config string, i int) {
 			p.reloaded(t, s, config+fmt.Sprintf("negative_ttl: %ds\n", 60+i%2))
 		}},
+		{"reloads of all that asks AWS", 120, func(t *testing.T, p *program, s *site, config string, i int) {
+			p.reloaded(t, s, strings.Replace(config, "requests_per_second: 1000",
+				fmt.Sprintf("requests_per_second: %d", 1000+i%2), 1)+"health_checks: {}\n")
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCloud(t, nil)
@@ -60,6 +64,7 @@ func TestProgramLeavesNothing(t *testing.T) {
 			for i := range warm {
 				round(i)
 			}
+			time.Sleep(time.Second) // as many listings side by side as there ever are
 			before := held(t)
 			for i := range tt.times {
 				round(warm + i)

@@ -2,8 +2,6 @@ package server
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +15,7 @@ import (
 // readiness says whether a balancer should send queries here.
 type readiness struct {
 	draining atomic.Bool
-	status   func() zonesource.Status
+	status   func() zonesource.Brief
 	sockets  func() (ok bool, silent []string)
 	maxAge   func() time.Duration // of data from AWS; 0 for any
 	logFault func() error         // why the log can't be written
@@ -28,8 +26,7 @@ type readiness struct {
 func (r *readiness) Readiness() admin.Ready {
 	status := r.status()
 	out := admin.Ready{Reasons: []string{}, Degraded: []string{}, Sources: map[string]admin.Source{}}
-	if status.Loaded && (slices.ContainsFunc(status.Report.Missing, zonesource.Gap.Fails) ||
-		slices.ContainsFunc(status.Report.Zones, zonesource.ZoneSummary.Fails)) {
+	if status.Loaded && status.Fails {
 		out.Degraded = append(out.Degraded, "zones")
 	}
 	if r.logFault() != nil {
@@ -47,7 +44,7 @@ func (r *readiness) Readiness() admin.Ready {
 	for name, s := range status.Sources {
 		source := admin.Source{AgeSeconds: ageOf(s, time.Now())}
 		if s.Err != nil {
-			source.Error = strings.Join(few(strings.Split(s.Err.Error(), "\n")), "\n")
+			source.Error = s.Err.Error()
 		}
 		out.Sources[name] = source
 	}
@@ -57,13 +54,13 @@ func (r *readiness) Readiness() admin.Ready {
 // of reports whether a complete data set is loaded and every packet loop and listener
 // answers; else why not. The age of data counts only where the configuration says so: an
 // outage of AWS must not end the fleet.
-func (r *readiness) of(status zonesource.Status) (bool, []string) {
+func (r *readiness) of(status zonesource.Brief) (bool, []string) {
 	var reasons []string
 	if r.draining.Load() {
 		reasons = append(reasons, admin.Draining)
 	}
 	if !status.Loaded {
-		for _, missing := range few(status.Missing) {
+		for _, missing := range status.Missing {
 			reasons = append(reasons, admin.NotComplete+": "+missing)
 		}
 	}
@@ -79,21 +76,9 @@ func (r *readiness) isReady() bool {
 	return ready
 }
 
-// mostNamed is how many like things are named one by one: a permission that is missing is
-// missing for each of hundreds of zones.
-const mostNamed = 5
-
-// few returns the first of a list, and how many there are besides.
-func few(list []string) []string {
-	if len(list) <= mostNamed {
-		return list
-	}
-	return append(list[:mostNamed:mostNamed], fmt.Sprintf("and %d more; /zones has all", len(list)-mostNamed))
-}
-
 // tooOld says which data of AWS are older than the configuration allows, if it does.
 // Zones of other servers expire by themselves.
-func tooOld(status zonesource.Status, maxAge time.Duration) []string {
+func tooOld(status zonesource.Brief, maxAge time.Duration) []string {
 	var reasons []string
 	for _, name := range []string{ec2Source, route53.Name} {
 		s := status.Sources[name]

@@ -24,7 +24,7 @@ func TestTooOld(t *testing.T) {
 		{"of others", map[string]zonesource.SourceStatus{"transfer": old, "zonefile": old, "route53": {Oldest: time.Now()}},
 			time.Hour, ""},
 	} {
-		got := strings.Join(tooOld(zonesource.Status{Sources: tt.sources}, tt.maxAge), "; ")
+		got := strings.Join(tooOld(zonesource.Brief{Sources: tt.sources}, tt.maxAge), "; ")
 		if got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}

@@ -14,65 +14,74 @@ import (
 	"inside53/server/transfer"
 	"inside53/server/update"
 	"inside53/zonesource"
-	"inside53/zonesource/awsclient"
-	"inside53/zonesource/health"
 )
 
 // runSources keeps the sources of the configuration running, and those of a new one
-// after each reload.
+// after each reload. What a reload doesn't change goes on undisturbed. A configuration that
+// is at fault changes nothing.
 func (a *App) runSources(ctx context.Context) error {
 	if !a.opts.AsOf.IsZero() {
 		return a.keeper.Run(ctx, &pastSource{a.config.Load(), a.opts.AsOf})
 	}
-	sources, err := a.sources.build(a.config.Load(), a.accounts)
+	err := a.buildFirst(ctx)
 	if err != nil {
 		return err
 	}
-	for {
-		next, err := a.untilReload(ctx, sources)
-		if err != nil {
-			return err
-		}
-		sources = next
-	}
-}
-
-// untilReload runs the sources until a new configuration has come and could be
-// applied, and returns its sources. A configuration that is at fault changes
-// nothing.
-func (a *App) untilReload(ctx context.Context, sources []zonesource.Source) ([]zonesource.Source, error) {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
+	sources := sourcesOf(a.running.sources)
 	a.sources.secondaries.use(sources)
 	ended := make(chan error, 1)
 	go a.runKeeper(running, sources, ended)
 	detected := make(chan struct{})
-	go a.detectSelf(running, detected)
-	watched := make(chan struct{})
-	go a.health.run(running, watched)
+	if a.config.Load().UsesAWS() && len(a.running.accounts) > 0 {
+		go a.detectSelf(running, a.running.accounts[0], detected)
+	} else {
+		close(detected)
+	}
+	endWatch := a.health.start(running)
+	defer func() {
+		stop()
+		<-detected
+		endWatch()
+	}()
 	for {
 		select {
 		case err := <-ended:
-			stop()
-			<-detected
-			<-watched
-			return nil, err
+			return err
 		case <-a.opts.Reload:
 		}
 		plan, err := a.planReload(ctx)
+		if err == nil {
+			err = a.keeper.Reconfigure(keeperConfig(plan.config, plan.running.accounts))
+		}
 		if err != nil {
 			a.opts.Log.Error("configuration not reloaded; the old one stays", "error", err)
 			continue
 		}
-		stop()
-		err = <-ended
-		<-detected // it changes the keeper's configuration too
-		<-watched
-		if ctx.Err() != nil || err != nil && !errors.Is(err, context.Canceled) {
-			return nil, err
-		}
-		return a.apply(plan, sources), nil
+		endWatch = a.apply(running, plan, endWatch)
 	}
+}
+
+// buildFirst makes the sources of the configuration that the program starts with.
+func (a *App) buildFirst(ctx context.Context) error {
+	c, r := a.config.Load(), &a.running
+	var err error
+	r.sources, err = a.sources.build(c, r.accounts, r.generation, nil)
+	if err != nil {
+		return err
+	}
+	if len(r.accounts) > 0 {
+		r.access = accessOf(ctx, c, r.accounts)
+	}
+	r.watches, _, err = a.watchesOf(c, r)
+	return err
+}
+
+// watchesOf returns what the monitor is made of, and whether there is one.
+func (a *App) watchesOf(c *config.Config, r *running) (watches, bool, error) {
+	options, wanted, err := a.health.options(c, r.accounts)
+	return watches{r.generation, options}, wanted, err
 }
 
 // runKeeper runs the keeper; it is a goroutine of untilReload.
@@ -80,31 +89,10 @@ func (a *App) runKeeper(ctx context.Context, sources []zonesource.Source, ended 
 	ended <- a.keeper.Run(ctx, sources...)
 }
 
-// detectSelf finds out which VPC this is, once for all views.
-func (a *App) detectSelf(ctx context.Context, done chan<- struct{}) {
-	defer close(done)
-	c := a.config.Load()
-	if !c.UsesAWS() || len(a.accounts) == 0 {
-		return
-	}
-	self := awsclient.Self(ctx, a.accounts[0])
-	if self.VPC == "" {
-		return
-	}
-	here := zonesource.Self{VPC: self.VPC, Region: self.Region}
-	a.health.self.Store(&here)
-	err := a.keeper.SetSelf(here)
-	if err != nil {
-		a.opts.Log.Warn("own VPC not taken into account", "vpc", self.VPC, "error", err)
-	}
-}
-
 // reloadPlan is a new configuration, ready to be applied.
 type reloadPlan struct {
 	config   *config.Config
-	accounts []*awsclient.Account
-	sources  []zonesource.Source
-	monitor  *health.Monitor // nil: none
+	running  running
 	updates  *update.Policy
 	transfer *transfer.Policy
 }
@@ -143,17 +131,7 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.UsesAWS() {
-		p.accounts, err = a.sources.loadAccounts(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-	}
-	p.sources, err = a.sources.build(c, p.accounts)
-	if err != nil {
-		return nil, err
-	}
-	p.monitor, err = a.health.newMonitor(c, p.accounts)
+	p.running, err = a.planRunning(ctx, c)
 	return p, err
 }
 
@@ -192,32 +170,65 @@ func (a *App) needsRoot(c *config.Config) error {
 	return nil
 }
 
-// apply makes a planned configuration the one in force, as a whole, and returns the
-// sources to run from now on.
-func (a *App) apply(p *reloadPlan, old []zonesource.Source) []zonesource.Source {
-	err := a.keeper.Reconfigure(keeperConfig(p.config, p.accounts))
-	if err != nil {
-		a.opts.Log.Error("configuration not reloaded; the old one stays", "error", err)
-		again, err := a.sources.build(a.config.Load(), a.accounts)
+// planRunning makes what a new configuration needs, of what runs where that is the same.
+func (a *App) planRunning(ctx context.Context, c *config.Config) (running, error) {
+	old := &a.running
+	r := running{accounts: old.accounts, access: old.access, generation: old.generation, monitor: a.health.monitor.Load()}
+	if c.UsesAWS() {
+		accounts, err := a.sources.loadAccounts(ctx, c)
 		if err != nil {
-			return old
+			return r, err
 		}
-		return again // a source runs once
+		access := accessOf(ctx, c, accounts)
+		if len(old.accounts) == 0 || !same(access, old.access) {
+			r.accounts, r.access, r.generation = accounts, access, old.generation+1
+		}
+	} else {
+		r.accounts, r.access = nil, access{}
 	}
+	var err error
+	r.sources, err = a.sources.build(c, r.accounts, r.generation, old)
+	if err != nil {
+		return r, err
+	}
+	var wanted bool
+	r.watches, wanted, err = a.watchesOf(c, &r)
+	if err != nil || same(r.watches, old.watches) && wanted == (r.monitor != nil) {
+		return r, err
+	}
+	r.monitor, err = a.health.newMonitor(c, r.accounts)
+	return r, err
+}
+
+// apply makes a planned configuration the one in force, as a whole: the keeper has it
+// already. It returns what ends the monitor that runs from now on.
+func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() {
 	a.config.Store(p.config)
 	a.forwarder.SetPackets(packetsOf(p.config, a.resolver.Snapshot()))
 	a.transfers.SetPolicy(p.transfer)
-	before := a.accounts
-	a.accounts = p.accounts
+	before := a.running.accounts
+	again := a.running.generation != p.running.generation
+	a.running = p.running
+	sources := sourcesOf(a.running.sources)
+	a.keeper.Switch(sources...)
+	a.sources.secondaries.use(sources)
 	a.keys.Store(&p.updates.Keys)
 	if a.updates != nil {
-		a.updater.SetAccounts(p.accounts)
+		if again {
+			a.updater.SetAccounts(a.running.accounts)
+		}
 		a.updates.SetPolicy(p.updates)
 	}
-	a.health.use(p.monitor)
-	for _, account := range before {
-		account.CloseIdle()
+	if p.running.monitor != a.health.monitor.Load() {
+		endWatch() // it saves what the next one begins with
+		a.health.use(p.running.monitor)
+		endWatch = a.health.start(ctx)
+	}
+	if again {
+		for _, account := range before {
+			account.CloseIdle()
+		}
 	}
 	a.opts.Log.Info("configuration reloaded", "file", p.config.File())
-	return p.sources
+	return endWatch
 }

@@ -18,13 +18,13 @@ type secondaries struct {
 	byApex atomic.Pointer[map[string]*secondary.Source]
 }
 
-// build makes the sources of the zones that come from other servers.
-func (s *secondaries) build(c *config.Config) ([]zonesource.Source, error) {
+// options are those of the zones that come from other servers.
+func (s *secondaries) options(c *config.Config) ([]secondary.Config, error) {
 	keys, err := newKeyring(c)
 	if err != nil && len(c.Secondary) > 0 {
 		return nil, err
 	}
-	var sources []zonesource.Source
+	var all []secondary.Config
 	for _, entry := range c.Secondary {
 		options := secondary.Config{Apex: wireName(entry.Zone)}
 		for _, p := range entry.Primaries {
@@ -34,14 +34,15 @@ func (s *secondaries) build(c *config.Config) ([]zonesource.Source, error) {
 			k := keys[string(entry.Key)]
 			options.Key = &secondary.Key{Name: k.Name, Algorithm: k.Algorithm, Secret: k.Secret}
 		}
-		options.Saved = func() *zonesource.Part { return s.saved(secondary.PartKey(options.Apex)) }
-		source, err := secondary.New(options, s.log)
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, source)
+		all = append(all, options)
 	}
-	return sources, nil
+	return all, nil
+}
+
+// build makes the source of a zone that comes from other servers.
+func (s *secondaries) build(options secondary.Config) (*secondary.Source, error) {
+	options.Saved = func() *zonesource.Part { return s.saved(secondary.PartKey(options.Apex)) }
+	return secondary.New(options, s.log)
 }
 
 // saved returns the part of a key that the keeper has; nil for none.

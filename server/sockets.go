@@ -246,7 +246,7 @@ func (a *App) awaitData(ctx context.Context) error {
 			return nil
 		default:
 			return fmt.Errorf("not all data are there after %s, and the process that serves has them; it goes on: %s",
-				patience, strings.Join(few(a.keeper.Status().Missing), "; "))
+				patience, strings.Join(a.keeper.Brief().Missing, "; "))
 		}
 		pause(ctx, 2*time.Millisecond)
 	}

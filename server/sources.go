@@ -171,38 +171,86 @@ type sourceBuilder struct {
 	onCall      func(operation, code string)
 	keeper      *zonesource.Keeper
 	secondaries *secondaries
+	program     func() zonesource.Sum // nil: each source reads it
+	config      func() *config.Config // in force; nil: what it is called with
 }
 
-// build makes the sources that a configuration asks for.
-func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account) ([]zonesource.Source, error) {
-	var sources []zonesource.Source
-	readers := make(chan struct{}, 1)
+// inForce returns the configuration in force, for sources that outlive the one that they
+// were made of.
+func (b *sourceBuilder) inForce(c *config.Config) *config.Config {
+	if b.config == nil {
+		return c
+	}
+	return b.config()
+}
+
+// zoneFiles says which zone files a configuration names.
+func (b *sourceBuilder) zoneFiles(c *config.Config) []zonefile.Config {
+	var files []zonefile.Config
 	for i, f := range c.ZoneFiles {
-		s, err := zonefile.New(zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i),
-			Readers: readers, Missing: b.missing(zonesource.Key{Source: fileSource, Name: fileName(c, i)})}, b.log)
+		files = append(files, zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i)})
+	}
+	return files
+}
+
+// newZoneFiles makes the source of all zone files.
+func (b *sourceBuilder) newZoneFiles(files []zonefile.Config) (zonesource.Source, error) {
+	readers := make(chan struct{}, 1)
+	all := make([]*zonefile.Source, len(files))
+	for i, o := range files {
+		o.Readers, o.Missing = readers, b.missing(zonesource.Key{Source: fileSource, Name: o.Name})
+		var err error
+		all[i], err = zonefile.New(o, b.log)
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, s)
 	}
-	secondaries, err := b.secondaries.build(c)
+	return zonefile.NewSet(b.log, all...), nil
+}
+
+// build makes the sources that a configuration asks for. Those that run already, of the same
+// options, are among them.
+func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, generation int, old *running,
+) ([]built, error) {
+	var sources []built
+	add := func(of any, create func() (zonesource.Source, error)) error {
+		one, err := old.keep(sources, of, create)
+		sources = append(sources, one)
+		return err
+	}
+	files := b.zoneFiles(c)
+	if len(files) > 0 {
+		err := add(files, func() (zonesource.Source, error) { return b.newZoneFiles(files) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	secondaries, err := b.secondaries.options(c)
 	if err != nil {
 		return nil, err
 	}
-	sources = append(sources, secondaries...)
-	if c.EC2 != nil {
-		s, err := ec2.New(b.ec2(c, accounts))
+	for _, o := range secondaries {
+		err := add(o, func() (zonesource.Source, error) { return b.secondaries.build(o) })
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, s)
+	}
+	if c.EC2 != nil {
+		o := b.ec2(c, accounts)
+		of := o
+		of.Accounts, of.Log, of.OnCall, of.Kept, of.Program = nil, nil, nil, nil, nil
+		err := add(made{generation, of}, func() (zonesource.Source, error) { return ec2.New(o) })
+		if err != nil {
+			return nil, err
+		}
 	}
 	if c.Route53 != nil {
-		s, err := route53.New(b.route53(c, accounts))
+		o := b.route53(c, accounts)
+		of := made{generation, route53.Options{Zones: o.Zones, Visibility: o.Visibility, Refresh: o.Refresh}}
+		err := add([]any{of, o.VPCs != nil}, func() (zonesource.Source, error) { return route53.New(o) })
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, s)
 	}
 	return sources, nil
 }
@@ -219,7 +267,10 @@ func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2
 	o := ec2.Options{
 		Regions: regionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
 		LoadBalancers: slices.Contains(c.EC2.Translate, config.TranslateLoadBalancers), Log: b.log,
-		OnCall: b.onCall,
+		OnCall: b.onCall, Program: b.program,
+	}
+	if b.keeper != nil { // a check has none
+		o.Kept = b.keeper.Kept
 	}
 	for _, n := range c.EC2.Names {
 		o.Names = append(o.Names, string(n))
@@ -234,6 +285,7 @@ func (b *sourceBuilder) route53(c *config.Config, accounts []*awsclient.Account)
 	o := route53.Options{
 		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: b.log, OnCall: b.onCall,
 		Saved: func() []zonesource.Part { return b.keeper.Parts(route53.Name) }, Kept: b.keeper.Kept,
+		Program: b.program,
 	}
 	if c.Route53.Visibility.Public {
 		o.Visibility = append(o.Visibility, zone.Public)
@@ -242,10 +294,10 @@ func (b *sourceBuilder) route53(c *config.Config, accounts []*awsclient.Account)
 		o.Visibility = append(o.Visibility, zone.Private)
 	}
 	if c.EC2 != nil {
-		o.VPCs = func() ([]zone.VPC, bool) { return b.viewVPCs(c) }
+		o.VPCs = func() ([]zone.VPC, bool) { return b.viewVPCs(b.inForce(c)) }
 	}
 	if c.Route53.Visibility.Private {
-		o.Survey = func(name string) []zone.VPC { return surveyVPCs(c, accounts, b.inventory(), name) }
+		o.Survey = func(name string) []zone.VPC { return surveyVPCs(b.inForce(c), accounts, b.inventory(), name) }
 	}
 	return o
 }
@@ -274,7 +326,8 @@ func newCalls(to prometheus.Registerer) func(operation, code string) {
 // loadAccounts reads the SDK's configuration. It asks nobody anything but the instance
 // for its region, where nothing names one that is needed.
 func (b *sourceBuilder) loadAccounts(ctx context.Context, c *config.Config) ([]*awsclient.Account, error) {
-	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), Resolve: b.hosts.aws(c)}
+	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), KnownRegion: savedSelf(c).Region,
+		Resolve: b.hosts.aws(c)}
 	if c.Route53 != nil {
 		o.RequestsPerSecond = c.Route53.RequestsPerSecond
 	}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"slices"
+
 	"inside53/resolver"
 	"inside53/resolver/zone"
 	"inside53/server/admin"
@@ -71,10 +73,12 @@ func newTransferPolicy(c *config.Config) (*transfer.Policy, error) {
 	return p, nil
 }
 
-// publishLive makes a table of health the one that queries and secondaries see.
+// publishLive makes a table of health the one that queries and secondaries see. Nothing is
+// to be published to these where only the times of looks have changed.
 func (a *App) publishLive(live *zone.Live) {
-	a.resolver.PublishLive(live)
-	a.transfers.Wake()
+	if a.resolver.PublishLive(live) {
+		a.transfers.Wake()
+	}
 }
 
 // transferred is what secondaries may have, for people.
@@ -84,8 +88,13 @@ type transferred struct {
 }
 
 // Transfers implements [admin.Secondaries].
-func (t *transferred) Transfers() admin.Transfers {
+func (t *transferred) Transfers(page *admin.Page) (admin.Transfers, int) {
 	zones, catalogs := t.server.Zones()
+	zones = slices.DeleteFunc(zones, func(z transfer.Zone) bool {
+		return !page.Has(page.View, z.View) || !page.IsZone(zone.String(z.Apex), "")
+	})
+	total := len(zones)
+	zones = admin.Cut(page, zones)
 	out := admin.Transfers{Zones: []admin.Transfer{}, Catalogs: []admin.Transfer{}, Pending: t.server.Pending()}
 	snap := t.resolver.Snapshot()
 	for _, z := range zones {
@@ -101,7 +110,7 @@ func (t *transferred) Transfers() admin.Transfers {
 	for _, z := range catalogs {
 		out.Catalogs = append(out.Catalogs, describeTransfer(z))
 	}
-	return out
+	return out, total
 }
 
 func describeTransfer(z transfer.Zone) admin.Transfer {
@@ -129,15 +138,9 @@ func (t *transferred) metrics() *collector {
 }
 
 func (t *transferred) collect(r reading) {
-	zones, _ := t.server.Zones()
-	count, bytes := map[string]int{}, map[string]int{}
-	for _, z := range zones {
-		count[z.View]++
-		bytes[z.View] += z.JournalBytes
-	}
-	for view, n := range count {
-		r.gauge("inside53_transfer_zones", float64(n), view)
-		r.gauge("inside53_transfer_journal_bytes", float64(bytes[view]), view)
+	for view, n := range t.server.Counts() {
+		r.gauge("inside53_transfer_zones", float64(n.Zones), view)
+		r.gauge("inside53_transfer_journal_bytes", float64(n.JournalBytes), view)
 	}
 	r.gauge("inside53_notifies_pending", float64(t.server.Pending()))
 }

@@ -31,7 +31,7 @@ func (a *App) assembleUpdates(c *config.Config) error {
 		Source: route53.Name, Hosted: a.keeper.Hosted, Amend: a.keeper.Amend, Synced: a.keeper.Synced,
 		StateDir: c.StateDir, State: a.keeper.State(), OnCall: a.sources.onCall, Log: a.opts.Log,
 	})
-	a.updater.SetAccounts(a.accounts)
+	a.updater.SetAccounts(a.running.accounts)
 	count := newCounter(a.registry, metric{
 		"inside53_updates_total",
 		"Dynamic updates by response code or fault of the signature; dropped: too many at a time.",

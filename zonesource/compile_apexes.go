@@ -36,6 +36,24 @@ type apexPlan struct {
 	cidrs      map[string][][]byte // reverse zones of a VPC's CIDRs
 	unread     *unreadZones        // of what isn't there
 	problems   map[Problem]bool
+	all        []*zone.Zone // as in the snapshot
+	layers     map[*zone.Zone]zone.Layer
+}
+
+// number numbers the zones of the snapshot.
+func (p *apexPlan) number(all []*zone.Zone) {
+	p.layers = make(map[*zone.Zone]zone.Layer, len(all))
+	for _, z := range all {
+		p.place(z)
+	}
+}
+
+// place adds a zone to those of the snapshot.
+func (p *apexPlan) place(z *zone.Zone) zone.Layer {
+	l := zone.Layer(len(p.all))
+	p.all = append(p.all, z)
+	p.layers[z] = l
+	return l
 }
 
 // forwarderList numbers sets of upstreams.
@@ -67,7 +85,7 @@ type table struct {
 // apexes returns the apexes of a view, sorted by name.
 func (p *apexPlan) apexes(view *viewPlan) []zone.Apex {
 	t := &table{apexPlan: p, view: view, byName: map[string]*zone.Apex{}, root: zone.NoForward, own: zone.NoForward}
-	t.layers()
+	t.stack()
 	if view.unread != "" {
 		t.hideLayers()
 	}
@@ -114,15 +132,15 @@ func (t *table) closest(name []byte) *zone.Apex {
 	}
 }
 
-// layers puts the view's zones at their apexes, top down: files, private zones in
+// stack puts the view's zones at their apexes, top down: files, private zones in
 // the order of the view's VPCs, names of instances, public zones.
-func (t *table) layers() {
+func (t *table) stack() {
 	add := func(z *zone.Zone) {
 		a := t.at(z.Apex)
-		if t.cfg.Shadow && len(a.Layers) > 0 || slices.Contains(a.Layers, z) {
+		if t.cfg.Shadow && len(a.Layers) > 0 || slices.Contains(a.Layers, t.layers[z]) {
 			return
 		}
-		a.Layers = append(a.Layers, z)
+		a.Layers = append(a.Layers, t.layers[z])
 		if z.Unavailable != "" && z.Origin == zone.File {
 			a.Unavailable = z.Unavailable // whatever the layers below have
 		}
@@ -270,7 +288,7 @@ const serviceDomain = ".amazonaws.com"
 // unlistedZone makes the apex of one unlisted zone.
 func (t *table) unlistedZone(name []byte, upstream int, why string) {
 	a := t.at(name)
-	a.Layers = slices.DeleteFunc(a.Layers, func(z *zone.Zone) bool { return z.Origin == zone.Public })
+	a.Layers = slices.DeleteFunc(a.Layers, func(l zone.Layer) bool { return t.all[l].Origin == zone.Public })
 	switch {
 	case upstream != zone.NoForward:
 		a.Forward, a.Below = upstream, len(a.Layers) > 0
@@ -313,7 +331,7 @@ func (t *table) computedApex(name []byte, cut bool) {
 			above.Computed = true
 			return
 		}
-		ours := slices.ContainsFunc(above.Layers, func(z *zone.Zone) bool { return z.Origin != zone.Tags })
+		ours := slices.ContainsFunc(above.Layers, func(l zone.Layer) bool { return t.all[l].Origin != zone.Tags })
 		if ours && (!cut || t.root == zone.NoForward) {
 			above.Computed = true
 			return

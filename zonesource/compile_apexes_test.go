@@ -228,8 +228,8 @@ func TestReport(t *testing.T) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("problems\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if r.Unservable != 1 || len(r.Zones) != 3 || r.Zones[0].Zone.ID != "Z1" {
-		t.Errorf("unservable %d, zones %v", r.Unservable, r.Zones)
+	if r.Unservable != 1 || len(r.Zones()) != 3 || r.Zones()[0].Zone.ID != "Z1" {
+		t.Errorf("unservable %d, zones %v", r.Unservable, r.Zones())
 	}
 }
 

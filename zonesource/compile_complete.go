@@ -76,8 +76,11 @@ type unreadZones struct {
 	isPrivate             map[*zone.Zone]bool
 }
 
+// all returns all of them.
+func (u *unreadZones) all() []*zone.Zone { return slices.Concat(u.private, u.tags, u.public, u.fresh) }
+
 // unreadOf makes the zones of what is missing. regions are those that were read.
-func unreadOf(cfg *Config, missing []Gap, regions []Part) *unreadZones {
+func unreadOf(cfg *Config, missing []Gap, regions []*Part) *unreadZones {
 	u := &unreadZones{isPrivate: map[*zone.Zone]bool{}}
 	for _, g := range missing {
 		switch {
@@ -106,7 +109,7 @@ func unreadOf(cfg *Config, missing []Gap, regions []Part) *unreadZones {
 // addTags adds the zones of the names of instances of a region that is missing: what of
 // the template all of them have in common, and the zones that it may share with regions of its
 // account that were read. A VPC is in one region: its zone is complete.
-func (u *unreadZones) addTags(cfg *Config, g Gap, regions []Part) {
+func (u *unreadZones) addTags(cfg *Config, g Gap, regions []*Part) {
 	if !cfg.EC2 || cfg.TagZone == "" || g.Standing == New {
 		return
 	}
@@ -136,14 +139,15 @@ func unreadZone(apex []byte, origin zone.Origin, id, why string) *zone.Zone {
 // that they don't have: clients whose view isn't known may get no other one's.
 func (t *table) hideLayers() {
 	for _, a := range t.byName {
-		isFile := func(z *zone.Zone) bool { return z.Origin == zone.File }
-		hidden := slices.IndexFunc(a.Layers, func(z *zone.Zone) bool { return !isFile(z) })
+		isFile := func(l zone.Layer) bool { return t.all[l].Origin == zone.File }
+		isOther := func(l zone.Layer) bool { return !isFile(l) }
+		hidden := slices.IndexFunc(a.Layers, isOther)
 		if hidden < 0 || !slices.ContainsFunc(a.Layers, isFile) {
 			continue
 		}
-		z := a.Layers[hidden]
-		a.Layers = append(slices.DeleteFunc(a.Layers, func(z *zone.Zone) bool { return !isFile(z) }),
-			unreadZone(z.Apex, z.Origin, z.ID, t.view.unread))
+		z := t.all[a.Layers[hidden]]
+		a.Layers = append(slices.DeleteFunc(a.Layers, isOther),
+			t.place(unreadZone(z.Apex, z.Origin, z.ID, t.view.unread)))
 	}
 }
 
@@ -156,7 +160,7 @@ func (t *table) newZones() {
 		}
 		a := t.at(z.Apex)
 		if len(a.Layers) == 0 && a.Forward == zone.NoForward {
-			a.Layers = []*zone.Zone{z}
+			a.Layers = []zone.Layer{t.layers[z]}
 		}
 	}
 }

@@ -165,21 +165,35 @@ func (c *Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// wants reports whether a part belongs to the configuration. Parts of an earlier
-// one may still be there, in memory or saved.
-func (c *Config) wants(p Part) bool {
-	if p.Zone == nil || p.Zone.Origin == zone.File {
-		return slices.Contains(c.Expected, p.Key)
-	}
-	if !slices.Contains(c.Expected, catalogKey(p.Key.Source, p.Zone.Account)) {
-		return false
-	}
-	return c.Hosted.Selects(p.Zone.ID, p.Zone.Apex, p.Zone.Origin == zone.Private)
+// wanted is what is expected, for who asks for one part after the other.
+type wanted struct {
+	keys    map[Key]bool
+	sources map[string]bool
+	hosted  HostedFilter
+	regions []Key
 }
 
-// wantsSource reports whether anything is expected of a source.
-func (c *Config) wantsSource(source string) bool {
-	return slices.ContainsFunc(c.Expected, func(k Key) bool { return k.Source == source })
+func (c *Config) wanted() *wanted {
+	w := &wanted{keys: make(map[Key]bool, len(c.Expected)), sources: map[string]bool{}, hosted: c.Hosted}
+	for _, key := range c.Expected {
+		w.keys[key], w.sources[key.Source] = true, true
+		if key.Source == inventorySource {
+			w.regions = append(w.regions, key)
+		}
+	}
+	return w
+}
+
+// wants reports whether a part belongs to the configuration. Parts of an earlier
+// one may still be there, in memory or saved.
+func (w *wanted) wants(p Part) bool {
+	if p.Zone == nil || p.Zone.Origin == zone.File {
+		return w.keys[p.Key]
+	}
+	if !w.keys[catalogKey(p.Key.Source, p.Zone.Account)] {
+		return false
+	}
+	return w.hosted.Selects(p.Zone.ID, p.Zone.Apex, p.Zone.Origin == zone.Private)
 }
 
 // Selects reports whether a hosted zone is wanted.

@@ -175,13 +175,17 @@ func TestRegionsThatWereNotRead(t *testing.T) {
 		}
 		view := viewNamed(t, c.Snapshot, "vpc-a")
 		a := view.Apex(zone.MustName(test.apex))
-		if unread := a != nil && isUnread(a); unread != test.unread {
+		if unread := a != nil && isUnread(c.Snapshot, a); unread != test.unread {
 			t.Errorf("%s, %v: %s", test.template, test.err, showApex(c.Snapshot, a))
 		}
-		if a != nil && len(a.Layers) > 1 && a.Layers[0].Unavailable != "" {
+		var layers []*zone.Zone
+		if a != nil {
+			layers = c.Snapshot.Layers(a)
+		}
+		if len(layers) > 1 && layers[0].Unavailable != "" {
 			t.Errorf("%s: what was read is below: %s", test.template, showApex(c.Snapshot, a))
 		}
-		if a != nil && a.Layers[0].Unavailable == "" && test.template == "internal." && a.Layers[0].Origin != zone.Tags {
+		if a != nil && layers[0].Unavailable == "" && test.template == "internal." && layers[0].Origin != zone.Tags {
 			t.Errorf("%s: what was read is not on top: %s", test.template, showApex(c.Snapshot, a))
 		}
 		if got := c.Snapshot.Inventory.Uncertain(view.Index, public); got != test.uncertain {

@@ -19,7 +19,7 @@ type network struct {
 // networksOf merges the VPCs of all regions, sorted by id. A shared VPC is listed
 // by its owner and by each participant. One is stale when no listing of it is
 // young enough.
-func networksOf(cfg *Config, regions []Part, now time.Time) []network {
+func networksOf(cfg *Config, regions []*Part, now time.Time) []network {
 	byID := map[string]*network{}
 	for _, p := range regions {
 		r := p.Region
@@ -62,7 +62,7 @@ func networksOf(cfg *Config, regions []Part, now time.Time) []network {
 }
 
 // isStale reports whether the inventory of a region is too old to translate by.
-func isStale(cfg *Config, p Part, now time.Time) bool {
+func isStale(cfg *Config, p *Part, now time.Time) bool {
 	return cfg.MaxAge > 0 && now.Sub(p.Listed) > cfg.MaxAge
 }
 
@@ -70,9 +70,11 @@ func comparePrefixes(a, b netip.Prefix) int {
 	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 }
 
-// interfacesOf merges the interfaces of all regions, each address once, in an
-// order that makes the latest listing win where two claim one public address.
-func interfacesOf(cfg *Config, regions []Part, networks []network, names map[string][]byte) []zone.Interface {
+// interfacesOf merges the interfaces of regions, each address once, in their order: the last
+// one counts where two claim one public address. contested says that two know one interface
+// by different public addresses.
+func interfacesOf(cfg *Config, regions []*Part, networks []network, names *tagNames) (
+	out []zone.Interface, contested bool) {
 	type address struct {
 		id      string
 		private netip.Addr
@@ -81,19 +83,17 @@ func interfacesOf(cfg *Config, regions []Part, networks []network, names map[str
 	for i, n := range networks {
 		vpcs[n.ID] = uint32(i)
 	}
-	regions = slices.Clone(regions)
-	slices.SortStableFunc(regions, func(a, b Part) int { return a.Listed.Compare(b.Listed) })
 	at := map[address]int{}
-	var out []zone.Interface
 	for _, p := range regions {
 		for i := range p.Region.Interfaces {
 			f := &p.Region.Interfaces[i]
 			n := zone.Interface{
 				Public: f.Public, Private: f.Private, VPC: vpcs[f.VPC], ID: f.ID,
-				OwnerID: cmp.Or(f.Balancer, f.Instance), Owner: ownerOf(cfg, f), Name: names[f.Instance],
+				OwnerID: cmp.Or(f.Balancer, f.Instance), Owner: ownerOf(cfg, f), Name: names.firstOf(f.Instance),
 			}
 			key := address{f.ID, f.Private}
 			old, ok := at[key]
+			contested = contested || ok && out[old].Public != n.Public
 			switch {
 			case !ok:
 				at[key] = len(out)
@@ -104,7 +104,7 @@ func interfacesOf(cfg *Config, regions []Part, networks []network, names map[str
 			}
 		}
 	}
-	return out
+	return out, contested
 }
 
 // ownerOf classifies an interface. Those of load balancers are requester-managed
@@ -120,13 +120,21 @@ func ownerOf(cfg *Config, f *Interface) zone.Owner {
 }
 
 // buildInventory indexes the inventory for the views.
-func buildInventory(cfg *Config, regions []Part, networks []network, names map[string][]byte,
-	views []*viewPlan) *zone.Inventory {
+// The order of regions is that of their keys, and that of their listings only where they
+// contest an address: the latest one is to be believed there.
+func buildInventory(cfg *Config, regions []*Part, networks []network, names *tagNames,
+	views []*viewPlan) (inventory *zone.Inventory, contested bool) {
 	vpcs := make([]zone.Network, len(networks))
 	for i := range networks {
 		vpcs[i] = networks[i].Network
 	}
-	inventory := zone.NewInventory(vpcs, interfacesOf(cfg, regions, networks, names))
+	interfaces, contested := interfacesOf(cfg, regions, networks, names)
+	inventory = zone.NewInventory(vpcs, interfaces)
+	contested = contested || inventory.Contested()
+	if contested {
+		interfaces, _ = interfacesOf(cfg, byAge(regions), networks, names)
+		inventory = zone.NewInventory(vpcs, interfaces)
+	}
 	peers, mute := peersOf(regions)
 	for i, v := range views {
 		inventory.AddView(v.addresses, v.vpcs, reachOf(v, networks, peers), v.reach.CIDRs)
@@ -135,12 +143,19 @@ func buildInventory(cfg *Config, regions []Part, networks []network, names map[s
 		}
 	}
 	inventory.AddView(zone.AddressPublic, nil, nil, nil) // outside
-	return inventory
+	return inventory, contested
+}
+
+// byAge returns regions in the order of their listings, the oldest first.
+func byAge(regions []*Part) []*Part {
+	regions = slices.Clone(regions)
+	slices.SortStableFunc(regions, func(a, b *Part) int { return a.Listed.Compare(b.Listed) })
+	return regions
 }
 
 // peersOf returns for each VPC those whose names it may resolve to private
 // addresses: peers, and not the peers of peers; and the peers whose names it may not.
-func peersOf(regions []Part) (peers, mute map[string][]string) {
+func peersOf(regions []*Part) (peers, mute map[string][]string) {
 	peers, mute = map[string][]string{}, map[string][]string{}
 	add := func(of, peer string, dns bool) {
 		if dns {

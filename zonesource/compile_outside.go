@@ -15,7 +15,7 @@ func outsideView(cfg *Config, plan *apexPlan, index int) *zone.View {
 	for _, z := range slices.Concat(plan.unread.public, plan.zones.public) {
 		a := t.at(z.Apex)
 		if len(a.Layers) == 0 { // of several zones of one name only one is delegated to
-			a.Layers = append(a.Layers, z)
+			a.Layers = append(a.Layers, t.layers[z])
 		}
 	}
 	isDefault := func(f ForwardConfig) bool { return len(f.Zone) == 1 }

@@ -129,8 +129,8 @@ func TestLocations(t *testing.T) {
 	if without.Snapshot.Locations.Known([]byte("c1")) {
 		t.Error("a collection stays that no account has")
 	}
-	old := first.Snapshot.Outside.Apex(zone.MustName("e.example.")).Layers[0]
-	now := patched.Snapshot.Outside.Apex(zone.MustName("e.example.")).Layers[0]
+	old := first.Snapshot.Layers(first.Snapshot.Outside.Apex(zone.MustName("e.example.")))[0]
+	now := patched.Snapshot.Layers(patched.Snapshot.Outside.Apex(zone.MustName("e.example.")))[0]
 	if old == now || now != patched.Snapshot.Zones[0] {
 		t.Error("the view from outside has the zone as it was")
 	}

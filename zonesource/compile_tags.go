@@ -19,6 +19,8 @@ const tagID = "tags"
 type tagNames struct {
 	zones []*zone.Zone      // by apex
 	first map[string][]byte // instance -> its first name, wire form: its PTR target
+	// renamed lies over first: instances whose first name is another one, nil for none.
+	renamed map[string][]byte
 	// shared are the names with instances in several VPCs.
 	shared []sharedName
 	// Problems of names that were refused.
@@ -56,14 +58,8 @@ type tagSet struct {
 // buildTags makes the zones of instance names from regions in the order of their
 // keys. foreign are the apexes of all other zones: a name that ends in one of them
 // was meant as a full name. networks are the VPCs of the regions.
-func buildTags(cfg *Config, regions []Part, foreign [][]byte, networks []network) *tagNames {
-	b := &tagBuilder{
-		cfg: cfg, foreign: foreign, vpcs: make(map[string]uint32, len(networks)), zones: map[string]*tagZone{},
-		out: &tagNames{first: map[string][]byte{}}, seen: map[string]bool{},
-	}
-	for i := range networks {
-		b.vpcs[networks[i].ID] = uint32(i)
-	}
+func buildTags(cfg *Config, regions []*Part, foreign [][]byte, networks []network) *tagNames {
+	b := newTagBuilder(cfg, foreign, networks)
 	if !cfg.EC2 || cfg.TagZone == "" {
 		return b.out
 	}
@@ -83,6 +79,26 @@ func buildTags(cfg *Config, regions []Part, foreign [][]byte, networks []network
 	}
 	b.finish()
 	return b.out
+}
+
+func newTagBuilder(cfg *Config, foreign [][]byte, networks []network) *tagBuilder {
+	b := &tagBuilder{
+		cfg: cfg, foreign: foreign, vpcs: make(map[string]uint32, len(networks)), zones: map[string]*tagZone{},
+		out: &tagNames{first: map[string][]byte{}}, seen: map[string]bool{},
+	}
+	for i := range networks {
+		b.vpcs[networks[i].ID] = uint32(i)
+	}
+	return b
+}
+
+// firstOf returns the first name of an instance, its PTR target; nil for none.
+func (n *tagNames) firstOf(instance string) []byte {
+	name, changed := n.renamed[instance]
+	if changed {
+		return name
+	}
+	return n.first[instance]
 }
 
 // accountLabel is what {account} stands for: the account's number, or its

@@ -113,8 +113,8 @@ func TestTagNames(t *testing.T) {
 	if len(problems) != 12 {
 		t.Errorf("%d problems: %q", len(problems), problems)
 	}
-	apex := viewNamed(t, c.Snapshot,
-		"rest").Apex(zone.MustName("internal.")).Layers[0].Tree.Lookup(zone.MustName("internal."))
+	layers := c.Snapshot.Layers(viewNamed(t, c.Snapshot, "rest").Apex(zone.MustName("internal.")))
+	apex := layers[0].Tree.Lookup(zone.MustName("internal."))
 	if !apex.RRset(zone.TypeSOA).Exists() || !apex.RRset(zone.TypeNS).Exists() {
 		t.Error("the zone of instance names has no SOA or no NS")
 	}

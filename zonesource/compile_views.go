@@ -49,7 +49,8 @@ func (c *clientPlan) apply(s *zone.Snapshot) { s.SetClients(c.views, c.rest, c.a
 
 // planViews makes the views: the configured ones, or one for each VPC and one for
 // the rest. zones are those of the parts.
-func planViews(cfg *Config, networks []network, zones []Part, missing []Gap) ([]*viewPlan, clientPlan, []Problem) {
+func planViews(cfg *Config, networks []network, zones []*Part, missing []Gap) (
+	[]*viewPlan, clientPlan, []Problem) {
 	if cfg.Views != nil {
 		views, clients := configuredViews(cfg, networks, zones)
 		clients.allow = allowed(cfg, networks)
@@ -63,7 +64,7 @@ func planViews(cfg *Config, networks []network, zones []Part, missing []Gap) ([]
 
 // absentVPCs returns a problem for each VPC that a view names and that neither the
 // inventory nor a private zone knows.
-func absentVPCs(cfg *Config, networks []network, zones []Part) []Problem {
+func absentVPCs(cfg *Config, networks []network, zones []*Part) []Problem {
 	if !cfg.EC2 || len(networks) == 0 {
 		return nil // nothing is known of any
 	}
@@ -71,7 +72,7 @@ func absentVPCs(cfg *Config, networks []network, zones []Part) []Problem {
 	for _, v := range cfg.Views {
 		for _, id := range v.VPCs {
 			known := id == "*" || slices.ContainsFunc(networks, func(n network) bool { return n.ID == id }) ||
-				slices.ContainsFunc(zones, func(p Part) bool {
+				slices.ContainsFunc(zones, func(p *Part) bool {
 					return slices.ContainsFunc(p.Zone.VPCs, func(of zone.VPC) bool { return of.ID == id })
 				})
 			if !known {
@@ -83,7 +84,7 @@ func absentVPCs(cfg *Config, networks []network, zones []Part) []Problem {
 	return out
 }
 
-func configuredViews(cfg *Config, networks []network, zones []Part) ([]*viewPlan, clientPlan) {
+func configuredViews(cfg *Config, networks []network, zones []*Part) ([]*viewPlan, clientPlan) {
 	clients := clientPlan{views: map[netip.Prefix]int{}, rest: -1}
 	var views []*viewPlan
 	for i, c := range cfg.Views {
@@ -123,7 +124,7 @@ func (c *Config) elsewhere() string { return cmp.Or(c.Self.Region, c.Region) }
 
 // regionOf returns the region of a VPC: the inventory tells, and so do the private zones
 // that are associated with it; "" when nobody does.
-func regionOf(cfg *Config, networks []network, zones []Part, vpc string) string {
+func regionOf(cfg *Config, networks []network, zones []*Part, vpc string) string {
 	for i := range networks {
 		if networks[i].ID == vpc {
 			return networks[i].Region

@@ -241,7 +241,8 @@ func TestAutomaticViewsOfARegionThatWasNotRead(t *testing.T) {
 	}
 	for view, unread := range map[string]bool{"unread": true, "rest": false} {
 		a := viewNamed(t, over.Snapshot, view).Apex(zone.MustName("one.example."))
-		if len(a.Layers) != 2 || a.Layers[0].Origin != zone.File || (a.Layers[1].Unavailable != "") != unread {
+		layers := over.Snapshot.Layers(a)
+		if len(layers) != 2 || layers[0].Origin != zone.File || (layers[1].Unavailable != "") != unread {
 			t.Errorf("view %s has %s", view, showApex(over.Snapshot, a))
 		}
 	}

@@ -23,9 +23,9 @@
 //
 //	k, err := zonesource.NewKeeper(zonesource.Options{Config: c, StateDir: dir, Publish: publish})
 //	err = k.Load()                  // what was saved is published at once
-//	err = k.Run(ctx, sources...)    // until ctx ends
+//	err = k.Run(ctx, sources...)    // until ctx ends, and meanwhile:
 //	err = k.Reconfigure(other)      // the same parts, another configuration, in one step
-//	err = k.Run(ctx, others...)
+//	k.Switch(others...)             // sources that stay go on undisturbed
 //	err = k.Close()
 //
 // The files: compile*.go say what a view sees (with a table of which rule stands

@@ -49,13 +49,16 @@ type Keeper struct {
 	saver    *saver
 	accepted func([]Accepted)
 	running  atomic.Bool
+	sources  running
 	inbox    *inbox
 
 	work  sync.Mutex // serialises whoever changes parts or configuration
 	parts map[Key]Part
-	// amendments lie over the listings of zones, in the order in which they were
-	// accepted.
-	amendments map[Key][]*amendment
+	// touched are the keys of parts that have changed since the last compilation.
+	touched map[Key]bool
+	pace    pace
+	// amendments lie over the listings of zones.
+	amendments map[Key]*amendments
 	loaded     bool         // a snapshot has been published that was loaded
 	saved      bool         // the state directory had the data of an earlier process
 	seen       map[Key]bool // what is missing and was when last published: whether it is new
@@ -63,10 +66,11 @@ type Keeper struct {
 
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
+	wanted   *wanted // of cfg
 	held     map[Key]held
+	tallies  map[string]*tally // of held, by source
 	compiled *Compiled
-	complete bool    // all that was worth waiting for has been read, once
-	faults   []error // of sources that gave up
+	complete bool // all that was worth waiting for has been read, once
 }
 
 // held is what the keeper knows of one key. Values are replaced, never changed.
@@ -99,8 +103,10 @@ func NewKeeper(o Options) (*Keeper, error) {
 	}
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
-		cfg: o.Config, parts: map[Key]Part{}, amendments: map[Key][]*amendment{}, seen: map[Key]bool{}, held: map[Key]held{},
-		inbox: newInbox(), accepted: o.Accepted,
+		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key]*amendments{},
+		seen: map[Key]bool{}, held: map[Key]held{},
+		tallies: map[string]*tally{},
+		inbox:   newInbox(), wanted: o.Config.wanted(), accepted: o.Accepted,
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -135,7 +141,7 @@ func (k *Keeper) Load() error {
 	began := time.Now()
 	n := 0
 	for p := range k.saver.load() {
-		if !k.cfg.wants(p) {
+		if !k.wanted.wants(p) {
 			continue
 		}
 		n++
@@ -154,8 +160,8 @@ func (k *Keeper) Load() error {
 }
 
 // Run runs the sources and takes what they deliver until ctx ends, and returns
-// when all of it has ended and is saved. It may be called again with other sources,
-// after the previous call has returned: the parts stay. A source that gives up is
+// when all of it has ended and is saved. It may be called again, after the previous call
+// has returned: the parts stay. [Keeper.Switch] changes the sources. A source that gives up is
 // logged and doesn't end the others. The error joins those of such sources with
 // that of ctx.
 func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
@@ -163,14 +169,8 @@ func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
 		return errors.New("running the keeper: it runs already")
 	}
 	defer k.running.Store(false)
-	k.mu.Lock()
-	k.faults = nil
-	k.mu.Unlock()
-
-	var running, saving sync.WaitGroup
-	for _, s := range sources {
-		running.Go(func() { k.runSource(ctx, s) })
-	}
+	k.begin(ctx, sources)
+	var saving sync.WaitGroup
 	stop := make(chan struct{})
 	saving.Go(func() { k.saver.run(stop) })
 	if state := k.State(); state != nil {
@@ -178,14 +178,11 @@ func (k *Keeper) Run(ctx context.Context, sources ...Source) error {
 	}
 
 	k.loop(ctx)
-	running.Wait()
-	k.drain() // what came while the sources ended
+	k.await()
+	k.drain(true) // what came while the sources ended
 	close(stop)
 	saving.Wait()
-
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return errors.Join(append(slices.Clone(k.faults), ctx.Err())...)
+	return errors.Join(append(k.sources.faults(), ctx.Err())...)
 }
 
 // saveAgain has what could not be written tried again, and where all was lost writes that: what
@@ -210,30 +207,18 @@ func staying(good bool) string {
 	return "there are none of it yet"
 }
 
-func (k *Keeper) runSource(ctx context.Context, s Source) {
-	err := s.Run(ctx, k.inbox.put)
-	if ctx.Err() != nil {
-		return
-	}
-	if err == nil {
-		err = errors.New("ended without being told to")
-	}
-	err = fmt.Errorf("running the source %T: %w", s, err)
-	k.log.Error("source gave up; its last good data stay, if there are any", "error", err)
-	k.mu.Lock()
-	k.faults = append(k.faults, err)
-	k.mu.Unlock()
-}
-
 // loop waits for parts, and for regions to become too old.
 func (k *Keeper) loop(ctx context.Context) {
 	for {
 		aging, stop := k.untilStale()
+		due, stopDue := k.untilDue()
 		select {
 		case <-ctx.Done():
 			stop()
+			stopDue()
 			return
 		case <-aging:
+		case <-due:
 		case <-k.inbox.wake:
 			pause := time.NewTimer(k.coalesce)
 			select {
@@ -243,7 +228,8 @@ func (k *Keeper) loop(ctx context.Context) {
 			}
 		}
 		stop()
-		k.drain()
+		stopDue()
+		k.drain(false)
 	}
 }
 
@@ -254,8 +240,9 @@ func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
 	defer k.work.Unlock()
 	var next time.Time
 	now := k.now()
-	for _, p := range k.parts {
-		if p.Region == nil || k.cfg.MaxAge <= 0 || isStale(&k.cfg, p, now) {
+	for _, key := range k.wanted.regions {
+		p := k.parts[key]
+		if p.Region == nil || k.cfg.MaxAge <= 0 || isStale(&k.cfg, &p, now) {
 			continue
 		}
 		at := p.Listed.Add(k.cfg.MaxAge)
@@ -270,17 +257,22 @@ func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
 	return t.C, t.Stop
 }
 
-// drain takes what has been delivered and publishes it if anything has changed.
-func (k *Keeper) drain() {
+// drain accepts what has been delivered and publishes it if anything has changed, and it is
+// time to or now.
+func (k *Keeper) drain(now bool) {
 	k.work.Lock()
 	defer k.work.Unlock()
-	changed := false
 	for _, p := range k.inbox.drain() {
+		k.pace.tried(p)
 		if k.deliver(p) {
-			changed = true
+			k.pace.uncompiled = true
 		}
 	}
-	if !changed && !k.agedDifferently() {
+	if !k.pace.uncompiled && !k.agedDifferently() {
+		return
+	}
+	k.pace.uncompiled = true
+	if !now && !k.loaded && k.compiled != nil && time.Now().Before(k.pace.due(len(k.parts))) {
 		return
 	}
 	err := k.compile()
@@ -295,8 +287,9 @@ func (k *Keeper) agedDifferently() bool {
 		return true
 	}
 	in, now := &k.compiled.in, k.now()
-	for i, p := range in.regions {
-		if isStale(&k.cfg, k.parts[p.Key], now) != in.stale[i] {
+	for i, was := range in.regions {
+		p := k.parts[was.Key]
+		if isStale(&k.cfg, &p, now) != in.stale[i] {
 			return true
 		}
 	}
@@ -305,10 +298,13 @@ func (k *Keeper) agedDifferently() bool {
 
 // compile publishes the parts as they are. The caller holds work.
 func (k *Keeper) compile() error {
-	c, err := Compile(k.compiled, k.cfg, k.withStandings(&k.cfg, k.parts), k.now())
+	began := time.Now()
+	c, err := k.next()
 	if err != nil {
 		return err
 	}
+	k.touched = map[Key]bool{}
+	k.pace.compiled(c, len(k.parts), began)
 	k.publishLoaded(c)
 	k.mu.Lock()
 	k.compiled = c
@@ -334,7 +330,7 @@ func isHosted(p Part) bool { return p.Zone != nil && p.Zone.Origin != zone.File 
 func (k *Keeper) deliver(p Part) bool {
 	h := k.held[p.Key]
 	if p.Err != nil {
-		if !k.cfg.wantsSource(p.Key.Source) {
+		if !k.wanted.sources[p.Key.Source] {
 			return false
 		}
 		if h.err == nil {
@@ -344,7 +340,7 @@ func (k *Keeper) deliver(p Part) bool {
 		k.set(p.Key, h)
 		return !k.complete || !h.good() // perhaps there is no use in waiting any more
 	}
-	if !k.cfg.wants(p) {
+	if !k.wanted.wants(p) {
 		return false
 	}
 	if h.err != nil {
@@ -360,7 +356,7 @@ func (k *Keeper) deliver(p Part) bool {
 	}
 	h.pending = nil
 	k.set(p.Key, h)
-	renamed := k.held[p.Key].part.Sum != p.Sum && p.Sum != Sum{}
+	renamed := p.Sum != Sum{} && isOtherListing(k.held[p.Key].part, p)
 	changed := k.accept(p)
 	if changed {
 		k.note(p.Key, k.parts[p.Key], Cause{})
@@ -368,6 +364,9 @@ func (k *Keeper) deliver(p Part) bool {
 	k.saver.mark(k.parts[p.Key], changed || renamed)
 	return changed || gone
 }
+
+// isOtherListing reports whether two parts that may be equal come from listings that differ.
+func isOtherListing(a, b Part) bool { return a.Sum != b.Sum || !slices.Equal(a.Pages, b.Pages) }
 
 // accept makes a part the last good one and reports whether it differs from the one
 // before. Whatever is equal stays the same object, so that nothing is rebuilt. The
@@ -381,7 +380,7 @@ func (k *Keeper) accept(p Part) bool {
 	case p.Zone != nil && old.Zone != nil:
 		p.Zone = rebaseZone(old.Zone, p.Zone)
 		changed = changed || p.Zone != old.Zone
-	case p.Region != nil && reflect.DeepEqual(old.Region, p.Region):
+	case p.Region != nil && old.Region != nil && sameRegion(old.Region, p.Region):
 		p.Region = old.Region
 	case p.Catalog != nil && reflect.DeepEqual(old.Catalog, p.Catalog):
 		p.Catalog = old.Catalog
@@ -391,6 +390,9 @@ func (k *Keeper) accept(p Part) bool {
 	h.part = p
 	h.succeed(p.Listed)
 	k.parts[p.Key] = p
+	if changed {
+		k.touch(p.Key)
+	}
 	k.set(p.Key, h)
 	return changed
 }
@@ -412,17 +414,18 @@ func rebaseZone(old, is *zone.Zone) *zone.Zone {
 
 func (k *Keeper) set(key Key, h held) {
 	k.mu.Lock()
-	k.held[key] = h
+	k.hold(key, h)
 	k.mu.Unlock()
 }
 
 // remove forgets a part, here and in the state directory. The caller holds work.
 func (k *Keeper) remove(key Key, c Cause) {
 	delete(k.parts, key)
+	k.touch(key)
 	k.note(key, Part{}, c)
 	k.endAmendments(key)
 	k.mu.Lock()
-	delete(k.held, key)
+	k.letGo(key)
 	k.mu.Unlock()
 	k.saver.remove(key)
 }
@@ -431,8 +434,8 @@ func (k *Keeper) remove(key Key, c Cause) {
 // once and as a whole. Parts that it doesn't want are let go. After an error
 // everything is as before. An unknown Self keeps the one that was known.
 //
-// To reload, end Run, call Reconfigure, and call Run with the new sources:
-// meanwhile the published data stay.
+// To reload, call Reconfigure, and [Keeper.Switch] with the new sources: meanwhile the
+// published data stay.
 func (k *Keeper) Reconfigure(cfg Config) error {
 	k.work.Lock()
 	defer k.work.Unlock()
@@ -456,12 +459,13 @@ func (k *Keeper) SetSelf(self Self) error {
 
 // reconfigure compiles under cfg and takes it if that works. The caller holds work.
 func (k *Keeper) reconfigure(cfg Config) error {
-	parts := maps.Clone(k.parts)
-	maps.DeleteFunc(parts, func(_ Key, p Part) bool { return !cfg.wants(p) })
+	parts, wanted := maps.Clone(k.parts), cfg.wanted()
+	maps.DeleteFunc(parts, func(_ Key, p Part) bool { return !wanted.wants(p) })
 	c, err := Compile(k.compiled, cfg, k.withStandings(&cfg, parts), k.now())
 	if err != nil {
 		return err
 	}
+	k.touched = map[Key]bool{}
 	k.publishLoaded(c)
 	for key := range k.parts {
 		_, there := parts[key]
@@ -474,10 +478,13 @@ func (k *Keeper) reconfigure(cfg Config) error {
 	k.handOn()
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.wanted = wanted
 	k.cfg, k.compiled = cfg, c
-	maps.DeleteFunc(k.held, func(key Key, _ held) bool {
+	for key := range k.held {
 		_, there := parts[key]
-		return !there
-	})
+		if !there {
+			k.letGo(key)
+		}
+	}
 	return nil
 }

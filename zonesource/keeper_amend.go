@@ -38,6 +38,62 @@ type amendment struct {
 	synced bool
 }
 
+// amendments are those of one zone.
+type amendments struct {
+	list []*amendment // in the order in which they were accepted
+	of   map[*Amendment]*amendment
+}
+
+// add puts one in its place, and returns those that were accepted later.
+func (l *amendments) add(a *Amendment) (later []*amendment) {
+	is := &amendment{Amendment: a}
+	l.of[a] = is
+	at := len(l.list)
+	for at > 0 && l.list[at-1].Accepted.After(a.Accepted) {
+		at--
+	}
+	l.list = slices.Insert(l.list, at, is)
+	return l.list[at+1:]
+}
+
+// part takes those out that a listing has outlived.
+func (l *amendments) part(isOver func(*amendment) bool) (ended []*amendment) {
+	lasting := l.list[:0]
+	for _, a := range l.list {
+		if isOver(a) {
+			ended = append(ended, a)
+			delete(l.of, a.Amendment)
+		} else {
+			lasting = append(lasting, a)
+		}
+	}
+	clear(l.list[len(lasting):])
+	l.list = lasting
+	return ended
+}
+
+// subjects are the RRsets that amendments are about, by name and type, each with the place
+// of the last one that is.
+type subjects map[subject]int
+
+type subject struct {
+	name   string
+	rrtype uint16
+}
+
+// add notes what an amendment is about.
+func (s subjects) add(a *amendment, place int) {
+	for _, set := range a.Sets {
+		s[subject{string(set.Name), set.Type}] = place
+	}
+}
+
+// supersede reports whether an amendment after a place is about the RRset.
+func (s subjects) supersede(set Amended, place int) bool {
+	last, any := s[subject{string(set.Name), set.Type}]
+	return any && last > place
+}
+
 // Amend serves a change at once, and keeps it over listings until [Keeper.Synced] was
 // called for it and a complete listing that began after it was accepted is there, or
 // ten minutes have gone by. Then the listing counts, whatever it says. Of two that are
@@ -48,13 +104,17 @@ func (k *Keeper) Amend(a *Amendment) error {
 	defer k.work.Unlock()
 	key := zoneKey(a.Source, a.Zone)
 	all := k.amendments[key]
-	at := len(all)
-	for at > 0 && all[at-1].Accepted.After(a.Accepted) {
-		at--
+	if all == nil {
+		all = &amendments{of: map[*Amendment]*amendment{}}
+		k.amendments[key] = all
 	}
-	later := all[at:]
-	sets := slices.DeleteFunc(slices.Clone(a.Sets), func(s Amended) bool { return isSuperseded(s, later) })
-	k.amendments[key] = slices.Insert(slices.Clone(all), at, &amendment{Amendment: a})
+	sets, later := a.Sets, subjects{}
+	for _, l := range all.add(a) {
+		later.add(l, 1)
+	}
+	if len(later) > 0 {
+		sets = slices.DeleteFunc(slices.Clone(sets), func(s Amended) bool { return later.supersede(s, 0) })
+	}
 	h := k.held[key]
 	if !h.good() || h.part.Zone == nil {
 		return nil
@@ -65,6 +125,7 @@ func (k *Keeper) Amend(a *Amendment) error {
 	}
 	h.part.Zone, h.part.Sum = h.part.Zone.With(tree, 0), Sum{}
 	k.parts[key] = h.part
+	k.touch(key)
 	k.set(key, h)
 	cause := Cause{ByUpdate, a.Actor, a.Change}
 	if a.Actor == "" {
@@ -79,8 +140,9 @@ func (k *Keeper) Amend(a *Amendment) error {
 func (k *Keeper) Synced(a *Amendment) {
 	k.work.Lock()
 	defer k.work.Unlock()
-	for _, is := range k.amendments[zoneKey(a.Source, a.Zone)] {
-		is.synced = is.synced || is.Amendment == a
+	all := k.amendments[zoneKey(a.Source, a.Zone)]
+	if all != nil && all.of[a] != nil {
+		all.of[a].synced = true
 	}
 }
 
@@ -116,7 +178,11 @@ func amend(tree *zone.Tree, sets []Amended) (*zone.Tree, bool) {
 
 // endAmendments ends those of a zone that is no longer served. The caller holds work.
 func (k *Keeper) endAmendments(key Key) {
-	for _, a := range k.amendments[key] {
+	all := k.amendments[key]
+	if all == nil {
+		return
+	}
+	for _, a := range all.list {
 		if a.Ended != nil {
 			a.Ended(nil)
 		}
@@ -128,55 +194,48 @@ func (k *Keeper) endAmendments(key Key) {
 // amendments that it has outlived. The caller holds work.
 func (k *Keeper) underAmendments(p Part) Part {
 	all := k.amendments[p.Key]
-	if p.Zone == nil || len(all) == 0 {
+	if p.Zone == nil || all == nil {
 		return p
 	}
-	var lasting, ended []*amendment
-	for _, a := range all {
-		if a.synced && p.Listed.After(a.Accepted) || k.now().Sub(a.Accepted) >= amendedFor {
-			ended = append(ended, a)
-		} else {
-			lasting = append(lasting, a)
-		}
+	now := k.now()
+	ended := all.part(func(a *amendment) bool {
+		return a.synced && p.Listed.After(a.Accepted) || now.Sub(a.Accepted) >= amendedFor
+	})
+	about := subjects{}
+	for i, a := range ended {
+		about.add(a, i)
+	}
+	var lasting []Amended
+	for _, a := range all.list {
+		about.add(a, len(ended)) // whenever it was accepted
+		lasting = append(lasting, a.Sets...)
 	}
 	for i, a := range ended {
-		later := slices.Concat(ended[i+1:], lasting)
 		if a.Ended != nil {
-			a.Ended(a.differences(p.Zone.Tree, later))
+			a.Ended(a.differences(p.Zone.Tree, about, i))
 		}
 	}
-	k.amendments[p.Key] = lasting
-	if len(lasting) == 0 {
+	if len(all.list) == 0 {
 		delete(k.amendments, p.Key)
 	}
-	tree, any := p.Zone.Tree, false
-	for _, a := range lasting {
-		next, changed := amend(tree, a.Sets)
-		tree, any = next, any || changed
-	}
-	if any {
+	tree, changed := amend(p.Zone.Tree, lasting)
+	if changed {
 		p.Zone, p.Sum = p.Zone.With(tree, 0), Sum{}
 	}
 	return p
 }
 
-// differences are the RRsets of a that a listing has otherwise, and that no later
-// amendment was about.
-func (a *amendment) differences(listed *zone.Tree, later []*amendment) []Amended {
+// differences are the RRsets of a, the one at that place, that a listing has otherwise, and
+// that no later amendment is about.
+func (a *amendment) differences(listed *zone.Tree, about subjects, place int) []Amended {
 	var out []Amended
 	for _, s := range a.Sets {
 		is := listed.Lookup(s.Name).RRset(s.Type)
-		if !isSuperseded(s, later) && !sameRecords(is, s.Set) {
+		if !about.supersede(s, place) && !sameRecords(is, s.Set) {
 			out = append(out, Amended{s.Name, s.Type, is})
 		}
 	}
 	return out
-}
-
-// isSuperseded reports whether later amendments are about the RRset of s.
-func isSuperseded(s Amended, later []*amendment) bool {
-	about := func(o Amended) bool { return o.Type == s.Type && string(o.Name) == string(s.Name) }
-	return slices.ContainsFunc(later, func(l *amendment) bool { return slices.ContainsFunc(l.Sets, about) })
 }
 
 // sameRecords reports whether two RRsets have the same records, in any order.

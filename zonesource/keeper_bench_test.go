@@ -54,7 +54,7 @@ func BenchmarkPublishOneChange(b *testing.B) {
 			}
 			p := bigZone(b, n)
 			k.inbox.put(p)
-			k.drain()
+			k.drain(true)
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
@@ -64,7 +64,7 @@ func BenchmarkPublishOneChange(b *testing.B) {
 				putNumber(b, e, i*7919%n, uint32(i+n))
 				p.Zone = p.Zone.With(e.Commit(), 0)
 				k.inbox.put(p)
-				k.drain()
+				k.drain(true)
 				if last == was {
 					b.Fatal("nothing was published")
 				}

@@ -118,9 +118,10 @@ func zoneGaps(missing []Gap) int {
 // isSteady reports whether this process has read all parts that there are, and reads them
 // still. The caller holds work.
 func (k *Keeper) isSteady(cfg *Config, parts map[Key]Part) bool {
+	wanted := cfg.wanted()
 	for key, p := range parts {
 		h := k.held[key]
-		if (isHosted(p) || p.Region != nil || p.Catalog != nil) && cfg.wants(p) && (!h.read || h.err != nil) {
+		if (isHosted(p) || p.Region != nil || p.Catalog != nil) && wanted.wants(p) && (!h.read || h.err != nil) {
 			return false
 		}
 	}

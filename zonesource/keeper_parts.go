@@ -29,6 +29,14 @@ func (k *Keeper) Kept(key Key) (Part, bool) {
 	return h.part, h.good()
 }
 
+// Tried reports whether a part of a key was delivered, and the error of the last listing.
+func (k *Keeper) Tried(key Key) (tried bool, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h := k.held[key]
+	return !h.tried.IsZero(), h.err
+}
+
 // VPCs returns the VPCs of the inventory, and whether the inventory of all expected
 // regions is there.
 func (k *Keeper) VPCs() (vpcs []zone.VPC, complete bool) {

@@ -65,9 +65,10 @@ type Shrunk struct {
 
 // Status returns how things stand. It doesn't wait for anything in progress.
 func (k *Keeper) Status() Status {
+	faults := k.sources.faults()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s := Status{Sources: map[string]SourceStatus{}, Faults: slices.Clone(k.faults)}
+	s := Status{Sources: map[string]SourceStatus{}, Faults: faults}
 	for _, key := range k.cfg.Expected {
 		s.Sources[key.Source] = SourceStatus{}
 	}
@@ -85,8 +86,7 @@ func (k *Keeper) Status() Status {
 		s.Sources[p.Key.Source] = s.Sources[p.Key.Source].with(p)
 	}
 	for _, g := range s.Report.Missing {
-		// what a start has not come to yet doesn't fail
-		if k.held[g.Key].err == nil && g.Standing != New && k.compiled.Snapshot.Loaded {
+		if k.isOverdue(g) {
 			source := s.Sources[g.Key.Source]
 			source.Failing++
 			s.Sources[g.Key.Source] = source

@@ -3,6 +3,8 @@ package zonesource
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -39,6 +41,9 @@ type Part struct {
 	// it; zero is none. The zone of a part that the keeper has kept with this sum is what
 	// the listing would come to again. Of a catalog it identifies what was asked for.
 	Sum Sum
+	// Pages are those of the listing, as they came over the wire: while Sum stands, the
+	// same pages have the same zone or region. None where that isn't known.
+	Pages []Page
 
 	Zone    *zone.Zone // Negative may be left empty: Compile derives it with the configured cap
 	Catalog *Catalog
@@ -51,6 +56,29 @@ type Part struct {
 
 // Sum is the hash of a listing.
 type Sum [sha256.Size]byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (s Sum) MarshalText() ([]byte, error) { return base64.StdEncoding.AppendEncode(nil, s[:]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Sum) UnmarshalText(text []byte) error {
+	plain, err := base64.StdEncoding.DecodeString(string(text))
+	if err == nil && len(plain) != len(s) {
+		err = fmt.Errorf("a sum of %d octets", len(plain))
+	}
+	if err == nil {
+		*s = Sum(plain)
+	}
+	return err
+}
+
+// Page is one page of a listing.
+type Page struct {
+	Of    string `json:",omitempty"` // what was asked for
+	Sum   Sum
+	Next  string `json:",omitempty"` // where the next page begins, "" for none
+	Items int    // of the listing up to its end
+}
 
 // Problem is one line of the report.
 type Problem struct {
@@ -68,6 +96,9 @@ type Catalog struct {
 	// Unlisted are private zones associated with VPCs of ours that can't be listed:
 	// other accounts', EFS's and the like.
 	Unlisted []Unlisted
+	// Surveyed is when these were looked for last, and SurveyedVPCs where; zero for never.
+	Surveyed     time.Time  `json:",omitzero"`
+	SurveyedVPCs []zone.VPC `json:",omitempty"`
 	// Collections are the CIDR collections that IP-based records of these zones
 	// name, sorted by id.
 	Collections []Collection `json:",omitempty"`

@@ -17,6 +17,7 @@ type partHead struct {
 	Key      Key
 	Listed   time.Time
 	Sum      []byte     `json:",omitempty"`
+	Pages    []Page     `json:",omitempty"`
 	Problems []Problem  `json:",omitempty"`
 	Zone     *zone.Info `json:",omitempty"`
 	Apex     []byte     `json:",omitempty"`
@@ -30,7 +31,8 @@ type partHead struct {
 // empty apex prefix can't end the list, so the number of names goes first. Lengths
 // and numbers are uvarints.
 func writePart(out io.Writer, p Part) error {
-	head := partHead{Key: p.Key, Listed: p.Listed, Problems: p.Problems, Catalog: p.Catalog, Region: p.Region}
+	head := partHead{Key: p.Key, Listed: p.Listed, Problems: p.Problems, Catalog: p.Catalog, Region: p.Region,
+		Pages: p.Pages}
 	if p.Zone != nil {
 		head.Zone, head.Apex = &p.Zone.Info, p.Zone.Apex
 	}
@@ -114,7 +116,8 @@ func readPart(in io.Reader) (Part, error) {
 	if err != nil {
 		return Part{}, fmt.Errorf("reading the head: %w", err)
 	}
-	p := Part{Key: head.Key, Listed: head.Listed, Problems: head.Problems, Catalog: head.Catalog, Region: head.Region}
+	p := Part{Key: head.Key, Listed: head.Listed, Problems: head.Problems, Catalog: head.Catalog, Region: head.Region,
+		Pages: head.Pages}
 	if len(head.Sum) == len(p.Sum) {
 		p.Sum = Sum(head.Sum)
 	}

@@ -20,26 +20,7 @@ func (z *Zone) MarshalBinary() ([]byte, error) {
 		return nil, nil
 	}
 	b := append(make([]byte, 0, z.size+256), savedVersion)
-	b = binary.BigEndian.AppendUint32(b, z.is.Serial)
-	b = binary.BigEndian.AppendUint64(b, z.sum[0])
-	b = binary.BigEndian.AppendUint64(b, z.sum[1])
-	b = appendRecords(b, z.is.SOA)
-	b = binary.AppendUvarint(b, uint64(len(z.deltas)))
-	for i := range z.deltas {
-		d := &z.deltas[i]
-		b = binary.BigEndian.AppendUint32(b, d.From)
-		b = binary.BigEndian.AppendUint32(b, d.To)
-		b = appendRecords(b, d.OldSOA)
-		b = appendRecords(b, d.NewSOA)
-		for _, sets := range [...][]Set{d.Removed, d.Added} {
-			b = binary.AppendUvarint(b, uint64(len(sets)))
-			for _, s := range sets {
-				b = appendBytes(b, s.Name)
-				b = appendRecords(b, s.Records)
-			}
-		}
-	}
-	return seal(b), nil
+	return seal(z.appendState(b, z.deltas)), nil
 }
 
 // seal appends the SHA-256 of b to it.
@@ -83,20 +64,8 @@ func (z *Zone) UnmarshalBinary(b []byte) error {
 	if r.next(1)[0] != savedVersion {
 		return ErrSaved
 	}
-	fresh := Zone{is: &Version{Serial: r.uint32()}, saved: true}
-	fresh.sum = checksum{r.uint64(), r.uint64()}
-	fresh.is.SOA = r.records()
-	n := r.count()
-	for range n {
-		d := Delta{From: r.uint32(), To: r.uint32(), OldSOA: r.records(), NewSOA: r.records()}
-		d.Removed, d.Added = r.sets(), r.sets()
-		if r.bad {
-			break
-		}
-		fresh.deltas = append(fresh.deltas, d)
-		fresh.size += d.size()
-	}
-	if r.bad || len(r.b) > 0 || len(fresh.is.SOA.First()) < 22 {
+	fresh, ok := r.state()
+	if !ok {
 		return ErrSaved
 	}
 	z.mu.Lock()

@@ -161,6 +161,17 @@ func (z *Zone) Version() *Version {
 	return z.is
 }
 
+// Serial returns the serial of the version that is, also of one that was saved by an earlier
+// process and not published since; false before the first publication.
+func (z *Zone) Serial() (serial uint32, ok bool) {
+	z.mu.RLock()
+	defer z.mu.RUnlock()
+	if z.is == nil {
+		return 0, false
+	}
+	return z.is.Serial, true
+}
+
 // Since returns the version that is, and what leads to it from a serial, oldest first, as
 // the journal has it: it is not modified, and costs a look-up. ok is false where the journal
 // doesn't reach back to the serial.

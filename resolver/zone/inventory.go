@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -24,8 +25,7 @@ type Interface struct {
 	Owner   Owner
 	ID      string // eni-...
 	OwnerID string // i-... or the load balancer's name
-	// Name is the packed PTR target: the tag name of the instance in wire form,
-	// empty when it has none.
+	// Name is the name at the time when the inventory was made; see [Inventory.Name].
 	Name []byte
 }
 
@@ -44,6 +44,11 @@ type Inventory struct {
 	VPCs       []Network
 	Interfaces []Interface
 
+	// renamed are the names of interfaces that have another one than in Interfaces.
+	renamed map[*Interface][]byte
+	// addresses is the identity of all but the names.
+	addresses *int
+
 	byPublic  map[[4]byte]uint32
 	byPrivate map[[4]byte]uint32 // the first of those that have the address
 	next      []uint32           // by interface: 1 more than the next one that has its private address
@@ -51,6 +56,7 @@ type Inventory struct {
 	views     []viewReach // by view index
 	uncertain bool
 	unread    []UnreadRegion
+	contested bool
 }
 
 // UnreadRegion is a region whose inventory was not read.
@@ -75,7 +81,7 @@ func NewInventory(vpcs []Network, interfaces []Interface) *Inventory {
 	a := &Inventory{
 		VPCs: vpcs, Interfaces: interfaces,
 		byPublic: make(map[[4]byte]uint32), byPrivate: make(map[[4]byte]uint32), byVPC: make(map[string]uint32),
-		next: make([]uint32, len(interfaces)),
+		next: make([]uint32, len(interfaces)), addresses: new(int),
 	}
 	for i := range vpcs {
 		a.byVPC[vpcs[i].ID] = uint32(i)
@@ -83,6 +89,8 @@ func NewInventory(vpcs []Network, interfaces []Interface) *Inventory {
 	for i := range interfaces {
 		f := &interfaces[i]
 		if f.Public.Is4() && f.Private.Is4() {
+			_, claimed := a.byPublic[f.Public.As4()]
+			a.contested = a.contested || claimed
 			a.byPublic[f.Public.As4()] = uint32(i)
 		}
 		if f.Private.Is4() {
@@ -95,6 +103,87 @@ func NewInventory(vpcs []Network, interfaces []Interface) *Inventory {
 	}
 	return a
 }
+
+// mostRenamed bounds the names that an inventory has beside its interfaces: to copy them is
+// what one more costs.
+const mostRenamed = 256
+
+// Renamed returns the inventory with other names of interfaces, by their instances; nil has
+// none. It shares all else. ok is false where the names have been changed so often that it
+// is to be made anew.
+func (a *Inventory) Renamed(names map[string][]byte) (is *Inventory, ok bool) {
+	next := *a
+	next.renamed = make(map[*Interface][]byte, len(a.renamed)+len(names))
+	maps.Copy(next.renamed, a.renamed)
+	for i := range a.Interfaces {
+		f := &a.Interfaces[i]
+		name, changed := names[f.OwnerID]
+		if changed {
+			next.renamed[f] = name
+		}
+	}
+	return &next, len(next.renamed) <= mostRenamed
+}
+
+// Name returns the name of an interface of the inventory, its packed PTR target: the tag
+// name of its instance in wire form; empty where it has none.
+func (a *Inventory) Name(f *Interface) []byte {
+	if len(a.renamed) > 0 {
+		name, changed := a.renamed[f]
+		if changed {
+			return name
+		}
+	}
+	return f.Name
+}
+
+// SameAddresses reports whether two inventories differ in names alone, if at all.
+func (a *Inventory) SameAddresses(b *Inventory) bool { return a == b || a.addresses == b.addresses }
+
+// ViewKey is equal for views, and inventories, that reach the same private addresses of the
+// same VPCs: all but which interface has which address.
+func (a *Inventory) ViewKey(view int) string {
+	if view >= len(a.views) {
+		return ""
+	}
+	v := &a.views[view]
+	b := []byte{byte(v.mode), '0', '/'}
+	if a.uncertain {
+		b[1] = '1'
+	}
+	if v.mode == AddressPublic {
+		return string(b)
+	}
+	for i := range a.VPCs {
+		state := byte('-')
+		if v.reach[i] || v.mode == AddressPrivate {
+			state = '+'
+		}
+		if a.VPCs[i].Stale {
+			state++
+		}
+		b = append(append(b, a.VPCs[i].ID...), state)
+	}
+	for _, i := range v.own {
+		b = append(append(b, ' '), a.VPCs[i].ID...)
+	}
+	for _, list := range [...][]netip.Prefix{v.cidrs, v.also} {
+		b = append(b, '/')
+		for _, p := range list {
+			b = append(p.AppendTo(b), ' ')
+		}
+	}
+	return string(b)
+}
+
+// Has reports whether an interface has the public address.
+func (a *Inventory) Has(public [4]byte) bool {
+	_, known := a.byPublic[public]
+	return known
+}
+
+// Contested reports whether several interfaces claim one public address.
+func (a *Inventory) Contested() bool { return a.contested }
 
 // AddView tells, during construction and in the order of views, what the view can
 // reach: its mode, its own VPCs, the further VPCs (peered, or named) and the CIDRs

@@ -1,6 +1,9 @@
 package zone
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Live is what moves faster than snapshots: health. Immutable; a change copies
 // the tables and recompiles nothing. A nil Live knows of no failure.
@@ -14,8 +17,31 @@ type Live struct {
 	Targets map[string]Target
 	// Serials are those of the zones that are transferred to secondaries: by the
 	// name of the view, and by the apex in lower-case wire form. Their SOA records
-	// are answered with them.
-	Serials map[string]map[string]uint32
+	// are answered with them. The tables are immutable, and a serial is a cell that its
+	// zone's next version changes.
+	Serials map[string]map[string]*atomic.Uint32
+	// Version counts the changes of health that decisions see.
+	Version uint64
+}
+
+// SameHealth reports whether all decisions are the same by the health of both.
+func (l *Live) SameHealth(o *Live) bool { return l.agrees(o) && o.agrees(l) }
+
+// agrees reports whether o has the same health for all that l knows.
+func (l *Live) agrees(o *Live) bool {
+	for id, c := range l.Checks {
+		other, known := o.Checks[id]
+		if c.Healthy != (!known || other.Healthy) {
+			return false
+		}
+	}
+	for name, t := range l.Targets {
+		other, known := o.Targets[name]
+		if t.Healthy != (!known || other.Healthy) {
+			return false
+		}
+	}
+	return true
 }
 
 // Serial returns the serial that a view's zone is transferred with; false when it
@@ -24,8 +50,11 @@ func (l *Live) Serial(view string, apex []byte) (uint32, bool) {
 	if l == nil || l.Serials == nil {
 		return 0, false
 	}
-	serial, ok := l.Serials[view][string(apex)]
-	return serial, ok
+	serial := l.Serials[view][string(apex)]
+	if serial == nil {
+		return 0, false
+	}
+	return serial.Load(), true
 }
 
 // Check is the health of one check: what counts, and what the two places that

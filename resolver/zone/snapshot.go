@@ -10,7 +10,10 @@ import (
 // Snapshot is everything that changes only when data or configuration change.
 // Immutable; a query loads it once.
 type Snapshot struct {
-	Zones      []*Zone
+	// Zones are the zones of all views, by Layer. Those of what was not read are the last.
+	Zones []*Zone
+	// Unread is how many of Zones stand for what was not read, without records.
+	Unread     int
 	Views      []*View
 	Forwarders []Forwarder
 	// Inventory is the EC2 inventory as answers need it; never nil.
@@ -31,10 +34,43 @@ type Snapshot struct {
 	// Locations are the CIDR collections of IP-based records.
 	Locations Locations
 
+	tables *tables // nil: nobody may ask
+}
+
+// tables say what client addresses mean. Snapshots share them.
+type tables struct {
 	clients bart.Table[Client]
 	byView  bart.Table[int] // what clients was folded from, for people who ask why
 	allowed bart.Lite
 	trusted bart.Lite
+}
+
+// construct returns the tables of a snapshot under construction.
+func (s *Snapshot) construct() *tables {
+	if s.tables == nil {
+		s.tables = &tables{}
+	}
+	return s.tables
+}
+
+// Layer names a zone by its place in Snapshot.Zones. Views name zones so that a zone with
+// other records is another one in the same place, and all views see it there: no view is
+// made anew for it.
+type Layer uint32
+
+// Zone returns the zone that a layer names.
+func (s *Snapshot) Zone(l Layer) *Zone { return s.Zones[l] }
+
+// Served returns the zones that are served: all but those of what was not read.
+func (s *Snapshot) Served() []*Zone { return s.Zones[:len(s.Zones)-s.Unread] }
+
+// Layers returns the zones of an apex, top down, for readers that may allocate.
+func (s *Snapshot) Layers(a *Apex) []*Zone {
+	out := make([]*Zone, len(a.Layers))
+	for i, l := range a.Layers {
+		out[i] = s.Zones[l]
+	}
+	return out
 }
 
 // Forwarder is one set of upstreams, in the texts of the configuration.
@@ -54,19 +90,20 @@ type Client struct {
 // are allowed. The longest prefix of views decides the view; any prefix of allow
 // that holds the address allows it. Both are folded into one table.
 func (s *Snapshot) SetClients(views map[netip.Prefix]int, rest int, allow []netip.Prefix) {
+	t := s.construct()
 	for p, v := range views {
-		s.byView.Insert(p.Masked(), v)
+		t.byView.Insert(p.Masked(), v)
 	}
 	for _, p := range allow {
-		s.allowed.Insert(p.Masked())
+		t.allowed.Insert(p.Masked())
 	}
 	insert := func(p netip.Prefix) {
 		p = p.Masked()
-		view, ok := s.byView.LookupPrefix(p)
+		view, ok := t.byView.LookupPrefix(p)
 		if !ok {
 			view = rest
 		}
-		s.clients.Insert(p, Client{View: int16(view), Allowed: s.allowed.LookupPrefix(p)})
+		t.clients.Insert(p, Client{View: int16(view), Allowed: t.allowed.LookupPrefix(p)})
 	}
 	for p := range views {
 		insert(p)
@@ -79,18 +116,24 @@ func (s *Snapshot) SetClients(views map[netip.Prefix]int, rest int, allow []neti
 // SetTrusted names the forwarders whose client subnets (RFC 7871) are believed, during
 // construction.
 func (s *Snapshot) SetTrusted(forwarders []netip.Prefix) {
+	t := s.construct()
 	for _, p := range forwarders {
-		s.trusted.Insert(p.Masked())
+		t.trusted.Insert(p.Masked())
 	}
 }
 
 // Trusted reports whether the client subnet that this client sends is believed.
-func (s *Snapshot) Trusted(addr netip.Addr) bool { return s.trusted.Contains(addr) }
+func (s *Snapshot) Trusted(addr netip.Addr) bool {
+	return s.tables != nil && s.tables.trusted.Contains(addr)
+}
 
 // Client returns the view of a client address and whether it may ask. addr is
 // without zone and not an IPv4-mapped IPv6 address.
 func (s *Snapshot) Client(addr netip.Addr) Client {
-	c, ok := s.clients.Lookup(addr)
+	if s.tables == nil {
+		return Client{View: -1}
+	}
+	c, ok := s.tables.clients.Lookup(addr)
 	if !ok {
 		return Client{View: -1}
 	}
@@ -100,7 +143,10 @@ func (s *Snapshot) Client(addr netip.Addr) Client {
 // SubnetView returns the index of the view whose clients hold the whole of a client
 // subnet; -1 when there is none. Being among everybody else is no place.
 func (s *Snapshot) SubnetView(subnet netip.Prefix) int {
-	view, ok := s.byView.LookupPrefix(subnet)
+	if s.tables == nil {
+		return -1
+	}
+	view, ok := s.tables.byView.LookupPrefix(subnet)
 	if !ok {
 		return -1
 	}
@@ -111,8 +157,11 @@ func (s *Snapshot) SubnetView(subnet netip.Prefix) int {
 // longest one that allows it; the zero Prefix where there is none. A client with a
 // view and no prefix for it is among everybody else.
 func (s *Snapshot) ClientPrefixes(addr netip.Addr) (view, allow netip.Prefix) {
+	if s.tables == nil {
+		return view, allow
+	}
 	host := netip.PrefixFrom(addr, addr.BitLen())
-	view, _, _ = s.byView.LookupPrefixLPM(host)
-	allow, _ = s.allowed.LookupPrefixLPM(host)
+	view, _, _ = s.tables.byView.LookupPrefixLPM(host)
+	allow, _ = s.tables.allowed.LookupPrefixLPM(host)
 	return view, allow
 }

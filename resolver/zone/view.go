@@ -22,9 +22,9 @@ const NoForward = -1
 type Apex struct {
 	Name   []byte // lower-case wire form
 	Labels int
-	// Layers are the zones of this apex that the view sees, top down. With
+	// Layers name the zones of this apex that the view sees, top down. With
 	// overlap "shadow" there is only the top one.
-	Layers []*Zone
+	Layers []Layer
 	// Forward indexes Snapshot.Forwarders; NoForward when there is none. It is
 	// asked before the layers, or, with Below, for names that no layer has.
 	Forward int

@@ -206,12 +206,12 @@ func (s *Server) paths() *http.ServeMux {
 	mux.HandleFunc("GET /healthz", serveHealth)
 	mux.HandleFunc("GET /readyz", s.serveReady)
 	mux.Handle("GET /metrics", s.metrics())
-	mux.HandleFunc("GET /zones", serve(o.Data.Zones))
+	mux.HandleFunc("GET /zones", servePage(zoneParameters, o.Data.Zones))
 	mux.HandleFunc("GET /report", serve(o.Data.Problems))
 	mux.HandleFunc("POST /accept", s.serveAccept)
 	mux.HandleFunc("GET /explain", s.serveExplain)
-	mux.HandleFunc("GET /health-checks", serve(o.Health.HealthChecks))
-	mux.HandleFunc("GET /transfers", serve(o.Secondaries.Transfers))
+	mux.HandleFunc("GET /health-checks", servePage(checkParameters, o.Health.HealthChecks))
+	mux.HandleFunc("GET /transfers", servePage(transferParameters, o.Secondaries.Transfers))
 	mux.HandleFunc("GET /history", s.serveHistory)
 	if o.Config.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -237,6 +237,7 @@ func serveIndex(w http.ResponseWriter, _ *http.Request) {
   GET /explain?name=&type=&client=&diff=public   why an answer is what it is
   GET /health-checks   each health check, and why it counts as it does
   GET /transfers       the zones that secondaries may have
+                       these three by parts with offset= and limit=, and by what README.md says
   GET /history?name=&zone=&since=&until=&limit=  what has changed, when, from what to what, by whom
   GET /metrics         for Prometheus
   POST /accept?zone=   take a shrunken listing now

@@ -24,17 +24,24 @@ type fake struct {
 	ready Ready
 	fault error // of Accept and Explain
 	asked Question
+	page  Page
 }
 
 func (f *fake) Readiness() Ready { return f.ready }
-func (f *fake) Zones() []Zone {
-	return []Zone{{ID: "Z1", VPCs: []string{}, Unservable: []Unservable{}}}
+func (f *fake) Zones(p *Page) ([]Zone, int) {
+	f.page = *p
+	all := []Zone{{ID: "Z1", VPCs: []string{}, Unservable: []Unservable{}}}
+	return Cut(p, all), len(all)
 }
-func (f *fake) Problems() []Problem         { return []Problem{} }
-func (f *fake) Accept(string) error         { return f.fault }
-func (f *fake) HealthChecks() []HealthCheck { return []HealthCheck{} }
-func (f *fake) Transfers() Transfers {
-	return Transfers{Zones: []Transfer{}, Catalogs: []Transfer{}, Pending: 3}
+func (f *fake) Problems() []Problem { return []Problem{} }
+func (f *fake) Accept(string) error { return f.fault }
+func (f *fake) HealthChecks(p *Page) ([]HealthCheck, int) {
+	f.page = *p
+	return []HealthCheck{}, 0
+}
+func (f *fake) Transfers(p *Page) (Transfers, int) {
+	f.page = *p
+	return Transfers{Zones: []Transfer{}, Catalogs: []Transfer{}, Pending: 3}, 0
 }
 func (f *fake) Explain(_ context.Context, q Question) (any, error) {
 	f.asked = q

@@ -66,8 +66,9 @@ type Source struct {
 
 // Data is what is served.
 type Data interface {
-	// Zones returns the zones served, and those that could not be read yet.
-	Zones() []Zone
+	// Zones returns the zones served, and those that could not be read yet: what a page has
+	// of them, and how many are wanted in all.
+	Zones(p *Page) (zones []Zone, total int)
 	// Problems returns everything in the data that needs a look.
 	Problems() []Problem
 }
@@ -130,7 +131,9 @@ func (r *Refusal) Error() string { return r.Err.Error() }
 func (r *Refusal) Unwrap() error { return r.Err }
 
 // Health is what is watched.
-type Health interface{ HealthChecks() []HealthCheck }
+type Health interface {
+	HealthChecks(p *Page) (checks []HealthCheck, total int)
+}
 
 // HealthCheck is one entry of /health-checks.
 type HealthCheck struct {
@@ -155,7 +158,9 @@ type Observation struct {
 }
 
 // Secondaries are served transfers.
-type Secondaries interface{ Transfers() Transfers }
+type Secondaries interface {
+	Transfers(p *Page) (transfers Transfers, total int)
+}
 
 // Transfers is the body of /transfers.
 type Transfers struct {

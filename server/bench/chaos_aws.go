@@ -146,7 +146,8 @@ func (s *sky) environment() []string {
 // change sets the hosts of a zone to a version, as Route 53's own customer would.
 func (s *sky) change(ctx context.Context, zone, id string, version int) error {
 	var b strings.Builder
-	b.WriteString(`<ChangeResourceRecordSetsRequest xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><ChangeBatch><Changes>`)
+	b.WriteString(`<ChangeResourceRecordSetsRequest xmlns="https://route53.amazonaws.com/doc/2013-04-01/">` +
+		"<ChangeBatch><Changes>")
 	for i := range dataset.ChaosHosts {
 		fmt.Fprintf(&b, "<Change><Action>UPSERT</Action><ResourceRecordSet><Name>%s</Name><Type>A</Type><TTL>60</TTL>"+
 			"<ResourceRecords><ResourceRecord><Value>%s</Value></ResourceRecord></ResourceRecords></ResourceRecordSet>"+

@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"inside53/resolver/zone"
 )
 
-// listZones returns the catalogs of all entries that have one.
-func (p *publisher) listZones(policy *Policy, zones map[viewApex]*publishedZone) map[string]*publishedZone {
+// listZones makes the catalogs of all entries that have one, of the zones that are served.
+func (p *publisher) listZones(policy *Policy) map[string]*publishedZone {
 	out := map[string]*publishedZone{}
 	for _, e := range policy.Entries {
 		if e.Catalog == nil {
@@ -22,8 +23,8 @@ func (p *publisher) listZones(policy *Policy, zones map[viewApex]*publishedZone)
 			z = p.open("", e.Catalog, e.Journal)
 		}
 		var members [][]byte
-		for id := range zones {
-			if id.view == e.View && e.Zones(zone.String([]byte(id.apex))) {
+		for id, z := range p.zones {
+			if z.served && id.view == e.View && e.Zones(zone.String([]byte(id.apex))) {
 				members = append(members, []byte(id.apex))
 			}
 		}
@@ -35,6 +36,16 @@ func (p *publisher) listZones(policy *Policy, zones map[viewApex]*publishedZone)
 		}
 		z.tree = tree
 		out[string(e.Catalog)] = z
+	}
+	p.mu.Lock()
+	first := !p.complete
+	p.catalogs, p.complete = out, true
+	for _, z := range out {
+		z.served = true
+	}
+	p.mu.Unlock()
+	if first {
+		p.sweep(time.Now())
 	}
 	return out
 }

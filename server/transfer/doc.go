@@ -7,7 +7,8 @@
 //	snapshot, health ─ Wake ─> publish.go ─> resolver.Merger ─> history ─> serials
 //	                              │             ↑ alias.go: targets outside
 //	                              ├─> catalog.go: the zones' names, as a zone
-//	                              ├─> save.go: histories, for after a restart
+//	                              ├─> form.go: what views see alike is merged once for all of them
+//	                              ├─> save.go, histories.go: one file of histories, for after a restart
 //	                              └─> notify.go: secondaries are notified
 //
 // Who may have what is a [Policy] (policy.go). Serve never waits. [Server.Run] has a publisher,

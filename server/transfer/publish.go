@@ -2,10 +2,13 @@ package transfer
 
 import (
 	"context"
+	"hash/maphash"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"inside53/resolver"
@@ -22,23 +25,33 @@ const publishGap = 200 * time.Millisecond
 // publisher keeps what secondaries get: the history of each zone that is transferred, as
 // its view sees it, and the catalogs of them.
 type publisher struct {
-	resolver *resolver.Resolver
-	policy   func() *Policy // in force; nil where nothing is transferred
-	aliases  *aliases
-	notifier *notifier
-	dir      string // of the histories
-	state    *statedir.Dir
-	log      *slog.Logger
-	waiting  chan struct{}
-	notified *Policy   // in force when secondaries were notified last
-	unsaved  time.Time // when histories couldn't be saved last; zero when they could
+	resolver  *resolver.Resolver
+	policy    func() *Policy // in force; nil where nothing is transferred
+	aliases   *aliases
+	notifier  *notifier
+	dir       string // of the histories
+	histories *histories
+	old       map[string]bool // files in dir of an earlier version
+	state     *statedir.Dir
+	log       *slog.Logger
+	waiting   chan struct{}
+	merger    *resolver.Merger // whose siblings all others are: they share its scratch
+	seed      maphash.Seed
+	forms     map[string]*form
+	byLayer   [][]*form
+	planned   *Policy        // that forms were made by
+	snap      *zone.Snapshot // published last
+	health    uint64         // its version
+	notified  *Policy        // in force when secondaries were notified last
+	unsaved   time.Time      // when histories couldn't be saved last; zero when they could
 	// generation is that of the state directory that has the histories.
 	generation int
 
-	mu       sync.RWMutex // of what packet loops and people read; the rest is run's
-	zones    map[viewApex]*publishedZone
+	mu       sync.RWMutex                // of what packet loops and people read; the rest is run's
+	zones    map[viewApex]*publishedZone // those without a tree too
 	catalogs map[string]*publishedZone
-	complete bool // all that there is has been published once
+	counts   map[string]Counts // of zones that are served, by view
+	complete bool              // all that there is has been published once
 }
 
 // viewApex names a zone of a view.
@@ -49,22 +62,35 @@ type publishedZone struct {
 	view    string // "" of a catalog
 	apex    []byte
 	history *history.Zone
-	merger  *resolver.Merger // nil of a catalog
-	// findings change under the publisher's mu.
+	serial  atomic.Uint32 // that queries are answered with
+	// findings and served change under the publisher's mu.
 	findings []resolver.Finding
-	tree     *zone.Tree // as merged last
+	served   bool       // it has a tree
+	tree     *zone.Tree // as merged last; nil where it isn't a zone
 	dirty    bool       // not saved
+	saved    uint32     // serial that is saved, if one is
+	isSaved  bool
+	counted  int    // octets of differences that are in the counts
+	old      string // file of an earlier version that has it
+
+	in   *zone.View // nil of a catalog
+	at   *zone.Apex
+	form string           // its key
+	own  *resolver.Merger // of the names that move; nil where the form's do
 }
 
 func newPublisher(
 	r *resolver.Resolver, policy func() *Policy, aliases *aliases, notifier *notifier, stateDir string,
 	state *statedir.Dir, log *slog.Logger,
 ) *publisher {
-	return &publisher{
-		resolver: r, policy: policy, aliases: aliases, notifier: notifier, dir: filepath.Join(stateDir, "transfers"),
-		state: state, log: log, generation: state.Generation(),
+	p := &publisher{
+		resolver: r, seed: maphash.MakeSeed(), policy: policy, aliases: aliases, notifier: notifier,
+		dir: filepath.Join(stateDir, "transfers"), state: state, log: log, generation: state.Generation(),
 		waiting: make(chan struct{}, 1), zones: map[viewApex]*publishedZone{}, catalogs: map[string]*publishedZone{},
 	}
+	p.merger = r.NewMerger(aliases.known)
+	p.histories, p.old = newHistories(p.dir, log), map[string]bool{}
+	return p
 }
 
 // wake says that snapshot, health or policy have changed. It never blocks.
@@ -84,7 +110,7 @@ func (p *publisher) zone(e *Entry, apex []byte) (h *history.Zone, complete bool)
 	if e.Catalog != nil && string(e.Catalog) == string(apex) {
 		z = p.catalogs[string(apex)]
 	}
-	if z == nil || z.history.Version() == nil {
+	if z == nil || !z.served || z.history.Version() == nil {
 		return nil, p.complete
 	}
 	return z.history, true
@@ -134,53 +160,79 @@ func (p *publisher) publish(ctx context.Context, outside bool) {
 	if !snap.Loaded {
 		return // what is missing must not be taken for gone
 	}
-	zones := p.merge(policy, snap, live, outside)
+	p.aliases.use(snap)
+	replan := p.planned != policy || !sameViews(p.snap, snap)
+	if replan {
+		p.plan(policy, snap)
+	}
+	changed := p.merge(p.touched(snap, live, replan || outside), snap, live, outside)
 	if p.aliases.fetchNew(ctx) {
-		zones = p.merge(policy, snap, live, true)
+		changed = append(changed, p.merge(p.touched(snap, live, true), snap, live, true)...)
 	}
 	if ctx.Err() != nil {
+		p.snap = nil // all is looked at again
 		return
 	}
+	p.snap, p.health = snap, live.Version
 	everything := p.notified != policy // there may be other secondaries
 	p.notified = policy
 	if everything {
 		p.checkViews(policy, snap)
 	}
-	serials := map[string]map[string]uint32{}
-	var changed []*publishedZone
-	for id, z := range zones {
-		if p.version(z) || everything {
-			changed = append(changed, z)
-		}
-		v := z.history.Version()
-		if v == nil {
-			continue
-		}
-		if serials[id.view] == nil {
-			serials[id.view] = map[string]uint32{}
-		}
-		serials[id.view][id.apex] = v.Serial
-	}
-	catalogs := p.listZones(policy, zones)
-	for _, z := range catalogs {
-		if p.version(z) || everything {
-			changed = append(changed, z)
+	fresh, listed := p.versions(changed, replan)
+	p.count(fresh, listed)
+	if listed {
+		for _, z := range p.listZones(policy) {
+			if p.version(z) {
+				fresh = append(fresh, z)
+			}
 		}
 	}
-	p.mu.Lock()
-	first := !p.complete
-	p.zones, p.catalogs, p.complete = zones, catalogs, true
-	for _, z := range zones {
-		z.findings = z.merger.Findings()
+	if everything {
+		fresh = slices.Concat(slices.Collect(maps.Values(p.zones)), slices.Collect(maps.Values(p.catalogs)))
 	}
-	p.mu.Unlock()
-	if first {
-		p.sweep(time.Now())
-	}
-	p.resolver.PublishSerials(serials)
-	for _, z := range changed {
+	for _, z := range fresh {
 		p.notify(policy, z)
 	}
+}
+
+// versions makes new versions of the zones that have another tree, and returns them. listed
+// says that some zone came or went.
+func (p *publisher) versions(changed []*publishedZone, replan bool) (fresh []*publishedZone, listed bool) {
+	listed = replan || !p.complete
+	p.mu.Lock()
+	for _, z := range changed {
+		if z.served != (z.tree != nil) {
+			z.served, listed = z.tree != nil, true
+		}
+	}
+	p.mu.Unlock()
+	for _, z := range changed {
+		if z.tree == nil || !p.version(z) {
+			continue
+		}
+		fresh = append(fresh, z)
+	}
+	for _, z := range changed {
+		v := z.history.Version()
+		if v != nil {
+			z.serial.Store(v.Serial)
+		}
+	}
+	if listed {
+		serials := map[string]map[string]*atomic.Uint32{}
+		for id, z := range p.zones {
+			if !z.served || z.history.Version() == nil {
+				continue
+			}
+			if serials[id.view] == nil {
+				serials[id.view] = map[string]*atomic.Uint32{}
+			}
+			serials[id.view][id.apex] = &z.serial
+		}
+		p.resolver.PublishSerials(serials)
+	}
+	return fresh, listed
 }
 
 // checkViews says which views of a new configuration aren't there: automatic ones may not
@@ -199,9 +251,9 @@ func (p *publisher) forget() {
 		return
 	}
 	p.save()
-	p.notified = nil
+	p.notified, p.planned, p.snap, p.forms = nil, nil, nil, nil
 	p.mu.Lock()
-	p.zones, p.catalogs = map[viewApex]*publishedZone{}, map[string]*publishedZone{}
+	p.zones, p.catalogs, p.counts = map[viewApex]*publishedZone{}, map[string]*publishedZone{}, nil
 	p.mu.Unlock()
 	p.resolver.PublishSerials(nil)
 }
@@ -236,37 +288,6 @@ func (p *publisher) notify(policy *Policy, z *publishedZone) {
 			p.notifier.note(target, z.view, z.apex, v, key)
 		}
 	}
-}
-
-// merge returns the zones of all entries, as their views see them now.
-func (p *publisher) merge(
-	policy *Policy, snap *zone.Snapshot, live *zone.Live, outside bool,
-) map[viewApex]*publishedZone {
-	p.aliases.use(snap)
-	zones := map[viewApex]*publishedZone{}
-	for _, view := range snap.Views {
-		for i := range view.Apexes {
-			apex := &view.Apexes[i]
-			limit := policy.journal(view.Name, apex)
-			if limit < 0 {
-				continue
-			}
-			id := viewApex{view.Name, string(apex.Name)}
-			z := p.zones[id]
-			if z == nil {
-				z = p.open(view.Name, apex.Name, limit)
-				z.merger = p.resolver.NewMerger(p.aliases.known)
-			}
-			z.history.SetLimit(limit)
-			tree := z.merger.Merge(snap, live, view, apex, outside)
-			if tree == nil {
-				continue // no SOA record: no zone
-			}
-			z.tree = tree
-			zones[id] = z
-		}
-	}
-	return zones
 }
 
 // journal returns how large the journal of a zone may be; -1 for one that isn't

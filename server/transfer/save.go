@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
 	"io/fs"
 	"iter"
 	"maps"
@@ -29,44 +28,95 @@ const (
 	keepUnused = 30 * 24 * time.Hour
 )
 
-// clean deletes what a killed process has left half written in the directory of histories.
+// clean deletes what a killed process has left half written in the directory of histories,
+// and finds out what an earlier version of the program has saved there.
 func (p *publisher) clean() {
-	_, err := os.Stat(p.dir)
+	entries, err := os.ReadDir(p.dir)
 	if errors.Is(err, fs.ErrNotExist) || p.state.Hold() != nil {
 		return // it is made with the first history
 	}
-	err = atomicfile.Clean(p.dir)
+	if err == nil {
+		err = atomicfile.Clean(p.dir)
+	}
 	if err != nil {
 		p.log.Warn("directory of the histories of zones not cleaned", "error", err)
+	}
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) == historySuffix {
+			p.old[e.Name()] = true
+		}
 	}
 }
 
 // open returns a zone with the history that was saved of it.
 func (p *publisher) open(view string, apex []byte, limit int) *publishedZone {
 	z := &publishedZone{view: view, apex: slices.Clone(apex), history: history.New(limit)}
-	data, err := os.ReadFile(p.file(z))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	s := p.histories.claim(z.id())
+	if s == nil {
+		s = p.openOld(z)
+	}
+	if s == nil {
 		return z
-	case err == nil:
-		err = z.history.UnmarshalBinary(data)
+	}
+	err := z.history.UnmarshalBinary(s.whole)
+	for _, text := range s.since {
+		if err == nil {
+			err = z.history.UnmarshalSince(text)
+		}
 	}
 	if err != nil {
+		z.history, z.dirty = history.New(limit), false
 		p.log.Error("history of a zone not loaded; secondaries get the zone as a whole", "zone", zone.String(apex),
 			"view", view, "error", err)
+		return z
+	}
+	if z.old == "" {
+		z.saved, z.isSaved = z.history.Serial()
 	}
 	return z
 }
 
-// historySuffix ends the names of the files of histories.
+// openOld reads the file that an earlier version of the program saved a history in: what is
+// in it is saved with the others, and the file goes.
+func (p *publisher) openOld(z *publishedZone) *savedHistory {
+	path := p.file(z)
+	if !p.old[filepath.Base(path)] {
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		p.log.Error("history of a zone not loaded; secondaries get the zone as a whole", "zone", zone.String(z.apex),
+			"view", z.view, "error", err)
+		return nil
+	}
+	z.dirty, z.old = true, path
+	return &savedHistory{whole: data}
+}
+
+// id names a zone among all histories.
+func (z *publishedZone) id() string {
+	if z.view == "" {
+		return "catalog/" + zone.String(z.apex)
+	}
+	return "view/" + z.view + "/" + zone.String(z.apex)
+}
+
+// retire keeps the history of a zone that is gone: it may come back.
+func (p *publisher) retire(z *publishedZone) {
+	text, err := z.history.MarshalBinary()
+	if err != nil || len(text) == 0 {
+		return
+	}
+	p.histories.unclaimed[z.id()] = &savedHistory{whole: text, at: time.Now()}
+	p.histories.broken = p.histories.broken || z.dirty // the file doesn't have all of it
+}
+
+// historySuffix ends the names of the files of single histories, of an earlier version.
 const historySuffix = ".history"
 
-// file returns where the history of a zone is saved.
+// file returns where an earlier version has saved the history of a zone.
 func (p *publisher) file(z *publishedZone) string {
-	name := url.PathEscape("catalog/" + zone.String(z.apex))
-	if z.view != "" {
-		name = url.PathEscape("view/" + z.view + "/" + zone.String(z.apex))
-	}
+	name := url.PathEscape(z.id())
 	if len(name) > 200 {
 		sum := sha256.Sum256([]byte(name))
 		name = hex.EncodeToString(sum[:])
@@ -76,6 +126,7 @@ func (p *publisher) file(z *publishedZone) string {
 
 // sweep deletes the histories of zones that there are no more, and haven't been for long.
 func (p *publisher) sweep(now time.Time) {
+	p.histories.sweep(now)
 	entries, err := os.ReadDir(p.dir)
 	if errors.Is(err, fs.ErrNotExist) || p.state.Hold() != nil {
 		return
@@ -103,6 +154,7 @@ func (p *publisher) saveSome() {
 	if generation := p.state.Generation(); generation != p.generation && p.state.Hold() == nil {
 		p.generation, p.unsaved = generation, time.Time{}
 		p.clean()
+		p.histories.broken = true // the file was of the directory that is lost
 		for z := range p.all() {
 			z.dirty = true
 		}
@@ -112,35 +164,44 @@ func (p *publisher) saveSome() {
 	}
 }
 
-// save writes the histories that have changed. What can't be written is said once for all
-// of them.
+// save writes what is new of histories. What can't be written is said once for all of them.
 func (p *publisher) save() {
-	failing, saved := 0, 0
-	var why error
+	var dirty, all []*publishedZone
 	for z := range p.all() {
-		if !z.dirty {
-			continue
+		all = append(all, z)
+		if z.dirty {
+			dirty = append(dirty, z)
 		}
-		err := p.saveZone(z)
-		if err != nil {
-			failing, why = failing+1, err
-			continue
-		}
-		saved++
 	}
-	if failing+saved > 0 {
-		p.state.Note("histories of zones", why)
-	}
-	if failing == 0 {
+	if len(dirty) == 0 && !(p.histories.broken && p.complete) {
 		p.unsaved = time.Time{}
 		return
 	}
+	err := p.state.Hold()
+	if err == nil {
+		err = p.histories.save(dirty, all, time.Now())
+	}
+	p.state.Note("histories of zones", err)
+	if err != nil {
+		p.notSaved(len(dirty), err)
+		return
+	}
+	p.unsaved = time.Time{}
+	for _, z := range dirty {
+		if z.old != "" {
+			p.removeOld(z)
+		}
+	}
+}
+
+// notSaved says that histories couldn't be saved.
+func (p *publisher) notSaved(zones int, why error) {
 	first := p.unsaved.IsZero()
 	p.unsaved = time.Now()
 	if p.state != nil && !first {
 		return // who watches the directory says so
 	}
-	p.log.Error("histories of zones not saved; after a restart secondaries get these as a whole", "zones", failing,
+	p.log.Error("histories of zones not saved; after a restart secondaries get these as a whole", "zones", zones,
 		"error", why)
 }
 
@@ -157,32 +218,11 @@ func (p *publisher) all() iter.Seq[*publishedZone] {
 	}
 }
 
-func (p *publisher) saveZone(z *publishedZone) error {
-	err := p.state.Hold()
+// removeOld deletes the file of an earlier version.
+func (p *publisher) removeOld(z *publishedZone) {
+	err := os.Remove(z.old)
 	if err != nil {
-		return err
+		p.log.Warn("old file of the history of a zone not deleted", "error", err)
 	}
-	data, err := z.history.MarshalBinary()
-	if err != nil {
-		return err
-	}
-	err = writeWhole(p.file(z), data)
-	if err != nil {
-		return err
-	}
-	z.dirty = false
-	return nil
-}
-
-// writeWhole makes a file in place of the one of that name, so that there is always a
-// whole one.
-func writeWhole(path string, data []byte) error {
-	err := os.MkdirAll(filepath.Dir(path), 0o700)
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
+	z.old = ""
 }

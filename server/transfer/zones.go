@@ -34,6 +34,9 @@ func (t *Server) Zones() (zones, catalogs []Zone) {
 func describe(all iter.Seq[*publishedZone]) []Zone {
 	var out []Zone
 	for p := range all {
+		if !p.served {
+			continue
+		}
 		z := Zone{View: p.view, Apex: p.apex, Findings: p.findings}
 		v := p.history.Version()
 		if v != nil {
@@ -46,6 +49,42 @@ func describe(all iter.Seq[*publishedZone]) []Zone {
 		return cmp.Or(strings.Compare(a.View, b.View), slices.Compare(a.Apex, b.Apex))
 	})
 	return out
+}
+
+// Counts are the zones of a view that secondaries may have, and their differences.
+type Counts struct{ Zones, JournalBytes int }
+
+// Counts returns them by view, as they are counted with each version.
+func (t *Server) Counts() map[string]Counts {
+	p := t.publisher
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return maps.Clone(p.counts)
+}
+
+// count counts the zones of all views anew, where listed says so, else what has come to the
+// differences of some.
+func (p *publisher) count(fresh []*publishedZone, listed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if listed {
+		p.counts = map[string]Counts{}
+		fresh = slices.Collect(maps.Values(p.zones))
+	}
+	for _, z := range fresh {
+		if !z.served {
+			continue
+		}
+		_, octets := z.history.Journal()
+		c := p.counts[z.view]
+		if listed {
+			c.Zones++
+			c.JournalBytes += octets
+		} else {
+			c.JournalBytes += octets - z.counted
+		}
+		z.counted, p.counts[z.view] = octets, c
+	}
 }
 
 // Pending returns how many NOTIFY, secondaries times zones, aren't acknowledged yet.

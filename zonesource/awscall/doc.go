@@ -9,6 +9,11 @@
 // inventory leaves repeating to the SDK: it has no budget.) [Pages] is the only way in which
 // the pages of a listing are followed.
 //
+// A call whose context has a [Page] compares the page with the one of the last listing, by the
+// hash of its octets (without EC2's id of the request and token), and decodes nothing of one that
+// is the same; its body can be decoded later by a call with [WithBody], which asks nobody.
+// [ComparePages] is the middleware for both, and has pages decoded a piece at a time.
+//
 // # Contract
 //
 // A [Budget] is the rate of requests that this process allows itself. It is halved when

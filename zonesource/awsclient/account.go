@@ -1,7 +1,9 @@
 package awsclient
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -11,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
@@ -27,6 +30,8 @@ type Options struct {
 	// FindRegion asks the instance metadata service for the region where nothing
 	// names one: the SDK's chain doesn't.
 	FindRegion bool
+	// KnownRegion is what FindRegion has found before, for when the service isn't there.
+	KnownRegion string
 	// Roles are the accounts besides the base account.
 	Roles []Role
 	// Resolve resolves the hosts of AWS, instead of the host's own resolver. Nil
@@ -81,6 +86,20 @@ func (a *Account) CloseIdle() {
 // statusShare is the part of the budget that questions for what has become of changes have.
 const statusShare = 0.25
 
+// StaticKeys identifies the credentials of an account, where they are keys that the
+// environment or the SDK's files name; "" for those that are fetched and renewed. It asks
+// nobody.
+func (a *Account) StaticKeys(ctx context.Context) string {
+	if !aws.IsCredentialsProvider(a.Config.Credentials, credentials.StaticCredentialsProvider{}) {
+		return ""
+	}
+	keys, err := a.Config.Credentials.Retrieve(ctx)
+	if err != nil {
+		return "" // none: calls say so
+	}
+	return fmt.Sprintf("%s %x", keys.AccessKeyID, sha256.Sum256([]byte(keys.SecretAccessKey+" "+keys.SessionToken)))
+}
+
 // defaultRegion serves the global services where nobody names a region.
 const defaultRegion = "us-east-1"
 
@@ -97,7 +116,9 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 		config.WithHTTPClient(newHTTPClient(o)),
 		config.WithRetryer(newRetryer),
 		config.WithLogger(logging.Nop{}), // what matters comes as an error
-		config.WithAPIOptions([]func(*middleware.Stack) error{requireDocument}),
+		config.WithAPIOptions([]func(*middleware.Stack) error{
+			requireDocument, awscall.ComparePages(rest, xmlServices()...),
+		}),
 	}
 	if o.Region != "" {
 		load = append(load, config.WithRegion(o.Region))
@@ -107,7 +128,7 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
 	if base.Region == "" && o.FindRegion {
-		base.Region = Self(ctx, &Account{Config: base}).Region
+		base.Region = cmp.Or(Self(ctx, &Account{Config: base}).Region, o.KnownRegion)
 	}
 	noRegion := base.Region == ""
 	if noRegion {
@@ -128,6 +149,12 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 	}
 	return accounts, nil
 }
+
+// breath is for how long decoding a page leaves the processor to others.
+const breath = 100 * time.Microsecond
+
+// rest leaves the processor to the answers to queries.
+func rest() { time.Sleep(breath) }
 
 func (o *Options) validate() error {
 	var errs []error

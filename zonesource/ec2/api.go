@@ -57,6 +57,9 @@ func countCalls(onCall func(operation, code string)) func(*middleware.Stack) err
 		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
 	) (middleware.FinalizeOutput, middleware.Metadata, error) {
 		out, metadata, err := next.HandleFinalize(ctx, in)
+		if awscall.IsReplay(ctx) {
+			return out, metadata, err // nobody was asked
+		}
 		onCall(awsmiddleware.GetOperationName(ctx), awscall.Result(err))
 		return out, metadata, err
 	})
@@ -72,23 +75,4 @@ func ask[In, Out any](ctx context.Context, timeout time.Duration, op awscall.Op[
 		return nil, context.Cause(ctx)
 	}
 	return out, awscall.WithCure(err)
-}
-
-// listAll follows the pages of an operation and returns all their items. page makes the
-// input of a page, and items takes a page apart.
-func listAll[In, Out, Item any](
-	ctx context.Context, timeout time.Duration, op awscall.Op[In, Out], page func(token *string) *In,
-	items func(*Out) ([]Item, *string),
-) ([]Item, error) {
-	var all []Item
-	err := awscall.Pages(op.Name, func(token string) (string, error) {
-		out, err := ask(ctx, timeout, op, page(awscall.Token(token)))
-		if err != nil {
-			return "", err
-		}
-		some, next := items(out)
-		all = append(all, some...)
-		return aws.ToString(next), nil
-	})
-	return all, err
 }

@@ -8,8 +8,10 @@
 //	                    interfaces         │
 //	                    elastic IPs ───────┘
 //
-// Each region is listed at once and then every Refresh, regions in parallel
-// within a bound. A public address belongs to the private address that its
+// Each region is listed at once, or when what is saved is a Refresh old, and then every
+// Refresh, regions in parallel within a bound. Where all pages are those of the last
+// listing (awscall.Page) nothing of them is decoded, and the region is the one that is
+// kept; where one differs all are decoded. A public address belongs to the private address that its
 // association names, whatever the instance behind it does: interfaces come from
 // DescribeNetworkInterfaces, hosts from the running instances alone. The elastic
 // IPs are listed last and correct the interfaces: an address that moved while the

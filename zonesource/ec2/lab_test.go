@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -17,10 +18,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"inside53/zonesource"
+	"inside53/zonesource/awscall"
 	"inside53/zonesource/awssim"
 )
 
@@ -32,8 +35,39 @@ type lab struct {
 
 	mu sync.Mutex // guards the following
 	// before, when set, is called ahead of each request.
-	before func(operation string)
-	calls  map[string]int
+	before  func(operation string)
+	calls   map[string]int
+	decoded int // pages
+}
+
+// countDecoded counts the pages that the SDK decodes.
+func (l *lab) countDecoded(stack *middleware.Stack) error {
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("CountDecoded", func(
+		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+	) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleDeserialize(ctx, in)
+		if !isEmptyOutput(out.Result) {
+			l.mu.Lock()
+			l.decoded++
+			l.mu.Unlock()
+		}
+		return out, metadata, err
+	}), middleware.Before)
+}
+
+// isEmptyOutput reports whether an output holds no items.
+func isEmptyOutput(result any) bool {
+	v := reflect.ValueOf(result)
+	if v.Kind() != reflect.Pointer || v.IsNil() {
+		return true
+	}
+	v = v.Elem()
+	for i := range v.NumField() {
+		if v.Field(i).Kind() == reflect.Slice && v.Field(i).Len() > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // newLab starts a simulator that puts size items on a page; the test fails if
@@ -92,6 +126,9 @@ func (l *lab) account(name, id string) Account {
 		Credentials:  credentials.NewStaticCredentialsProvider(key, "secret", ""),
 		BaseEndpoint: aws.String(l.url),
 		HTTPClient:   l.http,
+		APIOptions: []func(*middleware.Stack) error{
+			awscall.ComparePages(func() {}, "EC2", "Elastic Load Balancing v2"), l.countDecoded,
+		},
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxAttempts, o.MaxBackoff = 3, time.Millisecond

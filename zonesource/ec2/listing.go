@@ -3,6 +3,7 @@ package ec2
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -22,9 +23,11 @@ const pageSize = 1000
 type listing struct {
 	*region
 	problems []zonesource.Problem
+	pages    pages
 }
 
-// list makes all calls, the fastest moving last.
+// list makes all calls, the fastest moving last. It returns nil where all pages are those of
+// the last listing: then nothing is decoded.
 func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
 	vpcs, err := l.listVPCs(ctx)
 	if err != nil {
@@ -34,15 +37,19 @@ func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing subnets: %w", err)
 	}
-	err = l.refreshPeerings(ctx)
-	if err != nil {
-		return nil, err
+	peerings, noPeerings := l.listPeerings(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	err = l.refreshBalancers(ctx)
-	if err != nil {
-		return nil, err
+	balancers, noBalancers := l.listBalancers(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	reservations, err := l.listInstances(ctx)
+	l.pages.failed = noPeerings != nil || noBalancers != nil
+	refreshOptional := func() error {
+		return errors.Join(l.refreshPeerings(ctx, peerings, noPeerings), l.refreshBalancers(ctx, balancers, noBalancers))
+	}
+	instances, err := l.listInstances(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing instances: %w", err)
 	}
@@ -50,27 +57,63 @@ func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing network interfaces: %w", err)
 	}
-	l.hasCards = l.hasCards || len(cards) > 0
-	if !l.hasCards {
-		cards = cardsOf(reservations)
-	}
 	elastic, err := l.listAddresses(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing elastic IPs: %w", err)
 	}
+	if l.pages.unchanged() && l.remembers {
+		return nil, nil
+	}
+	err = refreshOptional()
+	if err != nil || l.pages.unchanged() {
+		return nil, err
+	}
+	all := inventory{}
+	err = errors.Join(
+		decode(ctx, vpcs, &all.vpcs), decode(ctx, subnets, &all.subnets), decode(ctx, instances, &all.reservations),
+		decode(ctx, cards, &all.cards), decode(ctx, elastic, &all.elastic),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return l.join(&all), nil
+}
 
+// inventory is all that was listed.
+type inventory struct {
+	vpcs         []types.Vpc
+	subnets      []types.Subnet
+	reservations []types.Reservation
+	cards        []types.NetworkInterface
+	elastic      []types.Address
+}
+
+// decode decodes what isn't decoded yet.
+func decode[Item any](ctx context.Context, pages lazy[Item], to *[]Item) error {
+	var err error
+	*to, err = pages.all(ctx)
+	return err
+}
+
+// join makes the region of its parts.
+func (l *listing) join(all *inventory) *zonesource.Region {
+	cards := all.cards
+	l.hasCards = l.hasCards || len(cards) > 0
+	if !l.hasCards {
+		cards = cardsOf(all.reservations)
+	}
 	interfaces := l.interfaces(cards)
-	settle(interfaces, elastic)
+	settle(interfaces, all.elastic)
 	found := &zonesource.Region{
 		Account:    l.account.Name,
-		AccountID:  l.accountID(reservations, vpcs, cards),
+		AccountID:  l.accountID(all.reservations, all.vpcs, cards),
 		Name:       l.name,
 		Peerings:   l.peerings,
 		Interfaces: interfaces,
-		Hosts:      l.hosts(reservations, interfaces),
+		Hosts:      l.hosts(all.reservations, interfaces),
 	}
-	found.VPCs = l.vpcs(vpcs, subnets, found)
-	return found, nil
+	found.VPCs = l.vpcs(all.vpcs, all.subnets, found)
+	return found
 }
 
 // problem notes a finding for the report.
@@ -78,22 +121,22 @@ func (l *listing) problem(name, format string, args ...any) {
 	l.problems = append(l.problems, zonesource.Problem{Zone: l.title(), Name: name, Reason: fmt.Sprintf(format, args...)})
 }
 
-func (l *listing) listVPCs(ctx context.Context) ([]types.Vpc, error) {
-	return listAll(ctx, l.o.CallTimeout, l.api.vpcs, func(token *string) *ec2.DescribeVpcsInput {
+func (l *listing) listVPCs(ctx context.Context) (lazy[types.Vpc], error) {
+	return listAll(ctx, l, l.api.vpcs, func(token *string) *ec2.DescribeVpcsInput {
 		return &ec2.DescribeVpcsInput{MaxResults: aws.Int32(pageSize), NextToken: token}
 	}, func(out *ec2.DescribeVpcsOutput) ([]types.Vpc, *string) { return out.Vpcs, out.NextToken })
 }
 
-func (l *listing) listSubnets(ctx context.Context) ([]types.Subnet, error) {
-	return listAll(ctx, l.o.CallTimeout, l.api.subnets, func(token *string) *ec2.DescribeSubnetsInput {
+func (l *listing) listSubnets(ctx context.Context) (lazy[types.Subnet], error) {
+	return listAll(ctx, l, l.api.subnets, func(token *string) *ec2.DescribeSubnetsInput {
 		return &ec2.DescribeSubnetsInput{MaxResults: aws.Int32(pageSize), NextToken: token}
 	}, func(out *ec2.DescribeSubnetsOutput) ([]types.Subnet, *string) { return out.Subnets, out.NextToken })
 }
 
-func (l *listing) listInstances(ctx context.Context) ([]types.Reservation, error) {
+func (l *listing) listInstances(ctx context.Context) (lazy[types.Reservation], error) {
 	running := types.Filter{Name: aws.String("instance-state-name"),
 		Values: []string{string(types.InstanceStateNameRunning)}}
-	return listAll(ctx, l.o.CallTimeout, l.api.instances, func(token *string) *ec2.DescribeInstancesInput {
+	return listAll(ctx, l, l.api.instances, func(token *string) *ec2.DescribeInstancesInput {
 		return &ec2.DescribeInstancesInput{Filters: []types.Filter{running}, MaxResults: aws.Int32(pageSize),
 			NextToken: token}
 	}, func(out *ec2.DescribeInstancesOutput) ([]types.Reservation, *string) {
@@ -101,8 +144,8 @@ func (l *listing) listInstances(ctx context.Context) ([]types.Reservation, error
 	})
 }
 
-func (l *listing) listInterfaces(ctx context.Context) ([]types.NetworkInterface, error) {
-	return listAll(ctx, l.o.CallTimeout, l.api.interfaces, func(token *string) *ec2.DescribeNetworkInterfacesInput {
+func (l *listing) listInterfaces(ctx context.Context) (lazy[types.NetworkInterface], error) {
+	return listAll(ctx, l, l.api.interfaces, func(token *string) *ec2.DescribeNetworkInterfacesInput {
 		return &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(pageSize), NextToken: token}
 	}, func(out *ec2.DescribeNetworkInterfacesOutput) ([]types.NetworkInterface, *string) {
 		return out.NetworkInterfaces, out.NextToken
@@ -110,12 +153,10 @@ func (l *listing) listInterfaces(ctx context.Context) ([]types.NetworkInterface,
 }
 
 // listAddresses is one call: EC2 has no pages of elastic IPs.
-func (l *listing) listAddresses(ctx context.Context) ([]types.Address, error) {
-	out, err := ask(ctx, l.o.CallTimeout, l.api.addresses, &ec2.DescribeAddressesInput{})
-	if err != nil {
-		return nil, err
-	}
-	return out.Addresses, nil
+func (l *listing) listAddresses(ctx context.Context) (lazy[types.Address], error) {
+	return listAll(ctx, l, l.api.addresses, func(*string) *ec2.DescribeAddressesInput {
+		return &ec2.DescribeAddressesInput{}
+	}, func(out *ec2.DescribeAddressesOutput) ([]types.Address, *string) { return out.Addresses, nil })
 }
 
 // accountID is the account as configured, or the owner of what nobody else can own

@@ -17,16 +17,19 @@ import (
 	"inside53/zonesource/awscall"
 )
 
-// refreshPeerings lists the peerings. Where that can't be done the last good ones
-// stay, unless we may not see them: then there are none. The error is that of the
+// refreshPeerings takes the peerings as they were listed, or not. Where they weren't the last
+// good ones stay, unless we may not see them: then there are none. The error is that of the
 // context alone.
-func (l *listing) refreshPeerings(ctx context.Context) error {
-	peerings, err := l.listPeerings(ctx)
+func (l *listing) refreshPeerings(ctx context.Context, pages lazy[types.VpcPeeringConnection], err error) error {
+	var listed []types.VpcPeeringConnection
+	if err == nil {
+		listed, err = pages.all(ctx)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err == nil || awscall.IsDenied(err) {
-		l.region.peerings = peerings
+		l.region.peerings = l.peeringsOf(listed)
 	}
 	if err != nil {
 		l.problem("", "listing VPC peerings: %v: addresses of peered VPCs are given as last known, if at all", err)
@@ -34,19 +37,20 @@ func (l *listing) refreshPeerings(ctx context.Context) error {
 	return nil
 }
 
-func (l *listing) listPeerings(ctx context.Context) ([]zonesource.Peering, error) {
+func (l *listing) listPeerings(ctx context.Context) (lazy[types.VpcPeeringConnection], error) {
 	active := types.Filter{Name: aws.String("status-code"),
 		Values: []string{string(types.VpcPeeringConnectionStateReasonCodeActive)}}
-	listed, err := listAll(ctx, l.o.CallTimeout, l.api.peerings,
+	return listAll(ctx, l, l.api.peerings,
 		func(token *string) *ec2.DescribeVpcPeeringConnectionsInput {
 			return &ec2.DescribeVpcPeeringConnectionsInput{Filters: []types.Filter{active}, MaxResults: aws.Int32(pageSize),
 				NextToken: token}
 		}, func(out *ec2.DescribeVpcPeeringConnectionsOutput) ([]types.VpcPeeringConnection, *string) {
 			return out.VpcPeeringConnections, out.NextToken
 		})
-	if err != nil {
-		return nil, err
-	}
+}
+
+// peeringsOf takes those that are active, by id.
+func (l *listing) peeringsOf(listed []types.VpcPeeringConnection) []zonesource.Peering {
 	var all []zonesource.Peering
 	for i := range listed {
 		p, ok := l.peering(&listed[i])
@@ -55,7 +59,7 @@ func (l *listing) listPeerings(ctx context.Context) ([]zonesource.Peering, error
 		}
 	}
 	slices.SortFunc(all, func(a, b zonesource.Peering) int { return cmp.Compare(a.ID, b.ID) })
-	return all, nil
+	return all
 }
 
 // peering takes an active peering; A is the requester. The option of a side, "allow
@@ -104,18 +108,24 @@ func (l *listing) peerCIDRs(id string, side *types.VpcPeeringConnectionVpcInfo) 
 	return slices.Compact(all)
 }
 
-// refreshBalancers lists the load balancers, if asked for, in the manner of
+// refreshBalancers takes the load balancers, if they were asked for, in the manner of
 // refreshPeerings.
-func (l *listing) refreshBalancers(ctx context.Context) error {
+func (l *listing) refreshBalancers(ctx context.Context, pages lazy[elbtypes.LoadBalancer], err error) error {
 	if !l.o.LoadBalancers {
 		return nil
 	}
-	found, err := l.listBalancers(ctx)
+	var listed []elbtypes.LoadBalancer
+	if err == nil {
+		listed, err = pages.all(ctx)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err == nil || awscall.IsDenied(err) {
-		l.region.balancers = found
+	switch {
+	case err == nil:
+		l.region.balancers = l.balancersOf(listed)
+	case awscall.IsDenied(err):
+		l.region.balancers = balancers{}
 	}
 	if err != nil {
 		l.problem("", "listing load balancers: %v: their interfaces are known by description alone", err)
@@ -123,16 +133,20 @@ func (l *listing) refreshBalancers(ctx context.Context) error {
 	return nil
 }
 
-func (l *listing) listBalancers(ctx context.Context) (balancers, error) {
+func (l *listing) listBalancers(ctx context.Context) (lazy[elbtypes.LoadBalancer], error) {
+	if !l.o.LoadBalancers {
+		return nil, nil
+	}
 	// 400 is the most that ELB puts on a page, and what it takes by itself.
-	listed, err := listAll(ctx, l.o.CallTimeout, l.api.balancers, func(token *string) *elb.DescribeLoadBalancersInput {
+	return listAll(ctx, l, l.api.balancers, func(token *string) *elb.DescribeLoadBalancersInput {
 		return &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(400), Marker: token}
 	}, func(out *elb.DescribeLoadBalancersOutput) ([]elbtypes.LoadBalancer, *string) {
 		return out.LoadBalancers, out.NextMarker
 	})
-	if err != nil {
-		return balancers{}, err
-	}
+}
+
+// balancersOf takes the static addresses of load balancers.
+func (l *listing) balancersOf(listed []elbtypes.LoadBalancer) balancers {
 	found := balancers{byAddress: map[netip.Addr]string{}}
 	for _, b := range listed {
 		name := aws.ToString(b.LoadBalancerName)
@@ -148,5 +162,5 @@ func (l *listing) listBalancers(ctx context.Context) (balancers, error) {
 			}
 		}
 	}
-	return found, nil
+	return found
 }

@@ -50,8 +50,14 @@ type Options struct {
 	// LoadBalancers has the load balancers listed, to tell whose interface it is
 	// where the interface's description doesn't.
 	LoadBalancers bool
-	Now           func() time.Time // default time.Now
-	Log           *slog.Logger     // default none
+	// Kept returns the last good part of a key: a region whose pages are the same isn't
+	// decoded, and one that was listed less than Refresh ago isn't listed at the start. Nil:
+	// nothing is known.
+	Kept func(zonesource.Key) (zonesource.Part, bool)
+	// Program is the hash of the program, default zonesource.Program.
+	Program func() zonesource.Sum
+	Now     func() time.Time // default time.Now
+	Log     *slog.Logger     // default none
 	// OnCall, when not nil, is called after each request to AWS, retries included,
 	// from any goroutine. code is "ok", the API's error code, or "error" where none
 	// came back.
@@ -119,6 +125,12 @@ func (o *Options) setDefaults() {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Kept == nil {
+		o.Kept = func(zonesource.Key) (zonesource.Part, bool) { return zonesource.Part{}, false }
+	}
+	if o.Program == nil {
+		o.Program = zonesource.Program
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -151,6 +163,8 @@ type region struct {
 	peerings  []zonesource.Peering // the last good ones
 	balancers balancers            // likewise
 	hasCards  bool                 // network interfaces have been listed here
+	remembers bool                 // peerings and balancers are those of a listing
+	salt      zonesource.Sum       // of its pages; of run
 }
 
 func (s *Source) newRegion(a Account, name string) *region {
@@ -165,7 +179,8 @@ func (s *Source) newRegion(a Account, name string) *region {
 const maxPause = 10 * time.Minute
 
 func (r *region) run(ctx context.Context, slots chan struct{}, deliver func(zonesource.Part)) error {
-	loop := refresh.Loop{Every: r.o.Refresh, Rest: true, Most: maxPause}
+	r.salt = r.o.saltOf(r.account)
+	loop := refresh.Loop{Start: r.startAfter(), Every: r.o.Refresh, Rest: true, Most: maxPause}
 	return loop.Run(ctx, func(ctx context.Context) refresh.Next {
 		part, err := r.inTurn(ctx, slots)
 		if ctx.Err() != nil {
@@ -174,6 +189,28 @@ func (r *region) run(ctx context.Context, slots chan struct{}, deliver func(zone
 		deliver(part)
 		return refresh.Next{Result: resultOf(err)}
 	})
+}
+
+// key is that of the region's part.
+func (r *region) key() zonesource.Key {
+	return zonesource.Key{Source: "ec2", Name: r.account.Name + "/" + r.name}
+}
+
+// kept returns the last good part, if it was made of the same by this program.
+func (r *region) kept() (zonesource.Part, bool) {
+	p, known := r.o.Kept(r.key())
+	return p, known && p.Region != nil && p.Sum == r.salt && r.salt != zonesource.Sum{}
+}
+
+// startAfter is the pause before the first listing: none, unless what is saved is younger
+// than a refresh.
+func (r *region) startAfter() time.Duration {
+	p, known := r.kept()
+	age := r.o.Now().Sub(p.Listed)
+	if !known || age < 0 {
+		return 0
+	}
+	return max(0, r.o.Refresh-age)
 }
 
 // resultOf is what the error of a listing says of the next one.
@@ -196,17 +233,28 @@ func (r *region) inTurn(ctx context.Context, slots chan struct{}) (zonesource.Pa
 	}
 	defer func() { <-slots }()
 	part := zonesource.Part{
-		Key:    zonesource.Key{Source: "ec2", Name: r.account.Name + "/" + r.name},
+		Key:    r.key(),
 		Listed: r.o.Now(),
 	}
-	l := listing{region: r}
+	l := listing{region: r, pages: pages{salt: r.salt}}
+	kept, known := r.kept()
+	if known {
+		l.pages.known = kept.Pages
+	}
 	found, err := l.list(ctx)
 	if err != nil {
 		part.Err = fmt.Errorf("listing the inventory of %s: %w", r.title(), err)
 		r.log.Debug("listing the inventory", "error", err)
 		return part, err
 	}
-	part.Region, part.Problems = found, l.problems
+	part.Sum = r.salt
+	r.remembers = r.remembers || !l.pages.failed
+	if found == nil {
+		part.Region, part.Problems, part.Pages = kept.Region, kept.Problems, kept.Pages
+		r.log.Debug("the inventory is unchanged", "pages", len(kept.Pages))
+		return part, nil
+	}
+	part.Region, part.Problems, part.Pages = found, l.problems, l.pages.list()
 	r.log.Debug("listed the inventory", "vpcs", len(found.VPCs), "interfaces", len(found.Interfaces), "hosts",
 		len(found.Hosts))
 	return part, nil

@@ -234,7 +234,8 @@ const (
 
 // catalog is the list of the selected zones.
 func (l *lister) catalog() *zonesource.Catalog {
-	c := &zonesource.Catalog{Unlisted: l.survey.unlisted(), Collections: l.collections}
+	c := &zonesource.Catalog{Unlisted: l.survey.unlisted(), Surveyed: l.survey.done, SurveyedVPCs: l.survey.asked,
+		Collections: l.collections}
 	for id, z := range l.zones {
 		if z.hosted.Gone && time.Since(z.gone) > max(goneFor, goneCycles*l.source.options.Refresh) {
 			delete(l.zones, id)

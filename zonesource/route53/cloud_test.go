@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
 
 	"inside53/resolver/zone"
@@ -59,6 +60,9 @@ func newCloud(t *testing.T, data fstest.MapFS) *cloud {
 		BaseEndpoint: aws.String(server.URL),
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIDTEST", "secret", ""),
 		HTTPClient:   awshttp.NewBuildableClient(),
+		APIOptions: []func(*middleware.Stack) error{
+			awscall.ComparePages(func() {}, "Route 53"),
+		},
 	}}
 }
 

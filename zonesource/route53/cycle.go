@@ -67,7 +67,7 @@ func (l *lister) restore(saved []zonesource.Part) {
 		if p.Sum == l.source.selected.sum() {
 			l.cataloged = p.Listed
 		}
-		l.survey.restore(p.Catalog.Unlisted)
+		l.survey.restore(p.Catalog)
 		for _, h := range p.Catalog.Zones {
 			if l.source.selected.has(&h) {
 				l.zones[h.ID] = &state{hosted: h, gone: time.Now()}
@@ -289,9 +289,10 @@ func (l *lister) refreshZone(ctx context.Context, z *state, deliver func(zonesou
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	var sets []recordSet
+	kept, pages := l.kept(part.Key)
+	var found *listing
 	if err == nil {
-		sets, err = l.listRecords(ctx, z)
+		found, err = l.listRecords(ctx, z, pages)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -308,12 +309,19 @@ func (l *lister) refreshZone(ctx context.Context, z *state, deliver func(zonesou
 		deliver(part)
 		return err
 	}
-	z.named = collectionsOf(sets)
+	if !found.unchanged() {
+		z.named = collectionsOf(found.sets)
+	}
 	l.refreshNewCollections(ctx, z, deliver)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	l.fill(&part, z, sets)
+	if found.unchanged() {
+		l.fillAgain(&part, z, kept)
+	} else {
+		l.fill(&part, z, found.sets)
+		part.Pages = found.knownPages()
+	}
 	if problem != nil {
 		part.Problems = append(slices.Clip(part.Problems), *problem)
 	}
@@ -328,13 +336,30 @@ func (l *lister) fill(part *zonesource.Part, z *state, sets []recordSet) {
 	part.Sum = l.source.sumOf(sets)
 	kept, _ := l.source.options.Kept(part.Key)
 	if kept.Sum == part.Sum && kept.Zone != nil {
-		part.Zone, part.Problems = zone.New(l.info(z), kept.Zone.Tree, 0), problemsOfRecords(kept.Problems)
+		l.fillAgain(part, z, kept)
 		return
 	}
 	began := time.Now()
 	tree, problems := buildTree(z.hosted, sets)
 	part.Zone, part.Problems = zone.New(l.info(z), tree, 0), problems
 	l.source.log.Debug("made a zone of its listing", "zone", z.hosted.ID, "sets", len(sets), "took", time.Since(began))
+}
+
+// fillAgain makes the part of a listing that is the same as that of the part kept.
+func (l *lister) fillAgain(part *zonesource.Part, z *state, kept zonesource.Part) {
+	z.listed, z.failures, z.refused = part.Listed, 0, 0
+	part.Sum, part.Pages = kept.Sum, kept.Pages
+	part.Zone, part.Problems = zone.New(l.info(z), kept.Zone.Tree, 0), problemsOfRecords(kept.Problems)
+}
+
+// kept returns the last good part of a zone, and the pages that it was made from, by this
+// program; none where something else lies over them.
+func (l *lister) kept(key zonesource.Key) (zonesource.Part, []zonesource.Page) {
+	part, _ := l.source.options.Kept(key)
+	if part.Sum == (zonesource.Sum{}) || part.Zone == nil {
+		return part, nil
+	}
+	return part, part.Pages
 }
 
 // problemsOfRecords are those problems of a part that come from its listing: these name

@@ -18,6 +18,15 @@
 // unless it failed or changed while it was listed. Every attempt, a repeated one too,
 // is paid from the account's budget.
 //
+// Between two cycles only what waits is tried again: the list of zones where it failed, and
+// zones that were never listed, unless IAM has refused them twice. The first cycle comes when
+// the saved listings are a refresh old, and then without a burst of calls.
+//
+// Each page is compared with that of the last listing, as it came over the wire and before
+// it is decoded (awscall.Page). Where all are the same the zone is the one that is kept, also
+// after a start. Where one differs all are decoded: those before it from what came, those
+// after it as they come, since a record more or less moves all that follow to other pages.
+//
 // Private zones that others have associated with a VPC (another account, EFS, VPC
 // endpoints) can't be listed, but must be known: their names are not ours to deny. So
 // each VPC is asked for besides, by ListHostedZonesByVPC, a refresh after the first

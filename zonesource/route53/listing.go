@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
+	"inside53/zonesource"
 	"inside53/zonesource/awscall"
 	"inside53/zonesource/rdata"
 )
@@ -32,33 +34,60 @@ type listing struct {
 	// Two on one page are what the zone holds, if not in Route 53 then in others: they
 	// don't make the rest of it doubtful.
 	twice *position
+
+	known []zonesource.Page // of the last listing; none: nothing is compared
+	pages []zonesource.Page // those that came, while all of them have sums
+	count int               // pages that were decoded
+	raw   []rawPage         // those at the begin that are the same as known and aren't decoded
+	seen  map[position]int  // record sets that came, by the number of their page
+}
+
+// rawPage is a page that isn't decoded.
+type rawPage struct {
+	start position
+	body  []byte
+}
+
+// unchanged reports whether all pages are those of the last listing.
+func (l *listing) unchanged() bool { return len(l.raw) > 0 && len(l.raw) == len(l.known) }
+
+// size is the number of record sets listed.
+func (l *listing) size() int {
+	if l.unchanged() {
+		return l.known[len(l.known)-1].Items
+	}
+	return len(l.sets)
 }
 
 // steady reports whether the listing has as many record sets as it should, and
 // no sign of change.
 func (l *listing) steady(count int) bool {
-	return !l.shifted && !l.cut && l.twice == nil && len(l.sets) == count
+	return !l.shifted && !l.cut && l.twice == nil && l.size() == count
 }
 
 // listRecords lists the record sets of a zone, once more when the first listing shows
-// signs of change. What it returns is complete as far as can be known.
-func (l *lister) listRecords(ctx context.Context, z *state) ([]recordSet, error) {
+// signs of change. What it returns is complete as far as can be known. known are the pages
+// of the last listing.
+func (l *lister) listRecords(ctx context.Context, z *state, known []zonesource.Page) (*listing, error) {
 	began := time.Now()
-	first, err := l.listPages(ctx, z)
+	first, err := l.listPages(ctx, z, known)
 	if err != nil {
 		return nil, err
 	}
 	if first.steady(z.hosted.Records - z.skew) {
-		return first.sets, nil
+		return first, nil
 	}
 	count := l.countAgain(ctx, z)
 	if first.steady(count - z.skew) {
-		return first.sets, nil
+		return first, nil
 	}
 	l.source.log.Debug("zone changed while it was listed, listing it again", "zone", z.hosted.ID, "listed",
-		len(first.sets),
-		"counted", count, "took", time.Since(began))
-	second, err := l.listPages(ctx, z)
+		first.size(), "counted", count, "took", time.Since(began))
+	err = l.decode(ctx, z, first)
+	if err != nil {
+		return nil, err
+	}
+	second, err := l.listPages(ctx, z, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +95,7 @@ func (l *lister) listRecords(ctx context.Context, z *state) ([]recordSet, error)
 	if err != nil {
 		return nil, fmt.Errorf("listing record sets of %s: %w", z.describe(), err)
 	}
-	return second.sets, nil
+	return second, nil
 }
 
 // countAgain asks how many record sets there are now. Where that fails, the count that
@@ -85,7 +114,7 @@ const tolerance = 2
 
 // accept judges the second of two listings. One that lacks more than can be
 // explained is refused: nothing must vanish by a page that was cut.
-func (z *state) accept(first, second listing, count int) error {
+func (z *state) accept(first, second *listing, count int) error {
 	n := len(second.sets)
 	switch {
 	case second.twice != nil:
@@ -126,35 +155,112 @@ func (p position) String() string {
 }
 
 // listPages lists all record sets of a zone, page by page, each beginning where the
-// one before said.
-func (l *lister) listPages(ctx context.Context, z *state) (listing, error) {
-	var all listing
+// one before said. Pages at the begin that are the same as last time aren't decoded, nor are
+// all of them if none differs.
+func (l *lister) listPages(ctx context.Context, z *state, known []zonesource.Page) (*listing, error) {
+	all := &listing{known: known, seen: map[position]int{}}
 	what := "listing record sets of " + z.describe()
-	seen := make(map[position]int, z.hosted.Records) // on which page
 	page := 0
 	err := awscall.Pages(what, func(start position) (position, error) {
 		page++
-		out, err := call(ctx, l, l.api.records, what, &route53.ListResourceRecordSetsInput{
-			HostedZoneId: aws.String(z.hosted.ID), MaxItems: aws.Int32(setsPerPage),
-			StartRecordName: awscall.Token(start.name), StartRecordType: start.kind,
-			StartRecordIdentifier: awscall.Token(start.setID),
-		})
+		p := awscall.Page{Salt: awscall.Sum(l.source.program)}
+		if len(all.raw) == page-1 && page <= len(known) {
+			p.Want = awscall.Sum(known[page-1].Sum)
+		}
+		out, err := call(awscall.WithPage(ctx, &p), l, l.api.records, what, z.page(start))
 		if err != nil {
 			return position{}, err
 		}
-		next, err := following(out, start)
+		if p.Same {
+			all.raw = append(all.raw, rawPage{start, p.Body})
+			return parsePosition(known[page-1].Next), nil
+		}
+		if len(all.raw) == page-1 {
+			err = l.decode(ctx, z, all)
+			if err != nil {
+				return position{}, err
+			}
+		}
+		next, err := all.read(out, start, page, zonesource.Sum(p.Sum))
 		if err != nil {
 			return position{}, fmt.Errorf("%s: page %d: %w", what, page, err)
-		}
-		if !all.add(out.ResourceRecordSets, start, page, seen) {
-			return position{}, nil
 		}
 		return next, nil
 	})
 	if err != nil {
-		return listing{}, err
+		return nil, err
 	}
 	return all, nil
+}
+
+// decode decodes the pages that were known and aren't decoded: another page of the listing
+// differs. It leaves no page raw.
+func (l *lister) decode(ctx context.Context, z *state, all *listing) error {
+	raw := all.raw
+	all.raw = nil
+	for i, r := range raw {
+		raw[i].body = nil
+		out, err := l.api.records.Call(awscall.WithBody(ctx, r.body), z.page(r.start))
+		if err == nil {
+			_, err = all.read(out, r.start, i+1, all.known[i].Sum)
+		}
+		if err != nil {
+			return fmt.Errorf("listing record sets of %s: page %d: %w", z.describe(), i+1, err)
+		}
+	}
+	all.known = nil
+	return nil
+}
+
+// page is the input for the page that begins at start.
+func (z *state) page(start position) *route53.ListResourceRecordSetsInput {
+	return &route53.ListResourceRecordSetsInput{
+		HostedZoneId: aws.String(z.hosted.ID), MaxItems: aws.Int32(setsPerPage),
+		StartRecordName: awscall.Token(start.name), StartRecordType: start.kind,
+		StartRecordIdentifier: awscall.Token(start.setID),
+	}
+}
+
+// read takes a page that was asked to begin at start, and returns where the next one
+// begins.
+func (l *listing) read(out *route53.ListResourceRecordSetsOutput, start position, page int, is zonesource.Sum,
+) (position, error) {
+	next, err := following(out, start)
+	if err != nil {
+		return position{}, err
+	}
+	if !l.add(out.ResourceRecordSets, start, page, l.seen) {
+		return position{}, nil
+	}
+	if is != (zonesource.Sum{}) && len(l.pages) == page-1 {
+		l.pages = append(l.pages, zonesource.Page{Sum: is, Next: next.text(), Items: len(l.sets)})
+	}
+	l.count = page
+	return next, nil
+}
+
+// knownPages are the pages by which the same listing is recognised the next time; none where
+// it showed signs of change, or pages have no sums.
+func (l *listing) knownPages() []zonesource.Page {
+	if l.shifted || l.cut || l.twice != nil || len(l.pages) != l.count {
+		return nil
+	}
+	return l.pages
+}
+
+// text is a position as it is saved.
+func (p position) text() string {
+	if p == (position{}) {
+		return ""
+	}
+	return strings.Join([]string{p.name, string(p.kind), p.setID}, "\x00")
+}
+
+// parsePosition reads what text wrote.
+func parsePosition(text string) position {
+	name, rest, _ := strings.Cut(text, "\x00")
+	kind, setID, _ := strings.Cut(rest, "\x00")
+	return position{name, types.RRType(kind), setID}
 }
 
 // add takes a page that was asked to begin at start. seen are the record sets of this and

@@ -50,6 +50,9 @@ type Options struct {
 	// isn't made again. Nil: each listing is.
 	Kept func(zonesource.Key) (zonesource.Part, bool)
 
+	// Program is the hash of the program, default zonesource.Program.
+	Program func() zonesource.Sum
+
 	// OnCall is told each attempt of a call: the operation, and "ok", the error code of
 	// AWS, "timeout" or "error". It may be called from several goroutines.
 	OnCall func(operation, code string)
@@ -110,6 +113,9 @@ func newSource(o Options, apis []api) (*Source, error) {
 	if o.Kept == nil {
 		o.Kept = func(zonesource.Key) (zonesource.Part, bool) { return zonesource.Part{}, false }
 	}
+	if o.Program == nil {
+		o.Program = zonesource.Program
+	}
 	s := &Source{options: o, log: o.Log, selected: selected, noted: map[string]noted{}, surveyed: map[string]bool{}}
 	for i, a := range o.Accounts {
 		s.accounts = append(s.accounts, newLister(s, a, apis[i]))
@@ -120,7 +126,7 @@ func newSource(o Options, apis []api) (*Source, error) {
 // Run lists until ctx ends; it implements [zonesource.Source]. The accounts are
 // listed side by side, the zones of one account one after the other.
 func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
-	s.program = program()
+	s.program = sum(s.options.Program())
 	if s.options.Saved != nil {
 		saved := s.options.Saved()
 		for _, l := range s.accounts {

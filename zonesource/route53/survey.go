@@ -31,6 +31,8 @@ const (
 // survey is what is known of the private zones of others.
 type survey struct {
 	due      time.Time            // of the next pass; zero before the first complete cycle
+	done     time.Time            // when the last whole pass began, of an earlier process too
+	asked    []zone.VPC           // of the last whole pass and since; sorted
 	foreign  []foreign            // by VPC and id
 	problems []zonesource.Problem // of the last pass
 }
@@ -53,7 +55,11 @@ func (s *survey) plan(began time.Time, refresh time.Duration) {
 // is optional: what can't be had stays as it was, and is a problem.
 func (l *lister) runSurvey(ctx context.Context) {
 	s := &l.survey
-	if l.source.options.Survey == nil || s.due.IsZero() || time.Now().Before(s.due) {
+	if l.source.options.Survey == nil || s.due.IsZero() {
+		return
+	}
+	if time.Now().Before(s.due) {
+		l.surveyNew(ctx)
 		return
 	}
 	if l.byVPC {
@@ -86,10 +92,39 @@ func (l *lister) runSurvey(ctx context.Context) {
 	}
 	l.reportFailed(failed, len(failed) == len(vpcs))
 	s.foreign = known
+	if pause == surveyEvery {
+		s.done, s.asked = began, sortVPCs(slices.Clone(vpcs))
+	}
 	s.due = time.Now().Add(refresh.Jitter(max(pause, l.source.options.Refresh)))
 	l.source.log.Debug("looked for private zones of others", "account", l.account.Name, "vpcs", len(vpcs), "found",
 		len(known),
 		"failed", len(failed), "took", time.Since(began))
+}
+
+// surveyNew asks for VPCs that have come since the last pass: of views that were configured, say.
+// Those that can't be asked for are left to the next pass.
+func (l *lister) surveyNew(ctx context.Context) {
+	s := &l.survey
+	if l.byVPC || s.done.IsZero() {
+		return
+	}
+	for _, vpc := range l.source.options.Survey(l.account.Name) {
+		if slices.Contains(s.asked, vpc) {
+			continue
+		}
+		summaries, err := l.listByVPC(ctx, vpc)
+		if ctx.Err() != nil || awscall.IsAway(err) || awscall.IsThrottled(err) {
+			return
+		}
+		s.asked = sortVPCs(append(slices.Clone(s.asked), vpc))
+		if err != nil {
+			l.source.log.Warn("private zones of others not listed; the next pass asks again", "account", l.account.Name,
+				"vpc", vpc.ID, "error", err)
+			continue
+		}
+		s.foreign, _ = replaceVPC(s.foreign, vpc, l.foreignOf(vpc, summaries))
+		l.source.noteSurveyed(vpc.ID)
+	}
 }
 
 // reportFailed reports the VPCs that could not be asked for, in the log only where the pass
@@ -160,9 +195,13 @@ func replaceVPC(known []foreign, vpc zone.VPC, found []foreign) (all []foreign, 
 }
 
 // restore takes over what a saved catalog says.
-func (s *survey) restore(saved []zonesource.Unlisted) {
-	for _, u := range saved {
+func (s *survey) restore(saved *zonesource.Catalog) {
+	for _, u := range saved.Unlisted {
 		s.foreign = append(s.foreign, foreign{Unlisted: u})
+	}
+	age := time.Since(saved.Surveyed)
+	if age >= 0 && age < surveyEvery {
+		s.done, s.due, s.asked = saved.Surveyed, saved.Surveyed.Add(refresh.Jitter(surveyEvery)), saved.SurveyedVPCs
 	}
 }
 

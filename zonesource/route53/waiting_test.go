@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/aws/smithy-go"
 
+	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/awscall"
 	"inside53/zonesource/awsclient"
@@ -163,6 +164,56 @@ func TestStartOtherSelection(t *testing.T) {
 		f.runFor(t, time.Second, saved)
 		if f.zones != 1 {
 			t.Error("the list of zones was for other zones, and isn't read at the start")
+		}
+	})
+}
+
+// TestStartSurveysNothingAgain: private zones of others are looked for once an hour, however
+// often the program starts; a VPC that is new is asked for after the next cycle.
+func TestStartSurveysNothingAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := map[string]int{}
+		vpcs := []zone.VPC{{ID: "vpc-a", Region: "eu-west-1"}}
+		var saved []zonesource.Part
+		run := func(d time.Duration) {
+			f := &fakeAPI{counted: 3, sets: manyTypes(3), byVPC: func(vpc string) ([]types.HostedZoneSummary, error) {
+				asked[vpc]++
+				return nil, nil
+			}}
+			s, err := newSource(Options{
+				Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e3)}}, Refresh: time.Minute,
+				Saved: func() []zonesource.Part { return saved }, Survey: func(string) []zone.VPC { return vpcs },
+			}, []api{f.api()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), d)
+			defer cancel()
+			last := map[zonesource.Key]zonesource.Part{}
+			err = s.Run(ctx, func(p zonesource.Part) { last[p.Key] = p })
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			saved = nil
+			for _, p := range last {
+				saved = append(saved, p)
+			}
+		}
+		for range 5 {
+			run(5 * time.Minute)
+		}
+		if asked["vpc-a"] != 1 {
+			t.Errorf("asked for a VPC %d times in 25 minutes of five starts", asked["vpc-a"])
+		}
+		vpcs = append(vpcs, zone.VPC{ID: "vpc-b", Region: "eu-west-1"})
+		run(5 * time.Minute)
+		run(5 * time.Minute)
+		if asked["vpc-a"] != 1 || asked["vpc-b"] != 1 {
+			t.Errorf("after another VPC has come: asked %v", asked)
+		}
+		run(time.Hour)
+		if asked["vpc-a"] != 2 || asked["vpc-b"] != 2 {
+			t.Errorf("after an hour more: asked %v", asked)
 		}
 	})
 }

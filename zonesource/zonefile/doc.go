@@ -34,8 +34,12 @@
 // records below a DNAME are hidden; the apex has no NS records. Equal records
 // count once.
 //
-// A Source looks at its files (identity, size, time of change; included ones too)
-// once a pause, and reads them when they have changed and then rested for a pause.
+// A Set is the source of many files, with one watcher (set.go, places.go): the kernel says in
+// which directories something has changed, those of symbolic links on the way among them. What
+// may have changed is looked at (identity, size, time of change; included files too) once a
+// pause, and read when it has changed and then rested for a pause. Files that don't change cost
+// nothing but a look a minute. Those of network file systems, of which the kernel doesn't know,
+// are looked at in turn, a thousand a second at most.
 // What changed while it was read is not taken. Reading again costs the
 // whole file; the new tree shares what has not changed with the old one.
 //
@@ -43,7 +47,7 @@
 //
 //	source, err := zonefile.New(zonefile.Config{Origin: origin, Path: path}, log)
 //	...
-//	err = source.Run(ctx, keeper.Deliver)
+//	err = zonefile.NewSet(log, source, ..).Run(ctx, deliver)
 //
 // Load reads a file once, for checks and imports.
 package zonefile

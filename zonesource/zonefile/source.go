@@ -71,38 +71,9 @@ func New(config Config, log *slog.Logger) (*Source, error) {
 	}, nil
 }
 
-// Run reads the file at once and then whenever it or a file that it includes
-// has changed and has then stayed the same for one pause, so that no half-written
-// file is taken. One that another takes the place of at every look (by rename, as
-// deployments do) never stays the same, but is whole: it is read. Each reading delivers a part: the zone, or the
-// error, once. A Source runs once.
+// Run serves the file alone; see [Set.Run].
 func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
-	known, err := s.read(ctx, deliver, false)
-	if err != nil {
-		return err
-	}
-	seen, again := known, false
-	ticker := time.NewTicker(s.config.Poll)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-		now := look(known)
-		settled, other := same(now, seen), replaced(now, seen)
-		take := settled || other && again
-		seen, again = now, other
-		if same(now, known) || !take {
-			continue
-		}
-		known, err = s.readAgain(ctx, deliver)
-		if err != nil {
-			return err
-		}
-		seen = known
-	}
+	return NewSet(s.log, s).Run(ctx, deliver)
 }
 
 // readAgain reads the zone when it is its turn, and leaves time for the answers.

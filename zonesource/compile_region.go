@@ -1,0 +1,130 @@
+package zonesource
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// regionDiff is what differs between the regions of two compilations.
+type regionDiff struct {
+	instances  map[string]bool // with other names or addresses
+	interfaces bool            // some interface differs, or their order
+}
+
+// diffRegions compares regions of the same keys. same says that what the tables of views
+// are made of doesn't differ: the VPCs and the peerings.
+func diffRegions(was, is []*Part) (d regionDiff, same bool) {
+	d.instances = map[string]bool{}
+	for i := range is {
+		a, b := was[i].Region, is[i].Region
+		if a != b && !d.compare(a, b) {
+			return d, false
+		}
+	}
+	return d, true
+}
+
+// compare notes what differs between two listings of one region.
+func (d *regionDiff) compare(a, b *Region) (same bool) {
+	if a.Account != b.Account || a.AccountID != b.AccountID || a.Name != b.Name ||
+		!slices.EqualFunc(a.VPCs, b.VPCs, sameVPC) || !slices.EqualFunc(a.Peerings, b.Peerings, samePeering) {
+		return false
+	}
+	known := make(map[string]bool, len(b.VPCs))
+	for i := range b.VPCs {
+		known[b.VPCs[i].ID] = true
+	}
+	from, toA, toB := middle(a.Hosts, b.Hosts, sameHost)
+	same = true // as long as nothing is in a VPC that isn't listed, and would be there by this alone
+	differing(a.Hosts[from:toA], b.Hosts[from:toB], sameHost, func(h *Host) string { return h.Instance },
+		func(h *Host) {
+			same = same && known[h.VPC]
+			d.instances[h.Instance] = true
+		})
+	from, toA, toB = middle(a.Interfaces, b.Interfaces, sameInterface)
+	d.interfaces = d.interfaces || toA > from || toB > from
+	type address struct {
+		id      string
+		private netip.Addr
+	}
+	differing(a.Interfaces[from:toA], b.Interfaces[from:toB], sameInterface,
+		func(f *Interface) address { return address{f.ID, f.Private} },
+		func(f *Interface) {
+			same = same && known[f.VPC]
+			if f.Instance != "" {
+				d.instances[f.Instance] = true
+			}
+		})
+	return same
+}
+
+// middle returns where two lists differ: a[from:toA] and b[from:toB].
+func middle[T any](a, b []T, same func(a, b *T) bool) (from, toA, toB int) {
+	toA, toB = len(a), len(b)
+	if toA == toB && (toA == 0 || &a[0] == &b[0]) {
+		return toA, toA, toB
+	}
+	for from < toA && from < toB && same(&a[from], &b[from]) {
+		from++
+	}
+	for toA > from && toB > from && same(&a[toA-1], &b[toB-1]) {
+		toA, toB = toA-1, toB-1
+	}
+	return from, toA, toB
+}
+
+// differing visits the items of two lists that aren't in the other one as they are.
+func differing[T any, K comparable](a, b []T, same func(a, b *T) bool, key func(*T) K, visit func(*T)) {
+	if len(a)+len(b) == 0 {
+		return
+	}
+	left := make(map[K]*T, len(a))
+	for i := range a {
+		k := key(&a[i])
+		if left[k] != nil { // twice: which one counts is another matter
+			visit(&a[i])
+		}
+		left[k] = &a[i]
+	}
+	for i := range b {
+		k := key(&b[i])
+		if was := left[k]; was == nil || !same(was, &b[i]) {
+			visit(&b[i])
+		}
+		delete(left, k)
+	}
+	for _, item := range left {
+		visit(item)
+	}
+}
+
+// sameRegion reports whether two listings of a region are equal.
+func sameRegion(a, b *Region) bool {
+	return a.Account == b.Account && a.AccountID == b.AccountID && a.Name == b.Name &&
+		slices.EqualFunc(a.VPCs, b.VPCs, sameVPC) && slices.EqualFunc(a.Peerings, b.Peerings, samePeering) &&
+		sameItems(a.Interfaces, b.Interfaces, sameInterface) && sameItems(a.Hosts, b.Hosts, sameHost)
+}
+
+func sameItems[T any](a, b []T, same func(a, b *T) bool) bool {
+	from, toA, toB := middle(a, b, same)
+	return toA == from && toB == from
+}
+
+func sameVPC(a, b VPC) bool {
+	return a.ID == b.ID && a.Default == b.Default && slices.Equal(a.CIDRs, b.CIDRs)
+}
+
+func samePeering(a, b Peering) bool {
+	return a.ID == b.ID && a.A == b.A && a.B == b.B && a.ADNS == b.ADNS && a.BDNS == b.BDNS &&
+		slices.Equal(a.ACIDRs, b.ACIDRs) && slices.Equal(a.BCIDRs, b.BCIDRs)
+}
+
+func sameHost(a, b *Host) bool {
+	return a.Instance == b.Instance && a.VPC == b.VPC && a.Private == b.Private && a.Public == b.Public &&
+		slices.Equal(a.Names, b.Names) && slices.Equal(a.IPv6, b.IPv6)
+}
+
+func sameInterface(a, b *Interface) bool {
+	return a.ID == b.ID && a.VPC == b.VPC && a.Subnet == b.Subnet && a.Private == b.Private && a.Public == b.Public &&
+		a.Instance == b.Instance && a.Balancer == b.Balancer && a.Managed == b.Managed && slices.Equal(a.IPv6, b.IPv6)
+}

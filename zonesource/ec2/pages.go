@@ -1,0 +1,136 @@
+package ec2
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"inside53/zonesource"
+	"inside53/zonesource/awscall"
+)
+
+// pages are those of one listing, of all its operations.
+type pages struct {
+	salt   zonesource.Sum
+	known  []zonesource.Page // of the last listing; none: nothing is known
+	now    []zonesource.Page
+	same   int  // of now
+	failed bool // something optional: what is known stays for a reason that pages don't tell
+	blind  bool // some have no sum
+}
+
+// unchanged reports whether all pages are those of the last listing.
+func (p *pages) unchanged() bool {
+	return !p.failed && p.same > 0 && p.same == len(p.now) && p.same == len(p.known)
+}
+
+// list is what to remember for the next listing.
+func (p *pages) list() []zonesource.Page {
+	if p.failed || p.blind {
+		return nil
+	}
+	return p.now
+}
+
+// more is the Next of a page that isn't the last one: tokens differ from call to call.
+const more = "more"
+
+// lazy are the items of an operation, of which pages that are the same as last time are
+// decoded when they are asked for.
+type lazy[Item any] []func(context.Context) ([]Item, error)
+
+// all decodes what isn't decoded yet.
+func (l lazy[Item]) all(ctx context.Context) ([]Item, error) {
+	var all []Item
+	for _, page := range l {
+		some, err := page(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// listAll follows the pages of an operation. page makes the input of a page, and items takes
+// a page apart.
+func listAll[In, Out, Item any](
+	ctx context.Context, l *listing, op awscall.Op[In, Out], page func(token *string) *In,
+	items func(*Out) ([]Item, *string),
+) (lazy[Item], error) {
+	var found lazy[Item]
+	begin := len(l.pages.now)
+	err := awscall.Pages(op.Name, func(token string) (string, error) {
+		at := len(found)
+		p := awscall.Page{Salt: awscall.Sum(l.pages.salt)}
+		want := l.pages.at(begin+at, op.Name)
+		if want != nil {
+			p.Want = awscall.Sum(want.Sum)
+		}
+		in := page(awscall.Token(token))
+		out, err := ask(awscall.WithPage(ctx, &p), l.o.CallTimeout, op, in)
+		if err != nil {
+			return "", err
+		}
+		decoded := func(out *Out) {
+			found = append(found, func(context.Context) ([]Item, error) {
+				some, _ := items(out)
+				return some, nil
+			})
+		}
+		is := zonesource.Page{Of: op.Name, Sum: zonesource.Sum(p.Sum)}
+		next := p.Token
+		switch {
+		case p.Same && (next != "") == (want.Next == more):
+			found = append(found, func(ctx context.Context) ([]Item, error) {
+				out, err := op.Call(awscall.WithBody(ctx, p.Body), in)
+				if err != nil {
+					return nil, fmt.Errorf("decoding a page of %s: %w", op.Name, err)
+				}
+				some, _ := items(out)
+				return some, nil
+			})
+		case p.Same: // the token isn't where it is looked for
+			out, err = op.Call(awscall.WithBody(ctx, p.Body), in)
+			if err != nil {
+				return "", fmt.Errorf("decoding a page of %s: %w", op.Name, err)
+			}
+			fallthrough
+		default:
+			_, token := items(out)
+			next = aws.ToString(token)
+			decoded(out)
+		}
+		if next != "" {
+			is.Next = more
+		}
+		l.pages.add(is, p.Same)
+		return next, nil
+	})
+	return found, err
+}
+
+// at returns the n-th page of the last listing, nil where that is of another operation.
+func (p *pages) at(n int, of string) *zonesource.Page {
+	if n >= len(p.known) || p.known[n].Of != of {
+		return nil
+	}
+	return &p.known[n]
+}
+
+// add notes a page that came.
+func (p *pages) add(is zonesource.Page, same bool) {
+	p.blind = p.blind || is.Sum == zonesource.Sum{}
+	p.now = append(p.now, is)
+	if same {
+		p.same++
+	}
+}
+
+// saltOf names what a listing is decoded for, and by which program.
+func (o *Options) saltOf(a Account) zonesource.Sum {
+	program := o.Program()
+	return sha256.Sum256(fmt.Appendf(program[:], "%q %q %q %t", a.ID, o.Names, o.NameTag, o.LoadBalancers))
+}
