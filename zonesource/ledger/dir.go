@@ -100,6 +100,28 @@ func (d *Dir) Put(_ context.Context, name string, body []byte, was string) (stri
 	return tagOf(body), atomicfile.Write(path, content)
 }
 
+// unfinishedAge is the age of a file without its name that no process writes to any more.
+const unfinishedAge = time.Hour
+
+// clean removes what killed processes have left half-written.
+func (d *Dir) clean() error {
+	var faults []error
+	for _, pattern := range []string{".new-*", filepath.Join("*", ".new-*")} {
+		left, err := filepath.Glob(filepath.Join(d.path, pattern))
+		faults = append(faults, err)
+		for _, path := range left {
+			info, err := os.Stat(path)
+			if err == nil && time.Since(info.ModTime()) > unfinishedAge {
+				err = os.Remove(path)
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
+				faults = append(faults, err)
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
 // lock keeps other writers of head away until the function that it returns is called.
 func (d *Dir) lock() (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(d.path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)

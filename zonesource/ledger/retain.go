@@ -253,6 +253,13 @@ func shortOf(name string) (s short, ok bool) {
 // Sweep removes what no commit names and is older than a week: uploads for commits that
 // were never made. It returns how many.
 func (l *Ledger) Sweep(ctx context.Context, v *Version) (int, error) {
+	d, isDir := l.store.(*Dir)
+	if isDir {
+		err := d.clean()
+		if err != nil {
+			return 0, fmt.Errorf("removing unfinished files: %w", err)
+		}
+	}
 	named := map[short]bool{}
 	add := func(name string) {
 		s, ok := shortOf(name)

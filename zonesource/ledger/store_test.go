@@ -226,6 +226,26 @@ func (b *bounded) Get(ctx context.Context, name, unless string, limit int64) ([]
 
 func TestDir(t *testing.T) { testStore(t, NewDir(filepath.Join(t.TempDir(), "ledger"))) }
 
+// TestDirClean removes what a killed process has left, and nothing that is being written.
+func TestDirClean(t *testing.T) {
+	dir := t.TempDir()
+	l := mustLedger(t, NewDir(dir))
+	w := mustOpenWriter(t, l, WriterOptions{Node: "a/1", Alone: true})
+	v := mustCommit(t, w, draft("p", "a", "b"))
+	old, young := filepath.Join(dir, "page", ".new-1"), filepath.Join(dir, ".new-2")
+	err := errors.Join(os.WriteFile(old, nil, 0o600), os.WriteFile(young, nil, 0o600),
+		os.Chtimes(old, time.Now(), time.Now().Add(-2*unfinishedAge)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.Sweep(t.Context(), v)
+	_, oldErr := os.Stat(old)
+	_, youngErr := os.Stat(young)
+	if err != nil || !errors.Is(oldErr, os.ErrNotExist) || youngErr != nil {
+		t.Errorf("%v; left: %v, %v", err, oldErr, youngErr)
+	}
+}
+
 // TestDirFull writes to a file system that has no room: nothing is left beside, and the
 // error says so.
 func TestDirFull(t *testing.T) {
