@@ -107,6 +107,9 @@ func (r *pastReader) strings() []string {
 	}
 	var list []string
 	for range n {
+		if r.err != nil {
+			return nil
+		}
 		list = append(list, r.string())
 	}
 	return list
@@ -128,6 +131,9 @@ func (r *pastReader) past() Past {
 		return e
 	}
 	for range n {
+		if r.err != nil {
+			return e
+		}
 		c := Change{Part: r.string(), Zone: r.string(), Name: r.string(), Type: r.string(), Set: r.string()}
 		c.Was, c.Now = r.strings(), r.strings()
 		c.WasTTL, c.NowTTL = uint32(r.number()), uint32(r.number())
