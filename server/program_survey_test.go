@@ -53,16 +53,23 @@ func TestProgramZonesOfOthers(t *testing.T) {
 	}
 	p.end(t)
 
-	// The next process knows it at once, though nothing may be asked any more.
-	c.fault(t, awssim.Fault{Operation: "ListHostedZonesByVPC", Fault: "access-denied"})
+	// The next process knows it at once, and asks for it when it is time again.
 	p = s.ready(t, config)
 	clients := p.traffic(t, all...)
+	clients.during(t, 20)
+	clients.stop(t, 20)
+	if calls := c.Calls()["ListHostedZonesByVPC"]; calls != 2 {
+		t.Errorf("%d calls of ListHostedZonesByVPC, the restart among them", calls)
+	}
+	p.end(t)
+
+	// One that knows nothing yet is refused, and says so once.
+	c.fault(t, awssim.Fault{Operation: "ListHostedZonesByVPC", Fault: "access-denied"})
+	p = newSite(t).ready(t, config)
 	p.await(t, "the survey was refused", func() bool {
 		_, report := p.get(t, http.MethodGet, "/report")
 		return strings.Contains(report, "needs the IAM action route53:ListHostedZonesByVPC")
 	})
-	clients.during(t, 20)
-	clients.stop(t, 20)
 	if n := strings.Count(p.log.String(), "private zones of others not listed"); n != 1 {
 		t.Errorf("told %d times", n)
 	}

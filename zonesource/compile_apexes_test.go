@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"inside53/resolver/zone"
 )
@@ -249,6 +250,17 @@ func TestReverseZones(t *testing.T) {
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s: %v, want %s", prefix, got, want)
+		}
+	}
+}
+
+func TestNegativeTTL(t *testing.T) {
+	c := mustCompile(t, Config{NegativeTTL: time.Minute, EC2: true, TagZone: "internal."},
+		publicZone(t, "Z1", "one.example."), fileZone(t, "file.example."))
+	want := map[string]uint32{"one.example.": 60, "file.example.": 900, "internal.": 60}
+	for _, z := range c.Snapshot.Zones {
+		if ttl := z.Negative.TTL(); ttl != want[zone.String(z.Apex)] {
+			t.Errorf("%s: negative TTL %d, want %d", zone.String(z.Apex), ttl, want[zone.String(z.Apex)])
 		}
 	}
 }

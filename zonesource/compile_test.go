@@ -489,14 +489,3 @@ func TestLoaded(t *testing.T) {
 		t.Errorf("a zone that isn't wanted is waited for: %v", c.Report.Missing)
 	}
 }
-
-func TestNegativeTTL(t *testing.T) {
-	c := mustCompile(t, Config{NegativeTTL: time.Minute, EC2: true, TagZone: "internal."},
-		publicZone(t, "Z1", "one.example."), fileZone(t, "file.example."))
-	want := map[string]uint32{"one.example.": 60, "file.example.": 900, "internal.": 60}
-	for _, z := range c.Snapshot.Zones {
-		if ttl := z.Negative.TTL(); ttl != want[zone.String(z.Apex)] {
-			t.Errorf("%s: negative TTL %d, want %d", zone.String(z.Apex), ttl, want[zone.String(z.Apex)])
-		}
-	}
-}
