@@ -75,14 +75,18 @@ type pastReader struct {
 }
 
 func (r *pastReader) number() uint64 {
-	n, size := binary.Uvarint([]byte(r.text[:min(len(r.text), binary.MaxVarintLen64)]))
-	if size <= 0 {
-		r.err = fmt.Errorf("%w: it ends in a number", ErrDamaged)
-		r.text = ""
-		return 0
+	var n uint64
+	for i := 0; i < len(r.text) && i < binary.MaxVarintLen64; i++ {
+		c := r.text[i]
+		n |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			r.text = r.text[i+1:]
+			return n
+		}
 	}
-	r.text = r.text[size:]
-	return n
+	r.err = fmt.Errorf("%w: it ends in a number", ErrDamaged)
+	r.text = ""
+	return 0
 }
 
 func (r *pastReader) octets(n uint64) string {
@@ -105,7 +109,10 @@ func (r *pastReader) strings() []string {
 		r.err = fmt.Errorf("%w: a list of %d texts", ErrDamaged, n)
 		return nil
 	}
-	var list []string
+	if n == 0 {
+		return nil
+	}
+	list := make([]string, 0, min(n, 8))
 	for range n {
 		if r.err != nil {
 			return nil
@@ -115,10 +122,9 @@ func (r *pastReader) strings() []string {
 	return list
 }
 
-func (r *pastReader) past() Past {
-	var e Past
+func (r *pastReader) past(e *Past) {
 	e.Format, e.Version = Format, r.number()
-	e.Name = fmt.Sprintf("%s%020d-%x", commitPath, e.Version, r.octets(32))
+	e.Name = nameWith(e.Version, r.octets(32))
 	e.Previous = r.string()
 	e.At = time.Unix(0, int64(r.number())).UTC()
 	e.Epoch = r.number()
@@ -128,18 +134,34 @@ func (r *pastReader) past() Past {
 	n := r.number()
 	if n > uint64(len(r.text)) {
 		r.err = fmt.Errorf("%w: %d changes", ErrDamaged, n)
-		return e
+		return
 	}
+	e.Changes = make([]Change, 0, min(n, 16))
 	for range n {
 		if r.err != nil {
-			return e
+			return
 		}
 		c := Change{Part: r.string(), Zone: r.string(), Name: r.string(), Type: r.string(), Set: r.string()}
 		c.Was, c.Now = r.strings(), r.strings()
 		c.WasTTL, c.NowTTL = uint32(r.number()), uint32(r.number())
 		e.Changes = append(e.Changes, c)
 	}
-	return e
+}
+
+// nameWith is commitName for a sum that is known.
+func nameWith(version uint64, sum string) string {
+	const digits = "0123456789abcdef"
+	b := make([]byte, len(commitPath)+20, len(commitPath)+21+2*len(sum))
+	copy(b, commitPath)
+	for i := len(b) - 1; i >= len(commitPath); i-- {
+		b[i] = byte('0' + version%10)
+		version /= 10
+	}
+	b = append(b, '-')
+	for i := range len(sum) {
+		b = append(b, digits[sum[i]>>4], digits[sum[i]&0xf])
+	}
+	return string(b)
 }
 
 func (p *packer) decodePast(body []byte) (*pack, error) {
@@ -149,16 +171,19 @@ func (p *packer) decodePast(body []byte) (*pack, error) {
 	}
 	r := pastReader{text: string(content)}
 	n := r.number()
-	is := &pack{}
+	const least = 48 // octets of an entry
+	is := &pack{entries: make([]Past, 0, min(n, uint64(len(content)/least)))}
 	for range n {
-		e := r.past()
+		is.entries = append(is.entries, Past{})
+		at := len(is.entries) - 1
+		e := &is.entries[at]
+		r.past(e)
 		if r.err != nil {
 			return nil, r.err
 		}
-		if at := len(is.entries); at > 0 && is.entries[at-1].Name != e.Previous {
+		if at > 0 && is.entries[at-1].Name != e.Previous {
 			return nil, fmt.Errorf("%w: version %d doesn't follow the one before", ErrDamaged, e.Version)
 		}
-		is.entries = append(is.entries, e)
 	}
 	if len(is.entries) == 0 || r.err != nil {
 		return nil, errors.Join(r.err, fmt.Errorf("%w: a pack without versions", ErrDamaged))

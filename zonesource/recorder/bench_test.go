@@ -3,6 +3,7 @@ package recorder
 import (
 	"context"
 	"crypto/sha256"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/ledger"
 )
+
+var yearChanges = flag.Int("recorder.changes", 100_000, "how many changes BenchmarkYear makes")
 
 // slow is a store of a bucket that takes so long for each read.
 type slow struct {
@@ -102,13 +105,9 @@ func yearOf(b *testing.B, dir string, names, changes int) *bench {
 
 // BenchmarkYear reads a year of a zone of 10,000 records with 100,000 changes: all of its
 // history, that of one name, and the zone as it was at its beginning; and what a bucket with
-// 30 ms a read takes for the history. Making it takes minutes and 3 GB; -short makes 2,000
-// changes.
+// 30 ms a read takes for the history. Making it takes minutes and 3 GB.
 func BenchmarkYear(b *testing.B) {
-	changes := 100_000
-	if testing.Short() {
-		changes = 2_000
-	}
+	changes := *yearChanges
 	dir := b.TempDir()
 	is := yearOf(b, dir, 10_000, changes)
 	v := is.r.Newest()
