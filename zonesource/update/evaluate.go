@@ -39,8 +39,8 @@ func (p *plan) at(name string) *owner {
 
 // read asks for a name to be read, unless it was.
 func (p *plan) read(name string) {
-	if !p.contents.base(name).fresh && !slices.Contains(p.unread, name) {
-		p.unread = append(p.unread, name)
+	if !p.contents.base(name).fresh {
+		p.unread.add(name)
 	}
 }
 
@@ -53,7 +53,7 @@ func (p *plan) read(name string) {
 // nothing of an RRset that it is about has nothing that Route 53 could refuse, so that
 // such names are read.
 func (p *plan) evaluate(m *Message) Result {
-	p.next, p.about = map[string]*owner{}, nil
+	p.next, p.about = map[string]*owner{}, ordered[setKey]{}
 	for i := range m.Prerequisites {
 		p.read(string(m.Prerequisites[i].Name))
 	}
@@ -67,7 +67,7 @@ func (p *plan) evaluate(m *Message) Result {
 			return result
 		}
 	}
-	for _, k := range p.about {
+	for _, k := range p.about.list {
 		is := p.at(k.name).sets[k.rrtype]
 		if is.same(p.contents.base(k.name).sets[k.rrtype]) {
 			p.read(k.name)
@@ -149,9 +149,7 @@ func (p *plan) change(r *Record) Result {
 func (p *plan) put(name []byte, rrtype uint16, s *rrset) Result {
 	k := setKey{string(name), rrtype}
 	o := p.at(k.name)
-	if !slices.Contains(p.about, k) {
-		p.about = append(p.about, k)
-	}
+	p.about.add(k)
 	old := o.sets[rrtype]
 	if old != nil && old.foreign != "" {
 		p.read(k.name)

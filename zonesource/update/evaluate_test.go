@@ -37,7 +37,7 @@ sub.example. 300 NS ns.sub.example.
 `
 
 // listing parses record sets.
-func listing(t *testing.T, text string) []changes.RecordSet {
+func listing(t testing.TB, text string) []changes.RecordSet {
 	t.Helper()
 	var sets []changes.RecordSet
 	for line := range strings.Lines(strings.TrimSpace(text)) {
@@ -291,8 +291,8 @@ func TestChanges(t *testing.T) {
 		var got string
 		if result.good() {
 			p := newPlan(apex, owners(listing(t, zoneText)))
-			if !p.accept(&entry{message: m}) || len(p.unread) > 0 {
-				t.Fatalf("%s: not taken, or unread %q", tt.section, p.unread)
+			if !p.accept(&entry{message: m}) || len(p.unread.list) > 0 {
+				t.Fatalf("%s: not taken, or unread %q", tt.section, p.unread.list)
 			}
 			result = p.entries[0].result
 			b := p.batch()
@@ -338,7 +338,7 @@ func TestUnread(t *testing.T) {
 		p := newPlan(apex, func(name string) *owner { return &owner{sets: fresh(name).sets} })
 		p.accept(&entry{message: message(t, tt.lines...)})
 		var got []string
-		for _, n := range p.unread {
+		for _, n := range p.unread.list {
 			got = append(got, zone.String([]byte(n)))
 		}
 		if strings.Join(got, " ") != tt.want {

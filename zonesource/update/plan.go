@@ -19,7 +19,7 @@ type entry struct {
 
 	result  Result // should the batch be accepted
 	changes bool   // it is to do with what the batch changes
-	touched []setKey
+	touched ordered[setKey]
 }
 
 // names are the names that the message is about.
@@ -38,15 +38,33 @@ func (e *entry) names() []string {
 type plan struct {
 	contents *contents
 	entries  []*entry
-	touched  []setKey
+	touched  ordered[setKey]
 	cost     changes.Cost
 	costs    map[setKey]changes.Cost // of each RRset that changes
-	unread   []string                // names that have to be read before the results are certain
+	unread   ordered[string]         // names that have to be read before the results are certain
 
 	// next and about are of the message under way: what it changes, and the RRsets that it
 	// is about, in order.
 	next  map[string]*owner
-	about []setKey
+	about ordered[setKey]
+}
+
+// ordered are things in the order in which they came, each once. Messages are long, and many
+// are held against each other: what was there already is looked up, not looked for.
+type ordered[K comparable] struct {
+	list []K
+	has  map[K]bool
+}
+
+func (o *ordered[K]) add(k K) {
+	if o.has[k] {
+		return
+	}
+	if o.has == nil {
+		o.has = map[K]bool{}
+	}
+	o.has[k] = true
+	o.list = append(o.list, k)
 }
 
 func newPlan(apex []byte, base func(string) *owner) *plan {
@@ -61,11 +79,11 @@ func newPlan(apex []byte, base func(string) *owner) *plan {
 func (p *plan) accept(e *entry) bool {
 	result := p.evaluate(e.message)
 	if !result.good() {
-		p.note(e, result, false, nil)
+		p.note(e, result, false, ordered[setKey]{})
 		return true
 	}
 	cost, costs := p.cost, map[setKey]changes.Cost{}
-	for _, k := range p.about {
+	for _, k := range p.about.list {
 		fresh := costOf(p.net(k, p.at(k.name).sets[k.rrtype]))
 		old, counted := costs[k]
 		if !counted {
@@ -81,7 +99,7 @@ func (p *plan) accept(e *entry) bool {
 		}
 		refusal := refuse("the changes are %d records of %d characters for Route 53, which takes %d of %d at once",
 			cost.Records, cost.Characters, changes.MaxRecords, changes.MaxCharacters)
-		p.note(e, refusal, false, nil)
+		p.note(e, refusal, false, ordered[setKey]{})
 		return true
 	}
 	for name, o := range p.next {
@@ -92,10 +110,8 @@ func (p *plan) accept(e *entry) bool {
 		p.costs[k] = c
 		written = written || c != changes.Cost{}
 	}
-	for _, k := range p.about {
-		if !slices.Contains(p.touched, k) {
-			p.touched = append(p.touched, k)
-		}
+	for _, k := range p.about.list {
+		p.touched.add(k)
 	}
 	p.cost = cost
 	p.note(e, result, written, p.about)
@@ -103,7 +119,7 @@ func (p *plan) accept(e *entry) bool {
 }
 
 // note keeps what the plan makes of a message.
-func (p *plan) note(e *entry, result Result, changes bool, touched []setKey) {
+func (p *plan) note(e *entry, result Result, changes bool, touched ordered[setKey]) {
 	e.result, e.changes, e.touched = result, changes, touched
 	p.entries = append(p.entries, e)
 }
@@ -138,7 +154,7 @@ func costOf(list []changes.Change) changes.Cost { return changes.CostOf(list) }
 // and the other way round. It is empty when nothing changes.
 func (p *plan) batch() changes.Batch {
 	var deletions, creations changes.Batch
-	for _, k := range p.touched {
+	for _, k := range p.touched.list {
 		for _, c := range p.net(k, p.contents.at(k.name).sets[k.rrtype]) {
 			if c.Action == changes.Delete {
 				deletions = append(deletions, c)
@@ -154,7 +170,7 @@ func (p *plan) batch() changes.Batch {
 // those that it leaves as they are: what we serve may be old.
 func (p *plan) amended() []zonesource.Amended {
 	var out []zonesource.Amended
-	for _, k := range p.touched {
+	for _, k := range p.touched.list {
 		is := p.contents.at(k.name).sets[k.rrtype]
 		if is != nil && is.foreign != "" {
 			continue
@@ -243,7 +259,7 @@ func (p *plan) only(set *changes.RecordSet) *entry {
 	}
 	var found *entry
 	for _, e := range p.entries {
-		if !slices.Contains(e.touched, setKey{string(name), rrtype}) {
+		if !e.touched.has[setKey{string(name), rrtype}] {
 			continue
 		}
 		if found != nil {
@@ -274,13 +290,11 @@ func mentionsName(reason string, set *changes.RecordSet) bool {
 
 // names are the names of a plan's RRsets.
 func (p *plan) names() []string {
-	var out []string
-	for _, k := range p.touched {
-		if !slices.Contains(out, k.name) {
-			out = append(out, k.name)
-		}
+	var out ordered[string]
+	for _, k := range p.touched.list {
+		out.add(k.name)
 	}
-	return out
+	return out.list
 }
 
 // apart divides messages into those that are about none of the names, and the rest: in

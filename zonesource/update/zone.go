@@ -124,8 +124,8 @@ func (r *round) handle(ctx context.Context, entries []*entry) {
 		r.zone = changes.Zone{ID: r.id, Name: rdata.FormatName(r.served.Apex), Private: r.served.Origin == zone.Private}
 		r.known = map[string]*owner{}
 		p := r.plan(work[0])
-		if len(p.unread) > 0 {
-			work[0] = r.readAll(ctx, work[0], p.unread)
+		if len(p.unread.list) > 0 {
+			work[0] = r.readAll(ctx, work[0], p.unread.list)
 			continue
 		}
 		work[0] = work[0][len(p.entries):]
