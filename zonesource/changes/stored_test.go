@@ -31,8 +31,8 @@ func TestStored(t *testing.T) {
 		}
 	}
 	put("*.example.com.", plain, nil)
-	put("alias.example.com.", zone.NewAlias(zone.TypeA, zone.Alias{ZoneID: []byte("Z2"), Target: zone.MustName("lb.example."),
-		Health: true}), nil)
+	target := zone.Alias{ZoneID: []byte("Z2"), Target: zone.MustName("lb.example."), Health: true}
+	put("alias.example.com.", zone.NewAlias(zone.TypeA, target), nil)
 	put("bad.example.com.", zone.NewUnservable(zone.TypeA, "no", nil), nil)
 	name := func(text string) RecordSet {
 		return RecordSet{Name: aws.String(text), Type: types.RRTypeA}
@@ -48,6 +48,7 @@ func TestStored(t *testing.T) {
 	want := []RecordSet{
 		with(name(`\052.example.com.`), func(r *RecordSet) { r.SetIdentifier = nil }), alias,
 	}
+	york := zone.Member{Country: []byte("US"), Subdivision: []byte("NY")}
 	for text, test := range map[string]struct {
 		policy zone.Policy
 		member zone.Member
@@ -62,7 +63,7 @@ func TestStored(t *testing.T) {
 		"l.example.com.": {zone.Latency, zone.Member{Region: []byte("eu-west-1")}, func(r *RecordSet) {
 			r.Region = types.ResourceRecordSetRegionEuWest1
 		}},
-		"g.example.com.": {zone.Geolocation, zone.Member{Country: []byte("US"), Subdivision: []byte("NY")}, func(r *RecordSet) {
+		"g.example.com.": {zone.Geolocation, york, func(r *RecordSet) {
 			r.GeoLocation = &GeoLocation{CountryCode: aws.String("US"), SubdivisionCode: aws.String("NY")}
 		}},
 		"p.example.com.": {zone.Geoproximity, zone.Member{Bias: -3, Coordinates: []byte("1.5,2.5")}, func(r *RecordSet) {
