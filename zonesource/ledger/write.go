@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -16,7 +15,6 @@ type upload struct {
 	group *errgroup.Group
 	ctx   context.Context
 
-	mu      sync.Mutex
 	dropped []string
 }
 
