@@ -84,8 +84,8 @@ x.d A 192.0.2.5
 x.e A 192.0.2.6
 `
 
-// peer is a server beside this program.
-type peer struct {
+// peerServer is a server beside this program.
+type peerServer struct {
 	name string
 	addr netip.AddrPort
 }
@@ -96,12 +96,12 @@ func TestFilesBesidePeers(t *testing.T) {
 	dir := t.TempDir()
 	zones := judgedZones(t, dir)
 	ours := serveFiles(t, zones)
-	peers := []peer{startNamed(t, zones), startKnot(t, zones), startNSD(t, zones)}
+	peers := []peerServer{startNamed(t, zones), startKnot(t, zones), startNSD(t, zones)}
 	var table strings.Builder
 	fmt.Fprintf(&table, "%-18s %-7s %8s %8s %8s %9s\n", "zone", "beside", "records", "answers", "refusals", "different")
 	for _, apex := range slices.Sorted(maps.Keys(zones)) {
 		for _, p := range peers {
-			c := comparison{t: t, ours: ours, peer: p, apex: apex}
+			c := comparison{t: t, ours: ours, peerServer: p, apex: apex}
 			c.run()
 			if c.unloaded {
 				fmt.Fprintf(&table, "%-18s %-7s does not take the file\n", apex, p.name)
@@ -143,7 +143,7 @@ func judgedZones(t *testing.T, dir string) map[string]string {
 	return zones
 }
 
-func serveFiles(t *testing.T, zones map[string]string) peer {
+func serveFiles(t *testing.T, zones map[string]string) peerServer {
 	t.Helper()
 	config := "listen: {dns: [\"127.0.0.1:0\"]}\nadmin: \"127.0.0.1:0\"\ndrain: 0s\nstate_dir: state\n" +
 		"views: [{name: all, clients: [127.0.0.0/8]}]\n" +
@@ -152,11 +152,11 @@ func serveFiles(t *testing.T, zones map[string]string) peer {
 		config += fmt.Sprintf("- {origin: %s, file: %s}\n", apex, path)
 	}
 	p := newSite(t).ready(t, config)
-	return peer{"ours", p.addr}
+	return peerServer{"ours", p.addr}
 }
 
 // start runs a daemon until the test ends, and waits until it serves.
-func start(t *testing.T, name string, port int, words ...string) peer {
+func start(t *testing.T, name string, port int, words ...string) peerServer {
 	t.Helper()
 	_, err := exec.LookPath(words[0])
 	if err != nil {
@@ -173,7 +173,7 @@ func start(t *testing.T, name string, port int, words ...string) peer {
 		_ = c.Process.Kill()
 		_ = c.Wait()
 	})
-	p := peer{name, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port))}
+	p := peerServer{name, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port))}
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		reply, _, err := new(dns.Client).Exchange(new(dns.Msg).SetQuestion("glue.example.", dns.TypeSOA), p.addr.String())
 		if err == nil && reply.Rcode == dns.RcodeSuccess {
@@ -207,7 +207,7 @@ func configure(t *testing.T, dir, config string) string {
 	return path
 }
 
-func startNamed(t *testing.T, zones map[string]string) peer {
+func startNamed(t *testing.T, zones map[string]string) peerServer {
 	dir, port := place(t)
 	config := fmt.Sprintf(
 		"options { directory %q; pid-file none; session-keyfile none; listen-on port %d { 127.0.0.0/8; };\n"+
@@ -219,7 +219,7 @@ func startNamed(t *testing.T, zones map[string]string) peer {
 	return start(t, "named", port, "named", "-g", "-c", configure(t, dir, config))
 }
 
-func startKnot(t *testing.T, zones map[string]string) peer {
+func startKnot(t *testing.T, zones map[string]string) peerServer {
 	dir, port := place(t)
 	config := fmt.Sprintf("server:\n  rundir: %q\n  listen: 127.0.0.1@%d\n  identity: \"\"\ndatabase:\n  storage: %q\n"+
 		"acl:\n  - id: local\n    address: 127.0.0.1\n    action: transfer\n"+
@@ -231,7 +231,7 @@ func startKnot(t *testing.T, zones map[string]string) peer {
 	return start(t, "knotd", port, "knotd", "-c", configure(t, dir, config))
 }
 
-func startNSD(t *testing.T, zones map[string]string) peer {
+func startNSD(t *testing.T, zones map[string]string) peerServer {
 	dir, port := place(t)
 	config := fmt.Sprintf(
 		"server:\n  ip-address: 127.0.0.1@%d\n  username: \"\"\n  chroot: \"\"\n  zonesdir: \"\"\n  database: \"\"\n"+
@@ -247,7 +247,7 @@ func startNSD(t *testing.T, zones map[string]string) peer {
 // comparison compares what two servers say of one zone.
 type comparison struct {
 	t                          *testing.T
-	ours, peer                 peer
+	ours, peerServer           peerServer
 	apex                       string
 	unloaded                   bool
 	records, answers, refusals int
@@ -261,11 +261,11 @@ func (c *comparison) differ(format string, args ...any) {
 }
 
 func (c *comparison) run() {
-	if rcodeOf(c.ask(c.peer, c.apex, dns.TypeSOA)) != dns.RcodeSuccess {
+	if rcodeOf(c.ask(c.peerServer, c.apex, dns.TypeSOA)) != dns.RcodeSuccess {
 		c.unloaded = true
 		return
 	}
-	ours, theirs := c.transferred(c.ours), c.transferred(c.peer)
+	ours, theirs := c.transferred(c.ours), c.transferred(c.peerServer)
 	c.records = len(theirs)
 	for line := range theirs {
 		if !ours[line] {
@@ -303,12 +303,12 @@ func (c *comparison) answer(name string, qtype uint16) {
 	switch {
 	case qtype == dns.TypeSOA, len(name) > 200, !inside(name, c.apex):
 		return // the serial is ours
-	case strings.HasPrefix(name, "nsec3.") && c.peer.name == "named":
+	case strings.HasPrefix(name, "nsec3.") && c.peerServer.name == "named":
 		return // which has NSEC3 records in a tree of their own
-	case strings.Contains(name, "x.d.") && c.peer.name == "knotd":
+	case strings.Contains(name, "x.d.") && c.peerServer.name == "knotd":
 		return // which answers from below a DNAME
 	}
-	ours, theirs := c.ask(c.ours, name, qtype), c.ask(c.peer, name, qtype)
+	ours, theirs := c.ask(c.ours, name, qtype), c.ask(c.peerServer, name, qtype)
 	c.answers++
 	one, other := c.summary(ours), c.summary(theirs)
 	if one != other {
@@ -341,7 +341,7 @@ func (c *comparison) summary(msg []byte) string {
 func rcodeOf(msg []byte) int { return int(msg[wire.AtRcode] & wire.MaskRcode) }
 
 // ask asks by TCP.
-func (c *comparison) ask(p peer, name string, qtype uint16) []byte {
+func (c *comparison) ask(p peerServer, name string, qtype uint16) []byte {
 	c.t.Helper()
 	m := new(dns.Msg).SetQuestion(name, qtype)
 	m.RecursionDesired = false
@@ -385,7 +385,7 @@ func (c *comparison) read(conn net.Conn) []byte {
 func (c *comparison) refused() {
 	for _, tt := range []struct{ from, zone string }{{"127.0.0.2", c.apex}, {"127.0.0.1", "unknown.test."}} {
 		rcodes := [2]int{}
-		for i, p := range []peer{c.ours, c.peer} {
+		for i, p := range []peerServer{c.ours, c.peerServer} {
 			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(tt.from)}, Timeout: patience}
 			conn, err := d.Dial("tcp", p.addr.String())
 			if err != nil {
@@ -404,7 +404,7 @@ func (c *comparison) refused() {
 }
 
 // transferred returns the records of a transfer, octet by octet, but for the SOA's serial.
-func (c *comparison) transferred(p peer) map[string]bool {
+func (c *comparison) transferred(p peerServer) map[string]bool {
 	c.t.Helper()
 	conn, err := net.DialTimeout("tcp", p.addr.String(), patience)
 	if err != nil {

@@ -98,13 +98,13 @@ func moto(t *testing.T) {
 		_ = conn.Close()
 		return true
 	})
-	fill(t, "judge.example")
-	fill(t, "corp.example", "--vpc", "VPCRegion=us-east-1,VPCId=vpc-0a1b2c3d", "--hosted-zone-config",
+	fillMoto(t, "judge.example")
+	fillMoto(t, "corp.example", "--vpc", "VPCRegion=us-east-1,VPCId=vpc-0a1b2c3d", "--hosted-zone-config",
 		"Comment=,PrivateZone=true")
 }
 
-// fill makes a hosted zone with more than two pages of records, of every type.
-func fill(t *testing.T, name string, args ...string) {
+// fillMoto makes a hosted zone with more than two pages of records, of every type.
+func fillMoto(t *testing.T, name string, args ...string) {
 	t.Helper()
 	var made struct{ HostedZone struct{ Id string } }
 	awsCLI(t, &made, append([]string{"create-hosted-zone", "--name", name, "--caller-reference", name}, args...)...)
