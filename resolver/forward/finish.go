@@ -27,6 +27,10 @@ func (f *Forwarder) giveUp(fl *flight) {
 	if f.starve(fl) {
 		return
 	}
+	if f.state.Load() == ended {
+		f.abandon(fl) // its sockets were closed: that says nothing of the upstream
+		return
+	}
 	now := f.clock()
 	s := f.flightShard(fl)
 	s.mu.Lock()
@@ -49,6 +53,17 @@ func (f *Forwarder) giveUp(fl *flight) {
 	}
 	if f.finish(fl, e, err, attempt{}) {
 		f.logFailure(fl, why, sent)
+	}
+}
+
+// abandon ends a flight with the forwarder.
+func (f *Forwarder) abandon(fl *flight) {
+	s := f.flightShard(fl)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !fl.over.Load() {
+		fl.outcome.err = ErrClosed
+		f.remove(s, fl)
 	}
 }
 
