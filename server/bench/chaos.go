@@ -25,8 +25,6 @@ const (
 	// healing is how long it may take until all is right again by itself.
 	healing = 60 * time.Second
 	again   = 50 * time.Millisecond
-	// noticing is how long late metadata may take to be noticed.
-	noticing = 5 * time.Second
 )
 
 // chaos is one run of 'bench chaos'.
