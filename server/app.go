@@ -169,6 +169,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		NewWorker: a.newWorker,
 		TCP: listen.TCPOptions{
 			Connections: boundConnections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle,
+			Memory: lateBytes(os.DirFS("/")),
 			Welcome: func(client netip.Addr) listen.Welcome {
 				return welcomeOf(a.config.Load(), a.resolver.Snapshot(), client)
 			},

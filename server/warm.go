@@ -93,13 +93,31 @@ func (w *warmth) save() {
 	w.log.Debug("cache saved", "answers", answers)
 }
 
-// cacheBytes is the memory that the cache may have: as configured, but no more than a third of
+// cacheShare and lateShare are the parts of the memory of a process that its cache may have, and
+// answers by TCP that wait for their clients: what both hold is counted, what the collector and the
+// kernel need for it is not, and clients can fill both at once.
+const (
+	cacheShare = 6
+	lateShare  = 8
+)
+
+// lateBytes is what answers that wait for their clients may hold, all together: 0 is the standard.
+func lateBytes(root fs.FS) int64 {
+	limit, ok := cgroupMemory(root)
+	if !ok || limit/lateShare >= 64<<20 {
+		return 0
+	}
+	return limit / lateShare
+}
+
+// cacheBytes is the memory that the cache may have: as configured, but no more than its share of
 // what the process may have, where its cgroup has a limit.
 func cacheBytes(configured int, root fs.FS, log *slog.Logger) int {
 	limit, ok := cgroupMemory(root)
-	if !ok || int64(configured) <= limit/3 {
+	if !ok || int64(configured) <= limit/cacheShare {
 		return configured
 	}
-	log.Info("cache is bounded by the memory of the process", "configured", configured, "bytes", limit/3, "cgroup", limit)
-	return int(limit / 3)
+	log.Info("cache is bounded by the memory of the process", "configured", configured, "bytes", limit/cacheShare,
+		"cgroup", limit)
+	return int(limit / cacheShare)
 }

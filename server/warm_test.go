@@ -27,8 +27,8 @@ func TestCacheBytes(t *testing.T) {
 	}{
 		{nil, 256 << 20},
 		{cgroup("max"), 256 << 20},
-		{cgroup("1073741824"), 256 << 20},
-		{cgroup("268435456"), 268435456 / 3},
+		{cgroup("2147483648"), 256 << 20},
+		{cgroup("268435456"), 268435456 / 6},
 	} {
 		got := cacheBytes(256<<20, test.root, log)
 		if got != test.want {

@@ -21,6 +21,14 @@ type judged struct {
 // peace reports whether nobody attacks.
 func (a assault) peace() bool { return a.kind == "" && !a.lies }
 
+// setting is what has a peace of its own: what a server serves, and whether it has AWS.
+type setting struct {
+	work  workload
+	cloud bool
+}
+
+func (a assault) setting() setting { return setting{a.work, a.cloud} }
+
 // slack is the share of answers, and the answers by TCP, that a machine may lose at any moment.
 const (
 	slack    = 0.002
