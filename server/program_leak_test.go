@@ -31,7 +31,7 @@ func (p *program) lookUp(t *testing.T, i int) {
 // sockets and goroutines of what was in force before end.
 func TestProgramLeavesNothing(t *testing.T) {
 	const (
-		warm   = 5
+		warm = 5
 		// spare are connections that are kept for a while: to AWS, of it, and to upstreams. What
 		// a turn left would be a hundred.
 		spare  = 16
