@@ -32,6 +32,7 @@ func TestCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	w.worker.Flush()
 	got := w.resolver.Counts()
 	for typ, want := range map[uint16]uint64{dns.TypeA: 2, dns.TypeAAAA: 1, 0: 2, dns.TypeTXT: 0, dns.TypeHTTPS: 0} {
 		if n := got.Types[typ]; n != want {

@@ -57,6 +57,7 @@ func TestFencedAnswersAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask("db.internal.", "10.1.0.1")
+	w.worker.Flush()
 	got := w.resolver.Counts().Views
 	for view, want := range map[string]uint64{"prod": 2, "staging": 1, "public": 0} {
 		if n, there := got[view]; !there || n.Fenced != want {

@@ -17,6 +17,7 @@ type Worker struct {
 	expected expected
 	handler  Handler
 	packet   Packet // for the handler
+	tally    tally
 }
 
 // NewWorker returns a worker. It isn't safe for concurrent use.
@@ -89,7 +90,7 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 		x.ask()
 		return nil, Forwarded
 	}
-	x.count()
+	x.count(&w.tally)
 	return appendResponse(out, q, a, x.state.snap, r.limits), a.Result
 }
 
@@ -202,7 +203,9 @@ func (x *exchange) chaos() {
 // deliver encodes a late answer and hands it to the transport.
 func (x *exchange) deliver() {
 	r, out := x.resolver, x.small[:0]
-	x.count()
+	var late tally
+	x.count(&late)
+	late.flush(r, x.cell)
 	if x.q.Transport != UDP {
 		buf := r.buffers.Get().(*[]byte)
 		defer r.buffers.Put(buf)

@@ -44,6 +44,7 @@ func newScript() *script {
 
 func (w fakeWorker) Expect([]byte, netip.AddrPort) {}
 func (w fakeWorker) Fetch()                        {}
+func (w fakeWorker) Flush()                        {}
 
 func (w fakeWorker) Serve(
 	pkt []byte, client netip.AddrPort, _ resolver.Transport, out []byte, s resolver.Suspender,

@@ -32,6 +32,8 @@ type Worker interface {
 	// all of them, makes ready what they need. Both only save time.
 	Expect(pkt []byte, client netip.AddrPort)
 	Fetch()
+	// Flush is called after the last of some queries that were there together.
+	Flush()
 }
 
 // The defaults of [Options].

@@ -231,6 +231,7 @@ func (c *tcpConn) answer() bool {
 	b := c.t.buffers.batch()
 	defer c.t.buffers.free(b)
 	b.began = time.Now()
+	defer b.worker.Flush()
 	used := 0
 	for c.complete() {
 		size := c.need() - 2

@@ -312,6 +312,7 @@ func (l *udpLoop) serve(n int) int {
 		r.results[answers] = result
 		answers++
 	}
+	l.worker.Flush()
 	return answers
 }
 

@@ -149,6 +149,7 @@ func (l *udpLoop) serve(n, nc int, from netip.AddrPort) {
 		l.probed.Store(probeMark(client.Port(), pkt))
 	}
 	answer, result := l.worker.Serve(pkt, client, resolver.UDP, l.out[:0], l)
+	l.worker.Flush()
 	if l.suspended {
 		return
 	}

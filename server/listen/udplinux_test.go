@@ -52,6 +52,7 @@ type echoWorker struct{}
 
 func (echoWorker) Expect([]byte, netip.AddrPort) {}
 func (echoWorker) Fetch()                        {}
+func (echoWorker) Flush()                        {}
 
 func (echoWorker) Serve(
 	pkt []byte, _ netip.AddrPort, _ resolver.Transport, out []byte, _ resolver.Suspender,
