@@ -13,6 +13,7 @@ import (
 //
 // Failures never become frequent. They live for seconds, and whoever repeats a dead name must gain nothing by it.
 type twoQueue struct {
+	index            map[uint64]*entry // of both queues: a hit is one look-up
 	recent, frequent lruQueue
 	ghosts           *simplelru.LRU[uint64, struct{}]
 	entries, limit   int // the most entries, and their bytes
@@ -30,7 +31,7 @@ const (
 )
 
 func newTwoQueue(entries, limit int) (*twoQueue, error) {
-	q := &twoQueue{entries: entries, limit: limit}
+	q := &twoQueue{index: map[uint64]*entry{}, entries: entries, limit: limit}
 	var err error
 	for _, one := range []*lruQueue{&q.recent, &q.frequent} {
 		one.lru, err = simplelru.NewLRU[uint64, *entry](math.MaxInt, nil) // its bound is makeRoom
@@ -44,50 +45,51 @@ func newTwoQueue(entries, limit int) (*twoQueue, error) {
 
 // peek returns the entry of a hash, and moves nothing.
 func (q *twoQueue) peek(hash uint64) (*entry, bool) {
-	e, ok := q.frequent.lru.Peek(hash)
-	if ok {
-		return e, true
-	}
-	return q.recent.lru.Peek(hash)
+	e, ok := q.index[hash]
+	return e, ok
 }
 
 // touch notes that the entry of a hash was asked again.
 func (q *twoQueue) touch(hash uint64) {
-	_, ok := q.frequent.lru.Get(hash)
-	if ok {
-		return
-	}
-	e, ok := q.recent.lru.Peek(hash)
-	if !ok {
-		return // it made room meanwhile
-	}
-	if e.failed() {
+	e := q.index[hash]
+	switch {
+	case e == nil: // it made room meanwhile
+	case e.frequent:
+		q.frequent.lru.Get(hash)
+	case e.failed():
 		q.recent.lru.Get(hash)
-		return
+	default:
+		q.remove(hash)
+		q.keep(hash, e, true)
 	}
-	q.recent.remove(hash)
-	q.frequent.add(hash, e)
 }
 
 // add keeps e in the place of what has its hash, and returns how many others made room.
 func (q *twoQueue) add(hash uint64, e *entry) int {
 	again := q.remove(hash) || q.ghosts.Remove(hash)
-	if again && !e.failed() {
-		q.frequent.add(hash, e)
-	} else {
-		q.recent.add(hash, e)
-	}
+	q.keep(hash, e, again && !e.failed())
 	return q.makeRoom()
 }
 
 // restore keeps e, whose hash is unknown, in the queue that it was in before.
 func (q *twoQueue) restore(hash uint64, e *entry, frequent bool) int {
-	if frequent {
-		q.frequent.add(hash, e)
-	} else {
-		q.recent.add(hash, e)
-	}
+	q.keep(hash, e, frequent)
 	return q.makeRoom()
+}
+
+// keep puts an entry, whose hash is unknown, into one of the queues.
+func (q *twoQueue) keep(hash uint64, e *entry, frequent bool) {
+	e.frequent = frequent
+	q.index[hash] = e
+	q.of(e).add(hash, e)
+}
+
+// of returns the queue that an entry is in.
+func (q *twoQueue) of(e *entry) *lruQueue {
+	if e.frequent {
+		return &q.frequent
+	}
+	return &q.recent
 }
 
 // makeRoom drops entries until the rest is within the bounds, and returns how many. One stays, whatever its size.
@@ -95,12 +97,13 @@ func (q *twoQueue) makeRoom() int {
 	dropped := 0
 	for q.len() > 1 && (q.len() > q.entries || q.bytes() > q.limit) {
 		dropped++
-		if !q.recentFirst() {
-			q.frequent.removeOldest()
-			continue
+		from := &q.frequent
+		if q.recentFirst() {
+			from = &q.recent
 		}
-		hash, e := q.recent.removeOldest()
-		if !e.failed() {
+		hash, e := from.removeOldest()
+		delete(q.index, hash)
+		if !e.frequent && !e.failed() {
 			q.ghosts.Add(hash, struct{}{})
 		}
 	}
@@ -118,7 +121,13 @@ func (q *twoQueue) recentFirst() bool {
 
 // remove drops the entry of a hash for good, and reports whether there was one.
 func (q *twoQueue) remove(hash uint64) bool {
-	return q.frequent.remove(hash) || q.recent.remove(hash)
+	e, ok := q.index[hash]
+	if !ok {
+		return false
+	}
+	delete(q.index, hash)
+	q.of(e).remove(hash, e)
+	return true
 }
 
 // each calls use for every entry, from the one that would go first to the one that would go last.
@@ -131,7 +140,7 @@ func (q *twoQueue) each(use func(e *entry, frequent bool)) {
 	}
 }
 
-func (q *twoQueue) len() int   { return q.recent.lru.Len() + q.frequent.lru.Len() }
+func (q *twoQueue) len() int   { return len(q.index) }
 func (q *twoQueue) bytes() int { return q.recent.bytes + q.frequent.bytes }
 
 func (q *lruQueue) add(hash uint64, e *entry) {
@@ -139,14 +148,9 @@ func (q *lruQueue) add(hash uint64, e *entry) {
 	q.bytes += e.size()
 }
 
-func (q *lruQueue) remove(hash uint64) bool {
-	e, ok := q.lru.Peek(hash)
-	if !ok {
-		return false
-	}
+func (q *lruQueue) remove(hash uint64, e *entry) {
 	q.lru.Remove(hash)
 	q.bytes -= e.size()
-	return true
 }
 
 // removeOldest drops the entry that was used longest ago; there is one.

@@ -154,6 +154,9 @@ func checkQueues(t *testing.T, q *twoQueue) {
 			t.Errorf("%d bytes are counted as %d", bytes, one.bytes)
 		}
 	}
+	if got := q.recent.lru.Len() + q.frequent.lru.Len(); got != len(q.index) {
+		t.Errorf("%d entries are in the queues, %d in the index", got, len(q.index))
+	}
 	for _, hash := range q.recent.lru.Keys() {
 		if q.frequent.lru.Contains(hash) || q.ghosts.Contains(hash) {
 			t.Error("an entry is in two places")
