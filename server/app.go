@@ -103,7 +103,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	log := a.opts.Log
 	var err error
 	a.forwarder, err = forward.New(forward.Options{
-		Entries: c.Cache.Entries, Bytes: cacheBytes(int(c.Cache.Bytes), os.DirFS("/"), log), Logger: log,
+		Entries: c.Cache.Entries, Bytes: cacheBytes(int(c.Cache.Bytes), os.DirFS("/"), log),
+		Waiters: waiters(os.DirFS("/")), Sockets: boundSockets(), Logger: log,
 	})
 	if err != nil {
 		return err

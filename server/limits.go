@@ -67,6 +67,20 @@ func fitConnections(want int, files uint64) int {
 	return want
 }
 
+// fitSockets returns how many UDP sockets for upstreams may be open where so many files may be: half
+// of what connections of clients leave to the others.
+func fitSockets(files uint64) int { return int(min(max(files/8, leastOtherFiles), mostOtherFiles)) / 2 }
+
+// boundSockets is fitSockets for the bound of this process.
+func boundSockets() int {
+	var files unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files)
+	if err != nil {
+		return leastOtherFiles / 2
+	}
+	return fitSockets(uint64(files.Cur)) // signed on some systems
+}
+
 // boundConnections is fitConnections for the bound of this process, which it says where
 // it counts.
 func boundConnections(want int, log *slog.Logger) int {

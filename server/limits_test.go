@@ -124,3 +124,12 @@ forward:
 		t.Errorf("with data (-want +got):\n%s", diff)
 	}
 }
+
+// TestFitSockets: upstreams have half of the descriptors that clients leave to the others.
+func TestFitSockets(t *testing.T) {
+	for files, want := range map[uint64]int{64: 32, 1024: 64, 4096: 256, 1 << 20: 256} {
+		if got := fitSockets(files); got != want {
+			t.Errorf("%d files: %d sockets, want %d", files, got, want)
+		}
+	}
+}

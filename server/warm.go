@@ -101,6 +101,17 @@ const (
 	lateShare  = 8
 )
 
+// waiters is how many queries may wait for upstreams: a sixteenth of the memory of the process, where
+// its cgroup has a limit. 0 is the standard, which takes 64 MiB.
+func waiters(root fs.FS) int {
+	const each, standard, share = 2 << 10, 32768, 16
+	limit, ok := cgroupMemory(root)
+	if !ok || limit/share >= each*standard {
+		return 0
+	}
+	return int(max(limit/share/each, 1024))
+}
+
 // lateBytes is what answers that wait for their clients may hold, all together: 0 is the standard.
 func lateBytes(root fs.FS) int64 {
 	limit, ok := cgroupMemory(root)

@@ -73,3 +73,19 @@ func TestWarmth(t *testing.T) {
 		}
 	}
 }
+
+// TestSharesOfMemory: what waits for upstreams and for clients is bounded by a small memory, and
+// by the standards otherwise.
+func TestSharesOfMemory(t *testing.T) {
+	for limit, want := range map[string][2]int64{
+		"max": {0, 0}, "1073741824": {0, 0}, "268435456": {32 << 20, 8192}, "8388608": {1 << 20, 1024},
+	} {
+		root := fstest.MapFS{
+			"proc/self/cgroup":              {Data: []byte("0::/unit\n")},
+			"sys/fs/cgroup/unit/memory.max": {Data: []byte(limit + "\n")},
+		}
+		if late, queries := lateBytes(root), int64(waiters(root)); late != want[0] || queries != want[1] {
+			t.Errorf("%s: %d octets of late answers and %d waiting queries, want %v", limit, late, queries, want)
+		}
+	}
+}

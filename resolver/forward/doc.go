@@ -7,7 +7,7 @@
 //	          │ one a question            ^
 //	          │ deadlines: wheel          │ finish
 //	          v                           │
-//	        upstream  udp (8 sockets on random ports, replaced every 128 queries)
+//	        upstream  udp (8 sockets on random ports, replaced every 128 queries, while few are open)
 //	                  stream (TCP after truncation; tls:// always; pipelined)
 //	                     └─ walker: strict parse, scrub, Message
 //

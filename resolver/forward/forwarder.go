@@ -26,6 +26,9 @@ type Options struct {
 	InFlight  int
 	Waiters   int // askers waiting for them: 32768
 	PerClient int // of them, those of one client (an IPv4 address, a /64 of IPv6) in one group: 1024
+	// Sockets is how many UDP sockets are open before used ones are no longer replaced by others on
+	// new ports, but go on with new ids: 256. An upstream has one in any case.
+	Sockets int
 
 	Budget     time.Duration // for one question, all upstreams and retries together: 4.5s, since clients wait for 5
 	StaleAfter time.Duration // after which a stale answer is better than waiting (RFC 8767 section 5): 1.8s
@@ -63,6 +66,7 @@ func (o *Options) check() error {
 	count("in flight", &o.InFlight, 8192)
 	count("waiters", &o.Waiters, 32768)
 	count("per client", &o.PerClient, 1024)
+	count("sockets", &o.Sockets, 256)
 	span("budget", &o.Budget, 4500*time.Millisecond)
 	span("stale after", &o.StaleAfter, 1800*time.Millisecond)
 	span("retry min", &o.RetryMin, 200*time.Millisecond)
@@ -105,6 +109,7 @@ type Forwarder struct {
 
 	connMu sync.Mutex
 	conns  map[net.Conn]struct{} // open; nil when Run has ended
+	udp    atomic.Int64          // UDP sockets that are open
 
 	buffers  sync.Pool // of *[]byte, for queries
 	readers  sync.Pool // of *reader

@@ -144,3 +144,30 @@ func TestErrorsAreNotQuick(t *testing.T) {
 		t.Errorf("one that refuses was asked %d times", n)
 	}
 }
+
+// TestSocketsAreBounded: an upstream that says nothing keeps replaced sockets open for a while; a
+// flood of names doesn't open more than may be, and every query is sent all the same.
+func TestSocketsAreBounded(t *testing.T) {
+	const most, names = 16, 6000
+	up := newFake(t, silent, nil)
+	f, _ := newRunning(t, Options{Sockets: most, PerClient: names, Waiters: 2 * names})
+	g := newGroup(t, f, up.addr)
+	peak := 0
+	for i := range names {
+		err := f.Ask(g, question(t, fmt.Sprintf("n%d.z%d.example.", i, i%100), dns.TypeA), stranger, nil)
+		if err != nil {
+			t.Fatalf("question %d: %v", i, err)
+		}
+		f.connMu.Lock()
+		peak = max(peak, len(f.conns))
+		f.connMu.Unlock()
+	}
+	if peak > most+sockets {
+		t.Errorf("%d sockets were open, %d may be", peak, most)
+	}
+	for end := time.Now().Add(10 * time.Second); g.upstreams[0].queries.Load() < names; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d queries were sent for %d names", g.upstreams[0].queries.Load(), names)
+		}
+	}
+}

@@ -25,7 +25,7 @@ func (f *Forwarder) open(o opening) {
 			}
 			continue
 		}
-		_, err := f.openUDP(at.u, slot)
+		s, err := f.openUDP(at.u, slot)
 		if errors.Is(err, ErrClosed) {
 			break
 		}
@@ -33,6 +33,7 @@ func (f *Forwarder) open(o opening) {
 			f.noteDown(at.u, at.u.unreachable(f.clock()), err.Error())
 			break
 		}
+		slot = s.slot // another one, where too many are open
 		if f.sendUDP(fl, at, slot) {
 			return
 		}

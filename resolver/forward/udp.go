@@ -20,6 +20,9 @@ const (
 	socketAge = 30 * time.Second // after which it is replaced too
 	linger    = 3 * time.Second  // how long a replaced socket still reads late replies
 	readSize  = 4096             // of a buffer for replies: more than we say we take
+	// maxWaiting is how many queries may wait on a socket that isn't replaced: few enough of all ids
+	// for a forger to gain little.
+	maxWaiting = 1024
 )
 
 // pending is a query that has been sent and not been answered.
@@ -43,6 +46,8 @@ type udpSocket struct {
 	ids     []uint16 // random, unused
 	waiting map[uint16]pending
 	retired bool
+	// forgotten are queries that were let go: as many replies are no forgeries.
+	forgotten int
 }
 
 // openUDP opens a socket for slot, or returns the one that another goroutine opened.
@@ -56,26 +61,54 @@ func (f *Forwarder) openUDP(u *upstream, slot int) (*udpSocket, error) {
 	if u.gone {
 		return nil, ErrClosed
 	}
+	if f.crowded() {
+		other := u.anySocket()
+		if other != nil {
+			return other, nil
+		}
+	}
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(u.addr))
 	if err != nil {
 		return nil, fmt.Errorf("opening a socket to %s: %w", u.text, err)
 	}
 	u.local.CompareAndSwap(false, isSame(conn.LocalAddr(), u.addr))
-	var random [2 * perSocket]byte
-	rand.Read(random[:])
 	s = &udpSocket{
-		f: f, u: u, slot: slot, conn: conn, opened: f.clock(),
-		ids: make([]uint16, perSocket), waiting: make(map[uint16]pending, perSocket/2),
+		f: f, u: u, slot: slot, conn: conn, opened: f.clock(), waiting: make(map[uint16]pending, perSocket/2),
 	}
-	for i := range s.ids {
-		s.ids[i] = binary.NativeEndian.Uint16(random[2*i:])
-	}
+	s.draw()
+	f.udp.Add(1)
 	if !f.track(conn) || !f.start(s.read) {
+		f.udp.Add(-1)
 		f.drop(conn)
 		return nil, ErrClosed
 	}
 	u.slots[slot].Store(s)
 	return s, nil
+}
+
+// draw gives the socket new ids.
+func (s *udpSocket) draw() {
+	var random [2 * perSocket]byte
+	rand.Read(random[:])
+	s.ids = make([]uint16, perSocket)
+	for i := range s.ids {
+		s.ids[i] = binary.NativeEndian.Uint16(random[2*i:])
+	}
+}
+
+// crowded reports whether as many sockets are open as may: upstreams that don't answer keep the
+// replaced ones open, and a flood of names would use up the descriptors of the process.
+func (f *Forwarder) crowded() bool { return f.udp.Load() >= int64(f.options.Sockets) }
+
+// anySocket returns a socket of u that is in use, nil for none.
+func (u *upstream) anySocket() *udpSocket {
+	for i := range u.slots {
+		s := u.slots[i].Load()
+		if s != nil {
+			return s
+		}
+	}
+	return nil
 }
 
 // isSame reports whether a socket's own address is that of its upstream: they
@@ -116,7 +149,7 @@ func randomSlot() int { return int(mathrand.Uint32() % sockets) }
 func (s *udpSocket) register(p pending) (id uint16, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !s.retired && len(s.ids) > 0 && p.sent-s.opened < socketAge {
+	for !s.retired && s.lasts(p.sent) {
 		id, s.ids = s.ids[0], s.ids[1:]
 		_, used := s.waiting[id]
 		if !used {
@@ -126,6 +159,32 @@ func (s *udpSocket) register(p pending) (id uint16, ok bool) {
 	}
 	s.retireLocked()
 	return 0, false
+}
+
+// lasts reports whether the socket may send at now. mu is held.
+func (s *udpSocket) lasts(now time.Duration) bool {
+	if len(s.ids) > 0 && now-s.opened < socketAge {
+		return true
+	}
+	if !s.f.crowded() {
+		return false
+	}
+	if len(s.ids) == 0 {
+		s.forget()
+		s.draw()
+	}
+	return len(s.waiting) < maxWaiting
+}
+
+// forget lets go of queries whose flights are over: they would keep the flights, of which a flood of
+// names ends a hundred thousand a second to make room for others. mu is held.
+func (s *udpSocket) forget() {
+	for id, p := range s.waiting {
+		if p.fl.over.Load() {
+			delete(s.waiting, id)
+			s.forgotten++
+		}
+	}
 }
 
 // retire takes the socket out of use. It closes when all replies have come, or
@@ -141,6 +200,7 @@ func (s *udpSocket) retireLocked() {
 		return
 	}
 	s.retired = true
+	s.forget()
 	s.u.slots[s.slot].CompareAndSwap(s, nil)
 	wait := linger
 	if len(s.waiting) == 0 {
@@ -167,7 +227,11 @@ func (s *udpSocket) claim(msg []byte) (p pending, ok, drained bool) {
 			return p, true, s.retired && len(s.waiting) == 0
 		}
 	}
-	s.u.spoofed.Add(1)
+	if p.fl == nil && s.forgotten > 0 {
+		s.forgotten--
+	} else {
+		s.u.spoofed.Add(1)
+	}
 	return p, false, false
 }
 
@@ -208,6 +272,7 @@ type reader struct {
 
 // read receives replies until the socket has done its work.
 func (s *udpSocket) read(context.Context) {
+	defer s.f.udp.Add(-1)
 	defer s.f.drop(s.conn)
 	r := s.f.readers.Get().(*reader)
 	defer s.f.readers.Put(r)
