@@ -17,7 +17,7 @@ func (f *Forwarder) breakLoop(fl *flight) {
 	if n == 0 {
 		return
 	}
-	fl.broken = fl.suspected
+	fl.loops.broken = fl.loops.suspected
 	f.loops.Add(uint64(n))
 	f.complete(&completion{err: ErrLoop, waiters: loops, count: n})
 }
@@ -127,7 +127,7 @@ func (f *Forwarder) remove(s *flightShard, fl *flight) {
 	fl.over.Store(true)
 	s.remove(fl)
 	f.wheel.stop(fl)
-	if fl.queued.in != nil {
+	if fl.queued != nil {
 		fl.queued.in.cancel(fl)
 	}
 	fl.outcome.waiters, fl.outcome.count = f.shares.release(fl)

@@ -198,7 +198,7 @@ func (f *Forwarder) due(fl *flight) {
 		late = nil
 		f.arm(fl, now)
 	}
-	if fl.queued.in != nil {
+	if fl.queued != nil {
 		late = nil // it wasn't asked
 	}
 	s.mu.Unlock()
