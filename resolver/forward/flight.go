@@ -110,7 +110,7 @@ func (s *flightShard) remove(fl *flight) {
 func (f *Forwarder) flightShard(fl *flight) *flightShard { return &f.flights[fl.hash>>40%flightShards] }
 
 // Ask gets an answer from the upstreams of g. Nil means that done will be
-// called exactly once, on the forwarder's pool, maybe before Ask returns; with
+// called exactly once, on a goroutine of the forwarder's, maybe before Ask returns; with
 //
 //   - a message and nil: the answer, NOERROR or NXDOMAIN
 //   - a message and [ErrStale]: the upstreams failed, or took too long; this is what was known before
@@ -120,7 +120,7 @@ func (f *Forwarder) flightShard(fl *flight) *flightShard { return &f.flights[fl.
 //
 // An error of Ask itself ([ErrFull], [ErrLoop], [ErrClosed], [ErrRepeated]) means that done
 // will not be called. done may call Ask; it should not wait for anything, as it holds one of
-// the pool's workers. A nil done fetches for the cache alone. from says whose place in the
+// the pool's workers, or the reader of a socket. A nil done fetches for the cache alone. from says whose place in the
 // shares this is, and protects from loops. Nothing of q is kept.
 //
 // All that ask the same question of the same group at the same time share one flight.
