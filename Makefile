@@ -5,6 +5,9 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VERSITYGW   := github.com/versity/versitygw/cmd/versitygw@v1.8.0
+NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+HCLFMT      := github.com/hashicorp/hcl/v2/cmd/hclfmt@v2.25.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
@@ -28,7 +31,7 @@ ROUNDS    ?= 5
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build run test lint race fuzz restarts bench bench-peers attack chaos cover vuln test-clients judge \
-	judge-files fresh clean
+	judge-files fresh dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -142,5 +145,11 @@ judge-files: ## compare what is read of zone files, answers and transfers with n
 	$(GO) test -count=1 -tags judge -v -run '^TestJudgeMasterFiles$$' ./zonesource/zonefile
 	$(GO) test -count=1 -tags judge -v -run '^TestFilesBesidePeers$$' ./server
 
+# The time of all files is that of the commit, so that whoever builds it gets the same bytes.
+dist: ## make dist/ for VERSION=v1.2.3: binaries, .deb, .rpm, an image, man pages, SBOM, sums
+	rm -rf dist
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(GO) run ./server/dist -out dist \
+		-version '$(VERSION)' -commit '$(COMMIT)' -nfpm '$(NFPM)' -cyclonedx '$(CYCLONEDX)'
+
 clean: ## remove what the other targets made
-	rm -rf bin cover.out cover.html
+	rm -rf bin dist cover.out cover.html
