@@ -23,21 +23,29 @@ func (r *release) call(ctx context.Context, env []string, words ...string) error
 	return nil
 }
 
-// has reports what is missing, when a tool is.
-func (r *release) has(ctx context.Context, tool string) error {
-	err := r.call(ctx, nil, "go", "list", "-mod=mod", "-m", moduleOf(tool))
-	if err == nil {
-		return nil
+// tool is a program that is built elsewhere: its path, or a package and its version, which the go
+// command downloads and runs.
+type tool string
+
+// words begin its command line.
+func (t tool) words() []string {
+	if strings.Contains(string(t), "@") {
+		return []string{"go", "run", string(t)}
 	}
-	return fmt.Errorf("no %s: the go command downloads it, which needs a module proxy (GOPROXY): %w", tool, err)
+	return []string{string(t)}
 }
 
-// moduleOf is the module of a package whose version is given; "cmd" begins what is below it.
-func moduleOf(tool string) string {
-	path, version, _ := strings.Cut(tool, "@")
-	path, _, _ = strings.Cut(path, "/cmd/")
-	return path + "@" + version
+// needs reports what is missing, when a tool is. Each is asked for its help, which ends with 0.
+func (r *release) needs(ctx context.Context, t tool, help ...string) error {
+	err := r.call(ctx, toolEnvironment(), append(t.words(), help...)...)
+	if err != nil {
+		return fmt.Errorf("no %s, which the go command downloads from a module proxy (GOPROXY): %w", t, err)
+	}
+	return nil
 }
+
+// toolEnvironment keeps flags that are meant for this module away from others.
+func toolEnvironment() []string { return []string{"GOFLAGS=", "GOOS=", "GOARCH="} }
 
 // build builds the program for a platform, and returns its path.
 func (r *release) build(ctx context.Context, p platform) (string, error) {

@@ -197,7 +197,8 @@ func (r *release) layer(binary string) ([]byte, error) {
 	a.file("etc/passwd", []byte(user), 0o644)
 	a.file("etc/ssl/certs/ca-certificates.crt", certificates, 0o644)
 	a.file("usr/bin/inside53", program, 0o755)
-	return out.Bytes(), errors.Join(a.err, a.w.Close())
+	err = errors.Join(a.err, a.w.Close())
+	return out.Bytes(), err
 }
 
 // archive writes files of root's into a tar; the first error stays.

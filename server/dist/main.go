@@ -36,8 +36,8 @@ type release struct {
 	out       string
 	work      string // goes at the end
 	platforms []platform
-	nfpm      string // a package and its version, for go run
-	cyclonedx string
+	nfpm      tool
+	cyclonedx tool
 	log       io.Writer
 }
 
@@ -74,11 +74,13 @@ func run(ctx context.Context, args []string, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, tool := range []string{r.nfpm, r.cyclonedx} {
-		err = r.has(ctx, tool)
-		if err != nil {
-			return err
-		}
+	err = r.needs(ctx, r.nfpm, "--version")
+	if err != nil {
+		return err
+	}
+	err = r.needs(ctx, r.cyclonedx, "version")
+	if err != nil {
+		return err
 	}
 	return r.make(ctx)
 }
@@ -126,8 +128,8 @@ func parse(args []string, log io.Writer) (*release, error) {
 	flags.StringVar(&r.version, "version", "", "the `tag` of the version: v1.2.3")
 	flags.StringVar(&r.commit, "commit", "", "the commit that is built")
 	flags.StringVar(&r.out, "out", "dist", "the `directory` of what is made")
-	flags.StringVar(&r.nfpm, "nfpm", "", "the `package@version` of nfpm")
-	flags.StringVar(&r.cyclonedx, "cyclonedx", "", "the `package@version` of cyclonedx-gomod")
+	flags.StringVar((*string)(&r.nfpm), "nfpm", "", "the `program` nfpm: its path, or package@version")
+	flags.StringVar((*string)(&r.cyclonedx), "cyclonedx", "", "the `program` cyclonedx-gomod: as nfpm")
 	only := flags.String("only", "", "these `platforms` alone: linux/amd64,darwin/arm64")
 	err := flags.Parse(args)
 	if err != nil {

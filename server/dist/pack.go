@@ -84,8 +84,8 @@ func (r *release) pack(ctx context.Context, p platform, binary string) error {
 	}
 	for _, packager := range []string{"deb", "rpm"} {
 		_, _ = fmt.Fprintf(r.log, "dist: packing a .%s for %s\n", packager, p.arch)
-		err = r.call(ctx, []string{"GOFLAGS=-mod=mod"}, "go", "run", r.nfpm, "package", "--config", path,
-			"--packager", packager, "--target", r.out+"/")
+		err = r.call(ctx, toolEnvironment(), append(r.nfpm.words(), "package", "--config", path,
+			"--packager", packager, "--target", r.out+"/")...)
 		if err != nil {
 			return err
 		}

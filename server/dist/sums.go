@@ -19,8 +19,8 @@ func (r *release) writeSBOM(ctx context.Context) error {
 	p := r.platforms[0]
 	binary := filepath.Join(r.out, fmt.Sprintf("inside53_%s_%s_%s", r.number(), p.os, p.arch))
 	raw := filepath.Join(r.work, "sbom.json")
-	err := r.call(ctx, []string{"GOFLAGS=-mod=mod"}, "go", "run", r.cyclonedx, "bin", "-json", "-std", "-noserial",
-		"-version", r.version, "-output", raw, binary)
+	err := r.call(ctx, toolEnvironment(), append(r.cyclonedx.words(), "bin", "-json", "-std", "-noserial",
+		"-version", r.version, "-output", raw, binary)...)
 	if err != nil {
 		return err
 	}
