@@ -176,7 +176,7 @@ func busyHour(trend *admin.Trend) {
 	}
 	wave := func(mean, swing, every, shift float64) func(float64) float64 {
 		return func(i float64) float64 {
-			return mean + swing*math.Sin((i+shift)/every) + swing/3*math.Sin((i*3.7+shift)/every) + swing/5*math.Sin(i*1.9)
+			return mean + swing*math.Sin((i+shift)/every) + swing/3*math.Sin((i*3.7+shift)/every) + swing/9*math.Sin(i*i*0.37)
 		}
 	}
 	fault := func(i float64) float64 { return 6 * math.Exp(-(i-190)*(i-190)/160) }

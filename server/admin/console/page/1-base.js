@@ -41,18 +41,21 @@ const count = new Intl.NumberFormat("en");
 const number = (n) => (n === null || n === undefined ? "–" : count.format(n));
 function rate(n) {
   if (n === null || n === undefined) return "–";
-  return n >= 100 ? count.format(Math.round(n)) : n >= 10 ? n.toFixed(0) : n.toFixed(1);
+  return n >= 100 ? count.format(Math.round(n)) : n >= 10 || n < 0.05 ? n.toFixed(0) : n.toFixed(1);
 }
 function span(seconds) {
   if (seconds === null || seconds === undefined || !isFinite(seconds)) return unknown;
-  if (seconds < 1) return "now";
+  if (seconds < 1) return "0 s";
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86400)} d`;
 }
+// since is a span that is over.
+const since = (seconds) => (seconds < 1 ? "just now" : span(seconds) + (isFinite(seconds ?? NaN) ? " ago" : ""));
 function took(seconds) {
   if (seconds === null || seconds === undefined) return "–";
+  if (seconds === 0) return "0";
   if (seconds < 0.001) return `${Math.round(seconds * 1e6)} µs`;
   if (seconds < 1) return `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
   return `${seconds.toFixed(1)} s`;
@@ -64,7 +67,7 @@ function moment(t) {
   const day = date.toDateString() === new Date().toDateString() ? "" : date.toLocaleDateString("en-CA") + " ";
   return day + date.toLocaleTimeString("en-GB");
 }
-const ago = (t) => span((Date.now() - new Date(t)) / 1000);
+const ago = (t) => since((Date.now() - new Date(t)) / 1000);
 
 // Links carry the whole state of a page in the fragment.
 function link(page, parameters = {}) {
@@ -115,6 +118,17 @@ function copyable(text, name = "Copy the command") {
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
   return h("div", { class: "copy" }, h("code", { tabindex: "0" }, text), button);
+}
+
+// plain is a value of the past for people: what isn't a record is JSON there.
+function plain(value) {
+  if (!/^[{[]/.test(value)) return value;
+  try {
+    const words = (v) => (Array.isArray(v) ? v.map(words).join(" ") : v && typeof v === "object" ? Object.values(v).map(words).join(" ") : v ?? "");
+    return Object.entries(JSON.parse(value)).filter(([, v]) => words(v) !== "").map(([k, v]) => `${k} ${words(v)}`).join(", ");
+  } catch {
+    return value;
+  }
 }
 
 // owner shows a name with its zone in the background.

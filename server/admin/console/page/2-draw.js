@@ -5,7 +5,7 @@
 function scale(n) {
   if (!(n > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(n));
-  return [1, 2, 2.5, 5, 10].map((f) => f * power).find((x) => x >= n * 1.0001) ?? 10 * power;
+  return [1, 2, 3, 4, 5, 6, 8, 10].map((f) => f * power).find((x) => x >= n * 1.0001) ?? 10 * power;
 }
 
 // chart draws lines over time. series are {name, key, values}; key is a colour's number. With
@@ -26,9 +26,8 @@ function chart({ title, series, stacked, format, every, until, spans = 360, heig
 
   function describe() {
     const i = at ?? last;
-    const when = at === null ? "now" : clock(new Date(until) - (last - i) * every * 1000);
     legend.replaceChildren(...series.map((x) => h("span", {}, h("i", { class: "b" + x.key }), `${x.name} `,
-      h("b", {}, format(x.values[i] ?? null)))), h("span", { class: "muted" }, when));
+      h("b", {}, format(x.values[i] ?? null)))));
   }
   function draw() {
     const width = Math.max(box.clientWidth, 240), left = 46, bottom = 20, right = 4;
@@ -68,11 +67,18 @@ function chart({ title, series, stacked, format, every, until, spans = 360, heig
       svg.append(s("path", { class: "line k" + one.key, d: path }));
     }
     const cursor = s("line", { class: "cursor", y1: 8, y2: height - bottom, visibility: "hidden" });
-    svg.append(cursor);
+    const when = s("text", { y: 6, visibility: "hidden" });
+    svg.append(cursor, when);
     const move = (i) => {
       at = i === null ? null : Math.min(last, Math.max(0, i));
-      cursor.setAttribute("visibility", at === null ? "hidden" : "visible");
-      if (at !== null) { cursor.setAttribute("x1", x(at)); cursor.setAttribute("x2", x(at)); }
+      for (const node of [cursor, when]) node.setAttribute("visibility", at === null ? "hidden" : "visible");
+      if (at !== null) {
+        cursor.setAttribute("x1", x(at));
+        cursor.setAttribute("x2", x(at));
+        when.setAttribute("x", x(at));
+        when.setAttribute("text-anchor", x(at) < width / 4 ? "start" : x(at) > width * 0.75 ? "end" : "middle");
+        when.textContent = clock(new Date(until) - (last - at) * every * 1000);
+      }
       describe();
     };
     svg.addEventListener("pointermove", (e) => {

@@ -15,10 +15,10 @@ function changeNode(c) {
   const kind = !c.before.length ? tag("new", "good") : !c.after.length ? tag("gone", "bad") : tag("changed", "accent");
   return h("article", { class: "change" }, h("div", {}, kind,
     h("a", { class: "name", href: explainLink(c.name, c.type) }, c.name), h("span", { class: "type" }, c.type), c.set ? h("span", { class: "muted" }, c.set) : null,
-    h("time", { datetime: c.at, title: c.at }, `${moment(c.at)} · ${ago(c.at)} ago`)),
-  h("div", { class: "diff" }, minus.map((v) => h("div", { class: "minus" }, "− " + v)), plus.map((v) => h("div", { class: "plus" }, "+ " + v))),
-  h("div", { class: "muted" }, `version ${c.version} · ${c.cause}, by ${c.actor}`, c.zone && c.zone !== c.name ? ` · in ${c.zone}` : ""),
-  back ? h("details", {}, h("summary", { class: "muted" }, "Put it back"), copyable(back)) : null);
+    h("time", { datetime: c.at, title: c.at }, `${moment(c.at)} · ${ago(c.at)}`)),
+  h("div", { class: "diff" }, minus.map((v) => h("div", { class: "minus" }, "− " + plain(v))), plus.map((v) => h("div", { class: "plus" }, "+ " + plain(v)))),
+  h("div", { class: "by" }, `version ${c.version} · ${c.cause}, by ${c.actor}`, c.zone && c.zone !== c.name ? ` · in ${c.zone}` : ""),
+  back ? h("details", {}, h("summary", {}, "Put it back"), copyable(back)) : null);
 }
 
 // changeList shows changes as they come.
@@ -88,7 +88,7 @@ pages.parts = {
         ["What is the matter", "wrap", (p) => [p.error ? h("div", { class: "bad" }, p.error) : null,
           p.shrunk ? h("div", { class: "warn" }, `from ${number(p.shrunk.before)} to ${number(p.shrunk.now)}: without `, (p.shrunk.names ?? []).slice(0, 12).join(", ")) : null,
           p.shrunk ? copyable(`curl -X POST '${location.origin}/accept?zone=${encodeURIComponent(p.zone || p.key)}'`, "Copy the command that accepts it") : null,
-          p.primary ? h("div", { class: "muted" }, `from ${p.primary}, serial ${p.serial}, heard ${span(p.contact_seconds)} ago, expires in ${span(p.expire_seconds)}`) : null]]], found));
+          p.primary ? h("div", { class: "muted" }, `from ${p.primary}, serial ${p.serial}, heard ${since(p.contact_seconds)}, expires in ${span(p.expire_seconds)}`) : null]]], found));
     };
     page.put(head("Parts", "Everything that is read by itself: catalogs, zones, regions, health. Its age, its next reading, what is held back.",
       field("Filter", typed({ value: q, name: "filter" }, (text) => { wanted = text; keep("parts", { q: text }); show(); }))), panel("", null, list));

@@ -36,10 +36,10 @@ const rcodeTag = (a) => tag(a.rcode, a.rcode === "NOERROR" ? "good" : a.rcode ==
 const types = ["A", "AAAA", "CNAME", "MX", "TXT", "SRV", "NS", "SOA", "PTR", "HTTPS", "CAA", "DS", "ANY"];
 
 // values are the records of an answer without owner, TTL and class.
-function values(answer) {
+function values(answer, type) {
   return answer.map((line) => {
     const words = line.split(" ");
-    return words.slice(3).join(" ").replace(/^(A|AAAA) /, "");
+    return words.slice(words[3] === type || words[3] === "A" || words[3] === "AAAA" ? 4 : 3).join(" ");
   });
 }
 
@@ -83,7 +83,7 @@ pages.explain = {
         return panel("In every view", h("p", {}, differing ? `${differing} of ${all.length} differ` : "all the same"), table([
           ["View", "", (a) => [h("div", {}, a.client && !a.outside ? h("a", { class: "row", href: explainLink(name, type, a.client) }, a.view) : h("b", {}, a.view)),
             h("div", { class: "muted nowrap" }, a.client)]],
-          ["Answer", "", (a) => h("div", { class: "cell " + cellClass(a) }, cellLines(a))]], all));
+          ["Answer", "", (a) => h("div", { class: "cell " + cellClass(a) }, cellLines(a, type || "A"))]], all));
       }),
     ]);
   },
@@ -94,8 +94,8 @@ function cellClass(a) {
   const found = values(a.answer ?? []);
   return [a.differs ? "differs" : "", !found.length ? "none" : "", found.some((v) => inside.test(v)) ? "inside" : ""].join(" ");
 }
-function cellLines(a) {
+function cellLines(a, type) {
   if (a.error) return a.error;
   if (!a.answer.length) return a.rcode === "NOERROR" ? "no data" : a.rcode;
-  return values(a.answer).map((v) => h("div", { class: "wrap" }, v));
+  return values(a.answer, type).map((v) => h("div", { class: "wrap" }, v));
 }

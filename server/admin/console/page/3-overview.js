@@ -59,13 +59,13 @@ pages.overview = {
           if (!data.length) return empty("Nothing yet", "The past begins with the first change.");
           return h("ul", { class: "list" }, data.map((c) => h("li", {},
             h("a", { class: "row wrap", href: link("changes", { name: c.name }) }, c.name), " ", h("span", { class: "type" }, c.type),
-            h("div", { class: "muted wrap" }, `${c.before.join(", ") || "new"} → ${c.after.join(", ") || "gone"} · ${ago(c.at)} ago, ${c.actor}`))));
+            h("div", { class: "muted wrap" }, `${c.before.map(plain).join(", ") || "new"} → ${c.after.map(plain).join(", ") || "gone"} · ${ago(c.at)}, ${c.actor}`))));
         }),
         page.into(sources, "readiness", async () => {
           const { data: r } = await get("/readyz");
           const rows = Object.entries(r.sources ?? {});
           return table([["Source", "", ([name, v]) => [dot(v.error ? "bad" : v.age_seconds === null ? "warn" : "good"), " ", name]],
-            ["Oldest part", "num", ([, v]) => (v.age_seconds === null ? unknown : span(v.age_seconds))],
+            ["Oldest part", "num", ([, v]) => (since(v.age_seconds))],
             ["Error", "wrap", ([, v]) => (v.error ? h("span", { class: "bad" }, v.error) : h("span", { class: "muted" }, "none"))]], rows);
         }),
         page.into(forward, "upstreams", async () => upstreamTable(await upstreams())),

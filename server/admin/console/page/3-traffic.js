@@ -126,7 +126,7 @@ function timeline(c, flips, until) {
 pages.fleet = {
   title: "Fleet",
   async show(page) {
-    const list = h("div", {});
+    const list = h("div", { class: "stack" });
     page.put(head("Fleet", "The servers that share one ledger: who leads, and how far each has come."), list);
     await page.every(5000, () => page.into(list, "fleet", async () => {
       const { data: f } = await get("/fleet");
@@ -134,7 +134,7 @@ pages.fleet = {
         tile("Members", number(f.members.length), "", "heard within two minutes")), panel("Members", null, table([
         ["Server", "", (m) => [h("b", {}, m.name), " ", m.name === f.leader ? tag("leads", "accent") : ""]], ["Address", "mono", (m) => m.address],
         ["Version", "num", (m) => [number(m.version), m.version < f.version ? h("span", { class: "warn" }, ` ${number(m.version - f.version)}`) : ""]],
-        ["Build", "optional", (m) => m.build], ["Zone", "optional", (m) => m.zone || "–"], ["Heard", "num", (m) => span(m.heard_seconds) + " ago"]], f.members))];
+        ["Build", "optional", (m) => m.build], ["Zone", "optional", (m) => m.zone || "–"], ["Heard", "num", (m) => since(m.heard_seconds)]], f.members))];
     }));
   },
 };

@@ -10,7 +10,7 @@ pages.zones = {
         ["Zone", "", (z) => [h("a", { class: "row wrap", href: link("zone", { id: z.id, apex: z.name }) }, z.name), h("div", { class: "muted mono wrap" }, z.id)]],
         ["Kind", "", (z) => tag(z.visibility, z.visibility === "private" ? "accent" : "")],
         ["Records", "num", (z) => number(z.records)],
-        ["Read", "num optional", (z) => (z.visibility === "file" || z.visibility === "tags" ? "–" : z.error && !z.age_seconds ? "never" : span(z.age_seconds) + " ago")],
+        ["Read", "num optional", (z) => (z.visibility === "file" || z.visibility === "tags" ? "–" : z.error && !z.age_seconds ? "never" : since(z.age_seconds))],
         ["Can't be served", "num optional", (z) => (z.unservable.length ? h("a", { class: "bad", href: link("zone", { id: z.id, apex: z.name, tab: "unservable" }) }, number(z.unservable.length)) : "0")],
         ["State", "wrap", (z) => (z.shrunk ? h("span", { class: "warn" }, `held: ${number(z.shrunk.before)} → ${number(z.shrunk.now)}`)
           : z.error ? h("span", { class: "bad" }, z.error) : h("span", { class: "muted" }, "fine"))]], found) : empty("No zone is named so", "The filter is by name and id."),
@@ -53,7 +53,7 @@ pages.zone = {
       const z = data.find((x) => !apex || x.name === apex) ?? data[0];
       if (!z) throw new Missing("no zone of that id is served");
       return facts([["Kind", tag(z.visibility, z.visibility === "private" ? "accent" : "")], ["Records", number(z.records)], ["Id", h("code", {}, z.id)],
-        ["VPCs", z.vpcs.join(", ")], ["Account", z.account], ["Read", z.age_seconds ? span(z.age_seconds) + " ago" : ""], ["Error", z.error ? h("span", { class: "bad" }, z.error) : ""]]);
+        ["VPCs", z.vpcs.join(", ")], ["Account", z.account], ["Read", z.age_seconds ? since(z.age_seconds) : ""], ["Error", z.error ? h("span", { class: "bad" }, z.error) : ""]]);
     });
     if (tab === "changes") {
       page.add(changeList(page, { zone: id.startsWith("Z") ? id : apex }));
@@ -122,7 +122,7 @@ pages.split = {
         answer(r).then((all) => columns.forEach((_, i) => {
           const a = all[i] ?? all.find((x) => x.error);
           if (!a) return cells[i].replaceChildren("–");
-          const shown = a.error ? a.error : a.answer.length ? values(a.answer).join(", ") : a.rcode === "NOERROR" ? "no data" : a.rcode;
+          const shown = a.error ? a.error : a.answer.length ? values(a.answer, r.type).join(", ") : a.rcode === "NOERROR" ? "no data" : a.rcode;
           cells[i].className = "cell " + cellClass(a);
           cells[i].title = shown + (a.differs ? " (differs from most views)" : "");
           cells[i].replaceChildren(shown, a.differs ? h("span", { class: "hidden" }, ", differs") : "");

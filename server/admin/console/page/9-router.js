@@ -115,7 +115,7 @@ async function watch() {
 async function describeServer() {
   try {
     const { data } = await get("/status");
-    $("about").replaceChildren(...[data.version, data.started ? `up for ${ago(data.started)}` : null].filter(Boolean).map((x) => h("div", {}, x)));
+    $("about").replaceChildren(...[data.version, data.started ? `up for ${span((Date.now() - new Date(data.started)) / 1000)}` : null].filter(Boolean).map((x) => h("div", {}, x)));
   } catch {
     $("about").replaceChildren(location.host);
   }
