@@ -211,7 +211,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.health = healthWatch{
-		log: log, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
+		log: log, shared: a.fleet.member != nil, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
 		snapshot: a.resolver.Snapshot, publish: a.publishLive,
 		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}
