@@ -59,6 +59,8 @@ type Keeper struct {
 	pace    pace
 	// amendments lie over the listings of zones.
 	amendments map[Key]*amendments
+	// readings lie over the listings of regions.
+	readings map[Key][]*RegionReading
 	loaded     bool         // a snapshot has been published that was loaded
 	saved      bool         // the state directory had the data of an earlier process
 	seen       map[Key]bool // what is missing and was when last published: whether it is new
@@ -104,6 +106,7 @@ func NewKeeper(o Options) (*Keeper, error) {
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
 		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key]*amendments{},
+		readings: map[Key][]*RegionReading{},
 		seen: map[Key]bool{}, held: map[Key]held{},
 		tallies: map[string]*tally{},
 		inbox:   newInbox(), wanted: o.Config.wanted(), accepted: o.Accepted,
@@ -264,7 +267,7 @@ func (k *Keeper) drain(now bool) {
 	defer k.work.Unlock()
 	for _, p := range k.inbox.drain() {
 		k.pace.tried(p)
-		if k.deliver(p) {
+		if k.deliver(p, Cause{}) {
 			k.pace.uncompiled = true
 		}
 	}
@@ -325,9 +328,9 @@ func (k *Keeper) hostedZones() int {
 
 func isHosted(p Part) bool { return p.Zone != nil && p.Zone.Origin != zone.File }
 
-// deliver receives one part from a source and reports whether anything that is
+// deliver receives one part from a source, for a cause, and reports whether anything that is
 // published has changed. The caller holds work.
-func (k *Keeper) deliver(p Part) bool {
+func (k *Keeper) deliver(p Part, c Cause) bool {
 	h := k.held[p.Key]
 	if p.Err != nil {
 		if !k.wanted.sources[p.Key.Source] {
@@ -343,11 +346,14 @@ func (k *Keeper) deliver(p Part) bool {
 	if !k.wanted.wants(p) {
 		return false
 	}
+	if h.isNewer(p) {
+		return false
+	}
 	if h.err != nil {
 		k.log.Info("listing works again", "part", p.Key)
 	}
 	gone := p.Catalog != nil && k.sweep(p)
-	p = k.underAmendments(p)
+	p = k.underReadings(k.underAmendments(p))
 	h.succeed(p.Listed)
 	h.read = true
 	if !k.judge(&h, p) {
@@ -359,7 +365,7 @@ func (k *Keeper) deliver(p Part) bool {
 	renamed := p.Sum != Sum{} && isOtherListing(k.held[p.Key].part, p)
 	changed := k.accept(p)
 	if changed {
-		k.note(p.Key, k.parts[p.Key], Cause{})
+		k.note(p.Key, k.parts[p.Key], c)
 	}
 	k.saver.mark(k.parts[p.Key], changed || renamed)
 	return changed || gone
@@ -424,6 +430,7 @@ func (k *Keeper) remove(key Key, c Cause) {
 	k.touch(key)
 	k.note(key, Part{}, c)
 	k.endAmendments(key)
+	delete(k.readings, key)
 	k.mu.Lock()
 	k.letGo(key)
 	k.mu.Unlock()
@@ -471,6 +478,7 @@ func (k *Keeper) reconfigure(cfg Config) error {
 		_, there := parts[key]
 		if !there {
 			k.endAmendments(key)
+			delete(k.readings, key)
 			k.note(key, Part{}, Cause{Kind: ByOperator, Actor: "configuration"})
 		}
 	}
