@@ -61,10 +61,10 @@ type Keeper struct {
 	amendments map[Key]*amendments
 	// readings lie over the listings of regions.
 	readings map[Key][]*RegionReading
-	loaded     bool         // a snapshot has been published that was loaded
-	saved      bool         // the state directory had the data of an earlier process
-	seen       map[Key]bool // what is missing and was when last published: whether it is new
-	notes      []Accepted   // what is handed on with the next publication
+	loaded   bool         // a snapshot has been published that was loaded
+	saved    bool         // the state directory had the data of an earlier process
+	seen     map[Key]bool // what is missing and was when last published: whether it is new
+	notes    []Accepted   // what is handed on with the next publication
 
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
@@ -107,7 +107,7 @@ func NewKeeper(o Options) (*Keeper, error) {
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
 		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key]*amendments{},
 		readings: map[Key][]*RegionReading{},
-		seen: map[Key]bool{}, held: map[Key]held{},
+		seen:     map[Key]bool{}, held: map[Key]held{},
 		tallies: map[string]*tally{},
 		inbox:   newInbox(), wanted: o.Config.wanted(), accepted: o.Accepted,
 	}

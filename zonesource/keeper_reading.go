@@ -140,5 +140,5 @@ func (k *Keeper) Observe(p Part, c Cause) (changed bool, err error) {
 
 // isNewer reports whether this process has a listing that began after that of p.
 func (h *held) isNewer(p Part) bool {
-	return h.read && h.good() && p.Catalog == nil && p.Listed.Before(h.part.Listed)
+	return h.read && h.good() && p.Catalog == nil && !p.Listed.IsZero() && p.Listed.Before(h.part.Listed)
 }
