@@ -132,15 +132,27 @@ func (k *Keeper) Amend(a *Amendment) error {
 	return k.replace(h, cause)
 }
 
-// replace publishes a part of which something was changed. The caller holds work.
+// replace publishes a part of which something was changed. What the compiler doesn't bear leaves the
+// part as it was. The caller holds work.
 func (k *Keeper) replace(h held, c Cause) error {
 	key := h.part.Key
+	before := k.recall([]Adopted{{Key: key}})
 	k.parts[key] = h.part
 	k.touch(key)
 	k.set(key, h)
 	k.note(key, h.part, c)
 	k.saver.mark(h.part, true)
-	return k.compile()
+	return k.compileOr(before)
+}
+
+// compileOr compiles, and restores what was before where that fails. The caller holds work.
+func (k *Keeper) compileOr(before *memory) error {
+	err := k.compile()
+	if err != nil {
+		before.restore(k)
+		k.notes = nil
+	}
+	return err
 }
 
 // Synced says that all name servers of Route 53 have the change.

@@ -132,10 +132,11 @@ func problemsWith(old, now []Problem, names map[string]bool) []Problem {
 func (k *Keeper) Observe(p Part, c Cause) (changed bool, err error) {
 	k.work.Lock()
 	defer k.work.Unlock()
+	before := k.recall([]Adopted{{Key: p.Key}})
 	if !k.deliver(p, c) {
 		return false, nil
 	}
-	return true, k.compile()
+	return true, k.compileOr(before)
 }
 
 // isNewer reports whether this process has a listing that began after that of p.
