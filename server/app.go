@@ -67,7 +67,7 @@ type App struct {
 	keeper    *zonesource.Keeper
 	recorder  *recorder.Recorder // nil without a state directory, and in a fleet
 	fleet     fleetSide
-	running   running            // of the goroutine of runSources, once that runs; changed with reloading held
+	running   running // of the goroutine of runSources, once that runs; changed with reloading held
 	reloading sync.Mutex
 	sources   sourceBuilder
 	health    healthWatch
@@ -118,7 +118,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
-	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
+	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), onEvent: newEvents(a.registry),
+		config:  a.config.Load,
 		program: sync.OnceValue(zonesource.Program)}
 	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
 		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
