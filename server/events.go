@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -54,4 +55,28 @@ func (b *sourceBuilder) addEvents(c *config.Config, accounts []*awsclient.Accoun
 		}
 	}
 	return add(made{generation, of}, func() (zonesource.Source, error) { return events.New(o) })
+}
+
+// events says what keeps events from the queue of the configuration. Receiving is not tried: it would
+// count as a receipt of what waits there.
+func (check *AWSCheck) events(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder) {
+	if c.Fleet == nil || c.Fleet.Events == "" {
+		return
+	}
+	o := events.CheckOptions{Queue: string(c.Fleet.Events), Config: accounts[0].Config, Zones: c.Route53 != nil,
+		OnCall: b.onCall}
+	if c.EC2 != nil {
+		o.Regions = regionsOf(c, accounts)
+	}
+	found, err := events.Check(ctx, o)
+	for _, action := range events.Actions() {
+		entry := ActionCheck{Action: action, Err: route53.ErrUntried}
+		if action == events.TriedAction {
+			entry.Err = err
+		}
+		check.Actions = append(check.Actions, entry)
+	}
+	for _, text := range found {
+		check.Absent = append(check.Absent, "fleet.events: "+text)
+	}
 }

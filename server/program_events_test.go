@@ -2,9 +2,12 @@ package server
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,11 +84,29 @@ func TestEventsAreServed(t *testing.T) {
 		visible, inFlight, _ := c.Queued("events")
 		return visible+inFlight == 0
 	})
+	for operation := range c.Calls() {
+		if strings.Contains(operation, "Message") && operation != "ReceiveMessage" && operation != "DeleteMessageBatch" {
+			t.Errorf("the queue was asked for %s, which examples/iam-policy-events.json doesn't allow", operation)
+		}
+	}
 }
 
-// TestEventsGoWithTheLead has another member read the queue when the leader ends.
+// TestEventsGoWithTheLead has another member read the queue when the leader ends; the queue alone is asked
+// at AWS_ENDPOINT_URL_SQS.
 func TestEventsGoWithTheLead(t *testing.T) {
 	c := newCloud(t, nil)
+	var asked, others atomic.Int64
+	relay := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.") {
+			asked.Add(1)
+		} else {
+			others.Add(1)
+		}
+		c.serve(w, r)
+	}))
+	defer relay.Close()
+	defer relay.CloseClientConnections()
+	t.Setenv("AWS_ENDPOINT_URL_SQS", relay.URL)
 	err := c.CreateBucket("fleet")
 	if err != nil {
 		t.Fatal(err)
@@ -104,4 +125,8 @@ func TestEventsGoWithTheLead(t *testing.T) {
 	left.await(t, "another one leads", func() bool { return left.app.fleet.member.Standing().Leads })
 	c.change(t, privateZone, "CREATE later.example.com A 10.7.0.9")
 	left.await(t, "the change", func() bool { return left.answers(t, asks(dublin, "later.example.com A", "10.7.0.9")) })
+	if asked.Load() == 0 || others.Load() != 0 {
+		t.Errorf("at AWS_ENDPOINT_URL_SQS the queue was asked %d times, and others %d times", asked.Load(), others.Load())
+	}
+	left.end(t)
 }

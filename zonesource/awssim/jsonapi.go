@@ -19,7 +19,7 @@ func jsonServices() map[string]jsonService {
 	return map[string]jsonService{
 		queueService:  {"AmazonSQS.", "1.0"},
 		busService:    {"AWSEvents.", "1.1"},
-		trailsService: {"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.", "1.1"},
+		trailsService: {"CloudTrail_20131101.", "1.1"},
 	}
 }
 
@@ -56,7 +56,10 @@ func jsonOperations() []jsonOperation {
 
 // routeJSON finds the operation of a service of the JSON protocol.
 func (c *call) routeJSON(r *http.Request) (handler, bool, error) {
-	name, ours := strings.CutPrefix(r.Header.Get("X-Amz-Target"), jsonServices()[c.service].target)
+	target := r.Header.Get("X-Amz-Target")
+	end := strings.LastIndexByte(target, '.') + 1
+	name := target[end:]
+	ours := strings.HasSuffix(target[:end], jsonServices()[c.service].target) // the CLI's may have more before it
 	for _, o := range jsonOperations() {
 		if ours && o.service == c.service && o.name == name {
 			c.operation = name

@@ -27,6 +27,9 @@ type CheckOptions struct {
 	OnCall  func(operation, code string)
 }
 
+// TriedAction is the IAM action that Check tries.
+const TriedAction = "sqs:GetQueueAttributes"
+
 // globalRegion has the events of Route 53, and nothing else has.
 const globalRegion = "us-east-1"
 

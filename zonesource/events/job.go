@@ -28,8 +28,8 @@ type job struct {
 // mostNames is how many names of a zone are read one by one.
 const mostNames = 20
 
-// accept takes a message that was received.
-func (r *Reader) accept(ctx context.Context, m *message, body string) {
+// accept has what a message names read, or returns what became of it at once; "" for the former.
+func (r *Reader) accept(m *message, body string) (result string) {
 	r.mu.Lock()
 	known := r.inWork[m.id]
 	if known != nil {
@@ -37,24 +37,21 @@ func (r *Reader) accept(ctx context.Context, m *message, body string) {
 	}
 	r.mu.Unlock()
 	if known != nil {
-		return
+		return ""
 	}
 	h, err := parse(body)
 	if err != nil {
 		r.log.Debug("a message isn't an event", "error", err)
-		r.end(ctx, Malformed, m)
-		return
+		return Malformed
 	}
 	m.hint = h
-	jobs := r.route(h)
-	if len(jobs) == 0 {
-		r.end(ctx, r.schedule(h), m)
-		return
+	j := r.route(h)
+	if j == nil {
+		return r.schedule(h)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.inWork[m.id] = m
-	j := jobs[0] // each event is about one thing that is served
 	waiting := r.pending[j.key]
 	if waiting == nil {
 		j.since = time.Now()
@@ -63,15 +60,16 @@ func (r *Reader) accept(ctx context.Context, m *message, body string) {
 	}
 	waiting.messages = append(waiting.messages, m)
 	poke(r.wake)
+	return ""
 }
 
-// route says which zone or region a hint is about, of those that are served.
-func (r *Reader) route(h *hint) []*job {
+// route says which zone or region a hint is about, of those that are served; nil for none.
+func (r *Reader) route(h *hint) *job {
 	if h.zone != "" && r.o.Zones != nil {
 		key := zonesource.Key{Source: route53.Name, Name: "zone/" + h.zone}
 		p, there := r.o.Keeper.Kept(key)
 		if there && p.Zone != nil && r.clients[p.Zone.Account] != nil {
-			return []*job{{key: key.Name, zone: key}}
+			return &job{key: key.Name, zone: key}
 		}
 		return nil
 	}
@@ -79,7 +77,7 @@ func (r *Reader) route(h *hint) []*job {
 	if !h.isOfRegion() || h.wholeRegion || !there {
 		return nil
 	}
-	return []*job{{key: "region/" + key.Name, region: key}}
+	return &job{key: "region/" + key.Name, region: key}
 }
 
 // regionOf is the part of the region that a hint is about.

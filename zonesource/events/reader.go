@@ -195,8 +195,15 @@ func (r *Reader) poll(ctx context.Context) error {
 			r.log.Info("events are read again", "queue", r.o.Queue)
 		}
 		pause, failed = firstPause, false
+		ended := map[string][]*message{}
 		for i, m := range all {
-			r.accept(ctx, m, bodies[i])
+			result := r.accept(m, bodies[i])
+			if result != "" {
+				ended[result] = append(ended[result], m)
+			}
+		}
+		for result, some := range ended {
+			r.end(ctx, result, some...)
 		}
 	}
 }
