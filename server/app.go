@@ -118,7 +118,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
-	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), onEvent: newEvents(a.registry),
+	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), onEvent: newEvents(a.registry), wantTargets: a.wantTargets,
 		config:  a.config.Load,
 		program: sync.OnceValue(zonesource.Program)}
 	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {

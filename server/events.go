@@ -20,10 +20,12 @@ func newEvents(to prometheus.Registerer) func(result string, took time.Duration)
 	count := newCounter(to, metric{
 		"inside53_events_total", "Messages of the queue of events by what became of them.", []string{"result"},
 	})
+	m := metric{
+		"inside53_events_seconds",
+		"Seconds from an event's arrival in the queue until what it names was served or found unchanged.", nil,
+	}
 	age := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name:    "inside53_events_seconds",
-		Help:    "Seconds from an event's arrival in the queue until what it names was served or found unchanged.",
-		Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300},
+		Name: m.name, Help: m.help, Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300},
 	})
 	to.MustRegister(age)
 	return func(result string, took time.Duration) {
@@ -43,7 +45,7 @@ func (b *sourceBuilder) addEvents(c *config.Config, accounts []*awsclient.Accoun
 	}
 	o := events.Options{
 		Queue: string(c.Fleet.Events), Accounts: accounts, Keeper: b.keeper, Committed: b.committed, OnEvent: b.onEvent,
-		OnCall: b.onCall, Log: b.log,
+		OnCall: b.onCall, Log: b.log, WantTargets: b.wantTargets,
 	}
 	of := []string{o.Queue}
 	for _, s := range sources {
@@ -78,5 +80,13 @@ func (check *AWSCheck) events(ctx context.Context, c *config.Config, accounts []
 	}
 	for _, text := range found {
 		check.Absent = append(check.Absent, "fleet.events: "+text)
+	}
+}
+
+// wantTargets has the health of a region's load balancers read soon, where it is watched.
+func (a *App) wantTargets(account, region, _ string) {
+	monitor := a.health.monitor.Load()
+	if monitor != nil {
+		monitor.WantTargets(account, region)
 	}
 }

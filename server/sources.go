@@ -172,6 +172,7 @@ type sourceBuilder struct {
 	onCall      func(operation, code string)
 	onEvent     func(result string, took time.Duration)
 	committed   func(context.Context) error // nil: what is served is where it has to be
+	wantTargets func(account, region, group string)
 	keeper      *zonesource.Keeper
 	secondaries *secondaries
 	program     func() zonesource.Sum // nil: each source reads it

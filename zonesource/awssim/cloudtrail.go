@@ -42,7 +42,8 @@ func cut(v any) any {
 	if len(text) <= mostField {
 		return v
 	}
-	return map[string]any{"omitted": true, "originalSize": len(text), "reason": "The field is longer than CloudTrail allows"}
+	return map[string]any{"omitted": true, "originalSize": len(text),
+		"reason": "The field is longer than CloudTrail allows"}
 }
 
 // trail sends the event of a call that changed something. service is that of eventSource. Call it with

@@ -192,7 +192,8 @@ func detachNetworkInterface(c *call) ([]byte, error) {
 
 // changeInterface applies one change to an interface; it returns the request as CloudTrail notes it, and
 // what the answer says.
-func (c *call) changeInterface(apply func(*regionEdit, map[string]any) (map[string]any, string, error)) ([]byte, error) {
+func (c *call) changeInterface(apply func(*regionEdit, map[string]any) (map[string]any, string, error)) ([]byte,
+	error) {
 	err := c.dryRun()
 	if err != nil {
 		return nil, err

@@ -74,7 +74,8 @@ func (e *eventful) drain() []map[string]any {
 				e.t.Fatal(err)
 			}
 			all = append(all, event)
-			_, err = e.queues.DeleteMessage(e.t.Context(), &sqs.DeleteMessageInput{QueueUrl: e.url, ReceiptHandle: m.ReceiptHandle})
+			in := &sqs.DeleteMessageInput{QueueUrl: e.url, ReceiptHandle: m.ReceiptHandle}
+			_, err = e.queues.DeleteMessage(e.t.Context(), in)
 			if err != nil {
 				e.t.Fatal(err)
 			}
@@ -182,7 +183,8 @@ func TestEventOfRecords(t *testing.T) {
 		t.Errorf("the event of 1,000 changes isn't cut: %.300v", got)
 	}
 	// A change that is refused has no event.
-	_, err := e.Change(id, Change{Action: "DELETE", RecordSet: RecordSet{Name: "none.example.com", Type: "A", TTL: aws.Int64(1),
+	_, err := e.Change(id, Change{Action: "DELETE", RecordSet: RecordSet{Name: "none.example.com", Type: "A",
+		TTL:             aws.Int64(1),
 		ResourceRecords: []ResourceRecord{{"192.0.2.1"}}}})
 	if err == nil || len(e.drain()) != 0 {
 		t.Errorf("a refused change: %v", err)
@@ -225,8 +227,8 @@ func TestEventsOfZones(t *testing.T) {
 
 func TestEventsOfInstances(t *testing.T) {
 	e := newEventful(t, EventSwitch{})
-	ran, err := e.ec2.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String("ami-1"), MinCount: aws.Int32(1),
-		MaxCount: aws.Int32(2), TagSpecifications: []ec2types.TagSpecification{{ResourceType: "instance",
+	ran, err := e.ec2.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String("ami-1"),
+		MinCount: aws.Int32(1), MaxCount: aws.Int32(2), TagSpecifications: []ec2types.TagSpecification{{ResourceType: "instance",
 			Tags: []ec2types.Tag{{Key: aws.String("dns"), Value: aws.String("fresh")}}}}})
 	if err != nil || len(ran.Instances) != 2 || len(ran.Instances[0].NetworkInterfaces) != 1 {
 		t.Fatalf("running: %v, %+v", err, ran)
@@ -313,7 +315,8 @@ func TestEventsOfInterfacesAndTargets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.ec2.DetachNetworkInterface(t.Context(), &ec2.DetachNetworkInterfaceInput{AttachmentId: attached.AttachmentId})
+	_, err = e.ec2.DetachNetworkInterface(t.Context(), &ec2.DetachNetworkInterfaceInput{
+		AttachmentId: attached.AttachmentId})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,8 +343,8 @@ func TestEventsOfInterfacesAndTargets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"CreateNetworkInterface", "AttachNetworkInterface", "DetachNetworkInterface", "DeleteNetworkInterface",
-		"RegisterTargets", "DeregisterTargets"}
+	want := []string{"CreateNetworkInterface", "AttachNetworkInterface", "DetachNetworkInterface",
+		"DeleteNetworkInterface", "RegisterTargets", "DeregisterTargets"}
 	if got := brief(e.drain()); !slices.Equal(got, want) {
 		t.Errorf("events %v, want %v", got, want)
 	}

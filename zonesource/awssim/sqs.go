@@ -213,11 +213,11 @@ func sendMessage(c *call) ([]byte, error) {
 	case in.MessageBody == "":
 		return nil, queueFault("MissingParameter", "The request must contain the parameter MessageBody.")
 	case len(in.MessageBody) > mostBody:
-		return nil, queueFault("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter "+
-			"than %d bytes.", mostBody)
+		return nil, queueFault("InvalidParameterValue",
+			"One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", mostBody)
 	case in.DelaySeconds != nil && (*in.DelaySeconds < 0 || *in.DelaySeconds > 900):
-		return nil, queueFault("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. Reason: DelaySeconds "+
-			"must be >= 0 and <= 900.", *in.DelaySeconds)
+		return nil, queueFault("InvalidParameterValue",
+			"Value %d for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.", *in.DelaySeconds)
 	}
 	c.sim.mu.Lock()
 	defer c.sim.mu.Unlock()
@@ -413,7 +413,8 @@ func deleteMessageBatch(c *call) ([]byte, error) {
 	}{[]map[string]string{}, []failure{}}
 	for _, e := range in.Entries {
 		if !strings.HasPrefix(e.ReceiptHandle, "AQEB") {
-			out.Failed = append(out.Failed, failure{e.Id, "ReceiptHandleIsInvalid", "The input receipt handle is invalid.", true})
+			out.Failed = append(out.Failed,
+				failure{e.Id, "ReceiptHandleIsInvalid", "The input receipt handle is invalid.", true})
 			continue
 		}
 		q.remove(e.ReceiptHandle)

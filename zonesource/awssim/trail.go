@@ -32,8 +32,8 @@ func (c *call) rule(name string) (*rule, error) {
 			return r, nil
 		}
 	}
-	return nil, &apiError{http.StatusBadRequest, "ResourceNotFoundException", "Rule " + name + " does not exist on EventBus " +
-		"default."}
+	return nil, &apiError{http.StatusBadRequest, "ResourceNotFoundException",
+		"Rule " + name + " does not exist on EventBus default."}
 }
 
 func putRule(c *call) ([]byte, error) {

@@ -238,9 +238,10 @@ func (c *checker) arrives(known map[string][]busRule, region string, event map[s
 	if region == c.region {
 		return reaches(region, isQueue)
 	}
-	bus := ":events:" + c.region + ":"
-	return reaches(region, func(arn string) bool { return strings.Contains(arn, bus) && strings.Contains(arn, ":event-bus/") }) &&
-		reaches(c.region, isQueue)
+	isBus := func(arn string) bool {
+		return strings.Contains(arn, ":events:"+c.region+":") && strings.Contains(arn, ":event-bus/")
+	}
+	return reaches(region, isBus) && reaches(c.region, isQueue)
 }
 
 // rulesOf lists the rules of the default bus of a region that are on and have a pattern.
@@ -256,7 +257,8 @@ func (c *checker) rulesOf(ctx context.Context, region string) ([]busRule, error)
 		}
 		for _, r := range out.Rules {
 			var one busRule
-			if !strings.HasPrefix(string(r.State), "ENABLED") || json.Unmarshal([]byte(aws.ToString(r.EventPattern)), &one.pattern) != nil {
+			err := json.Unmarshal([]byte(aws.ToString(r.EventPattern)), &one.pattern)
+			if err != nil || !strings.HasPrefix(string(r.State), "ENABLED") {
 				continue
 			}
 			targets, err := ask(ctx, c, targetsOf, &eventbridge.ListTargetsByRuleInput{Rule: r.Name})

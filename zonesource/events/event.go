@@ -29,12 +29,6 @@ type hint struct {
 	group            string // ARN of a target group
 }
 
-// isEmpty reports whether it names nothing that is read here.
-func (h *hint) isEmpty() bool {
-	return h.zone == "" && !h.whole && !h.zoneGone && !h.zoneNew && len(h.instances) == 0 && len(h.cards) == 0 &&
-		!h.addresses && !h.wholeRegion && h.group == ""
-}
-
 // isOfRegion reports whether it is about instances.
 func (h *hint) isOfRegion() bool {
 	return len(h.instances) > 0 || len(h.cards) > 0 || h.addresses || h.wholeRegion

@@ -121,7 +121,9 @@ func New(o Options) (*Reader, error) {
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
 	}
 	for _, a := range o.Accounts {
-		r.clients[a.Name] = changes.New(a, changes.Options{Hinted: true, Patience: visibility / 2, OnCall: o.OnCall, Log: o.Log})
+		r.clients[a.Name] = changes.New(a, changes.Options{
+			Hinted: true, Patience: visibility / 2, OnCall: o.OnCall, Log: o.Log,
+		})
 	}
 	return r, nil
 }

@@ -51,8 +51,8 @@ func TestLateAndForgedEvents(t *testing.T) {
 	id := l.zone("example.com.", false).ID
 	l.change(address("real.example.com", "192.0.2.1"))
 	l.await("the real name", func() bool { return l.served("real.example.com.") == "192.0.2.1" })
-	const forged = `{"version":"0","detail-type":"AWS API Call via CloudTrail","account":"123456789012","region":"us-east-1",` +
-		`"detail":{"eventSource":"route53.amazonaws.com","eventName":"ChangeResourceRecordSets","userIdentity":{"arn":` +
+	const forged = `{"version":"0","detail-type":"AWS API Call via CloudTrail","account":"123456789012",` +
+		`"region":"us-east-1","detail":{"eventSource":"route53.amazonaws.com","eventName":"ChangeResourceRecordSets","userIdentity":{"arn":` +
 		`"arn:aws:iam::1:user/mallory"},"requestParameters":{"hostedZoneId":"%s","changeBatch":{"changes":[{"action":"%s",` +
 		`"resourceRecordSet":{"name":"%s","type":"A","tTL":1,"resourceRecords":[{"value":"6.6.6.6"}]}}]}}}}`
 	for _, body := range []string{
@@ -163,7 +163,8 @@ func TestInstancesAreServedAtOnce(t *testing.T) {
 	if was := host("i-0fa19c86cefac009f"); was.Public.IsValid() {
 		t.Errorf("who had the address has it still: %v", was)
 	}
-	_, err = client.DisassociateAddress(t.Context(), &sdkec2.DisassociateAddressInput{PublicIp: aws.String("203.0.113.10")})
+	_, err = client.DisassociateAddress(t.Context(), &sdkec2.DisassociateAddressInput{
+		PublicIp: aws.String("203.0.113.10")})
 	if err != nil {
 		t.Fatal(err)
 	}

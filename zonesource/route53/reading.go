@@ -21,7 +21,8 @@ func (s *Source) hinting(account string) *lister {
 	if l == nil {
 		return nil
 	}
-	return &lister{source: s, account: l.account, api: l.api, zones: map[string]*state{}, hinted: true, wanted: newWanted()}
+	return &lister{source: s, account: l.account, api: l.api, zones: map[string]*state{}, hinted: true,
+		wanted: newWanted()}
 }
 
 // ReadZone lists one hosted zone that is served, out of turn: its records, and which VPCs it is
