@@ -118,9 +118,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
-	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), onEvent: newEvents(a.registry), wantTargets: a.wantTargets,
-		config:  a.config.Load,
-		program: sync.OnceValue(zonesource.Program)}
+	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
+		program: sync.OnceValue(zonesource.Program), onEvent: newEvents(a.registry), wantTargets: a.wantTargets}
 	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
 		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {

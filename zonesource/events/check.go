@@ -173,8 +173,10 @@ func (c *checker) kinds() []kind {
 	}
 	for _, region := range c.Regions {
 		k := kind{"EC2", region, map[string]map[string]any{}}
-		for _, name := range []string{"CreateTags", "DeleteTags", "RunInstances", "TerminateInstances", "AssociateAddress",
-			"DisassociateAddress", "AttachNetworkInterface"} {
+		// That instances run and end is said by their states too, so those calls aren't needed.
+		for _, name := range []string{"CreateTags", "DeleteTags", "AssociateAddress", "DisassociateAddress",
+			"CreateNetworkInterface", "AttachNetworkInterface", "DetachNetworkInterface", "DeleteNetworkInterface",
+			"AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"} {
 			k.samples[name] = call("ec2", name, region)
 		}
 		const states = "EC2 Instance State-change Notification"
