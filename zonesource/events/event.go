@@ -200,6 +200,17 @@ func (h *hint) readRoute53(t *trailed) {
 	}
 }
 
+// Calls are the calls of EC2 and of the load balancers whose events are read, in alphabetical order.
+func Calls() []string {
+	return []string{
+		"AssignIpv6Addresses", "AssignPrivateIpAddresses", "AssociateAddress", "AttachNetworkInterface",
+		"CreateNetworkInterface", "CreateTags", "DeleteNetworkInterface", "DeleteTags", "DeregisterTargets",
+		"DetachNetworkInterface", "DisassociateAddress", "ModifyNetworkInterfaceAttribute", "RegisterTargets",
+		"ReleaseAddress", "RunInstances", "StartInstances", "StopInstances", "TerminateInstances",
+		"UnassignIpv6Addresses", "UnassignPrivateIpAddresses",
+	}
+}
+
 // items is a list as CloudTrail has EC2's.
 type items struct {
 	Items []struct {

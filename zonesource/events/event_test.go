@@ -131,3 +131,23 @@ func TestReaderEndsWithItsContext(t *testing.T) {
 		t.Error("ended without an error")
 	}
 }
+
+// TestCalls has the event of each call that is said to be read name something.
+func TestCalls(t *testing.T) {
+	const request = `{"resourcesSet":{"items":[{"resourceId":"i-1"}]},"instancesSet":{"items":[{"instanceId":"i-1"}]},` +
+		`"networkInterfaceId":"eni-1","instanceId":"i-1","targetGroupArn":"arn"}`
+	const response = `{"instancesSet":{"items":[{"instanceId":"i-1"}]},"networkInterface":{"networkInterfaceId":"eni-1"}}`
+	for _, name := range Calls() {
+		ec2, err := parse(call("ec2", name, request, response))
+		if err != nil {
+			t.Fatal(err)
+		}
+		balancing, err := parse(call("elasticloadbalancing", name, request, response))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ec2.isOfRegion() && balancing.group == "" {
+			t.Errorf("%s names nothing", name)
+		}
+	}
+}
