@@ -242,7 +242,7 @@ func TestExamplesAreTested(t *testing.T) {
 	known := []string{
 		"README.md", "demo", "examples.go", "doc.go", "fleet.svg", "fleet_test.go", "inside53.yaml", "minimal.yaml",
 		"lab.zone", "ops.key", "inside53.service", "inside53.socket", "own-port.conf", "dnsdist.conf", "sysctl.conf",
-		"dhclient.conf", "iam-policy.json", "iam-policy-updates.json",
+		"dhclient.conf", "iam-policy.json", "iam-policy-updates.json", "alerts.yaml", "grafana", "deploy",
 	}
 	entries, err := os.ReadDir(examples)
 	if err != nil {
