@@ -17,6 +17,7 @@ import (
 	"inside53/server/listen"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
+	"inside53/zonesource/events"
 	"inside53/zonesource/health"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/update"
@@ -235,6 +236,10 @@ func TestExamplePolicy(t *testing.T) {
 	if !slices.Equal(allowed, update.Actions()) {
 		t.Errorf("the policy of updates allows\n%v\ncalled are\n%v", allowed, update.Actions())
 	}
+	allowed = allowedBy(t, "iam-policy-events.json")
+	if !slices.Equal(allowed, events.Actions()) {
+		t.Errorf("the policy of events allows\n%v\ncalled are\n%v", allowed, events.Actions())
+	}
 }
 
 // TestExamplesAreTested fails when an example comes that no test knows.
@@ -242,7 +247,8 @@ func TestExamplesAreTested(t *testing.T) {
 	known := []string{
 		"README.md", "demo", "examples.go", "doc.go", "fleet.svg", "fleet_test.go", "inside53.yaml", "minimal.yaml",
 		"lab.zone", "ops.key", "inside53.service", "inside53.socket", "own-port.conf", "dnsdist.conf", "sysctl.conf",
-		"dhclient.conf", "iam-policy.json", "iam-policy-updates.json", "alerts.yaml", "grafana", "deploy",
+		"dhclient.conf", "iam-policy.json", "iam-policy-updates.json", "iam-policy-events.json",
+		"alerts.yaml", "grafana", "deploy",
 	}
 	entries, err := os.ReadDir(examples)
 	if err != nil {
