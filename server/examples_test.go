@@ -19,6 +19,7 @@ import (
 	"inside53/zonesource/ec2"
 	"inside53/zonesource/events"
 	"inside53/zonesource/health"
+	"inside53/zonesource/ledger"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/update"
 
@@ -189,6 +190,7 @@ func allowedBy(t *testing.T, name string) []string {
 			Sid, Effect string
 			Action      any
 			Resource    any
+			Condition   any
 		}
 	}
 	decoder := json.NewDecoder(strings.NewReader(readExample(t, name)))
@@ -240,6 +242,10 @@ func TestExamplePolicy(t *testing.T) {
 	if !slices.Equal(allowed, events.Actions()) {
 		t.Errorf("the policy of events allows\n%v\ncalled are\n%v", allowed, events.Actions())
 	}
+	allowed = allowedBy(t, "iam-policy-fleet.json")
+	if !slices.Equal(allowed, ledger.Actions()) {
+		t.Errorf("the policy of the ledger allows\n%v\ncalled are\n%v", allowed, ledger.Actions())
+	}
 }
 
 // TestExampleRules has the rules of the template let each event through that is read.
@@ -261,6 +267,8 @@ func TestExamplesAreTested(t *testing.T) {
 		"README.md", "demo", "examples.go", "doc.go", "fleet.svg", "fleet_test.go", "inside53.yaml", "minimal.yaml",
 		"lab.zone", "ops.key", "inside53.service", "inside53.socket", "own-port.conf", "dnsdist.conf", "sysctl.conf",
 		"dhclient.conf", "iam-policy.json", "iam-policy-updates.json", "iam-policy-events.json",
+		"iam-policy-fleet.json",
+		"alerts.yaml", "grafana", "deploy",
 	}
 	entries, err := os.ReadDir(examples)
 	if err != nil {
