@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -129,6 +130,25 @@ func TestReaderEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := <-ended; err == nil {
 		t.Error("ended without an error")
+	}
+}
+
+func TestBound(t *testing.T) {
+	h := hint{zone: "Z1"}
+	for i := range mostNames + 1 {
+		h.names = append(h.names, zone.MustName(fmt.Sprintf("n%d.example.", i)))
+	}
+	h.bound()
+	if h.names != nil || !h.whole {
+		t.Errorf("many names are %+v", h)
+	}
+	h = hint{}
+	for i := range mostThings + 1 {
+		h.add(fmt.Sprintf("i-%d", i))
+	}
+	h.bound()
+	if h.instances != nil || !h.wholeRegion {
+		t.Errorf("many instances are %d and %t", len(h.instances), h.wholeRegion)
 	}
 }
 
