@@ -203,8 +203,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Past: before, Fleet: &fleetDesk{a}, Log: log, Bound: boundWeb,
 		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
+		Health: &a.health, Secondaries: secondaries, Past: before, Fleet: &fleetDesk{a}, Log: log, Bound: boundWeb,
 		Socket: a.opts.Sockets.listeners().Listener,
 	})
 	if err != nil {
@@ -215,7 +215,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.health = healthWatch{
-		log: log, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
+		log: log, shared: a.fleet.member != nil, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
 		snapshot: a.resolver.Snapshot, publish: a.publishLive,
 		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}

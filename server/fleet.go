@@ -26,9 +26,9 @@ type fleetSide struct {
 	member  *fleet.Member // nil: this server is alone
 	leading atomic.Pointer[leading]
 	bell    *bell
-	address netip.AddrPort // where other servers reach this one; zero: by the first socket
+	address netip.AddrPort         // where other servers reach this one; zero: by the first socket
 	account atomic.Pointer[string] // by which this server reads; nil while that isn't known
-	host    netip.Addr // the private address of the instance; zero where it isn't known
+	host    netip.Addr             // the private address of the instance; zero where it isn't known
 }
 
 // fleetOf opens the ledger of a fleet.
@@ -83,7 +83,7 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 	f.member, err = fleet.New(fleet.Options{
 		Ledger: l, Store: store, Fleet: c.Fleet.Store.String(), Secrets: secrets,
 		Name: name, Zone: place, Build: a.version, Address: a.fleetAddress,
-		Keeper: a.keeper, Lead: a.lead, Ages: a.fleetAges, Wake: f.bell.ring, Adopted: a.fleetAdopted,
+		Keeper: fleetKeeper{a.keeper, a}, Lead: a.lead, Ages: a.fleetAges, Wake: f.bell.ring, Adopted: a.fleetAdopted,
 		Config: a.fleetConfig, SameAccount: func(other string) bool { return accountIn(other) == accountIn(a.fleetConfig()) },
 		Retention: a.retention, Poll: c.Fleet.Poll, Log: a.opts.Log,
 	})
@@ -94,9 +94,6 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 	a.registry.MustRegister(a.fleetMetrics())
 	return nil
 }
-
-// fleetAdopted notes that a version is served.
-func (a *App) fleetAdopted(*ledger.Version, []string) {}
 
 // retention is how much of the past is kept.
 func (a *App) retention() (time.Duration, int64) {
@@ -211,7 +208,10 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 		return err
 	}
 	defer a.endLead()
-	return l.keeper.Run(ctx, sourcesOf(l.sources)...)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.keeper.Run(ctx, sourcesOf(l.sources)...) })
+	g.Go(func() error { return a.readHealth(ctx, t) })
+	return g.Wait()
 }
 
 // committed returns when all that was accepted is committed.
@@ -287,7 +287,14 @@ func (a *App) fleetAges() map[string]float64 {
 	if l == nil {
 		return nil
 	}
-	return l.keeper.Ages()
+	ages := l.keeper.Ages()
+	if m := a.health.monitor.Load(); m != nil {
+		age, known := m.WordAge()
+		if known {
+			ages[healthPart] = age.Seconds()
+		}
+	}
+	return ages
 }
 
 // readopt has what another configuration wants of the fleet's data served.
@@ -295,6 +302,8 @@ func (a *App) readopt(ctx context.Context) {
 	if a.fleet.member == nil {
 		return
 	}
+	v, _ := a.fleet.member.Adopted()
+	a.adoptHealth(v)
 	err := a.fleet.member.Readopt(ctx)
 	if err != nil {
 		a.opts.Log.Warn("the fleet's data not adopted anew; that is tried again", "error", err)

@@ -36,7 +36,7 @@ type Options struct {
 	// Committed is called with each version and the parts that it was made of.
 	Writer    *ledger.Writer
 	Known     map[zonesource.Key]zonesource.Part // what the newest version of Writer has, as far as known
-	Committed func(v *ledger.Version, parts map[zonesource.Key]zonesource.Part)
+	Committed func(v *ledger.Version, made Made)
 }
 
 const (
@@ -111,7 +111,7 @@ type group struct {
 type inflight struct {
 	groups int // of waiting, that it holds
 	parts  map[zonesource.Key]zonesource.Part
-	waits  []chan<- error // who waits for it
+	extra  extra
 }
 
 // New returns a recorder, and reads nothing.
@@ -389,7 +389,7 @@ func (r *Recorder) begin() *group {
 		return nil
 	}
 	g := r.waiting[0]
-	r.inflight = &inflight{1, g.parts, g.extra.waits}
+	r.inflight = &inflight{1, g.parts, g.extra}
 	if g.rewrite {
 		for key := range g.parts {
 			r.damaged[key] = true
@@ -455,6 +455,7 @@ func (r *Recorder) settle(ctx context.Context, v *ledger.Version, err error) err
 		for key := range r.inflight.parts {
 			r.damaged[key] = true
 		}
+		r.giveUp(err)
 	}
 	r.mu.Lock()
 	r.inflight = nil
@@ -481,9 +482,9 @@ func (r *Recorder) finish(v *ledger.Version) {
 	r.mu.Unlock()
 	r.adopt(v)
 	if r.o.Committed != nil {
-		r.o.Committed(v, one.parts)
+		r.o.Committed(v, Made{one.parts, one.extra.records, one.extra.whole})
 	}
-	for _, done := range one.waits {
+	for _, done := range one.extra.waits {
 		done <- nil
 	}
 }
@@ -494,7 +495,7 @@ func (r *Recorder) repair(ctx context.Context, why error) error {
 	r.o.Log.Error("ledger has lost something and is written anew", "reason", why)
 	r.mu.Lock()
 	all := maps.Clone(r.current)
-	r.inflight = &inflight{len(r.waiting), all, nil}
+	r.inflight = &inflight{len(r.waiting), all, extra{}}
 	r.mu.Unlock()
 	d := ledger.Draft{Cause: ledger.Repair, Actor: "inside53", Config: r.o.Config(), At: time.Now()}
 	for key, p := range all {
