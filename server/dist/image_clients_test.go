@@ -69,7 +69,8 @@ func cleanRoot(t *testing.T) string {
 // testRPM unpacks the .rpm where nothing else is, and runs it.
 func testRPM(t *testing.T, dir string) {
 	root := cleanRoot(t)
-	must(t, "sh", "-c", "rpm2cpio '"+one(t, dir, "*.rpm")+"' | (cd '"+root+"' && cpio -idm --quiet --no-absolute-filenames)")
+	must(t, "sh", "-c", "rpm2cpio '"+one(t, dir, "*.rpm")+
+		"' | (cd '"+root+"' && cpio -idm --quiet --no-absolute-filenames)")
 	testFiles(t, root, "/usr/share/zsh/site-functions/_inside53", "/etc/inside53/inside53.yaml")
 	lab(t, root)
 	state := filepath.Join(root, "var/lib/inside53")
