@@ -30,6 +30,8 @@ type Options struct {
 	// Coalesce is how long parts are gathered before they are compiled, so that
 	// a burst is one compilation. 0 is 5 ms.
 	Coalesce time.Duration
+	// Parts are those to begin with, in the place of saved ones: see [Keeper.Load].
+	Parts []Part
 	// Accepted, when it is there, is called with the parts that have changed, once queries see
 	// what they come to. It doesn't block; calls don't overlap.
 	Accepted func([]Accepted)
@@ -48,6 +50,7 @@ type Keeper struct {
 	coalesce time.Duration
 	saver    *saver
 	accepted func([]Accepted)
+	first    []Part // to begin with
 	running  atomic.Bool
 	sources  running
 	inbox    *inbox
@@ -63,6 +66,7 @@ type Keeper struct {
 	saved      bool         // the state directory had the data of an earlier process
 	seen       map[Key]bool // what is missing and was when last published: whether it is new
 	notes      []Accepted   // what is handed on with the next publication
+	standings  map[Key]bool // of missing parts with an error, as handed on: whether given up
 
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
@@ -81,6 +85,7 @@ type held struct {
 	refused int       // listings in a row that IAM refused
 	read    bool      // listed by this process
 	failing time.Time // since when listings fail by anything but throttling; zero when they don't
+	givenUp bool      // said by another server, which reads it
 	pending *pending
 	vanish  *vanish
 }
@@ -106,7 +111,7 @@ func NewKeeper(o Options) (*Keeper, error) {
 		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key]*amendments{},
 		seen: map[Key]bool{}, held: map[Key]held{},
 		tallies: map[string]*tally{},
-		inbox:   newInbox(), wanted: o.Config.wanted(), accepted: o.Accepted,
+		inbox:   newInbox(), wanted: o.Config.wanted(), accepted: o.Accepted, first: o.Parts,
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -140,6 +145,12 @@ func (k *Keeper) Load() error {
 	defer k.work.Unlock()
 	began := time.Now()
 	n := 0
+	for _, p := range k.first {
+		if k.wanted.wants(p) {
+			k.accept(p)
+		}
+	}
+	k.first = nil
 	for p := range k.saver.load() {
 		if !k.wanted.wants(p) {
 			continue
@@ -262,7 +273,9 @@ func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
 func (k *Keeper) drain(now bool) {
 	k.work.Lock()
 	defer k.work.Unlock()
-	for _, p := range k.inbox.drain() {
+	parts := k.inbox.drain()
+	before := k.recall(adoptedOf(parts))
+	for _, p := range parts {
 		k.pace.tried(p)
 		if k.deliver(p) {
 			k.pace.uncompiled = true
@@ -276,6 +289,9 @@ func (k *Keeper) drain(now bool) {
 		return
 	}
 	err := k.compile()
+	if errors.Is(err, errPanic) {
+		err = k.partByPart(parts, before)
+	}
 	if err != nil {
 		k.log.Error("new data not published", "error", err)
 	}
@@ -299,7 +315,7 @@ func (k *Keeper) agedDifferently() bool {
 // compile publishes the parts as they are. The caller holds work.
 func (k *Keeper) compile() error {
 	began := time.Now()
-	c, err := k.next()
+	c, err := guarded(k.next)
 	if err != nil {
 		return err
 	}
@@ -461,7 +477,9 @@ func (k *Keeper) SetSelf(self Self) error {
 func (k *Keeper) reconfigure(cfg Config) error {
 	parts, wanted := maps.Clone(k.parts), cfg.wanted()
 	maps.DeleteFunc(parts, func(_ Key, p Part) bool { return !wanted.wants(p) })
-	c, err := Compile(k.compiled, cfg, k.withStandings(&cfg, parts), k.now())
+	c, err := guarded(func() (*Compiled, error) {
+		return Compile(k.compiled, cfg, k.withStandings(&cfg, parts), k.now())
+	})
 	if err != nil {
 		return err
 	}

@@ -29,13 +29,13 @@ type Options struct {
 type Ledger struct {
 	store Store
 	fleet string
-	keys  keys
+	keys  Keys
 	*packer
 }
 
 // New returns a ledger and asks nobody.
 func New(o Options) (*Ledger, error) {
-	k, err := newKeys(o.Secrets)
+	k, err := NewKeys(headPurpose, o.Secrets)
 	if err != nil {
 		return nil, err
 	}
