@@ -373,7 +373,9 @@ func (s *shared) behind(l sharedLine) map[MessageID]*sharedMessage {
 }
 
 // finish commits the result of messages, and that their batch is over.
-func (s *shared) finish(ctx context.Context, l sharedLine, messages map[MessageID]*sharedMessage, r sharedResult) error {
+func (s *shared) finish(
+	ctx context.Context, l sharedLine, messages map[MessageID]*sharedMessage, r sharedResult,
+) error {
 	c := change{records: map[string][]byte{}, actor: byWhom(l.Made)}
 	made := map[MessageID]*sharedMessage{}
 	for id, m := range messages {
@@ -433,7 +435,8 @@ func (s *shared) unmade(ctx context.Context, intent uint64) error {
 		s.dropped(intent)
 		return nil
 	}
-	return s.finish(ctx, l, behind, sharedResult{Rcode: ServFail, Text: "the update was not made before another server led"})
+	const why = "the update was not made before another server led"
+	return s.finish(ctx, l, behind, sharedResult{Rcode: ServFail, Text: why})
 }
 
 // settled implements intents.
