@@ -41,7 +41,7 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 		if f.released.Load() {
 			return f.later(p)
 		}
-		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Suspender)
+		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, isHandedOn(p.Suspender), p.Suspender)
 	case f.transfers.Admits(p):
 		answer, result = f.desk.accept(p, true)
 	default:
@@ -60,6 +60,12 @@ func (f *front) later(p *resolver.Packet) ([]byte, resolver.Result, bool) {
 		return nil, resolver.Dropped, true
 	}
 	return wire.AppendError(p.Out[:0], p.Bytes, wire.RcodeServFail), resolver.ServFail, true
+}
+
+// isHandedOn reports whether another server of the fleet has handed a query on.
+func isHandedOn(s resolver.Suspender) bool {
+	by, can := s.(listen.HandedOn)
+	return can && by.HandedOn()
 }
 
 // streamOf returns what suspends a query for an answer of many messages; nil where the
