@@ -42,6 +42,8 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 			return f.later(p)
 		}
 		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, isHandedOn(p.Suspender), p.Suspender)
+	case p.Type() == wire.TypeSOA && p.Opcode() == wire.OpcodeQuery && f.transfers.Fenced(p.View(), p.Name()):
+		return wire.AppendError(p.Out[:0], p.Bytes, wire.RcodeServFail), resolver.ServFail, true
 	case f.transfers.Admits(p):
 		answer, result = f.desk.accept(p, true)
 	default:
