@@ -65,8 +65,10 @@ type App struct {
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
-	recorder  *recorder.Recorder // nil without a state directory
-	running   running            // of the goroutine of runSources, once that runs
+	recorder  *recorder.Recorder // nil without a state directory, and in a fleet
+	fleet     fleetSide
+	running   running            // of the goroutine of runSources, once that runs; changed with reloading held
+	reloading sync.Mutex
 	sources   sourceBuilder
 	health    healthWatch
 	readiness readiness
@@ -118,7 +120,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
 		program: sync.OnceValue(zonesource.Program)}
-	if c.UsesAWS() && a.opts.AsOf.IsZero() {
+	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
 		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {
 			return err
@@ -134,8 +136,11 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	}
 	state := ""
 	var accepted func([]zonesource.Accepted)
+	if c.KeepsState() && a.opts.AsOf.IsZero() {
+		state = c.StateDir
+	}
 	if a.recorder != nil {
-		state, accepted = c.StateDir, a.recorder.Accept
+		accepted = a.recorder.Accept
 	}
 	kept, err := a.keeperConfig(ctx, c)
 	if err != nil {
@@ -149,10 +154,14 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	err = a.assembleFleet(ctx, c, host)
+	if err != nil {
+		return err
+	}
 	a.warmth = newWarmth(a.keeper.State(), a.forwarder, log)
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
-	before := &past{a.recorder}
+	before := &past{a.newestPast}
 	served := &data{a.keeper, a.resolver, a.logFault, before}
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
@@ -230,6 +239,7 @@ func (a *App) newWorker() listen.Worker {
 	w := a.resolver.NewWorker()
 	w.HandleWith(&front{
 		keys: a.keyring, transfers: a.transfers, updates: a.updates, desk: a.desk, released: &a.handover.begun,
+		bell: a.fleet.bell,
 	})
 	return w
 }
@@ -300,8 +310,10 @@ func (a *App) run(ctx context.Context) error {
 	g.Go(func() error { return a.resolver.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.run(all) })
+	g.Go(func() error { return a.fleet.bell.run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
+		a.awaitFleet(serving)
 		err := a.awaitData(serving)
 		if err != nil {
 			return err
@@ -354,6 +366,7 @@ func (a *App) write(process, all context.Context) error {
 		return a.runSources(working)
 	})
 	g.Go(func() error { return a.runHistory(recording) })
+	g.Go(func() error { return a.runFleet(working) })
 	g.Go(func() error { return a.transfers.Run(working) })
 	if a.updates != nil {
 		g.Go(func() error { return a.updater.Run(working) })

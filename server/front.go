@@ -23,6 +23,7 @@ type front struct {
 	transfers *transfer.Server
 	keys      func() tsig.Keyring
 	desk      *desk
+	bell      *bell // nil without a fleet
 	released  *atomic.Bool // whether updates are another process's from now on
 }
 
@@ -44,6 +45,8 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, isHandedOn(p.Suspender), p.Suspender)
 	case p.Type() == wire.TypeSOA && p.Opcode() == wire.OpcodeQuery && f.transfers.Fenced(p.View(), p.Name()):
 		return wire.AppendError(p.Out[:0], p.Bytes, wire.RcodeServFail), resolver.ServFail, true
+	case f.bell.admits(p):
+		answer, result = f.bell.accept(p)
 	case f.transfers.Admits(p):
 		answer, result = f.desk.accept(p, true)
 	default:

@@ -224,6 +224,7 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 		if err != nil {
 			return nil, err
 		}
+		sources[0].local = true
 	}
 	secondaries, err := b.secondaries.options(c)
 	if err != nil {

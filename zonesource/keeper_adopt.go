@@ -251,3 +251,31 @@ func (k *Keeper) Served() []Part {
 	slices.SortFunc(out, func(a, b Part) int { return a.Key.compare(b.Key) })
 	return out
 }
+
+// Self is where inside53 runs, as far as that is known.
+func (k *Keeper) Self() Self {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.cfg.Self
+}
+
+// Ages are how old what was read of sources is, in seconds: of each source that of the oldest
+// part whose last listing was good, by its name, and of parts that are older, by SOURCE/NAME.
+func (k *Keeper) Ages() map[string]float64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ages, now := map[string]float64{}, k.now()
+	for key, h := range k.held {
+		if h.good() && h.err == nil {
+			ages[key.Source] = max(ages[key.Source], now.Sub(h.part.Listed).Seconds(), 0)
+		}
+	}
+	for key, h := range k.held {
+		age := max(0, now.Sub(h.part.Listed).Seconds())
+		of, known := ages[key.Source]
+		if h.good() && h.err != nil && (!known || age > of) {
+			ages[key.Source+"/"+key.Name] = age
+		}
+	}
+	return ages
+}

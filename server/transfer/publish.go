@@ -131,7 +131,8 @@ const retryAfter = time.Second
 func (p *publisher) run(ctx context.Context) error {
 	p.clean()
 	p.claim()
-	retry := time.NewTimer(0)
+	retry := time.NewTimer(retryAfter)
+	retry.Stop()
 	defer retry.Stop()
 	aliasTick := time.NewTicker(aliasRefresh)
 	defer aliasTick.Stop()

@@ -99,6 +99,7 @@ type Member struct {
 	refs    map[string]ledger.PartRef          // of parts as they were adopted
 	parts   map[zonesource.Key]zonesource.Part // as they were adopted
 	retry   time.Duration                      // uptime when failed parts are read again
+	again   bool                               // all parts are read again
 
 	mu       sync.Mutex // of all below; held for moments
 	version  *ledger.Version

@@ -70,7 +70,7 @@ func (m *Member) sync(ctx context.Context) error {
 			"served", m.known.Number())
 		return fmt.Errorf("following version %d after %d: %w", v.Number(), m.known.Number(), ledger.ErrRolledBack)
 	}
-	if v != m.known || len(m.failedKeys()) > 0 && m.o.Uptime() > m.retry {
+	if v != m.known || m.again || len(m.failedKeys()) > 0 && m.o.Uptime() > m.retry {
 		err = m.adopt(ctx, v, nil)
 		if err != nil {
 			return err
@@ -81,6 +81,19 @@ func (m *Member) sync(ctx context.Context) error {
 	m.mu.Unlock()
 	m.begin()
 	return nil
+}
+
+// Readopt adopts all parts of the version anew: another configuration may want others.
+func (m *Member) Readopt(ctx context.Context) error {
+	m.syncing.Lock()
+	defer m.syncing.Unlock()
+	if m.known == nil {
+		return nil
+	}
+	clear(m.refs)
+	clear(m.parts)
+	m.again = true
+	return m.adopt(ctx, m.known, nil)
 }
 
 // isBelow reports whether a version isn't one that may follow another.
@@ -155,7 +168,7 @@ func (m *Member) adopt(ctx context.Context, v *ledger.Version, made map[zonesour
 		delete(m.parts, recorder.ParseKey(text))
 	}
 	slices.Sort(changed)
-	m.known, m.retry = v, m.o.Uptime()+retryFailed
+	m.known, m.again, m.retry = v, false, m.o.Uptime()+retryFailed
 	m.mu.Lock()
 	m.version, m.failed = v, failed
 	close(m.adopted)

@@ -53,8 +53,8 @@ type Draft struct {
 	// raise it.
 	Epoch   uint64
 	Parts   []PartDraft // of different keys
-	Changes   []Change    // those over MaxChanges are left out, and counted
-	Omitted   int         // changes that aren't listed
+	Changes []Change    // those over MaxChanges are left out, and counted
+	Omitted int         // changes that aren't listed
 }
 
 // PartDraft is a part that differs from the version before.

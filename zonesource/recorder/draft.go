@@ -32,7 +32,9 @@ func (r *Recorder) draft(ctx context.Context, g *group) (ledger.Draft, error) {
 	return d, nil
 }
 
-func compareKeys(a, b zonesource.Key) int { return bytes.Compare([]byte(KeyText(a)), []byte(KeyText(b))) }
+func compareKeys(a, b zonesource.Key) int {
+	return bytes.Compare([]byte(KeyText(a)), []byte(KeyText(b)))
+}
 
 // partDraft is what a part comes to, nil for nothing.
 func (r *Recorder) partDraft(ctx context.Context, key zonesource.Key, p zonesource.Part, saved bool,

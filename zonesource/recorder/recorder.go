@@ -102,9 +102,9 @@ type group struct {
 	saved  bool // what an earlier process had
 	// rewrite says that parts are written as a whole, whatever there is.
 	rewrite bool
-	at     time.Time
-	parts  map[zonesource.Key]zonesource.Part
-	extra  extra
+	at      time.Time
+	parts   map[zonesource.Key]zonesource.Part
+	extra   extra
 }
 
 // inflight is a version that is being written, with what it holds.
