@@ -67,7 +67,7 @@ type App struct {
 	keeper    *zonesource.Keeper
 	recorder  *recorder.Recorder // nil without a state directory, and in a fleet
 	fleet     fleetSide
-	running   running            // of the goroutine of runSources, once that runs; changed with reloading held
+	running   running // of the goroutine of runSources, once that runs; changed with reloading held
 	reloading sync.Mutex
 	sources   sourceBuilder
 	health    healthWatch
@@ -193,12 +193,12 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.registry.MustRegister(socketMetrics(a.server.Stats, a.resolver.Counts), secondaries.metrics())
 	a.readiness = readiness{
 		status: a.keeper.Brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
-		state: a.keeper.State(),
+		state: a.keeper.State(), fleet: a.fleetStanding,
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Past: before, Log: log, Bound: boundWeb,
+		Health: &a.health, Secondaries: secondaries, Past: before, Fleet: &fleetDesk{a}, Log: log, Bound: boundWeb,
 		Socket: a.opts.Sockets.listeners().Listener,
 	})
 	if err != nil {

@@ -17,6 +17,8 @@ import (
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/fleet"
 	"inside53/zonesource/ledger"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // fleetSide is this server's side of its fleet.
@@ -25,7 +27,8 @@ type fleetSide struct {
 	leading atomic.Pointer[leading]
 	bell    *bell
 	address netip.AddrPort // where other servers reach this one; zero: by the first socket
-	host    netip.Addr     // the private address of the instance; zero where it isn't known
+	account atomic.Pointer[string] // by which this server reads; nil while that isn't known
+	host    netip.Addr // the private address of the instance; zero where it isn't known
 }
 
 // fleetOf opens the ledger of a fleet.
@@ -81,12 +84,14 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 		Ledger: l, Store: store, Fleet: c.Fleet.Store.String(), Secrets: secrets,
 		Name: name, Zone: place, Build: a.version, Address: a.fleetAddress,
 		Keeper: a.keeper, Lead: a.lead, Ages: a.fleetAges, Wake: f.bell.ring, Adopted: a.fleetAdopted,
+		Config: a.fleetConfig, SameAccount: func(other string) bool { return accountIn(other) == accountIn(a.fleetConfig()) },
 		Retention: a.retention, Poll: c.Fleet.Poll, Log: a.opts.Log,
 	})
 	if err != nil {
 		return err
 	}
 	f.bell.member = f.member
+	a.registry.MustRegister(a.fleetMetrics())
 	return nil
 }
 
@@ -141,7 +146,10 @@ func (a *App) runFleet(ctx context.Context) error {
 	if a.fleet.member == nil {
 		return nil
 	}
-	return a.fleet.member.Run(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.learnAccount(ctx) })
+	g.Go(func() error { return a.fleet.member.Run(ctx) })
+	return g.Wait()
 }
 
 // storeWithin is how long a start waits for the fleet's store before it serves what was saved.

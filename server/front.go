@@ -23,7 +23,7 @@ type front struct {
 	transfers *transfer.Server
 	keys      func() tsig.Keyring
 	desk      *desk
-	bell      *bell // nil without a fleet
+	bell      *bell        // nil without a fleet
 	released  *atomic.Bool // whether updates are another process's from now on
 }
 

@@ -38,8 +38,8 @@ func (a *App) assembleHistory(c *config.Config, host string) error {
 	}
 	a.recorder = recorder.New(recorder.Options{
 		Ledger: l, Name: host, Log: a.opts.Log,
-		Hold: func() error { return a.keeper.State().Hold() },
-		Note: func(err error) { a.keeper.State().Note("the ledger", err) },
+		Hold:      func() error { return a.keeper.State().Hold() },
+		Note:      func(err error) { a.keeper.State().Note("the ledger", err) },
 		Retention: a.retention,
 	})
 	a.registry.MustRegister(a.ledgerMetrics())

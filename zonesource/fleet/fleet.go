@@ -41,7 +41,10 @@ type Options struct {
 	Address func() netip.AddrPort
 	// Config is the hash of the configuration in force.
 	Config func() string
-	Keeper Keeper
+	// SameAccount reports whether another hash, which isn't that of this server, is of the account
+	// that it reads by. nil: each is.
+	SameAccount func(config string) bool
+	Keeper      Keeper
 	// Lead reads AWS and hands what it has read to the term, until ctx ends. It is called when
 	// the leader commit is made, and must have let go of all when it returns.
 	Lead func(ctx context.Context, t *Term) error
@@ -93,6 +96,7 @@ type Member struct {
 	memberKeys ledger.Keys
 	wakeLease  chan struct{} // the lease is looked at now
 	wakeHead   chan struct{} // head is looked at now
+	wakeMeet   chan struct{} // the members are listed soon
 
 	syncing sync.Mutex // held while a version is read and adopted
 	known   *ledger.Version
@@ -165,6 +169,7 @@ func New(o Options) (*Member, error) {
 	}
 	m := &Member{
 		o: o, node: recorder.NewNode(o.Name), wakeLease: make(chan struct{}, 1), wakeHead: make(chan struct{}, 1),
+		wakeMeet: make(chan struct{}, 1),
 		refs: map[string]ledger.PartRef{}, parts: map[zonesource.Key]zonesource.Part{},
 		adopted: make(chan struct{}), failed: map[string]string{}, alarms: map[string]uint64{},
 		first: make(chan struct{}), begun: o.Uptime(),
@@ -251,6 +256,9 @@ func (m *Member) alarm(reason, text string, args ...any) {
 func (m *Member) LookNow() {
 	signal(m.wakeHead)
 	signal(m.wakeLease)
+	if m.Term() != nil {
+		signal(m.wakeMeet) // perhaps by a server that has joined
+	}
 }
 
 func signal(c chan struct{}) {

@@ -24,7 +24,11 @@ func (m *Member) follow(ctx context.Context) error {
 		if m.Term() == nil { // who leads has written what there is
 			_, _ = m.Sync(ctx) // it stands in Standing
 		}
-		err := m.pause(ctx, m.o.Poll, m.wakeHead)
+		err := m.checkAccount()
+		if err != nil {
+			return err
+		}
+		err = m.pause(ctx, m.o.Poll, m.wakeHead)
 		if err != nil {
 			return err
 		}

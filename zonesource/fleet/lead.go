@@ -83,6 +83,9 @@ func (m *Member) lead(ctx context.Context) {
 	if err != nil && !errors.Is(err, errHollow) && !errors.Is(err, ledger.ErrRolledBack) {
 		return // who can't read the store can't lead
 	}
+	if m.checkAccount() != nil {
+		return // follow ends with it
+	}
 	l, tag, began, err := m.take(ctx)
 	if err != nil {
 		if !errors.Is(err, errTaken) {

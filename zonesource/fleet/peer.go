@@ -90,7 +90,8 @@ func rankOf(name string, peers []Peer) int {
 // meet writes what this server says of itself, and reads what the others do, until ctx ends.
 func (m *Member) meet(ctx context.Context) error {
 	var said, listed time.Duration
-	var told string
+	var told, joined string
+	var woken bool
 	for first := true; ; first = false {
 		now := m.o.Uptime()
 		is := fmt.Sprint(m.failedKeys(), m.address(), m.Term() != nil)
@@ -100,17 +101,43 @@ func (m *Member) meet(ctx context.Context) error {
 				said, told = now, is
 			}
 		}
-		if first || now-listed >= m.listEvery() {
+		if first || woken || now-listed >= m.listEvery() {
 			err := m.listPeers(ctx)
 			if err == nil {
 				listed = now
 			}
 		}
+		if said > 0 {
+			joined = m.join(ctx, joined)
+		}
 		err := m.pause(ctx, time.Second, nil)
 		if err != nil {
 			return err
 		}
+		select {
+		case <-m.wakeMeet:
+			woken = true
+		default:
+			woken = false
+		}
 	}
+}
+
+// join wakes who leads, unless that is who was woken before: from then on it knows this server,
+// and tells it of what is new. It returns who was woken.
+func (m *Member) join(ctx context.Context, before string) string {
+	m.mu.Lock()
+	leader, to := m.lease.Node, m.lease.Address
+	m.mu.Unlock()
+	if leader == before || leader == m.node || !to.IsValid() || m.o.Wake == nil {
+		return before
+	}
+	ctx, stop := context.WithTimeout(ctx, wakeTime)
+	defer stop()
+	if m.o.Wake(ctx, to) {
+		return leader
+	}
+	return before
 }
 
 // listEvery is how often the members are listed.
