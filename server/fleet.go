@@ -26,9 +26,9 @@ type fleetSide struct {
 	member  *fleet.Member // nil: this server is alone
 	leading atomic.Pointer[leading]
 	bell    *bell
-	address netip.AddrPort // where other servers reach this one; zero: by the first socket
+	address netip.AddrPort         // where other servers reach this one; zero: by the first socket
 	account atomic.Pointer[string] // by which this server reads; nil while that isn't known
-	host    netip.Addr // the private address of the instance; zero where it isn't known
+	host    netip.Addr             // the private address of the instance; zero where it isn't known
 }
 
 // fleetOf opens the ledger of a fleet.
@@ -83,7 +83,7 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 	f.member, err = fleet.New(fleet.Options{
 		Ledger: l, Store: store, Fleet: c.Fleet.Store.String(), Secrets: secrets,
 		Name: name, Zone: place, Build: a.version, Address: a.fleetAddress,
-		Keeper: a.keeper, Lead: a.lead, Ages: a.fleetAges, Wake: f.bell.ring, Adopted: a.fleetAdopted,
+		Keeper: a.keeper, Lead: a.lead, Ages: a.fleetAges, Serials: func() []fleet.Serial { return a.handing.claims() }, Wake: f.bell.ring, Adopted: a.fleetAdopted,
 		Config: a.fleetConfig, SameAccount: func(other string) bool { return accountIn(other) == accountIn(a.fleetConfig()) },
 		Retention: a.retention, Poll: c.Fleet.Poll, Log: a.opts.Log,
 	})
@@ -92,11 +92,18 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 	}
 	f.bell.member = f.member
 	a.registry.MustRegister(a.fleetMetrics())
-	return nil
+	return a.assembleHandOn(c, store, secrets)
 }
 
+// adoptTime bounds what is read of a version besides what the keeper serves.
+const adoptTime = 10 * time.Second
+
 // fleetAdopted notes that a version is served.
-func (a *App) fleetAdopted(*ledger.Version, []string) {}
+func (a *App) fleetAdopted(v *ledger.Version, changed []string) {
+	ctx, stop := context.WithTimeout(context.Background(), adoptTime)
+	defer stop()
+	a.handing.adopted(ctx, v, changed)
+}
 
 // retention is how much of the past is kept.
 func (a *App) retention() (time.Duration, int64) {
@@ -149,6 +156,7 @@ func (a *App) runFleet(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.learnAccount(ctx) })
 	g.Go(func() error { return a.fleet.member.Run(ctx) })
+	g.Go(func() error { return a.handing.run(ctx) })
 	return g.Wait()
 }
 
@@ -211,7 +219,17 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 		return err
 	}
 	defer a.endLead()
-	return l.keeper.Run(ctx, sourcesOf(l.sources)...)
+	g, ctx := errgroup.WithContext(ctx)
+	o := a.handing.open(ctx, l)
+	g.Go(func() error { return l.keeper.Run(ctx, sourcesOf(l.sources)...) })
+	g.Go(func() error { return o.updater.Run(ctx) })
+	a.handing.office.Store(o)
+	a.transfers.Wake()
+	defer func() {
+		a.handing.office.Store(nil)
+		a.transfers.Wake()
+	}()
+	return g.Wait()
 }
 
 // endLead notes that this server reads nothing any more.

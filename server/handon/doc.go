@@ -23,8 +23,8 @@
 //
 // # Contract
 //
-// A header is looked for in connections of members alone; what anybody else sends is read as
-// if nobody knew of headers. One that none of the keys has signed, that is older or newer than
+// A header is read in connections of members alone; anybody else's connection that begins with
+// one ends. One that none of the keys has signed, that is older or newer than
 // [MaxAge], or that was seen before, closes the connection. What was handed on once goes no
 // further. A server that doesn't lead answers with two octets of zero, which begin no answer,
 // and names who does, behind a length octet: "ADDRESS:PORT", or nothing.

@@ -22,17 +22,21 @@ func (c *tcpConn) HandedOn() bool { return c.handed }
 // connection is over: header and message have to be there within the idle time, and good.
 func (c *tcpConn) open() bool {
 	door := c.t.opts.HandedOn
-	if door == nil || !door.Admits(c.client.Addr()) {
+	if door == nil {
 		return true
 	}
+	admitted := door.Admits(c.client.Addr())
 	size, is := 0, true
 	for c.end-c.start < max(size, 1) || size == 0 {
 		if c.fill() != nil {
 			return false
 		}
 		size, is = handon.HeaderSize(c.in[c.start:c.end])
-		if !is {
-			return true // a query
+		if !is || !admitted && size == 0 {
+			return true // a query, or the beginning of one
+		}
+		if !admitted {
+			return false // of a server that isn't known yet, perhaps: it comes again
 		}
 	}
 	var header [handon.MaxHeader]byte

@@ -304,8 +304,8 @@ func TestHandedOnRefused(t *testing.T) {
 	}
 }
 
-// TestHandedOnStranger sends a good header from an address that is no member's: it is read as
-// the length of a query that never comes. A member's own queries are queries.
+// TestHandedOnStranger sends a good header from an address that is no member's: the connection
+// ends, and nobody looks at it. A member's own queries are queries.
 func TestHandedOnStranger(t *testing.T) {
 	f := startFleet(t, true)
 	c := dialFrom(t, "127.0.0.3", f.addr)
