@@ -59,6 +59,7 @@ type AppOptions struct {
 type App struct {
 	opts     AppOptions                    // its Config has the sockets, the state directory and the bounds
 	version  string                        // of the program: inside53 1.2.3
+	host     string                        // the name of the host
 	config   atomic.Pointer[config.Config] // in force
 	registry *prometheus.Registry
 
@@ -113,9 +114,10 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.forwarder.SetPackets(packetsOf(c, nil))
-	host, _ := os.Hostname() // an empty id is not answered
+	host, _ := os.Hostname() // "" where it has none
+	a.host = host
 	a.resolver = resolver.New(a.forwarder, resolver.Options{
-		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: host, Version: a.version,
+		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: a.identity, Version: a.version,
 		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
@@ -213,7 +215,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.health = healthWatch{
-		log: log, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
+		log: log, shared: a.fleet.member != nil, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
 		snapshot: a.resolver.Snapshot, publish: a.publishLive,
 		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}

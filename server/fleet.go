@@ -83,7 +83,8 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 	f.member, err = fleet.New(fleet.Options{
 		Ledger: l, Store: store, Fleet: c.Fleet.Store.String(), Secrets: secrets,
 		Name: name, Zone: place, Build: a.version, Address: a.fleetAddress,
-		Keeper: a.keeper, Lead: a.lead, Ages: a.fleetAges, Serials: func() []fleet.Serial { return a.handing.claims() }, Wake: f.bell.ring, Adopted: a.fleetAdopted,
+		Keeper: fleetKeeper{a.keeper, a}, Lead: a.lead, Ages: a.fleetAges, Wake: f.bell.ring, Adopted: a.fleetAdopted,
+		Serials: func() []fleet.Serial { return a.handing.claims() },
 		Config: a.fleetConfig, SameAccount: func(other string) bool { return accountIn(other) == accountIn(a.fleetConfig()) },
 		Retention: a.retention, Poll: c.Fleet.Poll, Log: a.opts.Log,
 	})
@@ -93,16 +94,6 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 	f.bell.member = f.member
 	a.registry.MustRegister(a.fleetMetrics())
 	return a.assembleHandOn(c, store, secrets)
-}
-
-// adoptTime bounds what is read of a version besides what the keeper serves.
-const adoptTime = 10 * time.Second
-
-// fleetAdopted notes that a version is served.
-func (a *App) fleetAdopted(v *ledger.Version, changed []string) {
-	ctx, stop := context.WithTimeout(context.Background(), adoptTime)
-	defer stop()
-	a.handing.adopted(ctx, v, changed)
 }
 
 // retention is how much of the past is kept.
@@ -223,6 +214,7 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 	o := a.handing.open(ctx, l)
 	g.Go(func() error { return l.keeper.Run(ctx, sourcesOf(l.sources)...) })
 	g.Go(func() error { return o.updater.Run(ctx) })
+	g.Go(func() error { return a.readHealth(ctx, t) })
 	a.handing.office.Store(o)
 	a.transfers.Wake()
 	defer func() {
@@ -299,7 +291,14 @@ func (a *App) fleetAges() map[string]float64 {
 	if l == nil {
 		return nil
 	}
-	return l.keeper.Ages()
+	ages := l.keeper.Ages()
+	if m := a.health.monitor.Load(); m != nil {
+		age, known := m.WordAge()
+		if known {
+			ages[healthPart] = age.Seconds()
+		}
+	}
+	return ages
 }
 
 // readopt has what another configuration wants of the fleet's data served.
@@ -307,6 +306,8 @@ func (a *App) readopt(ctx context.Context) {
 	if a.fleet.member == nil {
 		return
 	}
+	v, _ := a.fleet.member.Adopted()
+	a.adoptHealth(v)
 	err := a.fleet.member.Readopt(ctx)
 	if err != nil {
 		a.opts.Log.Warn("the fleet's data not adopted anew; that is tried again", "error", err)

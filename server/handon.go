@@ -239,8 +239,13 @@ func (h *handing) Commit(ctx context.Context, s transfer.Serials) (uint64, error
 	})
 }
 
+// serialsTime bounds the reading of serials.
+const serialsTime = 10 * time.Second
+
 // adopted notes the serials of a version.
-func (h *handing) adopted(ctx context.Context, v *ledger.Version, changed []string) {
+func (h *handing) adopted(v *ledger.Version, changed []string) {
+	ctx, stop := context.WithTimeout(context.Background(), serialsTime)
+	defer stop()
 	is := h.serials.Load()
 	if is.version != nil && !slices.Contains(changed, serialsPart) {
 		return

@@ -170,7 +170,7 @@ func New(o Options) (*Member, error) {
 	m := &Member{
 		o: o, node: recorder.NewNode(o.Name), wakeLease: make(chan struct{}, 1), wakeHead: make(chan struct{}, 1),
 		wakeMeet: make(chan struct{}, 1),
-		refs: map[string]ledger.PartRef{}, parts: map[zonesource.Key]zonesource.Part{},
+		refs:     map[string]ledger.PartRef{}, parts: map[zonesource.Key]zonesource.Part{},
 		adopted: make(chan struct{}), failed: map[string]string{}, alarms: map[string]uint64{},
 		first: make(chan struct{}), begun: o.Uptime(),
 	}

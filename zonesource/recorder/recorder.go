@@ -249,6 +249,13 @@ func (r *Recorder) Status() Status {
 	return s
 }
 
+// Text is the version as people see it.
+func (r *Recorder) Text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status.Text()
+}
+
 // Newest is the newest version that was written, nil while none is known.
 func (r *Recorder) Newest() *ledger.Version {
 	r.mu.Lock()
