@@ -50,7 +50,8 @@ func newClan(t *testing.T, n int) *clan {
 func (c *clan) start(t *testing.T, name string) *clansman {
 	t.Helper()
 	text := strings.ReplaceAll(stateConfig, "STATE", filepath.Join(t.TempDir(), "state"))
-	text = strings.Replace(text, "keys: [", "keys: [{name: fleet, secret: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}, ", 1)
+	key := "{name: fleet, secret: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}"
+	text = strings.Replace(text, "keys: [", "keys: ["+key+", ", 1)
 	text += "fleet: {name: " + name + ", store: s3://fleet/prod, keys: [fleet]}\n"
 	config := write(t, text)
 	self, err := os.Executable()

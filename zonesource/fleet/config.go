@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"context"
 	"errors"
 	"fmt"
 )
@@ -28,22 +27,4 @@ func (m *Member) checkAccount() error {
 		return nil
 	}
 	return fmt.Errorf("joining %s: %w; give it a store of its own", m.o.Fleet, ErrOtherAccount)
-}
-
-// AcceptStore has this server serve what the store has, though that is older than what it serves.
-func (m *Member) AcceptStore(ctx context.Context) error {
-	m.syncing.Lock()
-	defer m.syncing.Unlock()
-	v, err := m.o.Ledger.Follow(ctx, nil)
-	if err != nil {
-		return err
-	}
-	m.o.Log.Warn("the store's version is accepted as ordered", "version", v.Number())
-	err = m.adopt(ctx, v, nil)
-	if err == nil {
-		m.mu.Lock()
-		m.headErr, m.heard = nil, m.o.Uptime()
-		m.mu.Unlock()
-	}
-	return err
 }

@@ -102,6 +102,7 @@ type Member struct {
 	known   *ledger.Version
 	refs    map[string]ledger.PartRef          // of parts as they were adopted
 	parts   map[zonesource.Key]zonesource.Part // as they were adopted
+	records map[string]map[string][]byte       // of parts that no keeper serves
 	retry   time.Duration                      // uptime when failed parts are read again
 	again   bool                               // all parts are read again
 
@@ -171,6 +172,7 @@ func New(o Options) (*Member, error) {
 		o: o, node: recorder.NewNode(o.Name), wakeLease: make(chan struct{}, 1), wakeHead: make(chan struct{}, 1),
 		wakeMeet: make(chan struct{}, 1),
 		refs:     map[string]ledger.PartRef{}, parts: map[zonesource.Key]zonesource.Part{},
+		records: map[string]map[string][]byte{},
 		adopted: make(chan struct{}), failed: map[string]string{}, alarms: map[string]uint64{},
 		first: make(chan struct{}), begun: o.Uptime(),
 	}

@@ -75,7 +75,7 @@ func (m *Member) sync(ctx context.Context) error {
 		return fmt.Errorf("following version %d after %d: %w", v.Number(), m.known.Number(), ledger.ErrRolledBack)
 	}
 	if v != m.known || m.again || len(m.failedKeys()) > 0 && m.o.Uptime() > m.retry {
-		err = m.adopt(ctx, v, nil)
+		err = m.adopt(ctx, v, recorder.Made{})
 		if err != nil {
 			return err
 		}
@@ -96,8 +96,9 @@ func (m *Member) Readopt(ctx context.Context) error {
 	}
 	clear(m.refs)
 	clear(m.parts)
+	clear(m.records)
 	m.again = true
-	return m.adopt(ctx, m.known, nil)
+	return m.adopt(ctx, m.known, recorder.Made{})
 }
 
 // isBelow reports whether a version isn't one that may follow another.
@@ -127,15 +128,16 @@ var errHollow = errors.New("it has no complete catalog; what was there is served
 
 // adopt has a version served. made are parts as this server has committed them. The caller holds
 // syncing.
-func (m *Member) adopt(ctx context.Context, v *ledger.Version, made map[zonesource.Key]zonesource.Part) error {
+func (m *Member) adopt(ctx context.Context, v *ledger.Version, made recorder.Made) error {
 	if !hasCatalog(v) && len(m.refs) == 0 && len(m.o.Keeper.Served()) > 0 {
 		return fmt.Errorf("adopting version %d: %w", v.Number(), errHollow)
 	}
 	work := m.compare(v)
-	err := m.read(ctx, v, work, made)
+	err := m.read(ctx, v, work, made.Parts)
 	if err != nil {
 		return err
 	}
+	m.readRecords(ctx, v, work, made)
 	var adopted []zonesource.Adopted
 	for _, w := range work {
 		if w.err == nil && w.kept {
@@ -169,6 +171,7 @@ func (m *Member) adopt(ctx context.Context, v *ledger.Version, made map[zonesour
 	}
 	for _, text := range m.goneKeys(v) {
 		delete(m.refs, text)
+		delete(m.records, text)
 		delete(m.parts, recorder.ParseKey(text))
 	}
 	slices.Sort(changed)

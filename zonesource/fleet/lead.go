@@ -27,10 +27,11 @@ type Term struct {
 	ended    chan struct{}
 	told     told
 
-	mu      sync.Mutex
-	lease   lease
-	tag     string
-	renewed time.Duration // uptime before the last renewal that succeeded
+	mu        sync.Mutex
+	rewritten map[string]bool // lists of parts that were written anew for a member
+	lease     lease
+	tag       string
+	renewed   time.Duration // uptime before the last renewal that succeeded
 }
 
 // Epoch is that of the term.
@@ -80,7 +81,7 @@ func (t *Term) Rewrite(key zonesource.Key) { t.recorder.Rewrite(key) }
 // lead takes the lease and leads until it is lost, given free, or ctx ends.
 func (m *Member) lead(ctx context.Context) {
 	_, err := m.Sync(ctx)
-	if err != nil && !errors.Is(err, errHollow) && !errors.Is(err, ledger.ErrRolledBack) {
+	if err != nil && !errors.Is(err, errHollow) && !isLost(err) {
 		return // who can't read the store can't lead
 	}
 	if m.checkAccount() != nil {
@@ -99,10 +100,14 @@ func (m *Member) lead(ctx context.Context) {
 	m.mu.Unlock()
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	t := &Term{m: m, epoch: l.Epoch, end: end, ended: make(chan struct{}), lease: l, tag: tag, renewed: began}
+	t := &Term{m: m, epoch: l.Epoch, end: end, ended: make(chan struct{}), lease: l, tag: tag, renewed: began,
+		rewritten: map[string]bool{}}
 	t.told.init()
 	defer close(t.ended)
 	err = t.run(running)
+	for n := 0; n < repairs && isLost(err) && running.Err() == nil; n++ {
+		err = t.run(running) // its leader commit repairs what is lost
+	}
 	cause := context.Cause(running)
 	if cause != nil && !errors.Is(cause, context.Canceled) {
 		err = cause
@@ -132,6 +137,7 @@ func (t *Term) run(ctx context.Context) error {
 		m.o.Log.Info("this server leads", "epoch", t.epoch, "version", t.Version().Number())
 		g.Go(func() error { return t.tell(ctx) })
 		g.Go(func() error { return t.record(ctx) })
+		g.Go(func() error { return t.guard(ctx) })
 		return m.o.Lead(ctx, t)
 	})
 	return g.Wait()
@@ -153,23 +159,31 @@ func (t *Term) fence(ctx context.Context) error {
 	w := m.o.Ledger.NewWriter(ledger.WriterOptions{Node: m.node, Uptime: m.o.Uptime})
 	for {
 		v, err := t.open(ctx, w)
+		if isLost(err) {
+			v, made, err := t.repair(ctx, w, err)
+			if err != nil {
+				return err
+			}
+			t.epoch = v.Head.Epoch
+			return t.begin(ctx, w, v, made)
+		}
 		if err != nil {
 			return err
 		}
-		d := ledger.Draft{Cause: ledger.Leader, Actor: m.o.Name, Config: m.o.Config(), At: time.Now(), Epoch: t.epoch}
-		made := map[zonesource.Key]zonesource.Part{}
+		d, made := t.draft(), recorder.Made{}
 		if !hasCatalog(v) {
-			for _, p := range m.o.Keeper.Served() {
-				part, err := recorder.Whole(p)
-				if err != nil {
-					return err
-				}
-				d.Parts, made[p.Key] = append(d.Parts, part), p
+			made, err = t.whole(&d)
+			if err != nil {
+				return err
 			}
 		}
 		v, err = settled(ctx, w, d)
 		switch {
-		case errors.Is(err, ledger.ErrMoved):
+		case errors.Is(err, ledger.ErrMoved), isLost(err):
+			err = m.pause(ctx, watchEvery, nil)
+			if err != nil {
+				return err
+			}
 			continue
 		case err != nil:
 			return err
@@ -192,7 +206,7 @@ func (t *Term) open(ctx context.Context, w *ledger.Writer) (*ledger.Version, err
 		return nil, fmt.Errorf("leading from version %d after %d: %w", v.Number(), m.known.Number(), ledger.ErrRolledBack)
 	}
 	if m.known == nil || v.Name != m.known.Name {
-		err = m.adopt(ctx, v, nil)
+		err = m.adopt(ctx, v, recorder.Made{})
 		if err != nil && !errors.Is(err, errHollow) {
 			return nil, err
 		}
@@ -211,7 +225,7 @@ func settled(ctx context.Context, w *ledger.Writer, d ledger.Draft) (*ledger.Ver
 
 // begin serves the leader commit, and makes what records from then on.
 func (t *Term) begin(ctx context.Context, w *ledger.Writer, v *ledger.Version,
-	made map[zonesource.Key]zonesource.Part,
+	made recorder.Made,
 ) error {
 	m := t.m
 	m.syncing.Lock()
@@ -231,7 +245,7 @@ func (t *Term) begin(ctx context.Context, w *ledger.Writer, v *ledger.Version,
 	t.recorder = recorder.New(recorder.Options{
 		Ledger: m.o.Ledger, Name: m.o.Name, Retention: m.o.Retention, Config: m.o.Config, Log: m.o.Log,
 		Writer: w, Known: known, Hold: t.hold,
-		Committed: func(v *ledger.Version, parts map[zonesource.Key]zonesource.Part) { t.committed(ctx, v, parts) },
+		Committed: func(v *ledger.Version, made recorder.Made) { t.committed(ctx, v, made) },
 	})
 	return nil
 }
@@ -254,11 +268,11 @@ func (t *Term) hold() error {
 }
 
 // committed serves a version that was committed, and has the members told of it.
-func (t *Term) committed(ctx context.Context, v *ledger.Version, parts map[zonesource.Key]zonesource.Part) {
+func (t *Term) committed(ctx context.Context, v *ledger.Version, made recorder.Made) {
 	m := t.m
 	m.syncing.Lock()
 	if m.known == nil || v.Name != m.known.Name {
-		err := m.adopt(ctx, v, parts)
+		err := m.adopt(ctx, v, made)
 		if err != nil {
 			m.o.Log.Warn("own version not served", "version", v.Number(), "error", err)
 		}

@@ -156,6 +156,8 @@ func (m *Member) mayTake() bool {
 	switch {
 	case !l.known || errors.Is(m.headErr, ledger.ErrNewer) || now < m.barred && l.Node != "" && still < leaseFor:
 		return false
+	case still < lostPause && m.higher():
+		return false // who knows more repairs what there is
 	case l.tag != "" && l.Node == "" && !m.offered:
 		return true
 	case l.tag == "" && m.version == nil && m.headErr == nil:

@@ -223,6 +223,13 @@ func (m *Member) listPeers(ctx context.Context) error {
 	m.mu.Unlock()
 	if t := m.Term(); t != nil {
 		t.told.meet(m.Peers(), m.o.Name)
+		m.mu.Lock()
+		lower := m.higher()
+		m.mu.Unlock()
+		if lower {
+			t.end(errLower)
+		}
+		t.rewriteFailed()
 	}
 	return err
 }

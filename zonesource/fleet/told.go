@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"inside53/zonesource/recorder"
 )
 
 const (
@@ -138,6 +140,23 @@ func (t *Term) AwaitMembers(ctx context.Context, version uint64) []string {
 		case <-changed:
 		case <-ctx.Done():
 			return late
+		}
+	}
+}
+
+// rewriteFailed has the parts written anew that a member can't read, each once a version.
+func (t *Term) rewriteFailed() {
+	for _, p := range t.m.Peers() {
+		for text := range p.Failed {
+			ref := t.Version().Parts[text]
+			t.mu.Lock()
+			done := ref.List == "" || t.rewritten[ref.List]
+			t.rewritten[ref.List] = true
+			t.mu.Unlock()
+			if !done && recorder.IsKept(text) {
+				t.m.o.Log.Warn("part written anew, as a member can't serve it", "part", text, "member", p.Name)
+				t.recorder.Rewrite(recorder.ParseKey(text))
+			}
 		}
 	}
 }

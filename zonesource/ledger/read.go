@@ -88,6 +88,24 @@ func (l *Ledger) head(ctx context.Context, unless string) (Head, string, error) 
 	return h, tag, nil
 }
 
+// Head reads head.
+func (l *Ledger) Head(ctx context.Context) (Head, error) {
+	h, _, err := l.head(ctx, "")
+	return h, err
+}
+
+// Left returns the version of the last commit that can be read, for a store whose head is lost.
+func (l *Ledger) Left(ctx context.Context) (*Version, error) {
+	name, c, err := (&Writer{l: l}).greatest(ctx)
+	if err == nil && c == nil {
+		err = ErrAbsent
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for what is left: %w", err)
+	}
+	return l.At(ctx, name)
+}
+
 // Follow returns the newest version: known itself while that is it. known may be nil. Of
 // the objects only those are read that known hasn't. ErrAbsent: nothing was ever written.
 func (l *Ledger) Follow(ctx context.Context, known *Version) (*Version, error) {

@@ -21,16 +21,33 @@ type Change struct {
 	AWSChange string
 	// Records are those that differ, by part and in any order; one without a value is gone.
 	Records map[string][]ledger.Record
+	// Whole are parts of which Records are all.
+	Whole map[string]bool
+}
+
+// Made is what a version was made of, besides what the one before has.
+type Made struct {
+	Parts   map[zonesource.Key]zonesource.Part
+	Records map[string]map[string][]byte // of parts that no keeper serves; nil values are gone
+	Whole   map[string]bool              // parts of which Records are all
 }
 
 // extra is what of changes makes a version, and who waits for it.
 type extra struct {
 	records map[string]map[string][]byte
+	whole   map[string]bool
 	waits   []chan<- error
 }
 
 // add lays others over those that there are.
 func (e *extra) add(o extra) {
+	for part := range o.whole {
+		if e.whole == nil {
+			e.whole = map[string]bool{}
+		}
+		e.whole[part] = true
+		delete(e.records, part)
+	}
 	for part, records := range o.records {
 		if e.records == nil {
 			e.records = map[string]map[string][]byte{}
@@ -49,10 +66,12 @@ func (e *extra) drafts() []ledger.PartDraft {
 	for _, part := range slices.Sorted(maps.Keys(e.records)) {
 		var records []ledger.Record
 		for key, value := range e.records[part] {
-			records = append(records, ledger.Record{Key: []byte(key), Value: value})
+			if value != nil || !e.whole[part] {
+				records = append(records, ledger.Record{Key: []byte(key), Value: value})
+			}
 		}
 		slices.SortFunc(records, func(a, b ledger.Record) int { return bytes.Compare(a.Key, b.Key) })
-		all = append(all, ledger.PartDraft{Key: part, Records: slices.Values(records)})
+		all = append(all, ledger.PartDraft{Key: part, Whole: e.whole[part], Records: slices.Values(records)})
 	}
 	return all
 }
@@ -69,6 +88,7 @@ func (r *Recorder) Commit(ctx context.Context, c Change) error {
 		}
 		one.add(extra{records: map[string]map[string][]byte{part: byKey}})
 	}
+	one.whole = c.Whole
 	r.mu.Lock()
 	if r.ended != nil {
 		defer r.mu.Unlock()
@@ -103,6 +123,23 @@ func (r *Recorder) Rewrite(key zonesource.Key) {
 		parts: map[zonesource.Key]zonesource.Part{key: p}})
 	r.status.Gap = true
 	r.awake()
+}
+
+// giveUp ends a group of records that can't be laid over what there is, as that is damaged: its
+// caller has to write the whole.
+func (r *Recorder) giveUp(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.inflight.extra.records) == 0 {
+		return
+	}
+	for _, done := range r.inflight.extra.waits {
+		done <- err
+	}
+	for i := range r.inflight.groups {
+		g := r.waiting[i]
+		g.extra = extra{}
+	}
 }
 
 // end refuses what waits, and what comes later.

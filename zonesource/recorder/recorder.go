@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -36,7 +35,7 @@ type Options struct {
 	// Committed is called with each version and the parts that it was made of.
 	Writer    *ledger.Writer
 	Known     map[zonesource.Key]zonesource.Part // what the newest version of Writer has, as far as known
-	Committed func(v *ledger.Version, parts map[zonesource.Key]zonesource.Part)
+	Committed func(v *ledger.Version, made Made)
 }
 
 const (
@@ -111,7 +110,7 @@ type group struct {
 type inflight struct {
 	groups int // of waiting, that it holds
 	parts  map[zonesource.Key]zonesource.Part
-	waits  []chan<- error // who waits for it
+	extra  extra
 }
 
 // New returns a recorder, and reads nothing.
@@ -237,7 +236,8 @@ func reader(a zonesource.Accepted) string {
 }
 
 func (g *group) isLike(o *group) bool {
-	return g.cause == o.cause && g.actor == o.actor && g.change == o.change && g.saved == o.saved && !g.rewrite && !o.rewrite
+	return g.cause == o.cause && g.actor == o.actor && g.change == o.change && g.saved == o.saved && !g.rewrite &&
+		!o.rewrite
 }
 
 // Status returns how things stand.
@@ -387,7 +387,7 @@ func (r *Recorder) begin() *group {
 		return nil
 	}
 	g := r.waiting[0]
-	r.inflight = &inflight{1, g.parts, g.extra.waits}
+	r.inflight = &inflight{1, g.parts, g.extra}
 	if g.rewrite {
 		for key := range g.parts {
 			r.damaged[key] = true
@@ -428,88 +428,6 @@ func (r *Recorder) commit(ctx context.Context, g *group) error {
 		return r.settle(ctx, r.writer.Version(), nil)
 	}
 	v, err := r.writer.Commit(ctx, d)
-	return r.settle(ctx, v, err)
-}
-
-// settle goes by what has become of the version in flight.
-func (r *Recorder) settle(ctx context.Context, v *ledger.Version, err error) error {
-	switch {
-	case err == nil:
-		r.finish(v)
-		return nil
-	case errors.Is(err, ledger.ErrPending):
-		return err
-	case !r.isAlone() && isOver(err):
-	case errors.Is(err, ledger.ErrRolledBack):
-		return r.repair(ctx, err)
-	case errors.Is(err, ledger.ErrDeposed), errors.Is(err, ledger.ErrMoved):
-		clear(r.committed) // another process has written: what there is now is read and compared
-		v, open := r.writer.Open(ctx)
-		if open == nil {
-			r.adopt(v)
-		}
-	case errors.Is(err, ledger.ErrDamaged), errors.Is(err, ledger.ErrAbsent):
-		r.alarm("damaged")
-		for key := range r.inflight.parts {
-			r.damaged[key] = true
-		}
-	}
-	r.mu.Lock()
-	r.inflight = nil
-	r.mu.Unlock()
-	return err
-}
-
-// finish notes that the version in flight was written, and says so.
-func (r *Recorder) finish(v *ledger.Version) {
-	one := r.inflight
-	for key, p := range one.parts {
-		switch {
-		case p.Err != nil:
-		case p.Key == (zonesource.Key{}):
-			delete(r.damaged, key)
-			delete(r.committed, key)
-		default:
-			delete(r.damaged, key)
-			r.committed[key] = p
-		}
-	}
-	r.mu.Lock()
-	r.waiting, r.inflight = r.waiting[one.groups:], nil
-	r.mu.Unlock()
-	r.adopt(v)
-	if r.o.Committed != nil {
-		r.o.Committed(v, one.parts)
-	}
-	for _, done := range one.waits {
-		done <- nil
-	}
-}
-
-// repair writes all parts anew.
-func (r *Recorder) repair(ctx context.Context, why error) error {
-	r.alarm("repair")
-	r.o.Log.Error("ledger has lost something and is written anew", "reason", why)
-	r.mu.Lock()
-	all := maps.Clone(r.current)
-	r.inflight = &inflight{len(r.waiting), all, nil}
-	r.mu.Unlock()
-	d := ledger.Draft{Cause: ledger.Repair, Actor: "inside53", Config: r.o.Config(), At: time.Now()}
-	for key, p := range all {
-		records, err := recordsOf(p)
-		if err != nil {
-			return err
-		}
-		d.Parts = append(d.Parts, ledger.PartDraft{Key: KeyText(key), Whole: true, Records: slices.Values(records)})
-	}
-	clear(r.committed)
-	v, err := r.writer.Repair(ctx, d)
-	if errors.Is(err, ledger.ErrRolledBack) {
-		r.mu.Lock()
-		r.inflight = nil
-		r.mu.Unlock()
-		return err // another time
-	}
 	return r.settle(ctx, v, err)
 }
 
