@@ -300,6 +300,7 @@ func (a *App) run(ctx context.Context) error {
 	g.Go(func() error { return a.resolver.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.run(all) })
+	g.Go(func() error { return a.newInstances().Run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
 		err := a.awaitData(serving)

@@ -276,7 +276,12 @@ func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2
 	o := ec2.Options{
 		Regions: regionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
 		LoadBalancers: slices.Contains(c.EC2.Translate, config.TranslateLoadBalancers), Log: b.log,
-		OnCall: b.onCall, Program: b.program,
+		OnCall: b.onCall, Program: b.program, Affinity: c.EC2.Affinity != config.AffinityOff,
+	}
+	for _, h := range c.EC2.Health {
+		if h != config.HealthByProbe { // that is asked from here
+			o.Health = append(o.Health, string(h))
+		}
 	}
 	if b.keeper != nil { // a check has none
 		o.Kept = b.keeper.Kept

@@ -74,7 +74,7 @@ func (l *listing) candidate(in *types.Instance) (c candidate, ok bool) {
 		VPC:      aws.ToString(in.VpcId),
 		Subnet:   aws.ToString(in.SubnetId),
 		Group:    tag(in.Tags, groupTag),
-		Check:    strings.TrimSpace(tag(in.Tags, checkTag)),
+		Check:    l.check(in),
 		Services: l.services(in),
 		Private:  l.addr(id, in.PrivateIpAddress),
 		Public:   l.addr(id, in.PublicIpAddress),
@@ -240,6 +240,19 @@ const (
 
 // serviceName is the form of the name of a service (RFC 6335 section 5.1, RFC 2782).
 var serviceName = regexp.MustCompile(`^_[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?\._(tcp|udp|sctp|dccp)$`)
+
+// checkText is the form of the tag of checks.
+var checkText = regexp.MustCompile(`^(tcp:[0-9]{1,5}|https?:[0-9]{1,5}(/.*)?)$`)
+
+// check reads the tag that says how an instance is probed.
+func (l *listing) check(in *types.Instance) string {
+	text := strings.TrimSpace(tag(in.Tags, checkTag))
+	if text != "" && !checkText.MatchString(text) {
+		l.problem(aws.ToString(in.InstanceId), "its tag %s is %q; want the like of tcp:5432 or http:8080/path", checkTag, text)
+		return ""
+	}
+	return text
+}
 
 // services reads the tag of services.
 func (l *listing) services(in *types.Instance) []zonesource.Service {

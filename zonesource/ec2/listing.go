@@ -45,7 +45,11 @@ func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	l.pages.failed = noPeerings != nil || noBalancers != nil
+	vitals := l.listVitals(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	l.pages.failed = noPeerings != nil || noBalancers != nil || vitals.err != nil
 	refreshOptional := func() error {
 		return errors.Join(l.refreshPeerings(ctx, peerings, noPeerings), l.refreshBalancers(ctx, balancers, noBalancers))
 	}
@@ -61,11 +65,12 @@ func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing elastic IPs: %w", err)
 	}
-	if l.pages.unchanged() && l.remembers {
+	unchanged := l.pages.unchanged() && l.knowsCrossing()
+	if unchanged && l.remembers {
 		return nil, nil
 	}
 	err = refreshOptional()
-	if err != nil || l.pages.unchanged() {
+	if err != nil || unchanged {
 		return nil, err
 	}
 	all := inventory{}
@@ -76,7 +81,13 @@ func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.join(&all), nil
+	found := l.join(&all)
+	found.CrossZone, err = l.crossZone(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	found.Vitals, err = l.vitalsOf(ctx, &vitals)
+	return found, err
 }
 
 // inventory is all that was listed.

@@ -44,6 +44,12 @@ type Options struct {
 	// LoadBalancers has the load balancers listed, to tell whose interface it is
 	// where the interface's description doesn't.
 	LoadBalancers bool
+	// Affinity has network load balancers asked whether their addresses lead to the targets of
+	// all zones.
+	Affinity bool
+	// Health says who is asked for the health of instances: [StatusHealth], [TargetHealth],
+	// [LifecycleHealth]. Default nobody.
+	Health []string
 	// Kept returns the last good part of a key: a region whose pages are the same isn't
 	// decoded, and one that was listed less than Refresh ago isn't listed at the start. Nil:
 	// nothing is known.
@@ -91,6 +97,11 @@ func New(o Options) (*Source, error) {
 		}
 		if slices.Contains(o.Regions[:i], r) {
 			errs = append(errs, fmt.Errorf("region %q: is given twice", r))
+		}
+	}
+	for _, h := range o.Health {
+		if h != StatusHealth && h != TargetHealth && h != LifecycleHealth {
+			errs = append(errs, fmt.Errorf("health of %q: want %s, %s or %s", h, StatusHealth, TargetHealth, LifecycleHealth))
 		}
 	}
 	if o.Refresh < 0 || o.CallTimeout < 0 {
@@ -158,6 +169,8 @@ type region struct {
 	log       *slog.Logger
 	peerings  []zonesource.Peering // the last good ones
 	balancers balancers            // likewise
+	vitals    []zonesource.Vital   // likewise
+	crossing  map[string]crossing  // what network load balancers are set to
 	hasCards  bool                 // network interfaces have been listed here
 	remembers bool                 // peerings and balancers are those of a listing
 	salt      zonesource.Sum       // of its pages; of run
