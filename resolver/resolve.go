@@ -248,9 +248,8 @@ func (x *exchange) fromInventory() bool {
 		a.last().outcome = alias
 	}
 	if a.Result != LocalNoData {
-		a.Result = Local
+		a.Result, a.EDE = Local, wire.EDESynthesized
 	}
-	a.EDE = wire.EDESynthesized
 	return true
 }
 
