@@ -116,7 +116,8 @@ func (r *Resolver) State() (*zone.Snapshot, *zone.Live) {
 func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, apex *zone.Apex,
 	outside bool) *zone.Tree {
 	is := inputs{
-		inventory: snap.Inventory, view: view, health: live.Version, sick: live.Sick, region: view.Region, below: m.below, loaded: snap.Loaded,
+		inventory: snap.Inventory, view: view, health: live.Version, sick: live.Sick, region: view.Region,
+		below: m.below, loaded: snap.Loaded,
 	}
 	for _, z := range snap.Layers(apex) {
 		if z.Unavailable != "" { // secondaries keep what they have, and don't deny what isn't known

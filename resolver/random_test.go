@@ -19,7 +19,8 @@ func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex, *zone.
 	snap := &zone.Snapshot{Inventory: zone.NewInventory(randomVPCs, nil), Loaded: true}
 	w, live := randomWorld(t), &zone.Live{}
 	w.affinity = zone.Affinity(rng.IntN(3))
-	w.places = []placed{{randomVPCs[0].ID, zone.Subnet{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Zone: uint16(rng.IntN(3))}}}
+	own := zone.Subnet{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Zone: uint16(rng.IntN(3))}
+	w.places = []placed{{randomVPCs[0].ID, own}}
 	for i := range rng.IntN(3) {
 		if live.Sick == nil {
 			live.Sick = map[string]string{}

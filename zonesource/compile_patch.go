@@ -144,7 +144,8 @@ func (c *Compiled) updateTags(previous *Compiled, instances map[string]bool) (
 // reportAfter is report where few zones have changed since previous.
 func (c *Compiled) reportAfter(previous *Compiled, changed []int) {
 	sameProblems := func(a, b *Part) bool { return len(a.Problems) == 0 && len(b.Problems) == 0 }
-	quiet := c.tags == previous.tags && slices.Equal(c.collisions, previous.collisions) && slices.EqualFunc(c.in.regions, previous.in.regions, sameProblems)
+	quiet := c.tags == previous.tags && slices.Equal(c.collisions, previous.collisions) &&
+		slices.EqualFunc(c.in.regions, previous.in.regions, sameProblems)
 	for _, i := range changed {
 		quiet = quiet && sameProblems(c.in.zones[i], previous.in.zones[i])
 	}

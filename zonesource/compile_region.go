@@ -151,6 +151,7 @@ func sameHost(a, b *Host) bool {
 
 func sameInterface(a, b *Interface) bool {
 	return a.ID == b.ID && a.VPC == b.VPC && a.Subnet == b.Subnet && a.Private == b.Private && a.Public == b.Public &&
-		a.Instance == b.Instance && a.Balancer == b.Balancer && a.Managed == b.Managed && a.Service == b.Service && a.Primary == b.Primary &&
+		a.Instance == b.Instance && a.Balancer == b.Balancer && a.Managed == b.Managed && a.Service == b.Service &&
+		a.Primary == b.Primary &&
 		slices.Equal(a.IPv6, b.IPv6)
 }

@@ -100,7 +100,8 @@ func TestConfigGood(t *testing.T) {
 		{"ec2", "allow: [private, vpcs]\nec2: {regions: [eu-west-1, us-gov-west-1, cn-north-1, eusc-de-east-1], " +
 			"refresh: 1m, names: [security-group, '{tag:role|id}.Example.com.', tag], name_tag: 'my:hosts', zone: " +
 			"'{VPC}.{region}.{account}.Internal', domains: [Corp.example], affinity: strict, " +
-			"health: [status, targets, lifecycle, probe], translate: [instances, load_balancers], translated_ttl: 1s, max_age: 1m}\n" +
+			"health: [status, targets, lifecycle, probe], translate: [instances, load_balancers], translated_ttl: 1s, " +
+			"max_age: 1m}\n" +
 			forward, func(c *Config) {
 			c.Allow.VPCs = true
 			c.EC2 = &EC2{[]string{"eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1"}, time.Minute,

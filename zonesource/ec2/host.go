@@ -248,7 +248,8 @@ var checkText = regexp.MustCompile(`^(tcp:[0-9]{1,5}|https?:[0-9]{1,5}(/.*)?)$`)
 func (l *listing) check(in *types.Instance) string {
 	text := strings.TrimSpace(tag(in.Tags, checkTag))
 	if text != "" && !checkText.MatchString(text) {
-		l.problem(aws.ToString(in.InstanceId), "its tag %s is %q; want the like of tcp:5432 or http:8080/path", checkTag, text)
+		l.problem(aws.ToString(in.InstanceId), "its tag %s is %q; want the like of tcp:5432 or http:8080/path", checkTag,
+			text)
 		return ""
 	}
 	return text

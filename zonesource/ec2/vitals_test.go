@@ -22,7 +22,8 @@ func TestVitals(t *testing.T) {
 	}{
 		{nil, nil, map[string]int{}},
 		{[]string{StatusHealth}, []zonesource.Vital{
-			{Instance: "i-db", Why: "status check: system impaired"}, {Instance: "i-web", Why: "status check: instance impaired"},
+			{Instance: "i-db", Why: "status check: system impaired"},
+			{Instance: "i-web", Why: "status check: instance impaired"},
 		}, map[string]int{"DescribeInstanceStatus": 2}},
 		{[]string{LifecycleHealth}, []zonesource.Vital{{Instance: "i-web", Why: "auto scaling: Terminating:Wait"}},
 			map[string]int{"DescribeAutoScalingInstances": 1}},

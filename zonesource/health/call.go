@@ -37,7 +37,8 @@ const (
 func Actions(balancers bool) []string {
 	all := []string{serviceCloudWatch + ":" + opMetricData}
 	if balancers {
-		all = append(all, serviceELB+":"+opInstanceHealth, serviceELB+":"+opBalancers, serviceELB+":"+opTargetGroups, serviceELB+":"+opTargetHealth)
+		all = append(all, serviceELB+":"+opInstanceHealth, serviceELB+":"+opBalancers,
+			serviceELB+":"+opTargetGroups, serviceELB+":"+opTargetHealth)
 	}
 	return append(all, serviceRoute53+":"+opListChecks)
 }
