@@ -320,6 +320,7 @@ func (a *App) run(ctx context.Context) error {
 	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.run(all) })
 	g.Go(func() error { return a.fleet.bell.run(all) })
+	g.Go(func() error { return a.newInstances().Run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
 		a.awaitFleet(serving)

@@ -223,7 +223,7 @@ func allowedBy(t *testing.T, name string) []string {
 // TestExamplePolicy compares the IAM policies with what is said to be called.
 func TestExamplePolicy(t *testing.T) {
 	inventory, err := ec2.New(ec2.Options{Accounts: []ec2.Account{{}}, Regions: []string{"eu-west-1"},
-		LoadBalancers: true})
+		LoadBalancers: true, Affinity: true, Health: []string{ec2.StatusHealth, ec2.TargetHealth, ec2.LifecycleHealth}})
 	if err != nil {
 		t.Fatal(err)
 	}

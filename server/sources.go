@@ -58,6 +58,15 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		if len(e.Names) == 0 {
 			k.TagZone = ""
 		}
+		for _, name := range e.Domains {
+			k.Domains = append(k.Domains, wireName(name))
+		}
+		switch e.Affinity {
+		case config.AffinityPrefer:
+			k.Affinity = zone.OwnZoneFirst
+		case config.AffinityStrict:
+			k.Affinity = zone.OwnZone
+		}
 		k.InstancesPublic = !slices.Contains(e.Translate, config.TranslateInstances)
 		k.LoadBalancers = slices.Contains(e.Translate, config.TranslateLoadBalancers)
 		for _, a := range accounts {
@@ -276,7 +285,12 @@ func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2
 	o := ec2.Options{
 		Regions: regionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
 		LoadBalancers: slices.Contains(c.EC2.Translate, config.TranslateLoadBalancers), Log: b.log,
-		OnCall: b.onCall, Program: b.program,
+		OnCall: b.onCall, Program: b.program, Affinity: c.EC2.Affinity != config.AffinityOff,
+	}
+	for _, h := range c.EC2.Health {
+		if h != config.HealthByProbe { // that is asked from here
+			o.Health = append(o.Health, string(h))
+		}
 	}
 	if b.keeper != nil { // a check has none
 		o.Kept = b.keeper.Kept

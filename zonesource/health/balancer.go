@@ -26,6 +26,8 @@ type balancerReader struct {
 	api     balancerAPI
 	now     chan struct{} // it is read soon
 	listing grievance
+	// isDenied says that the account doesn't let classic load balancers be looked at.
+	isDenied bool
 }
 
 // WantTargets has the health of the load balancers of a region read soon, by the configured name
@@ -125,14 +127,22 @@ func (r *balancerReader) read(ctx context.Context, wanted map[string]bool) (map[
 		return nil, nil
 	}
 	names, err := r.names(ctx, wanted)
-	if err != nil || len(names) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	found, err := r.classic(ctx, r.others(wanted, names))
+	if err != nil && awscall.IsDenied(err) { // an older policy: they count as healthy, and the others are read
+		r.isDenied = true
+		r.m.log.Warn("health of classic load balancers is off", "account", r.account.Name, "region", r.region, "error", err)
+		found, err = map[string]zone.Target{}, nil
+	}
+	if err != nil || len(names) == 0 {
+		return found, err
 	}
 	groups, err := r.groups(ctx, names)
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]zone.Target{}
 	for arn, name := range names {
 		t := zone.Target{Healthy: true, Why: "no target groups"}
 		for _, g := range groups[arn] {
