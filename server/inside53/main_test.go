@@ -102,7 +102,9 @@ func addLine(t *testing.T) string {
 
 func TestHelp(t *testing.T) {
 	for _, sub := range []string{"", "awssim", "check", "demo", "explain", "export hosts", "export bind", "export json",
-		"record add", "record change", "record delete", "record import", "serve", "version",
+		"record ls", "record ramp", "record promote", "record add", "record change", "record delete", "record import",
+		"serve",
+		"version",
 		"zone ls", "zone get", "zone create", "zone delete", "zone diff"} {
 		args := strings.Fields(sub + " --help")
 		code, stdout, stderr := command(t, args...)
