@@ -45,7 +45,7 @@ func (a *App) assembleTransfers(c *config.Config) error {
 // newTransferPolicy is the sections keys and transfers; nil where nothing is transferred. It
 // reads the secrets of the keys.
 func newTransferPolicy(c *config.Config) (*transfer.Policy, error) {
-	if len(c.Transfers) == 0 && len(c.Secondary) == 0 {
+	if len(c.Transfers) == 0 && len(c.Secondary) == 0 && len(c.Follow) == 0 {
 		return nil, nil
 	}
 	keys, err := newKeyring(c)

@@ -129,6 +129,9 @@ type Config struct {
 	// Secondary lists zones that are transferred from other servers. Default none.
 	Secondary []Secondary `yaml:"secondary"`
 
+	// Follow lists zones of other servers that are brought into Route 53. Default none.
+	Follow []Follow `yaml:"follow"`
+
 	file  string
 	lines map[string]int // line of each key in the file, by its path: forward[0].zone
 }

@@ -142,6 +142,7 @@ var readmeServices = []string{
 	"inside53 export json --config inside53.yaml --dir data",
 	"inside53 awssim --data data --listen 127.0.0.1:4566",
 	"AWS_ENDPOINT_URL=http://127.0.0.1:4566 inside53 zone ls",
+	"inside53 follow corp.example --config inside53.yaml --dry-run",
 	"inside53 record ramp example.com www --to green --start 10 --step 5 --every 5m --stop-below 80%",
 }
 
