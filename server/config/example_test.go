@@ -31,6 +31,7 @@ func TestExampleFull(t *testing.T) {
 	// These have no default; of their first entries each key that has one shows it.
 	want.AWS.Accounts, want.ZoneFiles, want.Views, want.Forward = got.AWS.Accounts, got.ZoneFiles, got.Views, got.Forward
 	want.Keys, want.Updates, want.Transfers, want.Secondary = got.Keys, got.Updates, got.Transfers, got.Secondary
+	want.Follow = got.Follow
 	if !reflect.DeepEqual(plain(got), want) {
 		t.Errorf("the example states other values than the defaults\n got %+v\nwant %+v", plain(got), want)
 	}
@@ -73,6 +74,12 @@ func TestExampleFull(t *testing.T) {
 	secondary.Zone, secondary.Primaries = got.Secondary[0].Zone, got.Secondary[0].Primaries
 	if !reflect.DeepEqual(got.Secondary[0], secondary) {
 		t.Errorf("the first secondary zone does not show the defaults: %+v", got.Secondary[0])
+	}
+	var followed Follow
+	followed.setDefaults()
+	followed.Zone, followed.Primaries, followed.Into = got.Follow[0].Zone, got.Follow[0].Primaries, got.Follow[0].Into
+	if !reflect.DeepEqual(got.Follow[0], followed) {
+		t.Errorf("the first followed zone does not show the defaults: %+v", got.Follow[0])
 	}
 	var forward Forward
 	forward.setDefaults()
