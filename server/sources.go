@@ -58,6 +58,15 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		if len(e.Names) == 0 {
 			k.TagZone = ""
 		}
+		for _, name := range e.Domains {
+			k.Domains = append(k.Domains, wireName(name))
+		}
+		switch e.Affinity {
+		case config.AffinityPrefer:
+			k.Affinity = zone.OwnZoneFirst
+		case config.AffinityStrict:
+			k.Affinity = zone.OwnZone
+		}
 		k.InstancesPublic = !slices.Contains(e.Translate, config.TranslateInstances)
 		k.LoadBalancers = slices.Contains(e.Translate, config.TranslateLoadBalancers)
 		for _, a := range accounts {

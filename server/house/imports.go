@@ -78,14 +78,19 @@ func rules() map[string]rule {
 		"zonesource":            {ours: []string{"resolver/zone", "zonesource/atomicfile", "zonesource/statedir"}, why: meet},
 		"zonesource/...":        {ours: []string{"resolver/zone", "zonesource", "zonesource/..."}, why: meet},
 		"zonesource/atomicfile": {why: leaf},
-		"zonesource/statedir":   {ours: []string{"zonesource/atomicfile"}, why: leaf},
-		"zonesource/refresh":    {why: leaf},
-		"zonesource/awscall":    {ours: []string{"zonesource/refresh"}, why: leaf},
-		"zonesource/ledger":     {ours: []string{"zonesource/atomicfile"}, why: "it keeps records and knows no zones"},
-		"zonesource/awsclient":  {ours: []string{"zonesource/awscall"}, why: leaf},
-		"zonesource/rdata":      {why: leaf, theirs: []string{dns}},
-		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
-		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
+		"zonesource/nametemplate": {
+			why: "it is text alone: the configuration reads it too, and knows no source", theirs: []string{},
+		},
+		"zonesource/statedir":  {ours: []string{"zonesource/atomicfile"}, why: leaf},
+		"zonesource/refresh":   {why: leaf},
+		"zonesource/awscall":   {ours: []string{"zonesource/refresh"}, why: leaf},
+		"zonesource/ledger":    {ours: []string{"zonesource/atomicfile"}, why: "it keeps records and knows no zones"},
+		"zonesource/awsclient": {ours: []string{"zonesource/awscall"}, why: leaf},
+		"zonesource/rdata":     {why: leaf, theirs: []string{dns}},
+		"zonesource/route53":   {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
+		"zonesource/ec2": {
+			ours: append([]string{"zonesource", "zonesource/nametemplate"}, calls...), why: meet,
+		},
 		"zonesource/health": {
 			ours: append([]string{"zonesource/atomicfile", "zonesource/statedir"}, calls...), why: meet,
 		},
@@ -123,7 +128,8 @@ func rules() map[string]rule {
 			why: "it decides who may change what; changes are made by zonesource/update",
 		},
 		"server/config": {
-			ours: []string{"resolver/wire"}, why: "the configuration is data: the App translates it for whoever it is about",
+			ours: []string{"resolver/wire", "zonesource/nametemplate"},
+			why:  "the configuration is data: the App translates it for whoever it is about",
 			never: map[string]string{
 				"net/http": "nothing here asks anybody", "github.com/prometheus": "nothing here counts",
 				"github.com/spf13": "the command line reads it, not the reverse",
@@ -146,8 +152,8 @@ func rules() map[string]rule {
 		"server/dist": {
 			why: "it packs what others built", theirs: []string{"golang.org/x/crypto/x509roots/fallback/bundle"},
 		},
-		"server/house":     {theirs: []string{}},
-		"examples":         {},
+		"server/house": {theirs: []string{}},
+		"examples":     {},
 	}
 }
 

@@ -167,7 +167,7 @@ type hostsExport struct {
 	console
 	flags    hostsFlags
 	zone     string
-	ours     [][]byte // see export.HostsOptions
+	ours     *zonesource.Ours // see export.HostsOptions
 	regions  []string
 	place    export.Place
 	uploader *export.Uploader
@@ -175,8 +175,8 @@ type hostsExport struct {
 	told     string            // the problems that were printed last
 }
 
-// zonesNamed are the apexes of the zones that the configuration names.
-func zonesNamed(c *config.Config) ([][]byte, error) {
+// zonesNamed are the zones that the configuration names.
+func zonesNamed(c *config.Config) (*zonesource.Ours, error) {
 	var names []config.DomainName
 	if c.Route53 != nil {
 		names = append(names, c.Route53.Zones.Names...)
@@ -187,6 +187,7 @@ func zonesNamed(c *config.Config) ([][]byte, error) {
 	for _, s := range c.Secondary {
 		names = append(names, s.Zone)
 	}
+	names = append(names, c.EC2.Domains...)
 	var out [][]byte
 	for _, name := range names {
 		wire, err := rdata.ParseMasterName(string(name))
@@ -195,7 +196,7 @@ func zonesNamed(c *config.Config) ([][]byte, error) {
 		}
 		out = append(out, wire)
 	}
-	return out, nil
+	return zonesource.NewOurs(out), nil
 }
 
 // write writes what there is now. Where one place can't be written, the others are all the same.

@@ -191,7 +191,7 @@ func TestExportHostsFence(t *testing.T) {
 	}
 	code, stdout, stderr := command(t, "export", "hosts", "--config", config, "--region", "us-east-1")
 	if code != exitDone || strings.Contains(stdout, "google") || !strings.Contains(stderr,
-		`"www.google.com": is not in internal.`) {
+		`"www.google.com": ends in com., which nobody means`) {
 		t.Errorf("code %d, output %s, errors %s", code, stdout, stderr)
 	}
 }

@@ -104,13 +104,15 @@ func (l *listing) join(all *inventory) *zonesource.Region {
 	}
 	interfaces := l.interfaces(cards)
 	settle(interfaces, all.elastic)
+	account := l.accountID(all.reservations, all.vpcs, cards)
 	found := &zonesource.Region{
 		Account:    l.account.Name,
-		AccountID:  l.accountID(all.reservations, all.vpcs, cards),
+		AccountID:  account,
 		Name:       l.name,
+		Subnets:    l.subnets(all.subnets),
 		Peerings:   l.peerings,
 		Interfaces: interfaces,
-		Hosts:      l.hosts(all.reservations, interfaces),
+		Hosts:      l.hosts(all.reservations, interfaces, account),
 	}
 	found.VPCs = l.vpcs(all.vpcs, all.subnets, found)
 	return found
@@ -240,6 +242,19 @@ func (l *listing) vpcCIDRs(v types.Vpc) []netip.Prefix {
 			all = l.appendPrefix(all, id, c.Ipv6CidrBlock)
 		}
 	}
+	return all
+}
+
+// subnets takes the subnets, by id.
+func (l *listing) subnets(listed []types.Subnet) []zonesource.Subnet {
+	var all []zonesource.Subnet
+	for _, n := range listed {
+		all = append(all, zonesource.Subnet{
+			ID: aws.ToString(n.SubnetId), VPC: aws.ToString(n.VpcId), CIDRs: l.subnetCIDRs(n),
+			Zone: cmp.Or(aws.ToString(n.AvailabilityZoneId), aws.ToString(n.AvailabilityZone)),
+		})
+	}
+	slices.SortFunc(all, func(a, b zonesource.Subnet) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
 
