@@ -85,6 +85,11 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		k.Expected = append(k.Expected, key)
 		k.FileViews[key] = viewNames(s.Views)
 	}
+	for _, g := range grantsOf(c) { // clients get the names of instances
+		key := zonesource.RegisterKey(g.Apex)
+		k.Also = append(k.Also, key)
+		k.FileViews[key] = zonesource.ViewNames{}
+	}
 	for _, f := range c.Follow { // what is in the hosted zone is what clients get
 		key := follow.PartKey(wireName(f.Zone))
 		k.Also = append(k.Also, key)
@@ -186,6 +191,7 @@ type sourceBuilder struct {
 	onCall      func(operation, code string)
 	keeper      *zonesource.Keeper
 	secondaries *secondaries
+	registrar   *registrar            // nil in a check
 	program     func() zonesource.Sum // nil: each source reads it
 	config      func() *config.Config // in force; nil: what it is called with
 }
@@ -246,6 +252,13 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 	}
 	for _, o := range secondaries {
 		err := add(o, func() (zonesource.Source, error) { return b.secondaries.build(o) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	grants := grantsOf(c)
+	if len(grants) > 0 {
+		err := add(grants, func() (zonesource.Source, error) { return b.newRegister(grants, c.StateDir) })
 		if err != nil {
 			return nil, err
 		}

@@ -39,7 +39,8 @@ func (a *App) assembleUpdates(c *config.Config) error {
 	})
 	a.updates = update.New(update.Options{
 		Updater: a.updater, Hosted: a.keeper.Hosted, Count: func(result string) { count(result) }, Log: a.opts.Log,
-		Allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
+		Registrar: a.sources.registrar.now,
+		Allowed:   func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
 	}, policy)
 	return nil
 }

@@ -9,11 +9,7 @@ import (
 
 func TestConfigBad(t *testing.T) {
 	const ok = "forward: [{zone: ., upstreams: [10.0.0.2]}]\n" // line 1
-	tests := []struct {
-		name string
-		text string
-		want string // a fault a line, without the name of the file and the "-" of the YAML
-	}{
+	tests := []badConfig{
 		{"no YAML", ok + "cache: [1\n", `2: sequence end token ']' not found`},
 		{"a list", "- 1\n", "1: is a list; write keys and values (key: value)"},
 		{"a word", "serve\n", "1: is a single value; write keys and values (key: value)"},
@@ -388,22 +384,6 @@ transfers:
 			`4: transfers[0].view: is missing; write one of prod
 5: transfers[1].view: no view "rest"; known are prod
 7: state_dir: is empty; transfers and secondary keep serials and zones there: write a directory`},
-		{"follow", ok + `secondary: [{zone: z.example, primaries: [10.0.0.9]}]
-follow:
-- {}
-- {zone: z.example, primaries: [10.0.0.9], key: a, into: example.com, names: []}
-- {zone: b.example, primaries: [10.0.0.9], into: Z0123456789ABC, names: [b.example, '*.c.example']}
-- {zone: b.example, primaries: [10.0.0.9], into: Z0123456789ABC}
-`, `3: follow: needs the section route53, which knows the hosted zones; add it
-4: follow[0].zone: is missing; write the name of the zone
-4: follow[0].primaries: is missing; write the addresses of servers that have the zone
-4: follow[0].into: is missing; write the id of the hosted zone
-5: follow[1].key: no key a.; add it to the section keys
-5: follow[1].into: example.com. is a name, which several hosted zones may have; write the id
-5: follow[1].names: is empty; write names, "*.name" for all below one, or "*"
-5: follow[1].zone: z.example. is the zone of secondary[0] already; take one of them out
-6: follow[2].names[1]: *.c.example. is not in the zone b.example.
-7: follow[3].zone: b.example. is the zone of follow[2] already; write all primaries there`},
 		{"secondary", ok + `zonefiles: [{origin: lab.example, file: lab.zone}]
 secondary:
 - {}
@@ -443,6 +423,7 @@ secondary:
 			"1: forward[0].zone: label \"" + strings.Repeat("a", 64) +
 				"\" is too long; 63 bytes is the most\n1: forward[1].zone: name of 259 bytes is too long; 253 is the most"},
 	}
+	tests = append(tests, badFollowing(ok)...)
 	_, top := fieldsOf(reflect.TypeFor[Config]())
 	named := make(map[string]bool)
 	for _, test := range tests {

@@ -31,7 +31,7 @@ func TestExampleFull(t *testing.T) {
 	// These have no default; of their first entries each key that has one shows it.
 	want.AWS.Accounts, want.ZoneFiles, want.Views, want.Forward = got.AWS.Accounts, got.ZoneFiles, got.Views, got.Forward
 	want.Keys, want.Updates, want.Transfers, want.Secondary = got.Keys, got.Updates, got.Transfers, got.Secondary
-	want.Follow = got.Follow
+	want.Follow, want.Register = got.Follow, got.Register
 	if !reflect.DeepEqual(plain(got), want) {
 		t.Errorf("the example states other values than the defaults\n got %+v\nwant %+v", plain(got), want)
 	}
@@ -80,6 +80,12 @@ func TestExampleFull(t *testing.T) {
 	followed.Zone, followed.Primaries, followed.Into = got.Follow[0].Zone, got.Follow[0].Primaries, got.Follow[0].Into
 	if !reflect.DeepEqual(got.Follow[0], followed) {
 		t.Errorf("the first followed zone does not show the defaults: %+v", got.Follow[0])
+	}
+	var register Register
+	register.setDefaults()
+	register.Names = got.Register[0].Names
+	if !reflect.DeepEqual(got.Register[0], register) {
+		t.Errorf("the first registered names do not show the defaults: %+v", got.Register[0])
 	}
 	var forward Forward
 	forward.setDefaults()

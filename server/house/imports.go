@@ -98,6 +98,8 @@ func rules() map[string]rule {
 			"zonesource/refresh"}, why: meet},
 		"zonesource/follow": {ours: []string{"resolver/zone", "zonesource", "zonesource/atomicfile", "zonesource/awsclient",
 			"zonesource/changes", "zonesource/rdata", "zonesource/secondary"}, why: meet},
+		"zonesource/register": {ours: []string{"resolver/zone", "zonesource", "zonesource/atomicfile", "zonesource/update"},
+			why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
 			"server/admin", "server/config", "server/confine", "server/listen", "server/share", "server/tsig",

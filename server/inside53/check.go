@@ -155,6 +155,9 @@ func printSummary(w io.Writer, c *config.Config, problems []zonesource.Problem) 
 	for _, s := range c.Secondary {
 		row("secondary", "%s from %s, key %s, views %s", s.Zone, join(s.Primaries), orNone(string(s.Key)), s.Views)
 	}
+	for _, r := range c.Register {
+		row("register", "%s in %s, TTL %s", words(r.Names), r.Zone, r.TTL)
+	}
 	for _, f := range c.Follow {
 		row("follow", "%s from %s, key %s, into %s, names %s", f.Zone, join(f.Primaries), orNone(string(f.Key)), f.Into,
 			words(f.Names))

@@ -44,7 +44,7 @@ func fiveRegions() []string {
 // without a public address, stopped.
 func oldInventory(r *rand.Rand) []oldInstance {
 	texts := []string{"web", "db-1", "Shop", " cache , queue ", "a,b,c", "web", "www.google.com", "has blank", "x_y",
-		"deep.name", "-no", "", "mail,"}
+		"deep.rack", "-no", "", "mail,"}
 	var all []oldInstance
 	for n, region := range fiveRegions() {
 		for i := range 30 {
