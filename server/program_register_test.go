@@ -166,6 +166,10 @@ func TestProgramRegister(t *testing.T) {
 	if !strings.Contains(report, `"db.internal."`) || !strings.Contains(report, "registered by i-b itself") {
 		t.Errorf("the report has\n%s", report)
 	}
+	p.await(t, "the past says who", func() bool {
+		_, text := p.get(t, "GET", "/history?zone=internal.&limit=20")
+		return strings.Contains(text, `"cause": "register"`) && strings.Contains(text, "i-a")
+	})
 	if calls := c.Calls()["ChangeResourceRecordSets"]; calls != 0 {
 		t.Errorf("%d calls to Route 53", calls)
 	}

@@ -359,7 +359,7 @@ func (k *Keeper) deliver(p Part) bool {
 	renamed := p.Sum != Sum{} && isOtherListing(k.held[p.Key].part, p)
 	changed := k.accept(p)
 	if changed {
-		k.note(p.Key, k.parts[p.Key], Cause{})
+		k.note(p.Key, k.parts[p.Key], causeOf(p.Key))
 	}
 	k.saver.mark(k.parts[p.Key], changed || renamed)
 	return changed || gone

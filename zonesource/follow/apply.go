@@ -191,7 +191,7 @@ func (s *Source) amend(hosted *zone.Zone, done outcome, accepted time.Time) {
 	}
 	a := &zonesource.Amendment{
 		Source: s.options.HostedSource, Zone: hosted.ID, Accepted: accepted, Sets: done.sets,
-		Change: done.ids[len(done.ids)-1], Actor: "follow " + s.name, Ended: func([]zonesource.Amended) {},
+		Change: done.ids[len(done.ids)-1], Kind: zonesource.ByFollow, Actor: s.name, Ended: func([]zonesource.Amended) {},
 	}
 	err := s.options.Amend(a)
 	if err != nil {

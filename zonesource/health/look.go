@@ -42,8 +42,12 @@ type Looker struct {
 	status  awscall.Op[route53.GetHealthCheckStatusInput, route53.GetHealthCheckStatusOutput]
 }
 
-// lookTimeout bounds one attempt of a call.
-const lookTimeout = 20 * time.Second
+const (
+	// lookTimeout bounds one attempt of a call.
+	lookTimeout = 20 * time.Second
+	// lookPatience is for how long throttling is waited out: AWS grants little of these calls.
+	lookPatience = time.Minute
+)
 
 // NewLooker returns a looker of an account, whose budget it pays from. It calls nobody, and is
 // for one goroutine.
@@ -58,7 +62,7 @@ func NewLooker(a *awsclient.Account) *Looker {
 
 func (l *Looker) call(what string) awscall.Call {
 	return awscall.Call{
-		Account: l.account.Name, What: what, Budgets: []*awscall.Budget{l.account.Budget}, Timeout: lookTimeout,
+		Account: l.account.Name, What: what, Budgets: []*awscall.Budget{l.account.Budget}, Timeout: lookTimeout, Patience: lookPatience,
 		OnCall: func(string, string) {}, Log: slog.New(slog.DiscardHandler),
 	}
 }
