@@ -82,9 +82,11 @@ func (f *Forwarder) finish(fl *flight, e *entry, err error, by attempt) bool {
 		fl.note(by, now, Answered, uint16(e.Rcode))
 	}
 	e.Tries = fl.allTries(now)
-	if err != nil {
+	switch {
+	case !fl.mayKeep(e):
+	case err != nil:
 		f.keepFailure(fl, e)
-	} else if e.TTL > 0 {
+	case e.TTL > 0:
 		f.cache.add(fl.hash, e)
 	}
 	f.remove(s, fl)

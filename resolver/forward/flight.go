@@ -27,6 +27,8 @@ type flight struct {
 	probe    bool   // of an upstream, and nothing else: over from the start; constant
 	stale    *entry // what may be answered once staleAt has come
 	fallback bool   // staleAt has come: who joins gets stale at once
+	outdated bool   // its answer was flushed: nobody joins, and it isn't kept
+	flushes  []flushed
 
 	retryAt, staleAt, loopAt, endAt time.Duration
 	askedAt                         time.Duration // of the last attempt
@@ -80,7 +82,7 @@ type flightShard struct {
 
 func (s *flightShard) find(hash uint64, group uint32, q *Question) *flight {
 	for fl := s.table[hash]; fl != nil; fl = fl.next {
-		if fl.group.id == group && fl.q.Type == q.Type && fl.q.DO == q.DO && fl.q.CD == q.CD &&
+		if !fl.outdated && fl.group.id == group && fl.q.Type == q.Type && fl.q.DO == q.DO && fl.q.CD == q.CD &&
 			string(fl.q.Name) == string(q.Name) {
 			return fl
 		}
