@@ -76,6 +76,9 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 		return nil, Dropped
 	}
 	x.state = r.state.Load()
+	if x.state.watch != nil && x.state.watch.timed {
+		x.since = time.Now()
+	}
 	if w.handler != nil && (v == refused || v == accepted && q.concerns()) {
 		answer, result, done := w.handle(pkt, client, tr, out, s)
 		if done {
@@ -217,14 +220,4 @@ func (x *exchange) deliver() {
 	}
 	x.finish(answer, x.a.Result)
 	x.countLate()
-}
-
-// sample writes a line of the query log.
-func (r *Resolver) sample(x *exchange) {
-	view := ""
-	if x.a.View != nil {
-		view = x.a.View.Name
-	}
-	r.options.Log.Info("query", "client", x.q.Client, "transport", x.q.Transport.String(), "view", view,
-		"name", zone.String(x.q.Name()), "type", x.q.Type, "rcode", x.a.Rcode, "result", x.a.Result.String())
 }
