@@ -94,8 +94,13 @@ func rules() map[string]rule {
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
 			"server/admin", "server/config", "server/confine", "server/listen", "server/share", "server/tsig",
-			"server/transfer", "server/update",
+			"server/observe", "server/transfer", "server/update",
 		}, below...)},
+		"server/observe": {
+			ours:   []string{"resolver", "resolver/wire", "resolver/zone"},
+			why:    "it reads answers and decides nothing; what of them is wanted comes from the App",
+			theirs: []string{dns, "github.com/hashicorp/golang-lru/v2/simplelru"},
+		},
 		"server/logs":    {why: "who writes lines knows nobody who does", theirs: []string{}},
 		"server/confine": {ours: []string{"server/config"}, why: "it is done before there is a server"},
 		"server/share":   {why: "who holds how much is counted alike for sockets, updates and transfers", theirs: []string{}},
