@@ -2,6 +2,7 @@ package forward
 
 import (
 	"slices"
+	"time"
 
 	"inside53/resolver/wire"
 )
@@ -10,6 +11,7 @@ import (
 type flushed struct {
 	name []byte // in wire form
 	tree bool
+	at   time.Duration
 }
 
 // has reports whether a name in wire form is one of those.
@@ -31,9 +33,9 @@ func (p flushed) concerns(e *entry) bool {
 // through it by CNAME. What an upstream is being asked meanwhile still goes to whoever waits for
 // it, and isn't kept: whoever asks from now on is answered anew. It returns how many entries went.
 func (f *Forwarder) Flush(name []byte, tree bool) int {
-	p := flushed{slices.Clone(name), tree}
+	p := flushed{slices.Clone(name), tree, f.clock()}
 	for i := range f.flights {
-		f.flights[i].flush(p)
+		f.flights[i].flush(p, p.at-f.options.Budget-time.Second)
 	}
 	removed := 0
 	for i := range f.cache.shards {
@@ -42,13 +44,18 @@ func (f *Forwarder) Flush(name []byte, tree bool) int {
 	return removed
 }
 
-// flush has the flights of a shard keep nothing of p, and be joined by nobody who asks for it.
-func (s *flightShard) flush(p flushed) {
+// flush has the flights of a shard keep nothing of p, and be joined by nobody who asks for it. No
+// flight that is under way has begun before oldest.
+func (s *flightShard) flush(p flushed, oldest time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.flushes = slices.DeleteFunc(s.flushes, func(p flushed) bool { return p.at < oldest })
+	if len(s.table) == 0 {
+		return
+	}
+	s.flushes = append(s.flushes, p)
 	for _, fl := range s.table {
 		for ; fl != nil; fl = fl.next {
-			fl.flushes = append(fl.flushes, p)
 			fl.outdated = fl.outdated || p.has(fl.q.Name) || fl.stale != nil && p.concerns(fl.stale)
 		}
 	}
@@ -56,8 +63,10 @@ func (s *flightShard) flush(p flushed) {
 
 // mayKeep reports whether what came of a flight may be kept: nothing of it was flushed while the
 // flight was under way. The shard is locked.
-func (fl *flight) mayKeep(e *entry) bool {
-	return !fl.outdated && !slices.ContainsFunc(fl.flushes, func(p flushed) bool { return p.concerns(e) })
+func (s *flightShard) mayKeep(fl *flight, e *entry) bool {
+	return !fl.outdated && !slices.ContainsFunc(s.flushes, func(p flushed) bool {
+		return p.at >= fl.began && p.concerns(e)
+	})
 }
 
 // flush drops the entries that p concerns, and returns how many.

@@ -107,6 +107,7 @@ right, 1 it differs or there are warnings, 2 failed or usage.`,
 		newExport(),
 		newFlush(),
 		newHistory(),
+		newReady(),
 		newRecord(),
 		newRefresh(),
 		newServe(stdout, stderr),
@@ -116,6 +117,7 @@ right, 1 it differs or there are warnings, 2 failed or usage.`,
 		newVersion(stdout),
 		newZone(),
 	)
+	root.AddCommand(buildCommands()...)
 	root.DisableFlagsInUseLine = true
 	for _, sub := range root.Commands() {
 		sub.DisableFlagsInUseLine = true // Use names the flags
