@@ -28,6 +28,16 @@ type Watch struct {
 	// Count shows a sample: the first of each moment, and one in [SampleOne] of the others; and
 	// who asks for record sets that were not asked for in a while.
 	Count bool
+	// Messages sees whole messages; nil for nobody.
+	Messages Messages
+}
+
+// Messages sees the questions of clients and their answers, but for the server's own probes, and
+// for what a [Handler] answers. It is called by all workers, doesn't block, and keeps nothing of
+// what it is given.
+type Messages interface {
+	Question(query []byte, client netip.AddrPort, t Transport)
+	Answer(answer []byte, client netip.AddrPort, t Transport, took time.Duration)
 }
 
 // SampleOne is how many answers one of the sample stands for at most.
@@ -109,7 +119,7 @@ func (r *Resolver) SetWatch(w Watch) {
 	next.watch = nil
 	if w != (Watch{}) {
 		r.watcher.open()
-		next.watch = &watching{Watch: w, timed: w.All || w.Log > 0, cells: &r.watcher.cells, used: &r.watcher.used}
+		next.watch = &watching{Watch: w, timed: w.All || w.Log > 0 || w.Messages != nil, cells: &r.watcher.cells, used: &r.watcher.used}
 	}
 	r.state.Store(&next)
 }

@@ -85,6 +85,10 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 			return answer, result
 		}
 	}
+	shown := x.state.watch != nil && x.state.watch.Messages != nil && !x.isProbe()
+	if shown {
+		x.state.watch.Messages.Question(pkt, client, tr)
+	}
 	if x.admit(v, pkt) {
 		x.resolve()
 	}
@@ -94,7 +98,11 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 		return nil, Forwarded
 	}
 	x.count(&w.tally)
-	return appendResponse(out, q, a, x.state.snap, r.limits), a.Result
+	answer := appendResponse(out, q, a, x.state.snap, r.limits)
+	if shown {
+		x.state.watch.Messages.Answer(answer, client, tr, time.Since(x.since))
+	}
+	return answer, a.Result
 }
 
 // handle shows a packet to the handler.
@@ -217,6 +225,9 @@ func (x *exchange) deliver() {
 	answer := appendResponse(out, &x.q, &x.a, x.state.snap, r.limits)
 	if x.observe != nil {
 		x.observe(x, answer)
+	} else if watch := x.state.watch; watch != nil && watch.Messages != nil {
+		client := netip.AddrPortFrom(x.q.Client, x.q.port)
+		watch.Messages.Answer(answer, client, x.q.Transport, time.Since(x.since))
 	}
 	x.finish(answer, x.a.Result)
 	x.countLate()

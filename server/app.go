@@ -17,6 +17,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/dnstap"
 	"inside53/server/listen"
 	"inside53/server/observe"
 	"inside53/server/transfer"
@@ -76,6 +77,7 @@ type App struct {
 	readiness readiness
 	rates     rates
 	observer  *observe.Observer
+	messages  *dnstap.Sender
 	reloads   reloads
 	accounts  atomic.Pointer[[]*awsclient.Account] // of running, for who isn't its goroutine
 	warmth    *warmth
@@ -124,7 +126,9 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		Ready: a.readiness.isReady,
 	})
 	a.observer = observe.New(observe.Options{Answers: a.resolver, Log: log})
+	a.messages = dnstap.New(dnstap.Options{Identity: host, Version: a.version, Log: log})
 	a.setQueryLog(c)
+	a.setMessages(c)
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver), a.observeMetrics())
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
 		program: sync.OnceValue(zonesource.Program)}
@@ -317,6 +321,7 @@ func (a *App) run(ctx context.Context) error {
 	g.Go(func() error { return a.resolver.Run(all) })
 	g.Go(func() error { return a.rates.run(all) })
 	g.Go(func() error { return a.observer.Run(all) })
+	g.Go(func() error { return a.messages.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.run(all) })
 	g.Go(func() error {

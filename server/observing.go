@@ -76,12 +76,28 @@ func (a *App) setQueryLog(c *config.Config) {
 	a.observer.SetLog(s)
 }
 
+// setMessages applies dnstap of a configuration.
+func (a *App) setMessages(c *config.Config) {
+	a.messages.SetReader(c.Dnstap.Network, c.Dnstap.Address)
+	if c.Dnstap == (config.Dnstap{}) {
+		a.observer.SetMessages(nil)
+		a.forwarder.SetMessages(nil)
+		return
+	}
+	a.observer.SetMessages(a.messages)
+	a.forwarder.SetMessages(a.messages)
+}
+
 // observeMetrics are those of who watches.
 func (a *App) observeMetrics() *collector {
 	return newCollector([]metric{
 		{"inside53_query_log_lost_total", "Answers that came too fast for the query log, or for who watched.", nil},
 		{"inside53_query_log_writable", "0 when the file of query_log can't be written and its lines are lost.", nil},
+		{"inside53_dnstap_dropped_total", "Messages that the reader of dnstap didn't get.", nil},
+		{"inside53_dnstap_sent_total", "Messages that the reader of dnstap got.", nil},
 	}, func(out reading) {
+		out.counter("inside53_dnstap_dropped_total", a.messages.Dropped())
+		out.counter("inside53_dnstap_sent_total", a.messages.Sent())
 		out.counter("inside53_query_log_lost_total", a.observer.Lost())
 		out.gauge("inside53_query_log_writable", truth(a.observer.LogFault() == nil))
 	})

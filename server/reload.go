@@ -209,6 +209,7 @@ func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() 
 		a.opts.SetLog(p.config.Log)
 	}
 	a.setQueryLog(p.config)
+	a.setMessages(p.config)
 	a.forwarder.SetPackets(packetsOf(p.config, a.resolver.Snapshot()))
 	a.transfers.SetPolicy(p.transfer)
 	before := a.running.accounts

@@ -28,6 +28,9 @@ func (p flushed) concerns(e *entry) bool {
 	return e.Flags&HasAlias != 0 && slices.ContainsFunc(e.Data(wire.TypeCNAME), p.has)
 }
 
+// maxFlushes is how many flushes are remembered at the same time.
+const maxFlushes = 64
+
 // Flush forgets what is known of a name in lower-case wire form, and with tree of all names below
 // it, in all groups: answers, negative ones, failures, and the answers to other names that lead
 // through it by CNAME. What an upstream is being asked meanwhile still goes to whoever waits for
@@ -54,9 +57,13 @@ func (s *flightShard) flush(p flushed, oldest time.Duration) {
 		return
 	}
 	s.flushes = append(s.flushes, p)
+	all := len(s.flushes) > maxFlushes // too many to be told apart
+	if all {
+		s.flushes = nil
+	}
 	for _, fl := range s.table {
 		for ; fl != nil; fl = fl.next {
-			fl.outdated = fl.outdated || p.has(fl.q.Name) || fl.stale != nil && p.concerns(fl.stale)
+			fl.outdated = fl.outdated || all || p.has(fl.q.Name) || fl.stale != nil && p.concerns(fl.stale)
 		}
 	}
 }

@@ -70,6 +70,10 @@ type Config struct {
 	// QueryLog says which queries are logged, and where. Default none.
 	QueryLog QueryLog `yaml:"query_log"`
 
+	// Dnstap is where a reader of dnstap gets all messages of clients and upstreams:
+	// unix:/path or tcp:host:port. Default "", nobody.
+	Dnstap Dnstap `yaml:"dnstap"`
+
 	// Pprof adds /debug/pprof/ to the admin address. Default false.
 	Pprof bool `yaml:"pprof"`
 

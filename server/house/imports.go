@@ -94,8 +94,13 @@ func rules() map[string]rule {
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
 			"server/admin", "server/config", "server/confine", "server/listen", "server/share", "server/tsig",
-			"server/observe", "server/transfer", "server/update",
+			"server/dnstap", "server/observe", "server/transfer", "server/update",
 		}, below...)},
+		"server/dnstap": {
+			ours:   []string{"resolver", "resolver/forward"},
+			why:    "it copies messages and looks into none",
+			theirs: []string{"github.com/dnstap/golang-dnstap", "google.golang.org/protobuf/proto"},
+		},
 		"server/observe": {
 			ours:   []string{"resolver", "resolver/wire", "resolver/zone"},
 			why:    "it reads answers and decides nothing; what of them is wanted comes from the App",
@@ -142,13 +147,19 @@ func rules() map[string]rule {
 		"server/...": {ours: append([]string{
 			"server", "server/config", "server/confine", "server/logs", "examples",
 		}, below...)},
+		"server/inside53": {
+			ours: append([]string{
+				"server", "server/admin", "server/config", "server/confine", "server/logs", "examples",
+			}, below...),
+			why: "what the server says it reads in the types of its admin paths, and whatever it serves it leaves to the App",
+		},
 		"server/bench":     {ours: append([]string{"server/bench/...", "examples"}, below...)},
 		"server/bench/...": {ours: []string{"server/bench/..."}, why: "what it expects is not taken from what it measures"},
 		"server/dist": {
 			why: "it packs what others built", theirs: []string{"golang.org/x/crypto/x509roots/fallback/bundle"},
 		},
-		"server/house":     {theirs: []string{}},
-		"examples":         {},
+		"server/house": {theirs: []string{}},
+		"examples":     {},
 	}
 }
 

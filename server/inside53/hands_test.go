@@ -46,9 +46,11 @@ func TestHands(t *testing.T) {
 	for range 3 {
 		ask(t, ready["dns"], "nothing.example.com.")
 	}
+	counted := regexp.MustCompile(
+		`(?m)^NXDOMAIN +COUNT +A SECOND\nnothing\.example\.com\. +3 +\d+\.\d\nsince 20`)
 	eventually(t, "it is counted", func() bool {
 		text = ok(t, on("top", "--by", "nxdomain", "--limit", "5")...)
-		return regexp.MustCompile(`(?m)^NXDOMAIN +COUNT +A SECOND\nnothing\.example\.com\. +3 +\d+\.\d\nsince 20`).MatchString(text)
+		return counted.MatchString(text)
 	})
 	fails(t, exitUsage, "there are name, client", on("top", "--by", "colour")...)
 }

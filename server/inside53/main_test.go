@@ -83,7 +83,7 @@ func TestUsage(t *testing.T) {
 		code, stdout, stderr := command(t, test.args...)
 		want := strings.ReplaceAll(test.want, "USELINE", addLine(t))
 		want = strings.ReplaceAll(want, "COMMANDS", "awssim, check, demo, explain, export, flush, "+
-			"history, record, refresh, serve, status, tail, top, version, zone")
+			"history, ready, record, refresh, serve, status, tail, top, version, zone")
 		if code != exitUsage || stdout != "" || stderr != want {
 			t.Errorf("%q: code %d, output %q, errors %q; want %q", test.args, code, stdout, stderr, want)
 		}

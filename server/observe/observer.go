@@ -31,7 +31,8 @@ type Observer struct {
 	users users
 
 	mu    sync.Mutex
-	log   *queryLog // nil: none
+	log   *queryLog         // nil: none
+	whole resolver.Messages // nil: nobody sees whole messages
 	tails map[*Tail]bool
 	lost  uint64 // answers that came too fast for the query log
 }
@@ -47,7 +48,7 @@ func New(o Options) *Observer {
 
 // watch says which answers are wanted. The caller holds mu, or is alone.
 func (w *Observer) watch() {
-	wanted := resolver.Watch{Count: true, All: len(w.tails) > 0}
+	wanted := resolver.Watch{Count: true, All: len(w.tails) > 0, Messages: w.whole}
 	if w.log != nil {
 		wanted.Log = w.log.settings.Sample
 	}
@@ -131,6 +132,14 @@ func (w *Observer) SetLog(s QueryLog) {
 	if old != nil {
 		old.release(w.log)
 	}
+	w.watch()
+}
+
+// SetMessages says who sees whole messages from now on; nil for nobody.
+func (w *Observer) SetMessages(m resolver.Messages) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.whole = m
 	w.watch()
 }
 
