@@ -75,12 +75,13 @@ type App struct {
 	sources   sourceBuilder
 	health    healthWatch
 	readiness readiness
-	rates     rates
+	pulse     pulse
 	observer  *observe.Observer
 	messages  *dnstap.Sender
 	reloads   reloads
 	accounts  atomic.Pointer[[]*awsclient.Account] // of running, for who isn't its goroutine
 	warmth    *warmth
+	trend     trend
 
 	keys      atomic.Pointer[tsig.Keyring]
 	updater   *zoneupdate.Updater // nil without AWS
@@ -201,16 +202,18 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		state: a.keeper.State(),
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
-	a.rates = rates{sockets: a.server.Stats, answers: a.resolver.Counts, forwards: a.forwarder.Stats}
+	a.pulse = pulse{sockets: a.server.Stats, answers: a.resolver.Counts, forwards: a.forwarder.Stats}
 	a.setAccounts(a.running.accounts)
 	a.registry.MustRegister(a.planMetrics())
 	operator := &hands{
 		version: a.version, started: time.Now(), config: a.config.Load, readiness: &a.readiness, keeper: a.keeper,
-		forwarder: a.forwarder, rates: &a.rates, sources: &a.sources, health: &a.health, fleet: a.fleetStatus,
+		forwarder: a.forwarder, pulse: &a.pulse, sources: &a.sources, health: &a.health, fleet: a.fleetStatus,
 	}
+	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
 		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: &watched{a.observer}, Log: log,
+		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
 		Bound: boundWeb, Socket: a.opts.Sockets.listeners().Listener,
 	})
 	if err != nil {
@@ -319,7 +322,7 @@ func (a *App) run(ctx context.Context) error {
 	g, all := errgroup.WithContext(all)
 	g.Go(func() error { return a.forwarder.Run(all) })
 	g.Go(func() error { return a.resolver.Run(all) })
-	g.Go(func() error { return a.rates.run(all) })
+	g.Go(func() error { return a.pulse.run(all) })
 	g.Go(func() error { return a.observer.Run(all) })
 	g.Go(func() error { return a.messages.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
@@ -334,6 +337,7 @@ func (a *App) run(ctx context.Context) error {
 	})
 	g.Go(func() error { return a.offer(serving, ctx, stopServing) })
 	g.Go(func() error { return a.admin.Run(all) })
+	g.Go(func() error { return a.trend.run(all) })
 	g.Go(func() error { return watchdog(all, a.opts.Log, a.server.Standing) })
 	g.Go(func() error { return a.announce(all) })
 	g.Go(func() error {

@@ -23,7 +23,7 @@ type hands struct {
 	readiness *readiness
 	keeper    *zonesource.Keeper
 	forwarder *forward.Forwarder
-	rates     *rates
+	pulse     *pulse
 	sources   *sourceBuilder
 	health    *healthWatch
 	fleet     func() admin.FleetStatus
@@ -32,7 +32,7 @@ type hands struct {
 // Status implements [admin.Hands].
 func (h *hands) Status() admin.Status {
 	ready := h.readiness.Readiness()
-	now := h.rates.read()
+	now := h.pulse.read()
 	out := admin.Status{
 		Version: h.version, Config: h.config().Hash(), Started: h.started, Ready: ready.Ready, Reasons: ready.Reasons,
 		Degraded: ready.Degraded, Sources: ready.Sources, QueriesPerSecond: now.queries, HitRatio: now.hits,

@@ -14,6 +14,7 @@ import (
 	"os"
 	"time"
 
+	"inside53/server/admin/console"
 	"inside53/server/config"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,6 +35,9 @@ type Options struct {
 	Past        Past
 	Hands       Hands
 	Watcher     Watcher
+	Views       Views
+	Records     Records
+	Trends      Trends
 	Log         *slog.Logger
 	// Bound bounds the connections of an address, by its key in the configuration; nil leaves
 	// them unbounded.
@@ -204,7 +208,15 @@ func (s *Server) metrics() http.Handler {
 func (s *Server) paths() *http.ServeMux {
 	o := s.opts
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", serveIndex)
+	page := console.Handler()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept")
+		if wantsHTML(r.Header.Values("Accept")) {
+			page.ServeHTTP(w, r)
+			return
+		}
+		serveIndex(w, r)
+	})
 	mux.HandleFunc("GET /healthz", serveHealth)
 	mux.HandleFunc("GET /readyz", s.serveReady)
 	mux.Handle("GET /metrics", s.metrics())
@@ -221,6 +233,14 @@ func (s *Server) paths() *http.ServeMux {
 	mux.HandleFunc("POST /refresh", s.serveRefresh)
 	mux.HandleFunc("GET /top", s.serveTop)
 	mux.HandleFunc("GET /tail", s.serveTail)
+	mux.HandleFunc("GET /views", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, o.Views.Views())
+	})
+	mux.HandleFunc("GET /answers", s.serveAnswers)
+	mux.HandleFunc("GET /records", s.serveRecords)
+	mux.HandleFunc("GET /trend", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, o.Trends.Trend())
+	})
 	if o.Config.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -238,6 +258,7 @@ func serve[T any](read func() T) http.HandlerFunc {
 // serveIndex names the paths, to who has forgotten them.
 func serveIndex(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, `inside53
+  GET /                for browsers, the console
   GET /readyz          whether a balancer should send queries here, and why not
   GET /healthz         the process runs
   GET /zones           each zone: records, age, errors, what of it can't be served
@@ -249,6 +270,10 @@ func serveIndex(w http.ResponseWriter, _ *http.Request) {
   GET /status          one screen: ready or why not, rates, sources, upstreams
   GET /parts           all that is read: age, error, next reading, what would go with a shrunken listing
   GET /history?name=&zone=&since=&until=&limit=  what has changed, when, from what to what, by whom
+  GET /views           who sees what: prefixes, VPCs, a client of each
+  GET /answers?name=&type=   what each view is answered
+  GET /records?zone=&text=&type=&unservable=&merged=&offset=&limit=   what a zone holds
+  GET /trend           the last hour: rates, latencies, upstreams, changes of health
   GET /metrics         for Prometheus
   GET /top?by=&limit=  who or what is asked most: by name, client, nxdomain, servfail or slow
   GET /tail?client=&name=&rcode=&slow=&for=      a line a query, as they come

@@ -18,8 +18,8 @@ const (
 	rateWindow = 10
 )
 
-// rates knows how much is asked now.
-type rates struct {
+// pulse knows how much is asked now.
+type pulse struct {
 	sockets  func() listen.Stats
 	answers  func() resolver.Counts
 	forwards func() forward.Stats
@@ -42,7 +42,7 @@ type rate struct {
 }
 
 // run reads the counters until ctx ends.
-func (r *rates) run(ctx context.Context) error {
+func (r *pulse) run(ctx context.Context) error {
 	tick := time.NewTicker(rateEvery)
 	defer tick.Stop()
 	for {
@@ -56,7 +56,7 @@ func (r *rates) run(ctx context.Context) error {
 }
 
 // note reads the counters.
-func (r *rates) note() {
+func (r *pulse) note() {
 	one := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -64,7 +64,7 @@ func (r *rates) note() {
 	r.n++
 }
 
-func (r *rates) now() rateReading {
+func (r *pulse) now() rateReading {
 	f := r.forwards()
 	one := rateReading{at: time.Now(), hits: f.Hits + f.Stale, misses: f.Misses}
 	for _, results := range r.sockets().Queries {
@@ -79,7 +79,7 @@ func (r *rates) now() rateReading {
 }
 
 // read returns the rates of the last ten seconds.
-func (r *rates) read() rate {
+func (r *pulse) read() rate {
 	now := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
