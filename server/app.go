@@ -17,6 +17,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/dangling"
 	"inside53/server/dnstap"
 	"inside53/server/listen"
 	"inside53/server/observe"
@@ -78,6 +79,7 @@ type App struct {
 	pulse     pulse
 	observer  *observe.Observer
 	messages  *dnstap.Sender
+	dangling  *dangling.Watch
 	reloads   reloads
 	accounts  atomic.Pointer[[]*awsclient.Account] // of running, for who isn't its goroutine
 	warmth    *warmth
@@ -130,7 +132,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.messages = dnstap.New(dnstap.Options{Identity: host, Version: a.version, Log: log})
 	a.setQueryLog(c)
 	a.setMessages(c)
-	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver), a.observeMetrics())
+	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver), a.observeMetrics(),
+		a.danglingMetrics())
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
 		program: sync.OnceValue(zonesource.Program)}
 	if c.UsesAWS() && a.opts.AsOf.IsZero() {
@@ -164,6 +167,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	a.dangling = a.newDangling()
 	a.warmth = newWarmth(a.keeper.State(), a.forwarder, log)
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
@@ -294,6 +298,9 @@ func (a *App) publish(s *zone.Snapshot) {
 	if err != nil {
 		a.opts.Log.Error("snapshot not published", "error", err)
 	}
+	if a.dangling != nil {
+		a.dangling.Wake()
+	}
 	if a.transfers != nil { // before, nobody asks
 		a.transfers.Wake()
 	}
@@ -385,6 +392,7 @@ func (a *App) write(process, all context.Context) error {
 	})
 	g.Go(func() error { return a.runHistory(recording) })
 	g.Go(func() error { return a.transfers.Run(working) })
+	g.Go(func() error { return a.dangling.Run(working) })
 	if a.updates != nil {
 		g.Go(func() error { return a.updater.Run(working) })
 		g.Go(func() error { return a.updates.Run(working) })
