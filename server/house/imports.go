@@ -86,6 +86,10 @@ func rules() map[string]rule {
 		"zonesource/rdata":      {why: leaf, theirs: []string{dns}},
 		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
 		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
+		"zonesource/events": {
+			ours: append([]string{"zonesource", "zonesource/changes", "zonesource/ec2", "zonesource/rdata",
+				"zonesource/route53"}, calls...), why: meet,
+		},
 		"zonesource/health": {
 			ours: append([]string{"zonesource/atomicfile", "zonesource/statedir"}, calls...), why: meet,
 		},
