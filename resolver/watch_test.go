@@ -178,7 +178,7 @@ func TestLastUse(t *testing.T) {
 
 // TestWatchAllocates nothing, whatever is shown.
 func TestWatchAllocates(t *testing.T) {
-	for _, watch := range []Watch{{}, {Count: true}, {All: true, Log: 1, Count: true}} {
+	for _, watch := range []Watch{{}, {Count: true}, {All: true, Log: 1, Count: true, Messages: new(copies)}} {
 		r := watchedResolver(t, watch)
 		w := r.NewWorker()
 		query, out := pack(t, nil), make([]byte, 0, 65535)
@@ -198,12 +198,21 @@ func TestWatchAllocates(t *testing.T) {
 	}
 }
 
+// copies are whole messages, as whoever sends them on has to copy them.
+type copies struct{ room [4096]byte }
+
+func (c *copies) Question(query []byte, _ netip.AddrPort, _ Transport) { copy(c.room[:], query) }
+func (c *copies) Answer(answer []byte, _ netip.AddrPort, _ Transport, _ time.Duration) {
+	copy(c.room[:], answer)
+}
+
 // BenchmarkWatch is an answer of our own, by who watches.
 func BenchmarkWatch(b *testing.B) {
 	for _, bb := range []struct {
 		name  string
 		watch Watch
-	}{{"nobody", Watch{}}, {"sample", Watch{Count: true}}, {"all", Watch{All: true, Count: true}}} {
+	}{{"nobody", Watch{}}, {"sample", Watch{Count: true}}, {"all", Watch{All: true, Count: true}},
+		{"messages", Watch{Count: true, Messages: new(copies)}}} {
 		b.Run(bb.name, func(b *testing.B) {
 			r := watchedResolver(b, bb.watch)
 			w := r.NewWorker()

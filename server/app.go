@@ -183,7 +183,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
 	before := &past{a.newestPast}
-	served := &data{keeper: a.keeper, resolver: a.resolver, past: before, faults: a.problems}
+	served := &data{keeper: a.keeper, resolver: a.resolver, past: before, faults: a.problems, waiting: a.waiting}
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
 	if err != nil {
@@ -222,7 +222,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.registry.MustRegister(a.planMetrics())
 	operator := &hands{
 		version: a.version, started: time.Now(), config: a.config.Load, readiness: &a.readiness, keeper: a.keeper,
-		forwarder: a.forwarder, pulse: &a.pulse, sources: &a.sources, health: &a.health, fleet: a.fleetStatus,
+		leading: a.leadingKeeper, forwarder: a.forwarder, pulse: &a.pulse, sources: &a.sources, health: &a.health, fleet: a.fleetStatus,
 	}
 	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
 	seen := &watched{a.observer, a.resolver}
@@ -230,7 +230,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
 		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: seen, Fleet: &fleetDesk{a},
-		Log: log,
+		Log:   log,
 		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
 		Bound: boundWeb, Socket: a.opts.Sockets.listeners().Listener,
 	})

@@ -23,6 +23,7 @@ type data struct {
 	past     *past
 	seen     *watched
 	faults   func() []admin.Problem // of what isn't data
+	waiting  func() []zonesource.PartStatus
 }
 
 // Zones implements [admin.Data].
@@ -108,7 +109,7 @@ func (d *data) Problems() []admin.Problem {
 	for _, p := range d.keeper.Report().Problems {
 		out = append(out, admin.Problem(p))
 	}
-	for _, p := range d.keeper.Waiting() {
+	for _, p := range d.waiting() {
 		out = append(out, waitingProblem(&p))
 	}
 	return append(out, d.faults()...)

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -22,6 +23,7 @@ type hands struct {
 	config    func() *config.Config
 	readiness *readiness
 	keeper    *zonesource.Keeper
+	leading   func() *zonesource.Keeper // of what this server reads for its fleet; nil: it doesn't
 	forwarder *forward.Forwarder
 	pulse     *pulse
 	sources   *sourceBuilder
@@ -62,6 +64,13 @@ func (h *hands) Flush(name string, tree bool) (int, error) {
 func (h *hands) Refresh(name string) (admin.Scheduled, error) {
 	out := admin.Scheduled{Scheduled: []string{}}
 	keys, wait, err := h.keeper.Refresh(name)
+	if lead := h.leading(); lead != nil {
+		more, longer, fault := lead.Refresh(name)
+		keys, wait = append(keys, more...), max(wait, longer)
+		if fault == nil {
+			err = nil
+		}
+	}
 	if errors.Is(err, zonesource.ErrUnknownPart) {
 		return out, &admin.Refusal{Status: http.StatusNotFound, Err: err}
 	}
@@ -77,7 +86,17 @@ const lostNames = 1000
 
 // Parts implements [admin.Hands].
 func (h *hands) Parts(page *admin.Page) ([]admin.Part, int) {
-	status, now := h.keeper.Status(), time.Now()
+	status, now, reader := h.keeper.Status(), time.Now(), h.keeper
+	if lead := h.leading(); lead != nil { // it knows what became of the last readings, and what it holds back
+		reader = lead
+		own := lead.Status().Parts
+		has := make(map[zonesource.Key]bool, len(own))
+		for _, p := range own {
+			has[p.Key] = true
+		}
+		status.Parts = slices.DeleteFunc(status.Parts, func(p zonesource.PartStatus) bool { return has[p.Key] })
+		status.Parts = append(status.Parts, own...)
+	}
 	var all []zonesource.PartStatus
 	wanted := func(p *zonesource.PartStatus, name, id, account string) bool {
 		failing := p.Err != nil || p.Pending != nil || !p.Vanished.IsZero() || p.Listed.IsZero()
@@ -118,9 +137,12 @@ func (h *hands) Parts(page *admin.Page) ([]admin.Part, int) {
 		keys[i] = p.Key
 	}
 	next := h.keeper.Next(keys)
+	if reader != h.keeper {
+		maps.Copy(next, reader.Next(keys))
+	}
 	out := make([]admin.Part, 0, len(shown)+1)
 	for i := range shown {
-		out = append(out, h.describe(&shown[i], zones[shown[i].Key], next[shown[i].Key], now))
+		out = append(out, h.describe(reader, &shown[i], zones[shown[i].Key], next[shown[i].Key], now))
 	}
 	room := page.Limit == 0 || len(out) < page.Limit
 	if total > len(all) && room && page.Offset <= len(all) {
@@ -137,7 +159,7 @@ func sortParts(all []zonesource.PartStatus) {
 }
 
 // describe describes a part.
-func (h *hands) describe(p *zonesource.PartStatus, name string, next, now time.Time) admin.Part {
+func (h *hands) describe(reader *zonesource.Keeper, p *zonesource.PartStatus, name string, next, now time.Time) admin.Part {
 	out := admin.Part{
 		Key: p.Key.String(), Source: p.Key.Source, Zone: name, Records: p.Records, Saved: h.keeper.Saved(p.Key),
 		AgeSeconds: secondsTo(now, p.Listed), NextSeconds: secondsTo(next, now),
@@ -158,7 +180,7 @@ func (h *hands) describe(p *zonesource.PartStatus, name string, next, now time.T
 		out.Shrunk = &admin.LostNames{Before: p.Records}
 	}
 	if out.Shrunk != nil {
-		out.Shrunk.Names = append([]string{}, h.keeper.Lost(p.Key, lostNames)...)
+		out.Shrunk.Names = append([]string{}, reader.Lost(p.Key, lostNames)...)
 	}
 	if p.Zone != nil {
 		h.sources.secondaries.describe(p.Zone.Apex, p.Key, &out, now)

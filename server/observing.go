@@ -12,6 +12,7 @@ import (
 	"inside53/server/admin"
 	"inside53/server/config"
 	"inside53/server/observe"
+	"inside53/zonesource"
 )
 
 // watched is what is seen of the queries, for people.
@@ -89,6 +90,15 @@ func (a *App) setMessages(c *config.Config) {
 	}
 	a.observer.SetMessages(a.messages)
 	a.forwarder.SetMessages(a.messages)
+}
+
+// waiting are the parts that are held back, here or by what this server reads for its fleet.
+func (a *App) waiting() []zonesource.PartStatus {
+	all := a.keeper.Waiting()
+	if lead := a.leadingKeeper(); lead != nil {
+		all = append(all, lead.Waiting()...)
+	}
+	return all
 }
 
 // observeMetrics are those of who watches.

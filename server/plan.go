@@ -2,10 +2,12 @@ package server
 
 import (
 	"fmt"
+	"maps"
 	"sync/atomic"
 	"time"
 
 	"inside53/server/admin"
+	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 )
 
@@ -57,6 +59,15 @@ func (a *App) fleetStatus() admin.FleetStatus {
 	return admin.FleetStatus{Version: a.recorder.Status().Version}
 }
 
+// leadingKeeper is that of what this server reads for its fleet; nil where it doesn't.
+func (a *App) leadingKeeper() *zonesource.Keeper {
+	l := a.fleet.leading.Load()
+	if l == nil {
+		return nil
+	}
+	return l.keeper
+}
+
 // planMetrics are those of what will be read, how fast, and by which configuration.
 func (a *App) planMetrics() *collector {
 	return newCollector([]metric{
@@ -74,7 +85,11 @@ func (a *App) planMetrics() *collector {
 			out.gauge("inside53_aws_rate", now, account.Name)
 		}
 		now := time.Now()
-		for source, at := range a.keeper.Soonest() {
+		next := a.keeper.Soonest()
+		if lead := a.leadingKeeper(); lead != nil {
+			maps.Copy(next, lead.Soonest())
+		}
+		for source, at := range next {
 			out.gauge("inside53_source_next_seconds", max(0, at.Sub(now).Seconds()), source)
 		}
 	})
