@@ -25,6 +25,7 @@ type fake struct {
 	fault error // of Accept and Explain
 	asked Question
 	page  Page
+	wants RecordQuery
 }
 
 func (f *fake) Readiness() Ready { return f.ready }
@@ -46,6 +47,18 @@ func (f *fake) Transfers(p *Page) (Transfers, int) {
 func (f *fake) Explain(_ context.Context, q Question) (any, error) {
 	f.asked = q
 	return map[string]string{"name": q.Name}, f.fault
+}
+
+func (f *fake) Views() []View { return []View{{Name: "prod", Clients: []string{}, VPCs: []string{}}} }
+func (f *fake) Answers(_ context.Context, name, rrtype string) (any, error) {
+	return []string{name, rrtype}, f.fault
+}
+func (f *fake) Records(q RecordQuery) ([]Record, int, error) {
+	f.wants = q
+	return []Record{{Name: "a.", Type: "A", Values: []string{}}}, 7, f.fault
+}
+func (f *fake) Trend() Trend {
+	return Trend{EverySeconds: 10, Results: []Series{}, Upstreams: []UpstreamTrend{}}
 }
 
 // buffer is a log. It is safe for concurrent use.
@@ -72,8 +85,8 @@ func bind(t *testing.T, f *fake, log io.Writer) *Server {
 	free := netip.MustParseAddrPort("127.0.0.1:0")
 	s, err := Bind(Options{
 		Config: &config.Config{Admin: free, Health: free, Metrics: free}, Metrics: prometheus.NewRegistry(),
-		Readiness: f, Data: f, Accepter: f, Explainer: f, Health: f, Secondaries: f, Log: slog.New(slog.NewTextHandler(log,
-			nil)),
+		Readiness: f, Data: f, Accepter: f, Explainer: f, Health: f, Secondaries: f, Views: f, Records: f, Trends: f,
+		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -146,6 +159,13 @@ func TestPaths(t *testing.T) {
 		{"GET", "/explain?name=a", errors.New("no name"), 400, "noname"},
 		{"GET", "/explain?name=a", gone, 404, "nothingthere"},
 		{"POST", "/explain?name=a", nil, 405, ""},
+		{"GET", "/views", nil, 200, `[{"name":"prod","clients":[],`},
+		{"GET", "/answers?name=a", nil, 200, `["a","A"]`},
+		{"GET", "/answers?name=a&type=MX", nil, 200, `["a","MX"]`},
+		{"GET", "/answers", nil, 400, "whichname?"},
+		{"GET", "/answers?name=a&view=b", nil, 400, `noparameter"view"here:name,type`},
+		{"GET", "/answers?name=a", errors.New("no name"), 400, "noname"},
+		{"GET", "/trend", nil, 200, `{"every_seconds":10,`},
 		{"GET", "/debug/pprof/", nil, 404, ""},
 	} {
 		f.fault = tt.fault

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -87,7 +88,8 @@ func (s *consoleSite) follow(t *testing.T) {
 		if strings.Contains(text, "No such page") || strings.TrimSpace(text) == "" {
 			t.Errorf("the link to %s leads nowhere: %s", fragment, text)
 		}
-		for _, href := range eval[[]string](t, s, `[...document.querySelectorAll("a[href]")].map((a) => a.getAttribute("href"))`) {
+		const links = `[...document.querySelectorAll("a[href]")].map((a) => a.getAttribute("href"))`
+		for _, href := range eval[[]string](t, s, links) {
 			next, inside := strings.CutPrefix(href, "#/")
 			switch {
 			case inside && next != "":
@@ -111,8 +113,8 @@ func TestClientConsoleMarkup(t *testing.T) {
 		"zone?id=Z1009382KD7YH2M4ZSLC&apex=example.com.&type=TXT": "<b>bold</b>",
 		"changes":                       "<b>bold</b>",
 		"split?zone=big.example.&q=img": "<img",
-		"explain?name=" + "%5C%3Cimg%5C%20src%5C%3Dx%5C%20onerror%5C%3Ddocument.title%5C%3D1%5C%3E.big.example.": "10.0.0.66",
-		"explain?name=%3Cimg%20src%3Dx%3E": "<img src=x>",
+		"explain?name=" + url.QueryEscape(evilName): "10.0.0.66",
+		"explain?name=%3Cimg%20src%3Dx%3E":          "<img src=x>",
 	} {
 		s.visit(t, fragment)
 		s.until(t, "document.getElementById('main').innerText.includes("+quote(want)+")")
@@ -128,7 +130,8 @@ func TestClientConsoleMarkup(t *testing.T) {
 	if eval[bool](t, s, "Boolean(window.ran)") {
 		t.Error("a script that isn't the page's own is run")
 	}
-	blocked := eval[bool](t, s, `(() => { try { document.body.innerHTML = "<p>"; return false; } catch { return true; } })()`)
+	blocked := eval[bool](t, s, `(() => { try { document.body.innerHTML = "<p>"; return false; }
+		catch { return true; } })()`)
 	if !blocked {
 		t.Error("text becomes markup")
 	}
@@ -145,7 +148,8 @@ func TestClientConsoleKeys(t *testing.T) {
 	}
 	focused := func() string {
 		t.Helper()
-		return eval[string](t, s, `(() => { const e = document.activeElement; return e.id || e.textContent || e.tagName })()`)
+		return eval[string](t, s, `(() => { const e = document.activeElement;
+			return e.id || e.textContent || e.tagName })()`)
 	}
 	press(kb.Tab)
 	if got := focused(); got != "skip" {
@@ -184,12 +188,14 @@ func TestClientConsoleKeys(t *testing.T) {
 	// Each link and field of a page is a stop, and each stop is seen.
 	s.visit(t, "zones")
 	s.script(t, `document.activeElement.blur()`)
-	want := eval[int](t, s, `[...document.querySelectorAll("a[href], button, input, select, [tabindex='0']")].filter((e) => e.checkVisibility()).length`)
+	want := eval[int](t, s, `[...document.querySelectorAll("a[href], button, input, select, [tabindex='0']")].filter(
+		(e) => e.checkVisibility()).length`)
 	seen := map[string]bool{}
 	for range want + 2 {
 		press(kb.Tab)
 		stop := eval[map[string]any](t, s, `(() => { const e = document.activeElement, c = getComputedStyle(e);
-			return { id: [...document.querySelectorAll("*")].indexOf(e), ring: c.outlineStyle !== "none" || e.id === "ask-name" || e === document.body } })()`)
+			return { id: [...document.querySelectorAll("*")].indexOf(e), 
+				ring: c.outlineStyle !== "none" || e.id === "ask-name" || e === document.body } })()`)
 		id := string(rune(int(stop["id"].(float64))))
 		if stop["ring"] != true {
 			t.Errorf("the focus isn't seen on %s", focused())
@@ -237,7 +243,8 @@ func TestClientConsoleLongList(t *testing.T) {
 		t.Errorf("frames take %.1f ms on average, with %v rows", got.Mean, got.Most)
 	}
 	s.script(t, `document.querySelector(".virtual").scrollTop = 1e9`)
-	s.until(t, `document.querySelector(".virtual").innerText.includes("ns.big.example.") || document.querySelector(".virtual").innerText.includes("ns")`)
+	s.until(t, `document.querySelector(".virtual").innerText.includes("note.big.example.")`)
 	s.visit(t, "zone?id=big.example.&apex=big.example.&q=host-09999")
-	s.until(t, `document.querySelectorAll(".vrow").length === 1 && document.querySelector(".vrow").innerText.includes("10.20.39.15")`)
+	s.until(t, `document.querySelectorAll(".vrow").length === 1 &&
+		document.querySelector(".vrow").innerText.includes("10.20.39.15")`)
 }

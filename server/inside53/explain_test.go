@@ -152,7 +152,7 @@ func TestExplainBoxes(t *testing.T) {
 	}
 	defer func() { _ = file.Close() }()
 	t.Setenv("LC_ALL", "en_US.UTF-8")
-	if drawsBoxes(file) || drawsBoxes(new(strings.Builder)) {
+	if terminalOf(file, os.Getenv).boxes || terminalOf(new(strings.Builder), os.Getenv).boxes {
 		t.Error("a file is no terminal")
 	}
 	got := map[string]bool{}

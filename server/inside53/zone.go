@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"inside53/zonesource/changes"
@@ -92,10 +93,11 @@ func newZoneGet() *cobra.Command {
 	var which zoneFlags
 	var asJSON bool
 	c := &cobra.Command{
-		Use:     "get ZONE [--public | --private] [--vpc ID] [--json]",
-		Short:   "Show a hosted zone with its records",
-		Example: "  inside53 zone get example.com --private",
-		Args:    arguments(1, 1),
+		Use:   "get ZONE [NAME] [TYPE] [--public | --private] [--vpc ID] [--json]",
+		Short: "Show a hosted zone with its records, or those of a name",
+		Example: "  inside53 zone get example.com --private\n" +
+			"  inside53 zone get example.com www A",
+		Args: arguments(1, 3),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
 			client, err := where.client(ctx)
 			if err != nil {
@@ -105,7 +107,12 @@ func newZoneGet() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(args) > 1 {
+				return printName(ctx, c, client, z, args[1:], asJSON)
+			}
+			c.progress("reading %s", z)
 			sets, err := client.Records(ctx, z)
+			c.progress("")
 			if err != nil {
 				return err
 			}
@@ -143,11 +150,51 @@ func printZone(c console, z changes.Zone, sets []changes.RecordSet, asJSON bool)
 	if err != nil {
 		return err
 	}
-	rows = [][]string{{"NAME", "TTL", "TYPE", "VALUES", "ROUTING"}}
+	return c.table(recordRows(sets))
+}
+
+// printName prints the record sets of a name, of all types or of one.
+func printName(ctx context.Context, c console, client *changes.Client, z changes.Zone, nameAndType []string,
+	asJSON bool,
+) error {
+	kind := ""
+	if len(nameAndType) > 1 {
+		kind = strings.ToUpper(nameAndType[1])
+	}
+	name, err := parseOwner(z, nameAndType[0], kind)
+	if err != nil {
+		return usage{err}
+	}
+	sets, err := client.RecordsAt(ctx, z, name)
+	if err != nil {
+		return err
+	}
+	if kind != "" {
+		sets = slices.DeleteFunc(sets, func(r changes.RecordSet) bool { return string(r.Type) != kind })
+	}
+	if len(sets) == 0 {
+		return fmt.Errorf("%s has no records %s", z, strings.TrimSpace(changes.ReadableName(name)+" "+kind))
+	}
+	if asJSON {
+		text, err := export.EncodeJSON(sets)
+		if err != nil {
+			return err
+		}
+		return c.printJSON(struct {
+			Zone    changes.Zone    `json:"zone"`
+			Records json.RawMessage `json:"records"`
+		}{z, text})
+	}
+	return c.table(recordRows(sets))
+}
+
+// recordRows are record sets as a table.
+func recordRows(sets []changes.RecordSet) [][]string {
+	rows := [][]string{{"NAME", "TTL", "TYPE", "VALUES", "ROUTING"}}
 	for i := range sets {
 		rows = append(rows, describe(&sets[i]))
 	}
-	return c.table(rows)
+	return rows
 }
 
 func newZoneCreate() *cobra.Command {
