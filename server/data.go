@@ -136,7 +136,7 @@ func (d *data) Explain(ctx context.Context, q admin.Question) (any, error) {
 	}
 	req.Listing = listings(d.keeper.Status())
 	e, err := d.resolver.Explain(ctx, req)
-	hint := resolver.OctalHint(q.Name)
+	hint := zone.OctalHint(q.Name)
 	if err == nil && hint != "" {
 		e.Steps = append(e.Steps, resolver.Step{Step: "hint", Why: hint})
 	}

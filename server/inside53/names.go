@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
-	"inside53/resolver"
+	"inside53/resolver/zone"
 	"inside53/zonesource/changes"
 )
 
@@ -23,7 +23,7 @@ func isOtherDomain(z changes.Zone, typed string) bool {
 
 // octalHint is a line for a name whose escape looks like one of AWS; "" for other names.
 func octalHint(name string) string {
-	hint := resolver.OctalHint(name)
+	hint := zone.OctalHint(name)
 	if hint == "" {
 		return ""
 	}
