@@ -77,6 +77,7 @@ func TestProgramRecords(t *testing.T) {
 			"cache.example.com. A 10.1.2.60 60 virginia latency us-east-1",
 		private + "&text=db-1&type=a":             "db-1.example.com. A 10.0.20.15 60 ",
 		private + "&unservable=true":              "",
+		private + "&policies=true&limit=1":        "cache.example.com. A 10.0.2.60 60 dublin latency eu-west-1",
 		"zone=tags&apex=internal.&text=web.":      "web.internal. A 10.0.1.21 i-",
 		"zone=example.com&merged=true&text=cache": "cache.example.com. A  0 ",
 	} {

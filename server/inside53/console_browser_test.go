@@ -8,6 +8,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -17,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -312,11 +317,45 @@ func (s *consoleSite) picture(t *testing.T, name string) {
 		return
 	}
 	s.run(t, chromedp.Sleep(400*time.Millisecond))
-	png := act(t, s, chromedp.CaptureScreenshot())
-	err := os.WriteFile(filepath.Join(*screenshots, name+".png"), png, 0o600)
+	shot, err := png.Decode(bytes.NewReader(act(t, s, chromedp.CaptureScreenshot())))
 	if err != nil {
 		t.Fatal(err)
 	}
+	var small bytes.Buffer
+	err = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, paletted(shot))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(*screenshots, name+".png"), small.Bytes(), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// paletted is a picture in its 256 most frequent colours: a third of the octets.
+func paletted(from image.Image) *image.Paletted {
+	count := map[color.RGBA]int{}
+	at := func(x, y int) color.RGBA { return color.RGBAModel.Convert(from.At(x, y)).(color.RGBA) }
+	for y := range from.Bounds().Dy() {
+		for x := range from.Bounds().Dx() {
+			count[at(x, y)]++
+		}
+	}
+	most := slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int { return count[b] - count[a] })
+	var palette color.Palette
+	for _, c := range most[:min(len(most), 256)] {
+		palette = append(palette, c)
+	}
+	index := map[color.RGBA]uint8{}
+	for _, c := range most {
+		index[c] = uint8(palette.Index(c))
+	}
+	out := image.NewPaletted(from.Bounds(), palette)
+	for y := range from.Bounds().Dy() {
+		for x := range from.Bounds().Dx() {
+			out.SetColorIndex(x, y, index[at(x, y)])
+		}
+	}
+	return out
 }
 
 // scheme makes the browser one of people who like it dark or light, of a width.

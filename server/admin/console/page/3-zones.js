@@ -41,7 +41,7 @@ pages.zone = {
   title: "Zone",
   async show(page, { id = "", apex = "", tab = "records", q = "", type = "" }) {
     const here = { id, apex };
-    const names = { records: "Records", unservable: "Can't be served", changes: "Changes" };
+    const names = { records: "Records", policies: "Policies", unservable: "Can't be served", changes: "Changes" };
     page.put(h("p", { class: "crumb" }, h("a", { href: link("zones") }, "Zones"), " / ", id));
     const facts1 = h("div", { class: "body" });
     page.add(head(apex || id, null, h("a", { class: "button", href: link("split", { zone: apex || id }) }, "Compare the views")),
@@ -64,7 +64,7 @@ pages.zone = {
       header: ["Name", "Type", h("span", { class: "num" }, "TTL"), "Values", "Routing"].map((x) => h("span", {}, x)),
       row: (r) => recordRow(r, apex),
       page: async (offset, limit, signal) => {
-        const { data, total } = await get("/records", { zone: id, apex, text, type: kind, unservable: tab === "unservable" || "", offset, limit }, signal);
+        const { data, total } = await get("/records", { zone: id, apex, text, type: kind, unservable: tab === "unservable" || "", policies: tab === "policies" || "", offset, limit }, signal);
         found.textContent = `${number(total)} records`;
         return { rows: data, total };
       } });
