@@ -240,7 +240,8 @@ func TestExamplePolicy(t *testing.T) {
 // TestExamplesAreTested fails when an example comes that no test knows.
 func TestExamplesAreTested(t *testing.T) {
 	known := []string{
-		"README.md", "demo", "examples.go", "doc.go", "fleet.svg", "fleet_test.go", "inside53.yaml", "minimal.yaml", "try.yaml", "console",
+		"README.md", "demo", "examples.go", "doc.go", "fleet.svg", "fleet_test.go", "inside53.yaml", "minimal.yaml",
+		"try.yaml", "console",
 		"lab.zone", "ops.key", "inside53.service", "inside53.socket", "own-port.conf", "dnsdist.conf", "sysctl.conf",
 		"dhclient.conf", "iam-policy.json", "iam-policy-updates.json",
 	}

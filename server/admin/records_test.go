@@ -20,7 +20,8 @@ func TestRecords(t *testing.T) {
 	}{
 		{"zone=Z1", RecordQuery{Zone: "Z1", Limit: recordsLimit}, ""},
 		{
-			"zone=tags&apex=a.&text=WWW&type=mx&unservable=true&policies=true&merged=1&offset=20&limit=10", RecordQuery{
+			"zone=tags&apex=a.&text=WWW&type=mx&unservable=true&policies=true&merged=1&offset=20&limit=10",
+			RecordQuery{
 				Zone: "tags", Apex: "a.", Text: "WWW", Type: "mx", Unservable: true, Policies: true, Merged: true, Offset: 20, Limit: 10,
 			}, "",
 		},

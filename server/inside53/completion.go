@@ -29,7 +29,8 @@ func completeValues(c *cobra.Command) {
 	if len(words) > 0 && c.ValidArgsFunction == nil {
 		c.ValidArgsFunction = func(c *cobra.Command, args []string, typed string) ([]cobra.Completion,
 			cobra.ShellCompDirective) {
-			return argument(c, words, args, typed)
+			values, directive := argument(c, words, args, typed)
+			return thatBegin(values, typed), directive
 		}
 	}
 	c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -41,9 +42,9 @@ func completeValues(c *cobra.Command) {
 		if there {
 			return
 		}
-		err := c.RegisterFlagCompletionFunc(f.Name, func(c *cobra.Command, _ []string, _ string) ([]cobra.Completion,
+		err := c.RegisterFlagCompletionFunc(f.Name, func(c *cobra.Command, _ []string, typed string) ([]cobra.Completion,
 			cobra.ShellCompDirective) {
-			return values(c), cobra.ShellCompDirectiveNoFileComp
+			return thatBegin(values(c), typed), cobra.ShellCompDirectiveNoFileComp
 		})
 		if err != nil {
 			panic(err) // the flag is there, and has none yet
@@ -76,6 +77,17 @@ func argument(c *cobra.Command, words, args []string, typed string) ([]cobra.Com
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	return nil, none
+}
+
+// thatBegin are the values that begin so, in whatever case.
+func thatBegin(values []string, typed string) []string {
+	var out []string
+	for _, v := range values {
+		if len(v) >= len(typed) && strings.EqualFold(v[:len(typed)], typed) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // recordTypes are those that Route 53 has.

@@ -31,8 +31,8 @@ func TestCompletion(t *testing.T) {
 	r := begin(t, "demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 	admin := "http://" + fields(t, r.line(t))["admin"]
 	tour(t, r)
-	conf := write(t, "aws: { region: eu-west-1, accounts: [{ name: data, role_arn: \"arn:aws:iam::123456789012:role/a\" }] }\n"+
-		"ec2: { regions: [eu-west-1, us-east-1] }\n")
+	conf := write(t, "aws: { region: eu-west-1, accounts: [{ name: data, "+
+		"role_arn: \"arn:aws:iam::123456789012:role/a\" }] }\nec2: { regions: [eu-west-1, us-east-1] }\n")
 	for _, tt := range []struct {
 		words string
 		want  []string // all of them are offered
@@ -70,7 +70,8 @@ func TestCompletion(t *testing.T) {
 // TestCompletionAlone: without a server or a configuration it offers nothing, soon.
 func TestCompletionAlone(t *testing.T) {
 	for _, words := range [][]string{
-		{"zone", "get", ""}, {"explain", "--admin", "http://127.0.0.1:1", ""}, {"export", "hosts", "--config", "/nowhere", "--region", ""},
+		{"zone", "get", ""}, {"explain", "--admin", "http://127.0.0.1:1", ""},
+		{"export", "hosts", "--config", "/nowhere", "--region", ""},
 	} {
 		got := completed(t, words...)
 		for _, value := range got {
@@ -120,7 +121,8 @@ func TestZoneGetName(t *testing.T) {
 			t.Errorf("%q:\n%s", args, got)
 		}
 	}
-	fails(t, exitFailed, "has no records nothing.example.com. A", "zone", "get", "example.com", "nothing", "A", "--private")
+	fails(t, exitFailed, "has no records nothing.example.com. A", "zone", "get", "example.com", "nothing", "A",
+		"--private")
 	fails(t, exitUsage, `records of type "X"`, "zone", "get", "example.com", "git", "X", "--private")
 	fails(t, exitUsage, "is not in", "zone", "get", "example.com", "git.example.net.", "--private")
 }

@@ -83,8 +83,8 @@ func TestExplainDemo(t *testing.T) {
 }
 
 func TestExplainUsage(t *testing.T) {
-	const few = "too few or too many arguments: inside53 explain NAME [TYPE] [--client IP [--subnet PREFIX]] [--admin " +
-		"URL] [--json] [--diff public]"
+	const few = "too few or too many arguments: inside53 explain NAME [TYPE] [--client IP [--subnet PREFIX]] " +
+		"[--depth N] [--admin URL] [--json] [--diff public]"
 	for _, test := range []struct {
 		args []string
 		want string

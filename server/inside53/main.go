@@ -114,6 +114,7 @@ right, 1 it differs or there are warnings, 2 failed or usage.`,
 		newZone(),
 	)
 	root.AddCommand(buildCommands()...)
+	root.InitDefaultCompletionCmd()
 	completeValues(root)
 	root.DisableFlagsInUseLine = true
 	for _, sub := range root.Commands() {

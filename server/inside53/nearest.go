@@ -86,8 +86,8 @@ func nearestZone(name string, zones []string) string {
 	}
 	best := near{changes: 1 << 10}
 	better := func(a, b near) bool {
-		return cmp.Or(cmp.Compare(b.within, a.within), cmp.Compare(b.length, a.length),
-			cmp.Compare(a.changes, b.changes), cmp.Compare(a.zone, b.zone)) < 0
+		return cmp.Or(cmp.Compare(b.within, a.within), cmp.Compare(a.changes, b.changes),
+			cmp.Compare(b.length, a.length), cmp.Compare(a.zone, b.zone)) < 0
 	}
 	for _, z := range zones {
 		zone := strings.ToLower(dns.Fqdn(z))
@@ -104,7 +104,7 @@ func nearestZone(name string, zones []string) string {
 			continue
 		}
 		end := strings.Join(labels[len(labels)-count:], ".") + "."
-		n := near{zone: zone, changes: distance(end, zone)}
+		n := near{zone: zone, length: len(zone), changes: distance(end, zone)}
 		if n.changes <= max(1, len(zone)/5) && better(n, best) {
 			best = n
 		}

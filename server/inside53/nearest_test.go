@@ -32,10 +32,11 @@ func TestExplainHints(t *testing.T) {
 	admin := "http://" + fields(t, r.line(t))["admin"]
 	tour(t, r)
 	for words, want := range map[string]string{
-		"explain 10.0.1.10": "hint: 10.0.1.10 is an address; its name is asked for by: inside53 explain 10.1.0.10.in-addr.arpa. " +
-			"PTR --admin " + admin,
+		"explain 10.0.1.10": "hint: 10.0.1.10 is an address; its name is asked for by: inside53 explain " +
+			"10.1.0.10.in-addr.arpa. PTR --admin " + admin,
 		"explain 2001:db8::1 --client 127.0.0.2": ".0.8.b.d.0.1.0.0.2.ip6.arpa. PTR --client 127.0.0.2 --admin " + admin,
-		"explain nothing.example.com":            "hint: the nearest zone is example.com.; its records: inside53 zone get example.com",
+		"explain nothing.example.com": "hint: the nearest zone is example.com.; its records: inside53 zone get " +
+			"example.com",
 		"explain www.exmaple.net":                "hint: the nearest zone is example.net.",
 		`explain \052.example.com`:               `hint: \052 is read as dig does, in decimal: "4"; AWS's \052 is *`,
 	} {

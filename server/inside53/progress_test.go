@@ -41,8 +41,9 @@ func TestProgressBelowLog(t *testing.T) {
 		next(server.Reading{Done: 3, Missing: []string{"zone b.example."}})
 		next(server.Reading{Done: 4, Complete: true})
 		<-ended
-		const want = "one\n" + "reading what there is ..." + "\r\x1b[K" + "read 2 of 4 parts, next zone ?.example." + "\r\x1b[K" +
-			"two\n" + "read 2 of 4 parts, next zone ?.example." + "\r\x1b[K" + "read 3 of 4 parts, next zone b.example." + "\r\x1b[K"
+		const gone = "\r\x1b[K"
+		const want = "one\n" + "reading what there is ..." + gone + "read 2 of 4 parts, next zone ?.example." + gone +
+			"two\n" + "read 2 of 4 parts, next zone ?.example." + gone + "read 3 of 4 parts, next zone b.example." + gone
 		if out.String() != want {
 			t.Errorf("%q, want\n%q", out.String(), want)
 		}

@@ -79,7 +79,8 @@ func pseudoTerminal(t *testing.T, width uint16) (master, slave *os.File) {
 
 // TestTerminalTable folds and colours what is a table.
 func TestTerminalTable(t *testing.T) {
-	text := "NAME  TTL  VALUES\nwww   60   192.0.2.1, 192.0.2.2, 192.0.2.3\n+ a   60   192.0.2.4\n- b   60   192.0.2.5\n"
+	text := "NAME  TTL  VALUES\nwww   60   192.0.2.1, 192.0.2.2, 192.0.2.3\n" +
+		"+ a   60   192.0.2.4\n- b   60   192.0.2.5\n"
 	plain := terminal{width: 30}
 	want := "NAME  TTL  VALUES\nwww   60   192.0.2.1,\n           192.0.2.2,\n           192.0.2.3\n+ a   60   192.0.2.4\n" +
 		"- b   60   192.0.2.5\n"
@@ -87,8 +88,8 @@ func TestTerminalTable(t *testing.T) {
 		t.Errorf("folded:\n%s\nwant\n%s", got, want)
 	}
 	coloured := terminal{width: 100, colours: true}
-	want = "\x1b[1mNAME  TTL  VALUES\x1b[0m\nwww   60   192.0.2.1, 192.0.2.2, 192.0.2.3\n\x1b[32m+ a   60   192.0.2.4\x1b[0m\n" +
-		"\x1b[31m- b   60   192.0.2.5\x1b[0m\n"
+	want = "\x1b[1mNAME  TTL  VALUES\x1b[0m\nwww   60   192.0.2.1, 192.0.2.2, 192.0.2.3\n" +
+		"\x1b[32m+ a   60   192.0.2.4\x1b[0m\n\x1b[31m- b   60   192.0.2.5\x1b[0m\n"
 	if got := coloured.table(text, true); got != want {
 		t.Errorf("coloured:\n%q\nwant\n%q", got, want)
 	}

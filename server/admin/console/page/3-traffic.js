@@ -68,7 +68,7 @@ pages.top = {
       panel(tops[by], said, list));
     await page.every(5000, () => page.into(list, "list of what is asked most", async () => {
       const { data } = await get("/top", { by, limit: 100 });
-      said.textContent = `since ${moment(data.since)}${data.sampled ? ", sampled" : ""}`;
+      said.textContent = `since ${moment(data.since)}${data.sampled > 1 ? `, of one query in ${number(data.sampled)}` : ""}`;
       if (!data.rows.length) return empty("Nothing yet", "It fills with the first queries.");
       const most = Math.max(...data.rows.map((r) => r.count));
       return table([[tops[by], "wrap", (r) => (by === "client" ? h("span", { class: "mono" }, r.key) : h("a", { class: "row", href: explainLink(...r.key.split(" ")) }, r.key))],

@@ -10,7 +10,7 @@ pages.zones = {
         ["Zone", "", (z) => [h("a", { class: "row wrap", href: link("zone", { id: z.id, apex: z.name }) }, z.name), h("div", { class: "muted mono wrap" }, z.id)]],
         ["Kind", "", (z) => tag(z.visibility, z.visibility === "private" ? "accent" : "")],
         ["Records", "num", (z) => number(z.records)],
-        ["Read", "num optional", (z) => (z.visibility === "file" || z.visibility === "tags" ? "–" : z.error && !z.age_seconds ? "never" : since(z.age_seconds))],
+        ["Read", "num optional", (z) => (z.visibility === "file" || z.visibility === "tags" ? "–" : since(z.age_seconds))],
         ["Can't be served", "num optional", (z) => (z.unservable.length ? h("a", { class: "bad", href: link("zone", { id: z.id, apex: z.name, tab: "unservable" }) }, number(z.unservable.length)) : "0")],
         ["State", "wrap", (z) => (z.shrunk ? h("span", { class: "warn" }, `held: ${number(z.shrunk.before)} → ${number(z.shrunk.now)}`)
           : z.error ? h("span", { class: "bad" }, z.error) : h("span", { class: "muted" }, "fine"))]], found) : empty("No zone is named so", "The filter is by name and id."),
