@@ -22,7 +22,8 @@ func TestRecords(t *testing.T) {
 		{
 			"zone=tags&apex=a.&text=WWW&type=mx&unservable=true&policies=true&merged=1&offset=20&limit=10",
 			RecordQuery{
-				Zone: "tags", Apex: "a.", Text: "WWW", Type: "mx", Unservable: true, Policies: true, Merged: true, Offset: 20, Limit: 10,
+				Zone: "tags", Apex: "a.", Text: "WWW", Type: "mx", Unservable: true, Policies: true, Merged: true,
+				Offset: 20, Limit: 10,
 			}, "",
 		},
 		{"zone=Z1&limit=100000", RecordQuery{Zone: "Z1", Limit: recordsLimit}, ""},

@@ -37,8 +37,8 @@ func TestExplainHints(t *testing.T) {
 		"explain 2001:db8::1 --client 127.0.0.2": ".0.8.b.d.0.1.0.0.2.ip6.arpa. PTR --client 127.0.0.2 --admin " + admin,
 		"explain nothing.example.com": "hint: the nearest zone is example.com.; its records: inside53 zone get " +
 			"example.com",
-		"explain www.exmaple.net":                "hint: the nearest zone is example.net.",
-		`explain \052.example.com`:               `hint: \052 is read as dig does, in decimal: "4"; AWS's \052 is *`,
+		"explain www.exmaple.net":  "hint: the nearest zone is example.net.",
+		`explain \052.example.com`: `hint: \052 is read as dig does, in decimal: "4"; AWS's \052 is *`,
 	} {
 		code, stdout, stderr := command(t, append(strings.Fields(words), "--admin", admin)...)
 		if code != exitDone || stderr != "" || !strings.Contains(stdout, want) {

@@ -82,8 +82,8 @@ func TestTerminalTable(t *testing.T) {
 	text := "NAME  TTL  VALUES\nwww   60   192.0.2.1, 192.0.2.2, 192.0.2.3\n" +
 		"+ a   60   192.0.2.4\n- b   60   192.0.2.5\n"
 	plain := terminal{width: 30}
-	want := "NAME  TTL  VALUES\nwww   60   192.0.2.1,\n           192.0.2.2,\n           192.0.2.3\n+ a   60   192.0.2.4\n" +
-		"- b   60   192.0.2.5\n"
+	want := "NAME  TTL  VALUES\nwww   60   192.0.2.1,\n           192.0.2.2,\n           192.0.2.3\n" +
+		"+ a   60   192.0.2.4\n- b   60   192.0.2.5\n"
 	if got := plain.table(text, true); got != want {
 		t.Errorf("folded:\n%s\nwant\n%s", got, want)
 	}
