@@ -30,6 +30,8 @@ type decision struct {
 	closed bool   // no lower layer and no forwarder may be asked any more
 	fenced bool   // the name is one of instances none of which the view reaches
 	maxTTL uint32 // of what a policy gave; 0 for none
+	// encloser is how many labels the closest encloser has that the wildcard in work belongs to.
+	encloser uint8
 }
 
 // hop decides the hop in work; true when it opened another one.
@@ -225,7 +227,7 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, aga
 		if d.owned {
 			return false, false // 4a: CNAME and other types never mix
 		}
-		h.zone, h.wild = z, wild
+		h.zone, h.wild, h.encloser = z, wild, d.encloser
 		return true, d.atCNAME(z, node.RRset(zone.TypeCNAME))
 	}
 	set := node.RRset(rrtype)
@@ -233,7 +235,7 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, aga
 		set = d.choose(node)
 	}
 	if set.Exists() {
-		h.zone, h.wild = z, wild
+		h.zone, h.wild, h.encloser = z, wild, d.encloser
 		d.respond(z, set)
 		return true, false
 	}
@@ -347,6 +349,7 @@ func (d *decision) wildcardOf(z *zone.Zone) zone.Node {
 		if !z.Find(d.labels, d.name, i).Exists() {
 			continue
 		}
+		d.encloser = uint8(i)
 		var star [zone.MaxName + 2]byte
 		suffix := d.name[d.labels.Off[i]:d.labels.Off[z.ApexLabels]]
 		star[0], star[1] = 1, '*'

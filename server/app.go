@@ -17,11 +17,14 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/dnstap"
 	"inside53/server/listen"
+	"inside53/server/observe"
 	"inside53/server/transfer"
 	"inside53/server/tsig"
 	"inside53/server/update"
 	"inside53/zonesource"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/recorder"
 	zoneupdate "inside53/zonesource/update"
 
@@ -39,6 +42,8 @@ type AppOptions struct {
 	// has its data, or has waited long enough for them.
 	Stdout io.Writer
 	Log    *slog.Logger
+	// SetLog, when it is there, changes the log to what a configuration says.
+	SetLog func(config.Log)
 	// LogFault, when it is there, returns why the log can't be written, nil while it can.
 	LogFault func() error
 	// Sockets are those that are there already; nil for none. The App closes them.
@@ -70,6 +75,11 @@ type App struct {
 	sources   sourceBuilder
 	health    healthWatch
 	readiness readiness
+	pulse     pulse
+	observer  *observe.Observer
+	messages  *dnstap.Sender
+	reloads   reloads
+	accounts  atomic.Pointer[[]*awsclient.Account] // of running, for who isn't its goroutine
 	warmth    *warmth
 	trend     trend
 
@@ -114,9 +124,13 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	host, _ := os.Hostname() // an empty id is not answered
 	a.resolver = resolver.New(a.forwarder, resolver.Options{
 		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: host, Version: a.version,
-		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
+		Ready: a.readiness.isReady,
 	})
-	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
+	a.observer = observe.New(observe.Options{Answers: a.resolver, Log: log})
+	a.messages = dnstap.New(dnstap.Options{Identity: host, Version: a.version, Log: log})
+	a.setQueryLog(c)
+	a.setMessages(c)
+	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver), a.observeMetrics())
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
 		program: sync.OnceValue(zonesource.Program)}
 	if c.UsesAWS() && a.opts.AsOf.IsZero() {
@@ -154,7 +168,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
 	before := &past{a.recorder}
-	served := &data{a.keeper, a.resolver, a.logFault, before}
+	served := &data{keeper: a.keeper, resolver: a.resolver, past: before, faults: a.problems}
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
 	if err != nil {
@@ -188,12 +202,19 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		state: a.keeper.State(),
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
+	a.pulse = pulse{sockets: a.server.Stats, answers: a.resolver.Counts, forwards: a.forwarder.Stats}
+	a.setAccounts(a.running.accounts)
+	a.registry.MustRegister(a.planMetrics())
+	operator := &hands{
+		version: a.version, started: time.Now(), config: a.config.Load, readiness: &a.readiness, keeper: a.keeper,
+		forwarder: a.forwarder, pulse: &a.pulse, sources: &a.sources, health: &a.health, fleet: a.fleetStatus,
+	}
 	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Past: before, Log: log, Bound: boundWeb,
+		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: &watched{a.observer}, Log: log,
 		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
-		Socket: a.opts.Sockets.listeners().Listener,
+		Bound: boundWeb, Socket: a.opts.Sockets.listeners().Listener,
 	})
 	if err != nil {
 		return err
@@ -301,6 +322,9 @@ func (a *App) run(ctx context.Context) error {
 	g, all := errgroup.WithContext(all)
 	g.Go(func() error { return a.forwarder.Run(all) })
 	g.Go(func() error { return a.resolver.Run(all) })
+	g.Go(func() error { return a.pulse.run(all) })
+	g.Go(func() error { return a.observer.Run(all) })
+	g.Go(func() error { return a.messages.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.run(all) })
 	g.Go(func() error {

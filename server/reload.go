@@ -55,6 +55,7 @@ func (a *App) runSources(ctx context.Context) error {
 		if err == nil {
 			err = a.keeper.Reconfigure(keeperConfig(plan.config, plan.running.accounts))
 		}
+		a.reloads.note(err)
 		if err != nil {
 			a.opts.Log.Error("configuration not reloaded; the old one stays", "error", err)
 			continue
@@ -204,11 +205,17 @@ func (a *App) planRunning(ctx context.Context, c *config.Config) (running, error
 // already. It returns what ends the monitor that runs from now on.
 func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() {
 	a.config.Store(p.config)
+	if a.opts.SetLog != nil {
+		a.opts.SetLog(p.config.Log)
+	}
+	a.setQueryLog(p.config)
+	a.setMessages(p.config)
 	a.forwarder.SetPackets(packetsOf(p.config, a.resolver.Snapshot()))
 	a.transfers.SetPolicy(p.transfer)
 	before := a.running.accounts
 	again := a.running.generation != p.running.generation
 	a.running = p.running
+	a.setAccounts(a.running.accounts)
 	sources := sourcesOf(a.running.sources)
 	a.keeper.Switch(sources...)
 	a.sources.secondaries.use(sources)

@@ -15,6 +15,7 @@ import (
 type Page struct {
 	Zone       string // name or id of a zone
 	View       string
+	Source     string // of a part
 	Visibility string
 	Account    string
 	ID, Type   string // of a health check
@@ -46,6 +47,8 @@ func pageOf(values url.Values, known string) (p Page, err error) {
 			p.Zone = value
 		case "view":
 			p.View = value
+		case "source":
+			p.Source = value
 		case "visibility":
 			p.Visibility = value
 		case "account":

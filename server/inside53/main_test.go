@@ -82,8 +82,8 @@ func TestUsage(t *testing.T) {
 	for _, test := range tests {
 		code, stdout, stderr := command(t, test.args...)
 		want := strings.ReplaceAll(test.want, "USELINE", addLine(t))
-		want = strings.ReplaceAll(want, "COMMANDS", "awssim, check, completion, demo, explain, "+
-			"export, history, ready, record, serve, version, zone")
+		want = strings.ReplaceAll(want, "COMMANDS", "awssim, check, completion, demo, explain, export, flush, "+
+			"history, ready, record, refresh, serve, status, tail, top, version, zone")
 		if code != exitUsage || stdout != "" || stderr != want {
 			t.Errorf("%q: code %d, output %q, errors %q; want %q", test.args, code, stdout, stderr, want)
 		}

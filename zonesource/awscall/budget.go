@@ -86,6 +86,16 @@ func (b *Budget) Wait(ctx context.Context) error {
 	}
 }
 
+// Delay returns how long so many requests would have to wait, if nobody else made any.
+func (b *Budget) Delay(requests int) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	b.recover(now)
+	lacking := float64(requests) - b.limiter.TokensAt(now)
+	return max(0, time.Duration(lacking/b.rate*float64(time.Second)), b.closed.Sub(now))
+}
+
 // reserve takes a token and says how long to wait for it. A wait has up to a
 // quarter of itself added, so that a fleet does not march in step.
 func (b *Budget) reserve(now time.Time) (*rate.Reservation, time.Duration) {
