@@ -15,6 +15,9 @@ const (
 	useUnit = 600
 )
 
+// UseWithin is how exact the times of [Resolver.LastUse] are.
+const UseWithin = useUnit * time.Second
+
 // uses are the times at which record sets of ours were used, in memory of fixed size: a place for
 // each hash of an owner and type. All that is used is noted, so that an empty place says for
 // certain that nobody has asked. Where two share a place, each has the time of the later one.

@@ -119,7 +119,9 @@ func (r *Resolver) SetWatch(w Watch) {
 	next.watch = nil
 	if w != (Watch{}) {
 		r.watcher.open()
-		next.watch = &watching{Watch: w, timed: w.All || w.Log > 0 || w.Messages != nil, cells: &r.watcher.cells, used: &r.watcher.used}
+		next.watch = &watching{
+			Watch: w, timed: w.All || w.Log > 0 || w.Messages != nil, cells: &r.watcher.cells, used: &r.watcher.used,
+		}
 	}
 	r.state.Store(&next)
 }

@@ -210,9 +210,11 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		forwarder: a.forwarder, pulse: &a.pulse, sources: &a.sources, health: &a.health, fleet: a.fleetStatus,
 	}
 	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
+	seen := &watched{a.observer, a.resolver}
+	served.seen = seen
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: &watched{a.observer}, Log: log,
+		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: seen, Log: log,
 		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
 		Bound: boundWeb, Socket: a.opts.Sockets.listeners().Listener,
 	})

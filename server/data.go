@@ -21,6 +21,7 @@ type data struct {
 	keeper   *zonesource.Keeper
 	resolver *resolver.Resolver
 	past     *past
+	seen     *watched
 	faults   func() []admin.Problem // of what isn't data
 }
 
@@ -157,6 +158,7 @@ func (d *data) Explain(ctx context.Context, q admin.Question) (any, error) {
 		e.Steps = append(e.Steps, resolver.Step{Step: "hint", Why: hint})
 	}
 	if err == nil {
+		e.Steps = append(e.Steps, d.seen.steps(e.Used)...)
 		e.Steps = append(e.Steps, d.past.steps(ctx, zone.String(req.Name))...)
 	}
 	if errors.Is(err, resolver.ErrNoOutside) {

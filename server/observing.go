@@ -15,7 +15,10 @@ import (
 )
 
 // watched is what is seen of the queries, for people.
-type watched struct{ observer *observe.Observer }
+type watched struct {
+	observer *observe.Observer
+	resolver *resolver.Resolver
+}
 
 // Top implements [admin.Watcher].
 func (w *watched) Top(by string, limit int) admin.Top {

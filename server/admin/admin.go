@@ -232,6 +232,7 @@ func (s *Server) paths() *http.ServeMux {
 	mux.HandleFunc("POST /flush", s.serveFlush)
 	mux.HandleFunc("POST /refresh", s.serveRefresh)
 	mux.HandleFunc("GET /top", s.serveTop)
+	mux.HandleFunc("GET /usage", s.serveUsage)
 	mux.HandleFunc("GET /tail", s.serveTail)
 	mux.HandleFunc("GET /views", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, o.Views.Views())
@@ -276,6 +277,7 @@ func serveIndex(w http.ResponseWriter, _ *http.Request) {
   GET /trend           the last hour: rates, latencies, upstreams, changes of health
   GET /metrics         for Prometheus
   GET /top?by=&limit=  who or what is asked most: by name, client, nxdomain, servfail or slow
+  GET /usage?zone=&name=     when record sets were asked for last, how often and by whom
   GET /tail?client=&name=&rcode=&slow=&for=      a line a query, as they come
   POST /accept?zone=   take a shrunken listing now
   POST /flush?name=&tree=    forget what the cache has of a name

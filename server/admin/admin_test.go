@@ -76,6 +76,9 @@ func (f *fake) Refresh(string) (Scheduled, error) {
 func (f *fake) Top(by string, limit int) Top {
 	return Top{Sampled: 64, Rows: []TopRow{{fmt.Sprint(by, limit), 3, 0.5}}}
 }
+func (f *fake) Usage(p *Page) ([]Usage, int, error) {
+	return []Usage{{Zone: p.Zone, Name: p.Name, Type: "A", Clients: []UsedBy{}}}, 1, f.fault
+}
 func (f *fake) Tail(q TailQuery) (Lines, error) {
 	return &fakeLines{text: fmt.Sprintf("{\"tail\":\"%s%s%s\"}\n", q.Client, q.Rcode, q.Slow)}, f.fault
 }
@@ -201,6 +204,10 @@ func TestPaths(t *testing.T) {
 		{"GET", "/top?by=slow&limit=5", nil, 200, "slow5"},
 		{"GET", "/top?by=colour", nil, 400, "thereare"},
 		{"GET", "/top?limit=0", nil, 400, "limit"},
+		{"GET", "/usage?zone=Z1&name=a", nil, 200, `[{"zone":"Z1","name":"a","type":"A","since":"0001-01-01T00:00:00Z",` +
+			`"last":null,"within_seconds":0,"count":0,"clients":[]}]`},
+		{"GET", "/usage", nil, 400, "whichzone?"},
+		{"GET", "/usage?zone=Z1", gone, 404, "nothingthere"},
 		{"GET", "/tail?client=10.1.2.3/16", nil, 400, "client"},
 		{"GET", "/tail?slow=fast", nil, 400, "slow"},
 		{"GET", "/tail?for=-1s", nil, 400, "for"},

@@ -16,6 +16,7 @@ type Page struct {
 	Zone       string // name or id of a zone
 	View       string
 	Source     string // of a part
+	Name       string // of a record set
 	Visibility string
 	Account    string
 	ID, Type   string // of a health check
@@ -49,6 +50,8 @@ func pageOf(values url.Values, known string) (p Page, err error) {
 			p.View = value
 		case "source":
 			p.Source = value
+		case "name":
+			p.Name = value
 		case "visibility":
 			p.Visibility = value
 		case "account":

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -16,6 +17,9 @@ import (
 type Watcher interface {
 	// Top returns who or what is asked most, by one of the words of [TopBy].
 	Top(by string, limit int) Top
+	// Usage returns when the record sets of a zone, or of a name in it, were asked for last: what a
+	// page has of them, and how many there are. Its errors are a [Refusal], or of the question.
+	Usage(p *Page) (sets []Usage, total int, err error)
 	// Tail returns the queries from now on. Its errors are a [Refusal], or of the question.
 	Tail(q TailQuery) (Lines, error)
 }
@@ -36,6 +40,54 @@ type TopRow struct {
 	Key       string  `json:"key"`
 	Count     uint64  `json:"count"`
 	PerSecond float64 `json:"per_second"`
+}
+
+// Usage is one entry of /usage.
+type Usage struct {
+	Zone  string    `json:"zone"` // id
+	Name  string    `json:"name"`
+	Type  string    `json:"type"`
+	Since time.Time `json:"since"` // from when on everything that is asked for is noted
+	// Last is nil where nobody has asked for it since, for certain. Else it was asked for then or up
+	// to WithinSeconds later; that may be another record set's, by chance.
+	Last          *time.Time `json:"last"`
+	WithinSeconds float64    `json:"within_seconds"`
+	Count         uint64     `json:"count"` // about, from a sample; 0 where others made it forgotten
+	Clients       []UsedBy   `json:"clients"`
+}
+
+// UsedBy is a client that asks for a record set.
+type UsedBy struct {
+	Address  string    `json:"address"`
+	Instance string    `json:"instance"` // "" for none that is known
+	Name     string    `json:"name"`     // of the instance
+	Count    uint64    `json:"count"`    // about
+	Last     time.Time `json:"last"`
+}
+
+// usageLimit is how many record sets are shown at most.
+const usageLimit = 1000
+
+// serveUsage says when record sets were asked for last, and by whom.
+func (s *Server) serveUsage(w http.ResponseWriter, r *http.Request) {
+	p, err := pageOf(r.URL.Query(), "zone, name")
+	if err == nil && p.Zone == "" {
+		err = errors.New("which zone? GET /usage?zone=NAME or ID&name=NAME")
+	}
+	if p.Limit == 0 || p.Limit > usageLimit {
+		p.Limit = usageLimit
+	}
+	var sets []Usage
+	total := 0
+	if err == nil {
+		sets, total, err = s.opts.Watcher.Usage(&p)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), statusOf(err, http.StatusBadRequest))
+		return
+	}
+	w.Header().Set(totalHeader, strconv.Itoa(total))
+	writeJSON(w, http.StatusOK, sets)
 }
 
 // TailQuery says which queries are wanted. The zero value wants all.

@@ -300,7 +300,8 @@ forward:
 func TestFixedChanges(t *testing.T) {
 	const base = "forward: [{zone: ., upstreams: [10.0.0.2]}]\n"
 	old := parseGood(t, base)
-	if got := old.FixedChanges(parseGood(t, base+"drain: 1s\nallow: [10.0.0.0/8]\nroute53:\nlog: {level: debug}\n")); got != nil {
+	free := parseGood(t, base+"drain: 1s\nallow: [10.0.0.0/8]\nroute53:\nlog: {level: debug}\n")
+	if got := old.FixedChanges(free); got != nil {
 		t.Errorf("what a reload changes is named: %v", got)
 	}
 	next := parseGood(t, base+"listen: {dns: ['127.0.0.1:1']}\nadmin: ''\nhealth: 127.0.0.1:2\n"+

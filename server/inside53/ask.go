@@ -11,9 +11,6 @@ import (
 	"syscall"
 )
 
-// defaultAdmin is where a server is asked unless told otherwise.
-const defaultAdmin = "http://127.0.0.1:8053"
-
 // parseAdmin reads the URL of an admin address.
 func parseAdmin(text string) (string, error) {
 	if !strings.Contains(text, "://") {

@@ -21,6 +21,7 @@ var consolePages = []struct{ fragment, picture, want string }{
 	{"zone?id=Z1009382KD7YH2M4ZSLC&apex=example.com.&tab=changes", "", "status-page"},
 	{"zone?id=Z1009382KD7YH2M4ZSLC&apex=example.com.&tab=unservable", "", "0 records"},
 	{"zone?id=Z1009382KD7YH2M4ZSLC&apex=example.com.&tab=policies", "", "dublin latency eu-west-1"},
+	{"zone?id=Z1009382KD7YH2M4ZSLC&apex=example.com.&tab=usage", "usage", "never since"},
 	{"split?zone=example.com.", "split", "the internet"},
 	{"views", "views", "virginia"},
 	{"changes", "changes", "Put it back"},

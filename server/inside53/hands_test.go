@@ -104,3 +104,29 @@ func TestHandsWithoutServer(t *testing.T) {
 		fails(t, exitUsage, "--admin", append(args, "--admin", "http://")...)
 	}
 }
+
+// TestZoneUsage says of record sets when they were asked for, and of the others that they never
+// were.
+func TestZoneUsage(t *testing.T) {
+	simulate(t)
+	path := write(t, strings.ReplaceAll(pastConfig, "STATE", filepath.Join(t.TempDir(), "state")))
+	ready := fields(t, begin(t, "serve", "--config", path).line(t))
+	ask(t, ready["dns"], "mail.example.com.")
+	get := func(args ...string) string {
+		return ok(t, append([]string{"zone", "get", "example.com", "--usage", "--admin", ready["admin"]}, args...)...)
+	}
+	eventually(t, "it is known who asked", func() bool {
+		return regexp.MustCompile(`(?m)^mail\.example\.com\. +A +Z\w+ +20\S+ +1 +127\.0\.0\.1$`).MatchString(get())
+	})
+	text := get("ntp.example.com")
+	if strings.Count(text, "\n") != 2 || !strings.Contains(text, "never since 20") {
+		t.Errorf("of a name that nobody asked for: %s", text)
+	}
+	same(t, "of no name", get("nothing.example.com"), "no such record set is served\n")
+	var all []admin.Usage
+	err := json.Unmarshal([]byte(get("--json")), &all)
+	if err != nil || len(all) < 10 {
+		t.Errorf("%d, %v", len(all), err)
+	}
+	fails(t, exitUsage, "--usage", "zone", "get", "example.com", "www")
+}

@@ -52,7 +52,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"awssim", "--data", "x"}, "inside53: --listen is missing\nRun 'inside53 awssim --help' for usage.\n"},
 		{[]string{"awssim"}, "inside53: --data and --listen are missing\nRun 'inside53 awssim --help' for usage.\n"},
 		{[]string{"zone", "get"}, "inside53: too few or too many arguments: inside53 zone get ZONE [NAME] [TYPE] " +
-			"[--public | --private] [--vpc ID] [--json]\nRun 'inside53 zone get --help' for usage.\n"},
+			"[--public | --private] [--vpc ID] [--usage [--admin URL]] [--json]\n" +
+			"Run 'inside53 zone get --help' for usage.\n"},
 		{[]string{"record", "add", "a", "b", "A", "192.0.2.1", "--ttl", "5m"},
 			"inside53: --ttl \"5m\" is no whole number\nRun 'inside53 record add --help' for usage.\n"},
 		{

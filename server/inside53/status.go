@@ -18,6 +18,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// defaultAdmin is where a server says how it is, where the configuration doesn't say otherwise.
+const defaultAdmin = "http://127.0.0.1:8053"
+
 // serverFlags say which running server is meant, and how it is printed.
 type serverFlags struct {
 	admin  string
@@ -25,7 +28,7 @@ type serverFlags struct {
 }
 
 func (f *serverFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.admin, "admin", "http://127.0.0.1:8053", "`URL` of the server's admin address")
+	c.Flags().StringVar(&f.admin, "admin", defaultAdmin, "`URL` of the server's admin address")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print what the server says, for programs")
 }
 

@@ -91,14 +91,28 @@ func newZoneLs() *cobra.Command {
 func newZoneGet() *cobra.Command {
 	var where accountFlags
 	var which zoneFlags
-	var asJSON bool
+	var asJSON, usageToo bool
+	var server serverFlags
 	c := &cobra.Command{
-		Use:   "get ZONE [NAME] [TYPE] [--public | --private] [--vpc ID] [--json]",
+		Use:   "get ZONE [NAME] [TYPE] [--public | --private] [--vpc ID] [--usage [--admin URL]] [--json]",
 		Short: "Show a hosted zone with its records, or those of a name",
-		Example: "  inside53 zone get example.com --private\n" +
-			"  inside53 zone get example.com www A",
+		Long: `get shows a hosted zone with its records, or those of one name in it, of all types or of one.
+
+With --usage it asks a running server instead when its record sets, or those of one name in
+it, were asked for last, about how often, and by which instances. "never since" is certain; a
+time is exact to ten minutes, and may be that of another record set by chance; counts and
+clients come from a sample.`,
+		Example: "  inside53 zone get example.com --private\n  inside53 zone get example.com www A\n" +
+			"  inside53 zone get example.com www.example.com --usage",
 		Args: arguments(1, 3),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
+			if usageToo {
+				server.asJSON = asJSON
+				if len(args) > 2 {
+					return usage{errors.New("--usage shows all types of a NAME")}
+				}
+				return server.showUsage(ctx, c, args[0], strings.Join(args[1:], ""))
+			}
 			client, err := where.client(ctx)
 			if err != nil {
 				return err
@@ -121,6 +135,8 @@ func newZoneGet() *cobra.Command {
 	}
 	where.add(c)
 	which.add(c)
+	c.Flags().BoolVar(&usageToo, "usage", false, "when a running server was asked last for each record set, and by whom")
+	c.Flags().StringVar(&server.admin, "admin", defaultAdmin, "`URL` of the server's admin address, for --usage")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, the records as the AWS CLI does")
 	return c
 }

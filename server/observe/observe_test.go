@@ -229,8 +229,8 @@ func TestQueryLogFile(t *testing.T) {
 		return string(text)
 	}
 	log("a.example")
-	want := `level=INFO msg=query client=10.0.0.1 view=prod transport=udp name=a.example. type=A rcode=NOERROR result=local ` +
-		"upstream=\"\" seconds=0\n"
+	want := "level=INFO msg=query client=10.0.0.1 view=prod transport=udp name=a.example. type=A rcode=NOERROR " +
+		"result=local upstream=\"\" seconds=0\n"
 	if text := read(path); !strings.HasSuffix(text, want) || strings.Count(text, "\n") != 1 {
 		t.Errorf("the file has %q", text)
 	}

@@ -41,7 +41,7 @@ pages.zone = {
   title: "Zone",
   async show(page, { id = "", apex = "", tab = "records", q = "", type = "" }) {
     const here = { id, apex };
-    const names = { records: "Records", policies: "Policies", unservable: "Can't be served", changes: "Changes" };
+    const names = { records: "Records", policies: "Policies", usage: "Usage", unservable: "Can't be served", changes: "Changes" };
     page.put(h("p", { class: "crumb" }, h("a", { href: link("zones") }, "Zones"), " / ", id));
     const facts1 = h("div", { class: "body" });
     page.add(head(apex || id, null, h("a", { class: "button", href: link("split", { zone: apex || id }) }, "Compare the views")),
@@ -57,6 +57,10 @@ pages.zone = {
     });
     if (tab === "changes") {
       page.add(changeList(page, { zone: id.startsWith("Z") ? id : apex }));
+      return;
+    }
+    if (tab === "usage") {
+      page.add(usagePanel(id, apex));
       return;
     }
     let text = q, kind = type;
@@ -76,6 +80,24 @@ pages.zone = {
       h("div", { class: "body" }), list.node));
   },
 };
+
+// usagePanel shows who asks for the records of a zone, as a sample has it.
+function usagePanel(id, apex) {
+  const said = h("p", {}, "");
+  const who = (u) => u.clients.map((c) => (c.instance ? `${c.name.replace(/\.$/, "")} ${c.instance}`.trim() : c.address)).join(", ");
+  const last = (u) => (u.last ? ago(u.last) : `never since ${moment(u.since)}`);
+  const list = virtual({ label: "usage of " + (apex || id),
+    header: ["Name", "Type", h("span", { class: "num" }, "About"), "By", "Last asked for"].map((x) => h("span", {}, x)),
+    row: (u) => h("div", { title: who(u) }, h("span", { role: "cell" }, h("a", { href: explainLink(u.name, u.type) }, owner(u.name, apex))),
+      h("span", { class: "type", role: "cell" }, u.type), h("span", { class: "num muted", role: "cell" }, u.count || ""),
+      h("span", { class: "mono", role: "cell" }, who(u)), h("span", { class: u.last ? "" : "muted", role: "cell" }, last(u))),
+    page: async (offset, limit, signal) => {
+      const { data, total } = await get("/usage", { zone: id, offset, limit }, signal);
+      said.textContent = `${number(total)} record sets, by a sample`;
+      return { rows: data, total };
+    } });
+  return h("section", { class: "panel records", "aria-label": "Usage" }, h("header", {}, h("h2", {}, "Who asks"), said), h("div", { class: "body" }), list.node);
+}
 
 // queue runs so many at a time, the last asked for first: what is looked at.
 function queue(width) {
