@@ -334,7 +334,11 @@ func (s *consoleSite) picture(t *testing.T, name string) {
 // paletted is a picture in its 256 most frequent colours: a third of the octets.
 func paletted(from image.Image) *image.Paletted {
 	count := map[color.RGBA]int{}
-	at := func(x, y int) color.RGBA { return color.RGBAModel.Convert(from.At(x, y)).(color.RGBA) }
+	coarse := func(v uint8) uint8 { return uint8(min((int(v)+3)/6*6, 255)) }
+	at := func(x, y int) color.RGBA {
+		c := color.RGBAModel.Convert(from.At(x, y)).(color.RGBA)
+		return color.RGBA{coarse(c.R), coarse(c.G), coarse(c.B), 255}
+	}
 	for y := range from.Bounds().Dy() {
 		for x := range from.Bounds().Dx() {
 			count[at(x, y)]++

@@ -17,7 +17,7 @@ pages.live = {
     pause.addEventListener("click", () => { paused = !paused; pause.textContent = paused ? "Go on" : "Pause"; pause.setAttribute("aria-pressed", paused); });
     page.put(head("Live", "Queries as they are answered, the newest first.", form, pause));
     const columns = ["At", "Client", "View", "Name", "Type", "Code", "From", "Took"];
-    const frame = h("div", {}, h("div", { class: "scroll" }, h("table", { class: "tail" }, h("thead", {}, h("tr", {}, columns.map((c) => h("th", { scope: "col" }, c)))), rows)));
+    const frame = h("div", {}, h("div", { class: "scroll" }, h("table", { class: "tail" }, h("thead", {}, h("tr", {}, columns.map((c) => h("th", { scope: "col", class: c === "Took" ? "num" : "" }, c)))), rows)));
     page.add(panel("Queries", said, frame));
     const waiting = [];
     const row = (q) => h("tr", {}, [clock(q.at), q.client, q.view, h("a", { class: "row", href: explainLink(q.name, q.type, q.client.split(":").length === 2 ? q.client.split(":")[0] : q.client) }, q.name), q.type,
