@@ -29,9 +29,10 @@ FRESH     ?= all
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 ROUNDS    ?= 5
+SCALE     ?= small
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test lint race fuzz restarts bench bench-peers attack chaos cover vuln test-clients judge \
+.PHONY: help deps build run test lint race fuzz restarts bench bench-peers bench-scale attack chaos cover vuln test-clients judge \
 	judge-files fresh dist clean
 
 help: ## list the targets
@@ -100,6 +101,10 @@ bench: build ## run the benchmarks, BENCHTIME (1s) each, and measure the whole p
 
 bench-peers: build ## measure the program next to the peers on PATH, ROUNDS (5) times in turns
 	$(GO) run ./server/bench peers -rounds $(ROUNDS) -chart server/bench/chart.svg -table server/bench/results.md
+
+bench-scale: build ## measure how costs grow with what there is (SCALE=small or full)
+	CGO_ENABLED=0 $(GO) build -o bin/bench ./server/bench
+	bin/bench scale -size $(SCALE) $(if $(filter full,$(SCALE)),-table server/bench/scale.md -chart server/bench/scale.svg)
 
 # Who attacks and who is attacked have a network of their own, and mounts for a cgroup where there is none.
 ALONE = unshare --net --mount $$([ "$$(id -u)" = 0 ] || echo --map-root-user) sh -c 'ip link set lo up && exec "$$@"' sh

@@ -17,6 +17,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/dangling"
 	"inside53/server/dnstap"
 	"inside53/server/listen"
 	"inside53/server/observe"
@@ -64,20 +65,24 @@ type AppOptions struct {
 type App struct {
 	opts     AppOptions                    // its Config has the sockets, the state directory and the bounds
 	version  string                        // of the program: inside53 1.2.3
+	host     string                        // the name of the host
 	config   atomic.Pointer[config.Config] // in force
 	registry *prometheus.Registry
 
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
-	recorder  *recorder.Recorder // nil without a state directory
-	running   running            // of the goroutine of runSources, once that runs
+	recorder  *recorder.Recorder // nil without a state directory, and in a fleet
+	fleet     fleetSide
+	running   running // of the goroutine of runSources, once that runs; changed with reloading held
+	reloading sync.Mutex
 	sources   sourceBuilder
 	health    healthWatch
 	readiness readiness
 	pulse     pulse
 	observer  *observe.Observer
 	messages  *dnstap.Sender
+	dangling  *dangling.Watch
 	reloads   reloads
 	accounts  atomic.Pointer[[]*awsclient.Account] // of running, for who isn't its goroutine
 	warmth    *warmth
@@ -121,19 +126,21 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.forwarder.SetPackets(packetsOf(c, nil))
-	host, _ := os.Hostname() // an empty id is not answered
+	host, _ := os.Hostname() // "" where it has none
+	a.host = host
 	a.resolver = resolver.New(a.forwarder, resolver.Options{
-		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: host, Version: a.version,
+		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: a.identity, Version: a.version,
 		Ready: a.readiness.isReady,
 	})
 	a.observer = observe.New(observe.Options{Answers: a.resolver, Log: log})
 	a.messages = dnstap.New(dnstap.Options{Identity: host, Version: a.version, Log: log})
 	a.setQueryLog(c)
 	a.setMessages(c)
-	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver), a.observeMetrics())
+	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver), a.observeMetrics(),
+		a.danglingMetrics())
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
-		program: sync.OnceValue(zonesource.Program)}
-	if c.UsesAWS() && a.opts.AsOf.IsZero() {
+		program: sync.OnceValue(zonesource.Program), onEvent: newEvents(a.registry), wantTargets: a.wantTargets}
+	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
 		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {
 			return err
@@ -149,8 +156,11 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	}
 	state := ""
 	var accepted func([]zonesource.Accepted)
+	if c.KeepsState() && a.opts.AsOf.IsZero() {
+		state = c.StateDir
+	}
 	if a.recorder != nil {
-		state, accepted = c.StateDir, a.recorder.Accept
+		accepted = a.recorder.Accept
 	}
 	kept, err := a.keeperConfig(ctx, c)
 	if err != nil {
@@ -164,10 +174,15 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	err = a.assembleFleet(ctx, c, host)
+	if err != nil {
+		return err
+	}
+	a.dangling = a.newDangling()
 	a.warmth = newWarmth(a.keeper.State(), a.forwarder, log)
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
-	before := &past{a.recorder}
+	before := &past{a.newestPast}
 	served := &data{keeper: a.keeper, resolver: a.resolver, past: before, faults: a.problems}
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
@@ -199,7 +214,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.registry.MustRegister(socketMetrics(a.server.Stats, a.resolver.Counts), secondaries.metrics())
 	a.readiness = readiness{
 		status: a.keeper.Brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
-		state: a.keeper.State(),
+		state: a.keeper.State(), fleet: a.fleetStanding,
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
 	a.pulse = pulse{sockets: a.server.Stats, answers: a.resolver.Counts, forwards: a.forwarder.Stats}
@@ -214,7 +229,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	served.seen = seen
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: seen, Log: log,
+		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: seen, Fleet: &fleetDesk{a},
+		Log: log,
 		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
 		Bound: boundWeb, Socket: a.opts.Sockets.listeners().Listener,
 	})
@@ -226,7 +242,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.health = healthWatch{
-		log: log, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
+		log: log, shared: a.fleet.member != nil, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
 		snapshot: a.resolver.Snapshot, publish: a.publishLive,
 		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}
@@ -256,6 +272,7 @@ func (a *App) newWorker() listen.Worker {
 	w := a.resolver.NewWorker()
 	w.HandleWith(&front{
 		keys: a.keyring, transfers: a.transfers, updates: a.updates, desk: a.desk, released: &a.handover.begun,
+		bell: a.fleet.bell,
 	})
 	return w
 }
@@ -294,6 +311,9 @@ func (a *App) publish(s *zone.Snapshot) {
 	if err != nil {
 		a.opts.Log.Error("snapshot not published", "error", err)
 	}
+	if a.dangling != nil {
+		a.dangling.Wake()
+	}
 	if a.transfers != nil { // before, nobody asks
 		a.transfers.Wake()
 	}
@@ -329,8 +349,10 @@ func (a *App) run(ctx context.Context) error {
 	g.Go(func() error { return a.messages.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.run(all) })
+	g.Go(func() error { return a.fleet.bell.run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
+		a.awaitFleet(serving)
 		err := a.awaitData(serving)
 		if err != nil {
 			return err
@@ -384,7 +406,9 @@ func (a *App) write(process, all context.Context) error {
 		return a.runSources(working)
 	})
 	g.Go(func() error { return a.runHistory(recording) })
+	g.Go(func() error { return a.runFleet(working) })
 	g.Go(func() error { return a.transfers.Run(working) })
+	g.Go(func() error { return a.dangling.Run(working) })
 	if a.updates != nil {
 		g.Go(func() error { return a.updater.Run(working) })
 		g.Go(func() error { return a.updates.Run(working) })

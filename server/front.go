@@ -23,6 +23,7 @@ type front struct {
 	transfers *transfer.Server
 	keys      func() tsig.Keyring
 	desk      *desk
+	bell      *bell        // nil without a fleet
 	released  *atomic.Bool // whether updates are another process's from now on
 }
 
@@ -42,6 +43,8 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 			return f.later(p)
 		}
 		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Suspender)
+	case f.bell.admits(p):
+		answer, result = f.bell.accept(p)
 	case f.transfers.Admits(p):
 		answer, result = f.desk.accept(p, true)
 	default:

@@ -124,5 +124,6 @@ func (a *App) problems() []admin.Problem {
 	if failed {
 		out = append(out, p)
 	}
+	out = append(out, a.danglingProblems()...)
 	return append(out, refusedTransfers(a.transfers.Refusals())...)
 }

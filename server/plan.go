@@ -45,8 +45,12 @@ func (r *reloads) problem() (admin.Problem, bool) {
 // setAccounts makes known which accounts are in use.
 func (a *App) setAccounts(all []*awsclient.Account) { a.accounts.Store(&all) }
 
-// fleetStatus is the version of the data that is served.
+// fleetStatus is the version of the data that is served, and who of the fleet leads.
 func (a *App) fleetStatus() admin.FleetStatus {
+	if m := a.fleet.member; m != nil {
+		s := m.Standing()
+		return admin.FleetStatus{Version: s.Version, Leader: s.Leader}
+	}
 	if a.recorder == nil {
 		return admin.FleetStatus{}
 	}

@@ -38,6 +38,7 @@ type Options struct {
 	Views       Views
 	Records     Records
 	Trends      Trends
+	Fleet       Fleet
 	Log         *slog.Logger
 	// Bound bounds the connections of an address, by its key in the configuration; nil leaves
 	// them unbounded.
@@ -242,6 +243,9 @@ func (s *Server) paths() *http.ServeMux {
 	mux.HandleFunc("GET /trend", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, o.Trends.Trend())
 	})
+	mux.HandleFunc("GET /fleet", s.serveFleet)
+	mux.HandleFunc("POST /fleet/step-down", order(o.Fleet.StepDown))
+	mux.HandleFunc("POST /fleet/accept", order(o.Fleet.AcceptStore))
 	if o.Config.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -275,6 +279,7 @@ func serveIndex(w http.ResponseWriter, _ *http.Request) {
   GET /answers?name=&type=   what each view is answered
   GET /records?zone=&text=&type=&unservable=&policies=&merged=&offset=&limit=   what a zone holds
   GET /trend           the last hour: rates, latencies, upstreams, changes of health
+  GET /fleet           the servers that share what is read, and who of them reads
   GET /metrics         for Prometheus
   GET /top?by=&limit=  who or what is asked most: by name, client, nxdomain, servfail or slow
   GET /usage?zone=&name=     when record sets were asked for last, how often and by whom
@@ -282,6 +287,8 @@ func serveIndex(w http.ResponseWriter, _ *http.Request) {
   POST /accept?zone=   take a shrunken listing now
   POST /flush?name=&tree=    forget what the cache has of a name
   POST /refresh?zone=  read a zone, or all, now
+  POST /fleet/step-down   have another server of the fleet read
+  POST /fleet/accept   take what the fleet's store has, though it was rolled back
 `)
 }
 

@@ -86,6 +86,10 @@ func rules() map[string]rule {
 		"zonesource/rdata":      {why: leaf, theirs: []string{dns}},
 		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
 		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
+		"zonesource/events": {
+			ours: append([]string{"zonesource", "zonesource/changes", "zonesource/ec2", "zonesource/rdata",
+				"zonesource/route53"}, calls...), why: meet,
+		},
 		"zonesource/health": {
 			ours: append([]string{"zonesource/atomicfile", "zonesource/statedir"}, calls...), why: meet,
 		},
@@ -94,8 +98,13 @@ func rules() map[string]rule {
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
 			"server/admin", "server/config", "server/confine", "server/listen", "server/share", "server/tsig",
-			"server/dnstap", "server/observe", "server/transfer", "server/update",
+			"server/dangling", "server/dnstap", "server/observe", "server/transfer", "server/update",
 		}, below...)},
+		"server/dangling": {
+			ours:   []string{"resolver/zone", "zonesource/atomicfile"},
+			why:    "it looks at what is published, and asks nobody but by the App",
+			theirs: []string{},
+		},
 		"server/dnstap": {
 			ours:   []string{"resolver", "resolver/forward"},
 			why:    "it copies messages and looks into none",

@@ -9,9 +9,6 @@ import (
 	"inside53/zonesource/refresh"
 )
 
-// wishPause is the least time from the end of a round to one that was asked for.
-const wishPause = time.Second
-
 // wish is what is to be read in the next round.
 type wish struct {
 	catalog bool            // the list of zones, and with it all of them
