@@ -133,7 +133,7 @@ func (s *consoleSite) change(t *testing.T) {
 	})
 }
 
-// before puts a proxy before the server, which has the hour that the server has not run.
+// before puts a proxy before the server, which has the hour that the server has not run, and a fleet.
 func (s *consoleSite) before(t *testing.T, address string) string {
 	t.Helper()
 	to := &url.URL{Scheme: "http", Host: address}
@@ -160,9 +160,26 @@ func (s *consoleSite) before(t *testing.T, address string) string {
 			return nil
 		},
 	}
-	server := httptest.NewServer(proxy)
+	mux := http.NewServeMux()
+	mux.Handle("/", proxy)
+	mux.HandleFunc("GET /fleet", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(someFleet()) // the test sees what is missing
+	})
+	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// someFleet is a fleet of three, which this server isn't in: one is behind, and one can't read all.
+func someFleet() admin.FleetState {
+	return admin.FleetState{Version: 1284, Epoch: 7, Leader: "dns-1a", Members: []admin.FleetMember{
+		{Name: "dns-1a", Address: "10.0.1.53:53", Version: 1284, Build: "1.4.0", Zone: "eu-west-1a", HeardSeconds: 12},
+		{Name: "dns-1b", Address: "10.0.2.53:53", Version: 1284, Build: "1.4.0", Zone: "eu-west-1b", HeardSeconds: 31},
+		{
+			Name: "dns-1c", Address: "10.0.3.53:53", Version: 1281, Build: "1.3.9", Zone: "eu-west-1c", HeardSeconds: 48,
+			ConfigDiffers: true, Failed: map[string]string{"route53 zone/Z0731658FW9JB6C8QTRG": "page damaged"},
+		},
+	}}
 }
 
 type nopCloser struct{ *bytes.Reader }

@@ -31,7 +31,7 @@ var consolePages = []struct{ fragment, picture, want string }{
 	{"top", "top", "www.example.com."},
 	{"upstreams", "upstreams", "Queries a second"},
 	{"health", "health", "Counts as"},
-	{"fleet", "fleet", "Fleet"},
+	{"fleet", "fleet", "dns-1c"},
 }
 
 // TestClientConsole shows each page in a browser, light, dark and on a phone, and follows its links.
