@@ -21,7 +21,7 @@ var consolePages = []struct{ fragment, picture, want string }{
 	{"zone?id=Z1009382KD7YH2M4ZSLC&apex=example.com.&tab=changes", "", "status-page"},
 	{"zone?id=Z1009382KD7YH2M4ZSLC&apex=example.com.&tab=unservable", "", "0 records"},
 	{"zone?id=Z1009382KD7YH2M4ZSLC&apex=example.com.&tab=policies", "", "cache.example.com."},
-	{"zone?id=Z1009382KD7YH2M4ZSLC&apex=example.com.&tab=usage", "usage", "never since"},
+	{"zone?id=Z1009382KD7YH2M4ZSLC&apex=example.com.&tab=usage", "usage", "db.example.com."},
 	{"split?zone=example.com.", "split", "the internet"},
 	{"views", "views", "virginia"},
 	{"changes", "changes", "Put it back"},
