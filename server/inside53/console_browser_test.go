@@ -348,23 +348,30 @@ func (s *consoleSite) picture(t *testing.T, name string) {
 	}
 }
 
-// paletted is a picture in its 256 most frequent colours: a third of the octets.
+// paletted is a picture in 256 colours, a third of the octets: its most frequent ones as they are, and of the others,
+// at the edges of letters, what they are about.
 func paletted(from image.Image) *image.Paletted {
+	const exact = 128
+	at := func(x, y int) color.RGBA { return color.RGBAModel.Convert(from.At(x, y)).(color.RGBA) }
 	count := map[color.RGBA]int{}
-	coarse := func(v uint8) uint8 { return uint8(min((int(v)+3)/6*6, 255)) }
-	at := func(x, y int) color.RGBA {
-		c := color.RGBAModel.Convert(from.At(x, y)).(color.RGBA)
-		return color.RGBA{coarse(c.R), coarse(c.G), coarse(c.B), 255}
-	}
 	for y := range from.Bounds().Dy() {
 		for x := range from.Bounds().Dx() {
 			count[at(x, y)]++
 		}
 	}
-	most := slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int { return count[b] - count[a] })
+	byCount := func(count map[color.RGBA]int) []color.RGBA {
+		return slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int { return count[b] - count[a] })
+	}
+	most := byCount(count)
+	about := map[color.RGBA]int{}
+	for _, c := range most[min(len(most), exact):] {
+		about[color.RGBA{c.R&^15 + 8, c.G&^15 + 8, c.B&^15 + 8, 255}] += count[c]
+	}
 	var palette color.Palette
-	for _, c := range most[:min(len(most), 256)] {
-		palette = append(palette, c)
+	for _, c := range append(slices.Clone(most[:min(len(most), exact)]), byCount(about)...) {
+		if len(palette) < 256 {
+			palette = append(palette, c)
+		}
 	}
 	index := map[color.RGBA]uint8{}
 	for _, c := range most {

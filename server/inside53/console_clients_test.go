@@ -26,7 +26,7 @@ var consolePages = []struct{ fragment, picture, want string }{
 	{"views", "views", "virginia"},
 	{"changes", "changes", "Put it back"},
 	{"report", "report", "Report"},
-	{"parts", "parts", "Next"},
+	{"parts", "parts", "big.example."},
 	{"live", "live", "bastion.example.com."},
 	{"top", "top", "www.example.com."},
 	{"upstreams", "upstreams", "Queries a second"},
