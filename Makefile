@@ -15,11 +15,11 @@ COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The programs of test-clients, and the Debian packages that bring them.
-CLIENTS  := dig nsupdate named named-compilezone knotd nsd kdig knsupdate certbot aws ip unshare \
+CLIENTS  := chromium dig nsupdate named named-compilezone knotd nsd kdig knsupdate certbot aws ip unshare \
 	systemd-analyze dnsdist rpm2cpio cpio promtool
 PEERS    := nsd knotd unbound ip unshare nice
 BUILDERS := $${CC:-gcc} debootstrap
-PACKAGES := bind9-dnsutils bind9 bind9-utils knot knot-dnsutils nsd unbound awscli certbot python3-certbot-dns-rfc2136 \
+PACKAGES := chromium fonts-inter fonts-jetbrains-mono bind9-dnsutils bind9 bind9-utils knot knot-dnsutils nsd unbound awscli certbot python3-certbot-dns-rfc2136 \
 	systemd dnsdist iproute2 util-linux gcc libc6-dev debootstrap rpm2cpio cpio prometheus
 
 ATTACKTIME  ?= full

@@ -38,7 +38,7 @@ func TestExplainModel(t *testing.T) {
 		}
 		e := x.explanation(appendResponse(make([]byte, 0, 65535), &x.q, &x.a, snap, x.resolver.limits), new(ExplainRequest))
 		where := fmt.Sprintf("%s for %v", e.Name, client)
-		text := strings.Join(appendTree(nil, e.Steps, "", false), "\n")
+		text := strings.Join(treeOf(e.Steps), "\n")
 		w.consistent(where, e)
 		told++
 		if strings.Contains(text, " policy: ") {

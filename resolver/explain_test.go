@@ -21,6 +21,9 @@ import (
 // by "difference", how it differs from what a client outside gets.
 const explainPart = ";; explain"
 
+// treeOf are the plain lines of steps.
+func treeOf(steps []Step) []string { return new(Drawing).appendTree(nil, steps, "", 1) }
+
 // explainTitle returns the title of the explanation in a scenario's query; "" for none.
 func explainTitle(body []string) string {
 	i := slices.IndexFunc(body, func(line string) bool { return strings.HasPrefix(line, explainPart) })
@@ -61,7 +64,7 @@ func (w *world) explained(where string, b *block, answer []string) []string {
 	default:
 		w.Fatalf("%s: part %q", where, title)
 	}
-	return append([]string{title}, w.named(appendTree(nil, withoutTries(steps), "", false))...)
+	return append([]string{title}, w.named(treeOf(withoutTries(steps)))...)
 }
 
 // withoutTries leaves out what differs each time: how long which upstream took.
@@ -174,7 +177,7 @@ func (w *world) consistent(where string, e *Explanation) {
 		}
 		if zoned && !slices.ContainsFunc(e.Steps[at].Steps, decides) {
 			w.Errorf("%s: %s decided about %s, but no layer of the story does:\n%s", where, d.by, d.name,
-				strings.Join(appendTree(nil, e.Steps[at:at+1], "", false), "\n"))
+				strings.Join(treeOf(e.Steps[at:at+1]), "\n"))
 		}
 	}
 }
@@ -308,7 +311,7 @@ func find(t *testing.T, steps []Step, title string) Step {
 	}
 	walk(steps)
 	if len(found) != 1 {
-		t.Fatalf("%d steps %q in\n%s", len(found), title, strings.Join(appendTree(nil, withoutTries(steps), "", false), "\n"))
+		t.Fatalf("%d steps %q in\n%s", len(found), title, strings.Join(treeOf(withoutTries(steps)), "\n"))
 	}
 	return found[0]
 }
@@ -331,7 +334,7 @@ func TestExplainHealth(t *testing.T) {
 	})
 	e := w.explain("health", ExplainRequest{Name: zone.MustName("www.example.com."), Type: zone.TypeA,
 		Client: netip.MustParseAddr("10.0.0.1")})
-	got := strings.Join(appendTree(nil, []Step{find(t, e.Steps, "failover policy")}, "", false), "\n")
+	got := strings.Join(treeOf([]Step{find(t, e.Steps, "failover policy")}), "\n")
 	want := `failover policy: 2 members, 1 healthy
   member p: not chosen: unhealthy (0 %); primary; unhealthy
     health check h1: unhealthy: local decides

@@ -163,6 +163,10 @@ func (d *data) Explain(ctx context.Context, q admin.Question) (any, error) {
 	}
 	req.Listing = listings(d.keeper.Status())
 	e, err := d.resolver.Explain(ctx, req)
+	hint := zone.OctalHint(q.Name)
+	if err == nil && hint != "" {
+		e.Steps = append(e.Steps, resolver.Step{Step: "hint", Why: hint})
+	}
 	if err == nil {
 		e.Steps = append(e.Steps, d.seen.steps(e.Used)...)
 		e.Steps = append(e.Steps, d.past.steps(ctx, zone.String(req.Name))...)

@@ -41,6 +41,7 @@ type line struct {
 	rrtype uint16
 	member uint16
 	fails  bool // it can't be served
+	routed bool // it is a member of a routing policy
 }
 
 // errNoSuchZone says that a zone isn't served.
@@ -61,7 +62,7 @@ func (r *records) Records(q admin.RecordQuery) ([]admin.Record, int, error) {
 			return a.rrtype == b.rrtype && bytes.Equal(a.name, b.name)
 		})
 	}
-	if q.Text != "" || q.Type != "" || q.Unservable {
+	if q.Text != "" || q.Type != "" || q.Unservable || q.Policies {
 		lines = wantedLines(lines, q)
 	}
 	total := len(lines)
@@ -115,7 +116,7 @@ func (o *ordered) add(tree *zone.Tree) {
 		name = bytes.Clone(name)
 		key := orderKey(name)
 		for set := range n.RRsets {
-			l := line{name: name, key: key, rrtype: set.Type, fails: set.Kind == zone.Unservable}
+			l := line{name: name, key: key, rrtype: set.Type, fails: set.Kind == zone.Unservable, routed: set.Kind == zone.Group}
 			if set.Kind != zone.Group {
 				o.lines = append(o.lines, l)
 				continue
@@ -155,6 +156,7 @@ func wantedLines(lines []line, q admin.RecordQuery) []line {
 	var out []line
 	for _, l := range lines {
 		if (rrtype == "" || rdata.TypeText(l.rrtype) == rrtype) && (!q.Unservable || l.fails) &&
+			(!q.Policies || l.routed) &&
 			(text == "" || strings.Contains(zone.String(l.name), text)) {
 			out = append(out, l)
 		}

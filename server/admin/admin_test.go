@@ -26,6 +26,7 @@ type fake struct {
 	fault error // of Accept and Explain
 	asked Question
 	page  Page
+	wants RecordQuery
 }
 
 func (f *fake) Readiness() Ready { return f.ready }
@@ -54,6 +55,18 @@ func (f *fake) State() (FleetState, error) {
 }
 func (f *fake) StepDown(context.Context) error    { return f.fault }
 func (f *fake) AcceptStore(context.Context) error { return f.fault }
+func (f *fake) Views() []View                     { return []View{{Name: "prod", Clients: []string{}, VPCs: []string{}}} }
+func (f *fake) Answers(_ context.Context, name, rrtype string) (any, error) {
+	return []string{name, rrtype}, f.fault
+}
+func (f *fake) Records(q RecordQuery) ([]Record, int, error) {
+	f.wants = q
+	return []Record{{Name: "a.", Type: "A", Values: []string{}}}, 7, f.fault
+}
+func (f *fake) Trend() Trend {
+	return Trend{EverySeconds: 10, Results: []Series{}, Upstreams: []UpstreamTrend{}}
+}
+
 func (f *fake) Status() Status {
 	return Status{Version: "inside53 test", Reasons: []string{}, Degraded: []string{}, Sources: map[string]Source{},
 		Upstreams: []Upstream{}}
@@ -113,7 +126,7 @@ func bind(t *testing.T, f *fake, log io.Writer) *Server {
 	s, err := Bind(Options{
 		Config: &config.Config{Admin: free, Health: free, Metrics: free}, Metrics: prometheus.NewRegistry(),
 		Readiness: f, Data: f, Accepter: f, Explainer: f, Health: f, Secondaries: f, Hands: f, Watcher: f, Fleet: f,
-		Log: slog.New(slog.NewTextHandler(log, nil)),
+		Views: f, Records: f, Trends: f, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -220,6 +233,13 @@ func TestPaths(t *testing.T) {
 		{"POST", "/fleet/step-down", nil, 200, "done"},
 		{"GET", "/fleet/step-down", nil, 405, ""},
 		{"POST", "/fleet/accept", errors.New("no store"), 500, "nostore"},
+		{"GET", "/views", nil, 200, `[{"name":"prod","clients":[],`},
+		{"GET", "/answers?name=a", nil, 200, `["a","A"]`},
+		{"GET", "/answers?name=a&type=MX", nil, 200, `["a","MX"]`},
+		{"GET", "/answers", nil, 400, "whichname?"},
+		{"GET", "/answers?name=a&view=b", nil, 400, `noparameter"view"here:name,type`},
+		{"GET", "/answers?name=a", errors.New("no name"), 400, "noname"},
+		{"GET", "/trend", nil, 200, `{"every_seconds":10,`},
 		{"GET", "/debug/pprof/", nil, 404, ""},
 	} {
 		f.fault = tt.fault

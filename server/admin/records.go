@@ -24,6 +24,7 @@ type RecordQuery struct {
 	Text       string // in the name, whatever its letter case; "" is any
 	Type       string // "" is any
 	Unservable bool   // those alone that can't be served
+	Policies   bool   // those alone that are members of a routing policy
 	// Merged asks for the names and types of all zones of that name, each once, without values.
 	Merged        bool
 	Offset, Limit int
@@ -66,7 +67,7 @@ func recordQueryOf(values url.Values) (RecordQuery, error) {
 		Zone: values.Get("zone"), Apex: values.Get("apex"), Text: values.Get("text"), Type: values.Get("type"),
 		Limit: recordsLimit,
 	}
-	err := known(values, "zone, apex, text, type, unservable, merged, offset, limit")
+	err := known(values, "zone, apex, text, type, unservable, policies, merged, offset, limit")
 	if err == nil && q.Zone == "" {
 		err = errNoZone
 	}
@@ -78,6 +79,10 @@ func recordQueryOf(values url.Values) (RecordQuery, error) {
 		"limit":  func(text string) (err error) { q.Limit, err = natural(text); return err },
 		"unservable": func(text string) (err error) {
 			q.Unservable, err = strconv.ParseBool(text)
+			return err
+		},
+		"policies": func(text string) (err error) {
+			q.Policies, err = strconv.ParseBool(text)
 			return err
 		},
 		"merged": func(text string) (err error) { q.Merged, err = strconv.ParseBool(text); return err },

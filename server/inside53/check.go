@@ -34,7 +34,7 @@ and VPCs that the configuration names and nobody has are warnings.
 With --strict the exit code is 0 where nothing is warned of, 1 where something is, and 2
 where the check failed, for a faulty file too.`,
 		Example: "  inside53 check --config /etc/inside53/inside53.yaml --aws",
-		Args:    cobra.NoArgs,
+		Args:    noFile,
 		RunE: work(func(ctx context.Context) error {
 			warned, err := check(ctx, stdout, path, withAWS, asJSON)
 			switch {

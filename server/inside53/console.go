@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 
 	"inside53/server/config"
 	"inside53/zonesource/awsclient"
@@ -101,15 +100,6 @@ func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
 		cancel()
 		<-ended
 	}
-}
-
-// table prints rows in columns.
-func (c console) table(rows [][]string) error {
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		_, _ = fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "\t"), "\t"))
-	}
-	return w.Flush()
 }
 
 // usage marks an error of what was asked for: the exit code is that of usage.

@@ -8,6 +8,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -17,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,7 +89,8 @@ func newConsoleSite(t *testing.T) *consoleSite {
 	})
 	path := write(t, fmt.Sprintf(consoleConfig, upstream.packets.LocalAddr()))
 	var zone strings.Builder
-	zone.WriteString("$ORIGIN big.example.\n@ 60 IN SOA ns hostmaster 1 7200 900 1209600 60\n@ 60 IN NS ns\nns 60 IN A 10.0.0.1\n")
+	zone.WriteString("$ORIGIN big.example.\n@ 60 IN SOA ns hostmaster 1 7200 900 1209600 60\n@ 60 IN NS ns\n")
+	zone.WriteString("ns 60 IN A 10.0.0.1\n")
 	zone.WriteString(evilName + " 60 IN A 10.0.0.66\n")
 	zone.WriteString(`note 60 IN TXT "<script>document.title=2</script>"` + "\n")
 	for i := range 10_000 {
@@ -127,7 +133,7 @@ func (s *consoleSite) change(t *testing.T) {
 	})
 }
 
-// before puts a proxy before the server, which has the hour that the server has not run.
+// before puts a proxy before the server, which has the hour that the server has not run, and a fleet.
 func (s *consoleSite) before(t *testing.T, address string) string {
 	t.Helper()
 	to := &url.URL{Scheme: "http", Host: address}
@@ -154,9 +160,26 @@ func (s *consoleSite) before(t *testing.T, address string) string {
 			return nil
 		},
 	}
-	server := httptest.NewServer(proxy)
+	mux := http.NewServeMux()
+	mux.Handle("/", proxy)
+	mux.HandleFunc("GET /fleet", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(someFleet()) // the test sees what is missing
+	})
+	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// someFleet is a fleet of three, which this server isn't in: one is behind, and one can't read all.
+func someFleet() admin.FleetState {
+	return admin.FleetState{Version: 1284, Epoch: 7, Leader: "dns-1a", Members: []admin.FleetMember{
+		{Name: "dns-1a", Address: "10.0.1.53:53", Version: 1284, Build: "1.4.0", Zone: "eu-west-1a", HeardSeconds: 12},
+		{Name: "dns-1b", Address: "10.0.2.53:53", Version: 1284, Build: "1.4.0", Zone: "eu-west-1b", HeardSeconds: 31},
+		{
+			Name: "dns-1c", Address: "10.0.3.53:53", Version: 1281, Build: "1.3.9", Zone: "eu-west-1c", HeardSeconds: 48,
+			ConfigDiffers: true, Failed: map[string]string{"route53 zone/Z0731658FW9JB6C8QTRG": "page damaged"},
+		},
+	}}
 }
 
 type nopCloser struct{ *bytes.Reader }
@@ -182,7 +205,8 @@ func busyHour(trend *admin.Trend) {
 	fault := func(i float64) float64 { return 6 * math.Exp(-(i-190)*(i-190)/160) }
 	of := map[string]func(float64) float64{
 		"local": wave(142, 18, 41, 0), "nxdomain": wave(9, 3, 17, 5), "nodata": wave(14, 4, 23, 9),
-		"cached": wave(86, 14, 33, 20), "forwarded": wave(11, 4, 19, 2), "refused": wave(1.2, 0.6, 29, 0), "servfail": fault,
+		"cached": wave(86, 14, 33, 20), "forwarded": wave(11, 4, 19, 2), "refused": wave(1.2, 0.6, 29, 0),
+		"servfail": fault,
 	}
 	for i := range trend.Results {
 		if f := of[trend.Results[i].Name]; f != nil {
@@ -310,11 +334,56 @@ func (s *consoleSite) picture(t *testing.T, name string) {
 		return
 	}
 	s.run(t, chromedp.Sleep(400*time.Millisecond))
-	png := act(t, s, chromedp.CaptureScreenshot())
-	err := os.WriteFile(filepath.Join(*screenshots, name+".png"), png, 0o600)
+	shot, err := png.Decode(bytes.NewReader(act(t, s, chromedp.CaptureScreenshot())))
 	if err != nil {
 		t.Fatal(err)
 	}
+	var small bytes.Buffer
+	err = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, paletted(shot))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(*screenshots, name+".png"), small.Bytes(), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// paletted is a picture in 256 colours, a third of the octets: its most frequent ones as they are, and of the others,
+// at the edges of letters, what they are about.
+func paletted(from image.Image) *image.Paletted {
+	const exact = 128
+	at := func(x, y int) color.RGBA { return color.RGBAModel.Convert(from.At(x, y)).(color.RGBA) }
+	count := map[color.RGBA]int{}
+	for y := range from.Bounds().Dy() {
+		for x := range from.Bounds().Dx() {
+			count[at(x, y)]++
+		}
+	}
+	byCount := func(count map[color.RGBA]int) []color.RGBA {
+		return slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int { return count[b] - count[a] })
+	}
+	most := byCount(count)
+	about := map[color.RGBA]int{}
+	for _, c := range most[min(len(most), exact):] {
+		about[color.RGBA{c.R&^15 + 8, c.G&^15 + 8, c.B&^15 + 8, 255}] += count[c]
+	}
+	var palette color.Palette
+	for _, c := range append(slices.Clone(most[:min(len(most), exact)]), byCount(about)...) {
+		if len(palette) < 256 {
+			palette = append(palette, c)
+		}
+	}
+	index := map[color.RGBA]uint8{}
+	for _, c := range most {
+		index[c] = uint8(palette.Index(c))
+	}
+	out := image.NewPaletted(from.Bounds(), palette)
+	for y := range from.Bounds().Dy() {
+		for x := range from.Bounds().Dx() {
+			out.SetColorIndex(x, y, index[at(x, y)])
+		}
+	}
+	return out
 }
 
 // scheme makes the browser one of people who like it dark or light, of a width.

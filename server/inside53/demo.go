@@ -103,7 +103,7 @@ func demo(ctx context.Context, listen, admin netip.AddrPort, stdout, stderr io.W
 			Config: config,
 			Stdout: &demoTour{out: stdout, program: os.Args[0], endpoint: aws.endpoint(), config: path},
 			Log:    config.Log.Logger(stderr), Version: programVersion(),
-		})
+		}, nil)
 	})
 	return group.Wait()
 }
@@ -207,6 +207,15 @@ func (q demoQuestion) dig(addr netip.AddrPort) string {
 	return strings.Join(words, " ")
 }
 
+// explain returns the command that asks the server about q, whatever addresses this host has.
+func (q demoQuestion) explain(program, admin string) string {
+	words := []string{program, "explain", q.name}
+	if q.kind != "" {
+		words = append(words, q.kind)
+	}
+	return strings.Join(append(words, "--client", q.from, "--admin", "http://"+admin), " ")
+}
+
 // demoTour passes on what the server prints, and prints the questions once it is ready.
 type demoTour struct {
 	out      io.Writer
@@ -248,10 +257,15 @@ func (t *demoTour) text(addr netip.AddrPort, admin string) []byte {
 		for _, line := range q.want {
 			fmt.Fprintf(&b, "  %s\n", line)
 		}
+		if q.from != "" && admin != "" {
+			// The loopback interface of macOS has 127.0.0.1 alone.
+			fmt.Fprintf(&b, "%s   # or so, where dig can't be %s: macOS\n", q.explain(t.program, admin), q.from)
+		}
 	}
 	if admin != "" {
 		fmt.Fprintf(&b, "\nWhy an answer is what it is, and what a client outside gets:\n\n")
 		fmt.Fprintf(&b, "%s explain app.example.com --admin http://%s --diff public\n", t.program, admin)
+		fmt.Fprintf(&b, "\nThe same and more in a browser: http://%s/\n", admin)
 	}
 	fmt.Fprintf(&b, "\nThe simulated AWS, which shows changes within seconds:\n\n")
 	fmt.Fprintf(&b, "AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo aws --region eu-west-1 --endpoint-url %s route53 "+

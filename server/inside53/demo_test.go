@@ -273,6 +273,10 @@ func TestDemoTour(t *testing.T) {
 		if !strings.Contains(text, "\nbin/inside53 explain app.example.com --admin http://127.0.0.1:8053 --diff public\n") {
 			t.Errorf("%s: no explain in\n%s", addr, text)
 		}
+		if strings.Contains(text, "\nbin/inside53 explain bastion.example.com --client 127.0.0.3 --admin "+
+			"http://127.0.0.1:8053   # or so") != (strings.HasPrefix(addr, "127.") || strings.HasPrefix(addr, "0.")) {
+			t.Errorf("%s: for macOS there is\n%s", addr, text)
+		}
 		local := strings.HasPrefix(addr, "127.") || strings.HasPrefix(addr, "0.")
 		if strings.Contains(text, " -b ") != local {
 			t.Errorf("%s: clients are\n%s", addr, text)

@@ -24,12 +24,13 @@ type explainQuestion struct {
 	admin        string
 	diff         string
 	json         bool
+	depth        int
 }
 
 func newExplain(stdout io.Writer) *cobra.Command {
 	var q explainQuestion
 	c := &cobra.Command{
-		Use:   "explain NAME [TYPE] [--client IP [--subnet PREFIX]] [--admin URL] [--json] [--diff public]",
+		Use:   "explain NAME [TYPE] [--client IP [--subnet PREFIX]] [--depth N] [--admin URL] [--json] [--diff public]",
 		Short: "Why a running server answers as it does",
 		Long: `explain asks the admin address of a running server (serve or demo) why the answer to a
 question is what it is, and draws the way there as a tree: view, layers of zones, routing
@@ -39,6 +40,9 @@ addresses, and why not the others. TYPE is A where it is not given.
 With --client it is the answer for that address; with --subnet too, for a client of that
 forwarder, which has to be in ecs.trust. With --diff public it is also what a
 client outside would get from Route 53, and what makes the difference.
+
+With --depth the tree is folded, and how much is in what isn't shown is counted. Of an address
+it says which question asks for its name, of a name that there isn't the nearest zone.
 
 The exit code is 0 for any answer that was explained, NXDOMAIN and SERVFAIL too.`,
 		Example: "  inside53 explain www.example.com\n  inside53 explain www.example.com AAAA --client 10.0.1.2 --diff " +
@@ -56,7 +60,8 @@ The exit code is 0 for any answer that was explained, NXDOMAIN and SERVFAIL too.
 	c.Flags().StringVar(&q.client, "client", "", "`address` of the client; that of this host by default")
 	c.Flags().StringVar(&q.subnet, "subnet", "",
 		"client `prefix` that the client, a forwarder, tells (EDNS client subnet)")
-	c.Flags().StringVar(&q.admin, "admin", "http://127.0.0.1:8053", "`URL` of the server's admin address")
+	c.Flags().StringVar(&q.admin, "admin", defaultAdmin, "`URL` of the server's admin address")
+	c.Flags().IntVar(&q.depth, "depth", 0, "fold what is deeper than so `many` steps below each other; 0 folds nothing")
 	c.Flags().BoolVar(&q.json, "json", false, "print what the server says, for programs")
 	c.Flags().StringVar(&q.diff, "diff", "", "compare: `public` is what a client outside would get")
 	return c
@@ -80,6 +85,9 @@ func (q *explainQuestion) check() error {
 			return fmt.Errorf("--subnet %q: not a prefix like 10.1.2.0/24", q.subnet)
 		}
 	}
+	if q.depth < 0 {
+		return fmt.Errorf("--depth %d: write a number from 0", q.depth)
+	}
 	if q.diff != "" && q.diff != "public" {
 		return fmt.Errorf("--diff %q: there is only public", q.diff)
 	}
@@ -102,7 +110,9 @@ func (q *explainQuestion) run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading the answer of %s: %w", q.admin, err)
 	}
-	_, err = fmt.Fprintf(stdout, "%s\n%s", strings.Join(e.Lines(drawsBoxes(stdout)), "\n"), octalHint(q.name))
+	lines := e.Draw(terminalOf(stdout, os.Getenv).drawing(q.depth))
+	lines = append(lines, q.hints(ctx, &e)...)
+	_, err = fmt.Fprintln(stdout, strings.Join(lines, "\n"))
 	return err
 }
 
@@ -130,26 +140,4 @@ func (q *explainQuestion) ask(ctx context.Context) ([]byte, error) {
 func firstLine(body []byte) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
 	return line[:min(len(line), 300)]
-}
-
-// drawsBoxes reports whether a tree may be drawn with box characters: on a terminal,
-// where the locale is one of UTF-8.
-func drawsBoxes(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && isUTF8(os.Getenv)
-}
-
-// isUTF8 looks at the locale as POSIX orders it.
-func isUTF8(getenv func(string) string) bool {
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		value := strings.ToUpper(getenv(name))
-		if value != "" {
-			return strings.Contains(value, "UTF-8") || strings.Contains(value, "UTF8")
-		}
-	}
-	return false
 }

@@ -83,8 +83,8 @@ func TestExplainDemo(t *testing.T) {
 }
 
 func TestExplainUsage(t *testing.T) {
-	const few = "too few or too many arguments: inside53 explain NAME [TYPE] [--client IP [--subnet PREFIX]] [--admin " +
-		"URL] [--json] [--diff public]"
+	const few = "too few or too many arguments: inside53 explain NAME [TYPE] [--client IP [--subnet PREFIX]] " +
+		"[--depth N] [--admin URL] [--json] [--diff public]"
 	for _, test := range []struct {
 		args []string
 		want string
@@ -152,7 +152,7 @@ func TestExplainBoxes(t *testing.T) {
 	}
 	defer func() { _ = file.Close() }()
 	t.Setenv("LC_ALL", "en_US.UTF-8")
-	if drawsBoxes(file) || drawsBoxes(new(strings.Builder)) {
+	if terminalOf(file, os.Getenv).boxes || terminalOf(new(strings.Builder), os.Getenv).boxes {
 		t.Error("a file is no terminal")
 	}
 	got := map[string]bool{}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,15 @@ import (
 func configFlag(c *cobra.Command, path *string) {
 	c.Flags().StringVarP(path, "config", "c", "", "configuration `file` (YAML)")
 	required(c, "config")
+}
+
+// noFile accepts no arguments; one that looks like the configuration was meant as that.
+func noFile(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%q is no argument of %s; the configuration is named by: %s --config %s", args[0], c.CommandPath(),
+		c.CommandPath(), args[0])
 }
 
 // address is a flag: an address and port. The zero value is none.

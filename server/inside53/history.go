@@ -22,7 +22,7 @@ type historyFlags struct {
 }
 
 func (f *historyFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.admin, "admin", "http://127.0.0.1:8053", "`URL` of the server's admin address")
+	c.Flags().StringVar(&f.admin, "admin", defaultAdmin, "`URL` of the server's admin address")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print what the server says, for programs")
 }
 

@@ -92,10 +92,11 @@ Exit codes: 0 done, 1 failed, 2 usage; of zone diff and check --strict: 0 the sa
 right, 1 it differs or there are warnings, 2 failed or usage.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version:           programVersion(),
 		PersistentPreRunE: checkFlags,
 		RunE:              needsSubcommand,
 	}
+	root.SetVersionTemplate("inside53 {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -120,6 +121,8 @@ right, 1 it differs or there are warnings, 2 failed or usage.`,
 		newZone(),
 	)
 	root.AddCommand(buildCommands()...)
+	root.InitDefaultCompletionCmd()
+	completeValues(root)
 	root.DisableFlagsInUseLine = true
 	for _, sub := range root.Commands() {
 		sub.DisableFlagsInUseLine = true // Use names the flags

@@ -45,7 +45,9 @@ and with all that export bind writes.`,
 			if err != nil {
 				return err
 			}
+			c.progress("reading %s", z)
 			current, err := client.Records(ctx, z)
+			c.progress("")
 			if err != nil {
 				return err
 			}

@@ -79,9 +79,5 @@ func printRecords(c console, sets []changes.RecordSet, asJSON bool) error {
 		}
 		return c.printJSON(json.RawMessage(text))
 	}
-	rows := [][]string{{"NAME", "TTL", "TYPE", "VALUES", "ROUTING"}}
-	for i := range sets {
-		rows = append(rows, describe(&sets[i]))
-	}
-	return c.table(rows)
+	return c.table(recordRows(sets))
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"inside53/server"
 	serverconfig "inside53/server/config"
@@ -46,7 +47,7 @@ ledger in state_dir without a lock, asks no AWS, writes nothing, and refuses upd
 transfers. It listens on free ports of 127.0.0.1 unless --listen and --admin say
 otherwise. T is RFC 3339, a date, or how long ago: 2h, 3d.`,
 		Example: "  inside53 serve --config /etc/inside53/inside53.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noFile,
 		RunE: work(func(ctx context.Context) error {
 			config, err := loadConfig(path)
 			if err != nil {
@@ -55,7 +56,13 @@ otherwise. T is RFC 3339, a date, or how long ago: 2h, 3d.`,
 			// A reader of the log that has gone fails the write, and nothing else.
 			signal.Ignore(syscall.SIGPIPE)
 			defer signal.Reset(syscall.SIGPIPE)
-			lines := logs.New(stderr)
+			var below *underLog
+			to := stderr
+			if isTerminal(stderr) {
+				below = &underLog{to: stderr}
+				to = below
+			}
+			lines := logs.New(to)
 			log, change := logs.NewLogger(lines)
 			setLog := func(l serverconfig.Log) { change.Set(l.Level, l.Format == serverconfig.LogJSON) }
 			setLog(config.Log)
@@ -73,7 +80,7 @@ otherwise. T is RFC 3339, a date, or how long ago: 2h, 3d.`,
 				err = prepare(ctx, user, &o)
 			}
 			if err == nil {
-				err = serve(ctx, o)
+				err = serve(ctx, o, below)
 			}
 			end()
 			return errors.Join(err, <-written)
@@ -117,8 +124,9 @@ func prepare(ctx context.Context, name string, o *server.AppOptions) error {
 	return nil
 }
 
-// serve runs the server with the signals of the process.
-func serve(ctx context.Context, o server.AppOptions) error {
+// serve runs the server with the signals of the process, and shows on a terminal how far the
+// first reading is; below is nil where there is none.
+func serve(ctx context.Context, o server.AppOptions, below *underLog) error {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 
@@ -137,9 +145,20 @@ func serve(ctx context.Context, o server.AppOptions) error {
 		defer close(relayed)
 		relay(running, hangups, reload)
 	}()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		if below != nil {
+			below.watch(running, app.Reading)
+		}
+	}()
 	err = app.Run(ctx)
 	end()
 	<-relayed
+	select {
+	case <-watched:
+	case <-time.After(time.Second): // the terminal stands still
+	}
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"inside53/zonesource/changes"
@@ -93,21 +94,24 @@ func newZoneGet() *cobra.Command {
 	var asJSON, usageToo bool
 	var server serverFlags
 	c := &cobra.Command{
-		Use:   "get ZONE [--public | --private] [--vpc ID] [--json], get ZONE [NAME] --usage [--admin URL] [--json]",
-		Short: "Show a hosted zone with its records",
-		Long: `get shows a hosted zone with its records. With --usage it asks a running server instead when its
-record sets, or those of one name in it, were asked for last, about how often, and by which
-instances. "never since" is certain; a time is exact to ten minutes, and may be that of
-another record set by chance; counts and clients come from a sample.`,
-		Example: "  inside53 zone get example.com --private\n  inside53 zone get example.com www.example.com --usage",
-		Args:    arguments(1, 2),
+		Use:   "get ZONE [NAME] [TYPE] [--public | --private] [--vpc ID] [--usage [--admin URL]] [--json]",
+		Short: "Show a hosted zone with its records, or those of a name",
+		Long: `get shows a hosted zone with its records, or those of one name in it, of all types or of one.
+
+With --usage it asks a running server instead when its record sets, or those of one name in
+it, were asked for last, about how often, and by which instances. "never since" is certain; a
+time is exact to ten minutes, and may be that of another record set by chance; counts and
+clients come from a sample.`,
+		Example: "  inside53 zone get example.com --private\n  inside53 zone get example.com www A\n" +
+			"  inside53 zone get example.com www.example.com --usage",
+		Args: arguments(1, 3),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
 			if usageToo {
 				server.asJSON = asJSON
+				if len(args) > 2 {
+					return usage{errors.New("--usage shows all types of a NAME")}
+				}
 				return server.showUsage(ctx, c, args[0], strings.Join(args[1:], ""))
-			}
-			if len(args) > 1 {
-				return usage{errors.New("a NAME is for --usage")}
 			}
 			client, err := where.client(ctx)
 			if err != nil {
@@ -117,7 +121,12 @@ another record set by chance; counts and clients come from a sample.`,
 			if err != nil {
 				return err
 			}
+			if len(args) > 1 {
+				return printName(ctx, c, client, z, args[1:], asJSON)
+			}
+			c.progress("reading %s", z)
 			sets, err := client.Records(ctx, z)
+			c.progress("")
 			if err != nil {
 				return err
 			}
@@ -157,7 +166,51 @@ func printZone(c console, z changes.Zone, sets []changes.RecordSet, asJSON bool)
 	if err != nil {
 		return err
 	}
-	return printRecords(c, sets, false)
+	return c.table(recordRows(sets))
+}
+
+// printName prints the record sets of a name, of all types or of one.
+func printName(ctx context.Context, c console, client *changes.Client, z changes.Zone, nameAndType []string,
+	asJSON bool,
+) error {
+	kind := ""
+	if len(nameAndType) > 1 {
+		kind = strings.ToUpper(nameAndType[1])
+	}
+	name, err := parseOwner(z, nameAndType[0], kind)
+	if err != nil {
+		return usage{err}
+	}
+	sets, err := client.RecordsAt(ctx, z, name)
+	if err != nil {
+		return err
+	}
+	if kind != "" {
+		sets = slices.DeleteFunc(sets, func(r changes.RecordSet) bool { return string(r.Type) != kind })
+	}
+	if len(sets) == 0 {
+		return fmt.Errorf("%s has no records %s", z, strings.TrimSpace(changes.ReadableName(name)+" "+kind))
+	}
+	if asJSON {
+		text, err := export.EncodeJSON(sets)
+		if err != nil {
+			return err
+		}
+		return c.printJSON(struct {
+			Zone    changes.Zone    `json:"zone"`
+			Records json.RawMessage `json:"records"`
+		}{z, text})
+	}
+	return c.table(recordRows(sets))
+}
+
+// recordRows are record sets as a table.
+func recordRows(sets []changes.RecordSet) [][]string {
+	rows := [][]string{{"NAME", "TTL", "TYPE", "VALUES", "ROUTING"}}
+	for i := range sets {
+		rows = append(rows, describe(&sets[i]))
+	}
+	return rows
 }
 
 func newZoneCreate() *cobra.Command {

@@ -1,6 +1,7 @@
 package zonefile
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -45,9 +46,13 @@ type head struct {
 // record reads an entry that is a record and hands it to the loader. The owner
 // is read even if the rest is at fault, for the records after it.
 func (r *reader) record(x *lexer) error {
-	tokens := x.tokens
+	tokens, hint := x.tokens, ""
 	if !x.leading {
-		owner, err := rdata.AppendMasterName(r.owner[:0], x.bytes(tokens[0]), r.origin)
+		text := x.bytes(tokens[0])
+		if bytes.IndexByte(text, '\\') >= 0 {
+			hint = zone.OctalHint(string(text)) // names of AWS are copied into files
+		}
+		owner, err := rdata.AppendMasterName(r.owner[:0], text, r.origin)
 		if err != nil {
 			r.owner = r.owner[:0]
 			return fmt.Errorf("owner: %w", err)
@@ -82,6 +87,9 @@ func (r *reader) record(x *lexer) error {
 	ttl, err := r.ttlOf(h, r.data)
 	if err != nil {
 		return err
+	}
+	if hint != "" {
+		r.load.problem(r.owner, h.rrtype, r.place(), hint)
 	}
 	if h.long {
 		r.load.problem(r.owner, h.rrtype, r.place(), longTTL)

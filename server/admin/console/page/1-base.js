@@ -52,7 +52,7 @@ function span(seconds) {
   return `${Math.round(seconds / 86400)} d`;
 }
 // since is a span that is over.
-const since = (seconds) => (seconds < 1 ? "just now" : span(seconds) + (isFinite(seconds ?? NaN) ? " ago" : ""));
+const since = (seconds) => (seconds === null || seconds === undefined ? unknown : seconds < 1 ? "just now" : span(seconds) + " ago");
 function took(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds === 0) return "0";

@@ -84,7 +84,7 @@ pages.parts = {
       list.replaceChildren(table([
         ["Part", "", (p) => [h("div", { class: "wrap" }, h("b", {}, p.zone || p.key)), p.zone ? h("div", { class: "muted mono wrap" }, p.key) : null]],
         ["Source", "optional", (p) => tag(p.source)], ["State", "", (p) => h("span", { class: "nowrap " + state(p)[0] }, dot(state(p)[0]), " ", state(p)[1])],
-        ["Age", "num", (p) => span(p.age_seconds)], ["Next", "num optional", (p) => (p.next_seconds === null || p.next_seconds === undefined ? "–" : "in " + span(p.next_seconds))],
+        ["Age", "num", (p) => span(p.age_seconds)], ["Next", "num optional", (p) => (p.next_seconds === null || p.next_seconds === undefined ? "–" : p.next_seconds < 1 ? "now" : "in " + span(p.next_seconds))],
         ["What is the matter", "wrap", (p) => [p.error ? h("div", { class: "bad" }, p.error) : null,
           p.shrunk ? h("div", { class: "warn" }, `from ${number(p.shrunk.before)} to ${number(p.shrunk.now)}: without `, (p.shrunk.names ?? []).slice(0, 12).join(", ")) : null,
           p.shrunk ? copyable(`curl -X POST '${location.origin}/accept?zone=${encodeURIComponent(p.zone || p.key)}'`, "Copy the command that accepts it") : null,

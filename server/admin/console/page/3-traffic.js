@@ -17,7 +17,7 @@ pages.live = {
     pause.addEventListener("click", () => { paused = !paused; pause.textContent = paused ? "Go on" : "Pause"; pause.setAttribute("aria-pressed", paused); });
     page.put(head("Live", "Queries as they are answered, the newest first.", form, pause));
     const columns = ["At", "Client", "View", "Name", "Type", "Code", "From", "Took"];
-    const frame = h("div", {}, h("div", { class: "scroll" }, h("table", { class: "tail" }, h("thead", {}, h("tr", {}, columns.map((c) => h("th", { scope: "col" }, c)))), rows)));
+    const frame = h("div", {}, h("div", { class: "scroll" }, h("table", { class: "tail" }, h("thead", {}, h("tr", {}, columns.map((c) => h("th", { scope: "col", class: c === "Took" ? "num" : "" }, c)))), rows)));
     page.add(panel("Queries", said, frame));
     const waiting = [];
     const row = (q) => h("tr", {}, [clock(q.at), q.client, q.view, h("a", { class: "row", href: explainLink(q.name, q.type, q.client.split(":").length === 2 ? q.client.split(":")[0] : q.client) }, q.name), q.type,
@@ -68,7 +68,7 @@ pages.top = {
       panel(tops[by], said, list));
     await page.every(5000, () => page.into(list, "list of what is asked most", async () => {
       const { data } = await get("/top", { by, limit: 100 });
-      said.textContent = `since ${moment(data.since)}${data.sampled ? ", sampled" : ""}`;
+      said.textContent = `since ${moment(data.since)}${data.sampled > 1 ? `, of one query in ${number(data.sampled)}` : ""}`;
       if (!data.rows.length) return empty("Nothing yet", "It fills with the first queries.");
       const most = Math.max(...data.rows.map((r) => r.count));
       return table([[tops[by], "wrap", (r) => (by === "client" ? h("span", { class: "mono" }, r.key) : h("a", { class: "row", href: explainLink(...r.key.split(" ")) }, r.key))],
@@ -130,11 +130,14 @@ pages.fleet = {
     page.put(head("Fleet", "The servers that share one ledger: who leads, and how far each has come."), list);
     await page.every(5000, () => page.into(list, "fleet", async () => {
       const { data: f } = await get("/fleet");
-      return [h("div", { class: "tiles" }, tile("Version", number(f.version), "", "of the ledger"), tile("Leader", f.leader || "nobody", "", `epoch ${f.epoch}`),
+      const newest = Math.max(f.version, ...f.members.map((m) => m.version));
+      return [h("div", { class: "tiles" }, tile("Version", number(f.version), "", newest > f.version ? `${number(newest - f.version)} behind` : "of the ledger, the newest"), tile("Leader", f.leader || "nobody", "", `epoch ${f.epoch}`),
         tile("Members", number(f.members.length), "", "heard within two minutes")), panel("Members", null, table([
         ["Server", "", (m) => [h("b", {}, m.name), " ", m.name === f.leader ? tag("leads", "accent") : ""]], ["Address", "mono", (m) => m.address],
-        ["Version", "num", (m) => [number(m.version), m.version < f.version ? h("span", { class: "warn" }, ` ${number(m.version - f.version)}`) : ""]],
-        ["Build", "optional", (m) => m.build], ["Zone", "optional", (m) => m.zone || "–"], ["Heard", "num", (m) => since(m.heard_seconds)]], f.members))];
+        ["Version", "num", (m) => [number(m.version), m.version < newest ? h("span", { class: "warn" }, ` ${number(m.version - newest)}`) : ""]],
+        ["Build", "optional", (m) => m.build], ["Zone", "optional", (m) => m.zone || "–"], ["State", "wrap", (m) => [m.config_differs ? h("div", { class: "warn" }, "its configuration differs") : null,
+          Object.entries(m.failed ?? {}).map(([part, why]) => h("div", { class: "bad" }, `${part}: ${why}`)), m.config_differs || m.failed ? null : h("span", { class: "muted" }, "fine")]],
+        ["Heard", "num", (m) => since(m.heard_seconds)]], f.members))];
     }));
   },
 };

@@ -10,7 +10,7 @@ pages.zones = {
         ["Zone", "", (z) => [h("a", { class: "row wrap", href: link("zone", { id: z.id, apex: z.name }) }, z.name), h("div", { class: "muted mono wrap" }, z.id)]],
         ["Kind", "", (z) => tag(z.visibility, z.visibility === "private" ? "accent" : "")],
         ["Records", "num", (z) => number(z.records)],
-        ["Read", "num optional", (z) => (z.visibility === "file" || z.visibility === "tags" ? "–" : z.error && !z.age_seconds ? "never" : since(z.age_seconds))],
+        ["Read", "num optional", (z) => (z.visibility === "file" || z.visibility === "tags" ? "–" : since(z.age_seconds))],
         ["Can't be served", "num optional", (z) => (z.unservable.length ? h("a", { class: "bad", href: link("zone", { id: z.id, apex: z.name, tab: "unservable" }) }, number(z.unservable.length)) : "0")],
         ["State", "wrap", (z) => (z.shrunk ? h("span", { class: "warn" }, `held: ${number(z.shrunk.before)} → ${number(z.shrunk.now)}`)
           : z.error ? h("span", { class: "bad" }, z.error) : h("span", { class: "muted" }, "fine"))]], found) : empty("No zone is named so", "The filter is by name and id."),
@@ -41,7 +41,7 @@ pages.zone = {
   title: "Zone",
   async show(page, { id = "", apex = "", tab = "records", q = "", type = "" }) {
     const here = { id, apex };
-    const names = { records: "Records", unservable: "Can't be served", changes: "Changes" };
+    const names = { records: "Records", policies: "Policies", usage: "Usage", unservable: "Can't be served", changes: "Changes" };
     page.put(h("p", { class: "crumb" }, h("a", { href: link("zones") }, "Zones"), " / ", id));
     const facts1 = h("div", { class: "body" });
     page.add(head(apex || id, null, h("a", { class: "button", href: link("split", { zone: apex || id }) }, "Compare the views")),
@@ -59,12 +59,16 @@ pages.zone = {
       page.add(changeList(page, { zone: id.startsWith("Z") ? id : apex }));
       return;
     }
+    if (tab === "usage") {
+      page.add(usagePanel(id, apex));
+      return;
+    }
     let text = q, kind = type;
     const list = virtual({ label: "records of " + (apex || id),
       header: ["Name", "Type", h("span", { class: "num" }, "TTL"), "Values", "Routing"].map((x) => h("span", {}, x)),
       row: (r) => recordRow(r, apex),
       page: async (offset, limit, signal) => {
-        const { data, total } = await get("/records", { zone: id, apex, text, type: kind, unservable: tab === "unservable" || "", offset, limit }, signal);
+        const { data, total } = await get("/records", { zone: id, apex, text, type: kind, unservable: tab === "unservable" || "", policies: tab === "policies" || "", offset, limit }, signal);
         found.textContent = `${number(total)} records`;
         return { rows: data, total };
       } });
@@ -76,6 +80,24 @@ pages.zone = {
       h("div", { class: "body" }), list.node));
   },
 };
+
+// usagePanel shows who asks for the records of a zone, as a sample has it.
+function usagePanel(id, apex) {
+  const said = h("p", {}, "");
+  const who = (u) => u.clients.map((c) => (c.instance ? `${c.name.replace(/\.$/, "")} ${c.instance}`.trim() : c.address)).join(", ");
+  const last = (u) => (u.last ? ago(u.last) : `never since ${moment(u.since)}`);
+  const list = virtual({ label: "usage of " + (apex || id),
+    header: ["Name", "Type", h("span", { class: "num" }, "About"), "By", "Last asked for"].map((x) => h("span", {}, x)),
+    row: (u) => h("div", { title: who(u) }, h("span", { role: "cell" }, h("a", { href: explainLink(u.name, u.type) }, owner(u.name, apex))),
+      h("span", { class: "type", role: "cell" }, u.type), h("span", { class: "num muted", role: "cell" }, u.count || ""),
+      h("span", { class: "mono", role: "cell" }, who(u)), h("span", { class: u.last ? "" : "muted", role: "cell" }, last(u))),
+    page: async (offset, limit, signal) => {
+      const { data, total } = await get("/usage", { zone: id, offset, limit }, signal);
+      said.textContent = `${number(total)} record sets, by a sample`;
+      return { rows: data, total };
+    } });
+  return h("section", { class: "panel records", "aria-label": "Usage" }, h("header", {}, h("h2", {}, "Who asks"), said), h("div", { class: "body" }), list.node);
+}
 
 // queue runs so many at a time, the last asked for first: what is looked at.
 function queue(width) {

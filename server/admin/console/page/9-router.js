@@ -106,7 +106,7 @@ async function watch() {
     if (state.textContent.trim() !== text) state.replaceChildren(dot(kind), text);
     state.title = [...r.reasons, ...r.degraded].join("; ");
     const { data } = await get("/report");
-    const mark = $("nav").querySelector("[data-page=report] .count");
+    const mark = $("nav").querySelector("a[data-page=report] .count");
     mark.textContent = data.length ? number(data.length) : "";
   } catch {
     state.replaceChildren(dot("bad"), "No answer from the server");
