@@ -22,7 +22,7 @@ func (c *Compiled) build(previous *Compiled, zones []*zone.Zone, now time.Time) 
 	set, more := c.zoneSet(zones)
 	plan := &apexPlan{
 		cfg: cfg, zones: set, special: specialNames(), computed: computedNames(), amazon: c.amazonNames(),
-		reverse: zone.MustName("in-addr.arpa."),
+		reverse:    zone.MustName("in-addr.arpa."),
 		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{},
 		unread: unreadOf(cfg, missing, c.in.regions), problems: map[Problem]bool{},
 	}

@@ -150,8 +150,8 @@ func rules() map[string]rule {
 		"server/dist": {
 			why: "it packs what others built", theirs: []string{"golang.org/x/crypto/x509roots/fallback/bundle"},
 		},
-		"server/house":     {theirs: []string{}},
-		"examples":         {},
+		"server/house": {theirs: []string{}},
+		"examples":     {},
 	}
 }
 
