@@ -25,13 +25,18 @@ type encoder struct {
 	last   writing          // of the item before
 	nsAt   int              // where the NS records of a referral begin
 	nsTo   int              // and where they end
+	id     string           // of this server, where it is asked for
 }
 
 // limits are the sizes that a response may have.
 type limits struct {
 	udp       uint16 // configured maximum
 	keepAlive uint16 // idle time of TCP connections in units of 100 ms (RFC 7828)
+	id        func() string
 }
+
+// maxID is how much of its name a server says, in octets.
+const maxID = 255
 
 // AppendResponse writes the answer to q into out[:0], whose capacity is the most
 // that the transport can send, and returns it. snap may be nil where a carries no
@@ -45,6 +50,10 @@ func appendResponse(out []byte, q *Query, a *Answer, snap *zone.Snapshot, l limi
 		if !q.EDNS {
 			size = min(size, 512)
 		}
+	}
+	if q.NSID && l.id != nil {
+		e.id = l.id()
+		e.id = e.id[:min(len(e.id), maxID)]
 	}
 	e.limit = size - e.optLen()
 	e.buf = append(out[:wire.HeaderSize], q.asked[:q.askedLen]...)
@@ -111,6 +120,9 @@ func (e *encoder) optLen() int {
 	if e.q.KeepAlive {
 		n += 6
 	}
+	if e.id != "" {
+		n += wire.OptionFixed + len(e.id)
+	}
 	if e.q.ECS.IsValid() {
 		n += 8 + (e.q.ECS.Bits()+7)/8
 	}
@@ -161,6 +173,10 @@ func (e *encoder) opt(l limits) {
 	}
 	if q.KeepAlive && q.Transport == TCP {
 		e.buf = append(e.buf, 0, wire.OptionKeepAlive, 0, 2, byte(l.keepAlive>>8), byte(l.keepAlive))
+	}
+	if e.id != "" {
+		e.buf = append(e.buf, 0, wire.OptionNSID, 0, byte(len(e.id)))
+		e.buf = append(e.buf, e.id...)
 	}
 	binary.BigEndian.PutUint16(e.buf[at+9:], uint16(len(e.buf)-at-wire.OPTSize))
 }

@@ -39,6 +39,7 @@ type particulars struct {
 	version    byte   // of EDNS
 	UDPSize    uint16 // as the client said; 512 without EDNS
 	KeepAlive  bool   // EDNS TCP keepalive option (RFC 7828)
+	NSID       bool   // who answers is asked for (RFC 5001)
 	// ECS is the client subnet (RFC 7871) of a forwarder that is trusted to tell it;
 	// the zero Prefix otherwise.
 	ECS netip.Prefix
@@ -119,7 +120,7 @@ func (q *Query) inspect(pkt []byte) verdict {
 
 // reset forgets what the query before said.
 func (q *Query) reset() {
-	q.EDNS, q.DO, q.KeepAlive, q.UDPSize, q.version = false, false, false, wire.MinUDP, 0
+	q.EDNS, q.DO, q.KeepAlive, q.NSID, q.UDPSize, q.version = false, false, false, false, wire.MinUDP, 0
 	q.ECS = netip.Prefix{}
 	q.nameLen, q.askedLen, q.Type, q.Class = 0, 0, 0, 0
 	q.options, q.signature, q.unseen = span{}, 0, false

@@ -166,7 +166,7 @@ func (q *Query) parseOptions(pkt []byte) bool {
 			size = wire.OptionFixed + int(binary.BigEndian.Uint16(b[2:]))
 		}
 		if size == 0 || size > len(b) || !q.parseOption(binary.BigEndian.Uint16(b), b[wire.OptionFixed:size]) {
-			q.askedLen, q.KeepAlive, q.ECS = 0, false, netip.Prefix{}
+			q.askedLen, q.KeepAlive, q.NSID, q.ECS = 0, false, false, netip.Prefix{}
 			return false
 		}
 		b = b[size:]
@@ -182,6 +182,8 @@ func (q *Query) parseOption(code uint16, data []byte) (ok bool) {
 		// what is meant.
 		q.KeepAlive = true
 		return len(data) == 0 || len(data) == 2
+	case wire.OptionNSID:
+		q.NSID = true // whatever is in it (RFC 5001 section 2.1)
 	case wire.OptionSubnet:
 		q.ECS, ok = parseSubnet(data)
 		return ok

@@ -20,8 +20,10 @@ import (
 type Options struct {
 	UDPSize   uint16        // largest UDP response, octets: 1232
 	KeepAlive time.Duration // idle time of TCP connections, told to those who ask (RFC 7828): 10s
-	ID        string        // answer to id.server. CH TXT (RFC 4892); "" refuses
-	Version   string        // answer to version.server. CH TXT; "" refuses
+	// ID returns who answers, for id.server. CH TXT (RFC 4892) and NSID (RFC 5001); nil and ""
+	// refuse the one and leave the other out.
+	ID      func() string
+	Version string // answer to version.server. CH TXT; "" refuses
 	// Ready reports whether the server should be sent queries, for ready.inside53. TXT; nil:
 	// always. It is asked at most four times a second.
 	Ready         func() bool
@@ -72,8 +74,11 @@ func New(f *forward.Forwarder, o Options) *Resolver {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.ID == nil {
+		o.ID = func() string { return "" }
+	}
 	r := &Resolver{options: o, forwarder: f}
-	r.limits = limits{udp: o.UDPSize, keepAlive: uint16(min(o.KeepAlive/(100*time.Millisecond), 65535))}
+	r.limits = limits{udp: o.UDPSize, id: o.ID, keepAlive: uint16(min(o.KeepAlive/(100*time.Millisecond), 65535))}
 	r.exchanges.New = func() any { return &exchange{resolver: r} }
 	r.waiting.New = func() any {
 		w := &waiting{resolver: r}

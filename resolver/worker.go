@@ -185,7 +185,7 @@ func (x *exchange) chaos() {
 	text := ""
 	switch string(x.q.Name()) {
 	case "\x02id\x06server\x00", "\x08hostname\x04bind\x00":
-		text = x.resolver.options.ID
+		text = x.resolver.options.ID()
 	case "\x07version\x06server\x00", "\x07version\x04bind\x00":
 		text = x.resolver.options.Version
 	}

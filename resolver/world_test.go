@@ -236,7 +236,7 @@ func (w *world) setOptions(b *block) {
 		key, value, _ := strings.Cut(word, "=")
 		switch key {
 		case "id":
-			w.options.ID = value
+			w.options.ID = func() string { return value }
 		case "version":
 			w.options.Version = value
 		case "unloaded":

@@ -59,14 +59,17 @@ type AppOptions struct {
 type App struct {
 	opts     AppOptions                    // its Config has the sockets, the state directory and the bounds
 	version  string                        // of the program: inside53 1.2.3
+	host     string                        // the name of the host
 	config   atomic.Pointer[config.Config] // in force
 	registry *prometheus.Registry
 
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
-	recorder  *recorder.Recorder // nil without a state directory
-	running   running            // of the goroutine of runSources, once that runs
+	recorder  *recorder.Recorder // nil without a state directory, and in a fleet
+	fleet     fleetSide
+	running   running // of the goroutine of runSources, once that runs; changed with reloading held
+	reloading sync.Mutex
 	sources   sourceBuilder
 	health    healthWatch
 	readiness readiness
@@ -74,7 +77,8 @@ type App struct {
 	trend     trend
 
 	keys      atomic.Pointer[tsig.Keyring]
-	updater   *zoneupdate.Updater // nil without AWS
+	handing   *handing            // nil without a fleet
+	updater   *zoneupdate.Updater // nil without AWS, and in a fleet
 	updates   *update.Server      // nil without AWS
 	transfers *transfer.Server
 	desk      *desk
@@ -111,15 +115,16 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.forwarder.SetPackets(packetsOf(c, nil))
-	host, _ := os.Hostname() // an empty id is not answered
+	host, _ := os.Hostname() // "" where it has none
+	a.host = host
 	a.resolver = resolver.New(a.forwarder, resolver.Options{
-		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: host, Version: a.version,
+		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: a.identity, Version: a.version,
 		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
-		program: sync.OnceValue(zonesource.Program)}
-	if c.UsesAWS() && a.opts.AsOf.IsZero() {
+		program: sync.OnceValue(zonesource.Program), onEvent: newEvents(a.registry), wantTargets: a.wantTargets}
+	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
 		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {
 			return err
@@ -135,8 +140,11 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	}
 	state := ""
 	var accepted func([]zonesource.Accepted)
+	if c.KeepsState() && a.opts.AsOf.IsZero() {
+		state = c.StateDir
+	}
 	if a.recorder != nil {
-		state, accepted = c.StateDir, a.recorder.Accept
+		accepted = a.recorder.Accept
 	}
 	kept, err := a.keeperConfig(ctx, c)
 	if err != nil {
@@ -150,11 +158,15 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	err = a.assembleFleet(ctx, c, host)
+	if err != nil {
+		return err
+	}
 	a.warmth = newWarmth(a.keeper.State(), a.forwarder, log)
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
-	before := &past{a.recorder}
-	served := &data{a.keeper, a.resolver, a.logFault, before}
+	before := &past{a.newestPast}
+	served := &data{a.keeper, a.resolver, a.logFault, before, a.handing}
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
 	if err != nil {
@@ -171,8 +183,11 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		NewWorker: a.newWorker,
 		TCP: listen.TCPOptions{
 			Connections: boundConnections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle,
-			Memory: lateBytes(os.DirFS("/")),
+			Memory: lateBytes(os.DirFS("/")), HandedOn: a.handing.opens(),
 			Welcome: func(client netip.Addr) listen.Welcome {
+				if a.handing.isMember(client) {
+					return listen.Known
+				}
 				return welcomeOf(a.config.Load(), a.resolver.Snapshot(), client)
 			},
 		},
@@ -185,13 +200,13 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.registry.MustRegister(socketMetrics(a.server.Stats, a.resolver.Counts), secondaries.metrics())
 	a.readiness = readiness{
 		status: a.keeper.Brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
-		state: a.keeper.State(),
+		state: a.keeper.State(), fleet: a.fleetStanding,
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
 	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Past: before, Log: log, Bound: boundWeb,
+		Health: &a.health, Secondaries: secondaries, Past: before, Fleet: &fleetDesk{a}, Log: log, Bound: boundWeb,
 		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
 		Socket: a.opts.Sockets.listeners().Listener,
 	})
@@ -203,7 +218,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.health = healthWatch{
-		log: log, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
+		log: log, shared: a.fleet.member != nil, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
 		snapshot: a.resolver.Snapshot, publish: a.publishLive,
 		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}
@@ -233,6 +248,7 @@ func (a *App) newWorker() listen.Worker {
 	w := a.resolver.NewWorker()
 	w.HandleWith(&front{
 		keys: a.keyring, transfers: a.transfers, updates: a.updates, desk: a.desk, released: &a.handover.begun,
+		bell: a.fleet.bell,
 	})
 	return w
 }
@@ -303,9 +319,11 @@ func (a *App) run(ctx context.Context) error {
 	g.Go(func() error { return a.resolver.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.run(all) })
+	g.Go(func() error { return a.fleet.bell.run(all) })
 	g.Go(func() error { return a.newInstances().Run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
+		a.awaitFleet(serving)
 		err := a.awaitData(serving)
 		if err != nil {
 			return err
@@ -359,9 +377,12 @@ func (a *App) write(process, all context.Context) error {
 		return a.runSources(working)
 	})
 	g.Go(func() error { return a.runHistory(recording) })
+	g.Go(func() error { return a.runFleet(working) })
 	g.Go(func() error { return a.transfers.Run(working) })
-	if a.updates != nil {
+	if a.updater != nil {
 		g.Go(func() error { return a.updater.Run(working) })
+	}
+	if a.updates != nil {
 		g.Go(func() error { return a.updates.Run(working) })
 	}
 	err := g.Wait()

@@ -28,6 +28,7 @@ type healthWatch struct {
 
 	log       *slog.Logger
 	state     *statedir.Dir // nil: there is none
+	shared    bool          // AWS is read by one server of a fleet
 	hosts     hosts
 	onCall    func(operation, code string)
 	listeners func() []netip.AddrPort // ours, DNS first
@@ -44,6 +45,7 @@ func (w *healthWatch) options(c *config.Config, accounts []*awsclient.Account) (
 	targets, err := health.ParseTargets(h.ProbeTargets)
 	return health.Options{
 		Mode: health.Mode(h.Source), Refresh: h.Refresh, Probes: h.Probes, Targets: targets,
+		Shared:       c.Fleet != nil && w.shared,
 		OwnListeners: w.listeners(), Balancers: true, Regions: healthRegions(c, accounts), StateDir: c.StateDir,
 	}, true, err
 }

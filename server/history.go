@@ -28,7 +28,7 @@ func LedgerOf(c *config.Config) (*ledger.Ledger, error) {
 
 // assembleHistory makes what records the past. Without a state directory there is none.
 func (a *App) assembleHistory(c *config.Config, host string) error {
-	if !c.KeepsState() || !a.opts.AsOf.IsZero() {
+	if !c.KeepsState() || c.Fleet != nil || !a.opts.AsOf.IsZero() {
 		return nil
 	}
 	dir := ledger.NewDir(filepath.Join(c.StateDir, ledgerDir))
@@ -38,12 +38,9 @@ func (a *App) assembleHistory(c *config.Config, host string) error {
 	}
 	a.recorder = recorder.New(recorder.Options{
 		Ledger: l, Name: host, Log: a.opts.Log,
-		Hold: func() error { return a.keeper.State().Hold() },
-		Note: func(err error) { a.keeper.State().Note("the ledger", err) },
-		Retention: func() (time.Duration, int64) {
-			h := a.config.Load().History
-			return h.Keep, int64(h.Max)
-		},
+		Hold:      func() error { return a.keeper.State().Hold() },
+		Note:      func(err error) { a.keeper.State().Note("the ledger", err) },
+		Retention: a.retention,
 	})
 	a.registry.MustRegister(a.ledgerMetrics())
 	return nil
@@ -83,18 +80,29 @@ func (a *App) runHistory(ctx context.Context) error {
 }
 
 // past is the past, for people.
-type past struct{ recorder *recorder.Recorder }
+type past struct {
+	// newest returns the ledger and its newest version, nil where there is none.
+	newest func() (*ledger.Ledger, *ledger.Version)
+}
+
+// newestPast is the past of this server, or of its fleet.
+func (a *App) newestPast() (*ledger.Ledger, *ledger.Version) {
+	switch {
+	case a.fleet.member != nil:
+		v, _ := a.fleet.member.Adopted()
+		return a.fleet.member.Ledger(), v
+	case a.recorder != nil:
+		return a.recorder.Ledger(), a.recorder.Newest()
+	}
+	return nil, nil
+}
 
 // errNoPast says that there is no past to ask for.
 var errNoPast = errors.New("nothing is recorded: there is no ledger, or nothing in it yet")
 
 // History implements [admin.Past].
 func (p *past) History(ctx context.Context, q admin.PastQuery) (any, error) {
-	if p.recorder == nil {
-		return nil, &admin.Refusal{Status: http.StatusNotFound, Err: errNoPast}
-	}
-	l := p.recorder.Ledger()
-	v := p.recorder.Newest()
+	l, v := p.newest()
 	if v == nil {
 		return nil, &admin.Refusal{Status: http.StatusNotFound, Err: errNoPast}
 	}
@@ -146,12 +154,13 @@ const pastWithin = time.Second
 // steps is what of the past explains an answer: what the name was before, until when, and
 // who changed it; and when its zone went away.
 func (p *past) steps(ctx context.Context, name string) []resolver.Step {
-	if p.recorder == nil || p.recorder.Newest() == nil {
+	l, v := p.newest()
+	if v == nil {
 		return nil
 	}
 	ctx, stop := context.WithTimeout(ctx, pastWithin)
 	defer stop()
-	changes, gone, err := recorder.Last(ctx, p.recorder.Ledger(), p.recorder.Newest(), name)
+	changes, gone, err := recorder.Last(ctx, l, v, name)
 	var steps []resolver.Step
 	if gone != nil {
 		why := fmt.Sprintf("the zone %s (%s) was ours until %s, changed by %s", gone.Zone, strings.Join(gone.Before, " "),

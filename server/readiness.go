@@ -8,6 +8,7 @@ import (
 	"inside53/server/admin"
 	"inside53/zonesource"
 	"inside53/zonesource/atomicfile"
+	"inside53/zonesource/fleet"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/statedir"
 )
@@ -20,6 +21,7 @@ type readiness struct {
 	maxAge   func() time.Duration // of data from AWS; 0 for any
 	logFault func() error         // why the log can't be written
 	state    *statedir.Dir        // nil: there is none
+	fleet    func() fleet.Standing
 }
 
 // Readiness implements [admin.Readiness].
@@ -37,6 +39,13 @@ func (r *readiness) Readiness() admin.Ready {
 		if atomicfile.IsFull(fault) {
 			out.Degraded = append(out.Degraded, "disk")
 		}
+	}
+	standing := r.fleet()
+	if standing.Err != nil {
+		out.Degraded = append(out.Degraded, "store")
+	}
+	if standing.Behind > 0 || len(standing.Failed) > 0 {
+		out.Degraded = append(out.Degraded, "behind")
 	}
 	var reasons []string
 	out.Ready, reasons = r.of(status)

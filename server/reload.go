@@ -29,12 +29,12 @@ func (a *App) runSources(ctx context.Context) error {
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	sources := sourcesOf(a.running.sources)
+	sources := a.localOf(a.running.sources)
 	a.sources.secondaries.use(sources)
 	ended := make(chan error, 1)
 	go a.runKeeper(running, sources, ended)
 	detected := make(chan struct{})
-	if a.config.Load().UsesAWS() && len(a.running.accounts) > 0 {
+	if len(a.running.accounts) > 0 {
 		go a.detectSelf(running, a.running.accounts[0], detected)
 	} else {
 		close(detected)
@@ -174,7 +174,7 @@ func (a *App) needsRoot(c *config.Config) error {
 func (a *App) planRunning(ctx context.Context, c *config.Config) (running, error) {
 	old := &a.running
 	r := running{accounts: old.accounts, access: old.access, generation: old.generation, monitor: a.health.monitor.Load()}
-	if c.UsesAWS() {
+	if c.UsesAWS() || c.Fleet != nil {
 		accounts, err := a.sources.loadAccounts(ctx, c)
 		if err != nil {
 			return r, err
@@ -208,15 +208,26 @@ func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() 
 	a.transfers.SetPolicy(p.transfer)
 	before := a.running.accounts
 	again := a.running.generation != p.running.generation
+	sources := a.localOf(p.running.sources)
+	a.reloading.Lock()
 	a.running = p.running
-	sources := sourcesOf(a.running.sources)
-	a.keeper.Switch(sources...)
 	a.sources.secondaries.use(sources)
+	err := a.reconfigureLead(p)
+	a.reloading.Unlock()
+	if err != nil {
+		a.opts.Log.Error("what is read for the fleet isn't reconfigured", "error", err)
+	}
+	a.keeper.Switch(sources...)
+	a.readopt(ctx)
 	a.keys.Store(&p.updates.Keys)
+	if again {
+		a.setUpdateAccounts()
+	}
+	err = a.handing.setKeys(p.config)
+	if err != nil {
+		a.opts.Log.Error("keys of the fleet not changed", "error", err)
+	}
 	if a.updates != nil {
-		if again {
-			a.updater.SetAccounts(a.running.accounts)
-		}
 		a.updates.SetPolicy(p.updates)
 	}
 	if p.running.monitor != a.health.monitor.Load() {

@@ -26,6 +26,7 @@ type running struct {
 type built struct {
 	source zonesource.Source
 	of     any
+	local  bool // each server of a fleet has its own
 }
 
 // access is what the accounts are made of.
@@ -72,7 +73,7 @@ func (r *running) keep(have []built, of any, create func() (zonesource.Source, e
 		}
 	}
 	source, err := create()
-	return built{source, of}, err
+	return built{source: source, of: of}, err
 }
 
 // sourcesOf returns the sources alone.

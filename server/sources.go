@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
@@ -178,6 +179,9 @@ type sourceBuilder struct {
 	log         *slog.Logger
 	hosts       hosts
 	onCall      func(operation, code string)
+	onEvent     func(result string, took time.Duration)
+	committed   func(context.Context) error // nil: what is served is where it has to be
+	wantTargets func(account, region, group string)
 	keeper      *zonesource.Keeper
 	secondaries *secondaries
 	program     func() zonesource.Sum // nil: each source reads it
@@ -233,6 +237,7 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 		if err != nil {
 			return nil, err
 		}
+		sources[0].local = true
 	}
 	secondaries, err := b.secondaries.options(c)
 	if err != nil {
@@ -260,6 +265,10 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 		if err != nil {
 			return nil, err
 		}
+	}
+	err = b.addEvents(c, accounts, generation, sources, add)
+	if err != nil {
+		return nil, err
 	}
 	return sources, nil
 }

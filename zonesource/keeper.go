@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -30,6 +29,8 @@ type Options struct {
 	// Coalesce is how long parts are gathered before they are compiled, so that
 	// a burst is one compilation. 0 is 5 ms.
 	Coalesce time.Duration
+	// Parts are those to begin with, in the place of saved ones: see [Keeper.Load].
+	Parts []Part
 	// Accepted, when it is there, is called with the parts that have changed, once queries see
 	// what they come to. It doesn't block; calls don't overlap.
 	Accepted func([]Accepted)
@@ -48,6 +49,7 @@ type Keeper struct {
 	coalesce time.Duration
 	saver    *saver
 	accepted func([]Accepted)
+	first    []Part // to begin with
 	running  atomic.Bool
 	sources  running
 	inbox    *inbox
@@ -59,10 +61,13 @@ type Keeper struct {
 	pace    pace
 	// amendments lie over the listings of zones.
 	amendments map[Key]*amendments
-	loaded     bool         // a snapshot has been published that was loaded
-	saved      bool         // the state directory had the data of an earlier process
-	seen       map[Key]bool // what is missing and was when last published: whether it is new
-	notes      []Accepted   // what is handed on with the next publication
+	// readings lie over the listings of regions.
+	readings  map[Key][]*RegionReading
+	loaded    bool         // a snapshot has been published that was loaded
+	saved     bool         // the state directory had the data of an earlier process
+	seen      map[Key]bool // what is missing and was when last published: whether it is new
+	notes     []Accepted   // what is handed on with the next publication
+	standings map[Key]bool // of missing parts with an error, as handed on: whether given up
 
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
@@ -81,6 +86,7 @@ type held struct {
 	refused int       // listings in a row that IAM refused
 	read    bool      // listed by this process
 	failing time.Time // since when listings fail by anything but throttling; zero when they don't
+	givenUp bool      // said by another server, which reads it
 	pending *pending
 	vanish  *vanish
 }
@@ -104,9 +110,10 @@ func NewKeeper(o Options) (*Keeper, error) {
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
 		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key]*amendments{},
-		seen: map[Key]bool{}, held: map[Key]held{},
+		readings: map[Key][]*RegionReading{},
+		seen:     map[Key]bool{}, held: map[Key]held{},
 		tallies: map[string]*tally{},
-		inbox:   newInbox(), wanted: o.Config.wanted(), accepted: o.Accepted,
+		inbox:   newInbox(), wanted: o.Config.wanted(), accepted: o.Accepted, first: o.Parts,
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -140,6 +147,12 @@ func (k *Keeper) Load() error {
 	defer k.work.Unlock()
 	began := time.Now()
 	n := 0
+	for _, p := range k.first {
+		if k.wanted.wants(p) {
+			k.accept(p)
+		}
+	}
+	k.first = nil
 	for p := range k.saver.load() {
 		if !k.wanted.wants(p) {
 			continue
@@ -233,38 +246,16 @@ func (k *Keeper) loop(ctx context.Context) {
 	}
 }
 
-// untilStale returns a channel that fires when the next region gets too old to
-// translate by; it never does when there is none.
-func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
-	k.work.Lock()
-	defer k.work.Unlock()
-	var next time.Time
-	now := k.now()
-	for _, key := range k.wanted.regions {
-		p := k.parts[key]
-		if p.Region == nil || k.cfg.MaxAge <= 0 || isStale(&k.cfg, &p, now) {
-			continue
-		}
-		at := p.Listed.Add(k.cfg.MaxAge)
-		if next.IsZero() || at.Before(next) {
-			next = at
-		}
-	}
-	if next.IsZero() {
-		return nil, func() bool { return false }
-	}
-	t := time.NewTimer(next.Sub(now) + time.Millisecond)
-	return t.C, t.Stop
-}
-
 // drain accepts what has been delivered and publishes it if anything has changed, and it is
 // time to or now.
 func (k *Keeper) drain(now bool) {
 	k.work.Lock()
 	defer k.work.Unlock()
-	for _, p := range k.inbox.drain() {
+	parts := k.inbox.drain()
+	before := k.recall(adoptedOf(parts))
+	for _, p := range parts {
 		k.pace.tried(p)
-		if k.deliver(p) {
+		if k.deliver(p, Cause{}) {
 			k.pace.uncompiled = true
 		}
 	}
@@ -276,30 +267,18 @@ func (k *Keeper) drain(now bool) {
 		return
 	}
 	err := k.compile()
+	if errors.Is(err, errPanic) {
+		err = k.partByPart(parts, before)
+	}
 	if err != nil {
 		k.log.Error("new data not published", "error", err)
 	}
 }
 
-// agedDifferently reports whether a region has become too old, or is so no longer.
-func (k *Keeper) agedDifferently() bool {
-	if k.compiled == nil {
-		return true
-	}
-	in, now := &k.compiled.in, k.now()
-	for i, was := range in.regions {
-		p := k.parts[was.Key]
-		if isStale(&k.cfg, &p, now) != in.stale[i] {
-			return true
-		}
-	}
-	return false
-}
-
 // compile publishes the parts as they are. The caller holds work.
 func (k *Keeper) compile() error {
 	began := time.Now()
-	c, err := k.next()
+	c, err := guarded(k.next)
 	if err != nil {
 		return err
 	}
@@ -325,9 +304,9 @@ func (k *Keeper) hostedZones() int {
 
 func isHosted(p Part) bool { return p.Zone != nil && p.Zone.Origin != zone.File }
 
-// deliver receives one part from a source and reports whether anything that is
+// deliver receives one part from a source, for a cause, and reports whether anything that is
 // published has changed. The caller holds work.
-func (k *Keeper) deliver(p Part) bool {
+func (k *Keeper) deliver(p Part, c Cause) bool {
 	h := k.held[p.Key]
 	if p.Err != nil {
 		if !k.wanted.sources[p.Key.Source] {
@@ -343,11 +322,14 @@ func (k *Keeper) deliver(p Part) bool {
 	if !k.wanted.wants(p) {
 		return false
 	}
+	if h.isNewer(p) {
+		return false
+	}
 	if h.err != nil {
 		k.log.Info("listing works again", "part", p.Key)
 	}
 	gone := p.Catalog != nil && k.sweep(p)
-	p = k.underAmendments(p)
+	p = k.underReadings(k.underAmendments(p))
 	h.succeed(p.Listed)
 	h.read = true
 	if !k.judge(&h, p) {
@@ -359,7 +341,7 @@ func (k *Keeper) deliver(p Part) bool {
 	renamed := p.Sum != Sum{} && isOtherListing(k.held[p.Key].part, p)
 	changed := k.accept(p)
 	if changed {
-		k.note(p.Key, k.parts[p.Key], Cause{})
+		k.note(p.Key, k.parts[p.Key], c)
 	}
 	k.saver.mark(k.parts[p.Key], changed || renamed)
 	return changed || gone
@@ -424,67 +406,9 @@ func (k *Keeper) remove(key Key, c Cause) {
 	k.touch(key)
 	k.note(key, Part{}, c)
 	k.endAmendments(key)
+	delete(k.readings, key)
 	k.mu.Lock()
 	k.letGo(key)
 	k.mu.Unlock()
 	k.saver.remove(key)
-}
-
-// Reconfigure publishes the parts that there are under another configuration, at
-// once and as a whole. Parts that it doesn't want are let go. After an error
-// everything is as before. An unknown Self keeps the one that was known.
-//
-// To reload, call Reconfigure, and [Keeper.Switch] with the new sources: meanwhile the
-// published data stay.
-func (k *Keeper) Reconfigure(cfg Config) error {
-	k.work.Lock()
-	defer k.work.Unlock()
-	if cfg.Self == (Self{}) {
-		cfg.Self = k.cfg.Self
-	}
-	return k.reconfigure(cfg)
-}
-
-// SetSelf tells where inside53 runs, once that is known.
-func (k *Keeper) SetSelf(self Self) error {
-	k.work.Lock()
-	defer k.work.Unlock()
-	if self == (Self{}) || self == k.cfg.Self {
-		return nil
-	}
-	cfg := k.cfg
-	cfg.Self = self
-	return k.reconfigure(cfg)
-}
-
-// reconfigure compiles under cfg and takes it if that works. The caller holds work.
-func (k *Keeper) reconfigure(cfg Config) error {
-	parts, wanted := maps.Clone(k.parts), cfg.wanted()
-	maps.DeleteFunc(parts, func(_ Key, p Part) bool { return !wanted.wants(p) })
-	c, err := Compile(k.compiled, cfg, k.withStandings(&cfg, parts), k.now())
-	if err != nil {
-		return err
-	}
-	k.touched = map[Key]bool{}
-	k.publishLoaded(c)
-	for key := range k.parts {
-		_, there := parts[key]
-		if !there {
-			k.endAmendments(key)
-			k.note(key, Part{}, Cause{Kind: ByOperator, Actor: "configuration"})
-		}
-	}
-	k.parts = parts
-	k.handOn()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.wanted = wanted
-	k.cfg, k.compiled = cfg, c
-	for key := range k.held {
-		_, there := parts[key]
-		if !there {
-			k.letGo(key)
-		}
-	}
-	return nil
 }

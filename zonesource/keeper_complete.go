@@ -87,6 +87,8 @@ func (k *Keeper) givenUp(cfg *Config, g Gap, w waiting) bool {
 	switch {
 	case h.err == nil:
 		return false
+	case h.givenUp:
+		return true
 	case g.Zone == "" && slices.Contains(cfg.Without, account):
 		return true
 	case g.Zone == "" && isCatalog:
@@ -141,6 +143,7 @@ func (k *Keeper) publishLoaded(c *Compiled) {
 	k.complete = k.complete || !waits
 	k.mu.Unlock()
 	k.publish(c.Snapshot)
+	k.noteStandings(missing)
 	k.handOn()
 }
 

@@ -36,6 +36,8 @@ type Part struct {
 	Listed time.Time
 	// Err says that the listing failed; the last good part stays.
 	Err error
+	// Refused says of Err that nobody waits for the part any more.
+	Refused bool
 
 	// Sum identifies the listing that the zone was made from, and the program that made
 	// it; zero is none. The zone of a part that the keeper has kept with this sum is what

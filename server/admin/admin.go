@@ -36,6 +36,7 @@ type Options struct {
 	Views       Views
 	Records     Records
 	Trends      Trends
+	Fleet       Fleet
 	Log         *slog.Logger
 	// Bound bounds the connections of an address, by its key in the configuration; nil leaves
 	// them unbounded.
@@ -233,6 +234,9 @@ func (s *Server) paths() *http.ServeMux {
 	mux.HandleFunc("GET /trend", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, o.Trends.Trend())
 	})
+	mux.HandleFunc("GET /fleet", s.serveFleet)
+	mux.HandleFunc("POST /fleet/step-down", order(o.Fleet.StepDown))
+	mux.HandleFunc("POST /fleet/accept", order(o.Fleet.AcceptStore))
 	if o.Config.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -264,8 +268,11 @@ func serveIndex(w http.ResponseWriter, _ *http.Request) {
   GET /answers?name=&type=   what each view is answered
   GET /records?zone=&text=&type=&unservable=&merged=&offset=&limit=   what a zone holds
   GET /trend           the last hour: rates, latencies, upstreams, changes of health
+  GET /fleet           the servers that share what is read, and who of them reads
   GET /metrics         for Prometheus
   POST /accept?zone=   take a shrunken listing now
+  POST /fleet/step-down   have another server of the fleet read
+  POST /fleet/accept   take what the fleet's store has, though it was rolled back
 `)
 }
 

@@ -113,6 +113,9 @@ type Config struct {
 	// History says how much of the past is kept.
 	History History `yaml:"history"`
 
+	// Fleet shares what is read with other servers; nil is off: this server is alone.
+	Fleet *Fleet `yaml:"fleet"`
+
 	// TCP bounds DNS over TCP.
 	TCP TCP `yaml:"tcp"`
 
@@ -248,6 +251,7 @@ func (c *Config) FixedChanges(next *Config) []string {
 		{"cache", c.Cache, next.Cache},
 		{"tcp", c.TCP, next.TCP},
 		{"udp_size", c.UDPSize, next.UDPSize},
+		{"fleet", c.Fleet, next.Fleet},
 	}
 	var changed []string
 	for _, f := range fixed {

@@ -71,7 +71,7 @@ func (s NameSet) Has(name string) bool { return s.All || slices.Contains(s.Names
 
 // KeepsState reports whether c needs a writable StateDir.
 func (c *Config) KeepsState() bool {
-	return c.UsesAWS() || len(c.Transfers) > 0 || len(c.Secondary) > 0
+	return c.UsesAWS() || len(c.Transfers) > 0 || len(c.Secondary) > 0 || c.Fleet != nil
 }
 
 // ServesNothing reports whether c has no names at all, but the special ones.

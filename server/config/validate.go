@@ -58,6 +58,7 @@ func (v *validator) all() {
 	v.updates()
 	v.transfers()
 	v.secondary()
+	v.fleet()
 }
 
 // duration checks that d is 100ms or longer, or 0 where that has a meaning.

@@ -25,9 +25,14 @@ func parseAdmin(text string) (string, error) {
 
 // askAdmin returns the body of the answer of a running server.
 func askAdmin(ctx context.Context, admin, path string, values url.Values) ([]byte, error) {
+	return callAdmin(ctx, http.MethodGet, admin, path, values)
+}
+
+// callAdmin does the same by a method.
+func callAdmin(ctx context.Context, method, admin, path string, values url.Values) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, explainWait)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
+	request, err := http.NewRequestWithContext(ctx, method,
 		strings.TrimSuffix(admin, "/")+path+"?"+values.Encode(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", admin, err)

@@ -18,11 +18,12 @@ import (
 type call struct {
 	sim       *Sim
 	ctx       context.Context
-	service   string // route53, ec2, elasticloadbalancing, autoscaling, sts, s3, monitoring (CloudWatch)
+	service   string // route53, ec2, elasticloadbalancing, autoscaling, sts, s3, monitoring, sqs, events, cloudtrail
 	operation string
 	region    string
 	key       string // access key id
 	account   string
+	host      string     // that the caller reached
 	id        string     // request id
 	vars      []string   // Route 53: the variable parts of the path
 	form      url.Values // query string (Route 53) or parameters (query protocols)
@@ -43,7 +44,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveControl(w, r)
 		return
 	}
-	c := &call{sim: s, ctx: r.Context(), header: w.Header(), id: s.requestID()}
+	c := &call{sim: s, ctx: r.Context(), header: w.Header(), host: r.Host, id: s.requestID()}
 	body, err := c.serve(r)
 	status := http.StatusOK
 	switch {
@@ -96,6 +97,10 @@ func (c *call) settle() {
 func (c *call) setContentType() {
 	if c.service == metricService {
 		c.setMetricHeader()
+		return
+	}
+	if service, is := jsonServices()[c.service]; is {
+		c.header.Set("Content-Type", "application/x-amz-json-"+service.version)
 		return
 	}
 	if (c.operation == "GetObject" || c.operation == "HeadObject") && c.header.Get("Content-Type") != "" {
@@ -205,6 +210,8 @@ func (c *call) route(r *http.Request) (h handler, listing bool, err error) {
 		return c.routeMetrics(r)
 	case "s3":
 		return c.routeS3(r)
+	case queueService, busService, trailsService:
+		return c.routeJSON(r)
 	}
 	c.form, err = url.ParseQuery(string(c.body))
 	if err != nil {
@@ -248,6 +255,20 @@ func queryOperations() []queryOperation {
 		{"ec2", "DescribeVpcPeeringConnections", true, describeInventory},
 		{"ec2", "DescribeInstanceStatus", true, describeInstanceStatus},
 		{"ec2", "DescribeRegions", false, describeRegions},
+		{"ec2", "RunInstances", false, runInstances},
+		{"ec2", "StartInstances", false, changeInstances},
+		{"ec2", "StopInstances", false, changeInstances},
+		{"ec2", "TerminateInstances", false, changeInstances},
+		{"ec2", "CreateTags", false, changeResourceTags},
+		{"ec2", "DeleteTags", false, changeResourceTags},
+		{"ec2", "AssociateAddress", false, associateAddress},
+		{"ec2", "DisassociateAddress", false, disassociateAddress},
+		{"ec2", "CreateNetworkInterface", false, createNetworkInterface},
+		{"ec2", "DeleteNetworkInterface", false, deleteNetworkInterface},
+		{"ec2", "AttachNetworkInterface", false, attachNetworkInterface},
+		{"ec2", "DetachNetworkInterface", false, detachNetworkInterface},
+		{"elasticloadbalancing", "RegisterTargets", false, changeTargets},
+		{"elasticloadbalancing", "DeregisterTargets", false, changeTargets},
 		{"elasticloadbalancing", "DescribeLoadBalancers", true, describeLoadBalancers},
 		{"elasticloadbalancing", "DescribeTargetGroups", true, describeTargetGroups},
 		{"elasticloadbalancing", "DescribeTargetHealth", false, describeTargetHealth},
@@ -287,6 +308,9 @@ func (c *call) errorBody(e *apiError) []byte {
 	}
 	if c.service == metricService {
 		return c.metricError(e)
+	}
+	if _, is := jsonServices()[c.service]; is {
+		return c.jsonError(e)
 	}
 	if c.service == "ec2" {
 		return marshal("", "Response", struct {

@@ -121,6 +121,11 @@ func (l *listing) number(found []candidate) {
 		n     int
 	}
 	taken := map[place]bool{}
+	for id, h := range had {
+		if l.read != nil && !slices.Contains(l.read, id) && h.Ordinal > 0 {
+			taken[place{h.Group, h.Ordinal}] = true
+		}
+	}
 	var fresh []*candidate
 	for i := range found {
 		c := &found[i]

@@ -100,6 +100,19 @@ func TestOrdinals(t *testing.T) {
 		}
 		kept = &zonesource.Region{Hosts: hosts}
 	}
+	// Where some instances are read alone, the others hold their numbers.
+	all, err := nametemplate.ParseAll([]string{"{asg}-{ordinal}"}, "dns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &Options{templates: all, Kept: func(zonesource.Key) (zonesource.Part, bool) {
+		return zonesource.Part{Region: kept}, true
+	}}
+	l := &listing{region: &region{o: o, name: "eu-west-1"}, read: []string{"i-y", "i-z"}}
+	some := l.hosts([]types.Reservation{{Instances: []types.Instance{in(1, "i-z", "web")}}}, nil, "111111111111")
+	if got := strings.Join(show(some), "; "); got != "i-z web-2" {
+		t.Errorf("%s, want i-z web-2: i-x has web-1, i-y is gone", got)
+	}
 	hosts, _ := hostsOf(t, nil, "{asg}", in(1, "i-a", "web"))
 	if hosts[0].Ordinal != 0 {
 		t.Error("a number that nobody asks for")

@@ -24,6 +24,8 @@ type listing struct {
 	*region
 	problems []zonesource.Problem
 	pages    pages
+	// read are the instances that are read where others of the region are not, and stay as they are; nil: all are.
+	read []string
 }
 
 // list makes all calls, the fastest moving last. It returns nil where all pages are those of

@@ -24,9 +24,24 @@ type balancerReader struct {
 	account *awsclient.Account
 	region  string
 	api     balancerAPI
+	now     chan struct{} // it is read soon
 	listing grievance
 	// isDenied says that the account doesn't let classic load balancers be looked at.
 	isDenied bool
+}
+
+// WantTargets has the health of the load balancers of a region read soon, by the configured name
+// of its account: targets were registered, or taken away.
+func (m *Monitor) WantTargets(account, region string) {
+	for _, r := range m.groups {
+		if r.account.Name != account || r.region != region {
+			continue
+		}
+		select {
+		case r.now <- struct{}{}:
+		default: // it is awake
+		}
+	}
 }
 
 // place names the region among all accounts.
@@ -35,7 +50,9 @@ func (r *balancerReader) place() string { return r.account.Name + "/" + r.region
 // run reads until ctx ends, which is its error. Where the account doesn't allow it,
 // load balancers count as healthy and nothing is asked any more.
 func (r *balancerReader) run(ctx context.Context) error {
-	return r.m.loop().Run(ctx, func(ctx context.Context) refresh.Next {
+	loop := r.m.loop()
+	loop.Now, loop.NowPause = r.now, wantedPause
+	return loop.Run(ctx, func(ctx context.Context) refresh.Next {
 		wanted, known := r.wanted()
 		if !known {
 			return refresh.Next{In: wantedPause}

@@ -43,6 +43,10 @@ type Options struct {
 	Balancers bool
 	Regions   []string
 
+	// Shared says that one of several servers reads AWS: who calls Read. The others have its word
+	// by Adopt.
+	Shared bool
+
 	// Wanted returns the ids of the health checks that records use, which alone are asked
 	// for and probed, their descendants too; WantedTargets the names of load
 	// balancers that aliases lead to, in lower-case wire form. Both are called once a
@@ -134,7 +138,8 @@ func New(o Options) (*Monitor, error) {
 			continue
 		}
 		for _, region := range o.Regions {
-			m.groups = append(m.groups, &balancerReader{m: m, account: a, region: region, api: newBalancerAPI(a.Config, region)})
+			m.groups = append(m.groups, &balancerReader{m: m, account: a, region: region, api: newBalancerAPI(a.Config, region),
+				now: make(chan struct{}, 1)})
 		}
 	}
 	return m, nil
@@ -197,11 +202,8 @@ func (o *Options) setDefaults() {
 func (m *Monitor) Run(ctx context.Context) error {
 	m.Load()
 	g, ctx := errgroup.WithContext(ctx)
-	for _, r := range m.readers {
-		g.Go(func() error { return r.run(ctx) })
-	}
-	for _, r := range m.groups {
-		g.Go(func() error { return r.run(ctx) })
+	if !m.options.Shared {
+		g.Go(func() error { return m.Read(ctx) })
 	}
 	if m.options.Mode != AWS {
 		g.Go(func() error { return newSchedule(m).run(ctx) })

@@ -49,9 +49,12 @@ type Draft struct {
 	AWSChange string
 	Config    string
 	At        time.Time
-	Parts     []PartDraft // of different keys
-	Changes   []Change    // those over MaxChanges are left out, and counted
-	Omitted   int         // changes that aren't listed
+	// Epoch is the least that the commit is to have; of causes leader and repair alone, which
+	// raise it.
+	Epoch   uint64
+	Parts   []PartDraft // of different keys
+	Changes []Change    // those over MaxChanges are left out, and counted
+	Omitted int         // changes that aren't listed
 }
 
 // PartDraft is a part that differs from the version before.
@@ -170,7 +173,7 @@ func (w *Writer) Commit(ctx context.Context, d Draft) (*Version, error) {
 		if !w.o.Alone && d.Cause != Leader {
 			return nil, fmt.Errorf("committing: %w", ErrDeposed)
 		}
-		epoch++
+		epoch = max(epoch+1, d.Epoch)
 	}
 	a, err := w.build(ctx, d, w.version, Head{Version: w.version.Number() + 1, Epoch: epoch}, w.version.Name)
 	if err != nil {
@@ -206,7 +209,7 @@ func (w *Writer) Repair(ctx context.Context, d Draft) (*Version, error) {
 		}
 	}
 	if w.version == nil || w.version.Head.Leader != w.o.Node || w.version.Head.Epoch < epoch {
-		epoch++ // who led until now is deposed by it
+		epoch = max(epoch+1, d.Epoch) // who led until now is deposed by it
 	}
 	d.Cause = Repair
 	a, err := w.build(ctx, d, &Version{tag: tag}, Head{Version: known + 1, Epoch: epoch}, previous)

@@ -272,7 +272,7 @@ func TestFormats(t *testing.T) {
 	if !errors.Is(err, ErrNewer) {
 		t.Errorf("a page of a greater format: %v", err)
 	}
-	m.objects[headName] = l.keys.seal([]byte(`{"fleet":"test","version":0,"later":{"mac":"x"},"commit":""}`))
+	m.objects[headName] = l.keys.Seal([]byte(`{"fleet":"test","version":0,"later":{"mac":"x"},"commit":""}`))
 	got, err = l.Follow(t.Context(), nil)
 	if err != nil || got.Number() != 0 {
 		t.Errorf("a later head: %v, %v", got, err)

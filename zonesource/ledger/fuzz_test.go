@@ -42,10 +42,10 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind byte, body []byte, asStored bool) {
 		switch kind {
 		case 'h':
-			h, err := keys(nil).decodeHead(body)
+			h, err := Keys(nil).decodeHead(body)
 			if err == nil {
-				again, _ := keys(nil).encodeHead(h)
-				same, err := keys(nil).decodeHead(again)
+				again, _ := Keys(nil).encodeHead(h)
+				same, err := Keys(nil).decodeHead(again)
 				if err != nil || same != h {
 					t.Errorf("%+v is read as %+v, %v", h, same, err)
 				}

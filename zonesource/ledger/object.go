@@ -204,18 +204,18 @@ func verify(name string, body []byte) error {
 const macMember = `,"mac":"`
 
 // encodeHead writes a head as one line of JSON: its members in their order, the MAC last.
-func (k keys) encodeHead(h Head) ([]byte, error) {
+func (k Keys) encodeHead(h Head) ([]byte, error) {
 	text, err := json.Marshal(h)
 	if err != nil {
 		return nil, fmt.Errorf("encoding head: %w", err)
 	}
-	return k.seal(text), nil
+	return k.Seal(text), nil
 }
 
 // decodeHead reads a head that one of the keys vouches for. Members that it doesn't know
 // are skipped.
-func (k keys) decodeHead(body []byte) (Head, error) {
-	text, err := k.open(body)
+func (k Keys) decodeHead(body []byte) (Head, error) {
+	text, err := k.Open(body)
 	if err != nil {
 		return Head{}, err
 	}

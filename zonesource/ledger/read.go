@@ -29,13 +29,13 @@ type Options struct {
 type Ledger struct {
 	store Store
 	fleet string
-	keys  keys
+	keys  Keys
 	*packer
 }
 
 // New returns a ledger and asks nobody.
 func New(o Options) (*Ledger, error) {
-	k, err := newKeys(o.Secrets)
+	k, err := NewKeys(headPurpose, o.Secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +86,24 @@ func (l *Ledger) head(ctx context.Context, unless string) (Head, string, error) 
 		return Head{}, tag, fmt.Errorf("reading head: it is that of the fleet %q, not of %q", h.Fleet, l.fleet)
 	}
 	return h, tag, nil
+}
+
+// Head reads head.
+func (l *Ledger) Head(ctx context.Context) (Head, error) {
+	h, _, err := l.head(ctx, "")
+	return h, err
+}
+
+// Left returns the version of the last commit that can be read, for a store whose head is lost.
+func (l *Ledger) Left(ctx context.Context) (*Version, error) {
+	name, c, err := (&Writer{l: l}).greatest(ctx)
+	if err == nil && c == nil {
+		err = ErrAbsent
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for what is left: %w", err)
+	}
+	return l.At(ctx, name)
 }
 
 // Follow returns the newest version: known itself while that is it. known may be nil. Of

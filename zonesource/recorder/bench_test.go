@@ -70,7 +70,7 @@ func yearOf(b *testing.B, dir string, names, changes int) *bench {
 		b.Fatal(err)
 	}
 	_, err = w.Commit(b.Context(), ledger.Draft{Cause: ledger.Listing, Actor: "saved data", At: begin,
-		Parts: []ledger.PartDraft{{Key: keyOf(z.Key), Whole: true, Records: slices.Values(records)}}})
+		Parts: []ledger.PartDraft{{Key: KeyText(z.Key), Whole: true, Records: slices.Values(records)}}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -85,8 +85,8 @@ func yearOf(b *testing.B, dir string, names, changes int) *bench {
 		z = next
 		at := begin.Add(year / time.Duration(changes) * time.Duration(i))
 		d := ledger.Draft{Cause: ledger.Update, Actor: "ops. from 10.0.0.7", AWSChange: "C0123456789ABC", At: at,
-			Parts: []ledger.PartDraft{{Key: keyOf(z.Key), Records: values(differing)}}}
-		d.Changes, d.Omitted = words(keyOf(z.Key), z.Zone.Apex, differing, nil)
+			Parts: []ledger.PartDraft{{Key: KeyText(z.Key), Records: values(differing)}}}
+		d.Changes, d.Omitted = words(KeyText(z.Key), z.Zone.Apex, differing, nil)
 		v, err := w.Commit(b.Context(), d)
 		if err != nil {
 			b.Fatal(err)

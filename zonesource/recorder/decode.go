@@ -1,9 +1,12 @@
 package recorder
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"inside53/resolver/zone"
@@ -15,24 +18,34 @@ var zeroTime time.Time
 
 // Part reads a part as a version has it.
 func Part(ctx context.Context, l *ledger.Ledger, v *ledger.Version, key zonesource.Key) (zonesource.Part, error) {
-	text := keyOf(key)
+	text := KeyText(key)
+	var records []ledger.Record
+	for r, err := range l.Records(ctx, v, text) {
+		if err != nil {
+			return zonesource.Part{}, fmt.Errorf("reading %s of version %d: %w", text, v.Number(), err)
+		}
+		records = append(records, r)
+	}
+	return partOf(key, v, records)
+}
+
+// partOf makes a part of all its records, which are in the order of their keys.
+func partOf(key zonesource.Key, v *ledger.Version, records []ledger.Record) (zonesource.Part, error) {
 	p := zonesource.Part{Key: key}
 	if v.Commit != nil {
 		p.Listed = v.Commit.At
 	}
-	h, err := headOf(ctx, l, v, text)
-	if err != nil {
-		return p, err
-	}
+	h, err := headIn(records)
 	d := decoder{part: &p}
 	d.begin(h)
-	for r, err := range l.Records(ctx, v, text) {
-		if err == nil {
-			err = d.record(r)
-		}
+	for _, r := range records {
 		if err != nil {
-			return p, fmt.Errorf("reading %s of version %d: %w", text, v.Number(), err)
+			break
 		}
+		err = d.record(r)
+	}
+	if err != nil {
+		return p, fmt.Errorf("reading %s of version %d: %w", KeyText(key), v.Number(), err)
 	}
 	if d.edit != nil {
 		h.Zone.Listed = p.Listed
@@ -41,21 +54,109 @@ func Part(ctx context.Context, l *ledger.Ledger, v *ledger.Version, key zonesour
 	return p, nil
 }
 
-// headOf reads what a part is.
-func headOf(ctx context.Context, l *ledger.Ledger, v *ledger.Version, part string) (head, error) {
+// headIn finds what a part is among its records.
+func headIn(records []ledger.Record) (head, error) {
+	at, found := slices.BinarySearchFunc(records, []byte(headKey), func(r ledger.Record, key []byte) int {
+		return bytes.Compare(r.Key, key)
+	})
+	if !found {
+		return head{}, ledger.ErrAbsent
+	}
+	return decodeHead(records[at].Value)
+}
+
+func decodeHead(text []byte) (head, error) {
 	var h head
-	text, err := l.Find(ctx, v, part, []byte(headKey))
-	if err == nil && text == nil {
-		err = ledger.ErrAbsent
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &h)
-	}
+	err := json.Unmarshal(text, &h)
 	if err == nil && h.Zone != nil {
 		var labels zone.Labels
 		if labels.Parse(h.Apex) < 0 {
 			err = fmt.Errorf("the apex %q is no name", h.Apex)
 		}
+	}
+	return h, err
+}
+
+// Advance reads a part as a version has it, from what it was in another version: of pages
+// only those that the other hasn't.
+func Advance(ctx context.Context, l *ledger.Ledger, was, is *ledger.Version, old zonesource.Part,
+) (zonesource.Part, error) {
+	text := KeyText(old.Key)
+	var all []ledger.Difference
+	for d, err := range l.Diff(ctx, text, was, is) {
+		if err != nil {
+			return zonesource.Part{}, fmt.Errorf("reading %s of version %d: %w", text, is.Number(), err)
+		}
+		all = append(all, d)
+	}
+	if old.Zone == nil || slices.ContainsFunc(all, func(d ledger.Difference) bool { return d.Key[0] != setKey[0] }) {
+		return rebuild(is, old, all)
+	}
+	p := old
+	if is.Commit != nil {
+		p.Listed = is.Commit.At
+	}
+	edit := old.Zone.Tree.Edit()
+	for _, d := range all {
+		err := applySet(edit, old.Zone.Apex, d)
+		if err != nil {
+			return p, fmt.Errorf("reading %s of version %d: %w", text, is.Number(), err)
+		}
+	}
+	p.Zone, p.Sum, p.Pages = old.Zone.With(edit.Commit(), 0), zonesource.Sum{}, nil
+	return p, nil
+}
+
+// applySet makes a difference of one RRset.
+func applySet(edit *zone.Edit, apex []byte, d ledger.Difference) error {
+	r := ledger.Record{Key: d.Key, Value: d.Now}
+	if d.Now == nil {
+		r.Value = d.Was
+	}
+	name, set, err := decodeSet(apex, r)
+	if err != nil {
+		return err
+	}
+	if d.Now == nil {
+		edit.Delete(name, set.Type)
+		return nil
+	}
+	return edit.Put(name, set)
+}
+
+// rebuild makes a part of what it was and what differs.
+func rebuild(is *ledger.Version, old zonesource.Part, all []ledger.Difference) (zonesource.Part, error) {
+	records, err := recordsOf(old)
+	if err != nil {
+		return zonesource.Part{}, err
+	}
+	byKey := make(map[string][]byte, len(records))
+	for _, r := range records {
+		byKey[string(r.Key)] = r.Value
+	}
+	for _, d := range all {
+		if d.Now == nil {
+			delete(byKey, string(d.Key))
+			continue
+		}
+		byKey[string(d.Key)] = d.Now
+	}
+	records = records[:0]
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+		records = append(records, ledger.Record{Key: []byte(key), Value: byKey[key]})
+	}
+	return partOf(old.Key, is, records)
+}
+
+// headOf reads what a part is.
+func headOf(ctx context.Context, l *ledger.Ledger, v *ledger.Version, part string) (head, error) {
+	text, err := l.Find(ctx, v, part, []byte(headKey))
+	if err == nil && text == nil {
+		err = ledger.ErrAbsent
+	}
+	var h head
+	if err == nil {
+		h, err = decodeHead(text)
 	}
 	if err != nil {
 		return h, fmt.Errorf("reading %s of version %d: %w", part, v.Number(), err)

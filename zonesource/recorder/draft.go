@@ -19,7 +19,7 @@ func (r *Recorder) draft(ctx context.Context, g *group) (ledger.Draft, error) {
 	for _, key := range slices.SortedFunc(maps.Keys(g.parts), compareKeys) {
 		p, changes, omitted, err := r.partDraft(ctx, key, g.parts[key], g.saved)
 		if err != nil {
-			return d, fmt.Errorf("comparing %s: %w", keyOf(key), err)
+			return d, fmt.Errorf("comparing %s: %w", KeyText(key), err)
 		}
 		if p == nil {
 			continue
@@ -28,17 +28,23 @@ func (r *Recorder) draft(ctx context.Context, g *group) (ledger.Draft, error) {
 		d.Changes = append(d.Changes, changes...)
 		d.Omitted += omitted
 	}
+	d.Parts = append(d.Parts, g.extra.drafts()...)
 	return d, nil
 }
 
-func compareKeys(a, b zonesource.Key) int { return bytes.Compare([]byte(keyOf(a)), []byte(keyOf(b))) }
+func compareKeys(a, b zonesource.Key) int {
+	return bytes.Compare([]byte(KeyText(a)), []byte(KeyText(b)))
+}
 
 // partDraft is what a part comes to, nil for nothing.
 func (r *Recorder) partDraft(ctx context.Context, key zonesource.Key, p zonesource.Part, saved bool,
 ) (*ledger.PartDraft, []ledger.Change, int, error) {
-	v, text := r.writer.Version(), keyOf(key)
+	v, text := r.writer.Version(), KeyText(key)
 	_, there := v.Parts[text]
 	was, known := r.committed[key]
+	if p.Err != nil {
+		return r.standing(text, p), nil, 0, nil
+	}
 	if p.Key == (zonesource.Key{}) {
 		if !there {
 			return nil, nil, 0, nil

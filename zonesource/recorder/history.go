@@ -179,7 +179,7 @@ var ErrNoZone = errors.New("no such zone was there")
 func Zone(ctx context.Context, l *ledger.Ledger, v *ledger.Version, id string) (zonesource.Part, error) {
 	for text := range v.Parts {
 		if strings.HasSuffix(text, "/zone/"+id) {
-			return Part(ctx, l, v, parseKey(text))
+			return Part(ctx, l, v, ParseKey(text))
 		}
 	}
 	return zonesource.Part{}, fmt.Errorf("looking for %s at version %d: %w", id, v.Number(), ErrNoZone)
@@ -207,8 +207,8 @@ func ZoneAt(ctx context.Context, l *ledger.Ledger, at time.Time, id string) (zon
 func Expected(v *ledger.Version) []zonesource.Key {
 	var keys []zonesource.Key
 	for _, text := range slices.Sorted(maps.Keys(v.Parts)) {
-		key := parseKey(text)
-		if !strings.HasPrefix(key.Name, "zone/") {
+		key := ParseKey(text)
+		if IsKept(text) && !strings.HasPrefix(key.Name, "zone/") {
 			keys = append(keys, key)
 		}
 	}
@@ -218,8 +218,11 @@ func Expected(v *ledger.Version) []zonesource.Key {
 // Parts reads all parts of a version.
 func Parts(ctx context.Context, l *ledger.Ledger, v *ledger.Version) iter.Seq2[zonesource.Part, error] {
 	return func(yield func(zonesource.Part, error) bool) {
-		for text := range v.Parts {
-			p, err := Part(ctx, l, v, parseKey(text))
+		for text, ref := range v.Parts {
+			if !IsKept(text) || ref.List == "" {
+				continue
+			}
+			p, err := Part(ctx, l, v, ParseKey(text))
 			if !yield(p, err) {
 				return
 			}

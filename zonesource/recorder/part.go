@@ -43,11 +43,15 @@ const (
 	setKey      = "r"
 )
 
-// keyOf is the key of a part in the ledger.
-func keyOf(k zonesource.Key) string { return k.Source + "/" + k.Name }
+// KeyText is the key of a part in the ledger.
+func KeyText(k zonesource.Key) string { return k.Source + "/" + k.Name }
 
-// parseKey reads it.
-func parseKey(text string) zonesource.Key {
+// IsKept reports whether the part of a key is one that keepers have. Other parts, of which this
+// package knows nothing, have keys without a slash.
+func IsKept(text string) bool { return strings.Contains(text, "/") }
+
+// ParseKey reads the key of a part that keepers have.
+func ParseKey(text string) zonesource.Key {
 	source, name, _ := strings.Cut(text, "/")
 	return zonesource.Key{Source: source, Name: name}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -30,12 +29,21 @@ type Options struct {
 	Note   func(error)
 	Log    *slog.Logger
 	Window time.Duration // for which changes are gathered; 0 = 50 ms
+
+	// Writer writes, where a fleet has it; nil: the recorder's own, which is alone. Then Run ends
+	// with an error as soon as another server leads, or the store has lost something, and
+	// Committed is called with each version and the parts that it was made of.
+	Writer    *ledger.Writer
+	Known     map[zonesource.Key]zonesource.Part // what the newest version of Writer has, as far as known
+	Committed func(v *ledger.Version, made Made)
 }
 
 const (
 	defaultWindow = 50 * time.Millisecond
 	firstPause    = time.Second // after a failure; it doubles up to lastPause
 	lastPause     = 30 * time.Second
+	fleetPause    = 200 * time.Millisecond // the first one where others wait for what is written
+	fleetLast     = 3 * time.Second
 	writeTime     = 30 * time.Second // of one version
 	endTime       = time.Second      // of what is written when the process ends
 	// maxGroups is how many versions wait to be written before they become one.
@@ -57,6 +65,7 @@ type Recorder struct {
 	current map[zonesource.Key]zonesource.Part // all parts as accepted last
 	status  Status
 	version *ledger.Version
+	ended   error // nothing is committed any more
 
 	// Of the goroutine of Run:
 	committed map[zonesource.Key]zonesource.Part // what the newest version has, where it is known
@@ -90,14 +99,18 @@ type group struct {
 	actor  string
 	change string
 	saved  bool // what an earlier process had
-	at     time.Time
-	parts  map[zonesource.Key]zonesource.Part
+	// rewrite says that parts are written as a whole, whatever there is.
+	rewrite bool
+	at      time.Time
+	parts   map[zonesource.Key]zonesource.Part
+	extra   extra
 }
 
 // inflight is a version that is being written, with what it holds.
 type inflight struct {
 	groups int // of waiting, that it holds
 	parts  map[zonesource.Key]zonesource.Part
+	extra  extra
 }
 
 // New returns a recorder, and reads nothing.
@@ -111,24 +124,46 @@ func New(o Options) *Recorder {
 	if o.Hold == nil {
 		o.Hold = func() error { return nil }
 	}
-	nonce := make([]byte, 8)
-	_, _ = rand.Read(nonce) // it never fails
-	return &Recorder{
+	r := &Recorder{
 		o: o, wake: make(chan struct{}, 1), current: map[zonesource.Key]zonesource.Part{},
-		writer:    o.Ledger.NewWriter(ledger.WriterOptions{Node: o.Name + "/" + hex.EncodeToString(nonce), Alone: true}),
+		writer:    o.Writer,
 		committed: map[zonesource.Key]zonesource.Part{}, damaged: map[zonesource.Key]bool{},
 		status: Status{Alarms: map[string]uint64{}},
 	}
+	maps.Copy(r.committed, o.Known)
+	if o.Writer == nil {
+		r.writer = o.Ledger.NewWriter(ledger.WriterOptions{Node: NewNode(o.Name), Alone: true})
+	} else if v := o.Writer.Version(); v != nil {
+		r.version, r.status.Version = v, v.Number()
+	}
+	return r
 }
+
+// NewNode is the name of a process that writes: that of its server, and a nonce.
+func NewNode(name string) string {
+	nonce := make([]byte, 8)
+	_, _ = rand.Read(nonce) // it never fails
+	return name + "/" + hex.EncodeToString(nonce)
+}
+
+// isAlone reports whether no other server may write.
+func (r *Recorder) isAlone() bool { return r.o.Writer == nil }
 
 // Accept notes what has changed. It doesn't block.
 func (r *Recorder) Accept(all []zonesource.Accepted) {
 	r.mu.Lock()
 	for _, a := range all {
-		r.put(a)
+		if a.Part.Err != nil && r.isAlone() {
+			continue // how what isn't there stands concerns others alone
+		}
+		r.put(groupOf(a))
 	}
-	r.status.Gap = true
+	r.status.Gap = len(r.waiting) > 0
 	r.mu.Unlock()
+	r.awake()
+}
+
+func (r *Recorder) awake() {
 	select {
 	case r.wake <- struct{}{}:
 	default: // it is awake
@@ -136,12 +171,14 @@ func (r *Recorder) Accept(all []zonesource.Accepted) {
 }
 
 // put adds a change to those that wait. The caller holds mu.
-func (r *Recorder) put(a zonesource.Accepted) {
-	g := groupOf(a)
-	if a.Part.Key == (zonesource.Key{}) {
-		delete(r.current, a.Key)
-	} else {
-		r.current[a.Key] = a.Part
+func (r *Recorder) put(g *group) {
+	for key, p := range g.parts {
+		switch {
+		case p.Key == (zonesource.Key{}):
+			delete(r.current, key)
+		case p.Err == nil:
+			r.current[key] = p
+		}
 	}
 	n, first := len(r.waiting), 0
 	if r.inflight != nil {
@@ -149,6 +186,7 @@ func (r *Recorder) put(a zonesource.Accepted) {
 	}
 	if n > first && r.waiting[n-1].isLike(g) {
 		maps.Copy(r.waiting[n-1].parts, g.parts)
+		r.waiting[n-1].extra.add(g.extra)
 		return
 	}
 	r.waiting = append(r.waiting, g)
@@ -159,6 +197,7 @@ func (r *Recorder) put(a zonesource.Accepted) {
 	one := &group{cause: ledger.Listing, actor: "several", at: rest[0].at, parts: map[zonesource.Key]zonesource.Part{}}
 	for _, g := range rest {
 		maps.Copy(one.parts, g.parts)
+		one.extra.add(g.extra)
 	}
 	r.waiting = append(r.waiting[:first:first], one)
 }
@@ -170,6 +209,8 @@ func groupOf(a zonesource.Accepted) *group {
 	switch a.Kind {
 	case zonesource.ByUpdate:
 		g.cause = ledger.Update
+	case zonesource.ByEvent:
+		g.cause = ledger.Event
 	case zonesource.ByOperator:
 		g.cause = ledger.Operator
 		if g.actor == "" {
@@ -197,7 +238,8 @@ func reader(a zonesource.Accepted) string {
 }
 
 func (g *group) isLike(o *group) bool {
-	return g.cause == o.cause && g.actor == o.actor && g.change == o.change && g.saved == o.saved
+	return g.cause == o.cause && g.actor == o.actor && g.change == o.change && g.saved == o.saved && !g.rewrite &&
+		!o.rewrite
 }
 
 // Status returns how things stand.
@@ -207,6 +249,13 @@ func (r *Recorder) Status() Status {
 	s := r.status
 	s.Alarms = maps.Clone(s.Alarms)
 	return s
+}
+
+// Text is the version as people see it.
+func (r *Recorder) Text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status.Text()
 }
 
 // Newest is the newest version that was written, nil while none is known.
@@ -227,10 +276,20 @@ func (r *Recorder) alarm(reason string) {
 
 // Run writes until ctx ends, and then what is left, for as long as a moment.
 func (r *Recorder) Run(ctx context.Context) error {
+	err := r.run(ctx)
+	r.end(err)
+	return err
+}
+
+func (r *Recorder) run(ctx context.Context) error {
 	house := time.NewTimer(firstHouse)
 	defer house.Stop()
 	var swept time.Time
-	pause, retry := firstPause, time.NewTimer(0) // what the ledger has is read at once
+	least, most := firstPause, lastPause
+	if !r.isAlone() {
+		least, most = fleetPause, fleetLast
+	}
+	pause, retry := least, time.NewTimer(0) // what the ledger has is read at once
 	defer retry.Stop()
 	for {
 		select {
@@ -260,12 +319,15 @@ func (r *Recorder) Run(ctx context.Context) error {
 		err := r.write(try)
 		stop()
 		r.report(err)
+		if err != nil && !r.isAlone() && isOver(err) {
+			return err
+		}
 		if err != nil {
 			retry.Reset(pause)
-			pause = min(2*pause, lastPause)
+			pause = min(2*pause, most)
 			continue
 		}
-		pause = firstPause
+		pause = least
 	}
 }
 
@@ -326,8 +388,14 @@ func (r *Recorder) begin() *group {
 	if len(r.waiting) == 0 {
 		return nil
 	}
-	r.inflight = &inflight{1, r.waiting[0].parts}
-	return r.waiting[0]
+	g := r.waiting[0]
+	r.inflight = &inflight{1, g.parts, g.extra}
+	if g.rewrite {
+		for key := range g.parts {
+			r.damaged[key] = true
+		}
+	}
+	return g
 }
 
 // open reads the newest version, once.
@@ -362,72 +430,6 @@ func (r *Recorder) commit(ctx context.Context, g *group) error {
 		return r.settle(ctx, r.writer.Version(), nil)
 	}
 	v, err := r.writer.Commit(ctx, d)
-	return r.settle(ctx, v, err)
-}
-
-// settle goes by what has become of the version in flight.
-func (r *Recorder) settle(ctx context.Context, v *ledger.Version, err error) error {
-	switch {
-	case err == nil:
-		for key, p := range r.inflight.parts {
-			delete(r.damaged, key)
-			if p.Key == (zonesource.Key{}) {
-				delete(r.committed, key)
-				continue
-			}
-			r.committed[key] = p
-		}
-		r.mu.Lock()
-		r.waiting, r.inflight = r.waiting[r.inflight.groups:], nil
-		r.mu.Unlock()
-		r.adopt(v)
-		return nil
-	case errors.Is(err, ledger.ErrPending):
-		return err
-	case errors.Is(err, ledger.ErrRolledBack):
-		return r.repair(ctx, err)
-	case errors.Is(err, ledger.ErrDeposed), errors.Is(err, ledger.ErrMoved):
-		clear(r.committed) // another process has written: what there is now is read and compared
-		v, open := r.writer.Open(ctx)
-		if open == nil {
-			r.adopt(v)
-		}
-	case errors.Is(err, ledger.ErrDamaged), errors.Is(err, ledger.ErrAbsent):
-		r.alarm("damaged")
-		for key := range r.inflight.parts {
-			r.damaged[key] = true
-		}
-	}
-	r.mu.Lock()
-	r.inflight = nil
-	r.mu.Unlock()
-	return err
-}
-
-// repair writes all parts anew.
-func (r *Recorder) repair(ctx context.Context, why error) error {
-	r.alarm("repair")
-	r.o.Log.Error("ledger has lost something and is written anew", "reason", why)
-	r.mu.Lock()
-	all := maps.Clone(r.current)
-	r.inflight = &inflight{len(r.waiting), all}
-	r.mu.Unlock()
-	d := ledger.Draft{Cause: ledger.Repair, Actor: "inside53", Config: r.o.Config(), At: time.Now()}
-	for key, p := range all {
-		records, err := recordsOf(p)
-		if err != nil {
-			return err
-		}
-		d.Parts = append(d.Parts, ledger.PartDraft{Key: keyOf(key), Whole: true, Records: slices.Values(records)})
-	}
-	clear(r.committed)
-	v, err := r.writer.Repair(ctx, d)
-	if errors.Is(err, ledger.ErrRolledBack) {
-		r.mu.Lock()
-		r.inflight = nil
-		r.mu.Unlock()
-		return err // another time
-	}
 	return r.settle(ctx, v, err)
 }
 

@@ -1,0 +1,272 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"inside53/zonesource/ledger"
+)
+
+const (
+	memberPath = "member/"
+	maxMember  = 1 << 20
+	// forgetAfter is the age of a member that nobody needs to know of any more.
+	forgetAfter = 24 * time.Hour
+)
+
+// Peer is a member as it says of itself.
+type Peer struct {
+	Name    string            `json:"name"`
+	Node    string            `json:"node"` // the name and a nonce drawn at its start
+	Address netip.AddrPort    `json:"address"`
+	Zone    string            `json:"zone"`
+	Version uint64            `json:"version"`
+	Epoch   uint64            `json:"epoch"`
+	Failed  map[string]string `json:"failed,omitempty"` // parts that it can't adopt, and why
+	Serials []Serial          `json:"serials,omitempty"`
+	Build   string            `json:"build"`
+	Config  string            `json:"config"`
+
+	// Heard is how long ago it wrote that, by the store's clock.
+	Heard time.Duration `json:"-"`
+	read  time.Duration // uptime when it was read
+}
+
+// Peers returns the members that wrote within 2 minutes, this server among them, by name.
+func (m *Member) Peers() []Peer {
+	m.mu.Lock()
+	peers, now := slices.Clone(m.peers), m.o.Uptime()
+	m.mu.Unlock()
+	peers = slices.DeleteFunc(peers, func(p Peer) bool { return p.Name == m.o.Name })
+	for i := range peers {
+		peers[i].Heard += now - peers[i].read
+	}
+	peers = slices.DeleteFunc(peers, func(p Peer) bool { return p.Heard > memberFor })
+	peers = append(peers, m.self())
+	slices.SortFunc(peers, func(a, b Peer) int { return strings.Compare(a.Name, b.Name) })
+	return peers
+}
+
+// self is what this server says of itself.
+func (m *Member) self() Peer {
+	p := Peer{
+		Name: m.o.Name, Node: m.node, Address: m.address(), Zone: m.o.Zone, Build: m.o.Build, Config: m.o.Config(),
+		Serials: m.o.Serials(),
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p.Failed = maps.Clone(m.failed)
+	if m.version != nil {
+		p.Version, p.Epoch = m.version.Number(), m.version.Head.Epoch
+	}
+	return p
+}
+
+// rankOf is the place of a name among all by the hash of names.
+func rankOf(name string, peers []Peer) int {
+	own, rank := sha256.Sum256([]byte(name)), 0
+	for _, p := range peers {
+		sum := sha256.Sum256([]byte(p.Name))
+		if p.Name != name && bytes.Compare(sum[:], own[:]) < 0 {
+			rank++
+		}
+	}
+	return rank
+}
+
+// meet writes what this server says of itself, and reads what the others do, until ctx ends.
+func (m *Member) meet(ctx context.Context) error {
+	var said, listed time.Duration
+	var told, joined string
+	var woken bool
+	for first := true; ; first = false {
+		now := m.o.Uptime()
+		is := fmt.Sprint(m.failedKeys(), m.address(), m.Term() != nil, len(m.o.Serials()))
+		if first || now-said >= memberEvery || is != told {
+			err := m.say(ctx)
+			if err == nil {
+				said, told = now, is
+			}
+		}
+		if first || woken || now-listed >= m.listEvery() {
+			err := m.listPeers(ctx)
+			if err == nil {
+				listed = now
+			}
+		}
+		if said > 0 {
+			joined = m.join(ctx, joined)
+		}
+		err := m.pause(ctx, time.Second, nil)
+		if err != nil {
+			return err
+		}
+		select {
+		case <-m.wakeMeet:
+			woken = true
+		default:
+			woken = false
+		}
+	}
+}
+
+// join wakes who leads, unless that is who was woken before: from then on it knows this server,
+// and tells it of what is new. It returns who was woken.
+func (m *Member) join(ctx context.Context, before string) string {
+	m.mu.Lock()
+	leader, to := m.lease.Node, m.lease.Address
+	m.mu.Unlock()
+	if leader == before || leader == m.node || !to.IsValid() || m.o.Wake == nil {
+		return before
+	}
+	ctx, stop := context.WithTimeout(ctx, wakeTime)
+	defer stop()
+	if m.o.Wake(ctx, to) {
+		return leader
+	}
+	return before
+}
+
+// listEvery is how often the members are listed.
+func (m *Member) listEvery() time.Duration {
+	if m.Term() != nil {
+		return listEvery
+	}
+	return memberEvery
+}
+
+// objectOf is the name of a member's object.
+func objectOf(name string) string { return memberPath + url.PathEscape(name) }
+
+// say writes the object of this server.
+func (m *Member) say(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, storeTime)
+	defer stop()
+	text, err := json.Marshal(m.self())
+	if err != nil {
+		return fmt.Errorf("encoding a member: %w", err)
+	}
+	m.mu.Lock()
+	was := m.ownTag
+	m.mu.Unlock()
+	tag, err := m.o.Store.Put(ctx, objectOf(m.o.Name), m.memberKeys.Seal(text), was)
+	if errors.Is(err, ledger.ErrMismatch) || errors.Is(err, ledger.ErrAbsent) || err != nil && was != "" {
+		_, tag, err = m.o.Store.Get(ctx, objectOf(m.o.Name), "", maxMember)
+		if err != nil {
+			tag = ""
+		}
+		err = ledger.ErrMismatch // once more, over what is there
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ownTag = tag
+	return err
+}
+
+// listPeers reads the objects of members that may have changed.
+func (m *Member) listPeers(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, readTime)
+	defer stop()
+	m.mu.Lock()
+	before := map[string]Peer{}
+	for _, p := range m.peers {
+		before[objectOf(p.Name)] = p
+	}
+	m.mu.Unlock()
+	var g errgroup.Group
+	g.SetLimit(decoders)
+	var mu sync.Mutex
+	var peers []Peer
+	now := m.o.Uptime()
+	for e, err := range m.o.Store.List(ctx, memberPath, "") {
+		if err != nil {
+			return errors.Join(fmt.Errorf("listing members: %w", err), g.Wait())
+		}
+		if e.Age > forgetAfter && m.Term() != nil {
+			_ = m.o.Store.Delete(ctx, e.Name) // another time
+		}
+		if e.Age > memberFor {
+			continue
+		}
+		g.Go(func() error {
+			p, known := before[e.Name]
+			if !known || e.Age <= now-p.read+time.Second { // it was written since
+				var err error
+				p, err = m.readPeer(ctx, e.Name)
+				if err != nil {
+					return nil // it stands in the log, and the member isn't one
+				}
+			}
+			p.Heard, p.read = e.Age, now
+			mu.Lock()
+			defer mu.Unlock()
+			peers = append(peers, p)
+			return nil
+		})
+	}
+	err := g.Wait()
+	m.mu.Lock()
+	m.peers = peers
+	m.mu.Unlock()
+	if t := m.Term(); t != nil {
+		t.told.meet(m.Peers(), m.o.Name)
+		m.mu.Lock()
+		lower := m.higher()
+		m.mu.Unlock()
+		if lower {
+			t.end(errLower)
+		}
+		t.rewriteFailed()
+	}
+	return err
+}
+
+// readPeer reads the object of a member.
+func (m *Member) readPeer(ctx context.Context, name string) (Peer, error) {
+	body, _, err := m.o.Store.Get(ctx, name, "", maxMember)
+	var text []byte
+	if err == nil {
+		text, err = m.memberKeys.Open(body)
+	}
+	var p Peer
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	if err == nil && objectOf(p.Name) != name {
+		err = ledger.ErrDamaged
+	}
+	if err != nil && !errors.Is(err, ledger.ErrAbsent) && ctx.Err() == nil {
+		m.o.Log.Warn("member not read", "object", name, "error", err)
+	}
+	return p, err
+}
+
+// wakeAll sends NOTIFY to all members, once.
+func (m *Member) wakeAll(ctx context.Context) {
+	if m.o.Wake == nil {
+		return
+	}
+	var g errgroup.Group
+	for _, p := range m.Peers() {
+		if p.Name != m.o.Name && p.Address.IsValid() {
+			g.Go(func() error {
+				m.o.Wake(ctx, p.Address)
+				return nil
+			})
+		}
+	}
+	_ = g.Wait() // none returns an error
+}

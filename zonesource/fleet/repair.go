@@ -1,0 +1,144 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"inside53/zonesource"
+	"inside53/zonesource/ledger"
+	"inside53/zonesource/recorder"
+)
+
+// repairs is how often a term repairs the store before another server is to try.
+const repairs = 3
+
+// isLost reports whether the store has lost something: head, or all that came after it.
+func isLost(err error) bool {
+	return errors.Is(err, ledger.ErrRolledBack) || errors.Is(err, ledger.ErrDamaged) || errors.Is(err, ledger.ErrAbsent)
+}
+
+// errNothingToRepairBy says that this server has no data to repair the store by.
+var errNothingToRepairBy = errors.New("nothing is served here to repair it by; fleet accept takes what is left")
+
+// draft begins a leader commit.
+func (t *Term) draft() ledger.Draft {
+	m := t.m
+	return ledger.Draft{Cause: ledger.Leader, Actor: m.o.Name, Config: m.o.Config(), At: time.Now(), Epoch: t.epoch}
+}
+
+// whole adds all that this server serves to a draft, to be written whatever there is.
+func (t *Term) whole(d *ledger.Draft) (recorder.Made, error) {
+	m := t.m
+	made := recorder.Made{
+		Parts: map[zonesource.Key]zonesource.Part{}, Records: map[string]map[string][]byte{},
+	}
+	for _, p := range m.o.Keeper.Served() {
+		part, err := recorder.Whole(p)
+		if err != nil {
+			return made, err
+		}
+		d.Parts, made.Parts[p.Key] = append(d.Parts, part), p
+	}
+	m.syncing.Lock()
+	defer m.syncing.Unlock()
+	for part, records := range m.records {
+		all := sorted(records)
+		d.Parts = append(d.Parts, ledger.PartDraft{Key: part, Whole: true, Records: slices.Values(all)})
+		made.Records[part] = records
+	}
+	return made, nil
+}
+
+// repair writes all that this server serves anew, in the place of the leader commit, with a
+// version above that which it has served.
+func (t *Term) repair(ctx context.Context, w *ledger.Writer, why error) (*ledger.Version, recorder.Made, error) {
+	m := t.m
+	m.syncing.Lock()
+	known := m.known
+	m.syncing.Unlock()
+	if known == nil && (len(m.o.Keeper.Served()) == 0 || errors.Is(why, ledger.ErrDamaged)) {
+		// Who can't read head, and never could, may have another key than the fleet.
+		return nil, recorder.Made{}, fmt.Errorf("repairing the store: %w: %w", why, errNothingToRepairBy)
+	}
+	m.alarm("repair", "the fleet's ledger has lost something and is written anew", "reason", why)
+	if known != nil {
+		w.Adopt(known)
+	}
+	d := t.draft()
+	d.Actor = "inside53"
+	made, err := t.whole(&d)
+	if err != nil {
+		return nil, made, err
+	}
+	v, err := w.Repair(ctx, d)
+	for errors.Is(err, ledger.ErrPending) && ctx.Err() == nil {
+		v, err = w.Settle(ctx)
+	}
+	return v, made, err
+}
+
+// guard looks at head each poll while this server leads, until it isn't what this server has
+// written.
+func (t *Term) guard(ctx context.Context) error {
+	m := t.m
+	for {
+		err := m.pause(ctx, m.o.Poll, m.wakeHead)
+		if err != nil {
+			return err
+		}
+		newest := t.Version()
+		limited, stop := context.WithTimeout(ctx, storeTime)
+		h, err := m.o.Ledger.Head(limited)
+		stop()
+		switch {
+		case isLost(err):
+			return fmt.Errorf("%w: %w", ledger.ErrRolledBack, err)
+		case err != nil:
+		case h.Epoch > t.epoch, h.Epoch == t.epoch && h.Leader != m.node:
+			return fmt.Errorf("reading head: %w", ledger.ErrDeposed)
+		case h.Version < newest.Number():
+			return fmt.Errorf("reading head: version %d after %d: %w", h.Version, newest.Number(), ledger.ErrRolledBack)
+		}
+	}
+}
+
+// errLower says that a member knows a greater version, or a greater epoch, than this leader.
+var errLower = errors.New("a member knows a greater version")
+
+// higher reports whether a member is known to serve a greater version than this server, or of a
+// greater epoch. The caller holds mu.
+func (m *Member) higher() bool {
+	version, epoch := uint64(0), uint64(0)
+	if m.version != nil {
+		version, epoch = m.version.Number(), m.version.Head.Epoch
+	}
+	now := m.o.Uptime()
+	return slices.ContainsFunc(m.peers, func(p Peer) bool {
+		return p.Name != m.o.Name && p.Heard+now-p.read <= memberFor && (p.Version > version || p.Epoch > epoch)
+	})
+}
+
+// AcceptStore has this server serve what the store has, though that is older than what it serves;
+// where head is lost, the last commit that is left.
+func (m *Member) AcceptStore(ctx context.Context) error {
+	m.syncing.Lock()
+	defer m.syncing.Unlock()
+	v, err := m.o.Ledger.Follow(ctx, nil)
+	if isLost(err) {
+		v, err = m.o.Ledger.Left(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	m.o.Log.Warn("the store's version is accepted as ordered", "version", v.Number())
+	err = m.adopt(ctx, v, recorder.Made{})
+	if err == nil {
+		m.mu.Lock()
+		m.headErr, m.heard = nil, m.o.Uptime()
+		m.mu.Unlock()
+	}
+	return err
+}

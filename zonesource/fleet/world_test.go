@@ -1,0 +1,439 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"inside53/resolver/zone"
+	"inside53/zonesource"
+	"inside53/zonesource/ledger"
+)
+
+// memory is a store in memory, for several servers: each has a side of its own.
+type memory struct {
+	mu      sync.Mutex
+	objects map[string][]byte
+	times   map[string]time.Time
+}
+
+func newMemory() *memory { return &memory{objects: map[string][]byte{}, times: map[string]time.Time{}} }
+
+func tagOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// side is a store as one server sees it.
+type side struct {
+	*memory
+	cut bool // it is away, for this server
+}
+
+var errAway = errors.New("the store is away")
+
+func (s *side) Get(ctx context.Context, name, unless string, _ int64) ([]byte, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	body, there := s.objects[name]
+	switch {
+	case s.cut || ctx.Err() != nil:
+		return nil, "", errAway
+	case !there:
+		return nil, "", ledger.ErrAbsent
+	case unless != "" && tagOf(body) == unless:
+		return nil, unless, ledger.ErrUnchanged
+	}
+	return bytes.Clone(body), tagOf(body), nil
+}
+
+func (s *side) Put(ctx context.Context, name string, body []byte, was string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, there := s.objects[name]
+	switch {
+	case s.cut || ctx.Err() != nil:
+		return "", errAway
+	case was == "" && there, was != "" && (!there || tagOf(old) != was):
+		return "", ledger.ErrMismatch
+	}
+	s.objects[name], s.times[name] = bytes.Clone(body), time.Now()
+	return tagOf(body), nil
+}
+
+func (s *side) Delete(_ context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cut {
+		return errAway
+	}
+	delete(s.objects, name)
+	return nil
+}
+
+func (s *side) List(_ context.Context, prefix, after string) iter.Seq2[ledger.Entry, error] {
+	return func(yield func(ledger.Entry, error) bool) {
+		s.mu.Lock()
+		var names []string
+		for name := range s.objects {
+			if strings.HasPrefix(name, prefix) && name > after {
+				names = append(names, name)
+			}
+		}
+		cut, times := s.cut, s.times
+		s.mu.Unlock()
+		if cut {
+			yield(ledger.Entry{}, errAway)
+			return
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			if !yield(ledger.Entry{Name: name, Age: time.Since(times[name])}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// change replaces an object, as who has the bucket can.
+func (m *memory) change(name string, body []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if body == nil {
+		delete(m.objects, name)
+		return
+	}
+	m.objects[name] = body
+}
+
+func (m *memory) object(name string) []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return bytes.Clone(m.objects[name])
+}
+
+// names are those of objects below a path.
+func (m *memory) names(path string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var names []string
+	for name := range m.objects {
+		if strings.HasPrefix(name, path) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// world is an AWS, a store, and the servers of a fleet.
+type world struct {
+	t     *testing.T
+	store *memory
+	nodes map[string]*node
+	keys  [][]byte
+	past  bool // all that head's chain names is to be there
+
+	mu    sync.Mutex
+	aws   map[string]map[string]string // the zones of AWS, by name; addresses by label
+	reads map[string]int               // listings, by who made them
+}
+
+func newWorld(t *testing.T) *world {
+	return &world{t: t, store: newMemory(), nodes: map[string]*node{}, keys: [][]byte{[]byte("a secret of the fleet")},
+		past:  true,
+		aws:   map[string]map[string]string{"a.example.": {"www": "10.0.0.1"}, "b.example.": {"www": "10.0.0.2"}},
+		reads: map[string]int{}}
+}
+
+// set changes a record in AWS; "" removes it.
+func (w *world) set(zone, label, address string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.aws[zone] == nil {
+		w.aws[zone] = map[string]string{}
+	}
+	w.aws[zone][label] = address
+	if address == "" {
+		delete(w.aws[zone], label)
+	}
+}
+
+// node is one server.
+type node struct {
+	w       *world
+	name    string
+	side    *side
+	keeper  *zonesource.Keeper
+	member  *Member
+	stop    context.CancelFunc
+	ended   chan error
+	adopted []uint64
+	config  string
+	account string
+}
+
+func (w *world) keeperConfig() zonesource.Config {
+	return zonesource.Config{MaxShrink: 1, Hosted: zonesource.HostedFilter{Zones: []string{"*"}},
+		Expected: []zonesource.Key{{Source: "route53", Name: "catalog/"}},
+		Views: []zonesource.ViewConfig{{Name: "all", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+			VPCs: []string{"*"}}}}
+}
+
+// make makes a server that doesn't run yet.
+func (w *world) make(name string) *node {
+	w.t.Helper()
+	n := &node{w: w, name: name, side: &side{memory: w.store}, ended: make(chan error, 1), config: "c-1"}
+	var err error
+	n.keeper, err = zonesource.NewKeeper(zonesource.Options{Config: w.keeperConfig(), Publish: func(*zone.Snapshot) {}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	l, err := ledger.New(ledger.Options{Store: n.side, Fleet: "s3://b/p", Secrets: w.keys})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	began := time.Now()
+	n.member, err = New(Options{
+		Ledger: l, Store: n.side, Fleet: "s3://b/p", Secrets: w.keys, Name: name, Build: "test",
+		Address: func() netip.AddrPort { return netip.AddrPortFrom(addressOf(name), 53) },
+		Config:  func() string { return n.config }, Keeper: n.keeper, Lead: n.lead, Ages: n.ages, Wake: w.wake,
+		Adopted: func(v *ledger.Version, _ []string) { n.adopted = append(n.adopted, v.Number()) },
+		Uptime:  func() time.Duration { return time.Hour + time.Since(began) },
+		Log:     slog.New(slog.NewTextHandler(logOf{w.t, name}, nil)),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	err = n.keeper.Load()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.nodes[name] = n
+	return n
+}
+
+// logOf writes the lines of a server into the log of its test.
+type logOf struct {
+	t    *testing.T
+	name string
+}
+
+func (l logOf) Write(p []byte) (int, error) {
+	l.t.Logf("%s: %s", l.name, bytes.TrimSpace(p))
+	return len(p), nil
+}
+
+func addressOf(name string) netip.Addr {
+	return netip.AddrFrom4([4]byte{10, 9, 9, name[len(name)-1]})
+}
+
+// join starts a server.
+func (w *world) join(name string) *node {
+	w.t.Helper()
+	n := w.make(name)
+	n.start()
+	return n
+}
+
+func (n *node) start() {
+	ctx, stop := context.WithCancel(context.Background())
+	n.stop = stop
+	go func() { n.ended <- n.member.Run(ctx) }()
+}
+
+// end ends a server and waits for it.
+func (n *node) end() error {
+	n.stop()
+	err := <-n.ended
+	n.ended <- err
+	return err
+}
+
+// endAll ends all servers that run.
+func (w *world) endAll() {
+	for _, n := range w.nodes {
+		if n.stop != nil {
+			_ = n.end()
+		}
+	}
+}
+
+// wake is NOTIFY: it comes to the server that has an address, unless that is away.
+func (w *world) wake(ctx context.Context, to netip.AddrPort) bool {
+	for _, n := range w.nodes {
+		if addressOf(n.name) == to.Addr() && n.stop != nil && !n.side.cut {
+			n.member.LookNow()
+			_, err := n.member.Sync(ctx)
+			return err == nil
+		}
+	}
+	return false
+}
+
+// lead reads AWS each second.
+func (n *node) lead(ctx context.Context, t *Term) error {
+	reader, err := zonesource.NewKeeper(zonesource.Options{Config: n.w.keeperConfig(), Publish: func(*zone.Snapshot) {},
+		Parts: t.Parts(), Accepted: t.Accept})
+	if err != nil {
+		return err
+	}
+	err = reader.Load()
+	if err != nil {
+		return err
+	}
+	return reader.Run(ctx, listings{n})
+}
+
+func (n *node) ages() map[string]float64 { return map[string]float64{"route53": 2} }
+
+// listings is a source that reads AWS each second.
+type listings struct{ n *node }
+
+// Run implements [zonesource.Source].
+func (l listings) Run(ctx context.Context, deliver func(zonesource.Part)) error {
+	for {
+		for _, p := range l.n.w.list(l.n.name) {
+			deliver(p)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// list makes the parts of what AWS has.
+func (w *world) list(who string) []zonesource.Part {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reads[who]++
+	catalog := &zonesource.Catalog{}
+	var parts []zonesource.Part
+	for name, records := range w.aws {
+		apex := zone.MustName(name)
+		id := "Z" + strings.ToUpper(name[:1])
+		catalog.Zones = append(catalog.Zones, zonesource.Hosted{ID: id, Name: apex})
+		edit := zone.NewTree(apex).Edit()
+		soa := append(append(zone.MustName("ns."+name), zone.MustName("root."+name)...), make([]byte, 20)...)
+		put(edit, apex, zone.TypeSOA, soa)
+		for label, address := range records {
+			ip := netip.MustParseAddr(address).As4()
+			put(edit, zone.MustName(label+"."+name), zone.TypeA, ip[:])
+		}
+		parts = append(parts, zonesource.Part{Key: zonesource.Key{Source: "route53", Name: "zone/" + id}, Listed: time.Now(),
+			Zone: zone.New(zone.Info{Origin: zone.Public, ID: id}, edit.Commit(), 0)})
+	}
+	slices.SortFunc(catalog.Zones, func(a, b zonesource.Hosted) int { return strings.Compare(a.ID, b.ID) })
+	catalogPart := zonesource.Part{Key: zonesource.Key{Source: "route53", Name: "catalog/"}, Listed: time.Now(),
+		Catalog: catalog}
+	return append([]zonesource.Part{catalogPart}, parts...)
+}
+
+// put puts a record into a zone.
+func put(edit *zone.Edit, name []byte, rrtype uint16, rdata []byte) {
+	set, err := zone.NewRecords(rrtype, 60, rdata)
+	if err == nil {
+		err = edit.Put(name, set)
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+// serves is the address that a server has for a label of a zone, "" for none.
+func (n *node) serves(zoneName, label string) string {
+	for _, z := range n.keeper.Hosted() {
+		if zone.String(z.Apex) != zoneName {
+			continue
+		}
+		for r := range z.Tree.Lookup(zone.MustName(label + "." + zoneName)).RRset(zone.TypeA).Rdata() {
+			return netip.AddrFrom4([4]byte(r)).String()
+		}
+	}
+	return ""
+}
+
+// leader is the server that leads, nil for none; two are a fault.
+func (w *world) leader() *node {
+	var leader *node
+	for _, n := range w.nodes {
+		t := n.member.Term()
+		if t == nil || n.side.cut {
+			continue
+		}
+		if leader != nil && t.Fresh(leaseFor) && leader.member.Term().Fresh(leaseFor) {
+			w.t.Errorf("%s and %s lead", leader.name, n.name)
+		}
+		leader = n
+	}
+	return leader
+}
+
+// await waits until something is, for a time of the clock of the test.
+func (w *world) await(within time.Duration, what string, is func() bool) time.Duration {
+	w.t.Helper()
+	began := time.Now()
+	for {
+		synctest.Wait()
+		if is() {
+			return time.Since(began)
+		}
+		if time.Since(began) > within {
+			w.t.Fatalf("not within %v: %s", within, what)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// all waits until each server that isn't cut off serves an address.
+func (w *world) all(within time.Duration, zoneName, label, address string) {
+	w.t.Helper()
+	w.await(within, fmt.Sprintf("%s.%s is %q everywhere", label, zoneName, address), func() bool {
+		for _, n := range w.nodes {
+			if n.stop != nil && !n.side.cut && n.serves(zoneName, label) != address {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// check looks at all that the store has.
+func (w *world) check() {
+	w.t.Helper()
+	l, err := ledger.New(ledger.Options{Store: &side{memory: w.store}, Fleet: "s3://b/p", Secrets: w.keys})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	v, err := l.Follow(context.Background(), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	faults := l.Check(context.Background(), v)
+	for _, fault := range faults {
+		if w.past {
+			w.t.Error(fault)
+		}
+	}
+	for _, n := range w.nodes {
+		for i := 1; i < len(n.adopted); i++ {
+			if n.adopted[i] < n.adopted[i-1] {
+				w.t.Errorf("%s went back: %v", n.name, n.adopted)
+			}
+		}
+	}
+}
