@@ -196,7 +196,8 @@ func (w *randomInventory) parts(t *testing.T) (zonesource.Config, map[zonesource
 		parts[key] = zonesource.Part{Key: key, Listed: now, Region: r}
 	}
 	e := zone.NewTree(zone.MustName("zone.example.")).Edit()
-	soa, err := zone.NewRecords(zone.TypeSOA, 60, append(append(zone.MustName("a."), zone.MustName("b.")...), make([]byte, 20)...))
+	soa, err := zone.NewRecords(zone.TypeSOA, 60,
+		append(append(zone.MustName("a."), zone.MustName("b.")...), make([]byte, 20)...))
 	if err == nil {
 		err = e.Put(zone.MustName("zone.example."), soa)
 	}
@@ -204,7 +205,8 @@ func (w *randomInventory) parts(t *testing.T) (zonesource.Config, map[zonesource
 		t.Fatal(err)
 	}
 	key := zonesource.Key{Source: "route53", Name: "zone/Z1"}
-	parts[key] = zonesource.Part{Key: key, Listed: now, Zone: zone.New(zone.Info{Origin: zone.Public, ID: "Z1"}, e.Commit(), 0)}
+	public := zone.New(zone.Info{Origin: zone.Public, ID: "Z1"}, e.Commit(), 0)
+	parts[key] = zonesource.Part{Key: key, Listed: now, Zone: public}
 	return cfg, parts
 }
 

@@ -31,7 +31,8 @@ ec2:
 func (c *cloud) placeClients(t *testing.T) {
 	t.Helper()
 	subnet := func(id, cidr, zone string) string {
-		return `{"SubnetId":"` + id + `","VpcId":"` + prodVPC + `","CidrBlock":"` + cidr + `","AvailabilityZoneId":"` + zone + `"}`
+		return `{"SubnetId":"` + id + `","VpcId":"` + prodVPC + `","CidrBlock":"` + cidr +
+			`","AvailabilityZoneId":"` + zone + `"}`
 	}
 	err := c.Replace("eu-west-1/describe-subnets.json", []byte(`{"Subnets":[`+strings.Join([]string{
 		subnet("subnet-09ef62c2f7167b4b5", "10.0.1.0/24", "euw1-az1"), subnet("subnet-clients1", "127.0.1.0/24", "euw1-az1"),
@@ -81,7 +82,8 @@ func TestProgramLeavesOutUnhealthy(t *testing.T) {
 			t.Errorf("%s is asked unasked", op)
 		}
 	}
-	p.reloaded(t, s, strings.Replace(instancesConfig, "refresh: 200ms", "refresh: 200ms\n  health: [status, lifecycle]", 1))
+	p.reloaded(t, s,
+		strings.Replace(instancesConfig, "refresh: 200ms", "refresh: 200ms\n  health: [status, lifecycle]", 1))
 	two := asks("127.0.0.1", "web.internal A", "10.0.2.21")
 	p.await(t, "the healthy one alone", func() bool { return p.answers(t, two) })
 	text := strings.Join(p.explain(t, "web.internal A", "127.0.0.1", "").Lines(false), "\n")
