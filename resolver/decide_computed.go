@@ -113,7 +113,7 @@ func (d *decision) serviceSet(s *zone.Service, set zone.RRset) uint16 {
 	if !set.Exists() {
 		return 0
 	}
-	d.pick = d.pickOf(set, s.CrossZone || s.Kind != zone.NetworkBalancer)
+	d.pick = d.pickOf(set, s.Narrows())
 	given, _ := d.given(set, d.pick)
 	return given
 }

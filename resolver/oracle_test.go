@@ -159,7 +159,7 @@ func (o *oracle) instances(i *item, owner string) {
 		here = o.w.clientZone(o.x.a.View.Index, o.x.q.Client)
 	}
 	s := o.x.a.hops[i.hop].service
-	alone := o.w.affinity == zone.OwnZone && here != 0 && (s == nil || s.Kind != zone.NetworkBalancer || s.CrossZone)
+	alone := o.w.affinity == zone.OwnZone && here != 0 && (s == nil || s.Narrows())
 	for _, one := range narrowed(reached, func(m member) bool { return o.x.state.live.Sick[string(m.ID)] != "" },
 		func(m member) bool { return m.Zone == here }, alone) {
 		h := dns.RR_Header{Name: owner, Class: dns.ClassINET, Ttl: set.TTL()}

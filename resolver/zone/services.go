@@ -37,6 +37,12 @@ type Service struct {
 	CrossZone bool
 }
 
+// Narrows reports whether addresses of other zones than the client's may be left out: where
+// each address serves on its own.
+func (s *Service) Narrows() bool {
+	return s.Kind == FileSystem || s.Kind == Endpoint || s.Kind == NetworkBalancer && s.CrossZone
+}
+
 // Set returns the addresses of a type.
 func (s *Service) Set(rrtype uint16) RRset {
 	switch rrtype {

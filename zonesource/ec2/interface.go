@@ -123,7 +123,7 @@ func appendCards(cards []types.NetworkInterface, host *types.Instance) []types.N
 	}
 	for i := range host.NetworkInterfaces {
 		n := &host.NetworkInterfaces[i]
-		at := &types.NetworkInterfaceAttachment{InstanceId: host.InstanceId}
+		at := &types.NetworkInterfaceAttachment{InstanceId: host.InstanceId, DeviceIndex: aws.Int32(int32(i))}
 		if n.Attachment != nil {
 			at.DeviceIndex, at.NetworkCardIndex = n.Attachment.DeviceIndex, n.Attachment.NetworkCardIndex
 		}

@@ -41,11 +41,13 @@ func TestInterfacesOfInstances(t *testing.T) {
 		InstanceId: aws.String("i-elastic"), NetworkInterfaceId: aws.String("eni-9")}})
 	want := []zonesource.Interface{
 		{ID: "eni-1", VPC: "vpc-a", Subnet: "subnet-1", Private: addr("10.0.0.3"), Public: addr("192.0.2.3"),
-			IPv6: []netip.Addr{addr("2001:db8::3")}, Instance: "i-full"},
+			IPv6: []netip.Addr{addr("2001:db8::3")}, Instance: "i-full", Primary: true},
 		{ID: "eni-1", VPC: "vpc-a", Subnet: "subnet-1", Private: addr("10.0.0.4"), Instance: "i-full"},
 		{ID: "eni-2", VPC: "vpc-a", Private: addr("10.0.0.5"), Public: addr("192.0.2.5"), Instance: "i-full"},
-		{ID: "i-elastic", VPC: "vpc-a", Private: addr("10.0.0.2"), Public: addr("192.0.2.2"), Instance: "i-elastic"},
-		{ID: "i-flat", VPC: "vpc-a", Private: addr("10.0.0.1"), Public: addr("192.0.2.1"), Instance: "i-flat"},
+		{ID: "i-elastic", VPC: "vpc-a", Private: addr("10.0.0.2"), Public: addr("192.0.2.2"), Instance: "i-elastic",
+			Primary: true},
+		{ID: "i-flat", VPC: "vpc-a", Private: addr("10.0.0.1"), Public: addr("192.0.2.1"), Instance: "i-flat",
+			Primary: true},
 	}
 	diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }))
 	if diff != "" || len(l.problems) != 0 {
