@@ -204,6 +204,7 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 	if err == nil {
 		a.fleet.leading.Store(l)
 		a.sources.secondaries.use(sourcesOf(l.sources))
+		a.sources.registrar.use(sourcesOf(l.sources))
 	}
 	a.reloading.Unlock()
 	if err != nil {
@@ -236,6 +237,7 @@ func (a *App) endLead() {
 	defer a.reloading.Unlock()
 	a.fleet.leading.Store(nil)
 	a.sources.secondaries.use(nil)
+	a.sources.registrar.use(nil)
 }
 
 // use makes the sources of a configuration, of those that run what is the same.
@@ -288,6 +290,7 @@ func (a *App) reconfigureLead(p *reloadPlan) error {
 	}
 	l.keeper.Switch(sourcesOf(l.sources)...)
 	a.sources.secondaries.use(sourcesOf(l.sources))
+	a.sources.registrar.use(sourcesOf(l.sources))
 	return nil
 }
 

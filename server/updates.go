@@ -33,8 +33,8 @@ func (a *App) assembleUpdates(c *config.Config) error {
 		[]string{"result"},
 	})
 	options := update.Options{
-		Registrar: a.sources.registrar.now,
-		Hosted:    a.hosted, Count: func(result string) { count(result) }, Log: a.opts.Log,
+		Registrar: a.sources.registrar.now, Registers: func() bool { return len(a.config.Load().Register) > 0 },
+		Hosted: a.hosted, Count: func(result string) { count(result) }, Log: a.opts.Log,
 		Allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
 	}
 	if a.handing != nil {

@@ -41,6 +41,9 @@ type Options struct {
 	// Registrar returns who accepts updates of instances without a signature; nil, or a nil
 	// answer, is nobody.
 	Registrar func() Registrar
+	// Registers reports whether instances may register names, here or at who leads; nil: only
+	// where there is a Registrar.
+	Registers func() bool
 	// Allowed says whether a client may ask this server at all.
 	Allowed func(netip.Addr) bool
 	// Count counts an answer by its response code or the fault of its signature;
@@ -92,6 +95,11 @@ func (u *Server) registrar() Registrar {
 	return u.Options.Registrar()
 }
 
+// registers reports whether updates without a signature have somebody to accept them.
+func (u *Server) registers() bool {
+	return u.registrar() != nil || u.Registers != nil && u.Registers()
+}
+
 // request is one update as it came.
 type request struct {
 	packet    []byte
@@ -111,7 +119,7 @@ func (u *Server) Admits(client netip.Addr, allowed bool) bool {
 			return true
 		}
 	}
-	return allowed && u.registrar() != nil
+	return allowed && u.registers()
 }
 
 // Refused logs an update of a client that isn't admitted, as seldom as bad signatures.
@@ -258,7 +266,7 @@ func (u *Server) handle(in request) {
 	case err != nil:
 		r.send(zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: err.Error()})
 		return
-	case r.signature == nil && u.registrar() != nil:
+	case r.signature == nil && u.registers():
 		u.register(in, m.Msg, r)
 		return
 	case r.signature == nil:
@@ -316,6 +324,10 @@ func (u *Server) register(in request, m *dns.Msg, r *reply) {
 			Text: "without a key names are registered by TCP alone (nsupdate -v)"})
 		return
 	}
+	if u.Fleet != nil && !u.Fleet.Leads() {
+		u.elsewhere(r)
+		return
+	}
 	apex, message, result := u.read(in.packet, m, in.client.Addr())
 	if result.Rcode == zoneupdate.NoError {
 		result = checkData(message)
@@ -325,8 +337,8 @@ func (u *Server) register(in request, m *dns.Msg, r *reply) {
 		return
 	}
 	to := u.registrar()
-	if to == nil { // until just now
-		r.send(zoneupdate.Result{Rcode: zoneupdate.Refused, Text: "updates have to be signed by a key"})
+	if to == nil { // about to begin, or no more since just now
+		r.send(zoneupdate.Result{Rcode: zoneupdate.ServFail, Text: "names can't be registered at the moment"})
 		return
 	}
 	to.Submit(in.client.Addr(), apex, message, func(result zoneupdate.Result) { r.send(result) })
