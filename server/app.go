@@ -74,6 +74,7 @@ type App struct {
 	health    healthWatch
 	readiness readiness
 	warmth    *warmth
+	trend     trend
 
 	keys      atomic.Pointer[tsig.Keyring]
 	updater   *zoneupdate.Updater // nil without AWS
@@ -198,9 +199,11 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		state: a.keeper.State(), fleet: a.fleetStanding,
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
+	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
 		Health: &a.health, Secondaries: secondaries, Past: before, Fleet: &fleetDesk{a}, Log: log, Bound: boundWeb,
+		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
 		Socket: a.opts.Sockets.listeners().Listener,
 	})
 	if err != nil {
@@ -324,6 +327,7 @@ func (a *App) run(ctx context.Context) error {
 	})
 	g.Go(func() error { return a.offer(serving, ctx, stopServing) })
 	g.Go(func() error { return a.admin.Run(all) })
+	g.Go(func() error { return a.trend.run(all) })
 	g.Go(func() error { return watchdog(all, a.opts.Log, a.server.Standing) })
 	g.Go(func() error { return a.announce(all) })
 	g.Go(func() error {

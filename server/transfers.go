@@ -76,6 +76,7 @@ func newTransferPolicy(c *config.Config) (*transfer.Policy, error) {
 // publishLive makes a table of health the one that queries and secondaries see. Nothing is
 // to be published to these where only the times of looks have changed.
 func (a *App) publishLive(live *zone.Live) {
+	a.trend.observe(live)
 	if a.resolver.PublishLive(live) {
 		a.transfers.Wake()
 	}
