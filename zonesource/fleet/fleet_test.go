@@ -353,3 +353,32 @@ func TestOtherAccount(t *testing.T) {
 		}
 	})
 }
+
+// TestOtherConfiguration has a server with another configuration lead only when nobody with that
+// of the newest version does.
+func TestOtherConfiguration(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		first := w.join("m1")
+		w.all(20*time.Second, "a.example.", "www", "10.0.0.1")
+		other, second := w.make("m2"), w.make("m3")
+		other.config = "c-2"
+		other.start()
+		second.start()
+		w.await(time.Minute, "the members know each other", func() bool { return len(first.member.Peers()) == 3 })
+		if !other.member.Differs(other.config) || first.member.Agree() {
+			t.Error("it doesn't say so")
+		}
+		for range 3 {
+			_ = w.leader().member.StepDown(context.Background())
+			w.await(20*time.Second, "one leads", func() bool { return w.leader() != nil })
+			if w.leader() == other {
+				t.Fatal("the other configuration leads")
+			}
+		}
+		first.side.cut, second.side.cut = true, true
+		took := w.await(time.Minute, "it leads after all", func() bool { return w.leader() == other })
+		if took < leaseFor+lostPause-renewEvery {
+			t.Errorf("it led after %v", took)
+		}
+	})
+}
