@@ -241,7 +241,7 @@ func TestExamplePolicy(t *testing.T) {
 func TestExamplesAreTested(t *testing.T) {
 	known := []string{
 		"README.md", "demo", "examples.go", "doc.go", "fleet.svg", "fleet_test.go", "inside53.yaml", "minimal.yaml",
-		"lab.zone", "ops.key", "inside53.service", "inside53.socket", "own-port.conf", "dnsdist.conf", "sysctl.conf",
+		"lab.zone", "ops.key", "fleet.key", "inside53.service", "inside53.socket", "own-port.conf", "dnsdist.conf", "sysctl.conf",
 		"dhclient.conf", "iam-policy.json", "iam-policy-updates.json",
 	}
 	entries, err := os.ReadDir(examples)

@@ -157,7 +157,8 @@ func TestFleetSolo(t *testing.T) {
 	}
 	var all []*program
 	for _, name := range []string{"m1", "m2"} {
-		section := strings.Replace(fleetSection(name), "keys: [fleet.]}", "keys: [fleet.], poll: 100ms, solo_after: 100ms}", 1)
+		section := strings.Replace(fleetSection(name), "keys: [fleet.]}",
+			"keys: [fleet.], poll: 100ms, solo_after: 100ms}", 1)
 		all = append(all, newSite(t).start(t, c.config()+section))
 	}
 	for _, p := range all {
