@@ -77,7 +77,8 @@ type App struct {
 	trend     trend
 
 	keys      atomic.Pointer[tsig.Keyring]
-	updater   *zoneupdate.Updater // nil without AWS
+	handing   *handing            // nil without a fleet
+	updater   *zoneupdate.Updater // nil without AWS, and in a fleet
 	updates   *update.Server      // nil without AWS
 	transfers *transfer.Server
 	desk      *desk
@@ -122,7 +123,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
-		program: sync.OnceValue(zonesource.Program)}
+		program: sync.OnceValue(zonesource.Program), onEvent: newEvents(a.registry), wantTargets: a.wantTargets}
 	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
 		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {
@@ -165,8 +166,10 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
 	before := &past{a.newestPast}
-	served := &data{keeper: a.keeper, resolver: a.resolver, logFault: a.logFault, past: before}
-	served.reading = a.readingKeeper
+	served := &data{
+		keeper: a.keeper, resolver: a.resolver, logFault: a.logFault, past: before, reading: a.readingKeeper,
+		fleet: a.handing,
+	}
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
 	if err != nil {
@@ -183,8 +186,11 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		NewWorker: a.newWorker,
 		TCP: listen.TCPOptions{
 			Connections: boundConnections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle,
-			Memory: lateBytes(os.DirFS("/")),
+			Memory: lateBytes(os.DirFS("/")), HandedOn: a.handing.opens(),
 			Welcome: func(client netip.Addr) listen.Welcome {
+				if a.handing.isMember(client) {
+					return listen.Known
+				}
 				return welcomeOf(a.config.Load(), a.resolver.Snapshot(), client)
 			},
 		},
@@ -317,6 +323,7 @@ func (a *App) run(ctx context.Context) error {
 	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.run(all) })
 	g.Go(func() error { return a.fleet.bell.run(all) })
+	g.Go(func() error { return a.newInstances().Run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
 		a.awaitFleet(serving)
@@ -375,8 +382,10 @@ func (a *App) write(process, all context.Context) error {
 	g.Go(func() error { return a.runHistory(recording) })
 	g.Go(func() error { return a.runFleet(working) })
 	g.Go(func() error { return a.transfers.Run(working) })
-	if a.updates != nil {
+	if a.updater != nil {
 		g.Go(func() error { return a.updater.Run(working) })
+	}
+	if a.updates != nil {
 		g.Go(func() error { return a.updates.Run(working) })
 	}
 	err := g.Wait()

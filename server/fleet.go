@@ -85,7 +85,8 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 		Ledger: l, Store: store, Fleet: c.Fleet.Store.String(), Secrets: secrets,
 		Name: name, Zone: place, Build: a.version, Address: a.fleetAddress,
 		Keeper: fleetKeeper{a.keeper, a}, Lead: a.lead, Ages: a.fleetAges, Wake: f.bell.ring, Adopted: a.fleetAdopted,
-		Config: a.fleetConfig, SameAccount: func(other string) bool { return accountIn(other) == accountIn(a.fleetConfig()) },
+		Serials: func() []fleet.Serial { return a.handing.claims() },
+		Config:  a.fleetConfig, SameAccount: func(other string) bool { return accountIn(other) == accountIn(a.fleetConfig()) },
 		Retention: a.retention, Poll: c.Fleet.Poll, Log: a.opts.Log,
 	})
 	if err != nil {
@@ -93,7 +94,7 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 	}
 	f.bell.member = f.member
 	a.registry.MustRegister(a.fleetMetrics())
-	return nil
+	return a.assembleHandOn(c, store, secrets)
 }
 
 // retention is how much of the past is kept.
@@ -148,6 +149,7 @@ func (a *App) runFleet(ctx context.Context) error {
 	g.Go(func() error { return a.learnAccount(ctx) })
 	g.Go(func() error { return a.fleet.member.Run(ctx) })
 	g.Go(func() error { return a.solo(ctx) })
+	g.Go(func() error { return a.handing.run(ctx) })
 	return g.Wait()
 }
 
@@ -200,7 +202,7 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 	if err != nil {
 		return err
 	}
-	l.builder.keeper = l.keeper
+	l.builder.keeper, l.builder.committed = l.keeper, l.committed
 	l.builder.secondaries = &secondaries{log: a.opts.Log, keeper: l.keeper}
 	a.reloading.Lock()
 	err = l.use(a.config.Load(), &a.running)
@@ -214,10 +216,24 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 	}
 	defer a.endLead()
 	g, ctx := errgroup.WithContext(ctx)
+	o := a.handing.open(ctx, l)
 	g.Go(func() error { return l.keeper.Run(ctx, sourcesOf(l.sources)...) })
+	g.Go(func() error { return o.updater.Run(ctx) })
 	g.Go(func() error { return a.readHealth(ctx, t) })
 	g.Go(func() error { return a.tend(ctx, l) })
+	a.handing.office.Store(o)
+	a.transfers.Wake()
+	defer func() {
+		a.handing.office.Store(nil)
+		a.transfers.Wake()
+	}()
 	return g.Wait()
+}
+
+// committed returns when all that was accepted is committed.
+func (l *leading) committed(ctx context.Context) error {
+	_, err := l.term.Commit(ctx, fleet.Change{})
+	return err
 }
 
 // endLead notes that this server reads nothing any more.

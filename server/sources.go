@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
@@ -56,6 +57,15 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		k.EC2, k.TagZone, k.TranslatedTTL, k.MaxAge = true, string(e.Zone), e.TranslatedTTL, e.MaxAge
 		if len(e.Names) == 0 {
 			k.TagZone = ""
+		}
+		for _, name := range e.Domains {
+			k.Domains = append(k.Domains, wireName(name))
+		}
+		switch e.Affinity {
+		case config.AffinityPrefer:
+			k.Affinity = zone.OwnZoneFirst
+		case config.AffinityStrict:
+			k.Affinity = zone.OwnZone
 		}
 		k.InstancesPublic = !slices.Contains(e.Translate, config.TranslateInstances)
 		k.LoadBalancers = slices.Contains(e.Translate, config.TranslateLoadBalancers)
@@ -169,6 +179,9 @@ type sourceBuilder struct {
 	log         *slog.Logger
 	hosts       hosts
 	onCall      func(operation, code string)
+	onEvent     func(result string, took time.Duration)
+	committed   func(context.Context) error // nil: what is served is where it has to be
+	wantTargets func(account, region, group string)
 	keeper      *zonesource.Keeper
 	secondaries *secondaries
 	program     func() zonesource.Sum // nil: each source reads it
@@ -253,6 +266,10 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 			return nil, err
 		}
 	}
+	err = b.addEvents(c, accounts, generation, sources, add)
+	if err != nil {
+		return nil, err
+	}
 	return sources, nil
 }
 
@@ -268,7 +285,12 @@ func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2
 	o := ec2.Options{
 		Regions: regionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
 		LoadBalancers: slices.Contains(c.EC2.Translate, config.TranslateLoadBalancers), Log: b.log,
-		OnCall: b.onCall, Program: b.program,
+		OnCall: b.onCall, Program: b.program, Affinity: c.EC2.Affinity != config.AffinityOff,
+	}
+	for _, h := range c.EC2.Health {
+		if h != config.HealthByProbe { // that is asked from here
+			o.Health = append(o.Health, string(h))
+		}
 	}
 	if b.keeper != nil { // a check has none
 		o.Kept = b.keeper.Kept

@@ -31,6 +31,11 @@ type Config struct {
 	// TagZone is the template of the zone of instance names: plain text with
 	// {region}, {vpc} and {account}. "" has none.
 	TagZone string
+	// Domains are suffixes in which names of instances may lie besides our zones, in
+	// lower-case wire form.
+	Domains [][]byte
+	// Affinity says whether availability zones matter.
+	Affinity zone.Affinity
 	// TranslatedTTL caps the TTL of translated addresses and is the TTL of
 	// instance names, in whole seconds.
 	TranslatedTTL time.Duration

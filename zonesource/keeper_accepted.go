@@ -17,6 +17,7 @@ type Cause struct {
 // The kinds of causes.
 const (
 	ByUpdate   = "update"   // an accepted update
+	ByEvent    = "event"    // an event named what to read
 	ByOperator = "operator" // somebody's order
 	BySaved    = "saved"    // what an earlier process had
 )

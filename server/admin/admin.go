@@ -33,10 +33,10 @@ type Options struct {
 	Health      Health
 	Secondaries Secondaries
 	Past        Past
-	Fleet       Fleet
 	Views       Views
 	Records     Records
 	Trends      Trends
+	Fleet       Fleet
 	Log         *slog.Logger
 	// Bound bounds the connections of an address, by its key in the configuration; nil leaves
 	// them unbounded.
@@ -226,9 +226,6 @@ func (s *Server) paths() *http.ServeMux {
 	mux.HandleFunc("GET /health-checks", servePage(checkParameters, o.Health.HealthChecks))
 	mux.HandleFunc("GET /transfers", servePage(transferParameters, o.Secondaries.Transfers))
 	mux.HandleFunc("GET /history", s.serveHistory)
-	mux.HandleFunc("GET /fleet", s.serveFleet)
-	mux.HandleFunc("POST /fleet/step-down", order(o.Fleet.StepDown))
-	mux.HandleFunc("POST /fleet/accept", order(o.Fleet.AcceptStore))
 	mux.HandleFunc("GET /views", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, o.Views.Views())
 	})
@@ -237,6 +234,9 @@ func (s *Server) paths() *http.ServeMux {
 	mux.HandleFunc("GET /trend", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, o.Trends.Trend())
 	})
+	mux.HandleFunc("GET /fleet", s.serveFleet)
+	mux.HandleFunc("POST /fleet/step-down", order(o.Fleet.StepDown))
+	mux.HandleFunc("POST /fleet/accept", order(o.Fleet.AcceptStore))
 	if o.Config.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -264,11 +264,11 @@ func serveIndex(w http.ResponseWriter, _ *http.Request) {
   GET /transfers       the zones that secondaries may have
                        these three by parts with offset= and limit=, and by what README.md says
   GET /history?name=&zone=&since=&until=&limit=  what has changed, when, from what to what, by whom
-  GET /fleet           the servers that share what is read, and who of them reads
   GET /views           who sees what: prefixes, VPCs, a client of each
   GET /answers?name=&type=   what each view is answered
   GET /records?zone=&text=&type=&unservable=&merged=&offset=&limit=   what a zone holds
   GET /trend           the last hour: rates, latencies, upstreams, changes of health
+  GET /fleet           the servers that share what is read, and who of them reads
   GET /metrics         for Prometheus
   POST /accept?zone=   take a shrunken listing now
   POST /fleet/step-down   have another server of the fleet read

@@ -25,7 +25,7 @@ root=$1 user=$2 program=$3
 export AWS_EC2_METADATA_DISABLED=true
 ready() { chroot --userspec="$user" "$root" "$program" ready; }
 if ready >/dev/null 2>&1; then echo "ready before it runs"; exit 1; fi
-chroot --userspec="$user" "$root" "$program" serve --config /etc/inside53/inside53.yaml >/dev/null &
+chroot --userspec="$user" "$root" "$program" serve --config /etc/inside53/inside53.yaml >/dev/null 2>&1 &
 for _ in $(seq 300); do
 	if ready >/dev/null 2>&1; then break; fi
 	sleep 0.1
@@ -69,11 +69,12 @@ func cleanRoot(t *testing.T) string {
 // testRPM unpacks the .rpm where nothing else is, and runs it.
 func testRPM(t *testing.T, dir string) {
 	root := cleanRoot(t)
-	must(t, "sh", "-c", "rpm2cpio '"+one(t, dir, "*.rpm")+"' | (cd '"+root+"' && cpio -idm --quiet --no-absolute-filenames)")
+	must(t, "sh", "-c", "rpm2cpio '"+one(t, dir, "*.rpm")+
+		"' | (cd '"+root+"' && cpio -idm --quiet --no-absolute-filenames)")
 	testFiles(t, root, "/usr/share/zsh/site-functions/_inside53", "/etc/inside53/inside53.yaml")
 	lab(t, root)
 	state := filepath.Join(root, "var/lib/inside53")
-	err := os.MkdirAll(state, 0o700)
+	err := os.MkdirAll(state, 0o755)
 	if err == nil {
 		err = os.Chown(state, imageUser, imageUser)
 	}

@@ -20,6 +20,7 @@ func TestClientRelease(t *testing.T) {
 	t.Run("again", func(t *testing.T) { testAgain(t, first) })
 	t.Run("deb", func(t *testing.T) { testDeb(t, first, second) })
 	t.Run("scripts", func(t *testing.T) { testScripts(t, second) })
+	t.Run("start", func(t *testing.T) { testStart(t, second) })
 	t.Run("rpm", func(t *testing.T) { testRPM(t, second) })
 	t.Run("image", func(t *testing.T) { testImage(t, second) })
 }
@@ -85,7 +86,8 @@ func testAgain(t *testing.T, first string) {
 		must(t, "cp", "-r", filepath.Join(top, name), elsewhere) // its times are others
 	}
 	again := makeRelease(t, elsewhere, "v0.1.0")
-	if got, want := readFile(t, filepath.Join(again, "SHA256SUMS")), readFile(t, filepath.Join(first, "SHA256SUMS")); got != want {
+	got, want := readFile(t, filepath.Join(again, sums)), readFile(t, filepath.Join(first, sums))
+	if got != want {
 		t.Errorf("made again:\n%s\nmade first:\n%s", got, want)
 	}
 }

@@ -78,14 +78,23 @@ func rules() map[string]rule {
 		"zonesource":            {ours: []string{"resolver/zone", "zonesource/atomicfile", "zonesource/statedir"}, why: meet},
 		"zonesource/...":        {ours: []string{"resolver/zone", "zonesource", "zonesource/..."}, why: meet},
 		"zonesource/atomicfile": {why: leaf},
-		"zonesource/statedir":   {ours: []string{"zonesource/atomicfile"}, why: leaf},
-		"zonesource/refresh":    {why: leaf},
-		"zonesource/awscall":    {ours: []string{"zonesource/refresh"}, why: leaf},
-		"zonesource/ledger":     {ours: []string{"zonesource/atomicfile"}, why: "it keeps records and knows no zones"},
-		"zonesource/awsclient":  {ours: []string{"zonesource/awscall"}, why: leaf},
-		"zonesource/rdata":      {why: leaf, theirs: []string{dns}},
-		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
-		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
+		"zonesource/events": {
+			ours: append([]string{"zonesource", "zonesource/changes", "zonesource/ec2", "zonesource/rdata",
+				"zonesource/route53"}, calls...), why: meet,
+		},
+		"zonesource/nametemplate": {
+			why: "it is text alone: the configuration reads it too, and knows no source", theirs: []string{},
+		},
+		"zonesource/statedir":  {ours: []string{"zonesource/atomicfile"}, why: leaf},
+		"zonesource/refresh":   {why: leaf},
+		"zonesource/awscall":   {ours: []string{"zonesource/refresh"}, why: leaf},
+		"zonesource/ledger":    {ours: []string{"zonesource/atomicfile"}, why: "it keeps records and knows no zones"},
+		"zonesource/awsclient": {ours: []string{"zonesource/awscall"}, why: leaf},
+		"zonesource/rdata":     {why: leaf, theirs: []string{dns}},
+		"zonesource/route53":   {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
+		"zonesource/ec2": {
+			ours: append([]string{"zonesource", "zonesource/nametemplate"}, calls...), why: meet,
+		},
 		"zonesource/health": {
 			ours: append([]string{"zonesource/atomicfile", "zonesource/statedir"}, calls...), why: meet,
 		},
@@ -93,14 +102,15 @@ func rules() map[string]rule {
 			"zonesource/refresh"}, why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
-			"server/admin", "server/config", "server/confine", "server/listen", "server/share", "server/tsig",
+			"server/admin", "server/config", "server/confine", "server/handon", "server/listen", "server/share", "server/tsig",
 			"server/transfer", "server/update",
 		}, below...)},
 		"server/logs":    {why: "who writes lines knows nobody who does", theirs: []string{}},
 		"server/confine": {ours: []string{"server/config"}, why: "it is done before there is a server"},
 		"server/share":   {why: "who holds how much is counted alike for sockets, updates and transfers", theirs: []string{}},
+		"server/handon":  {why: "it carries octets and knows neither who leads nor what they are", theirs: []string{}},
 		"server/listen": {
-			ours: []string{"resolver", "resolver/wire", "resolver/latency", "server/share"},
+			ours: []string{"resolver", "resolver/wire", "resolver/latency", "server/handon", "server/share"},
 			why:  "sockets carry messages and know nothing of data",
 		},
 		"server/tsig": {
@@ -121,7 +131,8 @@ func rules() map[string]rule {
 			why: "it decides who may change what; changes are made by zonesource/update",
 		},
 		"server/config": {
-			ours: []string{"resolver/wire"}, why: "the configuration is data: the App translates it for whoever it is about",
+			ours: []string{"resolver/wire", "zonesource/nametemplate"},
+			why:  "the configuration is data: the App translates it for whoever it is about",
 			never: map[string]string{
 				"net/http": "nothing here asks anybody", "github.com/prometheus": "nothing here counts",
 				"github.com/spf13": "the command line reads it, not the reverse",
@@ -144,8 +155,8 @@ func rules() map[string]rule {
 		"server/dist": {
 			why: "it packs what others built", theirs: []string{"golang.org/x/crypto/x509roots/fallback/bundle"},
 		},
-		"server/house":     {theirs: []string{}},
-		"examples":         {},
+		"server/house": {theirs: []string{}},
+		"examples":     {},
 	}
 }
 

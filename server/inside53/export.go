@@ -164,14 +164,14 @@ type hostsExport struct {
 	console
 	flags    hostsFlags
 	zone     string
-	ours     [][]byte // see export.HostsOptions
+	ours     *zonesource.Ours // see export.HostsOptions
 	regions  []string
 	uploader *export.Uploader
 	last     map[string]string // uploaded, by region
 }
 
-// zonesNamed are the apexes of the zones that the configuration names.
-func zonesNamed(c *config.Config) ([][]byte, error) {
+// zonesNamed are the zones that the configuration names.
+func zonesNamed(c *config.Config) (*zonesource.Ours, error) {
 	var names []config.DomainName
 	if c.Route53 != nil {
 		names = append(names, c.Route53.Zones.Names...)
@@ -182,6 +182,7 @@ func zonesNamed(c *config.Config) ([][]byte, error) {
 	for _, s := range c.Secondary {
 		names = append(names, s.Zone)
 	}
+	names = append(names, c.EC2.Domains...)
 	var out [][]byte
 	for _, name := range names {
 		wire, err := rdata.ParseMasterName(string(name))
@@ -190,7 +191,7 @@ func zonesNamed(c *config.Config) ([][]byte, error) {
 		}
 		out = append(out, wire)
 	}
-	return out, nil
+	return zonesource.NewOurs(out), nil
 }
 
 // write writes what there is now.

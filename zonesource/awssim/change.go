@@ -51,7 +51,7 @@ func changeRecordSets(c *call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := c.sim.change(c.account, c.vars[0], request.ChangeBatch)
+	info, err := c.sim.change(c.origin(), c.vars[0], request.ChangeBatch)
 	if err != nil {
 		return nil, err
 	}
@@ -63,15 +63,15 @@ func errPriorRequest() error {
 		"The request was rejected because Route 53 was still processing a prior request."}
 }
 
-// change validates and applies a batch to a zone.
-func (s *Sim) change(account, zoneID string, b changeBatch) (changeInfo, error) {
+// change validates and applies a batch to a zone, and sends its event.
+func (s *Sim) change(o origin, zoneID string, b changeBatch) (changeInfo, error) {
 	err := b.validate()
 	if err != nil {
 		return changeInfo{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.data(account)
+	d := s.data(o.account)
 	z := d.zone(zoneID)
 	if z == nil {
 		return changeInfo{}, noSuchZone(zoneID)
@@ -93,7 +93,9 @@ func (s *Sim) change(account, zoneID string, b changeBatch) (changeInfo, error) 
 	}
 	z.records = e.records
 	z.busyUntil = now.Add(s.options.ChangeWork)
-	return s.newChange(d, b.Comment), nil
+	info := s.newChange(d, b.Comment)
+	s.trailChange(o, zoneID, b, info)
+	return info, nil
 }
 
 // newChange numbers a change that was accepted. Call it with mu held.

@@ -18,6 +18,9 @@ type Options struct {
 	Patience time.Duration
 	// Poll is the pause between two questions whether a change is INSYNC, 0 = 2 s.
 	Poll time.Duration
+	// Hinted says that the calls are about what an event names: they are paid from the part of
+	// the budget that there is for that, too.
+	Hinted bool
 	// OnCall is told each attempt of a call: the operation, and "ok", the error code of
 	// AWS, "timeout" or "error".
 	OnCall func(operation, code string)
@@ -81,6 +84,9 @@ func (c *Client) budgets(operation string) []*awscall.Budget {
 	}
 	if operation == opStatus && c.account.Status != nil {
 		return []*awscall.Budget{c.account.Budget, c.account.Status}
+	}
+	if c.options.Hinted && c.account.Hints != nil {
+		return []*awscall.Budget{c.account.Budget, c.account.Hints}
 	}
 	return []*awscall.Budget{c.account.Budget}
 }

@@ -19,9 +19,8 @@ type HostsOptions struct {
 	// Zone is where the names of instances live, as ec2.zone is written: {region},
 	// {vpc} and {account} stand for the instance's.
 	Zone string
-	// Ours are the apexes of our other zones, in wire form: a text that lies in one is no
-	// name in Zone.
-	Ours [][]byte
+	// Ours are the other zones in which names may lie.
+	Ours *zonesource.Ours
 }
 
 // The lines around what is ours in a hosts file.
@@ -142,11 +141,11 @@ func (h *hosts) text() []byte {
 }
 
 // nameOf returns the name that a text gives an instance whose names live in origin.
-func nameOf(text string, origin []byte, ours [][]byte) (hostName, error) {
-	name, err := zonesource.InstanceName(text, origin, ours)
+func nameOf(text string, origin []byte, ours *zonesource.Ours) (hostName, error) {
+	name, apexes, err := zonesource.InstanceName(text, origin, ours)
 	if err != nil {
 		return hostName{}, err
 	}
-	short := zone.String(append(bytes.Clone(name[:len(name)-len(origin)]), 0))
+	short := zone.String(append(bytes.Clone(name[:len(name)-len(apexes[0])]), 0))
 	return hostName{strings.TrimSuffix(zone.String(name), "."), strings.TrimSuffix(short, ".")}, nil
 }

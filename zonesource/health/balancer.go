@@ -24,7 +24,24 @@ type balancerReader struct {
 	account *awsclient.Account
 	region  string
 	api     balancerAPI
+	now     chan struct{} // it is read soon
 	listing grievance
+	// isDenied says that the account doesn't let classic load balancers be looked at.
+	isDenied bool
+}
+
+// WantTargets has the health of the load balancers of a region read soon, by the configured name
+// of its account: targets were registered, or taken away.
+func (m *Monitor) WantTargets(account, region string) {
+	for _, r := range m.groups {
+		if r.account.Name != account || r.region != region {
+			continue
+		}
+		select {
+		case r.now <- struct{}{}:
+		default: // it is awake
+		}
+	}
 }
 
 // place names the region among all accounts.
@@ -33,7 +50,9 @@ func (r *balancerReader) place() string { return r.account.Name + "/" + r.region
 // run reads until ctx ends, which is its error. Where the account doesn't allow it,
 // load balancers count as healthy and nothing is asked any more.
 func (r *balancerReader) run(ctx context.Context) error {
-	return r.m.loop().Run(ctx, func(ctx context.Context) refresh.Next {
+	loop := r.m.loop()
+	loop.Now, loop.NowPause = r.now, wantedPause
+	return loop.Run(ctx, func(ctx context.Context) refresh.Next {
 		wanted, known := r.wanted()
 		if !known {
 			return refresh.Next{In: wantedPause}
@@ -108,14 +127,22 @@ func (r *balancerReader) read(ctx context.Context, wanted map[string]bool) (map[
 		return nil, nil
 	}
 	names, err := r.names(ctx, wanted)
-	if err != nil || len(names) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	found, err := r.classic(ctx, r.others(wanted, names))
+	if err != nil && awscall.IsDenied(err) { // an older policy: they count as healthy, and the others are read
+		r.isDenied = true
+		r.m.log.Warn("health of classic load balancers is off", "account", r.account.Name, "region", r.region, "error", err)
+		found, err = map[string]zone.Target{}, nil
+	}
+	if err != nil || len(names) == 0 {
+		return found, err
 	}
 	groups, err := r.groups(ctx, names)
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]zone.Target{}
 	for arn, name := range names {
 		t := zone.Target{Healthy: true, Why: "no target groups"}
 		for _, g := range groups[arn] {

@@ -146,8 +146,8 @@ func TestJudgeStacks(t *testing.T) {
 	}
 	m.cli(t, &fleet, "autoscaling", "describe-auto-scaling-groups", "--auto-scaling-group-names", made["Fleet"])
 	f := fleet.AutoScalingGroups[0]
-	if f.VPCZoneIdentifier != strings.Join(subnets, ",") || f.HealthCheckType != "EC2" || f.MinSize != 3 || f.MaxSize != 6 ||
-		len(f.Instances) != 3 {
+	if f.VPCZoneIdentifier != strings.Join(subnets, ",") || f.HealthCheckType != "EC2" || f.MinSize != 3 ||
+		f.MaxSize != 6 || len(f.Instances) != 3 {
 		t.Errorf("the fleet is %+v", f)
 	}
 	m.judgeUserData(t, made)

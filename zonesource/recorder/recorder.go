@@ -209,6 +209,8 @@ func groupOf(a zonesource.Accepted) *group {
 	switch a.Kind {
 	case zonesource.ByUpdate:
 		g.cause = ledger.Update
+	case zonesource.ByEvent:
+		g.cause = ledger.Event
 	case zonesource.ByOperator:
 		g.cause = ledger.Operator
 		if g.actor == "" {
