@@ -167,7 +167,10 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
 	a.sources.registrar = &registrar{keeper: a.keeper, snapshot: a.resolver.Snapshot}
 	before := &past{a.newestPast}
-	served := &data{a.keeper, a.resolver, a.logFault, before, a.handing}
+	served := &data{
+		keeper: a.keeper, resolver: a.resolver, logFault: a.logFault, past: before, reading: a.readingKeeper,
+		fleet: a.handing,
+	}
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
 	if err != nil {
@@ -200,7 +203,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	secondaries := &transferred{a.transfers, a.resolver}
 	a.registry.MustRegister(socketMetrics(a.server.Stats, a.resolver.Counts), secondaries.metrics())
 	a.readiness = readiness{
-		status: a.keeper.Brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
+		status: a.brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
 		state: a.keeper.State(), fleet: a.fleetStanding,
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))

@@ -22,12 +22,13 @@ type data struct {
 	resolver *resolver.Resolver
 	logFault func() error // why the log can't be written
 	past     *past
+	reading  func() *zonesource.Keeper // of a fleet's data, nil while another server reads them
 	fleet    *handing // nil: this server is alone
 }
 
 // Zones implements [admin.Data].
 func (d *data) Zones(page *admin.Page) ([]admin.Zone, int) {
-	status := d.keeper.Status()
+	status := statusOf(d.keeper, d.reading())
 	parts := make(map[zonesource.Key]zonesource.PartStatus, len(status.Parts))
 	for _, p := range status.Parts {
 		parts[p.Key] = p
@@ -195,7 +196,7 @@ func secondsSince(at, now time.Time) float64 {
 }
 
 func (d *data) collect(r reading) {
-	s, now := d.keeper.Brief(), time.Now()
+	s, now := briefOf(d.keeper, d.reading()), time.Now()
 	if state := d.keeper.State(); state != nil {
 		r.gauge("inside53_state_writable", truth(state.Fault() == nil))
 		r.gauge("inside53_state_saved_seconds", secondsSince(state.Saved(), now))
