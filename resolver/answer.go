@@ -88,6 +88,8 @@ type hop struct {
 	service *zone.Service // whose addresses answer; nil for none
 	outcome outcome
 	wild    bool // by way of a wildcard
+	// encloser is how many labels the closest encloser has that a wildcard belongs to.
+	encloser uint8
 
 	reply *forward.Message // what an upstream said about it; nil when none was asked or none spoke
 	age   uint32           // of reply, in seconds

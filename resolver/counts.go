@@ -136,9 +136,8 @@ func (x *exchange) count(t *tally) {
 		return
 	}
 	t.add(x)
-	r := x.resolver
-	if n := r.options.SampleQueries; n > 0 && x.q.Rand%n == 0 {
-		r.sample(x)
+	if w := x.state.watch; w != nil {
+		w.show(x)
 	}
 }
 

@@ -34,6 +34,8 @@ type decision struct {
 	// given of it are in the client's zone.
 	pick zone.Pick
 	near uint16
+	// encloser is how many labels the closest encloser has that the wildcard in work belongs to.
+	encloser uint8
 }
 
 // hop decides the hop in work; true when it opened another one.
@@ -229,7 +231,7 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, aga
 		if d.owned {
 			return false, false // 4a: CNAME and other types never mix
 		}
-		h.zone, h.wild = z, wild
+		h.zone, h.wild, h.encloser = z, wild, d.encloser
 		return true, d.atCNAME(z, node.RRset(zone.TypeCNAME))
 	}
 	set := node.RRset(rrtype)
@@ -237,7 +239,7 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, aga
 		set = d.choose(node)
 	}
 	if set.Exists() {
-		h.zone, h.wild = z, wild
+		h.zone, h.wild, h.encloser = z, wild, d.encloser
 		d.respond(z, set)
 		return true, false
 	}
@@ -399,6 +401,7 @@ func (d *decision) wildcardOf(z *zone.Zone) zone.Node {
 		if !z.Find(d.labels, d.name, i).Exists() {
 			continue
 		}
+		d.encloser = uint8(i)
 		var star [zone.MaxName + 2]byte
 		suffix := d.name[d.labels.Off[i]:d.labels.Off[z.ApexLabels]]
 		star[0], star[1] = 1, '*'

@@ -23,6 +23,10 @@
 // reasons kept, and by looking again at the same snapshot with the functions that
 // decided. Policies are walked once more with the same random bits. It decides nothing.
 //
+// watch.go shows answers to who watches, if anybody does: rings of fixed size, which another
+// goroutine reads, or whole messages. uses.go notes when each record set was used last. An answer
+// that nobody watches costs a look at the state that it has anyway.
+//
 // [Merger] asks the same code what a view has at each name of a zone, and makes one zone
 // of it for secondaries; history numbers its versions.
 //

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/netip"
 	"sync"
@@ -26,10 +25,8 @@ type Options struct {
 	Version string // answer to version.server. CH TXT; "" refuses
 	// Ready reports whether the server should be sent queries, for ready.inside53. TXT; nil:
 	// always. It is asked at most four times a second.
-	Ready         func() bool
-	SampleQueries uint64 // one query in so many is logged; 0 none
-	Log           *slog.Logger
-	Now           func() time.Time // for tests; nil: time.Now
+	Ready func() bool
+	Now   func() time.Time // for tests; nil: time.Now
 }
 
 // Resolver answers queries from the snapshot that was published last and from the
@@ -47,6 +44,7 @@ type Resolver struct {
 	buffers    sync.Pool // of *[]byte, 64 KiB: late answers over TCP
 	workers    atomic.Int64
 	cells      [cells]cell
+	watcher    watcher
 
 	mu   sync.Mutex        // orders publications, and guards sick
 	sick map[string]string // instances that are unhealthy from here; see PublishSick
@@ -58,6 +56,7 @@ type state struct {
 	live   *zone.Live
 	groups []*forward.Group // by index of snap.Forwarders
 	views  []*viewCounts    // by index of snap.Views
+	watch  *watching        // nil: nobody watches
 }
 
 // New returns a Resolver that refuses everybody until the first snapshot is published.
@@ -67,9 +66,6 @@ func New(f *forward.Forwarder, o Options) *Resolver {
 	}
 	if o.KeepAlive == 0 {
 		o.KeepAlive = 10 * time.Second
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -90,6 +86,7 @@ func New(f *forward.Forwarder, o Options) *Resolver {
 		return &b
 	}
 	r.readiness.ask = o.Ready
+	r.watcher.wake = make(chan struct{}, 1)
 	r.now.Store(o.Now().Unix())
 	r.state.Store(&state{snap: &zone.Snapshot{Inventory: zone.NewInventory(nil, nil)}, live: &zone.Live{}})
 	return r
@@ -117,7 +114,7 @@ func (r *Resolver) Publish(snap *zone.Snapshot) error {
 	if len(snap.Views) == 0 || len(was.snap.Views) != len(snap.Views) || &snap.Views[0] != &was.snap.Views[0] {
 		views = was.countsOf(snap.Views)
 	}
-	r.state.Store(&state{snap: snap, live: r.liveOf(was.live, snap), groups: groups, views: views})
+	r.state.Store(&state{snap: snap, live: r.liveOf(was.live, snap), groups: groups, views: views, watch: was.watch})
 	if len(was.groups) > 0 {
 		r.forwarder.Release(was.groups...)
 	}

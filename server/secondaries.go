@@ -4,7 +4,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
+	"inside53/server/admin"
 	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/secondary"
@@ -96,4 +98,15 @@ func (s *secondaries) of(apex []byte) notifiable {
 		return nil
 	}
 	return (*byApex)[string(apex)]
+}
+
+// describe adds what is known of a zone that comes from other servers.
+func (s *secondaries) describe(apex []byte, key zonesource.Key, to *admin.Part, now time.Time) {
+	source, ok := s.of(apex).(*secondary.Source)
+	if !ok || key != secondary.PartKey(apex) {
+		return
+	}
+	standing := source.Standing()
+	to.Primary, to.Serial = standing.Primary.String(), &standing.Serial
+	to.ContactSecs, to.ExpireSeconds = secondsTo(now, standing.Contact), secondsTo(standing.Expires, now)
 }

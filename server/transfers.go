@@ -2,8 +2,10 @@ package server
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"inside53/resolver"
 	"inside53/resolver/zone"
@@ -167,4 +169,14 @@ func (t *transferred) collect(r reading) {
 		r.gauge("inside53_transfer_journal_bytes", float64(n.JournalBytes), view)
 	}
 	r.gauge("inside53_notifies_pending", float64(t.server.Pending()))
+}
+
+// refusedTransfers are the lines of the report about what was refused.
+func refusedTransfers(all []transfer.Refusal) []admin.Problem {
+	var out []admin.Problem
+	for _, r := range all {
+		out = append(out, admin.Problem{Zone: zone.String(r.Zone), Reason: fmt.Sprintf(
+			"%s of %s refused at %s (%s), %d times", r.Kind, r.Client, r.At.UTC().Format(time.RFC3339), r.Reason, r.Count)})
+	}
+	return out
 }

@@ -136,6 +136,19 @@ func TestConfigBad(t *testing.T) {
 			`3: log.level: "warning" is unknown; known are debug, info, warn, error
 4: log.format: "xml" is unknown; known are text, json
 5: log.sample_queries: -1 is negative; write 0 for none, 1 for every query, 1000 for each thousandth`},
+		{"query log", ok + "query_log:\n  sample: -1\n  rcodes: [NXDOMAN]\n  slower: -1ms\n  names: [a..b]\n" +
+			"  file: ../q.log\n  clients: [10.0.0.0/8, 10.0.0.0/8]\n",
+			`3: query_log.sample: -1 is negative; write 0 for none, 1 for every query, 1000 for each thousandth
+4: query_log.rcodes[0]: "NXDOMAN" is unknown; did you mean "NXDOMAIN"?
+5: query_log.slower: -1ms is negative; write 10ms, say, or 0s
+6: query_log.names[0]: "a..b" has an empty label
+7: query_log.file: "../q.log" is not the name of a file; it stands in state_dir: write one like queries.log
+8: query_log.clients[1]: 10.0.0.0/8 is here twice`},
+		{"dnstap", ok + "dnstap: unix:tap.sock\n", `2: dnstap: write unix:/path, or tcp:host:port`},
+		{"dnstap without port", ok + "dnstap: tcp:10.0.0.1\n", `2: dnstap: write unix:/path, or tcp:host:port`},
+		{"dnstap by others", ok + "dnstap: udp:10.0.0.1:53\n", `2: dnstap: write unix:/path, or tcp:host:port`},
+		{"query log without a directory", ok + "state_dir: ''\nquery_log: {sample: 1, file: q.log}\n",
+			"3: query_log.file: needs state_dir, where it stands; write a directory there"},
 		{"log.level close", ok + "log: {level: inof}\n", `2: log.level: "inof" is unknown; did you mean "info"?`},
 		{"sizes", ok + "udp_size: 511\ncache: {entries: 0, bytes: 1023KiB}\n" +
 			"tcp: {connections: 0, per_client: '5', idle: 1s}\n",

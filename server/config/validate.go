@@ -42,6 +42,7 @@ func (v *validator) all() {
 	c := v.config
 	v.sockets()
 	v.server()
+	v.queryLog()
 	v.aws()
 	if c.Route53 != nil {
 		v.route53(c.Route53)

@@ -106,9 +106,24 @@ func rules() map[string]rule {
 			why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
-			"server/admin", "server/config", "server/confine", "server/handon", "server/listen", "server/share", "server/tsig",
-			"server/transfer", "server/update",
+			"server/admin", "server/config", "server/confine", "server/dangling", "server/dnstap", "server/handon", "server/listen",
+			"server/observe", "server/share", "server/tsig", "server/transfer", "server/update",
 		}, below...)},
+		"server/dangling": {
+			ours:   []string{"resolver/zone", "zonesource/atomicfile"},
+			why:    "it looks at what is published, and asks nobody but by the App",
+			theirs: []string{},
+		},
+		"server/dnstap": {
+			ours:   []string{"resolver", "resolver/forward"},
+			why:    "it copies messages and looks into none",
+			theirs: []string{"github.com/dnstap/golang-dnstap", "google.golang.org/protobuf/proto"},
+		},
+		"server/observe": {
+			ours:   []string{"resolver", "resolver/wire", "resolver/zone"},
+			why:    "it reads answers and decides nothing; what of them is wanted comes from the App",
+			theirs: []string{dns, "github.com/hashicorp/golang-lru/v2/simplelru"},
+		},
 		"server/logs":    {why: "who writes lines knows nobody who does", theirs: []string{}},
 		"server/confine": {ours: []string{"server/config"}, why: "it is done before there is a server"},
 		"server/share":   {why: "who holds how much is counted alike for sockets, updates and transfers", theirs: []string{}},
@@ -154,6 +169,12 @@ func rules() map[string]rule {
 		"server/...": {ours: append([]string{
 			"server", "server/config", "server/confine", "server/logs", "examples",
 		}, below...)},
+		"server/inside53": {
+			ours: append([]string{
+				"server", "server/admin", "server/config", "server/confine", "server/logs", "examples",
+			}, below...),
+			why: "what the server says it reads in the types of its admin paths, and whatever it serves it leaves to the App",
+		},
 		"server/bench":     {ours: append([]string{"server/bench/...", "examples"}, below...)},
 		"server/bench/...": {ours: []string{"server/bench/..."}, why: "what it expects is not taken from what it measures"},
 		"server/dist": {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,11 +69,12 @@ type Options struct {
 
 // Source lists the inventory. Make one with New.
 type Source struct {
-	o Options
+	o     Options
+	plans map[zonesource.Key]*refresh.Plan // of each region; constant
 }
 
 // type check
-var _ zonesource.Source = (*Source)(nil)
+var _ zonesource.Planner = (*Source)(nil)
 
 // regionName is the form of a region's name, Local Zones and Outposts excluded.
 var regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
@@ -113,7 +115,33 @@ func New(o Options) (*Source, error) {
 	if err != nil {
 		errs = append(errs, fmt.Errorf("names: %w", err))
 	}
-	return &Source{o: o}, errors.Join(errs...)
+	s := &Source{o: o, plans: map[zonesource.Key]*refresh.Plan{}}
+	for _, a := range o.Accounts {
+		for _, name := range o.Regions {
+			s.plans[keyOf(a, name)] = refresh.NewPlan()
+		}
+	}
+	return s, errors.Join(errs...)
+}
+
+// Next implements [zonesource.Planner].
+func (s *Source) Next(key zonesource.Key) time.Time { return s.plans[key].Next() }
+
+// Soonest implements [zonesource.Planner].
+func (s *Source) Soonest() (source string, at time.Time) {
+	return "ec2", refresh.Soonest(slices.Collect(maps.Values(s.plans)))
+}
+
+// Hasten implements [zonesource.Planner]. The calls of EC2 have no budget of their own.
+func (s *Source) Hasten(keys []zonesource.Key) (scheduled []zonesource.Key, wait time.Duration) {
+	for _, key := range keys {
+		plan := s.plans[key]
+		if plan != nil {
+			plan.Hasten()
+			scheduled = append(scheduled, key)
+		}
+	}
+	return scheduled, 0
 }
 
 func (o *Options) setDefaults() {
@@ -174,11 +202,12 @@ type region struct {
 	hasCards  bool                 // network interfaces have been listed here
 	remembers bool                 // peerings and balancers are those of a listing
 	salt      zonesource.Sum       // of its pages; of run
+	plan      *refresh.Plan
 }
 
 func (s *Source) newRegion(a Account, name string) *region {
 	return &region{
-		o: &s.o, account: a, name: name,
+		o: &s.o, account: a, name: name, plan: s.plans[keyOf(a, name)],
 		api: newAPI(a.Config, name, s.o.OnCall),
 		log: s.o.Log.With("source", "ec2", "account", a.Name, "region", name),
 	}
@@ -189,7 +218,9 @@ const maxPause = 10 * time.Minute
 
 func (r *region) run(ctx context.Context, slots chan struct{}, deliver func(zonesource.Part)) error {
 	r.salt = r.o.saltOf(r.account)
-	loop := refresh.Loop{Start: r.startAfter(), Every: r.o.Refresh, Rest: true, Most: maxPause}
+	loop := refresh.Loop{
+		Start: r.startAfter(), Every: r.o.Refresh, Rest: true, Most: maxPause, Plan: r.plan, NowPause: time.Second,
+	}
 	return loop.Run(ctx, func(ctx context.Context) refresh.Next {
 		part, err := r.inTurn(ctx, slots)
 		if ctx.Err() != nil {
@@ -201,8 +232,10 @@ func (r *region) run(ctx context.Context, slots chan struct{}, deliver func(zone
 }
 
 // key is that of the region's part.
-func (r *region) key() zonesource.Key {
-	return zonesource.Key{Source: "ec2", Name: r.account.Name + "/" + r.name}
+func (r *region) key() zonesource.Key { return keyOf(r.account, r.name) }
+
+func keyOf(a Account, region string) zonesource.Key {
+	return zonesource.Key{Source: "ec2", Name: a.Name + "/" + region}
 }
 
 // kept returns the last good part, if it was made of the same by this program.

@@ -100,7 +100,18 @@ func (m *Monitor) call(account *awsclient.Account, what string, budgets ...*awsc
 
 // loop is how an account or a region is read again and again.
 func (m *Monitor) loop() refresh.Loop {
-	return refresh.Loop{Every: m.options.Refresh, Least: time.Second}
+	plan := refresh.NewPlan()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.plans = append(m.plans, plan)
+	return refresh.Loop{Every: m.options.Refresh, Least: time.Second, Plan: plan}
+}
+
+// NextRound returns when AWS is asked next; zero while that isn't known.
+func (m *Monitor) NextRound() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return refresh.Soonest(m.plans)
 }
 
 // grievance logs an error when it comes and when it goes, not each time.
