@@ -187,6 +187,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	before := &past{a.newestPast}
 	served := &data{
 		keeper: a.keeper, resolver: a.resolver, past: before, fleet: a.handing, faults: a.problems, waiting: a.waiting,
+		reading: a.readingKeeper,
 	}
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
@@ -220,7 +221,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	secondaries := &transferred{a.transfers, a.resolver}
 	a.registry.MustRegister(socketMetrics(a.server.Stats, a.resolver.Counts), secondaries.metrics())
 	a.readiness = readiness{
-		status: a.keeper.Brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
+		status: a.brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
 		state: a.keeper.State(), fleet: a.fleetStanding,
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))

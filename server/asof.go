@@ -59,7 +59,7 @@ func (s *pastSource) Run(ctx context.Context, deliver func(zonesource.Part)) err
 
 // open reads which version it is.
 func (s *pastSource) open(ctx context.Context) (*ledger.Ledger, *ledger.Version, error) {
-	l, err := LedgerOf(s.config)
+	l, err := LedgerOf(ctx, s.config)
 	if err != nil {
 		return nil, nil, err
 	}

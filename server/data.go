@@ -21,6 +21,7 @@ type data struct {
 	keeper   *zonesource.Keeper
 	resolver *resolver.Resolver
 	past     *past
+	reading  func() *zonesource.Keeper // of a fleet's data, nil while another server reads them
 	fleet    *handing // nil: this server is alone
 	seen     *watched
 	faults   func() []admin.Problem // of what isn't data
@@ -29,7 +30,7 @@ type data struct {
 
 // Zones implements [admin.Data].
 func (d *data) Zones(page *admin.Page) ([]admin.Zone, int) {
-	status := d.keeper.Status()
+	status := statusOf(d.keeper, d.reading())
 	parts := make(map[zonesource.Key]zonesource.PartStatus, len(status.Parts))
 	for _, p := range status.Parts {
 		parts[p.Key] = p
@@ -218,7 +219,7 @@ func secondsSince(at, now time.Time) float64 {
 }
 
 func (d *data) collect(r reading) {
-	s, now := d.keeper.Brief(), time.Now()
+	s, now := briefOf(d.keeper, d.reading()), time.Now()
 	if state := d.keeper.State(); state != nil {
 		r.gauge("inside53_state_writable", truth(state.Fault() == nil))
 		r.gauge("inside53_state_saved_seconds", secondsSince(state.Saved(), now))

@@ -54,6 +54,9 @@ func (b *sourceBuilder) addEvents(c *config.Config, accounts []*awsclient.Accoun
 			o.Zones, of = s, append(of, fmt.Sprintf("%p", s))
 		case *ec2.Source:
 			o.Hosts, of = s, append(of, fmt.Sprintf("%p", s))
+			o.WantRegion = func(account, region string) {
+				s.Hasten([]zonesource.Key{{Source: ec2Source, Name: account + "/" + region}})
+			}
 		}
 	}
 	return add(made{generation, of}, func() (zonesource.Source, error) { return events.New(o) })

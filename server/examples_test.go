@@ -267,7 +267,7 @@ func TestExamplesAreTested(t *testing.T) {
 	known := []string{
 		"README.md", "demo", "examples.go", "doc.go", "fleet.svg", "fleet_test.go", "inside53.yaml", "minimal.yaml",
 		"try.yaml", "console",
-		"lab.zone", "ops.key", "inside53.service", "inside53-hosts.service", "inside53.socket",
+		"lab.zone", "ops.key", "fleet.key", "inside53.service", "inside53-hosts.service", "inside53.socket",
 		"own-port.conf", "dnsdist.conf", "sysctl.conf",
 		"dhclient.conf", "iam-policy.json", "iam-policy-updates.json", "iam-policy-events.json",
 		"iam-policy-fleet.json",

@@ -27,6 +27,7 @@ type fleetSide struct {
 	leading atomic.Pointer[leading]
 	bell    *bell
 	address netip.AddrPort         // where other servers reach this one; zero: by the first socket
+	offered time.Time              // when this server offered the lease last, as nothing could be read
 	account atomic.Pointer[string] // by which this server reads; nil while that isn't known
 	host    netip.Addr             // the private address of the instance; zero where it isn't known
 }
@@ -147,6 +148,7 @@ func (a *App) runFleet(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.learnAccount(ctx) })
 	g.Go(func() error { return a.fleet.member.Run(ctx) })
+	g.Go(func() error { return a.solo(ctx) })
 	g.Go(func() error { return a.handing.run(ctx) })
 	return g.Wait()
 }
@@ -170,6 +172,9 @@ func (a *App) awaitFleet(ctx context.Context) {
 	}
 }
 
+// ignore is where the snapshots of a keeper go that reads for others.
+func ignore(*zone.Snapshot) {}
+
 // leading is what this server reads for its fleet while it leads.
 type leading struct {
 	term    *fleet.Term
@@ -187,7 +192,7 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 		return err
 	}
 	l.keeper, err = zonesource.NewKeeper(zonesource.Options{
-		Config: sharedConfig(kept, a.keeper.Self()), Publish: func(*zone.Snapshot) {}, Parts: t.Parts(),
+		Config: sharedConfig(kept, a.keeper.Self()), Publish: ignore, Parts: t.Parts(),
 		Accepted: t.Accept, Log: a.opts.Log,
 	})
 	if err != nil {
@@ -216,6 +221,7 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 	g.Go(func() error { return l.keeper.Run(ctx, sourcesOf(l.sources)...) })
 	g.Go(func() error { return o.updater.Run(ctx) })
 	g.Go(func() error { return a.readHealth(ctx, t) })
+	g.Go(func() error { return a.tend(ctx, l) })
 	a.handing.office.Store(o)
 	a.transfers.Wake()
 	defer func() {

@@ -21,8 +21,8 @@ import (
 // ledgerDir is where the past is, below the state directory.
 const ledgerDir = "ledger"
 
-// LedgerOf opens the past of a configuration for reading, without a lock.
-func LedgerOf(c *config.Config) (*ledger.Ledger, error) {
+// ownLedger opens the past below a state directory for reading, without a lock.
+func ownLedger(c *config.Config) (*ledger.Ledger, error) {
 	return ledger.New(ledger.Options{Store: ledger.NewDir(filepath.Join(c.StateDir, ledgerDir))})
 }
 

@@ -1,13 +1,18 @@
 package server
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"inside53/zonesource/awssim"
+
+	"github.com/miekg/dns"
 )
 
 // fleetSecret is that of the fleets of tests.
@@ -140,4 +145,90 @@ func TestFleetStoreAway(t *testing.T) {
 	for _, p := range all {
 		p.await(t, "the change", func() bool { return p.answers(t, asks(dublin, "back.example.com A", "10.7.0.9")) })
 	}
+}
+
+// TestFleetSolo has the store be away for long: each server reads AWS by itself, and takes up the
+// fleet's data when the store is back.
+func TestFleetSolo(t *testing.T) {
+	c := newCloud(t, nil)
+	err := c.CreateBucket("fleet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*program
+	for _, name := range []string{"m1", "m2"} {
+		section := strings.Replace(fleetSection(name), "keys: [fleet.]}",
+			"keys: [fleet.], poll: 100ms, solo_after: 100ms}", 1)
+		all = append(all, newSite(t).start(t, c.config()+section))
+	}
+	for _, p := range all {
+		p.await(t, "ready", func() bool { return p.readiness(t).Ready })
+	}
+	for _, operation := range []string{"GetObject", "PutObject", "ListObjectsV2"} {
+		c.fault(t, awssim.Fault{Operation: operation, Fault: "500"})
+	}
+	c.change(t, privateZone, "CREATE alone.example.com A 10.7.0.9")
+	for _, p := range all {
+		p.await(t, "it reads by itself", func() bool { return p.answers(t, asks(dublin, "alone.example.com A", "10.7.0.9")) })
+		if !slices.Contains(p.readiness(t).Degraded, "store") {
+			t.Errorf("degraded: %v", p.readiness(t).Degraded)
+		}
+	}
+	c.ClearFaults()
+	c.change(t, privateZone, "CREATE back.example.com A 10.7.0.10")
+	for _, p := range all {
+		p.await(t, "the fleet reads again", func() bool {
+			return p.answers(t, asks(dublin, "back.example.com A", "10.7.0.10")) &&
+				p.answers(t, asks(dublin, "alone.example.com A", "10.7.0.9")) && p.app.fleetStanding().Leader != ""
+		})
+	}
+}
+
+// TestFleetIdentity says who answers: NSID and id.server.
+func TestFleetIdentity(t *testing.T) {
+	c := newCloud(t, nil)
+	p := startFleet(t, c, 1)[0]
+	m := new(dns.Msg).SetQuestion("www.example.com.", dns.TypeA)
+	m.SetEdns0(1232, false).IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_NSID{Code: dns.EDNS0NSID}}
+	q := question{from: dublin}
+	conn, err := q.dial(p.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	reply, err := exchange(conn, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := ""
+	for _, o := range reply.IsEdns0().Option {
+		if id, is := o.(*dns.EDNS0_NSID); is {
+			text, _ := hex.DecodeString(id.Nsid)
+			said = string(text)
+		}
+	}
+	if !regexp.MustCompile(`^m1 [1-9][0-9]* 1\.2\.3$`).MatchString(said) {
+		t.Errorf("NSID %q", said)
+	}
+	ask := new(dns.Msg)
+	ask.Question, ask.Id = []dns.Question{{Name: "id.server.", Qtype: dns.TypeTXT, Qclass: dns.ClassCHAOS}}, dns.Id()
+	reply, err = exchange(conn, ask)
+	if err != nil || len(reply.Answer) != 1 {
+		t.Fatalf("%v, %v", reply, err)
+	}
+	if text := reply.Answer[0].(*dns.TXT).Txt[0]; !strings.HasPrefix(text, "m1 ") {
+		t.Errorf("id.server %q", text)
+	}
+}
+
+// exchange asks over a connection.
+func exchange(c *dns.Conn, m *dns.Msg) (*dns.Msg, error) {
+	err := c.SetDeadline(time.Now().Add(patience))
+	if err == nil {
+		err = c.WriteMsg(m)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.ReadMsg()
 }

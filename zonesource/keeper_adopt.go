@@ -279,3 +279,22 @@ func (k *Keeper) Ages() map[string]float64 {
 	}
 	return ages
 }
+
+// Wants reports whether the configuration wants a part.
+func (k *Keeper) Wants(p Part) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.wanted.wants(p)
+}
+
+// AllFail reports whether the last listing of all that was listed has failed.
+func (k *Keeper) AllFail() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, h := range k.held {
+		if h.err == nil && !h.tried.IsZero() {
+			return false
+		}
+	}
+	return len(k.held) > 0
+}

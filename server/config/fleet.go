@@ -33,12 +33,16 @@ type Fleet struct {
 	// Default 5s.
 	Poll time.Duration `yaml:"poll"`
 
+	// SoloAfter is how long neither the store nor who leads is to be had before this server reads
+	// AWS by itself, within its share of the budget, until the store is back. Default 10m.
+	SoloAfter time.Duration `yaml:"solo_after"`
+
 	// Events is the URL of the SQS queue that has the events of changes in AWS: who reads AWS for
 	// the fleet reads what they name at once. Default "": changes come with the next reading.
 	Events QueueURL `yaml:"events"`
 }
 
-func (s *Fleet) setDefaults() { *s = Fleet{Poll: 5 * time.Second} }
+func (s *Fleet) setDefaults() { *s = Fleet{Poll: 5 * time.Second, SoloAfter: 10 * time.Minute} }
 
 // Store is the value of fleet.store.
 type Store struct {
@@ -94,6 +98,7 @@ func (v *validator) fleet() {
 		}
 	}
 	v.duration("fleet.poll", f.Poll, false)
+	v.duration("fleet.solo_after", f.SoloAfter, false)
 	if v.config.StateDir == "" {
 		v.fault("state_dir", "is empty; the fleet's data are kept there for when the store is away: write a directory")
 	}

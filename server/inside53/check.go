@@ -246,7 +246,7 @@ func warnings(c *config.Config) []string {
 	return found
 }
 
-// exampleSecret is the secret of examples/ops.key, which everybody knows.
+// exampleSecret is the secret of examples/ops.key and fleet.key, which everybody knows.
 const exampleSecret = "dGhpcyBpcyB0aGUgc2VjcmV0IG9mIHRoZSBleGFtcGxl"
 
 // keyWarnings names the keys that nobody uses, or everybody knows.
@@ -267,6 +267,11 @@ func keyWarnings(c *config.Config) []string {
 	}
 	for _, f := range c.Follow {
 		used[config.DomainName(f.Key)] = true
+	}
+	if c.Fleet != nil {
+		for _, k := range c.Fleet.Keys {
+			used[k] = true
+		}
 	}
 	var found []string
 	for _, k := range c.Keys {

@@ -42,7 +42,7 @@ func readPast(ctx context.Context, path, text, id string) (*zoneAt, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := server.LedgerOf(c)
+	l, err := server.LedgerOf(ctx, c)
 	if err != nil {
 		return nil, err
 	}

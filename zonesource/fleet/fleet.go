@@ -309,5 +309,5 @@ var (
 	errSteppedDown = errors.New("it was asked to")
 	errLate        = errors.New("the lease wasn't renewed in time")
 	errTaken       = errors.New("another server has the lease")
-	errEndless     = errors.New("all listings fail")
+	errUseless     = errors.New("all its listings fail")
 )

@@ -63,7 +63,7 @@ func TestFirstCommit(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		n := w.make("m1")
 		n.keeper.Adopt(0, adoptedFrom(w.list("saved")))
-		w.aws = map[string]map[string]string{} // AWS has nothing any more; and the guard holds that
+		clear(w.aws) // AWS has nothing any more
 		n.start()
 		w.await(5*time.Second, "it leads", func() bool { return w.leader() == n })
 		v, _ := n.member.Adopted()
@@ -90,7 +90,7 @@ func TestLeaderGone(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		trio(w)
 		first := w.leader()
-		first.side.cut = true
+		first.side.cut.Store(true)
 		w.set("a.example.", "www", "10.2.0.1")
 		w.await(15*time.Second, "another one leads", func() bool { return w.leader() != nil && w.leader() != first })
 		w.all(3*time.Second, "a.example.", "www", "10.2.0.1")
@@ -101,7 +101,7 @@ func TestLeaderGone(t *testing.T) {
 			t.Errorf("%s serves %q that it could not commit", first.name, got)
 		}
 		w.await(time.Minute, "it says that it is behind", func() bool { return first.member.Standing().Behind > 0 })
-		first.side.cut = false
+		first.side.cut.Store(false)
 		w.all(10*time.Second, "a.example.", "www", "10.2.0.1")
 		if s := first.member.Standing(); s.Leads || s.Epoch < 2 {
 			t.Errorf("%s: %+v", first.name, s)
@@ -125,9 +125,7 @@ func TestStepDown(t *testing.T) {
 		}
 		second := w.leader()
 		_ = second.end()
-		second.stop = nil
 		w.await(2*time.Second, "a third one leads", func() bool { return w.leader() != nil && w.leader() != second })
-		second.stop = func() {}
 	})
 }
 
@@ -155,7 +153,7 @@ func TestRepair(t *testing.T) {
 		"head and the lease":   func(w *world, _ []byte) { w.drop("head"); w.drop("lease") },
 		"lease of somebody":    func(w *world, _ []byte) { w.store.change("lease", []byte("nonsense")) },
 		"lease gone":           func(w *world, _ []byte) { w.drop("lease") },
-		"set back, new leader": func(w *world, old []byte) { w.leader().side.cut = true; w.store.change("head", old) },
+		"set back, new leader": func(w *world, old []byte) { w.leader().side.cut.Store(true); w.store.change("head", old) },
 	}
 	for name, damage := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -176,7 +174,7 @@ func TestRepair(t *testing.T) {
 				w.set("a.example.", "www", "10.3.1.1")
 				w.all(75*time.Second, "a.example.", "www", "10.3.1.1")
 				for _, n := range w.nodes {
-					if n.side.cut {
+					if n.side.cut.Load() {
 						continue
 					}
 					if v := n.member.Standing().Version; v <= served {
@@ -189,6 +187,13 @@ func TestRepair(t *testing.T) {
 			})
 		})
 	}
+}
+
+// forget has a server be none of those that are looked at.
+func (w *world) forget(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.nodes, name)
 }
 
 // drop removes objects that begin with a path.
@@ -274,7 +279,7 @@ func TestAges(t *testing.T) {
 			}
 		}
 		for _, n := range w.nodes {
-			n.side.cut = true
+			n.side.cut.Store(true)
 		}
 		time.Sleep(time.Minute)
 		for _, n := range w.nodes {
@@ -319,15 +324,15 @@ func TestStranger(t *testing.T) {
 		stranger.keeper.Adopt(0, adoptedFrom(w.list("stranger")))
 		stranger.start()
 		w.keys = good
-		delete(w.nodes, "m9")
+		w.forget("m9")
 		time.Sleep(time.Minute)
 		leader := w.leader()
 		if leader == nil {
 			t.Fatal("nobody leads")
 		}
-		leader.side.cut = true // and the stranger is a candidate like others
+		leader.side.cut.Store(true) // and the stranger is a candidate like others
 		w.await(40*time.Second, "one of ours leads", func() bool { return w.leader() != nil && w.leader() != leader })
-		leader.side.cut = false
+		leader.side.cut.Store(false)
 		w.set("a.example.", "www", "10.5.0.1")
 		w.all(30*time.Second, "a.example.", "www", "10.5.0.1")
 		if stranger.member.Term() != nil {
@@ -350,6 +355,36 @@ func TestOtherAccount(t *testing.T) {
 		other.ended <- err
 		if !errors.Is(err, ErrOtherAccount) || n.member.Standing().Leader != "m1" {
 			t.Errorf("it ends with %v", err)
+		}
+	})
+}
+
+// TestOtherConfiguration has a server with another configuration lead only when nobody with that
+// of the newest version does.
+func TestOtherConfiguration(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		first := w.join("m1")
+		w.all(20*time.Second, "a.example.", "www", "10.0.0.1")
+		other, second := w.make("m2"), w.make("m3")
+		other.config = "c-2"
+		other.start()
+		second.start()
+		w.await(time.Minute, "the members know each other", func() bool { return len(first.member.Peers()) == 3 })
+		if !other.member.Differs(other.config) || first.member.Agree() {
+			t.Error("it doesn't say so")
+		}
+		for range 3 {
+			_ = w.leader().member.StepDown(context.Background())
+			w.await(20*time.Second, "one leads", func() bool { return w.leader() != nil })
+			if w.leader() == other {
+				t.Fatal("the other configuration leads")
+			}
+		}
+		first.side.cut.Store(true)
+		second.side.cut.Store(true)
+		took := w.await(time.Minute, "it leads after all", func() bool { return w.leader() == other })
+		if took < leaseFor+lostPause-renewEvery {
+			t.Errorf("it led after %v", took)
 		}
 	})
 }

@@ -156,6 +156,8 @@ func (m *Member) mayTake() bool {
 	switch {
 	case !l.known || errors.Is(m.headErr, ledger.ErrNewer) || now < m.barred && l.Node != "" && still < leaseFor:
 		return false
+	case l.tag != "" && still < leaseFor+lostPause && m.yields():
+		return false
 	case still < lostPause && m.higher():
 		return false // who knows more repairs what there is
 	case l.tag != "" && l.Node == "" && !m.offered:

@@ -219,7 +219,9 @@ func (m *Member) listPeers(ctx context.Context) error {
 	}
 	err := g.Wait()
 	m.mu.Lock()
-	m.peers = peers
+	if len(peers) > 0 {
+		m.peers = peers
+	}
 	m.mu.Unlock()
 	if t := m.Term(); t != nil {
 		t.told.meet(m.Peers(), m.o.Name)

@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,7 +41,7 @@ func tagOf(body []byte) string {
 // side is a store as one server sees it.
 type side struct {
 	*memory
-	cut bool // it is away, for this server
+	cut atomic.Bool // it is away, for this server
 }
 
 var errAway = errors.New("the store is away")
@@ -49,7 +51,7 @@ func (s *side) Get(ctx context.Context, name, unless string, _ int64) ([]byte, s
 	defer s.mu.Unlock()
 	body, there := s.objects[name]
 	switch {
-	case s.cut || ctx.Err() != nil:
+	case s.cut.Load() || ctx.Err() != nil:
 		return nil, "", errAway
 	case !there:
 		return nil, "", ledger.ErrAbsent
@@ -64,7 +66,7 @@ func (s *side) Put(ctx context.Context, name string, body []byte, was string) (s
 	defer s.mu.Unlock()
 	old, there := s.objects[name]
 	switch {
-	case s.cut || ctx.Err() != nil:
+	case s.cut.Load() || ctx.Err() != nil:
 		return "", errAway
 	case was == "" && there, was != "" && (!there || tagOf(old) != was):
 		return "", ledger.ErrMismatch
@@ -76,7 +78,7 @@ func (s *side) Put(ctx context.Context, name string, body []byte, was string) (s
 func (s *side) Delete(_ context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cut {
+	if s.cut.Load() {
 		return errAway
 	}
 	delete(s.objects, name)
@@ -86,21 +88,20 @@ func (s *side) Delete(_ context.Context, name string) error {
 func (s *side) List(_ context.Context, prefix, after string) iter.Seq2[ledger.Entry, error] {
 	return func(yield func(ledger.Entry, error) bool) {
 		s.mu.Lock()
-		var names []string
+		var all []ledger.Entry
 		for name := range s.objects {
 			if strings.HasPrefix(name, prefix) && name > after {
-				names = append(names, name)
+				all = append(all, ledger.Entry{Name: name, Age: time.Since(s.times[name])})
 			}
 		}
-		cut, times := s.cut, s.times
 		s.mu.Unlock()
-		if cut {
+		if s.cut.Load() {
 			yield(ledger.Entry{}, errAway)
 			return
 		}
-		slices.Sort(names)
-		for _, name := range names {
-			if !yield(ledger.Entry{Name: name, Age: time.Since(times[name])}, nil) {
+		slices.SortFunc(all, func(a, b ledger.Entry) int { return strings.Compare(a.Name, b.Name) })
+		for _, e := range all {
+			if !yield(e, nil) {
 				return
 			}
 		}
@@ -179,10 +180,10 @@ type node struct {
 	keeper  *zonesource.Keeper
 	member  *Member
 	stop    context.CancelFunc
+	runs    atomic.Bool
 	ended   chan error
 	adopted []uint64
 	config  string
-	account string
 }
 
 func (w *world) keeperConfig() zonesource.Config {
@@ -210,7 +211,7 @@ func (w *world) make(name string) *node {
 		Ledger: l, Store: n.side, Fleet: "s3://b/p", Secrets: w.keys, Name: name, Build: "test",
 		Address: func() netip.AddrPort { return netip.AddrPortFrom(addressOf(name), 53) },
 		Config:  func() string { return n.config }, Keeper: n.keeper, Lead: n.lead, Ages: n.ages, Wake: w.wake,
-		Adopted: func(v *ledger.Version, _ []string) { n.adopted = append(n.adopted, v.Number()) },
+		Adopted: n.note,
 		Uptime:  func() time.Duration { return time.Hour + time.Since(began) },
 		Log:     slog.New(slog.NewTextHandler(logOf{w.t, name}, nil)),
 	})
@@ -221,8 +222,17 @@ func (w *world) make(name string) *node {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.mu.Lock()
 	w.nodes[name] = n
+	w.mu.Unlock()
 	return n
+}
+
+// note notes a version that is served.
+func (n *node) note(v *ledger.Version, _ []string) {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	n.adopted = append(n.adopted, v.Number())
 }
 
 // logOf writes the lines of a server into the log of its test.
@@ -251,11 +261,13 @@ func (w *world) join(name string) *node {
 func (n *node) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	n.stop = stop
+	n.runs.Store(true)
 	go func() { n.ended <- n.member.Run(ctx) }()
 }
 
 // end ends a server and waits for it.
 func (n *node) end() error {
+	n.runs.Store(false)
 	n.stop()
 	err := <-n.ended
 	n.ended <- err
@@ -271,10 +283,17 @@ func (w *world) endAll() {
 	}
 }
 
+// servers are all servers.
+func (w *world) servers() []*node {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Values(w.nodes))
+}
+
 // wake is NOTIFY: it comes to the server that has an address, unless that is away.
 func (w *world) wake(ctx context.Context, to netip.AddrPort) bool {
-	for _, n := range w.nodes {
-		if addressOf(n.name) == to.Addr() && n.stop != nil && !n.side.cut {
+	for _, n := range w.servers() {
+		if addressOf(n.name) == to.Addr() && n.runs.Load() && !n.side.cut.Load() {
 			n.member.LookNow()
 			_, err := n.member.Sync(ctx)
 			return err == nil
@@ -372,7 +391,7 @@ func (w *world) leader() *node {
 	var leader *node
 	for _, n := range w.nodes {
 		t := n.member.Term()
-		if t == nil || n.side.cut {
+		if t == nil || n.side.cut.Load() {
 			continue
 		}
 		if leader != nil && t.Fresh(leaseFor) && leader.member.Term().Fresh(leaseFor) {
@@ -404,7 +423,7 @@ func (w *world) all(within time.Duration, zoneName, label, address string) {
 	w.t.Helper()
 	w.await(within, fmt.Sprintf("%s.%s is %q everywhere", label, zoneName, address), func() bool {
 		for _, n := range w.nodes {
-			if n.stop != nil && !n.side.cut && n.serves(zoneName, label) != address {
+			if n.runs.Load() && !n.side.cut.Load() && n.serves(zoneName, label) != address {
 				return false
 			}
 		}
