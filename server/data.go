@@ -23,7 +23,7 @@ type data struct {
 	logFault func() error // why the log can't be written
 	past     *past
 	reading  func() *zonesource.Keeper // of a fleet's data, nil while another server reads them
-	fleet    *handing // nil: this server is alone
+	fleet    *handing                  // nil: this server is alone
 }
 
 // Zones implements [admin.Data].

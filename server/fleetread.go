@@ -138,6 +138,9 @@ func (a *App) solo(ctx context.Context) error {
 func (a *App) runSolo(ctx context.Context) error {
 	m := a.fleet.member
 	c := *a.config.Load()
+	alone := *c.Fleet
+	alone.Events = "" // each event comes to one server, and that would keep it for itself
+	c.Fleet = &alone
 	if c.Route53 != nil {
 		section := *c.Route53
 		section.RequestsPerSecond /= float64(max(1, m.Known()))
