@@ -165,6 +165,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.warmth = newWarmth(a.keeper.State(), a.forwarder, log)
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
+	a.sources.registrar = &registrar{keeper: a.keeper, snapshot: a.resolver.Snapshot}
 	before := &past{a.newestPast}
 	served := &data{
 		keeper: a.keeper, resolver: a.resolver, logFault: a.logFault, past: before, reading: a.readingKeeper,

@@ -15,6 +15,7 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
+	"inside53/zonesource/follow"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/secondary"
 	"inside53/zonesource/zonefile"
@@ -84,6 +85,16 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		key := secondary.PartKey(wireName(s.Zone))
 		k.Expected = append(k.Expected, key)
 		k.FileViews[key] = viewNames(s.Views)
+	}
+	for _, g := range grantsOf(c) { // clients get the names of instances
+		key := zonesource.RegisterKey(g.Apex)
+		k.Also = append(k.Also, key)
+		k.FileViews[key] = zonesource.ViewNames{}
+	}
+	for _, f := range c.Follow { // what is in the hosted zone is what clients get
+		key := follow.PartKey(wireName(f.Zone))
+		k.Also = append(k.Also, key)
+		k.FileViews[key] = zonesource.ViewNames{}
 	}
 	for _, v := range c.Views {
 		k.Views = append(k.Views, viewConfig(v))
@@ -184,6 +195,7 @@ type sourceBuilder struct {
 	wantTargets func(account, region, group string)
 	keeper      *zonesource.Keeper
 	secondaries *secondaries
+	registrar   *registrar            // nil in a check
 	program     func() zonesource.Sum // nil: each source reads it
 	config      func() *config.Config // in force; nil: what it is called with
 }
@@ -245,6 +257,23 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 	}
 	for _, o := range secondaries {
 		err := add(o, func() (zonesource.Source, error) { return b.secondaries.build(o) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	grants := grantsOf(c)
+	if len(grants) > 0 {
+		err := add(grants, func() (zonesource.Source, error) { return b.newRegister(grants, c.StateDir) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	followed, err := follows(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range followed {
+		err := add(made{generation, o}, func() (zonesource.Source, error) { return b.newFollow(o, accounts, b.log) })
 		if err != nil {
 			return nil, err
 		}

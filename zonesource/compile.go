@@ -55,15 +55,17 @@ type Compiled struct {
 	Snapshot *zone.Snapshot
 	Report   Report
 
-	in       input
-	tags     *tagNames
-	foreign  [][]byte // apexes of zones that aren't of tags
-	ours     *Ours    // these, and the domains of the configuration
-	places   *places
-	networks []network
-	views    []*viewPlan
-	problems []Problem // of the tables
-	shared   []Problem // of names that several VPCs share
+	in   input
+	tags *tagNames
+	// registered are names that instances have registered, by instance.
+	registered map[string][]Registration
+	foreign    [][]byte // apexes of zones that aren't of tags
+	ours       *Ours    // these, and the domains of the configuration
+	places     *places
+	networks   []network
+	views      []*viewPlan
+	problems   []Problem // of the tables
+	shared     []Problem // of names that several VPCs share
 	// collisions are of names that instances and records have, in the zones of tags.
 	collisions []Problem
 	// contested says that regions disagree about an address: the latest listing counts.

@@ -22,7 +22,7 @@ func (c *Compiled) build(previous *Compiled, zones []*zone.Zone, now time.Time) 
 	set, more := c.zoneSet(zones)
 	plan := &apexPlan{
 		cfg: cfg, zones: set, special: specialNames(), computed: computedNames(), amazon: c.amazonNames(),
-		reverse: zone.MustName("in-addr.arpa."),
+		reverse:    zone.MustName("in-addr.arpa."),
 		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{},
 		unread: unreadOf(cfg, missing, c.in.regions), problems: map[Problem]bool{},
 	}
@@ -76,6 +76,7 @@ func (c *Compiled) deriveTags(previous *Compiled) {
 	slices.SortFunc(c.foreign, bytes.Compare)
 	c.foreign = slices.CompactFunc(c.foreign, bytes.Equal)
 	c.ours = NewOurs(c.foreign, cfg.Domains)
+	c.registered = c.in.registeredNames()
 	if previous == nil {
 		c.tags = c.buildTags()
 		return
@@ -85,7 +86,8 @@ func (c *Compiled) deriveTags(previous *Compiled) {
 		cfg.TagZone == was.TagZone && cfg.TranslatedTTL == was.TranslatedTTL && cfg.NegativeTTL == was.NegativeTTL &&
 		cfg.Affinity == was.Affinity && slices.EqualFunc(cfg.Domains, was.Domains, bytes.Equal) &&
 		slices.EqualFunc(c.in.regions, previous.in.regions, sameRegionPart) &&
-		slices.EqualFunc(c.foreign, previous.foreign, bytes.Equal)
+		slices.EqualFunc(c.foreign, previous.foreign, bytes.Equal) &&
+		slices.Equal(c.in.registeredZones(), previous.in.registeredZones())
 	if same {
 		c.tags = previous.tags
 		return

@@ -71,6 +71,8 @@ type Config struct {
 	// catalog of each account, each region, each zone file. Zones follow from
 	// the catalogs.
 	Expected []Key
+	// Also lists parts that are kept when they come and that nobody waits for.
+	Also []Key
 	// Without names the accounts whose catalogs aren't waited for; "" is the base account.
 	Without []string
 	// MaxShrink is the share of its records (0 to 1) that a zone or region may
@@ -185,6 +187,9 @@ func (c *Config) wanted() *wanted {
 		if key.Source == inventorySource {
 			w.regions = append(w.regions, key)
 		}
+	}
+	for _, key := range c.Also {
+		w.keys[key] = true
 	}
 	return w
 }

@@ -86,6 +86,11 @@ func (c *Compiled) patch(in input, changed []int, now time.Time) *Compiled {
 	if !same {
 		return nil
 	}
+	for _, i := range changed {
+		if in.zones[i].Key.Source == registerSource {
+			return nil // names of instances come of it
+		}
+	}
 	patched := len(changed) > 0
 	if len(diff.instances) > 0 {
 		patched = true

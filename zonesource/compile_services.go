@@ -43,7 +43,7 @@ func (b *tagBuilder) putServices(e *zone.Edit, name string, s *tagSet) {
 			})
 			continue
 		}
-		b.put(e, string(owner), zone.TypeSRV, list)
+		b.put(e, string(owner), zone.TypeSRV, 0, list)
 	}
 }
 

@@ -43,6 +43,8 @@ type tagBuilder struct {
 	zones  map[string]*tagZone // by apex
 	out    *tagNames
 	seen   map[string]bool // instances
+	// registered are names that instances have registered, by instance.
+	registered map[string][]Registration
 }
 
 type tagZone struct {
@@ -58,6 +60,7 @@ type tagSet struct {
 	last    string // the instance added last
 	count   int    // of instances
 	servers []tagServer
+	ttl     uint32 // of a registered name; 0 is that of all others
 }
 
 // tagServer is an instance that serves something.
@@ -97,7 +100,7 @@ func (c *Compiled) newTagBuilder() *tagBuilder {
 	b := &tagBuilder{
 		cfg: &c.in.cfg, ours: c.ours, vpcs: make(map[string]uint32, len(c.networks)), places: c.places,
 		zones: map[string]*tagZone{}, out: &tagNames{first: map[string][]byte{}, over: map[string]bool{}},
-		seen: map[string]bool{},
+		seen: map[string]bool{}, registered: c.registered,
 	}
 	for i := range c.networks {
 		b.vpcs[c.networks[i].ID] = uint32(i)
@@ -167,7 +170,8 @@ func managedAddresses(r *Region) map[instanceAddress]bool {
 }
 
 func (b *tagBuilder) host(where string, r *Region, h *Host, keepsPublic bool) {
-	if b.seen[h.Instance] || len(h.Names) == 0 {
+	names := b.namesOfHost(h)
+	if b.seen[h.Instance] || len(names) == 0 {
 		return
 	}
 	b.seen[h.Instance] = true
@@ -179,7 +183,7 @@ func (b *tagBuilder) host(where string, r *Region, h *Host, keepsPublic bool) {
 		b.problem(where, h.Instance, "has names and no address")
 		return
 	}
-	for _, n := range h.Names {
+	for _, n := range names {
 		name, apexes, err := InstanceName(n.Text, z.apex, b.ours)
 		if err != nil {
 			b.problem(where, h.Instance, fmt.Sprintf("%s %q: %v", n.From, n.Text, err))
@@ -195,6 +199,7 @@ func (b *tagBuilder) host(where string, r *Region, h *Host, keepsPublic bool) {
 				s = &tagSet{}
 				at.sets[string(name)] = s
 			}
+			s.ttl = max(s.ttl, b.registeredTTL(h, name))
 			s.add(h, r.Name, zone.InstanceAddress{ID: []byte(h.Instance), VPC: b.vpcs[h.VPC],
 				Zone: b.places.of(h.Subnet), KeepsPublic: keepsPublic})
 		}
@@ -283,19 +288,19 @@ func (b *tagBuilder) infrastructure(e *zone.Edit, apex []byte) {
 
 // putSet stores what a name has.
 func (b *tagBuilder) putSet(e *zone.Edit, name string, s *tagSet) {
-	b.put(e, name, zone.TypeA, s.v4)
-	b.put(e, name, zone.TypeAAAA, s.v6)
+	b.put(e, name, zone.TypeA, s.ttl, s.v4)
+	b.put(e, name, zone.TypeAAAA, s.ttl, s.v6)
 	if len(s.servers) > 0 {
 		b.putServices(e, name, s)
 	}
 }
 
 // put stores the addresses of a name, with the instances that have them.
-func (b *tagBuilder) put(e *zone.Edit, name string, rrtype uint16, members []zone.InstanceAddress) {
+func (b *tagBuilder) put(e *zone.Edit, name string, rrtype uint16, ttl uint32, members []zone.InstanceAddress) {
 	if len(members) == 0 {
 		return
 	}
-	s, err := zone.NewInstances(rrtype, seconds(b.cfg.TranslatedTTL), members)
+	s, err := zone.NewInstances(rrtype, cmp.Or(ttl, seconds(b.cfg.TranslatedTTL)), members)
 	if err != nil {
 		s = zone.NewUnservable(rrtype, err.Error(), nil)
 		b.out.problems = append(b.out.problems, Problem{

@@ -71,7 +71,7 @@ func (c *Compiled) namesOf(regions []*Part, tags *tagNames, instances map[string
 		r := p.Region
 		for i := range r.Hosts {
 			h := &r.Hosts[i]
-			if !instances[h.Instance] || b.seen[h.Instance] || len(h.Names) == 0 {
+			if !instances[h.Instance] || b.seen[h.Instance] || len(b.namesOfHost(h)) == 0 {
 				continue
 			}
 			ok = ok && slices.ContainsFunc(r.VPCs, func(v VPC) bool { return v.ID == h.VPC }) &&

@@ -9,11 +9,7 @@ import (
 
 func TestConfigBad(t *testing.T) {
 	const ok = "forward: [{zone: ., upstreams: [10.0.0.2]}]\n" // line 1
-	tests := []struct {
-		name string
-		text string
-		want string // a fault a line, without the name of the file and the "-" of the YAML
-	}{
+	tests := []badConfig{
 		{"no YAML", ok + "cache: [1\n", `2: sequence end token ']' not found`},
 		{"a list", "- 1\n", "1: is a list; write keys and values (key: value)"},
 		{"a word", "serve\n", "1: is a single value; write keys and values (key: value)"},
@@ -443,6 +439,7 @@ secondary:
 			"1: forward[0].zone: label \"" + strings.Repeat("a", 64) +
 				"\" is too long; 63 bytes is the most\n1: forward[1].zone: name of 259 bytes is too long; 253 is the most"},
 	}
+	tests = append(tests, badFollowing(ok)...)
 	_, top := fieldsOf(reflect.TypeFor[Config]())
 	named := make(map[string]bool)
 	for _, test := range tests {

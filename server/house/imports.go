@@ -100,6 +100,10 @@ func rules() map[string]rule {
 		},
 		"zonesource/secondary": {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata",
 			"zonesource/refresh"}, why: meet},
+		"zonesource/follow": {ours: []string{"resolver/zone", "zonesource", "zonesource/atomicfile", "zonesource/awsclient",
+			"zonesource/changes", "zonesource/rdata", "zonesource/secondary"}, why: meet},
+		"zonesource/register": {ours: []string{"resolver/zone", "zonesource", "zonesource/atomicfile", "zonesource/update"},
+			why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
 			"server/admin", "server/config", "server/confine", "server/handon", "server/listen", "server/share", "server/tsig",

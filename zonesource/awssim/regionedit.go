@@ -131,12 +131,12 @@ func (e *regionEdit) freeAddress(subnet map[string]any) (string, error) {
 	if err != nil {
 		return "", ec2Fault("InsufficientFreeAddressesInSubnet", "The subnet has no addresses: %v", err)
 	}
-	taken := map[string]bool{}
+	used := map[string]bool{}
 	for _, n := range e.interfaces {
 		if text(n, "VpcId") == text(subnet, "VpcId") {
-			taken[text(n, "PrivateIpAddress")] = true
+			used[text(n, "PrivateIpAddress")] = true
 			for _, p := range objects(n["PrivateIpAddresses"]) {
-				taken[text(p, "PrivateIpAddress")] = true
+				used[text(p, "PrivateIpAddress")] = true
 			}
 		}
 	}
@@ -145,7 +145,7 @@ func (e *regionEdit) freeAddress(subnet map[string]any) (string, error) {
 		a = a.Next()
 	}
 	for ; cidr.Contains(a); a = a.Next() {
-		if !taken[a.String()] {
+		if !used[a.String()] {
 			return a.String(), nil
 		}
 	}

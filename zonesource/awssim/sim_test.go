@@ -279,7 +279,7 @@ func TestMalformedRequests(t *testing.T) {
 		{"byvpc token", "GET", "/2013-04-01/hostedzonesbyvpc?vpcid=v&vpcregion=r&nexttoken=AAAA", scope("route53"), "", 400,
 			"InvalidPaginationToken"},
 		{"no action", "POST", "/", scope("ec2"), "", 400, "MissingAction"},
-		{"unknown action", "POST", "/", scope("ec2"), "Action=RunInstances", 400, "InvalidAction"},
+		{"unknown action", "POST", "/", scope("ec2"), "Action=MonitorInstances", 400, "InvalidAction"},
 		{"action of another service", "POST", "/", scope("sts"), "Action=DescribeVpcs", 400, "InvalidAction"},
 		{"bad form", "POST", "/", scope("ec2"), "Action=%zz", 400, "MalformedQueryString"},
 		{"ec2 token", "POST", "/", scope("ec2"), "Action=DescribeVpcs&NextToken=x", 400, "InvalidNextToken"},

@@ -42,6 +42,7 @@ func (l *listing) appendInterfaces(all []zonesource.Interface, card *types.Netwo
 		addresses = []types.NetworkInterfacePrivateIpAddress{
 			{PrivateIpAddress: card.PrivateIpAddress, Association: card.Association}}
 	}
+	atTop := publicAtTop(card)
 	for i := range addresses {
 		a := &addresses[i]
 		f := common
@@ -51,6 +52,8 @@ func (l *listing) appendInterfaces(all []zonesource.Interface, card *types.Netwo
 		}
 		if a.Association != nil {
 			f.Public = l.addr(id, a.Association.PublicIp)
+		} else if atTop != nil && aws.ToString(a.PrivateIpAddress) == aws.ToString(card.PrivateIpAddress) {
+			f.Public = l.addr(id, atTop)
 		}
 		f.Balancer = l.balancers.of(card, f.Private, f.Public)
 		if aws.ToBool(a.Primary) {
@@ -71,6 +74,20 @@ func (l *listing) appendInterfaces(all []zonesource.Interface, card *types.Netwo
 		all[first].Primary = isPrimary(card)
 	}
 	return all
+}
+
+// publicAtTop is the public address of an interface's first private one where it stands at the
+// interface alone, as other makers of the API have it; nil for none. AWS has it at both.
+func publicAtTop(card *types.NetworkInterface) *string {
+	if card.Association == nil {
+		return nil
+	}
+	for i := range card.PrivateIpAddresses {
+		if card.PrivateIpAddresses[i].Association != nil {
+			return nil
+		}
+	}
+	return card.Association.PublicIp
 }
 
 // isPrimary reports whether an interface is the first of its instance.

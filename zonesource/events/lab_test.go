@@ -38,8 +38,6 @@ type lab struct {
 	results  map[string]int
 	took     []time.Duration
 	accepted []zonesource.Accepted
-	snapshot *zone.Snapshot
-	heard    chan struct{} // closed and renewed with each snapshot
 }
 
 func newLab(t *testing.T, o awssim.Options) *lab {
@@ -59,7 +57,7 @@ func newLab(t *testing.T, o awssim.Options) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &lab{t: t, sim: sim, rate: 100, results: map[string]int{}, heard: make(chan struct{})}
+	return &lab{t: t, sim: sim, rate: 100, results: map[string]int{}}
 }
 
 func unlimited() awssim.Options {
@@ -80,7 +78,7 @@ func (l *lab) start() {
 			NegativeTTL: time.Minute, MaxShrink: 0.5, EC2: true, TagZone: "internal.", TranslatedTTL: time.Minute,
 			Expected: []zonesource.Key{{Source: "route53", Name: "catalog/"}, {Source: "ec2", Name: "/eu-west-1"}},
 		},
-		Publish: l.publish,
+		Publish: func(*zone.Snapshot) {},
 		Accepted: func(all []zonesource.Accepted) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -135,14 +133,6 @@ func (l *lab) start() {
 		}
 	})
 	l.await("the first data", func() bool { return l.keeper.Brief().Loaded })
-}
-
-func (l *lab) publish(s *zone.Snapshot) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.snapshot = s
-	close(l.heard)
-	l.heard = make(chan struct{})
 }
 
 // await waits for something to be so.

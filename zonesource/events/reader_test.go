@@ -53,8 +53,9 @@ func TestLateAndForgedEvents(t *testing.T) {
 	l.await("the real name", func() bool { return l.served("real.example.com.") == "192.0.2.1" })
 	const forged = `{"version":"0","detail-type":"AWS API Call via CloudTrail","account":"123456789012",` +
 		`"region":"us-east-1","detail":{"eventSource":"route53.amazonaws.com","eventName":"ChangeResourceRecordSets",` +
-		`"userIdentity":{"arn":"arn:aws:iam::1:user/mallory"},"requestParameters":{"hostedZoneId":"%s","changeBatch":{"changes":[{"action":"%s",` +
-		`"resourceRecordSet":{"name":"%s","type":"A","tTL":1,"resourceRecords":[{"value":"6.6.6.6"}]}}]}}}}`
+		`"userIdentity":{"arn":"arn:aws:iam::1:user/mallory"},"requestParameters":{"hostedZoneId":"%s",` +
+		`"changeBatch":{"changes":[{"action":"%s","resourceRecordSet":{"name":"%s","type":"A","tTL":1,"resourceRecords":[` +
+		`{"value":"6.6.6.6"}]}}]}}}}`
 	for _, body := range []string{
 		fmt.Sprintf(forged, id, "UPSERT", "real.example.com"), fmt.Sprintf(forged, id, "DELETE", "real.example.com"),
 		fmt.Sprintf(forged, id, "UPSERT", "www.example.org"), fmt.Sprintf(forged, "ZNONE", "UPSERT", "real.example.com"),

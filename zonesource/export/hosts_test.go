@@ -286,7 +286,7 @@ func TestUpload(t *testing.T) {
 		t.Fatalf("%+v, %v", place, err)
 	}
 	u := NewUploader(a, place)
-	err = u.Put(t.Context(), "eu-west-1/hosts", []byte("early"), "text/plain")
+	err = u.Put(t.Context(), place.HostsKey("eu-west-1", "hosts"), []byte("early"), "text/plain")
 	if err == nil || !strings.Contains(err.Error(),
 		"uploading s3://bucket/some/prefix/eu-west-1/hosts (needs the IAM action s3:PutObject)") ||
 		!strings.Contains(err.Error(), "NoSuchBucket") {
@@ -297,7 +297,7 @@ func TestUpload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = u.Put(t.Context(), "eu-west-1/hosts", []byte("text"), "text/plain")
+	err = u.Put(t.Context(), place.HostsKey("eu-west-1", "hosts"), []byte("text"), "text/plain")
 	if err != nil || string(sim.Object("bucket", "some/prefix/eu-west-1/hosts")) != "text" {
 		t.Errorf("%q, %v", sim.Objects("bucket"), err)
 	}

@@ -257,28 +257,8 @@ func (r *balancerReader) groups(ctx context.Context, names map[string]string) (m
 	return found, err
 }
 
-// group asks for the targets of one group. Targets whose health is not checked
-// ("unavailable": Lambda functions without health checks) count as healthy.
+// group asks for the targets of one group.
 func (r *balancerReader) group(ctx context.Context, g types.TargetGroup) (healthy bool, why string, err error) {
-	name := aws.ToString(g.TargetGroupName)
-	out, err := awscall.Do(ctx, r.call("asking for the targets of "+name), r.api.health,
-		&elb.DescribeTargetHealthInput{TargetGroupArn: g.TargetGroupArn})
-	if err != nil {
-		return false, "", err
-	}
-	up := 0
-	for _, d := range out.TargetHealthDescriptions {
-		if d.TargetHealth == nil {
-			continue
-		}
-		switch d.TargetHealth.State {
-		case types.TargetHealthStateEnumHealthy, types.TargetHealthStateEnumUnavailable:
-			up++
-		}
-	}
-	all := len(out.TargetHealthDescriptions)
-	if all == 0 {
-		return false, fmt.Sprintf("target group %s has no targets", name), nil
-	}
-	return up > 0, fmt.Sprintf("target group %s: %d of %d targets healthy", name, up, all), nil
+	s, err := r.look(ctx, g)
+	return s.Healthy, s.Why, err
 }
