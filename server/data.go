@@ -22,7 +22,7 @@ type data struct {
 	resolver *resolver.Resolver
 	past     *past
 	reading  func() *zonesource.Keeper // of a fleet's data, nil while another server reads them
-	fleet    *handing // nil: this server is alone
+	fleet    *handing                  // nil: this server is alone
 	seen     *watched
 	faults   func() []admin.Problem // of what isn't data
 	waiting  func() []zonesource.PartStatus

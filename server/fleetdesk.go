@@ -135,6 +135,9 @@ func accountIn(sum string) string {
 	return account
 }
 
+// isSameAccount reports whether a configSum is of the account that this server reads by.
+func (a *App) isSameAccount(sum string) bool { return accountIn(sum) == accountIn(a.fleetConfig()) }
+
 // accountAgain is the pause before the account is asked for again.
 const accountAgain = 10 * time.Second
 

@@ -168,13 +168,15 @@ func TestConfigBad(t *testing.T) {
 		{"fleet, empty", ok + "fleet:\n",
 			`2: fleet.store: is missing; write the place that all servers share, like s3://bucket/prefix
 2: fleet.keys: is missing; write the name of a key that all servers have, and nobody else`},
-		{"fleet", ok + "fleet:\n  store: /tmp\n  keys: [none]\n  name: a/b\n  poll: 1ms\n  address: x\n  solo_after: 1ms\n",
+		{"fleet", ok + "fleet:\n  store: /tmp\n  keys: [none]\n  name: a/b\n  poll: 1ms\n  address: x\n  solo_after: 1ms\n" +
+			"  events: x\n",
 			`3: fleet.store: "/tmp" is not of the form s3://BUCKET/PREFIX
 4: fleet.keys[0]: no key none.; add it to the section keys
 5: fleet.name: "a/b" has a slash or a space in it; write a name without
 6: fleet.poll: 1ms is too short; write 100ms or longer
 7: fleet.address: "x" is no address; write "10.0.0.9", "10.0.0.9:5353" or "[2001:db8::9]:53"
-8: fleet.solo_after: 1ms is too short; write 100ms or longer`},
+8: fleet.solo_after: 1ms is too short; write 100ms or longer
+9: fleet.events: "x" is no URL of a queue, like https://sqs.eu-west-1.amazonaws.com/123456789012/inside53`},
 		{"fleet, a key of others", ok + "keys: [{name: ops, secret: MDEyMzQ1Njc4OWFiY2RlZg==}]\n" +
 			"fleet: {store: 's3://b/p', keys: [ops]}\nsecondary: [{zone: z.example., primaries: [10.0.0.9], key: ops}]\n",
 			"3: fleet.keys[0]: ops. is used by secondary too; make a key for the fleet alone"},
@@ -487,30 +489,4 @@ secondary:
 			t.Errorf("no test has a fault in %s", key)
 		}
 	}
-}
-
-// allKeys returns every key of the configuration that has a value of its own.
-func allKeys() []string {
-	var keys []string
-	var walk func(t reflect.Type, path string)
-	walk = func(t reflect.Type, path string) {
-		fields, names := fieldsOf(t)
-		for _, name := range names {
-			full := strings.TrimPrefix(path+"."+name, ".")
-			section := t.Field(fields[name].index).Type
-			for section.Kind() == reflect.Pointer || section.Kind() == reflect.Slice {
-				section = section.Elem()
-			}
-			if section.Kind() == reflect.Struct {
-				_, inner := fieldsOf(section)
-				if len(inner) > 0 {
-					walk(section, full)
-					continue
-				}
-			}
-			keys = append(keys, full)
-		}
-	}
-	walk(reflect.TypeFor[Config](), "")
-	return keys
 }
