@@ -238,7 +238,7 @@ func (r *fleetRun) harm(ctx context.Context, s *fleetServer, under *sync.WaitGro
 		return r.sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: kinds[r.random(len(kinds))],
 			Count: 1 + r.random(2)})
 	case 8:
-		if r.rollback && r.random(4) == 0 {
+		if r.rollback {
 			return r.rollBack()
 		}
 	}
