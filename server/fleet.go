@@ -84,9 +84,10 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 		Ledger: l, Store: store, Fleet: c.Fleet.Store.String(), Secrets: secrets,
 		Name: name, Zone: place, Build: a.version, Address: a.fleetAddress,
 		Keeper: fleetKeeper{a.keeper, a}, Lead: a.lead, Ages: a.fleetAges, Wake: f.bell.ring, Adopted: a.fleetAdopted,
-		Serials: func() []fleet.Serial { return a.handing.claims() },
-		Config:  a.fleetConfig, SameAccount: func(other string) bool { return accountIn(other) == accountIn(a.fleetConfig()) },
-		Retention: a.retention, Poll: c.Fleet.Poll, Log: a.opts.Log,
+		Serials:     func() []fleet.Serial { return a.handing.claims() },
+		Config:      a.fleetConfig,
+		SameAccount: func(other string) bool { return accountIn(other) == accountIn(a.fleetConfig()) },
+		Retention:   a.retention, Poll: c.Fleet.Poll, Log: a.opts.Log,
 	})
 	if err != nil {
 		return err

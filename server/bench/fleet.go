@@ -261,6 +261,8 @@ func (r *fleetRun) rollBack() error {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(top, e.Name())))
 		}
 	}
+	// What S3 knows of the objects beside them.
+	err = errors.Join(err, os.RemoveAll(filepath.Join(r.dir, "sidecar", fleetBucket, fleetPrefix)))
 	r.heads = append(r.heads, seenHead{Set: true})
 	return err
 }
