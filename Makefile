@@ -5,6 +5,9 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VERSITYGW   := github.com/versity/versitygw/cmd/versitygw@v1.8.0
+NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+HCLFMT      := github.com/hashicorp/hcl/v2/cmd/hclfmt@v2.25.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
@@ -13,10 +16,11 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The programs of test-clients, and the Debian packages that bring them.
 CLIENTS  := dig nsupdate named named-compilezone knotd nsd kdig knsupdate certbot aws ip unshare \
-	systemd-analyze dnsdist
+	systemd-analyze dnsdist rpm2cpio cpio promtool
 PEERS    := nsd knotd unbound ip unshare nice
+BUILDERS := $${CC:-gcc} debootstrap
 PACKAGES := bind9-dnsutils bind9 bind9-utils knot knot-dnsutils nsd unbound awscli certbot python3-certbot-dns-rfc2136 \
-	systemd dnsdist iproute2 util-linux gcc libc6-dev
+	systemd dnsdist iproute2 util-linux gcc libc6-dev debootstrap rpm2cpio cpio prometheus
 
 ATTACKTIME  ?= full
 CHAOSROUNDS ?= 200
@@ -27,16 +31,17 @@ FRESH     ?= all
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 ROUNDS    ?= 5
+SCALE     ?= small
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test lint race fuzz restarts bench bench-peers attack chaos test-fleet cover vuln test-clients judge \
-	judge-files fresh clean
+.PHONY: help deps build run test lint race fuzz restarts bench bench-peers bench-scale attack chaos test-fleet cover vuln \
+	test-clients judge judge-files fresh dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install the programs that race, test-clients and attack need (Debian, Ubuntu; no daemon is started), build external-dns, versitygw
-	@missing=; for c in $(CLIENTS) $(PEERS) $${CC:-gcc}; do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
+	@missing=; for c in $(CLIENTS) $(PEERS) $(BUILDERS); do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
 	if [ -z "$$missing" ]; then echo "deps: all there"; exit 0; fi; \
 	echo "deps: missing$$missing"; \
 	command -v apt-get >/dev/null || { echo "deps: no apt-get; install the packages of$$missing by hand" >&2; exit 1; }; \
@@ -49,6 +54,10 @@ deps: ## install the programs that race, test-clients and attack need (Debian, U
 	$$as apt-get update -q && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGES)
 	CGO_ENABLED=0 $(GO) build -C server/testdata/externaldns -o /dev/null .
 	[ -x bin/tools/versitygw ] || GOBIN='$(CURDIR)/bin/tools' CGO_ENABLED=0 $(GO) install $(VERSITYGW)
+	@for c in nfpm@$(NFPM) cyclonedx-gomod@$(CYCLONEDX) hclfmt@$(HCLFMT); do \
+		[ -x bin/tools/$${c%%@*} ] || GOBIN='$(CURDIR)/bin/tools' CGO_ENABLED=0 $(GO) install $${c#*@} || exit 1; done
+	[ -e bin/tools/debian.tar ] || if [ "$$(id -u)" = 0 ]; then .ci/bare bin/tools/debian.tar; \
+		else sudo .ci/bare bin/tools/debian.tar; fi
 
 build: ## build bin/inside53
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/inside53 ./server/inside53
@@ -95,6 +104,10 @@ bench: build ## run the benchmarks, BENCHTIME (1s) each, and measure the whole p
 bench-peers: build ## measure the program next to the peers on PATH, ROUNDS (5) times in turns
 	$(GO) run ./server/bench peers -rounds $(ROUNDS) -chart server/bench/chart.svg -table server/bench/results.md
 
+bench-scale: build ## measure how costs grow with what there is (SCALE=small or full)
+	CGO_ENABLED=0 $(GO) build -o bin/bench ./server/bench
+	bin/bench scale -size $(SCALE) $(if $(filter full,$(SCALE)),-table server/bench/scale.md -chart server/bench/scale.svg)
+
 # Who attacks and who is attacked have a network of their own, and mounts for a cgroup where there is none.
 ALONE = unshare --net --mount $$([ "$$(id -u)" = 0 ] || echo --map-root-user) sh -c 'ip link set lo up && exec "$$@"' sh
 
@@ -128,7 +141,8 @@ TEST_CLIENTS = $(GO) test -tags clients -run '^TestClient' ./server/... ./zoneso
 # The programs run in a network namespace that has loopback and no route: what asks the world outside fails there.
 test-clients: ## run the tests that need real DNS clients and the AWS CLI (see deps)
 	@for c in $(CLIENTS); do command -v $$c >/dev/null || { echo "test-clients: no $$c; run: make deps" >&2; exit 1; }; done
-	@[ -x bin/tools/versitygw ] || { echo "test-clients: no bin/tools/versitygw; run: make deps" >&2; exit 1; }
+	@for c in versitygw nfpm cyclonedx-gomod hclfmt debian.tar; do [ -e bin/tools/$$c ] || \
+		{ echo "test-clients: no bin/tools/$$c; run: make deps" >&2; exit 1; }; done
 	$(GO) list -tags clients -test -deps ./server/... ./zonesource/... >/dev/null # downloads what isn't there
 	@alone="unshare --net"; [ "$$(id -u)" = 0 ] || alone="unshare --map-root-user --net"; \
 	if $$alone ip link set lo up; then set -x; $$alone sh -c 'ip link set lo up && exec "$$@"' sh $(TEST_CLIENTS); \
@@ -151,5 +165,11 @@ judge-files: ## compare what is read of zone files, answers and transfers with n
 	$(GO) test -count=1 -tags judge -v -run '^TestJudgeMasterFiles$$' ./zonesource/zonefile
 	$(GO) test -count=1 -tags judge -v -run '^TestFilesBesidePeers$$' ./server
 
+# The time of all files is that of the commit, so that whoever builds it gets the same bytes.
+dist: ## make dist/ for VERSION=v1.2.3: binaries, .deb, .rpm, an image, man pages, SBOM, sums
+	rm -rf dist
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(GO) run ./server/dist -out dist \
+		-version '$(VERSION)' -commit '$(COMMIT)' -nfpm '$(NFPM)' -cyclonedx '$(CYCLONEDX)'
+
 clean: ## remove what the other targets made
-	rm -rf bin cover.out cover.html
+	rm -rf bin dist cover.out cover.html

@@ -69,7 +69,11 @@
 //     fence: a name of instances gives a view the private address of each that it
 //     reaches, else the public one, else nothing. Where nothing is left the answer is
 //     NODATA, whatever wildcards and lower layers have. An instance is judged by itself
-//     and its VPC, not by its address: two VPCs may have the same ones.
+//     and its VPC, not by its address: two VPCs may have the same ones. Of what is left the
+//     unhealthy ones go while a healthy one is there, and then those of the client's
+//     availability zone come first, or alone while there is one. Where zones matter, names of
+//     file systems, network load balancers and endpoints are answered from the inventory
+//     likewise; load balancers that it knows are so in any case, where no upstream speaks.
 //  8. A CNAME that leaves our zones continues in the forwarder, a forwarded one
 //     that enters them in decide; eight steps in all, then SERVFAIL. No zone and no
 //     forwarder: REFUSED, EDE 20; for a CNAME's target, what is known so far; for an

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -47,7 +48,8 @@ type Resolver struct {
 	workers    atomic.Int64
 	cells      [cells]cell
 
-	mu sync.Mutex // orders publications
+	mu   sync.Mutex        // orders publications, and guards sick
+	sick map[string]string // instances that are unhealthy from here; see PublishSick
 }
 
 // state is all that a query sees. It is loaded once a query.
@@ -115,7 +117,7 @@ func (r *Resolver) Publish(snap *zone.Snapshot) error {
 	if len(snap.Views) == 0 || len(was.snap.Views) != len(snap.Views) || &snap.Views[0] != &was.snap.Views[0] {
 		views = was.countsOf(snap.Views)
 	}
-	r.state.Store(&state{snap: snap, live: was.live, groups: groups, views: views})
+	r.state.Store(&state{snap: snap, live: r.liveOf(was.live, snap), groups: groups, views: views})
 	if len(was.groups) > 0 {
 		r.forwarder.Release(was.groups...)
 	}
@@ -129,14 +131,50 @@ func (r *Resolver) PublishLive(live *zone.Live) (changed bool) {
 	defer r.mu.Unlock()
 	next := *r.state.Load()
 	with := *live
-	with.Serials, with.Version = next.live.Serials, next.live.Version
-	changed = !live.SameHealth(next.live)
+	with.Serials, with.Sick, with.Version = next.live.Serials, next.live.Sick, next.live.Version
+	changed = !with.SameHealth(next.live)
 	if changed {
 		with.Version++
 	}
 	next.live = &with
 	r.state.Store(&next)
 	return changed
+}
+
+// PublishSick names the instances that are unhealthy as seen from here, with what is wrong
+// with them: they leave the names that have healthy ones, besides those that the snapshot
+// names. It reports whether any decision may be another one by it. sick is immutable.
+func (r *Resolver) PublishSick(sick map[string]string) (changed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sick = sick
+	next := *r.state.Load()
+	was := next.live
+	next.live = r.liveOf(was, next.snap)
+	r.state.Store(&next)
+	return next.live.Version != was.Version
+}
+
+// liveOf returns a table with the unhealthy instances of a snapshot, and of those seen from
+// here; the same table where these are the same. Call it with mu held.
+func (r *Resolver) liveOf(was *zone.Live, snap *zone.Snapshot) *zone.Live {
+	sick := r.sick
+	switch {
+	case len(sick) == 0:
+		sick = snap.Vitals
+	case len(snap.Vitals) > 0:
+		sick = maps.Clone(snap.Vitals)
+		maps.Copy(sick, r.sick)
+	}
+	if maps.Equal(sick, was.Sick) {
+		return was
+	}
+	with := *was
+	with.Sick = sick
+	if !with.SameHealth(was) {
+		with.Version++
+	}
+	return &with
 }
 
 // PublishSerials makes a table of serials (see [zone.Live]) the one that queries see from

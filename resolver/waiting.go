@@ -90,7 +90,7 @@ func (w *waiting) restore(x *exchange) {
 	}
 }
 
-// resume is called on the forwarder's pool with what an upstream said.
+// resume is called on a goroutine of the forwarder's with what an upstream said.
 func (w *waiting) resume(m *forward.Message, err error) {
 	r := w.resolver
 	x := r.exchange()

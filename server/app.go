@@ -74,6 +74,7 @@ type App struct {
 	health    healthWatch
 	readiness readiness
 	warmth    *warmth
+	trend     trend
 
 	keys      atomic.Pointer[tsig.Keyring]
 	handing   *handing            // nil without a fleet
@@ -122,7 +123,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
-		program: sync.OnceValue(zonesource.Program)}
+		program: sync.OnceValue(zonesource.Program), onEvent: newEvents(a.registry), wantTargets: a.wantTargets}
 	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
 		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {
@@ -164,6 +165,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.warmth = newWarmth(a.keeper.State(), a.forwarder, log)
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
+	a.sources.registrar = &registrar{keeper: a.keeper, snapshot: a.resolver.Snapshot}
 	before := &past{a.newestPast}
 	served := &data{a.keeper, a.resolver, a.logFault, before, a.handing}
 	a.registry.MustRegister(served.metrics())
@@ -202,9 +204,11 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		state: a.keeper.State(), fleet: a.fleetStanding,
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
+	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
 		Health: &a.health, Secondaries: secondaries, Past: before, Fleet: &fleetDesk{a}, Log: log, Bound: boundWeb,
+		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
 		Socket: a.opts.Sockets.listeners().Listener,
 	})
 	if err != nil {
@@ -317,6 +321,7 @@ func (a *App) run(ctx context.Context) error {
 	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.run(all) })
 	g.Go(func() error { return a.fleet.bell.run(all) })
+	g.Go(func() error { return a.newInstances().Run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
 		a.awaitFleet(serving)
@@ -328,6 +333,7 @@ func (a *App) run(ctx context.Context) error {
 	})
 	g.Go(func() error { return a.offer(serving, ctx, stopServing) })
 	g.Go(func() error { return a.admin.Run(all) })
+	g.Go(func() error { return a.trend.run(all) })
 	g.Go(func() error { return watchdog(all, a.opts.Log, a.server.Standing) })
 	g.Go(func() error { return a.announce(all) })
 	g.Go(func() error {

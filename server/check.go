@@ -91,6 +91,7 @@ func (check *AWSCheck) run(ctx context.Context, c *config.Config, b *sourceBuild
 			return err
 		}
 	}
+	check.events(ctx, c, accounts, b)
 	var inventory []*zonesource.Region
 	if c.EC2 != nil {
 		inventory, err = check.inventory(ctx, c, accounts, b)
@@ -98,7 +99,7 @@ func (check *AWSCheck) run(ctx context.Context, c *config.Config, b *sourceBuild
 			return err
 		}
 		if inventory != nil && len(check.Inventory) == 0 {
-			check.Absent = absent(c, inventory)
+			check.Absent = append(check.Absent, absent(c, inventory)...)
 		}
 	}
 	if c.Route53 == nil {

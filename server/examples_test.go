@@ -17,7 +17,9 @@ import (
 	"inside53/server/listen"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
+	"inside53/zonesource/events"
 	"inside53/zonesource/health"
+	"inside53/zonesource/ledger"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/update"
 
@@ -173,7 +175,8 @@ func TestExampleDHClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{"domain-name-servers": "127.0.0.1",
-		"domain-search": strconv.Quote(strings.TrimSuffix(string(defaults.EC2.Zone), "."))}
+		"domain-search": strconv.Quote(strings.TrimSuffix(string(defaults.EC2.Zone), ".")) +
+			`, "example.com", "ec2.internal", "compute-1.internal"`}
 	if !reflect.DeepEqual(active, want) {
 		t.Errorf("active are %v, want %v", active, want)
 	}
@@ -188,6 +191,7 @@ func allowedBy(t *testing.T, name string) []string {
 			Sid, Effect string
 			Action      any
 			Resource    any
+			Condition   any
 		}
 	}
 	decoder := json.NewDecoder(strings.NewReader(readExample(t, name)))
@@ -220,7 +224,7 @@ func allowedBy(t *testing.T, name string) []string {
 // TestExamplePolicy compares the IAM policies with what is said to be called.
 func TestExamplePolicy(t *testing.T) {
 	inventory, err := ec2.New(ec2.Options{Accounts: []ec2.Account{{}}, Regions: []string{"eu-west-1"},
-		LoadBalancers: true})
+		LoadBalancers: true, Affinity: true, Health: []string{ec2.StatusHealth, ec2.TargetHealth, ec2.LifecycleHealth}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,14 +239,38 @@ func TestExamplePolicy(t *testing.T) {
 	if !slices.Equal(allowed, update.Actions()) {
 		t.Errorf("the policy of updates allows\n%v\ncalled are\n%v", allowed, update.Actions())
 	}
+	allowed = allowedBy(t, "iam-policy-events.json")
+	if !slices.Equal(allowed, events.Actions()) {
+		t.Errorf("the policy of events allows\n%v\ncalled are\n%v", allowed, events.Actions())
+	}
+	allowed = allowedBy(t, "iam-policy-fleet.json")
+	if !slices.Equal(allowed, ledger.Actions()) {
+		t.Errorf("the policy of the ledger allows\n%v\ncalled are\n%v", allowed, ledger.Actions())
+	}
+}
+
+// TestExampleRules has the rules of the template let each event through that is read.
+func TestExampleRules(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(examples, "deploy", "cloudformation.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range events.Calls() {
+		if !strings.Contains(string(text), "- "+name+"\n") {
+			t.Errorf("no rule of the template lets %s through", name)
+		}
+	}
 }
 
 // TestExamplesAreTested fails when an example comes that no test knows.
 func TestExamplesAreTested(t *testing.T) {
 	known := []string{
 		"README.md", "demo", "examples.go", "doc.go", "fleet.svg", "fleet_test.go", "inside53.yaml", "minimal.yaml",
-		"lab.zone", "ops.key", "inside53.service", "inside53.socket", "own-port.conf", "dnsdist.conf", "sysctl.conf",
-		"dhclient.conf", "iam-policy.json", "iam-policy-updates.json",
+		"lab.zone", "ops.key", "inside53.service", "inside53-hosts.service", "inside53.socket",
+		"own-port.conf", "dnsdist.conf", "sysctl.conf",
+		"dhclient.conf", "iam-policy.json", "iam-policy-updates.json", "iam-policy-events.json",
+		"iam-policy-fleet.json",
+		"alerts.yaml", "grafana", "deploy",
 	}
 	entries, err := os.ReadDir(examples)
 	if err != nil {

@@ -198,7 +198,7 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 	if err != nil {
 		return err
 	}
-	l.builder.keeper = l.keeper
+	l.builder.keeper, l.builder.committed = l.keeper, l.committed
 	l.builder.secondaries = &secondaries{log: a.opts.Log, keeper: l.keeper}
 	a.reloading.Lock()
 	err = l.use(a.config.Load(), &a.running)
@@ -223,6 +223,12 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 		a.transfers.Wake()
 	}()
 	return g.Wait()
+}
+
+// committed returns when all that was accepted is committed.
+func (l *leading) committed(ctx context.Context) error {
+	_, err := l.term.Commit(ctx, fleet.Change{})
+	return err
 }
 
 // endLead notes that this server reads nothing any more.

@@ -21,7 +21,7 @@ func TestHouseMakefile(t *testing.T) {
 		"help", "deps", "build", "run", "test", "lint", "race", "fuzz", "bench", "bench-peers", "cover", "vuln",
 		"attack", "chaos", "test-fleet",
 		"test-clients", "judge",
-		"fresh",
+		"fresh", "dist",
 	} {
 		if !targets[want] {
 			t.Errorf("make has no %s, or no description of it", want)

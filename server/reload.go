@@ -31,6 +31,7 @@ func (a *App) runSources(ctx context.Context) error {
 	defer stop()
 	sources := a.localOf(a.running.sources)
 	a.sources.secondaries.use(sources)
+	a.sources.registrar.use(sources)
 	ended := make(chan error, 1)
 	go a.runKeeper(running, sources, ended)
 	detected := make(chan struct{})
@@ -212,6 +213,7 @@ func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() 
 	a.reloading.Lock()
 	a.running = p.running
 	a.sources.secondaries.use(sources)
+	a.sources.registrar.use(sources)
 	err := a.reconfigureLead(p)
 	a.reloading.Unlock()
 	if err != nil {

@@ -15,7 +15,14 @@ import (
 type secondaries struct {
 	log    *slog.Logger
 	keeper *zonesource.Keeper
-	byApex atomic.Pointer[map[string]*secondary.Source]
+	byApex atomic.Pointer[map[string]notifiable]
+}
+
+// notifiable is a zone that comes from other servers, which tell of changes.
+type notifiable interface {
+	Apex() []byte
+	HasPrimary(from netip.Addr) bool
+	Notify(from netip.Addr, key string) (refused string)
 }
 
 // options are those of the zones that come from other servers.
@@ -57,9 +64,9 @@ func (s *secondaries) saved(key zonesource.Key) *zonesource.Part {
 
 // use makes those among the running sources the ones that NOTIFY is for.
 func (s *secondaries) use(sources []zonesource.Source) {
-	byApex := map[string]*secondary.Source{}
+	byApex := map[string]notifiable{}
 	for _, source := range sources {
-		zone, ok := source.(*secondary.Source)
+		zone, ok := source.(notifiable)
 		if ok {
 			byApex[string(zone.Apex())] = zone
 		}
@@ -83,7 +90,7 @@ func (s *secondaries) notified(apex []byte, from netip.Addr, key string) (refuse
 }
 
 // of returns the source of a zone; nil when it doesn't come from other servers.
-func (s *secondaries) of(apex []byte) *secondary.Source {
+func (s *secondaries) of(apex []byte) notifiable {
 	byApex := s.byApex.Load()
 	if byApex == nil {
 		return nil

@@ -54,15 +54,21 @@ func (a *App) isPrimary(apex []byte, from netip.Addr) bool {
 	if a.sources.secondaries.isPrimary(apex, from) {
 		return true
 	}
-	return a.handing != nil && slices.ContainsFunc(a.config.Load().Secondary, func(s config.Secondary) bool {
-		return isPrimary(s, from) && bytes.Equal(wireName(s.Zone), apex)
+	if a.handing == nil {
+		return false
+	}
+	c := a.config.Load()
+	return slices.ContainsFunc(c.Secondary, func(s config.Secondary) bool {
+		return isPrimary(s.Primaries, from) && bytes.Equal(wireName(s.Zone), apex)
+	}) || slices.ContainsFunc(c.Follow, func(f config.Follow) bool {
+		return isPrimary(f.Primaries, from) && bytes.Equal(wireName(f.Zone), apex)
 	})
 }
 
 // newTransferPolicy is the sections keys and transfers; nil where nothing is transferred. It
 // reads the secrets of the keys.
 func newTransferPolicy(c *config.Config) (*transfer.Policy, error) {
-	if len(c.Transfers) == 0 && len(c.Secondary) == 0 {
+	if len(c.Transfers) == 0 && len(c.Secondary) == 0 && len(c.Follow) == 0 {
 		return nil, nil
 	}
 	keys, err := newKeyring(c)
@@ -93,6 +99,7 @@ func newTransferPolicy(c *config.Config) (*transfer.Policy, error) {
 // publishLive makes a table of health the one that queries and secondaries see. Nothing is
 // to be published to these where only the times of looks have changed.
 func (a *App) publishLive(live *zone.Live) {
+	a.trend.observe(live)
 	if a.resolver.PublishLive(live) {
 		a.transfers.Wake()
 	}

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -33,5 +34,23 @@ func TestClientDNSdist(t *testing.T) {
 		filepath.Join(examples, "dnsdist.conf")).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestClientTerraform has hclfmt parse and format the module. No provider was there to say whether its arguments are
+// right.
+func TestClientTerraform(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(examples, "deploy/terraform/*.tf"))
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := command(t, "", filepath.Join("..", "bin/tools/hclfmt"), path); got != string(text) {
+			t.Errorf("%s is formatted otherwise:\n%s", path, got)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package zonesource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,11 +62,13 @@ type Keeper struct {
 	pace    pace
 	// amendments lie over the listings of zones.
 	amendments map[Key]*amendments
-	loaded     bool         // a snapshot has been published that was loaded
-	saved      bool         // the state directory had the data of an earlier process
-	seen       map[Key]bool // what is missing and was when last published: whether it is new
-	notes      []Accepted   // what is handed on with the next publication
-	standings  map[Key]bool // of missing parts with an error, as handed on: whether given up
+	// readings lie over the listings of regions.
+	readings  map[Key][]*RegionReading
+	loaded    bool         // a snapshot has been published that was loaded
+	saved     bool         // the state directory had the data of an earlier process
+	seen      map[Key]bool // what is missing and was when last published: whether it is new
+	notes     []Accepted   // what is handed on with the next publication
+	standings map[Key]bool // of missing parts with an error, as handed on: whether given up
 
 	mu       sync.Mutex // of what Status reads; held for moments, never while compiling
 	cfg      Config
@@ -108,7 +111,8 @@ func NewKeeper(o Options) (*Keeper, error) {
 	k := &Keeper{
 		publish: o.Publish, now: o.Now, log: o.Log, coalesce: o.Coalesce,
 		cfg: o.Config, parts: map[Key]Part{}, touched: map[Key]bool{}, amendments: map[Key]*amendments{},
-		seen: map[Key]bool{}, held: map[Key]held{},
+		readings: map[Key][]*RegionReading{},
+		seen:     map[Key]bool{}, held: map[Key]held{},
 		tallies: map[string]*tally{},
 		inbox:   newInbox(), wanted: o.Config.wanted(), accepted: o.Accepted, first: o.Parts,
 	}
@@ -243,30 +247,6 @@ func (k *Keeper) loop(ctx context.Context) {
 	}
 }
 
-// untilStale returns a channel that fires when the next region gets too old to
-// translate by; it never does when there is none.
-func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
-	k.work.Lock()
-	defer k.work.Unlock()
-	var next time.Time
-	now := k.now()
-	for _, key := range k.wanted.regions {
-		p := k.parts[key]
-		if p.Region == nil || k.cfg.MaxAge <= 0 || isStale(&k.cfg, &p, now) {
-			continue
-		}
-		at := p.Listed.Add(k.cfg.MaxAge)
-		if next.IsZero() || at.Before(next) {
-			next = at
-		}
-	}
-	if next.IsZero() {
-		return nil, func() bool { return false }
-	}
-	t := time.NewTimer(next.Sub(now) + time.Millisecond)
-	return t.C, t.Stop
-}
-
 // drain accepts what has been delivered and publishes it if anything has changed, and it is
 // time to or now.
 func (k *Keeper) drain(now bool) {
@@ -276,7 +256,7 @@ func (k *Keeper) drain(now bool) {
 	before := k.recall(adoptedOf(parts))
 	for _, p := range parts {
 		k.pace.tried(p)
-		if k.deliver(p) {
+		if k.deliver(p, Cause{}) {
 			k.pace.uncompiled = true
 		}
 	}
@@ -294,21 +274,6 @@ func (k *Keeper) drain(now bool) {
 	if err != nil {
 		k.log.Error("new data not published", "error", err)
 	}
-}
-
-// agedDifferently reports whether a region has become too old, or is so no longer.
-func (k *Keeper) agedDifferently() bool {
-	if k.compiled == nil {
-		return true
-	}
-	in, now := &k.compiled.in, k.now()
-	for i, was := range in.regions {
-		p := k.parts[was.Key]
-		if isStale(&k.cfg, &p, now) != in.stale[i] {
-			return true
-		}
-	}
-	return false
 }
 
 // compile publishes the parts as they are. The caller holds work.
@@ -340,9 +305,9 @@ func (k *Keeper) hostedZones() int {
 
 func isHosted(p Part) bool { return p.Zone != nil && p.Zone.Origin != zone.File }
 
-// deliver receives one part from a source and reports whether anything that is
+// deliver receives one part from a source, for a cause, and reports whether anything that is
 // published has changed. The caller holds work.
-func (k *Keeper) deliver(p Part) bool {
+func (k *Keeper) deliver(p Part, c Cause) bool {
 	h := k.held[p.Key]
 	if p.Err != nil {
 		if !k.wanted.sources[p.Key.Source] {
@@ -358,11 +323,14 @@ func (k *Keeper) deliver(p Part) bool {
 	if !k.wanted.wants(p) {
 		return false
 	}
+	if h.isNewer(p) {
+		return false
+	}
 	if h.err != nil {
 		k.log.Info("listing works again", "part", p.Key)
 	}
 	gone := p.Catalog != nil && k.sweep(p)
-	p = k.underAmendments(p)
+	p = k.underReadings(k.underAmendments(p))
 	h.succeed(p.Listed)
 	h.read = true
 	if !k.judge(&h, p) {
@@ -374,7 +342,7 @@ func (k *Keeper) deliver(p Part) bool {
 	renamed := p.Sum != Sum{} && isOtherListing(k.held[p.Key].part, p)
 	changed := k.accept(p)
 	if changed {
-		k.note(p.Key, k.parts[p.Key], Cause{})
+		k.note(p.Key, k.parts[p.Key], cmp.Or(c, causeOf(p.Key)))
 	}
 	k.saver.mark(k.parts[p.Key], changed || renamed)
 	return changed || gone
@@ -439,6 +407,7 @@ func (k *Keeper) remove(key Key, c Cause) {
 	k.touch(key)
 	k.note(key, Part{}, c)
 	k.endAmendments(key)
+	delete(k.readings, key)
 	k.mu.Lock()
 	k.letGo(key)
 	k.mu.Unlock()

@@ -173,7 +173,7 @@ func (k *Keeper) partByPart(parts []Part, before *memory) error {
 	var faults []error
 	for _, p := range parts {
 		was := k.recall(adoptedOf([]Part{p}))
-		if !k.deliver(p) {
+		if !k.deliver(p, Cause{}) {
 			continue
 		}
 		err := k.compile()

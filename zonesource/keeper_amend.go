@@ -1,6 +1,7 @@
 package zonesource
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ type Amendment struct {
 	Source   string    // of the zone's part
 	Zone     string    // id of the hosted zone
 	Accepted time.Time // when
+	Kind     string    // of its cause, "" = ByUpdate
 	Actor    string    // who made it; "" for what was read
 	Change   string    // its id in AWS
 	Sets     []Amended
@@ -35,6 +37,7 @@ type Amended struct {
 // amendment is one that lies over listings.
 type amendment struct {
 	*Amendment
+	sets   []Amended // those of Sets that nothing read later is about
 	synced bool
 }
 
@@ -46,7 +49,7 @@ type amendments struct {
 
 // add puts one in its place, and returns those that were accepted later.
 func (l *amendments) add(a *Amendment) (later []*amendment) {
-	is := &amendment{Amendment: a}
+	is := &amendment{Amendment: a, sets: a.Sets}
 	l.of[a] = is
 	at := len(l.list)
 	for at > 0 && l.list[at-1].Accepted.After(a.Accepted) {
@@ -83,7 +86,7 @@ type subject struct {
 
 // add notes what an amendment is about.
 func (s subjects) add(a *amendment, place int) {
-	for _, set := range a.Sets {
+	for _, set := range a.sets {
 		s[subject{string(set.Name), set.Type}] = place
 	}
 }
@@ -124,16 +127,34 @@ func (k *Keeper) Amend(a *Amendment) error {
 		return nil
 	}
 	h.part.Zone, h.part.Sum = h.part.Zone.With(tree, 0), Sum{}
-	k.parts[key] = h.part
-	k.touch(key)
-	k.set(key, h)
-	cause := Cause{ByUpdate, a.Actor, a.Change}
+	cause := Cause{cmp.Or(a.Kind, ByUpdate), a.Actor, a.Change}
 	if a.Actor == "" {
 		cause = Cause{} // what was read of some names
 	}
-	k.note(key, h.part, cause)
+	return k.replace(h, cause)
+}
+
+// replace publishes a part of which something was changed. What the compiler doesn't bear leaves the
+// part as it was. The caller holds work.
+func (k *Keeper) replace(h held, c Cause) error {
+	key := h.part.Key
+	before := k.recall([]Adopted{{Key: key}})
+	k.parts[key] = h.part
+	k.touch(key)
+	k.set(key, h)
+	k.note(key, h.part, c)
 	k.saver.mark(h.part, true)
-	return k.compile()
+	return k.compileOr(before)
+}
+
+// compileOr compiles, and restores what was before where that fails. The caller holds work.
+func (k *Keeper) compileOr(before *memory) error {
+	err := k.compile()
+	if err != nil {
+		before.restore(k)
+		k.notes = nil
+	}
+	return err
 }
 
 // Synced says that all name servers of Route 53 have the change.
@@ -204,14 +225,14 @@ func (k *Keeper) underAmendments(p Part) Part {
 	about, over := subjects{}, map[subject]time.Time{}
 	for i, a := range ended {
 		about.add(a, i)
-		for _, set := range a.Sets {
+		for _, set := range a.sets {
 			over[subject{string(set.Name), set.Type}] = a.Accepted // the latest: they are in order
 		}
 	}
 	var lasting []Amended
 	for _, a := range all.list {
 		about.add(a, len(ended)) // whenever it was accepted
-		for _, set := range a.Sets {
+		for _, set := range a.sets {
 			if !over[subject{string(set.Name), set.Type}].After(a.Accepted) { // else the listing has what came later
 				lasting = append(lasting, set)
 			}
@@ -236,7 +257,7 @@ func (k *Keeper) underAmendments(p Part) Part {
 // that no later amendment is about.
 func (a *amendment) differences(listed *zone.Tree, about subjects, place int) []Amended {
 	var out []Amended
-	for _, s := range a.Sets {
+	for _, s := range a.sets {
 		is := listed.Lookup(s.Name).RRset(s.Type)
 		if !about.supersede(s, place) && !sameRecords(is, s.Set) {
 			out = append(out, Amended{s.Name, s.Type, is})

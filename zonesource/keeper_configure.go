@@ -45,6 +45,7 @@ func (k *Keeper) reconfigure(cfg Config) error {
 		_, there := parts[key]
 		if !there {
 			k.endAmendments(key)
+			delete(k.readings, key)
 			k.note(key, Part{}, Cause{Kind: ByOperator, Actor: "configuration"})
 		}
 	}

@@ -37,10 +37,10 @@ type line struct {
 	prev, next     *line
 }
 
-// queued is a flight's place in a line.
+// queued is a flight's place in a line. Few flights ever have one.
 type queued struct {
-	in         *budget // nil: it doesn't wait; guarded by the flight's shard
-	attempt    attempt // what is to be sent; the rest is guarded by budget.mu
+	in         *budget // constant
+	attempt    attempt // what is to be sent; constant; the rest is guarded by budget.mu
 	line       *line
 	prev, next *flight
 }
@@ -168,7 +168,7 @@ func (b *budget) unlink(l *line) {
 
 // remove takes a flight out of its line. mu is held.
 func (b *budget) remove(fl *flight) {
-	q := &fl.queued
+	q := fl.queued
 	l := q.line
 	if l == nil {
 		return
@@ -232,14 +232,14 @@ func (f *Forwarder) await(fl *flight, at attempt, now time.Duration) {
 	s := f.flightShard(fl)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if fl.over.Load() || fl.queued.in != nil {
+	if fl.over.Load() || fl.queued != nil {
 		return
 	}
 	if fl.stale != nil && !fl.fallback {
 		f.serveStale(fl)
 	}
 	fl.withdraw(&at)
-	fl.queued.in, fl.queued.attempt = &at.u.budget, at
+	fl.queued = &queued{in: &at.u.budget, attempt: at}
 	fl.retryAt = never
 	f.arm(fl, now)
 	suppressed, log := at.u.budget.push(fl, now)
@@ -266,12 +266,12 @@ func (f *Forwarder) spendBudgets() {
 func (f *Forwarder) sendQueued(fl *flight) {
 	s := f.flightShard(fl)
 	s.mu.Lock()
-	if fl.over.Load() || fl.queued.in == nil {
+	if fl.over.Load() || fl.queued == nil {
 		s.mu.Unlock()
 		return
 	}
 	now, at := f.clock(), fl.queued.attempt
-	fl.queued.in = nil
+	fl.queued = nil
 	wait, _ := at.u.patienceFor(now, &f.options)
 	fl.begin(&at, now)
 	fl.askedAt, fl.retryAt = now, now+min(wait<<fl.rounds, f.options.RetryMax)
@@ -289,7 +289,7 @@ func (f *Forwarder) starve(fl *flight) bool {
 	s := f.flightShard(fl)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if fl.over.Load() || len(fl.tries) > 0 || fl.queued.in == nil {
+	if fl.over.Load() || len(fl.tries) > 0 || fl.queued == nil {
 		return false
 	}
 	fl.outcome.err = ErrPackets

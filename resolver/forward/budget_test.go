@@ -50,7 +50,7 @@ func TestBudgetTurns(t *testing.T) {
 	}
 	of := map[*flight]string{}
 	push := func(from, n int) *flight {
-		fl := &flight{first: waiter{asker: client(from)}}
+		fl := &flight{first: waiter{asker: client(from)}, queued: &queued{}}
 		of[fl] = fmt.Sprintf("%d.%d", from, n)
 		b.push(fl, now)
 		return fl

@@ -17,7 +17,7 @@ const (
 	maxFailure   = 5     // seconds that a failure is cached at most (RFC 9520 section 3.2 allows up to 300)
 )
 
-// entry is a message with its key. All but frequent and the atomic fields is immutable.
+// entry is a message with its key. It is immutable but for its place in the queues and the atomic fields.
 type entry struct {
 	Message
 	name   []byte
@@ -26,7 +26,11 @@ type entry struct {
 	do, cd bool
 	fails  uint8 // of a failure: how many came in a row before it
 
-	frequent     bool         // of which queue it is, guarded by the shard's lock
+	// These are guarded by the shard's lock.
+	hash         uint64 // its key in the index
+	older, newer *entry // in its queue
+	frequent     bool   // which queue that is
+
 	used         atomic.Int64 // Unix seconds of the last use that the queues know of
 	prefetched   atomic.Int64 // Unix seconds at which a reader was told to prefetch
 	failingUntil atomic.Int64 // Unix seconds: until then the upstreams are not asked again
@@ -38,7 +42,7 @@ func (e *entry) answers(group uint32, q *Question) bool {
 }
 
 // size is roughly the memory that e holds, the cache's own included.
-func (e *entry) size() int { return 360 + len(e.name) + len(e.Body) + 12*len(e.RRs) }
+func (e *entry) size() int { return 300 + len(e.name) + len(e.Body) + 12*len(e.RRs) }
 
 // failed reports whether e stands for the failure to get an answer.
 func (e *entry) failed() bool { return e.Flags&IsFailure != 0 }

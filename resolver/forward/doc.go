@@ -3,7 +3,7 @@
 //
 //	Cached ──> cache (shards, each a 2Q; keyed by group, name, type, DO, CD)
 //	                     ^ add
-//	Ask ──> flight ──────┼──────────────> remove ─> pool ──> done(message, error)
+//	Ask ──> flight ──────┼────> reader or pool ──> done(message, error)
 //	          │ one a question            ^
 //	          │ deadlines: wheel          │ finish
 //	          v                           │
@@ -20,7 +20,7 @@
 //
 // Cached allocates nothing and takes a shared lock of one shard. Ask writes the
 // query to a socket that is open already, or leaves it to the pool, and returns;
-// its done is called on the pool, once. The very query that waits already, as a client
+// its done is called once, by the reader of the reply or on the pool. The very query that waits already, as a client
 // without an answer sends it again over UDP, is [ErrRepeated]: one answer is for both.
 //
 // Goroutines are those of [Forwarder.Run]: the pool, the deadlines, and one or

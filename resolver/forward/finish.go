@@ -17,7 +17,7 @@ func (f *Forwarder) breakLoop(fl *flight) {
 	if n == 0 {
 		return
 	}
-	fl.broken = fl.suspected
+	fl.loops.broken = fl.loops.suspected
 	f.loops.Add(uint64(n))
 	f.complete(&completion{err: ErrLoop, waiters: loops, count: n})
 }
@@ -51,7 +51,9 @@ func (f *Forwarder) giveUp(fl *flight) {
 	case ede == NoEDE:
 		e.EDE = wire.EDENetwork
 	}
-	if f.finish(fl, e, err, attempt{}) {
+	c := f.finish(fl, e, err, attempt{})
+	if c != nil {
+		f.complete(c)
 		f.logFailure(fl, why, sent)
 	}
 }
@@ -68,14 +70,14 @@ func (f *Forwarder) abandon(fl *flight) {
 }
 
 // finish ends a flight with e, and caches it. by is the attempt that brought the answer,
-// where there is no error. It is false where the flight has ended before.
-func (f *Forwarder) finish(fl *flight, e *entry, err error, by attempt) bool {
+// where there is no error. It returns who is to be told, nil where the flight has ended before.
+func (f *Forwarder) finish(fl *flight, e *entry, err error, by attempt) *completion {
 	now := f.clock()
 	s := f.flightShard(fl)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if fl.over.Load() {
-		return false
+		return nil
 	}
 	fl.outcome.message, fl.outcome.err = &e.Message, err
 	if err == nil {
@@ -87,8 +89,7 @@ func (f *Forwarder) finish(fl *flight, e *entry, err error, by attempt) bool {
 	} else if e.TTL > 0 {
 		f.cache.add(fl.hash, e)
 	}
-	f.remove(s, fl)
-	return true
+	return f.detach(s, fl)
 }
 
 // logFailure says that a flight has ended without an answer, at most once a while for an
@@ -123,13 +124,16 @@ func (f *Forwarder) keepFailure(fl *flight, e *entry) {
 }
 
 // remove takes a flight out of everything and has its waiters told. The shard is locked.
-func (f *Forwarder) remove(s *flightShard, fl *flight) {
+func (f *Forwarder) remove(s *flightShard, fl *flight) { f.complete(f.detach(s, fl)) }
+
+// detach takes a flight out of everything and returns who is to be told. The shard is locked.
+func (f *Forwarder) detach(s *flightShard, fl *flight) *completion {
 	fl.over.Store(true)
 	s.remove(fl)
 	f.wheel.stop(fl)
-	if fl.queued.in != nil {
+	if fl.queued != nil {
 		fl.queued.in.cancel(fl)
 	}
 	fl.outcome.waiters, fl.outcome.count = f.shares.release(fl)
-	f.complete(&fl.outcome)
+	return &fl.outcome
 }

@@ -13,7 +13,7 @@ const never = time.Duration(math.MaxInt64)
 
 // flight is one question under way to the upstreams of a group, and all that
 // wait for it. Its fields are guarded by its flightShard's lock, save those
-// said to be constant.
+// said to be constant. A flood makes very many, so that what few need is apart.
 type flight struct {
 	hash  uint64        // constant
 	group *Group        // constant
@@ -23,41 +23,39 @@ type flight struct {
 
 	next     *flight  // another flight of the same hash, in the shard
 	deadline deadline // guarded by the wheel
-	over     atomic.Bool
-	probe    bool   // of an upstream, and nothing else: over from the start; constant
-	stale    *entry // what may be answered once staleAt has come
-	fallback bool   // staleAt has come: who joins gets stale at once
+	stale    *entry   // what may be answered once staleAt has come
+	loops    *loops   // nil: none
+	queued   *queued  // nil: it doesn't wait for a packet
 
 	retryAt, staleAt, loopAt, endAt time.Duration
 	askedAt                         time.Duration // of the last attempt
 
-	seq    uint8   // of the last attempt
-	last   attempt // the last attempt
-	tries  []Try   // at first in
-	room   [2]Try  // as most flights need no more
-	odd    uint8   // tries of which what came may be anybody's, by bit
-	sent   uint64  // upstreams that have been asked, by bit
-	looped uint64  // of them, those that asked the same back
-	// suspected are those on this host that may have asked the same back; broken the same,
-	// once whoever asked back was told.
-	suspected, broken uint64
-	tried             uint64 // in this round
-	failed            uint64 // upstreams that gave an error, and are asked no more
-	refused           uint64 // of them, those that did by a message
-	rounds            uint8  // complete ones
-	ede               uint16 // of an upstream's error
+	last    attempt // the last attempt
+	tries   []Try   // at first in
+	room    [1]Try  // as most flights need no more
+	sent    uint64  // upstreams that have been asked, by bit
+	tried   uint64  // in this round
+	failed  uint64  // upstreams that gave an error, and are asked no more
+	refused uint64  // of them, those that did by a message
 
-	queued  queued
+	over     atomic.Bool
+	probe    bool   // of an upstream, and nothing else: over from the start; constant
+	fallback bool   // staleAt has come: who joins gets stale at once
+	seq      uint8  // of the last attempt
+	odd      uint8  // tries of which what came may be anybody's, by bit
+	rounds   uint8  // complete ones
+	ede      uint16 // of an upstream's error
+
 	outcome completion // constant once over
 
 	// These are guarded by shares.mu.
-	first               waiter  // the room of the first waiter
-	waiters, lastWaiter *waiter // oldest first
-	nwaiters            int
+	nwaiters            int32
+	first               waiter             // the room of the first waiter
+	waiters, lastWaiter *waiter            // oldest first
 	seen                map[Asker]struct{} // those of the waiters, where there are many
 	cutKey              uint64
+	cut                 *cut // nil: not counted
 	cutPrev, cutNext    *flight
-	counted             bool
 }
 
 // attempt is one query of a flight to one upstream.
@@ -67,7 +65,7 @@ type attempt struct {
 	seq    uint8 // 0: a probe, beside the flight's own attempts
 	stream bool
 	plain  bool  // without EDNS
-	try    uint8 // index in the flight\'s tries plus 1; 0: not kept
+	try    uint8 // index in the flight's tries plus 1; 0: not kept
 	moves  uint8 // connections that ended while it waited
 	lost   uint8 // connections in a row that ended while it waited, without any answer
 }
@@ -112,7 +110,7 @@ func (s *flightShard) remove(fl *flight) {
 func (f *Forwarder) flightShard(fl *flight) *flightShard { return &f.flights[fl.hash>>40%flightShards] }
 
 // Ask gets an answer from the upstreams of g. Nil means that done will be
-// called exactly once, on the forwarder's pool, maybe before Ask returns; with
+// called exactly once, on a goroutine of the forwarder's, maybe before Ask returns; with
 //
 //   - a message and nil: the answer, NOERROR or NXDOMAIN
 //   - a message and [ErrStale]: the upstreams failed, or took too long; this is what was known before
@@ -122,7 +120,7 @@ func (f *Forwarder) flightShard(fl *flight) *flightShard { return &f.flights[fl.
 //
 // An error of Ask itself ([ErrFull], [ErrLoop], [ErrClosed], [ErrRepeated]) means that done
 // will not be called. done may call Ask; it should not wait for anything, as it holds one of
-// the pool's workers. A nil done fetches for the cache alone. from says whose place in the
+// the pool's workers, or the reader of a socket. A nil done fetches for the cache alone. from says whose place in the
 // shares this is, and protects from loops. Nothing of q is kept.
 //
 // All that ask the same question of the same group at the same time share one flight.

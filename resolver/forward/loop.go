@@ -2,6 +2,34 @@ package forward
 
 import "net/netip"
 
+// loops are the upstreams of a flight that asked back what they were asked, by bit. Hardly any flight has them.
+type loops struct {
+	asked uint64
+	// suspected are those on this host that may have done so; broken the same, once whoever asked back was told.
+	suspected, broken uint64
+}
+
+// looping returns the loops of fl, to note one. The shard is locked.
+func (fl *flight) looping() *loops {
+	if fl.loops == nil {
+		fl.loops = new(loops)
+	}
+	return fl.loops
+}
+
+// asksBack reports whether an upstream asked back what it was asked; told asks whether whoever
+// is on this host and may have done so was told. The shard is locked.
+func (fl *flight) asksBack(index uint8, told bool) bool {
+	if fl.loops == nil {
+		return false
+	}
+	asked := fl.loops.asked
+	if told {
+		asked |= fl.loops.broken
+	}
+	return asked&(1<<index) != 0
+}
+
 // suspects returns the upstreams whose address client is: they may be asking
 // back what they are being asked.
 func (f *Forwarder) suspects(client netip.Addr) []*upstream {
@@ -40,7 +68,7 @@ func (f *Forwarder) isAsking(suspects []*upstream, q *Question) bool {
 			fl := s.find(hash, g.id, &asked)
 			asking := fl != nil && fl.sent&mask != 0
 			if asking {
-				fl.looped |= fl.sent & mask
+				fl.looping().asked |= fl.sent & mask
 			}
 			s.mu.Unlock()
 			if asking {
@@ -64,7 +92,7 @@ func (fl *flight) suspects(suspects []*upstream) bool {
 	if asking == 0 {
 		return false
 	}
-	fl.suspected |= asking
+	fl.looping().suspected |= asking
 	fl.loopAt = fl.began + (fl.endAt-fl.began)/2
 	return true
 }

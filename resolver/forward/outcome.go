@@ -75,7 +75,10 @@ func (f *Forwarder) reply(p pending, msg []byte, w *walker) {
 		if p.at.plain {
 			u.noEDNS(now)
 		}
-		f.finish(p.fl, e, nil, p.at)
+		c := f.finish(p.fl, e, nil, p.at)
+		if c != nil {
+			f.answer(c, p.at.stream)
+		}
 	case isNoEDNS:
 		if !p.at.plain {
 			p.at.plain = true
@@ -198,7 +201,7 @@ func (f *Forwarder) due(fl *flight) {
 		late = nil
 		f.arm(fl, now)
 	}
-	if fl.queued.in != nil {
+	if fl.queued != nil {
 		late = nil // it wasn't asked
 	}
 	s.mu.Unlock()

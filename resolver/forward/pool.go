@@ -68,6 +68,19 @@ func (f *Forwarder) complete(c *completion) {
 	}
 }
 
+// atOnce is how many waiters a reader tells by itself: waking a worker of the pool costs as much as it does.
+const atOnce = 4
+
+// answer has those of c told by the reader of the reply where they are few, else by the pool. A connection has one
+// reader for all its replies, which others would wait for.
+func (f *Forwarder) answer(c *completion, stream bool) {
+	if stream || c.count > atOnce {
+		f.complete(c)
+		return
+	}
+	c.call()
+}
+
 // work is one of the pool's workers.
 func (f *Forwarder) work() {
 	for {
@@ -89,9 +102,14 @@ func (f *Forwarder) work() {
 	}
 }
 
-// notify calls those of c.
+// notify calls those of c, which complete has counted.
 func (f *Forwarder) notify(c *completion) {
 	f.completing.Add(-int64(c.count)) // before the calls: one that asks again must find room
+	c.call()
+}
+
+// call calls those of c.
+func (c *completion) call() {
 	for w := c.waiters; w != nil; w = w.next {
 		if w.done != nil {
 			w.done(c.message, c.err)

@@ -280,7 +280,7 @@ func (s *shares) attach(fl *flight, w *waiter) {
 	fl.lastWaiter = w
 	fl.nwaiters++
 	fl.remember(w)
-	if !fl.counted {
+	if fl.cut == nil {
 		s.count(fl)
 	}
 }
@@ -340,15 +340,15 @@ func (s *shares) count(fl *flight) {
 	c.count++
 	fl.group.held++
 	s.flights++
-	fl.counted = true
+	fl.cut = c
 }
 
 // uncount is the contrary of count.
 func (s *shares) uncount(fl *flight) {
-	if !fl.counted {
+	c := fl.cut
+	if c == nil {
 		return
 	}
-	c := s.cuts[fl.cutKey]
 	if fl.cutPrev != nil {
 		fl.cutPrev.cutNext = fl.cutNext
 	} else {
@@ -367,7 +367,7 @@ func (s *shares) uncount(fl *flight) {
 	}
 	fl.group.held--
 	s.flights--
-	fl.counted = false
+	fl.cut = nil
 }
 
 // release takes all that wait out of fl, which has ended, and returns them.
@@ -423,10 +423,10 @@ func (s *shares) isDeserted(fl *flight) bool {
 func (s *shares) isCrowded(fl *flight) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if fl.waiters == nil || !fl.counted {
+	if fl.waiters == nil || fl.cut == nil {
 		return true
 	}
-	return fl.waiters.holder.count > s.limits.PerClient/4 || s.cuts[fl.cutKey].count > s.perCut/4 ||
+	return fl.waiters.holder.count > s.limits.PerClient/4 || fl.cut.count > s.perCut/4 ||
 		s.flights > s.limits.InFlight/2
 }
 

@@ -98,7 +98,7 @@ func (fl *flight) withdraw(at *attempt) {
 
 // note notes what became of an attempt. The shard is locked.
 func (fl *flight) note(at attempt, now time.Duration, outcome Outcome, rcode uint16) {
-	if (fl.looped|fl.broken)&(1<<at.index) != 0 && outcome == Failed {
+	if outcome == Failed && fl.asksBack(at.index, true) {
 		outcome = Looped
 	}
 	if at.seq == 0 { // a probe beside the first attempt
@@ -150,7 +150,7 @@ func (fl *flight) allTries(now time.Duration) []Try {
 			continue
 		}
 		t.Took = now - fl.began - t.At
-		if fl.looped&(1<<t.Upstream) != 0 {
+		if fl.asksBack(t.Upstream, false) {
 			t.Outcome = Looped
 		}
 	}

@@ -1,10 +1,6 @@
 package forward
 
-import (
-	"math"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-)
+import "github.com/hashicorp/golang-lru/v2/simplelru"
 
 // twoQueue is what a shard of the cache keeps, by 2Q (Johnson and Shasha, VLDB 1994): what comes is recent, and
 // becomes frequent when it is asked again. Recent entries that nobody asked again make room first, so that names which
@@ -19,10 +15,11 @@ type twoQueue struct {
 	entries, limit   int // the most entries, and their bytes
 }
 
-// lruQueue is one of the two queues, in order of use.
+// lruQueue is one of the two queues, in order of use. Its links lie in the entries: a list beside them, with a table of
+// its own, would cost every name that is asked once an allocation and a second look-up.
 type lruQueue struct {
-	lru   *simplelru.LRU[uint64, *entry]
-	bytes int
+	oldest, newest *entry
+	count, bytes   int
 }
 
 const (
@@ -33,12 +30,6 @@ const (
 func newTwoQueue(entries, limit int) (*twoQueue, error) {
 	q := &twoQueue{index: map[uint64]*entry{}, entries: entries, limit: limit}
 	var err error
-	for _, one := range []*lruQueue{&q.recent, &q.frequent} {
-		one.lru, err = simplelru.NewLRU[uint64, *entry](math.MaxInt, nil) // its bound is makeRoom
-		if err != nil {
-			return nil, err
-		}
-	}
 	q.ghosts, err = simplelru.NewLRU[uint64, struct{}](max(entries/ghostShare, 1), nil)
 	return q, err
 }
@@ -54,10 +45,9 @@ func (q *twoQueue) touch(hash uint64) {
 	e := q.index[hash]
 	switch {
 	case e == nil: // it made room meanwhile
-	case e.frequent:
-		q.frequent.lru.Get(hash)
-	case e.failed():
-		q.recent.lru.Get(hash)
+	case e.frequent || e.failed():
+		q.of(e).remove(e)
+		q.of(e).add(e)
 	default:
 		q.remove(hash)
 		q.keep(hash, e, true)
@@ -79,9 +69,9 @@ func (q *twoQueue) restore(hash uint64, e *entry, frequent bool) int {
 
 // keep puts an entry, whose hash is unknown, into one of the queues.
 func (q *twoQueue) keep(hash uint64, e *entry, frequent bool) {
-	e.frequent = frequent
+	e.hash, e.frequent = hash, frequent
 	q.index[hash] = e
-	q.of(e).add(hash, e)
+	q.of(e).add(e)
 }
 
 // of returns the queue that an entry is in.
@@ -101,10 +91,11 @@ func (q *twoQueue) makeRoom() int {
 		if q.recentFirst() {
 			from = &q.recent
 		}
-		hash, e := from.removeOldest()
-		delete(q.index, hash)
+		e := from.oldest
+		from.remove(e)
+		delete(q.index, e.hash)
 		if !e.frequent && !e.failed() {
-			q.ghosts.Add(hash, struct{}{})
+			q.ghosts.Add(e.hash, struct{}{})
 		}
 	}
 	return dropped
@@ -112,7 +103,7 @@ func (q *twoQueue) makeRoom() int {
 
 // recentFirst reports whether recent entries have to make room, not frequent ones.
 func (q *twoQueue) recentFirst() bool {
-	recent, frequent := q.recent.lru.Len(), q.frequent.lru.Len()
+	recent, frequent := q.recent.count, q.frequent.count
 	if recent <= 1 || frequent <= 1 {
 		return frequent <= recent // the one that is left may have come just now
 	}
@@ -126,16 +117,16 @@ func (q *twoQueue) remove(hash uint64) bool {
 		return false
 	}
 	delete(q.index, hash)
-	q.of(e).remove(hash, e)
+	q.of(e).remove(e)
 	return true
 }
 
 // each calls use for every entry, from the one that would go first to the one that would go last.
 func (q *twoQueue) each(use func(e *entry, frequent bool)) {
-	for _, e := range q.recent.lru.Values() {
+	for e := q.recent.oldest; e != nil; e = e.newer {
 		use(e, false)
 	}
-	for _, e := range q.frequent.lru.Values() {
+	for e := q.frequent.oldest; e != nil; e = e.newer {
 		use(e, true)
 	}
 }
@@ -143,19 +134,32 @@ func (q *twoQueue) each(use func(e *entry, frequent bool)) {
 func (q *twoQueue) len() int   { return len(q.index) }
 func (q *twoQueue) bytes() int { return q.recent.bytes + q.frequent.bytes }
 
-func (q *lruQueue) add(hash uint64, e *entry) {
-	q.lru.Add(hash, e)
+// add makes e, which is in no queue, the newest.
+func (q *lruQueue) add(e *entry) {
+	e.older = q.newest
+	if e.older != nil {
+		e.older.newer = e
+	} else {
+		q.oldest = e
+	}
+	q.newest = e
+	q.count++
 	q.bytes += e.size()
 }
 
-func (q *lruQueue) remove(hash uint64, e *entry) {
-	q.lru.Remove(hash)
+// remove takes e out of its queue. It keeps no others alive: somebody may hold it for long.
+func (q *lruQueue) remove(e *entry) {
+	if e.older != nil {
+		e.older.newer = e.newer
+	} else {
+		q.oldest = e.newer
+	}
+	if e.newer != nil {
+		e.newer.older = e.older
+	} else {
+		q.newest = e.older
+	}
+	e.older, e.newer = nil, nil
+	q.count--
 	q.bytes -= e.size()
-}
-
-// removeOldest drops the entry that was used longest ago; there is one.
-func (q *lruQueue) removeOldest() (uint64, *entry) {
-	hash, e, _ := q.lru.RemoveOldest()
-	q.bytes -= e.size()
-	return hash, e
 }

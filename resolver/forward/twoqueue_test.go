@@ -142,25 +142,30 @@ func TestBounds(t *testing.T) {
 
 func checkQueues(t *testing.T, q *twoQueue) {
 	t.Helper()
+	known := map[uint64]bool{}
 	for _, one := range []*lruQueue{&q.recent, &q.frequent} {
-		bytes := 0
-		for _, e := range one.lru.Values() {
+		bytes, count := 0, 0
+		var before *entry
+		for e := one.oldest; e != nil; before, e = e, e.newer {
 			bytes += e.size()
-			if e.failed() && one == &q.frequent {
-				t.Error("a failure is frequent")
+			count++
+			if e.older != before {
+				t.Error("a queue is not the same in both directions")
 			}
+			if e.frequent != (one == &q.frequent) || e.failed() && e.frequent {
+				t.Error("an entry is in the wrong queue")
+			}
+			if q.index[e.hash] != e || known[e.hash] || q.ghosts.Contains(e.hash) {
+				t.Error("an entry is in two places, or not in the index")
+			}
+			known[e.hash] = true
 		}
-		if bytes != one.bytes {
-			t.Errorf("%d bytes are counted as %d", bytes, one.bytes)
+		if one.newest != before || bytes != one.bytes || count != one.count {
+			t.Errorf("%d entries of %d bytes are counted as %d of %d", count, bytes, one.count, one.bytes)
 		}
 	}
-	if got := q.recent.lru.Len() + q.frequent.lru.Len(); got != len(q.index) {
-		t.Errorf("%d entries are in the queues, %d in the index", got, len(q.index))
-	}
-	for _, hash := range q.recent.lru.Keys() {
-		if q.frequent.lru.Contains(hash) || q.ghosts.Contains(hash) {
-			t.Error("an entry is in two places")
-		}
+	if len(known) != len(q.index) {
+		t.Errorf("%d entries are in the queues, %d in the index", len(known), len(q.index))
 	}
 }
 

@@ -73,3 +73,23 @@ func (c *Counts) Total() uint64 {
 	}
 	return n
 }
+
+// Quantile is the duration that a share q of what was counted took at most, by interpolation
+// within its bucket; 0 where nothing was counted. What is in the last bucket counts as its lower
+// bound.
+func (c *Counts) Quantile(q float64) time.Duration {
+	rank, below := q*float64(c.Total()), 0.0
+	if rank == 0 {
+		return 0
+	}
+	low := time.Duration(0)
+	for i, high := range bounds {
+		n := float64(c.Buckets[i])
+		if n > 0 && below+n >= rank {
+			return low + time.Duration(float64(high-low)*(rank-below)/n)
+		}
+		below += n
+		low = high
+	}
+	return low
+}

@@ -43,3 +43,20 @@ func TestObserveAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestQuantile(t *testing.T) {
+	var none, some Counts
+	some.Buckets[2], some.Buckets[4], some.Buckets[Buckets-1] = 90, 9, 1
+	for _, tt := range []struct {
+		counts Counts
+		q      float64
+		want   time.Duration
+	}{
+		{none, 0.5, 0}, {some, 0, 0}, {some, 0.45, 175 * time.Microsecond}, {some, 0.9, 250 * time.Microsecond},
+		{some, 0.99, time.Millisecond}, {some, 1, 5 * time.Second},
+	} {
+		if got := tt.counts.Quantile(tt.q); got != tt.want {
+			t.Errorf("%v of %v: %s, want %s", tt.q, tt.counts.Buckets, got, tt.want)
+		}
+	}
+}

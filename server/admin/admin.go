@@ -14,6 +14,7 @@ import (
 	"os"
 	"time"
 
+	"inside53/server/admin/console"
 	"inside53/server/config"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +33,9 @@ type Options struct {
 	Health      Health
 	Secondaries Secondaries
 	Past        Past
+	Views       Views
+	Records     Records
+	Trends      Trends
 	Fleet       Fleet
 	Log         *slog.Logger
 	// Bound bounds the connections of an address, by its key in the configuration; nil leaves
@@ -203,7 +207,15 @@ func (s *Server) metrics() http.Handler {
 func (s *Server) paths() *http.ServeMux {
 	o := s.opts
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", serveIndex)
+	page := console.Handler()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept")
+		if wantsHTML(r.Header.Values("Accept")) {
+			page.ServeHTTP(w, r)
+			return
+		}
+		serveIndex(w, r)
+	})
 	mux.HandleFunc("GET /healthz", serveHealth)
 	mux.HandleFunc("GET /readyz", s.serveReady)
 	mux.Handle("GET /metrics", s.metrics())
@@ -214,6 +226,14 @@ func (s *Server) paths() *http.ServeMux {
 	mux.HandleFunc("GET /health-checks", servePage(checkParameters, o.Health.HealthChecks))
 	mux.HandleFunc("GET /transfers", servePage(transferParameters, o.Secondaries.Transfers))
 	mux.HandleFunc("GET /history", s.serveHistory)
+	mux.HandleFunc("GET /views", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, o.Views.Views())
+	})
+	mux.HandleFunc("GET /answers", s.serveAnswers)
+	mux.HandleFunc("GET /records", s.serveRecords)
+	mux.HandleFunc("GET /trend", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, o.Trends.Trend())
+	})
 	mux.HandleFunc("GET /fleet", s.serveFleet)
 	mux.HandleFunc("POST /fleet/step-down", order(o.Fleet.StepDown))
 	mux.HandleFunc("POST /fleet/accept", order(o.Fleet.AcceptStore))
@@ -234,6 +254,7 @@ func serve[T any](read func() T) http.HandlerFunc {
 // serveIndex names the paths, to who has forgotten them.
 func serveIndex(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, `inside53
+  GET /                for browsers, the console
   GET /readyz          whether a balancer should send queries here, and why not
   GET /healthz         the process runs
   GET /zones           each zone: records, age, errors, what of it can't be served
@@ -243,6 +264,10 @@ func serveIndex(w http.ResponseWriter, _ *http.Request) {
   GET /transfers       the zones that secondaries may have
                        these three by parts with offset= and limit=, and by what README.md says
   GET /history?name=&zone=&since=&until=&limit=  what has changed, when, from what to what, by whom
+  GET /views           who sees what: prefixes, VPCs, a client of each
+  GET /answers?name=&type=   what each view is answered
+  GET /records?zone=&text=&type=&unservable=&merged=&offset=&limit=   what a zone holds
+  GET /trend           the last hour: rates, latencies, upstreams, changes of health
   GET /fleet           the servers that share what is read, and who of them reads
   GET /metrics         for Prometheus
   POST /accept?zone=   take a shrunken listing now

@@ -4,6 +4,8 @@
 //	admin.go     the listeners and the paths
 //	data.go      what the paths say: the interfaces that are asked, and their answers
 //	explain.go   the question of /explain
+//	views.go     who sees what; records.go what zones hold; trend.go the last hour
+//	console/     the page for browsers, which asks these paths
 //	guard.go     keeps browsers from being used by other sites
 //
 // It knows nothing of where answers come from. Each path asks one small interface of this

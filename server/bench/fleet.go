@@ -12,7 +12,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -255,14 +254,19 @@ func (r *fleetRun) rollBack() error {
 		return nil
 	}
 	r.note("bucket emptied")
-	entries, err := os.ReadDir(top)
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") {
+	// What S3 knows of the objects goes too, and what is written meanwhile.
+	var err error
+	for range 20 {
+		err = os.RemoveAll(filepath.Join(r.dir, "sidecar", fleetBucket, fleetPrefix))
+		entries, listErr := os.ReadDir(top)
+		err = errors.Join(err, listErr)
+		for _, e := range entries {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(top, e.Name())))
 		}
+		if err == nil {
+			break
+		}
 	}
-	// What S3 knows of the objects beside them.
-	err = errors.Join(err, os.RemoveAll(filepath.Join(r.dir, "sidecar", fleetBucket, fleetPrefix)))
 	r.heads = append(r.heads, seenHead{Set: true})
 	return err
 }

@@ -72,13 +72,15 @@ func twentyViews() string {
 // cloud is the simulated AWS, in this process.
 type cloud struct {
 	url    string
+	sim    *awssim.Sim
 	cancel context.CancelFunc
 	ended  chan error
 }
 
 // newCloud serves the files of a data directory.
 func newCloud(data fs.FS) (*cloud, error) {
-	sim, err := awssim.New(awssim.Options{Data: data, Reads: awssim.Unlimited(), Inventory: awssim.Unlimited()})
+	sim, err := awssim.New(awssim.Options{Data: data, Reads: awssim.Unlimited(), Changes: awssim.Unlimited(),
+		HealthStatus: awssim.Unlimited(), Inventory: awssim.Unlimited()})
 	if err != nil {
 		return nil, fmt.Errorf("simulating AWS: %w", err)
 	}
@@ -87,7 +89,7 @@ func newCloud(data fs.FS) (*cloud, error) {
 		return nil, fmt.Errorf("simulating AWS: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &cloud{url: "http://" + l.Addr().String(), cancel: cancel, ended: make(chan error, 1)}
+	c := &cloud{sim: sim, url: "http://" + l.Addr().String(), cancel: cancel, ended: make(chan error, 1)}
 	go func() { c.ended <- sim.Run(ctx, l) }()
 	return c, nil
 }

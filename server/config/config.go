@@ -132,6 +132,12 @@ type Config struct {
 	// Secondary lists zones that are transferred from other servers. Default none.
 	Secondary []Secondary `yaml:"secondary"`
 
+	// Follow lists zones of other servers that are brought into Route 53. Default none.
+	Follow []Follow `yaml:"follow"`
+
+	// Register says which names instances may give themselves without a key. Default none.
+	Register []Register `yaml:"register"`
+
 	file  string
 	lines map[string]int // line of each key in the file, by its path: forward[0].zone
 }

@@ -94,17 +94,20 @@ func TestConfigGood(t *testing.T) {
 		}},
 		{"ec2 empty", "ec2: {}\n" + forward, func(c *Config) {
 			c.Allow.VPCs = true
-			c.EC2 = &EC2{nil, 30 * time.Second, []NameSource{NameFromTag, NameFromName}, "dns", "internal.",
+			c.EC2 = &EC2{nil, 30 * time.Second, []NameTemplate{"tag", "Name"}, "dns", "internal.", nil, AffinityOff, nil,
 				[]Translated{TranslateInstances}, 30 * time.Second, time.Hour}
 		}},
 		{"ec2", "allow: [private, vpcs]\nec2: {regions: [eu-west-1, us-gov-west-1, cn-north-1, eusc-de-east-1], " +
-			"refresh: 1m, names: [security-group, Name, tag], name_tag: 'my:hosts', zone: " +
-			"'{VPC}.{region}.{account}.Internal', translate: [instances, load_balancers], translated_ttl: 1s, max_age: 1m}\n" +
+			"refresh: 1m, names: [security-group, '{tag:role|id}.Example.com.', tag], name_tag: 'my:hosts', zone: " +
+			"'{VPC}.{region}.{account}.Internal', domains: [Corp.example], affinity: strict, " +
+			"health: [status, targets, lifecycle, probe], translate: [instances, load_balancers], translated_ttl: 1s, " +
+			"max_age: 1m}\n" +
 			forward, func(c *Config) {
 			c.Allow.VPCs = true
 			c.EC2 = &EC2{[]string{"eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1"}, time.Minute,
-				[]NameSource{NameFromSecurityGroup, NameFromName, NameFromTag}, "my:hosts",
-				"{vpc}.{region}.{account}.internal.", []Translated{TranslateInstances,
+				[]NameTemplate{"security-group", "{tag:role|id}.Example.com.", "tag"}, "my:hosts",
+				"{vpc}.{region}.{account}.internal.", []DomainName{"corp.example."}, AffinityStrict,
+				[]NameHealth{HealthOfStatus, HealthOfTargets, HealthOfLifecycle, HealthByProbe}, []Translated{TranslateInstances,
 					TranslateLoadBalancers}, time.Second, time.Minute}
 		}},
 		{"ec2 without names", "allow: [private, vpcs]\nec2: {names: [], translate: []}\n" + forward, func(c *Config) {

@@ -32,6 +32,10 @@ type Fleet struct {
 	// Poll is how often the newest version is looked for, besides the wake-ups by NOTIFY.
 	// Default 5s.
 	Poll time.Duration `yaml:"poll"`
+
+	// Events is the URL of the SQS queue that has the events of changes in AWS: who reads AWS for
+	// the fleet reads what they name at once. Default "": changes come with the next reading.
+	Events QueueURL `yaml:"events"`
 }
 
 func (s *Fleet) setDefaults() { *s = Fleet{Poll: 5 * time.Second} }
@@ -106,4 +110,16 @@ func (c *Config) keyUser(name DomainName) string {
 		return "secondary"
 	}
 	return ""
+}
+
+// QueueURL is the URL of a queue, or "".
+type QueueURL string
+
+func (q *QueueURL) parse(text string) error {
+	u, err := url.Parse(text)
+	if text != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(u.Path) < 2) {
+		return fmt.Errorf("%q is no URL of a queue, like https://sqs.eu-west-1.amazonaws.com/123456789012/inside53", text)
+	}
+	*q = QueueURL(text)
+	return nil
 }

@@ -59,6 +59,8 @@ func (v *validator) all() {
 	v.transfers()
 	v.secondary()
 	v.fleet()
+	v.follow()
+	v.register()
 }
 
 // duration checks that d is 100ms or longer, or 0 where that has a meaning.

@@ -78,19 +78,32 @@ func rules() map[string]rule {
 		"zonesource":            {ours: []string{"resolver/zone", "zonesource/atomicfile", "zonesource/statedir"}, why: meet},
 		"zonesource/...":        {ours: []string{"resolver/zone", "zonesource", "zonesource/..."}, why: meet},
 		"zonesource/atomicfile": {why: leaf},
-		"zonesource/statedir":   {ours: []string{"zonesource/atomicfile"}, why: leaf},
-		"zonesource/refresh":    {why: leaf},
-		"zonesource/awscall":    {ours: []string{"zonesource/refresh"}, why: leaf},
-		"zonesource/ledger":     {ours: []string{"zonesource/atomicfile"}, why: "it keeps records and knows no zones"},
-		"zonesource/awsclient":  {ours: []string{"zonesource/awscall"}, why: leaf},
-		"zonesource/rdata":      {why: leaf, theirs: []string{dns}},
-		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
-		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
+		"zonesource/events": {
+			ours: append([]string{"zonesource", "zonesource/changes", "zonesource/ec2", "zonesource/rdata",
+				"zonesource/route53"}, calls...), why: meet,
+		},
+		"zonesource/nametemplate": {
+			why: "it is text alone: the configuration reads it too, and knows no source", theirs: []string{},
+		},
+		"zonesource/statedir":  {ours: []string{"zonesource/atomicfile"}, why: leaf},
+		"zonesource/refresh":   {why: leaf},
+		"zonesource/awscall":   {ours: []string{"zonesource/refresh"}, why: leaf},
+		"zonesource/ledger":    {ours: []string{"zonesource/atomicfile"}, why: "it keeps records and knows no zones"},
+		"zonesource/awsclient": {ours: []string{"zonesource/awscall"}, why: leaf},
+		"zonesource/rdata":     {why: leaf, theirs: []string{dns}},
+		"zonesource/route53":   {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
+		"zonesource/ec2": {
+			ours: append([]string{"zonesource", "zonesource/nametemplate"}, calls...), why: meet,
+		},
 		"zonesource/health": {
 			ours: append([]string{"zonesource/atomicfile", "zonesource/statedir"}, calls...), why: meet,
 		},
 		"zonesource/secondary": {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata",
 			"zonesource/refresh"}, why: meet},
+		"zonesource/follow": {ours: []string{"resolver/zone", "zonesource", "zonesource/atomicfile", "zonesource/awsclient",
+			"zonesource/changes", "zonesource/rdata", "zonesource/secondary"}, why: meet},
+		"zonesource/register": {ours: []string{"resolver/zone", "zonesource", "zonesource/atomicfile", "zonesource/update"},
+			why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
 			"server/admin", "server/config", "server/confine", "server/handon", "server/listen", "server/share", "server/tsig",
@@ -122,26 +135,32 @@ func rules() map[string]rule {
 			why: "it decides who may change what; changes are made by zonesource/update",
 		},
 		"server/config": {
-			ours: []string{"resolver/wire"}, why: "the configuration is data: the App translates it for whoever it is about",
+			ours: []string{"resolver/wire", "zonesource/nametemplate"},
+			why:  "the configuration is data: the App translates it for whoever it is about",
 			never: map[string]string{
 				"net/http": "nothing here asks anybody", "github.com/prometheus": "nothing here counts",
 				"github.com/spf13": "the command line reads it, not the reverse",
 			},
 		},
 		"server/admin": {
-			ours: []string{"server/config"}, why: "it prints what its own interfaces answer, and knows nobody behind them",
+			ours: []string{"server/config", "server/admin/console"},
+			why:  "it prints what its own interfaces answer, and knows nobody behind them",
 			theirs: []string{
 				"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/promhttp",
 				"golang.org/x/sync/errgroup",
 			},
 		},
+		"server/admin/console": {why: "it is a page, and asks by HTTP as everybody does", theirs: []string{}},
 		"server/...": {ours: append([]string{
 			"server", "server/config", "server/confine", "server/logs", "examples",
 		}, below...)},
 		"server/bench":     {ours: append([]string{"server/bench/...", "examples"}, below...)},
 		"server/bench/...": {ours: []string{"server/bench/..."}, why: "what it expects is not taken from what it measures"},
-		"server/house":     {theirs: []string{}},
-		"examples":         {},
+		"server/dist": {
+			why: "it packs what others built", theirs: []string{"golang.org/x/crypto/x509roots/fallback/bundle"},
+		},
+		"server/house": {theirs: []string{}},
+		"examples":     {},
 	}
 }
 

@@ -20,10 +20,11 @@ import (
 func newAWSSim(stdout io.Writer) *cobra.Command {
 	var dir string
 	var listen, dns address
+	var unlimited bool
 	c := &cobra.Command{
-		Use:   "awssim --data DIR --listen ADDR [--dns ADDR]",
+		Use:   "awssim --data DIR --listen ADDR [--dns ADDR] [--unlimited]",
 		Short: "Run the AWS simulator alone",
-		Long: `awssim answers the AWS SDK and the AWS CLI as Route 53, EC2, ELB and STS do, from the
+		Long: `awssim answers the AWS SDK and the AWS CLI as Route 53, EC2, ELB, SQS, S3 and STS do, from the
 CLI's own output in a directory. Writes stay in memory.
 
   aws route53 list-hosted-zones         > DIR/route53/list-hosted-zones.json
@@ -39,24 +40,38 @@ those of DIR/dns.zone. It prints one line when it is ready:
 
   ready endpoint=http://127.0.0.1:4566 dns=127.0.0.1:5301
 
-Faults are switched by PUT /_sim/faults: {"operation","fault","page","count"}.`,
+It refuses requests above the rates of AWS; --unlimited takes all.
+Faults are switched by PUT /_sim/faults: {"operation","fault","page","count"}.
+Events of changes go to a queue by PUT /_sim/events:
+{"queue","delay_ms","loss","double","reorder"}.`,
 		Example: `  inside53 awssim --data export --listen 127.0.0.1:4566
   aws --endpoint-url http://127.0.0.1:4566 route53 list-hosted-zones`,
 		Args: cobra.NoArgs,
 		RunE: work(func(ctx context.Context) error {
 			ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			return runAWSSim(ctx, dir, listen, dns, stdout)
+			return runAWSSim(ctx, awssimOptions(dir, unlimited), dir, listen, dns, stdout)
 		}),
 	}
 	c.Flags().StringVar(&dir, "data", "", "`directory` with the output of the AWS CLI")
 	c.Flags().Var(&listen, "listen", "address and port of HTTP; port 0 is a free one")
 	c.Flags().Var(&dns, "dns", "address and port of DNS (default none)")
+	c.Flags().BoolVar(&unlimited, "unlimited", false, "switch the rate limits off")
 	required(c, "data", "listen")
 	return c
 }
 
-func runAWSSim(ctx context.Context, dir string, listen, dns address, stdout io.Writer) error {
+// awssimOptions are those of a simulator of the data in dir.
+func awssimOptions(dir string, unlimited bool) awssim.Options {
+	o := awssim.Options{Data: os.DirFS(dir)}
+	if unlimited {
+		all := awssim.Unlimited()
+		o.Reads, o.Changes, o.HealthStatus, o.Inventory = all, all, all, all
+	}
+	return o
+}
+
+func runAWSSim(ctx context.Context, o awssim.Options, dir string, listen, dns address, stdout io.Writer) error {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return fmt.Errorf("reading the data: %w", err)
@@ -64,7 +79,7 @@ func runAWSSim(ctx context.Context, dir string, listen, dns address, stdout io.W
 	if !info.IsDir() {
 		return fmt.Errorf("reading the data: %s is no directory", dir)
 	}
-	sim, err := awssim.New(awssim.Options{Data: os.DirFS(dir)})
+	sim, err := awssim.New(o)
 	if err != nil {
 		return fmt.Errorf("reading the data in %s: %w", dir, err)
 	}

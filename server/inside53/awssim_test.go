@@ -65,6 +65,41 @@ func TestAWSSim(t *testing.T) {
 	}
 }
 
+// TestAWSSimUnlimited: more requests at once than AWS takes are refused, unless the limits are off.
+func TestAWSSimUnlimited(t *testing.T) {
+	for _, unlimited := range []bool{false, true} {
+		args := []string{"awssim", "--data", t.TempDir(), "--listen", "127.0.0.1:0"}
+		if unlimited {
+			args = append(args, "--unlimited")
+		}
+		r := begin(t, args...)
+		url := fields(t, r.line(t))["endpoint"] + "/2013-04-01/hostedzone"
+		refused := 0
+		for range 200 {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Authorization",
+				"AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260101/us-east-1/route53/aws4_request, SignedHeaders=host, Signature=00")
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close() // only the status counts
+			if response.StatusCode != http.StatusOK {
+				refused++
+			}
+		}
+		if (refused == 0) != unlimited {
+			t.Errorf("unlimited %t: %d of 200 requests are refused", unlimited, refused)
+		}
+		if code := r.end(t); code != exitDone {
+			t.Errorf("it ended with %d: %s", code, r.errs)
+		}
+	}
+}
+
 func TestAWSSimFaults(t *testing.T) {
 	file := write(t, "")
 	broken := t.TempDir()

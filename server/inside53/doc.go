@@ -8,6 +8,7 @@
 //	inside53 zone ls | get | create | delete | diff       hosted zones of Route 53
 //	inside53 record add | change | delete | import        their records
 //	inside53 export hosts | bind | json                   hosts files, master files, data
+//	inside53 ready                            whether a running server is ready: the health check of the image
 //	inside53 version
 //
 // Each subcommand is a file. Results go to standard output, errors to standard error;

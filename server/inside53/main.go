@@ -106,12 +106,15 @@ right, 1 it differs or there are warnings, 2 failed or usage.`,
 		newExplain(stdout),
 		newExport(),
 		newFleet(),
+		newFollow(),
 		newHistory(),
+		newReady(),
 		newRecord(),
 		newServe(stdout, stderr),
 		newVersion(stdout),
 		newZone(),
 	)
+	root.AddCommand(buildCommands()...)
 	root.DisableFlagsInUseLine = true
 	for _, sub := range root.Commands() {
 		sub.DisableFlagsInUseLine = true // Use names the flags

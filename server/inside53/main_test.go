@@ -83,7 +83,7 @@ func TestUsage(t *testing.T) {
 		code, stdout, stderr := command(t, test.args...)
 		want := strings.ReplaceAll(test.want, "USELINE", addLine(t))
 		want = strings.ReplaceAll(want, "COMMANDS", "awssim, check, demo, explain, "+
-			"export, history, record, serve, version, zone")
+			"export, follow, history, record, serve, version, zone")
 		if code != exitUsage || stdout != "" || stderr != want {
 			t.Errorf("%q: code %d, output %q, errors %q; want %q", test.args, code, stdout, stderr, want)
 		}
@@ -102,7 +102,9 @@ func addLine(t *testing.T) string {
 
 func TestHelp(t *testing.T) {
 	for _, sub := range []string{"", "awssim", "check", "demo", "explain", "export hosts", "export bind", "export json",
-		"record add", "record change", "record delete", "record import", "serve", "version",
+		"record ls", "record ramp", "record promote", "record add", "record change", "record delete", "record import",
+		"serve",
+		"version",
 		"zone ls", "zone get", "zone create", "zone delete", "zone diff"} {
 		args := strings.Fields(sub + " --help")
 		code, stdout, stderr := command(t, args...)
@@ -344,7 +346,7 @@ secondary: [{zone: plant.example, primaries: ["10.9.0.5"]}]
 		"\ntransfers      a.example. of view rest, keys ops., clients 10.0.0.9/32, notify 10.0.0.9:53\n",
 		"\nsecondary      plant.example. from 10.9.0.5:53, key none, views *\n",
 		"\nkey            ops., hmac-sha256, secret in the configuration\n",
-		"\nwarning: key idle. is used by none of updates, transfers and secondary\n",
+		"\nwarning: key idle. is used by none of updates, transfers, secondary and follow\n",
 		"\nwarning: transfers[0].zones: nobody has a zone a.example.: transfers of it are refused\n",
 	} {
 		if !strings.Contains(got, want) {

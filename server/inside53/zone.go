@@ -143,11 +143,7 @@ func printZone(c console, z changes.Zone, sets []changes.RecordSet, asJSON bool)
 	if err != nil {
 		return err
 	}
-	rows = [][]string{{"NAME", "TTL", "TYPE", "VALUES", "ROUTING"}}
-	for i := range sets {
-		rows = append(rows, describe(&sets[i]))
-	}
-	return c.table(rows)
+	return printRecords(c, sets, false)
 }
 
 func newZoneCreate() *cobra.Command {
@@ -274,6 +270,7 @@ it; with --purge it deletes all others first. It asks before; --yes answers.`,
 	c.Flags().BoolVar(&yes, "yes", false, "don't ask")
 	c.Flags().BoolVar(&how.noWait, "no-wait", false, "don't wait until the zone is gone everywhere")
 	c.Flags().BoolVar(&how.asJSON, "json", false, "print JSON")
+	how.comment.add(c)
 	return c
 }
 
@@ -297,7 +294,7 @@ func deleteZone(ctx context.Context, c console, client *changes.Client, z change
 	}
 	done := outcome{Zone: z, Changes: []string{}, Status: "PENDING"}
 	if err == nil {
-		err = sendPlan(ctx, c, client, &done, p, how.asJSON)
+		err = sendPlan(ctx, c, client.Commented(how.comment.text), &done, p, how.asJSON)
 	}
 	if err != nil {
 		return err

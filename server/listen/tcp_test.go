@@ -298,29 +298,70 @@ func TestTCPSlowReaderIsClosed(t *testing.T) {
 	wantMessage(t, other.receiveMessage(), answerTo(query(2, "echo")))
 }
 
-// Late answers to a client that does not read must neither pile up nor hold the
-// resolver's goroutines.
-func TestTCPSlowReaderOfLateAnswers(t *testing.T) {
+// TestTCPUnreadAnswersStopQueries: a client that leaves late answers unread gets no more queries served, and all of
+// them once it reads.
+func TestTCPUnreadAnswersStopQueries(t *testing.T) {
+	r := start(t, func(o *Options) { o.TCP.Write, o.TCP.InFlight = time.Minute, 4 })
+	c := dial(t, "tcp", r.Addrs()[0])
+	_ = c.conn.(*net.TCPConn).SetReadBuffer(64 << 10)
+	const queries, size = 100, 10_000
+	var qs [][]byte
+	for i := range queries {
+		qs = append(qs, query(uint16(i), "late"))
+	}
+	c.sendMessages(qs...)
+	served, stopped := 0, false
+	finish := func(q lateQuery) {
+		served++
+		big := make([]byte, size)
+		copy(big, answerTo(q.query))
+		q.answer(big, resolver.Forwarded)
+	}
+	for !stopped && served < queries {
+		select {
+		case q := <-r.script.late:
+			finish(q)
+		case <-time.After(300 * time.Millisecond):
+			stopped = true
+		}
+	}
+	if !stopped {
+		t.Fatalf("all %d queries were served, and no answer was read", queries)
+	}
+	got := make(chan int, 1)
+	go func() {
+		n := 0
+		defer func() { got <- n }()
+		for range queries {
+			_, err := readMessage(c.conn)
+			if err != nil {
+				return
+			}
+			n++
+		}
+	}()
+	for served < queries {
+		finish(r.nextLate(t))
+	}
+	if n := <-got; n != queries {
+		t.Errorf("%d of %d answers came", n, queries)
+	}
+}
+
+// TestTCPLateAnswersAtOnce: what queries in flight bring for a client that does not read must neither pile up nor hold
+// the resolver's goroutines.
+func TestTCPLateAnswersAtOnce(t *testing.T) {
 	r := start(t, func(o *Options) { o.TCP.Write = time.Minute })
 	c := dial(t, "tcp", r.Addrs()[0])
 	_ = c.conn.(*net.TCPConn).SetReadBuffer(4096)
+	var waiting []lateQuery
+	for i := range 100 {
+		c.sendMessages(query(uint16(i), "late"))
+		waiting = append(waiting, r.nextLate(t))
+	}
 	big := make([]byte, wire.MaxMessage)
-	for i := range 400 {
-		_, err := c.conn.Write(append([]byte{0, byte(len(query(1, "late")))}, query(1, "late")...))
-		if err != nil {
-			break
-		}
-		select {
-		case q := <-r.script.late:
-			q.answer(append(big[:0], answerTo(q.query)...)[:wire.MaxMessage], resolver.Forwarded)
-		case <-time.After(200 * time.Millisecond):
-			if r.Stats().TCP[0].SlowClosed == 0 {
-				t.Fatalf("query %d was not served, and the connection is not closed", i)
-			}
-		}
-		if r.Stats().TCP[0].SlowClosed != 0 {
-			break
-		}
+	for _, q := range waiting {
+		q.answer(append(big[:0], answerTo(q.query)...)[:wire.MaxMessage], resolver.Forwarded)
 	}
 	if got := r.Stats().TCP[0].SlowClosed; got != 1 {
 		t.Errorf("%d connections closed as slow, want 1", got)

@@ -69,6 +69,7 @@ type tcpConn struct {
 	late    tally     // of pending
 	writing bool      // the second goroutine lives
 	sending bool      // and is in a write
+	unsent  int       // octets of that write
 	room    int       // octets of the buffer that it has
 	reading int       // octets of big, while in is of it
 	wrote   time.Time // when it wrote last
@@ -117,7 +118,7 @@ func (c *tcpConn) serve() {
 			continue
 		}
 		if c.full() {
-			if !c.awaitLate(func() bool { return c.waiting < c.t.opts.InFlight }) {
+			if !c.awaitLate(func() bool { return !c.isFull() }) {
 				return
 			}
 			continue
@@ -284,12 +285,16 @@ func (c *tcpConn) answer() bool {
 	return c.write(b, used)
 }
 
-// full reports whether as many queries wait as may.
+// full reports whether no more queries are served for now.
 func (c *tcpConn) full() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.waiting >= c.t.opts.InFlight
+	return c.isFull()
 }
+
+// isFull reports whether as many queries wait as may, or as many answers as a client that reads them leaves: who
+// doesn't read gets no more work done. mu is held.
+func (c *tcpConn) isFull() bool { return c.waiting >= c.t.opts.InFlight || !c.drained() }
 
 // busy reports whether queries wait, or late answers are being written or were just
 // now: being idle begins after the last answer (RFC 7766 6.2.3).

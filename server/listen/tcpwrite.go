@@ -110,7 +110,7 @@ func (c *tcpConn) writeNow(b *tcpBatch, n int) (over bool, err error) {
 		c.late[r] += k
 	}
 	b.tally = tally{}
-	c.behind = len(c.pending) > maxBehind
+	c.behind = !c.drained()
 	if !c.writing {
 		c.writing = true
 		c.t.wg.Go(c.writeLate)
@@ -120,7 +120,7 @@ func (c *tcpConn) writeNow(b *tcpBatch, n int) (over bool, err error) {
 }
 
 // drained reports whether the client has caught up; mu is held.
-func (c *tcpConn) drained() bool { return len(c.pending) <= maxBehind }
+func (c *tcpConn) drained() bool { return len(c.pending)+c.unsent <= maxBehind }
 
 // lost notes why answers could not be written.
 func (c *tcpConn) lost(err error) {
@@ -294,7 +294,7 @@ func (c *tcpConn) writeLate() {
 		}
 		out, counts := c.pending, c.late
 		c.pending, c.late = spare[:0], tally{}
-		c.sending, c.room = true, cap(out)
+		c.sending, c.room, c.unsent = true, cap(out), len(out)
 		c.count()
 		c.changed.Broadcast() // to streams that wait for room
 
@@ -311,7 +311,7 @@ func (c *tcpConn) writeLate() {
 			counts.addTo(&c.t.counters)
 		}
 		c.mu.Lock()
-		c.sending, c.wrote = false, time.Now()
+		c.sending, c.unsent, c.wrote = false, 0, time.Now()
 		c.used.Store(c.wrote.UnixNano())
 		if err != nil {
 			c.closeLocked()

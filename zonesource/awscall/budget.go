@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"inside53/zonesource/refresh"
 )
 
 // How a Budget lives with throttling.
@@ -83,6 +85,26 @@ func (b *Budget) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		r.CancelAt(now)
 		return ctx.Err()
+	}
+}
+
+// Ready returns when a request could be made at once. It makes none: what the caller asks for may
+// grow until then. The error is ctx's.
+func (b *Budget) Ready(ctx context.Context) error {
+	for {
+		b.mu.Lock()
+		now := time.Now()
+		b.recover(now)
+		lacking := 1 - b.limiter.TokensAt(now)
+		delay := max(b.closed.Sub(now), time.Duration(lacking/b.rate*float64(time.Second)))
+		b.mu.Unlock()
+		if delay <= 0 {
+			return ctx.Err()
+		}
+		err := refresh.Pause(ctx, delay)
+		if err != nil {
+			return err
+		}
 	}
 }
 

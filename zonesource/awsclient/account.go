@@ -64,6 +64,8 @@ type Account struct {
 	// Status is the part of Budget that questions for what has become of changes may have:
 	// many changes must not keep the listings from being made. Nil for all of it.
 	Status *awscall.Budget
+	// Hints is the part of Budget that readings of what events name may have. Nil for all of it.
+	Hints *awscall.Budget
 	// NoRegion: nothing says which region is meant, and that of Config is the default
 	// of the global services.
 	NoRegion bool
@@ -85,6 +87,10 @@ func (a *Account) CloseIdle() {
 
 // statusShare is the part of the budget that questions for what has become of changes have.
 const statusShare = 0.25
+
+// hintShare is the part of the budget that readings of what events name have: a storm of changes
+// must not keep the listings from being made.
+const hintShare = 0.5
 
 // StaticKeys identifies the credentials of an account, where they are keys that the
 // environment or the SDK's files name; "" for those that are fetched and renewed. It asks
@@ -141,6 +147,7 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 			Name: name, Config: config, NoRegion: noRegion, idle: idle,
 			Budget: awscall.NewBudget(o.RequestsPerSecond), Changes: awscall.NewBudget(o.RequestsPerSecond),
 			Status: awscall.NewBudget(statusShare * awscall.Rate(o.RequestsPerSecond)),
+			Hints:  awscall.NewBudget(hintShare * awscall.Rate(o.RequestsPerSecond)),
 		}
 	}
 	accounts := []*Account{account("", base)}
@@ -231,6 +238,13 @@ func (a *Account) ID(ctx context.Context) (string, error) {
 	defer a.mu.Unlock()
 	a.id = aws.ToString(out.Account)
 	return a.id, nil
+}
+
+// KnownID returns the id of the account where a call of ID has found it; "" until then.
+func (a *Account) KnownID() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.id
 }
 
 // String names the account for people.

@@ -18,11 +18,12 @@ import (
 type call struct {
 	sim       *Sim
 	ctx       context.Context
-	service   string // route53, ec2, elasticloadbalancing, sts, s3, monitoring (CloudWatch)
+	service   string // route53, ec2, elasticloadbalancing, autoscaling, sts, s3, monitoring, sqs, events, cloudtrail
 	operation string
 	region    string
 	key       string // access key id
 	account   string
+	host      string     // that the caller reached
 	id        string     // request id
 	vars      []string   // Route 53: the variable parts of the path
 	form      url.Values // query string (Route 53) or parameters (query protocols)
@@ -43,7 +44,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveControl(w, r)
 		return
 	}
-	c := &call{sim: s, ctx: r.Context(), header: w.Header(), id: s.requestID()}
+	c := &call{sim: s, ctx: r.Context(), header: w.Header(), host: r.Host, id: s.requestID()}
 	body, err := c.serve(r)
 	status := http.StatusOK
 	switch {
@@ -96,6 +97,10 @@ func (c *call) settle() {
 func (c *call) setContentType() {
 	if c.service == metricService {
 		c.setMetricHeader()
+		return
+	}
+	if service, is := jsonServices()[c.service]; is {
+		c.header.Set("Content-Type", "application/x-amz-json-"+service.version)
 		return
 	}
 	if (c.operation == "GetObject" || c.operation == "HeadObject") && c.header.Get("Content-Type") != "" {
@@ -205,6 +210,8 @@ func (c *call) route(r *http.Request) (h handler, listing bool, err error) {
 		return c.routeMetrics(r)
 	case "s3":
 		return c.routeS3(r)
+	case queueService, busService, trailsService:
+		return c.routeJSON(r)
 	}
 	c.form, err = url.ParseQuery(string(c.body))
 	if err != nil {
@@ -215,8 +222,12 @@ func (c *call) route(r *http.Request) (h handler, listing bool, err error) {
 		c.form[key] = append(c.form[key], values...)
 	}
 	c.operation = c.form.Get("Action")
+	service := c.service
+	if c.form.Get("Version") == classicVersion {
+		service = "elb" // the classic load balancers, of the same name
+	}
 	for _, o := range queryOperations() {
-		if o.service == c.service && o.name == c.operation {
+		if o.service == service && o.name == c.operation {
 			return o.handle, o.listing, nil
 		}
 	}
@@ -242,10 +253,29 @@ func queryOperations() []queryOperation {
 		{"ec2", "DescribeVpcs", true, describeInventory},
 		{"ec2", "DescribeSubnets", true, describeInventory},
 		{"ec2", "DescribeVpcPeeringConnections", true, describeInventory},
+		{"ec2", "DescribeInstanceStatus", true, describeInstanceStatus},
 		{"ec2", "DescribeRegions", false, describeRegions},
+		{"ec2", "RunInstances", false, runInstances},
+		{"ec2", "StartInstances", false, changeInstances},
+		{"ec2", "StopInstances", false, changeInstances},
+		{"ec2", "TerminateInstances", false, changeInstances},
+		{"ec2", "CreateTags", false, changeResourceTags},
+		{"ec2", "DeleteTags", false, changeResourceTags},
+		{"ec2", "AssociateAddress", false, associateAddress},
+		{"ec2", "DisassociateAddress", false, disassociateAddress},
+		{"ec2", "CreateNetworkInterface", false, createNetworkInterface},
+		{"ec2", "DeleteNetworkInterface", false, deleteNetworkInterface},
+		{"ec2", "AttachNetworkInterface", false, attachNetworkInterface},
+		{"ec2", "DetachNetworkInterface", false, detachNetworkInterface},
+		{"elasticloadbalancing", "RegisterTargets", false, changeTargets},
+		{"elasticloadbalancing", "DeregisterTargets", false, changeTargets},
 		{"elasticloadbalancing", "DescribeLoadBalancers", true, describeLoadBalancers},
 		{"elasticloadbalancing", "DescribeTargetGroups", true, describeTargetGroups},
 		{"elasticloadbalancing", "DescribeTargetHealth", false, describeTargetHealth},
+		{"elasticloadbalancing", "DescribeLoadBalancerAttributes", false, describeBalancerAttributes},
+		{"elb", "DescribeLoadBalancers", true, describeClassicBalancers},
+		{"elb", "DescribeInstanceHealth", false, describeInstanceHealth},
+		{"autoscaling", "DescribeAutoScalingInstances", true, describeAutoScalingInstances},
 		{"sts", "AssumeRole", false, assumeRole},
 		{"sts", "GetCallerIdentity", false, getCallerIdentity},
 	}
@@ -279,6 +309,9 @@ func (c *call) errorBody(e *apiError) []byte {
 	if c.service == metricService {
 		return c.metricError(e)
 	}
+	if _, is := jsonServices()[c.service]; is {
+		return c.jsonError(e)
+	}
 	if c.service == "ec2" {
 		return marshal("", "Response", struct {
 			Errors    []detail `xml:"Errors>Error"`
@@ -295,7 +328,8 @@ func (c *call) errorBody(e *apiError) []byte {
 	if e.status >= http.StatusInternalServerError {
 		kind = "Receiver"
 	}
-	namespace := map[string]string{"sts": stsNamespace, "elasticloadbalancing": elbNamespace}[c.service]
+	namespace := map[string]string{"sts": stsNamespace, "elasticloadbalancing": elbNamespace,
+		"autoscaling": autoScalingNamespace}[c.service]
 	if namespace == "" {
 		namespace = route53Namespace
 	}

@@ -3,6 +3,7 @@ package awssim
 import (
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func changeRecordSets(c *call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := c.sim.change(c.account, c.vars[0], request.ChangeBatch)
+	info, err := c.sim.change(c.origin(), c.vars[0], request.ChangeBatch)
 	if err != nil {
 		return nil, err
 	}
@@ -63,15 +64,15 @@ func errPriorRequest() error {
 		"The request was rejected because Route 53 was still processing a prior request."}
 }
 
-// change validates and applies a batch to a zone.
-func (s *Sim) change(account, zoneID string, b changeBatch) (changeInfo, error) {
+// change validates and applies a batch to a zone, and sends its event.
+func (s *Sim) change(o origin, zoneID string, b changeBatch) (changeInfo, error) {
 	err := b.validate()
 	if err != nil {
 		return changeInfo{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.data(account)
+	d := s.data(o.account)
 	z := d.zone(zoneID)
 	if z == nil {
 		return changeInfo{}, noSuchZone(zoneID)
@@ -93,7 +94,9 @@ func (s *Sim) change(account, zoneID string, b changeBatch) (changeInfo, error) 
 	}
 	z.records = e.records
 	z.busyUntil = now.Add(s.options.ChangeWork)
-	return s.newChange(d, b.Comment), nil
+	info := s.newChange(d, b.Comment)
+	s.trailChange(o, zoneID, b, info)
+	return info, nil
 }
 
 // newChange numbers a change that was accepted. Call it with mu held.
@@ -104,6 +107,19 @@ func (s *Sim) newChange(d *dataSet, comment string) changeInfo {
 	info := changeInfo{ID: "/change/" + id, Status: "PENDING", SubmittedAt: timestamp(now), Comment: comment}
 	d.changes[id] = &change{info, now.Add(s.options.SyncDelay)}
 	return info
+}
+
+// Comment is what stood at the batch of a change, by its id without the path; "" is none.
+func (s *Sim) Comment(changeID string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range append([]*dataSet{s.base}, slices.Collect(maps.Values(s.accounts))...) {
+		ch := d.changes[changeID]
+		if ch != nil {
+			return ch.info.Comment
+		}
+	}
+	return ""
 }
 
 func getChange(c *call) ([]byte, error) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// serveControl answers /_sim/faults, /_sim/calls and /_sim/health, in JSON.
+// serveControl answers /_sim/faults, /_sim/calls, /_sim/health and /_sim/events, in JSON.
 func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch r.Method + " " + strings.TrimPrefix(r.URL.Path, "/_sim/") {
@@ -36,6 +36,16 @@ func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, s.Health())
 	case "GET health":
 		writeJSON(w, s.Health())
+	case "PUT events":
+		err := s.putEvents(r.Body)
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			writeJSON(w, map[string]string{"error": err.Error()})
+			return
+		}
+		writeJSON(w, s.eventState())
+	case "GET events":
+		writeJSON(w, s.eventState())
 	case "GET calls":
 		writeJSON(w, s.Calls())
 	case "DELETE calls":
@@ -44,7 +54,8 @@ func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.WriteHeader(http.StatusNotFound)
 		writeJSON(w, map[string]string{
-			"error": "there are GET, PUT, DELETE /_sim/faults, GET, DELETE /_sim/calls and GET, PUT /_sim/health"})
+			"error": "there are GET, PUT, DELETE /_sim/faults, GET, DELETE /_sim/calls, GET, PUT /_sim/health and " +
+				"GET, PUT /_sim/events"})
 	}
 }
 

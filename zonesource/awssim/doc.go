@@ -3,14 +3,20 @@
 //
 //	SDK, CLI ──HTTP──> call.go: who asks (signature's scope), which operation
 //	                      │
-//	                      ├─ control.go     /_sim/faults, /_sim/calls, /_sim/health
+//	                      ├─ control.go     /_sim/faults, /_sim/calls, /_sim/health, /_sim/events
 //	                      ├─ limit.go       token buckets: Throttling "Rate exceeded"
 //	                      ├─ fault.go       what is to go wrong with this page
 //	                      ├─ route53.go, hostedzones.go, change.go, edit.go, tag.go, healthcheck.go, cidr.go
 //	                      ├─ inventory.go, targetgroup.go   EC2 and ELBv2 Describe calls, by shapes.json
+//	                      ├─ regionedit.go, instance.go, elastic.go, target.go   their writes
+//	                      ├─ vitals.go      status checks, auto scaling, classic load balancers
 //	                      ├─ metric.go      CloudWatch's GetMetricData: the status of health checks
 //	                      ├─ s3.go, s3list.go   buckets and objects with conditions; path style, empty at the start
+//	                      ├─ sqs.go, queue.go   queues: long polling, visibility, receipts, dead letters
+//	                      ├─ trail.go       EventBridge's rules and CloudTrail's trails, as they were put
 //	                      └─ sts.go         AssumeRole, GetCallerIdentity
+//	                      │
+//	each change ────────> event.go, cloudtrail.go: its event, into a queue
 //	                      │
 //	data directory ─────> data.go: what is listed; changes stay in memory
 //	                      │
@@ -31,8 +37,10 @@
 //	route53/VPCID/list-hosted-zones-by-vpc.json            zones of other accounts and of AWS services
 //	REGION/describe-instances.json, describe-network-interfaces.json, describe-addresses.json,
 //	       describe-vpcs.json, describe-subnets.json, describe-vpc-peering-connections.json,
-//	       describe-load-balancers.json, describe-target-groups.json
+//	       describe-load-balancers.json, describe-target-groups.json, describe-instance-status.json,
+//	       describe-auto-scaling-instances.json, describe-classic-load-balancers.json (aws elb)
 //	REGION/TARGETGROUP/describe-target-health.json         TARGETGROUP is its name
+//	REGION/BALANCER/describe-load-balancer-attributes.json, describe-instance-health.json (aws elb)
 //	dns.zone                                               a master file of the world outside
 //	accounts/ACCOUNTID/...                                 the same for another account
 //
@@ -52,6 +60,16 @@
 // are not simulated: a check is healthy until Sim.SetHealth or PUT /_sim/health {"id", "healthy"} says
 // otherwise; calculated checks follow their children. CloudWatch has a data point a minute of each check, all
 // of its status now, and speaks CBOR and JSON, as SDKs and CLI do.
+//
+// # Events
+//
+// Each change that is made by a call, or by a method of Sim that makes what a call would, has an event, in
+// EventBridge's envelope: CloudTrail's record of the call with requestParameters and responseElements (left out
+// where longer than 100 KB of JSON, as CloudTrail does), those of Route 53 in us-east-1; and EC2's own word of each
+// state of an instance. Replace and SetRecords have none. Instances have their new state at once. Events go to the
+// queue that Sim.SetEvents or PUT /_sim/events {"queue", "delay_ms", "loss", "double", "reorder"} names, whatever
+// rules and trails there are; loss, double and reorder are shares of them. GET /_sim/events has the switch, and how
+// many were sent, lost and doubled, and wait.
 //
 // Faults (see Fault) are armed by Sim.AddFaults or PUT /_sim/faults with one object, which is added,
 // or an array, which replaces all; DELETE or the empty array clears, an object without a fault those of its

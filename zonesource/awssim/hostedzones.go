@@ -223,6 +223,7 @@ func createHostedZone(c *call) ([]byte, error) {
 		return nil, invalidInput("%v", err)
 	}
 
+	from := c.origin()
 	c.sim.mu.Lock()
 	defer c.sim.mu.Unlock()
 	d := c.sim.data(c.account)
@@ -239,12 +240,14 @@ func createHostedZone(c *call) ([]byte, error) {
 		}
 	}
 	d.zones = append(slices.Clone(d.zones), z)
+	change := c.sim.newChange(d, "")
+	c.sim.trailZone(from, request, z, change)
 	created := struct {
 		HostedZone    hostedZone
 		ChangeInfo    changeInfo
 		DelegationSet *delegationSet
 		VPC           *vpc
-	}{z.describe(0), c.sim.newChange(d, ""), nil, request.VPC}
+	}{z.describe(0), change, nil, request.VPC}
 	if !private {
 		created.DelegationSet = z.delegation
 	}
@@ -276,6 +279,7 @@ func firstRecords(apex domainName, servers []string) []RecordSet {
 }
 
 func deleteHostedZone(c *call) ([]byte, error) {
+	from := c.origin()
 	c.sim.mu.Lock()
 	defer c.sim.mu.Unlock()
 	d := c.sim.data(c.account)
@@ -290,7 +294,10 @@ func deleteHostedZone(c *call) ([]byte, error) {
 		}
 	}
 	d.zones = slices.DeleteFunc(slices.Clone(d.zones), func(o *zone) bool { return o == z })
-	return answer("DeleteHostedZoneResponse", changeOnly{c.sim.newChange(d, "")}), nil
+	change := c.sim.newChange(d, "")
+	c.sim.trail(from, "route53", "DeleteHostedZone", map[string]any{"id": z.id},
+		map[string]any{"changeInfo": change.trailed()})
+	return answer("DeleteHostedZoneResponse", changeOnly{change}), nil
 }
 
 type vpcRequest struct {
@@ -299,7 +306,7 @@ type vpcRequest struct {
 }
 
 func associateVPC(c *call) ([]byte, error) {
-	return c.associations("AssociateVPCWithHostedZoneResponse", func(d *dataSet, z *zone, v vpc) error {
+	return c.associations("AssociateVPCWithHostedZone", func(d *dataSet, z *zone, v vpc) error {
 		err := d.associable(z, v)
 		if err == nil {
 			z.vpcs = append(slices.Clone(z.vpcs), v)
@@ -309,7 +316,7 @@ func associateVPC(c *call) ([]byte, error) {
 }
 
 func disassociateVPC(c *call) ([]byte, error) {
-	return c.associations("DisassociateVPCFromHostedZoneResponse", func(d *dataSet, z *zone, v vpc) error {
+	return c.associations("DisassociateVPCFromHostedZone", func(d *dataSet, z *zone, v vpc) error {
 		i := slices.Index(z.vpcs, v)
 		if i < 0 {
 			return &apiError{http.StatusNotFound, "VPCAssociationNotFound",
@@ -326,12 +333,13 @@ func disassociateVPC(c *call) ([]byte, error) {
 }
 
 // associations applies one change to the VPCs of the zone in the path.
-func (c *call) associations(document string, apply func(*dataSet, *zone, vpc) error) ([]byte, error) {
+func (c *call) associations(operation string, apply func(*dataSet, *zone, vpc) error) ([]byte, error) {
 	var request vpcRequest
 	err := c.decode(&request)
 	if err != nil {
 		return nil, err
 	}
+	from := c.origin()
 	c.sim.mu.Lock()
 	defer c.sim.mu.Unlock()
 	d := c.sim.data(c.account)
@@ -351,7 +359,10 @@ func (c *call) associations(document string, apply func(*dataSet, *zone, vpc) er
 	if err != nil {
 		return nil, err
 	}
-	return answer(document, changeOnly{c.sim.newChange(d, request.Comment)}), nil
+	change := c.sim.newChange(d, request.Comment)
+	c.sim.trail(from, "route53", operation, map[string]any{"hostedZoneId": z.id, "vPC": request.VPC.trailed()},
+		map[string]any{"changeInfo": change.trailed()})
+	return answer(operation+"Response", changeOnly{change}), nil
 }
 
 // associable refuses two private zones of one name on one VPC.

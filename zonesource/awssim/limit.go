@@ -30,7 +30,7 @@ func (c *call) admit() error {
 
 func (s *Sim) bucketOf(c *call) (class string, l Limit) {
 	switch {
-	case c.service == "s3":
+	case c.service == "s3", c.service == queueService:
 		return c.service, Limit{PerSecond: 3500, Burst: 3500}
 	case c.service != "route53":
 		return c.service, s.options.Inventory

@@ -51,9 +51,9 @@ func (s *Sim) owner(zoneID string) string {
 // and returns the id of the change. zoneID is bare ("Z...").
 func (s *Sim) Change(zoneID string, changes ...Change) (changeID string, err error) {
 	s.mu.Lock()
-	account := s.owner(zoneID)
+	o := s.ownOrigin(s.owner(zoneID), globalRegion)
 	s.mu.Unlock()
-	info, err := s.change(account, zoneID, changeBatch{Changes: changes})
+	info, err := s.change(o, zoneID, changeBatch{Changes: changes})
 	if err != nil {
 		return "", fmt.Errorf("changing %s: %w", zoneID, err)
 	}
@@ -97,29 +97,18 @@ func (s *Sim) SetRecords(zoneID string, sets []RecordSet) error {
 func (s *Sim) AssociateAddress(region, public, networkInterface, private string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tables := s.base.regions[region]
 	m := move{public: public, networkInterface: networkInterface, private: private}
-	interfaces := cloneTable(tables["DescribeNetworkInterfaces"])
-	addresses := cloneTable(tables["DescribeAddresses"])
-	instances := cloneTable(tables["DescribeInstances"])
-	err := m.find(addresses, interfaces)
+	o := s.ownOrigin(s.options.Account, region)
+	e := s.editRegion(o)
+	err := e.associate(&m)
 	if err != nil {
 		return fmt.Errorf("associating %s in %s: %w", public, region, err)
 	}
-	s.ids++
-	m.association = awsHexID("eipassoc-", s.ids)
-	m.address()
-	for _, eni := range interfaces {
-		m.interfaceOf(eni)
+	e.commit()
+	request, name := map[string]any{"publicIp": public, "networkInterfaceId": networkInterface}, "AssociateAddress"
+	if networkInterface == "" {
+		request, name = map[string]any{"publicIp": public}, "DisassociateAddress"
 	}
-	for _, r := range instances {
-		for _, instance := range objects(r["Instances"]) {
-			m.instance(instance)
-		}
-	}
-	tables["DescribeNetworkInterfaces"], tables["DescribeAddresses"] = interfaces, addresses
-	if instances != nil {
-		tables["DescribeInstances"] = instances
-	}
+	s.trail(o, "ec2", name, request, map[string]any{"_return": true})
 	return nil
 }

@@ -53,6 +53,9 @@ func operationNames() []string {
 	for _, o := range queryOperations() {
 		names = append(names, o.name)
 	}
+	for _, o := range jsonOperations() {
+		names = append(names, o.name)
+	}
 	return append(names, "GetMetricData")
 }
 

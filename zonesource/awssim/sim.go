@@ -80,7 +80,13 @@ type Sim struct {
 	cleared  chan struct{}                // closed and renewed when faults are cleared: hanging requests go on
 	hidden   map[string]map[position]bool // listing -> what the fault "changing" took out
 	calls    map[string]int
+	queues   map[string]*queue // by account and name
+	events   EventSwitch
+	rules    []*rule
+	trails   []*trailState
 	ids      uint64 // numbers the ids handed out
+
+	eventCounts EventCounts
 }
 
 // New loads the data and checks all of it; the error joins every fault, with file and path.
@@ -108,6 +114,7 @@ func New(o Options) (*Sim, error) {
 		cleared:  make(chan struct{}),
 		hidden:   map[string]map[position]bool{},
 		calls:    map[string]int{},
+		queues:   map[string]*queue{},
 	}
 	s.models, err = loadModels()
 	if err != nil {

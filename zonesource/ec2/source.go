@@ -15,14 +15,8 @@ import (
 
 	"inside53/zonesource"
 	"inside53/zonesource/awscall"
+	"inside53/zonesource/nametemplate"
 	"inside53/zonesource/refresh"
-)
-
-// The kinds of names that Options.Names may hold.
-const (
-	TagNames       = "tag"            // the tag Options.NameTag, comma-separated
-	NameTagNames   = "Name"           // the tag Name, where the former gives none
-	SecurityGroups = "security-group" // the names of the security groups, besides
 )
 
 // Account is one AWS account to list.
@@ -42,14 +36,20 @@ type Options struct {
 	Refresh time.Duration
 	// CallTimeout bounds each page, its retries included. Default 30s.
 	CallTimeout time.Duration
-	// Names says where the names of instances come from. Default TagNames and
-	// NameTagNames.
+	// Names are the templates of the names of instances, or the words that package
+	// nametemplate knows. Default: the tag NameTag, else the tag Name.
 	Names []string
-	// NameTag is the tag of TagNames. Default "dns".
+	// NameTag is the tag of host names. Default "dns".
 	NameTag string
 	// LoadBalancers has the load balancers listed, to tell whose interface it is
 	// where the interface's description doesn't.
 	LoadBalancers bool
+	// Affinity has network load balancers asked whether their addresses lead to the targets of
+	// all zones.
+	Affinity bool
+	// Health says who is asked for the health of instances: [StatusHealth], [TargetHealth],
+	// [LifecycleHealth]. Default nobody.
+	Health []string
 	// Kept returns the last good part of a key: a region whose pages are the same isn't
 	// decoded, and one that was listed less than Refresh ago isn't listed at the start. Nil:
 	// nothing is known.
@@ -62,6 +62,8 @@ type Options struct {
 	// from any goroutine. code is "ok", the API's error code, or "error" where none
 	// came back.
 	OnCall func(operation, code string)
+
+	templates []nametemplate.Template // of Names
 }
 
 // Source lists the inventory. Make one with New.
@@ -97,15 +99,20 @@ func New(o Options) (*Source, error) {
 			errs = append(errs, fmt.Errorf("region %q: is given twice", r))
 		}
 	}
-	for _, n := range o.Names {
-		if n != TagNames && n != NameTagNames && n != SecurityGroups {
-			errs = append(errs, fmt.Errorf("names from %q: want %s, %s or %s", n, TagNames, NameTagNames, SecurityGroups))
+	for _, h := range o.Health {
+		if h != StatusHealth && h != TargetHealth && h != LifecycleHealth {
+			errs = append(errs, fmt.Errorf("health of %q: want %s, %s or %s", h, StatusHealth, TargetHealth, LifecycleHealth))
 		}
 	}
 	if o.Refresh < 0 || o.CallTimeout < 0 {
 		errs = append(errs, errors.New("refresh and call timeout can't be negative"))
 	}
 	o.setDefaults()
+	var err error
+	o.templates, err = nametemplate.ParseAll(o.Names, o.NameTag)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("names: %w", err))
+	}
 	return &Source{o: o}, errors.Join(errs...)
 }
 
@@ -117,7 +124,7 @@ func (o *Options) setDefaults() {
 		o.CallTimeout = 30 * time.Second
 	}
 	if len(o.Names) == 0 {
-		o.Names = []string{TagNames, NameTagNames}
+		o.Names = []string{nametemplate.WordTag, nametemplate.WordName}
 	}
 	if o.NameTag == "" {
 		o.NameTag = "dns"
@@ -162,6 +169,8 @@ type region struct {
 	log       *slog.Logger
 	peerings  []zonesource.Peering // the last good ones
 	balancers balancers            // likewise
+	vitals    []zonesource.Vital   // likewise
+	crossing  map[string]crossing  // what network load balancers are set to
 	hasCards  bool                 // network interfaces have been listed here
 	remembers bool                 // peerings and balancers are those of a listing
 	salt      zonesource.Sum       // of its pages; of run

@@ -187,3 +187,39 @@ func TestBalancerRegion(t *testing.T) {
 		}
 	}
 }
+
+// TestWantTargets has the health of load balancers read when it is asked for, long before its time.
+func TestWantTargets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, balancerFiles())
+		o := w.options()
+		o.Balancers, o.Regions, o.Refresh = true, []string{"eu-west-1"}, time.Hour
+		targets := func(state string) {
+			t.Helper()
+			for _, group := range []string{"a", "b"} {
+				err := w.sim.SetTargets("eu-west-1", group, state)
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		healthy := func() bool {
+			return w.live().HealthyTarget(zone.MustName("web-1.eu-west-1.elb.amazonaws.com."))
+		}
+		targets("healthy")
+		m, stop := w.start(o)
+		defer stop()
+		time.Sleep(5 * time.Second)
+		targets("unhealthy")
+		m.WantTargets("", "us-east-1")
+		time.Sleep(10 * time.Second)
+		if !healthy() {
+			t.Error("another region was read")
+		}
+		m.WantTargets("", "eu-west-1")
+		time.Sleep(10 * time.Second)
+		if healthy() {
+			t.Error("it wasn't read")
+		}
+	})
+}

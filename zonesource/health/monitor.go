@@ -138,7 +138,8 @@ func New(o Options) (*Monitor, error) {
 			continue
 		}
 		for _, region := range o.Regions {
-			m.groups = append(m.groups, &balancerReader{m: m, account: a, region: region, api: newBalancerAPI(a.Config, region)})
+			m.groups = append(m.groups, &balancerReader{m: m, account: a, region: region, api: newBalancerAPI(a.Config, region),
+				now: make(chan struct{}, 1)})
 		}
 	}
 	return m, nil

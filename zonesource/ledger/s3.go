@@ -37,6 +37,12 @@ type S3 struct {
 	ahead  atomic.Int64 // of the store's clock before ours, in seconds
 }
 
+// Actions are the IAM actions that a ledger in S3 needs: those on its objects, and ListBucket with
+// its prefix.
+func Actions() []string {
+	return []string{"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
+}
+
 // NewS3 returns the store below s3://BUCKET/PREFIX/. Nobody is asked.
 func NewS3(client *s3.Client, bucket, prefix string) *S3 { return newS3(client, bucket, prefix) }
 

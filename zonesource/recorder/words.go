@@ -17,7 +17,7 @@ import (
 func itemTypes() map[string]string {
 	return map[string]string{
 		"z": "zone", "u": "unlisted zone", "c": "CIDR collection", "v": "VPC", "p": "peering", "i": "interface",
-		"h": "instance",
+		"h": "instance", "n": "subnet", "w": "health of an instance",
 	}
 }
 
@@ -145,7 +145,7 @@ func membersOf(s zone.RRset) map[string]member {
 		var m zone.Member
 		for walk := s.Members(); walk.Next(&m); {
 			one := memberOf(m.Set)
-			one.routing = routing(s.Policy(), &m)
+			one.routing = Routing(s.Policy(), &m)
 			all[string(m.SetID)] = one
 		}
 		return all
@@ -179,8 +179,8 @@ func Values(s zone.RRset) []string {
 	return out
 }
 
-// routing says which member of which policy it is.
-func routing(p zone.Policy, m *zone.Member) string {
+// Routing says which member of which policy it is.
+func Routing(p zone.Policy, m *zone.Member) string {
 	words := []string{string(m.SetID), p.String()}
 	switch p {
 	case zone.Weighted:

@@ -61,7 +61,16 @@ func newAPI(c aws.Config) api {
 func call[In, Out any](ctx context.Context, l *lister, op awscall.Op[In, Out], what string, in *In) (*Out, error) {
 	o := &l.source.options
 	return awscall.Do(ctx, awscall.Call{
-		Account: l.account.Name, What: what, Budgets: []*awscall.Budget{l.account.Budget},
+		Account: l.account.Name, What: what, Budgets: l.budgets(),
 		Timeout: o.Timeout, OnCall: o.OnCall, Log: o.Log,
 	}, op, in)
+}
+
+// budgets are what a call is paid from: one of a listing from the account's, one of a reading of
+// what an event names from its part of that, too.
+func (l *lister) budgets() []*awscall.Budget {
+	if l.hinted && l.account.Hints != nil {
+		return []*awscall.Budget{l.account.Budget, l.account.Hints}
+	}
+	return []*awscall.Budget{l.account.Budget}
 }

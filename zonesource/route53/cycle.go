@@ -22,6 +22,7 @@ type lister struct {
 	zones     map[string]*state // selected zones by id, those gone included
 	cataloged time.Time         // when the saved list of these zones was read; zero for none
 	survey    survey
+	hinted    bool // reads out of turn, what an event names
 	byVPC     bool // this cycle's associations came by ListHostedZonesByVPC
 	refused   bool // ListHostedZonesByVPC was refused: cycles don't ask again
 	believed  bool // the zones have been listed
@@ -30,6 +31,8 @@ type lister struct {
 	collectionProblems []zonesource.Problem    // of the last attempt
 	delivered          zonesource.Part         // the catalog of this cycle
 	asked              []string                // ids of the collections asked for in this cycle
+
+	wanted *wanted // out of turn
 }
 
 // state is what is known of one hosted zone from cycle to cycle.
@@ -53,7 +56,7 @@ type state struct {
 }
 
 func newLister(s *Source, a *awsclient.Account, api api) *lister {
-	return &lister{source: s, account: a, api: api, zones: map[string]*state{}}
+	return &lister{source: s, account: a, api: api, zones: map[string]*state{}, wanted: newWanted()}
 }
 
 // restore takes over what saved parts say of this account: a zone deleted while
@@ -110,7 +113,7 @@ type round struct {
 func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
 	every := l.source.options.Refresh
 	var r round
-	loop := refresh.Loop{Start: l.startAfter(time.Now()), Every: every, Retry: firstRetry}
+	loop := refresh.Loop{Start: l.startAfter(time.Now()), Every: every, Retry: firstRetry, Now: l.wanted.wake}
 	return loop.Run(ctx, func(ctx context.Context) refresh.Next {
 		if r.reached {
 			l.runSurvey(ctx)
@@ -120,7 +123,7 @@ func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
 		}
 		began := time.Now()
 		var err error
-		if r.isDue(began, every) {
+		if l.wanted.all() || r.isDue(began, every) {
 			err = l.cycle(ctx, deliver)
 			r.due = began.Add(every)
 			if awscall.IsAway(err) {
@@ -129,6 +132,7 @@ func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
 		} else {
 			err = l.retry(ctx, r.reached, deliver)
 		}
+		l.attend(ctx, deliver)
 		r.reached = err == nil
 		if r.reached {
 			l.survey.plan(began, every)
@@ -233,7 +237,8 @@ func (l *lister) cycle(ctx context.Context, deliver func(zonesource.Part)) error
 func (l *lister) refreshZones(ctx context.Context, asked func(*state) bool, deliver func(zonesource.Part)) error {
 	away := 0
 	for _, z := range l.oldestFirst() {
-		if !asked(z) {
+		l.attend(ctx, deliver)
+		if !asked(z) || z.hosted.Gone {
 			continue
 		}
 		failure := l.refreshZone(ctx, z, deliver)

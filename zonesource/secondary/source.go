@@ -88,6 +88,20 @@ func New(c Config, log *slog.Logger) (*Source, error) {
 		nil
 }
 
+// Fetch transfers a zone once, as a whole.
+func Fetch(ctx context.Context, c Config, log *slog.Logger) (*zone.Tree, error) {
+	c.Saved = nil
+	s, err := New(c, log)
+	if err != nil {
+		return nil, err
+	}
+	err = s.check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.tree, nil
+}
+
 // PartKey is the key of the part of a zone.
 func PartKey(apex []byte) zonesource.Key {
 	return zonesource.Key{Source: Name, Name: zone.String(apex)}

@@ -1,0 +1,161 @@
+
+pages.zones = {
+  title: "Zones",
+  async show(page, { q = "" }) {
+    const list = h("div", {});
+    let all = [], total = 0, wanted = q;
+    const show = () => {
+      const found = all.filter((z) => !wanted || (z.name + " " + z.id).toLowerCase().includes(wanted.toLowerCase()));
+      list.replaceChildren(found.length ? table([
+        ["Zone", "", (z) => [h("a", { class: "row wrap", href: link("zone", { id: z.id, apex: z.name }) }, z.name), h("div", { class: "muted mono wrap" }, z.id)]],
+        ["Kind", "", (z) => tag(z.visibility, z.visibility === "private" ? "accent" : "")],
+        ["Records", "num", (z) => number(z.records)],
+        ["Read", "num optional", (z) => (z.visibility === "file" || z.visibility === "tags" ? "–" : z.error && !z.age_seconds ? "never" : since(z.age_seconds))],
+        ["Can't be served", "num optional", (z) => (z.unservable.length ? h("a", { class: "bad", href: link("zone", { id: z.id, apex: z.name, tab: "unservable" }) }, number(z.unservable.length)) : "0")],
+        ["State", "wrap", (z) => (z.shrunk ? h("span", { class: "warn" }, `held: ${number(z.shrunk.before)} → ${number(z.shrunk.now)}`)
+          : z.error ? h("span", { class: "bad" }, z.error) : h("span", { class: "muted" }, "fine"))]], found) : empty("No zone is named so", "The filter is by name and id."),
+      total > all.length ? h("p", { class: "body muted" }, `The first ${number(all.length)} of ${number(total)}.`) : "");
+    };
+    page.put(head("Zones", "What is served, from Route 53, from files and from the names of instances.",
+      field("Filter", typed({ value: q, name: "filter" }, (text) => { wanted = text; keep("zones", { q: text }); show(); }))), panel("", null, list));
+    await page.every(30_000, () => page.into(list, "zones", async () => {
+      const { data, total: n } = await get("/zones", { limit: 1000 });
+      all = data;
+      total = n;
+      show();
+      return null;
+    }));
+  },
+};
+
+// recordRow is a line of a zone.
+function recordRow(r, apex) {
+  const text = r.reason || r.values.join(", ");
+  return h("div", { class: r.reason ? "unservable" : "", title: text },
+    h("span", { role: "cell" }, h("a", { href: explainLink(r.name, r.type) }, owner(r.name, apex))),
+    h("span", { class: "type", role: "cell" }, r.type), h("span", { class: "num muted", role: "cell" }, r.ttl || ""),
+    h("span", { class: "mono " + (r.reason ? "bad" : ""), role: "cell" }, text), h("span", { class: "muted", role: "cell" }, r.set ?? ""));
+}
+
+pages.zone = {
+  title: "Zone",
+  async show(page, { id = "", apex = "", tab = "records", q = "", type = "" }) {
+    const here = { id, apex };
+    const names = { records: "Records", unservable: "Can't be served", changes: "Changes" };
+    page.put(h("p", { class: "crumb" }, h("a", { href: link("zones") }, "Zones"), " / ", id));
+    const facts1 = h("div", { class: "body" });
+    page.add(head(apex || id, null, h("a", { class: "button", href: link("split", { zone: apex || id }) }, "Compare the views")),
+      h("nav", { class: "tabs", "aria-label": "Parts of the zone" }, Object.entries(names).map(([key, text]) =>
+        h("a", { href: link("zone", { ...here, tab: key === "records" ? "" : key }), "aria-current": key === tab ? "page" : null }, text))));
+    page.add(panel("", null, facts1));
+    page.into(facts1, "zone", async () => {
+      const { data } = await get("/zones", { zone: id });
+      const z = data.find((x) => !apex || x.name === apex) ?? data[0];
+      if (!z) throw new Missing("no zone of that id is served");
+      return facts([["Kind", tag(z.visibility, z.visibility === "private" ? "accent" : "")], ["Records", number(z.records)], ["Id", h("code", {}, z.id)],
+        ["VPCs", z.vpcs.join(", ")], ["Account", z.account], ["Read", z.age_seconds ? since(z.age_seconds) : ""], ["Error", z.error ? h("span", { class: "bad" }, z.error) : ""]]);
+    });
+    if (tab === "changes") {
+      page.add(changeList(page, { zone: id.startsWith("Z") ? id : apex }));
+      return;
+    }
+    let text = q, kind = type;
+    const list = virtual({ label: "records of " + (apex || id),
+      header: ["Name", "Type", h("span", { class: "num" }, "TTL"), "Values", "Routing"].map((x) => h("span", {}, x)),
+      row: (r) => recordRow(r, apex),
+      page: async (offset, limit, signal) => {
+        const { data, total } = await get("/records", { zone: id, apex, text, type: kind, unservable: tab === "unservable" || "", offset, limit }, signal);
+        found.textContent = `${number(total)} records`;
+        return { rows: data, total };
+      } });
+    const found = h("p", {}, "");
+    const change = () => { keep("zone", { ...here, tab: tab === "records" ? "" : tab, q: text, type: kind }); list.again(); };
+    page.add(h("section", { class: "panel records", "aria-label": names[tab] },
+      h("header", {}, h("div", { class: "tools" }, field("Name", typed({ value: q, name: "text" }, (v) => { text = v; change(); })),
+        field("Type", choice("type", [["", "all"], ...types.slice(0, 12).map((t) => [t])], type, (v) => { kind = v; change(); }))), found),
+      h("div", { class: "body" }), list.node));
+  },
+};
+
+// queue runs so many at a time, the last asked for first: what is looked at.
+function queue(width) {
+  const waiting = [];
+  let running = 0;
+  const next = async () => {
+    if (running >= width || !waiting.length) return;
+    running++;
+    const { work, done } = waiting.pop();
+    done(await work());
+    running--;
+    next();
+  };
+  return (work) => new Promise((done) => { waiting.push({ work, done }); next(); });
+}
+
+pages.split = {
+  title: "Split horizon",
+  wide: true,
+  async show(page, { zone = "", q = "", type = "" }) {
+    const [{ data: zones }, { data: views }] = await Promise.all([get("/zones", { limit: 1000 }), get("/views")]);
+    const apexes = [...new Set(zones.map((z) => z.name))];
+    const shared = apexes.find((a) => zones.filter((z) => z.name === a).length > 1);
+    zone ||= shared ?? apexes[0] ?? "";
+    let text = q, kind = type;
+    const known = new Map(), ask = queue(4);
+    const columns = [...views.map((v) => v.name), "the internet"];
+    const grid = `minmax(190px, 2fr) 56px repeat(${columns.length}, minmax(130px, 1.5fr))`;
+    const line = (children) => { const node = h("div", {}, children); node.style.gridTemplateColumns = grid; return node; };
+    const answer = (r) => {
+      const key = r.name + " " + r.type;
+      if (!known.has(key)) known.set(key, ask(() => get("/answers", { name: r.name, type: r.type }, page.signal).then((x) => x.data, (error) => [{ error: error.message, answer: [] }])));
+      return known.get(key);
+    };
+    const list = virtual({ label: "answers by name and view",
+      page: async (offset, limit, signal) => {
+        const { data, total } = await get("/records", { zone, merged: true, text, type: kind, offset, limit }, signal);
+        found.textContent = `${number(total)} names and types`;
+        return { rows: data, total };
+      },
+      row: (r) => {
+        const cells = columns.map(() => h("span", { class: "cell none", role: "cell" }, "…"));
+        const node = line([h("span", { role: "cell" }, h("a", { href: explainLink(r.name, r.type) }, owner(r.name, zone))), h("span", { class: "type", role: "cell" }, r.type), cells]);
+        answer(r).then((all) => columns.forEach((_, i) => {
+          const a = all[i] ?? all.find((x) => x.error);
+          if (!a) return cells[i].replaceChildren("–");
+          const shown = a.error ? a.error : a.answer.length ? values(a.answer, r.type).join(", ") : a.rcode === "NOERROR" ? "no data" : a.rcode;
+          cells[i].className = "cell " + cellClass(a);
+          cells[i].title = shown + (a.differs ? " (differs from most views)" : "");
+          cells[i].replaceChildren(shown, a.differs ? h("span", { class: "hidden" }, ", differs") : "");
+        }));
+        return node;
+      } });
+    const found = h("p", {}, "");
+    const change = () => { keep("split", { zone, q: text, type: kind }); list.again(); };
+    page.put(head("Split horizon", "Names down, views across. What differs from most views is marked; private addresses are green.",
+      field("Zone", choice("zone", apexes.map((a) => [a]), zone, (v) => go(link("split", { zone: v })))),
+      field("Name", typed({ value: q, name: "text" }, (v) => { text = v; change(); })),
+      field("Type", choice("type", [["", "all"], ...types.slice(0, 12).map((t) => [t])], type, (v) => { kind = v; change(); }))));
+    const header = line([h("span", {}, "Name"), h("span", {}, "Type"), columns.map((c) => h("span", {}, c))]);
+    header.className = "vhead";
+    const table = h("div", {}, header, list.node);
+    table.style.minWidth = 260 + 146 * columns.length + "px";
+    page.add(h("section", { class: "panel matrix", "aria-label": "Split horizon" }, h("header", {}, h("h2", {}, zone), found), h("div", { class: "scroll" }, table)));
+  },
+};
+
+pages.views = {
+  title: "Views",
+  async show(page) {
+    const list = h("div", {});
+    page.put(head("Views", "Who sees what. The longest prefix that holds a client decides its view."), panel("", null, list));
+    await page.every(15_000, () => page.into(list, "views", async () => {
+      const { data } = await get("/views");
+      if (!data.length) return empty("No views yet", "They come with the first data.");
+      return table([["View", "", (v) => h("b", {}, v.name)],
+        ["Clients", "mono wrap", (v) => (v.clients.length ? v.clients.slice(0, 8).join(", ") + (v.clients.length > 8 ? `, and ${v.clients.length - 8} more` : "") : "everybody else")],
+        ["For one", "mono", (v) => v.client || h("span", { class: "muted" }, "none may ask")],
+        ["VPCs", "mono wrap optional", (v) => v.vpcs.join(", ") || "–"], ["Region", "optional", (v) => v.region || "–"],
+        ["Addresses", "", (v) => tag(v.addresses)], ["Queries", "num", (v) => number(v.queries)]], data);
+    }));
+  },
+};

@@ -1,0 +1,271 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
+
+	"inside53/server/bench/dataset"
+	"inside53/server/bench/load"
+)
+
+// cost is what one setting costs.
+type cost struct {
+	ready, saved time.Duration // of processor, until it is ready: with AWS, and from what it has saved, with AWS away
+	idle         time.Duration // of processor, for a cycle in which nothing has changed
+	change       time.Duration // of processor, for one change, beside the cycles
+	rss, disk    int64         // octets: of memory, and of the state directory
+}
+
+const (
+	// scaleSettle is how long a server has before it is at rest.
+	scaleSettle = 3 * time.Second
+	// scaleWindow is how long it is looked at.
+	scaleWindow = 5 * time.Second
+	// scaleChanges are how many changes are made, one each scaleEvery.
+	scaleChanges = 8
+	scaleEvery   = time.Second
+	// scalePatience is how long a start may take.
+	scalePatience = 10 * time.Minute
+)
+
+// point is a server with so much of something.
+type point struct {
+	scale  dataset.Scale
+	cloud  *cloud
+	dir    string // data, state, files and all
+	port   int
+	server *child
+}
+
+// measurePoint starts a server twice and looks at it.
+func measurePoint(ctx context.Context, program string, s sweep, n int) (c cost, err error) {
+	dir, err := os.MkdirTemp("", "inside53-scale")
+	if err != nil {
+		return c, err
+	}
+	defer os.RemoveAll(dir)
+	p := &point{scale: s.account(n), dir: dir}
+	data := filepath.Join(dir, "aws")
+	err = errors.Join(p.scale.Write(data), os.MkdirAll(filepath.Join(dir, "state"), 0o755))
+	if err != nil {
+		return c, err
+	}
+	p.cloud, err = newCloud(os.DirFS(data))
+	if err != nil {
+		return c, err
+	}
+	away := false
+	defer func() {
+		if !away {
+			err = errors.Join(err, p.cloud.close())
+		}
+	}()
+	sections, err := s.sections(n, dir)
+	if err != nil {
+		return c, err
+	}
+	c.ready, err = p.start(ctx, program, sections)
+	if err != nil {
+		return c, err
+	}
+	defer func() { p.server.stop() }()
+	err = p.look(ctx, s, &c)
+	if err != nil {
+		return c, err
+	}
+	p.server.stop()
+	c.disk, err = sizeOf(filepath.Join(dir, "state"))
+	if err != nil {
+		return c, err
+	}
+	away = true
+	err = p.cloud.close()
+	if err != nil {
+		return c, err
+	}
+	c.saved, err = p.start(ctx, program, sections)
+	return c, err
+}
+
+// start starts the server and returns the processor time until it is ready.
+func (p *point) start(ctx context.Context, program, sections string) (time.Duration, error) {
+	var err error
+	p.port, err = freePort()
+	if err != nil {
+		return 0, err
+	}
+	admin, err := freePort()
+	if err != nil {
+		return 0, err
+	}
+	at := site{dir: filepath.Join(p.dir, "state"), port: p.port, admin: admin}
+	argv, err := inside53(at, program, sections)
+	if err != nil {
+		return 0, err
+	}
+	config := filepath.Join(p.dir, "inside53.yaml") // what is measured is the state alone
+	err = os.Rename(argv[len(argv)-1], config)
+	if err != nil {
+		return 0, err
+	}
+	argv[len(argv)-1] = config
+	on, err := findProcessors()
+	if err != nil {
+		return 0, err
+	}
+	p.server, err = startChild("inside53", []int{on.server, on.rest}, p.dir, p.cloud.environment(), argv)
+	if err != nil {
+		return 0, err
+	}
+	err = p.awaitReady(ctx, fmt.Sprintf("http://127.0.0.1:%d/readyz", admin))
+	if err != nil {
+		p.server.stop()
+		return 0, err
+	}
+	return processorTime(p.server.pid())
+}
+
+func (p *point) awaitReady(ctx context.Context, url string) error {
+	client := http.Client{Timeout: time.Second}
+	for time.Since(p.server.since) < scalePatience && !p.server.over() {
+		resp, err := client.Get(url)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		err = sleep(ctx, 20*time.Millisecond)
+		if err != nil {
+			return err
+		}
+	}
+	return errors.New("it is not ready" + p.server.lastWords())
+}
+
+// look measures the server at rest, and with changes.
+func (p *point) look(ctx context.Context, s sweep, c *cost) error {
+	err := sleep(ctx, scaleSettle)
+	if err != nil {
+		return err
+	}
+	rest, cycles, err := p.spent(ctx, s, func() error { return sleep(ctx, scaleWindow) })
+	if err != nil {
+		return err
+	}
+	c.idle = time.Duration(float64(rest) / cycles)
+	made, cycles, err := p.spent(ctx, s, func() error {
+		for version := range scaleChanges {
+			err := s.change(ctx, p, 1+version)
+			if err != nil {
+				return err
+			}
+			err = sleep(ctx, scaleEvery)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.change = max(time.Duration((float64(made)-float64(c.idle)*cycles)/scaleChanges), 0)
+	use, err := load.UsageOf(p.server.pid())
+	c.rss = use.RSS
+	return err
+}
+
+// spent returns the processor time while something goes on, and how many cycles, or seconds, that were.
+func (p *point) spent(ctx context.Context, s sweep, during func() error) (time.Duration, float64, error) {
+	before, err := processorTime(p.server.pid())
+	if err != nil {
+		return 0, 0, err
+	}
+	began, calls := time.Now(), p.cloud.sim.Calls()[s.cycle]
+	err = during()
+	if err != nil {
+		return 0, 0, err
+	}
+	after, err := processorTime(p.server.pid())
+	if err != nil {
+		return 0, 0, err
+	}
+	if s.cycle == "" {
+		return after - before, time.Since(began).Seconds(), nil
+	}
+	return after - before, max(float64(p.cloud.sim.Calls()[s.cycle]-calls), 1), nil
+}
+
+// processorTime is what a process has used, to the nanosecond: the clock of clock_getcpuclockid(3).
+func processorTime(pid int) (time.Duration, error) {
+	var t unix.Timespec
+	err := unix.ClockGettime(int32(^pid<<3|2), &t)
+	if err != nil {
+		return 0, fmt.Errorf("reading the processor time of process %d: %w", pid, err)
+	}
+	return time.Duration(t.Nano()), nil
+}
+
+// sizeOf is how many octets the files of a directory have.
+func sizeOf(dir string) (total int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	return total, err
+}
+
+// updateRecord changes a record of the first zone by a signed UPDATE.
+func updateRecord(ctx context.Context, p *point, version int) error {
+	m := new(dns.Msg)
+	m.SetUpdate(dataset.ScaleZone(0))
+	a, err := dns.NewRR(fmt.Sprintf("%s 60 A 10.200.0.%d", dataset.ScaleHost(0, 1), version))
+	if err != nil {
+		return err
+	}
+	m.RemoveRRset([]dns.RR{a})
+	m.Insert([]dns.RR{a})
+	m.SetTsig("bench.", dns.HmacSHA256, 300, time.Now().Unix())
+	client := dns.Client{Net: "tcp", Timeout: 30 * time.Second, TsigSecret: map[string]string{"bench.": scaleSecret}}
+	reply, _, err := client.ExchangeContext(ctx, m, loopback(p.port).String())
+	if err != nil {
+		return fmt.Errorf("updating %s: %w", a.Header().Name, err)
+	}
+	if reply.Rcode != dns.RcodeSuccess {
+		return fmt.Errorf("updating %s: %s", a.Header().Name, dns.RcodeToString[reply.Rcode])
+	}
+	return nil
+}
+
+// changeTag gives the first instance another tag.
+func changeTag(_ context.Context, p *point, version int) error {
+	return p.cloud.sim.Replace(dataset.Region+"/describe-instances.json", p.scale.InstancesFile(version))
+}
+
+// changeFile writes the first zone file anew.
+func changeFile(_ context.Context, p *point, version int) error {
+	return os.WriteFile(filepath.Join(p.dir, "file-00000.zone"), []byte(scaleFile(0, version)), 0o644)
+}
+
+// flipCheck has the first health check fail, or pass again.
+func flipCheck(_ context.Context, p *point, version int) error {
+	return p.cloud.sim.SetHealth(dataset.ScaleCheck(0), version%2 == 0)
+}

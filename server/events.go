@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"inside53/server/config"
+	"inside53/zonesource"
+	"inside53/zonesource/awsclient"
+	"inside53/zonesource/ec2"
+	"inside53/zonesource/events"
+	"inside53/zonesource/route53"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// newEvents registers what is counted of events and returns what counts one.
+func newEvents(to prometheus.Registerer) func(result string, took time.Duration) {
+	count := newCounter(to, metric{
+		"inside53_events_total", "Messages of the queue of events by what became of them.", []string{"result"},
+	})
+	m := metric{
+		"inside53_events_seconds",
+		"Seconds from an event's arrival in the queue until what it names was served or found unchanged.", nil,
+	}
+	age := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: m.name, Help: m.help, Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300},
+	})
+	to.MustRegister(age)
+	return func(result string, took time.Duration) {
+		count(result)
+		if result == events.Changed || result == events.Unchanged {
+			age.Observe(took.Seconds())
+		}
+	}
+}
+
+// addEvents adds the reader of the queue of events, where the configuration has one: it reads by the
+// sources that are there.
+func (b *sourceBuilder) addEvents(c *config.Config, accounts []*awsclient.Account, generation int, sources []built,
+	add func(of any, create func() (zonesource.Source, error)) error) error {
+	if c.Fleet == nil || c.Fleet.Events == "" || b.keeper == nil {
+		return nil
+	}
+	o := events.Options{
+		Queue: string(c.Fleet.Events), Accounts: accounts, Keeper: b.keeper, Committed: b.committed, OnEvent: b.onEvent,
+		OnCall: b.onCall, Log: b.log, WantTargets: b.wantTargets,
+	}
+	of := []string{o.Queue}
+	for _, s := range sources {
+		switch s := s.source.(type) {
+		case *route53.Source:
+			o.Zones, of = s, append(of, fmt.Sprintf("%p", s))
+		case *ec2.Source:
+			o.Hosts, of = s, append(of, fmt.Sprintf("%p", s))
+		}
+	}
+	return add(made{generation, of}, func() (zonesource.Source, error) { return events.New(o) })
+}
+
+// events says what keeps events from the queue of the configuration. Receiving is not tried: it would
+// count as a receipt of what waits there.
+func (check *AWSCheck) events(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder) {
+	if c.Fleet == nil || c.Fleet.Events == "" {
+		return
+	}
+	o := events.CheckOptions{Queue: string(c.Fleet.Events), Config: accounts[0].Config, Zones: c.Route53 != nil,
+		OnCall: b.onCall}
+	if c.EC2 != nil {
+		o.Regions = regionsOf(c, accounts)
+	}
+	found, err := events.Check(ctx, o)
+	for _, action := range events.Actions() {
+		entry := ActionCheck{Action: action, Err: route53.ErrUntried}
+		if action == events.TriedAction {
+			entry.Err = err
+		}
+		check.Actions = append(check.Actions, entry)
+	}
+	for _, text := range found {
+		check.Absent = append(check.Absent, "fleet.events: "+text)
+	}
+}
+
+// wantTargets has the health of a region's load balancers read soon, where it is watched.
+func (a *App) wantTargets(account, region, _ string) {
+	monitor := a.health.monitor.Load()
+	if monitor != nil {
+		monitor.WantTargets(account, region)
+	}
+}

@@ -1,0 +1,172 @@
+package zonesource
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// RegionReading is what was found of some instances and network interfaces of a region. It is
+// not modified after [Keeper.ReadRegion].
+type RegionReading struct {
+	Key   Key       // of the region's part
+	Began time.Time // before the first question was asked
+	// Instances and Cards are the ids that were asked for: what isn't among Hosts and Interfaces
+	// of them doesn't run, or doesn't exist.
+	Instances, Cards []string
+	Hosts            []Host
+	Interfaces       []Interface // those of the instances, too
+	// Addresses are all elastic IPs of the region, where HasAddresses says so.
+	Addresses    []ElasticIP
+	HasAddresses bool
+	Cause
+}
+
+// ElasticIP is one, with where it is.
+type ElasticIP struct {
+	Public  netip.Addr
+	Card    string     // "" when it is nowhere
+	Private netip.Addr // zero for the primary address of the card
+}
+
+// ReadRegion serves what was read of some things of a region at once, and reports whether that
+// changed anything. left says that something was listed or read after the reading began: then
+// nothing of it counts, and who wants to know reads it again. It lies over listings that began
+// before it.
+func (k *Keeper) ReadRegion(r *RegionReading) (left, changed bool, err error) {
+	k.work.Lock()
+	defer k.work.Unlock()
+	h := k.held[r.Key]
+	if !h.serves() || h.part.Region == nil {
+		return false, false, nil
+	}
+	isLater := func(o *RegionReading) bool { return o.Began.After(r.Began) }
+	if h.read && h.part.Listed.After(r.Began) || slices.ContainsFunc(k.readings[r.Key], isLater) {
+		return true, false, nil
+	}
+	k.readings[r.Key] = append(k.readings[r.Key], r)
+	now := r.over(h.part.Region)
+	if sameRegion(now, h.part.Region) {
+		return false, false, nil
+	}
+	h.part.Region, h.part.Sum, h.part.Pages = now, Sum{}, nil
+	return false, true, k.replace(h, r.Cause)
+}
+
+// underReadings returns a region that was listed as it is to be served: with what was read of
+// it after the listing began. The caller holds work.
+func (k *Keeper) underReadings(p Part) Part {
+	all := k.readings[p.Key]
+	if p.Region == nil || len(all) == 0 {
+		return p
+	}
+	all = slices.DeleteFunc(slices.Clone(all), func(r *RegionReading) bool { return !r.Began.After(p.Listed) })
+	if len(all) == 0 {
+		delete(k.readings, p.Key)
+		return p
+	}
+	k.readings[p.Key] = all
+	for _, r := range all {
+		p.Region, p.Sum, p.Pages = r.over(p.Region), Sum{}, nil
+	}
+	return p
+}
+
+// over returns a region with the things that were read in their place.
+func (r *RegionReading) over(old *Region) *Region {
+	now := *old
+	named := func(ids []string) map[string]bool {
+		set := make(map[string]bool, len(ids))
+		for _, id := range ids {
+			set[id] = true
+		}
+		return set
+	}
+	instances, cards := named(r.Instances), named(r.Cards)
+	for i := range r.Interfaces {
+		cards[r.Interfaces[i].ID] = true
+	}
+	now.Hosts = slices.DeleteFunc(slices.Clone(old.Hosts), func(h Host) bool { return instances[h.Instance] })
+	now.Hosts = append(now.Hosts, r.Hosts...)
+	slices.SortFunc(now.Hosts, func(a, b Host) int { return cmp.Compare(a.Instance, b.Instance) })
+	now.Interfaces = slices.DeleteFunc(slices.Clone(old.Interfaces), func(f Interface) bool {
+		return cards[f.ID] || instances[f.Instance]
+	})
+	now.Interfaces = append(now.Interfaces, r.Interfaces...)
+	slices.SortStableFunc(now.Interfaces, func(a, b Interface) int { return cmp.Compare(a.ID, b.ID) })
+	r.settle(now.Interfaces, cards)
+	giveHostsPublic(now.Hosts, now.Interfaces)
+	now.VPCs = withVPCs(old.VPCs, r)
+	return &now
+}
+
+// settle makes each public address belong to one interface: to that which was read with it, or,
+// where the elastic IPs were read, to where they say.
+func (r *RegionReading) settle(all []Interface, cards map[string]bool) {
+	claimed := map[netip.Addr]bool{}
+	for i := range r.Interfaces {
+		if r.Interfaces[i].Public.IsValid() {
+			claimed[r.Interfaces[i].Public] = true
+		}
+	}
+	elastic := map[netip.Addr]ElasticIP{}
+	for _, e := range r.Addresses {
+		elastic[e.Public] = e
+	}
+	for i := range all {
+		f := &all[i]
+		_, isElastic := elastic[f.Public]
+		if isElastic || claimed[f.Public] && !cards[f.ID] {
+			f.Public = netip.Addr{}
+		}
+	}
+	for _, e := range r.Addresses {
+		at := slices.IndexFunc(all, func(f Interface) bool {
+			return f.ID == e.Card && e.Card != "" && (!e.Private.IsValid() || f.Private == e.Private)
+		})
+		if at >= 0 {
+			all[at].Public = e.Public
+		}
+	}
+}
+
+// giveHostsPublic gives hosts the public addresses that their interfaces have.
+func giveHostsPublic(hosts []Host, interfaces []Interface) {
+	type address struct {
+		vpc     string
+		private netip.Addr
+	}
+	public := make(map[address]netip.Addr, len(interfaces))
+	for i := range interfaces {
+		f := &interfaces[i]
+		public[address{f.VPC, f.Private}] = f.Public
+	}
+	for i := range hosts {
+		now, listed := public[address{hosts[i].VPC, hosts[i].Private}]
+		if listed {
+			hosts[i].Public = now
+		}
+	}
+}
+
+// withVPCs adds those that something read is in and that weren't listed.
+func withVPCs(old []VPC, r *RegionReading) []VPC {
+	all := old
+	add := func(id string) {
+		if id != "" && !slices.ContainsFunc(all, func(v VPC) bool { return v.ID == id }) {
+			all = append(slices.Clip(all), VPC{ID: id})
+		}
+	}
+	for i := range r.Interfaces {
+		add(r.Interfaces[i].VPC)
+	}
+	for i := range r.Hosts {
+		add(r.Hosts[i].VPC)
+	}
+	if len(all) == len(old) {
+		return old
+	}
+	slices.SortFunc(all, func(a, b VPC) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
