@@ -19,7 +19,7 @@ func TestHouseMakefile(t *testing.T) {
 	}
 	for _, want := range []string{
 		"help", "deps", "build", "run", "test", "lint", "race", "fuzz", "bench", "bench-peers", "cover", "vuln",
-		"attack", "chaos",
+		"attack", "chaos", "test-fleet",
 		"test-clients", "judge",
 		"fresh", "dist",
 	} {

@@ -116,7 +116,8 @@ func TestFleetUpdateRefused(t *testing.T) {
 			t.Errorf("a zone of another key: %v", r)
 		}
 		wrong := sender{key: "ops.", algorithm: dns.HmacSHA256, secret: dhcpSecret}
-		if r := wrong.send(t, p.addr, added(t, "example.net.", "x.example.net. 60 IN A 10.0.0.1")); r.Rcode != dns.RcodeNotAuth {
+		if r := wrong.send(t, p.addr, added(t, "example.net.", "x.example.net. 60 IN A 10.0.0.1")); r.Rcode !=
+			dns.RcodeNotAuth {
 			t.Errorf("another secret: %v", r)
 		}
 		m := added(t, "example.net.", "x.example.net. 60 IN A 10.0.0.1")

@@ -222,14 +222,21 @@ func (k *Keeper) underAmendments(p Part) Part {
 	ended := all.part(func(a *amendment) bool {
 		return a.synced && p.Listed.After(a.Accepted) || now.Sub(a.Accepted) >= amendedFor
 	})
-	about := subjects{}
+	about, over := subjects{}, map[subject]time.Time{}
 	for i, a := range ended {
 		about.add(a, i)
+		for _, set := range a.sets {
+			over[subject{string(set.Name), set.Type}] = a.Accepted // the latest: they are in order
+		}
 	}
 	var lasting []Amended
 	for _, a := range all.list {
 		about.add(a, len(ended)) // whenever it was accepted
-		lasting = append(lasting, a.sets...)
+		for _, set := range a.sets {
+			if !over[subject{string(set.Name), set.Type}].After(a.Accepted) { // else the listing has what came later
+				lasting = append(lasting, set)
+			}
+		}
 	}
 	for i, a := range ended {
 		if a.Ended != nil {

@@ -279,3 +279,34 @@ func TestPrimaries(t *testing.T) {
 		}
 	}
 }
+
+// TestAmendOvertaken: a change of which nobody knows whether it has reached all name servers
+// doesn't come back once a later one of the same RRset is listed.
+func TestAmendOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, hostedConfig(), "")
+		b.start()
+		defer b.end()
+		begin := time.Now()
+		at := func(s int) time.Time { return begin.Add(time.Duration(s) * time.Second) }
+		z1 := func(s int, lines ...string) Part {
+			p := publicZone(t, "Z1", "one.example.", lines...)
+			p.Listed = at(s)
+			return p
+		}
+		b.deliver(z1(0, "a.one.example. 192.0.2.1"))
+		unknown := amendmentOf(t, at(10), "a.one.example. 2", "b.one.example. 2")
+		later := amendmentOf(t, at(20), "a.one.example. 3")
+		for _, a := range []*Amendment{unknown, later} {
+			err := b.Amend(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.Synced(later)
+		b.deliver(z1(30, "a.one.example. 192.0.2.3"))
+		if got := b.addresses(); got != "a.one.example. 3 b.one.example. 2" {
+			t.Errorf("served is %q", got)
+		}
+	})
+}

@@ -52,7 +52,8 @@ func TestPrepare(t *testing.T) {
 	}
 	n.Publish()
 	_, deltas, ok := z.Since(uint32(noon.Unix()))
-	if !ok || len(deltas) != 1 || deltas[0].To != uint32(noon.Unix())+60 || texts(deltas[0].Added)[0] != "a.example. 60 z" {
+	if !ok || len(deltas) != 1 || deltas[0].To != uint32(noon.Unix())+60 ||
+		texts(deltas[0].Added)[0] != "a.example. 60 z" {
 		t.Errorf("%v %v", ok, deltas)
 	}
 }

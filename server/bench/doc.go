@@ -47,6 +47,10 @@
 //	      │    ──> sky: AWS and metadata, away      ├──> inside53, killed and started
 //	      └──> oracle: what may be answered ────────┘
 //
+//	bench fleet ──> a relay for each of five inside53 ──> versitygw
+//	      ├──> updates, at random servers and again at others; look-ups; versions
+//	      └──> trace ──> fleet_check.go: which rules were broken
+//
 // An attack is borne (attack_table.go) when the server comes through in its memory and loses
 // no more answers of those who may ask than its peer in the same run. It is tried three times
 // before it is missed, since other work on the machine loses answers too. Nothing is judged by
@@ -64,6 +68,7 @@
 //	make bench-scale    how costs grow with what there is; SCALE=small or full
 //	make attack         what it bears, and a peer beside it; ATTACKTIME=short or full
 //	make chaos          kills, damage and faults, CHAOSROUNDS times; CHAOSSEED shows the same again
+//	make test-fleet     a fleet with troubles, FLEETTIME long; FLEETSEED shows the same chance again
 //	go run ./server/bench hits      what is answered from caches of the same memory, also by Unbound
 //	go run ./server/bench -help
 package main

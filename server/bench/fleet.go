@@ -12,7 +12,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -238,7 +237,7 @@ func (r *fleetRun) harm(ctx context.Context, s *fleetServer, under *sync.WaitGro
 		return r.sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: kinds[r.random(len(kinds))],
 			Count: 1 + r.random(2)})
 	case 8:
-		if r.rollback && r.random(4) == 0 {
+		if r.rollback {
 			return r.rollBack()
 		}
 	}
@@ -255,10 +254,17 @@ func (r *fleetRun) rollBack() error {
 		return nil
 	}
 	r.note("bucket emptied")
-	entries, err := os.ReadDir(top)
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") {
+	// What S3 knows of the objects goes too, and what is written meanwhile.
+	var err error
+	for range 20 {
+		err = os.RemoveAll(filepath.Join(r.dir, "sidecar", fleetBucket, fleetPrefix))
+		entries, listErr := os.ReadDir(top)
+		err = errors.Join(err, listErr)
+		for _, e := range entries {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(top, e.Name())))
+		}
+		if err == nil {
+			break
 		}
 	}
 	r.heads = append(r.heads, seenHead{Set: true})

@@ -13,10 +13,12 @@ type trace struct {
 	Heads   []seenHead
 	Commits map[string]seenCommit // by name
 	// Missing are objects that the newest version needs and that aren't there, or are damaged.
-	Missing  []string
-	Updates  []seenUpdate
-	Made     map[string]int  // by value: how often Route 53 was given it
-	Recorded map[string]int  // by value: how often the ledger names an update that was made
+	Missing []string
+	Updates []seenUpdate
+	Made    map[string]int // by value: how often Route 53 was given it
+	// Recorded is by value how often the ledger names an update that was made, at most between two
+	// times at which it was set back.
+	Recorded map[string]int
 	Said     []seenVersion   // in the order in which it was said
 	Lookups  []lostLookup    // those that had no right answer, at servers that were up
 	Final    map[string]read // by name: what is there at the end
@@ -95,11 +97,12 @@ func (t *trace) checkHeads(fault func(string, ...any)) {
 	for i, h := range t.Heads {
 		if h.Set {
 			last = h
+			clear(leaders) // who knows nothing may begin anew, until who does repairs
 			continue
 		}
 		c, known := t.Commits[h.Commit]
 		switch {
-		case h.Version == 0 && i == 0:
+		case h.Version == 0 && (i == 0 || last.Set):
 			last = h
 			continue
 		case !known:

@@ -277,10 +277,18 @@ func (r *fleetRun) gather(ctx context.Context) error {
 	bodies := r.commits
 	r.fleetWorld.mu.Unlock()
 	r.trace.Commits, r.trace.Recorded = map[string]seenCommit{}, map[string]int{}
-	named := map[string]bool{}
+	named, sets := map[string]int{}, 0
 	for _, h := range r.trace.Heads {
-		named[h.Commit] = true
+		if h.Set {
+			sets++
+		}
+		named[h.Commit] = sets
 	}
+	type place struct {
+		value string
+		sets  int
+	}
+	recorded := map[place]int{}
 	for name, body := range bodies {
 		var c ledger.Commit
 		err := json.Unmarshal(jsonOf.Find(body), &c)
@@ -288,13 +296,15 @@ func (r *fleetRun) gather(ctx context.Context) error {
 			return fmt.Errorf("reading %s: %w", name, err)
 		}
 		r.trace.Commits[name] = seenCommit{c.Version, c.Epoch, c.Node, c.Previous, string(c.Cause)}
-		if !named[name] || c.Cause == ledger.Repair || c.Cause == ledger.Leader {
+		since, isNamed := named[name]
+		if !isNamed || c.Cause == ledger.Repair || c.Cause == ledger.Leader {
 			continue
 		}
 		for _, change := range c.Changes {
 			for _, value := range change.Now {
 				if !slices.Contains(change.Was, value) {
-					r.trace.Recorded[value]++
+					recorded[place{value, since}]++
+					r.trace.Recorded[value] = max(r.trace.Recorded[value], recorded[place{value, since}])
 				}
 			}
 		}

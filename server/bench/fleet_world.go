@@ -188,19 +188,32 @@ func (w *fleetWorld) serveAWS(out http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	rec := httptest.NewRecorder()
+	defer w.noteMade(body, rec) // also where the answer is cut
 	w.sim.ServeHTTP(rec, r)
-	if rec.Code == http.StatusOK {
-		w.mu.Lock()
-		for _, m := range valueMade.FindAllSubmatch(body, -1) {
-			w.made[string(m[1])]++
-		}
-		w.mu.Unlock()
-	}
 	for key, values := range rec.Header() {
 		out.Header()[key] = values
 	}
 	out.WriteHeader(rec.Code)
 	_, _ = out.Write(rec.Body.Bytes())
+}
+
+// noteMade notes what a batch has made.
+func (w *fleetWorld) noteMade(body []byte, rec *httptest.ResponseRecorder) {
+	has := map[string]bool{}
+	for _, set := range w.sim.Records(fleetZoneID) {
+		for _, v := range set.ResourceRecords {
+			has[v.Value] = true
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range valueMade.FindAllSubmatch(body, -1) {
+		value := string(m[1])
+		answered := rec.Code == http.StatusOK && rec.Body.Len() > 0
+		if answered || has[value] && w.made[value] == 0 {
+			w.made[value]++
+		}
+	}
 }
 
 // add makes a server, which doesn't run yet.

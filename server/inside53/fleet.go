@@ -29,7 +29,7 @@ was heard of last, its build, and which of them leads, that is, reads AWS for al
 	f.add(c)
 	c.AddCommand(
 		newFleetOrder("step-down", "Have another server lead",
-			`step-down has the server that is asked, which must lead, stop reading AWS; another server leads
+			`step-down has the server that leads stop reading AWS, whichever is asked; another one leads
 within 2 seconds.`, "/fleet/step-down"),
 		newFleetOrder("accept", "Take what the fleet's store has, though it was rolled back",
 			`accept has the server that is asked serve what the store has, though that is older than what it

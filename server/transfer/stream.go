@@ -1,18 +1,54 @@
 package transfer
 
 import (
+	"context"
 	"fmt"
 	"iter"
+	"net/netip"
+	"sync"
 	"time"
 
 	"inside53/resolver"
 	"inside53/resolver/history"
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
+	"inside53/server/share"
 	"inside53/server/tsig"
 
 	"github.com/miekg/dns"
 )
+
+// job is one transfer that goes out by a stream.
+type job struct {
+	asked     *dns.Msg
+	signature *tsig.Signature
+	content   content
+	stream    Stream
+	client    netip.AddrPort
+	apex      []byte
+}
+
+func transferBounds() share.Bounds {
+	return share.Bounds{Places: transferPlaces, PerClient: transferPlaces / 2, AtOnce: transferWorkers / 2}
+}
+
+// sendAll sends transfers until ctx ends.
+func (t *Server) sendAll(ctx context.Context) error {
+	var running sync.WaitGroup
+	for range transferWorkers {
+		running.Go(func() {
+			for item := t.queue.Pop(ctx); item != nil; item = t.queue.Pop(ctx) {
+				t.send(item.Value)
+				item.Done()
+			}
+		})
+	}
+	running.Wait()
+	for _, j := range t.queue.Clear() {
+		j.stream.End(resolver.Dropped)
+	}
+	return ctx.Err()
+}
 
 // content is what one transfer sends: the whole of a version, or what leads to it, or, with
 // neither, its SOA alone.

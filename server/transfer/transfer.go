@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -119,38 +118,6 @@ func (t *Server) Run(ctx context.Context) error {
 		g.Go(func() error { return t.publisher.announcer.run(ctx) })
 	}
 	return g.Wait()
-}
-
-// job is one transfer that goes out by a stream.
-type job struct {
-	asked     *dns.Msg
-	signature *tsig.Signature
-	content   content
-	stream    Stream
-	client    netip.AddrPort
-	apex      []byte
-}
-
-func transferBounds() share.Bounds {
-	return share.Bounds{Places: transferPlaces, PerClient: transferPlaces / 2, AtOnce: transferWorkers / 2}
-}
-
-// sendAll sends transfers until ctx ends.
-func (t *Server) sendAll(ctx context.Context) error {
-	var running sync.WaitGroup
-	for range transferWorkers {
-		running.Go(func() {
-			for item := t.queue.Pop(ctx); item != nil; item = t.queue.Pop(ctx) {
-				t.send(item.Value)
-				item.Done()
-			}
-		})
-	}
-	running.Wait()
-	for _, j := range t.queue.Clear() {
-		j.stream.End(resolver.Dropped)
-	}
-	return ctx.Err()
 }
 
 // Admits reports whether a packet is to be unpacked and given to [Server.Serve]: one of a

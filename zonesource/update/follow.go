@@ -160,7 +160,7 @@ func (u *Updater) askAll(ctx context.Context) {
 	var left []followed
 	for _, f := range all {
 		at, some := arrived[f.Zone]
-		if !some || f.change == "" || f.Accepted.After(at) {
+		if !some || f.Accepted.After(at) {
 			left = append(left, f)
 			continue
 		}

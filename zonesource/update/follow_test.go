@@ -86,3 +86,28 @@ func TestOneQuestionForManyChanges(t *testing.T) {
 		}
 	})
 }
+
+// TestUnnamedChange: a change whose answer was lost has arrived when a later one of its zone
+// has.
+func TestUnnamedChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		route53 := &arriving{made: map[string]time.Time{"C1": time.Now().Add(-time.Hour)}}
+		synced := 0
+		u := New(Options{StateDir: t.TempDir(), Synced: func(*zonesource.Amendment) { synced++ }})
+		u.clients = map[string]client{"": route53}
+		u.follows = []followed{{&zonesource.Amendment{Zone: "Z1", Accepted: time.Now()}, "", ""}}
+		u.askAll(t.Context())
+		if synced != 0 {
+			t.Error("it has arrived, by no question")
+		}
+		u.follows = append(u.follows, followed{&zonesource.Amendment{Zone: "Z1", Accepted: time.Now()}, "C1", ""})
+		u.askAll(t.Context())
+		if synced != 2 || len(u.follows) != 0 {
+			t.Errorf("%d of 2 have arrived", synced)
+		}
+		err := u.Close()
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
