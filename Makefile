@@ -25,6 +25,8 @@ PACKAGES := bind9-dnsutils bind9 bind9-utils knot knot-dnsutils nsd unbound awsc
 ATTACKTIME  ?= full
 CHAOSROUNDS ?= 200
 CHAOSSEED   ?=
+FLEETTIME   ?= 10m
+FLEETSEED   ?=
 FRESH     ?= all
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
@@ -32,8 +34,8 @@ ROUNDS    ?= 5
 SCALE     ?= small
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test lint race fuzz restarts bench bench-peers bench-scale attack chaos cover vuln test-clients judge \
-	judge-files fresh dist clean
+.PHONY: help deps build run test lint race fuzz restarts bench bench-peers bench-scale attack chaos test-fleet cover vuln \
+	test-clients judge judge-files fresh dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,6 +120,13 @@ chaos: build ## kill the program and break its disk and its AWS, CHAOSROUNDS (20
 	@for c in ip unshare; do command -v $$c >/dev/null || { echo "chaos: no $$c; run: make deps" >&2; exit 1; }; done
 	CGO_ENABLED=0 $(GO) build -o bin/bench ./server/bench
 	$(ALONE) bin/bench chaos -rounds $(CHAOSROUNDS) $(if $(CHAOSSEED),-seed $(CHAOSSEED))
+
+test-fleet: build ## five servers on one S3: kill, stop and cut them off for FLEETTIME (10m), then replace one each 5 s; FLEETSEED shows the same chance again
+	@command -v unshare >/dev/null || { echo "test-fleet: no unshare; run: make deps" >&2; exit 1; }
+	@[ -x bin/tools/versitygw ] || { echo "test-fleet: no bin/tools/versitygw; run: make deps" >&2; exit 1; }
+	CGO_ENABLED=0 $(GO) build -o bin/bench ./server/bench
+	$(ALONE) bin/bench fleet -time $(FLEETTIME) $(if $(FLEETSEED),-seed $(FLEETSEED))
+	$(ALONE) bin/bench fleet -time $(FLEETTIME) -replace 5s $(if $(FLEETSEED),-seed $(FLEETSEED))
 
 cover: ## run the tests and write cover.html
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...

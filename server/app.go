@@ -77,7 +77,8 @@ type App struct {
 	trend     trend
 
 	keys      atomic.Pointer[tsig.Keyring]
-	updater   *zoneupdate.Updater // nil without AWS
+	handing   *handing            // nil without a fleet
+	updater   *zoneupdate.Updater // nil without AWS, and in a fleet
 	updates   *update.Server      // nil without AWS
 	transfers *transfer.Server
 	desk      *desk
@@ -121,9 +122,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
 	})
 	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
-	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), onEvent: newEvents(a.registry), wantTargets: a.wantTargets,
-		config:  a.config.Load,
-		program: sync.OnceValue(zonesource.Program)}
+	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
+		program: sync.OnceValue(zonesource.Program), onEvent: newEvents(a.registry), wantTargets: a.wantTargets}
 	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
 		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
 		if err != nil {
@@ -166,7 +166,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
 	before := &past{a.newestPast}
-	served := &data{a.keeper, a.resolver, a.logFault, before}
+	served := &data{a.keeper, a.resolver, a.logFault, before, a.handing}
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
 	if err != nil {
@@ -183,8 +183,11 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		NewWorker: a.newWorker,
 		TCP: listen.TCPOptions{
 			Connections: boundConnections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle,
-			Memory: lateBytes(os.DirFS("/")),
+			Memory: lateBytes(os.DirFS("/")), HandedOn: a.handing.opens(),
 			Welcome: func(client netip.Addr) listen.Welcome {
+				if a.handing.isMember(client) {
+					return listen.Known
+				}
 				return welcomeOf(a.config.Load(), a.resolver.Snapshot(), client)
 			},
 		},
@@ -203,8 +206,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
 		Health: &a.health, Secondaries: secondaries, Past: before, Fleet: &fleetDesk{a}, Log: log, Bound: boundWeb,
+		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
 		Socket: a.opts.Sockets.listeners().Listener,
 	})
 	if err != nil {
@@ -375,8 +378,10 @@ func (a *App) write(process, all context.Context) error {
 	g.Go(func() error { return a.runHistory(recording) })
 	g.Go(func() error { return a.runFleet(working) })
 	g.Go(func() error { return a.transfers.Run(working) })
-	if a.updates != nil {
+	if a.updater != nil {
 		g.Go(func() error { return a.updater.Run(working) })
+	}
+	if a.updates != nil {
 		g.Go(func() error { return a.updates.Run(working) })
 	}
 	err := g.Wait()

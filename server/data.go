@@ -22,6 +22,7 @@ type data struct {
 	resolver *resolver.Resolver
 	logFault func() error // why the log can't be written
 	past     *past
+	fleet    *handing // nil: this server is alone
 }
 
 // Zones implements [admin.Data].
@@ -116,7 +117,15 @@ func (d *data) Problems() []admin.Problem {
 
 // Accept implements [admin.Accepter].
 func (d *data) Accept(name string) error {
-	err := d.keeper.Accept(name)
+	if d.fleet != nil {
+		return d.fleet.accept(name)
+	}
+	return acceptAt(d.keeper, name)
+}
+
+// acceptAt has a keeper believe a shrunken listing.
+func acceptAt(k *zonesource.Keeper, name string) error {
+	err := k.Accept(name)
 	if errors.Is(err, zonesource.ErrNothingPending) {
 		return &admin.Refusal{Status: http.StatusNotFound, Err: err}
 	}

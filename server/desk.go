@@ -42,6 +42,7 @@ type message struct {
 	transport resolver.Transport
 	size      int  // the most octets that an answer may have
 	transfer  bool // it may be for transfers
+	handed    bool // on, by another server
 	finish    func([]byte, resolver.Result)
 	stream    listen.Stream // the same, for an answer of many messages; nil where it can't be
 }
@@ -50,6 +51,7 @@ type message struct {
 func (d *desk) accept(p *resolver.Packet, transfers bool) ([]byte, resolver.Result) {
 	m := message{
 		packet: bytes.Clone(p.Bytes), client: p.Client, transport: p.Transport, size: cap(p.Out), transfer: transfers,
+		handed: isHandedOn(p.Suspender),
 	}
 	if transfers && (p.Type() == wire.TypeAXFR || p.Type() == wire.TypeIXFR) {
 		m.stream = streamOf(p.Suspender)
@@ -111,7 +113,10 @@ func (d *desk) answer(inner listen.Worker, out []byte, item *share.Item[message]
 				return &placed{m.stream, item}
 			}
 		}
-		answer, result, accepted = d.transfers.Serve(m.packet, m.client, m.transport, out, stream)
+		answer, result, accepted = d.transfers.Serve(transfer.Received{
+			Packet: m.packet, Client: m.client, Transport: m.transport, Handed: m.handed, Out: out, Stream: stream,
+			Late: late.Suspend,
+		})
 	}
 	if keys := d.keys(); !accepted && len(keys) > 0 {
 		answer, result, accepted = keys.Serve(inner, m.packet, m.client, m.transport, out, late)

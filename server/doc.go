@@ -15,6 +15,7 @@
 //	     ↑
 //	config/ (strict; every fault with its line) <── reload.go (SIGHUP)
 //
+// events.go has the queue of events be read by whoever reads AWS, and says what keeps them away.
 // updates.go and transfers.go translate the configuration for tsig, update and transfer,
 // which know nothing of it.
 //

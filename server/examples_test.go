@@ -248,6 +248,19 @@ func TestExamplePolicy(t *testing.T) {
 	}
 }
 
+// TestExampleRules has the rules of the template let each event through that is read.
+func TestExampleRules(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(examples, "deploy", "cloudformation.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range events.Calls() {
+		if !strings.Contains(string(text), "- "+name+"\n") {
+			t.Errorf("no rule of the template lets %s through", name)
+		}
+	}
+}
+
 // TestExamplesAreTested fails when an example comes that no test knows.
 func TestExamplesAreTested(t *testing.T) {
 	known := []string{

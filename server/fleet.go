@@ -84,7 +84,8 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 		Ledger: l, Store: store, Fleet: c.Fleet.Store.String(), Secrets: secrets,
 		Name: name, Zone: place, Build: a.version, Address: a.fleetAddress,
 		Keeper: fleetKeeper{a.keeper, a}, Lead: a.lead, Ages: a.fleetAges, Wake: f.bell.ring, Adopted: a.fleetAdopted,
-		Config: a.fleetConfig, SameAccount: func(other string) bool { return accountIn(other) == accountIn(a.fleetConfig()) },
+		Serials: func() []fleet.Serial { return a.handing.claims() },
+		Config:  a.fleetConfig, SameAccount: func(other string) bool { return accountIn(other) == accountIn(a.fleetConfig()) },
 		Retention: a.retention, Poll: c.Fleet.Poll, Log: a.opts.Log,
 	})
 	if err != nil {
@@ -92,7 +93,7 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 	}
 	f.bell.member = f.member
 	a.registry.MustRegister(a.fleetMetrics())
-	return nil
+	return a.assembleHandOn(c, store, secrets)
 }
 
 // retention is how much of the past is kept.
@@ -146,6 +147,7 @@ func (a *App) runFleet(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.learnAccount(ctx) })
 	g.Go(func() error { return a.fleet.member.Run(ctx) })
+	g.Go(func() error { return a.handing.run(ctx) })
 	return g.Wait()
 }
 
@@ -209,8 +211,16 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 	}
 	defer a.endLead()
 	g, ctx := errgroup.WithContext(ctx)
+	o := a.handing.open(ctx, l)
 	g.Go(func() error { return l.keeper.Run(ctx, sourcesOf(l.sources)...) })
+	g.Go(func() error { return o.updater.Run(ctx) })
 	g.Go(func() error { return a.readHealth(ctx, t) })
+	a.handing.office.Store(o)
+	a.transfers.Wake()
+	defer func() {
+		a.handing.office.Store(nil)
+		a.transfers.Wake()
+	}()
 	return g.Wait()
 }
 

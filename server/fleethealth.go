@@ -105,6 +105,7 @@ func (a *App) fleetAdopted(v *ledger.Version, changed []string) {
 	if slices.Contains(changed, healthPart) {
 		a.adoptHealth(v)
 	}
+	a.handing.adopted(v, changed)
 }
 
 // fleetKeeper is what a fleet's data are served from.

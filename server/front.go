@@ -42,7 +42,9 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 		if f.released.Load() {
 			return f.later(p)
 		}
-		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, p.Suspender)
+		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, isHandedOn(p.Suspender), p.Suspender)
+	case p.Type() == wire.TypeSOA && p.Opcode() == wire.OpcodeQuery && f.transfers.Fenced(p.View(), p.Name()):
+		return wire.AppendError(p.Out[:0], p.Bytes, wire.RcodeServFail), resolver.ServFail, true
 	case f.bell.admits(p):
 		answer, result = f.bell.accept(p)
 	case f.transfers.Admits(p):
@@ -63,6 +65,12 @@ func (f *front) later(p *resolver.Packet) ([]byte, resolver.Result, bool) {
 		return nil, resolver.Dropped, true
 	}
 	return wire.AppendError(p.Out[:0], p.Bytes, wire.RcodeServFail), resolver.ServFail, true
+}
+
+// isHandedOn reports whether another server of the fleet has handed a query on.
+func isHandedOn(s resolver.Suspender) bool {
+	by, can := s.(listen.HandedOn)
+	return can && by.HandedOn()
 }
 
 // streamOf returns what suspends a query for an answer of many messages; nil where the

@@ -45,7 +45,8 @@ func (w *healthWatch) options(c *config.Config, accounts []*awsclient.Account) (
 	targets, err := health.ParseTargets(h.ProbeTargets)
 	return health.Options{
 		Mode: health.Mode(h.Source), Refresh: h.Refresh, Probes: h.Probes, Targets: targets,
-		OwnListeners: w.listeners(), Shared: c.Fleet != nil && w.shared, Balancers: true, Regions: healthRegions(c, accounts), StateDir: c.StateDir,
+		Shared:       c.Fleet != nil && w.shared,
+		OwnListeners: w.listeners(), Balancers: true, Regions: healthRegions(c, accounts), StateDir: c.StateDir,
 	}, true, err
 }
 

@@ -220,10 +220,14 @@ func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() 
 	a.keeper.Switch(sources...)
 	a.readopt(ctx)
 	a.keys.Store(&p.updates.Keys)
+	if again {
+		a.setUpdateAccounts()
+	}
+	err = a.handing.setKeys(p.config)
+	if err != nil {
+		a.opts.Log.Error("keys of the fleet not changed", "error", err)
+	}
 	if a.updates != nil {
-		if again {
-			a.updater.SetAccounts(a.running.accounts)
-		}
 		a.updates.SetPolicy(p.updates)
 	}
 	if p.running.monitor != a.health.monitor.Load() {

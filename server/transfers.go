@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"net/netip"
 	"slices"
 
 	"inside53/resolver"
@@ -30,16 +32,31 @@ func (a *App) assembleTransfers(c *config.Config) error {
 		"inside53_notifies_total", "NOTIFY to secondaries by outcome; gave_up counts zones, the others messages.",
 		[]string{"result"},
 	})
-	a.transfers = transfer.New(transfer.Options{
+	options := transfer.Options{
 		Resolver: a.resolver, Ask: a.sources.hosts.alias, Notified: a.sources.secondaries.notified,
-		Primary:     a.sources.secondaries.isPrimary,
+		Primary:     a.isPrimary,
 		Count:       func(kind, result string) { count(kind, result) },
 		CountNotify: func(result string) { countNotify(result) }, StateDir: c.StateDir, State: a.keeper.State(),
 		Log: a.opts.Log,
-	})
+	}
+	if a.handing != nil {
+		options.Fleet = a.handing
+	}
+	a.transfers = transfer.New(options)
 	a.transfers.SetPolicy(policy)
 	a.desk = newDesk(a.transfers, a.keyring, func() listen.Worker { return a.resolver.NewWorker() })
 	return nil
+}
+
+// isPrimary reports whether a zone comes from other servers, one of which has that address: one
+// that this server reads, or in a fleet whoever leads.
+func (a *App) isPrimary(apex []byte, from netip.Addr) bool {
+	if a.sources.secondaries.isPrimary(apex, from) {
+		return true
+	}
+	return a.handing != nil && slices.ContainsFunc(a.config.Load().Secondary, func(s config.Secondary) bool {
+		return isPrimary(s, from) && bytes.Equal(wireName(s.Zone), apex)
+	})
 }
 
 // newTransferPolicy is the sections keys and transfers; nil where nothing is transferred. It

@@ -27,21 +27,51 @@ func (a *App) assembleUpdates(c *config.Config) error {
 	if !c.UsesAWS() || !a.opts.AsOf.IsZero() {
 		return nil
 	}
-	a.updater = zoneupdate.New(zoneupdate.Options{
-		Source: route53.Name, Hosted: a.keeper.Hosted, Amend: a.keeper.Amend, Synced: a.keeper.Synced,
-		StateDir: c.StateDir, State: a.keeper.State(), OnCall: a.sources.onCall, Log: a.opts.Log,
-	})
-	a.updater.SetAccounts(a.running.accounts)
 	count := newCounter(a.registry, metric{
 		"inside53_updates_total",
 		"Dynamic updates by response code or fault of the signature; dropped: too many at a time.",
 		[]string{"result"},
 	})
-	a.updates = update.New(update.Options{
-		Updater: a.updater, Hosted: a.keeper.Hosted, Count: func(result string) { count(result) }, Log: a.opts.Log,
+	options := update.Options{
+		Hosted: a.hosted, Count: func(result string) { count(result) }, Log: a.opts.Log,
 		Allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
-	}, policy)
+	}
+	if a.handing != nil {
+		options.Updater, options.Fleet = a.handing, a.handing
+	} else {
+		a.updater = zoneupdate.New(zoneupdate.Options{
+			Source: route53.Name, Hosted: a.keeper.Hosted, Amend: a.keeper.Amend, Synced: a.keeper.Synced,
+			StateDir: c.StateDir, State: a.keeper.State(), OnCall: a.sources.onCall, Log: a.opts.Log,
+		})
+		a.updater.SetAccounts(a.running.accounts)
+		options.Updater = a.updater
+	}
+	a.updates = update.New(options, policy)
 	return nil
+}
+
+// hosted returns the hosted zones as they were listed last, with the changes that were
+// accepted: at the leader of a fleet those that it reads.
+func (a *App) hosted() []*zone.Zone {
+	l := a.fleet.leading.Load()
+	if l != nil {
+		return l.keeper.Hosted()
+	}
+	return a.keeper.Hosted()
+}
+
+// setUpdateAccounts has updates made with the accounts of another configuration.
+func (a *App) setUpdateAccounts() {
+	if a.updater != nil {
+		a.updater.SetAccounts(a.running.accounts)
+	}
+	if a.handing == nil {
+		return
+	}
+	o := a.handing.leads()
+	if o != nil {
+		o.updater.SetAccounts(a.running.accounts)
+	}
 }
 
 // newUpdatePolicy is the sections keys and updates. It reads the secrets of the keys.

@@ -2,7 +2,9 @@
 //
 //	route53 ─┐
 //	ec2 ─────┼── Part ──> Keeper ── Compile ──> zone.Snapshot ──> publish
-//	zonefile ┘              │
+//	zonefile ┘              │ ^
+//	                        │ └── Reading, RegionReading: some names, some instances
+//	                        │     (package events), Amendment (package update)
 //	                    state_dir (last good parts; package statedir)
 //
 // A [Source] runs for as long as the server and delivers a [Part] whenever it has a
@@ -18,6 +20,10 @@
 // Err and nothing else: it replaces nothing and shows as the age and the error of
 // its source. The package imports resolver/zone and nothing else of inside53;
 // sources import it, never the other way round.
+//
+// Observations have an order: each listing, reading of names and accepted update carries the
+// moment at which it began, and neither a listing nor a reading overrides, name by name, what
+// was read or accepted after it began ([Keeper.Read], [Keeper.ReadRegion], [Keeper.Amend]).
 //
 // # Use
 //

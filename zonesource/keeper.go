@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -247,30 +246,6 @@ func (k *Keeper) loop(ctx context.Context) {
 	}
 }
 
-// untilStale returns a channel that fires when the next region gets too old to
-// translate by; it never does when there is none.
-func (k *Keeper) untilStale() (<-chan time.Time, func() bool) {
-	k.work.Lock()
-	defer k.work.Unlock()
-	var next time.Time
-	now := k.now()
-	for _, key := range k.wanted.regions {
-		p := k.parts[key]
-		if p.Region == nil || k.cfg.MaxAge <= 0 || isStale(&k.cfg, &p, now) {
-			continue
-		}
-		at := p.Listed.Add(k.cfg.MaxAge)
-		if next.IsZero() || at.Before(next) {
-			next = at
-		}
-	}
-	if next.IsZero() {
-		return nil, func() bool { return false }
-	}
-	t := time.NewTimer(next.Sub(now) + time.Millisecond)
-	return t.C, t.Stop
-}
-
 // drain accepts what has been delivered and publishes it if anything has changed, and it is
 // time to or now.
 func (k *Keeper) drain(now bool) {
@@ -298,21 +273,6 @@ func (k *Keeper) drain(now bool) {
 	if err != nil {
 		k.log.Error("new data not published", "error", err)
 	}
-}
-
-// agedDifferently reports whether a region has become too old, or is so no longer.
-func (k *Keeper) agedDifferently() bool {
-	if k.compiled == nil {
-		return true
-	}
-	in, now := &k.compiled.in, k.now()
-	for i, was := range in.regions {
-		p := k.parts[was.Key]
-		if isStale(&k.cfg, &p, now) != in.stale[i] {
-			return true
-		}
-	}
-	return false
 }
 
 // compile publishes the parts as they are. The caller holds work.
@@ -451,66 +411,4 @@ func (k *Keeper) remove(key Key, c Cause) {
 	k.letGo(key)
 	k.mu.Unlock()
 	k.saver.remove(key)
-}
-
-// Reconfigure publishes the parts that there are under another configuration, at
-// once and as a whole. Parts that it doesn't want are let go. After an error
-// everything is as before. An unknown Self keeps the one that was known.
-//
-// To reload, call Reconfigure, and [Keeper.Switch] with the new sources: meanwhile the
-// published data stay.
-func (k *Keeper) Reconfigure(cfg Config) error {
-	k.work.Lock()
-	defer k.work.Unlock()
-	if cfg.Self == (Self{}) {
-		cfg.Self = k.cfg.Self
-	}
-	return k.reconfigure(cfg)
-}
-
-// SetSelf tells where inside53 runs, once that is known.
-func (k *Keeper) SetSelf(self Self) error {
-	k.work.Lock()
-	defer k.work.Unlock()
-	if self == (Self{}) || self == k.cfg.Self {
-		return nil
-	}
-	cfg := k.cfg
-	cfg.Self = self
-	return k.reconfigure(cfg)
-}
-
-// reconfigure compiles under cfg and takes it if that works. The caller holds work.
-func (k *Keeper) reconfigure(cfg Config) error {
-	parts, wanted := maps.Clone(k.parts), cfg.wanted()
-	maps.DeleteFunc(parts, func(_ Key, p Part) bool { return !wanted.wants(p) })
-	c, err := guarded(func() (*Compiled, error) {
-		return Compile(k.compiled, cfg, k.withStandings(&cfg, parts), k.now())
-	})
-	if err != nil {
-		return err
-	}
-	k.touched = map[Key]bool{}
-	k.publishLoaded(c)
-	for key := range k.parts {
-		_, there := parts[key]
-		if !there {
-			k.endAmendments(key)
-			delete(k.readings, key)
-			k.note(key, Part{}, Cause{Kind: ByOperator, Actor: "configuration"})
-		}
-	}
-	k.parts = parts
-	k.handOn()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.wanted = wanted
-	k.cfg, k.compiled = cfg, c
-	for key := range k.held {
-		_, there := parts[key]
-		if !there {
-			k.letGo(key)
-		}
-	}
-	return nil
 }

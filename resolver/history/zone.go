@@ -22,6 +22,9 @@ type Zone struct {
 	deltas []Delta  // oldest first, without gaps, to the version that is
 	size   int      // octets of deltas
 	saved  bool     // is was saved by an earlier process, and has no tree yet
+
+	floor   uint32 // serials are greater, where floored says so
+	floored bool
 }
 
 // SetLimit changes how many octets of differences are kept, from the next one on.
@@ -60,43 +63,99 @@ func New(limit int) *Zone { return &Zone{limit: limit} }
 // Publish makes the content of tree the version that is, and reports whether it has a
 // new serial: it hasn't when nothing differs. The error says that tree is no zone.
 func (z *Zone) Publish(tree *zone.Tree, now time.Time) (changed bool, err error) {
+	n, err := z.Prepare(tree, now)
+	if n == nil {
+		return false, err
+	}
+	n.Publish()
+	return true, nil
+}
+
+// Next is a version that isn't published yet.
+type Next struct {
+	zone    *Zone
+	version *Version
+	sum     checksum
+	delta   *Delta // nil: the journal begins anew
+}
+
+// Serial is the serial that the version will have.
+func (n *Next) Serial() uint32 { return n.version.Serial }
+
+// Prepare is Publish in two steps: it returns the version that is to have a new serial, which
+// nobody sees before its Publish; nil where nothing differs. Nothing else may be published
+// in between.
+func (z *Zone) Prepare(tree *zone.Tree, now time.Time) (*Next, error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	soa := tree.Lookup(tree.Apex()).RRset(zone.TypeSOA)
 	if len(soa.First()) < 22 {
-		return false, fmt.Errorf("publishing %s: no SOA record", zone.String(tree.Apex()))
+		return nil, fmt.Errorf("publishing %s: no SOA record", zone.String(tree.Apex()))
 	}
 	if z.is == nil || z.saved {
 		return z.begin(tree, soa, now), nil
 	}
 	d, sum := difference(z.is.Tree, tree)
-	if len(d.Removed)+len(d.Added) == 0 && sameSOA(z.is.SOA, soa) {
+	if len(d.Removed)+len(d.Added) == 0 && sameSOA(z.is.SOA, soa) && !z.below(z.is.Serial) {
 		z.is = &Version{Serial: z.is.Serial, SOA: z.is.SOA, Tree: tree}
-		return false, nil
+		return nil, nil
 	}
-	z.sum = z.sum.plus(sum)
 	d.From, d.OldSOA = z.is.Serial, z.is.SOA
-	z.is = version(tree, soa, next(z.is.Serial, now))
-	d.To, d.NewSOA = z.is.Serial, z.is.SOA
-	z.keep(d)
-	return true, nil
+	v := version(tree, soa, z.next(z.is.Serial, now))
+	d.To, d.NewSOA = v.Serial, v.SOA
+	return &Next{z, v, z.sum.plus(sum), &d}, nil
 }
 
-// begin publishes the first version of this process.
-func (z *Zone) begin(tree *zone.Tree, soa zone.RRset, now time.Time) bool {
+// Publish makes it the version that is.
+func (n *Next) Publish() {
+	z := n.zone
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.is, z.sum, z.saved = n.version, n.sum, false
+	if n.delta == nil {
+		z.deltas, z.size = nil, 0
+		return
+	}
+	z.keep(*n.delta)
+}
+
+// SetFloor has serials be greater than one that others have had: a version that isn't gets
+// another serial when it is published again.
+func (z *Zone) SetFloor(serial uint32) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if !z.floored || After(serial, z.floor) {
+		z.floor, z.floored = serial, true
+	}
+}
+
+// below reports whether a serial isn't greater than the floor.
+func (z *Zone) below(serial uint32) bool { return z.floored && !After(serial, z.floor) }
+
+// next is the serial after last.
+func (z *Zone) next(last uint32, now time.Time) uint32 {
+	if z.below(last) {
+		last = z.floor
+	}
+	return next(last, now)
+}
+
+// begin prepares the first version of this process.
+func (z *Zone) begin(tree *zone.Tree, soa zone.RRset, now time.Time) *Next {
 	sum := sumOf(tree)
-	if z.saved && sum == z.sum && sameSOA(z.is.SOA, soa) {
+	if z.saved && sum == z.sum && sameSOA(z.is.SOA, soa) && !z.below(z.is.Serial) {
 		z.is = &Version{Serial: z.is.Serial, SOA: z.is.SOA, Tree: tree}
 		z.saved = false
-		return false
+		return nil
 	}
 	serial := uint32(now.Unix())
-	if z.saved {
-		serial = next(z.is.Serial, now)
+	switch {
+	case z.saved:
+		serial = z.next(z.is.Serial, now)
+	case z.below(serial):
+		serial = z.floor + 1
 	}
-	z.is, z.sum, z.saved = version(tree, soa, serial), sum, false
-	z.deltas, z.size = nil, 0
-	return true
+	return &Next{z, version(tree, soa, serial), sum, nil}
 }
 
 // next is the serial after last: greater in the sense of RFC 1982, and the time where

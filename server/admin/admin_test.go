@@ -48,6 +48,12 @@ func (f *fake) Explain(_ context.Context, q Question) (any, error) {
 	return map[string]string{"name": q.Name}, f.fault
 }
 
+func (f *fake) State() (FleetState, error) {
+	return FleetState{Version: 7, Members: []FleetMember{}}, f.fault
+}
+func (f *fake) StepDown(context.Context) error    { return f.fault }
+func (f *fake) AcceptStore(context.Context) error { return f.fault }
+
 // buffer is a log. It is safe for concurrent use.
 type buffer struct {
 	mu   sync.Mutex
@@ -72,8 +78,8 @@ func bind(t *testing.T, f *fake, log io.Writer) *Server {
 	free := netip.MustParseAddrPort("127.0.0.1:0")
 	s, err := Bind(Options{
 		Config: &config.Config{Admin: free, Health: free, Metrics: free}, Metrics: prometheus.NewRegistry(),
-		Readiness: f, Data: f, Accepter: f, Explainer: f, Health: f, Secondaries: f, Log: slog.New(slog.NewTextHandler(log,
-			nil)),
+		Readiness: f, Data: f, Accepter: f, Explainer: f, Health: f, Secondaries: f, Fleet: f,
+		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -146,6 +152,11 @@ func TestPaths(t *testing.T) {
 		{"GET", "/explain?name=a", errors.New("no name"), 400, "noname"},
 		{"GET", "/explain?name=a", gone, 404, "nothingthere"},
 		{"POST", "/explain?name=a", nil, 405, ""},
+		{"GET", "/fleet", nil, 200, `{"version":7,"epoch":0,"leader":"","members":[]}`},
+		{"GET", "/fleet", gone, 404, "nothingthere"},
+		{"POST", "/fleet/step-down", nil, 200, "done"},
+		{"GET", "/fleet/step-down", nil, 405, ""},
+		{"POST", "/fleet/accept", errors.New("no store"), 500, "nostore"},
 		{"GET", "/debug/pprof/", nil, 404, ""},
 	} {
 		f.fault = tt.fault

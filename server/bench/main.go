@@ -21,6 +21,7 @@ const usage = `bench measures inside53 alone and against other servers.
   bench hits [flags]       what caches of the same memory answer of traces that don't fit, next to Unbound
   bench chaos [flags]      everything goes wrong, and it starts with AWS away
   bench scale [flags]      how costs grow with zones, records, instances, views, files, checks, transfers
+  bench fleet [flags]      servers that share a ledger, of which each has its troubles
   bench generate [flags]   ask one server, check what it says, print the result as JSON
   bench upstream [flags]   be a resolver that knows every name
   bench attacker [flags]   mean harm to one port
@@ -40,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	commands := map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error{
 		"program": runProgram, "peers": runPeers, "attack": runAttack, "hits": runHits,
 		"generate": runGenerate, "upstream": runUpstream, "spin": runSpin, "chaos": runChaos,
-		"attacker": runAttacker, "scale": runScale,
+		"attacker": runAttacker, "scale": runScale, "fleet": runFleet,
 	}
 	name := "-help"
 	if len(args) > 0 {

@@ -156,6 +156,19 @@ func TestConfigBad(t *testing.T) {
 			`2: history.keep: 23h0m0s is out of range; write one from 24h to 87600h
 2: history.max: 1024 is out of bounds; write 1048576 to 1099511627776`},
 
+		{"fleet, empty", ok + "fleet:\n",
+			`2: fleet.store: is missing; write the place that all servers share, like s3://bucket/prefix
+2: fleet.keys: is missing; write the name of a key that all servers have, and nobody else`},
+		{"fleet", ok + "fleet:\n  store: /tmp\n  keys: [none]\n  name: a/b\n  poll: 1ms\n  address: x\n",
+			`3: fleet.store: "/tmp" is not of the form s3://BUCKET/PREFIX
+4: fleet.keys[0]: no key none.; add it to the section keys
+5: fleet.name: "a/b" has a slash or a space in it; write a name without
+6: fleet.poll: 1ms is too short; write 100ms or longer
+7: fleet.address: "x" is no address; write "10.0.0.9", "10.0.0.9:5353" or "[2001:db8::9]:53"`},
+		{"fleet, a key of others", ok + "keys: [{name: ops, secret: MDEyMzQ1Njc4OWFiY2RlZg==}]\n" +
+			"fleet: {store: 's3://b/p', keys: [ops]}\nsecondary: [{zone: z.example., primaries: [10.0.0.9], key: ops}]\n",
+			"3: fleet.keys[0]: ops. is used by secondary too; make a key for the fleet alone"},
+
 		{"aws", ok + "aws:\n  region: ireland\n  accounts:\n  - name: A\n    role_arn: inside53\n    external_id: x\n  - " +
 			"name: b\n    role_arn: arn:aws:iam::123456789012:role/a\n  - name: b\n    role_arn: " +
 			"arn:aws:iam::123456789012:role/a\n  - {}\n", `3: aws.region: "ireland" is no region; write one like eu-west-1

@@ -30,6 +30,9 @@ func TestExampleFull(t *testing.T) {
 	want.Allow.VPCs = true // the default with ec2
 	// These have no default; of their first entries each key that has one shows it.
 	want.AWS.Accounts, want.ZoneFiles, want.Views, want.Forward = got.AWS.Accounts, got.ZoneFiles, got.Views, got.Forward
+	want.Fleet = new(Fleet)
+	want.Fleet.setDefaults()
+	want.Fleet.Store, want.Fleet.Keys = got.Fleet.Store, got.Fleet.Keys
 	want.Keys, want.Updates, want.Transfers, want.Secondary = got.Keys, got.Updates, got.Transfers, got.Secondary
 	if !reflect.DeepEqual(plain(got), want) {
 		t.Errorf("the example states other values than the defaults\n got %+v\nwant %+v", plain(got), want)

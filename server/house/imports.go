@@ -97,14 +97,15 @@ func rules() map[string]rule {
 			"zonesource/refresh"}, why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
-			"server/admin", "server/config", "server/confine", "server/listen", "server/share", "server/tsig",
+			"server/admin", "server/config", "server/confine", "server/handon", "server/listen", "server/share", "server/tsig",
 			"server/transfer", "server/update",
 		}, below...)},
 		"server/logs":    {why: "who writes lines knows nobody who does", theirs: []string{}},
 		"server/confine": {ours: []string{"server/config"}, why: "it is done before there is a server"},
 		"server/share":   {why: "who holds how much is counted alike for sockets, updates and transfers", theirs: []string{}},
+		"server/handon":  {why: "it carries octets and knows neither who leads nor what they are", theirs: []string{}},
 		"server/listen": {
-			ours: []string{"resolver", "resolver/wire", "resolver/latency", "server/share"},
+			ours: []string{"resolver", "resolver/wire", "resolver/latency", "server/handon", "server/share"},
 			why:  "sockets carry messages and know nothing of data",
 		},
 		"server/tsig": {

@@ -24,7 +24,7 @@ func newAWSSim(stdout io.Writer) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "awssim --data DIR --listen ADDR [--dns ADDR] [--unlimited]",
 		Short: "Run the AWS simulator alone",
-		Long: `awssim answers the AWS SDK and the AWS CLI as Route 53, EC2, ELB and STS do, from the
+		Long: `awssim answers the AWS SDK and the AWS CLI as Route 53, EC2, ELB, SQS, S3 and STS do, from the
 CLI's own output in a directory. Writes stay in memory.
 
   aws route53 list-hosted-zones         > DIR/route53/list-hosted-zones.json
@@ -41,7 +41,9 @@ those of DIR/dns.zone. It prints one line when it is ready:
   ready endpoint=http://127.0.0.1:4566 dns=127.0.0.1:5301
 
 It refuses requests above the rates of AWS; --unlimited takes all.
-Faults are switched by PUT /_sim/faults: {"operation","fault","page","count"}.`,
+Faults are switched by PUT /_sim/faults: {"operation","fault","page","count"}.
+Events of changes go to a queue by PUT /_sim/events:
+{"queue","delay_ms","loss","double","reorder"}.`,
 		Example: `  inside53 awssim --data export --listen 127.0.0.1:4566
   aws --endpoint-url http://127.0.0.1:4566 route53 list-hosted-zones`,
 		Args: cobra.NoArgs,

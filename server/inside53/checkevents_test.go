@@ -30,7 +30,7 @@ func TestCheckEvents(t *testing.T) {
 		"sqs:GetQueueAttributes", "not tried: there is nothing to try it on",
 		"warning: fleet.events: no statement of the queue's policy lets events.amazonaws.com call sqs:SendMessage",
 		"warning: fleet.events: no rule of us-east-1 sends these events of Route 53 to the queue (by an event bus of eu-w",
-		"warning: fleet.events: no rule of eu-west-1 sends these events of EC2 to the queue: AssociateAddress, ",
+		"warning: fleet.events: no rule of eu-west-1 sends these events of EC2 to the queue: AssignIpv6Addresses, ",
 		"warning: fleet.events: no trail of CloudTrail logs the calls of us-east-1",
 	} {
 		if !strings.Contains(stdout, want) {

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"inside53/server/admin"
-
 	"github.com/spf13/cobra"
 )
 
@@ -37,6 +35,18 @@ within 2 seconds.`, "/fleet/step-down"),
 			`accept has the server that is asked serve what the store has, though that is older than what it
 serves: for when the store was put back and no server is left that knows better.`, "/fleet/accept"))
 	return c
+}
+
+// fleetMember is a server as /fleet has it.
+type fleetMember struct {
+	Name          string            `json:"name"`
+	Address       string            `json:"address"`
+	Version       uint64            `json:"version"`
+	Build         string            `json:"build"`
+	Zone          string            `json:"zone"`
+	HeardSeconds  float64           `json:"heard_seconds"`
+	ConfigDiffers bool              `json:"config_differs"`
+	Failed        map[string]string `json:"failed"`
 }
 
 // newFleetOrder makes the command of an order to the fleet.
@@ -74,7 +84,11 @@ func (f *historyFlags) printFleet(ctx context.Context, c console) error {
 		_, err = c.out.Write(body)
 		return err
 	}
-	var state admin.FleetState
+	var state struct {
+		Epoch   uint64        `json:"epoch"`
+		Leader  string        `json:"leader"`
+		Members []fleetMember `json:"members"`
+	}
 	err = json.Unmarshal(body, &state)
 	if err != nil {
 		return fmt.Errorf("reading the answer of %s: %w", address, err)

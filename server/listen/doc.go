@@ -11,6 +11,7 @@
 //	sockets.go   sockets of others: of systemd, of a process that ends: [Sockets]
 //	counters.go  what they have done: [Stats]
 //	memory.go    how much memory connections hold; who holds how many is counted by package share
+//	handedon.go  what other servers of a fleet hand on (package handon), in place of queries
 //	web.go       the same bounds for listeners of others: [Bounded]
 //
 // A packet loop owns its socket, its buffers and its worker, and never waits. TCP has a

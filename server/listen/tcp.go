@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"inside53/server/handon"
 	"inside53/server/share"
 )
 
@@ -24,6 +25,8 @@ type TCPOptions struct {
 	// Welcome says how connections of a client are accepted, before anything is read. Nil
 	// knows everybody. Those of this host itself are always accepted.
 	Welcome func(client netip.Addr) Welcome
+	// HandedOn lets in what other servers of a fleet hand on; nil is of no fleet.
+	HandedOn *handon.Door
 	// InFlight is the most queries of one connection that wait for an upstream; then
 	// the connection is not read from until an answer is there. 0 means 128.
 	InFlight int

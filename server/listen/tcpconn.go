@@ -39,6 +39,9 @@ type tcpConn struct {
 	t      *tcpListener
 	nc     *net.TCPConn
 	client netip.AddrPort
+	asker  netip.AddrPort     // whose queries these are: the client, or of a server of the fleet a client of that
+	over   resolver.Transport // that the asker has asked by
+	handed bool               // another server has handed the query on
 	raw    syscall.RawConn
 	share  *share.Shares[*tcpConn] // that it is counted in
 	cutoff *time.Timer             // of one that is Keyed; else nil
@@ -77,7 +80,7 @@ type tcpConn struct {
 }
 
 func newTCPConn(t *tcpListener, nc *net.TCPConn, client netip.AddrPort) *tcpConn {
-	c := &tcpConn{t: t, nc: nc, client: client, share: t.limit.known}
+	c := &tcpConn{t: t, nc: nc, client: client, asker: client, over: resolver.TCP, share: t.limit.known}
 	c.changed.L = &c.mu
 	c.in = c.small[:]
 	c.used.Store(time.Now().UnixNano())
@@ -96,9 +99,16 @@ func (c *tcpConn) serve() {
 		return // it is closed already
 	}
 	c.refresh()
+	if !c.open() {
+		return
+	}
 	for {
 		if !c.answer() {
 			return
+		}
+		if c.handed {
+			c.awaitLate(func() bool { return !c.writing })
+			return // one connection, one message
 		}
 		if c.behind {
 			c.behind = false
@@ -254,7 +264,7 @@ func (c *tcpConn) answer() bool {
 		c.suspended = false
 		c.probe = c.t.probe.is(msg)
 		room := b.out[used+2 : used+2 : used+2+wire.MaxMessage]
-		answer, result := b.worker.Serve(msg, c.client, resolver.TCP, room, c)
+		answer, result := b.worker.Serve(msg, c.asker, c.over, room, c)
 		if c.suspended {
 			if c.full() {
 				break

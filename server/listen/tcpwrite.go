@@ -187,7 +187,8 @@ type Stream interface {
 	// Send sends a message, which is borrowed until it returns. It waits for a client
 	// that reads slowly; the error says that the client is gone.
 	Send(message []byte) error
-	// End is called once, after the last message.
+	// End is called once, after the last message; with Dropped where the answer isn't whole: the
+	// connection ends.
 	End(result resolver.Result)
 	// Finish is called in place of Send and End where one message is the answer, or none is.
 	// It doesn't wait.
@@ -246,6 +247,9 @@ func (s tcpStream) End(result resolver.Result) {
 	}
 	c.changed.Broadcast()
 	c.endStream()
+	if result == resolver.Dropped {
+		c.closeLocked() // what isn't whole must not be waited for
+	}
 }
 
 // Finish implements Stream.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"inside53/resolver/zone"
 )
@@ -38,15 +37,11 @@ func (p *publisher) listZones(policy *Policy) map[string]*publishedZone {
 		out[string(e.Catalog)] = z
 	}
 	p.mu.Lock()
-	first := !p.complete
-	p.catalogs, p.complete = out, true
+	p.catalogs = out
 	for _, z := range out {
 		z.served = true
 	}
 	p.mu.Unlock()
-	if first {
-		p.sweep(time.Now())
-	}
 	return out
 }
 

@@ -46,6 +46,10 @@ type publisher struct {
 	unsaved   time.Time      // when histories couldn't be saved last; zero when they could
 	// generation is that of the state directory that has the histories.
 	generation int
+	fleet      Fleet                   // nil: this server is alone
+	unreleased map[*publishedZone]bool // zones whose tree may not be a version yet
+	term       term
+	announcer  *announcer
 
 	mu       sync.RWMutex                // of what packet loops and people read; the rest is run's
 	zones    map[viewApex]*publishedZone // those without a tree too
@@ -87,6 +91,7 @@ func newPublisher(
 		resolver: r, seed: maphash.MakeSeed(), policy: policy, aliases: aliases, notifier: notifier,
 		dir: filepath.Join(stateDir, "transfers"), state: state, log: log, generation: state.Generation(),
 		waiting: make(chan struct{}, 1), zones: map[viewApex]*publishedZone{}, catalogs: map[string]*publishedZone{},
+		unreleased: map[*publishedZone]bool{},
 	}
 	p.merger = r.NewMerger(aliases.known)
 	p.histories, p.old = newHistories(p.dir, log), map[string]bool{}
@@ -106,6 +111,9 @@ func (p *publisher) wake() {
 func (p *publisher) zone(e *Entry, apex []byte) (h *history.Zone, complete bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
+	if p.fleet != nil && p.term.number != p.fleet.Term() {
+		return nil, false // those of another time
+	}
 	z := p.zones[viewApex{e.View, string(apex)}]
 	if e.Catalog != nil && string(e.Catalog) == string(apex) {
 		z = p.catalogs[string(apex)]
@@ -116,9 +124,16 @@ func (p *publisher) zone(e *Entry, apex []byte) (h *history.Zone, complete bool)
 	return z.history, true
 }
 
+// retryAfter is the pause before what couldn't be published is tried again.
+const retryAfter = time.Second
+
 // run publishes until ctx ends, and then saves what isn't saved.
 func (p *publisher) run(ctx context.Context) error {
 	p.clean()
+	p.claim()
+	retry := time.NewTimer(retryAfter)
+	retry.Stop()
+	defer retry.Stop()
 	aliasTick := time.NewTicker(aliasRefresh)
 	defer aliasTick.Stop()
 	saveTick := time.NewTicker(saveGap)
@@ -130,8 +145,11 @@ func (p *publisher) run(ctx context.Context) error {
 			p.save()
 			return ctx.Err()
 		case <-saveTick.C:
-			p.saveSome()
-			continue
+			if p.fleet == nil {
+				p.saveSome()
+				continue
+			} // else others may have joined
+		case <-retry.C:
 		case <-aliasTick.C:
 			if p.policy() == nil {
 				continue
@@ -140,7 +158,11 @@ func (p *publisher) run(ctx context.Context) error {
 			outside = true
 		case <-p.waiting:
 		}
-		p.publish(ctx, outside)
+		err := p.publish(ctx, outside)
+		if err != nil && ctx.Err() == nil {
+			p.log.Warn("serials aren't committed yet; secondaries get no news", "error", err)
+			retry.Reset(retryAfter)
+		}
 		select { // a burst of changes is one version
 		case <-ctx.Done():
 		case <-time.After(publishGap):
@@ -149,16 +171,16 @@ func (p *publisher) run(ctx context.Context) error {
 }
 
 // publish makes new versions of what has changed, has answers say their serials, and
-// notifies secondaries.
-func (p *publisher) publish(ctx context.Context, outside bool) {
+// notifies secondaries. The error is that of a fleet, which doesn't know the serials yet.
+func (p *publisher) publish(ctx context.Context, outside bool) error {
 	policy := p.policy()
 	if policy == nil {
 		p.forget()
-		return
+		return nil
 	}
 	snap, live := p.resolver.State()
-	if !snap.Loaded {
-		return // what is missing must not be taken for gone
+	if !snap.Loaded || !p.decides() {
+		return nil // what is missing must not be taken for gone
 	}
 	p.aliases.use(snap)
 	replan := p.planned != policy || !sameViews(p.snap, snap)
@@ -171,7 +193,7 @@ func (p *publisher) publish(ctx context.Context, outside bool) {
 	}
 	if ctx.Err() != nil {
 		p.snap = nil // all is looked at again
-		return
+		return nil
 	}
 	p.snap, p.health = snap, live.Version
 	everything := p.notified != policy // there may be other secondaries
@@ -179,47 +201,71 @@ func (p *publisher) publish(ctx context.Context, outside bool) {
 	if everything {
 		p.checkViews(policy, snap)
 	}
-	fresh, listed := p.versions(changed, replan)
+	fresh, listed, err := p.versions(ctx, changed, replan)
+	if err == nil && listed {
+		err = p.releaseCatalogs(ctx, policy, &fresh)
+	}
 	p.count(fresh, listed)
-	if listed {
-		for _, z := range p.listZones(policy) {
-			if p.version(z) {
-				fresh = append(fresh, z)
-			}
-		}
+	if err != nil {
+		p.snap = nil
+		return err
 	}
 	if everything {
 		fresh = slices.Concat(slices.Collect(maps.Values(p.zones)), slices.Collect(maps.Values(p.catalogs)))
 	}
+	if p.fleet != nil {
+		p.announcer.note(policy, fresh, p.term.version)
+		return nil
+	}
 	for _, z := range fresh {
 		p.notify(policy, z)
 	}
+	return nil
+}
+
+// releaseCatalogs makes new versions of the catalogs, and adds them to fresh.
+func (p *publisher) releaseCatalogs(ctx context.Context, policy *Policy, fresh *[]*publishedZone) error {
+	catalogs := p.listZones(policy)
+	for _, z := range catalogs {
+		p.unreleased[z] = true
+	}
+	some, err := p.release(ctx)
+	*fresh = append(*fresh, some...)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	first := !p.complete
+	p.complete = true
+	p.mu.Unlock()
+	if first && p.fleet == nil {
+		p.sweep(time.Now())
+	}
+	return nil
 }
 
 // versions makes new versions of the zones that have another tree, and returns them. listed
 // says that some zone came or went.
-func (p *publisher) versions(changed []*publishedZone, replan bool) (fresh []*publishedZone, listed bool) {
+func (p *publisher) versions(
+	ctx context.Context, changed []*publishedZone, replan bool,
+) (fresh []*publishedZone, listed bool, err error) {
 	listed = replan || !p.complete
 	p.mu.Lock()
 	for _, z := range changed {
 		if z.served != (z.tree != nil) {
 			z.served, listed = z.tree != nil, true
 		}
+		p.unreleased[z] = true
 	}
 	p.mu.Unlock()
-	for _, z := range changed {
-		if z.tree == nil || !p.version(z) {
-			continue
-		}
-		fresh = append(fresh, z)
-	}
-	for _, z := range changed {
+	fresh, err = p.release(ctx)
+	for _, z := range slices.Concat(changed, fresh) {
 		v := z.history.Version()
 		if v != nil {
 			z.serial.Store(v.Serial)
 		}
 	}
-	if listed {
+	if listed && err == nil {
 		serials := map[string]map[string]*atomic.Uint32{}
 		for id, z := range p.zones {
 			if !z.served || z.history.Version() == nil {
@@ -232,7 +278,7 @@ func (p *publisher) versions(changed []*publishedZone, replan bool) (fresh []*pu
 		}
 		p.resolver.PublishSerials(serials)
 	}
-	return fresh, listed
+	return fresh, listed, err
 }
 
 // checkViews says which views of a new configuration aren't there: automatic ones may not
@@ -258,15 +304,46 @@ func (p *publisher) forget() {
 	p.resolver.PublishSerials(nil)
 }
 
-// version publishes the tree of a zone, and reports whether it is a new version.
-func (p *publisher) version(z *publishedZone) bool {
-	changed, err := z.history.Publish(z.tree, time.Now())
-	if err != nil {
-		p.log.Error("zone not published", "zone", zone.String(z.apex), "error", err)
-		return false
+// release makes versions of the zones that may need one, and returns those that have a new
+// serial. In a fleet it is committed before anybody sees it; where that fails, none is made.
+func (p *publisher) release(ctx context.Context) ([]*publishedZone, error) {
+	now := p.now()
+	next := map[*publishedZone]*history.Next{}
+	for z := range p.unreleased {
+		if z.tree == nil || !p.has(z) {
+			delete(p.unreleased, z)
+			continue
+		}
+		n, err := z.history.Prepare(z.tree, now)
+		if err != nil {
+			p.log.Error("zone not published", "zone", zone.String(z.apex), "error", err)
+		}
+		if n == nil {
+			delete(p.unreleased, z)
+			continue
+		}
+		next[z] = n
 	}
-	z.dirty = z.dirty || changed
-	return changed
+	err := p.agree(ctx, next)
+	if err != nil {
+		return nil, err
+	}
+	var fresh []*publishedZone
+	for z, n := range next {
+		n.Publish()
+		z.dirty = true
+		delete(p.unreleased, z)
+		fresh = append(fresh, z)
+	}
+	return fresh, nil
+}
+
+// has reports whether a zone is still transferred.
+func (p *publisher) has(z *publishedZone) bool {
+	if z.view == "" {
+		return p.catalogs[string(z.apex)] == z
+	}
+	return p.zones[viewApex{z.view, string(z.apex)}] == z
 }
 
 // notify notifies the secondaries of a zone.

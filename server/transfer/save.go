@@ -48,15 +48,26 @@ func (p *publisher) clean() {
 	}
 }
 
-// open returns a zone with the history that was saved of it.
+// open returns a zone with the history that was saved of it; in a fleet, where another server
+// may have told more since, with none.
 func (p *publisher) open(view string, apex []byte, limit int) *publishedZone {
 	z := &publishedZone{view: view, apex: slices.Clone(apex), history: history.New(limit)}
+	if p.fleet != nil {
+		p.setFloors(z)
+		return z
+	}
+	p.restore(z, limit)
+	return z
+}
+
+// restore gives a zone the history that was saved of it.
+func (p *publisher) restore(z *publishedZone, limit int) {
 	s := p.histories.claim(z.id())
 	if s == nil {
 		s = p.openOld(z)
 	}
 	if s == nil {
-		return z
+		return
 	}
 	err := z.history.UnmarshalBinary(s.whole)
 	for _, text := range s.since {
@@ -66,14 +77,13 @@ func (p *publisher) open(view string, apex []byte, limit int) *publishedZone {
 	}
 	if err != nil {
 		z.history, z.dirty = history.New(limit), false
-		p.log.Error("history of a zone not loaded; secondaries get the zone as a whole", "zone", zone.String(apex),
-			"view", view, "error", err)
-		return z
+		p.log.Error("history of a zone not loaded; secondaries get the zone as a whole", "zone", zone.String(z.apex),
+			"view", z.view, "error", err)
+		return
 	}
 	if z.old == "" {
 		z.saved, z.isSaved = z.history.Serial()
 	}
-	return z
 }
 
 // openOld reads the file that an earlier version of the program saved a history in: what is
@@ -103,6 +113,9 @@ func (z *publishedZone) id() string {
 
 // retire keeps the history of a zone that is gone: it may come back.
 func (p *publisher) retire(z *publishedZone) {
+	if p.fleet != nil {
+		return
+	}
 	text, err := z.history.MarshalBinary()
 	if err != nil || len(text) == 0 {
 		return
@@ -166,6 +179,9 @@ func (p *publisher) saveSome() {
 
 // save writes what is new of histories. What can't be written is said once for all of them.
 func (p *publisher) save() {
+	if p.fleet != nil {
+		return // the serials are in the ledger
+	}
 	var dirty, all []*publishedZone
 	for z := range p.all() {
 		all = append(all, z)

@@ -36,7 +36,7 @@ type Stream interface {
 	// Send sends a message, which is borrowed until it returns. It waits for a client
 	// that reads slowly; the error says that the client is gone.
 	Send(message []byte) error
-	// End is called once, after the last message.
+	// End is called once, after the last message; with Dropped where the answer isn't whole.
 	End(result resolver.Result)
 	// Finish is called in place of both where one message is the answer. It doesn't wait.
 	Finish(answer []byte, result resolver.Result)
@@ -54,6 +54,9 @@ type Options struct {
 	// Notified hands on a NOTIFY for a zone that comes from elsewhere, or returns why it is
 	// refused: zone, client or key.
 	Notified func(apex []byte, from netip.Addr, key string) (refused string)
+	// Fleet knows the serials, and who has the zones, where another server leads; nil: this server
+	// is alone.
+	Fleet Fleet
 	// Count counts a request by its kind (soa, axfr, ixfr, notify) and its outcome.
 	Count func(kind, result string)
 	// CountNotify counts what became of a NOTIFY to a secondary.
@@ -73,6 +76,7 @@ type Server struct {
 	publisher *publisher
 	notifier  *notifier
 	queue     *share.Queue[job]
+	outgoing  *share.Queue[relay] // to who leads
 	refusals  refusals
 }
 
@@ -80,10 +84,15 @@ type Server struct {
 func New(o Options) *Server {
 	t := &Server{
 		Options: o, notifier: newNotifier(o.CountNotify, o.Log), queue: share.NewQueue[job](transferBounds()),
+		outgoing: share.NewQueue[relay](transferBounds()),
 		refusals: refusals{log: o.Log, clients: map[netip.Addr]*refusal{}},
 	}
 	known := &aliases{ask: o.Ask, targets: map[aliasTarget]*aliasState{}}
 	t.publisher = newPublisher(o.Resolver, t.policy.Load, known, t.notifier, o.StateDir, o.State, o.Log)
+	t.publisher.fleet = o.Fleet
+	if o.Fleet != nil {
+		t.publisher.announcer = newAnnouncer(o.Fleet, t.publisher.notify)
+	}
 	return t
 }
 
@@ -105,6 +114,10 @@ func (t *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return t.publisher.run(ctx) })
 	g.Go(func() error { return t.notifier.run(ctx) })
 	g.Go(func() error { return t.sendAll(ctx) })
+	if t.Fleet != nil {
+		g.Go(func() error { return t.relayAll(ctx) })
+		g.Go(func() error { return t.publisher.announcer.run(ctx) })
+	}
 	return g.Wait()
 }
 
@@ -168,26 +181,39 @@ func (t *Server) Admits(p *resolver.Packet) bool {
 	return len(key) > 0 || policy.names(p.Name())
 }
 
+// Received is a message as it came.
+type Received struct {
+	Packet    []byte
+	Client    netip.AddrPort
+	Transport resolver.Transport
+	Handed    bool   // on, by another server
+	Out       []byte // the answer goes into Out[:0], up to its capacity
+	// Stream suspends it, for an answer of many messages; nil where the transport has none.
+	Stream func() Stream
+	// Late suspends it, for an answer of one message.
+	Late func() func([]byte, resolver.Result)
+}
+
 // Serve answers a message that may be for transfers; accepted is false for what is an
-// ordinary question after all. stream suspends it, for an answer of many messages; it is nil
-// where the transport has none. Serve doesn't block.
-func (t *Server) Serve(
-	pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, stream func() Stream,
-) (answer []byte, result resolver.Result, accepted bool) {
+// ordinary question after all. What another
+// server has handed on goes no further. Serve doesn't block.
+func (t *Server) Serve(m Received) (answer []byte, result resolver.Result, accepted bool) {
+	pkt := m.Packet
 	policy := t.policy.Load()
 	if policy == nil {
 		return nil, 0, false
 	}
-	m, err := tsig.Read(pkt)
-	if err != nil || len(m.Question) != 1 || m.Question[0].Qclass != dns.ClassINET {
+	outline, err := tsig.Read(pkt)
+	if err != nil || len(outline.Question) != 1 || outline.Question[0].Qclass != dns.ClassINET {
 		return nil, 0, false // the resolver says what is wrong with it
 	}
-	signed, err := policy.Keys.Verify(pkt, m)
+	signed, err := policy.Keys.Verify(pkt, outline)
 	if err != nil {
 		return nil, 0, false
 	}
 	q := request{
-		t: t, policy: policy, packet: pkt, m: m.Msg, signature: signed, client: client, tr: tr, out: out, stream: stream,
+		Received: m, t: t, policy: policy, packet: pkt, m: outline.Msg, signature: signed, client: m.Client, tr: m.Transport,
+		out: m.Out, stream: m.Stream,
 	}
 	apex, end := wire.AppendName(nil, pkt, wire.HeaderSize)
 	if end < 0 {
@@ -200,7 +226,7 @@ func (t *Server) Serve(
 		answer, result = q.reject(dns.RcodeNotAuth)
 		return answer, result, true
 	}
-	if m.Opcode == dns.OpcodeNotify {
+	if outline.Opcode == dns.OpcodeNotify {
 		return q.notify()
 	}
 	return q.answer()
@@ -208,6 +234,7 @@ func (t *Server) Serve(
 
 // request is one request in work.
 type request struct {
+	Received
 	t         *Server
 	policy    *Policy
 	packet    []byte
@@ -223,6 +250,9 @@ type request struct {
 // notify accepts NOTIFY (RFC 1996 section 3.11) for a zone that comes from elsewhere.
 func (q *request) notify() ([]byte, resolver.Result, bool) {
 	reason := reasonZone
+	if q.m.Question[0].Qtype == dns.TypeSOA && q.isElsewhere() {
+		return q.relay()
+	}
 	if q.m.Question[0].Qtype == dns.TypeSOA {
 		reason = q.t.Notified(q.apex, q.client.Addr(), q.signature.KeyName())
 	}
@@ -254,6 +284,18 @@ func (q *request) answer() ([]byte, resolver.Result, bool) {
 		}
 		answer, result := q.reject(dns.RcodeRefused)
 		return answer, result, true
+	}
+	isCatalog := string(entry.Catalog) == string(q.apex)
+	if !isCatalog && q.t.Fenced(entry.View, q.apex) || isCatalog && q.t.Fenced("", q.apex) {
+		q.t.Count(q.kind(), "failed")
+		answer, result := q.reject(dns.RcodeServerFailure)
+		return answer, result, true
+	}
+	if q.isElsewhere() {
+		if qtype == dns.TypeSOA && entry.View == viewOf(snap, q.client.Addr()) && !isCatalog {
+			return nil, 0, false // the resolver knows the serial
+		}
+		return q.relay()
 	}
 	z, complete := q.t.publisher.zone(entry, q.apex)
 	if z == nil {

@@ -36,6 +36,8 @@ type Options struct {
 	Updater Updater
 	// Hosted returns the hosted zones as they were listed last.
 	Hosted func() []*zone.Zone
+	// Fleet makes updates where another server leads; nil: this server is alone.
+	Fleet Fleet
 	// Allowed says whether a client may ask this server at all.
 	Allowed func(netip.Addr) bool
 	// Count counts an answer by its response code or the fault of its signature;
@@ -49,16 +51,17 @@ type Options struct {
 // whether that is granted, and hands them to the updater.
 type Server struct {
 	Options
-	policy  atomic.Pointer[Policy]
-	queue   *share.Queue[request]
-	flights flights
-	faults  rate.Sometimes // of signatures, in the log: anybody may send them
+	policy   atomic.Pointer[Policy]
+	queue    *share.Queue[request]
+	outgoing *share.Queue[*reply] // to who leads; their places are those of queue
+	flights  flights
+	faults   rate.Sometimes // of signatures, in the log: anybody may send them
 }
 
 // New returns a server that grants what p says.
 func New(o Options, p *Policy) *Server {
 	s := &Server{
-		Options: o, queue: share.NewQueue[request](updateBounds()),
+		Options: o, queue: share.NewQueue[request](updateBounds()), outgoing: share.NewQueue[*reply](outgoingBounds()),
 		faults: rate.Sometimes{First: 10, Interval: time.Second},
 	}
 	s.policy.Store(p)
@@ -76,8 +79,10 @@ type Updater interface {
 // request is one update as it came.
 type request struct {
 	packet    []byte
-	client    netip.Addr
+	client    netip.AddrPort
 	transport resolver.Transport
+	handed    bool // on, by another server
+	arrived   time.Time
 	finish    func([]byte, resolver.Result)
 }
 
@@ -101,12 +106,12 @@ func (u *Server) Refused(client netip.Addr) {
 	})
 }
 
-// Serve answers an update of a client that is admitted, as a resolver's worker does. It
-// doesn't block.
+// Serve answers an update of a client that is admitted, as a resolver's worker does. What
+// another server has handed on goes no further. It doesn't block.
 func (u *Server) Serve(
-	pkt []byte, client netip.AddrPort, tr resolver.Transport, s resolver.Suspender,
+	pkt []byte, client netip.AddrPort, tr resolver.Transport, handed bool, s resolver.Suspender,
 ) ([]byte, resolver.Result) {
-	r := request{bytes.Clone(pkt), client.Addr(), tr, s.Suspend()}
+	r := request{bytes.Clone(pkt), client, tr, handed, time.Now(), s.Suspend()}
 	for _, gone := range u.queue.Push(client.Addr(), len(pkt), r) {
 		u.Count("dropped")
 		gone.refuse()
@@ -139,8 +144,14 @@ func (u *Server) Run(ctx context.Context) error {
 			}
 		})
 	}
+	if u.Fleet != nil {
+		u.handOnAll(ctx, &running)
+	}
 	running.Wait()
 	for _, r := range u.queue.Clear() {
+		r.finish(nil, resolver.Dropped)
+	}
+	for _, r := range u.outgoing.Clear() {
 		r.finish(nil, resolver.Dropped)
 	}
 	return ctx.Err()
@@ -151,6 +162,7 @@ type reply struct {
 	u         *Server
 	request   *dns.Msg
 	signature *tsig.Signature
+	in        request
 	finish    func([]byte, resolver.Result)
 }
 
@@ -220,7 +232,7 @@ func resultOfUpdate(rcode int) resolver.Result {
 func (u *Server) handle(in request) {
 	policy := u.policy.Load()
 	m, err := tsig.Read(in.packet)
-	r := &reply{u: u, request: m.Msg, finish: in.finish}
+	r := &reply{u: u, request: m.Msg, in: in, finish: in.finish}
 	if err != nil {
 		r.send(zoneupdate.Result{Rcode: zoneupdate.FormErr})
 		return
@@ -232,21 +244,25 @@ func (u *Server) handle(in request) {
 		return
 	case r.signature == nil:
 		u.faults.Do(func() {
-			u.Log.Warn("update without a signature", "client", in.client.String())
+			u.Log.Warn("update without a signature", "client", in.client.Addr().String())
 		})
 		r.send(zoneupdate.Result{Rcode: zoneupdate.Refused, Text: "updates have to be signed by a key"})
 		return
 	case !r.signature.Good():
 		u.faults.Do(func() {
-			u.Log.Warn("update with a signature that isn't good", "client", in.client.String(),
+			u.Log.Warn("update with a signature that isn't good", "client", in.client.Addr().String(),
 				"key", r.signature.Request.Hdr.Name, "fault", dns.RcodeToString[r.signature.Fault])
 		})
 		r.send(zoneupdate.Result{Rcode: zoneupdate.NotAuth})
 		return
 	}
-	z, message, result := u.understand(policy, in.packet, m.Msg, in.client, r.signature.Key.Name)
+	if u.Fleet != nil && !u.Fleet.Leads() {
+		u.elsewhere(r)
+		return
+	}
+	z, message, result := u.understand(policy, in.packet, m.Msg, in.client.Addr(), r.signature.Key.Name)
 	if result.Rcode != zoneupdate.NoError {
-		u.Log.Info("update refused", "client", in.client.String(), "key", r.signature.Key.Name,
+		u.Log.Info("update refused", "client", in.client.Addr().String(), "key", r.signature.Key.Name,
 			"result", dns.RcodeToString[result.Rcode], "why", result.Text)
 		r.send(result)
 		return
@@ -255,13 +271,20 @@ func (u *Server) handle(in request) {
 	if flight == nil {
 		return // the result comes, or came, by the same update
 	}
-	client, key := in.client.String(), r.signature.Key.Name
+	client, key := in.client.Addr().String(), r.signature.Key.Name
+	message.ID = zoneupdate.NewMessageID(key, z.Apex, r.signature.Request.MAC)
+	message.Signed = time.Unix(int64(r.signature.Request.TimeSigned), 0)
 	u.Updater.Submit(z, message, func(result zoneupdate.Result) {
 		if result.Rcode == zoneupdate.Refused {
 			u.Log.Info("update refused", "client", client, "key", key, "result", dns.RcodeToString[result.Rcode],
 				"why", result.Text)
 		}
+		elsewhere := result.Rcode == zoneupdate.ServFail && u.Fleet != nil && !u.Fleet.Leads()
 		for _, waiter := range u.flights.finish(flight, result) {
+			if elsewhere {
+				u.elsewhere(waiter) // who leads now finds out what has become of it
+				continue
+			}
 			waiter.send(result)
 		}
 	})

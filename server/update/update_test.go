@@ -27,7 +27,7 @@ func TestUpdateShares(t *testing.T) {
 	dropped := 0
 	u := New(Options{Count: func(string) { dropped++ }}, &Policy{})
 	send := func(e endings, tr resolver.Transport, addr netip.Addr) {
-		u.Serve(make([]byte, 100), netip.AddrPortFrom(addr, 5353), tr, e)
+		u.Serve(make([]byte, 100), netip.AddrPortFrom(addr, 5353), tr, false, e)
 	}
 	flood, stream, quiet := endings{}, endings{}, endings{}
 	for range 10_000 {

@@ -228,7 +228,8 @@ func TestEventsOfZones(t *testing.T) {
 func TestEventsOfInstances(t *testing.T) {
 	e := newEventful(t, EventSwitch{})
 	ran, err := e.ec2.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String("ami-1"),
-		MinCount: aws.Int32(1), MaxCount: aws.Int32(2), TagSpecifications: []ec2types.TagSpecification{{ResourceType: "instance",
+		MinCount: aws.Int32(1), MaxCount: aws.Int32(2),
+		TagSpecifications: []ec2types.TagSpecification{{ResourceType: "instance",
 			Tags: []ec2types.Tag{{Key: aws.String("dns"), Value: aws.String("fresh")}}}}})
 	if err != nil || len(ran.Instances) != 2 || len(ran.Instances[0].NetworkInterfaces) != 1 {
 		t.Fatalf("running: %v, %+v", err, ran)

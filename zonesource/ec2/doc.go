@@ -29,6 +29,9 @@
 // that can't be described (a shared VPC) has the CIDRs of its subnets. Names are as
 // the tags have them; whether they can be served is not decided here.
 //
+// Beside the listings, some instances, interfaces and all elastic IPs of a region can be read out
+// of turn ([Source.ReadNamed]).
+//
 // # Use
 //
 //	source, err := ec2.New(ec2.Options{Accounts: accounts, Regions: []string{"eu-west-1"}})

@@ -173,9 +173,14 @@ func (c *checker) kinds() []kind {
 	}
 	for _, region := range c.Regions {
 		k := kind{"EC2", region, map[string]map[string]any{}}
-		for _, name := range []string{"CreateTags", "DeleteTags", "RunInstances", "TerminateInstances", "AssociateAddress",
-			"DisassociateAddress", "AttachNetworkInterface"} {
-			k.samples[name] = call("ec2", name, region)
+		for _, name := range Calls() {
+			switch {
+			case strings.HasSuffix(name, "Instances"): // their states say the same
+			case strings.HasSuffix(name, "Targets"):
+				k.samples[name] = call("elasticloadbalancing", name, region)
+			default:
+				k.samples[name] = call("ec2", name, region)
+			}
 		}
 		const states = "EC2 Instance State-change Notification"
 		k.samples[states] = map[string]any{"source": "aws.ec2", "detail-type": states, "region": region,

@@ -78,7 +78,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	has("with a policy", policy, false)
-	rule("eu-west-1", "ec2", `{"source":["aws.ec2","aws.route53"]}`, queueARN)
+	rule("eu-west-1", "ec2", `{"source":["aws.ec2","aws.elasticloadbalancing","aws.route53"]}`, queueARN)
 	has("with a rule", ec2, false)
 	has("with a rule of one region", route53, true)
 	rule("us-east-1", "route53", `{"source":["aws.route53"],"detail":{"eventName":["ChangeResourceRecordSets"]}}`,

@@ -200,6 +200,30 @@ func (h *hint) readRoute53(t *trailed) {
 	}
 }
 
+// mostThings is how many instances and interfaces of one event are read by their ids.
+const mostThings = 1000
+
+// bound keeps what many names stand for in place of them: messages wait, and anybody may have sent them.
+func (h *hint) bound() {
+	if len(h.names) > mostNames {
+		h.names, h.whole = nil, true
+	}
+	if len(h.instances)+len(h.cards) > mostThings {
+		h.instances, h.cards, h.wholeRegion = nil, nil, true
+	}
+}
+
+// Calls are the calls of EC2 and of the load balancers whose events are read, in alphabetical order.
+func Calls() []string {
+	return []string{
+		"AssignIpv6Addresses", "AssignPrivateIpAddresses", "AssociateAddress", "AttachNetworkInterface",
+		"CreateNetworkInterface", "CreateTags", "DeleteNetworkInterface", "DeleteTags", "DeregisterTargets",
+		"DetachNetworkInterface", "DisassociateAddress", "ModifyNetworkInterfaceAttribute", "RegisterTargets",
+		"ReleaseAddress", "RunInstances", "StartInstances", "StopInstances", "TerminateInstances",
+		"UnassignIpv6Addresses", "UnassignPrivateIpAddresses",
+	}
+}
+
 // items is a list as CloudTrail has EC2's.
 type items struct {
 	Items []struct {

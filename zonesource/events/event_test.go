@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -129,5 +130,44 @@ func TestReaderEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := <-ended; err == nil {
 		t.Error("ended without an error")
+	}
+}
+
+func TestBound(t *testing.T) {
+	h := hint{zone: "Z1"}
+	for i := range mostNames + 1 {
+		h.names = append(h.names, zone.MustName(fmt.Sprintf("n%d.example.", i)))
+	}
+	h.bound()
+	if h.names != nil || !h.whole {
+		t.Errorf("many names are %+v", h)
+	}
+	h = hint{}
+	for i := range mostThings + 1 {
+		h.add(fmt.Sprintf("i-%d", i))
+	}
+	h.bound()
+	if h.instances != nil || !h.wholeRegion {
+		t.Errorf("many instances are %d and %t", len(h.instances), h.wholeRegion)
+	}
+}
+
+// TestCalls has the event of each call that is said to be read name something.
+func TestCalls(t *testing.T) {
+	const request = `{"resourcesSet":{"items":[{"resourceId":"i-1"}]},"instancesSet":{"items":[{"instanceId":"i-1"}]},` +
+		`"networkInterfaceId":"eni-1","instanceId":"i-1","targetGroupArn":"arn"}`
+	const response = `{"instancesSet":{"items":[{"instanceId":"i-1"}]},"networkInterface":{"networkInterfaceId":"eni-1"}}`
+	for _, name := range Calls() {
+		ec2, err := parse(call("ec2", name, request, response))
+		if err != nil {
+			t.Fatal(err)
+		}
+		balancing, err := parse(call("elasticloadbalancing", name, request, response))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ec2.isOfRegion() && balancing.group == "" {
+			t.Errorf("%s names nothing", name)
+		}
 	}
 }

@@ -45,6 +45,7 @@ func (r *Reader) accept(m *message, body string) (result string) {
 		return Malformed
 	}
 	m.hint = h
+	h.bound()
 	j := r.route(h)
 	if j == nil {
 		return r.schedule(h)

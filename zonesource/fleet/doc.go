@@ -46,8 +46,9 @@
 //
 // Parts that no keeper serves, such as intents and serials, are records by key of the ledger: they
 // are written by Change.Records, under keys without a slash, and read by Member.Records, or by
-// Ledger.Find and Ledger.Records of the version of Adopted. Where what there is of them is damaged,
-// Commit returns [ledger.ErrDamaged] or [ledger.ErrAbsent], and Change.Whole writes them anew. Options.Adopted is called with each version and the keys of parts that differ.
+// Ledger.Find and Ledger.Records of the version of Adopted. Where what there is of them is
+// damaged, Commit returns [ledger.ErrDamaged] or [ledger.ErrAbsent], and Change.Whole writes them
+// anew. Options.Adopted is called with each version and the keys of parts that differ.
 //
 // The files: fleet.go has the options and the loop, follow.go what is adopted, lease.go who may
 // lead, lead.go what the leader does, told.go whom it tells, repair.go what it does

@@ -94,7 +94,7 @@ func (m *Member) meet(ctx context.Context) error {
 	var woken bool
 	for first := true; ; first = false {
 		now := m.o.Uptime()
-		is := fmt.Sprint(m.failedKeys(), m.address(), m.Term() != nil)
+		is := fmt.Sprint(m.failedKeys(), m.address(), m.Term() != nil, len(m.o.Serials()))
 		if first || now-said >= memberEvery || is != told {
 			err := m.say(ctx)
 			if err == nil {

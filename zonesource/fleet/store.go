@@ -87,6 +87,16 @@ func (b *Bucket) region(ctx context.Context, client *s3.Client) (string, error) 
 	return "", fmt.Errorf("finding the region of s3://%s: %w", b.bucket, err)
 }
 
+// Now is the time by the clock of the store, as far as that is known.
+func (b *Bucket) Now() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.store == nil {
+		return time.Now()
+	}
+	return b.store.Now()
+}
+
 // Get implements [ledger.Store].
 func (b *Bucket) Get(ctx context.Context, name, unless string, limit int64) ([]byte, string, error) {
 	s, err := b.open(ctx)

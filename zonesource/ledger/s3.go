@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,6 +17,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // api is what of S3 is called.
@@ -31,7 +33,8 @@ type api interface {
 type S3 struct {
 	client api
 	bucket string
-	prefix string // "" or with a slash at its end
+	prefix string       // "" or with a slash at its end
+	ahead  atomic.Int64 // of the store's clock before ours, in seconds
 }
 
 // Actions are the IAM actions that a ledger in S3 needs: those on its objects, and ListBucket with
@@ -48,7 +51,19 @@ func newS3(client api, bucket, prefix string) *S3 {
 	if prefix != "" {
 		prefix += "/"
 	}
-	return &S3{client, bucket, prefix}
+	return &S3{client: client, bucket: bucket, prefix: prefix}
+}
+
+// Now is the time by the clock of the store, as its last answer had it; before there is one, by
+// ours.
+func (s *S3) Now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load()) * time.Second) }
+
+// note notes the Date of an answer.
+func (s *S3) note(m middleware.Metadata) {
+	date, dated := awsmiddleware.GetServerTime(m)
+	if dated {
+		s.ahead.Store(int64(date.Sub(time.Now()).Round(time.Second) / time.Second))
+	}
 }
 
 // once switches the SDK's own repetitions off for what may be replaced.
@@ -78,6 +93,7 @@ func (s *S3) Get(ctx context.Context, name, unless string, limit int64) ([]byte,
 		return nil, "", fmt.Errorf("getting s3://%s/%s%s: %w", s.bucket, s.prefix, name, err)
 	}
 	defer out.Body.Close()
+	s.note(out.ResultMetadata)
 	body, err := io.ReadAll(io.LimitReader(out.Body, limit+1))
 	if err != nil {
 		return nil, "", fmt.Errorf("getting s3://%s/%s%s: %w", s.bucket, s.prefix, name, err)
@@ -103,6 +119,7 @@ func (s *S3) Put(ctx context.Context, name string, body []byte, was string) (str
 	if err != nil {
 		return "", fmt.Errorf("putting s3://%s/%s%s: %w", s.bucket, s.prefix, name, err)
 	}
+	s.note(out.ResultMetadata)
 	return aws.ToString(out.ETag), nil
 }
 

@@ -52,6 +52,10 @@
 // A zone that is no longer listed is asked for by GetHostedZone: NoSuchHostedZone makes
 // it Gone in the catalog, any other answer keeps it.
 //
+// Beside the cycles, what an event names is read out of turn, within the part of the budget that
+// there is for that: a zone ([Source.ReadZone]), or the list of zones, before the next zone of the
+// cycle under way ([Source.WantZones]). ReadingOf says what record sets of some names mean.
+//
 // Names are as the API writes them, with octal escapes; see package rdata. The
 // label * is a wildcard when it is the leftmost, and an asterisk elsewhere: both are
 // one octet 0x2a in the tree.

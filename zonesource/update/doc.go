@@ -4,7 +4,7 @@
 //	                              │ gathers for a moment
 //	                              ├── plan: one batch, whole messages (CREATE, DELETE), each
 //	                              │   evaluated first: prerequisites, changes (RecordsOf)
-//	                              ├── journal: intent on the disk
+//	                              ├── intents: in a journal on the disk, in a fleet in the ledger
 //	                              ├── Submit ── refused: read again, or told apart
 //	                              └── Amend: served at once ──> Result
 //
@@ -34,6 +34,11 @@
 // serves them. Every batch is in the journal before it is sent. What has neither been
 // accepted nor dropped by the journal, after a crash or a lost answer, is found out by
 // reading, and never sent again.
+//
+// In a fleet [Options.Term] keeps intents and results, in the part [PartName] of the ledger: an
+// intent is committed before its batch is sent, the result before it is answered. A message that
+// comes again, whoever leads by then, gets the first result. What an earlier leader has left is
+// found out by reading before anything else is done with these names: made, or never.
 //
 // # Use
 //

@@ -101,8 +101,8 @@ const followFor = 10 * time.Minute
 
 // recall takes up what the journal has: changes that were accepted and may not be
 // listed yet, and intents without result.
-func (u *Updater) recall() {
-	for _, l := range u.journal.left() {
+func (u *Updater) recall(ctx context.Context) {
+	for _, l := range u.journal.left(ctx) {
 		switch {
 		case l.State == stateIntent:
 			u.unresolved(l.Intent)
@@ -124,8 +124,8 @@ func (u *Updater) unresolved(intent uint64) {
 // followAll asks for what isn't known yet, until ctx ends.
 func (u *Updater) followAll(ctx context.Context) {
 	for ctx.Err() == nil {
-		u.journal.mend()
-		u.recall() // the journal may be ours only now
+		u.journal.mend(ctx)
+		u.recall(ctx) // the journal may be ours only now
 		u.resolveAll(ctx)
 		u.askAll(ctx)
 		_ = refresh.Pause(ctx, u.options.Follow) // its end is that of the loop
@@ -194,6 +194,10 @@ func (u *Updater) marks(all []followed) map[string]followed {
 // resolveAll reads what has become of intents without result. Nothing is sent again:
 // nobody was told that it is done, and somebody may have changed the same since.
 func (u *Updater) resolveAll(ctx context.Context) {
+	if u.options.Term != nil {
+		u.wakeUnclear()
+		return
+	}
 	u.mu.Lock()
 	all := u.unclear
 	u.unclear = nil
@@ -234,8 +238,13 @@ func (u *Updater) resolve(ctx context.Context, l line) bool {
 		what = "update was made before the end of an earlier process, or its answer was lost; its sender was not told"
 		u.journal.accepted(l.Intent, "", read)
 		u.serve(l.Zone, l.Account, amendedBy(batch), accepted{"", read, l.Intent, byWhom(l.Made)})
+		err = u.journal.confirm(ctx, l.Intent, l.Zone, nil)
 	} else {
-		u.journal.dropped(l.Intent)
+		err = u.journal.unmade(ctx, l.Intent)
+	}
+	if err != nil {
+		u.log.Warn("what has become of updates can't be noted yet", "zone_id", l.Zone, "intent", l.Intent, "error", err)
+		return false
 	}
 	for _, m := range l.Made {
 		u.log.Info(what, "zone_id", l.Zone, "key", m.Key, "client", m.Client, "what", m.What, "at",

@@ -3,6 +3,7 @@ package update
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -300,7 +301,7 @@ func (j *journal) append(l line, sync bool) error {
 }
 
 // mend writes the journal anew where it lacks something, or isn't there.
-func (j *journal) mend() {
+func (j *journal) mend(context.Context) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.state.Hold() == nil && j.open() == nil && (j.torn || !j.there()) {
@@ -322,8 +323,8 @@ func (j *journal) there() bool {
 	return err == nil && os.SameFile(is, found)
 }
 
-// intend notes that a batch is about to be sent, and returns when that is on the disk.
-func (j *journal) intend(zone, account string, b changes.Batch, p *plan) (uint64, error) {
+// intend implements intents: it returns when the intent is on the disk.
+func (j *journal) intend(_ context.Context, zone, account string, b changes.Batch, p *plan) (uint64, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	err := j.open()
@@ -356,19 +357,34 @@ func (j *journal) note(l line) {
 	}
 }
 
+// accepted implements intents.
 func (j *journal) accepted(intent uint64, id string, at time.Time) {
 	j.note(line{Intent: intent, State: stateAccepted, At: at.UTC(), Change: id})
 }
 
+// confirm implements intents: what was accepted is on the disk, or found out by reading.
+func (j *journal) confirm(context.Context, uint64, string, []*entry) error { return nil }
+
+// unmade implements intents.
+func (j *journal) unmade(_ context.Context, intent uint64) error {
+	j.dropped(intent)
+	return nil
+}
+
+// result implements intents: who sends to one server is remembered there.
+func (j *journal) result(*Message) (Result, bool) { return Result{}, false }
+
+// dropped implements intents.
 func (j *journal) dropped(intent uint64) {
 	j.note(line{Intent: intent, State: stateDropped, At: time.Now().UTC()})
 }
 
+// settled implements intents.
 func (j *journal) settled(intent uint64) {
 	j.note(line{Intent: intent, State: stateSettled, At: time.Now().UTC()})
 }
 
-// of returns what is noted of an intent that isn't over.
+// of implements intents.
 func (j *journal) of(intent uint64) (line, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -376,9 +392,8 @@ func (j *journal) of(intent uint64) (line, bool) {
 	return l, live
 }
 
-// left returns what an earlier process has left unfinished, once: nothing while that isn't
-// known.
-func (j *journal) left() []line {
+// left implements intents: what an earlier process has left; nothing while that isn't known.
+func (j *journal) left(context.Context) []line {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	_ = j.open() // another time

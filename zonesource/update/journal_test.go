@@ -44,7 +44,7 @@ func TestJournalKeeps(t *testing.T) {
 	for _, line := range []string{"a.example. 60 IN A 192.0.2.1", "b.example. 60 IN TXT \"x\\010\"",
 		"c.example. 60 IN A 192.0.2.1", "d.example. 60 IN A 192.0.2.1"} {
 		p, b := planned(t, message(t, line))
-		id, err := j.intend("Z1", "data", b, p)
+		id, err := j.intend(t.Context(), "Z1", "data", b, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +93,7 @@ func TestJournalBroken(t *testing.T) {
 	j := reopened(t, dir)
 	p, b := planned(t, message(t, "a.example. 60 IN A 192.0.2.1"))
 	for range 2 {
-		_, err := j.intend("Z1", "data", b, p)
+		_, err := j.intend(t.Context(), "Z1", "data", b, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +146,7 @@ func TestJournalShrinks(t *testing.T) {
 	}
 	p, b := planned(t, m)
 	for range rewriteAt / 1000 {
-		id, err := j.intend("Z1", "", b, p)
+		id, err := j.intend(t.Context(), "Z1", "", b, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestRecall(t *testing.T) {
 	j := openJournal(dir, nil, slog.New(slog.DiscardHandler))
 	intend := func(lines ...string) uint64 {
 		p, b := planned(t, message(t, lines...))
-		id, err := j.intend(netZone, "", b, p)
+		id, err := j.intend(t.Context(), netZone, "", b, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func TestRecall(t *testing.T) {
 	}
 	w.begin(dir)
 	w.await("all is resolved", func() bool {
-		left := w.updater.journal.unfinished()
+		left := w.updater.journal.(*journal).unfinished()
 		return len(left) == 2 && left[0].State == stateAccepted
 	})
 	for name, want := range map[string]int{"pages.example.net.": 1, "shop-us.example.net.": 0, "no.example.net.": 0,
@@ -235,7 +235,7 @@ func TestJournalFull(t *testing.T) {
 	dir := t.TempDir()
 	j := reopened(t, dir)
 	p, b := planned(t, message(t, "a.example. 60 IN A 192.0.2.1"))
-	intend := func() (uint64, error) { return j.intend("Z1", "data", b, p) }
+	intend := func() (uint64, error) { return j.intend(t.Context(), "Z1", "data", b, p) }
 	first, err := intend()
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"inside53/resolver/zone"
 	"inside53/zonesource/rdata"
@@ -31,6 +32,9 @@ type Message struct {
 	Updates       []Record
 	Key           string     // name of the key that signed it
 	Client        netip.Addr // where it came from
+	// ID is what it is known by in a fleet, and Signed when it was signed.
+	ID     MessageID
+	Signed time.Time
 }
 
 // Response codes (RFC 2136 section 2.2).

@@ -26,6 +26,9 @@ type Options struct {
 	// Amend and Synced are the keeper's.
 	Amend  func(*zonesource.Amendment) error
 	Synced func(*zonesource.Amendment)
+	// Term, when it is there, keeps what is under way in the ledger of a fleet, in place of a
+	// journal in StateDir. The updater ends with the term.
+	Term Term
 	// StateDir is where the journal is kept.
 	StateDir string
 	// State watches StateDir; nil: nobody does.
@@ -64,7 +67,7 @@ type client interface {
 type Updater struct {
 	options Options
 	log     *slog.Logger
-	journal *journal
+	journal intents
 	wake    chan struct{}     // for fresh
 	marked  map[string]string // by zone, the change that is asked for; of the goroutine of followAll
 
@@ -92,10 +95,15 @@ func New(o Options) *Updater {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Updater{
-		options: o, log: o.Log, journal: openJournal(o.StateDir, o.State, o.Log), wake: make(chan struct{}, 1),
-		clients: map[string]client{}, zones: map[string]*hosted{},
+	u := &Updater{
+		options: o, log: o.Log, wake: make(chan struct{}, 1), clients: map[string]client{}, zones: map[string]*hosted{},
 	}
+	if o.Term != nil {
+		u.journal = newShared(o.Term, o.Log)
+	} else {
+		u.journal = openJournal(o.StateDir, o.State, o.Log)
+	}
+	return u
 }
 
 // Close closes the journal. Run must have returned.
@@ -146,18 +154,8 @@ func (u *Updater) put(z *zone.Zone, m *Message, done func(Result)) bool {
 	if u.closed || u.waiting >= u.options.Waiting {
 		return false
 	}
-	h := u.zones[z.ID]
-	if h == nil || h.account != z.Account {
-		h = &hosted{updater: u, id: z.ID, account: z.Account, wake: make(chan struct{}, 1)}
-		u.zones[z.ID] = h
-		u.fresh = append(u.fresh, h)
-		select {
-		case u.wake <- struct{}{}:
-		default: // it is awake
-		}
-	}
 	u.waiting++
-	h.put(&entry{message: m, done: func(r Result) {
+	u.zone(z.ID, z.Account).put(&entry{message: m, done: func(r Result) {
 		u.mu.Lock()
 		u.waiting--
 		u.mu.Unlock()
@@ -166,11 +164,27 @@ func (u *Updater) put(z *zone.Zone, m *Message, done func(Result)) bool {
 	return true
 }
 
+// zone returns a zone, which gets a goroutine. The caller holds mu.
+func (u *Updater) zone(id, account string) *hosted {
+	h := u.zones[id]
+	if h != nil && h.account == account {
+		return h
+	}
+	h = &hosted{updater: u, id: id, account: account, wake: make(chan struct{}, 1)}
+	u.zones[id] = h
+	u.fresh = append(u.fresh, h)
+	select {
+	case u.wake <- struct{}{}:
+	default: // it is awake
+	}
+	return h
+}
+
 // Run makes updates until ctx ends, and returns when all messages are answered. First
 // it reads what has become of changes that were on their way when an earlier process
 // ended.
 func (u *Updater) Run(ctx context.Context) error {
-	u.recall()
+	u.recall(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { u.followAll(ctx) })
 	for ctx.Err() == nil {

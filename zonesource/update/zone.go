@@ -31,10 +31,7 @@ func (h *hosted) put(e *entry) {
 	h.mu.Lock()
 	h.waiting = append(h.waiting, e)
 	h.mu.Unlock()
-	select {
-	case h.wake <- struct{}{}:
-	default: // it is awake
-	}
+	h.rouse()
 }
 
 func (h *hosted) count() int {
@@ -62,6 +59,7 @@ func (h *hosted) run(ctx context.Context) {
 			return
 		case <-h.wake:
 		}
+		h.settle(ctx)
 		for h.count() > 0 && ctx.Err() == nil {
 			if h.count() < atOnce {
 				_ = refresh.Pause(ctx, h.updater.options.Window) // they are answered all the same
@@ -71,7 +69,7 @@ func (h *hosted) run(ctx context.Context) {
 				answer(h.cut(), Result{ServFail, "the account of the zone isn't configured any more"})
 				continue
 			}
-			h.process(ctx, c, h.cut())
+			h.process(ctx, c, h.admit(ctx, h.cut()))
 		}
 	}
 }
@@ -131,7 +129,7 @@ func (r *round) handle(ctx context.Context, entries []*entry) {
 		work[0] = work[0][len(p.entries):]
 		batch := p.batch()
 		if len(batch) == 0 {
-			r.finish(p, batch, "", time.Now())
+			r.finishAs(ctx, p, batch, "", time.Now(), 0)
 			continue
 		}
 		work = append(r.send(ctx, p, batch), work...)
@@ -203,19 +201,19 @@ func (r *round) readAll(ctx context.Context, entries []*entry, names []string) [
 // send sends the batch of a plan. It returns the messages that have to be planned again,
 // in groups.
 func (r *round) send(ctx context.Context, p *plan, batch changes.Batch) [][]*entry {
-	intent, err := r.updater.journal.intend(r.id, r.account, batch, p)
+	intent, err := r.updater.journal.intend(ctx, r.id, r.account, batch, p)
 	if err != nil {
 		r.updater.log.Error("updates can't be noted in the journal; they are not made", "error", err)
 		answer(p.entries, Result{ServFail, "the journal can't be written"})
 		return nil
 	}
-	id, err := r.client.Submit(ctx, r.zone, batch)
+	id, err := r.submit(ctx, batch)
 	var refused *changes.RefusedError
 	switch {
 	case err == nil:
 		accepted := time.Now()
 		r.updater.journal.accepted(intent, id, accepted)
-		r.finishAs(p, batch, id, accepted, intent)
+		r.finishAs(ctx, p, batch, id, accepted, intent)
 		return nil
 	case errors.As(err, &refused):
 		r.updater.journal.dropped(intent)
@@ -284,18 +282,27 @@ func without(entries []*entry, so func(*entry) bool) []*entry {
 	return slices.DeleteFunc(slices.Clone(entries), so)
 }
 
-// finish answers the messages of a plan that has nothing to send.
-func (r *round) finish(p *plan, batch changes.Batch, id string, at time.Time) {
-	r.finishAs(p, batch, id, at, 0)
-}
-
-// finishAs serves what a plan has changed, and answers its messages.
-func (r *round) finishAs(p *plan, batch changes.Batch, id string, at time.Time, intent uint64) {
+// finishAs serves what a plan has changed, and answers its messages. intent is 0 of one that has
+// nothing to send.
+func (r *round) finishAs(
+	ctx context.Context, p *plan, batch changes.Batch, id string, at time.Time, intent uint64,
+) {
 	c := accepted{change: id, at: at, intent: intent}
 	if intent != 0 {
 		c.by = byWhom(makers(p.entries))
 	}
 	r.updater.serve(r.id, r.account, p.amended(), c)
+	good := without(p.entries, func(e *entry) bool { return !e.result.good() })
+	err := r.updater.journal.confirm(ctx, intent, r.id, good)
+	if err != nil {
+		r.updater.log.Error("updates were accepted and can't be confirmed", "zone", r.id, "change", id, "error", err)
+		for _, e := range good {
+			e.result = Result{ServFail, "it was accepted, and not confirmed"}
+		}
+		if intent != 0 {
+			r.updater.unresolved(intent)
+		}
+	}
 	for _, e := range p.entries {
 		if e.changes {
 			r.updater.audit(r.served, e.message, id, at)

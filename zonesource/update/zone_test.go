@@ -37,6 +37,7 @@ type world struct {
 	updater *Updater
 	stop    func()
 	log     *lines
+	term    Term // nil: it is alone
 
 	mu      sync.Mutex
 	zone    *zone.Zone
@@ -92,7 +93,7 @@ func newWorld(t *testing.T, change func(*awssim.Options)) *world {
 func (w *world) begin(dir string) {
 	w.t.Helper()
 	u := New(Options{
-		Source: "route53", Hosted: w.hosted, Amend: w.amend,
+		Source: "route53", Term: w.term, Hosted: w.hosted, Amend: w.amend,
 		Synced:   func(*zonesource.Amendment) { w.mu.Lock(); w.synced++; w.mu.Unlock() },
 		StateDir: dir, Window: 50 * time.Millisecond, Follow: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),

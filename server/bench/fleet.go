@@ -1,0 +1,303 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"inside53/zonesource/awssim"
+)
+
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
+
+// fleetRun is one run of 'bench fleet'.
+type fleetRun struct {
+	*fleetWorld
+	mu       sync.Mutex // of rng, counts and the trace
+	rng      *rand.Rand
+	counts   map[string]int
+	order    []string
+	trace    trace
+	progress io.Writer
+	members  int
+	replaced time.Duration // one is replaced so often, in place of all else
+	rollback bool
+}
+
+// runFleet tortures a fleet, and says whether it held its rules.
+func runFleet(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
+	r := &fleetRun{counts: map[string]int{}, progress: stderr}
+	program := flags.String("inside53", "bin/inside53", "our `program`")
+	gateway := flags.String("s3", "bin/tools/versitygw", "the `program` that is S3")
+	length := flags.Duration("time", 90*time.Second, "for how `long`")
+	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "the `number` that chance follows from")
+	keep := flags.String("keep", "", "the `directory` where logs are left when rules were broken")
+	flags.IntVar(&r.members, "members", 5, "how `many` servers")
+	flags.DurationVar(&r.replaced, "replace", 0, "replace a server so `often`, and do nothing else")
+	flags.BoolVar(&r.rollback, "rollback", true, "set head back, and empty the bucket")
+	err := parse(flags, args)
+	if err != nil {
+		return err
+	}
+	r.rng = rand.New(rand.NewPCG(*seed, 53))
+	fmt.Fprintf(stderr, "the same chance again: bin/bench fleet -seed %d -time %s\n", *seed, *length)
+	var paths [2]string
+	for i, name := range []string{*program, *gateway} {
+		paths[i], err = filepath.Abs(name)
+		if err == nil {
+			_, err = os.Stat(paths[i])
+		}
+		if err != nil {
+			return fmt.Errorf("finding %s (make build deps): %w", name, err)
+		}
+	}
+	dir, err := os.MkdirTemp("", "inside53-fleet-")
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	failed := r.torture(ctx, dir, paths[0], paths[1], *length)
+	var faults []string
+	if failed == nil {
+		faults = r.trace.check()
+	}
+	r.table(stdout, *seed, time.Since(began), faults)
+	if failed == nil && len(faults) > 0 {
+		failed = fmt.Errorf("%d rules were broken", len(faults))
+	}
+	if failed != nil && *keep != "" {
+		return errors.Join(failed, os.Rename(dir, *keep))
+	}
+	return errors.Join(failed, os.RemoveAll(dir))
+}
+
+// torture runs the fleet, and gathers the trace.
+func (r *fleetRun) torture(ctx context.Context, dir, program, gateway string, length time.Duration) error {
+	var err error
+	r.fleetWorld, err = newFleetWorld(ctx, dir, program, gateway)
+	if r.fleetWorld != nil {
+		defer r.fleetWorld.close()
+	}
+	if err != nil {
+		return err
+	}
+	for n := range r.members {
+		err = r.add(n+1, r.random)
+		if err != nil {
+			return err
+		}
+	}
+	for _, s := range r.all {
+		err = s.run()
+		if err != nil {
+			return err
+		}
+	}
+	for _, s := range r.all {
+		err = s.awaitReady(ctx)
+		if err != nil {
+			return err
+		}
+	}
+	running, stop := context.WithTimeout(ctx, length)
+	defer stop()
+	var load sync.WaitGroup
+	for n := range fleetUpdaters {
+		load.Go(func() { r.update(running, n) })
+	}
+	for _, s := range r.all {
+		load.Go(func() { r.lookUp(running, s) })
+		load.Go(func() { r.listen(running, s) })
+	}
+	err = r.harmAll(running)
+	load.Wait()
+	if err != nil || ctx.Err() != nil {
+		return errors.Join(err, ctx.Err())
+	}
+	return r.finish(ctx)
+}
+
+// random draws a number below n.
+func (r *fleetRun) random(n int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rng.IntN(n)
+}
+
+// between draws a time.
+func (r *fleetRun) between(from, to time.Duration) time.Duration {
+	return from + time.Duration(r.random(int((to-from)/time.Millisecond)))*time.Millisecond
+}
+
+func (r *fleetRun) note(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.counts[what] == 0 {
+		r.order = append(r.order, what)
+	}
+	r.counts[what]++
+}
+
+// harmAll harms until ctx ends, and mends what is left then.
+func (r *fleetRun) harmAll(ctx context.Context) error {
+	var under sync.WaitGroup
+	defer under.Wait()
+	for ctx.Err() == nil {
+		pause := r.between(500*time.Millisecond, 2500*time.Millisecond)
+		if r.replaced > 0 {
+			pause = r.replaced
+		}
+		if sleep(ctx, pause) != nil {
+			return nil
+		}
+		s := r.all[r.random(len(r.all))]
+		if r.replaced > 0 {
+			err := r.restart(ctx, s)
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if steady, _ := s.steady(time.Now()); !steady {
+			continue
+		}
+		err := r.harm(ctx, s, &under)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restart replaces a process by a new one.
+func (r *fleetRun) restart(ctx context.Context, s *fleetServer) error {
+	r.note("killed, and started again")
+	s.kill()
+	err := s.run()
+	if err != nil {
+		return err
+	}
+	err = s.awaitReady(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// harm does one server, or the store, some harm.
+func (r *fleetRun) harm(ctx context.Context, s *fleetServer, under *sync.WaitGroup) error {
+	later := func(what string, from, to time.Duration, do, undo func()) {
+		r.note(what)
+		do()
+		under.Go(func() {
+			_ = sleep(ctx, r.between(from, to)) // it is undone at the end too
+			undo()
+		})
+	}
+	unset := func(l *link) { l.cut, l.delay, l.broken, l.lost = false, 0, 0, 0 }
+	mend := func() { s.link.set(unset) }
+	switch r.random(9) {
+	case 0, 1:
+		return r.restart(ctx, s)
+	case 2:
+		later("stopped", 100*time.Millisecond, 15*time.Second, func() {
+			s.setBusy(true)
+			s.signal(syscall.SIGSTOP)
+		}, func() {
+			s.signal(syscall.SIGCONT)
+			under.Go(func() { _ = s.awaitReady(context.WithoutCancel(ctx)) })
+		})
+	case 3:
+		later("cut off S3", 500*time.Millisecond, 12*time.Second, func() { s.link.set(func(l *link) { l.cut = true }) }, mend)
+	case 4:
+		later("S3 late by up to 5 s", time.Second, 8*time.Second, func() {
+			delay := r.between(100*time.Millisecond, 5*time.Second)
+			s.link.set(func(l *link) { l.delay = delay })
+		}, mend)
+	case 5:
+		later("S3: 500 and 409", time.Second, 8*time.Second, func() { s.link.set(func(l *link) { l.broken = 50 }) }, mend)
+	case 6:
+		later("S3: answers to PUT lost", time.Second, 8*time.Second, func() {
+			s.link.set(func(l *link) { l.lost = 300 })
+		}, mend)
+	case 7:
+		r.note("Route 53: fault")
+		kinds := []string{"500", "throttle", "fail"}
+		return r.sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: kinds[r.random(len(kinds))],
+			Count: 1 + r.random(2)})
+	case 8:
+		if r.rollback && r.random(4) == 0 {
+			return r.rollBack()
+		}
+	}
+	return nil
+}
+
+// rollBack sets head back to one that there was, or empties the bucket.
+func (r *fleetRun) rollBack() error {
+	top := filepath.Join(r.store, fleetBucket, fleetPrefix)
+	r.fleetWorld.mu.Lock()
+	defer r.fleetWorld.mu.Unlock()
+	n := len(r.heads)
+	if n < 12 || r.heads[n-1].Set {
+		return nil
+	}
+	r.note("bucket emptied")
+	entries, err := os.ReadDir(top)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(top, e.Name())))
+		}
+	}
+	r.heads = append(r.heads, seenHead{Set: true})
+	return err
+}
+
+// table prints what was done and found.
+func (r *fleetRun) table(w io.Writer, seed uint64, took time.Duration, faults []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	acked, unsure, repeated := 0, 0, 0
+	for _, u := range r.trace.Updates {
+		switch {
+		case u.Acked:
+			acked++
+		default:
+			unsure++
+		}
+		if u.Again != "" {
+			repeated++
+		}
+	}
+	last := seenHead{}
+	if len(r.trace.Heads) > 0 {
+		last = r.trace.Heads[len(r.trace.Heads)-1]
+	}
+	fmt.Fprintf(w, "fleet of %d, seed %d, %s\n", r.members, seed, took.Round(time.Second))
+	for _, what := range r.order {
+		fmt.Fprintf(w, "  %-28s %6d\n", what, r.counts[what])
+	}
+	fmt.Fprintf(w, "  %-28s %6d\n  %-28s %6d\n  %-28s %6d\n", "updates acknowledged", acked, "not acknowledged", unsure,
+		"sent again elsewhere", repeated)
+	fmt.Fprintf(w, "  %-28s %6d\n  %-28s %6d\n", "versions", last.Version, "epochs", last.Epoch)
+	fmt.Fprintf(w, "  %-28s %6d\n", "rules broken", len(faults))
+	for i, f := range faults {
+		if i == 40 {
+			fmt.Fprintf(w, "    and %d more\n", len(faults)-i)
+			break
+		}
+		fmt.Fprintf(w, "    %s\n", f)
+	}
+}

@@ -1,0 +1,188 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// trace is what was seen of a fleet: enough to say whether it held its rules.
+type trace struct {
+	Heads   []seenHead
+	Commits map[string]seenCommit // by name
+	// Missing are objects that the newest version needs and that aren't there, or are damaged.
+	Missing  []string
+	Updates  []seenUpdate
+	Made     map[string]int  // by value: how often Route 53 was given it
+	Recorded map[string]int  // by value: how often the ledger names an update that was made
+	Said     []seenVersion   // in the order in which it was said
+	Lookups  []lostLookup    // those that had no right answer, at servers that were up
+	Final    map[string]read // by name: what is there at the end
+}
+
+// seenHead is a head as it was written, in the order of the store.
+type seenHead struct {
+	By      string // name of the server
+	Version uint64
+	Epoch   uint64
+	Leader  string
+	Commit  string
+	Set     bool // back, or away, by the test
+}
+
+// seenCommit is what of a commit is looked at.
+type seenCommit struct {
+	Version, Epoch uint64
+	Node, Previous string
+	Cause          string
+}
+
+// seenUpdate is one update of one client, whose names are its own.
+type seenUpdate struct {
+	Name, Value string
+	At          string // the server that was asked
+	Acked       bool
+	Sent, Done  time.Duration
+	Read        string // what the same server answered then; "" where it wasn't asked
+	Again       string // what another server answered to the repetition: "acked", "failed", "refused", or "" for none
+}
+
+// seenVersion is what a server says of itself.
+type seenVersion struct {
+	Server  string
+	Start   int // which of its starts
+	Version uint64
+}
+
+// lostLookup is a look-up without a right answer.
+type lostLookup struct {
+	Server, What string
+	At           time.Duration
+}
+
+// read is what a name is at the end: in Route 53, and at each server.
+type read struct {
+	Route53 string
+	Servers map[string]string
+}
+
+// repairCause begins another chain.
+const repairCause = "repair"
+
+// check returns which rules were broken.
+func (t *trace) check() []string {
+	var faults []string
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	t.checkHeads(fault)
+	for _, name := range t.Missing {
+		fault("the newest version needs %s, which isn't there", name)
+	}
+	t.checkUpdates(fault)
+	t.checkVersions(fault)
+	for _, l := range t.Lookups {
+		fault("look-up lost at %s after %s: %s", l.Server, l.At.Round(time.Millisecond), l.What)
+	}
+	return faults
+}
+
+// checkHeads: versions rise by one, each names the one before, epochs rise, one server an epoch.
+func (t *trace) checkHeads(fault func(string, ...any)) {
+	var last seenHead
+	var greatest uint64
+	leaders := map[uint64]string{}
+	for i, h := range t.Heads {
+		if h.Set {
+			last = h
+			continue
+		}
+		c, known := t.Commits[h.Commit]
+		switch {
+		case h.Version == 0 && i == 0:
+			last = h
+			continue
+		case !known:
+			fault("head names %s, which isn't there", h.Commit)
+		case c.Version != h.Version || c.Epoch != h.Epoch || c.Node != h.Leader:
+			fault("head of version %d, epoch %d, by %s names a commit of version %d, epoch %d, by %s", h.Version, h.Epoch,
+				h.Leader, c.Version, c.Epoch, c.Node)
+		case c.Cause == repairCause:
+			if h.Version <= greatest {
+				fault("a repair makes version %d, though there was %d", h.Version, greatest)
+			}
+		case h.Version != last.Version+1:
+			fault("version %d comes after %d", h.Version, last.Version)
+		case c.Previous != last.Commit:
+			fault("version %d names %q as the one before, not %q", h.Version, c.Previous, last.Commit)
+		}
+		if h.Epoch < last.Epoch && !last.Set {
+			fault("epoch %d comes after %d", h.Epoch, last.Epoch)
+		}
+		leader, led := leaders[h.Epoch]
+		if led && leader != h.Leader {
+			fault("%s and %s write in epoch %d", leader, h.Leader, h.Epoch)
+		}
+		leaders[h.Epoch] = h.Leader
+		last, greatest = h, max(greatest, h.Version)
+	}
+}
+
+// checkUpdates: what was acknowledged was made once, is in the ledger once, was read where it
+// was acknowledged, and nothing older is there at the end.
+func (t *trace) checkUpdates(fault func(string, ...any)) {
+	byName := map[string][]seenUpdate{}
+	for _, u := range t.Updates {
+		byName[u.Name] = append(byName[u.Name], u)
+		made := t.Made[u.Value]
+		switch {
+		case made > 1:
+			fault("%s %s was made %d times", u.Name, u.Value, made)
+		case made == 0 && (u.Acked || u.Again == "acked"):
+			fault("%s %s was acknowledged and never made", u.Name, u.Value)
+		}
+		if u.Acked && t.Recorded[u.Value] != 1 {
+			fault("%s %s was acknowledged and is %d times in the ledger", u.Name, u.Value, t.Recorded[u.Value])
+		}
+		if u.Acked && u.Read != "" && u.Read != u.Value {
+			fault("%s %s was acknowledged by %s, which answered %s then", u.Name, u.Value, u.At, u.Read)
+		}
+		if u.Acked && u.Again == "refused" {
+			fault("%s %s was acknowledged, and refused when it came again", u.Name, u.Value)
+		}
+	}
+	for name, all := range byName {
+		is, known := t.Final[name]
+		if !known {
+			continue
+		}
+		var may []string // the last that was acknowledged, and what came later
+		for _, u := range all {
+			if u.Acked {
+				may = nil
+			}
+			may = append(may, u.Value)
+		}
+		anyAcked := slices.ContainsFunc(all, func(u seenUpdate) bool { return u.Acked })
+		if !slices.Contains(may, is.Route53) && (anyAcked || is.Route53 != "") {
+			fault("%s is %q in Route 53 at the end, not one of %q", name, is.Route53, may)
+		}
+		for server, value := range is.Servers {
+			if value != is.Route53 {
+				fault("%s is %q at %s at the end, %q in Route 53", name, value, server, is.Route53)
+			}
+		}
+	}
+}
+
+// checkVersions: no server goes back.
+func (t *trace) checkVersions(fault func(string, ...any)) {
+	last := map[string]seenVersion{}
+	for _, v := range t.Said {
+		before, known := last[v.Server]
+		if known && before.Start == v.Start && v.Version < before.Version {
+			fault("%s goes from version %d back to %d", v.Server, before.Version, v.Version)
+		}
+		last[v.Server] = v
+	}
+}
