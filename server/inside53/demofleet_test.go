@@ -18,24 +18,24 @@ import (
 	"github.com/miekg/dns"
 )
 
-// fleetMember is a line of what a demo of a fleet prints.
-type fleetMember struct {
+// demoMember is a line of what a demo of a fleet prints.
+type demoMember struct {
 	name, dns, admin string
 	pid              int
 }
 
 // memberOf reads such a line.
-func memberOf(line string) (m fleetMember, ok bool) {
+func memberOf(line string) (m demoMember, ok bool) {
 	words := regexp.MustCompile(`^(dns-\d) dns=(\S+) admin=(\S+) process=(\d+)$`).FindStringSubmatch(line)
 	if words == nil {
-		return fleetMember{}, false
+		return demoMember{}, false
 	}
 	pid, err := strconv.Atoi(words[4])
-	return fleetMember{words[1], words[2], words[3], pid}, err == nil
+	return demoMember{words[1], words[2], words[3], pid}, err == nil
 }
 
 // fleetTour reads what a demo of a fleet prints: its servers, and the commands with their answers.
-func fleetTour(t *testing.T, r *running) (servers []fleetMember, commands []string, answers map[string][]string) {
+func fleetTour(t *testing.T, r *running) (servers []demoMember, commands []string, answers map[string][]string) {
 	t.Helper()
 	answers = map[string][]string{}
 	for {
@@ -107,7 +107,7 @@ func TestDemoFleet(t *testing.T) {
 		return leader != "" && n == 3
 	})
 
-	i = slices.IndexFunc(servers, func(s fleetMember) bool { return s.name == leader })
+	i = slices.IndexFunc(servers, func(s demoMember) bool { return s.name == leader })
 	others := slices.Delete(slices.Clone(servers), i, i+1)
 	err := syscall.Kill(servers[i].pid, syscall.SIGTERM)
 	if err != nil {
