@@ -34,6 +34,8 @@ type item struct {
 	count   uint16 // records of data to write: the first count after skip
 	skip    uint16 // records of data to leave out first
 	maxTTL  uint32 // 0: as they are
+	pick    zone.Pick
+	near    uint16 // of instances: so many are in the client's zone and come first; 0: no matter
 	owner   []byte // an owner that is no suffix of a hop: glue (uncompressed)
 	data    []byte // packed records, owners at offset 12
 
@@ -77,13 +79,17 @@ const (
 // hop is one name on the way to the answer and the Reason for what became of it:
 // enough to tell the story later, nothing that has to be made for it.
 type hop struct {
-	name    []byte     // lower-case wire form, borrowed from Answer.names or the query
-	apex    *zone.Apex // closest apex of the view; nil when there is none
-	zone    *zone.Zone // the layer that decided; nil when it was none
-	set     zone.RRset // the RRset that decided
-	fenced  zone.RRset // the set of instances of which some were left out
+	name    []byte        // lower-case wire form, borrowed from Answer.names or the query
+	apex    *zone.Apex    // closest apex of the view; nil when there is none
+	zone    *zone.Zone    // the layer that decided; nil when it was none
+	set     zone.RRset    // the RRset that decided
+	fenced  zone.RRset    // the set of instances of which some were left out
+	pick    zone.Pick     // how it was narrowed
+	service *zone.Service // whose addresses answer; nil for none
 	outcome outcome
 	wild    bool // by way of a wildcard
+	// encloser is how many labels the closest encloser has that a wildcard belongs to.
+	encloser uint8
 
 	reply *forward.Message // what an upstream said about it; nil when none was asked or none spoke
 	age   uint32           // of reply, in seconds
@@ -117,6 +123,9 @@ type gist struct {
 	// Tailored says that a policy looked at the client subnet (RFC 7871).
 	Tailored bool
 	fenced   bool // an instance was left out, as the view doesn't reach it
+	// sick are the unhealthy instances, where a set was narrowed by health.
+	sick    map[string]string
+	crossed zone.ServiceKind // what is given first is in another zone than the client; 0 for no
 
 	// External, while need is set, is the question that only an upstream can
 	// answer; the decision goes on when it has been.
@@ -140,7 +149,7 @@ func (a *Answer) reset(v *zone.View, q *Query) {
 		a.release()
 	}
 	a.View, a.Rcode, a.AA, a.AD, a.EDE, a.Result = v, wire.RcodeNoError, false, false, wire.NoEDE, Local
-	a.Tailored, a.fenced = false, false
+	a.Tailored, a.fenced, a.crossed = false, false, zone.NoService
 	a.need, a.asAlias, a.exists = false, false, false
 	a.madeLen = 0
 	a.nhops = 1
@@ -156,7 +165,7 @@ func (a *Answer) release() {
 		h := &a.hops[n]
 		*h = hop{}
 	}
-	a.View, a.target, a.edeText, a.denied = nil, nil, "", nil
+	a.View, a.target, a.edeText, a.denied, a.sick = nil, nil, "", nil, nil
 	a.nhops = 0
 }
 

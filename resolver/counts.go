@@ -21,7 +21,9 @@ type cell struct {
 	types  [len(countedTypes) + 1]atomic.Uint64 // the last is that of all others
 	rcodes [wire.RcodeBadVers + 1]atomic.Uint64
 	late   [Transports][Results]latency.Histogram
-	_      [pairLine]byte
+	// crossed counts answers that lead to another availability zone than the client's.
+	crossed [zone.ServiceKinds]atomic.Uint64
+	_       [pairLine]byte
 }
 
 // viewCounts are what is counted of one view. They live as long as its name does.
@@ -59,6 +61,7 @@ type tally struct {
 	view    *viewCounts // that queries and fenced are of, the last that was asked
 	queries uint64
 	fenced  uint64
+	crossed [zone.ServiceKinds]uint32
 }
 
 // add notes an answer that is about to be sent.
@@ -80,6 +83,9 @@ func (t *tally) add(x *exchange) {
 		t.view = view
 	}
 	t.queries++
+	if a.crossed != zone.NoService {
+		t.crossed[a.crossed]++
+	}
 	if a.fenced {
 		t.fenced++
 	}
@@ -112,6 +118,11 @@ func (t *tally) flush(r *Resolver, cell int) {
 			c.rcodes[i].Add(uint64(n))
 		}
 	}
+	for i, n := range t.crossed {
+		if n != 0 {
+			c.crossed[i].Add(uint64(n))
+		}
+	}
 	t.leave(cell)
 	*t = tally{}
 }
@@ -125,9 +136,8 @@ func (x *exchange) count(t *tally) {
 		return
 	}
 	t.add(x)
-	r := x.resolver
-	if n := r.options.SampleQueries; n > 0 && x.q.Rand%n == 0 {
-		r.sample(x)
+	if w := x.state.watch; w != nil {
+		w.show(x)
 	}
 }
 
@@ -165,6 +175,9 @@ type Counts struct {
 	Types  map[uint16]uint64 // 0 is all that have no count of their own
 	Rcodes [wire.RcodeBadVers + 1]uint64
 	Views  map[string]ViewCounts
+	// Crossed are answers that lead to another availability zone than the client's, where
+	// zones matter.
+	Crossed [zone.ServiceKinds]uint64
 	// Late says how long answers took that waited for an upstream.
 	Late [Transports][Results]latency.Counts
 }
@@ -188,6 +201,9 @@ func (r *Resolver) Counts() Counts {
 				key = countedTypes[t]
 			}
 			out.Types[key] += c.types[t].Load()
+		}
+		for kind := range c.crossed {
+			out.Crossed[kind] += c.crossed[kind].Load()
 		}
 		for code := range c.rcodes {
 			out.Rcodes[code] += c.rcodes[code].Load()

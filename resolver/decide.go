@@ -30,6 +30,12 @@ type decision struct {
 	closed bool   // no lower layer and no forwarder may be asked any more
 	fenced bool   // the name is one of instances none of which the view reaches
 	maxTTL uint32 // of what a policy gave; 0 for none
+	// How the set of instances that was looked at last is narrowed, and how many of what is
+	// given of it are in the client's zone.
+	pick zone.Pick
+	near uint16
+	// encloser is how many labels the closest encloser has that the wildcard in work belongs to.
+	encloser uint8
 }
 
 // hop decides the hop in work; true when it opened another one.
@@ -225,7 +231,7 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, aga
 		if d.owned {
 			return false, false // 4a: CNAME and other types never mix
 		}
-		h.zone, h.wild = z, wild
+		h.zone, h.wild, h.encloser = z, wild, d.encloser
 		return true, d.atCNAME(z, node.RRset(zone.TypeCNAME))
 	}
 	set := node.RRset(rrtype)
@@ -233,7 +239,7 @@ func (d *decision) atNode(z *zone.Zone, node zone.Node, wild bool) (decided, aga
 		set = d.choose(node)
 	}
 	if set.Exists() {
-		h.zone, h.wild = z, wild
+		h.zone, h.wild, h.encloser = z, wild, d.encloser
 		d.respond(z, set)
 		return true, false
 	}
@@ -259,7 +265,7 @@ func (d *decision) choose(node zone.Node) zone.RRset {
 			first = d.fence(s)
 		}
 	}
-	return first
+	return d.fence(first) // what was looked at last may be another one
 }
 
 // fence is the fence of clause 7: of a set of instances the view gets what it reaches. The
@@ -269,9 +275,10 @@ func (d *decision) fence(set zone.RRset) zone.RRset {
 	if set.Kind != zone.Instances {
 		return set
 	}
-	given, fenced := d.given(set)
-	if fenced {
-		d.a.last().fenced, d.a.fenced = set, true
+	d.pick = d.pickOf(set, true)
+	given, fenced := d.given(set, d.pick)
+	if fenced || d.pick.Well || d.pick.Alone {
+		d.a.last().fenced, d.a.last().pick, d.a.fenced = set, d.pick, d.a.fenced || fenced
 	}
 	if given == 0 {
 		return zone.RRset{}
@@ -280,14 +287,61 @@ func (d *decision) fence(set zone.RRset) zone.RRset {
 	return set
 }
 
+// pickOf says how a set of instances is narrowed for the client, by health and by its
+// availability zone. Members of other zones aren't left out unless they may be.
+func (d *decision) pickOf(set zone.RRset, mayLeaveOut bool) zone.Pick {
+	var sick map[string]string
+	if d.live != nil {
+		sick = d.live.Sick
+	}
+	affinity := d.snap.Inventory.Affinity()
+	if len(sick) == 0 && affinity == zone.NoAffinity {
+		return zone.Pick{}
+	}
+	here := uint16(0)
+	if affinity != zone.NoAffinity {
+		here = d.clientZone()
+	}
+	p := d.snap.Inventory.Pick(d.a.View.Index, set.Data, here, mayLeaveOut && affinity == zone.OwnZone, sick)
+	if p.Well {
+		d.a.sick = sick
+	}
+	return p
+}
+
+// clientZone is the availability zone of the client, by the subnet of its address; 0 where
+// it isn't known, and for secondaries, whose clients may be anywhere.
+func (d *decision) clientZone() uint16 {
+	if d.q.fixed {
+		return 0
+	}
+	return d.snap.Inventory.ZoneOf(d.a.View.Index, d.q.Client)
+}
+
 // given counts the addresses that the view gets of a set of instances; fenced says that
 // some are left out.
-func (d *decision) given(set zone.RRset) (n uint16, fenced bool) {
-	given := d.snap.Inventory.Given(d.a.View.Index, set.Data)
-	for _, _, ok := given.Next(); ok; _, _, ok = given.Next() {
-		n++
+func (d *decision) given(set zone.RRset, pick zone.Pick) (n uint16, fenced bool) {
+	given := d.snap.Inventory.Given(d.a.View.Index, set.Data, pick, d.a.sick)
+	var one zone.GivenAddress
+	for d.near = 0; given.Next(&one); n++ {
+		if pick.Zone != 0 && one.Zone == pick.Zone {
+			d.near++
+		}
 	}
 	return n, given.Fenced()
+}
+
+// noteCrossing notes that what is given first of a set is in another zone than the client.
+func (d *decision) noteCrossing(set zone.RRset, kind zone.ServiceKind) {
+	if d.snap.Inventory.Affinity() == zone.NoAffinity || d.pick.Zone != 0 {
+		return
+	}
+	here := d.clientZone()
+	given := d.snap.Inventory.Given(d.a.View.Index, set.Data, d.pick, d.a.sick)
+	var one zone.GivenAddress
+	if here != 0 && given.Next(&one) && one.Zone != 0 && one.Zone != here {
+		d.a.crossed = kind
+	}
 }
 
 // unreached reports whether a node is the name of instances none of which the view
@@ -298,7 +352,7 @@ func (d *decision) unreached(node zone.Node) bool {
 		if set.Kind != zone.Instances {
 			continue
 		}
-		n, _ := d.given(set)
+		n, _ := d.given(set, zone.Pick{})
 		if n > 0 {
 			return false
 		}
@@ -347,6 +401,7 @@ func (d *decision) wildcardOf(z *zone.Zone) zone.Node {
 		if !z.Find(d.labels, d.name, i).Exists() {
 			continue
 		}
+		d.encloser = uint8(i)
 		var star [zone.MaxName + 2]byte
 		suffix := d.name[d.labels.Off[i]:d.labels.Off[z.ApexLabels]]
 		star[0], star[1] = 1, '*'

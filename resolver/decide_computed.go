@@ -32,8 +32,102 @@ func (d *decision) computed() bool {
 		return d.privateName(first[3:], rest)
 	case len(first) > 4 && string(first[:4]) == "ec2-":
 		return d.publicName(first[4:], rest)
+	case len(first) > 2 && string(first[:2]) == "i-" && d.instanceName(first, rest):
+		return true
+	case d.serviceName():
+		return true
 	default:
 		return d.reverseName()
+	}
+}
+
+// instanceName answers i-0123456789abcdef0.eu-west-1.compute.internal, the resource name of
+// an instance, with its primary addresses.
+func (d *decision) instanceName(id, suffix []byte) bool {
+	f, reached := d.snap.Inventory.Instance(d.a.View.Index, id)
+	if f == nil || !hasRegion(suffix, d.snap.Inventory.Region(f), internalSuffix, internalSuffixUSEast1) {
+		return d.unreadName(suffix, internalSuffix, internalSuffixUSEast1)
+	}
+	if !reached {
+		return false
+	}
+	d.exists = true
+	if d.q.Type == zone.TypeAAAA && f.IPv6.IsValid() || d.q.Type == zone.TypeANY && !f.Private.Is4() {
+		six := f.IPv6.As16()
+		return d.computedAnswer(zone.TypeAAAA, six[:])
+	}
+	if !f.Private.Is4() {
+		return d.computedAnswer(zone.TypeAAAA, nil)
+	}
+	four := f.Private.As4()
+	return d.computedAnswer(zone.TypeA, four[:])
+}
+
+// serviceName answers the name of an AWS service with what the inventory has of it, where
+// availability zones matter: AWS's own answers for the zone of the client are for clients
+// of its own resolvers alone.
+func (d *decision) serviceName() bool {
+	if d.snap.Inventory.Affinity() == zone.NoAffinity {
+		return false
+	}
+	s := d.snap.Inventory.Service(d.name)
+	return s != nil && s.Kind.Zonal() && d.service(s, d.q.Type)
+}
+
+// service answers the hop in work with the addresses that the view gets of a service; false
+// where it gets none of any type.
+func (d *decision) service(s *zone.Service, rrtype uint16) bool {
+	set := s.Set(rrtype)
+	if rrtype == zone.TypeANY {
+		set = s.V4
+	}
+	given := d.serviceSet(s, set)
+	if given == 0 && d.serviceSet(s, s.V4) == 0 && d.serviceSet(s, s.V6) == 0 {
+		return false
+	}
+	a := d.a
+	a.need = false
+	if a.last().outcome == pending || a.last().outcome == external {
+		d.authoritative()
+		a.last().outcome = computed
+	}
+	a.last().service = s
+	if given == 0 {
+		d.exists = true
+		d.serviceNegative()
+		return true
+	}
+	given = d.serviceSet(s, set) // as it was looked at last
+	i := a.add(inAnswer, given, set.Data)
+	i.flags, i.maxTTL, i.pick, i.near = set.Flags, d.maxTTL, d.pick, d.near
+	d.noteCrossing(set, s.Kind)
+	a.last().pick = d.pick
+	if d.pick.Well || d.pick.Alone {
+		a.last().fenced = set
+	}
+	return true
+}
+
+// serviceSet counts the addresses that the view gets of a set of a service.
+func (d *decision) serviceSet(s *zone.Service, set zone.RRset) uint16 {
+	if !set.Exists() {
+		return 0
+	}
+	d.pick = d.pickOf(set, s.CrossZone || s.Kind != zone.NetworkBalancer)
+	given, _ := d.given(set, d.pick)
+	return given
+}
+
+// serviceNegative answers that a service has no address of the type asked for.
+func (d *decision) serviceNegative() {
+	apex := d.a.last().apex
+	switch {
+	case apex != nil && len(apex.Layers) > 0:
+		d.negative(apex)
+	case apex != nil && apex.Computed:
+		d.specialNegative(apex, wire.RcodeNoError)
+	default:
+		d.a.Result = LocalNoData
 	}
 }
 

@@ -40,6 +40,10 @@ func (d *decision) answer(leaf zone.RRset) {
 	}
 	i := d.a.add(inAnswer, leaf.Count, leaf.Data)
 	i.flags, i.maxTTL = leaf.Flags, d.maxTTL
+	if leaf.Flags&zone.TagNames != 0 {
+		i.pick, i.near = d.pick, d.near
+		d.noteCrossing(leaf, zone.InstanceService)
+	}
 }
 
 // uncertain reports whether an address of a hosted zone may be that of an instance whose
@@ -182,7 +186,13 @@ func (d *decision) externalAlias(target zone.Alias, rrtype uint16) {
 	if apex == nil || apex.Forward == zone.NoForward {
 		apex = a.View.Root()
 	}
-	if apex == nil || apex.Forward == zone.NoForward {
+	nobody := apex == nil || apex.Forward == zone.NoForward
+	s := d.snap.Inventory.Service(target.Target)
+	if s != nil && (nobody || s.Kind.Zonal() && d.snap.Inventory.Affinity() != zone.NoAffinity) && d.service(s, rrtype) {
+		a.last().outcome = alias
+		return
+	}
+	if nobody {
 		a.fail(wire.RcodeServFail, wire.EDENoReachable, noAuthority)
 		return
 	}

@@ -23,6 +23,10 @@
 // reasons kept, and by looking again at the same snapshot with the functions that
 // decided. Policies are walked once more with the same random bits. It decides nothing.
 //
+// watch.go shows answers to who watches, if anybody does: rings of fixed size, which another
+// goroutine reads, or whole messages. uses.go notes when each record set was used last. An answer
+// that nobody watches costs a look at the state that it has anyway.
+//
 // [Merger] asks the same code what a view has at each name of a zone, and makes one zone
 // of it for secondaries; history numbers its versions.
 //
@@ -69,7 +73,11 @@
 //     fence: a name of instances gives a view the private address of each that it
 //     reaches, else the public one, else nothing. Where nothing is left the answer is
 //     NODATA, whatever wildcards and lower layers have. An instance is judged by itself
-//     and its VPC, not by its address: two VPCs may have the same ones.
+//     and its VPC, not by its address: two VPCs may have the same ones. Of what is left the
+//     unhealthy ones go while a healthy one is there, and then those of the client's
+//     availability zone come first, or alone while there is one. Where zones matter, names of
+//     file systems, network load balancers and endpoints are answered from the inventory
+//     likewise; load balancers that it knows are so in any case, where no upstream speaks.
 //  8. A CNAME that leaves our zones continues in the forwarder, a forwarded one
 //     that enters them in decide; eight steps in all, then SERVFAIL. No zone and no
 //     forwarder: REFUSED, EDE 20; for a CNAME's target, what is known so far; for an

@@ -187,7 +187,7 @@ func answerAnything(w *world) {
 func compareEncoded(t testing.TB, seed uint64, size uint16, tr Transport) (truncated int) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 2181))
-	snap, _ := randomView(t, rng)
+	snap, _, _, _ := randomView(t, rng)
 	snap.TranslatedTTL = 30
 	var interfaces []zone.Interface
 	for i := range 120 {

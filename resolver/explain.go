@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,35 @@ type Explanation struct {
 	Outside     *Explanation `json:"outside,omitempty"`
 	Differences []Step       `json:"differences,omitempty"`
 
+	// Used are the record sets of ours that the answer is made of.
+	Used []UsedSet `json:"-"`
+
 	decisions []decided
+}
+
+// UsedSet is a record set of ours.
+type UsedSet struct {
+	Zone  *zone.Zone
+	Owner []byte // in lower-case wire form
+	Type  uint16
+}
+
+// used returns the record sets of ours that an answer is made of.
+func (x *exchange) used() (sets []UsedSet) {
+	for i := range x.a.hops[:x.a.nhops] {
+		h := &x.a.hops[i]
+		if h.zone == nil || !h.set.Exists() {
+			continue
+		}
+		owner := slices.Clone(h.name)
+		if h.wild {
+			var l zone.Labels
+			l.Parse(h.name)
+			owner = append([]byte{1, '*'}, h.name[l.Off[h.encloser]:]...)
+		}
+		sets = append(sets, UsedSet{h.zone, owner, h.set.Type})
+	}
+	return sets
 }
 
 // Step is one step on the way to an answer, with what it consists of.
@@ -167,7 +196,7 @@ func (x *exchange) explanation(response []byte, req *ExplainRequest) *Explanatio
 	q, a := &x.q, &x.a
 	e := &Explanation{
 		Name: zone.String(q.Name()), Type: typeName(q.Type), Client: q.Client.String(), Result: a.Result.String(),
-		Answer: []string{}, Flags: []string{},
+		Answer: []string{}, Flags: []string{}, Used: x.used(),
 	}
 	if a.View != nil {
 		e.View = a.View.Name

@@ -10,8 +10,11 @@ import (
 // computed tells of clause 7: names that EC2 makes from addresses. Nothing is told of
 // names that can't be such.
 func (s *story) computed(d *decision, h *hop) []Step {
-	if !h.apex.Computed {
+	if !h.apex.Computed || h.service != nil {
 		return nil
+	}
+	if step, ok := s.instanceName(d, h); ok {
+		return []Step{step}
 	}
 	addr, kind, ok := computedAddress(d)
 	if !ok {
@@ -54,6 +57,67 @@ func (s *story) computed(d *decision, h *hop) []Step {
 	if h.outcome == computed {
 		step.Steps = []Step{{Step: "TTL",
 			Why: fmt.Sprintf("%d s, as translated addresses have", max(s.snap.TranslatedTTL, 1))}}
+	}
+	return []Step{step}
+}
+
+// instanceName tells of a resource name, which EC2 makes from the id of an instance.
+func (s *story) instanceName(d *decision, h *hop) (Step, bool) {
+	if d.depth == 0 || d.name[0] < 3 || string(d.name[1:3]) != "i-" {
+		return Step{}, false
+	}
+	id := string(d.name[1 : 1+int(d.name[0])])
+	f, reached := s.snap.Inventory.Instance(s.a.View.Index, []byte(id))
+	step := Step{Step: "resource name of " + id}
+	switch {
+	case h.outcome == unread:
+		step.Why = s.a.edeText
+	case f == nil:
+		step.Why = "no instance of the inventory: left to the forwarder"
+	case !reached:
+		step.Why = s.interfaceText(f) + ": the view doesn't reach it: left to the forwarder"
+	case h.outcome != computed && h.outcome != noData:
+		step.Why = s.interfaceText(f) + ": no name of the form that its region has"
+	default:
+		step.Why = s.interfaceText(f)
+	}
+	return step, true
+}
+
+// service tells of the AWS service whose addresses answer.
+func (s *story) service(h *hop) Step {
+	inv := s.snap.Inventory
+	step := Step{Step: h.service.Kind.String() + " " + h.service.ID, Why: "its interfaces in the inventory"}
+	switch {
+	case h.service.Kind == zone.Balancer || inv.Affinity() == zone.NoAffinity:
+		step.Why += ", as nobody else answers"
+	case h.pick.Zone != 0 && h.pick.Alone:
+		step.Why += ": those in the client's availability zone " + inv.ZoneName(h.pick.Zone)
+	case h.pick.Zone != 0:
+		step.Why += ": those in the client's availability zone " + inv.ZoneName(h.pick.Zone) + " first"
+	default:
+		step.Why += ": none is known to be in the client's availability zone"
+	}
+	return step
+}
+
+// affinity tells how availability zones narrow a set of instances.
+func (s *story) affinity(d *decision, h *hop) []Step {
+	inv := s.snap.Inventory
+	if inv.Affinity() == zone.NoAffinity || h.set.Kind != zone.Instances || h.service != nil {
+		return nil
+	}
+	here := inv.ZoneOf(s.a.View.Index, s.q.Client)
+	pick := d.pickOf(h.set, true)
+	step := Step{Step: "availability zone", Why: "that of the client isn't known"}
+	switch {
+	case here == 0:
+	case pick.Zone == 0:
+		step.Why = "the client is in " + inv.ZoneName(here) + ", and no member that counts is"
+	case pick.Alone:
+		step.Why = "the client is in " + inv.ZoneName(here) + ": members there alone"
+	default:
+		step.Why = "the client is in " + inv.ZoneName(here) + ": members there come first"
 	}
 	return []Step{step}
 }

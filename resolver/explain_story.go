@@ -148,6 +148,10 @@ func (s *story) hop(i int) Step {
 	if h.reply != nil || h.outcome == external || s.unasked(h) {
 		step.Steps = append(step.Steps, s.asked(i, h)...)
 	}
+	if h.service != nil {
+		step.Steps = append(step.Steps, s.service(h))
+	}
+	step.Steps = append(step.Steps, s.affinity(d, h)...)
 	if h.outcome == special {
 		step.Steps = append(step.Steps, Step{Step: "special name", Why: specialText(h.apex.Special)})
 	}

@@ -12,9 +12,12 @@ import (
 )
 
 // fenceWorld is the world of the scenario of the fence.
-func fenceWorld(t testing.TB) *world {
+func fenceWorld(t testing.TB) *world { return worldOf(t, "fence") }
+
+// worldOf is the world of a scenario.
+func worldOf(t testing.TB, name string) *world {
 	t.Helper()
-	text, err := os.ReadFile("testdata/fence.scenario")
+	text, err := os.ReadFile("testdata/" + name + ".scenario")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,17 +69,72 @@ func TestFencedAnswersAreCounted(t *testing.T) {
 	}
 }
 
-// TestFenceDoesNotAllocate, nor does it where all are left out.
+// TestFenceDoesNotAllocate, nor does it where all are left out, nor do health and zones.
 func TestFenceDoesNotAllocate(t *testing.T) {
-	w := fenceWorld(t)
-	out := make([]byte, 0, 512)
-	var never Suspender = noSuspender{t}
-	for _, name := range []string{"db.internal.", "only.internal.", "web.internal.", "six.internal."} {
-		for _, rrtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeMX} {
-			pkt, client := packetFor(t, name, rrtype), netip.MustParseAddrPort("10.0.0.1:53")
-			if n := testing.AllocsPerRun(50, func() { w.worker.Serve(pkt, client, UDP, out, never) }); n > 0 {
-				t.Errorf("%s %s: %v allocations", name, dns.TypeToString[rrtype], n)
+	for _, test := range []struct {
+		file, client, names string
+		sick                map[string]string
+	}{
+		{"fence", "10.0.0.1", "db.internal. only.internal. web.internal. six.internal.", nil},
+		{"affinity", "10.0.1.1", "web.internal. two.internal. _http._tcp.web.internal. nlb.example.com. " +
+			"fs-0a1b.efs.eu-west-1.amazonaws.com. i-2.eu-west-1.compute.internal.", nil},
+		{"strict", "10.0.2.1", "web.internal. two.internal. vpce-0a1b-x1y2.s3.eu-west-1.vpce.amazonaws.com.",
+			map[string]string{"i-2": "silent"}},
+		{"unhealthy", "10.0.1.1", "web.internal. two.internal. _http._tcp.web.internal.", map[string]string{"i-1": "silent"}},
+	} {
+		w := worldOf(t, test.file)
+		w.resolver.PublishSick(test.sick)
+		out := make([]byte, 0, 512)
+		var never Suspender = noSuspender{t}
+		for _, name := range strings.Fields(test.names) {
+			for _, rrtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypeMX} {
+				if strings.HasPrefix(name, "nlb.") && rrtype == dns.TypeMX {
+					continue
+				}
+				pkt, client := packetFor(t, name, rrtype), netip.AddrPortFrom(netip.MustParseAddr(test.client), 53)
+				if n := testing.AllocsPerRun(50, func() { w.worker.Serve(pkt, client, UDP, out, never) }); n > 0 {
+					t.Errorf("%s: %s %s: %v allocations", test.file, name, dns.TypeToString[rrtype], n)
+				}
 			}
+		}
+	}
+}
+
+// TestCrossingsAreCounted, by kind, where what comes first is in another zone.
+func TestCrossingsAreCounted(t *testing.T) {
+	w := worldOf(t, "affinity")
+	ask := func(name, client string) {
+		t.Helper()
+		w.worker.Serve(packetFor(t, name, dns.TypeA), netip.AddrPortFrom(netip.MustParseAddr(client), 53), UDP,
+			make([]byte, 0, 512), noSuspender{t})
+	}
+	ask("web.internal.", "10.0.1.1") // its own zone first
+	ask("web.internal.", "10.0.3.1") // none there
+	ask("two.internal.", "10.0.1.1")
+	ask("fs-0a1b.efs.eu-west-1.amazonaws.com.", "10.0.3.1")
+	ask("nlb.example.com.", "10.0.3.1")
+	ask("vpce-0a1b-x1y2.s3.eu-west-1.vpce.amazonaws.com.", "10.0.2.1")
+	w.worker.Flush()
+	want := [zone.ServiceKinds]uint64{zone.InstanceService: 2, zone.FileSystem: 1, zone.NetworkBalancer: 1}
+	if got := w.resolver.Counts().Crossed; got != want {
+		t.Errorf("crossings are %v, want %v", got, want)
+	}
+}
+
+// TestOwnZoneComesFirst whichever member the draw begins with.
+func TestOwnZoneComesFirst(t *testing.T) {
+	w := worldOf(t, "affinity")
+	for range 50 {
+		answer, _ := w.worker.Serve(packetFor(t, "web.internal.", dns.TypeA), netip.MustParseAddrPort("10.0.2.1:53"), UDP,
+			make([]byte, 0, 512), noSuspender{t})
+		var m dns.Msg
+		err := m.Unpack(answer)
+		if err != nil || len(m.Answer) != 3 {
+			t.Fatalf("%v in %v", err, m.Answer)
+		}
+		last := m.Answer[2].(*dns.A).A.String()
+		if last != "10.0.1.10" {
+			t.Fatalf("%s, of another zone than the client's, isn't the last of %v", last, m.Answer)
 		}
 	}
 }

@@ -65,6 +65,7 @@ type inputs struct {
 	reach     string // of the view: see zone.Inventory.ViewKey
 	view      *zone.View
 	health    uint64 // version
+	sick      map[string]string
 	region    string
 	below     uint64
 	loaded    bool
@@ -115,7 +116,8 @@ func (r *Resolver) State() (*zone.Snapshot, *zone.Live) {
 func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, apex *zone.Apex,
 	outside bool) *zone.Tree {
 	is := inputs{
-		inventory: snap.Inventory, view: view, health: live.Version, region: view.Region, below: m.below, loaded: snap.Loaded,
+		inventory: snap.Inventory, view: view, health: live.Version, sick: live.Sick, region: view.Region,
+		below: m.below, loaded: snap.Loaded,
 	}
 	for _, z := range snap.Layers(apex) {
 		if z.Unavailable != "" { // secondaries keep what they have, and don't deny what isn't known
@@ -179,6 +181,11 @@ func (m *Merger) changed(was, is inputs, outside bool) (names map[string]bool, a
 		return nil, true
 	}
 	names = map[string]bool{}
+	if !maps.Equal(was.sick, is.sick) {
+		for _, tree := range is.layers {
+			flipped(tree, was.sick, is.sick, names)
+		}
+	}
 	if !is.inventory.SameAddresses(was.inventory) {
 		for _, tree := range is.layers {
 			if tree.Stats().Cuts > 0 {
@@ -225,6 +232,26 @@ func translated(tree *zone.Tree, was, is *zone.Inventory, names map[string]bool)
 		for s := range node.RRsets {
 			if concerned(s) {
 				names[string(name)] = true
+			}
+		}
+	}
+}
+
+// flipped adds the names of a tree that have several instances, one of which is unhealthy now
+// or was so.
+func flipped(tree *zone.Tree, was, is map[string]string, names map[string]bool) {
+	for name, node := range tree.All {
+		if !node.HasInstances() {
+			continue
+		}
+		for s := range node.RRsets {
+			var m zone.InstanceAddress
+			for w := s.Instances(); s.Count > 1 && w.Next(&m); {
+				_, before := was[string(m.ID)]
+				_, now := is[string(m.ID)]
+				if before != now {
+					names[string(name)] = true
+				}
 			}
 		}
 	}

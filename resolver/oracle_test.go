@@ -137,23 +137,46 @@ func (o *oracle) hints(rr *dns.SVCB) (changed bool) {
 // the rule: the private address where it is reached, else the public one, else nothing.
 func (o *oracle) instances(i *item, owner string) {
 	set := zone.RRset{Kind: zone.Instances, Data: i.data}
+	type member struct {
+		zone.InstanceAddress
+		given      netip.Addr
+		translated bool
+	}
+	var reached []member
 	var m zone.InstanceAddress
 	for w := set.Instances(); w.Next(&m); {
-		addr := m.Public
+		one := member{m, m.Public, false}
 		if m.Private.IsValid() && !(m.KeepsPublic && m.Public.IsValid()) &&
 			o.w.reaches(o.x.a.View.Index, m.VPC, m.Private, m.Public.IsValid()) {
-			addr = m.Private
-			o.translated = o.translated || m.Public.IsValid()
+			one.given, one.translated = m.Private, m.Public.IsValid()
 		}
+		if one.given.IsValid() {
+			reached = append(reached, one)
+		}
+	}
+	here := uint16(0)
+	if o.w.affinity != zone.NoAffinity {
+		here = o.w.clientZone(o.x.a.View.Index, o.x.q.Client)
+	}
+	s := o.x.a.hops[i.hop].service
+	alone := o.w.affinity == zone.OwnZone && here != 0 && (s == nil || s.Kind != zone.NetworkBalancer || s.CrossZone)
+	for _, one := range narrowed(reached, func(m member) bool { return o.x.state.live.Sick[string(m.ID)] != "" },
+		func(m member) bool { return m.Zone == here }, alone) {
 		h := dns.RR_Header{Name: owner, Class: dns.ClassINET, Ttl: set.TTL()}
 		switch {
-		case addr.Is4():
+		case one.Rdata != nil:
+			h.Rrtype = dns.TypeSRV
+			o.m.Answer = append(o.m.Answer, &dns.SRV{Hdr: h, Port: uint16(one.Rdata[4])<<8 | uint16(one.Rdata[5]),
+				Target: textName(one.Rdata[6:])})
+			continue
+		case one.given.Is4():
 			h.Rrtype = dns.TypeA
-			o.m.Answer = append(o.m.Answer, &dns.A{Hdr: h, A: addr.AsSlice()})
-		case addr.IsValid():
+			o.m.Answer = append(o.m.Answer, &dns.A{Hdr: h, A: one.given.AsSlice()})
+		default:
 			h.Rrtype = dns.TypeAAAA
-			o.m.Answer = append(o.m.Answer, &dns.AAAA{Hdr: h, AAAA: addr.AsSlice()})
+			o.m.Answer = append(o.m.Answer, &dns.AAAA{Hdr: h, AAAA: one.given.AsSlice()})
 		}
+		o.translated = o.translated || one.translated
 	}
 }
 

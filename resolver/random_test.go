@@ -14,10 +14,22 @@ import (
 )
 
 // randomView makes a view of random zones, for decide and for the reference.
-func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex) {
+func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex, *zone.Live, *world) {
 	t.Helper()
 	snap := &zone.Snapshot{Inventory: zone.NewInventory(randomVPCs, nil), Loaded: true}
+	w, live := randomWorld(t), &zone.Live{}
+	w.affinity = zone.Affinity(rng.IntN(3))
+	own := zone.Subnet{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Zone: uint16(rng.IntN(3))}
+	w.places = []placed{{randomVPCs[0].ID, own}}
+	for i := range rng.IntN(3) {
+		if live.Sick == nil {
+			live.Sick = map[string]string{}
+		}
+		live.Sick[fmt.Sprint("i-", i)] = "random"
+	}
+	snap.Inventory.SetAffinity(w.affinity, []string{"az1", "az2"})
 	snap.Inventory.AddView(zone.AddressAuto, []string{randomVPCs[0].ID}, nil, nil)
+	snap.Inventory.SetSubnets(0, []zone.Subnet{w.places[0].Subnet}, nil)
 	view := zone.View{Name: "random"}
 	var apexes []refApex
 	for _, name := range []string{"z.", "s.z.", "y.", "."} {
@@ -32,6 +44,7 @@ func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex) {
 		}
 		for i := range layers {
 			z := randomZone(t, rng, name, zone.Origin(i+rng.IntN(2)))
+			z.narrow(live, w)
 			z.unread = rng.IntN(16) == 0
 			a.layers = append(a.layers, z)
 			apex.Layers = append(apex.Layers, zone.Layer(len(snap.Zones)))
@@ -46,7 +59,7 @@ func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex) {
 		view.Apexes = append(view.Apexes, apex)
 	}
 	snap.Views = []*zone.View{zone.NewView(view)}
-	return snap, apexes
+	return snap, apexes, live, w
 }
 
 // randomVPCs are one that the view is in and one that it doesn't reach.
@@ -64,24 +77,40 @@ func randomInstances(t testing.TB, rng *rand.Rand, owner string, ttl int) refSet
 	s := refSet{owner: owner, rrtype: dns.TypeA, ttl: uint32(ttl)}
 	for i := range 1 + rng.IntN(3) {
 		m := zone.InstanceAddress{ID: fmt.Append(nil, "i-", i), VPC: uint32(rng.IntN(2)),
-			Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(rng.IntN(4))})}
+			Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(rng.IntN(4))}), Zone: uint16(rng.IntN(3))}
 		if rng.IntN(3) == 0 {
 			m.Public = netip.AddrFrom4([4]byte{203, 0, 113, byte(i)})
 		}
 		s.instances = append(s.instances, m)
-		given := m.Public
-		if m.VPC == 0 {
-			given = m.Private
+	}
+	return s
+}
+
+// narrow fills in what the view gets of the sets of instances: its own VPC's private
+// addresses, else public ones, as health and zones leave them.
+func (z *refZone) narrow(live *zone.Live, w *world) {
+	for i := range z.sets {
+		s := &z.sets[i]
+		var reached []zone.InstanceAddress
+		for _, m := range s.instances {
+			if m.VPC == 0 || m.Public.IsValid() {
+				reached = append(reached, m)
+			}
 		}
-		if given.IsValid() {
-			rr, err := dns.NewRR(fmt.Sprintf("%s %d A %s", owner, ttl, given))
+		here := w.places[0].Zone
+		for _, m := range narrowed(reached, func(m zone.InstanceAddress) bool { return live.Sick[string(m.ID)] != "" },
+			func(m zone.InstanceAddress) bool { return m.Zone == here }, here != 0 && w.affinity == zone.OwnZone) {
+			given := m.Public
+			if m.VPC == 0 {
+				given = m.Private
+			}
+			rr, err := dns.NewRR(fmt.Sprintf("%s %d A %s", s.owner, s.ttl, given))
 			if err != nil {
-				t.Fatal(err)
+				w.Fatal(err)
 			}
 			s.rrs = append(s.rrs, rr)
 		}
 	}
-	return s
 }
 
 var randomLabels = []string{"a", "b", "*", "c"}

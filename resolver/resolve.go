@@ -69,6 +69,9 @@ func (x *exchange) accept(m *forward.Message, age uint32, stale bool) (again boo
 	h := a.last()
 	h.reply, h.age, h.how, h.group = m, age, a.Result, a.group
 	if m.Flags&forward.IsFailure != 0 {
+		if x.fromInventory() {
+			return false
+		}
 		ede := m.EDE
 		if ede == forward.NoEDE {
 			ede = wire.EDENoReachable
@@ -173,12 +176,8 @@ func (x *exchange) acceptAlias(m *forward.Message, age uint32, stale bool) {
 
 // noData answers that the name in work has nothing of the type asked for.
 func (x *exchange) noData() {
-	q, a := &x.q, &x.a
-	d := decision{snap: x.state.snap, live: x.state.live, q: q, a: a, exists: true, labels: &a.labels}
-	if a.nhops == 1 {
-		d.labels = &q.Labels
-	}
-	d.negative(a.last().apex)
+	d := x.decision()
+	d.negative(x.a.last().apex)
 }
 
 // ask leaves the question to an upstream. finish then gets the response. The exchange is
@@ -228,8 +227,49 @@ func (x *exchange) resume(m *forward.Message, err error) {
 	x.deliver()
 }
 
+// fromInventory answers the name of a load balancer for which nobody speaks by its
+// interfaces, where the inventory knows them: an alias to it, or the name itself.
+func (x *exchange) fromInventory() bool {
+	q, a := &x.q, &x.a
+	s := x.state.snap.Inventory.Service(a.target)
+	if s == nil {
+		return false
+	}
+	d := x.decision()
+	rrtype := q.Type
+	if a.asAlias {
+		rrtype, d.maxTTL = a.aliasType, a.aliasTTL
+	}
+	if !d.service(s, rrtype) {
+		return false
+	}
+	a.last().outcome = external
+	if a.asAlias {
+		a.last().outcome = alias
+	}
+	if a.Result != LocalNoData {
+		a.Result, a.EDE = Local, wire.EDESynthesized
+	}
+	return true
+}
+
+// decision is the scratch of a decision about the hop in work.
+func (x *exchange) decision() decision {
+	q, a := &x.q, &x.a
+	d := decision{snap: x.state.snap, live: x.state.live, q: q, a: a, exists: true, labels: &a.labels,
+		name: a.last().name}
+	if a.nhops == 1 {
+		d.labels = &q.Labels
+	}
+	d.depth = d.labels.Count
+	return d
+}
+
 // failToAsk makes the answer the failure to ask.
 func (x *exchange) failToAsk(err error) {
+	if x.fromInventory() {
+		return
+	}
 	x.a.fail(wire.RcodeServFail, wire.EDENetwork, external)
 	x.a.edeText = err.Error()
 }

@@ -26,6 +26,9 @@ var rewrite = flag.Bool("rewrite", false, "write what is answered into the scena
 //	zone ORIGIN APEX id=ID [negative=N] [unread]    master-file lines, and those of [world.addZone]
 //	vpc ID region=R cidrs=C,C [stale]
 //	interface ID vpc=ID private=A [public=A] [owner=instance|balancer|other] [of=INSTANCE] [name=N]
+//	     [zone=Z] [six=A] [primary]
+//	subnet ID vpc=ID zone=Z cidrs=C,C
+//	service efs|nlb|vpce|balancer NAME INTERFACE .. [cross]
 //	forwarder NAME                         replies: see [newFakeUpstream]
 //	view NAME [clients=C,C] [region=R] [vpcs=V,V] [reach=V,V] [mute=V,V] [also=C] [addresses=M]
 //	     [unread=REGION]
@@ -35,12 +38,14 @@ var rewrite = flag.Bool("rewrite", false, "write what is answered into the scena
 //	location COLLECTION LOCATION C C       of a CIDR collection
 //	allow C C
 //	option [id=] [version=] [udp=] [translated=] [unloaded] [uncertain] [unread=REGION]
+//	       [affinity=prefer|strict]
 //
 // then what happens, in this order:
 //
 //	query NAME TYPE [client=A] [tcp] [nord] [do] [cd] [ad] [edns=SIZE] [noedns] [class=CH]
 //	health ID ID                           the checks that fail from now on
 //	target NAME NAME                       the alias targets that are unhealthy from now on
+//	unwell INSTANCE=WHAT ..                the instances that are unhealthy from now on
 //	clock DURATION                         time goes by
 //	upstream NAME silent|broken|answers
 //
@@ -108,6 +113,8 @@ func (w *world) happen(b *block) {
 		}
 		live := w.live
 		w.resolver.PublishLive(&live)
+	case "unwell":
+		w.unwell(b)
 	case "clock":
 		d, err := time.ParseDuration(b.words[1])
 		if err != nil {

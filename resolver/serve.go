@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"maps"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -25,10 +25,8 @@ type Options struct {
 	Version string // answer to version.server. CH TXT; "" refuses
 	// Ready reports whether the server should be sent queries, for ready.inside53. TXT; nil:
 	// always. It is asked at most four times a second.
-	Ready         func() bool
-	SampleQueries uint64 // one query in so many is logged; 0 none
-	Log           *slog.Logger
-	Now           func() time.Time // for tests; nil: time.Now
+	Ready func() bool
+	Now   func() time.Time // for tests; nil: time.Now
 }
 
 // Resolver answers queries from the snapshot that was published last and from the
@@ -46,8 +44,10 @@ type Resolver struct {
 	buffers    sync.Pool // of *[]byte, 64 KiB: late answers over TCP
 	workers    atomic.Int64
 	cells      [cells]cell
+	watcher    watcher
 
-	mu sync.Mutex // orders publications
+	mu   sync.Mutex        // orders publications, and guards sick
+	sick map[string]string // instances that are unhealthy from here; see PublishSick
 }
 
 // state is all that a query sees. It is loaded once a query.
@@ -56,6 +56,7 @@ type state struct {
 	live   *zone.Live
 	groups []*forward.Group // by index of snap.Forwarders
 	views  []*viewCounts    // by index of snap.Views
+	watch  *watching        // nil: nobody watches
 }
 
 // New returns a Resolver that refuses everybody until the first snapshot is published.
@@ -65,9 +66,6 @@ func New(f *forward.Forwarder, o Options) *Resolver {
 	}
 	if o.KeepAlive == 0 {
 		o.KeepAlive = 10 * time.Second
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -88,6 +86,7 @@ func New(f *forward.Forwarder, o Options) *Resolver {
 		return &b
 	}
 	r.readiness.ask = o.Ready
+	r.watcher.wake = make(chan struct{}, 1)
 	r.now.Store(o.Now().Unix())
 	r.state.Store(&state{snap: &zone.Snapshot{Inventory: zone.NewInventory(nil, nil)}, live: &zone.Live{}})
 	return r
@@ -115,7 +114,7 @@ func (r *Resolver) Publish(snap *zone.Snapshot) error {
 	if len(snap.Views) == 0 || len(was.snap.Views) != len(snap.Views) || &snap.Views[0] != &was.snap.Views[0] {
 		views = was.countsOf(snap.Views)
 	}
-	r.state.Store(&state{snap: snap, live: was.live, groups: groups, views: views})
+	r.state.Store(&state{snap: snap, live: r.liveOf(was.live, snap), groups: groups, views: views, watch: was.watch})
 	if len(was.groups) > 0 {
 		r.forwarder.Release(was.groups...)
 	}
@@ -129,14 +128,50 @@ func (r *Resolver) PublishLive(live *zone.Live) (changed bool) {
 	defer r.mu.Unlock()
 	next := *r.state.Load()
 	with := *live
-	with.Serials, with.Version = next.live.Serials, next.live.Version
-	changed = !live.SameHealth(next.live)
+	with.Serials, with.Sick, with.Version = next.live.Serials, next.live.Sick, next.live.Version
+	changed = !with.SameHealth(next.live)
 	if changed {
 		with.Version++
 	}
 	next.live = &with
 	r.state.Store(&next)
 	return changed
+}
+
+// PublishSick names the instances that are unhealthy as seen from here, with what is wrong
+// with them: they leave the names that have healthy ones, besides those that the snapshot
+// names. It reports whether any decision may be another one by it. sick is immutable.
+func (r *Resolver) PublishSick(sick map[string]string) (changed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sick = sick
+	next := *r.state.Load()
+	was := next.live
+	next.live = r.liveOf(was, next.snap)
+	r.state.Store(&next)
+	return next.live.Version != was.Version
+}
+
+// liveOf returns a table with the unhealthy instances of a snapshot, and of those seen from
+// here; the same table where these are the same. Call it with mu held.
+func (r *Resolver) liveOf(was *zone.Live, snap *zone.Snapshot) *zone.Live {
+	sick := r.sick
+	switch {
+	case len(sick) == 0:
+		sick = snap.Vitals
+	case len(snap.Vitals) > 0:
+		sick = maps.Clone(snap.Vitals)
+		maps.Copy(sick, r.sick)
+	}
+	if maps.Equal(sick, was.Sick) {
+		return was
+	}
+	with := *was
+	with.Sick = sick
+	if !with.SameHealth(was) {
+		with.Version++
+	}
+	return &with
 }
 
 // PublishSerials makes a table of serials (see [zone.Live]) the one that queries see from

@@ -76,11 +76,18 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 		return nil, Dropped
 	}
 	x.state = r.state.Load()
+	if x.state.watch != nil && x.state.watch.timed {
+		x.since = time.Now()
+	}
 	if w.handler != nil && (v == refused || v == accepted && q.concerns()) {
 		answer, result, done := w.handle(pkt, client, tr, out, s)
 		if done {
 			return answer, result
 		}
+	}
+	shown := x.state.watch != nil && x.state.watch.Messages != nil && !x.isProbe()
+	if shown {
+		x.state.watch.Messages.Question(pkt, client, tr)
 	}
 	if x.admit(v, pkt) {
 		x.resolve()
@@ -91,7 +98,11 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 		return nil, Forwarded
 	}
 	x.count(&w.tally)
-	return appendResponse(out, q, a, x.state.snap, r.limits), a.Result
+	answer := appendResponse(out, q, a, x.state.snap, r.limits)
+	if shown {
+		x.state.watch.Messages.Answer(answer, client, tr, time.Since(x.since))
+	}
+	return answer, a.Result
 }
 
 // handle shows a packet to the handler.
@@ -214,17 +225,10 @@ func (x *exchange) deliver() {
 	answer := appendResponse(out, &x.q, &x.a, x.state.snap, r.limits)
 	if x.observe != nil {
 		x.observe(x, answer)
+	} else if watch := x.state.watch; watch != nil && watch.Messages != nil {
+		client := netip.AddrPortFrom(x.q.Client, x.q.port)
+		watch.Messages.Answer(answer, client, x.q.Transport, time.Since(x.since))
 	}
 	x.finish(answer, x.a.Result)
 	x.countLate()
-}
-
-// sample writes a line of the query log.
-func (r *Resolver) sample(x *exchange) {
-	view := ""
-	if x.a.View != nil {
-		view = x.a.View.Name
-	}
-	r.options.Log.Info("query", "client", x.q.Client, "transport", x.q.Transport.String(), "view", view,
-		"name", zone.String(x.q.Name()), "type", x.q.Type, "rcode", x.a.Rcode, "result", x.a.Result.String())
 }

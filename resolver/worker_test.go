@@ -1,11 +1,9 @@
 package resolver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -146,37 +144,4 @@ func TestRunKeepsTheClock(t *testing.T) {
 			t.Errorf("Run: %v", err)
 		}
 	})
-}
-
-// TestSampledQueries: one query in so many is logged, late ones too.
-func TestSampledQueries(t *testing.T) {
-	var log bytes.Buffer
-	f, err := forward.New(forward.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := New(f, Options{SampleQueries: 1, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	snap := snapshotOf(t, 1, []zone.Forwarder{{Upstreams: []string{"127.0.0.1:1"}}})
-	err = r.Publish(snap)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := r.NewWorker()
-	late := &lateAnswers{TB: t}
-	for _, name := range []string{"A.example.com.", `odd\.name.example.com.`, "www.example.org."} {
-		w.Serve(pack(t, func(m *dns.Msg) { m.Question[0].Name = name }), testClient, TCP, make([]byte, 0, 65535), late)
-	}
-	w.Serve(pack(t, nil)[:12], testClient, UDP, make([]byte, 0, 512), late)
-	late.wait.Wait() // the forwarder isn't running: that is said at once
-	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	if len(lines) != 4 {
-		t.Fatalf("%d lines:\n%s", len(lines), log.String())
-	}
-	for i, want := range []string{"client=10.0.0.1 transport=tcp view=all name=a.example.com. type=1 rcode=0 result=local",
-		`name=odd\.name.example.com. type=1 rcode=3 result=nxdomain`, "name=www.example.org. type=1 rcode=2 result=servfail",
-		"rcode=1 result=formerr"} {
-		if !strings.Contains(lines[i], want) {
-			t.Errorf("line %d is %s\nwant %s", i, lines[i], want)
-		}
-	}
 }

@@ -79,6 +79,11 @@ type world struct {
 	vpcs      []zone.Network
 	ifaces    []zone.Interface
 	views     []*block
+	places    []placed          // subnets
+	azs       []string          // availability zones, in the order of their numbers
+	in        map[string]uint16 // zones by interface
+	affinity  zone.Affinity
+	services  map[string]*zone.Service
 	options   Options
 	clock     atomic.Int64
 	clients   map[netip.Prefix]int
@@ -100,7 +105,7 @@ func newWorld(t testing.TB, blocks []block) (w *world, next int) {
 	w = &world{
 		TB: t, snap: &zone.Snapshot{Loaded: true, TranslatedTTL: 30}, zones: map[string]*zone.Zone{},
 		upstream: map[string]*fakeUpstream{}, forwards: map[string]int{}, clients: map[netip.Prefix]int{}, rest: -1,
-		outside: -1,
+		outside: -1, in: map[string]uint16{}, services: map[string]*zone.Service{},
 	}
 	w.clock.Store(1_700_000_000)
 	for next = range blocks {
@@ -213,6 +218,10 @@ func (w *world) define(b *block) bool {
 		w.vpcs = append(w.vpcs, n)
 	case "interface":
 		w.addInterface(b)
+	case "subnet":
+		w.addSubnet(b)
+	case "service":
+		w.addService(b)
 	case "option":
 		w.setOptions(b)
 	default:
@@ -241,6 +250,8 @@ func (w *world) setOptions(b *block) {
 			w.options.UDPSize = uint16(number(w.TB, value))
 		case "translated":
 			w.snap.TranslatedTTL = number(w.TB, value)
+		case "affinity":
+			w.affinity = map[string]zone.Affinity{"prefer": zone.OwnZoneFirst, "strict": zone.OwnZone}[value]
 		default:
 			w.Fatalf("line %d: option %q", b.line, word)
 		}
@@ -252,6 +263,13 @@ func (w *world) addInterface(b *block) {
 	f := zone.Interface{ID: b.words[1], Private: netip.MustParseAddr(b.option("private"))}
 	f.VPC = w.vpc(b, b.option("vpc"))
 	f.OwnerID = b.option("of")
+	if slices.Contains(b.words, "primary") {
+		f.Instance = f.OwnerID
+	}
+	if six := b.option("six"); six != "" {
+		f.IPv6 = netip.MustParseAddr(six)
+	}
+	w.in[f.ID] = w.az(b.option("zone"))
 	if p := b.option("public"); p != "" {
 		f.Public = netip.MustParseAddr(p)
 	}
@@ -286,6 +304,8 @@ func (w *world) makeViews() {
 	w.snap.Inventory = zone.NewInventory(w.vpcs, w.ifaces)
 	w.snap.Inventory.SetUncertain(w.uncertain)
 	w.snap.Inventory.SetUnread(w.unread)
+	w.snap.Inventory.SetAffinity(w.affinity, w.azs)
+	w.snap.Inventory.SetServices(w.services)
 	for index, b := range w.views {
 		v := zone.View{Name: b.words[1], Index: index, Region: b.option("region"), VPCs: list(b.option("vpcs"))}
 		if region := b.option("unread"); region != "" {
@@ -306,6 +326,9 @@ func (w *world) makeViews() {
 		}
 		w.snap.Inventory.AddView(v.Addresses, v.VPCs, list(b.option("reach")), also)
 		w.snap.Inventory.SetMute(index, list(b.option("mute")))
+		own := func(p placed) bool { return slices.Contains(v.VPCs, p.vpc) }
+		w.snap.Inventory.SetSubnets(index, subnetsOf(w.places, own),
+			subnetsOf(w.places, func(p placed) bool { return !own(p) }))
 		for _, line := range b.body {
 			v.Apexes = append(v.Apexes, w.makeApex(b, strings.Fields(line)))
 		}
@@ -375,6 +398,8 @@ func (w *world) addZone(b *block) {
 			z.put(words[1], zone.NewUnservable(rrtype(w.TB, words[2]), strings.Join(words[3:], " "), nil))
 		case "tag":
 			w.putInstances(z, words)
+		case "srv":
+			w.putServers(z, words)
 		case "policy":
 			var members []zone.Member
 			for i+1 < len(b.body) && strings.HasPrefix(b.body[i+1], "member ") {
@@ -412,41 +437,6 @@ func (w *world) addZone(b *block) {
 	made := zone.New(info, z.edit.Commit(), negativeCap)
 	w.zones[id] = made
 	w.snap.Zones = append(w.snap.Zones, made)
-}
-
-// putInstances puts "tag NAME INTERFACE ..": the instances that have these interfaces. One
-// that isn't in the inventory is VPC/ADDRESS.
-func (w *world) putInstances(z *zoneBuilder, words []string) {
-	w.Helper()
-	sets := map[uint16][]zone.InstanceAddress{}
-	for _, word := range words[2:] {
-		var m zone.InstanceAddress
-		i := slices.IndexFunc(w.ifaces, func(f zone.Interface) bool { return f.ID == word })
-		vpc, addr, alone := strings.Cut(word, "/")
-		switch {
-		case i >= 0:
-			f := &w.ifaces[i]
-			m = zone.InstanceAddress{ID: []byte(f.OwnerID), VPC: f.VPC, Private: f.Private, Public: f.Public,
-				KeepsPublic: f.Owner == zone.OtherOwner}
-		case alone:
-			m = zone.InstanceAddress{ID: []byte("i-" + addr), VPC: w.vpc(z.block, vpc), Private: netip.MustParseAddr(addr)}
-			if !m.Private.IsPrivate() {
-				m.Private, m.Public = netip.Addr{}, m.Private
-			}
-		default:
-			w.Fatalf("zone at line %d: no interface %s", z.block.line, word)
-		}
-		rrtype := zone.TypeA
-		if m.Private.Is6() || m.Public.Is6() {
-			rrtype = zone.TypeAAAA
-		}
-		sets[rrtype] = append(sets[rrtype], m)
-	}
-	for rrtype, members := range sets {
-		s, err := zone.NewInstances(rrtype, 30, members)
-		z.check(err)
-		z.put(words[1], s)
-	}
 }
 
 // noSuspender fails the test when an answer would have to wait.

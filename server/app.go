@@ -17,11 +17,15 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/dangling"
+	"inside53/server/dnstap"
 	"inside53/server/listen"
+	"inside53/server/observe"
 	"inside53/server/transfer"
 	"inside53/server/tsig"
 	"inside53/server/update"
 	"inside53/zonesource"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/recorder"
 	zoneupdate "inside53/zonesource/update"
 
@@ -39,6 +43,8 @@ type AppOptions struct {
 	// has its data, or has waited long enough for them.
 	Stdout io.Writer
 	Log    *slog.Logger
+	// SetLog, when it is there, changes the log to what a configuration says.
+	SetLog func(config.Log)
 	// LogFault, when it is there, returns why the log can't be written, nil while it can.
 	LogFault func() error
 	// Sockets are those that are there already; nil for none. The App closes them.
@@ -73,6 +79,12 @@ type App struct {
 	sources   sourceBuilder
 	health    healthWatch
 	readiness readiness
+	pulse     pulse
+	observer  *observe.Observer
+	messages  *dnstap.Sender
+	dangling  *dangling.Watch
+	reloads   reloads
+	accounts  atomic.Pointer[[]*awsclient.Account] // of running, for who isn't its goroutine
 	warmth    *warmth
 	trend     trend
 
@@ -119,9 +131,14 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.host = host
 	a.resolver = resolver.New(a.forwarder, resolver.Options{
 		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: a.identity, Version: a.version,
-		Ready: a.readiness.isReady, SampleQueries: uint64(c.Log.SampleQueries), Log: log,
+		Ready: a.readiness.isReady,
 	})
-	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver))
+	a.observer = observe.New(observe.Options{Answers: a.resolver, Log: log})
+	a.messages = dnstap.New(dnstap.Options{Identity: host, Version: a.version, Log: log})
+	a.setQueryLog(c)
+	a.setMessages(c)
+	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver), a.observeMetrics(),
+		a.danglingMetrics())
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
 		program: sync.OnceValue(zonesource.Program), onEvent: newEvents(a.registry), wantTargets: a.wantTargets}
 	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
@@ -162,11 +179,15 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	a.dangling = a.newDangling()
 	a.warmth = newWarmth(a.keeper.State(), a.forwarder, log)
 	a.sources.keeper = a.keeper
 	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
+	a.sources.registrar = &registrar{keeper: a.keeper, snapshot: a.resolver.Snapshot}
 	before := &past{a.newestPast}
-	served := &data{a.keeper, a.resolver, a.logFault, before, a.handing}
+	served := &data{
+		keeper: a.keeper, resolver: a.resolver, past: before, fleet: a.handing, faults: a.problems, waiting: a.waiting,
+	}
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
 	if err != nil {
@@ -203,12 +224,22 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		state: a.keeper.State(), fleet: a.fleetStanding,
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
+	a.pulse = pulse{sockets: a.server.Stats, answers: a.resolver.Counts, forwards: a.forwarder.Stats}
+	a.setAccounts(a.running.accounts)
+	a.registry.MustRegister(a.planMetrics())
+	operator := &hands{
+		version: a.version, started: time.Now(), config: a.config.Load, readiness: &a.readiness, keeper: a.keeper,
+		leading: a.leadingKeeper, forwarder: a.forwarder, pulse: &a.pulse, sources: &a.sources, health: &a.health, fleet: a.fleetStatus,
+	}
 	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
+	seen := &watched{a.observer, a.resolver}
+	served.seen = seen
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Past: before, Fleet: &fleetDesk{a}, Log: log, Bound: boundWeb,
+		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: seen, Fleet: &fleetDesk{a},
+		Log:   log,
 		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
-		Socket: a.opts.Sockets.listeners().Listener,
+		Bound: boundWeb, Socket: a.opts.Sockets.listeners().Listener,
 	})
 	if err != nil {
 		return err
@@ -287,6 +318,9 @@ func (a *App) publish(s *zone.Snapshot) {
 	if err != nil {
 		a.opts.Log.Error("snapshot not published", "error", err)
 	}
+	if a.dangling != nil {
+		a.dangling.Wake()
+	}
 	if a.transfers != nil { // before, nobody asks
 		a.transfers.Wake()
 	}
@@ -317,9 +351,13 @@ func (a *App) run(ctx context.Context) error {
 	g, all := errgroup.WithContext(all)
 	g.Go(func() error { return a.forwarder.Run(all) })
 	g.Go(func() error { return a.resolver.Run(all) })
+	g.Go(func() error { return a.pulse.run(all) })
+	g.Go(func() error { return a.observer.Run(all) })
+	g.Go(func() error { return a.messages.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.run(all) })
 	g.Go(func() error { return a.fleet.bell.run(all) })
+	g.Go(func() error { return a.newInstances().Run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
 		a.awaitFleet(serving)
@@ -378,6 +416,7 @@ func (a *App) write(process, all context.Context) error {
 	g.Go(func() error { return a.runHistory(recording) })
 	g.Go(func() error { return a.runFleet(working) })
 	g.Go(func() error { return a.transfers.Run(working) })
+	g.Go(func() error { return a.dangling.Run(working) })
 	if a.updater != nil {
 		g.Go(func() error { return a.updater.Run(working) })
 	}

@@ -20,9 +20,11 @@ import (
 type data struct {
 	keeper   *zonesource.Keeper
 	resolver *resolver.Resolver
-	logFault func() error // why the log can't be written
 	past     *past
 	fleet    *handing // nil: this server is alone
+	seen     *watched
+	faults   func() []admin.Problem // of what isn't data
+	waiting  func() []zonesource.PartStatus
 }
 
 // Zones implements [admin.Data].
@@ -83,8 +85,11 @@ func describeZone(z *zone.Zone, p zonesource.PartStatus) admin.Zone {
 	for _, v := range z.VPCs {
 		out.VPCs = append(out.VPCs, v.ID)
 	}
-	if !p.Listed.IsZero() && z.Origin != zone.File {
-		out.AgeSeconds = time.Since(p.Listed).Seconds()
+	switch age := secondsTo(time.Now(), p.Listed); {
+	case z.Origin == zone.File: // it is read when it changes: it has none
+		out.AgeSeconds = new(float64)
+	default:
+		out.AgeSeconds = age
 	}
 	if p.Err != nil {
 		out.Error = p.Err.Error()
@@ -105,13 +110,26 @@ func (d *data) Problems() []admin.Problem {
 	for _, p := range d.keeper.Report().Problems {
 		out = append(out, admin.Problem(p))
 	}
-	for _, err := range d.keeper.State().Faults() {
-		out = append(out, admin.Problem{Reason: err.Error()})
+	for _, p := range d.waiting() {
+		out = append(out, waitingProblem(&p))
 	}
-	err := d.logFault()
-	if err != nil {
-		out = append(out, admin.Problem{Reason: fmt.Sprintf("the log can't be written, its lines are lost: %v", err)})
+	return append(out, d.faults()...)
+}
+
+// waitingProblem is the line of the report about a part that has shrunk or vanished.
+func waitingProblem(p *zonesource.PartStatus) admin.Problem {
+	out := admin.Problem{Zone: p.Key.Name}
+	if p.Zone != nil {
+		out.Zone = zone.String(p.Zone.Apex)
 	}
+	accept := strings.TrimPrefix(p.Key.Name, "zone/")
+	if p.Pending == nil {
+		out.Reason = fmt.Sprintf("held: the zone isn't listed any more since %s; it stays until that is certain, or "+
+			"POST /accept?zone=%s", p.Vanished.UTC().Format(time.RFC3339), accept)
+		return out
+	}
+	out.Reason = fmt.Sprintf("held: shrunk from %d to %d; the last good data stay until a second listing says the same, "+
+		"or POST /accept?zone=%s; /parts names what would go", p.Pending.Before, p.Pending.Now, accept)
 	return out
 }
 
@@ -146,6 +164,7 @@ func (d *data) Explain(ctx context.Context, q admin.Question) (any, error) {
 	req.Listing = listings(d.keeper.Status())
 	e, err := d.resolver.Explain(ctx, req)
 	if err == nil {
+		e.Steps = append(e.Steps, d.seen.steps(e.Used)...)
 		e.Steps = append(e.Steps, d.past.steps(ctx, zone.String(req.Name))...)
 	}
 	if errors.Is(err, resolver.ErrNoOutside) {
@@ -201,7 +220,7 @@ func (d *data) collect(r reading) {
 		r.gauge("inside53_state_saved_seconds", secondsSince(state.Saved(), now))
 	}
 	for name, source := range s.Sources {
-		r.gauge("inside53_source_age_seconds", ageOf(source, now), name)
+		r.gauge("inside53_source_age_seconds", secondsSince(source.Oldest, now), name)
 		r.gauge("inside53_source_failing_parts", float64(source.Failing), name)
 		r.gauge("inside53_source_pending_parts", float64(source.Pending), name)
 	}

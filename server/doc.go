@@ -25,6 +25,11 @@
 // systemd's watchdog while the packet loops live. handover.go and sockets.go pass the sockets on
 // to the process after this one. Packages confine and logs are of the process, not of the App.
 //
+// What people see and do stands beside: hands.go (status, parts, flush, refresh), pulse.go (rates of
+// now), plan.go (reloads, what is read next), observing.go and usage.go (package observe: who asks
+// most, the query log, queries as they come, who uses a record; package dnstap), dangle.go (package
+// dangling: records that lead to what is gone).
+//
 // [App] is the composition root: it makes all of it from a [config.Config] and owns its
 // lifetime. Its parts own their state and register their metrics (metrics.go); package admin
 // asks them through interfaces of its own. Package listen is the packet engines alone and knows nothing of data.

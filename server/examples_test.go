@@ -175,7 +175,8 @@ func TestExampleDHClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{"domain-name-servers": "127.0.0.1",
-		"domain-search": strconv.Quote(strings.TrimSuffix(string(defaults.EC2.Zone), "."))}
+		"domain-search": strconv.Quote(strings.TrimSuffix(string(defaults.EC2.Zone), ".")) +
+			`, "example.com", "ec2.internal", "compute-1.internal"`}
 	if !reflect.DeepEqual(active, want) {
 		t.Errorf("active are %v, want %v", active, want)
 	}
@@ -223,7 +224,7 @@ func allowedBy(t *testing.T, name string) []string {
 // TestExamplePolicy compares the IAM policies with what is said to be called.
 func TestExamplePolicy(t *testing.T) {
 	inventory, err := ec2.New(ec2.Options{Accounts: []ec2.Account{{}}, Regions: []string{"eu-west-1"},
-		LoadBalancers: true})
+		LoadBalancers: true, Affinity: true, Health: []string{ec2.StatusHealth, ec2.TargetHealth, ec2.LifecycleHealth}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +266,8 @@ func TestExampleRules(t *testing.T) {
 func TestExamplesAreTested(t *testing.T) {
 	known := []string{
 		"README.md", "demo", "examples.go", "doc.go", "fleet.svg", "fleet_test.go", "inside53.yaml", "minimal.yaml",
-		"lab.zone", "ops.key", "inside53.service", "inside53.socket", "own-port.conf", "dnsdist.conf", "sysctl.conf",
+		"lab.zone", "ops.key", "inside53.service", "inside53-hosts.service", "inside53.socket",
+		"own-port.conf", "dnsdist.conf", "sysctl.conf",
 		"dhclient.conf", "iam-policy.json", "iam-policy-updates.json", "iam-policy-events.json",
 		"iam-policy-fleet.json",
 		"alerts.yaml", "grafana", "deploy",

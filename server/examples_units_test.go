@@ -53,6 +53,20 @@ func TestExampleSocket(t *testing.T) {
 	}
 }
 
+// TestExampleHostsUnit: the unit of the hosts file may write that file and nothing else.
+func TestExampleHostsUnit(t *testing.T) {
+	unit := unitFile(t, readExample(t, "inside53-hosts.service"))
+	for key, want := range map[string]string{
+		"ProtectSystem": "strict", "ReadWritePaths": "/etc", "Restart": "always", "NoNewPrivileges": "yes",
+		"ExecStart": "/usr/local/bin/inside53 export hosts --config /etc/inside53/inside53.yaml --region ${REGION} " +
+			"--output /etc/hosts --watch",
+	} {
+		if got := unit["Service"][key]; len(got) != 1 || got[0] != want {
+			t.Errorf("%s=%v, want %s", key, got, want)
+		}
+	}
+}
+
 // TestExampleDNSdist holds the health check of dnsdist to the name that tells of the drain, and
 // to the drain.
 func TestExampleDNSdist(t *testing.T) {

@@ -93,7 +93,8 @@ func welcomeOf(c *config.Config, s *zone.Snapshot, client netip.Addr) listen.Wel
 	case s.Client(client).Allowed,
 		slices.ContainsFunc(c.Updates, func(u config.Update) bool { return named(u.Clients) }),
 		slices.ContainsFunc(c.Transfers, func(t config.Transfer) bool { return named(t.Clients) }),
-		slices.ContainsFunc(c.Secondary, func(s config.Secondary) bool { return isPrimary(s, client) }):
+		slices.ContainsFunc(c.Secondary, func(s config.Secondary) bool { return isPrimary(s.Primaries, client) }),
+		slices.ContainsFunc(c.Follow, func(f config.Follow) bool { return isPrimary(f.Primaries, client) }):
 		return listen.Known
 	case slices.ContainsFunc(c.Transfers, config.Transfer.KeysAlone):
 		return listen.Keyed
@@ -101,6 +102,6 @@ func welcomeOf(c *config.Config, s *zone.Snapshot, client netip.Addr) listen.Wel
 	return listen.Stranger
 }
 
-func isPrimary(s config.Secondary, client netip.Addr) bool {
-	return slices.ContainsFunc(s.Primaries, func(p config.HostPort) bool { return p.Addr().Unmap() == client })
+func isPrimary(primaries []config.HostPort, client netip.Addr) bool {
+	return slices.ContainsFunc(primaries, func(p config.HostPort) bool { return p.Addr().Unmap() == client })
 }

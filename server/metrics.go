@@ -8,6 +8,7 @@ import (
 	"inside53/resolver/forward"
 	"inside53/resolver/latency"
 	"inside53/resolver/wire"
+	"inside53/resolver/zone"
 	"inside53/server/listen"
 
 	"github.com/miekg/dns"
@@ -111,6 +112,10 @@ func resolverMetrics(r *resolver.Resolver) *collector {
 		{"inside53_type_queries_total", "Queries that were answered, by type.", []string{"type"}},
 		{"inside53_rcode_queries_total", "Answers by response code.", []string{"rcode"}},
 		{"inside53_fenced_answers_total", "Answers without instances that the view doesn't reach.", []string{"view"}},
+		{
+			"inside53_cross_zone_answers_total",
+			"Answers that lead to another availability zone than the client's, with ec2.affinity.", []string{"kind"},
+		},
 		{"inside53_rebinding_total", "Answers emptied for an address that names of the internet may not have.", nil},
 	}, func(out reading) {
 		out.counter("inside53_rebinding_total", r.Rebindings())
@@ -118,6 +123,9 @@ func resolverMetrics(r *resolver.Resolver) *collector {
 		for view, n := range counts.Views {
 			out.counter("inside53_view_queries_total", n.Queries, view)
 			out.counter("inside53_fenced_answers_total", n.Fenced, view)
+		}
+		for kind := zone.InstanceService; kind < zone.Balancer; kind++ {
+			out.counter("inside53_cross_zone_answers_total", counts.Crossed[kind], kind.String())
 		}
 		for typ, n := range counts.Types {
 			name := "other"

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"inside53/server/admin"
+
 	"github.com/miekg/dns"
 )
 
@@ -81,6 +83,17 @@ func TestProgramSecondary(t *testing.T) {
 		if reply.Rcode != tt.want {
 			t.Errorf("NOTIFY for %s from %s by %q: %s", tt.apex, tt.from, tt.key, dns.RcodeToString[reply.Rcode])
 		}
+	}
+
+	var parts []admin.Part
+	p.into(t, "/parts?source=transfer&zone=example.com", &parts)
+	if len(parts) != 1 || parts[0].Primary != primary.addr.String() || parts[0].Serial == nil || *parts[0].Serial == 0 ||
+		parts[0].ContactSecs == nil || *parts[0].ContactSecs > 60 || parts[0].ExpireSeconds == nil ||
+		*parts[0].ExpireSeconds < 60 || parts[0].NextSeconds == nil {
+		t.Errorf("/parts has %+v", parts)
+	}
+	if !reportHas(t, p, "example.net.", "notify of 127.0.0.1 refused") {
+		t.Error("the report has no refused NOTIFY")
 	}
 
 	// After a restart it serves what it had, without the primary.

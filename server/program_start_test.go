@@ -37,7 +37,7 @@ func TestProgramStartsFromState(t *testing.T) {
 	if got, want := p.stdout.String(), fmt.Sprintf("ready dns=%s admin=%s\n", p.addr, p.app.admin.Addr()); got != want {
 		t.Errorf("announced %q, want %q", got, want)
 	}
-	if age := p.readiness(t).Sources["route53"].AgeSeconds; age <= 0 {
+	if age := p.readiness(t).Sources["route53"].AgeSeconds; age == nil || *age <= 0 {
 		t.Errorf("the saved data are %v seconds old", age)
 	}
 	c.change(t, privateZone, "CREATE later.example.com A 10.0.9.9")

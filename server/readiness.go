@@ -51,7 +51,7 @@ func (r *readiness) Readiness() admin.Ready {
 	out.Ready, reasons = r.of(status)
 	out.Reasons = append(out.Reasons, reasons...)
 	for name, s := range status.Sources {
-		source := admin.Source{AgeSeconds: ageOf(s, time.Now())}
+		source := admin.Source{AgeSeconds: secondsTo(time.Now(), s.Oldest)}
 		if s.Err != nil {
 			source.Error = s.Err.Error()
 		}
@@ -96,13 +96,4 @@ func tooOld(status zonesource.Brief, maxAge time.Duration) []string {
 		}
 	}
 	return reasons
-}
-
-// ageOf returns the age of a source's data in seconds. Files have none: they are
-// read again when they change.
-func ageOf(s zonesource.SourceStatus, now time.Time) float64 {
-	if s.Oldest.IsZero() {
-		return 0
-	}
-	return max(0, now.Sub(s.Oldest).Seconds())
 }

@@ -31,6 +31,7 @@ func (a *App) runSources(ctx context.Context) error {
 	defer stop()
 	sources := a.localOf(a.running.sources)
 	a.sources.secondaries.use(sources)
+	a.sources.registrar.use(sources)
 	ended := make(chan error, 1)
 	go a.runKeeper(running, sources, ended)
 	detected := make(chan struct{})
@@ -55,6 +56,7 @@ func (a *App) runSources(ctx context.Context) error {
 		if err == nil {
 			err = a.keeper.Reconfigure(keeperConfig(plan.config, plan.running.accounts))
 		}
+		a.reloads.note(err)
 		if err != nil {
 			a.opts.Log.Error("configuration not reloaded; the old one stays", "error", err)
 			continue
@@ -204,6 +206,11 @@ func (a *App) planRunning(ctx context.Context, c *config.Config) (running, error
 // already. It returns what ends the monitor that runs from now on.
 func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() {
 	a.config.Store(p.config)
+	if a.opts.SetLog != nil {
+		a.opts.SetLog(p.config.Log)
+	}
+	a.setQueryLog(p.config)
+	a.setMessages(p.config)
 	a.forwarder.SetPackets(packetsOf(p.config, a.resolver.Snapshot()))
 	a.transfers.SetPolicy(p.transfer)
 	before := a.running.accounts
@@ -211,7 +218,9 @@ func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() 
 	sources := a.localOf(p.running.sources)
 	a.reloading.Lock()
 	a.running = p.running
+	a.setAccounts(a.running.accounts)
 	a.sources.secondaries.use(sources)
+	a.sources.registrar.use(sources)
 	err := a.reconfigureLead(p)
 	a.reloading.Unlock()
 	if err != nil {

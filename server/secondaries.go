@@ -4,7 +4,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
+	"inside53/server/admin"
 	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/secondary"
@@ -15,7 +17,14 @@ import (
 type secondaries struct {
 	log    *slog.Logger
 	keeper *zonesource.Keeper
-	byApex atomic.Pointer[map[string]*secondary.Source]
+	byApex atomic.Pointer[map[string]notifiable]
+}
+
+// notifiable is a zone that comes from other servers, which tell of changes.
+type notifiable interface {
+	Apex() []byte
+	HasPrimary(from netip.Addr) bool
+	Notify(from netip.Addr, key string) (refused string)
 }
 
 // options are those of the zones that come from other servers.
@@ -57,9 +66,9 @@ func (s *secondaries) saved(key zonesource.Key) *zonesource.Part {
 
 // use makes those among the running sources the ones that NOTIFY is for.
 func (s *secondaries) use(sources []zonesource.Source) {
-	byApex := map[string]*secondary.Source{}
+	byApex := map[string]notifiable{}
 	for _, source := range sources {
-		zone, ok := source.(*secondary.Source)
+		zone, ok := source.(notifiable)
 		if ok {
 			byApex[string(zone.Apex())] = zone
 		}
@@ -83,10 +92,21 @@ func (s *secondaries) notified(apex []byte, from netip.Addr, key string) (refuse
 }
 
 // of returns the source of a zone; nil when it doesn't come from other servers.
-func (s *secondaries) of(apex []byte) *secondary.Source {
+func (s *secondaries) of(apex []byte) notifiable {
 	byApex := s.byApex.Load()
 	if byApex == nil {
 		return nil
 	}
 	return (*byApex)[string(apex)]
+}
+
+// describe adds what is known of a zone that comes from other servers.
+func (s *secondaries) describe(apex []byte, key zonesource.Key, to *admin.Part, now time.Time) {
+	source, ok := s.of(apex).(*secondary.Source)
+	if !ok || key != secondary.PartKey(apex) {
+		return
+	}
+	standing := source.Standing()
+	to.Primary, to.Serial = standing.Primary.String(), &standing.Serial
+	to.ContactSecs, to.ExpireSeconds = secondsTo(now, standing.Contact), secondsTo(standing.Expires, now)
 }

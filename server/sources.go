@@ -15,6 +15,7 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
+	"inside53/zonesource/follow"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/secondary"
 	"inside53/zonesource/zonefile"
@@ -58,6 +59,15 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		if len(e.Names) == 0 {
 			k.TagZone = ""
 		}
+		for _, name := range e.Domains {
+			k.Domains = append(k.Domains, wireName(name))
+		}
+		switch e.Affinity {
+		case config.AffinityPrefer:
+			k.Affinity = zone.OwnZoneFirst
+		case config.AffinityStrict:
+			k.Affinity = zone.OwnZone
+		}
 		k.InstancesPublic = !slices.Contains(e.Translate, config.TranslateInstances)
 		k.LoadBalancers = slices.Contains(e.Translate, config.TranslateLoadBalancers)
 		for _, a := range accounts {
@@ -75,6 +85,16 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		key := secondary.PartKey(wireName(s.Zone))
 		k.Expected = append(k.Expected, key)
 		k.FileViews[key] = viewNames(s.Views)
+	}
+	for _, g := range grantsOf(c) { // clients get the names of instances
+		key := zonesource.RegisterKey(g.Apex)
+		k.Also = append(k.Also, key)
+		k.FileViews[key] = zonesource.ViewNames{}
+	}
+	for _, f := range c.Follow { // what is in the hosted zone is what clients get
+		key := follow.PartKey(wireName(f.Zone))
+		k.Also = append(k.Also, key)
+		k.FileViews[key] = zonesource.ViewNames{}
 	}
 	for _, v := range c.Views {
 		k.Views = append(k.Views, viewConfig(v))
@@ -175,6 +195,7 @@ type sourceBuilder struct {
 	wantTargets func(account, region, group string)
 	keeper      *zonesource.Keeper
 	secondaries *secondaries
+	registrar   *registrar            // nil in a check
 	program     func() zonesource.Sum // nil: each source reads it
 	config      func() *config.Config // in force; nil: what it is called with
 }
@@ -240,6 +261,23 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 			return nil, err
 		}
 	}
+	grants := grantsOf(c)
+	if len(grants) > 0 {
+		err := add(grants, func() (zonesource.Source, error) { return b.newRegister(grants, c.StateDir) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	followed, err := follows(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range followed {
+		err := add(made{generation, o}, func() (zonesource.Source, error) { return b.newFollow(o, accounts, b.log) })
+		if err != nil {
+			return nil, err
+		}
+	}
 	if c.EC2 != nil {
 		o := b.ec2(c, accounts)
 		of := o
@@ -276,7 +314,12 @@ func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2
 	o := ec2.Options{
 		Regions: regionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
 		LoadBalancers: slices.Contains(c.EC2.Translate, config.TranslateLoadBalancers), Log: b.log,
-		OnCall: b.onCall, Program: b.program,
+		OnCall: b.onCall, Program: b.program, Affinity: c.EC2.Affinity != config.AffinityOff,
+	}
+	for _, h := range c.EC2.Health {
+		if h != config.HealthByProbe { // that is asked from here
+			o.Health = append(o.Health, string(h))
+		}
 	}
 	if b.keeper != nil { // a check has none
 		o.Kept = b.keeper.Kept

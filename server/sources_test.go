@@ -10,7 +10,6 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
-	"inside53/zonesource/ec2"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -110,7 +109,7 @@ func TestSourceOptions(t *testing.T) {
 	e := b.ec2(c, loaded)
 	if !slices.Equal(e.Regions, []string{"eu-west-1", "us-east-1"}) || e.Refresh != 6*time.Second ||
 		e.NameTag != "hosts" || !e.LoadBalancers ||
-		!slices.Equal(e.Names, []string{ec2.SecurityGroups, ec2.TagNames}) || len(e.Accounts) != 2 ||
+		!slices.Equal(e.Names, []string{"security-group", "tag"}) || len(e.Accounts) != 2 ||
 		e.Accounts[1].Name != "data" {
 		t.Errorf("ec2: %+v", e)
 	}

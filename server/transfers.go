@@ -2,8 +2,10 @@ package server
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"inside53/resolver"
 	"inside53/resolver/zone"
@@ -54,15 +56,21 @@ func (a *App) isPrimary(apex []byte, from netip.Addr) bool {
 	if a.sources.secondaries.isPrimary(apex, from) {
 		return true
 	}
-	return a.handing != nil && slices.ContainsFunc(a.config.Load().Secondary, func(s config.Secondary) bool {
-		return isPrimary(s, from) && bytes.Equal(wireName(s.Zone), apex)
+	if a.handing == nil {
+		return false
+	}
+	c := a.config.Load()
+	return slices.ContainsFunc(c.Secondary, func(s config.Secondary) bool {
+		return isPrimary(s.Primaries, from) && bytes.Equal(wireName(s.Zone), apex)
+	}) || slices.ContainsFunc(c.Follow, func(f config.Follow) bool {
+		return isPrimary(f.Primaries, from) && bytes.Equal(wireName(f.Zone), apex)
 	})
 }
 
 // newTransferPolicy is the sections keys and transfers; nil where nothing is transferred. It
 // reads the secrets of the keys.
 func newTransferPolicy(c *config.Config) (*transfer.Policy, error) {
-	if len(c.Transfers) == 0 && len(c.Secondary) == 0 {
+	if len(c.Transfers) == 0 && len(c.Secondary) == 0 && len(c.Follow) == 0 {
 		return nil, nil
 	}
 	keys, err := newKeyring(c)
@@ -161,4 +169,14 @@ func (t *transferred) collect(r reading) {
 		r.gauge("inside53_transfer_journal_bytes", float64(n.JournalBytes), view)
 	}
 	r.gauge("inside53_notifies_pending", float64(t.server.Pending()))
+}
+
+// refusedTransfers are the lines of the report about what was refused.
+func refusedTransfers(all []transfer.Refusal) []admin.Problem {
+	var out []admin.Problem
+	for _, r := range all {
+		out = append(out, admin.Problem{Zone: zone.String(r.Zone), Reason: fmt.Sprintf(
+			"%s of %s refused at %s (%s), %d times", r.Kind, r.Client, r.At.UTC().Format(time.RFC3339), r.Reason, r.Count)})
+	}
+	return out
 }

@@ -33,7 +33,8 @@ func (a *App) assembleUpdates(c *config.Config) error {
 		[]string{"result"},
 	})
 	options := update.Options{
-		Hosted: a.hosted, Count: func(result string) { count(result) }, Log: a.opts.Log,
+		Registrar: a.sources.registrar.now,
+		Hosted:    a.hosted, Count: func(result string) { count(result) }, Log: a.opts.Log,
 		Allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
 	}
 	if a.handing != nil {

@@ -24,7 +24,10 @@ import (
 //	what is reachable from a view                        compile_inventory.go
 //	the view from outside, CIDR collections              compile_outside.go
 //	computed names                                       compile_apexes.go computedApexes
-//	names of instances                                   compile_tags.go
+//	names of instances                                   compile_tags.go, compile_services.go
+//	names that records have too                          compile_collisions.go
+//	availability zones                                   compile_places.go
+//	names of AWS services                                compile_amazon.go
 //	before the first data, and what was not read         compile_complete.go
 //	a few changed parts                                  compile_patch.go, compile_region.go
 //	changed tags                                         compile_tags_patch.go
@@ -52,13 +55,19 @@ type Compiled struct {
 	Snapshot *zone.Snapshot
 	Report   Report
 
-	in       input
-	tags     *tagNames
-	foreign  [][]byte // apexes of zones that aren't of tags
-	networks []network
-	views    []*viewPlan
-	problems []Problem // of the tables
-	shared   []Problem // of names that several VPCs share
+	in   input
+	tags *tagNames
+	// registered are names that instances have registered, by instance.
+	registered map[string][]Registration
+	foreign    [][]byte // apexes of zones that aren't of tags
+	ours       *Ours    // these, and the domains of the configuration
+	places     *places
+	networks   []network
+	views      []*viewPlan
+	problems   []Problem // of the tables
+	shared     []Problem // of names that several VPCs share
+	// collisions are of names that instances and records have, in the zones of tags.
+	collisions []Problem
 	// contested says that regions disagree about an address: the latest listing counts.
 	contested bool
 }

@@ -21,7 +21,8 @@ type zoneSet struct {
 	byVPC    map[string][]*zone.Zone  // private ones
 	named    map[string]int           // how many private zones have a name
 	tags     []*zone.Zone
-	public   []*zone.Zone // by account and id
+	over     map[string]bool // apexes of tags that lie over other zones
+	public   []*zone.Zone    // by account and id
 	unlisted map[string][]Unlisted
 }
 
@@ -31,7 +32,8 @@ type apexPlan struct {
 	zones      *zoneSet
 	special    []specialName
 	computed   [][]byte
-	reverse    []byte // in-addr.arpa.
+	amazon     [][]byte // names of AWS services
+	reverse    []byte   // in-addr.arpa.
 	forwarders forwarderList
 	cidrs      map[string][][]byte // reverse zones of a VPC's CIDRs
 	unread     *unreadZones        // of what isn't there
@@ -92,6 +94,7 @@ func (p *apexPlan) apexes(view *viewPlan) []zone.Apex {
 	t.forwards()
 	t.unlistedZones()
 	t.newZones()
+	t.forwardsBelow()
 	t.specials()
 	if p.cfg.EC2 {
 		t.computedApexes()
@@ -159,8 +162,57 @@ func (t *table) stack() {
 		}
 	}
 	t.privateZones(add)
-	for _, z := range slices.Concat(t.zones.tags, t.unread.tags, t.unread.public, t.zones.public) {
+	var over []*zone.Zone
+	for _, z := range t.zones.tags {
+		if t.zones.over[string(z.Apex)] {
+			over = append(over, z)
+			continue
+		}
 		add(z)
+	}
+	for _, z := range slices.Concat(t.unread.tags, t.unread.public, t.zones.public) {
+		add(z)
+	}
+	for _, z := range over {
+		t.layOver(z)
+	}
+}
+
+// layOver puts names of instances among the zones of an apex: under files and private zones,
+// over public ones, as a zone of names has it. Where the view has no zone of this name there
+// are none either, or all else there would seem not to exist; but for those of a domain of
+// the configuration, which has a forwarder, if any, beneath.
+func (t *table) layOver(z *zone.Zone) {
+	a := t.byName[string(z.Apex)]
+	isDomain := slices.ContainsFunc(t.cfg.Domains, func(d []byte) bool { return bytes.Equal(d, z.Apex) })
+	if a == nil && !isDomain {
+		return
+	}
+	a = t.at(z.Apex)
+	at := slices.IndexFunc(a.Layers, func(l zone.Layer) bool { return t.all[l].Origin == zone.Public })
+	if at < 0 {
+		at = len(a.Layers)
+	}
+	a.Layers = slices.Insert(a.Layers, at, t.layers[z])
+}
+
+// forwardsBelow gives domains that have names of instances and nothing else the forwarder of
+// what lies above them.
+func (t *table) forwardsBelow() {
+	for _, z := range t.zones.tags {
+		a := t.byName[string(z.Apex)]
+		if !t.zones.over[string(z.Apex)] || a == nil || a.Forward != zone.NoForward || len(a.Layers) != 1 ||
+			t.all[a.Layers[0]] != z || len(a.Name) == 1 {
+			continue
+		}
+		above := t.closest(a.Name[1+int(a.Name[0]):])
+		switch {
+		case above == nil:
+		case above.Forward != zone.NoForward:
+			a.Forward, a.Below = above.Forward, true
+		case t.root != zone.NoForward && len(above.Layers) == 0:
+			a.Forward, a.Below = t.root, true
+		}
 	}
 }
 
@@ -320,6 +372,9 @@ func (t *table) computedApexes() {
 	for _, name := range t.computed {
 		t.computedApex(name, true)
 	}
+	for _, name := range t.amazon {
+		t.computedApex(name, false)
+	}
 	t.computedApex(t.reverse, false)
 }
 
@@ -367,8 +422,8 @@ func (t *table) ownReverse() {
 // tree of IPv4.
 func (t *table) markComputed() {
 	for _, a := range t.byName {
-		if zone.IsSubdomain(a.Name, t.reverse) ||
-			slices.ContainsFunc(t.computed, func(c []byte) bool { return zone.IsSubdomain(a.Name, c) }) {
+		above := func(c []byte) bool { return zone.IsSubdomain(a.Name, c) }
+		if above(t.reverse) || slices.ContainsFunc(t.computed, above) || slices.ContainsFunc(t.amazon, above) {
 			a.Computed = true
 		}
 	}

@@ -15,12 +15,14 @@ import (
 func (c *Compiled) build(previous *Compiled, zones []*zone.Zone, now time.Time) {
 	cfg, missing := &c.in.cfg, c.in.missing
 	c.networks = networksOf(cfg, c.in.regions, now)
+	c.places = placesOf(cfg, c.in.regions)
 	c.deriveTags(previous)
 	views, clients, problems := planViews(cfg, c.networks, c.in.zones, missing)
 	c.views = views
 	set, more := c.zoneSet(zones)
 	plan := &apexPlan{
-		cfg: cfg, zones: set, special: specialNames(), computed: computedNames(), reverse: zone.MustName("in-addr.arpa."),
+		cfg: cfg, zones: set, special: specialNames(), computed: computedNames(), amazon: c.amazonNames(),
+		reverse:    zone.MustName("in-addr.arpa."),
 		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{},
 		unread: unreadOf(cfg, missing, c.in.regions), problems: map[Problem]bool{},
 	}
@@ -52,11 +54,13 @@ func (c *Compiled) build(previous *Compiled, zones []*zone.Zone, now time.Time) 
 	c.problems = append(c.problems, unknownViews(cfg, views)...)
 	c.problems = append(c.problems, gapProblems(missing)...)
 	c.shared = sharedNames(s.Inventory, c.tags.shared, len(views))
+	c.collide()
+	s.Vitals = vitalsOf(c.in.regions)
 }
 
 // makeInventory makes the inventory of the snapshot anew.
 func (c *Compiled) makeInventory() {
-	inventory, contested := buildInventory(&c.in.cfg, c.in.regions, c.networks, c.tags, c.views)
+	inventory, contested := c.buildInventory()
 	inventory.SetUncertain(isUncertain(c.in.missing))
 	inventory.SetUnread(unreadRegions(c.in.missing))
 	c.Snapshot.Inventory, c.contested = inventory, contested
@@ -71,20 +75,24 @@ func (c *Compiled) deriveTags(previous *Compiled) {
 	}
 	slices.SortFunc(c.foreign, bytes.Compare)
 	c.foreign = slices.CompactFunc(c.foreign, bytes.Equal)
+	c.ours = NewOurs(c.foreign, cfg.Domains)
+	c.registered = c.in.registeredNames()
 	if previous == nil {
-		c.tags = buildTags(cfg, c.in.regions, c.foreign, c.networks)
+		c.tags = c.buildTags()
 		return
 	}
 	was := &previous.in.cfg
 	same := cfg.EC2 == was.EC2 && cfg.InstancesPublic == was.InstancesPublic &&
 		cfg.TagZone == was.TagZone && cfg.TranslatedTTL == was.TranslatedTTL && cfg.NegativeTTL == was.NegativeTTL &&
+		cfg.Affinity == was.Affinity && slices.EqualFunc(cfg.Domains, was.Domains, bytes.Equal) &&
 		slices.EqualFunc(c.in.regions, previous.in.regions, sameRegionPart) &&
-		slices.EqualFunc(c.foreign, previous.foreign, bytes.Equal)
+		slices.EqualFunc(c.foreign, previous.foreign, bytes.Equal) &&
+		slices.Equal(c.in.registeredZones(), previous.in.registeredZones())
 	if same {
 		c.tags = previous.tags
 		return
 	}
-	c.tags = buildTags(cfg, c.in.regions, c.foreign, c.networks)
+	c.tags = c.buildTags()
 	c.tags.rebase(previous.tags, seconds(cfg.NegativeTTL))
 }
 
@@ -96,7 +104,7 @@ func sameRegionPart(a, b *Part) bool { return a.Key == b.Key && a.Region == b.Re
 func (c *Compiled) zoneSet(zones []*zone.Zone) (*zoneSet, []Problem) {
 	set := &zoneSet{
 		seenBy: map[*zone.Zone]ViewNames{}, byVPC: map[string][]*zone.Zone{}, named: map[string]int{},
-		tags: c.tags.zones, unlisted: c.unlisted(),
+		tags: c.tags.zones, over: c.tags.over, unlisted: c.unlisted(),
 	}
 	for i, p := range c.in.zones {
 		z := zones[i]

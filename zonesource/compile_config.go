@@ -31,6 +31,11 @@ type Config struct {
 	// TagZone is the template of the zone of instance names: plain text with
 	// {region}, {vpc} and {account}. "" has none.
 	TagZone string
+	// Domains are suffixes in which names of instances may lie besides our zones, in
+	// lower-case wire form.
+	Domains [][]byte
+	// Affinity says whether availability zones matter.
+	Affinity zone.Affinity
 	// TranslatedTTL caps the TTL of translated addresses and is the TTL of
 	// instance names, in whole seconds.
 	TranslatedTTL time.Duration
@@ -66,6 +71,8 @@ type Config struct {
 	// catalog of each account, each region, each zone file. Zones follow from
 	// the catalogs.
 	Expected []Key
+	// Also lists parts that are kept when they come and that nobody waits for.
+	Also []Key
 	// Without names the accounts whose catalogs aren't waited for; "" is the base account.
 	Without []string
 	// MaxShrink is the share of its records (0 to 1) that a zone or region may
@@ -180,6 +187,9 @@ func (c *Config) wanted() *wanted {
 		if key.Source == inventorySource {
 			w.regions = append(w.regions, key)
 		}
+	}
+	for _, key := range c.Also {
+		w.keys[key] = true
 	}
 	return w
 }

@@ -17,9 +17,10 @@ func fenced(t *testing.T, s *zone.Snapshot, view, name string) string {
 			continue
 		}
 		for set := range z.Tree.Lookup(zone.MustName(name)).RRsets {
-			g := s.Inventory.Given(viewNamed(t, s, view).Index, set.Data)
-			for addr, _, ok := g.Next(); ok; addr, _, ok = g.Next() {
-				out = append(out, addr.String())
+			g := s.Inventory.Given(viewNamed(t, s, view).Index, set.Data, zone.Pick{}, nil)
+			var one zone.GivenAddress
+			for g.Next(&one) {
+				out = append(out, one.Addr.String())
 			}
 		}
 	}

@@ -91,6 +91,12 @@ func interfacesOf(cfg *Config, regions []*Part, networks []network, names *tagNa
 				Public: f.Public, Private: f.Private, VPC: vpcs[f.VPC], ID: f.ID,
 				OwnerID: cmp.Or(f.Balancer, f.Instance), Owner: ownerOf(cfg, f), Name: names.firstOf(f.Instance),
 			}
+			if len(f.IPv6) > 0 {
+				n.IPv6 = f.IPv6[0]
+			}
+			if f.Primary {
+				n.Instance = f.Instance
+			}
 			key := address{f.ID, f.Private}
 			old, ok := at[key]
 			contested = contested || ok && out[old].Public != n.Public
@@ -122,24 +128,31 @@ func ownerOf(cfg *Config, f *Interface) zone.Owner {
 // buildInventory indexes the inventory for the views.
 // The order of regions is that of their keys, and that of their listings only where they
 // contest an address: the latest one is to be believed there.
-func buildInventory(cfg *Config, regions []*Part, networks []network, names *tagNames,
-	views []*viewPlan) (inventory *zone.Inventory, contested bool) {
+func (c *Compiled) buildInventory() (inventory *zone.Inventory, contested bool) {
+	cfg, regions, networks, views := &c.in.cfg, c.in.regions, c.networks, c.views
 	vpcs := make([]zone.Network, len(networks))
 	for i := range networks {
 		vpcs[i] = networks[i].Network
 	}
-	interfaces, contested := interfacesOf(cfg, regions, networks, names)
+	interfaces, contested := interfacesOf(cfg, regions, networks, c.tags)
 	inventory = zone.NewInventory(vpcs, interfaces)
 	contested = contested || inventory.Contested()
 	if contested {
-		interfaces, _ = interfacesOf(cfg, byAge(regions), networks, names)
+		interfaces, _ = interfacesOf(cfg, byAge(regions), networks, c.tags)
 		inventory = zone.NewInventory(vpcs, interfaces)
+	}
+	inventory.SetServices(c.services())
+	if c.places != nil {
+		inventory.SetAffinity(cfg.Affinity, c.places.zones)
 	}
 	peers, mute := peersOf(regions)
 	for i, v := range views {
 		inventory.AddView(v.addresses, v.vpcs, reachOf(v, networks, peers), v.reach.CIDRs)
 		for _, own := range v.vpcs {
 			inventory.SetMute(i, mute[own])
+		}
+		if c.places != nil {
+			inventory.SetSubnets(i, c.places.in(v.vpcs), c.places.except(v.vpcs))
 		}
 	}
 	inventory.AddView(zone.AddressPublic, nil, nil, nil) // outside

@@ -86,6 +86,11 @@ func (c *Compiled) patch(in input, changed []int, now time.Time) *Compiled {
 	if !same {
 		return nil
 	}
+	for _, i := range changed {
+		if in.zones[i].Key.Source == registerSource {
+			return nil // names of instances come of it
+		}
+	}
 	patched := len(changed) > 0
 	if len(diff.instances) > 0 {
 		patched = true
@@ -116,6 +121,10 @@ func (c *Compiled) patch(in input, changed []int, now time.Time) *Compiled {
 	if next.tags != c.tags && len(next.tags.shared)+len(c.tags.shared) > 0 {
 		next.shared = sharedNames(s.Inventory, next.tags.shared, len(c.views))
 	}
+	next.collideAfter(c, changed)
+	if diff.vitals {
+		s.Vitals = vitalsOf(in.regions)
+	}
 	return &next
 }
 
@@ -132,7 +141,7 @@ func (c *Compiled) updateTags(previous *Compiled, instances map[string]bool) (
 	if fewNames {
 		return renamed, true
 	}
-	c.tags = buildTags(&c.in.cfg, c.in.regions, c.foreign, c.networks)
+	c.tags = c.buildTags()
 	c.tags.rebase(previous.tags, seconds(c.in.cfg.NegativeTTL))
 	return nil, false
 }
@@ -140,7 +149,8 @@ func (c *Compiled) updateTags(previous *Compiled, instances map[string]bool) (
 // reportAfter is report where few zones have changed since previous.
 func (c *Compiled) reportAfter(previous *Compiled, changed []int) {
 	sameProblems := func(a, b *Part) bool { return len(a.Problems) == 0 && len(b.Problems) == 0 }
-	quiet := c.tags == previous.tags && slices.EqualFunc(c.in.regions, previous.in.regions, sameProblems)
+	quiet := c.tags == previous.tags && slices.Equal(c.collisions, previous.collisions) &&
+		slices.EqualFunc(c.in.regions, previous.in.regions, sameProblems)
 	for _, i := range changed {
 		quiet = quiet && sameProblems(c.in.zones[i], previous.in.zones[i])
 	}

@@ -9,6 +9,7 @@ import (
 type regionDiff struct {
 	instances  map[string]bool // with other names or addresses
 	interfaces bool            // some interface differs, or their order
+	vitals     bool            // AWS says other things of instances' health
 }
 
 // diffRegions compares regions of the same keys. same says that what the tables of views
@@ -27,13 +28,15 @@ func diffRegions(was, is []*Part) (d regionDiff, same bool) {
 // compare notes what differs between two listings of one region.
 func (d *regionDiff) compare(a, b *Region) (same bool) {
 	if a.Account != b.Account || a.AccountID != b.AccountID || a.Name != b.Name ||
-		!slices.EqualFunc(a.VPCs, b.VPCs, sameVPC) || !slices.EqualFunc(a.Peerings, b.Peerings, samePeering) {
+		!slices.EqualFunc(a.VPCs, b.VPCs, sameVPC) || !slices.EqualFunc(a.Peerings, b.Peerings, samePeering) ||
+		!slices.EqualFunc(a.Subnets, b.Subnets, sameSubnet) {
 		return false
 	}
 	known := make(map[string]bool, len(b.VPCs))
 	for i := range b.VPCs {
 		known[b.VPCs[i].ID] = true
 	}
+	d.vitals = d.vitals || !slices.Equal(a.Vitals, b.Vitals)
 	from, toA, toB := middle(a.Hosts, b.Hosts, sameHost)
 	same = true // as long as nothing is in a VPC that isn't listed, and would be there by this alone
 	differing(a.Hosts[from:toA], b.Hosts[from:toB], sameHost, func(h *Host) string { return h.Instance },
@@ -42,7 +45,7 @@ func (d *regionDiff) compare(a, b *Region) (same bool) {
 			d.instances[h.Instance] = true
 		})
 	from, toA, toB = middle(a.Interfaces, b.Interfaces, sameInterface)
-	d.interfaces = d.interfaces || toA > from || toB > from
+	d.interfaces = d.interfaces || toA > from || toB > from || !slices.Equal(a.CrossZone, b.CrossZone)
 	type address struct {
 		id      string
 		private netip.Addr
@@ -98,10 +101,27 @@ func differing[T any, K comparable](a, b []T, same func(a, b *T) bool, key func(
 	}
 }
 
+// vitalsOf are the instances that AWS says are unhealthy, with what it has against them; nil
+// for none.
+func vitalsOf(regions []*Part) map[string]string {
+	var out map[string]string
+	for _, p := range regions {
+		for _, v := range p.Region.Vitals {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[v.Instance] = v.Why
+		}
+	}
+	return out
+}
+
 // sameRegion reports whether two listings of a region are equal.
 func sameRegion(a, b *Region) bool {
 	return a.Account == b.Account && a.AccountID == b.AccountID && a.Name == b.Name &&
 		slices.EqualFunc(a.VPCs, b.VPCs, sameVPC) && slices.EqualFunc(a.Peerings, b.Peerings, samePeering) &&
+		slices.EqualFunc(a.Subnets, b.Subnets, sameSubnet) && slices.Equal(a.Vitals, b.Vitals) &&
+		slices.Equal(a.CrossZone, b.CrossZone) &&
 		sameItems(a.Interfaces, b.Interfaces, sameInterface) && sameItems(a.Hosts, b.Hosts, sameHost)
 }
 
@@ -114,6 +134,10 @@ func sameVPC(a, b VPC) bool {
 	return a.ID == b.ID && a.Default == b.Default && slices.Equal(a.CIDRs, b.CIDRs)
 }
 
+func sameSubnet(a, b Subnet) bool {
+	return a.ID == b.ID && a.VPC == b.VPC && a.Zone == b.Zone && slices.Equal(a.CIDRs, b.CIDRs)
+}
+
 func samePeering(a, b Peering) bool {
 	return a.ID == b.ID && a.A == b.A && a.B == b.B && a.ADNS == b.ADNS && a.BDNS == b.BDNS &&
 		slices.Equal(a.ACIDRs, b.ACIDRs) && slices.Equal(a.BCIDRs, b.BCIDRs)
@@ -121,10 +145,13 @@ func samePeering(a, b Peering) bool {
 
 func sameHost(a, b *Host) bool {
 	return a.Instance == b.Instance && a.VPC == b.VPC && a.Private == b.Private && a.Public == b.Public &&
-		slices.Equal(a.Names, b.Names) && slices.Equal(a.IPv6, b.IPv6)
+		a.Subnet == b.Subnet && a.Group == b.Group && a.Ordinal == b.Ordinal && a.Check == b.Check &&
+		slices.Equal(a.Names, b.Names) && slices.Equal(a.IPv6, b.IPv6) && slices.Equal(a.Services, b.Services)
 }
 
 func sameInterface(a, b *Interface) bool {
 	return a.ID == b.ID && a.VPC == b.VPC && a.Subnet == b.Subnet && a.Private == b.Private && a.Public == b.Public &&
-		a.Instance == b.Instance && a.Balancer == b.Balancer && a.Managed == b.Managed && slices.Equal(a.IPv6, b.IPv6)
+		a.Instance == b.Instance && a.Balancer == b.Balancer && a.Managed == b.Managed && a.Service == b.Service &&
+		a.Primary == b.Primary &&
+		slices.Equal(a.IPv6, b.IPv6)
 }

@@ -65,7 +65,7 @@ func (r *Report) count(z *zone.Zone, sign int) {
 // report gathers what people should know.
 func (c *Compiled) report() {
 	r := Report{Missing: c.in.missing, parts: c.in.zones, zones: c.Snapshot.Served()}
-	r.Problems = slices.Concat(c.tags.problems, c.problems, c.shared)
+	r.Problems = slices.Concat(c.tags.problems, c.problems, c.shared, c.collisions)
 	for _, list := range [][]*Part{c.in.zones, c.in.catalogs, c.in.regions} {
 		for _, p := range list {
 			r.Problems = append(r.Problems, p.Problems...)

@@ -18,6 +18,7 @@ const tagID = "tags"
 // tagNames is what the tags of all instances come to.
 type tagNames struct {
 	zones []*zone.Zone      // by apex
+	over  map[string]bool   // apexes of zones that lie over others of ours, and are nothing by themselves
 	first map[string][]byte // instance -> its first name, wire form: its PTR target
 	// renamed lies over first: instances whose first name is another one, nil for none.
 	renamed map[string][]byte
@@ -35,31 +36,45 @@ type sharedName struct {
 
 // tagBuilder collects names of instances by zone.
 type tagBuilder struct {
-	cfg     *Config
-	foreign [][]byte            // apexes of our other zones
-	vpcs    map[string]uint32   // their numbers in the inventory
-	zones   map[string]*tagZone // by apex
-	out     *tagNames
-	seen    map[string]bool // instances
+	cfg    *Config
+	ours   *Ours               // our other zones
+	vpcs   map[string]uint32   // their numbers in the inventory
+	places *places             // of subnets
+	zones  map[string]*tagZone // by apex
+	out    *tagNames
+	seen   map[string]bool // instances
+	// registered are names that instances have registered, by instance.
+	registered map[string][]Registration
 }
 
 type tagZone struct {
 	apex []byte
+	over bool               // nothing but the names that lie over another zone
 	sets map[string]*tagSet // by name
 }
 
 // tagSet is what several instances of one name have in common.
 type tagSet struct {
-	v4, v6 []zone.InstanceAddress
-	vpcs   []string
-	last   string // the instance added last
+	v4, v6  []zone.InstanceAddress
+	vpcs    []string
+	last    string // the instance added last
+	count   int    // of instances
+	servers []tagServer
+	ttl     uint32 // of a registered name; 0 is that of all others
 }
 
-// buildTags makes the zones of instance names from regions in the order of their
-// keys. foreign are the apexes of all other zones: a name that ends in one of them
-// was meant as a full name. networks are the VPCs of the regions.
-func buildTags(cfg *Config, regions []*Part, foreign [][]byte, networks []network) *tagNames {
-	b := newTagBuilder(cfg, foreign, networks)
+// tagServer is an instance that serves something.
+type tagServer struct {
+	host   *Host
+	region string
+	member zone.InstanceAddress
+}
+
+// buildTags makes the zones of instance names from regions in the order of their keys: that
+// of ec2.zone, and for each other zone of ours that has names a layer over it.
+func (c *Compiled) buildTags() *tagNames {
+	cfg, regions := &c.in.cfg, c.in.regions
+	b := c.newTagBuilder()
 	if !cfg.EC2 || cfg.TagZone == "" {
 		return b.out
 	}
@@ -81,13 +96,14 @@ func buildTags(cfg *Config, regions []*Part, foreign [][]byte, networks []networ
 	return b.out
 }
 
-func newTagBuilder(cfg *Config, foreign [][]byte, networks []network) *tagBuilder {
+func (c *Compiled) newTagBuilder() *tagBuilder {
 	b := &tagBuilder{
-		cfg: cfg, foreign: foreign, vpcs: make(map[string]uint32, len(networks)), zones: map[string]*tagZone{},
-		out: &tagNames{first: map[string][]byte{}}, seen: map[string]bool{},
+		cfg: &c.in.cfg, ours: c.ours, vpcs: make(map[string]uint32, len(c.networks)), places: c.places,
+		zones: map[string]*tagZone{}, out: &tagNames{first: map[string][]byte{}, over: map[string]bool{}},
+		seen: map[string]bool{}, registered: c.registered,
 	}
-	for i := range networks {
-		b.vpcs[networks[i].ID] = uint32(i)
+	for i := range c.networks {
+		b.vpcs[c.networks[i].ID] = uint32(i)
 	}
 	return b
 }
@@ -115,9 +131,16 @@ func (b *tagBuilder) zone(where, region, vpc, account string) *tagZone {
 		b.problem(where, vpc, fmt.Sprintf("zone of instance names %s: %v", b.cfg.TagZone, err))
 		return nil
 	}
+	z := b.at(apex)
+	z.over = false
+	return z
+}
+
+// at returns the zone of an apex, one that lies over another where there is none.
+func (b *tagBuilder) at(apex []byte) *tagZone {
 	z := b.zones[string(apex)]
 	if z == nil {
-		z = &tagZone{apex: apex, sets: map[string]*tagSet{}}
+		z = &tagZone{apex: apex, over: true, sets: map[string]*tagSet{}}
 		b.zones[string(apex)] = z
 	}
 	return z
@@ -147,7 +170,8 @@ func managedAddresses(r *Region) map[instanceAddress]bool {
 }
 
 func (b *tagBuilder) host(where string, r *Region, h *Host, keepsPublic bool) {
-	if b.seen[h.Instance] || len(h.Names) == 0 {
+	names := b.namesOfHost(h)
+	if b.seen[h.Instance] || len(names) == 0 {
 		return
 	}
 	b.seen[h.Instance] = true
@@ -159,8 +183,8 @@ func (b *tagBuilder) host(where string, r *Region, h *Host, keepsPublic bool) {
 		b.problem(where, h.Instance, "has names and no address")
 		return
 	}
-	for _, n := range h.Names {
-		name, err := b.name(n.Text, z.apex)
+	for _, n := range names {
+		name, apexes, err := InstanceName(n.Text, z.apex, b.ours)
 		if err != nil {
 			b.problem(where, h.Instance, fmt.Sprintf("%s %q: %v", n.From, n.Text, err))
 			continue
@@ -168,51 +192,63 @@ func (b *tagBuilder) host(where string, r *Region, h *Host, keepsPublic bool) {
 		if b.out.first[h.Instance] == nil {
 			b.out.first[h.Instance] = name
 		}
-		s := z.sets[string(name)]
-		if s == nil {
-			s = &tagSet{}
-			z.sets[string(name)] = s
+		for _, apex := range apexes { // a view sees the one that is its longest match
+			at := b.at(apex)
+			s := at.sets[string(name)]
+			if s == nil {
+				s = &tagSet{}
+				at.sets[string(name)] = s
+			}
+			s.ttl = max(s.ttl, b.registeredTTL(h, name))
+			s.add(h, r.Name, zone.InstanceAddress{ID: []byte(h.Instance), VPC: b.vpcs[h.VPC],
+				Zone: b.places.of(h.Subnet), KeepsPublic: keepsPublic})
 		}
-		s.add(h, b.vpcs[h.VPC], keepsPublic)
 	}
 }
 
-// add adds the addresses of an instance, once.
-func (s *tagSet) add(h *Host, vpc uint32, keepsPublic bool) {
+// add adds the addresses of an instance, once. m is it, without them.
+func (s *tagSet) add(h *Host, region string, m zone.InstanceAddress) {
 	if s.last == h.Instance {
 		return // two of its names are one
 	}
 	s.last = h.Instance
+	s.count++
 	if !slices.Contains(s.vpcs, h.VPC) {
 		s.vpcs = append(s.vpcs, h.VPC)
 	}
-	m := zone.InstanceAddress{ID: []byte(h.Instance), VPC: vpc, KeepsPublic: keepsPublic}
+	var any zone.InstanceAddress
+	for _, addr := range h.IPv6 {
+		six := m
+		six.Public = addr
+		if addr.IsPrivate() {
+			six.Private, six.Public = addr, netip.Addr{}
+		}
+		s.v6 = append(s.v6, six)
+		if any.ID == nil {
+			any = six
+		}
+	}
 	if h.Private.Is4() || h.Public.Is4() {
 		m.Private, m.Public = h.Private, h.Public
 		s.v4 = append(s.v4, m)
+		any = m
 	}
-	for _, addr := range h.IPv6 {
-		m.Private, m.Public = netip.Addr{}, addr
-		if addr.IsPrivate() {
-			m.Private, m.Public = addr, netip.Addr{}
-		}
-		s.v6 = append(s.v6, m)
+	if len(h.Services) > 0 && any.ID != nil {
+		s.servers = append(s.servers, tagServer{h, region, any})
 	}
-}
-
-// name returns the wire form of the name that a tag gives an instance.
-func (b *tagBuilder) name(text string, apex []byte) ([]byte, error) {
-	return InstanceName(text, apex, b.foreign)
 }
 
 // finish packs the collected names into trees.
 func (b *tagBuilder) finish() {
 	for _, z := range b.zones {
 		e := zone.NewTree(z.apex).Edit()
-		b.infrastructure(e, z.apex)
+		if z.over {
+			b.out.over[string(z.apex)] = true
+		} else {
+			b.infrastructure(e, z.apex)
+		}
 		for name, s := range z.sets {
-			b.put(e, name, zone.TypeA, s.v4)
-			b.put(e, name, zone.TypeAAAA, s.v6)
+			b.putSet(e, name, s)
 			if len(s.vpcs) > 1 {
 				slices.Sort(s.vpcs)
 				b.out.shared = append(b.out.shared, sharedName{zone.String(z.apex), zone.String([]byte(name)), s.vpcs})
@@ -250,12 +286,21 @@ func (b *tagBuilder) infrastructure(e *zone.Edit, apex []byte) {
 	_ = e.Put(apex, set)
 }
 
+// putSet stores what a name has.
+func (b *tagBuilder) putSet(e *zone.Edit, name string, s *tagSet) {
+	b.put(e, name, zone.TypeA, s.ttl, s.v4)
+	b.put(e, name, zone.TypeAAAA, s.ttl, s.v6)
+	if len(s.servers) > 0 {
+		b.putServices(e, name, s)
+	}
+}
+
 // put stores the addresses of a name, with the instances that have them.
-func (b *tagBuilder) put(e *zone.Edit, name string, rrtype uint16, members []zone.InstanceAddress) {
+func (b *tagBuilder) put(e *zone.Edit, name string, rrtype uint16, ttl uint32, members []zone.InstanceAddress) {
 	if len(members) == 0 {
 		return
 	}
-	s, err := zone.NewInstances(rrtype, seconds(b.cfg.TranslatedTTL), members)
+	s, err := zone.NewInstances(rrtype, cmp.Or(ttl, seconds(b.cfg.TranslatedTTL)), members)
 	if err != nil {
 		s = zone.NewUnservable(rrtype, err.Error(), nil)
 		b.out.problems = append(b.out.problems, Problem{
@@ -267,8 +312,11 @@ func (b *tagBuilder) put(e *zone.Edit, name string, rrtype uint16, members []zon
 }
 
 func typeText(rrtype uint16) string {
-	if rrtype == zone.TypeA {
+	switch rrtype {
+	case zone.TypeA:
 		return "A"
+	case zone.TypeSRV:
+		return "SRV"
 	}
 	return "AAAA"
 }

@@ -28,7 +28,7 @@ func (c *Compiled) patchTags(previous *Compiled, instances map[string]bool) (ren
 	if !knownZones || !stillKnown {
 		return nil, false
 	}
-	p := &tagPatch{tags: tags, touched: map[string]map[string]bool{}, needed: maps.Clone(instances)}
+	p := &tagPatch{tags: tags, touched: map[string]map[string]map[string]bool{}, needed: maps.Clone(instances)}
 	if !p.touch(had) || !p.touch(has) {
 		return nil, false
 	}
@@ -64,14 +64,14 @@ func (c *Compiled) patchTags(previous *Compiled, instances map[string]bool) (ren
 // namesOf collects the names that some instances have by regions. ok is false where their
 // zones aren't those that there are, or are there by these instances alone.
 func (c *Compiled) namesOf(regions []*Part, tags *tagNames, instances map[string]bool) (b *tagBuilder, ok bool) {
-	b = newTagBuilder(&c.in.cfg, c.foreign, c.networks)
+	b = c.newTagBuilder()
 	b.expect(tags)
 	ok = true
 	for _, p := range regions {
 		r := p.Region
 		for i := range r.Hosts {
 			h := &r.Hosts[i]
-			if !instances[h.Instance] || b.seen[h.Instance] || len(h.Names) == 0 {
+			if !instances[h.Instance] || b.seen[h.Instance] || len(b.namesOfHost(h)) == 0 {
 				continue
 			}
 			ok = ok && slices.ContainsFunc(r.VPCs, func(v VPC) bool { return v.ID == h.VPC }) &&
@@ -85,26 +85,33 @@ func (c *Compiled) namesOf(regions []*Part, tags *tagNames, instances map[string
 // expect makes the zones that there are known to the builder, without names.
 func (b *tagBuilder) expect(tags *tagNames) {
 	for _, z := range tags.zones {
-		b.zones[string(z.Apex)] = &tagZone{apex: z.Apex, sets: map[string]*tagSet{}}
+		b.zones[string(z.Apex)] = &tagZone{apex: z.Apex, over: tags.over[string(z.Apex)], sets: map[string]*tagSet{}}
 	}
 }
 
 // tagPatch is a change of some names of instances.
 type tagPatch struct {
-	tags    *tagNames
-	touched map[string]map[string]bool // names by the apex of their zone
-	needed  map[string]bool            // instances that have them
+	tags *tagNames
+	// touched are the names by the apex of their zone, each with the services that changed
+	// instances have or had there.
+	touched map[string]map[string]map[string]bool
+	needed  map[string]bool // instances that have them
 }
 
 // touch notes the names of a builder, and the instances that have had them. It is false
 // where these aren't known.
 func (p *tagPatch) touch(b *tagBuilder) bool {
 	for _, z := range p.tags.zones {
-		for name := range b.zones[string(z.Apex)].sets {
+		for name, s := range b.zones[string(z.Apex)].sets {
 			if p.touched[string(z.Apex)] == nil {
-				p.touched[string(z.Apex)] = map[string]bool{}
+				p.touched[string(z.Apex)] = map[string]map[string]bool{}
 			}
-			p.touched[string(z.Apex)][name] = true
+			services := p.touched[string(z.Apex)][name]
+			if services == nil {
+				services = map[string]bool{}
+				p.touched[string(z.Apex)][name] = services
+			}
+			s.eachService(func(service string) { services[service] = true })
 			node := z.Tree.Lookup([]byte(name))
 			for _, rrtype := range [...]uint16{zone.TypeA, zone.TypeAAAA} {
 				set := node.RRset(rrtype)
@@ -123,7 +130,7 @@ func (p *tagPatch) touch(b *tagBuilder) bool {
 
 // finish makes the touched names anew. It is false where one of them can't be served.
 func (p *tagPatch) finish(c *Compiled, next *tagNames) bool {
-	b := newTagBuilder(&c.in.cfg, c.foreign, c.networks)
+	b := c.newTagBuilder()
 	b.expect(p.tags)
 	for _, part := range c.in.regions {
 		r := part.Region
@@ -146,12 +153,24 @@ func (p *tagPatch) finish(c *Compiled, next *tagNames) bool {
 		if len(names) > 0 {
 			next.zones[i] = p.edit(b, z, names, next)
 		}
+		if next.over[string(z.Apex)] && next.zones[i].Tree.Stats().Names == 0 {
+			return false // it goes
+		}
 	}
 	return len(b.out.problems) == 0
 }
 
+// eachService visits the services of the instances of a name.
+func (s *tagSet) eachService(visit func(string)) {
+	for _, one := range s.servers {
+		for _, service := range one.host.Services {
+			visit(service.Name)
+		}
+	}
+}
+
 // edit returns a zone with the names as the builder has them.
-func (p *tagPatch) edit(b *tagBuilder, z *zone.Zone, names map[string]bool, next *tagNames) *zone.Zone {
+func (p *tagPatch) edit(b *tagBuilder, z *zone.Zone, names map[string]map[string]bool, next *tagNames) *zone.Zone {
 	apex, e := zone.String(z.Apex), z.Tree.Edit()
 	texts := make(map[string]bool, len(names))
 	for name := range names {
@@ -159,15 +178,23 @@ func (p *tagPatch) edit(b *tagBuilder, z *zone.Zone, names map[string]bool, next
 	}
 	next.shared = slices.DeleteFunc(slices.Clone(next.shared),
 		func(s sharedName) bool { return s.zone == apex && texts[s.name] })
-	for name := range names {
+	for name, services := range names {
 		e.Delete([]byte(name), zone.TypeA)
 		e.Delete([]byte(name), zone.TypeAAAA)
 		s := b.zones[string(z.Apex)].sets[name]
+		if s != nil {
+			s.eachService(func(service string) { services[service] = true })
+		}
+		for service := range services {
+			owner, err := serviceOwner(service, name)
+			if err == nil {
+				e.Delete(owner, zone.TypeSRV)
+			}
+		}
 		if s == nil {
 			continue
 		}
-		b.put(e, name, zone.TypeA, s.v4)
-		b.put(e, name, zone.TypeAAAA, s.v6)
+		b.putSet(e, name, s)
 		if len(s.vpcs) > 1 {
 			slices.Sort(s.vpcs)
 			next.shared = append(next.shared, sharedName{apex, zone.String([]byte(name)), s.vpcs})

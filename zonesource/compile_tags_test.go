@@ -69,10 +69,10 @@ func tagConfig(template string) Config {
 func TestTagNames(t *testing.T) {
 	region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
 	region.Region.Hosts = []Host{
-		host("i-1", "vpc-a", "WEB,api.prod, _x_y ", "10.0.0.1", "203.0.113.1", "2001:db8::1"),
+		host("i-1", "vpc-a", "WEB,api.stage, _x_y ", "10.0.0.1", "203.0.113.1", "2001:db8::1"),
 		host("i-2", "vpc-a", "web", "10.0.0.2"),
 		host("i-3", "vpc-a", "web.internal,db.internal.", "10.0.0.2"),
-		host("i-4", "vpc-a", "jump.other.example,www.shop.test,full.elsewhere.", "10.0.0.4"),
+		host("i-4", "vpc-a", "jump.other.example,www.shop.test,full.elsewhere.,api.prod,shop.test", "10.0.0.4"),
 		host("i-5", "vpc-a", "My Server,-x,a..b,"+strings.Repeat("a", 64)+",*,internal,"+strings.Repeat("long.", 50)+"x",
 			"10.0.0.5"),
 		host("i-6", "vpc-a", "ip-10-0-0-6.ec2", "10.0.0.6"),
@@ -81,8 +81,9 @@ func TestTagNames(t *testing.T) {
 	c := mustCompile(t, tagConfig("internal."), region, publicZone(t, "Z1", "shop.test."))
 	want := []string{
 		"_x_y.internal. 10.0.0.1 203.0.113.1", "_x_y.internal. 2001:db8::1",
-		"api.prod.internal. 10.0.0.1 203.0.113.1", "api.prod.internal. 2001:db8::1", "db.internal. 10.0.0.2",
+		"api.stage.internal. 10.0.0.1 203.0.113.1", "api.stage.internal. 2001:db8::1", "db.internal. 10.0.0.2",
 		"web.internal. 10.0.0.1 203.0.113.1 10.0.0.2 10.0.0.2", "web.internal. 2001:db8::1",
+		"www.shop.test. 10.0.0.4",
 	}
 	if got := showTags(c.Snapshot); !slices.Equal(got, want) {
 		t.Errorf("names\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -95,8 +96,10 @@ func TestTagNames(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		`i-4 dns tag "jump.other.example": is not in internal.`, `i-4 dns tag "www.shop.test": is not in internal.`,
-		`i-4 dns tag "full.elsewhere.": is not in internal.`,
+		`i-4 dns tag "jump.other.example": ends in example., which nobody means relatively, and is in no zone of ours`,
+		`i-4 dns tag "api.prod": ends in prod., which nobody means relatively, and is in no zone of ours`,
+		`i-4 dns tag "full.elsewhere.": is in no zone of ours`,
+		`i-4 dns tag "shop.test": is the name of the zone itself`,
 		`i-5 dns tag "My Server": has the character ' ', which no host name has`,
 		`i-5 dns tag "-x": has a label that begins or ends with a hyphen`,
 		`i-5 dns tag "a..b": has an empty label`,
@@ -110,7 +113,7 @@ func TestTagNames(t *testing.T) {
 			t.Errorf("not reported: %s", want)
 		}
 	}
-	if len(problems) != 12 {
+	if len(problems) != 13 {
 		t.Errorf("%d problems: %q", len(problems), problems)
 	}
 	layers := c.Snapshot.Layers(viewNamed(t, c.Snapshot, "rest").Apex(zone.MustName("internal.")))

@@ -7,67 +7,125 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/publicsuffix"
+
 	"inside53/resolver/zone"
 )
 
-// InstanceName returns the wire form of the name that a text, of a tag or a security
-// group, gives an instance whose names live in the zone origin. A text that ends in a dot
-// or lies in a zone of ours (origin, or one of ours) is absolute; all others are relative
-// to origin. DNS and hosts files have the same names by it.
+// Ours are the zones in which names of instances may lie besides that of ec2.zone. It is
+// immutable; nil has none.
+type Ours struct{ apexes map[string]bool }
+
+// NewOurs returns the zones of these apexes, in lower-case wire form. The root is none.
+func NewOurs(lists ...[][]byte) *Ours {
+	o := &Ours{apexes: map[string]bool{}}
+	for _, apexes := range lists {
+		for _, apex := range apexes {
+			if len(apex) > 1 {
+				o.apexes[string(apex)] = true
+			}
+		}
+	}
+	return o
+}
+
+// holding returns the apexes at and above a name, the longest first.
+func (o *Ours) holding(name []byte) [][]byte {
+	if o == nil || len(o.apexes) == 0 {
+		return nil
+	}
+	var out [][]byte
+	for rest := name; len(rest) > 1; rest = rest[1+int(rest[0]):] {
+		if o.apexes[string(rest)] {
+			out = append(out, rest)
+		}
+	}
+	return out
+}
+
+// InstanceName returns the wire form of the name that a text, of a tag or a template, gives
+// an instance whose names live in the zone origin, and the apexes of the zones that it
+// lies in, the longest first. A text that ends in a dot or lies in a zone of ours (origin, or
+// one of ours) is absolute; all others are relative to origin. DNS and hosts files have the
+// same names by it.
 //
 // The error says why there is no name. Whoever may tag instances must not become the
-// master of other names: what is absolute has to lie in origin, and what nobody means
-// relatively, a name that ends in a public top-level domain, is none.
-func InstanceName(text string, origin []byte, ours [][]byte) ([]byte, error) {
+// master of other names: what is absolute has to lie in a zone of ours, and what nobody
+// means relatively, a name that ends in a public top-level domain, is none.
+func InstanceName(text string, origin []byte, ours *Ours) (name []byte, apexes [][]byte, err error) {
 	text = strings.TrimSpace(text)
-	err := checkHostName(strings.TrimSuffix(text, "."))
+	err = checkHostName(strings.TrimSuffix(text, "."))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	name, err := zone.ParseName(text)
+	name, err = zone.ParseName(text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if !zone.IsSubdomain(name, origin) {
-		if strings.HasSuffix(text, ".") || isMeantWhole(name, ours) {
-			return nil, fmt.Errorf("is not in %s", zone.String(origin))
+	apexes = ours.holding(name)
+	switch {
+	case zone.IsSubdomain(name, origin):
+	case zone.CountLabels(name) > 1 && len(apexes) > 0, strings.HasSuffix(text, ".") && len(apexes) > 0:
+		origin = nil
+	case strings.HasSuffix(text, "."):
+		return nil, nil, errors.New("is in no zone of ours")
+	default:
+		suffix := publicSuffix(name)
+		if suffix != "" {
+			return nil, nil, fmt.Errorf("ends in %s, which nobody means relatively, and is in no zone of ours", suffix)
 		}
 		name, err = zone.ParseName(text + "." + zone.String(origin))
 		if err != nil {
-			return nil, fmt.Errorf("with %s is longer than a name can be", zone.String(origin))
+			return nil, nil, fmt.Errorf("with %s is longer than a name can be", zone.String(origin))
 		}
+		apexes = ours.holding(name)
 	}
-	if bytes.Equal(name, origin) {
-		return nil, errors.New("is the name of the zone itself")
+	apexes = withOrigin(apexes, origin)
+	if bytes.Equal(name, apexes[0]) {
+		return nil, nil, errors.New("is the name of the zone itself")
 	}
 	for _, cut := range computedNames() {
-		if zone.IsSubdomain(name, cut) && !zone.IsSubdomain(origin, cut) {
-			return nil, fmt.Errorf("names in %s are those of EC2", zone.String(cut))
+		if zone.IsSubdomain(name, cut) && !zone.IsSubdomain(apexes[0], cut) {
+			return nil, nil, fmt.Errorf("names in %s are those of EC2", zone.String(cut))
 		}
 	}
-	return name, nil
+	return name, apexes, nil
 }
 
-// isMeantWhole reports whether a name of more than one label lies in a zone of ours, or
-// in a top-level domain that nobody means relatively.
-func isMeantWhole(name []byte, ours [][]byte) bool {
+// withOrigin puts a zone, nil for none, among others that hold the same name.
+func withOrigin(apexes [][]byte, origin []byte) [][]byte {
+	if origin == nil || slices.ContainsFunc(apexes, func(a []byte) bool { return bytes.Equal(a, origin) }) {
+		return apexes
+	}
+	at := slices.IndexFunc(apexes, func(a []byte) bool { return len(a) < len(origin) })
+	if at < 0 {
+		at = len(apexes)
+	}
+	return slices.Insert(apexes, at, origin)
+}
+
+// publicSuffix returns the top-level domain of a name of several labels, where nobody means
+// such a name relatively: one of the internet's (the public suffix list knows them), or
+// one that is used as such; "" for all others.
+func publicSuffix(name []byte) string {
 	labels := zone.CountLabels(name)
 	if labels < 2 {
-		return false
-	}
-	if slices.ContainsFunc(ours, func(apex []byte) bool { return len(apex) > 1 && zone.IsSubdomain(name, apex) }) {
-		return true
+		return ""
 	}
 	last := name
 	for range labels - 1 {
-		last = last[int(last[0])+1:]
+		last = last[1+int(last[0]):]
 	}
-	switch zone.String(last) {
-	case "com.", "net.", "org.", "edu.", "gov.", "mil.", "int.", "arpa.", "example.", "internal.", "local.",
-		"localdomain.":
-		return true
+	text := strings.TrimSuffix(zone.String(last), ".")
+	switch text {
+	case "example", "internal", "local", "localdomain":
+		return text + "."
 	}
-	return false
+	_, isPublic := publicsuffix.PublicSuffix("name." + text)
+	if isPublic {
+		return text + "."
+	}
+	return ""
 }
 
 // checkHostName says what keeps a text from being a host name: letters, digits and

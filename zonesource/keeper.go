@@ -1,6 +1,7 @@
 package zonesource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -341,7 +342,7 @@ func (k *Keeper) deliver(p Part, c Cause) bool {
 	renamed := p.Sum != Sum{} && isOtherListing(k.held[p.Key].part, p)
 	changed := k.accept(p)
 	if changed {
-		k.note(p.Key, k.parts[p.Key], c)
+		k.note(p.Key, k.parts[p.Key], cmp.Or(c, causeOf(p.Key)))
 	}
 	k.saver.mark(k.parts[p.Key], changed || renamed)
 	return changed || gone

@@ -20,7 +20,23 @@ const (
 	ByEvent    = "event"    // an event named what to read
 	ByOperator = "operator" // somebody's order
 	BySaved    = "saved"    // what an earlier process had
+	ByFollow   = "follow"   // a followed master
+	ByRegister = "register" // an instance, which registered itself
 )
+
+// causeOf is why a part that a source delivers counts.
+func causeOf(k Key) Cause {
+	switch k.Source {
+	case followSource:
+		return Cause{Kind: ByFollow, Actor: k.Name}
+	case registerSource:
+		return Cause{Kind: ByRegister, Actor: "instances"}
+	}
+	return Cause{}
+}
+
+// followSource is the source of zones that are brought into Route 53.
+const followSource = "follow"
 
 // note has a part handed on once queries see it. The caller holds work.
 func (k *Keeper) note(key Key, part Part, c Cause) {

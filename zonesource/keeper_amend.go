@@ -1,6 +1,7 @@
 package zonesource
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ type Amendment struct {
 	Source   string    // of the zone's part
 	Zone     string    // id of the hosted zone
 	Accepted time.Time // when
+	Kind     string    // of its cause, "" = ByUpdate
 	Actor    string    // who made it; "" for what was read
 	Change   string    // its id in AWS
 	Sets     []Amended
@@ -125,7 +127,7 @@ func (k *Keeper) Amend(a *Amendment) error {
 		return nil
 	}
 	h.part.Zone, h.part.Sum = h.part.Zone.With(tree, 0), Sum{}
-	cause := Cause{ByUpdate, a.Actor, a.Change}
+	cause := Cause{cmp.Or(a.Kind, ByUpdate), a.Actor, a.Change}
 	if a.Actor == "" {
 		cause = Cause{} // what was read of some names
 	}

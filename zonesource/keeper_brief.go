@@ -86,7 +86,7 @@ func (k *Keeper) hold(key Key, h held) {
 	k.held[key] = h
 	t := k.tallies[key.Source]
 	if t == nil {
-		t = &tally{failing: map[Key]error{}, at: map[Key]int{}}
+		t = &tally{failing: map[Key]error{}, waiting: map[Key]bool{}, at: map[Key]int{}}
 		k.tallies[key.Source] = t
 	}
 	t.count(key, &h)
@@ -94,16 +94,16 @@ func (k *Keeper) hold(key Key, h held) {
 
 // letGo forgets a key. The caller holds mu.
 func (k *Keeper) letGo(key Key) {
-	h, there := k.held[key]
+	_, there := k.held[key]
 	if there {
-		k.tallies[key.Source].uncount(key, &h)
+		k.tallies[key.Source].uncount(key)
 		delete(k.held, key)
 	}
 }
 
 // tally counts the parts of a source.
 type tally struct {
-	pending int
+	waiting map[Key]bool // shrunken and vanished parts
 	failing map[Key]error
 	ages    []aged      // a heap: the oldest good part is the first
 	at      map[Key]int // where a part is in ages
@@ -117,7 +117,7 @@ type aged struct {
 
 func (t *tally) count(key Key, h *held) {
 	if h.pending != nil || h.vanish != nil {
-		t.pending++
+		t.waiting[key] = true
 	}
 	if h.err != nil {
 		t.failing[key] = h.err
@@ -127,10 +127,8 @@ func (t *tally) count(key Key, h *held) {
 	}
 }
 
-func (t *tally) uncount(key Key, h *held) {
-	if h.pending != nil || h.vanish != nil {
-		t.pending--
-	}
+func (t *tally) uncount(key Key) {
+	delete(t.waiting, key)
 	delete(t.failing, key)
 	i, there := t.at[key]
 	if there {
@@ -140,7 +138,7 @@ func (t *tally) uncount(key Key, h *held) {
 
 // status says what the source is like.
 func (t *tally) status() SourceStatus {
-	s := SourceStatus{Parts: len(t.ages), Failing: len(t.failing), Pending: t.pending}
+	s := SourceStatus{Parts: len(t.ages), Failing: len(t.failing), Pending: len(t.waiting)}
 	if len(t.ages) > 0 {
 		s.Oldest = t.ages[0].listed
 	}

@@ -55,6 +55,8 @@ type PartStatus struct {
 	// Vanished is when the first catalog was listed that is without this zone;
 	// zero when it is listed.
 	Vanished time.Time
+	// Records is how much the part has: records, or what else it can lose.
+	Records int
 }
 
 // Shrunk is a listing that waits to be confirmed or accepted.
@@ -97,7 +99,7 @@ func (k *Keeper) Status() Status {
 
 func (h *held) status(key Key) PartStatus {
 	p := PartStatus{Key: key, Zone: h.part.Zone, Listed: h.part.Listed, Tried: h.tried, Err: h.err,
-		Problems: h.part.Problems}
+		Problems: h.part.Problems, Records: sizeOf(h.part)}
 	if h.pending != nil {
 		p.Pending = &Shrunk{Listed: h.pending.part.Listed, Before: h.pending.was, Now: h.pending.left}
 	}

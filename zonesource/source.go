@@ -146,9 +146,31 @@ type Region struct {
 	AccountID  string
 	Name       string // eu-west-1
 	VPCs       []VPC
+	Subnets    []Subnet `json:",omitempty"`
 	Peerings   []Peering
 	Interfaces []Interface
 	Hosts      []Host
+	// Vitals are the instances that AWS says are unhealthy, by id; nobody is asked unless
+	// that is wanted.
+	Vitals []Vital `json:",omitempty"`
+	// CrossZone are the network load balancers, as Interface.Service has them, of which each
+	// address leads to the targets of all zones.
+	CrossZone []string `json:",omitempty"`
+}
+
+// Subnet is one subnet of a VPC.
+type Subnet struct {
+	ID, VPC string
+	// Zone is the id of its availability zone (euw1-az1), the same in all accounts; its
+	// name where AWS tells none.
+	Zone  string
+	CIDRs []netip.Prefix
+}
+
+// Vital is what AWS has against an instance.
+type Vital struct {
+	Instance string
+	Why      string // for people: "status check: instance impaired"
 }
 
 // VPC is one VPC.
@@ -179,6 +201,11 @@ type Interface struct {
 	Instance string       // i-..., "" when it belongs to no instance
 	Balancer string       // name of the load balancer, "" when it belongs to none
 	Managed  bool         // requester-managed
+	// Primary says that it is the primary address of its instance.
+	Primary bool `json:",omitempty"`
+	// Service is the AWS service whose name leads to the address, and what it is there:
+	// "efs fs-0123", "nlb NAME-ID", "alb NAME/ID", "clb NAME", "vpce vpce-0123"; "" for none.
+	Service string `json:",omitempty"`
 }
 
 // Host is one running instance with the names it shall have.
@@ -189,10 +216,26 @@ type Host struct {
 	Private  netip.Addr // primary
 	Public   netip.Addr // of the primary interface; zero when there is none
 	IPv6     []netip.Addr
+	Subnet   string `json:",omitempty"`
+	// Group is the auto-scaling group, "" for none, and Ordinal the number in it, from 1; 0
+	// where no template asks for it.
+	Group   string `json:",omitempty"`
+	Ordinal int    `json:",omitempty"`
+	// Services are what the instance serves, by its tag.
+	Services []Service `json:",omitempty"`
+	// Check is how the instance is probed, by its tag: "tcp:5432", "http:8080/path"; "" for
+	// not at all.
+	Check string `json:",omitempty"`
+}
+
+// Service is a service at a port of an instance: an SRV record (RFC 2782).
+type Service struct {
+	Name string // "_http._tcp", lower case
+	Port uint16
 }
 
 // HostName is one name of an instance, as its tags have it.
 type HostName struct {
-	Text string // relative to ec2.zone, or a full name that ends in it
-	From string // "dns tag", "Name tag", "security group"
+	Text string // relative to ec2.zone, or a full name; see InstanceName
+	From string // "dns tag", "Name tag", "security group", the template
 }

@@ -92,6 +92,12 @@
 // who wait and not kept. Expired answers stay for a day, unless evicted, for when
 // the upstreams fail or take longer than 1.8 seconds (RFC 8767).
 //
+// # Flush
+//
+// [Forwarder.Flush] forgets a name, or all below it: entries of all groups and types, and those whose
+// CNAMEs lead through it. A flight under way then answers who waits, is joined by nobody, and
+// isn't kept.
+//
 // # Use
 //
 //	f, err := forward.New(forward.Options{Logger: log})

@@ -84,9 +84,11 @@ func (f *Forwarder) finish(fl *flight, e *entry, err error, by attempt) *complet
 		fl.note(by, now, Answered, uint16(e.Rcode))
 	}
 	e.Tries = fl.allTries(now)
-	if err != nil {
+	switch {
+	case !s.mayKeep(fl, e):
+	case err != nil:
 		f.keepFailure(fl, e)
-	} else if e.TTL > 0 {
+	case e.TTL > 0:
 		f.cache.add(fl.hash, e)
 	}
 	return f.detach(s, fl)

@@ -41,6 +41,7 @@ type flight struct {
 	over     atomic.Bool
 	probe    bool   // of an upstream, and nothing else: over from the start; constant
 	fallback bool   // staleAt has come: who joins gets stale at once
+	outdated bool   // its answer was flushed: nobody joins, and it isn't kept
 	seq      uint8  // of the last attempt
 	odd      uint8  // tries of which what came may be anybody's, by bit
 	rounds   uint8  // complete ones
@@ -71,14 +72,15 @@ type attempt struct {
 }
 
 type flightShard struct {
-	mu    sync.Mutex
-	table map[uint64]*flight
-	_     [48]byte
+	mu      sync.Mutex
+	table   map[uint64]*flight
+	flushes []flushed // while flights were under way that are so still, or were a moment ago
+	_       [24]byte
 }
 
 func (s *flightShard) find(hash uint64, group uint32, q *Question) *flight {
 	for fl := s.table[hash]; fl != nil; fl = fl.next {
-		if fl.group.id == group && fl.q.Type == q.Type && fl.q.DO == q.DO && fl.q.CD == q.CD &&
+		if !fl.outdated && fl.group.id == group && fl.q.Type == q.Type && fl.q.DO == q.DO && fl.q.CD == q.CD &&
 			string(fl.q.Name) == string(q.Name) {
 			return fl
 		}

@@ -127,6 +127,7 @@ type Forwarder struct {
 	groupList atomic.Pointer[[]*Group]
 	limited   atomic.Pointer[[]*upstream] // those with a budget
 
+	messages    atomic.Pointer[Messages]
 	shares      shares
 	completing  atomic.Int64 // askers that wait to be told
 	full, loops atomic.Uint64

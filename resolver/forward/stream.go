@@ -97,6 +97,7 @@ func (s *stream) send(fl *flight, at attempt) bool {
 	}
 	s.waiting[id] = pending{fl, at, now}
 	s.u.queries.Add(1)
+	s.f.showQuery(packet[2:], s.u, true)
 	return true
 }
 
@@ -303,6 +304,7 @@ func (s *stream) read(context.Context) {
 		p, ok := s.claim(msg)
 		switch {
 		case ok:
+			s.f.showReply(msg, s.u, true, p)
 			s.f.reply(p, msg, &r.walk)
 		case p.fl != nil:
 			s.f.noteOdd(p, msg)

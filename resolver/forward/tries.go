@@ -34,6 +34,17 @@ type Try struct {
 	Took     time.Duration // until the outcome; how long was waited for one that is Unanswered
 }
 
+// Answered returns the upstream of g whose answer a message is, as configured; "" where that isn't
+// known.
+func (g *Group) Answered(m *Message) string {
+	for i := len(m.Tries) - 1; i >= 0; i-- {
+		if m.Tries[i].Outcome == Answered && int(m.Tries[i].Upstream) < len(g.upstreams) {
+			return g.upstreams[m.Tries[i].Upstream].text
+		}
+	}
+	return ""
+}
+
 // maxTries is how many tries of a flight are kept: the others are counted alone.
 const maxTries = 8
 

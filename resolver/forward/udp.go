@@ -133,6 +133,7 @@ func (f *Forwarder) sendUDP(fl *flight, at attempt, slot int) bool {
 	buf := f.buffers.Get().(*[]byte)
 	query := appendPacket((*buf)[:0], fl.query, id, at.plain)
 	_, err := s.conn.Write(query)
+	f.showQuery(query, at.u, false)
 	*buf = query
 	f.buffers.Put(buf)
 	at.u.queries.Add(1)
@@ -285,6 +286,7 @@ func (s *udpSocket) read(context.Context) {
 		p, ok, drained := s.claim(r.buf[:n])
 		switch {
 		case ok:
+			s.f.showReply(r.buf[:n], p.at.u, false, p)
 			s.f.reply(p, r.buf[:n], &r.walk)
 		case p.fl != nil:
 			s.f.noteOdd(p, r.buf[:n])

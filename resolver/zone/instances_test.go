@@ -28,18 +28,16 @@ func member(vpcs map[string]uint32, text string) InstanceAddress {
 
 // given returns what a view gets of a set, and whether an instance is left out.
 func given(a *Inventory, view int, s RRset) (addrs []string, fenced bool) {
-	g := a.Given(view, s.Data)
-	for {
-		addr, translated, ok := g.Next()
-		if !ok {
-			return addrs, g.Fenced()
-		}
-		text := addr.String()
-		if translated {
+	g := a.Given(view, s.Data, Pick{}, nil)
+	var one GivenAddress
+	for g.Next(&one) {
+		text := one.Addr.String()
+		if one.Translated {
 			text += "*"
 		}
 		addrs = append(addrs, text)
 	}
+	return addrs, g.Fenced()
 }
 
 // TestGiven: an instance is judged by itself and its VPC, not by its address.
@@ -102,8 +100,9 @@ func TestGiven(t *testing.T) {
 			}
 		}
 		if n := testing.AllocsPerRun(10, func() {
-			g := a.Given(autoView, s.Data)
-			for _, _, ok := g.Next(); ok; _, _, ok = g.Next() {
+			g := a.Given(autoView, s.Data, Pick{}, nil)
+			var one GivenAddress
+			for g.Next(&one) {
 			}
 		}); n > 0 {
 			t.Errorf("%s: %v allocations", test.name, n)

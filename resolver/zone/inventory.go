@@ -23,8 +23,11 @@ type Interface struct {
 	Private netip.Addr
 	VPC     uint32 // index into Inventory.VPCs
 	Owner   Owner
-	ID      string // eni-...
-	OwnerID string // i-... or the load balancer's name
+	IPv6    netip.Addr // the first one, on the first address of an interface
+	ID      string     // eni-...
+	OwnerID string     // i-... or the load balancer's name
+	// Instance is the instance whose primary address this is, "" for none.
+	Instance string
 	// Name is the name at the time when the inventory was made; see [Inventory.Name].
 	Name []byte
 }
@@ -43,6 +46,12 @@ type Network struct {
 type Inventory struct {
 	VPCs       []Network
 	Interfaces []Interface
+	Zones      []string // availability zones, where they matter
+
+	affinity affinity
+	services map[string]*Service
+	// byInstance are the first interfaces of instances, by 1 more than their index.
+	byInstance map[string]uint32
 
 	// renamed are the names of interfaces that have another one than in Interfaces.
 	renamed map[*Interface][]byte
@@ -81,7 +90,7 @@ func NewInventory(vpcs []Network, interfaces []Interface) *Inventory {
 	a := &Inventory{
 		VPCs: vpcs, Interfaces: interfaces,
 		byPublic: make(map[[4]byte]uint32), byPrivate: make(map[[4]byte]uint32), byVPC: make(map[string]uint32),
-		next: make([]uint32, len(interfaces)), addresses: new(int),
+		next: make([]uint32, len(interfaces)), addresses: new(int), byInstance: make(map[string]uint32),
 	}
 	for i := range vpcs {
 		a.byVPC[vpcs[i].ID] = uint32(i)
@@ -92,6 +101,9 @@ func NewInventory(vpcs []Network, interfaces []Interface) *Inventory {
 			_, claimed := a.byPublic[f.Public.As4()]
 			a.contested = a.contested || claimed
 			a.byPublic[f.Public.As4()] = uint32(i)
+		}
+		if f.Instance != "" && a.byInstance[f.Instance] == 0 {
+			a.byInstance[f.Instance] = uint32(i) + 1
 		}
 		if f.Private.Is4() {
 			first, shared := a.byPrivate[f.Private.As4()]
@@ -369,6 +381,17 @@ func (a *Inventory) Private(view int, private [4]byte) *Interface {
 		return nil
 	}
 	return found
+}
+
+// Instance returns the interface with the primary address of an instance, and whether the
+// view gets its private address; nil for none that is known. It doesn't allocate.
+func (a *Inventory) Instance(view int, id []byte) (f *Interface, reached bool) {
+	n := a.byInstance[string(id)]
+	if n == 0 {
+		return nil, false
+	}
+	f = &a.Interfaces[n-1]
+	return f, a.reachesAlone(view, f.VPC, f.Private) == Translated
 }
 
 // Inside reports whether an address lies in a CIDR of the view's own VPCs.

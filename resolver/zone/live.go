@@ -15,6 +15,9 @@ type Live struct {
 	// Targets holds what is known of load balancers, by lower-case DNS name with
 	// the trailing dot, in wire form. One that isn't here counts as healthy.
 	Targets map[string]Target
+	// Sick holds what is wrong with instances, for people, by id. One that isn't here counts
+	// as healthy. It is empty where nobody looks after the health of names.
+	Sick map[string]string
 	// Serials are those of the zones that are transferred to secondaries: by the
 	// name of the view, and by the apex in lower-case wire form. Their SOA records
 	// are answered with them. The tables are immutable, and a serial is a cell that its
@@ -29,6 +32,12 @@ func (l *Live) SameHealth(o *Live) bool { return l.agrees(o) && o.agrees(l) }
 
 // agrees reports whether o has the same health for all that l knows.
 func (l *Live) agrees(o *Live) bool {
+	for id := range l.Sick {
+		_, sick := o.Sick[id]
+		if !sick {
+			return false
+		}
+	}
 	for id, c := range l.Checks {
 		other, known := o.Checks[id]
 		if c.Healthy != (!known || other.Healthy) {

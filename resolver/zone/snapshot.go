@@ -18,6 +18,9 @@ type Snapshot struct {
 	Forwarders []Forwarder
 	// Inventory is the EC2 inventory as answers need it; never nil.
 	Inventory *Inventory
+	// Vitals are the instances that AWS says are unhealthy, with what it has against them, for
+	// people; nil for none.
+	Vitals map[string]string
 	// TranslatedTTL caps the TTL of translated addresses, in seconds.
 	TranslatedTTL uint32
 	// Rebinding is what answers of the forwarders of "." may not hold.

@@ -33,6 +33,8 @@ type Options struct {
 	Health      Health
 	Secondaries Secondaries
 	Past        Past
+	Hands       Hands
+	Watcher     Watcher
 	Views       Views
 	Records     Records
 	Trends      Trends
@@ -226,6 +228,13 @@ func (s *Server) paths() *http.ServeMux {
 	mux.HandleFunc("GET /health-checks", servePage(checkParameters, o.Health.HealthChecks))
 	mux.HandleFunc("GET /transfers", servePage(transferParameters, o.Secondaries.Transfers))
 	mux.HandleFunc("GET /history", s.serveHistory)
+	mux.HandleFunc("GET /status", s.serveStatus)
+	mux.HandleFunc("GET /parts", servePage(partParameters, o.Hands.Parts))
+	mux.HandleFunc("POST /flush", s.serveFlush)
+	mux.HandleFunc("POST /refresh", s.serveRefresh)
+	mux.HandleFunc("GET /top", s.serveTop)
+	mux.HandleFunc("GET /usage", s.serveUsage)
+	mux.HandleFunc("GET /tail", s.serveTail)
 	mux.HandleFunc("GET /views", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, o.Views.Views())
 	})
@@ -263,6 +272,8 @@ func serveIndex(w http.ResponseWriter, _ *http.Request) {
   GET /health-checks   each health check, and why it counts as it does
   GET /transfers       the zones that secondaries may have
                        these three by parts with offset= and limit=, and by what README.md says
+  GET /status          one screen: ready or why not, rates, sources, upstreams
+  GET /parts           all that is read: age, error, next reading, what would go with a shrunken listing
   GET /history?name=&zone=&since=&until=&limit=  what has changed, when, from what to what, by whom
   GET /views           who sees what: prefixes, VPCs, a client of each
   GET /answers?name=&type=   what each view is answered
@@ -270,7 +281,12 @@ func serveIndex(w http.ResponseWriter, _ *http.Request) {
   GET /trend           the last hour: rates, latencies, upstreams, changes of health
   GET /fleet           the servers that share what is read, and who of them reads
   GET /metrics         for Prometheus
+  GET /top?by=&limit=  who or what is asked most: by name, client, nxdomain, servfail or slow
+  GET /usage?zone=&name=     when record sets were asked for last, how often and by whom
+  GET /tail?client=&name=&rcode=&slow=&for=      a line a query, as they come
   POST /accept?zone=   take a shrunken listing now
+  POST /flush?name=&tree=    forget what the cache has of a name
+  POST /refresh?zone=  read a zone, or all, now
   POST /fleet/step-down   have another server of the fleet read
   POST /fleet/accept   take what the fleet's store has, though it was rolled back
 `)

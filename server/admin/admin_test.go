@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -53,6 +54,39 @@ func (f *fake) State() (FleetState, error) {
 }
 func (f *fake) StepDown(context.Context) error    { return f.fault }
 func (f *fake) AcceptStore(context.Context) error { return f.fault }
+func (f *fake) Status() Status {
+	return Status{Version: "inside53 test", Reasons: []string{}, Degraded: []string{}, Sources: map[string]Source{},
+		Upstreams: []Upstream{}}
+}
+func (f *fake) Parts(*Page) ([]Part, int) {
+	return []Part{{Key: "ec2 /eu-west-1", Source: "ec2", Saved: true, Shrunk: &LostNames{2, 1, []string{"i-1"}}}}, 1
+}
+func (f *fake) Flush(string, bool) (int, error) { return 7, f.fault }
+func (f *fake) Refresh(string) (Scheduled, error) {
+	return Scheduled{[]string{"ec2 /eu-west-1"}, 0.5}, f.fault
+}
+func (f *fake) Top(by string, limit int) Top {
+	return Top{Sampled: 64, Rows: []TopRow{{fmt.Sprint(by, limit), 3, 0.5}}}
+}
+func (f *fake) Usage(p *Page) ([]Usage, int, error) {
+	return []Usage{{Zone: p.Zone, Name: p.Name, Type: "A", Clients: []UsedBy{}}}, 1, f.fault
+}
+func (f *fake) Tail(q TailQuery) (Lines, error) {
+	return &fakeLines{text: fmt.Sprintf("{\"tail\":\"%s%s%s\"}\n", q.Client, q.Rcode, q.Slow)}, f.fault
+}
+
+// fakeLines are one line.
+type fakeLines struct{ text string }
+
+func (l *fakeLines) Next(context.Context) ([]byte, error) {
+	text := l.text
+	if text == "" {
+		return nil, io.EOF
+	}
+	l.text = ""
+	return []byte(text), nil
+}
+func (l *fakeLines) Close() {}
 
 // buffer is a log. It is safe for concurrent use.
 type buffer struct {
@@ -78,7 +112,7 @@ func bind(t *testing.T, f *fake, log io.Writer) *Server {
 	free := netip.MustParseAddrPort("127.0.0.1:0")
 	s, err := Bind(Options{
 		Config: &config.Config{Admin: free, Health: free, Metrics: free}, Metrics: prometheus.NewRegistry(),
-		Readiness: f, Data: f, Accepter: f, Explainer: f, Health: f, Secondaries: f, Fleet: f,
+		Readiness: f, Data: f, Accepter: f, Explainer: f, Health: f, Secondaries: f, Hands: f, Watcher: f, Fleet: f,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
@@ -138,11 +172,40 @@ func TestPaths(t *testing.T) {
 		{"GET", "/healthz", nil, 200, "ok"},
 		{"GET", "/readyz", nil, 200, `{"ready":true,"reasons":[],"degraded":[],"sources":{}}`},
 		{"GET", "/zones", nil, 200,
-			`[{"id":"Z1","name":"","visibility":"","vpcs":[],"records":0,"age_seconds":0,"unservable":[]}]`},
+			`[{"id":"Z1","name":"","visibility":"","vpcs":[],"records":0,"age_seconds":null,"unservable":[]}]`},
 		{"GET", "/report", nil, 200, "[]"},
 		{"GET", "/health-checks", nil, 200, "[]"},
 		{"GET", "/transfers", nil, 200, `{"zones":[],"catalogs":[],"notifies_pending":3}`},
 		{"GET", "/metrics", nil, 200, ""},
+		{"GET", "/status", nil, 200, `{"version":"inside53test","config":"","started":"0001-01-01T00:00:00Z","ready":false,` +
+			`"reasons":[],"degraded":[],"queries_per_second":0,"hit_ratio":0,"servfail_per_second":0,"sources":{},` +
+			`"upstreams":[],"fleet":{"version":0,"leader":""}}`},
+		{"GET", "/parts", nil, 200, `[{"key":"ec2/eu-west-1","source":"ec2","zone":"","records":0,"age_seconds":null,` +
+			`"error":"","next_seconds":null,"shrunk":{"before":2,"now":1,"names":["i-1"]},"saved":true}]`},
+		{"GET", "/parts?colour=red", nil, 400, "noparameter"},
+		{"POST", "/flush", nil, 400, "whichname?"},
+		{"POST", "/flush?name=a&tree=perhaps", nil, 400, "perhaps"},
+		{"POST", "/flush?name=a&tree=true", nil, 200, `{"removed":7}`},
+		{"POST", "/flush?name=a", errors.New("bad name"), 400, "badname"},
+		{"GET", "/flush?name=a", nil, 405, ""},
+		{"POST", "/refresh", nil, 202, `{"scheduled":["ec2/eu-west-1"],"wait_seconds":0.5}`},
+		{"POST", "/refresh?zone=a", gone, 404, "nothingthere"},
+		{"POST", "/refresh?name=a", nil, 400, "parameter"},
+		{"GET", "/top", nil, 200, `{"since":"0001-01-01T00:00:00Z","sampled":64,"rows":[{"key":"name20","count":3,` +
+			`"per_second":0.5}]}`},
+		{"GET", "/top?by=slow&limit=5", nil, 200, "slow5"},
+		{"GET", "/top?by=colour", nil, 400, "thereare"},
+		{"GET", "/top?limit=0", nil, 400, "limit"},
+		{"GET", "/usage?zone=Z1&name=a", nil, 200, `[{"zone":"Z1","name":"a","type":"A","since":"0001-01-01T00:00:00Z",` +
+			`"last":null,"within_seconds":0,"count":0,"clients":[]}]`},
+		{"GET", "/usage", nil, 400, "whichzone?"},
+		{"GET", "/usage?zone=Z1", gone, 404, "nothingthere"},
+		{"GET", "/tail?client=10.1.2.3/16", nil, 400, "client"},
+		{"GET", "/tail?slow=fast", nil, 400, "slow"},
+		{"GET", "/tail?for=-1s", nil, 400, "for"},
+		{"GET", "/tail", gone, 404, "nothingthere"},
+		{"GET", "/tail?client=10.1.0.0/16&rcode=nxdomain&slow=1ms&for=1m", nil, 200,
+			`{"tail":"10.1.0.0/16NXDOMAIN1ms"}`},
 		{"GET", "/", nil, 200, "GET/readyz"},
 		{"POST", "/accept", nil, 400, "whichzone?"},
 		{"POST", "/accept?zone=a", nil, 200, "accepted"},
@@ -261,7 +324,7 @@ func TestBindTwice(t *testing.T) {
 	defer first.Close()
 	free := netip.MustParseAddrPort("127.0.0.1:0")
 	_, err := Bind(Options{Config: &config.Config{Admin: free, Health: first.Addr()}, Data: f, Health: f, Secondaries: f,
-		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+		Hands: f, Watcher: f, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	if err == nil || !strings.HasPrefix(err.Error(), "binding health: ") {
 		t.Errorf("error %v", err)
 	}

@@ -60,8 +60,8 @@ type PlainReady struct {
 
 // Source is what /readyz says of a source of data.
 type Source struct {
-	AgeSeconds float64 `json:"age_seconds"`
-	Error      string  `json:"error"`
+	AgeSeconds *float64 `json:"age_seconds"` // nil: nothing was read yet
+	Error      string   `json:"error"`
 }
 
 // Data is what is served.
@@ -81,7 +81,7 @@ type Zone struct {
 	Account    string       `json:"account,omitempty"`
 	VPCs       []string     `json:"vpcs"`
 	Records    int          `json:"records"`
-	AgeSeconds float64      `json:"age_seconds"`
+	AgeSeconds *float64     `json:"age_seconds"` // nil: not read yet
 	Error      string       `json:"error,omitempty"`
 	Shrunk     *Shrunk      `json:"shrunk,omitempty"`
 	Unservable []Unservable `json:"unservable"`

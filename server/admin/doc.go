@@ -6,6 +6,8 @@
 //	explain.go   the question of /explain
 //	views.go     who sees what; records.go what zones hold; trend.go the last hour
 //	console/     the page for browsers, which asks these paths
+//	hands.go     /status, /parts, /flush, /refresh
+//	watch.go     /top, /tail, /usage
 //	guard.go     keeps browsers from being used by other sites
 //
 // It knows nothing of where answers come from. Each path asks one small interface of this

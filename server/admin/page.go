@@ -15,6 +15,8 @@ import (
 type Page struct {
 	Zone       string // name or id of a zone
 	View       string
+	Source     string // of a part
+	Name       string // of a record set
 	Visibility string
 	Account    string
 	ID, Type   string // of a health check
@@ -46,6 +48,10 @@ func pageOf(values url.Values, known string) (p Page, err error) {
 			p.Zone = value
 		case "view":
 			p.View = value
+		case "source":
+			p.Source = value
+		case "name":
+			p.Name = value
 		case "visibility":
 			p.Visibility = value
 		case "account":

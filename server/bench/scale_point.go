@@ -24,7 +24,7 @@ type cost struct {
 	ready, saved time.Duration // of processor, until it is ready: with AWS, and from what it has saved, with AWS away
 	idle         time.Duration // of processor, for a cycle in which nothing has changed
 	change       time.Duration // of processor, for one change, beside the cycles
-	rss, disk    int64        // octets: of memory, and of the state directory
+	rss, disk    int64         // octets: of memory, and of the state directory
 }
 
 const (

@@ -9,11 +9,7 @@ import (
 
 func TestConfigBad(t *testing.T) {
 	const ok = "forward: [{zone: ., upstreams: [10.0.0.2]}]\n" // line 1
-	tests := []struct {
-		name string
-		text string
-		want string // a fault a line, without the name of the file and the "-" of the YAML
-	}{
+	tests := []badConfig{
 		{"no YAML", ok + "cache: [1\n", `2: sequence end token ']' not found`},
 		{"a list", "- 1\n", "1: is a list; write keys and values (key: value)"},
 		{"a word", "serve\n", "1: is a single value; write keys and values (key: value)"},
@@ -140,6 +136,19 @@ func TestConfigBad(t *testing.T) {
 			`3: log.level: "warning" is unknown; known are debug, info, warn, error
 4: log.format: "xml" is unknown; known are text, json
 5: log.sample_queries: -1 is negative; write 0 for none, 1 for every query, 1000 for each thousandth`},
+		{"query log", ok + "query_log:\n  sample: -1\n  rcodes: [NXDOMAN]\n  slower: -1ms\n  names: [a..b]\n" +
+			"  file: ../q.log\n  clients: [10.0.0.0/8, 10.0.0.0/8]\n",
+			`3: query_log.sample: -1 is negative; write 0 for none, 1 for every query, 1000 for each thousandth
+4: query_log.rcodes[0]: "NXDOMAN" is unknown; did you mean "NXDOMAIN"?
+5: query_log.slower: -1ms is negative; write 10ms, say, or 0s
+6: query_log.names[0]: "a..b" has an empty label
+7: query_log.file: "../q.log" is not the name of a file; it stands in state_dir: write one like queries.log
+8: query_log.clients[1]: 10.0.0.0/8 is here twice`},
+		{"dnstap", ok + "dnstap: unix:tap.sock\n", `2: dnstap: write unix:/path, or tcp:host:port`},
+		{"dnstap without port", ok + "dnstap: tcp:10.0.0.1\n", `2: dnstap: write unix:/path, or tcp:host:port`},
+		{"dnstap by others", ok + "dnstap: udp:10.0.0.1:53\n", `2: dnstap: write unix:/path, or tcp:host:port`},
+		{"query log without a directory", ok + "state_dir: ''\nquery_log: {sample: 1, file: q.log}\n",
+			"3: query_log.file: needs state_dir, where it stands; write a directory there"},
 		{"log.level close", ok + "log: {level: inof}\n", `2: log.level: "inof" is unknown; did you mean "info"?`},
 		{"sizes", ok + "udp_size: 511\ncache: {entries: 0, bytes: 1023KiB}\n" +
 			"tcp: {connections: 0, per_client: '5', idle: 1s}\n",
@@ -205,17 +214,28 @@ func TestConfigBad(t *testing.T) {
 2: route53.zones: has "*" and others; "*" is every zone already`},
 
 		{"ec2", ok + "ec2:\n  regions: [eu-west-1, eu-west, eu-west-1]\n  refresh: 1m\n  names: [tags, Name, Name]\n  " +
-			"name_tag: ''\n  zone: '{az}.internal'\n  translate: [instances, instances, elb]\n  translated_ttl: 1500ms\n  " +
+			"name_tag: ''\n  zone: '{az}.internal'\n  domains: [., a.test, a.test]\n  affinity: always\n  " +
+			"health: [probe, ping, probe]\n  translate: [instances, instances, elb]\n  translated_ttl: 1500ms\n  " +
 			"max_age: 30s\n", `3: ec2.regions[1]: "eu-west" is no region; write one like eu-west-1
 3: ec2.regions[2]: eu-west-1 is here twice
-5: ec2.names[0]: "tags" is unknown; did you mean "tag"?
+5: ec2.names[0]: "tags" has no placeholder: every instance would have this name; write {tag:tags}, say
 5: ec2.names[2]: Name is here twice
 6: ec2.name_tag: "" is no key of a tag; write dns, say
 7: ec2.zone: "{az}.internal" has an unknown placeholder; known are {region}, {vpc} and {account}
-8: ec2.translate[2]: "elb" is unknown; known are instances, load_balancers
-8: ec2.translate[1]: instances is here twice
-9: ec2.translated_ttl: 1.5s is not in whole seconds; write 2s
-10: ec2.max_age: 30s is shorter than refresh (1m0s); nothing would be translated between two readings`},
+8: ec2.domains[0]: is the root: every name lies in it
+8: ec2.domains[2]: a.test. is here twice
+9: ec2.affinity: "always" is unknown; known are off, prefer, strict
+10: ec2.health[1]: "ping" is unknown; known are status, targets, lifecycle, probe
+10: ec2.health[2]: probe is here twice
+11: ec2.translate[2]: "elb" is unknown; known are instances, load_balancers
+11: ec2.translate[1]: instances is here twice
+12: ec2.translated_ttl: 1.5s is not in whole seconds; write 2s
+13: ec2.max_age: 30s is shorter than refresh (1m0s); nothing would be translated between two readings`},
+		{"ec2.names", ok + "ec2:\n  names:\n  - '{tag}'\n  - '{tag:a}..b'\n  - '{id'\n  - ''\n",
+			`4: ec2.names[0]: "{tag}" has a tag without its key; write {tag:dns}, say
+5: ec2.names[1]: "{tag:a}..b" has an empty label
+6: ec2.names[2]: "{id" has a { without a } behind it
+7: ec2.names[3]: is empty; write a template like "{tag:dns}"`},
 		{"ec2.zone", ok + "ec2: {zone: .}\n",
 			`2: ec2.zone: is the root or empty; write a zone like "internal.", and names: [] for no names`},
 		{"ec2.zone too long",
@@ -429,6 +449,7 @@ secondary:
 			"1: forward[0].zone: label \"" + strings.Repeat("a", 64) +
 				"\" is too long; 63 bytes is the most\n1: forward[1].zone: name of 259 bytes is too long; 253 is the most"},
 	}
+	tests = append(tests, badFollowing(ok)...)
 	_, top := fieldsOf(reflect.TypeFor[Config]())
 	named := make(map[string]bool)
 	for _, test := range tests {

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -64,6 +66,13 @@ type Config struct {
 
 	// Log says what is logged to standard error.
 	Log Log `yaml:"log"`
+
+	// QueryLog says which queries are logged, and where. Default none.
+	QueryLog QueryLog `yaml:"query_log"`
+
+	// Dnstap is where a reader of dnstap gets all messages of clients and upstreams:
+	// unix:/path or tcp:host:port. Default "", nobody.
+	Dnstap Dnstap `yaml:"dnstap"`
 
 	// Pprof adds /debug/pprof/ to the admin address. Default false.
 	Pprof bool `yaml:"pprof"`
@@ -132,7 +141,14 @@ type Config struct {
 	// Secondary lists zones that are transferred from other servers. Default none.
 	Secondary []Secondary `yaml:"secondary"`
 
+	// Follow lists zones of other servers that are brought into Route 53. Default none.
+	Follow []Follow `yaml:"follow"`
+
+	// Register says which names instances may give themselves without a key. Default none.
+	Register []Register `yaml:"register"`
+
 	file  string
+	hash  string
 	lines map[string]int // line of each key in the file, by its path: forward[0].zone
 }
 
@@ -205,7 +221,8 @@ func Parse(data []byte, path string) (*Config, error) {
 	}
 	c := Default()
 	d := &decoder{file: path, dir: dir, lines: make(map[string]int)}
-	c.file, c.lines = path, d.lines
+	sum := sha256.Sum256(data)
+	c.file, c.lines, c.hash = path, d.lines, hex.EncodeToString(sum[:hashSize])
 	d.document(data, reflect.ValueOf(c).Elem())
 	if _, given := d.lines["allow"]; !given {
 		c.Allow.VPCs = c.EC2 != nil
@@ -230,6 +247,13 @@ func (c *Config) Validate() error {
 // File returns the path that c was loaded from.
 func (c *Config) File() string { return c.file }
 
+// hashSize is how many octets of a hash tell configurations apart.
+const hashSize = 8
+
+// Hash returns what tells the text that c was read from apart from others; "" for one that wasn't
+// read.
+func (c *Config) Hash() string { return c.hash }
+
 // UsesAWS reports whether c needs AWS, and with it a writable StateDir.
 func (c *Config) UsesAWS() bool { return c.Route53 != nil || c.EC2 != nil }
 
@@ -247,7 +271,6 @@ func (c *Config) FixedChanges(next *Config) []string {
 		{"metrics", c.Metrics, next.Metrics},
 		{"state_dir", c.StateDir, next.StateDir},
 		{"pprof", c.Pprof, next.Pprof},
-		{"log", c.Log, next.Log},
 		{"cache", c.Cache, next.Cache},
 		{"tcp", c.TCP, next.TCP},
 		{"udp_size", c.UDPSize, next.UDPSize},

@@ -27,7 +27,7 @@ func parseGood(t *testing.T, text string) *Config {
 // plain returns c without what it remembers of its file.
 func plain(c *Config) *Config {
 	p := *c
-	p.file, p.lines = "", nil
+	p.file, p.hash, p.lines = "", "", nil
 	return &p
 }
 
@@ -76,6 +76,18 @@ func TestConfigGood(t *testing.T) {
 		}},
 		{"log", forward + "log: {level: warn, format: json, sample_queries: 1000}\n",
 			func(c *Config) { c.Log = Log{slog.LevelWarn, LogJSON, 1000} }},
+		{"query log", forward + "query_log: {sample: 10, clients: [10.0.0.0/8, '::1/128'], names: [Example.com], " +
+			"rcodes: [nxdomain, SERVFAIL], slower: 100ms, file: q.log}\n",
+			func(c *Config) {
+				c.QueryLog = QueryLog{10, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+					[]DomainName{"example.com."}, []Rcode{"NXDOMAIN", "SERVFAIL"}, 100 * time.Millisecond, "q.log"}
+			}},
+		{"dnstap", forward + "dnstap: unix:/run/tap.sock\n", func(c *Config) {
+			c.Dnstap = Dnstap{"unix", "/run/tap.sock"}
+		}},
+		{"dnstap by TCP", forward + "dnstap: tcp:tap.example:6000\n", func(c *Config) {
+			c.Dnstap = Dnstap{"tcp", "tap.example:6000"}
+		}},
 		{"sizes", forward + "udp_size: 512\ncache: {entries: 1}\ntcp: {connections: 1, per_client: 2, idle: 100ms}\n",
 			func(c *Config) {
 				c.UDPSize, c.Cache.Entries, c.TCP = 512, 1, TCP{1, 2, 100 * time.Millisecond}
@@ -94,17 +106,20 @@ func TestConfigGood(t *testing.T) {
 		}},
 		{"ec2 empty", "ec2: {}\n" + forward, func(c *Config) {
 			c.Allow.VPCs = true
-			c.EC2 = &EC2{nil, 30 * time.Second, []NameSource{NameFromTag, NameFromName}, "dns", "internal.",
+			c.EC2 = &EC2{nil, 30 * time.Second, []NameTemplate{"tag", "Name"}, "dns", "internal.", nil, AffinityOff, nil,
 				[]Translated{TranslateInstances}, 30 * time.Second, time.Hour}
 		}},
 		{"ec2", "allow: [private, vpcs]\nec2: {regions: [eu-west-1, us-gov-west-1, cn-north-1, eusc-de-east-1], " +
-			"refresh: 1m, names: [security-group, Name, tag], name_tag: 'my:hosts', zone: " +
-			"'{VPC}.{region}.{account}.Internal', translate: [instances, load_balancers], translated_ttl: 1s, max_age: 1m}\n" +
+			"refresh: 1m, names: [security-group, '{tag:role|id}.Example.com.', tag], name_tag: 'my:hosts', zone: " +
+			"'{VPC}.{region}.{account}.Internal', domains: [Corp.example], affinity: strict, " +
+			"health: [status, targets, lifecycle, probe], translate: [instances, load_balancers], translated_ttl: 1s, " +
+			"max_age: 1m}\n" +
 			forward, func(c *Config) {
 			c.Allow.VPCs = true
 			c.EC2 = &EC2{[]string{"eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1"}, time.Minute,
-				[]NameSource{NameFromSecurityGroup, NameFromName, NameFromTag}, "my:hosts",
-				"{vpc}.{region}.{account}.internal.", []Translated{TranslateInstances,
+				[]NameTemplate{"security-group", "{tag:role|id}.Example.com.", "tag"}, "my:hosts",
+				"{vpc}.{region}.{account}.internal.", []DomainName{"corp.example."}, AffinityStrict,
+				[]NameHealth{HealthOfStatus, HealthOfTargets, HealthOfLifecycle, HealthByProbe}, []Translated{TranslateInstances,
 					TranslateLoadBalancers}, time.Second, time.Minute}
 		}},
 		{"ec2 without names", "allow: [private, vpcs]\nec2: {names: [], translate: []}\n" + forward, func(c *Config) {
@@ -288,12 +303,13 @@ forward:
 func TestFixedChanges(t *testing.T) {
 	const base = "forward: [{zone: ., upstreams: [10.0.0.2]}]\n"
 	old := parseGood(t, base)
-	if got := old.FixedChanges(parseGood(t, base+"drain: 1s\nallow: [10.0.0.0/8]\nroute53:\n")); got != nil {
+	free := parseGood(t, base+"drain: 1s\nallow: [10.0.0.0/8]\nroute53:\nlog: {level: debug}\n")
+	if got := old.FixedChanges(free); got != nil {
 		t.Errorf("what a reload changes is named: %v", got)
 	}
-	next := parseGood(t, base+"listen: {dns: ['127.0.0.1:1']}\nadmin: ''\nhealth: 127.0.0.1:2\nstate_dir: x\nlog: "+
-		"{level: debug}\ncache: {entries: 5}\ntcp: {idle: 1s}\nudp_size: 512\n")
-	want := []string{"listen.dns", "admin", "health", "state_dir", "log", "cache", "tcp", "udp_size"}
+	next := parseGood(t, base+"listen: {dns: ['127.0.0.1:1']}\nadmin: ''\nhealth: 127.0.0.1:2\n"+
+		"state_dir: x\ncache: {entries: 5}\ntcp: {idle: 1s}\nudp_size: 512\n")
+	want := []string{"listen.dns", "admin", "health", "state_dir", "cache", "tcp", "udp_size"}
 	if got := old.FixedChanges(next); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

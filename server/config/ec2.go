@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"inside53/zonesource/nametemplate"
 )
 
 // EC2 is the section ec2.
@@ -15,11 +17,11 @@ type EC2 struct {
 	// Refresh is the time from the start of one reading to the next. Default 30s.
 	Refresh time.Duration `yaml:"refresh"`
 
-	// Names lists where the names of instances come from, the first that has
-	// some counts: tag (the tag of name_tag), Name (the tag Name),
-	// security-group (the names of the groups). [] names none. Default
-	// [tag, Name].
-	Names []NameSource `yaml:"names"`
+	// Names lists templates of the names of instances; see package nametemplate. The
+	// words tag (the tag of name_tag), Name (the tag Name, where that one gives none)
+	// and security-group (the names of the groups) are templates too. [] names none.
+	// Default [tag, Name].
+	Names []NameTemplate `yaml:"names"`
 
 	// NameTag is the key of the tag that holds host names, separated by commas.
 	// Default dns.
@@ -28,6 +30,20 @@ type EC2 struct {
 	// Zone is the zone where these names live. {region}, {vpc} and {account} in
 	// it stand for the instance's. Default "internal.".
 	Zone ZoneTemplate `yaml:"zone"`
+
+	// Domains lists suffixes in which names may lie besides the zones of ours.
+	// Default [].
+	Domains []DomainName `yaml:"domains"`
+
+	// Affinity says what becomes of members of a name in other availability zones
+	// than the client's: off, prefer (its own come first), strict (its own alone,
+	// where there are some). Default "off".
+	Affinity Affinity `yaml:"affinity"`
+
+	// Health lists what takes an unhealthy instance out of a name that has healthy
+	// ones: status (EC2's status checks), targets (target groups), lifecycle (of
+	// auto scaling), probe (the tag dns-check). Default []: nobody is asked.
+	Health []NameHealth `yaml:"health"`
 
 	// Translate lists whose public addresses become private ones in answers:
 	// instances, load_balancers. [] translates none. Default [instances].
@@ -45,27 +61,57 @@ type EC2 struct {
 func (s *EC2) setDefaults() {
 	*s = EC2{
 		Refresh:       30 * time.Second,
-		Names:         []NameSource{NameFromTag, NameFromName},
+		Names:         []NameTemplate{nametemplate.WordTag, nametemplate.WordName},
 		NameTag:       "dns",
 		Zone:          "internal.",
+		Affinity:      AffinityOff,
 		Translate:     []Translated{TranslateInstances},
 		TranslatedTTL: 30 * time.Second,
 		MaxAge:        time.Hour,
 	}
 }
 
-// NameSource is an item of ec2.names.
-type NameSource string
+// NameTemplate is an item of ec2.names.
+type NameTemplate string
 
-// The values of [NameSource].
+func (n *NameTemplate) parse(text string) error {
+	if !nametemplate.IsWord(text) {
+		_, err := nametemplate.Parse(text)
+		if err != nil {
+			return err
+		}
+	}
+	*n = NameTemplate(text)
+	return nil
+}
+
+// Affinity is the value of ec2.affinity.
+type Affinity string
+
+// The values of [Affinity].
 const (
-	NameFromTag           NameSource = "tag"            // the tag of ec2.name_tag
-	NameFromName          NameSource = "Name"           // the tag Name
-	NameFromSecurityGroup NameSource = "security-group" // the names of the groups
+	AffinityOff    Affinity = "off"
+	AffinityPrefer Affinity = "prefer"
+	AffinityStrict Affinity = "strict"
 )
 
-func (n *NameSource) parse(text string) error {
-	return parseWord(n, text, NameFromTag, NameFromName, NameFromSecurityGroup)
+func (a *Affinity) parse(text string) error {
+	return parseWord(a, text, AffinityOff, AffinityPrefer, AffinityStrict)
+}
+
+// NameHealth is an item of ec2.health.
+type NameHealth string
+
+// The values of [NameHealth].
+const (
+	HealthOfStatus    NameHealth = "status"
+	HealthOfTargets   NameHealth = "targets"
+	HealthOfLifecycle NameHealth = "lifecycle"
+	HealthByProbe     NameHealth = "probe"
+)
+
+func (h *NameHealth) parse(text string) error {
+	return parseWord(h, text, HealthOfStatus, HealthOfTargets, HealthOfLifecycle, HealthByProbe)
 }
 
 // Translated is an item of ec2.translate.
@@ -120,6 +166,20 @@ func (v *validator) ec2(c *EC2) {
 	for i, name := range c.Names {
 		if name != "" && slices.Contains(c.Names[:i], name) {
 			v.fault(fmt.Sprintf("ec2.names[%d]", i), "%s is here twice", name)
+		}
+	}
+	for i, name := range c.Domains {
+		path := fmt.Sprintf("ec2.domains[%d]", i)
+		switch {
+		case name == ".":
+			v.fault(path, "is the root: every name lies in it")
+		case slices.Contains(c.Domains[:i], name):
+			v.fault(path, "%s is here twice", name)
+		}
+	}
+	for i, source := range c.Health {
+		if source != "" && slices.Contains(c.Health[:i], source) {
+			v.fault(fmt.Sprintf("ec2.health[%d]", i), "%s is here twice", source)
 		}
 	}
 	if !tagKey.MatchString(c.NameTag) || strings.TrimSpace(c.NameTag) == "" {

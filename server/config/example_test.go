@@ -34,6 +34,7 @@ func TestExampleFull(t *testing.T) {
 	want.Fleet.setDefaults()
 	want.Fleet.Store, want.Fleet.Keys = got.Fleet.Store, got.Fleet.Keys
 	want.Keys, want.Updates, want.Transfers, want.Secondary = got.Keys, got.Updates, got.Transfers, got.Secondary
+	want.Follow, want.Register = got.Follow, got.Register
 	if !reflect.DeepEqual(plain(got), want) {
 		t.Errorf("the example states other values than the defaults\n got %+v\nwant %+v", plain(got), want)
 	}
@@ -76,6 +77,18 @@ func TestExampleFull(t *testing.T) {
 	secondary.Zone, secondary.Primaries = got.Secondary[0].Zone, got.Secondary[0].Primaries
 	if !reflect.DeepEqual(got.Secondary[0], secondary) {
 		t.Errorf("the first secondary zone does not show the defaults: %+v", got.Secondary[0])
+	}
+	var followed Follow
+	followed.setDefaults()
+	followed.Zone, followed.Primaries, followed.Into = got.Follow[0].Zone, got.Follow[0].Primaries, got.Follow[0].Into
+	if !reflect.DeepEqual(got.Follow[0], followed) {
+		t.Errorf("the first followed zone does not show the defaults: %+v", got.Follow[0])
+	}
+	var register Register
+	register.setDefaults()
+	register.Names = got.Register[0].Names
+	if !reflect.DeepEqual(got.Register[0], register) {
+		t.Errorf("the first registered names do not show the defaults: %+v", got.Register[0])
 	}
 	var forward Forward
 	forward.setDefaults()

@@ -13,7 +13,7 @@ type Log struct {
 	// Format is text or json. Default text.
 	Format LogFormat `yaml:"format"`
 
-	// SampleQueries logs one query in so many: 1 logs each, 1000 each
+	// SampleQueries logs one query in so many where query_log logs none: 1 logs each, 1000 each
 	// thousandth. 0 logs none. Default 0.
 	SampleQueries int `yaml:"sample_queries"`
 }

@@ -42,6 +42,7 @@ func (v *validator) all() {
 	c := v.config
 	v.sockets()
 	v.server()
+	v.queryLog()
 	v.aws()
 	if c.Route53 != nil {
 		v.route53(c.Route53)
@@ -59,6 +60,8 @@ func (v *validator) all() {
 	v.transfers()
 	v.secondary()
 	v.fleet()
+	v.follow()
+	v.register()
 }
 
 // duration checks that d is 100ms or longer, or 0 where that has a meaning.

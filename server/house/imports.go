@@ -78,28 +78,52 @@ func rules() map[string]rule {
 		"zonesource":            {ours: []string{"resolver/zone", "zonesource/atomicfile", "zonesource/statedir"}, why: meet},
 		"zonesource/...":        {ours: []string{"resolver/zone", "zonesource", "zonesource/..."}, why: meet},
 		"zonesource/atomicfile": {why: leaf},
-		"zonesource/statedir":   {ours: []string{"zonesource/atomicfile"}, why: leaf},
-		"zonesource/refresh":    {why: leaf},
-		"zonesource/awscall":    {ours: []string{"zonesource/refresh"}, why: leaf},
-		"zonesource/ledger":     {ours: []string{"zonesource/atomicfile"}, why: "it keeps records and knows no zones"},
-		"zonesource/awsclient":  {ours: []string{"zonesource/awscall"}, why: leaf},
-		"zonesource/rdata":      {why: leaf, theirs: []string{dns}},
-		"zonesource/route53":    {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
-		"zonesource/ec2":        {ours: append([]string{"zonesource"}, calls...), why: meet},
 		"zonesource/events": {
 			ours: append([]string{"zonesource", "zonesource/changes", "zonesource/ec2", "zonesource/rdata",
 				"zonesource/route53"}, calls...), why: meet,
+		},
+		"zonesource/nametemplate": {
+			why: "it is text alone: the configuration reads it too, and knows no source", theirs: []string{},
+		},
+		"zonesource/statedir":  {ours: []string{"zonesource/atomicfile"}, why: leaf},
+		"zonesource/refresh":   {why: leaf},
+		"zonesource/awscall":   {ours: []string{"zonesource/refresh"}, why: leaf},
+		"zonesource/ledger":    {ours: []string{"zonesource/atomicfile"}, why: "it keeps records and knows no zones"},
+		"zonesource/awsclient": {ours: []string{"zonesource/awscall"}, why: leaf},
+		"zonesource/rdata":     {why: leaf, theirs: []string{dns}},
+		"zonesource/route53":   {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
+		"zonesource/ec2": {
+			ours: append([]string{"zonesource", "zonesource/nametemplate"}, calls...), why: meet,
 		},
 		"zonesource/health": {
 			ours: append([]string{"zonesource/atomicfile", "zonesource/statedir"}, calls...), why: meet,
 		},
 		"zonesource/secondary": {ours: []string{"resolver/wire", "resolver/zone", "zonesource", "zonesource/rdata",
 			"zonesource/refresh"}, why: meet},
+		"zonesource/follow": {ours: []string{"resolver/zone", "zonesource", "zonesource/atomicfile", "zonesource/awsclient",
+			"zonesource/changes", "zonesource/rdata", "zonesource/secondary"}, why: meet},
+		"zonesource/register": {ours: []string{"resolver/zone", "zonesource", "zonesource/atomicfile", "zonesource/update"},
+			why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
-			"server/admin", "server/config", "server/confine", "server/handon", "server/listen", "server/share", "server/tsig",
-			"server/transfer", "server/update",
+			"server/admin", "server/config", "server/confine", "server/dangling", "server/dnstap", "server/handon", "server/listen",
+			"server/observe", "server/share", "server/tsig", "server/transfer", "server/update",
 		}, below...)},
+		"server/dangling": {
+			ours:   []string{"resolver/zone", "zonesource/atomicfile"},
+			why:    "it looks at what is published, and asks nobody but by the App",
+			theirs: []string{},
+		},
+		"server/dnstap": {
+			ours:   []string{"resolver", "resolver/forward"},
+			why:    "it copies messages and looks into none",
+			theirs: []string{"github.com/dnstap/golang-dnstap", "google.golang.org/protobuf/proto"},
+		},
+		"server/observe": {
+			ours:   []string{"resolver", "resolver/wire", "resolver/zone"},
+			why:    "it reads answers and decides nothing; what of them is wanted comes from the App",
+			theirs: []string{dns, "github.com/hashicorp/golang-lru/v2/simplelru"},
+		},
 		"server/logs":    {why: "who writes lines knows nobody who does", theirs: []string{}},
 		"server/confine": {ours: []string{"server/config"}, why: "it is done before there is a server"},
 		"server/share":   {why: "who holds how much is counted alike for sockets, updates and transfers", theirs: []string{}},
@@ -126,7 +150,8 @@ func rules() map[string]rule {
 			why: "it decides who may change what; changes are made by zonesource/update",
 		},
 		"server/config": {
-			ours: []string{"resolver/wire"}, why: "the configuration is data: the App translates it for whoever it is about",
+			ours: []string{"resolver/wire", "zonesource/nametemplate"},
+			why:  "the configuration is data: the App translates it for whoever it is about",
 			never: map[string]string{
 				"net/http": "nothing here asks anybody", "github.com/prometheus": "nothing here counts",
 				"github.com/spf13": "the command line reads it, not the reverse",
@@ -144,6 +169,12 @@ func rules() map[string]rule {
 		"server/...": {ours: append([]string{
 			"server", "server/config", "server/confine", "server/logs", "examples",
 		}, below...)},
+		"server/inside53": {
+			ours: append([]string{
+				"server", "server/admin", "server/config", "server/confine", "server/logs", "examples",
+			}, below...),
+			why: "what the server says it reads in the types of its admin paths, and whatever it serves it leaves to the App",
+		},
 		"server/bench":     {ours: append([]string{"server/bench/...", "examples"}, below...)},
 		"server/bench/...": {ours: []string{"server/bench/..."}, why: "what it expects is not taken from what it measures"},
 		"server/dist": {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"inside53/zonesource/changes"
 	"inside53/zonesource/export"
@@ -17,6 +19,7 @@ import (
 // applyFlags say how changes are made.
 type applyFlags struct {
 	dryRun, noWait, asJSON bool
+	comment                commentFlag
 
 	warnings []string // what is most likely not meant, for programs
 }
@@ -25,6 +28,32 @@ func (f *applyFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print the change batches and send none")
 	c.Flags().BoolVar(&f.noWait, "no-wait", false, "don't wait until all name servers of Route 53 have the change")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
+	f.comment.add(c)
+}
+
+// commentFlag is what stands at the batches of a command.
+type commentFlag struct{ text string }
+
+func (f *commentFlag) add(c *cobra.Command) {
+	c.Flags().Var(f, "comment", "`text` at the change, which CloudTrail and GetChange show (default \"inside53\")")
+}
+
+// String implements pflag.Value.
+func (f *commentFlag) String() string { return f.text }
+
+// Type implements pflag.Value.
+func (f *commentFlag) Type() string { return "text" }
+
+// Set implements pflag.Value.
+func (f *commentFlag) Set(text string) error {
+	switch {
+	case utf8.RuneCountInString(text) > changes.MaxComment:
+		return fmt.Errorf("%d characters; AWS allows %d", utf8.RuneCountInString(text), changes.MaxComment)
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+		return errors.New("a comment is one line of text")
+	}
+	f.text = text
+	return nil
 }
 
 // outcome is what came of changes, for programs.
@@ -62,7 +91,7 @@ func apply(ctx context.Context, c console, client *changes.Client, z changes.Zon
 	case f.dryRun:
 		return printBatches(c, done, batches, f)
 	}
-	err = sendBatches(ctx, c, client, &done, batches, f.asJSON)
+	err = sendBatches(ctx, c, client.Commented(f.comment.text), &done, batches, f.asJSON)
 	if err != nil {
 		return err
 	}
@@ -204,7 +233,7 @@ func report(c console, done outcome, f applyFlags) error {
 func printBatches(c console, done outcome, batches []changes.Batch, f applyFlags) error {
 	done.Status = "dry run"
 	for i, b := range batches {
-		text, err := export.EncodeJSON(b.Input(""))
+		text, err := export.EncodeJSON(b.Input(f.comment.text))
 		if err != nil {
 			return err
 		}

@@ -25,15 +25,28 @@ func parseAdmin(text string) (string, error) {
 
 // askAdmin returns the body of the answer of a running server.
 func askAdmin(ctx context.Context, admin, path string, values url.Values) ([]byte, error) {
-	return callAdmin(ctx, http.MethodGet, admin, path, values)
+	return requestAdmin(ctx, admin, http.MethodGet, path, values)
 }
 
-// callAdmin does the same by a method.
-func callAdmin(ctx context.Context, method, admin, path string, values url.Values) ([]byte, error) {
+// requestAdmin returns the body of the answer of a running server to a request.
+func requestAdmin(ctx context.Context, admin, method, path string, values url.Values) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, explainWait)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method,
-		strings.TrimSuffix(admin, "/")+path+"?"+values.Encode(), nil)
+	response, err := openAdmin(ctx, admin, method, path, values)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, explainLimit))
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer of %s: %w", admin, err)
+	}
+	return body, nil
+}
+
+// openAdmin returns the answer of a running server to a request. The caller closes its body.
+func openAdmin(ctx context.Context, admin, method, path string, values url.Values) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(admin, "/")+path+"?"+values.Encode(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", admin, err)
 	}
@@ -50,13 +63,13 @@ func callAdmin(ctx context.Context, method, admin, path string, values url.Value
 		}
 		return nil, fmt.Errorf("asking %s: %w", admin, err)
 	}
+	if response.StatusCode == http.StatusOK || response.StatusCode == http.StatusAccepted {
+		return response, nil
+	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, explainLimit))
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer of %s: %w", admin, err)
 	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("asking %s: %s: %s", admin, response.Status, firstLine(body))
-	}
-	return body, nil
+	return nil, fmt.Errorf("asking %s: %s: %s", admin, response.Status, firstLine(body))
 }

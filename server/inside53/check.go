@@ -155,6 +155,13 @@ func printSummary(w io.Writer, c *config.Config, problems []zonesource.Problem) 
 	for _, s := range c.Secondary {
 		row("secondary", "%s from %s, key %s, views %s", s.Zone, join(s.Primaries), orNone(string(s.Key)), s.Views)
 	}
+	for _, r := range c.Register {
+		row("register", "%s in %s, TTL %s", words(r.Names), r.Zone, r.TTL)
+	}
+	for _, f := range c.Follow {
+		row("follow", "%s from %s, key %s, into %s, names %s", f.Zone, join(f.Primaries), orNone(string(f.Key)), f.Into,
+			words(f.Names))
+	}
 	for _, k := range c.Keys {
 		row("key", "%s, %s, %s", k.Name, k.Algorithm, cmp.Or(k.SecretFile, "secret in the configuration"))
 	}
@@ -258,10 +265,13 @@ func keyWarnings(c *config.Config) []string {
 	for _, s := range c.Secondary {
 		used[config.DomainName(s.Key)] = true
 	}
+	for _, f := range c.Follow {
+		used[config.DomainName(f.Key)] = true
+	}
 	var found []string
 	for _, k := range c.Keys {
 		if !used[k.Name] {
-			found = append(found, fmt.Sprintf("key %s is used by none of updates, transfers and secondary", k.Name))
+			found = append(found, fmt.Sprintf("key %s is used by none of updates, transfers, secondary and follow", k.Name))
 		}
 		secret, err := k.Load()
 		if err == nil && secret == exampleSecret {

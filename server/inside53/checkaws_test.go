@@ -57,7 +57,8 @@ func deny(t *testing.T, url, operation string) {
 const awsConfig = `
 aws: {accounts: [{name: data, role_arn: "arn:aws:iam::210987654321:role/inside53"}]}
 route53: {requests_per_second: 50}
-ec2: {regions: [eu-west-1, us-east-1], translate: [instances, load_balancers]}
+ec2: {regions: [eu-west-1, us-east-1], translate: [instances, load_balancers], affinity: prefer,
+  health: [status, targets, lifecycle, probe]}
 health_checks:
 forward: [{zone: ., upstreams: [10.0.0.2]}]
 `
@@ -75,6 +76,10 @@ func TestCheckAWS(t *testing.T) {
 		"route53:ListHostedZonesByVPC (credentials) - allowed",
 		"cloudwatch:GetMetricData data - allowed",
 		"elasticloadbalancing:DescribeTargetHealth (credentials) eu-west-1 allowed",
+		"elasticloadbalancing:DescribeInstanceHealth data eu-west-1 allowed",
+		"elasticloadbalancing:DescribeLoadBalancerAttributes data us-east-1 allowed",
+		"autoscaling:DescribeAutoScalingInstances (credentials) eu-west-1 allowed",
+		"ec2:DescribeInstanceStatus (credentials) us-east-1 allowed",
 		"account (credentials): 4 zones (2 private),",
 		"zones are refreshed every 1m0s",
 	} {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http/httptest"
@@ -11,7 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"inside53/examples"
 	"inside53/zonesource/awssim"
@@ -222,94 +220,6 @@ func TestZoneCreateTwice(t *testing.T) {
 		"--reference", "one")
 	fails(t, exitFailed, "which is not as asked for", "zone", "create", "new.example", "--reference", "one", "--private",
 		"--vpc", "vpc-1")
-}
-
-func TestExportHosts(t *testing.T) {
-	sim := simulate(t)
-	config := write(t, "ec2: { regions: [eu-west-1, us-east-1] }\n")
-	got := ok(t, "export", "hosts", "--config", config, "--region", "us-east-1")
-	for _, want := range []string{"127.0.0.1\tlocalhost\n", "# BEGIN inside53\n",
-		"203.0.113.10\tbastion.internal bastion jump.internal jump\n", "# END inside53\n"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("output lacks %q:\n%s", want, got)
-		}
-	}
-	path := filepath.Join(t.TempDir(), "hosts")
-	err := os.WriteFile(path, []byte("127.0.0.1 localhost mine\n"), 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got = ok(t, "export", "hosts", "--config", config, "--region", "eu-west-1", "--output", path)
-	if !strings.HasPrefix(got, "wrote "+path+"\n") {
-		t.Errorf("output %q", got)
-	}
-	same(t, "again", ok(t, "export", "hosts", "--config", config, "--region", "eu-west-1", "--output", path), "")
-	text, err := os.ReadFile(path)
-	if err != nil || !strings.HasPrefix(string(text), "127.0.0.1 localhost mine\n# BEGIN inside53\n") ||
-		!strings.Contains(string(text), "10.0.1.10\tbastion.internal") {
-		t.Errorf("%s, %v", text, err)
-	}
-	fails(t, exitFailed, "NoSuchBucket", "export", "hosts", "--config", config, "--region", "eu-west-1", "--upload",
-		"s3://b/p")
-	fails(t, exitUsage, `"b/p" is not of the form s3://BUCKET/PREFIX`, "export", "hosts", "--config", config, "--region",
-		"eu-west-1", "--upload", "b/p")
-	fails(t, exitUsage, `--region "eu-west-2" is not read; ec2.regions has`, "export", "hosts", "--config", config,
-		"--region", "eu-west-2")
-	fails(t, exitFailed, "no section ec2", "export", "hosts", "--config", write(t, "route53:\n"), "--region", "eu-west-1")
-	err = sim.CreateBucket("b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, "uploads", ok(t, "export", "hosts", "--config", config, "--region", "eu-west-1", "--upload", "s3://b/p"),
-		"uploaded s3://b/p/eu-west-1/hosts\nuploaded s3://b/p/us-east-1/hosts\n")
-	if got := string(sim.Object("b", "p/us-east-1/hosts")); !strings.Contains(got, "203.0.113.10\tbastion.internal") {
-		t.Errorf("uploaded %s", got)
-	}
-}
-
-// TestExportHostsWatch ends with its context, and writes what changes meanwhile.
-func TestExportHostsWatch(t *testing.T) {
-	sim := simulate(t)
-	config := write(t, "ec2: { regions: [us-east-1], refresh: 100ms }\n")
-	path := filepath.Join(t.TempDir(), "hosts")
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
-	defer stop()
-	ended := make(chan int, 1)
-	go func() {
-		var out, errs bytes.Buffer
-		ended <- run(ctx, []string{"export", "hosts", "--config", config, "--region", "us-east-1", "--output", path,
-			"--watch"}, &out, &errs)
-	}()
-	await := func(want string) {
-		t.Helper()
-		for {
-			text, err := os.ReadFile(path)
-			if err == nil && strings.Contains(string(text), want) {
-				return
-			}
-			select {
-			case <-ctx.Done():
-				t.Fatalf("no %q in %s, %v", want, text, err)
-			case <-time.After(10 * time.Millisecond):
-			}
-		}
-	}
-	await("web-us.internal")
-	data, err := examples.Demo().(interface {
-		ReadFile(string) ([]byte, error)
-	}).ReadFile("us-east-1/describe-instances.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = sim.Replace("us-east-1/describe-instances.json", bytes.ReplaceAll(data, []byte("web-us"), []byte("shop-us")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	await("shop-us.internal")
-	stop()
-	if code := <-ended; code != exitDone {
-		t.Errorf("code %d", code)
-	}
 }
 
 func TestExportJSON(t *testing.T) {

@@ -151,6 +151,15 @@ const cliRequests = 5
 
 // client returns a client of the account that the flags name.
 func (f *accountFlags) client(ctx context.Context) (*changes.Client, error) {
+	a, err := f.chosen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return changes.New(a, changes.Options{}), nil
+}
+
+// chosen returns the account that the flags name.
+func (f *accountFlags) chosen(ctx context.Context) (*awsclient.Account, error) {
 	conf := config.Default()
 	if f.config != "" {
 		var err error
@@ -165,7 +174,7 @@ func (f *accountFlags) client(ctx context.Context) (*changes.Client, error) {
 	}
 	for _, a := range accounts {
 		if a.Name == f.account {
-			return changes.New(a, changes.Options{}), nil
+			return a, nil
 		}
 	}
 	return nil, usage{fmt.Errorf("account %q is not among aws.accounts of the configuration", f.account)}

@@ -59,7 +59,7 @@ func newFleetOrder(name, short, long, path string) *cobra.Command {
 			if err != nil {
 				return usage{err}
 			}
-			body, err := callAdmin(ctx, http.MethodPost, address, path, nil)
+			body, err := requestAdmin(ctx, address, http.MethodPost, path, nil)
 			if err == nil {
 				_, err = c.out.Write(body)
 			}

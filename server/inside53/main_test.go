@@ -52,7 +52,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"awssim", "--data", "x"}, "inside53: --listen is missing\nRun 'inside53 awssim --help' for usage.\n"},
 		{[]string{"awssim"}, "inside53: --data and --listen are missing\nRun 'inside53 awssim --help' for usage.\n"},
 		{[]string{"zone", "get"}, "inside53: too few or too many arguments: inside53 zone get ZONE [--public | --private] " +
-			"[--vpc ID] [--json]\nRun 'inside53 zone get --help' for usage.\n"},
+			"[--vpc ID] [--json], get ZONE [NAME] --usage [--admin URL] [--json]\nRun 'inside53 zone get --help' for usage.\n"},
 		{[]string{"record", "add", "a", "b", "A", "192.0.2.1", "--ttl", "5m"},
 			"inside53: --ttl \"5m\" is no whole number\nRun 'inside53 record add --help' for usage.\n"},
 		{
@@ -82,8 +82,8 @@ func TestUsage(t *testing.T) {
 	for _, test := range tests {
 		code, stdout, stderr := command(t, test.args...)
 		want := strings.ReplaceAll(test.want, "USELINE", addLine(t))
-		want = strings.ReplaceAll(want, "COMMANDS", "awssim, check, demo, explain, "+
-			"export, history, record, serve, version, zone")
+		want = strings.ReplaceAll(want, "COMMANDS", "awssim, check, demo, explain, export, fleet, flush, follow, "+
+			"history, ready, record, refresh, serve, status, tail, top, version, zone")
 		if code != exitUsage || stdout != "" || stderr != want {
 			t.Errorf("%q: code %d, output %q, errors %q; want %q", test.args, code, stdout, stderr, want)
 		}
@@ -102,7 +102,9 @@ func addLine(t *testing.T) string {
 
 func TestHelp(t *testing.T) {
 	for _, sub := range []string{"", "awssim", "check", "demo", "explain", "export hosts", "export bind", "export json",
-		"record add", "record change", "record delete", "record import", "serve", "version",
+		"record ls", "record ramp", "record promote", "record add", "record change", "record delete", "record import",
+		"serve",
+		"version",
 		"zone ls", "zone get", "zone create", "zone delete", "zone diff"} {
 		args := strings.Fields(sub + " --help")
 		code, stdout, stderr := command(t, args...)
@@ -344,7 +346,7 @@ secondary: [{zone: plant.example, primaries: ["10.9.0.5"]}]
 		"\ntransfers      a.example. of view rest, keys ops., clients 10.0.0.9/32, notify 10.0.0.9:53\n",
 		"\nsecondary      plant.example. from 10.9.0.5:53, key none, views *\n",
 		"\nkey            ops., hmac-sha256, secret in the configuration\n",
-		"\nwarning: key idle. is used by none of updates, transfers and secondary\n",
+		"\nwarning: key idle. is used by none of updates, transfers, secondary and follow\n",
 		"\nwarning: transfers[0].zones: nobody has a zone a.example.: transfers of it are refused\n",
 	} {
 		if !strings.Contains(got, want) {

@@ -45,6 +45,8 @@ also 86400 AWS ALIAS A www $self false
 
 // readmeRuns are the commands of the section From the shell, and those for who comes from other tools.
 var readmeRuns = []readmeRun{
+	{command: "inside53 record ls example.com", before: []string{"record add example.com www A 192.0.2.1"},
+		out: "www.example.com. 300 A 192.0.2.1"},
 	{command: "inside53 zone ls", out: "example.com.", want: "visibility public"},
 	{command: "inside53 record add example.com www A 192.0.2.1 --private --dry-run",
 		before: []string{"zone delete example.com --yes",
@@ -59,6 +61,19 @@ var readmeRuns = []readmeRun{
 
 	{command: "inside53 export hosts --config inside53.yaml --region eu-west-1 --upload s3://bucket/hosts",
 		out: "uploaded s3://bucket/hosts/eu-west-1/hosts"},
+	{command: "inside53 export hosts --config inside53.yaml --region eu-west-1 --format sh --upload " +
+		"s3://bucket/etc_hosts/etc_hosts.{region}.sh", out: "uploaded s3://bucket/etc_hosts/etc_hosts.public.sh"},
+	{command: "inside53 export hosts --config inside53.yaml --region public", out: "# Made for public;"},
+
+	{command: "inside53 record promote example.com db two.example.net --slaves slave-db",
+		before: []string{"record add example.com db CNAME one.example.net",
+			"record add example.com slave-db CNAME two.example.net --set-id 1 --weight 1"},
+		want: "db.example.com. 300 CNAME two.example.net."},
+	{command: "inside53 record promote example.com www standby",
+		before: []string{"record add example.com www A 192.0.2.1 --set-id live --failover PRIMARY " +
+			"--health-check 0b6f8a1e-2c47-4d0e-9a51-7d3c5e8f1a20",
+			"record add example.com www A 192.0.2.2 --set-id standby --failover SECONDARY"},
+		want: `192.0.2.2 routing="FAILOVER" failover="PRIMARY"`},
 
 	{command: "inside53 zone ls --json", out: `"name": "example.com."`},
 	{command: "inside53 zone create example.com --comment x", before: []string{"zone delete example.com --yes"},
@@ -109,7 +124,10 @@ var readmeRuns = []readmeRun{
 	{command: "inside53 zone create example.com --reference REF --comment comment",
 		before: []string{"zone delete example.com --yes"}, want: "comment comment"},
 	{command: "inside53 zone delete Z123", code: exitUsage, out: "--yes says yes", want: "name example.com."},
-	{command: "inside53 record add Z123 www A 192.0.2.1 --ttl 600", want: "www.example.com. 600 A 192.0.2.1"},
+	{command: "inside53 record ls Z123 www A", before: []string{"record add example.com www A 192.0.2.1"},
+		out: "www.example.com. 300 A 192.0.2.1"},
+	{command: "inside53 record add Z123 www A 192.0.2.1 --ttl 600 --comment comment",
+		want: "www.example.com. 600 A 192.0.2.1"},
 	{command: "inside53 record change Z123 www A 192.0.2.1 192.0.2.2 --ttl 600",
 		before: []string{"record add example.com www A 192.0.2.7"}, want: "www.example.com. 600 A 192.0.2.1, 192.0.2.2"},
 	{command: "inside53 record delete Z123 www A 192.0.2.1",
@@ -124,6 +142,8 @@ var readmeServices = []string{
 	"inside53 export json --config inside53.yaml --dir data",
 	"inside53 awssim --data data --listen 127.0.0.1:4566",
 	"AWS_ENDPOINT_URL=http://127.0.0.1:4566 inside53 zone ls",
+	"inside53 follow corp.example --config inside53.yaml --dry-run",
+	"inside53 record ramp example.com www --to green --start 10 --step 5 --every 5m --stop-below 80%",
 }
 
 // TestReadmeRunsAll: each command of the section From the shell, and of those for who comes from other tools, is run

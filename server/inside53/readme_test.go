@@ -141,7 +141,7 @@ func TestReadmeExplain(t *testing.T) {
 	if code != exitDone || stderr != "" {
 		t.Fatalf("code %d, errors %q", code, stderr)
 	}
-	age := regexp.MustCompile(`[0-9]+m?s ago`)
+	age := regexp.MustCompile(`[0-9]+m?s ago|since 20[0-9T:Z-]+`)
 	got := age.ReplaceAllString(strings.TrimSuffix(stdout, "\n"), "3s ago")
 	want := age.ReplaceAllString(strings.Join(shown[1:], "\n"), "3s ago")
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -15,7 +15,7 @@ import (
 func newRecord() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "record",
-		Short: "Add, change, delete, import and restore records of hosted zones",
+		Short: "List, add, change, delete, import, restore, ramp and promote records of hosted zones",
 		Long: `record changes what Route 53 has in a hosted zone. ZONE is a name or an id; --public,
 --private and --vpc say which zone of that name. NAME is relative to the zone unless it ends
 in a dot or in the name of the zone; @ is the zone itself. Escapes in names are octal, as
@@ -25,7 +25,8 @@ A record set that changes is deleted as it was read and created anew in one batc
 somebody else changed it meanwhile, AWS refuses, and nothing is lost.`,
 		RunE: needsSubcommand,
 	}
-	c.AddCommand(newRecordAdd(), newRecordChange(), newRecordDelete(), newRecordImport(), newRecordRestore())
+	c.AddCommand(newRecordLs(), newRecordAdd(), newRecordChange(), newRecordDelete(), newRecordImport(),
+		newRecordRestore(), newRecordRamp(), newRecordPromote())
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"inside53/server"
+	serverconfig "inside53/server/config"
 	"inside53/server/confine"
 	"inside53/server/logs"
 
@@ -55,13 +56,16 @@ otherwise. T is RFC 3339, a date, or how long ago: 2h, 3d.`,
 			signal.Ignore(syscall.SIGPIPE)
 			defer signal.Reset(syscall.SIGPIPE)
 			lines := logs.New(stderr)
-			log := config.Log.Logger(lines)
+			log, change := logs.NewLogger(lines)
+			setLog := func(l serverconfig.Log) { change.Set(l.Level, l.Format == serverconfig.LogJSON) }
+			setLog(config.Log)
 			defer server.FitMemory(log)()
 			writing, end := context.WithCancel(context.Background())
 			written := make(chan error, 1)
 			go func() { written <- lines.Run(writing, log) }()
 			o := server.AppOptions{
-				Config: config, Stdout: stdout, Log: log, LogFault: lines.Fault, Version: programVersion(),
+				Config: config, Stdout: stdout, Log: log, LogFault: lines.Fault, SetLog: setLog,
+				Version: programVersion(),
 			}
 			if past.is() {
 				err = past.apply(&o)

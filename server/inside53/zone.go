@@ -90,13 +90,25 @@ func newZoneLs() *cobra.Command {
 func newZoneGet() *cobra.Command {
 	var where accountFlags
 	var which zoneFlags
-	var asJSON bool
+	var asJSON, usageToo bool
+	var server serverFlags
 	c := &cobra.Command{
-		Use:     "get ZONE [--public | --private] [--vpc ID] [--json]",
-		Short:   "Show a hosted zone with its records",
-		Example: "  inside53 zone get example.com --private",
-		Args:    arguments(1, 1),
+		Use:   "get ZONE [--public | --private] [--vpc ID] [--json], get ZONE [NAME] --usage [--admin URL] [--json]",
+		Short: "Show a hosted zone with its records",
+		Long: `get shows a hosted zone with its records. With --usage it asks a running server instead when its
+record sets, or those of one name in it, were asked for last, about how often, and by which
+instances. "never since" is certain; a time is exact to ten minutes, and may be that of
+another record set by chance; counts and clients come from a sample.`,
+		Example: "  inside53 zone get example.com --private\n  inside53 zone get example.com www.example.com --usage",
+		Args:    arguments(1, 2),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
+			if usageToo {
+				server.asJSON = asJSON
+				return server.showUsage(ctx, c, args[0], strings.Join(args[1:], ""))
+			}
+			if len(args) > 1 {
+				return usage{errors.New("a NAME is for --usage")}
+			}
 			client, err := where.client(ctx)
 			if err != nil {
 				return err
@@ -114,6 +126,8 @@ func newZoneGet() *cobra.Command {
 	}
 	where.add(c)
 	which.add(c)
+	c.Flags().BoolVar(&usageToo, "usage", false, "when a running server was asked last for each record set, and by whom")
+	c.Flags().StringVar(&server.admin, "admin", defaultAdmin, "`URL` of the server's admin address, for --usage")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, the records as the AWS CLI does")
 	return c
 }
@@ -143,11 +157,7 @@ func printZone(c console, z changes.Zone, sets []changes.RecordSet, asJSON bool)
 	if err != nil {
 		return err
 	}
-	rows = [][]string{{"NAME", "TTL", "TYPE", "VALUES", "ROUTING"}}
-	for i := range sets {
-		rows = append(rows, describe(&sets[i]))
-	}
-	return c.table(rows)
+	return printRecords(c, sets, false)
 }
 
 func newZoneCreate() *cobra.Command {
@@ -274,6 +284,7 @@ it; with --purge it deletes all others first. It asks before; --yes answers.`,
 	c.Flags().BoolVar(&yes, "yes", false, "don't ask")
 	c.Flags().BoolVar(&how.noWait, "no-wait", false, "don't wait until the zone is gone everywhere")
 	c.Flags().BoolVar(&how.asJSON, "json", false, "print JSON")
+	how.comment.add(c)
 	return c
 }
 
@@ -297,7 +308,7 @@ func deleteZone(ctx context.Context, c console, client *changes.Client, z change
 	}
 	done := outcome{Zone: z, Changes: []string{}, Status: "PENDING"}
 	if err == nil {
-		err = sendPlan(ctx, c, client, &done, p, how.asJSON)
+		err = sendPlan(ctx, c, client.Commented(how.comment.text), &done, p, how.asJSON)
 	}
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package transfer
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,11 +40,52 @@ type refusals struct {
 type refusal struct {
 	logged     time.Time
 	suppressed int
+	last       Refusal
+}
+
+// Refusal is what a client was refused last.
+type Refusal struct {
+	Client       netip.Addr
+	Zone         []byte // in lower-case wire form
+	Kind, Reason string
+	At           time.Time
+	Count        int // since the client is known here
+}
+
+// refusalShown is how long a refusal is shown.
+const refusalShown = time.Hour
+
+// Refusals returns what was refused within the last hour, a client each, for as long as clients
+// that came later haven't taken its place.
+func (t *Server) Refusals() []Refusal {
+	r := &t.refusals
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []Refusal
+	for _, c := range r.clients {
+		if time.Since(c.last.At) < refusalShown {
+			out = append(out, c.last)
+		}
+	}
+	slices.SortFunc(out, func(a, b Refusal) int { return a.Client.Compare(b.Client) })
+	return out
+}
+
+// keep keeps what a client was refused last, where the client is known.
+func (r *refusals) keep(now time.Time, client netip.Addr, apex []byte, kind, reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.clients[client]
+	if c == nil {
+		return
+	}
+	c.last = Refusal{client, append(c.last.Zone[:0:0], apex...), kind, reason, now, c.last.Count + 1}
 }
 
 // note logs one refusal, or counts it for the next line of the client.
 func (r *refusals) note(now time.Time, client netip.Addr, apex []byte, kind, key, reason string) {
 	suppressed, due := r.due(now, client)
+	r.keep(now, client, apex, kind, reason)
 	if due {
 		r.write(client, apex, kind, key, reason, suppressed)
 	}
@@ -120,7 +162,9 @@ func (t *Server) Refused(p *resolver.Packet) {
 		return
 	}
 	t.Count(kind, "refused")
-	suppressed, due := t.refusals.due(time.Now(), client)
+	now := time.Now()
+	suppressed, due := t.refusals.due(now, client)
+	t.refusals.keep(now, client, p.Name(), kind, reason)
 	if due {
 		key := ""
 		if at, _ := p.Signature(); at > 0 {

@@ -38,6 +38,9 @@ type Options struct {
 	Hosted func() []*zone.Zone
 	// Fleet makes updates where another server leads; nil: this server is alone.
 	Fleet Fleet
+	// Registrar returns who accepts updates of instances without a signature; nil, or a nil
+	// answer, is nobody.
+	Registrar func() Registrar
 	// Allowed says whether a client may ask this server at all.
 	Allowed func(netip.Addr) bool
 	// Count counts an answer by its response code or the fault of its signature;
@@ -76,6 +79,19 @@ type Updater interface {
 	Submit(z *zone.Zone, m *zoneupdate.Message, done func(zoneupdate.Result))
 }
 
+// Registrar accepts updates without a signature of instances by TCP.
+type Registrar interface {
+	Submit(client netip.Addr, apex []byte, m *zoneupdate.Message, done func(zoneupdate.Result))
+}
+
+// registrar returns who accepts updates without a signature; nil for nobody.
+func (u *Server) registrar() Registrar {
+	if u.Options.Registrar == nil {
+		return nil
+	}
+	return u.Options.Registrar()
+}
+
 // request is one update as it came.
 type request struct {
 	packet    []byte
@@ -95,7 +111,7 @@ func (u *Server) Admits(client netip.Addr, allowed bool) bool {
 			return true
 		}
 	}
-	return false
+	return allowed && u.registrar() != nil
 }
 
 // Refused logs an update of a client that isn't admitted, as seldom as bad signatures.
@@ -242,6 +258,9 @@ func (u *Server) handle(in request) {
 	case err != nil:
 		r.send(zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: err.Error()})
 		return
+	case r.signature == nil && u.registrar() != nil:
+		u.register(in, m.Msg, r)
+		return
 	case r.signature == nil:
 		u.faults.Do(func() {
 			u.Log.Warn("update without a signature", "client", in.client.Addr().String())
@@ -288,6 +307,48 @@ func (u *Server) handle(in request) {
 			waiter.send(result)
 		}
 	})
+}
+
+// register hands an update without a signature to who knows instances.
+func (u *Server) register(in request, m *dns.Msg, r *reply) {
+	if in.transport == resolver.UDP {
+		r.send(zoneupdate.Result{Rcode: zoneupdate.Refused,
+			Text: "without a key names are registered by TCP alone (nsupdate -v)"})
+		return
+	}
+	apex, message, result := u.read(in.packet, m, in.client.Addr())
+	if result.Rcode == zoneupdate.NoError {
+		result = checkData(message)
+	}
+	if result.Rcode != zoneupdate.NoError {
+		r.send(result)
+		return
+	}
+	to := u.registrar()
+	if to == nil { // until just now
+		r.send(zoneupdate.Result{Rcode: zoneupdate.Refused, Text: "updates have to be signed by a key"})
+		return
+	}
+	to.Submit(in.client.Addr(), apex, message, func(result zoneupdate.Result) { r.send(result) })
+}
+
+// read reads the zone and the sections of an update, and checks their form.
+func (u *Server) read(packet []byte, m *dns.Msg, client netip.Addr) ([]byte, *zoneupdate.Message, zoneupdate.Result) {
+	if len(m.Question) != 1 || m.Question[0].Qtype != dns.TypeSOA {
+		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: "the zone section is not one zone"}
+	}
+	if m.Question[0].Qclass != dns.ClassINET {
+		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.NotAuth, Text: "no zone of that class"}
+	}
+	apex, err := wireOf(m.Question[0].Name)
+	message := &zoneupdate.Message{Client: client}
+	if err == nil {
+		message.Prerequisites, message.Updates, err = recordsOf(packet)
+	}
+	if err != nil {
+		return nil, nil, zoneupdate.Result{Rcode: zoneupdate.FormErr, Text: err.Error()}
+	}
+	return apex, message, message.Check(apex)
 }
 
 // understand returns what a request is to change, or why it may not.

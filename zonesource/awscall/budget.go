@@ -88,6 +88,16 @@ func (b *Budget) Wait(ctx context.Context) error {
 	}
 }
 
+// Delay returns how long so many requests would have to wait, if nobody else made any.
+func (b *Budget) Delay(requests int) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	b.recover(now)
+	lacking := float64(requests) - b.limiter.TokensAt(now)
+	return max(0, time.Duration(lacking/b.rate*float64(time.Second)), b.closed.Sub(now))
+}
+
 // Ready returns when a request could be made at once. It makes none: what the caller asks for may
 // grow until then. The error is ctx's.
 func (b *Budget) Ready(ctx context.Context) error {

@@ -18,7 +18,7 @@ import (
 type call struct {
 	sim       *Sim
 	ctx       context.Context
-	service   string // route53, ec2, elasticloadbalancing, sts, s3, monitoring (CloudWatch), sqs, events, cloudtrail
+	service   string // route53, ec2, elasticloadbalancing, autoscaling, sts, s3, monitoring, sqs, events, cloudtrail
 	operation string
 	region    string
 	key       string // access key id
@@ -222,8 +222,12 @@ func (c *call) route(r *http.Request) (h handler, listing bool, err error) {
 		c.form[key] = append(c.form[key], values...)
 	}
 	c.operation = c.form.Get("Action")
+	service := c.service
+	if c.form.Get("Version") == classicVersion {
+		service = "elb" // the classic load balancers, of the same name
+	}
 	for _, o := range queryOperations() {
-		if o.service == c.service && o.name == c.operation {
+		if o.service == service && o.name == c.operation {
 			return o.handle, o.listing, nil
 		}
 	}
@@ -249,6 +253,7 @@ func queryOperations() []queryOperation {
 		{"ec2", "DescribeVpcs", true, describeInventory},
 		{"ec2", "DescribeSubnets", true, describeInventory},
 		{"ec2", "DescribeVpcPeeringConnections", true, describeInventory},
+		{"ec2", "DescribeInstanceStatus", true, describeInstanceStatus},
 		{"ec2", "DescribeRegions", false, describeRegions},
 		{"ec2", "RunInstances", false, runInstances},
 		{"ec2", "StartInstances", false, changeInstances},
@@ -267,6 +272,10 @@ func queryOperations() []queryOperation {
 		{"elasticloadbalancing", "DescribeLoadBalancers", true, describeLoadBalancers},
 		{"elasticloadbalancing", "DescribeTargetGroups", true, describeTargetGroups},
 		{"elasticloadbalancing", "DescribeTargetHealth", false, describeTargetHealth},
+		{"elasticloadbalancing", "DescribeLoadBalancerAttributes", false, describeBalancerAttributes},
+		{"elb", "DescribeLoadBalancers", true, describeClassicBalancers},
+		{"elb", "DescribeInstanceHealth", false, describeInstanceHealth},
+		{"autoscaling", "DescribeAutoScalingInstances", true, describeAutoScalingInstances},
 		{"sts", "AssumeRole", false, assumeRole},
 		{"sts", "GetCallerIdentity", false, getCallerIdentity},
 	}
@@ -319,7 +328,8 @@ func (c *call) errorBody(e *apiError) []byte {
 	if e.status >= http.StatusInternalServerError {
 		kind = "Receiver"
 	}
-	namespace := map[string]string{"sts": stsNamespace, "elasticloadbalancing": elbNamespace}[c.service]
+	namespace := map[string]string{"sts": stsNamespace, "elasticloadbalancing": elbNamespace,
+		"autoscaling": autoScalingNamespace}[c.service]
 	if namespace == "" {
 		namespace = route53Namespace
 	}

@@ -3,6 +3,7 @@ package awssim
 import (
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -106,6 +107,19 @@ func (s *Sim) newChange(d *dataSet, comment string) changeInfo {
 	info := changeInfo{ID: "/change/" + id, Status: "PENDING", SubmittedAt: timestamp(now), Comment: comment}
 	d.changes[id] = &change{info, now.Add(s.options.SyncDelay)}
 	return info
+}
+
+// Comment is what stood at the batch of a change, by its id without the path; "" is none.
+func (s *Sim) Comment(changeID string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range append([]*dataSet{s.base}, slices.Collect(maps.Values(s.accounts))...) {
+		ch := d.changes[changeID]
+		if ch != nil {
+			return ch.info.Comment
+		}
+	}
+	return ""
 }
 
 func getChange(c *call) ([]byte, error) {

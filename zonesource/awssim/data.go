@@ -45,6 +45,9 @@ var inventory = map[string]source{
 	"describe-vpc-peering-connections.json": {"ec2", "DescribeVpcPeeringConnections", "VpcPeeringConnections"},
 	"describe-load-balancers.json":          {"elbv2", "DescribeLoadBalancers", "LoadBalancers"},
 	"describe-target-groups.json":           {"elbv2", "DescribeTargetGroups", "TargetGroups"},
+	"describe-classic-load-balancers.json":  {"elb", "DescribeLoadBalancers", "LoadBalancerDescriptions"},
+	"describe-instance-status.json":         {"ec2", "DescribeInstanceStatus", "InstanceStatuses"},
+	"describe-auto-scaling-instances.json":  {"autoscaling", "DescribeAutoScalingInstances", "AutoScalingInstances"},
 }
 
 var (
@@ -133,7 +136,11 @@ func (d *dataSet) loadInventory(region, file string, text []byte) error {
 	if !known {
 		return fmt.Errorf("no such file in a region; there are %s", strings.Join(sortedKeys(inventory), ", "))
 	}
-	return d.loadTable(region, entry, entry.operation, text)
+	key := entry.operation
+	if entry.service == "elb" {
+		key = classicTable
+	}
+	return d.loadTable(region, entry, key, text)
 }
 
 // loadTable takes the output of a Describe call as the table called key.

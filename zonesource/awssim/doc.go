@@ -9,6 +9,7 @@
 //	                      ├─ route53.go, hostedzones.go, change.go, edit.go, tag.go, healthcheck.go, cidr.go
 //	                      ├─ inventory.go, targetgroup.go   EC2 and ELBv2 Describe calls, by shapes.json
 //	                      ├─ regionedit.go, instance.go, elastic.go, target.go   their writes
+//	                      ├─ vitals.go      status checks, auto scaling, classic load balancers
 //	                      ├─ metric.go      CloudWatch's GetMetricData: the status of health checks
 //	                      ├─ s3.go, s3list.go   buckets and objects with conditions; path style, empty at the start
 //	                      ├─ sqs.go, queue.go   queues: long polling, visibility, receipts, dead letters
@@ -36,8 +37,10 @@
 //	route53/VPCID/list-hosted-zones-by-vpc.json            zones of other accounts and of AWS services
 //	REGION/describe-instances.json, describe-network-interfaces.json, describe-addresses.json,
 //	       describe-vpcs.json, describe-subnets.json, describe-vpc-peering-connections.json,
-//	       describe-load-balancers.json, describe-target-groups.json
+//	       describe-load-balancers.json, describe-target-groups.json, describe-instance-status.json,
+//	       describe-auto-scaling-instances.json, describe-classic-load-balancers.json (aws elb)
 //	REGION/TARGETGROUP/describe-target-health.json         TARGETGROUP is its name
+//	REGION/BALANCER/describe-load-balancer-attributes.json, describe-instance-health.json (aws elb)
 //	dns.zone                                               a master file of the world outside
 //	accounts/ACCOUNTID/...                                 the same for another account
 //

@@ -45,6 +45,11 @@ func inventoryCalls() map[string]inventoryCall {
 				"association.allocation-id":       "Association.AllocationId", "attachment.instance-id": "Attachment.InstanceId",
 				"attachment.status": "Attachment.Status", "availability-zone": "AvailabilityZone", "group-id": "Groups.GroupId",
 			}},
+		"DescribeInstanceStatus": {"InstanceStatuses", "InstanceId", "InstanceId", "InvalidInstanceID.NotFound", true,
+			map[string]string{
+				"instance-status.status": "InstanceStatus.Status", "system-status.status": "SystemStatus.Status",
+				"instance-state-name": "InstanceState.Name", "availability-zone": "AvailabilityZone",
+			}},
 		"DescribeAddresses": {"Addresses", "AllocationId", "AllocationId", "InvalidAllocationID.NotFound", false,
 			map[string]string{
 				"allocation-id": "AllocationId", "association-id": "AssociationId", "instance-id": "InstanceId",
@@ -71,8 +76,11 @@ func inventoryCalls() map[string]inventoryCall {
 
 // describeInventory answers every Describe call of EC2 from its table.
 func describeInventory(c *call) ([]byte, error) {
-	how := inventoryCalls()[c.operation]
-	items := c.table()
+	return c.inventoryPage(inventoryCalls()[c.operation], c.table())
+}
+
+// inventoryPage answers a page of items, narrowed as the caller asks.
+func (c *call) inventoryPage(how inventoryCall, items table) ([]byte, error) {
 	selected, err := c.selectItems(how, items)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,7 @@
 
 Run it as: python3 shapes_gen.py > shapes.json
 
-shapes.json holds, for the few EC2 and ELBv2 operations the simulator answers,
+shapes.json holds, for the few operations of EC2, ELB and Auto Scaling the simulator answers,
 how each member of the output is called on the wire. A structure is
 {"m": {"JSONName": ["wireName", "shape"]}}, a list is {"i": "itemName", "l": "shape"},
 and a scalar is one of the words string, boolean, integer, double, timestamp.
@@ -17,9 +17,12 @@ import botocore
 SERVICES = {
     "ec2": ("2016-11-15", [
         "DescribeInstances", "DescribeNetworkInterfaces", "DescribeAddresses", "DescribeVpcs",
-        "DescribeSubnets", "DescribeVpcPeeringConnections", "DescribeRegions",
+        "DescribeSubnets", "DescribeVpcPeeringConnections", "DescribeRegions", "DescribeInstanceStatus",
     ]),
-    "elbv2": ("2015-12-01", ["DescribeLoadBalancers", "DescribeTargetGroups", "DescribeTargetHealth"]),
+    "elbv2": ("2015-12-01", ["DescribeLoadBalancers", "DescribeTargetGroups", "DescribeTargetHealth",
+                             "DescribeLoadBalancerAttributes"]),
+    "elb": ("2012-06-01", ["DescribeLoadBalancers", "DescribeInstanceHealth"]),
+    "autoscaling": ("2011-01-01", ["DescribeAutoScalingInstances"]),
 }
 SCALARS = {"string": "string", "boolean": "boolean", "integer": "integer", "long": "integer",
            "double": "double", "float": "double", "timestamp": "timestamp"}

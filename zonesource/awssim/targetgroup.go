@@ -11,9 +11,18 @@ import (
 // targetHealthFile is the output of one describe-target-health; it lies under the name of the target group.
 const targetHealthFile = "describe-target-health.json"
 
-// loadTargetHealth takes the targets of one target group.
+// loadTargetHealth takes the targets of one target group, or what else lies under the name of
+// a load balancer.
 func (d *dataSet) loadTargetHealth(region, group, file string, content []byte) error {
-	if file != targetHealthFile {
+	switch file {
+	case targetHealthFile:
+	case "describe-instance-health.json":
+		return d.loadTable(region, source{"elb", "DescribeInstanceHealth", "InstanceStates"}, instanceHealthTable(group),
+			content)
+	case "describe-load-balancer-attributes.json":
+		return d.loadTable(region, source{"elbv2", "DescribeLoadBalancerAttributes", "Attributes"}, attributeTable(group),
+			content)
+	default:
 		return fmt.Errorf("no such file; below a region there is %s under the name of a target group", targetHealthFile)
 	}
 	if !slices.ContainsFunc(d.regions[region]["DescribeTargetGroups"],

@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -25,6 +26,9 @@ type Options struct {
 	// AWS, "timeout" or "error".
 	OnCall func(operation, code string)
 	Log    *slog.Logger // nil discards
+	// Comment stands at each batch that is sent, where GetChange and CloudTrail show it;
+	// "" = inside53.
+	Comment string
 }
 
 // Client calls Route 53 in one account.
@@ -38,7 +42,11 @@ const (
 	defaultTimeout  = 20 * time.Second
 	defaultPatience = 5 * time.Minute
 	defaultPoll     = 2 * time.Second
+	defaultComment  = "inside53"
 )
+
+// MaxComment is the most characters of the comment of a batch.
+const MaxComment = 256
 
 // New returns a client of an account, whose budget it pays from. It calls nobody.
 func New(a *awsclient.Account, o Options) *Client {
@@ -57,7 +65,15 @@ func New(a *awsclient.Account, o Options) *Client {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Comment = cmp.Or(o.Comment, defaultComment)
 	return &Client{api: newAPI(a.Config), account: a, options: o}
+}
+
+// Commented returns a client whose batches have another comment; "" leaves it as it is.
+func (c *Client) Commented(text string) *Client {
+	next := *c
+	next.options.Comment = cmp.Or(text, c.options.Comment)
+	return &next
 }
 
 // call makes one call, again if it may help. what says for people what it is about.

@@ -130,7 +130,8 @@ const submissions = 3
 // "" then if it was.
 func (c *Client) Submit(ctx context.Context, z Zone, b Batch) (string, error) {
 	what := fmt.Sprintf("changing %s", z)
-	in := &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(z.ID), ChangeBatch: b.Input("inside53")}
+	in := &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(z.ID),
+		ChangeBatch: b.Input(c.options.Comment)}
 	for n := 1; ; n++ {
 		out, err := call(ctx, c, c.api.change, false, what, in)
 		var invalid *types.InvalidChangeBatch

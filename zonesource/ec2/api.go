@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/smithy-go/middleware"
@@ -25,12 +26,18 @@ type api struct {
 	subnets    awscall.Op[ec2.DescribeSubnetsInput, ec2.DescribeSubnetsOutput]
 	peerings   awscall.Op[ec2.DescribeVpcPeeringConnectionsInput, ec2.DescribeVpcPeeringConnectionsOutput]
 	balancers  awscall.Op[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput]
+	attributes awscall.Op[elb.DescribeLoadBalancerAttributesInput, elb.DescribeLoadBalancerAttributesOutput]
+	groups     awscall.Op[elb.DescribeTargetGroupsInput, elb.DescribeTargetGroupsOutput]
+	targets    awscall.Op[elb.DescribeTargetHealthInput, elb.DescribeTargetHealthOutput]
+	statuses   awscall.Op[ec2.DescribeInstanceStatusInput, ec2.DescribeInstanceStatusOutput]
+	scaling    awscall.Op[autoscaling.DescribeAutoScalingInstancesInput, autoscaling.DescribeAutoScalingInstancesOutput]
 }
 
 // The services that are called, as IAM has them.
 const (
-	serviceEC2 = "ec2"
-	serviceELB = "elasticloadbalancing"
+	serviceEC2     = "ec2"
+	serviceELB     = "elasticloadbalancing"
+	serviceScaling = "autoscaling"
 )
 
 func newAPI(cfg aws.Config, region string, onCall func(operation, code string)) api {
@@ -39,7 +46,7 @@ func newAPI(cfg aws.Config, region string, onCall func(operation, code string)) 
 	if onCall != nil {
 		cfg.APIOptions = append(slices.Clone(cfg.APIOptions), countCalls(onCall))
 	}
-	c, b := ec2.NewFromConfig(cfg), elb.NewFromConfig(cfg)
+	c, b, s := ec2.NewFromConfig(cfg), elb.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg)
 	return api{
 		instances:  awscall.Bind(serviceEC2, "DescribeInstances", c.DescribeInstances),
 		interfaces: awscall.Bind(serviceEC2, "DescribeNetworkInterfaces", c.DescribeNetworkInterfaces),
@@ -48,6 +55,11 @@ func newAPI(cfg aws.Config, region string, onCall func(operation, code string)) 
 		subnets:    awscall.Bind(serviceEC2, "DescribeSubnets", c.DescribeSubnets),
 		peerings:   awscall.Bind(serviceEC2, "DescribeVpcPeeringConnections", c.DescribeVpcPeeringConnections),
 		balancers:  awscall.Bind(serviceELB, "DescribeLoadBalancers", b.DescribeLoadBalancers),
+		attributes: awscall.Bind(serviceELB, "DescribeLoadBalancerAttributes", b.DescribeLoadBalancerAttributes),
+		groups:     awscall.Bind(serviceELB, "DescribeTargetGroups", b.DescribeTargetGroups),
+		targets:    awscall.Bind(serviceELB, "DescribeTargetHealth", b.DescribeTargetHealth),
+		statuses:   awscall.Bind(serviceEC2, "DescribeInstanceStatus", c.DescribeInstanceStatus),
+		scaling:    awscall.Bind(serviceScaling, "DescribeAutoScalingInstances", s.DescribeAutoScalingInstances),
 	}
 }
 

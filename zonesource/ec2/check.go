@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/smithy-go"
@@ -133,7 +134,58 @@ func (s *Source) trials() []trial {
 			},
 			&elb.DescribeLoadBalancersInput{PageSize: aws.Int32(1)}))
 	}
+	return append(all, s.vitalTrials(&a)...)
+}
+
+// vitalTrials are those of what is asked for where it is switched on.
+func (s *Source) vitalTrials(a *api) []trial {
+	var all []trial
+	if s.o.Affinity {
+		all = append(all, found(trying(a,
+			func(a *api) awscall.Op[elb.DescribeLoadBalancerAttributesInput, elb.DescribeLoadBalancerAttributesOutput] {
+				return a.attributes
+			}, &elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: aws.String(nobody + "loadbalancer/net/none/none")})))
+	}
+	if s.o.looksAfter(StatusHealth) {
+		all = append(all, trying(a,
+			func(a *api) awscall.Op[ec2.DescribeInstanceStatusInput, ec2.DescribeInstanceStatusOutput] {
+				return a.statuses
+			},
+			&ec2.DescribeInstanceStatusInput{DryRun: aws.Bool(true)}))
+	}
+	if s.o.looksAfter(TargetHealth) {
+		all = append(all, trying(a,
+			func(a *api) awscall.Op[elb.DescribeTargetGroupsInput, elb.DescribeTargetGroupsOutput] {
+				return a.groups
+			},
+			&elb.DescribeTargetGroupsInput{PageSize: aws.Int32(1)}),
+			found(trying(a, func(a *api) awscall.Op[elb.DescribeTargetHealthInput, elb.DescribeTargetHealthOutput] {
+				return a.targets
+			}, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(nobody + "targetgroup/none/none")})))
+	}
+	if s.o.looksAfter(LifecycleHealth) {
+		all = append(all, trying(a, func(a *api) awscall.Op[autoscaling.DescribeAutoScalingInstancesInput,
+			autoscaling.DescribeAutoScalingInstancesOutput] {
+			return a.scaling
+		}, &autoscaling.DescribeAutoScalingInstancesInput{MaxRecords: aws.Int32(1)}))
+	}
 	return all
+}
+
+// nobody begins the ARN of something that isn't there: AWS says so to whoever may ask.
+const nobody = "arn:aws:elasticloadbalancing:eu-west-1:000000000000:"
+
+// found makes a trial whose item isn't there a good one.
+func found(t trial) trial {
+	return trial{t.action, func(ctx context.Context, r *region) error {
+		err := t.try(ctx, r)
+		for _, code := range []string{"TargetGroupNotFound", "LoadBalancerNotFound", "ValidationError"} {
+			if awscall.HasCode(err, code) {
+				return nil
+			}
+		}
+		return err
+	}}
 }
 
 // trying is the trial of an operation, with an input that changes and lists nothing.

@@ -33,12 +33,16 @@ func (l *listing) appendInterfaces(all []zonesource.Interface, card *types.Netwo
 	if card.Attachment != nil {
 		common.Instance = aws.ToString(card.Attachment.InstanceId)
 	}
+	if isOfAWS(card) {
+		common.Service = describedService(aws.ToString(card.Description))
+	}
 	first := len(all)
 	addresses := card.PrivateIpAddresses
 	if len(addresses) == 0 && card.PrivateIpAddress != nil { // told of the interface alone
 		addresses = []types.NetworkInterfacePrivateIpAddress{
 			{PrivateIpAddress: card.PrivateIpAddress, Association: card.Association}}
 	}
+	atTop := publicAtTop(card)
 	for i := range addresses {
 		a := &addresses[i]
 		f := common
@@ -48,6 +52,8 @@ func (l *listing) appendInterfaces(all []zonesource.Interface, card *types.Netwo
 		}
 		if a.Association != nil {
 			f.Public = l.addr(id, a.Association.PublicIp)
+		} else if atTop != nil && aws.ToString(a.PrivateIpAddress) == aws.ToString(card.PrivateIpAddress) {
+			f.Public = l.addr(id, atTop)
 		}
 		f.Balancer = l.balancers.of(card, f.Private, f.Public)
 		if aws.ToBool(a.Primary) {
@@ -64,7 +70,31 @@ func (l *listing) appendInterfaces(all []zonesource.Interface, card *types.Netwo
 	if len(ipv6) > 0 {
 		all[first].IPv6 = ipv6
 	}
+	if len(all) > first {
+		all[first].Primary = isPrimary(card)
+	}
 	return all
+}
+
+// publicAtTop is the public address of an interface's first private one where it stands at the
+// interface alone, as other makers of the API have it; nil for none. AWS has it at both.
+func publicAtTop(card *types.NetworkInterface) *string {
+	if card.Association == nil {
+		return nil
+	}
+	for i := range card.PrivateIpAddresses {
+		if card.PrivateIpAddresses[i].Association != nil {
+			return nil
+		}
+	}
+	return card.Association.PublicIp
+}
+
+// isPrimary reports whether an interface is the first of its instance.
+func isPrimary(card *types.NetworkInterface) bool {
+	at := card.Attachment
+	return at != nil && aws.ToString(at.InstanceId) != "" && aws.ToInt32(at.DeviceIndex) == 0 &&
+		aws.ToInt32(at.NetworkCardIndex) == 0
 }
 
 // cardsOf returns the interfaces that the instances themselves tell of, for a region in
@@ -93,6 +123,10 @@ func appendCards(cards []types.NetworkInterface, host *types.Instance) []types.N
 	}
 	for i := range host.NetworkInterfaces {
 		n := &host.NetworkInterfaces[i]
+		at := &types.NetworkInterfaceAttachment{InstanceId: host.InstanceId}
+		if n.Attachment != nil {
+			at.DeviceIndex, at.NetworkCardIndex = n.Attachment.DeviceIndex, n.Attachment.NetworkCardIndex
+		}
 		card := types.NetworkInterface{
 			NetworkInterfaceId: n.NetworkInterfaceId, VpcId: cmp.Or(n.VpcId, host.VpcId),
 			SubnetId: cmp.Or(n.SubnetId, host.SubnetId), Attachment: at,
@@ -190,13 +224,7 @@ type balancers struct {
 // none. Descriptions are only believed of interfaces that AWS made: anybody may
 // write into one's own.
 func (b balancers) of(card *types.NetworkInterface, addresses ...netip.Addr) string {
-	balancer := false
-	switch card.InterfaceType {
-	case types.NetworkInterfaceTypeLoadBalancer, types.NetworkInterfaceTypeNetworkLoadBalancer,
-		types.NetworkInterfaceTypeGatewayLoadBalancer:
-		balancer = true
-	}
-	if !balancer && !aws.ToBool(card.RequesterManaged) {
+	if !isOfAWS(card) {
 		return ""
 	}
 	name := describedBalancer(aws.ToString(card.Description))
@@ -208,8 +236,51 @@ func (b balancers) of(card *types.NetworkInterface, addresses ...netip.Addr) str
 			return b.byAddress[a]
 		}
 	}
-	if balancer {
+	if isOfBalancer(card) {
 		return aws.ToString(card.NetworkInterfaceId) // whichever it is, it is one
+	}
+	return ""
+}
+
+// isOfBalancer reports whether an interface is one of a load balancer by its type.
+func isOfBalancer(card *types.NetworkInterface) bool {
+	switch card.InterfaceType {
+	case types.NetworkInterfaceTypeLoadBalancer, types.NetworkInterfaceTypeNetworkLoadBalancer,
+		types.NetworkInterfaceTypeGatewayLoadBalancer:
+		return true
+	}
+	return false
+}
+
+// isOfAWS reports whether AWS made an interface, and its description with it.
+func isOfAWS(card *types.NetworkInterface) bool {
+	return isOfBalancer(card) || card.InterfaceType == types.NetworkInterfaceTypeVpcEndpoint ||
+		aws.ToBool(card.RequesterManaged)
+}
+
+// describedService takes what an interface is of out of its description, in the form of
+// zonesource.Interface.Service: "EFS mount target for fs-0123 (fsmt-0123)",
+// "VPC Endpoint Interface vpce-0123", and those of load balancers.
+func describedService(description string) string {
+	if text, ok := strings.CutPrefix(description, "EFS mount target for "); ok {
+		id, _, _ := strings.Cut(text, " ")
+		return "efs " + id
+	}
+	if id, ok := strings.CutPrefix(description, "VPC Endpoint Interface "); ok {
+		return "vpce " + strings.TrimSpace(id)
+	}
+	text, ok := strings.CutPrefix(description, "ELB ")
+	if !ok {
+		return ""
+	}
+	parts := strings.Split(text, "/")
+	switch {
+	case len(parts) == 3 && parts[0] == "net":
+		return "nlb " + parts[1] + "-" + parts[2]
+	case len(parts) == 3 && parts[0] == "app":
+		return "alb " + parts[1] + "/" + parts[2]
+	case len(parts) == 1:
+		return "clb " + strings.TrimSpace(text)
 	}
 	return ""
 }

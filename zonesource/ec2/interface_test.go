@@ -53,14 +53,23 @@ func TestInterfacesOfInstances(t *testing.T) {
 	}
 }
 
-// TestInterfacesListedAlone: an interface that is told of with its first address alone.
+// TestInterfacesListedAlone: an interface that is told of with its first address alone, and one
+// whose public address stands at the interface alone.
 func TestInterfacesListedAlone(t *testing.T) {
 	l := &listing{region: &region{}}
 	got := l.interfaces([]types.NetworkInterface{{
 		NetworkInterfaceId: aws.String("eni-1"), PrivateIpAddress: aws.String("10.0.0.1"),
 		Association: &types.NetworkInterfaceAssociation{PublicIp: aws.String("192.0.2.1")},
+	}, {
+		NetworkInterfaceId: aws.String("eni-2"), PrivateIpAddress: aws.String("10.0.0.2"),
+		Association: &types.NetworkInterfaceAssociation{PublicIp: aws.String("192.0.2.2")},
+		PrivateIpAddresses: []types.NetworkInterfacePrivateIpAddress{
+			{PrivateIpAddress: aws.String("10.0.0.2"), Primary: aws.Bool(true)},
+			{PrivateIpAddress: aws.String("10.0.0.3")},
+		},
 	}})
-	want := []zonesource.Interface{{ID: "eni-1", Private: addr("10.0.0.1"), Public: addr("192.0.2.1")}}
+	want := []zonesource.Interface{{ID: "eni-1", Private: addr("10.0.0.1"), Public: addr("192.0.2.1")},
+		{ID: "eni-2", Private: addr("10.0.0.2"), Public: addr("192.0.2.2")}, {ID: "eni-2", Private: addr("10.0.0.3")}}
 	diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }))
 	if diff != "" {
 		t.Error(diff)

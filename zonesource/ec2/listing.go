@@ -24,6 +24,8 @@ type listing struct {
 	*region
 	problems []zonesource.Problem
 	pages    pages
+	// read are the instances that are read where others of the region are not, and stay as they are; nil: all are.
+	read []string
 }
 
 // list makes all calls, the fastest moving last. It returns nil where all pages are those of
@@ -45,7 +47,11 @@ func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	l.pages.failed = noPeerings != nil || noBalancers != nil
+	vitals := l.listVitals(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	l.pages.failed = noPeerings != nil || noBalancers != nil || vitals.err != nil
 	refreshOptional := func() error {
 		return errors.Join(l.refreshPeerings(ctx, peerings, noPeerings), l.refreshBalancers(ctx, balancers, noBalancers))
 	}
@@ -61,11 +67,12 @@ func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing elastic IPs: %w", err)
 	}
-	if l.pages.unchanged() && l.remembers {
+	unchanged := l.pages.unchanged() && l.knowsCrossing()
+	if unchanged && l.remembers {
 		return nil, nil
 	}
 	err = refreshOptional()
-	if err != nil || l.pages.unchanged() {
+	if err != nil || unchanged {
 		return nil, err
 	}
 	all := inventory{}
@@ -76,7 +83,13 @@ func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.join(&all), nil
+	found := l.join(&all)
+	found.CrossZone, err = l.crossZone(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	found.Vitals, err = l.vitalsOf(ctx, &vitals)
+	return found, err
 }
 
 // inventory is all that was listed.
@@ -104,13 +117,15 @@ func (l *listing) join(all *inventory) *zonesource.Region {
 	}
 	interfaces := l.interfaces(cards)
 	settle(interfaces, all.elastic)
+	account := l.accountID(all.reservations, all.vpcs, cards)
 	found := &zonesource.Region{
 		Account:    l.account.Name,
-		AccountID:  l.accountID(all.reservations, all.vpcs, cards),
+		AccountID:  account,
 		Name:       l.name,
+		Subnets:    l.subnets(all.subnets),
 		Peerings:   l.peerings,
 		Interfaces: interfaces,
-		Hosts:      l.hosts(all.reservations, interfaces),
+		Hosts:      l.hosts(all.reservations, interfaces, account),
 	}
 	found.VPCs = l.vpcs(all.vpcs, all.subnets, found)
 	return found
@@ -240,6 +255,19 @@ func (l *listing) vpcCIDRs(v types.Vpc) []netip.Prefix {
 			all = l.appendPrefix(all, id, c.Ipv6CidrBlock)
 		}
 	}
+	return all
+}
+
+// subnets takes the subnets, by id.
+func (l *listing) subnets(listed []types.Subnet) []zonesource.Subnet {
+	var all []zonesource.Subnet
+	for _, n := range listed {
+		all = append(all, zonesource.Subnet{
+			ID: aws.ToString(n.SubnetId), VPC: aws.ToString(n.VpcId), CIDRs: l.subnetCIDRs(n),
+			Zone: cmp.Or(aws.ToString(n.AvailabilityZoneId), aws.ToString(n.AvailabilityZone)),
+		})
+	}
+	slices.SortFunc(all, func(a, b zonesource.Subnet) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
 

@@ -132,5 +132,6 @@ func (p *pages) add(is zonesource.Page, same bool) {
 // saltOf names what a listing is decoded for, and by which program.
 func (o *Options) saltOf(a Account) zonesource.Sum {
 	program := o.Program()
-	return sha256.Sum256(fmt.Appendf(program[:], "%q %q %q %t", a.ID, o.Names, o.NameTag, o.LoadBalancers))
+	return sha256.Sum256(fmt.Appendf(program[:], "%q %q %q %t %t %q", a.ID, o.Names, o.NameTag, o.LoadBalancers,
+		o.Affinity, o.Health))
 }

@@ -32,7 +32,7 @@ func (s *Source) ReadNamed(ctx context.Context, account, region string, n Named)
 		return nil, fmt.Errorf("reading instances of %s/%s: no such account or region", account, region)
 	}
 	r := s.newRegion(s.o.Accounts[at], region)
-	l := &listing{region: r}
+	l := &listing{region: r, read: append([]string{}, n.Instances...)}
 	reading := &zonesource.RegionReading{Key: r.key(), Began: s.o.Now(), Instances: n.Instances, Cards: n.Cards}
 	var reservations []types.Reservation
 	var cards []types.NetworkInterface
@@ -69,7 +69,12 @@ func (s *Source) ReadNamed(ctx context.Context, account, region string, n Named)
 		cards = cardsOf(reservations)
 	}
 	reading.Interfaces = l.interfaces(cards)
-	reading.Hosts = l.hosts(reservations, reading.Interfaces)
+	kept, _ := s.o.Kept(r.key())
+	account = s.o.Accounts[at].ID
+	if kept.Region != nil {
+		account = kept.Region.AccountID
+	}
+	reading.Hosts = l.hosts(reservations, reading.Interfaces, account)
 	return reading, nil
 }
 

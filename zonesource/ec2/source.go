@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,14 +16,8 @@ import (
 
 	"inside53/zonesource"
 	"inside53/zonesource/awscall"
+	"inside53/zonesource/nametemplate"
 	"inside53/zonesource/refresh"
-)
-
-// The kinds of names that Options.Names may hold.
-const (
-	TagNames       = "tag"            // the tag Options.NameTag, comma-separated
-	NameTagNames   = "Name"           // the tag Name, where the former gives none
-	SecurityGroups = "security-group" // the names of the security groups, besides
 )
 
 // Account is one AWS account to list.
@@ -42,14 +37,20 @@ type Options struct {
 	Refresh time.Duration
 	// CallTimeout bounds each page, its retries included. Default 30s.
 	CallTimeout time.Duration
-	// Names says where the names of instances come from. Default TagNames and
-	// NameTagNames.
+	// Names are the templates of the names of instances, or the words that package
+	// nametemplate knows. Default: the tag NameTag, else the tag Name.
 	Names []string
-	// NameTag is the tag of TagNames. Default "dns".
+	// NameTag is the tag of host names. Default "dns".
 	NameTag string
 	// LoadBalancers has the load balancers listed, to tell whose interface it is
 	// where the interface's description doesn't.
 	LoadBalancers bool
+	// Affinity has network load balancers asked whether their addresses lead to the targets of
+	// all zones.
+	Affinity bool
+	// Health says who is asked for the health of instances: [StatusHealth], [TargetHealth],
+	// [LifecycleHealth]. Default nobody.
+	Health []string
 	// Kept returns the last good part of a key: a region whose pages are the same isn't
 	// decoded, and one that was listed less than Refresh ago isn't listed at the start. Nil:
 	// nothing is known.
@@ -62,15 +63,18 @@ type Options struct {
 	// from any goroutine. code is "ok", the API's error code, or "error" where none
 	// came back.
 	OnCall func(operation, code string)
+
+	templates []nametemplate.Template // of Names
 }
 
 // Source lists the inventory. Make one with New.
 type Source struct {
-	o Options
+	o     Options
+	plans map[zonesource.Key]*refresh.Plan // of each region; constant
 }
 
 // type check
-var _ zonesource.Source = (*Source)(nil)
+var _ zonesource.Planner = (*Source)(nil)
 
 // regionName is the form of a region's name, Local Zones and Outposts excluded.
 var regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
@@ -97,16 +101,47 @@ func New(o Options) (*Source, error) {
 			errs = append(errs, fmt.Errorf("region %q: is given twice", r))
 		}
 	}
-	for _, n := range o.Names {
-		if n != TagNames && n != NameTagNames && n != SecurityGroups {
-			errs = append(errs, fmt.Errorf("names from %q: want %s, %s or %s", n, TagNames, NameTagNames, SecurityGroups))
+	for _, h := range o.Health {
+		if h != StatusHealth && h != TargetHealth && h != LifecycleHealth {
+			errs = append(errs, fmt.Errorf("health of %q: want %s, %s or %s", h, StatusHealth, TargetHealth, LifecycleHealth))
 		}
 	}
 	if o.Refresh < 0 || o.CallTimeout < 0 {
 		errs = append(errs, errors.New("refresh and call timeout can't be negative"))
 	}
 	o.setDefaults()
-	return &Source{o: o}, errors.Join(errs...)
+	var err error
+	o.templates, err = nametemplate.ParseAll(o.Names, o.NameTag)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("names: %w", err))
+	}
+	s := &Source{o: o, plans: map[zonesource.Key]*refresh.Plan{}}
+	for _, a := range o.Accounts {
+		for _, name := range o.Regions {
+			s.plans[keyOf(a, name)] = refresh.NewPlan()
+		}
+	}
+	return s, errors.Join(errs...)
+}
+
+// Next implements [zonesource.Planner].
+func (s *Source) Next(key zonesource.Key) time.Time { return s.plans[key].Next() }
+
+// Soonest implements [zonesource.Planner].
+func (s *Source) Soonest() (source string, at time.Time) {
+	return "ec2", refresh.Soonest(slices.Collect(maps.Values(s.plans)))
+}
+
+// Hasten implements [zonesource.Planner]. The calls of EC2 have no budget of their own.
+func (s *Source) Hasten(keys []zonesource.Key) (scheduled []zonesource.Key, wait time.Duration) {
+	for _, key := range keys {
+		plan := s.plans[key]
+		if plan != nil {
+			plan.Hasten()
+			scheduled = append(scheduled, key)
+		}
+	}
+	return scheduled, 0
 }
 
 func (o *Options) setDefaults() {
@@ -117,7 +152,7 @@ func (o *Options) setDefaults() {
 		o.CallTimeout = 30 * time.Second
 	}
 	if len(o.Names) == 0 {
-		o.Names = []string{TagNames, NameTagNames}
+		o.Names = []string{nametemplate.WordTag, nametemplate.WordName}
 	}
 	if o.NameTag == "" {
 		o.NameTag = "dns"
@@ -162,14 +197,17 @@ type region struct {
 	log       *slog.Logger
 	peerings  []zonesource.Peering // the last good ones
 	balancers balancers            // likewise
+	vitals    []zonesource.Vital   // likewise
+	crossing  map[string]crossing  // what network load balancers are set to
 	hasCards  bool                 // network interfaces have been listed here
 	remembers bool                 // peerings and balancers are those of a listing
 	salt      zonesource.Sum       // of its pages; of run
+	plan      *refresh.Plan
 }
 
 func (s *Source) newRegion(a Account, name string) *region {
 	return &region{
-		o: &s.o, account: a, name: name,
+		o: &s.o, account: a, name: name, plan: s.plans[keyOf(a, name)],
 		api: newAPI(a.Config, name, s.o.OnCall),
 		log: s.o.Log.With("source", "ec2", "account", a.Name, "region", name),
 	}
@@ -180,7 +218,9 @@ const maxPause = 10 * time.Minute
 
 func (r *region) run(ctx context.Context, slots chan struct{}, deliver func(zonesource.Part)) error {
 	r.salt = r.o.saltOf(r.account)
-	loop := refresh.Loop{Start: r.startAfter(), Every: r.o.Refresh, Rest: true, Most: maxPause}
+	loop := refresh.Loop{
+		Start: r.startAfter(), Every: r.o.Refresh, Rest: true, Most: maxPause, Plan: r.plan, NowPause: time.Second,
+	}
 	return loop.Run(ctx, func(ctx context.Context) refresh.Next {
 		part, err := r.inTurn(ctx, slots)
 		if ctx.Err() != nil {
@@ -192,8 +232,10 @@ func (r *region) run(ctx context.Context, slots chan struct{}, deliver func(zone
 }
 
 // key is that of the region's part.
-func (r *region) key() zonesource.Key {
-	return zonesource.Key{Source: "ec2", Name: r.account.Name + "/" + r.name}
+func (r *region) key() zonesource.Key { return keyOf(r.account, r.name) }
+
+func keyOf(a Account, region string) zonesource.Key {
+	return zonesource.Key{Source: "ec2", Name: a.Name + "/" + region}
 }
 
 // kept returns the last good part, if it was made of the same by this program.

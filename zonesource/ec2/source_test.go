@@ -19,13 +19,17 @@ func want() *zonesource.Region {
 		return zonesource.Interface{ID: id, VPC: "vpc-prod", Subnet: "subnet-prod", Instance: instance,
 			Private: addr(private), Public: addr(public)}
 	}
-	managed := func(f zonesource.Interface, balancer string) zonesource.Interface {
-		f.Managed, f.Balancer = true, balancer
+	managed := func(f zonesource.Interface, balancer, service string) zonesource.Interface {
+		f.Managed, f.Balancer, f.Service = true, balancer, service
 		return f
 	}
-	web := prod("eni-web", "i-web", "10.0.1.10", "203.0.113.10")
+	primary := func(f zonesource.Interface) zonesource.Interface {
+		f.Primary = true
+		return f
+	}
+	web := primary(prod("eni-web", "i-web", "10.0.1.10", "203.0.113.10"))
 	web.IPv6 = addrs("2001:db8:1::10", "2001:db8:1::11")
-	classic := managed(prod("eni-classic", "", "172.31.0.41", "203.0.113.41"), "old-lb")
+	classic := managed(prod("eni-classic", "", "172.31.0.41", "203.0.113.41"), "old-lb", "clb old-lb")
 	classic.VPC, classic.Subnet = "vpc-default", "subnet-default"
 	return &zonesource.Region{
 		AccountID: "111111111111",
@@ -36,6 +40,12 @@ func want() *zonesource.Region {
 			{ID: "vpc-prod", CIDRs: prefixes("10.0.0.0/16", "100.64.0.0/20", "2001:db8:1::/56")},
 			{ID: "vpc-shared", CIDRs: prefixes("10.50.1.0/24", "10.50.2.0/24", "2001:db8:50::/64")},
 			{ID: "vpc-unlisted"},
+		},
+		Subnets: []zonesource.Subnet{
+			{ID: "subnet-default", VPC: "vpc-default", CIDRs: prefixes("172.31.0.0/20")},
+			{ID: "subnet-prod", VPC: "vpc-prod", CIDRs: prefixes("10.0.1.0/24")},
+			{ID: "subnet-shared1", VPC: "vpc-shared", CIDRs: prefixes("10.50.2.0/24", "2001:db8:50::/64")},
+			{ID: "subnet-shared2", VPC: "vpc-shared", CIDRs: prefixes("10.50.1.0/24")},
 		},
 		Peerings: []zonesource.Peering{
 			{
@@ -48,26 +58,27 @@ func want() *zonesource.Region {
 			},
 		},
 		Interfaces: []zonesource.Interface{
-			managed(prod("eni-alb", "", "10.0.1.40", "203.0.113.40"), "shop"),
+			managed(prod("eni-alb", "", "10.0.1.40", "203.0.113.40"), "shop", "alb shop/50dc6c495c0c9188"),
 			{ID: "eni-bare", VPC: "vpc-unlisted", Subnet: "subnet-unlisted", Private: addr("10.66.0.1")},
 			classic,
-			prod("eni-db", "i-db", "10.0.1.20", ""), // its description is its owner's own
-			managed(prod("eni-nat", "", "10.0.1.50", "198.51.100.50"), ""),
-			managed(prod("eni-nlb", "", "10.0.1.42", "198.51.100.42"), "fast"),
-			managed(prod("eni-nlb2", "", "10.0.1.43", ""), "quiet"), // by its address
-			managed(prod("eni-nlb3", "", "10.0.1.44", ""), "eni-nlb3"),
-			{ID: "eni-six", VPC: "vpc-shared", Subnet: "subnet-shared1", Instance: "i-six", IPv6: addrs("2001:db8:50::6")},
-			prod("eni-stopped", "i-stopped", "10.0.1.30", "198.51.100.3"), // stopped, and still associated
+			primary(prod("eni-db", "i-db", "10.0.1.20", "")), // its description is its owner's own
+			managed(prod("eni-nat", "", "10.0.1.50", "198.51.100.50"), "", ""),
+			managed(prod("eni-nlb", "", "10.0.1.42", "198.51.100.42"), "fast", "nlb fast-5d1b75f4f1cee11e"),
+			managed(prod("eni-nlb2", "", "10.0.1.43", ""), "quiet", ""), // by its address
+			managed(prod("eni-nlb3", "", "10.0.1.44", ""), "eni-nlb3", ""),
+			primary(zonesource.Interface{ID: "eni-six", VPC: "vpc-shared", Subnet: "subnet-shared1", Instance: "i-six",
+				IPv6: addrs("2001:db8:50::6")}),
+			primary(prod("eni-stopped", "i-stopped", "10.0.1.30", "198.51.100.3")), // stopped, and still associated
 			web,
 			prod("eni-web", "i-web", "10.0.1.11", "198.51.100.2"),
 			prod("eni-web", "i-web", "10.0.1.12", ""),
 		},
 		Hosts: []zonesource.Host{
-			{Instance: "i-db", VPC: "vpc-prod", Private: addr("10.0.1.20"),
+			{Instance: "i-db", VPC: "vpc-prod", Subnet: "subnet-prod", Private: addr("10.0.1.20"),
 				Names: []zonesource.HostName{{Text: "db1", From: "Name tag"}, {Text: "db", From: "security group"}}},
-			{Instance: "i-six", VPC: "vpc-shared", IPv6: addrs("2001:db8:50::6")},
+			{Instance: "i-six", VPC: "vpc-shared", Subnet: "subnet-shared1", IPv6: addrs("2001:db8:50::6")},
 			{
-				Instance: "i-web", VPC: "vpc-prod", Private: addr("10.0.1.10"), Public: addr("203.0.113.10"),
+				Instance: "i-web", VPC: "vpc-prod", Subnet: "subnet-prod", Private: addr("10.0.1.10"), Public: addr("203.0.113.10"),
 				IPv6: addrs("2001:db8:1::10", "2001:db8:1::11"),
 				Names: []zonesource.HostName{{Text: "www", From: "dns tag"}, {Text: "shop.internal.", From: "dns tag"},
 					{Text: "web", From: "security group"}},
@@ -84,7 +95,7 @@ func TestRegion(t *testing.T) {
 			now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 			o.Now = func() time.Time { return now }
 			o.LoadBalancers = true
-			o.Names = []string{TagNames, NameTagNames, SecurityGroups}
+			o.Names = []string{"tag", "Name", "security-group"}
 			p := list(t, o)
 
 			if p.Key != (zonesource.Key{Source: "ec2", Name: "/eu-west-1"}) || !p.Listed.Equal(now) || p.Zone != nil ||
@@ -95,8 +106,8 @@ func TestRegion(t *testing.T) {
 				t.Error(diff)
 			}
 			problems := []zonesource.Problem{
-				{Zone: "eu-west-1", Name: "i-web", Reason: `an empty name in its tag dns: "www , shop.internal., ,www"`},
 				{Zone: "eu-west-1", Name: "i-new", Reason: "runs, but has no address yet"},
+				{Zone: "eu-west-1", Name: "i-web", Reason: `an empty name in its tag dns: "www , shop.internal., ,www"`},
 			}
 			if diff := cmp.Diff(problems, p.Problems); diff != "" {
 				t.Error(diff)
@@ -128,12 +139,12 @@ func TestNames(t *testing.T) {
 		web, db string
 	}{
 		{nil, "", "www shop.internal.", "db1"},
-		{[]string{TagNames}, "", "www shop.internal.", ""},
-		{[]string{NameTagNames}, "", "web one", "db1"},
-		{[]string{SecurityGroups}, "", "web", "db"},
-		{[]string{SecurityGroups, TagNames}, "", "www shop.internal. web", "db"},
-		{[]string{TagNames}, "Name", "web one", "db1"},
-		{[]string{TagNames, NameTagNames}, "other", "web one", "db1"},
+		{[]string{"tag"}, "", "www shop.internal.", ""},
+		{[]string{"Name"}, "", "web one", "db1"},
+		{[]string{"security-group"}, "", "web", "db"},
+		{[]string{"security-group", "tag"}, "", "www shop.internal. web", "db"},
+		{[]string{"tag"}, "Name", "web one", "db1"},
+		{[]string{"tag", "Name"}, "other", "web one", "db1"},
 	} {
 		o := l.options()
 		o.Names, o.NameTag = test.from, test.tag
@@ -284,7 +295,7 @@ func TestNew(t *testing.T) {
 		{func(o *Options) { o.Regions = []string{"eu-west-1a"} }, `region "eu-west-1a": want the like of eu-west-1`},
 		{func(o *Options) { o.Regions = []string{"eu-west-1", "eu-west-1"} }, `region "eu-west-1": is given twice`},
 		{func(o *Options) { o.Accounts = []Account{{Name: "a"}, {Name: "a"}} }, `account "a": is given twice`},
-		{func(o *Options) { o.Names = []string{"tags"} }, `names from "tags": want tag, Name or security-group`},
+		{func(o *Options) { o.Names = []string{"tags"} }, `names: "tags" has no placeholder`},
 		{func(o *Options) { o.Refresh = -1 }, "can't be negative"},
 	} {
 		o := good

@@ -6,9 +6,10 @@
 //
 // # Hosts files
 //
-// A hosts file of a region has the private addresses of its own instances and the public
-// ones of all others, between two marker lines; what stands outside of them belongs to
-// others and stays. A file is replaced as a whole by a rename: a crash at any moment
+// A hosts file of a region, or of a VPC, has the private addresses of what is reached there and
+// the public ones of all others, between two marker lines; what stands outside of them belongs
+// to others and stays, unless it has our names and is to give them up. [HostsScript] is the same
+// as a shell script. A file is replaced as a whole by a rename: a crash at any moment
 // leaves the old one or the new one, with the mode and the owner of the old.
 //
 // # Master files
@@ -34,7 +35,7 @@
 // # Use
 //
 //	block, problems := export.Hosts(regions, export.HostsOptions{Region: "eu-west-1", Zone: "internal."})
-//	err := export.UpdateHosts("/etc/hosts", block)
+//	done, err := export.UpdateHosts("/etc/hosts", block, false)
 //	report, err := export.BIND(dir, zones, export.BINDOptions{})
 //	data, err := export.Collect(ctx, export.DataOptions{...})
 //	err = data.Write(dir)

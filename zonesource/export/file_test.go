@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 		os.Exit(house.Loopback(m).Run())
 	}
 	for i := 0; ; i++ {
-		_, err := UpdateHosts(path, crashBlock(i%2))
+		_, err := UpdateHosts(path, crashBlock(i%2), false)
 		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)
@@ -103,9 +103,9 @@ func TestUpdateHosts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hosts")
 	block := crashBlock(0)
 	for i, want := range []bool{true, false} {
-		changed, err := UpdateHosts(path, block)
-		if err != nil || changed != want {
-			t.Errorf("time %d: %v, %v", i+1, changed, err)
+		done, err := UpdateHosts(path, block, false)
+		if err != nil || done.Changed != want || done.Kept != "" {
+			t.Errorf("time %d: %+v, %v", i+1, done, err)
 		}
 	}
 	text, err := os.ReadFile(path)
@@ -116,7 +116,7 @@ func TestUpdateHosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = UpdateHosts(path, block)
+	_, err = UpdateHosts(path, block, false)
 	text, readErr := os.ReadFile(path)
 	if err == nil || !strings.Contains(err.Error(), "is left alone, its markers are damaged: line 1") || readErr != nil ||
 		string(text) != endMark+"\n" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,15 +15,21 @@ import (
 
 // HostsOptions say for whom a hosts file is.
 type HostsOptions struct {
-	// Region is the region of the hosts that use the file.
+	// Region is the region of the hosts that use the file, or PublicRegion.
 	Region string
+	// VPC, when it isn't "", is the one VPC of the hosts that use the file: private addresses are
+	// those that it reaches, its own and those of VPCs that are peered with it and allow that
+	// names are resolved. Without it they are those of the region.
+	VPC string
 	// Zone is where the names of instances live, as ec2.zone is written: {region},
 	// {vpc} and {account} stand for the instance's.
 	Zone string
-	// Ours are the apexes of our other zones, in wire form: a text that lies in one is no
-	// name in Zone.
-	Ours [][]byte
+	// Ours are the other zones in which names may lie.
+	Ours *zonesource.Ours
 }
+
+// PublicRegion is that of hosts outside: each instance has its public address.
+const PublicRegion = "public"
 
 // The lines around what is ours in a hosts file.
 const (
@@ -34,26 +41,28 @@ const (
 type hostLine struct {
 	addr  netip.Addr
 	names []hostName
-	own   bool // of the region that the file is for
+	own   bool // reached privately
 }
 
 // hostName is a name with the short form of it.
 type hostName struct{ full, short string }
 
 // Hosts returns what a hosts file of a region has between its markers, markers
-// included: a line an address, the full name first and then the short one. The order
-// depends on names and addresses alone. Problems are names that were left out.
+// included: a line an address, the full name first and then the short one. What is reached
+// privately comes first: many programs use the first line of a name alone. The order depends
+// on names and addresses alone. Problems are names that were left out.
 func Hosts(regions []*zonesource.Region, o HostsOptions) ([]byte, []zonesource.Problem) {
-	h := hosts{options: o, seen: map[string]bool{}}
+	h := hosts{options: o, seen: map[string]bool{}, vpcs: map[string][]string{}, reach: newHostsReach(regions, o)}
 	for _, r := range regions {
 		for i := range r.Hosts {
 			h.host(r, &r.Hosts[i])
 		}
 	}
 	slices.SortFunc(h.lines, func(a, b hostLine) int {
-		return cmp.Or(cmp.Compare(a.names[0].full, b.names[0].full), a.addr.Compare(b.addr),
+		return cmp.Or(-cmpBool(a.own, b.own), cmp.Compare(a.names[0].full, b.names[0].full), a.addr.Compare(b.addr),
 			cmp.Compare(len(a.names), len(b.names)))
 	})
+	h.shared()
 	return h.text(), h.problems
 }
 
@@ -62,7 +71,19 @@ type hosts struct {
 	options  HostsOptions
 	lines    []hostLine
 	problems []zonesource.Problem
-	seen     map[string]bool // instances, which two accounts may list
+	seen     map[string]bool     // instances, which two accounts may list
+	vpcs     map[string][]string // of the region's instances, by their names
+	reach    hostsReach
+}
+
+func cmpBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }
 
 func (h *hosts) problem(region string, host *zonesource.Host, format string, args ...any) {
@@ -94,20 +115,57 @@ func (h *hosts) host(r *zonesource.Region, host *zonesource.Host) {
 	if len(names) == 0 {
 		return
 	}
-	own := r.Name == h.options.Region
+	own := h.reach.privately(r, host)
 	addr := host.Public
 	if own {
 		addr = host.Private
+		h.note(host, names)
 	}
-	if !addr.IsValid() && len(host.IPv6) == 0 {
-		h.problem(r.Name, host, "has no public address, and is left out for %s", h.options.Region)
-	}
-	if addr.IsValid() {
-		h.lines = append(h.lines, hostLine{addr, names, own})
-	}
-	for _, a := range host.IPv6 {
+	lines := 0
+	for _, a := range append([]netip.Addr{addr}, host.IPv6...) {
+		if !a.IsValid() || h.options.Region == PublicRegion && a.IsPrivate() {
+			continue
+		}
 		h.lines = append(h.lines, hostLine{a, names, own})
+		lines++
 	}
+	if lines == 0 {
+		h.problem(r.Name, host, "has no public address, and is left out for %s", h.options.audience())
+	}
+}
+
+// note notes in which VPC there is a host of some names.
+func (h *hosts) note(host *zonesource.Host, names []hostName) {
+	for _, n := range names {
+		if !slices.Contains(h.vpcs[n.full], host.VPC) {
+			h.vpcs[n.full] = append(h.vpcs[n.full], host.VPC)
+		}
+	}
+}
+
+// shared reports the names that have private addresses of several VPCs, which may not reach one
+// another: a region alone doesn't say in which one a host is.
+func (h *hosts) shared() {
+	if h.options.VPC != "" {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.vpcs)) {
+		vpcs := h.vpcs[name]
+		if len(vpcs) > 1 {
+			slices.Sort(vpcs)
+			h.problems = append(h.problems, zonesource.Problem{Zone: h.options.Region, Name: name,
+				Reason: "has private addresses of " + strings.Join(vpcs, ", ") +
+					"; a file for one of them has its own alone"})
+		}
+	}
+}
+
+// audience is for whom the file is.
+func (o HostsOptions) audience() string {
+	if o.VPC != "" {
+		return o.VPC
+	}
+	return o.Region
 }
 
 // text writes the lines. A short name that several full ones have goes to the region's
@@ -123,7 +181,7 @@ func (h *hosts) text() []byte {
 			}
 		}
 	}
-	out := []byte(beginMark + "\n# Made for " + h.options.Region + "; changes up to the end mark are lost.\n")
+	out := []byte(beginMark + "\n# Made for " + h.options.audience() + "; changes up to the end mark are lost.\n")
 	for _, line := range h.lines {
 		out = append(out, line.addr.String()...)
 		out = append(out, '\t')
@@ -142,11 +200,11 @@ func (h *hosts) text() []byte {
 }
 
 // nameOf returns the name that a text gives an instance whose names live in origin.
-func nameOf(text string, origin []byte, ours [][]byte) (hostName, error) {
-	name, err := zonesource.InstanceName(text, origin, ours)
+func nameOf(text string, origin []byte, ours *zonesource.Ours) (hostName, error) {
+	name, apexes, err := zonesource.InstanceName(text, origin, ours)
 	if err != nil {
 		return hostName{}, err
 	}
-	short := zone.String(append(bytes.Clone(name[:len(name)-len(origin)]), 0))
+	short := zone.String(append(bytes.Clone(name[:len(name)-len(apexes[0])]), 0))
 	return hostName{strings.TrimSuffix(zone.String(name), "."), strings.TrimSuffix(short, ".")}, nil
 }

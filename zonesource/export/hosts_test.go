@@ -145,12 +145,14 @@ func TestInventoryFails(t *testing.T) {
 func TestNames(t *testing.T) {
 	tests := []struct{ text, zone, full, short string }{
 		{"www", "internal.", "www.internal", "www"},
-		{"WWW.prod", "internal.", "www.prod.internal", "www.prod"},
+		{"WWW.stage", "internal.", "www.stage.internal", "www.stage"},
+		{"www.shop.test", "internal.", "www.shop.test", "www"}, {"www.shop.test.", "internal.", "www.shop.test", "www"},
 		{"www.internal", "internal.", "www.internal", "www"},
 		{"www.internal.", "internal.", "www.internal", "www"},
 		{"www.shop.test.internal", "internal.", "www.shop.test.internal", "www.shop.test"},
 		{"_sip", "eu.internal.", "_sip.eu.internal", "_sip"},
-		{"www.google.com", "internal.", "", ""}, {"www.prod.", "internal.", "", ""}, {"www.shop.test", "internal.", "", ""},
+		{"www.google.com", "internal.", "", ""}, {"www.google.com.", "internal.", "", ""},
+		{"www.stage.", "internal.", "", ""}, {"api.prod", "internal.", "", ""}, {"shop.test", "internal.", "", ""},
 		{"a b", "internal.", "", ""}, {"-a", "internal.", "", ""}, {"a..b", "internal.", "", ""}, {"", "internal.", "", ""},
 		{".", "internal.", "", ""}, {"internal", "internal.", "", ""}, {"ip-10-0-0-1.ec2", "internal.", "", ""},
 		{"localhost", "internal.", "", ""}, {"LocalHost", "internal.", "", ""}, {"a.localhost", "internal.", "", ""},
@@ -158,7 +160,7 @@ func TestNames(t *testing.T) {
 		{strings.Repeat("a", 64), "internal.", "", ""}, {strings.Repeat("long.", 50) + "x", "internal.", "", ""},
 	}
 	for _, test := range tests {
-		ours := [][]byte{zone.MustName("shop.test.")}
+		ours := zonesource.NewOurs([][]byte{zone.MustName("shop.test.")})
 		got, err := nameOf(test.text, zone.MustName(test.zone), ours)
 		if got.full != test.full || got.short != test.short || (err != nil) != (test.full == "") {
 			t.Errorf("%q in %s is %+v, %v; want %q, %q", test.text, test.zone, got, err, test.full, test.short)
@@ -284,7 +286,7 @@ func TestUpload(t *testing.T) {
 		t.Fatalf("%+v, %v", place, err)
 	}
 	u := NewUploader(a, place)
-	err = u.Put(t.Context(), "eu-west-1/hosts", []byte("early"), "text/plain")
+	err = u.Put(t.Context(), place.HostsKey("eu-west-1", "hosts"), []byte("early"), "text/plain")
 	if err == nil || !strings.Contains(err.Error(),
 		"uploading s3://bucket/some/prefix/eu-west-1/hosts (needs the IAM action s3:PutObject)") ||
 		!strings.Contains(err.Error(), "NoSuchBucket") {
@@ -295,7 +297,7 @@ func TestUpload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = u.Put(t.Context(), "eu-west-1/hosts", []byte("text"), "text/plain")
+	err = u.Put(t.Context(), place.HostsKey("eu-west-1", "hosts"), []byte("text"), "text/plain")
 	if err != nil || string(sim.Object("bucket", "some/prefix/eu-west-1/hosts")) != "text" {
 		t.Errorf("%q, %v", sim.Objects("bucket"), err)
 	}

@@ -17,6 +17,7 @@ fe00::0	ip6-localnet
 ff00::0	ip6-mcastprefix
 ff02::1	ip6-allnodes
 ff02::2	ip6-allrouters
+ff02::3	ip6-allhosts
 
 `
 
@@ -60,22 +61,64 @@ func MergeHosts(old, block []byte) ([]byte, error) {
 	return append(out, old[end:]...), nil
 }
 
+// HostsChange is what became of a hosts file.
+type HostsChange struct {
+	Changed bool
+	Kept    string // where the file as it was before is kept, "" where it isn't
+	// Older are the lines of others, above the block, that have its names with other addresses.
+	Older []OlderLine
+}
+
 // UpdateHosts puts a block of [Hosts] into the hosts file at path, which is made with
-// mode 0644 where there is none. It reports whether the file had to change.
-func UpdateHosts(path string, block []byte) (changed bool, err error) {
+// mode 0644 where there is none. With adopt, older lines of the same names give them up. The
+// file as it was before our first block, or before lines of others changed, is kept as PATH.bak.
+func UpdateHosts(path string, block []byte, adopt bool) (HostsChange, error) {
+	var done HostsChange
 	old, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return true, atomicfile.Replace(path, NewHosts(block))
+		done.Changed = true
+		return done, atomicfile.Replace(path, NewHosts(block))
 	}
 	if err != nil {
-		return false, fmt.Errorf("reading the hosts file: %w", err)
+		return done, fmt.Errorf("reading the hosts file: %w", err)
 	}
-	text, err := MergeHosts(old, block)
+	theirs := old
+	if adopt {
+		theirs = adoptNames(old, block)
+	}
+	text, err := MergeHosts(theirs, block)
 	if err != nil {
-		return false, fmt.Errorf("%s is left alone, its markers are damaged: %w", path, err)
+		return done, fmt.Errorf("%s is left alone, its markers are damaged: %w", path, err)
 	}
+	done.Older = olderLines(theirs, block)
 	if bytes.Equal(text, old) {
+		return done, nil
+	}
+	if aboveBlock(old) == len(old) || !bytes.Equal(theirs, old) {
+		done.Kept = path + ".bak"
+		err = atomicfile.Replace(done.Kept, old)
+		if err != nil {
+			return done, err
+		}
+	}
+	done.Changed = true
+	return done, atomicfile.Replace(path, text)
+}
+
+// WriteScript writes a script of [HostsScript] to path, with mode 0755 where there is none. It
+// reports whether the file had to change.
+func WriteScript(path string, text []byte) (changed bool, err error) {
+	old, err := os.ReadFile(path)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !fresh {
+		return false, fmt.Errorf("reading the script: %w", err)
+	}
+	if err == nil && bytes.Equal(text, old) {
 		return false, nil
 	}
-	return true, atomicfile.Replace(path, text)
+	err = atomicfile.Replace(path, text)
+	if err == nil && fresh {
+		err = os.Chmod(path, 0o755)
+	}
+	return err == nil, err
 }

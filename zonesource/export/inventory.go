@@ -29,7 +29,10 @@ type InventoryOptions struct {
 	// MaxShrink is the share of its hosts, 0 to 1, that a region may lose from one
 	// listing to the next before a second one has to say the same, in a watch.
 	MaxShrink float64
-	Log       *slog.Logger // nil discards
+	// Again is when a watch calls changed again after it has returned an error; 0: the error
+	// ends the watch.
+	Again time.Duration
+	Log   *slog.Logger // nil discards
 }
 
 func (o *InventoryOptions) source() (*ec2.Source, error) {
@@ -99,7 +102,7 @@ func regionsOf(parts []zonesource.Part) ([]*zonesource.Region, []zonesource.Prob
 // WatchInventory lists all regions again and again until ctx ends, and calls changed
 // with what there is: once all regions have been listed, and after each change. A
 // listing that failed, or shrank beyond reason, changes nothing. Calls don't overlap.
-// It returns nil when ctx ends, or the error of changed.
+// It returns nil when ctx ends, or the error of changed where that is not called again.
 func WatchInventory(ctx context.Context, o InventoryOptions,
 	changed func([]*zonesource.Region, []zonesource.Problem) error) error {
 	source, err := o.source()
@@ -129,7 +132,11 @@ func WatchInventory(ctx context.Context, o InventoryOptions,
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- keeper.Run(running, source) }()
-	err = follow(running, keeper, news, changed)
+	f := follower{again: o.Again, log: o.Log, changed: changed}
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	err = f.run(running, keeper, news)
 	stop()
 	<-ended // ctx's error, or none
 	err = errors.Join(err, keeper.Close())
@@ -139,18 +146,44 @@ func WatchInventory(ctx context.Context, o InventoryOptions,
 	return nil
 }
 
-func follow(ctx context.Context, keeper *zonesource.Keeper, news <-chan struct{},
-	changed func([]*zonesource.Region, []zonesource.Problem) error) error {
+// sayEach is how often of what fails again and again is told.
+const sayEach = 30
+
+// follower calls changed for what a keeper publishes.
+type follower struct {
+	again   time.Duration
+	log     *slog.Logger
+	changed func([]*zonesource.Region, []zonesource.Problem) error
+	failed  int // times in a row
+}
+
+func (f *follower) run(ctx context.Context, keeper *zonesource.Keeper, news <-chan struct{}) error {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-news:
+		case <-timer.C:
 		}
 		regions, problems := regionsOf(keeper.Parts(inventorySource))
-		err := changed(regions, problems)
-		if err != nil {
+		err := f.changed(regions, problems)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil && f.failed > 0:
+			f.failed = 0
+			f.log.Warn("written again")
+		case err != nil && f.again <= 0:
 			return err
+		case err != nil:
+			if f.failed%sayEach == 0 {
+				f.log.Warn("not written yet", "again_in", f.again, "error", err)
+			}
+			f.failed++
+			timer.Reset(f.again)
 		}
 	}
 }

@@ -33,6 +33,18 @@ func ParsePlace(text string) (Place, error) {
 // Key is the key of a file below the place.
 func (p Place) Key(name string) string { return strings.TrimPrefix(path.Join(p.Prefix, name), "/") }
 
+// regionMark stands for the region in the prefix of a place that is the template of a key.
+const regionMark = "{region}"
+
+// HostsKey is where the file of a region goes: where the template says, or below the place as
+// REGION and name.
+func (p Place) HostsKey(region, name string) string {
+	if strings.Contains(p.Prefix, regionMark) {
+		return strings.ReplaceAll(p.Prefix, regionMark, region)
+	}
+	return p.Key(region + "/" + name)
+}
+
 // String is the form that ParsePlace reads.
 func (p Place) String() string { return "s3://" + path.Join(p.Bucket, p.Prefix) }
 
@@ -55,16 +67,16 @@ func NewUploader(a *awsclient.Account, p Place) *Uploader {
 	return &Uploader{p, client.PutObject}
 }
 
-// Put replaces one file. S3 shows the old one or the new one, never a part.
-func (u *Uploader) Put(ctx context.Context, name string, text []byte, contentType string) error {
+// Put replaces the file of a key. S3 shows the old one or the new one, never a part.
+func (u *Uploader) Put(ctx context.Context, key string, text []byte, contentType string) error {
 	ctx, cancel := context.WithTimeout(ctx, uploadTimeout)
 	defer cancel()
 	_, err := u.put(ctx, &s3.PutObjectInput{
-		Bucket: aws.String(u.place.Bucket), Key: aws.String(u.place.Key(name)), Body: bytes.NewReader(text),
+		Bucket: aws.String(u.place.Bucket), Key: aws.String(key), Body: bytes.NewReader(text),
 		ContentType: aws.String(contentType),
 	})
 	if err != nil {
-		return fmt.Errorf("uploading %s/%s (needs the IAM action s3:PutObject): %w", u.place, name, err)
+		return fmt.Errorf("uploading s3://%s/%s (needs the IAM action s3:PutObject): %w", u.place.Bucket, key, err)
 	}
 	return nil
 }

@@ -26,6 +26,8 @@ type balancerReader struct {
 	api     balancerAPI
 	now     chan struct{} // it is read soon
 	listing grievance
+	// isDenied says that the account doesn't let classic load balancers be looked at.
+	isDenied bool
 }
 
 // WantTargets has the health of the load balancers of a region read soon, by the configured name
@@ -125,14 +127,22 @@ func (r *balancerReader) read(ctx context.Context, wanted map[string]bool) (map[
 		return nil, nil
 	}
 	names, err := r.names(ctx, wanted)
-	if err != nil || len(names) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	found, err := r.classic(ctx, r.others(wanted, names))
+	if err != nil && awscall.IsDenied(err) { // an older policy: they count as healthy, and the others are read
+		r.isDenied = true
+		r.m.log.Warn("health of classic load balancers is off", "account", r.account.Name, "region", r.region, "error", err)
+		found, err = map[string]zone.Target{}, nil
+	}
+	if err != nil || len(names) == 0 {
+		return found, err
 	}
 	groups, err := r.groups(ctx, names)
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]zone.Target{}
 	for arn, name := range names {
 		t := zone.Target{Healthy: true, Why: "no target groups"}
 		for _, g := range groups[arn] {
@@ -247,28 +257,8 @@ func (r *balancerReader) groups(ctx context.Context, names map[string]string) (m
 	return found, err
 }
 
-// group asks for the targets of one group. Targets whose health is not checked
-// ("unavailable": Lambda functions without health checks) count as healthy.
+// group asks for the targets of one group.
 func (r *balancerReader) group(ctx context.Context, g types.TargetGroup) (healthy bool, why string, err error) {
-	name := aws.ToString(g.TargetGroupName)
-	out, err := awscall.Do(ctx, r.call("asking for the targets of "+name), r.api.health,
-		&elb.DescribeTargetHealthInput{TargetGroupArn: g.TargetGroupArn})
-	if err != nil {
-		return false, "", err
-	}
-	up := 0
-	for _, d := range out.TargetHealthDescriptions {
-		if d.TargetHealth == nil {
-			continue
-		}
-		switch d.TargetHealth.State {
-		case types.TargetHealthStateEnumHealthy, types.TargetHealthStateEnumUnavailable:
-			up++
-		}
-	}
-	all := len(out.TargetHealthDescriptions)
-	if all == 0 {
-		return false, fmt.Sprintf("target group %s has no targets", name), nil
-	}
-	return up > 0, fmt.Sprintf("target group %s: %d of %d targets healthy", name, up, all), nil
+	s, err := r.look(ctx, g)
+	return s.Healthy, s.Why, err
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	classic "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 
@@ -27,6 +28,8 @@ const (
 	opBalancers    = "DescribeLoadBalancers"
 	opTargetGroups = "DescribeTargetGroups"
 	opTargetHealth = "DescribeTargetHealth"
+	// Classic load balancers are listed by an operation of the name that newer ones have.
+	opInstanceHealth = "DescribeInstanceHealth"
 )
 
 // Actions are the IAM actions that this package needs, in alphabetical order: with
@@ -34,7 +37,8 @@ const (
 func Actions(balancers bool) []string {
 	all := []string{serviceCloudWatch + ":" + opMetricData}
 	if balancers {
-		all = append(all, serviceELB+":"+opBalancers, serviceELB+":"+opTargetGroups, serviceELB+":"+opTargetHealth)
+		all = append(all, serviceELB+":"+opInstanceHealth, serviceELB+":"+opBalancers,
+			serviceELB+":"+opTargetGroups, serviceELB+":"+opTargetHealth)
 	}
 	return append(all, serviceRoute53+":"+opListChecks)
 }
@@ -64,6 +68,8 @@ type balancerAPI struct {
 	balancers awscall.Op[elb.DescribeLoadBalancersInput, elb.DescribeLoadBalancersOutput]
 	groups    awscall.Op[elb.DescribeTargetGroupsInput, elb.DescribeTargetGroupsOutput]
 	health    awscall.Op[elb.DescribeTargetHealthInput, elb.DescribeTargetHealthOutput]
+	classic   awscall.Op[classic.DescribeLoadBalancersInput, classic.DescribeLoadBalancersOutput]
+	instances awscall.Op[classic.DescribeInstanceHealthInput, classic.DescribeInstanceHealthOutput]
 }
 
 func newBalancerAPI(c aws.Config, region string) balancerAPI {
@@ -71,10 +77,16 @@ func newBalancerAPI(c aws.Config, region string) balancerAPI {
 		o.Retryer = aws.NopRetryer{}
 		o.Region = region
 	})
+	old := classic.NewFromConfig(c, func(o *classic.Options) {
+		o.Retryer = aws.NopRetryer{}
+		o.Region = region
+	})
 	return balancerAPI{
 		balancers: awscall.Bind(serviceELB, opBalancers, client.DescribeLoadBalancers),
 		groups:    awscall.Bind(serviceELB, opTargetGroups, client.DescribeTargetGroups),
 		health:    awscall.Bind(serviceELB, opTargetHealth, client.DescribeTargetHealth),
+		classic:   awscall.Bind(serviceELB, opBalancers, old.DescribeLoadBalancers),
+		instances: awscall.Bind(serviceELB, opInstanceHealth, old.DescribeInstanceHealth),
 	}
 }
 
@@ -88,7 +100,18 @@ func (m *Monitor) call(account *awsclient.Account, what string, budgets ...*awsc
 
 // loop is how an account or a region is read again and again.
 func (m *Monitor) loop() refresh.Loop {
-	return refresh.Loop{Every: m.options.Refresh, Least: time.Second}
+	plan := refresh.NewPlan()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.plans = append(m.plans, plan)
+	return refresh.Loop{Every: m.options.Refresh, Least: time.Second, Plan: plan}
+}
+
+// NextRound returns when AWS is asked next; zero while that isn't known.
+func (m *Monitor) NextRound() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return refresh.Soonest(m.plans)
 }
 
 // grievance logs an error when it comes and when it goes, not each time.

@@ -53,7 +53,12 @@ func (r *balancerReader) check(ctx context.Context) []Finding {
 	if out != nil && len(out.TargetGroups) > 0 {
 		_, _, err = r.group(ctx, out.TargetGroups[0])
 	}
-	return append(found, r.finding(r.api.health.Action(), err))
+	found = append(found, r.finding(r.api.health.Action(), err))
+	_, err = r.classicTarget(ctx, "none") // AWS says that there is none to whoever may ask
+	if awscall.HasCode(err, "LoadBalancerNotFound") {
+		err = nil
+	}
+	return append(found, r.finding(r.api.instances.Action(), err))
 }
 
 func (r *balancerReader) finding(action string, err error) Finding {

@@ -5,7 +5,8 @@
 //	                                   │                                   │ local
 //	GetMetricData (HealthCheckStatus) ─┼────────────────────── aws ────────┼──> evaluate ──> zone.Live ──> Publish
 //	                                   │                                   │                    │
-//	DescribeTargetHealth ──────────────┴────────────────── balancers ──────┘                state file
+//	DescribeTargetHealth ──────────────┤                                   │
+//	DescribeInstanceHealth (classic) ──┴────────────────── balancers ──────┘                state file
 //
 // A [Monitor] knows two places that look at a health check. AWS's own checkers are
 // read from CloudWatch, for every type of check, a minute or three late. The local
@@ -54,7 +55,14 @@
 //
 // An application or network load balancer is healthy when each of its target groups has a
 // healthy target; a group without any target makes it unhealthy. One without groups is
-// healthy. Classic load balancers are not looked at and count as healthy.
+// healthy. A classic one is healthy when an instance of it is in service; it is asked for where
+// an alias leads to a name that no newer one has.
+//
+// # Instances
+//
+// [Instances] probes those that the tag dns-check says how to, for the names of instances
+// (ec2.health). An instance that was healthy is unhealthy after three probes in a row, and
+// healthy again likewise; what else holds of probes holds here too.
 //
 // # State
 //

@@ -14,6 +14,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource/awsclient"
+	"inside53/zonesource/refresh"
 	"inside53/zonesource/statedir"
 )
 
@@ -91,6 +92,7 @@ type Monitor struct {
 	listed  map[string]time.Time              // by account, when its definitions were listed
 	dirty   bool                              // since the last Publish
 	probes  [3]uint64                         // by result
+	plans   []*refresh.Plan                   // of those who ask AWS
 }
 
 // check is all that is known of one health check.

@@ -357,9 +357,11 @@ func TestCheck(t *testing.T) {
 eu-west-1 elasticloadbalancing:DescribeLoadBalancers ok
 eu-west-1 elasticloadbalancing:DescribeTargetGroups ok
 eu-west-1 elasticloadbalancing:DescribeTargetHealth ok
+eu-west-1 elasticloadbalancing:DescribeInstanceHealth ok
 us-east-1 elasticloadbalancing:DescribeLoadBalancers ok
 us-east-1 elasticloadbalancing:DescribeTargetGroups ok
-us-east-1 elasticloadbalancing:DescribeTargetHealth untried`
+us-east-1 elasticloadbalancing:DescribeTargetHealth untried
+us-east-1 elasticloadbalancing:DescribeInstanceHealth ok`
 		if got := check(); got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
@@ -369,7 +371,7 @@ us-east-1 elasticloadbalancing:DescribeTargetHealth untried`
 			t.Errorf("got\n%s", got)
 		}
 	})
-	if got := Actions(true); !slices.IsSorted(got) || len(got) != 5 || len(Actions(false)) != 2 {
+	if got := Actions(true); !slices.IsSorted(got) || len(got) != 6 || len(Actions(false)) != 2 {
 		t.Errorf("%v, %v", got, Actions(false))
 	}
 }

@@ -15,7 +15,10 @@ import (
 // random start, so that all of them are spread in time. One that takes longer than its
 // interval is followed by the next at once, and there is never more than one of a check.
 type schedule struct {
-	m       *Monitor
+	plan    func() map[string]definition
+	replan  <-chan struct{} // the plan is another one
+	try     func(context.Context, *definition) outcome
+	record  func(*definition, outcome)
 	limiter *rate.Limiter
 	slots   chan struct{}
 	tasks   map[string]*task
@@ -31,16 +34,20 @@ type task struct {
 }
 
 func newSchedule(m *Monitor) *schedule {
-	n := m.options.Probes
-	return &schedule{m: m, limiter: rate.NewLimiter(rate.Limit(n), 1), slots: make(chan struct{}, n),
-		tasks: map[string]*task{}}
+	return (&schedule{plan: m.plan, replan: m.replan, try: m.prober.probe, record: m.record}).bounded(m.options.Probes)
+}
+
+// bounded gives a schedule its bound of probes, at a time and a second.
+func (s *schedule) bounded(n int) *schedule {
+	s.limiter, s.slots, s.tasks = rate.NewLimiter(rate.Limit(n), 1), make(chan struct{}, n), map[string]*task{}
+	return s
 }
 
 // run probes until ctx ends, which is its error.
 func (s *schedule) run(ctx context.Context) error {
 	var probes sync.WaitGroup
 	defer probes.Wait()
-	s.follow(s.m.plan())
+	s.follow(s.plan())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -48,8 +55,8 @@ func (s *schedule) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-s.m.replan:
-			s.follow(s.m.plan())
+		case <-s.replan:
+			s.follow(s.plan())
 			continue
 		case <-timer.C:
 		}
@@ -114,9 +121,9 @@ func (s *schedule) admit(ctx context.Context) error {
 }
 
 func (s *schedule) probe(ctx context.Context, t *task, d definition) {
-	o := s.m.prober.probe(ctx, &d)
+	o := s.try(ctx, &d)
 	if ctx.Err() == nil {
-		s.m.record(&d, o)
+		s.record(&d, o)
 	}
 	t.busy.Store(false)
 	<-s.slots

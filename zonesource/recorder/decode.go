@@ -180,6 +180,7 @@ func (d *decoder) begin(h head) {
 	case h.Region != nil:
 		d.part.Region = &zonesource.Region{
 			Account: h.Region.Account, AccountID: h.Region.AccountID, Name: h.Region.Name,
+			CrossZone: h.Region.CrossZone,
 		}
 	}
 }
@@ -209,6 +210,10 @@ func (d *decoder) record(r ledger.Record) error {
 		return appendItem(&c.Collections, r)
 	case g != nil && kind == "v":
 		return appendItem(&g.VPCs, r)
+	case g != nil && kind == "n":
+		return appendItem(&g.Subnets, r)
+	case g != nil && kind == "w":
+		return appendItem(&g.Vitals, r)
 	case g != nil && kind == "p":
 		return appendItem(&g.Peerings, r)
 	case g != nil && kind == "i":

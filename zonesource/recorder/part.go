@@ -20,7 +20,8 @@ import (
 // elsewhere, and "problems", when there are some. A zone has of each RRset "r", the name without
 // the apex, the type (2): count (2), kind, flags, data. A catalog has "z/ID" for each hosted zone,
 // "u/ID/VPC" for each that can't be listed, "c/ID" for each CIDR collection; a region "v/ID",
-// "p/ID", "i/ID/ADDRESS" and "h/ID" for VPCs, peerings, interfaces and hosts: all JSON.
+// "n/ID", "p/ID", "i/ID/ADDRESS", "h/ID" and "w/ID" for VPCs, subnets, peerings, interfaces, hosts
+// and those that are unwell: all JSON.
 
 // head is what a part is besides its records.
 type head struct {
@@ -30,8 +31,11 @@ type head struct {
 	Region  *region    `json:",omitempty"`
 }
 
-// region says which one it is.
-type region struct{ Account, AccountID, Name string }
+// region says which one it is, and what its load balancers are set to.
+type region struct {
+	Account, AccountID, Name string
+	CrossZone                []string `json:",omitempty"`
+}
 
 const (
 	headKey     = "head"
@@ -80,9 +84,15 @@ func itemsOf(p zonesource.Part) []item {
 			items = append(items, item{"c/" + c.ID, c})
 		}
 	case p.Region != nil:
-		h.Region = &region{p.Region.Account, p.Region.AccountID, p.Region.Name}
+		h.Region = &region{p.Region.Account, p.Region.AccountID, p.Region.Name, p.Region.CrossZone}
 		for _, v := range p.Region.VPCs {
 			items = append(items, item{"v/" + v.ID, v})
+		}
+		for _, n := range p.Region.Subnets {
+			items = append(items, item{"n/" + n.ID, n})
+		}
+		for _, v := range p.Region.Vitals {
+			items = append(items, item{"w/" + v.Instance, v})
 		}
 		for _, peering := range p.Region.Peerings {
 			items = append(items, item{"p/" + peering.ID, peering})

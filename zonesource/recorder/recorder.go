@@ -211,6 +211,10 @@ func groupOf(a zonesource.Accepted) *group {
 		g.cause = ledger.Update
 	case zonesource.ByEvent:
 		g.cause = ledger.Event
+	case zonesource.ByFollow:
+		g.cause = ledger.Follow
+	case zonesource.ByRegister:
+		g.cause = ledger.Register
 	case zonesource.ByOperator:
 		g.cause = ledger.Operator
 		if g.actor == "" {

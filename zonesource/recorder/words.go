@@ -17,7 +17,7 @@ import (
 func itemTypes() map[string]string {
 	return map[string]string{
 		"z": "zone", "u": "unlisted zone", "c": "CIDR collection", "v": "VPC", "p": "peering", "i": "interface",
-		"h": "instance",
+		"h": "instance", "n": "subnet", "w": "health of an instance",
 	}
 }
 

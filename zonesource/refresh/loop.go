@@ -29,6 +29,9 @@ type Loop struct {
 	// ended. Nil: nothing does.
 	Now      <-chan struct{}
 	NowPause time.Duration
+	// Plan, when it is there, says when the next round begins, and has it begin at once as
+	// Now does.
+	Plan *Plan
 }
 
 // Result is how a round went.
@@ -66,6 +69,7 @@ func (l Loop) Run(ctx context.Context, round func(context.Context) Next) error {
 	failed, throttled := 0, 0
 	for {
 		began := time.Now()
+		l.Plan.set(began)
 		next := round(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -79,6 +83,7 @@ func (l Loop) Run(ctx context.Context, round func(context.Context) Next) error {
 		case Throttled:
 			throttled++
 		case Refused:
+			l.Plan.set(time.Time{})
 			<-ctx.Done()
 			return ctx.Err()
 		}
@@ -127,12 +132,15 @@ func Jitter(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }
 func (l Loop) wait(ctx context.Context, d time.Duration) (told bool, err error) {
 	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()
+	l.Plan.set(time.Now().Add(max(d, 0)))
 	select {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	case <-timer.C:
 		return false, nil
 	case <-l.Now:
+		return true, nil
+	case <-l.Plan.hastened():
 		return true, nil
 	}
 }

@@ -19,6 +19,9 @@ type lister struct {
 	account *awsclient.Account
 	api     api
 
+	plan   *refresh.Plan
+	wishes wishes // what was asked to be read now
+
 	zones     map[string]*state // selected zones by id, those gone included
 	cataloged time.Time         // when the saved list of these zones was read; zero for none
 	survey    survey
@@ -56,7 +59,9 @@ type state struct {
 }
 
 func newLister(s *Source, a *awsclient.Account, api api) *lister {
-	return &lister{source: s, account: a, api: api, zones: map[string]*state{}, wanted: newWanted()}
+	return &lister{
+		source: s, account: a, api: api, plan: refresh.NewPlan(), zones: map[string]*state{}, wanted: newWanted(),
+	}
 }
 
 // restore takes over what saved parts say of this account: a zone deleted while
@@ -113,7 +118,9 @@ type round struct {
 func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
 	every := l.source.options.Refresh
 	var r round
-	loop := refresh.Loop{Start: l.startAfter(time.Now()), Every: every, Retry: firstRetry, Now: l.wanted.wake}
+	loop := refresh.Loop{
+		Start: l.startAfter(time.Now()), Every: every, Retry: firstRetry, Now: l.wanted.wake, Plan: l.plan,
+	}
 	return loop.Run(ctx, func(ctx context.Context) refresh.Next {
 		if r.reached {
 			l.runSurvey(ctx)
@@ -123,14 +130,15 @@ func (l *lister) run(ctx context.Context, deliver func(zonesource.Part)) error {
 		}
 		began := time.Now()
 		var err error
-		if l.wanted.all() || r.isDue(began, every) {
+		asked := l.wishes.accept()
+		if l.wanted.all() || asked.catalog || r.isDue(began, every) {
 			err = l.cycle(ctx, deliver)
 			r.due = began.Add(every)
 			if awscall.IsAway(err) {
 				r.due = time.Time{} // most of it is still to be done
 			}
 		} else {
-			err = l.retry(ctx, r.reached, deliver)
+			err = l.retry(ctx, r.reached, asked, deliver)
 		}
 		l.attend(ctx, deliver)
 		r.reached = err == nil
@@ -177,15 +185,16 @@ func (l *lister) startAfter(now time.Time) time.Duration {
 }
 
 // retry tries again what a cycle left waiting: the list of zones, where it failed, and zones
-// that could never be listed.
-func (l *lister) retry(ctx context.Context, listed bool, deliver func(zonesource.Part)) error {
+// that could never be listed. It also reads the zones that are wanted.
+func (l *lister) retry(ctx context.Context, listed bool, wanted wish, deliver func(zonesource.Part)) error {
 	if !listed {
 		err := l.refreshCatalog(ctx, deliver)
 		if err != nil {
 			return err
 		}
 	}
-	return l.refreshZones(ctx, l.isWaiting, deliver)
+	asked := func(z *state) bool { return wanted.zones[z.hosted.ID] || l.isWaiting(z) }
+	return l.refreshZones(ctx, asked, deliver)
 }
 
 // waiting reports whether a zone is waiting.

@@ -45,7 +45,7 @@ func (s *Source) checkAt(ctx context.Context, primary netip.AddrPort) error {
 	here = here && !s.expired && !s.overdue()
 	if here && int32(soa.Serial-serial) <= 0 { // RFC 1982; an older one is a primary that is behind
 		if soa.Serial == serial {
-			s.checked = began
+			s.checked, s.primary = began, primary
 			return nil
 		}
 		return fmt.Errorf("asking %s for the serial of %s: it is behind, at %d after %d", primary, s.name, soa.Serial, serial)
@@ -70,7 +70,7 @@ func (s *Source) checkAt(ctx context.Context, primary netip.AddrPort) error {
 	if err != nil {
 		return fmt.Errorf("transferring %s from %s: %w", s.name, primary, err)
 	}
-	s.tree, s.checked = next.tree, began
+	s.tree, s.checked, s.primary = next.tree, began, primary
 	s.keepProblems(next)
 	now, _ := s.serial()
 	s.log.Info("secondary zone transferred", "zone", s.name, "primary", primary.String(), "by", next.how, "serial", now,

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"inside53/resolver/zone"
@@ -62,11 +63,14 @@ type Source struct {
 	name     string // of the zone, for people
 	log      *slog.Logger
 	notified chan struct{}
+	plan     *refresh.Plan
+	standing atomic.Pointer[Standing]
 
 	// Of the goroutine of Run.
-	tree    *zone.Tree // nil before the first transfer
-	checked time.Time  // when a primary said last that the zone is up to date
-	failed  int        // checks since
+	tree    *zone.Tree     // nil before the first transfer
+	primary netip.AddrPort // that said so; zero for none in this process
+	checked time.Time      // when a primary said last that the zone is up to date
+	failed  int            // checks since
 	expired bool
 	// problems are the records that primaries sent and that can't be served.
 	problems []zonesource.Problem
@@ -84,8 +88,24 @@ func New(c Config, log *slog.Logger) (*Source, error) {
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
 	}
-	return &Source{config: c, key: PartKey(c.Apex), name: zone.String(c.Apex), log: log, notified: make(chan struct{}, 1)},
-		nil
+	return &Source{
+		config: c, key: PartKey(c.Apex), name: zone.String(c.Apex), log: log, notified: make(chan struct{}, 1),
+		plan: refresh.NewPlan(),
+	}, nil
+}
+
+// Fetch transfers a zone once, as a whole.
+func Fetch(ctx context.Context, c Config, log *slog.Logger) (*zone.Tree, error) {
+	c.Saved = nil
+	s, err := New(c, log)
+	if err != nil {
+		return nil, err
+	}
+	err = s.check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.tree, nil
 }
 
 // PartKey is the key of the part of a zone.
@@ -121,7 +141,7 @@ func (s *Source) Notify(from netip.Addr, key string) (refused string) {
 // Run implements zonesource.Source.
 func (s *Source) Run(ctx context.Context, deliver func(zonesource.Part)) error {
 	s.load(deliver)
-	loop := refresh.Loop{Early: true, Rest: true, Now: s.notified, NowPause: notifiedPause}
+	loop := refresh.Loop{Early: true, Rest: true, Now: s.notified, NowPause: notifiedPause, Plan: s.plan}
 	return loop.Run(ctx, func(ctx context.Context) refresh.Next {
 		err := s.check(ctx)
 		if ctx.Err() != nil {
@@ -140,6 +160,7 @@ func (s *Source) load(deliver func(zonesource.Part)) {
 			s.tree, s.checked = p.Zone.Tree, p.Listed
 		}
 	}
+	s.show()
 	switch {
 	case s.tree == nil:
 		deliver(s.part(nil, "not transferred from its primaries yet"))
@@ -150,6 +171,7 @@ func (s *Source) load(deliver func(zonesource.Part)) {
 
 // report delivers what came of a check.
 func (s *Source) report(err error, deliver func(zonesource.Part)) {
+	defer s.show()
 	if err == nil {
 		s.failed, s.expired = 0, false
 		deliver(s.part(s.tree, ""))

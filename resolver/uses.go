@@ -1,0 +1,64 @@
+package resolver
+
+import (
+	"sync/atomic"
+	"time"
+
+	"inside53/resolver/zone"
+)
+
+const (
+	// usesBits is how many places there are for the times at which record sets were used. With
+	// 20,000 record sets in use one in a hundred others shares its place with one of them.
+	usesBits = 21
+	// useUnit is how exact these times are, in seconds: a place is written once in so long.
+	useUnit = 600
+)
+
+// UseWithin is how exact the times of [Resolver.LastUse] are.
+const UseWithin = useUnit * time.Second
+
+// uses are the times at which record sets of ours were used, in memory of fixed size: a place for
+// each hash of an owner and type. All that is used is noted, so that an empty place says for
+// certain that nobody has asked. Where two share a place, each has the time of the later one.
+type uses struct {
+	places []atomic.Uint32 // Unix time in useUnit; 0 for never
+	since  atomic.Int64    // Unix seconds, from when on they are noted
+}
+
+func (u *uses) open() {
+	u.places = make([]atomic.Uint32, 1<<usesBits)
+	u.since.Store(time.Now().Unix())
+}
+
+// place is that of a record set, of all zones of one origin.
+func (u *uses) place(owner uint64, rrtype uint16, of zone.Origin) *atomic.Uint32 {
+	h := (owner ^ uint64(rrtype)<<48 ^ uint64(of)<<40) * 0x9E3779B97F4A7C15
+	return &u.places[h>>(64-usesBits)]
+}
+
+// touch notes a use at a Unix time, and reports whether the last one was a while ago.
+func (u *uses) touch(owner uint64, rrtype uint16, of zone.Origin, now int64) bool {
+	p, at := u.place(owner, rrtype, of), uint32(now/useUnit)
+	if p.Load() == at {
+		return false
+	}
+	p.Store(at)
+	return true
+}
+
+// LastUse says when a record set of ours was used last: a time that may be ten minutes before it, as
+// nothing more exact is kept. Zero is that nobody has asked for it since, for certain; a time may
+// be that of another record set. known is false where nobody looks.
+func (r *Resolver) LastUse(owner []byte, rrtype uint16, of zone.Origin) (last, since time.Time, known bool) {
+	u := &r.watcher.used
+	started := u.since.Load()
+	if started == 0 {
+		return time.Time{}, time.Time{}, false
+	}
+	at := u.place(zone.HashName(owner), rrtype, of).Load()
+	if at != 0 {
+		last = time.Unix(max(int64(at)*useUnit, started), 0)
+	}
+	return last, time.Unix(started, 0), true
+}

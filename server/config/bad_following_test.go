@@ -1,0 +1,41 @@
+package config
+
+// badConfig is a configuration that has faults.
+type badConfig struct {
+	name string
+	text string
+	want string // a fault a line, without the name of the file and the "-" of the YAML
+}
+
+// badFollowing are faults of the sections follow and register.
+func badFollowing(ok string) []badConfig {
+	return []badConfig{
+		{"register", ok + `register:
+- {}
+- {names: [a, a, "{id}", '*.dyn', '{x}', b.], zone: ., ttl: 1ms}
+`, `2: register: needs the section ec2, which knows the instances; add it
+3: register[0].names: is missing; write names like "{id}", "*.name" for all below one, or "*"
+4: register[1].names[4]: "{x}" has a '{'; labels are of letters, digits, '-' and '_'; {id} is the id of the ` +
+			`instance, *.name is all below a name, and "*" all of the zone
+4: register[1].names[5]: "b." ends in a dot; write a name relative to the zone
+4: register[1].names[1]: a is here twice
+4: register[1].zone: is the root or empty; write the zone of the names
+4: register[1].ttl: 1ms is not in whole seconds; write 1s`},
+		{"follow", ok + `secondary: [{zone: z.example, primaries: [10.0.0.9]}]
+follow:
+- {}
+- {zone: z.example, primaries: [10.0.0.9], key: a, into: example.com, names: []}
+- {zone: b.example, primaries: [10.0.0.9], into: Z0123456789ABC, names: [b.example, '*.c.example']}
+- {zone: b.example, primaries: [10.0.0.9], into: Z0123456789ABC}
+`, `3: follow: needs the section route53, which knows the hosted zones; add it
+4: follow[0].zone: is missing; write the name of the zone
+4: follow[0].primaries: is missing; write the addresses of servers that have the zone
+4: follow[0].into: is missing; write the id of the hosted zone
+5: follow[1].key: no key a.; add it to the section keys
+5: follow[1].into: example.com. is a name, which several hosted zones may have; write the id
+5: follow[1].names: is empty; write names, "*.name" for all below one, or "*"
+5: follow[1].zone: z.example. is the zone of secondary[0] already; take one of them out
+6: follow[2].names[1]: *.c.example. is not in the zone b.example.
+7: follow[3].zone: b.example. is the zone of follow[2] already; write all primaries there`},
+	}
+}

@@ -1,0 +1,88 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"inside53/resolver/forward"
+	"inside53/resolver/wire"
+	"inside53/resolver/zone"
+	"inside53/server/admin"
+	"inside53/server/dangling"
+	"inside53/zonesource/rdata"
+)
+
+// newDangling makes what looks for records that lead to what is gone.
+func (a *App) newDangling() *dangling.Watch {
+	o := dangling.Options{Snapshot: a.resolver.Snapshot, Resolve: a.existsOutside, Log: a.opts.Log}
+	if state := a.keeper.State(); state != nil {
+		o.Path, o.Hold = filepath.Join(state.Path(), "addresses"), state.Hold
+	}
+	return dangling.New(o)
+}
+
+// errNobodyToAsk says that nobody is asked for names outside.
+var errNobodyToAsk = errors.New("no forwarder of \".\"")
+
+// existsOutside asks the forwarder of "." whether a name exists.
+func (a *App) existsOutside(ctx context.Context, name []byte) (bool, error) {
+	var upstreams []string
+	for _, f := range a.config.Load().Forward {
+		if f.Zone == "." && (len(upstreams) == 0 || f.Views.All) {
+			upstreams = upstreamTexts(f.Upstreams)
+		}
+	}
+	if len(upstreams) == 0 {
+		return false, errNobodyToAsk
+	}
+	group, err := a.forwarder.Group(forward.GroupSpec{Upstreams: upstreams})
+	if err != nil {
+		return false, err
+	}
+	defer a.forwarder.Release(group)
+	m, err := a.forwarder.Resolve(ctx, group, &forward.Question{Name: name, Type: zone.TypeA})
+	if err != nil {
+		return false, err
+	}
+	return m.Rcode != wire.RcodeNXDomain, nil
+}
+
+// danglingProblems are the lines of the report about records that lead to what is gone.
+func (a *App) danglingProblems() []admin.Problem {
+	var out []admin.Problem
+	for _, f := range a.dangling.Findings() {
+		out = append(out, admin.Problem{
+			Zone: zone.String(f.Zone.Apex), Name: zone.String(f.Name), Type: rdata.TypeText(f.Type),
+			Reason: "dangling: " + f.Reason,
+		})
+	}
+	return out
+}
+
+// sharedName begins the reason of a name that instances of several VPCs share.
+const sharedName = "shared by "
+
+// danglingMetrics count them.
+func (a *App) danglingMetrics() *collector {
+	return newCollector([]metric{
+		{"inside53_dangling_records", "Records that lead to what is gone, and names that environments share.",
+			[]string{"kind"}},
+	}, func(out reading) {
+		counts := map[string]int{}
+		for _, f := range a.dangling.Findings() {
+			counts[f.Kind]++
+		}
+		for _, kind := range dangling.Kinds() {
+			out.gauge("inside53_dangling_records", float64(counts[kind]), kind)
+		}
+		shared := 0
+		for _, p := range a.keeper.Report().Problems {
+			if strings.HasPrefix(p.Reason, sharedName) {
+				shared++
+			}
+		}
+		out.gauge("inside53_dangling_records", float64(shared), "shared")
+	})
+}

@@ -1,0 +1,211 @@
+package server
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"inside53/resolver"
+	"inside53/resolver/forward"
+	"inside53/resolver/zone"
+	"inside53/server/admin"
+	"inside53/server/config"
+	"inside53/zonesource"
+)
+
+// hands is what people do to the running server, and what they look at first.
+type hands struct {
+	version   string
+	started   time.Time
+	config    func() *config.Config
+	readiness *readiness
+	keeper    *zonesource.Keeper
+	leading   func() *zonesource.Keeper // of what this server reads for its fleet; nil: it doesn't
+	forwarder *forward.Forwarder
+	pulse     *pulse
+	sources   *sourceBuilder
+	health    *healthWatch
+	fleet     func() admin.FleetStatus
+}
+
+// Status implements [admin.Hands].
+func (h *hands) Status() admin.Status {
+	ready := h.readiness.Readiness()
+	now := h.pulse.read()
+	out := admin.Status{
+		Version: h.version, Config: h.config().Hash(), Started: h.started, Ready: ready.Ready, Reasons: ready.Reasons,
+		Degraded: ready.Degraded, Sources: ready.Sources, QueriesPerSecond: now.queries, HitRatio: now.hits,
+		ServfailPerSec: now.failures, Upstreams: []admin.Upstream{}, Fleet: h.fleet(),
+	}
+	for _, u := range h.forwarder.Stats().Upstreams {
+		one := admin.Upstream{Name: u.Upstream, Up: u.Up, Since: u.Since, Failed: u.Failures + u.Timeouts}
+		if u.RTT > 0 {
+			rtt := u.RTT.Seconds()
+			one.RTT = &rtt
+		}
+		out.Upstreams = append(out.Upstreams, one)
+	}
+	return out
+}
+
+// Flush implements [admin.Hands].
+func (h *hands) Flush(name string, tree bool) (int, error) {
+	wire, _, err := resolver.ParseQuestion(name, "A")
+	if err != nil {
+		return 0, err
+	}
+	return h.forwarder.Flush(wire, tree), nil
+}
+
+// Refresh implements [admin.Hands].
+func (h *hands) Refresh(name string) (admin.Scheduled, error) {
+	out := admin.Scheduled{Scheduled: []string{}}
+	keys, wait, err := h.keeper.Refresh(name)
+	if lead := h.leading(); lead != nil {
+		more, longer, fault := lead.Refresh(name)
+		keys, wait = append(keys, more...), max(wait, longer)
+		if fault == nil {
+			err = nil
+		}
+	}
+	if errors.Is(err, zonesource.ErrUnknownPart) {
+		return out, &admin.Refusal{Status: http.StatusNotFound, Err: err}
+	}
+	for _, key := range keys {
+		out.Scheduled = append(out.Scheduled, key.String())
+	}
+	out.WaitSeconds = wait.Seconds()
+	return out, err
+}
+
+// lostNames bounds the names of what would go with one listing.
+const lostNames = 1000
+
+// Parts implements [admin.Hands].
+func (h *hands) Parts(page *admin.Page) ([]admin.Part, int) {
+	status, now, reader := h.keeper.Status(), time.Now(), h.keeper
+	if lead := h.leading(); lead != nil { // it knows what became of the last readings, and what it holds back
+		reader = lead
+		own := lead.Status().Parts
+		has := make(map[zonesource.Key]bool, len(own))
+		for _, p := range own {
+			has[p.Key] = true
+		}
+		status.Parts = slices.DeleteFunc(status.Parts, func(p zonesource.PartStatus) bool { return has[p.Key] })
+		status.Parts = append(status.Parts, own...)
+	}
+	var all []zonesource.PartStatus
+	wanted := func(p *zonesource.PartStatus, name, id, account string) bool {
+		failing := p.Err != nil || p.Pending != nil || !p.Vanished.IsZero() || p.Listed.IsZero()
+		return (page.IsZone(name, id)) && page.Has(page.Source, p.Key.Source) && page.Has(page.Account, account) &&
+			(failing || !page.Failing)
+	}
+	zones := map[zonesource.Key]string{} // of those that were never read
+	for _, gap := range status.Report.Missing {
+		zones[gap.Key] = gap.Zone
+	}
+	for _, p := range status.Parts {
+		delete(zones, p.Key)
+	}
+	for key := range zones {
+		status.Parts = append(status.Parts, zonesource.PartStatus{Key: key})
+	}
+	for _, gap := range status.Report.Missing {
+		zones[gap.Key] = gap.Zone
+	}
+	sortParts(status.Parts)
+	for _, p := range status.Parts {
+		name, id, account := zones[p.Key], "", ""
+		if p.Zone != nil {
+			name, id, account = zone.String(p.Zone.Apex), p.Zone.ID, p.Zone.Account
+		}
+		if wanted(&p, name, id, account) {
+			all = append(all, p)
+		}
+	}
+	total := len(all)
+	watched, isWatched := h.watchedPart(now)
+	if isWatched && page.Zone == "" && page.Account == "" && page.Has(page.Source, watched.Source) && !page.Failing {
+		total++
+	}
+	shown := admin.Cut(page, all)
+	keys := make([]zonesource.Key, len(shown))
+	for i, p := range shown {
+		keys[i] = p.Key
+	}
+	next := h.keeper.Next(keys)
+	if reader != h.keeper {
+		maps.Copy(next, reader.Next(keys))
+	}
+	out := make([]admin.Part, 0, len(shown)+1)
+	for i := range shown {
+		out = append(out, h.describe(reader, &shown[i], zones[shown[i].Key], next[shown[i].Key], now))
+	}
+	room := page.Limit == 0 || len(out) < page.Limit
+	if total > len(all) && room && page.Offset <= len(all) {
+		out = append(out, watched)
+	}
+	return out, total
+}
+
+// sortParts sorts parts by key.
+func sortParts(all []zonesource.PartStatus) {
+	slices.SortFunc(all, func(a, b zonesource.PartStatus) int {
+		return cmp.Or(cmp.Compare(a.Key.Source, b.Key.Source), cmp.Compare(a.Key.Name, b.Key.Name))
+	})
+}
+
+// describe describes a part.
+func (h *hands) describe(reader *zonesource.Keeper, p *zonesource.PartStatus, name string, next, now time.Time) admin.Part {
+	out := admin.Part{
+		Key: p.Key.String(), Source: p.Key.Source, Zone: name, Records: p.Records, Saved: h.keeper.Saved(p.Key),
+		AgeSeconds: secondsTo(now, p.Listed), NextSeconds: secondsTo(next, now),
+	}
+	if p.Zone != nil {
+		out.Zone, out.Account = zone.String(p.Zone.Apex), p.Zone.Account
+	}
+	switch {
+	case p.Err != nil:
+		out.Error = p.Err.Error()
+	case p.Listed.IsZero():
+		out.Error = "not read yet"
+	}
+	switch {
+	case p.Pending != nil:
+		out.Shrunk = &admin.LostNames{Before: p.Pending.Before, Now: p.Pending.Now}
+	case !p.Vanished.IsZero():
+		out.Shrunk = &admin.LostNames{Before: p.Records}
+	}
+	if out.Shrunk != nil {
+		out.Shrunk.Names = append([]string{}, reader.Lost(p.Key, lostNames)...)
+	}
+	if p.Zone != nil {
+		h.sources.secondaries.describe(p.Zone.Apex, p.Key, &out, now)
+	}
+	return out
+}
+
+// watchedPart describes what is known of health, where it is watched.
+func (h *hands) watchedPart(now time.Time) (admin.Part, bool) {
+	m := h.health.monitor.Load()
+	if m == nil {
+		return admin.Part{}, false
+	}
+	s := m.Stats()
+	return admin.Part{
+		Key: "health checks", Source: "health", Records: s.Healthy + s.Unhealthy + s.Unknown,
+		AgeSeconds: secondsTo(now, s.Oldest), NextSeconds: secondsTo(m.NextRound(), now), Saved: h.keeper.State() != nil,
+	}, true
+}
+
+// secondsTo is the time from one moment to a later one; nil where one of them isn't known.
+func secondsTo(later, earlier time.Time) *float64 {
+	if later.IsZero() || earlier.IsZero() {
+		return nil
+	}
+	seconds := max(0, later.Sub(earlier).Seconds())
+	return &seconds
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"inside53/server"
+	"inside53/zonesource"
+	"inside53/zonesource/awsclient"
+	"inside53/zonesource/changes"
+	"inside53/zonesource/follow"
+	"inside53/zonesource/rdata"
+
+	"github.com/spf13/cobra"
+)
+
+func newFollow() *cobra.Command {
+	var path string
+	var dryRun, asJSON bool
+	c := &cobra.Command{
+		Use:   "follow ZONE --config F --dry-run [--json]",
+		Short: "Show what a followed zone would change in Route 53",
+		Long: `follow transfers a zone of the section follow from its master, and prints what the server would
+change in the hosted zone for it, and what it would leave alone. The server does it, by itself, at
+each NOTIFY; this changes nothing.
+
+It ends with 0 where there is nothing to do, 1 where there is something, and 2 where that can't
+be known. What the server has followed already is read from its state_dir.`,
+		Example: "  inside53 follow corp.example --config /etc/inside53/inside53.yaml --dry-run",
+		Args:    arguments(1, 1),
+		RunE: workOn(func(ctx context.Context, c console, args []string) error {
+			if !dryRun {
+				return usage{errors.New("the server follows by itself (inside53 serve); --dry-run shows what it would do")}
+			}
+			p, problems, err := previewFollow(ctx, path, args[0])
+			var asked usage
+			if errors.As(err, &asked) {
+				return err
+			}
+			if err != nil {
+				return undecided{err}
+			}
+			return printFollow(c, p, problems, asJSON)
+		}),
+	}
+	configFlag(c, &path)
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the plan and change nothing")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: the change batch, as the AWS CLI takes it")
+	return c
+}
+
+// previewFollow makes the plan of a followed zone of a configuration.
+func previewFollow(ctx context.Context, path, name string) (changes.Plan, []zonesource.Problem, error) {
+	var none changes.Plan
+	conf, accounts, err := exportAccounts(ctx, path)
+	if err != nil {
+		return none, nil, err
+	}
+	apex, err := rdata.ParseMasterName(strings.ToLower(strings.TrimSuffix(name, ".")) + ".")
+	if err != nil {
+		return none, nil, usage{err}
+	}
+	o, there, err := server.FollowOptions(conf, apex)
+	if err == nil && !there {
+		var known []string
+		for _, f := range conf.Follow {
+			known = append(known, string(f.Zone))
+		}
+		slices.Sort(known)
+		err = usage{fmt.Errorf("the configuration doesn't follow %s; it follows %s", name, orNone(words(known)))}
+	}
+	if err != nil {
+		return none, nil, err
+	}
+	client, into, err := hostedZoneOf(ctx, accounts, o.Into)
+	if err != nil {
+		return none, nil, err
+	}
+	wire, err := rdata.ParseName(into.Name)
+	if err != nil || !bytes.Equal(wire, apex) {
+		return none, nil, fmt.Errorf("the %s has not the name %s", into, name)
+	}
+	return follow.Preview(ctx, o, client, into)
+}
+
+// hostedZoneOf finds the account that has a hosted zone.
+func hostedZoneOf(ctx context.Context, accounts []*awsclient.Account, id string) (*changes.Client, changes.Zone,
+	error) {
+	var faults []error
+	for _, a := range accounts {
+		client := changes.New(a, changes.Options{})
+		z, err := client.Zone(ctx, id)
+		if err == nil {
+			return client, z, nil
+		}
+		faults = append(faults, err)
+	}
+	return nil, changes.Zone{}, errors.Join(faults...)
+}
+
+func printFollow(c console, p changes.Plan, problems []zonesource.Problem, asJSON bool) error {
+	err := printDifferences(c, p, asJSON)
+	if err == nil && !asJSON {
+		err = printProblems(c, problems)
+	}
+	if err != nil {
+		return undecided{err}
+	}
+	if len(p.Steps) > 0 {
+		return failure{fmt.Errorf("there is something to do: %s", p.Summary())}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"fmt"
+	"maps"
+	"sync/atomic"
+	"time"
+
+	"inside53/server/admin"
+	"inside53/zonesource"
+	"inside53/zonesource/awsclient"
+)
+
+// reloads knows what came of reading the configuration again.
+type reloads struct {
+	ok, failed atomic.Uint64
+	fault      atomic.Pointer[reloadFault] // of the last time; nil: it went well, or never was
+}
+
+// reloadFault is a reload that failed.
+type reloadFault struct {
+	at  time.Time
+	err error
+}
+
+// note counts a reload, and keeps why it failed until one works.
+func (r *reloads) note(err error) {
+	if err == nil {
+		r.ok.Add(1)
+		r.fault.Store(nil)
+		return
+	}
+	r.failed.Add(1)
+	r.fault.Store(&reloadFault{time.Now(), err})
+}
+
+// problem is the line of the report about the last reload, where it failed.
+func (r *reloads) problem() (admin.Problem, bool) {
+	f := r.fault.Load()
+	if f == nil {
+		return admin.Problem{}, false
+	}
+	return admin.Problem{Reason: fmt.Sprintf("the configuration was not reloaded at %s, the old one stays: %v",
+		f.at.UTC().Format(time.RFC3339), f.err)}, true
+}
+
+// setAccounts makes known which accounts are in use.
+func (a *App) setAccounts(all []*awsclient.Account) { a.accounts.Store(&all) }
+
+// fleetStatus is the version of the data that is served, and who of the fleet leads.
+func (a *App) fleetStatus() admin.FleetStatus {
+	if m := a.fleet.member; m != nil {
+		s := m.Standing()
+		return admin.FleetStatus{Version: s.Version, Leader: s.Leader}
+	}
+	if a.recorder == nil {
+		return admin.FleetStatus{}
+	}
+	return admin.FleetStatus{Version: a.recorder.Status().Version}
+}
+
+// leadingKeeper is that of what this server reads for its fleet; nil where it doesn't.
+func (a *App) leadingKeeper() *zonesource.Keeper {
+	l := a.fleet.leading.Load()
+	if l == nil {
+		return nil
+	}
+	return l.keeper
+}
+
+// planMetrics are those of what will be read, how fast, and by which configuration.
+func (a *App) planMetrics() *collector {
+	return newCollector([]metric{
+		{"inside53_config_info", "1; the label is the hash of the configuration in force.", []string{"hash"}},
+		{"inside53_reloads_total", "Times that the configuration was read again, by outcome.", []string{"result"}},
+		{"inside53_aws_rate", "Requests a second that an account may be asked now; less after throttling.",
+			[]string{"account"}},
+		{"inside53_source_next_seconds", "Time until a source reads something next; 0 while it reads.", []string{"source"}},
+	}, func(out reading) {
+		out.gauge("inside53_config_info", 1, a.config.Load().Hash())
+		out.counter("inside53_reloads_total", a.reloads.ok.Load(), "ok")
+		out.counter("inside53_reloads_total", a.reloads.failed.Load(), "failed")
+		for _, account := range *a.accounts.Load() {
+			now, _ := account.Budget.PerSecond()
+			out.gauge("inside53_aws_rate", now, account.Name)
+		}
+		now := time.Now()
+		next := a.keeper.Soonest()
+		if lead := a.leadingKeeper(); lead != nil {
+			maps.Copy(next, lead.Soonest())
+		}
+		for source, at := range next {
+			out.gauge("inside53_source_next_seconds", max(0, at.Sub(now).Seconds()), source)
+		}
+	})
+}

@@ -1,0 +1,88 @@
+package server
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"inside53/server/admin"
+)
+
+// TestProgramUsage: of each record set it is known when it was asked for last and by which
+// instances, or that nobody has asked since the start.
+func TestProgramUsage(t *testing.T) {
+	c := newCloud(t, nil)
+	p := newSite(t).ready(t, c.config())
+	use := func(name, rrtype string) admin.Usage {
+		var all []admin.Usage
+		p.into(t, "/usage?zone="+publicZone+"&name="+name, &all)
+		for _, u := range all {
+			if u.Type == rrtype {
+				return u
+			}
+		}
+		t.Fatalf("no %s %s in %+v", name, rrtype, all)
+		return admin.Usage{}
+	}
+	if u := use("jump.example.com", "CNAME"); u.Last != nil || time.Since(u.Since) > time.Hour || len(u.Clients) > 0 {
+		t.Errorf("before anybody asks: %+v", u)
+	}
+	for range 3 {
+		p.check(t, asks(dublin, "jump.example.com A", "CNAME bastion.example.com.", "10.0.1.10"),
+			asks(dublin, "x.apps.example.com A", "203.0.113.80"))
+	}
+	p.await(t, "it is known who asked", func() bool { return use("jump.example.com", "CNAME").Count == 3 })
+	for _, of := range [][2]string{{"jump.example.com", "CNAME"}, {"bastion.example.com", "A"}, {"*.apps.example.com", "A"}} {
+		u := use(of[0], of[1])
+		if u.Last == nil || time.Since(*u.Last) > time.Hour || u.Count != 3 || len(u.Clients) != 1 ||
+			u.Clients[0].Address != dublin || u.Clients[0].Count != 3 || u.Zone != publicZone {
+			t.Errorf("%s %s: %+v", of[0], of[1], u)
+		}
+	}
+	if u := use("ntp.example.com", "A"); u.Last != nil {
+		t.Errorf("ntp was never asked for: %+v", u)
+	}
+	var all []admin.Usage
+	p.into(t, "/usage?zone=example.com&limit=5", &all)
+	if len(all) != 5 {
+		t.Errorf("a page of %d", len(all))
+	}
+	code, _ := p.get(t, http.MethodGet, "/usage?zone=nowhere.example")
+	if code != http.StatusNotFound {
+		t.Errorf("an unknown zone: %d", code)
+	}
+	_, body := p.get(t, http.MethodGet, "/explain?name=jump.example.com&client="+dublin)
+	if !strings.Contains(body, "jump.example.com. CNAME of "+publicZone+": last at 20") ||
+		!strings.Contains(body, "by "+dublin) {
+		t.Errorf("explain says nothing of it: %s", body)
+	}
+	_, body = p.get(t, http.MethodGet, "/explain?name=git.example.com&client="+dublin)
+	if !strings.Contains(body, "git.example.com. A of "+privateZone+": never since 20") {
+		t.Errorf("explain doesn't say that nobody asked: %s", body)
+	}
+}
+
+// TestProgramUsageOfInstances names the instances that ask.
+func TestProgramUsageOfInstances(t *testing.T) {
+	if got := userList([]admin.UsedBy{
+		{Address: "10.0.1.21", Instance: "i-0fa", Name: "web-3.internal."}, {Address: "10.0.1.22", Instance: "i-0fb"},
+		{Address: "10.0.1.23"}, {}, {},
+	}); got != "web-3.internal i-0fa (10.0.1.21), i-0fb (10.0.1.22), 10.0.1.23, 2 more" {
+		t.Error(got)
+	}
+	c := newCloud(t, nil)
+	wide := strings.Replace(c.config(), "clients: [127.1.0.0/16]", "clients: [127.1.0.0/16, 10.0.0.0/8]", 1)
+	p := newSite(t).ready(t, wide)
+	for _, client := range []string{"10.0.1.10", "10.0.1.21"} {
+		id, name := instanceOf(p.app.resolver.Snapshot(), netip.MustParseAddr(client))
+		if !strings.HasPrefix(id, "i-") || name == "" {
+			t.Errorf("%s is instance %q, named %q", client, id, name)
+		}
+	}
+	id, _ := instanceOf(p.app.resolver.Snapshot(), netip.MustParseAddr("10.200.0.1"))
+	if id != "" {
+		t.Errorf("nobody's address is of %s", id)
+	}
+}
