@@ -20,23 +20,40 @@ import (
 )
 
 func newDemo(stdout, stderr io.Writer) *cobra.Command {
-	listen := address(netip.MustParseAddrPort("127.0.0.1:5300"))
-	admin := address(netip.MustParseAddrPort("127.0.0.1:8053"))
+	o := demoOptions{listen: address(netip.MustParseAddrPort("127.0.0.1:5300")),
+		admin: address(netip.MustParseAddrPort("127.0.0.1:8053"))}
 	c := &cobra.Command{
-		Use:   "demo [--listen ADDR] [--admin ADDR]",
+		Use:   "demo [--listen ADDR] [--admin ADDR] [--fleet N | --data DIR]",
 		Short: "Run the server on a simulated AWS, to try it",
 		Long: `demo starts the AWS simulator with the data of a company, and the server on it. It needs
 no network and no account, ignores AWS_* and every other setting, keeps its state in a
-directory that goes when it ends, and prints dig commands with the answers they give.`,
-		Example: "  inside53 demo --listen 127.0.0.1:5300",
+directory that goes when it ends, and prints dig commands with the answers they give.
+
+With --fleet it starts so many servers, which share what one of them reads from AWS, on
+ports one after the other, and prints what to try with them. With --data it serves your
+own data, as export json writes them; all private zones are seen, over the public ones.`,
+		Example: "  inside53 demo --listen 127.0.0.1:5300\n  inside53 demo --fleet 3\n  inside53 demo --data export",
 		Args:    cobra.NoArgs,
-		RunE: work(func(ctx context.Context) error {
-			return demo(ctx, netip.AddrPort(listen), netip.AddrPort(admin), stdout, stderr)
-		}),
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.fleet < 0 || o.fleet > mostServers {
+				return fmt.Errorf("--fleet %d: from 1 to %d servers", o.fleet, mostServers)
+			}
+			return work(func(ctx context.Context) error { return demo(ctx, o, stdout, stderr) })(c, args)
+		},
 	}
-	c.Flags().Var(&listen, "listen", "address and port of DNS; port 0 is a free one")
-	c.Flags().Var(&admin, "admin", "loopback address and port of health, metrics, zones")
+	c.Flags().Var(&o.listen, "listen", "address and port of DNS; port 0 is a free one")
+	c.Flags().Var(&o.admin, "admin", "loopback address and port of health, metrics, zones")
+	c.Flags().IntVar(&o.fleet, "fleet", 0, "so `many` servers that share what is read")
+	c.Flags().StringVar(&o.data, "data", "", "`directory` with data of your own, as export json writes them")
+	c.MarkFlagsMutuallyExclusive("fleet", "data")
 	return c
+}
+
+// demoOptions are the flags of demo.
+type demoOptions struct {
+	listen, admin address
+	fleet         int
+	data          string
 }
 
 // demoConfig is the configuration of the demo: a view for each of the clients that dig
@@ -58,11 +75,18 @@ forward:
   - { zone: ".", upstreams: ["%s"] }
 `
 
-// demo runs simulator and server until ctx ends or a signal comes.
-func demo(ctx context.Context, listen, admin netip.AddrPort, stdout, stderr io.Writer) (err error) {
-	sim, err := awssim.New(awssim.Options{Data: examples.Demo()})
+// demo runs simulator and servers until ctx ends or a signal comes.
+func demo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err error) {
+	data, own := examples.Demo(), o.data != ""
+	if own {
+		data, err = ownData(o.data)
+		if err != nil {
+			return err
+		}
+	}
+	sim, err := awssim.New(awssim.Options{Data: data})
 	if err != nil {
-		return fmt.Errorf("reading the demo data: %w", err)
+		return fmt.Errorf("reading the data of the demo: %w", err)
 	}
 	loopback := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 	aws, err := bindSim(sim, loopback, loopback)
@@ -78,8 +102,24 @@ func demo(ctx context.Context, listen, admin netip.AddrPort, stdout, stderr io.W
 		return errors.Join(err, aws.close())
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	listen, admin := netip.AddrPort(o.listen), netip.AddrPort(o.admin)
+	if o.fleet > 0 {
+		fleet, err := newDemoFleet(aws, dir, o.fleet, listen, admin, stdout, stderr)
+		if err != nil {
+			return errors.Join(err, aws.close())
+		}
+		ctx, stop := untilSignal(ctx)
+		defer stop()
+		return besideAWS(ctx, aws, fleet.run)
+	}
 	path := filepath.Join(dir, "inside53.yaml")
 	text := fmt.Sprintf(demoConfig, listen, admin, aws.packets.LocalAddr())
+	if own {
+		text, err = ownConfig(data, listen, admin, aws.packets.LocalAddr())
+		if err != nil {
+			return errors.Join(err, aws.close())
+		}
+	}
 	err = os.WriteFile(path, []byte(text), 0o600)
 	if err != nil {
 		return errors.Join(err, aws.close())
@@ -88,8 +128,17 @@ func demo(ctx context.Context, listen, admin netip.AddrPort, stdout, stderr io.W
 	if err != nil {
 		return errors.Join(err, aws.close())
 	}
+	return besideAWS(ctx, aws, func(ctx context.Context) error {
+		return serve(ctx, server.AppOptions{
+			Config: config,
+			Stdout: &demoTour{out: stdout, program: os.Args[0], endpoint: aws.endpoint(), config: path, own: own},
+			Log:    config.Log.Logger(stderr), Version: programVersion(),
+		}, nil)
+	})
+}
 
-	// The simulator outlives the server.
+// besideAWS runs what needs the simulator beside it. The simulator outlives it, and it ends when the simulator does.
+func besideAWS(ctx context.Context, aws *boundSim, run func(context.Context) error) error {
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	group, running := errgroup.WithContext(running)
@@ -98,12 +147,8 @@ func demo(ctx context.Context, listen, admin netip.AddrPort, stdout, stderr io.W
 		defer end()
 		serving, stop := context.WithCancel(ctx)
 		defer stop()
-		defer context.AfterFunc(running, stop)() // no demo without the simulator
-		return serve(serving, server.AppOptions{
-			Config: config,
-			Stdout: &demoTour{out: stdout, program: os.Args[0], endpoint: aws.endpoint(), config: path},
-			Log:    config.Log.Logger(stderr), Version: programVersion(),
-		}, nil)
+		defer context.AfterFunc(running, stop)()
+		return run(serving)
 	})
 	return group.Wait()
 }
@@ -222,6 +267,7 @@ type demoTour struct {
 	program  string // as it was called: bin/inside53, by make run
 	endpoint string
 	config   string
+	own      bool // the data are somebody's own
 }
 
 // Write implements io.Writer; the server writes a line at a time.
@@ -245,6 +291,9 @@ func (t *demoTour) Write(line []byte) (int, error) {
 
 // text is the tour of a server at addr with its admin address, "" for none.
 func (t *demoTour) text(addr netip.AddrPort, admin string) []byte {
+	if t.own {
+		return t.ownText(addr, admin)
+	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "\nTry it in another terminal; below each command stands its answer, whose lines come in any order.\n"+
 		"Clients from 127.0.0.1 are in a VPC in Dublin, from %s in Virginia, from %s in none.\n\n", virginia, outside)

@@ -42,6 +42,7 @@ resource "aws_iam_role_policy" "fleet" {
         Effect = "Allow"
         Action = [
           "cloudwatch:GetMetricData",
+          "elasticloadbalancing:DescribeInstanceHealth",
           "elasticloadbalancing:DescribeTargetGroups",
           "elasticloadbalancing:DescribeTargetHealth",
           "route53:ListHealthChecks",
@@ -52,12 +53,15 @@ resource "aws_iam_role_policy" "fleet" {
         Sid    = "Inventory"
         Effect = "Allow"
         Action = [
+          "autoscaling:DescribeAutoScalingInstances",
           "ec2:DescribeAddresses",
+          "ec2:DescribeInstanceStatus",
           "ec2:DescribeInstances",
           "ec2:DescribeNetworkInterfaces",
           "ec2:DescribeSubnets",
           "ec2:DescribeVpcPeeringConnections",
           "ec2:DescribeVpcs",
+          "elasticloadbalancing:DescribeLoadBalancerAttributes",
           "elasticloadbalancing:DescribeLoadBalancers",
         ]
         Resource = "*"
