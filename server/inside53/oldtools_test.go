@@ -191,7 +191,7 @@ func replay(t *testing.T, all []oldInstance, names string) string {
 
 // TestReplayFirstScript: the files of five regions, and the public one.
 func TestReplayFirstScript(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(1) {
 		all := oldInventory(rand.New(rand.NewPCG(seed, 1)))
 		config := replay(t, all, "names: [tag], name_tag: dns")
 		for _, region := range append(fiveRegions(), "public") {
