@@ -15,8 +15,8 @@ import (
 	"inside53/zonesource/awssim"
 )
 
-// demoServer runs the demo and returns where it listens, in dig's words.
-func demoServer(t *testing.T) (at string, r *running) {
+// beginDemo runs the demo and returns where it listens, in dig's words.
+func beginDemo(t *testing.T) (at string, r *running) {
 	t.Helper()
 	poison(t)
 	r = begin(t, "demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
@@ -30,7 +30,7 @@ func demoServer(t *testing.T) (at string, r *running) {
 
 // TestClientOddQuestions has dig and kdig ask what clients seldom do.
 func TestClientOddQuestions(t *testing.T) {
-	at, _ := demoServer(t)
+	at, _ := beginDemo(t)
 	for _, tt := range []struct {
 		command string
 		want    []string // in what is printed
@@ -167,7 +167,7 @@ func asDig(set awssim.RecordSet) []string {
 // TestClientFullConfig serves with a configuration of everything: views, shadowing,
 // zone file, conditional forwarder.
 func TestClientFullConfig(t *testing.T) {
-	at, demo := demoServer(t)
+	at, demo := beginDemo(t)
 	_ = demo
 	path := write(t, fmt.Sprintf(`
 listen: { dns: ["127.0.0.1:0", "[::1]:0"] }
