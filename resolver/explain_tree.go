@@ -119,9 +119,7 @@ func (d *Drawing) stepLines(step *Step, folded, first, next string) []string {
 	text += folded
 	wrapped := []string{text}
 	if d.Width > 0 {
-		if next == first[:min(len(next), len(first))] || strings.TrimSpace(next) == "" {
-			next += "  " // what goes on is no step
-		}
+		next += "  " // what goes on is no step
 		wrapped = wrap(text, max(leastWidth, d.Width-utf8.RuneCountInString(first)),
 			max(leastWidth, d.Width-utf8.RuneCountInString(next)))
 	}

@@ -44,8 +44,8 @@ www.example.com. A: answered by private zone P1 (3 more)`},
    ├─ layer private zone P1: owns
    │    A: decides
    │  └─ A records: 1 record
-   └─ layer public zone Z1: owns A:
-        hidden by a layer` + "\n" + `        above` + "\ufffd[31m"},
+   └─ layer public zone Z1: owns
+        A: hidden by a layer` + "\n" + `        above` + "\ufffd[31m"},
 		{"colours", Drawing{Paint: func(kind Paint, text string) string {
 			return "<" + string("tdvgba"[kind]) + text + ">"
 		}}, `<tview prod>: 10.0.0.1 is in 10.0.0.0/8
