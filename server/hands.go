@@ -159,7 +159,9 @@ func sortParts(all []zonesource.PartStatus) {
 }
 
 // describe describes a part.
-func (h *hands) describe(reader *zonesource.Keeper, p *zonesource.PartStatus, name string, next, now time.Time) admin.Part {
+func (h *hands) describe(
+	reader *zonesource.Keeper, p *zonesource.PartStatus, name string, next, now time.Time,
+) admin.Part {
 	out := admin.Part{
 		Key: p.Key.String(), Source: p.Key.Source, Zone: name, Records: p.Records, Saved: h.keeper.Saved(p.Key),
 		AgeSeconds: secondsTo(now, p.Listed), NextSeconds: secondsTo(next, now),

@@ -34,7 +34,9 @@ func TestProgramUsage(t *testing.T) {
 			asks(dublin, "x.apps.example.com A", "203.0.113.80"))
 	}
 	p.await(t, "it is known who asked", func() bool { return use("jump.example.com", "CNAME").Count == 3 })
-	for _, of := range [][2]string{{"jump.example.com", "CNAME"}, {"bastion.example.com", "A"}, {"*.apps.example.com", "A"}} {
+	for _, of := range [][2]string{
+		{"jump.example.com", "CNAME"}, {"bastion.example.com", "A"}, {"*.apps.example.com", "A"},
+	} {
 		u := use(of[0], of[1])
 		if u.Last == nil || time.Since(*u.Last) > time.Hour || u.Count != 3 || len(u.Clients) != 1 ||
 			u.Clients[0].Address != dublin || u.Clients[0].Count != 3 || u.Zone != publicZone {

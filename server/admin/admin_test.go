@@ -55,7 +55,9 @@ func (f *fake) State() (FleetState, error) {
 }
 func (f *fake) StepDown(context.Context) error    { return f.fault }
 func (f *fake) AcceptStore(context.Context) error { return f.fault }
-func (f *fake) Views() []View                     { return []View{{Name: "prod", Clients: []string{}, VPCs: []string{}}} }
+func (f *fake) Views() []View {
+	return []View{{Name: "prod", Clients: []string{}, VPCs: []string{}}}
+}
 func (f *fake) Answers(_ context.Context, name, rrtype string) (any, error) {
 	return []string{name, rrtype}, f.fault
 }
@@ -344,7 +346,8 @@ func TestBindTwice(t *testing.T) {
 	defer first.Close()
 	free := netip.MustParseAddrPort("127.0.0.1:0")
 	_, err := Bind(Options{Config: &config.Config{Admin: free, Health: first.Addr()}, Data: f, Health: f, Secondaries: f,
-		Hands: f, Watcher: f, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+		Hands: f, Watcher: f, Fleet: f, Views: f, Records: f, Trends: f,
+		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	if err == nil || !strings.HasPrefix(err.Error(), "binding health: ") {
 		t.Errorf("error %v", err)
 	}

@@ -30,7 +30,8 @@ const (
 	scaleRoute53 = "route53: { requests_per_second: 100000, refresh: 1s }\n"
 	scaleSecret  = "c2NhbGUgYmVuY2htYXJrIGtleQ=="
 	scaleKeys    = "keys: [{ name: bench., algorithm: hmac-sha256, secret: " + scaleSecret + " }]\n"
-	scaleUpdates = scaleKeys + "updates: [{ zone: %s, keys: [bench.], names: [\"*\"], types: [A], clients: [127.0.0.0/8] }]\n"
+	scaleUpdates = scaleKeys +
+		"updates: [{ zone: %s, keys: [bench.], names: [\"*\"], types: [A], clients: [127.0.0.0/8] }]\n"
 )
 
 // sweeps are all that is swept. Their full settings are those of the budgets.
@@ -85,16 +86,16 @@ func scaleViews(n int) string {
 		if i == 0 {
 			clients = "127.0.0.0/8"
 		}
-		fmt.Fprintf(&b, "  - { name: view-%03d, clients: [%s], vpcs: [%s], region: %s, addresses: private }\n", i, clients, dataset.VPC,
-			dataset.Region)
+		fmt.Fprintf(&b, "  - { name: view-%03d, clients: [%s], vpcs: [%s], region: %s, addresses: private }\n", i, clients,
+			dataset.VPC, dataset.Region)
 	}
 	return b.String()
 }
 
 // scaleFile is a zone file of one host.
 func scaleFile(i, version int) string {
-	return fmt.Sprintf("$ORIGIN file-%05d.%s\n$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 10.0.0.1\nhost A 10.1.0.%d\n",
-		i, dataset.Zone, version)
+	return fmt.Sprintf("$ORIGIN file-%05d.%s\n$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\n"+
+		"ns A 10.0.0.1\nhost A 10.1.0.%d\n", i, dataset.Zone, version)
 }
 
 func zoneFiles(n int, dir string) (string, error) {

@@ -84,7 +84,8 @@ func scaleTable(all []measured) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured %s with %s on %d processors, AWS simulated on the same machine; cycles of a second.\n",
 		time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU())
-	b.WriteString("A change is an UPDATE by DNS; of instances a tag that the next reading finds, of files one that is written, of checks one that flips.\n\n")
+	b.WriteString("A change is an UPDATE by DNS; of instances a tag that the next reading finds, of files one that is " +
+		"written, of checks one that flips.\n\n")
 	b.WriteString("| what there is | CPU to ready | from saved state | idle, a cycle | one change | RSS | on disk |\n")
 	b.WriteString("| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
 	for _, m := range all {
@@ -113,12 +114,13 @@ func scaleFaults(all []measured) error {
 				continue
 			}
 			if e := m.exponent(one.of); e > mostExponent {
-				faults = append(faults, fmt.Errorf("%s: %s grows with exponent %.2f; %.1f is the most", m.name, one.name, e, mostExponent))
+				faults = append(faults, fmt.Errorf("%s: %s grows with exponent %.2f; %.1f is the most", m.name,
+					one.name, e, mostExponent))
 			}
 		}
 		if last := m.costs[len(m.costs)-1].change; m.growth() > mostGrowth && last > leastChange {
-			faults = append(faults, fmt.Errorf("%s: one change costs %.1f times as much at the largest setting (%s); %.0f is the most",
-				m.name, m.growth(), last.Round(10*time.Microsecond), mostGrowth))
+			faults = append(faults, fmt.Errorf("%s: one change costs %.1f times as much at the largest setting (%s); "+
+				"%.0f is the most", m.name, m.growth(), last.Round(10*time.Microsecond), mostGrowth))
 		}
 	}
 	return errors.Join(faults...)
@@ -131,7 +133,8 @@ func scaleChart(all []measured) []byte {
 	colours := []string{"#d9730d", "#2f6f9f", "#5b8c5a", "#9b4f96", "#9aa5b1", "#6b705c"}
 	rows := (len(all) + columns - 1) / columns
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11">`+"\n",
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" `+
+		"font-size=\"11\">\n",
 		columns*width, rows*height+24)
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="#ffffff"/>`+"\n")
 	for i, one := range measures() {
@@ -142,9 +145,10 @@ func scaleChart(all []measured) []byte {
 		w, h := float64(width-2*pad), float64(height-2*pad)
 		first, last := float64(m.settings[0]), float64(m.settings[len(m.settings)-1])
 		span := math.Log(last / first)
-		text(&b, left, top+8, "#111111", "bold", fmt.Sprintf("%s, %d to %d", m.name, m.settings[0], m.settings[len(m.settings)-1]))
-		fmt.Fprintf(&b, `<path d="M%d %.1f L%.1f %.1f" stroke="#dddddd" stroke-dasharray="3 3"/>`+"\n", left, float64(top)+h+12,
-			float64(left)+w, float64(top)+12)
+		text(&b, left, top+8, "#111111", "bold",
+			fmt.Sprintf("%s, %d to %d", m.name, m.settings[0], m.settings[len(m.settings)-1]))
+		fmt.Fprintf(&b, `<path d="M%d %.1f L%.1f %.1f" stroke="#dddddd" stroke-dasharray="3 3"/>`+"\n", left,
+			float64(top)+h+12, float64(left)+w, float64(top)+12)
 		for k, one := range measures() {
 			base := max(one.of(m.costs[0]), 1)
 			fmt.Fprintf(&b, `<polyline fill="none" stroke="%s" stroke-width="1.6" points="`, colours[k])

@@ -23,8 +23,8 @@ func growing(name string, exponent float64, change ...time.Duration) measured {
 		n := int(math.Pow10(i + 1))
 		v := math.Pow(float64(n), exponent)
 		m.settings = append(m.settings, n)
-		m.costs = append(m.costs, cost{ready: time.Duration(v * 1e6), saved: time.Duration(v * 1e6), idle: time.Duration(v * 1e6),
-			change: d, rss: int64(v * 1e6), disk: int64(v * 1e3)})
+		m.costs = append(m.costs, cost{ready: time.Duration(v * 1e6), saved: time.Duration(v * 1e6),
+			idle: time.Duration(v * 1e6), change: d, rss: int64(v * 1e6), disk: int64(v * 1e3)})
 	}
 	return m
 }

@@ -20,8 +20,8 @@ case "$1 $2" in
 esac
 `
 
-// startSystemctl starts nothing: it has the program check the configuration, as the unit does before it starts, and lets
-// it be ready from then on.
+// startSystemctl starts nothing: it has the program check the configuration, as the unit does before it starts,
+// and lets it be ready from then on.
 const startSystemctl = `#!/bin/sh
 echo "$*" >>/recorded
 case $1 in

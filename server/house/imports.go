@@ -106,8 +106,8 @@ func rules() map[string]rule {
 			why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
-			"server/admin", "server/config", "server/confine", "server/dangling", "server/dnstap", "server/handon", "server/listen",
-			"server/observe", "server/share", "server/tsig", "server/transfer", "server/update",
+			"server/admin", "server/config", "server/confine", "server/dangling", "server/dnstap", "server/handon",
+			"server/listen", "server/observe", "server/share", "server/tsig", "server/transfer", "server/update",
 		}, below...)},
 		"server/dangling": {
 			ours:   []string{"resolver/zone", "zonesource/atomicfile"},

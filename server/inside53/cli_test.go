@@ -116,8 +116,8 @@ func TestAmbiguousZone(t *testing.T) {
 	fails(t, exitUsage, "--private and --public exclude each other", "zone", "get", "example.com", "--private", "--public")
 	fails(t, exitUsage, `account "x" is not among aws.accounts`, "zone", "ls", "--account", "x")
 	fails(t, exitUsage, "no command; there are create, delete, diff, get, ls", "zone")
-	fails(t, exitUsage, "no command; there are add, change, delete, import", "record")
-	fails(t, exitUsage, `unknown command "ls"; there are add, change, delete, import`, "record", "ls")
+	fails(t, exitUsage, "no command; there are add, change, delete, import, ls, promote, ramp, restore", "record")
+	fails(t, exitUsage, `unknown command "lst"; there are add, change, delete, import, ls, promote`, "record", "lst")
 	ok(t, "zone", "list")
 }
 

@@ -66,7 +66,8 @@ func (t *demoTour) ownText(addr netip.AddrPort, admin string) []byte {
 		fmt.Fprintf(&b, "%s explain NAME TYPE --admin http://%s --diff public\n", t.program, admin)
 		fmt.Fprintf(&b, "curl http://%s/zones\n", admin)
 	}
-	fmt.Fprintf(&b, "\nThe simulated AWS is %s: what changes there is served within seconds, and never leaves this host.\n"+
+	fmt.Fprintf(&b, "\nThe simulated AWS is %s: what changes there is served within seconds, "+
+		"and never leaves this host.\n"+
 		"\nThe configuration is %s. Ctrl-C ends the demo.\n", t.endpoint, t.config)
 	return b.Bytes()
 }

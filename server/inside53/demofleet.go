@@ -234,7 +234,8 @@ func (f *demoFleet) tour() []byte {
 		fmt.Fprintf(&b, "%s\n  192.0.2.53\n", demoQuestion{name: "fleet.example.net"}.dig(s.dns))
 	}
 	fmt.Fprintf(&b, "# who leads, and which version each server has\n%s fleet --admin %s\n", f.program, first.admin)
-	fmt.Fprintf(&b, "# end who leads: another one leads within seconds, no other server notices; it starts again after %s\n"+
+	fmt.Fprintf(&b, "# end who leads: another one leads within seconds, no other server notices; "+
+		"it starts again after %s\n"+
 		"kill PROCESS\n", demoRestart)
 	fmt.Fprintf(&b, "# an update at a server, whether it leads or not\n"+
 		"printf 'server %s %d\\nzone example.net\\nupdate add host.try.example.net 5 A 192.0.2.54\\nsend\\n' | "+
@@ -242,7 +243,8 @@ func (f *demoFleet) tour() []byte {
 	for _, s := range f.servers {
 		fmt.Fprintf(&b, "%s\n  192.0.2.54\n", demoQuestion{name: "host.try.example.net"}.dig(s.dns))
 	}
-	fmt.Fprintf(&b, "# what a name was, and who changed it\n%s history fleet.example.net --admin %s\n", f.program, last.admin)
+	fmt.Fprintf(&b, "# what a name was, and who changed it\n%s history fleet.example.net --admin %s\n",
+		f.program, last.admin)
 	fmt.Fprintf(&b, "\nThe configurations are %s. Ctrl-C ends the demo.\n",
 		filepath.Join(filepath.Dir(first.config), "dns-*.yaml"))
 	return b.Bytes()

@@ -77,8 +77,8 @@ func leads(t *testing.T, at string) (leader string, members int) {
 	return state.Leader, len(state.Members)
 }
 
-// TestDemoFleet does what the demo of a fleet says can be done: it changes a record and sees it on all servers, ends who
-// leads, and updates at one that doesn't.
+// TestDemoFleet does what the demo of a fleet says can be done: it changes a record and sees it on all servers, ends
+// who leads, and updates at one that doesn't.
 func TestDemoFleet(t *testing.T) {
 	poison(t)
 	t.Setenv(asProgram, "1") // its servers are this binary

@@ -49,6 +49,14 @@ type fleetMember struct {
 	Failed        map[string]string `json:"failed"`
 }
 
+// heard is how long ago the member has written.
+func (m *fleetMember) heard() string {
+	if m.HeardSeconds < 0 {
+		return "not yet"
+	}
+	return fmt.Sprintf("%.0fs ago", m.HeardSeconds)
+}
+
 // newFleetOrder makes the command of an order to the fleet.
 func newFleetOrder(name, short, long, path string) *cobra.Command {
 	var url string
@@ -93,6 +101,10 @@ func (f *historyFlags) printFleet(ctx context.Context, c console) error {
 	if err != nil {
 		return fmt.Errorf("reading the answer of %s: %w", address, err)
 	}
+	isLeader := func(m fleetMember) bool { return m.Name == state.Leader }
+	if state.Leader != "" && !slices.ContainsFunc(state.Members, isLeader) {
+		state.Members = append(state.Members, fleetMember{Name: state.Leader, HeardSeconds: -1}) // it hasn't written yet
+	}
 	rows := [][]string{{"NAME", "ADDRESS", "VERSION", "HEARD", "BUILD", "ZONE", "REMARKS"}}
 	for i := range state.Members {
 		m := &state.Members[i]
@@ -107,7 +119,7 @@ func (f *historyFlags) printFleet(ctx context.Context, c console) error {
 			remarks = append(remarks, "can't serve "+part+": "+m.Failed[part])
 		}
 		rows = append(rows, []string{m.Name, m.Address, strconv.FormatUint(m.Version, 10),
-			fmt.Sprintf("%.0fs ago", m.HeardSeconds), m.Build, m.Zone, strings.Join(remarks, "; ")})
+			m.heard(), m.Build, m.Zone, strings.Join(remarks, "; ")})
 	}
 	return c.table(rows)
 }

@@ -128,5 +128,5 @@ func TestZoneUsage(t *testing.T) {
 	if err != nil || len(all) < 10 {
 		t.Errorf("%d, %v", len(all), err)
 	}
-	fails(t, exitUsage, "--usage", "zone", "get", "example.com", "www")
+	fails(t, exitUsage, "example.com is the name of 2 hosted zones", "zone", "get", "example.com", "www")
 }

@@ -23,7 +23,8 @@ func TestOrdinalsOfSome(t *testing.T) {
 		return zonesource.Part{Region: kept}, true
 	}}
 	l := &listing{region: &region{o: o, name: "eu-west-1"}, read: []string{"i-b", "i-c"}}
-	hosts := l.hosts([]types.Reservation{{Instances: []types.Instance{running("i-b", 2, group), running("i-c", 3, group)}}},
+	hosts := l.hosts([]types.Reservation{{Instances: []types.Instance{
+		running("i-b", 2, group), running("i-c", 3, group)}}},
 		nil, "1")
 	if got := strings.Join(show(hosts), "; "); got != "i-b web-2; i-c web-3" {
 		t.Errorf("read are %s", got)

@@ -248,7 +248,7 @@ func TestMake(t *testing.T) {
 func TestVersions(t *testing.T) {
 	apex := zone.MustName("example.com.")
 	one, two := tree(t, "www 60 A 192.0.2.1"), tree(t, "www 60 A 192.0.2.2", "x 60 TXT \"a\"")
-	v := &versions{path: Path(t.TempDir(), apex)}
+	v := &versions{path: Path(t.TempDir(), apex), apex: apex}
 	for _, tree := range []*zone.Tree{one, two, two} {
 		err := v.begin(tree)
 		if err != nil {
@@ -257,8 +257,13 @@ func TestVersions(t *testing.T) {
 	}
 	again := &versions{path: v.path}
 	err := again.load(apex)
-	if err != nil || len(again.list) != 2 || !same(again.list[0], one) || !same(again.newest(), two) || same(one, two) {
+	if err != nil || len(again.list) != 3 || !same(again.list[1], one) || !same(again.newest(), two) || same(one, two) {
 		t.Errorf("%d versions, %v", len(again.list), err)
+	}
+	// Begun and not made: the same version still has all to do.
+	p := &planner{apex: apex, names: []Pattern{{}}, target: two, before: again.list}
+	if names := p.affected(); len(names) != 2 {
+		t.Errorf("%d names of what was begun are to be made, want 2", len(names))
 	}
 	v.made(two)
 	err = v.begin(one)

@@ -80,7 +80,7 @@ func New(o Options) (*Source, error) {
 	}
 	s := &Source{
 		options: o, name: zone.String(o.Master.Apex), log: o.Log, clients: map[string]*changes.Client{},
-		news: make(chan struct{}, 1), versions: versions{path: Path(o.StateDir, o.Master.Apex)},
+		news: make(chan struct{}, 1), versions: versions{path: Path(o.StateDir, o.Master.Apex), apex: o.Master.Apex},
 	}
 	for _, a := range o.Accounts {
 		s.clients[a.Name] = changes.New(a, changes.Options{OnCall: o.OnCall, Log: o.Log})

@@ -18,6 +18,7 @@ import (
 // made, and those that were begun since. They outlive the process.
 type versions struct {
 	path string // of the file; "" keeps nothing
+	apex []byte
 	list []*zone.Tree
 }
 
@@ -71,8 +72,12 @@ func (v *versions) load(apex []byte) error {
 	return nil
 }
 
-// begin notes that a version is about to be made.
+// begin notes that a version is about to be made. Before the first one stands a version without records: until it is
+// made, each of its names may be missing.
 func (v *versions) begin(next *zone.Tree) error {
+	if len(v.list) == 0 {
+		v.list = []*zone.Tree{zone.NewTree(v.apex)}
+	}
 	if len(v.list) > 0 && same(v.list[len(v.list)-1], next) {
 		return nil
 	}

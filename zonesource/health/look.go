@@ -62,7 +62,8 @@ func NewLooker(a *awsclient.Account) *Looker {
 
 func (l *Looker) call(what string) awscall.Call {
 	return awscall.Call{
-		Account: l.account.Name, What: what, Budgets: []*awscall.Budget{l.account.Budget}, Timeout: lookTimeout, Patience: lookPatience,
+		Account: l.account.Name, What: what, Budgets: []*awscall.Budget{l.account.Budget},
+		Timeout: lookTimeout, Patience: lookPatience,
 		OnCall: func(string, string) {}, Log: slog.New(slog.DiscardHandler),
 	}
 }
