@@ -106,24 +106,23 @@ type Member struct {
 	retry   time.Duration                      // uptime when failed parts are read again
 	again   bool                               // all parts are read again
 
-	mu       sync.Mutex // of all below; held for moments
-	version  *ledger.Version
-	adopted  chan struct{} // closed at the next adoption
-	failed   map[string]string
-	heard    time.Duration // uptime when head was read last
-	headErr  error
-	standing Standing
-	term     *Term
-	lease    seenLease
-	ages     map[string]float64
-	agesAt   time.Duration
-	peers    []Peer
-	ownTag   string
-	alarms   map[string]uint64
-	offered  bool // a step-down was asked for
-	barred   time.Duration
-	first    chan struct{} // closed when the first version was adopted
-	begun    time.Duration
+	mu      sync.Mutex // of all below; held for moments
+	version *ledger.Version
+	adopted chan struct{} // closed at the next adoption
+	failed  map[string]string
+	heard   time.Duration // uptime when head was read last
+	headErr error
+	term    *Term
+	lease   seenLease
+	ages    map[string]float64
+	agesAt  time.Duration
+	peers   []Peer
+	ownTag  string
+	alarms  map[string]uint64
+	offered bool // a step-down was asked for
+	barred  time.Duration
+	first   chan struct{} // closed when the first version was adopted
+	begun   time.Duration
 }
 
 // Standing is how this server stands in its fleet.

@@ -62,7 +62,7 @@ func (s *S3) Now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load(
 func (s *S3) note(m middleware.Metadata) {
 	date, dated := awsmiddleware.GetServerTime(m)
 	if dated {
-		s.ahead.Store(int64(date.Sub(time.Now()).Round(time.Second) / time.Second))
+		s.ahead.Store(int64(time.Until(date).Round(time.Second) / time.Second))
 	}
 }
 

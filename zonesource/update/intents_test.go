@@ -26,10 +26,10 @@ type book struct {
 type page struct {
 	book *book
 
-	mu               sync.Mutex
-	away, unread     bool // nothing is committed; nothing can be read
-	stale            bool // the lease
-	lostAnswer, over int  // so many commits are made and not said to be; over counts down
+	mu           sync.Mutex
+	away, unread bool // nothing is committed; nothing can be read
+	stale        bool // the lease
+	lostAnswer   int  // so many commits are made and not said to be
 }
 
 func (p *page) set(change func(*page)) {
@@ -221,13 +221,13 @@ func (w *world) ending(c *endingClient) {
 func TestUnsettled(t *testing.T) {
 	w, b := newWorld(t, nil), newBook()
 	w.lead(b, nil)
-	c := w.client(&lostClient{client: w.updater.client("")})
+	w.client(&lostClient{client: w.updater.client("")})
 	m := signed(t, "01", "x.example.net. 60 IN A 10.0.0.1")
 	if got := w.send(m); good(got) {
 		t.Fatalf("%q", got)
 	}
 	w.lead(b, nil)
-	c = w.client(&lostClient{client: w.updater.client("")})
+	c := w.client(&lostClient{client: w.updater.client("")})
 	got := w.send(signed(t, "02", "x.example.net. 60 IN A 10.0.0.2"))
 	if len(got) != 1 || !strings.Contains(got[0], "isn't known yet") {
 		t.Errorf("%q", got)
