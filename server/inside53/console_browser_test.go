@@ -316,7 +316,7 @@ func (s *consoleSite) until(t *testing.T, expression string) {
 func (s *consoleSite) visit(t *testing.T, fragment string) {
 	t.Helper()
 	name, _, _ := strings.Cut(fragment, "?")
-	eval[bool](t, s, fmt.Sprintf(`(delete document.documentElement.dataset.page, location.hash = "#/none", true)`))
+	eval[bool](t, s, `(delete document.documentElement.dataset.page, location.hash = "#/none", true)`)
 	eval[bool](t, s, fmt.Sprintf("(location.hash = %q, true)", "#/"+fragment))
 	s.shown(t, name)
 }
