@@ -231,7 +231,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	operator := &hands{
 		version: a.version, started: time.Now(), config: a.config.Load, readiness: &a.readiness, keeper: a.keeper,
 		leading: a.leadingKeeper, forwarder: a.forwarder, pulse: &a.pulse, sources: &a.sources,
-		health: &a.health, fleet: a.fleetStatus,
+		health: &a.health, fleet: a.fleetStatus, handing: a.handing,
 	}
 	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
 	seen := &watched{a.observer, a.resolver}

@@ -61,7 +61,7 @@ func (d *fleetDesk) StepDown(ctx context.Context) error {
 	}
 	err = m.StepDown(ctx)
 	if errors.Is(err, fleet.ErrNotLeader) {
-		err = d.app.handing.order("/fleet/step-down", nil, func() error { return m.StepDown(ctx) })
+		_, err = d.app.handing.order("/fleet/step-down", nil, func() error { return m.StepDown(ctx) })
 	}
 	if errors.Is(err, fleet.ErrNotLeader) {
 		return &admin.Refusal{Status: http.StatusConflict, Err: fmt.Errorf("%w: %s does", err, orNobody(m.Standing()))}

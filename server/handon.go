@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -364,6 +365,14 @@ func (h *handing) paths() http.Handler {
 		h.app.opts.Log.Info("shrunken listing accepted", "zone", name, "client", r.RemoteAddr)
 		_, _ = io.WriteString(w, "accepted\n")
 	})
+	mux.HandleFunc("POST /refresh", func(w http.ResponseWriter, r *http.Request) {
+		scheduled, err := h.refreshHere(r.URL.Query().Get("zone"))
+		if err != nil {
+			http.Error(w, err.Error(), refusalStatus(err))
+			return
+		}
+		_ = json.NewEncoder(w).Encode(scheduled) // who asked may be gone
+	})
 	mux.HandleFunc("POST /fleet/step-down", func(w http.ResponseWriter, r *http.Request) {
 		ctx, stop := context.WithTimeout(r.Context(), orderTime)
 		defer stop()
@@ -388,7 +397,34 @@ func (h *handing) acceptHere(name string) error {
 
 // accept believes a shrunken listing, wherever it is read.
 func (h *handing) accept(name string) error {
-	return h.order("/accept", url.Values{"zone": {name}}, func() error { return h.acceptHere(name) })
+	_, err := h.order("/accept", url.Values{"zone": {name}}, func() error { return h.acceptHere(name) })
+	return err
+}
+
+// refreshHere has what this server reads for its fleet read now.
+func (h *handing) refreshHere(name string) (admin.Scheduled, error) {
+	l := h.app.fleet.leading.Load()
+	if l == nil {
+		return admin.Scheduled{}, &admin.Refusal{Status: http.StatusServiceUnavailable, Err: fleet.ErrNotLeader}
+	}
+	return refreshAt(l.keeper, name)
+}
+
+// refresh has what is read for the fleet read now, wherever that is.
+func (h *handing) refresh(name string) (out admin.Scheduled, err error) {
+	body, err := h.order("/refresh", url.Values{"zone": {name}}, func() error {
+		var fault error
+		out, fault = h.refreshHere(name)
+		return fault
+	})
+	if err != nil || body == nil {
+		return out, err
+	}
+	err = json.Unmarshal(body, &out)
+	if err != nil {
+		return out, fmt.Errorf("reading what the leader says: %w", err)
+	}
+	return out, nil
 }
 
 // refusalStatus is the status of HTTP that an error has.
@@ -404,20 +440,20 @@ func refusalStatus(err error) int {
 const orderTime = 8 * time.Second
 
 // order has an order carried out that came by way of the admin address: here, or at who leads.
-// What the leader refuses is refused here.
-func (h *handing) order(target string, query url.Values, here func() error) error {
+// What the leader refuses is refused here. It returns what the leader says; nil where that is this server.
+func (h *handing) order(target string, query url.Values, here func() error) ([]byte, error) {
 	ctx, stop := context.WithTimeout(context.Background(), orderTime)
 	defer stop()
 	client := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 	status, body, err := h.client.Request(ctx, client, http.MethodPost, target+"?"+query.Encode())
 	if errors.Is(err, handon.ErrLeads) {
-		return here()
+		return nil, here()
 	}
 	if err != nil {
-		return &admin.Refusal{Status: http.StatusServiceUnavailable, Err: fmt.Errorf("asking the leader: %w", err)}
+		return nil, &admin.Refusal{Status: http.StatusServiceUnavailable, Err: fmt.Errorf("asking the leader: %w", err)}
 	}
 	if status >= http.StatusMultipleChoices {
-		return &admin.Refusal{Status: status, Err: errors.New(strings.TrimSpace(string(body)))}
+		return nil, &admin.Refusal{Status: status, Err: errors.New(strings.TrimSpace(string(body)))}
 	}
-	return nil
+	return body, nil
 }

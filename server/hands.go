@@ -29,6 +29,7 @@ type hands struct {
 	sources   *sourceBuilder
 	health    *healthWatch
 	fleet     func() admin.FleetStatus
+	handing   *handing // nil: this server is alone
 }
 
 // Status implements [admin.Hands].
@@ -60,17 +61,25 @@ func (h *hands) Flush(name string, tree bool) (int, error) {
 	return h.forwarder.Flush(wire, tree), nil
 }
 
-// Refresh implements [admin.Hands].
+// Refresh implements [admin.Hands]. Of a fleet it is who leads that reads.
 func (h *hands) Refresh(name string) (admin.Scheduled, error) {
-	out := admin.Scheduled{Scheduled: []string{}}
-	keys, wait, err := h.keeper.Refresh(name)
-	if lead := h.leading(); lead != nil {
-		more, longer, fault := lead.Refresh(name)
-		keys, wait = append(keys, more...), max(wait, longer)
-		if fault == nil {
-			err = nil
-		}
+	out, err := refreshAt(h.keeper, name)
+	if h.handing == nil {
+		return out, err
 	}
+	more, fault := h.handing.refresh(name)
+	if fault != nil && err != nil {
+		return out, fault
+	}
+	out.Scheduled = append(out.Scheduled, more.Scheduled...)
+	out.WaitSeconds = max(out.WaitSeconds, more.WaitSeconds)
+	return out, nil
+}
+
+// refreshAt has a zone or region read now, "" for all, of those that a keeper reads.
+func refreshAt(k *zonesource.Keeper, name string) (admin.Scheduled, error) {
+	out := admin.Scheduled{Scheduled: []string{}}
+	keys, wait, err := k.Refresh(name)
 	if errors.Is(err, zonesource.ErrUnknownPart) {
 		return out, &admin.Refusal{Status: http.StatusNotFound, Err: err}
 	}

@@ -215,6 +215,14 @@ func TestFleetOrders(t *testing.T) {
 		if status != 404 || !strings.Contains(text, "nothing.example") {
 			t.Errorf("accept: %d %s", status, text)
 		}
+		status, text = p.get(t, "POST", "/refresh?zone=example.net")
+		if status != 202 || !strings.Contains(text, `"route53 `) {
+			t.Errorf("refresh: %d %s", status, text)
+		}
+		status, text = p.get(t, "POST", "/refresh?zone=nothing.example")
+		if status != 404 {
+			t.Errorf("refresh of nothing: %d %s", status, text)
+		}
 	}
 	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.member.Peers()) == 2 })
 	status, text := follower.get(t, "POST", "/fleet/step-down")
