@@ -58,6 +58,7 @@ func TestFleetUpdates(t *testing.T) {
 	c := newCloud(t, nil)
 	all := startFleetWith(t, c, 3, fleetUpdates())
 	leader := readyLeader(t, all)
+	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.member.Peers()) == 3 })
 	var sent []*dns.Msg
 	at := time.Now()
 	for i, p := range all {

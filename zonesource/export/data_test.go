@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -68,9 +69,14 @@ func TestDataOfTheDemo(t *testing.T) {
 	regions := []string{"eu-west-1", "us-east-1"}
 	_, a := serve(t, awssim.Options{Data: examples.Demo()})
 	first := collect(t, DataOptions{Accounts: []*awsclient.Account{a}, Zones: all, Regions: regions})
+	// What says how something is at the moment is no data, and isn't exported.
+	momentary := []string{
+		"describe-target-groups.json", "describe-target-health.json", "describe-instance-status.json",
+		"describe-auto-scaling-instances.json", "describe-classic-load-balancers.json",
+	}
 	err := fs.WalkDir(examples.Demo(), ".", func(name string, e fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(name, ".json") && first.Files[name] == nil &&
-			!strings.HasSuffix(name, "describe-target-groups.json") && !strings.HasSuffix(name, "describe-target-health.json") {
+			!slices.Contains(momentary, path.Base(name)) {
 			t.Errorf("%s is not exported", name)
 		}
 		return err

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"inside53/zonesource"
 	"inside53/zonesource/ledger"
@@ -141,7 +140,7 @@ type Standing struct {
 // New returns a member, and asks nobody.
 func New(o Options) (*Member, error) {
 	if o.Uptime == nil {
-		o.Uptime = uptime
+		o.Uptime = ledger.Uptime
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -179,12 +178,6 @@ func New(o Options) (*Member, error) {
 	m.leaseKeys, err = ledger.NewKeys("inside53 lease "+o.Fleet, o.Secrets)
 	m.memberKeys, err2 = ledger.NewKeys("inside53 member "+o.Fleet, o.Secrets)
 	return m, errors.Join(err, err2)
-}
-
-func uptime() time.Duration {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) // every Linux that Go runs on has it
-	return time.Duration(t.Nano())
 }
 
 // Run follows, and leads when it is this server's turn, until ctx ends. Then a lease that it has

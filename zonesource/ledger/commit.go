@@ -10,8 +10,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // What may become of a commit, besides faults of the store.
@@ -103,15 +101,9 @@ type attempt struct {
 // NewWriter returns a writer, which has to be opened.
 func (l *Ledger) NewWriter(o WriterOptions) *Writer {
 	if o.Uptime == nil {
-		o.Uptime = uptime
+		o.Uptime = Uptime
 	}
 	return &Writer{l: l, o: o}
-}
-
-func uptime() time.Duration {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) // every Linux that Go runs on has it
-	return time.Duration(t.Nano())
 }
 
 // Open reads the newest version, and makes version 0 where nothing was ever written.

@@ -170,6 +170,7 @@ $ORIGIN \$x
 				`\100.example.com. 300 CNAME \044\073\050x.example.com.`, `a\040b.example.com. 300 CNAME \310.`,
 				`\044x.example.com. 300 A 192.0.2.1`,
 			},
+			found: []string{`4.example.com. A zone:6: \052 is read as dig does, in decimal: "4"; AWS's \052 is *`},
 		},
 		{
 			name: "origin, TTL and include",
