@@ -379,10 +379,7 @@ func TestStateDeleted(t *testing.T) {
 	h := newStateHost(t)
 	s := h.start(t, h.url)
 	s.checkHealed(t)
-	err := os.RemoveAll(h.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	removeBusy(t, h.dir)
 	if code, why := s.update(t, "later.example.net."); code != "NOERROR" {
 		t.Errorf("an update gets %s, %q", code, why)
 	}
@@ -395,15 +392,25 @@ func TestStateDeleted(t *testing.T) {
 		return len(parts) >= 2
 	}
 	eventually(t, "all is written again", written)
-	err = os.RemoveAll(filepath.Join(h.dir, "parts"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	removeBusy(t, filepath.Join(h.dir, "parts"))
 	eventually(t, "the parts are written again", written)
 	s.checkHealed(t)
 	s.signal(t, syscall.SIGKILL)
 	s.wait(t)
 	h.checkState(t)
+}
+
+// removeBusy removes a directory into which somebody may write a file meanwhile.
+func removeBusy(t *testing.T, dir string) {
+	t.Helper()
+	err := os.RemoveAll(dir)
+	for range 20 {
+		if err == nil {
+			return
+		}
+		err = os.RemoveAll(dir)
+	}
+	t.Fatal(err)
 }
 
 // TestStateJournalDamaged starts with a journal of which lines are damaged.
