@@ -2,6 +2,7 @@ package update
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -236,6 +237,20 @@ func TestJournalFull(t *testing.T) {
 	j := reopened(t, dir)
 	p, b := planned(t, message(t, "a.example. 60 IN A 192.0.2.1"))
 	intend := func() (uint64, error) { return j.intend(t.Context(), "Z1", "data", b, p) }
+	// The limit holds for all files of this process, that in which go test notes what was opened among them: the
+	// journal has to be the longest.
+	var many []string
+	for i := range 1000 {
+		many = append(many, fmt.Sprintf("host-%04d.%s.example. 60 IN A 192.0.2.1", i, strings.Repeat("x", 60)))
+	}
+	longPlan, longBatch := planned(t, message(t, many...))
+	before := 0
+	for ; j.size < 1<<20; before++ {
+		_, err := j.intend(t.Context(), "Z1", "data", longBatch, longPlan)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	first, err := intend()
 	if err != nil {
 		t.Fatal(err)
@@ -260,7 +275,7 @@ func TestJournalFull(t *testing.T) {
 	again := openJournal(dir, nil, slog.New(slog.DiscardHandler))
 	defer again.close()
 	left := again.unfinished()
-	if len(left) != 2 || left[0].Intent != first || left[1].Intent != second {
+	if len(left) != before+2 || left[before].Intent != first || left[before+1].Intent != second {
 		t.Errorf("left is %+v", left)
 	}
 }
