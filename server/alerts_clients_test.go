@@ -15,7 +15,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/miekg/dns"
 
 	"inside53/zonesource/awssim"
 )
@@ -182,11 +185,19 @@ func TestClientAlerts(t *testing.T) {
 func recordedFaults(t *testing.T) []firing {
 	t.Helper()
 	c := filled(t)
-	silent, err := net.ListenPacket("udp", "127.0.0.1:0") // an upstream that never answers
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0") // an upstream that answers until its fault comes
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = silent.Close() })
+	var isSilent atomic.Bool
+	upstream := &dns.Server{PacketConn: silent, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		if !isSilent.Load() {
+			_ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeNameError)) // who asked may be gone
+		}
+	})}
+	ended := make(chan error, 1)
+	go func() { ended <- upstream.ActivateAndServe() }()
+	t.Cleanup(func() { _ = upstream.Shutdown(); <-ended })
 	p := newSite(t).ready(t, c.config("UPSTREAM", silent.LocalAddr().String())+
 		"health_checks: { source: aws, refresh: 100ms }\n")
 	p.await(t, "it knows of health", func() bool {
@@ -251,6 +262,7 @@ func recordedFaults(t *testing.T) []firing {
 			healthy[`inside53_health_checks{instance="here",state="unhealthy"}`]
 	}, "Inside53Unhealthy")
 	fault("the upstream is silent", func() {
+		isSilent.Store(true)
 		for i := range 6 {
 			p.check(t, asks(outside, fmt.Sprintf("www%d.example.org A", i), "SERVFAIL 22"))
 		}
