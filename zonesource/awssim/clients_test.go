@@ -73,6 +73,10 @@ func TestClientPrintsTheDemoData(t *testing.T) {
 		switch {
 		case command == "describe-load-balancers", command == "describe-target-groups":
 			args[0] = "elbv2"
+		case command == "describe-classic-load-balancers":
+			args = []string{"elb", "describe-load-balancers"}
+		case command == "describe-auto-scaling-instances":
+			args[0] = "autoscaling"
 		case command == "describe-target-health":
 			args = []string{"elbv2", command, "--target-group-arn", targetGroupARN(t, region, parts[1])}
 		case region == "route53":
