@@ -296,9 +296,10 @@ func (f *Forwarder) starve(fl *flight) bool {
 	if fl.stale != nil {
 		fl.outcome.message, fl.outcome.err = &fl.stale.Message, ErrStale
 	}
-	f.remove(s, fl)
+	c := f.detach(s, fl)
 	if fl.stale == nil {
-		f.packets.Add(uint64(fl.outcome.count))
+		f.packets.Add(uint64(c.count)) // before they are told
 	}
+	f.complete(c)
 	return true
 }

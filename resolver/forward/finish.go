@@ -53,8 +53,8 @@ func (f *Forwarder) giveUp(fl *flight) {
 	}
 	c := f.finish(fl, e, err, attempt{})
 	if c != nil {
+		f.logFailure(fl, why, sent) // before they are told
 		f.complete(c)
-		f.logFailure(fl, why, sent)
 	}
 }
 
