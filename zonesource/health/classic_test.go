@@ -2,6 +2,7 @@ package health
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -22,10 +23,11 @@ func TestClassic(t *testing.T) {
 		w := newWorld(t, files)
 		o := w.options()
 		o.Balancers, o.Regions, o.Refresh = true, []string{"eu-west-1"}, 10*time.Second
-		wanted := []string{"web-1.eu-west-1.elb.amazonaws.com."}
+		var wanted atomic.Pointer[[]string]
+		wanted.Store(&[]string{"web-1.eu-west-1.elb.amazonaws.com."})
 		o.WantedTargets = func() []string {
 			var out []string
-			for _, name := range wanted {
+			for _, name := range *wanted.Load() {
 				out = append(out, string(zone.MustName(name)))
 			}
 			return out
@@ -43,7 +45,7 @@ func TestClassic(t *testing.T) {
 			t.Errorf("%d calls for what nobody wants", n)
 		}
 		const name = "my-elb-1776383802.eu-west-1.elb.amazonaws.com."
-		wanted = append(wanted, "dualstack."+name)
+		wanted.Store(&[]string{"web-1.eu-west-1.elb.amazonaws.com.", "dualstack." + name})
 		for _, step := range []struct {
 			states []string
 			want   bool
