@@ -83,6 +83,7 @@ func newDemoFleet(aws *boundSim, dir string, n int, listen, admin netip.AddrPort
 		return nil, err
 	}
 	f := &demoFleet{endpoint: aws.endpoint(), program: os.Args[0], out: out}
+	stderr = &sharedWriter{w: stderr}
 	for i := range n {
 		s := &demoServer{name: fmt.Sprintf("dns-%d", i+1), stderr: stderr}
 		s.config = filepath.Join(dir, s.name+".yaml")
@@ -100,6 +101,19 @@ func newDemoFleet(aws *boundSim, dir string, n int, listen, admin netip.AddrPort
 		f.servers = append(f.servers, s)
 	}
 	return f, nil
+}
+
+// sharedWriter is written to by several processes, one after the other.
+type sharedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// Write implements io.Writer.
+func (s *sharedWriter) Write(text []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(text)
 }
 
 // portAfter is the address i ports on; port 0 stays.
