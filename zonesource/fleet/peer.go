@@ -94,7 +94,7 @@ func (m *Member) meet(ctx context.Context) error {
 	var woken bool
 	for first := true; ; first = false {
 		now := m.o.Uptime()
-		is := fmt.Sprint(m.failedKeys(), m.address(), m.Term() != nil, len(m.o.Serials()))
+		is := fmt.Sprint(m.failedKeys(), m.address(), m.Term() != nil, len(m.o.Serials()), m.seesLoss())
 		if first || now-said >= memberEvery || is != told {
 			err := m.say(ctx)
 			if err == nil {
@@ -121,6 +121,14 @@ func (m *Member) meet(ctx context.Context) error {
 			woken = false
 		}
 	}
+}
+
+// seesLoss reports whether the store has lost something that this server knows. Then it says at once what it knows:
+// who repairs has to hear of it, and what was said before may be lost too.
+func (m *Member) seesLoss() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return isLost(m.headErr)
 }
 
 // join wakes who leads, unless that is who was woken before: from then on it knows this server,

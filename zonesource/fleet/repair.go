@@ -63,6 +63,12 @@ func (t *Term) repair(ctx context.Context, w *ledger.Writer, why error) (*ledger
 		// Who can't read head, and never could, may have another key than the fleet.
 		return nil, recorder.Made{}, fmt.Errorf("repairing the store: %w: %w", why, errNothingToRepairBy)
 	}
+	if t.recorder == nil { // who led until now knows what there was
+		err := t.hear(ctx)
+		if err != nil {
+			return nil, recorder.Made{}, err
+		}
+	}
 	m.alarm("repair", "the fleet's ledger has lost something and is written anew", "reason", why)
 	if known != nil {
 		w.Adopt(known)
@@ -78,6 +84,29 @@ func (t *Term) repair(ctx context.Context, w *ledger.Writer, why error) (*ledger
 		v, err = w.Settle(ctx)
 	}
 	return v, made, err
+}
+
+// spokenAfter is how long after a poll a member has said what it knows.
+const spokenAfter = 3 * time.Second
+
+// hear waits until all members that reach the store have seen that it has lost something, and have said what they know:
+// whoever knows more repairs it.
+func (t *Term) hear(ctx context.Context) error {
+	m := t.m
+	err := m.pause(ctx, m.o.Poll+spokenAfter, nil)
+	if err != nil {
+		return err
+	}
+	err = m.listPeers(ctx)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.higher() {
+		return errLower
+	}
+	return nil
 }
 
 // guard looks at head each poll while this server leads, until it isn't what this server has
