@@ -128,7 +128,7 @@ test-fleet: build ## five servers on one S3: kill, stop and cut them off for FLE
 	@command -v unshare >/dev/null || { echo "test-fleet: no unshare; run: make deps" >&2; exit 1; }
 	@[ -x bin/tools/versitygw ] || { echo "test-fleet: no bin/tools/versitygw; run: make deps" >&2; exit 1; }
 	CGO_ENABLED=0 $(GO) build -o bin/bench ./server/bench
-	$(ALONE) bin/bench fleet -time $(FLEETTIME) $(if $(FLEETROLLBACK),-rollback=$(FLEETROLLBACK)) $(if $(FLEETSEED),-seed $(FLEETSEED))
+	$(ALONE) bin/bench fleet -time $(FLEETTIME) $(if $(FLEETSEED),-seed $(FLEETSEED))
 	$(ALONE) bin/bench fleet -time $(FLEETTIME) -replace 5s $(if $(FLEETSEED),-seed $(FLEETSEED))
 
 cover: ## run the tests and write cover.html
