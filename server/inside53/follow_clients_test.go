@@ -130,7 +130,8 @@ func TestClientFollowNamed(t *testing.T) {
 	byDifferences(t, followThroughKills(t, m, "127.0.0.1:"+port, followed, 12))
 }
 
-// byDifferences finds whether changes came as differences. A restart may begin with the whole zone.
+// byDifferences finds whether changes came as differences. Both masters answer with the whole zone, whatever they are
+// asked, where the differences would be longer; that restarts ask for differences is held by TestFollowSurvivesKills.
 func byDifferences(t *testing.T, k *killable) {
 	t.Helper()
 	log := k.log.String()

@@ -168,6 +168,7 @@ func (s *Source) load() error {
 		p := s.options.Saved()
 		if p != nil && p.Zone != nil {
 			s.versions.list = append(s.versions.list, p.Zone.Tree)
+			s.problems = p.Problems // of names that may not be looked at again for long
 		}
 	}
 	return s.versions.load(s.Apex())
