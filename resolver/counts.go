@@ -128,7 +128,10 @@ func (t *tally) flush(r *Resolver, cell int) {
 }
 
 // Flush makes known what has been answered: it is called after each batch of queries.
-func (w *Worker) Flush() { w.tally.flush(w.r, w.x.cell) }
+func (w *Worker) Flush() {
+	w.tally.flush(w.r, w.x.cell)
+	w.touches.flush(w.r.now.Load())
+}
 
 // count notes what is worth it of an answer that is about to be sent.
 func (x *exchange) count(t *tally) {

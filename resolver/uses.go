@@ -31,20 +31,45 @@ func (u *uses) open() {
 	u.since.Store(time.Now().Unix())
 }
 
-// place is that of a record set, of all zones of one origin.
-func (u *uses) place(owner uint64, rrtype uint16, of zone.Origin) *atomic.Uint32 {
+// usePlace is the place of a record set, of all zones of one origin.
+func usePlace(owner uint64, rrtype uint16, of zone.Origin) uint32 {
 	h := (owner ^ uint64(rrtype)<<48 ^ uint64(of)<<40) * 0x9E3779B97F4A7C15
-	return &u.places[h>>(64-usesBits)]
+	return uint32(h >> (64 - usesBits))
 }
 
 // touch notes a use at a Unix time, and reports whether the last one was a while ago.
-func (u *uses) touch(owner uint64, rrtype uint16, of zone.Origin, now int64) bool {
-	p, at := u.place(owner, rrtype, of), uint32(now/useUnit)
+func (u *uses) touch(place uint32, now int64) bool {
+	p, at := &u.places[place], uint32(now/useUnit)
 	if p.Load() == at {
 		return false
 	}
 	p.Store(at)
 	return true
+}
+
+// touches are uses that a worker notes together: the places are anywhere in eight megabytes, and a processor that looks
+// at one waits for memory longer than a whole answer may take, but for many of them no longer than for one.
+type touches struct {
+	of     *uses
+	n      int
+	places [64]uint32
+}
+
+// add has a use noted at the next flush, or when there is no room for more.
+func (t *touches) add(of *uses, place uint32, now int64) {
+	t.of, t.places[t.n] = of, place
+	t.n++
+	if t.n == len(t.places) {
+		t.flush(now)
+	}
+}
+
+// flush notes the uses.
+func (t *touches) flush(now int64) {
+	for _, place := range t.places[:t.n] {
+		t.of.touch(place, now)
+	}
+	t.n = 0
 }
 
 // LastUse says when a record set of ours was used last: a time that may be ten minutes before it, as
@@ -56,7 +81,7 @@ func (r *Resolver) LastUse(owner []byte, rrtype uint16, of zone.Origin) (last, s
 	if started == 0 {
 		return time.Time{}, time.Time{}, false
 	}
-	at := u.place(zone.HashName(owner), rrtype, of).Load()
+	at := u.places[usePlace(zone.HashName(owner), rrtype, of)].Load()
 	if at != 0 {
 		last = time.Unix(max(int64(at)*useUnit, started), 0)
 	}

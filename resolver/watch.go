@@ -77,6 +77,9 @@ const (
 	// wholePerTurn is how many answers of a cell are sampled as they are between two readings, and
 	// how many record sets are shown because nobody asked for them in a while.
 	wholePerTurn = 32
+	// touchedPerTurn is how many uses of record sets are looked at one by one between two readings. Those above it are
+	// noted all together, as looking at one waits for memory: which of them are the first in a while isn't seen then.
+	touchedPerTurn = 4 * wholePerTurn
 )
 
 // watching is what the answers of a state are shown to.
@@ -91,6 +94,7 @@ type watching struct {
 type watchedCell struct {
 	wholes atomic.Int32 // that may be sampled as they are until the next reading
 	fresh  atomic.Int32 // record sets that may be shown until then
+	touch  atomic.Int32 // uses that may be looked at one by one until then
 	wake   chan struct{}
 
 	mu      sync.Mutex // held for moments
@@ -142,6 +146,7 @@ func (w *watcher) open() {
 func (c *watchedCell) refill() {
 	c.wholes.Store(wholePerTurn)
 	c.fresh.Store(wholePerTurn)
+	c.touch.Store(touchedPerTurn)
 }
 
 // Watched delivers when much waits to be read by [Resolver.Observe].
@@ -175,40 +180,49 @@ func (r *Resolver) Observe(each func(*Observed)) (lost uint64) {
 	return lost
 }
 
+// shown is why an answer is shown, and how many it stands for.
+type shown struct {
+	purpose Purpose
+	weight  uint32
+	further bool // it was shown before, for another record set
+}
+
 // show shows an answer that is about to be sent, if it is wanted.
 func (w *watching) show(x *exchange) {
 	c := &w.cells[x.cell]
-	o := Observed{Weight: 1}
+	as := shown{weight: 1}
 	if w.All {
-		o.Purpose = ForAll
+		as.purpose = ForAll
 	}
 	if w.Log > 0 && x.q.Rand%w.Log == 0 {
-		o.Purpose |= ForLog
+		as.purpose |= ForLog
 	}
 	if !w.Count {
-		if o.Purpose != 0 {
-			c.put(x, &o, nil, nil)
+		if as.purpose != 0 {
+			c.put(x, as, nil, nil)
 		}
 		return
 	}
 	switch {
-	case c.wholes.Load() > 0 && c.wholes.Add(-1) >= 0:
-		o.Purpose |= ForCount
+	case spend(&c.wholes):
+		as.purpose |= ForCount
 	case x.q.Rand>>32%SampleOne == 0:
-		o.Purpose |= ForCount
-		o.Weight = SampleOne
+		as.purpose |= ForCount
+		as.weight = SampleOne
 	case x.finish != nil && time.Since(x.since) >= SlowAnswer:
-		o.Purpose |= ForCount // these are few
+		as.purpose |= ForCount // these are few
 	}
-	x.showUses(w, c, &o)
+	x.showUses(w, c, as)
 }
+
+// spend takes one of what is left, if there is any.
+func spend(left *atomic.Int32) bool { return left.Load() > 0 && left.Add(-1) >= 0 }
 
 // SlowAnswer is from when on an answer is slow.
 const SlowAnswer = 100 * time.Millisecond
 
 // showUses shows an answer once for each of the record sets of ours that it is made of.
-func (x *exchange) showUses(w *watching, c *watchedCell, o *Observed) {
-	shown := false
+func (x *exchange) showUses(w *watching, c *watchedCell, as shown) {
 	for i := range x.a.hops[:x.a.nhops] {
 		h := &x.a.hops[i]
 		if h.zone == nil || !h.set.Exists() {
@@ -223,21 +237,29 @@ func (x *exchange) showUses(w *watching, c *watchedCell, o *Observed) {
 				labels = &own
 			}
 		}
-		one := *o
-		one.Further = shown
-		again := w.used.touch(h.usedHash(labels), h.set.Type, h.zone.Origin, x.q.Now)
-		if again && c.fresh.Load() > 0 && c.fresh.Add(-1) >= 0 {
-			one.Purpose |= ForUse
+		one := as
+		if w.isFresh(x, c, h, labels) {
+			one.purpose |= ForUse
 		}
-		if one.Purpose&(ForUse|ForCount) == 0 && (shown || one.Purpose == 0) {
+		if one.purpose&(ForUse|ForCount) == 0 && (as.further || one.purpose == 0) {
 			continue
 		}
-		c.put(x, &one, h, labels)
-		shown = true
+		c.put(x, one, h, labels)
+		as.further = true
 	}
-	if !shown && o.Purpose != 0 {
-		c.put(x, o, nil, nil)
+	if !as.further && as.purpose != 0 {
+		c.put(x, as, nil, nil)
 	}
+}
+
+// isFresh notes a use of a record set, and reports whether it is to be shown because the last one was a while ago.
+func (w *watching) isFresh(x *exchange, c *watchedCell, h *hop, labels *zone.Labels) bool {
+	at := usePlace(h.usedHash(labels), h.set.Type, h.zone.Origin)
+	if x.touches != nil && !spend(&c.touch) {
+		x.touches.add(w.used, at, x.q.Now)
+		return false
+	}
+	return w.used.touch(at, x.q.Now) && spend(&c.fresh)
 }
 
 // usedHash is the hash of the owner of the record set that decided a hop.
@@ -249,8 +271,9 @@ func (h *hop) usedHash(l *zone.Labels) uint64 {
 }
 
 // put keeps an answer, made of the record set of h where it isn't nil, until it is read.
-func (c *watchedCell) put(x *exchange, o *Observed, h *hop, l *zone.Labels) {
+func (c *watchedCell) put(x *exchange, as shown, h *hop, l *zone.Labels) {
 	q, a, now := &x.q, &x.a, time.Now()
+	o := Observed{Purpose: as.purpose, Weight: as.weight, Further: as.further}
 	o.At, o.Client, o.Transport, o.Type = now.UnixNano(), q.Client, q.Transport, q.Type
 	o.Rcode, o.Result = a.Rcode, a.Result
 	if x.finish != nil || x.state.watch.timed {
@@ -283,7 +306,7 @@ func (c *watchedCell) put(x *exchange, o *Observed, h *hop, l *zone.Labels) {
 		}
 		o.owner = span{from, len(c.names)}
 	}
-	c.answers = append(c.answers, *o)
+	c.answers = append(c.answers, o)
 	if len(c.answers) == cap(c.answers)/2 {
 		select {
 		case c.wake <- struct{}{}:

@@ -18,12 +18,14 @@ type Worker struct {
 	handler  Handler
 	packet   Packet // for the handler
 	tally    tally
+	touches  touches
 }
 
 // NewWorker returns a worker. It isn't safe for concurrent use.
 func (r *Resolver) NewWorker() *Worker {
 	w := &Worker{r: r, x: r.exchange(), random: rand.NewPCG(rand.Uint64(), rand.Uint64())}
 	w.x.cell = int(1 + r.workers.Add(1)%(cells-1))
+	w.x.touches = &w.touches
 	return w
 }
 
@@ -38,6 +40,7 @@ type exchange struct {
 	a        Answer
 	state    *state
 	resolver *Resolver
+	touches  *touches // of the worker; nil for what goes on without one
 	finish   func(answer []byte, result Result)
 	since    time.Time                        // when finish was given
 	observe  func(x *exchange, answer []byte) // sees a late answer before finish; nil for none

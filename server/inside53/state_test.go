@@ -299,8 +299,10 @@ mount -o remount,bind,ro "$STATE"`)
 	s.checkFault(t, "read-only file system", "state_dir")
 	h.within(t, s, `mount -o remount,bind,rw "$STATE"`)
 	s.checkHealed(t)
+	// Over what is open, and as soon as nobody is in the middle of a write.
 	h.within(t, s, `mount --bind "$STATE" "$STATE"
-mount -o remount,bind,ro "$STATE"`) // over what is open
+for try in 1 2 3 4 5 6 7 8 9; do mount -o remount,bind,ro "$STATE" 2>/dev/null && exit; sleep 0.1; done
+mount -o remount,bind,ro "$STATE"`)
 	eventually(t, "it is noticed", func() bool { return slices.Equal(s.readiness(t).Degraded, []string{"state_dir"}) })
 	h.within(t, s, `umount "$STATE"`)
 	s.checkHealed(t)
