@@ -25,8 +25,8 @@ type Watch struct {
 	All bool
 	// Log shows one in so many at random: 1 is each, 0 none.
 	Log uint64
-	// Count shows a sample: the first of each moment, and one in [SampleOne] of the others; and
-	// who asks for record sets that were not asked for in a while.
+	// Count shows a sample: the first of each moment, those that took [SlowAnswer], and one in
+	// [SampleOne] of the others; and who asks for record sets that were not asked for in a while.
 	Count bool
 	// Messages sees whole messages; nil for nobody.
 	Messages Messages
@@ -194,11 +194,11 @@ func (w *watching) show(x *exchange) {
 	switch {
 	case c.wholes.Load() > 0 && c.wholes.Add(-1) >= 0:
 		o.Purpose |= ForCount
+	case x.finish != nil && time.Since(x.since) >= SlowAnswer:
+		o.Purpose |= ForCount // these are few: each is shown, and none stands for others
 	case x.q.Rand>>32%SampleOne == 0:
 		o.Purpose |= ForCount
 		o.Weight = SampleOne
-	case x.finish != nil && time.Since(x.since) >= SlowAnswer:
-		o.Purpose |= ForCount // these are few
 	}
 	x.showUses(w, c, &o)
 }
