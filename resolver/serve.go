@@ -20,7 +20,7 @@ type Options struct {
 	UDPSize   uint16        // largest UDP response, octets: 1232
 	KeepAlive time.Duration // idle time of TCP connections, told to those who ask (RFC 7828): 10s
 	// ID returns who answers, for id.server. CH TXT (RFC 4892) and NSID (RFC 5001); nil and ""
-	// refuse the one and leave the other out.
+	// refuse the one and leave the other out. It is asked at most four times a second.
 	ID      func() string
 	Version string // answer to version.server. CH TXT; "" refuses
 	// Ready reports whether the server should be sent queries, for ready.inside53. TXT; nil:
@@ -39,6 +39,7 @@ type Resolver struct {
 	now        atomic.Int64 // Unix seconds, for caches: kept by Run
 	rebindings atomic.Uint64
 	readiness  readiness
+	identity   identity
 	exchanges  sync.Pool // of *exchange
 	waiting    sync.Pool // of *waiting
 	buffers    sync.Pool // of *[]byte, 64 KiB: late answers over TCP
@@ -74,7 +75,8 @@ func New(f *forward.Forwarder, o Options) *Resolver {
 		o.ID = func() string { return "" }
 	}
 	r := &Resolver{options: o, forwarder: f}
-	r.limits = limits{udp: o.UDPSize, id: o.ID, keepAlive: uint16(min(o.KeepAlive/(100*time.Millisecond), 65535))}
+	r.identity.ask, r.identity.now = o.ID, o.Now
+	r.limits = limits{udp: o.UDPSize, id: r.identity.is, keepAlive: uint16(min(o.KeepAlive/(100*time.Millisecond), 65535))}
 	r.exchanges.New = func() any { return &exchange{resolver: r} }
 	r.waiting.New = func() any {
 		w := &waiting{resolver: r}

@@ -25,8 +25,8 @@ type Watch struct {
 	All bool
 	// Log shows one in so many at random: 1 is each, 0 none.
 	Log uint64
-	// Count shows a sample: the first of each moment, and one in [SampleOne] of the others; and
-	// who asks for record sets that were not asked for in a while.
+	// Count shows a sample: the first of each moment, those that took [SlowAnswer], and one in
+	// [SampleOne] of the others; and who asks for record sets that were not asked for in a while.
 	Count bool
 	// Messages sees whole messages; nil for nobody.
 	Messages Messages
@@ -206,11 +206,11 @@ func (w *watching) show(x *exchange) {
 	switch {
 	case spend(&c.wholes):
 		as.purpose |= ForCount
+	case x.finish != nil && time.Since(x.since) >= SlowAnswer:
+		as.purpose |= ForCount // these are few: each is shown, and none stands for others
 	case x.q.Rand>>32%SampleOne == 0:
 		as.purpose |= ForCount
 		as.weight = SampleOne
-	case x.finish != nil && time.Since(x.since) >= SlowAnswer:
-		as.purpose |= ForCount // these are few
 	}
 	x.showUses(w, c, as)
 }

@@ -118,6 +118,27 @@ func TestWatchSample(t *testing.T) {
 	}
 }
 
+// TestWatchSlow: each slow answer is shown, and stands for itself alone, also where the draw has it.
+func TestWatchSlow(t *testing.T) {
+	r := watchedResolver(t, Watch{Count: true})
+	x := r.exchange()
+	x.state, x.finish, x.since = r.state.Load(), func([]byte, Result) {}, time.Now().Add(-SlowAnswer)
+	if v := x.q.inspect(pack(t, nil)); v != accepted {
+		t.Fatal(v)
+	}
+	x.a.reset(x.state.snap.Views[0], &x.q)
+	const all = 4 * SampleOne
+	for i := range uint64(all) {
+		x.q.Rand = i << 32
+		x.state.watch.show(x)
+	}
+	weight := 0
+	r.Observe(func(o *Observed) { weight += int(o.Weight) })
+	if weight != all {
+		t.Errorf("%d slow answers count as %d", all, weight)
+	}
+}
+
 // TestWatchLost counts what comes faster than it is read.
 func TestWatchLost(t *testing.T) {
 	r := watchedResolver(t, Watch{All: true})

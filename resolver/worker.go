@@ -199,7 +199,7 @@ func (x *exchange) chaos() {
 	text := ""
 	switch string(x.q.Name()) {
 	case "\x02id\x06server\x00", "\x08hostname\x04bind\x00":
-		text = x.resolver.options.ID()
+		text = x.resolver.identity.is()
 	case "\x07version\x06server\x00", "\x07version\x04bind\x00":
 		text = x.resolver.options.Version
 	}
@@ -208,7 +208,9 @@ func (x *exchange) chaos() {
 		return
 	}
 	text = text[:min(len(text), 255)]
-	made := x.a.makeRecord(zone.TypeTXT, 0, append([]byte{byte(len(text))}, text...))
+	var room [1 + 255]byte
+	rdata := append(append(room[:0], byte(len(text))), text...)
+	made := x.a.makeRecord(zone.TypeTXT, 0, rdata)
 	made[5] = wire.ClassCHAOS
 	x.a.AA = true
 	x.a.add(inAnswer, 1, made)

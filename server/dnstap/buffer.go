@@ -45,7 +45,7 @@ type message struct {
 type shard struct {
 	mu      sync.Mutex // held for moments
 	buffer  []byte
-	dropped uint64
+	dropped uint64 // since the beginning
 	_       [64]byte
 }
 
@@ -70,13 +70,12 @@ func (s *shard) put(m *message) (half bool) {
 	return before < shardBytes/2 && len(s.buffer) >= shardBytes/2
 }
 
-// swap returns what waits and how much was dropped, and leaves spare for what comes.
-func (s *shard) swap(spare []byte) (waiting []byte, dropped uint64) {
+// swap returns what waits, and leaves spare for what comes.
+func (s *shard) swap(spare []byte) (waiting []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	waiting, dropped = s.buffer, s.dropped
-	s.buffer, s.dropped = spare, 0
-	return waiting, dropped
+	waiting, s.buffer = s.buffer, spare
+	return waiting
 }
 
 // next takes the first message out of what waited.

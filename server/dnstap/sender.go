@@ -2,6 +2,7 @@ package dnstap
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"net"
@@ -27,7 +28,7 @@ type Sender struct {
 	shards  [shards]shard
 	wake    chan struct{}
 	changed chan struct{}
-	dropped atomic.Uint64
+	dropped atomic.Uint64 // after they had waited
 	sent    atomic.Uint64
 
 	mu     sync.Mutex
@@ -71,7 +72,11 @@ func (s *Sender) SetReader(network, at string) {
 		if is != (address{}) {
 			buffer = make([]byte, 0, shardBytes)
 		}
-		s.shards[i].swap(buffer)
+		waiting := s.shards[i].swap(buffer)
+		for len(waiting) > 0 { // it was for the reader of before
+			_, waiting = next(waiting)
+			s.dropped.Add(1)
+		}
 	}
 	select {
 	case s.changed <- struct{}{}:
@@ -96,7 +101,11 @@ func (s *Sender) Sent() uint64 { return s.sent.Load() }
 
 // put keeps a message until it is sent.
 func (s *Sender) put(m *message) {
-	half := s.shards[m.peer.Port()%shards].put(m)
+	at := m.peer.Port()
+	if len(m.bytes) >= 2 {
+		at ^= binary.BigEndian.Uint16(m.bytes) // the id: upstreams have one port
+	}
+	half := s.shards[at%shards].put(m)
 	if half {
 		select {
 		case s.wake <- struct{}{}:
@@ -147,8 +156,7 @@ func (s *Sender) send(ctx context.Context) {
 		s.connect(ctx, to)
 	}
 	for i := range s.shards {
-		waiting, dropped := s.shards[i].swap(s.spare[:0])
-		s.dropped.Add(dropped)
+		waiting := s.shards[i].swap(s.spare[:0])
 		s.spare = waiting
 		if waiting == nil { // nobody read until now
 			s.spare = make([]byte, 0, shardBytes)

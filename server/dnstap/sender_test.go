@@ -2,7 +2,9 @@ package dnstap
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -187,6 +189,38 @@ func TestSenderNeverWaits(t *testing.T) {
 		}
 	}
 	s.SetReader("", "")
+}
+
+// TestDroppedStays: what was dropped stays counted when the reader is another one, together with what waited
+// for the one before.
+func TestDroppedStays(t *testing.T) {
+	s := New(Options{Log: slog.New(slog.DiscardHandler)})
+	client, large := netip.MustParseAddrPort("10.1.2.3:4567"), make([]byte, 60_000)
+	const all = 100
+	for i := range all {
+		if i%(all/4) == 0 {
+			s.SetReader("unix", fmt.Sprint("/nowhere/", i))
+		}
+		s.Answer(large, client, resolver.TCP, 0)
+	}
+	s.SetReader("", "")
+	if s.Dropped() != all {
+		t.Errorf("of %d messages that nobody got %d are dropped", all, s.Dropped())
+	}
+}
+
+// TestUpstreamsShare all buffers, though they have one port.
+func TestUpstreamsShare(t *testing.T) {
+	s := New(Options{Log: slog.New(slog.DiscardHandler)})
+	s.SetReader("unix", "/nowhere")
+	upstream, query := netip.MustParseAddrPort("10.0.0.2:53"), make([]byte, 1000)
+	for id := range uint16(shards * 200) {
+		binary.BigEndian.PutUint16(query, id)
+		s.Asked(query, upstream, forward.ByUDP)
+	}
+	if s.Dropped() != 0 {
+		t.Errorf("%d dropped though there is room", s.Dropped())
+	}
 }
 
 // TestPutAllocates nothing.
