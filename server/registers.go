@@ -38,7 +38,7 @@ func (b *sourceBuilder) newRegister(grants []register.Grant, stateDir string) (*
 	o := register.Options{Grants: grants, StateDir: stateDir, Log: b.log}
 	if b.registrar != nil { // a check has none
 		o.Regions, o.VPCs, o.Taken, o.Served = b.inventory, b.registrar.vpcs, b.registrar.taken, b.registrar.served
-		o.Saved = b.secondaries.saved
+		o.Saved, o.Unlisted = b.secondaries.saved, b.registrar.unlisted
 	}
 	return register.New(o)
 }
@@ -62,6 +62,12 @@ func (r *registrar) now() update.Registrar {
 		return nil
 	}
 	return source
+}
+
+// unlisted reports whether there are regions that have never been listed.
+func (r *registrar) unlisted() bool {
+	return slices.ContainsFunc(r.keeper.Report().Missing,
+		func(g zonesource.Gap) bool { return g.Key.Source == ec2Source })
 }
 
 // vpcs are the VPCs of the view of a client.

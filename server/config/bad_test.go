@@ -196,8 +196,10 @@ func TestConfigBad(t *testing.T) {
 			"/hostedzone/Z1, '']\n  visibility: [publc, internal]\n  overlap: overlap\n  refresh: 50ms\n  " +
 			"requests_per_second: 0\n  max_shrink: 1.5\n",
 			`3: route53.zones[0]: "a..b" has an empty label; a hosted zone id is like Z0123456789ABC
-3: route53.zones[1]: "bücher.example" is not ASCII; write the punycode form (xn--...) of "bücher"; a hosted zone id is like Z0123456789ABC
-3: route53.zones[2]: "a b" has a ' '; labels are of letters, digits, '-' and '_'; a hosted zone id is like Z0123456789ABC
+3: route53.zones[1]: "bücher.example" is not ASCII; write the punycode form (xn--...) of "bücher"; ` +
+				`a hosted zone id is like Z0123456789ABC
+3: route53.zones[2]: "a b" has a ' '; labels are of letters, digits, '-' and '_'; ` +
+				`a hosted zone id is like Z0123456789ABC
 3: route53.zones[4]: zone example.com. is here twice
 3: route53.zones[6]: hosted zone Z1 is here twice
 3: route53.zones[7]: is empty; write a name like example.com; a hosted zone id is like Z0123456789ABC
@@ -260,7 +262,8 @@ func TestConfigBad(t *testing.T) {
 			"x]}\n- {origin: c, file: c, views: [x, vpc-0a1b]}\n", `3: zonefiles[0].views: is empty; write names of views, or "*"
 4: zonefiles[1].views: has "*" and others; write one or the other
 5: zonefiles[2].views[0]: no view "x"; without the section views write a VPC id (with ec2), rest, or "*" for all
-5: zonefiles[2].views[1]: no view "vpc-0a1b"; without the section views write a VPC id (with ec2), rest, or "*" for all`},
+5: zonefiles[2].views[1]: no view "vpc-0a1b"; without the section views write a VPC id (with ec2), ` +
+			`rest, or "*" for all`},
 
 		{"views", ok + `views:
 - name: prod
@@ -289,7 +292,8 @@ func TestConfigBad(t *testing.T) {
 12: views[3].vpcs[2]: vpc-0a1b is here twice
 13: views[3].region: "eu" is no region; write one like eu-west-1
 14: views[3].addresses: "privat" is unknown; did you mean "private"?
-15: views[3].reach[0]: "eu!" is no VPC id (vpc-0a1b2c3d), region (eu-west-1), account id (12 digits), name in aws.accounts or prefix (10.0.0.0/16)
+15: views[3].reach[0]: "eu!" is no VPC id (vpc-0a1b2c3d), region (eu-west-1), ` +
+			`account id (12 digits), name in aws.accounts or prefix (10.0.0.0/16)
 15: views[3].reach[2]: vpc-0a1b is here twice
 15: views[3].reach[4]: 10.0.0.0/8 is here twice
 15: views[3].reach[5]: 1.2.3.4/8 has bits beyond its length; did you mean 1.0.0.0/8?
@@ -327,7 +331,8 @@ func TestConfigBad(t *testing.T) {
 9: forward[0].upstreams[5]: "tls://10.0.0.2#." has no name after #; FORM
 10: forward[0].upstreams[6]: "10.0.0.2:0" has port 0; FORM
 11: forward[0].upstreams[7]: 0.0.0.0 is no address of a host
-12: forward[0].upstreams[8]: 127.0.0.1:5300 is our own address (listen.dns 127.0.0.1:5300): a loop; write another resolver's`},
+12: forward[0].upstreams[8]: 127.0.0.1:5300 is our own address (listen.dns 127.0.0.1:5300): a loop; ` +
+			`write another resolver's`},
 		{"forward loops", "listen: {dns: ['[::]:53']}\nforward:\n- zone: .\n  upstreams: [127.0.0.53, '[::1]:53', " +
 			"'10.0.0.1:53', '127.0.0.1:5353']\n", "4: forward[0].upstreams[0]: 127.0.0.53:53 is our own address " +
 			"(listen.dns [::]:53): a loop; write another resolver's\n4: forward[0].upstreams[1]: [::1]:53 is our own " +
@@ -375,10 +380,12 @@ updates:
 7: updates[2].types[0]: "any-thing" is no record type; write A, AAAA, TXT and the like
 7: updates[2].visibility: says more than the id of the zone; leave it out
 7: updates[2].vpc: is for a private zone that is named by its name; leave it out
-8: updates[3].names[2]: "a.*" has a '*'; labels are of letters, digits, '-' and '_'; *.name is all below a name, and "*" all of the zone
+8: updates[3].names[2]: "a.*" has a '*'; labels are of letters, digits, '-' and '_'; ` +
+			`*.name is all below a name, and "*" all of the zone
 8: updates[3].soa_mname: "a..b" has an empty label
 8: updates[3].names[1]: *.example.net. is not in the zone example.com.
-9: updates[4].keys[0]: a. may change another zone of the name example.com. already (updates[3]), and an update says only the name; write another key
+9: updates[4].keys[0]: a. may change another zone of the name example.com. already (updates[3]), ` +
+			`and an update says only the name; write another key
 10: updates[5].visibility: "internal" is unknown; known are public, private
 11: updates[6].vpc: "eni-1" is no VPC id; write one like vpc-0a1b2c3d4e5f67890
 12: updates[7].soa_mname: is another one than in updates[6]; a zone has one
@@ -388,8 +395,10 @@ updates:
 		{"transfers", ok + `keys: [{name: a, secret_file: a}]
 transfers:
 - {}
-- {view: prod, zones: [], keys: [b], clients: [10.0.0.0/8, 10.0.0.0/8], notify: [ns.example, 10.0.0.9, '10.0.0.9:53'], catalog: a..b}
-- {view: vpc-0a1b, zones: ['*', example.com], keys: [a], journal: much, catalog: cat.example, notify: ['10.0.0.9:0', 0.0.0.0]}
+- {view: prod, zones: [], keys: [b], clients: [10.0.0.0/8, 10.0.0.0/8], ` +
+			`notify: [ns.example, 10.0.0.9, '10.0.0.9:53'], catalog: a..b}
+- {view: vpc-0a1b, zones: ['*', example.com], keys: [a], journal: much, catalog: cat.example, ` +
+			`notify: ['10.0.0.9:0', 0.0.0.0]}
 - {zones: [a.example, A.example.], keys: [a], catalog: cat.example, journal: 3GB}
 - x
 `, `4: transfers[0]: has neither keys nor clients; write who may have the zones

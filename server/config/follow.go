@@ -1,9 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Follow is an entry of the section follow: a zone of other servers that is brought into a
 // hosted zone of Route 53.
@@ -40,16 +37,7 @@ func (v *validator) follow() {
 		if v.broken[path] {
 			continue
 		}
-		if f.Zone == "" {
-			v.fault(path+".zone", "is missing; write the name of the zone")
-		}
-		if len(f.Primaries) == 0 {
-			v.fault(path+".primaries", "is missing; write the addresses of servers that have the zone")
-		}
-		v.hosts(path+".primaries", f.Primaries)
-		if f.Key != "" && !slices.ContainsFunc(v.config.Keys, func(k Key) bool { return k.Name == DomainName(f.Key) }) {
-			v.fault(path+".key", "no key %s; add it to the section keys", f.Key)
-		}
+		v.transferred(path, f.Zone, f.Primaries, f.Key)
 		switch {
 		case f.Into == "":
 			v.fault(path+".into", "is missing; write the id of the hosted zone")

@@ -33,16 +33,7 @@ func (v *validator) secondary() {
 		if v.broken[path] {
 			continue
 		}
-		if s.Zone == "" {
-			v.fault(path+".zone", "is missing; write the name of the zone")
-		}
-		if len(s.Primaries) == 0 {
-			v.fault(path+".primaries", "is missing; write the addresses of servers that have the zone")
-		}
-		v.hosts(path+".primaries", s.Primaries)
-		if s.Key != "" && !slices.ContainsFunc(v.config.Keys, func(k Key) bool { return k.Name == DomainName(s.Key) }) {
-			v.fault(path+".key", "no key %s; add it to the section keys", s.Key)
-		}
+		v.transferred(path, s.Zone, s.Primaries, s.Key)
 		v.viewSet(path+".views", s.Views)
 		for j, o := range all[:i] {
 			if s.Zone != "" && s.Zone == o.Zone {
@@ -54,5 +45,19 @@ func (v *validator) secondary() {
 				v.fault(path+".zone", "%s is the origin of zonefiles[%d] already; take one of them out", s.Zone, j)
 			}
 		}
+	}
+}
+
+// transferred checks the keys of an entry whose zone is transferred from other servers.
+func (v *validator) transferred(path string, zone DomainName, primaries []HostPort, key OptionalName) {
+	if zone == "" {
+		v.fault(path+".zone", "is missing; write the name of the zone")
+	}
+	if len(primaries) == 0 {
+		v.fault(path+".primaries", "is missing; write the addresses of servers that have the zone")
+	}
+	v.hosts(path+".primaries", primaries)
+	if key != "" && !slices.ContainsFunc(v.config.Keys, func(k Key) bool { return k.Name == DomainName(key) }) {
+		v.fault(path+".key", "no key %s; add it to the section keys", key)
 	}
 }

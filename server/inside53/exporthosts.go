@@ -11,10 +11,8 @@ import (
 	"time"
 
 	"inside53/server"
-	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/export"
-	"inside53/zonesource/rdata"
 
 	"github.com/spf13/cobra"
 )
@@ -61,7 +59,8 @@ where S3URL has {region}, it is the template of their keys, else as S3URL/REGION
 What is left out is told on standard error.`,
 		Example: `  inside53 export hosts --config inside53.yaml --region eu-west-1 --output /etc/hosts --watch
   inside53 export hosts --config inside53.yaml --region eu-west-1 --upload s3://bucket/hosts
-  inside53 export hosts --config inside53.yaml --region public --format sh --upload s3://bucket/etc_hosts/etc_hosts.{region}.sh`,
+  inside53 export hosts --config inside53.yaml --region public --format sh ` +
+			`--upload s3://bucket/etc_hosts/etc_hosts.{region}.sh`,
 		Args: cobra.NoArgs,
 		RunE: workOn(func(ctx context.Context, c console, _ []string) error {
 			ctx, stop := untilSignal(ctx)
@@ -117,7 +116,7 @@ func exportHosts(ctx context.Context, c console, f hostsFlags) error {
 	}
 	h := &hostsExport{console: c, flags: f, zone: string(conf.EC2.Zone), regions: inventoryRegions(conf, accounts),
 		uploaded: map[string]string{}}
-	h.ours, err = zonesNamed(conf)
+	h.zones, err = newOurZones(conf, accounts)
 	if err != nil {
 		return err
 	}
@@ -167,7 +166,8 @@ type hostsExport struct {
 	console
 	flags    hostsFlags
 	zone     string
-	ours     *zonesource.Ours // see export.HostsOptions
+	zones    *ourZones
+	ours     *zonesource.Ours // what zones said last; see export.HostsOptions
 	regions  []string
 	place    export.Place
 	uploader *export.Uploader
@@ -175,32 +175,13 @@ type hostsExport struct {
 	told     string            // the problems that were printed last
 }
 
-// zonesNamed are the zones that the configuration names.
-func zonesNamed(c *config.Config) (*zonesource.Ours, error) {
-	var names []config.DomainName
-	if c.Route53 != nil {
-		names = append(names, c.Route53.Zones.Names...)
-	}
-	for _, f := range c.ZoneFiles {
-		names = append(names, f.Origin)
-	}
-	for _, s := range c.Secondary {
-		names = append(names, s.Zone)
-	}
-	names = append(names, c.EC2.Domains...)
-	var out [][]byte
-	for _, name := range names {
-		wire, err := rdata.ParseMasterName(string(name))
-		if err != nil {
-			return nil, fmt.Errorf("reading the zone %s of the configuration: %w", name, err)
-		}
-		out = append(out, wire)
-	}
-	return zonesource.NewOurs(out), nil
-}
-
 // write writes what there is now. Where one place can't be written, the others are all the same.
 func (h *hostsExport) write(ctx context.Context, regions []*zonesource.Region, problems []zonesource.Problem) error {
+	ours, left, err := h.zones.list(ctx)
+	if err != nil {
+		return err
+	}
+	h.ours, problems = ours, append(problems, left...)
 	block := h.block(regions, h.flags.region, h.flags.vpc, &problems)
 	var faults []error
 	switch {

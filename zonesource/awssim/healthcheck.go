@@ -10,12 +10,13 @@ import (
 
 // healthCheck is one check in the API's shape, and what its checkers say.
 type healthCheck struct {
-	ID                           string            `json:"Id" xml:"Id"`
-	CallerReference              string            `json:"CallerReference" xml:"CallerReference"`
-	LinkedService                *linkedService    `json:"LinkedService,omitempty" xml:"LinkedService,omitempty"`
-	HealthCheckConfig            healthCheckConfig `json:"HealthCheckConfig" xml:"HealthCheckConfig"`
-	HealthCheckVersion           int64             `json:"HealthCheckVersion" xml:"HealthCheckVersion"`
-	CloudWatchAlarmConfiguration *alarm            `json:"CloudWatchAlarmConfiguration,omitempty" xml:"CloudWatchAlarmConfiguration,omitempty"`
+	ID                 string            `json:"Id" xml:"Id"`
+	CallerReference    string            `json:"CallerReference" xml:"CallerReference"`
+	LinkedService      *linkedService    `json:"LinkedService,omitempty" xml:"LinkedService,omitempty"`
+	HealthCheckConfig  healthCheckConfig `json:"HealthCheckConfig" xml:"HealthCheckConfig"`
+	HealthCheckVersion int64             `json:"HealthCheckVersion" xml:"HealthCheckVersion"`
+
+	Alarm *alarm `json:"CloudWatchAlarmConfiguration,omitempty" xml:"CloudWatchAlarmConfiguration,omitempty"`
 
 	observations []observation // nil: checkers of three regions, all content
 	down         bool          // what AWS looks at is down, as SetHealth said
@@ -23,24 +24,28 @@ type healthCheck struct {
 }
 
 type healthCheckConfig struct {
-	IPAddress                    string           `json:"IPAddress,omitempty" xml:"IPAddress,omitempty"`
-	Port                         *int64           `json:"Port,omitempty" xml:"Port,omitempty"`
-	Type                         string           `json:"Type" xml:"Type"`
-	ResourcePath                 string           `json:"ResourcePath,omitempty" xml:"ResourcePath,omitempty"`
-	FullyQualifiedDomainName     string           `json:"FullyQualifiedDomainName,omitempty" xml:"FullyQualifiedDomainName,omitempty"`
-	SearchString                 string           `json:"SearchString,omitempty" xml:"SearchString,omitempty"`
-	RequestInterval              *int64           `json:"RequestInterval,omitempty" xml:"RequestInterval,omitempty"`
-	FailureThreshold             *int64           `json:"FailureThreshold,omitempty" xml:"FailureThreshold,omitempty"`
-	MeasureLatency               *bool            `json:"MeasureLatency,omitempty" xml:"MeasureLatency,omitempty"`
-	Inverted                     *bool            `json:"Inverted,omitempty" xml:"Inverted,omitempty"`
-	Disabled                     *bool            `json:"Disabled,omitempty" xml:"Disabled,omitempty"`
-	HealthThreshold              *int64           `json:"HealthThreshold,omitempty" xml:"HealthThreshold,omitempty"`
-	ChildHealthChecks            []string         `json:"ChildHealthChecks,omitempty" xml:"ChildHealthChecks>ChildHealthCheck,omitempty"`
-	EnableSNI                    *bool            `json:"EnableSNI,omitempty" xml:"EnableSNI,omitempty"`
-	Regions                      []string         `json:"Regions,omitempty" xml:"Regions>Region,omitempty"`
-	AlarmIdentifier              *alarmIdentifier `json:"AlarmIdentifier,omitempty" xml:"AlarmIdentifier,omitempty"`
-	InsufficientDataHealthStatus string           `json:"InsufficientDataHealthStatus,omitempty" xml:"InsufficientDataHealthStatus,omitempty"`
-	RoutingControlARN            string           `json:"RoutingControlArn,omitempty" xml:"RoutingControlArn,omitempty"`
+	IPAddress                string `json:"IPAddress,omitempty" xml:"IPAddress,omitempty"`
+	Port                     *int64 `json:"Port,omitempty" xml:"Port,omitempty"`
+	Type                     string `json:"Type" xml:"Type"`
+	ResourcePath             string `json:"ResourcePath,omitempty" xml:"ResourcePath,omitempty"`
+	FullyQualifiedDomainName string `json:"FullyQualifiedDomainName,omitempty" xml:"FullyQualifiedDomainName,omitempty"`
+	SearchString             string `json:"SearchString,omitempty" xml:"SearchString,omitempty"`
+	RequestInterval          *int64 `json:"RequestInterval,omitempty" xml:"RequestInterval,omitempty"`
+	FailureThreshold         *int64 `json:"FailureThreshold,omitempty" xml:"FailureThreshold,omitempty"`
+	MeasureLatency           *bool  `json:"MeasureLatency,omitempty" xml:"MeasureLatency,omitempty"`
+	Inverted                 *bool  `json:"Inverted,omitempty" xml:"Inverted,omitempty"`
+	Disabled                 *bool  `json:"Disabled,omitempty" xml:"Disabled,omitempty"`
+	HealthThreshold          *int64 `json:"HealthThreshold,omitempty" xml:"HealthThreshold,omitempty"`
+
+	ChildHealthChecks []string `json:"ChildHealthChecks,omitempty" xml:"ChildHealthChecks>ChildHealthCheck,omitempty"`
+
+	EnableSNI       *bool            `json:"EnableSNI,omitempty" xml:"EnableSNI,omitempty"`
+	Regions         []string         `json:"Regions,omitempty" xml:"Regions>Region,omitempty"`
+	AlarmIdentifier *alarmIdentifier `json:"AlarmIdentifier,omitempty" xml:"AlarmIdentifier,omitempty"`
+
+	InsufficientData string `json:"InsufficientDataHealthStatus,omitempty" xml:"InsufficientDataHealthStatus,omitempty"`
+
+	RoutingControlARN string `json:"RoutingControlArn,omitempty" xml:"RoutingControlArn,omitempty"`
 }
 
 // MarshalXML leaves out the lists that are empty, as AWS does.

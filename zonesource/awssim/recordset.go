@@ -10,21 +10,24 @@ import (
 // RecordSet is one ResourceRecordSet in the shape the API and the CLI give it. Pointers are nil where
 // the API has no element. Values of RecordSet handed in are copied shallowly: do not change what they point to.
 type RecordSet struct {
-	Name                    string                `json:"Name" xml:"Name"`
-	Type                    string                `json:"Type" xml:"Type"`
-	SetIdentifier           string                `json:"SetIdentifier,omitempty" xml:"SetIdentifier,omitempty"`
-	Weight                  *int64                `json:"Weight,omitempty" xml:"Weight,omitempty"`
-	Region                  string                `json:"Region,omitempty" xml:"Region,omitempty"`
-	GeoLocation             *GeoLocation          `json:"GeoLocation,omitempty" xml:"GeoLocation,omitempty"`
-	Failover                string                `json:"Failover,omitempty" xml:"Failover,omitempty"`
-	MultiValueAnswer        *bool                 `json:"MultiValueAnswer,omitempty" xml:"MultiValueAnswer,omitempty"`
-	TTL                     *int64                `json:"TTL,omitempty" xml:"TTL,omitempty"` // seconds
-	ResourceRecords         []ResourceRecord      `json:"ResourceRecords,omitempty" xml:"ResourceRecords>ResourceRecord,omitempty"`
-	AliasTarget             *AliasTarget          `json:"AliasTarget,omitempty" xml:"AliasTarget,omitempty"`
-	HealthCheckID           string                `json:"HealthCheckId,omitempty" xml:"HealthCheckId,omitempty"`
-	TrafficPolicyInstanceID string                `json:"TrafficPolicyInstanceId,omitempty" xml:"TrafficPolicyInstanceId,omitempty"`
-	CIDRRoutingConfig       *CIDRRoutingConfig    `json:"CidrRoutingConfig,omitempty" xml:"CidrRoutingConfig,omitempty"`
-	GeoProximityLocation    *GeoProximityLocation `json:"GeoProximityLocation,omitempty" xml:"GeoProximityLocation,omitempty"`
+	Name             string       `json:"Name" xml:"Name"`
+	Type             string       `json:"Type" xml:"Type"`
+	SetIdentifier    string       `json:"SetIdentifier,omitempty" xml:"SetIdentifier,omitempty"`
+	Weight           *int64       `json:"Weight,omitempty" xml:"Weight,omitempty"`
+	Region           string       `json:"Region,omitempty" xml:"Region,omitempty"`
+	GeoLocation      *GeoLocation `json:"GeoLocation,omitempty" xml:"GeoLocation,omitempty"`
+	Failover         string       `json:"Failover,omitempty" xml:"Failover,omitempty"`
+	MultiValueAnswer *bool        `json:"MultiValueAnswer,omitempty" xml:"MultiValueAnswer,omitempty"`
+	TTL              *int64       `json:"TTL,omitempty" xml:"TTL,omitempty"` // seconds
+
+	ResourceRecords []ResourceRecord `json:"ResourceRecords,omitempty" xml:"ResourceRecords>ResourceRecord,omitempty"`
+	AliasTarget     *AliasTarget     `json:"AliasTarget,omitempty" xml:"AliasTarget,omitempty"`
+	HealthCheckID   string           `json:"HealthCheckId,omitempty" xml:"HealthCheckId,omitempty"`
+
+	TrafficPolicyInstanceID string `json:"TrafficPolicyInstanceId,omitempty" xml:"TrafficPolicyInstanceId,omitempty"`
+
+	CIDRRoutingConfig    *CIDRRoutingConfig    `json:"CidrRoutingConfig,omitempty" xml:"CidrRoutingConfig,omitempty"`
+	GeoProximityLocation *GeoProximityLocation `json:"GeoProximityLocation,omitempty" xml:"GeoProximityLocation,omitempty"`
 }
 
 // MarshalXML leaves ResourceRecords out where there are none, as AWS does for aliases.

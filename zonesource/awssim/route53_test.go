@@ -129,7 +129,8 @@ func TestZoneLists(t *testing.T) {
 	files := zoneList(201)
 	files["route53/vpc-1/list-hosted-zones-by-vpc.json"] = &fstest.MapFile{Data: []byte(`{"HostedZoneSummaries":[
 		{"HostedZoneId":"Z000","Name":"z201.example.","Owner":{"OwningAccount":"123456789012"}},
-		{"HostedZoneId":"ZEFS","Name":"fs-1.efs.eu-west-1.amazonaws.com.","Owner":{"OwningService":"efs.amazonaws.com"}}],"MaxItems":"100"}`)}
+		{"HostedZoneId":"ZEFS","Name":"fs-1.efs.eu-west-1.amazonaws.com.",` +
+		`"Owner":{"OwningService":"efs.amazonaws.com"}}],"MaxItems":"100"}`)}
 	s := newSim(t, Options{Data: files})
 	c := serve(t, s)
 	ctx := t.Context()

@@ -28,8 +28,9 @@ type linkedService struct {
 }
 
 type zoneFeatures struct {
-	AcceleratedRecoveryStatus string          `json:"AcceleratedRecoveryStatus,omitempty" xml:"AcceleratedRecoveryStatus,omitempty"`
-	FailureReasons            *failureReasons `json:"FailureReasons,omitempty" xml:"FailureReasons,omitempty"`
+	AcceleratedRecoveryStatus string `json:"AcceleratedRecoveryStatus,omitempty" xml:"AcceleratedRecoveryStatus,omitempty"`
+
+	FailureReasons *failureReasons `json:"FailureReasons,omitempty" xml:"FailureReasons,omitempty"`
 }
 
 type failureReasons struct {

@@ -16,13 +16,19 @@ import (
 )
 
 const lookedAt = `{"HealthChecks": [
-	{"Id": "h-site", "CallerReference": "1", "HealthCheckVersion": 1, "HealthCheckConfig": {"Type": "TCP", "IPAddress": "192.0.2.1", "Port": 80}},
-	{"Id": "h-not", "CallerReference": "2", "HealthCheckVersion": 1, "HealthCheckConfig": {"Type": "TCP", "IPAddress": "192.0.2.2", "Port": 80, "Inverted": true}},
-	{"Id": "h-off", "CallerReference": "3", "HealthCheckVersion": 1, "HealthCheckConfig": {"Type": "TCP", "IPAddress": "192.0.2.3", "Port": 80, "Disabled": true}},
-	{"Id": "h-both", "CallerReference": "4", "HealthCheckVersion": 1, "HealthCheckConfig": {"Type": "CALCULATED", "HealthThreshold": 2, "ChildHealthChecks": ["h-site", "h-off"]}},
-	{"Id": "h-hand", "CallerReference": "5", "HealthCheckVersion": 1, "HealthCheckConfig": {"Type": "RECOVERY_CONTROL", "RoutingControlArn": "arn:aws:x"}}]}`
+	{"Id": "h-site", "CallerReference": "1", "HealthCheckVersion": 1,
+		"HealthCheckConfig": {"Type": "TCP", "IPAddress": "192.0.2.1", "Port": 80}},
+	{"Id": "h-not", "CallerReference": "2", "HealthCheckVersion": 1,
+		"HealthCheckConfig": {"Type": "TCP", "IPAddress": "192.0.2.2", "Port": 80, "Inverted": true}},
+	{"Id": "h-off", "CallerReference": "3", "HealthCheckVersion": 1,
+		"HealthCheckConfig": {"Type": "TCP", "IPAddress": "192.0.2.3", "Port": 80, "Disabled": true}},
+	{"Id": "h-both", "CallerReference": "4", "HealthCheckVersion": 1,
+		"HealthCheckConfig": {"Type": "CALCULATED", "HealthThreshold": 2, "ChildHealthChecks": ["h-site", "h-off"]}},
+	{"Id": "h-hand", "CallerReference": "5", "HealthCheckVersion": 1,
+		"HealthCheckConfig": {"Type": "RECOVERY_CONTROL", "RoutingControlArn": "arn:aws:x"}}]}`
 
-const lookedBalancers = `{"LoadBalancers": [{"LoadBalancerArn": "arn:lb", "LoadBalancerName": "lb-1", "Type": "application",
+const lookedBalancers = `{"LoadBalancers": [{"LoadBalancerArn": "arn:lb", "LoadBalancerName": "lb-1",
+	"Type": "application",
 	"DNSName": "lb-1.eu-west-1.elb.amazonaws.com", "State": {"Code": "active"}}]}`
 
 // TestLook: checks of each kind, and load balancers.

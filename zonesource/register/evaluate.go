@@ -125,8 +125,15 @@ func (s *Source) add(in found, apex []byte, next map[string]entry, u *update.Rec
 }
 
 // remove takes a name from the instance: all of it, or with its last address. To take away the
-// address of one family alone takes nothing: the name is of the instance.
+// address of one family alone takes nothing: the name is of the instance. Nor does an address
+// that the name doesn't have (RFC 2136 section 3.4.2.4).
 func (s *Source) remove(in found, next map[string]entry, u *update.Record) update.Result {
+	if u.Class == update.ClassNone {
+		addr, ok := netip.AddrFromSlice(u.Data)
+		if !ok || !in.has(addr) {
+			return update.Result{}
+		}
+	}
 	switch {
 	case u.Class == update.ClassAny && u.Type == zone.TypeANY, u.Type == zone.TypeA:
 		delete(next, string(u.Name))

@@ -39,6 +39,8 @@ type Options struct {
 	Grants []Grant
 	// Regions returns the inventory as it was listed last.
 	Regions func() []*zonesource.Region
+	// Unlisted reports whether regions are to come that have never been listed.
+	Unlisted func() bool
 	// VPCs returns the VPCs of the view that an address has; all says that it is every one.
 	VPCs func(netip.Addr) (ids []string, all bool)
 	// Taken returns whether a name is one of tags or of a record, and whose: the id of an
@@ -72,6 +74,9 @@ type entry struct {
 	At       time.Time
 }
 
+// place is a region of an account.
+type place struct{ account, region string }
+
 // request is one update that waits.
 type request struct {
 	client  netip.Addr
@@ -90,6 +95,8 @@ type Source struct {
 	// Of the goroutine of Run.
 	names map[string]entry // by name
 	at    time.Time        // of the last change
+	// ran are the regions in which instances with names have been seen to run.
+	ran map[string]place
 }
 
 // New returns a source; it reads nothing yet.
@@ -104,7 +111,7 @@ func New(o Options) (*Source, error) {
 		}
 	}
 	return &Source{options: o, log: o.Log, requests: make(chan request, mostWaiting), names: map[string]entry{},
-		path: filepath.Join(o.StateDir, "register.json")}, nil
+		ran: map[string]place{}, path: filepath.Join(o.StateDir, "register.json")}, nil
 }
 
 // Submit hands an update without a signature over. done is called once, from any goroutine, when
@@ -271,26 +278,37 @@ func (s *Source) deliver(apex []byte, deliver func(zonesource.Part)) *zone.Zone 
 }
 
 // prune takes the names of instances out that are gone: where the region that they were in has
-// been listed, and they don't run.
+// been listed, and they don't run. As long as regions are to come, who hasn't been seen to run
+// may be in one of them.
 func (s *Source) prune(deliver func(zonesource.Part)) {
 	regions := s.options.Regions()
 	if len(regions) == 0 || len(s.names) == 0 {
 		return
 	}
-	running := map[string]bool{}
+	unlisted := s.options.Unlisted()
+	running, listed := map[string]place{}, map[place]bool{}
 	for _, r := range regions {
+		at := place{r.Account, r.Name}
+		listed[at] = true
 		for i := range r.Hosts {
-			running[r.Hosts[i].Instance] = true
+			running[r.Hosts[i].Instance] = at
 		}
 	}
-	next := maps.Clone(s.names)
+	next, ran := maps.Clone(s.names), map[string]place{}
 	var gone []string
 	maps.DeleteFunc(next, func(_ string, e entry) bool {
-		if !running[e.Instance] {
+		at, runs := running[e.Instance]
+		if !runs {
+			at = s.ran[e.Instance]
+		}
+		ran[e.Instance] = at
+		isGone := !runs && (!unlisted || listed[at])
+		if isGone {
 			gone = append(gone, fmt.Sprintf("%s of %s", zone.String(e.Name), e.Instance))
 		}
-		return !running[e.Instance]
+		return isGone
 	})
+	s.ran = ran
 	if len(gone) == 0 || s.change(next).Rcode != update.NoError {
 		return
 	}
