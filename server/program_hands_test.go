@@ -32,7 +32,7 @@ func TestProgramStatus(t *testing.T) {
 	p.await(t, "what is asked is seen", func() bool {
 		p.check(t, asks(outside, "www.example.org A", "CNAME example.org.", "192.0.2.80"))
 		p.into(t, "/status", &is)
-		return is.QueriesPerSecond > 0 && is.HitRatio != nil && *is.HitRatio > 0 && *is.HitRatio <= 1
+		return is.QueriesPerSecond > 0 && is.HitRatio > 0 && is.HitRatio <= 1
 	})
 	if !is.Ready || !strings.HasPrefix(is.Version, "inside53") || is.Config == "" || len(is.Reasons) > 0 ||
 		time.Since(is.Started) > time.Hour || is.Sources["ec2"].AgeSeconds == nil {

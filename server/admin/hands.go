@@ -30,7 +30,7 @@ type Status struct {
 	Reasons          []string          `json:"reasons"`
 	Degraded         []string          `json:"degraded"`
 	QueriesPerSecond float64           `json:"queries_per_second"`
-	HitRatio         *float64          `json:"hit_ratio"` // nil: nobody has asked the cache
+	HitRatio         float64           `json:"hit_ratio"`
 	ServfailPerSec   float64           `json:"servfail_per_second"`
 	Sources          map[string]Source `json:"sources"`
 	Upstreams        []Upstream        `json:"upstreams"`

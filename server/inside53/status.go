@@ -89,12 +89,8 @@ func showStatus(c console, s *admin.Status) error {
 	if len(s.Degraded) > 0 {
 		rows = append(rows, []string{"degraded", strings.Join(s.Degraded, ", ") + " (see /report)"})
 	}
-	cache := "not asked"
-	if s.HitRatio != nil {
-		cache = fmt.Sprintf("%.0f %% hits", 100**s.HitRatio)
-	}
 	rows = append(rows, []string{"queries", fmt.Sprintf("%.1f a second, %.1f SERVFAIL a second", s.QueriesPerSecond,
-		s.ServfailPerSec)}, []string{"cache", cache})
+		s.ServfailPerSec)}, []string{"cache", fmt.Sprintf("%.0f %% hits", 100*s.HitRatio)})
 	if s.Fleet.Version > 0 {
 		version := strconv.FormatUint(s.Fleet.Version, 10)
 		if s.Fleet.Leader != "" {
