@@ -68,12 +68,24 @@ func (h *hands) Refresh(name string) (admin.Scheduled, error) {
 		return out, err
 	}
 	more, fault := h.handing.refresh(name)
-	if fault != nil && err != nil {
-		return out, fault
+	return scheduledBy(out, err, more, fault)
+}
+
+// scheduledBy is what this server reads now, and who leads. What neither does is an error, and so
+// is that who leads wasn't reached, unless this server has something to read itself.
+func scheduledBy(own admin.Scheduled, err error, led admin.Scheduled, fault error) (admin.Scheduled, error) {
+	if fault != nil && len(own.Scheduled) == 0 && (err != nil || !isUnknownPart(fault)) {
+		return own, fault
 	}
-	out.Scheduled = append(out.Scheduled, more.Scheduled...)
-	out.WaitSeconds = max(out.WaitSeconds, more.WaitSeconds)
-	return out, nil
+	own.Scheduled = append(own.Scheduled, led.Scheduled...)
+	own.WaitSeconds = max(own.WaitSeconds, led.WaitSeconds)
+	return own, nil
+}
+
+// isUnknownPart reports whether an order was refused because there is no such zone or region.
+func isUnknownPart(err error) bool {
+	var refused *admin.Refusal
+	return errors.As(err, &refused) && refused.Status == http.StatusNotFound
 }
 
 // refreshAt has a zone or region read now, "" for all, of those that a keeper reads.

@@ -21,6 +21,15 @@ func badFollowing(ok string) []badConfig {
 4: register[1].names[1]: a is here twice
 4: register[1].zone: is the root or empty; write the zone of the names
 4: register[1].ttl: 1ms is not in whole seconds; write 1s`},
+		{"register, a zone twice", ok + `ec2: {regions: [eu-west-1]}
+register:
+- {names: ["{id}", a], zone: b.example}
+- {names: [b, "{id}"], zone: b.example, ttl: 1m}
+- {names: ["{id}"], zone: c.example}
+`, `5: register[1].names[1]: {id} of b.example. is in register[0] already; take one of them out`},
+		{"query_log, a file of the state", ok + "state_dir: /tmp\nquery_log: {sample: 1, file: updates.journal}\n",
+			`3: query_log.file: "updates.journal" doesn't end in .log, by which it is none of the files that state_dir ` +
+				`has of its own: write one like queries.log`},
 		{"follow", ok + `secondary: [{zone: z.example, primaries: [10.0.0.9]}]
 follow:
 - {}

@@ -180,6 +180,10 @@ func TestConfigBad(t *testing.T) {
 		{"fleet, a key of others", ok + "keys: [{name: ops, secret: MDEyMzQ1Njc4OWFiY2RlZg==}]\n" +
 			"fleet: {store: 's3://b/p', keys: [ops]}\nsecondary: [{zone: z.example., primaries: [10.0.0.9], key: ops}]\n",
 			"3: fleet.keys[0]: ops. is used by secondary too; make a key for the fleet alone"},
+		{"fleet, a key of a followed zone", "keys: [{name: ops, secret: MDEyMzQ1Njc4OWFiY2RlZg==}]\n" + ok +
+			"fleet: {store: 's3://b/p', keys: [ops]}\nroute53:\nfollow: [{zone: z.example., primaries: [10.0.0.9], " +
+			"into: Z0123456789ABC, key: ops}]\n",
+			"3: fleet.keys[0]: ops. is used by follow too; make a key for the fleet alone"},
 
 		{"aws", ok + "aws:\n  region: ireland\n  accounts:\n  - name: A\n    role_arn: inside53\n    external_id: x\n  - " +
 			"name: b\n    role_arn: arn:aws:iam::123456789012:role/a\n  - name: b\n    role_arn: " +

@@ -113,6 +113,8 @@ func (c *Config) keyUser(name DomainName) string {
 		return "transfers"
 	case slices.ContainsFunc(c.Secondary, func(s Secondary) bool { return DomainName(s.Key) == name }):
 		return "secondary"
+	case slices.ContainsFunc(c.Follow, func(f Follow) bool { return DomainName(f.Key) == name }):
+		return "follow"
 	}
 	return ""
 }

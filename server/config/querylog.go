@@ -30,8 +30,8 @@ type QueryLog struct {
 	// Slower logs only queries whose answer took so long. Default 0s, all.
 	Slower time.Duration `yaml:"slower"`
 
-	// File is where lines go, below state_dir; at 100 MiB it becomes FILE.1. Default "", standard
-	// error.
+	// File is where lines go, below state_dir; its name ends in .log, and at 100 MiB it becomes
+	// FILE.1. Default "", standard error.
 	File string `yaml:"file"`
 }
 
@@ -94,6 +94,10 @@ func (v *validator) queryLog() {
 	}
 	if !filepath.IsLocal(q.File) || filepath.Base(q.File) != q.File {
 		v.fault("query_log.file", "%q is not the name of a file; it stands in state_dir: write one like queries.log", q.File)
+	}
+	if filepath.Base(q.File) == q.File && filepath.Ext(q.File) != ".log" {
+		v.fault("query_log.file", "%q doesn't end in .log, by which it is none of the files that state_dir has of its own: "+
+			"write one like queries.log", q.File)
 	}
 	if v.config.StateDir == "" {
 		v.fault("query_log.file", "needs state_dir, where it stands; write a directory there")

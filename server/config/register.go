@@ -64,6 +64,13 @@ func (v *validator) register() {
 				v.fault(fmt.Sprintf("%s.names[%d]", path, j), "%s is here twice", n)
 			}
 		}
+		for j, n := range r.Names {
+			other := slices.IndexFunc(all[:i], func(o Register) bool { return o.Zone == r.Zone && slices.Contains(o.Names, n) })
+			if n != "" && other >= 0 {
+				v.fault(fmt.Sprintf("%s.names[%d]", path, j), "%s of %s is in register[%d] already; take one of them out", n,
+					r.Zone, other)
+			}
+		}
 		if r.Zone == "" || r.Zone == "." {
 			v.fault(path+".zone", "is the root or empty; write the zone of the names")
 		}

@@ -57,6 +57,14 @@ func (m *fleetMember) heard() string {
 	return fmt.Sprintf("%.0fs ago", m.HeardSeconds)
 }
 
+// version is what the member serves, as it wrote last; it had none, or wrote none, where that is 0.
+func (m *fleetMember) version() string {
+	if m.Version == 0 {
+		return "-"
+	}
+	return strconv.FormatUint(m.Version, 10)
+}
+
 // newFleetOrder makes the command of an order to the fleet.
 func newFleetOrder(name, short, long, path string) *cobra.Command {
 	var url string
@@ -118,8 +126,7 @@ func (f *historyFlags) printFleet(ctx context.Context, c console) error {
 		for _, part := range slices.Sorted(maps.Keys(m.Failed)) {
 			remarks = append(remarks, "can't serve "+part+": "+m.Failed[part])
 		}
-		rows = append(rows, []string{m.Name, m.Address, strconv.FormatUint(m.Version, 10),
-			m.heard(), m.Build, m.Zone, strings.Join(remarks, "; ")})
+		rows = append(rows, []string{m.Name, m.Address, m.version(), m.heard(), m.Build, m.Zone, strings.Join(remarks, "; ")})
 	}
 	return c.table(rows)
 }

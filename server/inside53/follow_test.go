@@ -253,8 +253,8 @@ func followThroughKills(t *testing.T, m master, address string, count, kills int
 	return k
 }
 
-// TestFollowSurvivesKills: with a master that answers with the whole zone each time, though restarts ask for what is new
-// since the last serial. What is left alone is still told of after them.
+// TestFollowSurvivesKills: with a master that answers with the whole zone each time, though restarts
+// ask for what is new since the last serial. What is left alone is still told of after them.
 func TestFollowSurvivesKills(t *testing.T) {
 	m := newOwnMaster(t)
 	k := followThroughKills(t, m, "127.0.0.1:0", *followChanges, 4)
