@@ -40,7 +40,7 @@ func (d *fleetDesk) State() (admin.FleetState, error) {
 	}
 	s := m.Standing()
 	out := admin.FleetState{Version: s.Version, Epoch: s.Epoch, Leader: s.Leader, Members: []admin.FleetMember{}}
-	for _, p := range m.Peers() {
+	for _, p := range m.ReadPeers(context.Background()) { // it is for people: as of now
 		address := ""
 		if p.Address.IsValid() {
 			address = p.Address.String()

@@ -39,10 +39,14 @@ func (m *Member) yields() bool {
 	})
 }
 
-// Agree reports whether all members read by the configuration that this server reads by.
+// Agree reports whether all members read by the configuration that this server reads by. While one can't be
+// asked, they don't.
 func (m *Member) Agree() bool {
 	own := m.o.Config()
-	return own != "" && !slices.ContainsFunc(m.Peers(), func(p Peer) bool { return p.Config != own })
+	m.mu.Lock()
+	asked := m.met > 0 && m.o.Uptime()-m.met <= memberFor/2
+	m.mu.Unlock()
+	return own != "" && asked && !slices.ContainsFunc(m.Peers(), func(p Peer) bool { return p.Config != own })
 }
 
 // Orphans are the keys of parts of the newest version that a configuration doesn't want.

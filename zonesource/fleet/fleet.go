@@ -116,10 +116,12 @@ type Member struct {
 	ages    map[string]float64
 	agesAt  time.Duration
 	peers   []Peer
+	met     time.Duration // uptime when all members were read; 0: one isn't
 	ownTag  string
 	alarms  map[string]uint64
 	offered bool // a step-down was asked for
 	barred  time.Duration
+	unfit   time.Duration // uptime until which this server leaves the lease to others, as it can't read head
 	first   chan struct{} // closed when the first version was adopted
 	begun   time.Duration
 }

@@ -115,6 +115,9 @@ func (m *Member) lead(ctx context.Context) {
 	m.mu.Lock()
 	m.term = nil
 	m.barred = m.o.Uptime() + lostPause
+	if errors.Is(err, errNothingToRepairBy) {
+		m.unfit = m.barred
+	}
 	m.mu.Unlock()
 	m.o.Log.Warn("this server leads no more", "epoch", t.epoch, "reason", err)
 	t.release(context.WithoutCancel(ctx), err)
@@ -134,6 +137,7 @@ func (t *Term) run(ctx context.Context) error {
 		m.mu.Lock()
 		m.term = t
 		m.mu.Unlock()
+		signal(m.wakeMeet) // from now on it matters what the members say
 		m.o.Log.Info("this server leads", "epoch", t.epoch, "version", t.Version().Number())
 		g.Go(func() error { return t.tell(ctx) })
 		g.Go(func() error { return t.record(ctx) })

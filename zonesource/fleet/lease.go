@@ -122,6 +122,7 @@ func (m *Member) contend(ctx context.Context) error {
 	for {
 		err := m.look(ctx)
 		if err == nil && m.mayTake() {
+			m.askPeers(ctx)
 			err = m.pause(ctx, mathrand.N(m.draw()), nil)
 			if err == nil {
 				err = m.look(ctx)
@@ -134,6 +135,19 @@ func (m *Member) contend(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// askTime bounds the reading of what members say before this server leads.
+const askTime = time.Second
+
+// askPeers reads what members say: who knows more, or reads by another configuration, is to lead.
+func (m *Member) askPeers(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, askTime)
+	defer stop()
+	err := m.readPeers(ctx, true)
+	if err != nil {
+		m.o.Log.Debug("members not read before the lease is tried", "error", err)
 	}
 }
 
@@ -156,6 +170,8 @@ func (m *Member) mayTake() bool {
 	switch {
 	case !l.known || errors.Is(m.headErr, ledger.ErrNewer) || now < m.barred && l.Node != "" && still < leaseFor:
 		return false
+	case now < m.unfit:
+		return false // else it would have the lease again before somebody else does
 	case l.tag != "" && still < leaseFor+lostPause && m.yields():
 		return false
 	case still < lostPause && m.higher():

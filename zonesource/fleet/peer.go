@@ -25,6 +25,11 @@ const (
 	maxMember  = 1 << 20
 	// forgetAfter is the age of a member that nobody needs to know of any more.
 	forgetAfter = 24 * time.Hour
+	// rereadAfter is how old what a member says may be where nothing hangs on it: else each would
+	// read what all others write each minute.
+	rereadAfter = 10 * time.Minute
+	// calmFor is for how long a lease that isn't seen anew may still be renewed: others look at it each 15 s.
+	calmFor = farEvery + renewEvery
 )
 
 // Peer is a member as it says of itself.
@@ -42,7 +47,8 @@ type Peer struct {
 
 	// Heard is how long ago it wrote that, by the store's clock.
 	Heard time.Duration `json:"-"`
-	read  time.Duration // uptime when it was read
+	read  time.Duration // uptime when it was listed
+	got   time.Duration // uptime when what it says was read
 }
 
 // Peers returns the members that wrote within 2 minutes, this server among them, by name.
@@ -184,8 +190,32 @@ func (m *Member) say(ctx context.Context) error {
 	return err
 }
 
-// listPeers reads the objects of members that may have changed.
-func (m *Member) listPeers(ctx context.Context) error {
+// ReadPeers returns the members as they say of themselves now, as far as the store says so in time.
+func (m *Member) ReadPeers(ctx context.Context) []Peer {
+	ctx, stop := context.WithTimeout(ctx, storeTime/2)
+	defer stop()
+	err := m.readPeers(ctx, true)
+	if err != nil {
+		m.o.Log.Debug("members not read; those known before are named", "error", err)
+	}
+	return m.Peers()
+}
+
+// listPeers lists the members, and reads the objects of those that may have changed where that matters.
+func (m *Member) listPeers(ctx context.Context) error { return m.readPeers(ctx, !m.isCalm()) }
+
+// isCalm reports whether nothing hangs on what members say: another server leads and renews its lease, by the
+// configuration of this one, and the store has lost nothing. Then it is enough to know who the members are.
+func (m *Member) isCalm() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.term == nil && m.lease.known && m.lease.Node != "" && m.lease.Node != m.node &&
+		m.o.Uptime()-m.lease.since < calmFor && m.headErr == nil && m.version != nil && !m.differs(m.o.Config())
+}
+
+// readPeers lists the members, and reads the objects of those that may have changed: all of them, or those that
+// aren't known and those that were read long ago.
+func (m *Member) readPeers(ctx context.Context, all bool) error {
 	ctx, stop := context.WithTimeout(ctx, readTime)
 	defer stop()
 	m.mu.Lock()
@@ -198,6 +228,7 @@ func (m *Member) listPeers(ctx context.Context) error {
 	g.SetLimit(decoders)
 	var mu sync.Mutex
 	var peers []Peer
+	unread := 0
 	now := m.o.Uptime()
 	for e, err := range m.o.Store.List(ctx, memberPath, "") {
 		if err != nil {
@@ -211,16 +242,24 @@ func (m *Member) listPeers(ctx context.Context) error {
 		}
 		g.Go(func() error {
 			p, known := before[e.Name]
-			if !known || e.Age <= now-p.read+time.Second { // it was written since
-				var err error
-				p, err = m.readPeer(ctx, e.Name)
-				if err != nil {
-					return nil // it stands in the log, and the member isn't one
+			var err error
+			if !known || e.Age <= now-p.got+time.Second && (all || now-p.got > rereadAfter) { // it was written since
+				var is Peer
+				is, err = m.readPeer(ctx, e.Name)
+				if err == nil {
+					p = is
+					p.got = now
 				}
 			}
-			p.Heard, p.read = e.Age, now
 			mu.Lock()
 			defer mu.Unlock()
+			if err != nil && !isOfPart(err) {
+				unread++ // a member that is there: what it says now isn't known
+			}
+			if err != nil && (isOfPart(err) || !known) {
+				return nil // it stands in the log, and the member isn't one
+			}
+			p.Heard, p.read = e.Age, now
 			peers = append(peers, p)
 			return nil
 		})
@@ -229,6 +268,12 @@ func (m *Member) listPeers(ctx context.Context) error {
 	m.mu.Lock()
 	if len(peers) > 0 {
 		m.peers = peers
+	}
+	switch {
+	case unread > 0:
+		m.met = 0
+	case all:
+		m.met = now
 	}
 	m.mu.Unlock()
 	if t := m.Term(); t != nil {

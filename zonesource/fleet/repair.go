@@ -166,7 +166,7 @@ func (m *Member) AcceptStore(ctx context.Context) error {
 	err = m.adopt(ctx, v, recorder.Made{})
 	if err == nil {
 		m.mu.Lock()
-		m.headErr, m.heard = nil, m.o.Uptime()
+		m.headErr, m.heard, m.unfit = nil, m.o.Uptime(), 0
 		m.mu.Unlock()
 	}
 	return err

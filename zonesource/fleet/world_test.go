@@ -41,12 +41,19 @@ func tagOf(body []byte) string {
 // side is a store as one server sees it.
 type side struct {
 	*memory
-	cut atomic.Bool // it is away, for this server
+	cut atomic.Bool                             // it is away, for this server
+	get atomic.Pointer[func(name string) error] // asked before an object is read
 }
 
 var errAway = errors.New("the store is away")
 
 func (s *side) Get(ctx context.Context, name, unless string, _ int64) ([]byte, string, error) {
+	if ask := s.get.Load(); ask != nil {
+		err := (*ask)(name)
+		if err != nil {
+			return nil, "", err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	body, there := s.objects[name]

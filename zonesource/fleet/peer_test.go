@@ -1,0 +1,100 @@
+package fleet
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestMembersRead has servers that don't lead know all members without reading what each says each minute, and read
+// it when somebody asks.
+func TestMembersRead(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		all := trio(w)
+		time.Sleep(2 * time.Minute)
+		var reads atomic.Int64
+		count := func(name string) error {
+			if strings.HasPrefix(name, memberPath) {
+				reads.Add(1)
+			}
+			return nil
+		}
+		var other *node
+		for _, n := range all {
+			if n != w.leader() {
+				other = n
+			}
+		}
+		other.side.get.Store(&count)
+		time.Sleep(20 * time.Minute)
+		if n := reads.Load(); n == 0 || n > 6 {
+			t.Errorf("in 20 minutes it has read %d objects of 2 members", n)
+		}
+		if n := len(other.member.Peers()); n != 3 {
+			t.Errorf("it knows %d members", n)
+		}
+		w.set("a.example.", "www", "10.6.0.1")
+		w.all(5*time.Second, "a.example.", "www", "10.6.0.1")
+		time.Sleep(memberEvery + 5*time.Second) // each has said so
+		version := w.leader().member.Standing().Version
+		for _, p := range other.member.ReadPeers(context.Background()) {
+			if p.Version != version {
+				t.Errorf("asked, it says of %s version %d, not %d", p.Name, p.Version, version)
+			}
+		}
+	})
+}
+
+// TestMemberUnread has a member that can't be read stay one, and nobody agree with it meanwhile.
+func TestMemberUnread(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		leader := w.join("m1")
+		w.all(20*time.Second, "a.example.", "www", "10.0.0.1")
+		w.await(time.Minute, "it agrees with itself", leader.member.Agree)
+		other := w.make("m2")
+		other.config = "c-2"
+		other.start()
+		w.await(time.Minute, "it is known", func() bool { return len(leader.member.Peers()) == 2 })
+		refuse := func(name string) error {
+			if name == objectOf("m2") {
+				return errAway
+			}
+			return nil
+		}
+		leader.side.get.Store(&refuse)
+		for range 180 {
+			time.Sleep(time.Second)
+			if len(leader.member.Peers()) != 2 {
+				t.Fatal("a member that can't be read is none")
+			}
+			if leader.member.Agree() {
+				t.Fatal("it agrees with a member that it can't read")
+			}
+		}
+		third := w.make("m3")
+		third.config = "c-2"
+		third.start()
+		refuse = func(name string) error {
+			if strings.HasPrefix(name, memberPath) {
+				return errAway
+			}
+			return nil
+		}
+		_ = other.end()
+		for range 240 { // the member known is forgotten, the newcomer was never read
+			time.Sleep(time.Second)
+			if leader.member.Agree() {
+				t.Fatal("it agrees with a member that it never read")
+			}
+		}
+	})
+}
+
+// TestNobodyMet has a server that has seen no member agree with nobody.
+func TestNobodyMet(t *testing.T) {
+	if newWorld(t).make("m1").member.Agree() {
+		t.Error("it agrees with members that it doesn't know")
+	}
+}
