@@ -48,3 +48,26 @@ follow:
 7: follow[3].zone: b.example. is the zone of follow[2] already; write all primaries there`},
 	}
 }
+
+// badHealthChecks are the faults of health_checks.
+func badHealthChecks(ok string) []badConfig {
+	return []badConfig{
+		{"health_checks", ok + "route53:\nhealth_checks:\n  source: cloud\n  refresh: 1ms\n  probes: 0\n  probe_targets: " +
+			"[privat, localhost, 10.0.0.1, 10.0.0.1/8, 169.254.0.0/16, private, private]\n",
+			`4: health_checks.source: "cloud" is unknown; known are aws, local, both, off
+5: health_checks.refresh: 1ms is too short; write 100ms or longer
+6: health_checks.probes: 0 is out of bounds; write 1 to 10000
+7: health_checks.probe_targets[0]: "privat" is unknown; did you mean "private"?
+7: health_checks.probe_targets[1]: "localhost" is unknown; known are private, public, any, prefixes like 10.0.0.0/8
+7: health_checks.probe_targets[2]: "10.0.0.1" has no length; write 10.0.0.1/32 for the one address
+7: health_checks.probe_targets[3]: 10.0.0.1/8 has bits beyond its length; did you mean 10.0.0.0/8?
+7: health_checks.probe_targets[4]: 169.254.0.0/16 is never probed
+7: health_checks.probe_targets[6]: private is here twice`},
+		{"health_checks alone", ok + "health_checks:\n",
+			"2: health_checks: needs the section route53, whose records use them; add it, or write source: off"},
+		{"health_checks of nothing", ok + "route53:\nhealth_checks:\n  probe_targets: []\n",
+			"4: health_checks.probe_targets: is empty; nothing could be probed: write private or prefixes, or source: aws"},
+		{"health_checks probe target", ok + "route53:\nhealth_checks:\n  probe_targets: x\n",
+			"4: health_checks.probe_targets: is a single value; write a list ([a, b])"},
+	}
+}

@@ -443,29 +443,12 @@ secondary:
 7: secondary[3].zone: lab.example. is the origin of zonefiles[0] already; take one of them out
 8: secondary[4].zone: "a..b" has an empty label
 8: secondary[4].key: "a b" has a ' '; labels are of letters, digits, '-' and '_'`},
-		{"health_checks", ok + "route53:\nhealth_checks:\n  source: cloud\n  refresh: 1ms\n  probes: 0\n  probe_targets: " +
-			"[privat, localhost, 10.0.0.1, 10.0.0.1/8, 169.254.0.0/16, private, private]\n",
-			`4: health_checks.source: "cloud" is unknown; known are aws, local, both, off
-5: health_checks.refresh: 1ms is too short; write 100ms or longer
-6: health_checks.probes: 0 is out of bounds; write 1 to 10000
-7: health_checks.probe_targets[0]: "privat" is unknown; did you mean "private"?
-7: health_checks.probe_targets[1]: "localhost" is unknown; known are private, public, any, prefixes like 10.0.0.0/8
-7: health_checks.probe_targets[2]: "10.0.0.1" has no length; write 10.0.0.1/32 for the one address
-7: health_checks.probe_targets[3]: 10.0.0.1/8 has bits beyond its length; did you mean 10.0.0.0/8?
-7: health_checks.probe_targets[4]: 169.254.0.0/16 is never probed
-7: health_checks.probe_targets[6]: private is here twice`},
-		{"health_checks alone", ok + "health_checks:\n",
-			"2: health_checks: needs the section route53, whose records use them; add it, or write source: off"},
-		{"health_checks of nothing", ok + "route53:\nhealth_checks:\n  probe_targets: []\n",
-			"4: health_checks.probe_targets: is empty; nothing could be probed: write private or prefixes, or source: aws"},
-		{"health_checks probe target", ok + "route53:\nhealth_checks:\n  probe_targets: x\n",
-			"4: health_checks.probe_targets: is a single value; write a list ([a, b])"},
 		{"long names", "forward: [{zone: " + strings.Repeat("a", 64) +
 			", upstreams: [10.0.0.2]}, {zone: " + strings.Repeat("a.", 130) + ", upstreams: [10.0.0.2]}]\n",
 			"1: forward[0].zone: label \"" + strings.Repeat("a", 64) +
 				"\" is too long; 63 bytes is the most\n1: forward[1].zone: name of 259 bytes is too long; 253 is the most"},
 	}
-	tests = append(tests, badFollowing(ok)...)
+	tests = append(append(tests, badFollowing(ok)...), badHealthChecks(ok)...)
 	_, top := fieldsOf(reflect.TypeFor[Config]())
 	named := make(map[string]bool)
 	for _, test := range tests {

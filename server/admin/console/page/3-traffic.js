@@ -134,7 +134,7 @@ pages.fleet = {
       return [h("div", { class: "tiles" }, tile("Version", number(f.version), "", newest > f.version ? `${number(newest - f.version)} behind` : "of the ledger, the newest"), tile("Leader", f.leader || "nobody", "", `epoch ${f.epoch}`),
         tile("Members", number(f.members.length), "", "heard within two minutes")), panel("Members", null, table([
         ["Server", "", (m) => [h("b", {}, m.name), " ", m.name === f.leader ? tag("leads", "accent") : ""]], ["Address", "mono", (m) => m.address],
-        ["Version", "num", (m) => [number(m.version), m.version < newest ? h("span", { class: "warn" }, ` ${number(m.version - newest)}`) : ""]],
+        ["Version", "num", (m) => [m.version ? number(m.version) : "–", m.version && m.version < newest ? h("span", { class: "warn" }, ` ${number(m.version - newest)}`) : ""]],
         ["Build", "optional", (m) => m.build], ["Zone", "optional", (m) => m.zone || "–"], ["State", "wrap", (m) => [m.config_differs ? h("div", { class: "warn" }, "its configuration differs") : null,
           Object.entries(m.failed ?? {}).map(([part, why]) => h("div", { class: "bad" }, `${part}: ${why}`)), m.config_differs || m.failed ? null : h("span", { class: "muted" }, "fine")]],
         ["Heard", "num", (m) => since(m.heard_seconds)]], f.members))];
