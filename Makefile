@@ -156,8 +156,8 @@ judge: build ## compare our answers with another Route 53, at AWS_ENDPOINT_URL o
 	@command -v aws >/dev/null || { echo "judge: no AWS CLI; run: pip install awscli" >&2; exit 1; }
 	@command -v dig >/dev/null || { echo "judge: no dig; run: make deps" >&2; exit 1; }
 	@[ -n "$$AWS_ENDPOINT_URL" ] || python3 -c 'import moto.server' || { echo "judge: no moto; run: pip install 'moto[server]', or set AWS_ENDPOINT_URL" >&2; exit 1; }
-	$(GO) test -count=1 -tags judge -run '^TestJudge' ./server/inside53
-	@[ -n "$$AWS_ENDPOINT_URL" ] || $(GO) test -count=1 -tags judge ./zonesource/judge
+	$(GO) test -count=1 -timeout 30m -tags judge -run '^TestJudge' ./server/inside53
+	@[ -n "$$AWS_ENDPOINT_URL" ] || $(GO) test -count=1 -timeout 30m -tags judge ./zonesource/judge
 	@[ -n "$$AWS_ENDPOINT_URL" ] || $(GO) test -count=1 -tags judge -run '^TestJudge' ./zonesource/events
 
 fresh: ## run the README's two commands and .ci/run on a bare Debian; needs root and debootstrap (FRESH=commands: only those)

@@ -22,10 +22,11 @@ type encounter struct {
 	result  load.Result // of the clients that may ask
 	witness asked       // of those that ask by TCP
 	raid    raid
-	peak    int64  // octets of memory
-	ended   string // why it isn't there any more
-	killed  int    // processes that the kernel has ended for want of memory
-	silent  string // why it doesn't answer afterwards
+	others  float64 // processors that others used meanwhile, of the two
+	peak    int64   // octets of memory
+	ended   string  // why it isn't there any more
+	killed  int     // processes that the kernel has ended for want of memory
+	silent  string  // why it doesn't answer afterwards
 }
 
 const (
@@ -147,6 +148,10 @@ func (s *suite) ask(ctx context.Context, at site, server *child, stream string, 
 	if err != nil {
 		return e, err
 	}
+	before, err := s.cpus.read()
+	if err != nil {
+		return e, err
+	}
 	seen := &witness{dns: loopback(at.port).String(), stream: stream, patience: attackTCP}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -158,11 +163,13 @@ func (s *suite) ask(ctx context.Context, at site, server *child, stream string, 
 	stop()
 	failed := both.Wait()
 	e.witness = seen.tcp
+	after, unread := s.cpus.read()
+	e.others = after.others(before)
 	if server.over() {
 		e.ended = "it has ended" + server.lastWords()
 		return e, nil
 	}
-	err = errors.Join(err, failed)
+	err = errors.Join(err, failed, unread)
 	if err != nil {
 		return e, err
 	}

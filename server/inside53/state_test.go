@@ -424,7 +424,7 @@ func TestStatePartDeleted(t *testing.T) {
 	s := h.start(t, h.url)
 	s.checkHealed(t)
 	eventually(t, "what was deleted before is written again", isBack)
-	for range 3 { // also when there are no changes any more that have to be written
+	for range 2 { // also when there are no changes any more that have to be written
 		remove()
 		eventually(t, "what was deleted meanwhile is written again", isBack)
 	}
