@@ -72,8 +72,9 @@ func (r reading) others(since reading) float64 {
 	return max(0, spent.Seconds()/max(r.at.Sub(since.at).Seconds(), 1e-3))
 }
 
-// isDisturbed reports whether others used so much that what was lost says nothing of the server.
-func (e encounter) isDisturbed() bool { return e.others > othersMay }
+// isDisturbed reports whether others used so much that what was lost says nothing of the server,
+// or that nothing is known of the attack.
+func (e encounter) isDisturbed() bool { return e.others > othersMay || e.unheard }
 
 // isFinal reports whether there is a fault that no other work excuses.
 func (j judged) isFinal() bool { return j.ours.ended != "" || j.ours.killed > 0 }
@@ -82,7 +83,7 @@ func (j judged) isFinal() bool { return j.ours.ended != "" || j.ours.killed > 0 
 // that, whatever else the machine does; that less is lost than by a peer doesn't.
 func (j judged) isSound() bool {
 	o := j.ours
-	none := j.fault == "" && o.lost() <= o.slack() && o.witness.failed <= slackTCP
+	none := j.fault == "" && !o.unheard && o.lost() <= o.slack() && o.witness.failed <= slackTCP
 	return none || j.isFinal() || !o.isDisturbed() && !j.theirs.isDisturbed()
 }
 

@@ -22,6 +22,7 @@ type encounter struct {
 	result  load.Result // of the clients that may ask
 	witness asked       // of those that ask by TCP
 	raid    raid
+	unheard bool    // the attackers were too slow to say what they did
 	others  float64 // processors that others used meanwhile, of the two
 	peak    int64   // octets of memory
 	ended   string  // why it isn't there any more
@@ -136,7 +137,7 @@ func (s *suite) besiege(ctx context.Context, a assault, at site, server *child) 
 	e, err = s.ask(ctx, at, server, stream, rate)
 	attackers.stop()
 	if err == nil && e.ended == "" {
-		e.raid, err = raidOf(attackers)
+		e.raid, e.unheard, err = raidOf(attackers)
 		e.afterwards(ctx, a, at, server, stream)
 	}
 	return e, err
@@ -204,16 +205,19 @@ func (e *encounter) afterwards(ctx context.Context, a assault, at site, server *
 	}
 }
 
-// raidOf reads what attackers that have stopped say of themselves.
-func raidOf(c *child) (raid, error) {
+// raidOf reads what attackers that have stopped say of themselves: nothing, where they had to be
+// killed, as nothing was left to them of their processor.
+func raidOf(c *child) (r raid, unheard bool, err error) {
 	text, err := os.ReadFile(c.output)
 	if err != nil {
-		return raid{}, err
+		return raid{}, false, err
 	}
-	var r raid
+	if len(text) == 0 {
+		return raid{}, true, nil
+	}
 	err = json.Unmarshal(text, &r)
 	if err != nil {
-		return raid{}, fmt.Errorf("reading what the attackers have done: %w%s", err, c.lastWords())
+		return raid{}, false, fmt.Errorf("reading what the attackers have done: %w%s", err, c.lastWords())
 	}
-	return r, nil
+	return r, false, nil
 }

@@ -76,6 +76,8 @@ func TestVerdict(t *testing.T) {
 		{"not again", []judged{bad, good}, false, "50.00 %"},
 		{"twice not again", []judged{bad, good, good}, true, ""},
 		{"again after all", []judged{bad, good, try(bore(9, nil), bore(0, nil))}, true, "0.90 %"},
+		{"by attackers who weren't heard of", []judged{try(bore(0, func(e *encounter) { e.unheard = true }), bore(0, nil))},
+			false, "can't be judged"},
 		{"it has ended while others work", []judged{try(bore(0, func(e *encounter) { busy(e); e.ended = "gone" }), bore(0, nil))},
 			true, "gone"},
 	} {
