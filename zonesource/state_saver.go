@@ -45,7 +45,8 @@ type saver struct {
 func newSaver(store *store, log *slog.Logger) *saver {
 	return &saver{
 		store: store, log: log, wake: make(chan struct{}, 1),
-		dirty: map[Key]Part{}, removed: map[Key]bool{}, kept: map[Key]Part{}, times: map[string]time.Time{}, due: map[Key]time.Time{},
+		dirty: map[Key]Part{}, removed: map[Key]bool{}, kept: map[Key]Part{}, times: map[string]time.Time{},
+		due: map[Key]time.Time{},
 	}
 }
 

@@ -101,7 +101,8 @@ func (s *suite) attackTable(all []judged, took time.Duration) string {
 	fmt.Fprintf(&b, "Measured %s on %s, in %s; inside53 with %s and %d files; each attack for %s beside 1,000 queries "+
 		"a second of a zone, or 500 of new names that are forwarded. The load of the machine was %s.\n\n",
 		time.Now().UTC().Format(time.DateOnly), machine(), took.Round(time.Second), place, s.files, s.measure, loadAverage())
-	b.WriteString("| attack | a second | server | asked | lost | p99, ms | by TCP, failed | CPU | others' CPU | peak RSS, MiB | |\n" +
+	b.WriteString("| attack | a second | server | asked | lost | p99, ms | by TCP, failed | CPU | others' CPU " +
+		"| peak RSS, MiB | |\n" +
 		"| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
 	for _, j := range all {
 		verdict := "borne"

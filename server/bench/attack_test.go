@@ -78,8 +78,8 @@ func TestVerdict(t *testing.T) {
 		{"again after all", []judged{bad, good, try(bore(9, nil), bore(0, nil))}, true, "0.90 %"},
 		{"by attackers who weren't heard of", []judged{try(bore(0, func(e *encounter) { e.unheard = true }), bore(0, nil))},
 			false, "can't be judged"},
-		{"it has ended while others work", []judged{try(bore(0, func(e *encounter) { busy(e); e.ended = "gone" }), bore(0, nil))},
-			true, "gone"},
+		{"it has ended while others work", []judged{
+			try(bore(0, func(e *encounter) { busy(e); e.ended = "gone" }), bore(0, nil))}, true, "gone"},
 	} {
 		j, done := verdict(tt.seen, bore(0, nil))
 		if done != tt.done || (j.fault == "") != (tt.fault == "") || !strings.Contains(j.fault, tt.fault) {
