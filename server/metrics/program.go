@@ -14,15 +14,18 @@ import (
 // OfResolver are those of decisions.
 func OfResolver(r *resolver.Resolver) *Collector {
 	return New([]Metric{
-		{"inside53_view_queries_total", "Queries that were answered, by view.", []string{"view"}},
-		{"inside53_type_queries_total", "Queries that were answered, by type.", []string{"type"}},
-		{"inside53_rcode_queries_total", "Answers by response code.", []string{"rcode"}},
-		{"inside53_fenced_answers_total", "Answers without instances that the view doesn't reach.", []string{"view"}},
+		{Name: "inside53_view_queries_total", Help: "Queries that were answered, by view.", Labels: []string{"view"}},
+		{Name: "inside53_type_queries_total", Help: "Queries that were answered, by type.", Labels: []string{"type"}},
+		{Name: "inside53_rcode_queries_total", Help: "Answers by response code.", Labels: []string{"rcode"}},
 		{
-			"inside53_cross_zone_answers_total",
-			"Answers that lead to another availability zone than the client's, with ec2.affinity.", []string{"kind"},
+			Name: "inside53_fenced_answers_total", Labels: []string{"view"},
+			Help: "Answers without instances that the view doesn't reach.",
 		},
-		{"inside53_rebinding_total", "Answers emptied for an address that names of the internet may not have.", nil},
+		{
+			Name: "inside53_cross_zone_answers_total", Labels: []string{"kind"},
+			Help: "Answers that lead to another availability zone than the client's, with ec2.affinity.",
+		},
+		{Name: "inside53_rebinding_total", Help: "Answers emptied for an address that names of the internet may not have."},
 	}, func(out Reading) {
 		out.Counter("inside53_rebinding_total", r.Rebindings())
 		counts := r.Counts()
@@ -53,22 +56,25 @@ func OfResolver(r *resolver.Resolver) *Collector {
 func OfSockets(stats func() listen.Stats, counts func() resolver.Counts) *Collector {
 	return New([]Metric{
 		{
-			"inside53_query_seconds", "From reading a query to having written its answer.",
-			[]string{"transport", "result"},
-		},
-		{"inside53_queries_total", "Queries by transport and by what became of them.", []string{"transport", "result"}},
-		{
-			"inside53_udp_kernel_drops_total", "Packets that the kernel dropped because the receive buffer was full.",
-			[]string{"address", "loop"},
+			Name: "inside53_query_seconds", Labels: []string{"transport", "result"},
+			Help: "From reading a query to having written its answer.",
 		},
 		{
-			"inside53_udp_errors_total", "Packets that could not be received or answers that could not be sent.",
-			[]string{"address", "loop", "error"},
+			Name: "inside53_queries_total", Labels: []string{"transport", "result"},
+			Help: "Queries by transport and by what became of them.",
 		},
-		{"inside53_tcp_connections", "TCP connections open now.", []string{"address"}},
 		{
-			"inside53_tcp_refused_total", "TCP connections that were closed at once, or made room for others.",
-			[]string{"address", "reason"},
+			Name: "inside53_udp_kernel_drops_total", Labels: []string{"address", "loop"},
+			Help: "Packets that the kernel dropped because the receive buffer was full.",
+		},
+		{
+			Name: "inside53_udp_errors_total", Labels: []string{"address", "loop", "error"},
+			Help: "Packets that could not be received or answers that could not be sent.",
+		},
+		{Name: "inside53_tcp_connections", Help: "TCP connections open now.", Labels: []string{"address"}},
+		{
+			Name: "inside53_tcp_refused_total", Labels: []string{"address", "reason"},
+			Help: "TCP connections that were closed at once, or made room for others.",
 		},
 	}, func(out Reading) {
 		s, late := stats(), counts().Late
@@ -110,23 +116,32 @@ func (r Reading) sockets(s listen.Stats) {
 // OfForwarder are those of the cache and the upstreams.
 func OfForwarder(stats func() forward.Stats) *Collector {
 	return New([]Metric{
-		{"inside53_cache_entries", "Answers in the cache.", nil},
-		{"inside53_cache_bytes", "Memory of the cache, estimated.", nil},
-		{"inside53_cache_lookups_total", "Lookups in the cache by outcome.", []string{"outcome"}},
-		{"inside53_cache_evictions_total", "Answers that made room for others.", nil},
-		{"inside53_forward_in_flight", "Questions under way to upstreams.", nil},
-		{"inside53_forward_refused_total", "Questions that were not forwarded to their end.", []string{"reason"}},
+		{Name: "inside53_cache_entries", Help: "Answers in the cache."},
+		{Name: "inside53_cache_bytes", Help: "Memory of the cache, estimated."},
+		{Name: "inside53_cache_lookups_total", Help: "Lookups in the cache by outcome.", Labels: []string{"outcome"}},
+		{Name: "inside53_cache_evictions_total", Help: "Answers that made room for others."},
+		{Name: "inside53_forward_in_flight", Help: "Questions under way to upstreams."},
 		{
-			"inside53_upstream_queries_total", "Queries to an upstream by outcome; sent counts all.",
-			[]string{"upstream", "outcome"},
+			Name: "inside53_forward_refused_total", Labels: []string{"reason"},
+			Help: "Questions that were not forwarded to their end.",
 		},
 		{
-			"inside53_upstream_budget_waits_total", "Queries that waited, as the upstream's packets were used up.",
-			[]string{"upstream"},
+			Name: "inside53_upstream_queries_total", Labels: []string{"upstream", "outcome"},
+			Help: "Queries to an upstream by outcome; sent counts all.",
 		},
-		{"inside53_upstream_seconds", "From a query to an upstream to its answer.", []string{"upstream"}},
-		{"inside53_upstream_rtt_seconds", "Smoothed round trip time of an upstream.", []string{"upstream"}},
-		{"inside53_upstream_up", "1 when the upstream answers.", []string{"upstream"}},
+		{
+			Name: "inside53_upstream_budget_waits_total", Labels: []string{"upstream"},
+			Help: "Queries that waited, as the upstream's packets were used up.",
+		},
+		{
+			Name: "inside53_upstream_seconds", Labels: []string{"upstream"},
+			Help: "From a query to an upstream to its answer.",
+		},
+		{
+			Name: "inside53_upstream_rtt_seconds", Labels: []string{"upstream"},
+			Help: "Smoothed round trip time of an upstream.",
+		},
+		{Name: "inside53_upstream_up", Help: "1 when the upstream answers.", Labels: []string{"upstream"}},
 	}, func(out Reading) { out.forwarder(stats()) })
 }
 
