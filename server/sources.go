@@ -12,6 +12,7 @@ import (
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 	"inside53/server/config"
+	"inside53/server/metrics"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
@@ -368,9 +369,9 @@ func (b *sourceBuilder) viewVPCs(c *config.Config) (vpcs []zone.VPC, complete bo
 
 // newCalls registers the counter of calls to AWS and returns its increment.
 func newCalls(to prometheus.Registerer) func(operation, code string) {
-	count := newCounter(to, metric{
-		"inside53_aws_calls_total", "Requests to AWS by operation and outcome, retries included.",
-		[]string{"operation", "code"},
+	count := metrics.NewCounter(to, metrics.Metric{
+		Name: "inside53_aws_calls_total", Labels: []string{"operation", "code"},
+		Help: "Requests to AWS by operation and outcome, retries included.",
 	})
 	return func(operation, code string) { count(operation, code) }
 }
