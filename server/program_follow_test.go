@@ -226,4 +226,3 @@ func TestFleetFollowsNotAlone(t *testing.T) {
 	c.ClearFaults()
 	p.await(t, "it follows again", func() bool { return m.has(c, foreign) })
 }
-
