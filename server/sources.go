@@ -93,9 +93,10 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		k.FileViews[key] = zonesource.ViewNames{}
 	}
 	for _, f := range c.Follow { // what is in the hosted zone is what clients get
-		key := follow.PartKey(wireName(f.Zone))
-		k.Also = append(k.Also, key)
-		k.FileViews[key] = zonesource.ViewNames{}
+		for _, key := range []zonesource.Key{follow.PartKey(wireName(f.Zone)), follow.BegunKey(wireName(f.Zone))} {
+			k.Also = append(k.Also, key)
+			k.FileViews[key] = zonesource.ViewNames{}
+		}
 	}
 	for _, v := range c.Views {
 		k.Views = append(k.Views, viewConfig(v))
