@@ -100,9 +100,12 @@ func (m *Member) meet(ctx context.Context) error {
 	var woken bool
 	for first := true; ; first = false {
 		now := m.o.Uptime()
-		is := fmt.Sprint(m.failedKeys(), m.address(), m.Term() != nil, len(m.o.Serials()), m.seesLoss())
+		is := fmt.Sprint(m.failedKeys(), m.address(), m.Term() != nil, len(m.o.Serials()), m.seesLoss(), m.o.Config())
 		if first || now-said >= memberEvery || is != told {
 			err := m.say(ctx)
+			if err == nil && is != told {
+				joined = "" // who leads is to read it now
+			}
 			if err == nil {
 				said, told = now, is
 			}
