@@ -85,6 +85,7 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 		Ledger: l, Store: store, Fleet: c.Fleet.Store.String(), Secrets: secrets,
 		Name: name, Zone: place, Build: a.version, Address: a.fleetAddress,
 		Keeper: fleetKeeper{a.keeper, a}, Lead: a.lead, Ages: a.fleetAges, Wake: f.bell.ring, Adopted: a.fleetAdopted,
+		State:   a.keeper.State(),
 		Serials: func() []fleet.Serial { return a.handing.claims() },
 		Config:  a.fleetConfig, SameAccount: a.isSameAccount,
 		Retention: a.retention, Poll: c.Fleet.Poll, Log: a.opts.Log,

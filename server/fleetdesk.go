@@ -45,9 +45,13 @@ func (d *fleetDesk) State() (admin.FleetState, error) {
 		if p.Address.IsValid() {
 			address = p.Address.String()
 		}
+		twin := ""
+		if p.Twin.IsValid() {
+			twin = p.Twin.String()
+		}
 		out.Members = append(out.Members, admin.FleetMember{
 			Name: p.Name, Address: address, Version: p.Version, Build: p.Build, Zone: p.Zone,
-			HeardSeconds: p.Heard.Seconds(), ConfigDiffers: m.Differs(p.Config), Failed: p.Failed,
+			HeardSeconds: p.Heard.Seconds(), ConfigDiffers: m.Differs(p.Config), Failed: p.Failed, Twin: twin,
 		})
 	}
 	return out, nil
@@ -67,6 +71,19 @@ func (d *fleetDesk) StepDown(ctx context.Context) error {
 		return &admin.Refusal{Status: http.StatusConflict, Err: fmt.Errorf("%w: %s does", err, orNobody(m.Standing()))}
 	}
 	return err
+}
+
+// twinFault says that another server has the name of this one.
+func (a *App) twinFault() error {
+	if a.fleet.member == nil {
+		return nil
+	}
+	at := a.fleet.member.Twin()
+	if !at.IsValid() {
+		return nil
+	}
+	return fmt.Errorf("the server at %v has the name of this one, %s, too: give each a fleet.name of its own", at,
+		a.fleet.member.Name())
 }
 
 func orNobody(s fleet.Standing) string {
@@ -103,7 +120,7 @@ func (a *App) fleetMetrics() *collector {
 			"1 where this server would read by another configuration than the newest version was.", nil},
 		{"inside53_ledger_version", "Newest version of the ledger.", nil},
 		{"inside53_ledger_alarms_total",
-			"What went wrong with the fleet's ledger: part, lease, rolled back, repair.", []string{"reason"}},
+			"What went wrong with the fleet's ledger: part, lease, name, rolled back, repair.", []string{"reason"}},
 	}, func(r reading) {
 		m := a.fleet.member
 		s := m.Standing()
@@ -121,7 +138,7 @@ func (a *App) fleetMetrics() *collector {
 // configSum is the hash of what decides which data are read, and of the account that reads
 // them: HASH-ACCOUNT, both in hexadecimal digits.
 func configSum(c *config.Config, account string) (string, error) {
-	text, err := json.Marshal([]any{c.AWS, c.Route53, c.EC2, c.HealthChecks, c.Secondary})
+	text, err := json.Marshal([]any{c.AWS, c.Route53, c.EC2, c.HealthChecks, c.Secondary, c.Follow})
 	if err != nil {
 		return "", fmt.Errorf("hashing the configuration: %w", err)
 	}

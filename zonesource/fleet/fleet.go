@@ -14,6 +14,7 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/ledger"
 	"inside53/zonesource/recorder"
+	"inside53/zonesource/statedir"
 )
 
 // Keeper serves what is adopted.
@@ -56,6 +57,9 @@ type Options struct {
 	Adopted func(v *ledger.Version, changed []string)
 	// Serials are those that this server told alone, for member/NODE.
 	Serials func() []Serial
+	// State is the directory where is noted what is being adopted; nil notes nothing. A part in whose adoption two
+	// processes have ended is left out.
+	State *statedir.Dir
 	// Retention is how much of the past is kept.
 	Retention func() (keep time.Duration, most int64)
 	Poll      time.Duration // head is looked at so often
@@ -104,6 +108,7 @@ type Member struct {
 	records map[string]map[string][]byte       // of parts that no keeper serves
 	retry   time.Duration                      // uptime when failed parts are read again
 	again   bool                               // all parts are read again
+	crashes crashes
 
 	mu      sync.Mutex // of all below; held for moments
 	version *ledger.Version
@@ -118,6 +123,7 @@ type Member struct {
 	peers   []Peer
 	met     time.Duration // uptime when all members were read; 0: one isn't
 	ownTag  string
+	twin    twin
 	alarms  map[string]uint64
 	offered bool // a step-down was asked for
 	barred  time.Duration
@@ -174,7 +180,7 @@ func New(o Options) (*Member, error) {
 		refs:     map[string]ledger.PartRef{}, parts: map[zonesource.Key]zonesource.Part{},
 		records: map[string]map[string][]byte{},
 		adopted: make(chan struct{}), failed: map[string]string{}, alarms: map[string]uint64{},
-		first: make(chan struct{}), begun: o.Uptime(),
+		first: make(chan struct{}), begun: o.Uptime(), crashes: crashes{state: o.State},
 	}
 	var err, err2 error
 	m.leaseKeys, err = ledger.NewKeys("inside53 lease "+o.Fleet, o.Secrets)
