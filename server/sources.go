@@ -16,6 +16,7 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
+	"inside53/zonesource/fleet"
 	"inside53/zonesource/follow"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/secondary"
@@ -57,6 +58,9 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 	}
 	if e := c.EC2; e != nil {
 		k.EC2, k.TagZone, k.TranslatedTTL, k.MaxAge = true, string(e.Zone), e.TranslatedTTL, e.MaxAge
+		if c.Fleet != nil && e.MaxAge > 0 {
+			k.MaxAge += fleet.Lag // all servers are to find the same
+		}
 		if len(e.Names) == 0 {
 			k.TagZone = ""
 		}

@@ -198,18 +198,22 @@ func (t *trace) adopts(n *node, v *ledger.Version) {
 		t.sums = map[string]map[string]string{}
 	}
 	before := t.sums[v.Name]
+	if before == nil {
+		before = map[string]string{}
+		t.sums[v.Name] = before
+	}
 	for key, sum := range sums {
 		_, inVersion := v.Parts[key]
-		was, known := before[key]
 		if _, bad := n.member.failedKeys()[key]; bad || !inVersion {
 			continue
 		}
+		was, known := before[key]
 		if known && was != sum {
 			t.faults = append(t.faults, fmt.Sprintf("version %d: %s serves %s of %s, others %s", v.Number(), n.name, sum, key, was))
 		}
-	}
-	if before == nil {
-		t.sums[v.Name] = sums
+		if !known {
+			before[key] = sum
+		}
 	}
 }
 
