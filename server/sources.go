@@ -18,6 +18,7 @@ import (
 	"inside53/zonesource/ec2"
 	"inside53/zonesource/fleet"
 	"inside53/zonesource/follow"
+	"inside53/zonesource/nametemplate"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/secondary"
 	"inside53/zonesource/zonefile"
@@ -67,6 +68,7 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		for _, name := range e.Domains {
 			k.Domains = append(k.Domains, wireName(name))
 		}
+		k.NameSuffixes = nameSuffixes(e)
 		switch e.Affinity {
 		case config.AffinityPrefer:
 			k.Affinity = zone.OwnZoneFirst
@@ -111,6 +113,23 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		})
 	}
 	return k
+}
+
+// nameSuffixes is what the names of templates end in.
+func nameSuffixes(e *config.EC2) [][]byte {
+	var texts []string
+	for _, n := range e.Names {
+		texts = append(texts, string(n))
+	}
+	templates, _ := nametemplate.ParseAll(texts, e.NameTag) // faults are told by who reads EC2
+	var all [][]byte
+	for _, t := range templates {
+		name, err := zone.ParseName(t.Suffix())
+		if err == nil && len(name) > 1 {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 func viewConfig(v config.View) zonesource.ViewConfig {
