@@ -46,6 +46,9 @@ func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex, *zone.
 			z := randomZone(t, rng, name, zone.Origin(i+rng.IntN(2)))
 			z.narrow(live, w)
 			z.unread = rng.IntN(16) == 0
+			if z.unread && len(z.sets) > 0 && rng.IntN(2) == 0 {
+				z.within = z.sets[rng.IntN(len(z.sets))].owner
+			}
 			a.layers = append(a.layers, z)
 			apex.Layers = append(apex.Layers, zone.Layer(len(snap.Zones)))
 			snap.Zones = append(snap.Zones, z.build(t))
@@ -233,6 +236,9 @@ func (z *refZone) build(t testing.TB) *zone.Zone {
 	info := zone.Info{Origin: z.origin}
 	if z.unread {
 		info.Unavailable = "not read"
+		if z.within != "" {
+			info.Within = wireName(t, z.within)
+		}
 	}
 	return zone.New(info, edit.Commit(), 0)
 }
