@@ -71,7 +71,11 @@ func failingRow(p *admin.Part) (row []string, help string) {
 	}
 	if p.Error != "" {
 		state = append(state, firstLine([]byte(p.Error)))
-		if help == "" {
+		switch {
+		case help != "":
+		case strings.Contains(p.Error, "NoSuchHostedZone"):
+			help = "inside53 refresh  # it has the list of zones be read, too"
+		case strings.Contains(p.Error, "api error"):
 			help = "inside53 check --aws --config FILE  # which permission is missing, and whether the budget is enough"
 		}
 	}
