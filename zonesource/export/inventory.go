@@ -33,6 +33,8 @@ type InventoryOptions struct {
 	// ends the watch.
 	Again time.Duration
 	Log   *slog.Logger // nil discards
+	// Progress, when not nil, hears how many regions of how many have been read.
+	Progress func(read, all int)
 }
 
 func (o *InventoryOptions) source() (*ec2.Source, error) {
@@ -60,6 +62,9 @@ func Inventory(ctx context.Context, o InventoryOptions) ([]*zonesource.Region, [
 		_, listed := parts[p.Key]
 		if !listed {
 			parts[p.Key] = p
+			if o.Progress != nil {
+				o.Progress(len(parts), len(o.Accounts)*len(o.Regions))
+			}
 		}
 		if len(parts) == len(o.Accounts)*len(o.Regions) {
 			stop()
