@@ -29,6 +29,7 @@ type memory struct {
 	mu      sync.Mutex
 	objects map[string][]byte
 	times   map[string]time.Time
+	changed func() // somebody has changed it
 }
 
 func newMemory() *memory { return &memory{objects: map[string][]byte{}, times: map[string]time.Time{}} }
@@ -117,6 +118,9 @@ func (s *side) List(_ context.Context, prefix, after string) iter.Seq2[ledger.En
 
 // change replaces an object, as who has the bucket can.
 func (m *memory) change(name string, body []byte) {
+	if m.changed != nil {
+		m.changed()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if body == nil {
@@ -148,22 +152,35 @@ func (m *memory) names(path string) []string {
 
 // world is an AWS, a store, and the servers of a fleet.
 type world struct {
-	t     *testing.T
-	store *memory
-	nodes map[string]*node
-	keys  [][]byte
-	past  bool // all that head's chain names is to be there
+	t      *testing.T
+	store  *memory
+	nodes  map[string]*node
+	keys   [][]byte
+	past   bool          // all that head's chain names is to be there
+	keep   time.Duration // of the past
+	freeze time.Duration // for how long a process stands still
+	every  atomic.Int64  // AWS is read so often, in ns
+	trace  trace
+	fates  fates
+	heads  sync.Mutex     // one head is written at a time
+	under  sync.WaitGroup // calls that are on their way
 
-	mu    sync.Mutex
-	aws   map[string]map[string]string // the zones of AWS, by name; addresses by label
-	reads map[string]int               // listings, by who made them
+	mu     sync.Mutex
+	aws    map[string]map[string]string // the zones of AWS, by name; addresses by label
+	reads  map[string]int               // listings, by who made them
+	ticked int
+	dead   []string // those that were killed, and are to come back
+	each   bool     // the calls of each server count by themselves
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{t: t, store: newMemory(), nodes: map[string]*node{}, keys: [][]byte{[]byte("a secret of the fleet")},
-		past:  true,
+	w := &world{t: t, store: newMemory(), nodes: map[string]*node{}, keys: [][]byte{[]byte("a secret of the fleet")},
+		past: true, keep: 30 * 24 * time.Hour, freeze: frozenFor,
 		aws:   map[string]map[string]string{"a.example.": {"www": "10.0.0.1"}, "b.example.": {"www": "10.0.0.2"}},
 		reads: map[string]int{}}
+	w.store.changed = w.trace.spoiled
+	w.every.Store(int64(time.Second))
+	return w
 }
 
 // set changes a record in AWS; "" removes it.
@@ -184,6 +201,8 @@ type node struct {
 	w       *world
 	name    string
 	side    *side
+	gate    *gate
+	calls   int // of its store, that counted
 	keeper  *zonesource.Keeper
 	member  *Member
 	stop    context.CancelFunc
@@ -204,23 +223,24 @@ func (w *world) keeperConfig() zonesource.Config {
 func (w *world) make(name string) *node {
 	w.t.Helper()
 	n := &node{w: w, name: name, side: &side{memory: w.store}, ended: make(chan error, 1), config: "c-1"}
+	n.gate = &gate{side: n.side, n: n}
 	var err error
 	n.keeper, err = zonesource.NewKeeper(zonesource.Options{Config: w.keeperConfig(), Publish: func(*zone.Snapshot) {}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	l, err := ledger.New(ledger.Options{Store: n.side, Fleet: "s3://b/p", Secrets: w.keys})
+	l, err := ledger.New(ledger.Options{Store: n.gate, Fleet: "s3://b/p", Secrets: w.keys})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	began := time.Now()
 	n.member, err = New(Options{
-		Ledger: l, Store: n.side, Fleet: "s3://b/p", Secrets: w.keys, Name: name, Build: "test",
+		Ledger: l, Store: n.gate, Fleet: "s3://b/p", Secrets: w.keys, Name: name, Build: "test",
 		Address: func() netip.AddrPort { return netip.AddrPortFrom(addressOf(name), 53) },
 		Config:  func() string { return n.config }, Keeper: n.keeper, Lead: n.lead, Ages: n.ages, Wake: w.wake,
-		Adopted: n.note,
-		Uptime:  func() time.Duration { return time.Hour + time.Since(began) },
-		Log:     slog.New(slog.NewTextHandler(logOf{w.t, name}, nil)),
+		Adopted: n.note, Retention: func() (time.Duration, int64) { return w.keep, 0 },
+		Uptime: func() time.Duration { return time.Hour + time.Since(began) },
+		Log:    slog.New(slog.NewTextHandler(logOf{w.t, name}, nil)),
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -237,6 +257,7 @@ func (w *world) make(name string) *node {
 
 // note notes a version that is served.
 func (n *node) note(v *ledger.Version, _ []string) {
+	n.w.trace.adopts(n, v)
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()
 	n.adopted = append(n.adopted, v.Number())
@@ -288,6 +309,7 @@ func (w *world) endAll() {
 			_ = n.end()
 		}
 	}
+	w.under.Wait()
 }
 
 // servers are all servers.
@@ -334,10 +356,12 @@ func (l listings) Run(ctx context.Context, deliver func(zonesource.Part)) error 
 		for _, p := range l.n.w.list(l.n.name) {
 			deliver(p)
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Second):
+		for waited := time.Duration(0); waited < time.Duration(l.n.w.every.Load()); waited += time.Second {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Second):
+			}
 		}
 	}
 }
@@ -455,6 +479,7 @@ func (w *world) check() {
 			w.t.Error(fault)
 		}
 	}
+	w.trace.check(w, l, v)
 	for _, n := range w.nodes {
 		for i := 1; i < len(n.adopted); i++ {
 			if n.adopted[i] < n.adopted[i-1] {
