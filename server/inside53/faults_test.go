@@ -184,7 +184,9 @@ func faultCases() []faultCase {
 			inject: func(t *testing.T, _ *faultLab) {
 				ok(t, "record", "add", "example.com", "new", "A", "10.0.9.9", "--private", "--no-wait")
 			},
-			wants: []string{"NXDOMAIN", "hint: it is read again at once by: inside53 refresh example.com", "zone/Z1009382KD7YH2M4ZSLC"},
+			wants: []string{
+				"NXDOMAIN", "hint: it is read again at once by: inside53 refresh example.com", "zone/Z1009382KD7YH2M4ZSLC",
+			},
 			pages: []string{"inside53 refresh example.com"},
 			cured: []string{"dig @127.0.0.1 new.example.com", "10.0.9.9"},
 		},
@@ -266,8 +268,8 @@ func faultCases() []faultCase {
 		{
 			title: "The cache has what is wrong or old",
 			end:   func(_ *testing.T, l *faultLab) { l.wrong.mended.Store(true) },
-			wants: []string{"192.0.2.66", "hint: the cache forgets it, and the upstreams are asked again, by: inside53 flush www.wrong.example.",
-				"1 answers forgotten"},
+			wants: []string{"192.0.2.66", "hint: the cache forgets it, and the upstreams are asked again, by: inside53 flush " +
+				"www.wrong.example.", "1 answers forgotten"},
 			pages: []string{"inside53 flush www.wrong.example."},
 			cured: []string{"dig @127.0.0.1 www.wrong.example", "192.0.2.53"},
 		},

@@ -100,7 +100,9 @@ func TestHandsWithoutServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"status"}, {"accept", "a.example"}, {"flush", "a.example"}, {"refresh"}, {"top"}, {"tail"}} {
+	for _, args := range [][]string{
+		{"status"}, {"accept", "a.example"}, {"flush", "a.example"}, {"refresh"}, {"top"}, {"tail"},
+	} {
 		fails(t, exitFailed, "is the server running", append(args, "--admin", nobody)...)
 		fails(t, exitUsage, "--admin", append(args, "--admin", "http://")...)
 	}
