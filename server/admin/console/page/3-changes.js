@@ -82,7 +82,7 @@ pages.parts = {
       const found = all.filter((p) => [p.key, p.source, p.zone, p.error].join(" ").toLowerCase().includes(wanted.toLowerCase()));
       const state = (p) => (p.shrunk ? ["warn", "held back"] : p.error ? ["bad", "failed"] : p.age_seconds === null ? ["warn", "not read yet"] : ["good", "fine"]);
       list.replaceChildren(table([
-        ["Part", "", (p) => [h("div", { class: "wrap" }, h("b", {}, p.zone || p.key)), p.zone ? h("div", { class: "muted mono wrap" }, p.key) : null]],
+        ["Part", "part", (p) => [h("div", { class: "wrap" }, h("b", {}, p.zone || p.key)), p.zone ? h("div", { class: "muted mono wrap" }, p.key) : null]],
         ["Source", "optional", (p) => tag(p.source)], ["State", "", (p) => h("span", { class: "nowrap " + state(p)[0] }, dot(state(p)[0]), " ", state(p)[1])],
         ["Age", "num", (p) => span(p.age_seconds)], ["Next", "num optional", (p) => (p.next_seconds === null || p.next_seconds === undefined ? "–" : p.next_seconds < 1 ? "now" : "in " + span(p.next_seconds))],
         ["What is the matter", "wrap", (p) => [p.error ? h("div", { class: "bad" }, p.error) : null,

@@ -96,7 +96,7 @@ pages.explain = {
           body(rcodeTag(e), " ", tag(e.type), " ", e.view ? h("a", { class: "tag accent", href: link("views") }, "view " + e.view) : tag("no view", "bad"), " ",
             h("span", { class: "muted" }, `for ${e.client}, ${e.flags.join(" ")}`), e.ede ? h("p", { class: "soft" }, "Extended error " + e.ede) : null),
           h("div", { class: "answer" }, e.answer.length ? e.answer.map((line) => h("div", {}, line)) : h("span", { class: "muted" }, "no records")),
-          drawn.root, cures(e));
+          cures(e), drawn.root);
       }),
       page.replace(views, "answers in every view", async () => {
         const { data: all } = await get("/answers", { name, type: type || "A" }, page.signal);
