@@ -37,7 +37,7 @@ RACE      ?= full
 ATONCE    ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test lint race fuzz restarts bench bench-peers bench-scale attack chaos test-fleet cover vuln \
+.PHONY: help deps build run test lint race fuzz restarts bench bench-peers bench-observe bench-scale attack chaos test-fleet cover vuln \
 	test-clients judge judge-files fresh dist clean
 
 help: ## list the targets
@@ -108,6 +108,10 @@ bench: build ## run the benchmarks, BENCHTIME (1s) each, and measure the whole p
 
 bench-peers: build ## measure the program next to the peers on PATH, ROUNDS (5) times in turns
 	$(GO) run ./server/bench peers -rounds $(ROUNDS) -chart server/bench/chart.svg -table server/bench/results.md
+
+bench-observe: build ## measure what counters, metrics, dnstap and the query log cost, ROUNDS (5) times in turns
+	CGO_ENABLED=0 $(GO) build -tags blind -trimpath -ldflags '$(LDFLAGS)' -o bin/inside53-blind ./server/inside53
+	$(GO) run ./server/bench observe -rounds $(ROUNDS) -table server/bench/observe.md
 
 bench-scale: build ## measure how costs grow with what there is (SCALE=small or full)
 	CGO_ENABLED=0 $(GO) build -o bin/bench ./server/bench

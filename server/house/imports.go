@@ -117,7 +117,7 @@ func rules() map[string]rule {
 		},
 		"server/dnstap": {
 			ours:   []string{"resolver", "resolver/forward"},
-			why:    "it copies messages and looks into none",
+			why:    "it copies messages and looks at no more than their headers",
 			theirs: []string{"github.com/dnstap/golang-dnstap", "google.golang.org/protobuf/proto"},
 		},
 		"server/observe": {
