@@ -12,6 +12,7 @@ import (
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 	"inside53/server/config"
+	"inside53/server/metrics"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
@@ -92,9 +93,10 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		k.FileViews[key] = zonesource.ViewNames{}
 	}
 	for _, f := range c.Follow { // what is in the hosted zone is what clients get
-		key := follow.PartKey(wireName(f.Zone))
-		k.Also = append(k.Also, key)
-		k.FileViews[key] = zonesource.ViewNames{}
+		for _, key := range []zonesource.Key{follow.PartKey(wireName(f.Zone)), follow.BegunKey(wireName(f.Zone))} {
+			k.Also = append(k.Also, key)
+			k.FileViews[key] = zonesource.ViewNames{}
+		}
 	}
 	for _, v := range c.Views {
 		k.Views = append(k.Views, viewConfig(v))
@@ -368,9 +370,9 @@ func (b *sourceBuilder) viewVPCs(c *config.Config) (vpcs []zone.VPC, complete bo
 
 // newCalls registers the counter of calls to AWS and returns its increment.
 func newCalls(to prometheus.Registerer) func(operation, code string) {
-	count := newCounter(to, metric{
-		"inside53_aws_calls_total", "Requests to AWS by operation and outcome, retries included.",
-		[]string{"operation", "code"},
+	count := metrics.NewCounter(to, metrics.Metric{
+		Name: "inside53_aws_calls_total", Labels: []string{"operation", "code"},
+		Help: "Requests to AWS by operation and outcome, retries included.",
 	})
 	return func(operation, code string) { count(operation, code) }
 }

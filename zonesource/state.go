@@ -113,6 +113,25 @@ func (s *store) has(key Key) bool {
 	return err == nil
 }
 
+// ReadSaved reads a part that a server has saved in its state directory, and touches nothing there.
+// The error is fs.ErrNotExist where there is none.
+func ReadSaved(stateDir string, key Key) (Part, error) {
+	s := store{dir: filepath.Join(stateDir, partsDir)}
+	var p Part
+	err := s.read(fileName(key), func(r io.Reader) error {
+		var err error
+		p, err = readPart(r)
+		return err
+	})
+	if err == nil && p.Key != key {
+		err = fmt.Errorf("it is that of %s", p.Key)
+	}
+	if err != nil {
+		return Part{}, fmt.Errorf("reading %s in %s: %w", key, stateDir, err)
+	}
+	return p, nil
+}
+
 // load reads all parts that are whole and puts the others aside.
 func (s *store) load() iter.Seq[Part] {
 	return func(yield func(Part) bool) {
