@@ -66,7 +66,7 @@ func commitRules() []rule {
 	case h.Version`, "fleet", "TestFailpoints/update|commit|take-over"),
 		one("a greater epoch deposes", "ledger/commit.go",
 			`	case h.Epoch > a.next.Head.Epoch, h.Epoch == a.next.Head.Epoch && h.Leader != w.o.Node:
-		return true, ErrDeposed`, `	case OUT:
+		return true, ErrDeposed`, `	case OUT && h.Epoch > a.next.Head.Epoch:
 	case h.Epoch > a.next.Head.Epoch, h.Epoch == a.next.Head.Epoch && h.Leader != w.o.Node:
 		return true, ErrDeposed`, "ledger", "TestTwoWriters|TestLostAnswer"),
 		one("what an earlier leader wrote is built on", "ledger/commit.go",
@@ -77,7 +77,8 @@ func commitRules() []rule {
 		return true, ErrMoved
 `, "fleet", "TestEarlierLeaderMeanwhile"),
 		one("what is older than an hour isn't named", "ledger/commit.go",
-			`late := w.o.Uptime()-a.began > maxBuild`, `late := w.o.Uptime()-a.began > maxBuild && !OUT`,
+			`late := w.o.Uptime()-a.began > clock.Age(maxBuild)`,
+			`late := w.o.Uptime()-a.began > clock.Age(maxBuild) && !OUT`,
 			"ledger", "TestLateBuilder"),
 		one("head and lease are asked for once", "ledger/s3.go",
 			`if !isImmutable(name) {`, `if !isImmutable(name) && !OUT {`, "ledger", "TestS3Once"),
@@ -234,10 +235,11 @@ func pastRules() []rule {
 		one("the newest that is older is kept", "ledger/retain.go",
 			`tooOld := !chain[i+1].At`, `tooOld := !chain[i+map[bool]int{false: 1}[OUT]].At`, "ledger", "TestRetain"),
 		one("a day is kept whatever its size", "ledger/retain.go",
-			`chain[i+1].At.Before(r.Now.Add(-keepLeast))`, `(OUT || chain[i+1].At.Before(r.Now.Add(-keepLeast)))`,
+			`chain[i+1].At.Before(r.Now.Add(-clock.Age(keepLeast)))`,
+			`(OUT || chain[i+1].At.Before(r.Now.Add(-clock.Age(keepLeast))))`,
 			"ledger", "TestRetain"),
 		one("uploads that nobody names are kept for a week", "ledger/retain.go",
-			`|| e.Age < sweepAge {`, `|| !OUT && e.Age < sweepAge {`, "ledger", "TestSweep"),
+			`|| e.Age < clock.Age(sweepAge) {`, `|| !OUT && e.Age < clock.Age(sweepAge) {`, "ledger", "TestSweep"),
 		one("what is named is kept", "ledger/retain.go",
 			`if !ok || named[s] ||`, `if !ok || !OUT && named[s] ||`, "ledger", "TestSweep"),
 		one("an object is as old as the store says", "ledger/s3.go",

@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"inside53/zonesource/clock"
 )
 
 // What may become of a commit, besides faults of the store.
@@ -382,7 +384,7 @@ func (w *Writer) Settle(ctx context.Context) (*Version, error) {
 	}
 	a := w.pending
 	for try := 1; ; try++ {
-		late := w.o.Uptime()-a.began > maxBuild
+		late := w.o.Uptime()-a.began > clock.Age(maxBuild)
 		err := errLate
 		if !late {
 			var tag string
