@@ -19,9 +19,11 @@ type trace struct {
 	// Recorded is by value how often the ledger names an update that was made, at most between two
 	// times at which it was set back.
 	Recorded map[string]int
-	Said     []seenVersion   // in the order in which it was said
-	Lookups  []lostLookup    // those that had no right answer, at servers that were up
-	Final    map[string]read // by name: what is there at the end
+	Swaps    []seenSwap        // of names that several clients change
+	Ends     map[string]string // what Route 53 has of these at the end
+	Said     []seenVersion     // in the order in which it was said
+	Lookups  []lostLookup      // those that had no right answer, at servers that were up
+	Final    map[string]final  // by name: what is there at the end
 }
 
 // seenHead is a head as it was written, in the order of the store.
@@ -64,8 +66,8 @@ type lostLookup struct {
 	At           time.Duration
 }
 
-// read is what a name is at the end: in Route 53, and at each server.
-type read struct {
+// final is what a name is at the end: in Route 53, and at each server.
+type final struct {
 	Route53 string
 	Servers map[string]string
 }
@@ -82,6 +84,7 @@ func (t *trace) check() []string {
 		fault("the newest version needs %s, which isn't there", name)
 	}
 	t.checkUpdates(fault)
+	t.checkRegisters(fault)
 	t.checkVersions(fault)
 	for _, l := range t.Lookups {
 		fault("look-up lost at %s after %s: %s", l.Server, l.At.Round(time.Millisecond), l.What)
