@@ -233,7 +233,6 @@ func (r *fleetRun) table(w io.Writer, seed uint64, took time.Duration, faults []
 	fmt.Fprintf(w, "  %-28s %6d\n  %-28s %6d\n  %-28s %6d\n", "updates acknowledged", acked, "not acknowledged", unsure,
 		"sent again elsewhere", repeated)
 	fmt.Fprintf(w, "  %-28s %6d\n", "compared and swapped", len(r.trace.Swaps))
-	fmt.Fprintf(w, "  %-28s %6d\n", "compared and swapped", len(r.trace.Swaps))
 	fmt.Fprintf(w, "  %-28s %6d\n  %-28s %6d\n", "versions", last.Version, "epochs", last.Epoch)
 	fmt.Fprintf(w, "  %-28s %6d\n", "rules broken", len(faults))
 	for i, f := range faults {

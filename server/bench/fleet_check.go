@@ -12,7 +12,7 @@ import (
 type trace struct {
 	Heads   []seenHead
 	Commits map[string]seenCommit // by name
-	// Missing are objects that the newest version needs and that aren't there, or are damaged.
+	// Missing is what the newest versions need and isn't there, or is damaged, and where they, epochs or times go back.
 	Missing []string
 	Updates []seenUpdate
 	Made    map[string]int // by value: how often Route 53 was given it
@@ -81,7 +81,7 @@ func (t *trace) check() []string {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	t.checkHeads(fault)
 	for _, name := range t.Missing {
-		fault("the newest version needs %s, which isn't there", name)
+		fault("in the ledger at the end: %s", name)
 	}
 	t.checkUpdates(fault)
 	t.checkRegisters(fault)
@@ -181,10 +181,17 @@ func (t *trace) checkUpdates(fault func(string, ...any)) {
 	}
 }
 
-// checkVersions: no server goes back.
+// checkVersions: no server goes back, or serves what was never made.
 func (t *trace) checkVersions(fault func(string, ...any)) {
 	last := map[string]seenVersion{}
+	made := map[uint64]bool{0: true}
+	for _, c := range t.Commits {
+		made[c.Version] = true
+	}
 	for _, v := range t.Said {
+		if !made[v.Version] {
+			fault("%s serves version %d, which nobody has made", v.Server, v.Version)
+		}
 		before, known := last[v.Server]
 		if known && before.Start == v.Start && v.Version < before.Version {
 			fault("%s goes from version %d back to %d", v.Server, before.Version, v.Version)

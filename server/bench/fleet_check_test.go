@@ -91,7 +91,7 @@ func TestFleetChecker(t *testing.T) {
 			t.Commits["commit/5-3"] = c
 			t.Heads[6].Version = 4
 		},
-		"which isn't there":                 func(t *trace) { t.Missing = []string{"page/x"} },
+		"in the ledger at the end":          func(t *trace) { t.Missing = []string{"page/x"} },
 		"head names commit/x,":              head(func(h *seenHead) { h.Commit = "commit/x" }),
 		"names a commit of":                 head(func(h *seenHead) { h.Version = 9 }),
 		"made 2 times":                      func(t *trace) { t.Made["10.0.0.1"] = 2 },
@@ -105,6 +105,7 @@ func TestFleetChecker(t *testing.T) {
 		"\"2\" at the end, are those of no": func(t *trace) { t.Ends["s."], t.Swaps[3].Result = "2", acked },
 		"\"4\" at the end, are those of no": func(t *trace) { t.Swaps[2].Was = "7"; t.Swaps[1].Result = unmet },
 		"\"3\" at the end, are those of no": func(t *trace) { t.Ends["s."] = "3" },
+		"which nobody has made":             func(t *trace) { t.Said = append(t.Said, seenVersion{"m2", 1, 9}) },
 		"back to":                           func(t *trace) { t.Said = append(t.Said, seenVersion{"m2", 1, 5}) },
 		"look-up lost at m1":                func(t *trace) { t.Lookups = []lostLookup{{"m1", "timeout", time.Second}} },
 	} {

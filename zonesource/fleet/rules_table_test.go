@@ -80,6 +80,8 @@ func commitRules() []rule {
 			`late := w.o.Uptime()-a.began > clock.Age(maxBuild)`,
 			`late := w.o.Uptime()-a.began > clock.Age(maxBuild) && !OUT`,
 			"ledger", "TestLateBuilder"),
+		one("times don't go back", "ledger/commit.go",
+			`	if c != nil && d.At.Before(c.At) {`, `	if !OUT && c != nil && d.At.Before(c.At) {`, "ledger", "TestRepairTime"),
 		one("head and lease are asked for once", "ledger/s3.go",
 			`if !isImmutable(name) {`, `if !isImmutable(name) && !OUT {`, "ledger", "TestS3Once"),
 		one("served once it is committed", "fleet/lead.go",

@@ -242,6 +242,8 @@ func TestLeaseContended(t *testing.T) {
 			t.Fatal("nobody stands still")
 		}
 		epochs := map[uint64]bool{}
+		w.trace.mu.Lock()
+		defer w.trace.mu.Unlock()
 		for _, h := range w.trace.heads {
 			epochs[h.Epoch] = h.Version > 0
 		}
@@ -337,7 +339,9 @@ func TestEarlierLeaderMeanwhile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		w.trace.mu.Lock()
 		w.trace.heads, w.trace.acked = append(w.trace.heads, v.Head), append(w.trace.acked, "meanwhile")
+		w.trace.mu.Unlock()
 		w.await(15*time.Second, "the candidate leads", w.someLeads)
 		if w.leader() == first {
 			t.Error("who led leads")
