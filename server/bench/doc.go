@@ -50,8 +50,8 @@
 //	      │    ──> sky: AWS and metadata, away      ├──> inside53, killed and started
 //	      └──> oracle: what may be answered ────────┘
 //
-//	bench fleet ──> a relay for each of five inside53 ──> versitygw
-//	      ├──> updates, at random servers and again at others; look-ups; versions
+//	bench fleet ──> a relay for each of five inside53, with clocks that are wrong ──> versitygw
+//	      ├──> updates, at random servers and again at others; RRsets that all swap; look-ups; versions
 //	      └──> trace ──> fleet_check.go: which rules were broken
 //
 // An attack is borne (attack_table.go) when the server comes through in its memory and loses
