@@ -292,3 +292,37 @@ func TestDamagedChanges(t *testing.T) {
 	stale[changesHeader-1] ^= 1
 	try("of another file", stale, 0, "")
 }
+
+// BenchmarkSavedChange is what a change of one thing of 20,000 costs to save, in time and octets.
+func BenchmarkSavedChange(b *testing.B) {
+	for _, c := range largeParts(b, 20_000) {
+		b.Run(c.name, func(b *testing.B) {
+			s := mustOpen(b, b.TempDir(), io.Discard)
+			p := c.part
+			err := s.save(p)
+			if err != nil {
+				b.Fatal(err)
+			}
+			octets := int64(0)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				p = c.next(p, i)
+				_, before := savedFiles(b, s, p.Key)
+				done, err := s.append(p)
+				if err == nil && !done {
+					err = s.save(p)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				part, changes := savedFiles(b, s, p.Key)
+				if done {
+					octets += changes - before
+				} else {
+					octets += part
+				}
+			}
+			b.ReportMetric(float64(octets)/float64(b.N), "octets/change")
+		})
+	}
+}

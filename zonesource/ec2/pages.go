@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -26,6 +27,14 @@ func (p *pages) unchanged() bool {
 	return !p.failed && p.same > 0 && p.same == len(p.now) && p.same == len(p.known)
 }
 
+// differOnly reports whether all pages but those of one operation are those of the last listing.
+func (p *pages) differOnly(of string) bool {
+	others := func(all []zonesource.Page) []zonesource.Page {
+		return slices.DeleteFunc(slices.Clone(all), func(o zonesource.Page) bool { return o.Of == of })
+	}
+	return !p.failed && !p.blind && len(p.known) > 0 && slices.Equal(others(p.now), others(p.known))
+}
+
 // list is what to remember for the next listing.
 func (p *pages) list() []zonesource.Page {
 	if p.failed || p.blind {
@@ -39,13 +48,31 @@ const more = "more"
 
 // lazy are the items of an operation, of which pages that are the same as last time are
 // decoded when they are asked for.
-type lazy[Item any] []func(context.Context) ([]Item, error)
+type lazy[Item any] []lazyPage[Item]
+
+// lazyPage is one page of them.
+type lazyPage[Item any] struct {
+	raw   []byte // that isn't decoded: it is the same as last time
+	items func(context.Context) ([]Item, error)
+}
 
 // all decodes what isn't decoded yet.
 func (l lazy[Item]) all(ctx context.Context) ([]Item, error) {
+	return l.some(ctx, func(*lazyPage[Item]) bool { return true })
+}
+
+// differing are the items of pages that aren't the same as last time.
+func (l lazy[Item]) differing(ctx context.Context) ([]Item, error) {
+	return l.some(ctx, func(p *lazyPage[Item]) bool { return p.raw == nil })
+}
+
+func (l lazy[Item]) some(ctx context.Context, wanted func(*lazyPage[Item]) bool) ([]Item, error) {
 	var all []Item
-	for _, page := range l {
-		some, err := page(ctx)
+	for i := range l {
+		if !wanted(&l[i]) {
+			continue
+		}
+		some, err := l[i].items(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -75,23 +102,23 @@ func listAll[In, Out, Item any](
 			return "", err
 		}
 		decoded := func(out *Out) {
-			found = append(found, func(context.Context) ([]Item, error) {
+			found = append(found, lazyPage[Item]{items: func(context.Context) ([]Item, error) {
 				some, _ := items(out)
 				return some, nil
-			})
+			}})
 		}
 		is := zonesource.Page{Of: op.Name, Sum: zonesource.Sum(p.Sum)}
 		next := p.Token
 		switch {
 		case p.Same && (next != "") == (want.Next == more):
-			found = append(found, func(ctx context.Context) ([]Item, error) {
+			found = append(found, lazyPage[Item]{p.Body, func(ctx context.Context) ([]Item, error) {
 				out, err := op.Call(awscall.WithBody(ctx, p.Body), in)
 				if err != nil {
 					return nil, fmt.Errorf("decoding a page of %s: %w", op.Name, err)
 				}
 				some, _ := items(out)
 				return some, nil
-			})
+			}})
 		case p.Same: // the token isn't where it is looked for
 			out, err = op.Call(awscall.WithBody(ctx, p.Body), in)
 			if err != nil {
