@@ -62,15 +62,15 @@ func instancesPage(i, pages, version int) []byte {
 	return append(b, "</DescribeInstancesResponse>"...)
 }
 
-// BenchmarkListing is what a refresh of 20,000 instances costs: of which nothing has changed, of which a tag of one has,
-// and the first one.
+// BenchmarkListing is what a refresh of 20,000 instances costs: of which nothing has changed, of which a tag of
+// one has, and the first one.
 func BenchmarkListing(b *testing.B) {
 	const pages = 20
 	for _, name := range []string{"unchanged", "one tag", "first"} {
 		b.Run(name, func(b *testing.B) {
 			region := &largeRegion{cards: []byte("<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>" +
-				"<networkInterfaceId>eni-1</networkInterfaceId><vpcId>vpc-1</vpcId><privateIpAddress>10.0.0.0" +
-				"</privateIpAddress></item></networkInterfaceSet></DescribeNetworkInterfacesResponse>")}
+				"<networkInterfaceId>eni-1</networkInterfaceId><vpcId>vpc-1</vpcId>" +
+				"<privateIpAddress>10.0.0.0</privateIpAddress></item></networkInterfaceSet></DescribeNetworkInterfacesResponse>")}
 			for i := range pages {
 				region.pages = append(region.pages, instancesPage(i, pages, 0))
 			}

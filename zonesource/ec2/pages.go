@@ -52,27 +52,21 @@ type lazy[Item any] []lazyPage[Item]
 
 // lazyPage is one page of them.
 type lazyPage[Item any] struct {
-	raw   []byte // that isn't decoded: it is the same as last time
-	items func(context.Context) ([]Item, error)
+	items  []Item
+	raw    []byte  // that isn't decoded; nil: items are all
+	same   bool    // as last time
+	cut    cutting // where it isn't the same
+	decode func(ctx context.Context, raw []byte) ([]Item, error)
 }
 
 // all decodes what isn't decoded yet.
 func (l lazy[Item]) all(ctx context.Context) ([]Item, error) {
-	return l.some(ctx, func(*lazyPage[Item]) bool { return true })
-}
-
-// differing are the items of pages that aren't the same as last time.
-func (l lazy[Item]) differing(ctx context.Context) ([]Item, error) {
-	return l.some(ctx, func(p *lazyPage[Item]) bool { return p.raw == nil })
-}
-
-func (l lazy[Item]) some(ctx context.Context, wanted func(*lazyPage[Item]) bool) ([]Item, error) {
 	var all []Item
 	for i := range l {
-		if !wanted(&l[i]) {
-			continue
+		some, err := l[i].items, error(nil)
+		if l[i].raw != nil {
+			some, err = l[i].decode(ctx, l[i].raw)
 		}
-		some, err := l[i].items(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +85,7 @@ func listAll[In, Out, Item any](
 	begin := len(l.pages.now)
 	err := awscall.Pages(op.Name, func(token string) (string, error) {
 		at := len(found)
-		p := awscall.Page{Salt: awscall.Sum(l.pages.salt)}
+		p := awscall.Page{Salt: awscall.Sum(l.pages.salt), Raw: op.Name == l.api.instances.Name}
 		want := l.pages.at(begin+at, op.Name)
 		if want != nil {
 			p.Want = awscall.Sum(want.Sum)
@@ -101,34 +95,37 @@ func listAll[In, Out, Item any](
 		if err != nil {
 			return "", err
 		}
-		decoded := func(out *Out) {
-			found = append(found, lazyPage[Item]{items: func(context.Context) ([]Item, error) {
-				some, _ := items(out)
-				return some, nil
-			}})
+		decode := func(ctx context.Context, raw []byte) ([]Item, error) {
+			out, err := op.Call(awscall.WithBody(ctx, raw), in)
+			if err != nil {
+				return nil, fmt.Errorf("decoding a page of %s: %w", op.Name, err)
+			}
+			some, _ := items(out)
+			return some, nil
 		}
 		is := zonesource.Page{Of: op.Name, Sum: zonesource.Sum(p.Sum)}
 		next := p.Token
+		cut, isCut := cutting{}, false
+		if p.Body != nil && !p.Same {
+			cut, isCut = cutPage(p.Body, p.Token != "", l.pages.salt)
+			is.Chunks = cut.text()
+		}
 		switch {
 		case p.Same && (next != "") == (want.Next == more):
-			found = append(found, lazyPage[Item]{p.Body, func(ctx context.Context) ([]Item, error) {
-				out, err := op.Call(awscall.WithBody(ctx, p.Body), in)
-				if err != nil {
-					return nil, fmt.Errorf("decoding a page of %s: %w", op.Name, err)
-				}
-				some, _ := items(out)
-				return some, nil
-			}})
-		case p.Same: // the token isn't where it is looked for
+			is.Chunks = want.Chunks
+			found = append(found, lazyPage[Item]{raw: p.Body, same: true, decode: decode})
+		case isCut:
+			found = append(found, lazyPage[Item]{raw: p.Body, cut: cut, decode: decode})
+		case p.Body != nil: // the token isn't where it is looked for, or it isn't what EC2 writes
 			out, err = op.Call(awscall.WithBody(ctx, p.Body), in)
 			if err != nil {
 				return "", fmt.Errorf("decoding a page of %s: %w", op.Name, err)
 			}
 			fallthrough
 		default:
-			_, token := items(out)
+			some, token := items(out)
 			next = aws.ToString(token)
-			decoded(out)
+			found = append(found, lazyPage[Item]{items: some})
 		}
 		if next != "" {
 			is.Next = more

@@ -13,9 +13,9 @@ import (
 	"inside53/zonesource/nametemplate"
 )
 
-// patch makes the region of the one that is kept, where nothing differs but pages of instances: those alone are decoded,
-// and the instances of the others stay as they are. It returns nil where more differs, or a page is seen for the first
-// time that says more of the region than of its instances.
+// patch makes the region of the one that is kept, where nothing differs but pages of instances: of these what
+// differs is decoded, and the other instances stay as they are. It returns nil where more differs, or what
+// differs says more of the region than of its instances.
 func (l *listing) patch(ctx context.Context, instances lazy[types.Reservation], cards lazy[types.NetworkInterface],
 ) (*zonesource.Region, error) {
 	numbered := func(t nametemplate.Template) bool { return t.Uses(nametemplate.Ordinal) } // all of a group together
@@ -23,12 +23,25 @@ func (l *listing) patch(ctx context.Context, instances lazy[types.Reservation], 
 		!hasCards(cards) {
 		return nil, nil
 	}
-	read, err := instances.differing(ctx)
-	if err != nil {
-		return nil, err
-	}
 	found, before := *l.last.Region, len(l.problems) // of what is there once more
-	same := idsOf(instances)
+	known, same := chunksOf(l.pages.known), map[string]bool{}
+	var read []types.Reservation
+	for _, page := range instances {
+		some := page.items
+		switch {
+		case page.same:
+			addIDs(same, page.raw)
+		case page.raw != nil:
+			differing, rest := page.cut.divide(known)
+			addIDs(same, rest)
+			var err error
+			some, err = page.decode(ctx, differing)
+			if err != nil {
+				return nil, err
+			}
+		}
+		read = append(read, some...)
+	}
 	for _, r := range read {
 		for i := range r.Instances {
 			if same[aws.ToString(r.Instances[i].InstanceId)] {
@@ -61,7 +74,7 @@ func (l *listing) patch(ctx context.Context, instances lazy[types.Reservation], 
 func hasCards(cards lazy[types.NetworkInterface]) bool {
 	there := false
 	for _, page := range cards {
-		if page.raw == nil {
+		if !page.same {
 			return false
 		}
 		there = there || bytes.Contains(page.raw, []byte("<networkInterfaceId>"))
@@ -71,21 +84,19 @@ func hasCards(cards lazy[types.NetworkInterface]) bool {
 
 func isInstance(id string) bool { return len(id) > 2 && id[:2] == "i-" }
 
-// idsOf are the ids of the instances on pages that are the same as last time.
-func idsOf(instances lazy[types.Reservation]) map[string]bool {
-	ids := map[string]bool{}
+// addIDs adds the ids of instances that stand in a page.
+func addIDs(to map[string]bool, page []byte) {
 	var pace zonesource.Pace
-	for _, page := range instances {
-		for rest := page.raw; ; {
-			_, after, found := bytes.Cut(rest, []byte("<instanceId>"))
-			if !found {
-				break
-			}
-			pace.Step()
-			var id []byte
-			id, rest, _ = bytes.Cut(after, []byte("</instanceId>"))
-			ids[string(id)] = true
+	for n := 1; ; n++ {
+		_, after, found := bytes.Cut(page, []byte("<instanceId>"))
+		if !found {
+			return
 		}
+		if n%16 == 0 { // they cost little
+			pace.Step()
+		}
+		var id []byte
+		id, page, _ = bytes.Cut(after, []byte("</instanceId>"))
+		to[string(id)] = true
 	}
-	return ids
 }
