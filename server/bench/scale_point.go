@@ -45,7 +45,7 @@ func pacingOf(size string) pacing {
 	if size == "full" {
 		return pacing{3 * time.Second, 5 * time.Second, 8}
 	}
-	return pacing{2 * time.Second, 3 * time.Second, 4}
+	return pacing{2 * time.Second, 3 * time.Second, 5}
 }
 
 // point is a server with so much of something.
@@ -180,23 +180,18 @@ func (p *point) look(ctx context.Context, s sweep, c *cost) error {
 		return err
 	}
 	c.idle = time.Duration(float64(rest) / cycles)
-	made, cycles, err := p.spent(ctx, s, func() error {
-		for version := range p.changes {
+	var each []float64 // what a change costs, beside the cycles
+	for version := range p.changes {
+		made, cycles, err := p.spent(ctx, s, func() error {
 			err := s.change(ctx, p, 1+version)
-			if err != nil {
-				return err
-			}
-			err = sleep(ctx, scaleEvery)
-			if err != nil {
-				return err
-			}
+			return errors.Join(err, sleep(ctx, scaleEvery))
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		return err
+		each = append(each, float64(made)-float64(c.idle)*cycles)
 	}
-	c.change = max(time.Duration((float64(made)-float64(c.idle)*cycles)/float64(p.changes)), 0)
+	c.change = max(time.Duration(spreadOf(each).median), 0) // what else the machine does is in few of them
 	use, err := load.UsageOf(p.server.pid())
 	c.rss = use.RSS
 	return err

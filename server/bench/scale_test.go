@@ -38,7 +38,7 @@ func TestScaleFaults(t *testing.T) {
 		{growing("straight", 1, 8*time.Millisecond, 9*time.Millisecond, 15*time.Millisecond), ""},
 		{growing("small", 0.5, 1, time.Millisecond, 4*time.Millisecond), ""},
 		{growing("steep", 1.3, time.Millisecond, time.Millisecond), "steep: CPU to ready grows with exponent 1.30"},
-		{growing("with all", 1, 4*time.Millisecond, 9*time.Millisecond), "with all: one change costs 2.2 times as much"},
+		{growing("with all", 1, 6*time.Millisecond, 13200*time.Microsecond), "with all: one change costs 2.2 times as much"},
 	} {
 		err := scaleFaults([]measured{c.m})
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

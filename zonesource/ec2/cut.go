@@ -32,10 +32,11 @@ type chunk struct {
 }
 
 var (
-	itemBegin        = []byte("<item>")
-	reservationBegin = []byte("<reservationId>")
-	reservationEnd   = []byte("</reservationId>")
-	reservationsEnd  = []byte("</reservationSet>")
+	reservationsBegin = []byte("<reservationSet>")
+	reservationsEnd   = []byte("</reservationSet>")
+	itemTag           = []byte("item>") // that begins or ends an item, at any depth
+	reservationBegin  = []byte("<reservationId>")
+	reservationEnd    = []byte("</reservationId>")
 )
 
 // cutPage is cut, of a page which has another one after it or doesn't: that has to stand behind its reservations.
@@ -54,37 +55,49 @@ func cutPage(body []byte, more bool, salt zonesource.Sum) (cutting, bool) {
 
 // cut cuts a page of instances; it reports whether that can be done. The salt goes into the sums.
 func cut(body []byte, salt zonesource.Sum) (c cutting, ok bool) {
-	end := bytes.LastIndex(body, reservationsEnd)
-	if end < 0 || bytes.Contains(body, []byte("<!")) { // a comment, or text that isn't escaped
+	begin, end := bytes.Index(body, reservationsBegin), bytes.LastIndex(body, reservationsEnd)
+	if begin < 0 || end < begin || bytes.Contains(body, []byte("<!")) { // a comment, or text that isn't escaped
 		return c, false
 	}
-	c.body = body
+	begin += len(reservationsBegin)
+	c.body, c.from = body, begin
 	var pace zonesource.Pace
-	begin := 0 // of the chunk
-	for at := 0; ; {
-		next := bytes.Index(body[at:end], reservationBegin)
+	item, done, depth := begin, begin, 0
+	for at := begin; ; {
+		next := bytes.Index(body[at:end], itemTag)
 		if next < 0 {
 			break
 		}
-		next += at
-		id, _, found := bytes.Cut(body[next+len(reservationBegin):end], reservationEnd)
-		item := bytes.LastIndex(body[at:next], itemBegin)
-		if !found || item < 0 || len(bytes.TrimSpace(body[at+item+len(itemBegin):next])) > 0 {
+		at += next + len(itemTag)
+		switch before := body[:at-len(itemTag)]; {
+		case bytes.HasSuffix(before, []byte("</")):
+			depth--
+		case bytes.HasSuffix(before, []byte("<")):
+			if depth == 0 {
+				item = at - len(itemTag) - 1
+			}
+			depth++
+			continue
+		default:
+			continue // the end of another tag
+		}
+		if depth > 0 {
+			continue
+		}
+		_, id, found := bytes.Cut(body[item:at], reservationBegin)
+		id, _, ended := bytes.Cut(id, reservationEnd)
+		if depth < 0 || !found || !ended || len(bytes.TrimSpace(body[done:item])) > 0 {
 			return c, false
 		}
-		item += at
-		at = next + len(reservationBegin)
 		pace.Step()
 		hash := sha256.Sum256(id)
-		switch {
-		case begin == 0:
-			begin, c.from = item, item
-		case binary.BigEndian.Uint32(hash[:])%chunkSize == 0:
+		if item > begin && binary.BigEndian.Uint32(hash[:])%chunkSize == 0 {
 			c.add(begin, item, salt)
 			begin = item
 		}
+		done = at
 	}
-	if begin == 0 {
+	if depth != 0 || done == c.from || len(bytes.TrimSpace(body[done:end])) > 0 {
 		return c, false
 	}
 	c.add(begin, end, salt)

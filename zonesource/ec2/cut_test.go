@@ -21,7 +21,7 @@ func TestCutting(t *testing.T) {
 		t.Error("where nothing is known another page differs")
 	}
 	differing, same = c.divide(all)
-	if bytes.Contains(differing, itemBegin) || bytes.Count(same, reservationBegin) != pageSize {
+	if bytes.Contains(differing, reservationBegin) || bytes.Count(same, reservationBegin) != pageSize {
 		t.Error("where all is known something differs")
 	}
 	changed, ok := cutPage(instancesPage(0, 2, 1), true, zonesource.Sum{1})
@@ -34,10 +34,15 @@ func TestCutting(t *testing.T) {
 	if other.chunks[0].sum == c.chunks[0].sum {
 		t.Error("the sums of another program count")
 	}
+	turned := strings.ReplaceAll(page, "<item><reservationId>", "<item> <ownerId>2</ownerId> <reservationId>")
+	if c, ok := cutPage([]byte(turned), true, zonesource.Sum{}); !ok || len(c.chunks) < 30 {
+		t.Error("the order of elements matters")
+	}
 	for what, odd := range map[string]string{
 		"nothing": "", "no reservations": "<a></a>", "cut short": page[:len(page)/2],
 		"a comment":           strings.Replace(page, "<item>", "<!-- --><item>", 1),
-		"something before":    strings.Replace(page, "<item>", "<item><x/>", 1),
+		"something before":    strings.Replace(page, "<item>", "<x/><item>", 1),
+		"an item too many":    strings.Replace(page, "<item>", "<item><item>", 1),
 		"the token elsewhere": strings.Replace(page, "<requestId>", "<nextToken>a</nextToken><requestId>", 1),
 		"no token":            strings.ReplaceAll(page, "nextToken", "other"),
 	} {

@@ -14,7 +14,8 @@
 // kept. Where pages of instances alone differ, the reservations around what is new in them are decoded
 // (cut.go), and laid over the region that is kept (patch.go); where others do all are.
 // A public address belongs to the private address that its association names, whatever the
-// instance behind it does: interfaces come from DescribeNetworkInterfaces, hosts from the running instances alone. The elastic
+// instance behind it does: interfaces come from DescribeNetworkInterfaces, hosts from the running instances
+// alone. The elastic
 // IPs are listed last and correct the interfaces: an address that moved while the
 // region was being listed is delivered once, where it went.
 //
