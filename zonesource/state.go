@@ -127,6 +127,34 @@ func (s *store) has(key Key) bool {
 	return err == nil
 }
 
+// ReadSaved reads a part that a server has saved in its state directory, and touches nothing there.
+// The error is fs.ErrNotExist where there is none.
+func ReadSaved(stateDir string, key Key) (Part, error) {
+	s := store{dir: filepath.Join(stateDir, partsDir), log: slog.New(slog.DiscardHandler), saved: map[Key]*saved{}}
+	for {
+		before, err := s.stamp(Part{Key: key})
+		var p Part
+		if err == nil {
+			err = s.read(fileName(key), func(r io.Reader) error {
+				var err error
+				p, err = readPart(r)
+				return err
+			})
+		}
+		if err == nil && p.Key != key {
+			err = fmt.Errorf("it is that of %s", p.Key)
+		}
+		if err != nil {
+			return Part{}, fmt.Errorf("reading %s in %s: %w", key, stateDir, err)
+		}
+		p, _ = s.changed(p)
+		after, err := s.stamp(p)
+		if err == nil && after.sum == before.sum { // else the server has just written it
+			return p, nil
+		}
+	}
+}
+
 // load reads all parts that are whole and puts the others aside. With each it says whether all that has changed
 // since is in it.
 func (s *store) load() iter.Seq2[Part, bool] {
@@ -164,7 +192,7 @@ func (s *store) load() iter.Seq2[Part, bool] {
 
 // putAside renames a file that can't be used, so that nothing is lost.
 func (s *store) putAside(name string, why error) {
-	if s.state.Foreign() {
+	if s.state == nil || s.state.Foreign() {
 		s.log.Warn("saved data unusable", "file", name, "reason", why)
 		return // it isn't ours
 	}

@@ -33,6 +33,7 @@ type saver struct {
 	mu      sync.Mutex // never held while writing
 	dirty   map[Key]Part
 	removed map[Key]bool
+	kept    map[Key]Part         // listed and unchanged: their files should be there
 	times   map[string]time.Time // when parts were listed, by file name
 	aged    bool                 // times has changed
 	again   bool                 // what is dirty is due
@@ -45,7 +46,8 @@ type saver struct {
 func newSaver(store *store, log *slog.Logger) *saver {
 	return &saver{
 		store: store, log: log, wake: make(chan struct{}, 1),
-		dirty: map[Key]Part{}, removed: map[Key]bool{}, times: map[string]time.Time{}, due: map[Key]time.Time{},
+		dirty: map[Key]Part{}, removed: map[Key]bool{}, kept: map[Key]Part{}, times: map[string]time.Time{},
+		due: map[Key]time.Time{},
 	}
 }
 
@@ -105,7 +107,9 @@ func (s *saver) mark(p Part, changed bool) {
 	if changed || waits {
 		s.dirty[p.Key] = p
 		delete(s.removed, p.Key)
+		delete(s.kept, p.Key)
 	} else {
+		s.kept[p.Key] = p
 		s.times[fileName(p.Key)] = p.Listed
 		s.aged = true
 	}
@@ -120,6 +124,7 @@ func (s *saver) remove(key Key) {
 	}
 	s.mu.Lock()
 	delete(s.dirty, key)
+	delete(s.kept, key)
 	delete(s.times, fileName(key))
 	s.removed[key] = true
 	s.mu.Unlock()
@@ -167,6 +172,7 @@ func (s *saver) run(stop <-chan struct{}) {
 // flush writes what is due, or everything, and returns when there is more to do;
 // zero for not before something changes.
 func (s *saver) flush(everything bool) time.Time {
+	s.missLost()
 	s.mu.Lock()
 	dirty, removed := s.dirty, s.removed
 	s.dirty, s.removed = map[Key]Part{}, map[Key]bool{}
@@ -227,6 +233,20 @@ func (s *saver) flush(everything bool) time.Time {
 		later(at)
 	}
 	return next
+}
+
+// missLost has the parts written again whose files somebody has deleted.
+func (s *saver) missLost() {
+	s.mu.Lock()
+	kept := s.kept
+	s.kept = map[Key]Part{}
+	s.mu.Unlock()
+	for key, p := range kept {
+		if !s.store.has(key) {
+			s.log.Warn("saved data are gone and written again", "part", key)
+			s.postpone(p)
+		}
+	}
 }
 
 // waits reports whether there is something that could not be written yet.

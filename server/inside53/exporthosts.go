@@ -56,6 +56,9 @@ written is told, and written when that is possible again.
 --upload puts the files of all regions of the configuration, and that of hosts outside, into S3:
 where S3URL has {region}, it is the template of their keys, else as S3URL/REGION/hosts (hosts.sh).
 
+{ordinal} is what the server says whose state_dir the configuration names, where that can be read;
+else instances are numbered anew, and keep their numbers for as long as --watch goes on.
+
 What is left out is told on standard error.`,
 		Example: `  inside53 export hosts --config inside53.yaml --region eu-west-1 --output /etc/hosts --watch
   inside53 export hosts --config inside53.yaml --region eu-west-1 --upload s3://bucket/hosts
@@ -139,6 +142,12 @@ func exportHosts(ctx context.Context, c console, f hostsFlags) error {
 	}
 	for _, n := range conf.EC2.Names {
 		o.Names = append(o.Names, string(n))
+	}
+	if conf.StateDir != "" && slices.ContainsFunc(o.Names, func(n string) bool { return strings.Contains(n, "{ordinal}") }) {
+		o.Numbered = func(key zonesource.Key) (zonesource.Part, bool) {
+			p, err := zonesource.ReadSaved(conf.StateDir, key)
+			return p, err == nil // the server may be on another host
+		}
 	}
 	if f.watch {
 		o.Log = slog.New(slog.NewTextHandler(c.errors, &slog.HandlerOptions{Level: slog.LevelWarn}))
