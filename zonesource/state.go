@@ -51,7 +51,6 @@ type store struct {
 	state *statedir.Dir
 	log   *slog.Logger
 	saved map[Key]*saved // what is known of files; of others the next change writes the whole
-	looks bool           // it belongs to another process: nothing is written
 }
 
 // newStore returns the place of parts in a state directory.
@@ -131,21 +130,29 @@ func (s *store) has(key Key) bool {
 // ReadSaved reads a part that a server has saved in its state directory, and touches nothing there.
 // The error is fs.ErrNotExist where there is none.
 func ReadSaved(stateDir string, key Key) (Part, error) {
-	s := store{dir: filepath.Join(stateDir, partsDir), looks: true, saved: map[Key]*saved{}, log: slog.New(slog.DiscardHandler)}
-	var p Part
-	err := s.read(fileName(key), func(r io.Reader) error {
-		var err error
-		p, err = readPart(r)
-		return err
-	})
-	if err == nil && p.Key != key {
-		err = fmt.Errorf("it is that of %s", p.Key)
+	s := store{dir: filepath.Join(stateDir, partsDir), log: slog.New(slog.DiscardHandler), saved: map[Key]*saved{}}
+	for {
+		before, err := s.stamp(Part{Key: key})
+		var p Part
+		if err == nil {
+			err = s.read(fileName(key), func(r io.Reader) error {
+				var err error
+				p, err = readPart(r)
+				return err
+			})
+		}
+		if err == nil && p.Key != key {
+			err = fmt.Errorf("it is that of %s", p.Key)
+		}
+		if err != nil {
+			return Part{}, fmt.Errorf("reading %s in %s: %w", key, stateDir, err)
+		}
+		p, _ = s.changed(p)
+		after, err := s.stamp(p)
+		if err == nil && after.sum == before.sum { // else the server has just written it
+			return p, nil
+		}
 	}
-	if err != nil {
-		return Part{}, fmt.Errorf("reading %s in %s: %w", key, stateDir, err)
-	}
-	p, _ = s.changed(p)
-	return p, nil
 }
 
 // load reads all parts that are whole and puts the others aside. With each it says whether all that has changed
@@ -185,7 +192,7 @@ func (s *store) load() iter.Seq2[Part, bool] {
 
 // putAside renames a file that can't be used, so that nothing is lost.
 func (s *store) putAside(name string, why error) {
-	if s.looks || s.state.Foreign() {
+	if s.state == nil || s.state.Foreign() {
 		s.log.Warn("saved data unusable", "file", name, "reason", why)
 		return // it isn't ours
 	}
