@@ -33,6 +33,8 @@ BENCHTIME ?= 1s
 ROUNDS    ?= 5
 SCALE     ?= small
 RACE      ?= full
+# Packages tested at once: the tests wait for clocks for most of their time.
+ATONCE    ?= 6
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build run test lint race fuzz restarts bench bench-peers bench-scale attack chaos test-fleet cover vuln \
@@ -67,7 +69,7 @@ run: build ## build, and run the demo: the server on a simulated AWS
 	bin/inside53 demo
 
 test: ## run the tests
-	$(GO) test ./...
+	$(GO) test -p $(ATONCE) ./...
 	$(GO) test -tags portable_udp ./server/listen
 
 lint: ## gofmt, go vet, staticcheck, and the house rules
@@ -83,7 +85,7 @@ lint: ## gofmt, go vet, staticcheck, and the house rules
 # The short form leaves out what has one goroutine, and the command line, which runs what package server does.
 race: ## run the tests under the race detector, RACE=full or short (needs a C compiler)
 	@command -v $${CC:-gcc} >/dev/null || { echo "race: no C compiler; run: make deps" >&2; exit 1; }
-	CGO_ENABLED=1 $(GO) test -race $(if $(filter short,$(RACE)),$$($(GO) list ./... | grep -v -e /server/inside53$$ -e /resolver/zone$$),./...)
+	CGO_ENABLED=1 $(GO) test -p $(ATONCE) -race $(if $(filter short,$(RACE)),$$($(GO) list ./... | grep -v -e /server/inside53$$ -e /resolver/zone$$),./...)
 
 fuzz: ## run each fuzz test for FUZZTIME (30s), a million cases of the model of routing policies, 10,000 updates, 20 kills
 	$(GO) test -timeout 30m -run '^TestModel$$' ./resolver -model 1000000
@@ -139,7 +141,7 @@ cover: ## run the tests and write cover.html
 vuln: ## look for known vulnerabilities in what is used
 	$(GO) run $(GOVULNCHECK) ./...
 
-TEST_CLIENTS = $(GO) test -timeout 20m -tags clients -run '^TestClient' ./server/... ./zonesource/...
+TEST_CLIENTS = $(GO) test -p $(ATONCE) -timeout 20m -tags clients -run '^TestClient' ./server/... ./zonesource/...
 
 # The programs run in a network namespace that has loopback and no route: what asks the world outside fails there.
 test-clients: ## run the tests that need real DNS clients and the AWS CLI (see deps)

@@ -22,6 +22,7 @@ import (
 	"inside53/server/admin"
 	"inside53/server/config"
 	"inside53/server/handon"
+	"inside53/server/metrics"
 	"inside53/server/transfer"
 	"inside53/server/update"
 	"inside53/zonesource/fleet"
@@ -63,9 +64,9 @@ const membersEvery = time.Second
 
 // assembleHandOn makes what hands on and lets in, before the sockets are bound.
 func (a *App) assembleHandOn(c *config.Config, store ledger.Store, secrets [][]byte) error {
-	count := newCounter(a.registry, metric{
-		"inside53_handed_on_total", "Messages between servers of a fleet, to the one that leads: in and out, by outcome.",
-		[]string{"way", "result"},
+	count := metrics.NewCounter(a.registry, metrics.Metric{
+		Name: "inside53_handed_on_total", Labels: []string{"way", "result"},
+		Help: "Messages between servers of a fleet, to the one that leads: in and out, by outcome.",
 	})
 	h := &handing{app: a, now: time.Now}
 	dated, isDated := store.(interface{ Now() time.Time })

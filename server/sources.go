@@ -12,9 +12,11 @@ import (
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 	"inside53/server/config"
+	"inside53/server/metrics"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
+	"inside53/zonesource/fleet"
 	"inside53/zonesource/follow"
 	"inside53/zonesource/nametemplate"
 	"inside53/zonesource/route53"
@@ -57,6 +59,9 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 	}
 	if e := c.EC2; e != nil {
 		k.EC2, k.TagZone, k.TranslatedTTL, k.MaxAge = true, string(e.Zone), e.TranslatedTTL, e.MaxAge
+		if c.Fleet != nil && e.MaxAge > 0 {
+			k.MaxAge += fleet.Lag // all servers are to find the same
+		}
 		if len(e.Names) == 0 {
 			k.TagZone = ""
 		}
@@ -388,9 +393,9 @@ func (b *sourceBuilder) viewVPCs(c *config.Config) (vpcs []zone.VPC, complete bo
 
 // newCalls registers the counter of calls to AWS and returns its increment.
 func newCalls(to prometheus.Registerer) func(operation, code string) {
-	count := newCounter(to, metric{
-		"inside53_aws_calls_total", "Requests to AWS by operation and outcome, retries included.",
-		[]string{"operation", "code"},
+	count := metrics.NewCounter(to, metrics.Metric{
+		Name: "inside53_aws_calls_total", Labels: []string{"operation", "code"},
+		Help: "Requests to AWS by operation and outcome, retries included.",
 	})
 	return func(operation, code string) { count(operation, code) }
 }

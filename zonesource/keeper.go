@@ -54,6 +54,7 @@ type Keeper struct {
 	running  atomic.Bool
 	sources  running
 	inbox    *inbox
+	rearm    chan struct{} // parts have other ages than those that the loop waits by
 
 	work  sync.Mutex // serialises whoever changes parts or configuration
 	parts map[Key]Part
@@ -114,7 +115,7 @@ func NewKeeper(o Options) (*Keeper, error) {
 		readings: map[Key][]*RegionReading{},
 		seen:     map[Key]bool{}, held: map[Key]held{},
 		tallies: map[string]*tally{},
-		inbox:   newInbox(), wanted: o.Config.wanted(), accepted: o.Accepted, first: o.Parts,
+		inbox:   newInbox(), rearm: make(chan struct{}, 1), wanted: o.Config.wanted(), accepted: o.Accepted, first: o.Parts,
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -231,6 +232,10 @@ func (k *Keeper) loop(ctx context.Context) {
 			stop()
 			stopDue()
 			return
+		case <-k.rearm:
+			stop()
+			stopDue()
+			continue
 		case <-aging:
 		case <-due:
 		case <-k.inbox.wake:

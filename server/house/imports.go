@@ -107,7 +107,8 @@ func rules() map[string]rule {
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server": {ours: append([]string{
 			"server/admin", "server/config", "server/confine", "server/dangling", "server/dnstap", "server/handon",
-			"server/listen", "server/observe", "server/share", "server/tsig", "server/transfer", "server/update",
+			"server/listen", "server/metrics", "server/observe", "server/share", "server/tsig", "server/transfer",
+			"server/update",
 		}, below...)},
 		"server/dangling": {
 			ours:   []string{"resolver/zone", "zonesource/atomicfile"},
@@ -123,6 +124,12 @@ func rules() map[string]rule {
 			ours:   []string{"resolver", "resolver/wire", "resolver/zone"},
 			why:    "it reads answers and decides nothing; what of them is wanted comes from the App",
 			theirs: []string{dns, "github.com/hashicorp/golang-lru/v2/simplelru"},
+		},
+		"server/metrics": {
+			ours: []string{
+				"resolver", "resolver/forward", "resolver/latency", "resolver/wire", "resolver/zone", "server/listen",
+			},
+			why: "it shows numbers and makes none",
 		},
 		"server/logs":    {why: "who writes lines knows nobody who does", theirs: []string{}},
 		"server/confine": {ours: []string{"server/config"}, why: "it is done before there is a server"},

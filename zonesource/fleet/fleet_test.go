@@ -19,6 +19,7 @@ func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		defer w.endAll() // also where it fails
 		test(t, w)
 		w.endAll()
 		synctest.Wait()
