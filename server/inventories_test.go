@@ -196,6 +196,9 @@ func (w *randomInventory) given(name, vpc, az string) (addrs []string, exists bo
 	var all []member
 	for i := range w.hosts {
 		h := &w.hosts[i]
+		exists = exists || slices.ContainsFunc(h.Names, func(n zonesource.HostName) bool {
+			return strings.HasSuffix(nameOf(n.Text), "."+name) // by a name below it
+		})
 		if !slices.ContainsFunc(h.Names, func(n zonesource.HostName) bool { return nameOf(n.Text) == name }) {
 			continue
 		}

@@ -73,8 +73,8 @@ func TestTagNames(t *testing.T) {
 		host("i-2", "vpc-a", "web", "10.0.0.2"),
 		host("i-3", "vpc-a", "web.internal,db.internal.", "10.0.0.2"),
 		host("i-4", "vpc-a", "jump.other.example,www.shop.test,full.elsewhere.,api.prod,shop.test", "10.0.0.4"),
-		host("i-5", "vpc-a", "My Server,\u212aelvin,-x,a..b,"+strings.Repeat("a", 64)+",*,internal,"+strings.Repeat("long.", 50)+"x",
-			"10.0.0.5"),
+		host("i-5", "vpc-a", "My Server,\u212aelvin,-x,a..b,"+strings.Repeat("a", 64)+",*,internal,"+
+			strings.Repeat("long.", 50)+"x", "10.0.0.5"),
 		host("i-6", "vpc-a", "ip-10-0-0-6.ec2", "10.0.0.6"),
 		host("i-7", "vpc-a", "lonely"),
 	}
