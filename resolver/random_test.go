@@ -32,7 +32,7 @@ func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex, *zone.
 	snap.Inventory.SetSubnets(0, []zone.Subnet{w.places[0].Subnet}, nil)
 	view := zone.View{Name: "random"}
 	var apexes []refApex
-	for _, name := range []string{"z.", "s.z.", "y.", "."} {
+	for _, name := range []string{"z.", "s.z.", "*.z.", "a.*.z.", "y.", "."} {
 		if rng.IntN(4) == 0 {
 			continue
 		}
@@ -130,7 +130,7 @@ func randomName(rng *rand.Rand, apex string, most int) string {
 }
 
 func anyName(rng *rand.Rand) string {
-	return randomName(rng, []string{"z.", "s.z.", "y.", "a.", "x."}[rng.IntN(5)], 4)
+	return randomName(rng, []string{"z.", "s.z.", "*.z.", "a.*.z.", "y.", "a.", "x."}[rng.IntN(7)], 4)
 }
 
 func randomZone(t testing.TB, rng *rand.Rand, apex string, origin zone.Origin) *refZone {
