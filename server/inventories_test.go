@@ -3,6 +3,7 @@ package server
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"inside53/zonesource"
 
 	"github.com/miekg/dns"
+	"golang.org/x/net/publicsuffix"
 )
 
 var inventories = flag.Int("inventories", 300, "random inventories to compare with the slow reference")
@@ -24,6 +26,38 @@ var inventories = flag.Int("inventories", 300, "random inventories to compare wi
 var oddTexts = []string{"web", "WEB", "db", " db ", "api.stage", "web.internal", "web.internal.", "web.zone.example",
 	"www.zone.example.", "x.zone.example.", "www.google.com", "api.prod", "a b", "-x", "a..b", "", "*", "ünï", "_x", "x_y",
 	"zone.example.", "internal", "elsewhere.", "localhost", strings.Repeat("a", 64), "a\tb", "#", "web,db"}
+
+// oddCharacters are of all kinds: what a host name may have, what it may not, what only looks or
+// folds like a letter, a dot or nothing, and octets that are no text.
+var oddCharacters = []string{"a", "Z", "0", "-", "_", ".", "x", "k", " ", ",", "*", "\\", "/", "\"", "#", "@", "(",
+	";", "$", "\x00", "\x7f", "\xff", "\n", "ü", "ß", "ı", "\u212a", "\u3002", "\u200b", "\u00ad", "😀"}
+
+// drawnText draws a text of odd characters.
+func drawnText(rng *rand.Rand) string {
+	text := ""
+	for range 1 + rng.IntN(5) {
+		from := oddCharacters
+		if rng.IntN(2) == 0 {
+			from = oddCharacters[:8]
+		}
+		text += from[rng.IntN(len(from))]
+	}
+	return text + []string{"", "", ".", ".internal", ".zone.example."}[rng.IntN(5)]
+}
+
+// asItIs is the name that a text would be below internal., octet by octet; false where none can be.
+func asItIs(text string) (string, bool) {
+	var name strings.Builder
+	for _, c := range []byte(strings.TrimSpace(text)) {
+		if c == '.' {
+			name.WriteByte(c)
+		} else {
+			fmt.Fprintf(&name, `\%03d`, c)
+		}
+	}
+	_, isName := dns.IsDomainName(name.String() + ".internal.")
+	return name.String() + ".internal.", isName && name.Len() > 0
+}
 
 // randomHost is a host as the reference sees it.
 type randomHost struct {
@@ -102,7 +136,11 @@ func (w *randomInventory) addHost(rng *rand.Rand, r *zonesource.Region, id strin
 		h.Subnet, h.zone = fmt.Sprintf("%s-%d", vpc, az), fmt.Sprintf("%s-az%d", r.Name, az)
 	}
 	for range 1 + rng.IntN(3) {
-		h.Names = append(h.Names, zonesource.HostName{Text: oddTexts[rng.IntN(len(oddTexts))], From: "dns tag"})
+		text := oddTexts[rng.IntN(len(oddTexts))]
+		if rng.IntN(3) == 0 {
+			text = drawnText(rng)
+		}
+		h.Names = append(h.Names, zonesource.HostName{Text: text, From: "dns tag"})
 	}
 	if rng.IntN(3) == 0 {
 		h.sick, w.sick[id] = true, "random"
@@ -114,11 +152,15 @@ func (w *randomInventory) addHost(rng *rand.Rand, r *zonesource.Region, id strin
 	w.hosts = append(w.hosts, h)
 }
 
-// nameOf says in words what name a text gives: a host name; absolute where it ends in a dot or
+// nameOf says in words what name a text gives: a host name, in ASCII; absolute where it ends in a dot or
 // lies in a zone of ours, and then nothing but a name below one; relative otherwise, but for
 // what ends in a top-level domain of the internet. "" is none.
 func nameOf(text string) string {
-	text = strings.ToLower(strings.TrimSpace(text))
+	text = strings.TrimSpace(text)
+	if strings.ContainsFunc(text, func(c rune) bool { return c > 'z' }) {
+		return ""
+	}
+	text = strings.ToLower(text)
 	name := strings.TrimSuffix(text, ".")
 	for label := range strings.SplitSeq(name, ".") {
 		odd := func(c rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-_", c) }
@@ -135,7 +177,8 @@ func nameOf(text string) string {
 			return name + "."
 		}
 	}
-	if text != name || strings.HasSuffix(name, ".com") || strings.HasSuffix(name, ".prod") {
+	_, isPublic := publicsuffix.PublicSuffix("name." + name[strings.LastIndexByte(name, '.')+1:])
+	if text != name || isPublic && strings.Contains(name, ".") {
 		return ""
 	}
 	return name + ".internal."
@@ -153,6 +196,9 @@ func (w *randomInventory) given(name, vpc, az string) (addrs []string, exists bo
 	var all []member
 	for i := range w.hosts {
 		h := &w.hosts[i]
+		exists = exists || slices.ContainsFunc(h.Names, func(n zonesource.HostName) bool {
+			return strings.HasSuffix(nameOf(n.Text), "."+name) // by a name below it
+		})
 		if !slices.ContainsFunc(h.Names, func(n zonesource.HostName) bool { return nameOf(n.Text) == name }) {
 			continue
 		}
@@ -223,9 +269,22 @@ func TestRandomInventories(t *testing.T) {
 			names[name] = true
 		}
 	}
+	fixed := names
 	for seed := range uint64(*inventories) {
 		w := newRandomInventory(rand.New(rand.NewPCG(seed, 53)))
 		cfg, parts := w.parts(t)
+		names := maps.Clone(fixed)
+		for _, h := range w.hosts {
+			for _, n := range h.Names {
+				name := nameOf(n.Text)
+				if literal, isName := asItIs(n.Text); name == "" && isName {
+					name = literal
+				}
+				if name != "" {
+					names[name] = true
+				}
+			}
+		}
 		compiled, err := zonesource.Compile(nil, cfg, parts, time.Unix(1_700_000_000, 0))
 		if err != nil {
 			t.Fatal(err)

@@ -61,7 +61,8 @@ func (m *zoneMaster) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	reply := new(dns.Msg).SetReply(q)
 	reply.Authoritative = true
 	m.mu.Lock()
-	soa, _ := dns.NewRR(fmt.Sprintf("example.net. 60 IN SOA ns.example.org. h.example.org. %d 3600 3600 7200 60", m.serial))
+	soa, _ := dns.NewRR(fmt.Sprintf("example.net. 60 IN SOA ns.example.org. h.example.org. %d 3600 3600 7200 60",
+		m.serial))
 	reply.Answer = []dns.RR{soa}
 	for name, addr := range m.sets {
 		rr, _ := dns.NewRR(name + ".example.net. 60 IN A " + addr)
@@ -157,7 +158,9 @@ func TestFleetFollows(t *testing.T) {
 		_, text := p.get(t, http.MethodGet, "/history?name=told-1.example.net&limit=20")
 		return text
 	}
-	all[leader].await(t, "the past says why", func() bool { return strings.Contains(past(all[leader]), `"cause": "follow"`) })
+	all[leader].await(t, "the past says why", func() bool {
+		return strings.Contains(past(all[leader]), `"cause": "follow"`)
+	})
 
 	// Of a serial the first batch is made, and no more; then its maker ends, and the master takes
 	// most of it back.

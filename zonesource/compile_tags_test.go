@@ -73,8 +73,8 @@ func TestTagNames(t *testing.T) {
 		host("i-2", "vpc-a", "web", "10.0.0.2"),
 		host("i-3", "vpc-a", "web.internal,db.internal.", "10.0.0.2"),
 		host("i-4", "vpc-a", "jump.other.example,www.shop.test,full.elsewhere.,api.prod,shop.test", "10.0.0.4"),
-		host("i-5", "vpc-a", "My Server,-x,a..b,"+strings.Repeat("a", 64)+",*,internal,"+strings.Repeat("long.", 50)+"x",
-			"10.0.0.5"),
+		host("i-5", "vpc-a", "My Server,\u212aelvin,-x,a..b,"+strings.Repeat("a", 64)+",*,internal,"+
+			strings.Repeat("long.", 50)+"x", "10.0.0.5"),
 		host("i-6", "vpc-a", "ip-10-0-0-6.ec2", "10.0.0.6"),
 		host("i-7", "vpc-a", "lonely"),
 	}
@@ -101,6 +101,7 @@ func TestTagNames(t *testing.T) {
 		`i-4 dns tag "full.elsewhere.": is in no zone of ours`,
 		`i-4 dns tag "shop.test": is the name of the zone itself`,
 		`i-5 dns tag "My Server": has the character ' ', which no host name has`,
+		"i-5 dns tag \"\u212aelvin\": has the character '\u212a', which no host name has",
 		`i-5 dns tag "-x": has a label that begins or ends with a hyphen`,
 		`i-5 dns tag "a..b": has an empty label`,
 		`i-5 dns tag "` + strings.Repeat("a", 64) + `": has a label of 64 characters, 63 are allowed`,
@@ -113,7 +114,7 @@ func TestTagNames(t *testing.T) {
 			t.Errorf("not reported: %s", want)
 		}
 	}
-	if len(problems) != 13 {
+	if len(problems) != 14 {
 		t.Errorf("%d problems: %q", len(problems), problems)
 	}
 	layers := c.Snapshot.Layers(viewNamed(t, c.Snapshot, "rest").Apex(zone.MustName("internal.")))

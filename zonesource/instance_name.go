@@ -149,7 +149,7 @@ func checkHostName(text string) error {
 	if text == "" {
 		return errors.New("is empty")
 	}
-	labels := strings.Split(strings.ToLower(text), ".")
+	labels := strings.Split(text, ".")
 	for _, label := range labels {
 		switch {
 		case label == "":
@@ -160,12 +160,13 @@ func checkHostName(text string) error {
 			return errors.New("has a label that begins or ends with a hyphen")
 		}
 		for _, c := range label {
-			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			// Not of the text in lower case: the Kelvin sign would be a k there.
+			if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
 				return fmt.Errorf("has the character %q, which no host name has", c)
 			}
 		}
 	}
-	if labels[len(labels)-1] == "localhost" || strings.EqualFold(text, "localhost.localdomain") {
+	if strings.EqualFold(labels[len(labels)-1], "localhost") || strings.EqualFold(text, "localhost.localdomain") {
 		return errors.New("is the name of every host itself")
 	}
 	return nil

@@ -170,8 +170,8 @@ func checkText(sample string) error {
 		case len(label) > 63:
 			return fmt.Errorf("has a label of %d characters, 63 are allowed", len(label))
 		}
-		for _, c := range strings.ToLower(label) {
-			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+		for _, c := range label {
+			if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
 				return fmt.Errorf("has the character %q, which no host name has", c)
 			}
 		}

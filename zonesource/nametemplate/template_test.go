@@ -113,6 +113,13 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+func TestLettersOfTheAlphabetAlone(t *testing.T) {
+	_, err := Parse("{tag:dns}.\u212aelvin")
+	if err == nil || !strings.Contains(err.Error(), "which no host name has") {
+		t.Errorf("the Kelvin sign is a letter: %v", err)
+	}
+}
+
 func TestSuffix(t *testing.T) {
 	for text, want := range map[string]string{
 		"{tag:dns}": "", "{tag:role}.{tag:env}": "", "{tag:role}.{tag:env}.example.com.": "example.com.",
