@@ -37,6 +37,7 @@ type saver struct {
 	times   map[string]time.Time // when parts were listed, by file name
 	aged    bool                 // times has changed
 	again   bool                 // what is dirty is due
+	lost    bool                 // and what was written is lost
 
 	due      map[Key]time.Time // of the goroutine of run: when a part may be written again
 	timesDue time.Time
@@ -68,10 +69,10 @@ func (s *saver) close() error {
 // has reports whether a part is saved. Nothing is without a store.
 func (s *saver) has(key Key) bool { return s.store != nil && s.store.has(key) }
 
-// retry has what could not be written tried again at once.
-func (s *saver) retry() {
+// retry has what could not be written tried again at once. lost says that what was written may be there no more.
+func (s *saver) retry(lost bool) {
 	s.mu.Lock()
-	s.again = true
+	s.again, s.lost = true, s.lost || lost
 	s.mu.Unlock()
 	s.awake()
 }
@@ -86,11 +87,8 @@ func (s *saver) load() iter.Seq[Part] {
 		s.mu.Lock()
 		s.times = times
 		s.mu.Unlock()
-		for p := range s.store.load() {
-			listed := times[fileName(p.Key)]
-			if listed.After(p.Listed) {
-				p.Listed = listed
-			}
+		for p, whole := range s.store.load() {
+			p.Listed = since(p, whole, times)
 			if !yield(p) {
 				return
 			}
@@ -182,6 +180,10 @@ func (s *saver) flush(everything bool) time.Time {
 		clear(s.due)
 		s.timesDue, s.again = time.Time{}, false
 	}
+	if s.lost {
+		s.store.forget()
+		s.lost = false
+	}
 	s.mu.Unlock()
 
 	var next time.Time
@@ -207,7 +209,10 @@ func (s *saver) flush(everything bool) time.Time {
 			continue
 		}
 		began := time.Now()
-		err := s.store.save(p)
+		done, err := s.store.append(p)
+		if err == nil && !done {
+			err = s.store.save(p)
+		}
 		if err != nil {
 			why = err
 			s.due[key] = time.Now().Add(retryAfter)
@@ -216,6 +221,9 @@ func (s *saver) flush(everything bool) time.Time {
 			continue
 		}
 		s.due[key] = time.Now().Add(restFactor * time.Since(began))
+	}
+	if everything && why == nil {
+		why = s.store.compact()
 	}
 	if why != nil || len(dirty)+len(removed) > 0 && !s.waits() {
 		s.store.state.Note("data", why)

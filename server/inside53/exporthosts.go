@@ -156,7 +156,10 @@ func exportHosts(ctx context.Context, c console, f hostsFlags) error {
 			return h.write(ctx, regions, problems)
 		})
 	}
+	c.progress("reading the inventory")
+	o.Progress = func(read, all int) { c.progress("reading the inventory: %d of %d regions", read, all) }
 	regions, problems, err := export.Inventory(ctx, o)
+	c.progress("")
 	if err != nil {
 		return err
 	}
@@ -186,7 +189,9 @@ type hostsExport struct {
 
 // write writes what there is now. Where one place can't be written, the others are all the same.
 func (h *hostsExport) write(ctx context.Context, regions []*zonesource.Region, problems []zonesource.Problem) error {
+	h.progress("reading the list of hosted zones")
 	ours, left, err := h.zones.list(ctx)
+	h.progress("")
 	if err != nil {
 		return err
 	}
@@ -236,7 +241,9 @@ func (h *hostsExport) upload(ctx context.Context, region string, block []byte) e
 		name, kind = "hosts.sh", "text/x-shellscript; charset=utf-8"
 	}
 	key := h.place.HostsKey(region, name)
+	h.progress("uploading s3://%s/%s", h.place.Bucket, key)
 	err := h.uploader.Put(ctx, key, h.form(block), kind)
+	h.progress("")
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,8 @@ type InventoryOptions struct {
 	// numbers in their groups; nil: they are numbered anew, and in a watch keep their numbers.
 	Numbered func(zonesource.Key) (zonesource.Part, bool)
 	Log      *slog.Logger // nil discards
+	// Progress, when not nil, hears how many regions of how many have been read.
+	Progress func(read, all int)
 }
 
 // source makes the source. listed returns what it has delivered last.
@@ -86,6 +88,9 @@ func Inventory(ctx context.Context, o InventoryOptions) ([]*zonesource.Region, [
 		_, listed := parts[p.Key]
 		if !listed {
 			parts[p.Key] = p
+			if o.Progress != nil {
+				o.Progress(len(parts), len(o.Accounts)*len(o.Regions))
+			}
 		}
 		if len(parts) == len(o.Accounts)*len(o.Regions) {
 			stop()

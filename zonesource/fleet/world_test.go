@@ -31,7 +31,8 @@ type world struct {
 	past   bool          // all that head's chain names is to be there
 	keep   time.Duration // of the past
 	freeze time.Duration // for how long a process stands still
-	every  atomic.Int64  // AWS is read so often, in ns
+	poll   time.Duration
+	every  atomic.Int64 // AWS is read so often, in ns
 	trace  trace
 	fates  fates
 	heads  sync.Mutex     // one head is written at a time
@@ -51,7 +52,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, store: newMemory(), nodes: map[string]*node{}, keys: [][]byte{[]byte("a secret of the fleet")},
-		past: true, keep: 30 * 24 * time.Hour, freeze: frozenFor, skew: map[string]time.Duration{},
+		past: true, keep: 30 * 24 * time.Hour, freeze: frozenFor, poll: 5 * time.Second, skew: map[string]time.Duration{},
 		aws:   map[string]map[string]string{"a.example.": {"www": "10.0.0.1"}, "b.example.": {"www": "10.0.0.2"}},
 		reads: map[string]int{}}
 	w.store.changed = w.trace.spoiled
@@ -122,7 +123,7 @@ func (w *world) make(name string) *node {
 		Ledger: l, Store: n.gate, Fleet: "s3://b/p", Secrets: w.keys, Name: name, Build: "test",
 		Address: func() netip.AddrPort { return netip.AddrPortFrom(addressOf(name), 53) },
 		Config:  func() string { return n.config }, Keeper: n.keeper, Lead: n.lead, Ages: n.ages, Wake: w.wake,
-		Adopted: n.note, Retention: func() (time.Duration, int64) { return w.keep, 0 },
+		Adopted: n.note, Retention: func() (time.Duration, int64) { return w.keep, 0 }, Poll: w.poll,
 		Uptime: func() time.Duration { return time.Hour + time.Since(began) },
 		Log:    slog.New(slog.NewTextHandler(logOf{w.t, name}, nil)),
 	})
