@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"testing"
 
 	"inside53/resolver/wire"
@@ -68,7 +69,8 @@ func seedPackets(t testing.TB) [][]byte {
 	for _, name := range []string{"www.example.com.", "CN.Example.com.", "a.wild.example.com.", "x.dn.example.com.",
 		"x.cut.example.com.", "no.example.com.",
 		"alias.example.com.", "multi.example.com.", "bad.example.com.", "f.example.com.", "localhost.",
-		"9.0.0.10.in-addr.arpa.", ".", "id.server."} {
+		"9.0.0.10.in-addr.arpa.", ".", "id.server.", strings.Repeat("a.", wire.MaxLabels),
+		strings.Repeat(strings.Repeat("b", wire.MaxLabel)+".", 3)} {
 		for _, rrtype := range []uint16{dns.TypeA, dns.TypeHTTPS, dns.TypeANY, dns.TypePTR} {
 			seeds = append(seeds,
 				pack(t, func(m *dns.Msg) { m.SetQuestion(name, rrtype); m.Extra = nil }),

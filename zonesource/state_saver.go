@@ -209,7 +209,10 @@ func (s *saver) flush(everything bool) time.Time {
 			continue
 		}
 		began := time.Now()
-		done, err := s.store.append(p)
+		done, err := false, error(nil)
+		if s.store.has(key) { // what differs is of no use without what it differs from
+			done, err = s.store.append(p)
+		}
 		if err == nil && !done {
 			err = s.store.save(p)
 		}

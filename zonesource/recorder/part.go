@@ -238,10 +238,12 @@ func difference(was, is zonesource.Part) ([]ledger.Difference, error) {
 // merge compares records that were with those that are; both are in order.
 func merge(was iter.Seq2[ledger.Record, error], is []ledger.Record) ([]ledger.Difference, error) {
 	var all []ledger.Difference
+	var pace zonesource.Pace
 	for old, err := range was {
 		if err != nil {
 			return nil, err
 		}
+		pace.Step()
 		for len(is) > 0 && bytes.Compare(is[0].Key, old.Key) < 0 {
 			all = append(all, ledger.Difference{Key: is[0].Key, Now: is[0].Value})
 			is = is[1:]
@@ -256,6 +258,7 @@ func merge(was iter.Seq2[ledger.Record, error], is []ledger.Record) ([]ledger.Di
 		}
 	}
 	for _, r := range is {
+		pace.Step()
 		all = append(all, ledger.Difference{Key: r.Key, Now: r.Value})
 	}
 	return all, nil
