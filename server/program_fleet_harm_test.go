@@ -9,11 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"inside53/zonesource/awssim"
-
-	"github.com/miekg/dns"
 )
 
 // harm writes an object of the fleet's store, or deletes it where there is no body, as who has the bucket can.
@@ -95,56 +90,6 @@ func TestFleetStoreHarmed(t *testing.T) {
 	for _, f := range clients {
 		f.stop(t, 20)
 	}
-}
-
-// TestFleetSoloTransfers has the store be away for so long that each server reads by itself: queries see what that
-// brings, secondaries do not, and have it when the store is back, under a greater serial.
-func TestFleetSoloTransfers(t *testing.T) {
-	c := newCloud(t, nil)
-	err := c.CreateBucket("fleet")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := c.transferConfig(newAudience(t, 0).addr)
-	var all []*program
-	for n := range 2 {
-		all = append(all, newSite(t).start(t, strings.Replace(memberConfig(config, n+1), "keys: [fleet.]}\n",
-			"keys: [fleet.], poll: 100ms, solo_after: 100ms}\n", 1)))
-	}
-	for _, p := range all {
-		p.await(t, "ready", func() bool { return p.readiness(t).Ready })
-	}
-	r := roam(t, all[0], 7)
-	r.settle(t, all)
-	before := r.f.soa.Serial
-	for _, operation := range []string{"GetObject", "PutObject", "ListObjectsV2"} {
-		c.fault(t, awssim.Fault{Operation: operation, Fault: "500"})
-	}
-	c.change(t, privateZone, "CREATE alone.example.com A 10.7.0.9")
-	r.during(t, all, func() bool {
-		return !slices.ContainsFunc(all, func(p *program) bool {
-			return !p.answers(t, asks(dublin, "alone.example.com A", "10.7.0.9"))
-		})
-	})
-	for range 20 {
-		r.refresh(t, all)
-		time.Sleep(10 * time.Millisecond)
-	}
-	if r.f.soa.Serial != before {
-		t.Errorf("what nobody has committed is transferred: serial %d, then %d", before, r.f.soa.Serial)
-	}
-	for _, p := range all {
-		f := follower{p: p, from: "127.0.0.1", key: "dublin.", apex: "example.com."}
-		records, err := f.transfer(t, new(dns.Msg).SetAxfr(f.apex))
-		if err == nil && len(records) > 0 && slices.ContainsFunc(records, func(rr dns.RR) bool {
-			return rr.Header().Name == "alone.example.com."
-		}) {
-			t.Error("what nobody has committed is transferred")
-		}
-	}
-	c.ClearFaults()
-	r.during(t, all, func() bool { return slices.Contains(r.f.lines(), "alone.example.com. 60 IN A 10.7.0.9") })
-	r.settle(t, all)
 }
 
 // TestProgramWithoutFleet has a server be alone: it has a history, and begins with the state directory of a build that had
