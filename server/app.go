@@ -20,6 +20,7 @@ import (
 	"inside53/server/dangling"
 	"inside53/server/dnstap"
 	"inside53/server/listen"
+	"inside53/server/metrics"
 	"inside53/server/observe"
 	"inside53/server/transfer"
 	"inside53/server/tsig"
@@ -105,7 +106,7 @@ func NewApp(ctx context.Context, o AppOptions) (*App, error) {
 	if !o.AsOf.IsZero() {
 		o.Config = readOnly(o.Config)
 	}
-	a := &App{opts: o, version: version(o.Version), registry: newRegistry()}
+	a := &App{opts: o, version: version(o.Version), registry: metrics.NewRegistry()}
 	a.handover.wanted, a.handover.released = make(chan struct{}), make(chan struct{})
 	a.config.Store(o.Config)
 	err := a.assemble(ctx, o.Config)
@@ -137,7 +138,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.messages = dnstap.New(dnstap.Options{Identity: host, Version: a.version, Log: log})
 	a.setQueryLog(c)
 	a.setMessages(c)
-	a.registry.MustRegister(forwardMetrics(a.forwarder.Stats), resolverMetrics(a.resolver), a.observeMetrics(),
+	a.registry.MustRegister(metrics.OfForwarder(a.forwarder.Stats), metrics.OfResolver(a.resolver), a.observeMetrics(),
 		a.danglingMetrics())
 	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
 		program: sync.OnceValue(zonesource.Program), onEvent: newEvents(a.registry), wantTargets: a.wantTargets}
@@ -219,7 +220,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	secondaries := &transferred{a.transfers, a.resolver}
-	a.registry.MustRegister(socketMetrics(a.server.Stats, a.resolver.Counts), secondaries.metrics())
+	a.registry.MustRegister(metrics.OfSockets(a.server.Stats, a.resolver.Counts), secondaries.metrics())
 	a.readiness = readiness{
 		status: a.brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
 		state: a.keeper.State(), fleet: a.fleetStanding,

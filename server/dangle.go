@@ -11,6 +11,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/dangling"
+	"inside53/server/metrics"
 	"inside53/zonesource/rdata"
 )
 
@@ -65,17 +66,19 @@ func (a *App) danglingProblems() []admin.Problem {
 const sharedName = "shared by "
 
 // danglingMetrics count them.
-func (a *App) danglingMetrics() *collector {
-	return newCollector([]metric{
-		{"inside53_dangling_records", "Records that lead to what is gone, and names that environments share.",
-			[]string{"kind"}},
-	}, func(out reading) {
+func (a *App) danglingMetrics() *metrics.Collector {
+	return metrics.New([]metrics.Metric{
+		{
+			Name: "inside53_dangling_records", Labels: []string{"kind"},
+			Help: "Records that lead to what is gone, and names that environments share.",
+		},
+	}, func(out metrics.Reading) {
 		counts := map[string]int{}
 		for _, f := range a.dangling.Findings() {
 			counts[f.Kind]++
 		}
 		for _, kind := range dangling.Kinds() {
-			out.gauge("inside53_dangling_records", float64(counts[kind]), kind)
+			out.Gauge("inside53_dangling_records", float64(counts[kind]), kind)
 		}
 		shared := 0
 		for _, p := range a.keeper.Report().Problems {
@@ -83,6 +86,6 @@ func (a *App) danglingMetrics() *collector {
 				shared++
 			}
 		}
-		out.gauge("inside53_dangling_records", float64(shared), "shared")
+		out.Gauge("inside53_dangling_records", float64(shared), "shared")
 	})
 }

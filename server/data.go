@@ -12,6 +12,7 @@ import (
 	"inside53/resolver"
 	"inside53/resolver/zone"
 	"inside53/server/admin"
+	"inside53/server/metrics"
 	"inside53/zonesource"
 )
 
@@ -190,23 +191,27 @@ func listings(status zonesource.Status) func(*zone.Zone) resolver.Listing {
 }
 
 // metrics are those of sources, zones and the inventory.
-func (d *data) metrics() *collector {
-	return newCollector([]metric{
-		{"inside53_source_age_seconds", "Age of the oldest data of a source.", []string{"source"}},
-		{"inside53_source_failing_parts", "Parts of a source whose last listing failed.", []string{"source"}},
+func (d *data) metrics() *metrics.Collector {
+	return metrics.New([]metrics.Metric{
+		{Name: "inside53_source_age_seconds", Help: "Age of the oldest data of a source.", Labels: []string{"source"}},
 		{
-			"inside53_source_pending_parts", "Parts that have shrunk or vanished and wait to be confirmed.",
-			[]string{"source"},
+			Name: "inside53_source_failing_parts", Labels: []string{"source"},
+			Help: "Parts of a source whose last listing failed.",
 		},
-		{"inside53_zones", "Zones served.", []string{"visibility"}},
-		{"inside53_records", "Record sets served.", []string{"visibility"}},
-		{"inside53_unservable_records", "Record sets that exist and can't be served.", nil},
-		{"inside53_problems", "Lines of the report: records, names and zones that need a look.", nil},
-		{"inside53_state_writable", "0 when the state directory can't be written, or not all that should be.", nil},
 		{
-			"inside53_state_saved_seconds", "Time since something was written to the state directory; +Inf for never.", nil,
+			Name: "inside53_source_pending_parts", Labels: []string{"source"},
+			Help: "Parts that have shrunk or vanished and wait to be confirmed.",
 		},
-		{"inside53_stale_regions", "Regions whose inventory is too old to translate addresses by.", nil},
+		{Name: "inside53_zones", Help: "Zones served.", Labels: []string{"visibility"}},
+		{Name: "inside53_records", Help: "Record sets served.", Labels: []string{"visibility"}},
+		{Name: "inside53_unservable_records", Help: "Record sets that exist and can't be served."},
+		{Name: "inside53_problems", Help: "Lines of the report: records, names and zones that need a look."},
+		{Name: "inside53_state_writable", Help: "0 when the state directory can't be written, or not all that should be."},
+		{
+			Name: "inside53_state_saved_seconds",
+			Help: "Time since something was written to the state directory; +Inf for never.",
+		},
+		{Name: "inside53_stale_regions", Help: "Regions whose inventory is too old to translate addresses by."},
 	}, d.collect)
 }
 
@@ -218,30 +223,30 @@ func secondsSince(at, now time.Time) float64 {
 	return max(0, now.Sub(at).Seconds())
 }
 
-func (d *data) collect(r reading) {
+func (d *data) collect(r metrics.Reading) {
 	s, now := briefOf(d.keeper, d.reading()), time.Now()
 	if state := d.keeper.State(); state != nil {
-		r.gauge("inside53_state_writable", truth(state.Fault() == nil))
-		r.gauge("inside53_state_saved_seconds", secondsSince(state.Saved(), now))
+		r.Gauge("inside53_state_writable", metrics.Truth(state.Fault() == nil))
+		r.Gauge("inside53_state_saved_seconds", secondsSince(state.Saved(), now))
 	}
 	for name, source := range s.Sources {
-		r.gauge("inside53_source_age_seconds", secondsSince(source.Oldest, now), name)
-		r.gauge("inside53_source_failing_parts", float64(source.Failing), name)
-		r.gauge("inside53_source_pending_parts", float64(source.Pending), name)
+		r.Gauge("inside53_source_age_seconds", secondsSince(source.Oldest, now), name)
+		r.Gauge("inside53_source_failing_parts", float64(source.Failing), name)
+		r.Gauge("inside53_source_pending_parts", float64(source.Pending), name)
 	}
 	for origin, served := range s.Served {
 		if served.Zones > 0 {
-			r.gauge("inside53_zones", float64(served.Zones), zone.Origin(origin).String())
-			r.gauge("inside53_records", float64(served.Sets), zone.Origin(origin).String())
+			r.Gauge("inside53_zones", float64(served.Zones), zone.Origin(origin).String())
+			r.Gauge("inside53_records", float64(served.Sets), zone.Origin(origin).String())
 		}
 	}
-	r.gauge("inside53_unservable_records", float64(s.Unservable))
-	r.gauge("inside53_problems", float64(s.Problems))
+	r.Gauge("inside53_unservable_records", float64(s.Unservable))
+	r.Gauge("inside53_problems", float64(s.Problems))
 	stale := map[string]bool{}
 	for _, v := range d.resolver.Snapshot().Inventory.VPCs {
 		if v.Stale {
 			stale[v.Account+"/"+v.Region] = true
 		}
 	}
-	r.gauge("inside53_stale_regions", float64(len(stale)))
+	r.Gauge("inside53_stale_regions", float64(len(stale)))
 }

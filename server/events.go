@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"inside53/server/config"
+	"inside53/server/metrics"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
@@ -17,15 +18,16 @@ import (
 
 // newEvents registers what is counted of events and returns what counts one.
 func newEvents(to prometheus.Registerer) func(result string, took time.Duration) {
-	count := newCounter(to, metric{
-		"inside53_events_total", "Messages of the queue of events by what became of them.", []string{"result"},
+	count := metrics.NewCounter(to, metrics.Metric{
+		Name: "inside53_events_total", Labels: []string{"result"},
+		Help: "Messages of the queue of events by what became of them.",
 	})
-	m := metric{
-		"inside53_events_seconds",
-		"Seconds from an event's arrival in the queue until what it names was served or found unchanged.", nil,
+	m := metrics.Metric{
+		Name: "inside53_events_seconds",
+		Help: "Seconds from an event's arrival in the queue until what it names was served or found unchanged.",
 	}
 	age := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: m.name, Help: m.help, Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300},
+		Name: m.Name, Help: m.Help, Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300},
 	})
 	to.MustRegister(age)
 	return func(result string, took time.Duration) {

@@ -13,6 +13,7 @@ import (
 
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/metrics"
 	"inside53/zonesource/fleet"
 	"inside53/zonesource/refresh"
 )
@@ -111,26 +112,33 @@ func (a *App) fleetStanding() fleet.Standing {
 }
 
 // fleetMetrics are those of a member of a fleet.
-func (a *App) fleetMetrics() *collector {
-	return newCollector([]metric{
-		{"inside53_fleet_leader", "1 at the server that reads for the fleet.", nil},
-		{"inside53_fleet_members", "Servers of the fleet that were heard of within 2 minutes.", nil},
-		{"inside53_fleet_behind_seconds", "Time since what is served was last known to be the newest; 0 while it is.", nil},
-		{"inside53_fleet_config_differs",
-			"1 where this server would read by another configuration than the newest version was.", nil},
-		{"inside53_ledger_version", "Newest version of the ledger.", nil},
-		{"inside53_ledger_alarms_total",
-			"What went wrong with the fleet's ledger: part, lease, name, rolled back, repair.", []string{"reason"}},
-	}, func(r reading) {
+func (a *App) fleetMetrics() *metrics.Collector {
+	return metrics.New([]metrics.Metric{
+		{Name: "inside53_fleet_leader", Help: "1 at the server that reads for the fleet."},
+		{Name: "inside53_fleet_members", Help: "Servers of the fleet that were heard of within 2 minutes."},
+		{
+			Name: "inside53_fleet_behind_seconds",
+			Help: "Time since what is served was last known to be the newest; 0 while it is.",
+		},
+		{
+			Name: "inside53_fleet_config_differs",
+			Help: "1 where this server would read by another configuration than the newest version was.",
+		},
+		{Name: "inside53_ledger_version", Help: "Newest version of the ledger."},
+		{
+			Name: "inside53_ledger_alarms_total", Labels: []string{"reason"},
+			Help: "What went wrong with the fleet's ledger: part, lease, name, rolled back, repair.",
+		},
+	}, func(r metrics.Reading) {
 		m := a.fleet.member
 		s := m.Standing()
-		r.gauge("inside53_fleet_leader", truth(s.Leads))
-		r.gauge("inside53_fleet_members", float64(len(m.Peers())))
-		r.gauge("inside53_fleet_behind_seconds", s.Behind.Seconds())
-		r.gauge("inside53_fleet_config_differs", truth(m.Differs(a.fleetConfig())))
-		r.gauge("inside53_ledger_version", float64(s.Version))
+		r.Gauge("inside53_fleet_leader", metrics.Truth(s.Leads))
+		r.Gauge("inside53_fleet_members", float64(len(m.Peers())))
+		r.Gauge("inside53_fleet_behind_seconds", s.Behind.Seconds())
+		r.Gauge("inside53_fleet_config_differs", metrics.Truth(m.Differs(a.fleetConfig())))
+		r.Gauge("inside53_ledger_version", float64(s.Version))
 		for reason, n := range s.Alarms {
-			r.counter("inside53_ledger_alarms_total", n, reason)
+			r.Counter("inside53_ledger_alarms_total", n, reason)
 		}
 	})
 }

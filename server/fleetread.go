@@ -140,6 +140,7 @@ func (a *App) runSolo(ctx context.Context) error {
 	alone := *c.Fleet
 	alone.Events = "" // each event comes to one server, and that would keep it for itself
 	c.Fleet = &alone
+	c.Follow, c.Register = nil, nil // who leads alone writes to Route 53, and says who has which name
 	if c.Route53 != nil {
 		section := *c.Route53
 		section.RequestsPerSecond /= float64(max(1, m.Known()))

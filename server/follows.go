@@ -72,6 +72,8 @@ func (b *sourceBuilder) newFollow(o follow.Options, accounts []*awsclient.Accoun
 	if b.keeper != nil { // a check has none
 		o.Hosted, o.Amend, o.Synced = b.keeper.Hosted, b.keeper.Amend, b.keeper.Synced
 		o.Saved = func() *zonesource.Part { return b.secondaries.saved(key) }
+		o.Begun = func() *zonesource.Part { return b.secondaries.saved(follow.BegunKey(o.Master.Apex)) }
+		o.Committed = b.committed
 	}
 	return follow.New(o)
 }

@@ -42,7 +42,7 @@ func (f *front) Handle(p *resolver.Packet) (answer []byte, result resolver.Resul
 		if f.released.Load() {
 			return f.later(p)
 		}
-		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, isHandedOn(p.Suspender), p.Suspender)
+		answer, result = f.updates.Serve(p.Bytes, p.Client, p.Transport, isHandedOn(p.Suspender), p)
 	case p.Type() == wire.TypeSOA && p.Opcode() == wire.OpcodeQuery && f.transfers.Fenced(p.View(), p.Name()):
 		return wire.AppendError(p.Out[:0], p.Bytes, wire.RcodeServFail), resolver.ServFail, true
 	case f.bell.admits(p):

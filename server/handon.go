@@ -22,8 +22,10 @@ import (
 	"inside53/server/admin"
 	"inside53/server/config"
 	"inside53/server/handon"
+	"inside53/server/metrics"
 	"inside53/server/transfer"
 	"inside53/server/update"
+	"inside53/zonesource/clock"
 	"inside53/zonesource/fleet"
 	"inside53/zonesource/ledger"
 	"inside53/zonesource/refresh"
@@ -63,9 +65,9 @@ const membersEvery = time.Second
 
 // assembleHandOn makes what hands on and lets in, before the sockets are bound.
 func (a *App) assembleHandOn(c *config.Config, store ledger.Store, secrets [][]byte) error {
-	count := newCounter(a.registry, metric{
-		"inside53_handed_on_total", "Messages between servers of a fleet, to the one that leads: in and out, by outcome.",
-		[]string{"way", "result"},
+	count := metrics.NewCounter(a.registry, metrics.Metric{
+		Name: "inside53_handed_on_total", Labels: []string{"way", "result"},
+		Help: "Messages between servers of a fleet, to the one that leads: in and out, by outcome.",
 	})
 	h := &handing{app: a, now: time.Now}
 	dated, isDated := store.(interface{ Now() time.Time })
@@ -76,6 +78,7 @@ func (a *App) assembleHandOn(c *config.Config, store ledger.Store, secrets [][]b
 	h.claimed.Store(&transfer.Serials{})
 	h.serials.Store(&adoptedSerials{serials: transfer.Serials{}})
 	h.door = handon.NewDoor(handon.DoorOptions{
+		Now:    clock.Now,
 		Member: h.isMember, Leader: h.leader, HTTP: h.paths(), Count: func(result string) { count("in", result) },
 	})
 	from := c.Fleet.Address.Addr()
@@ -83,6 +86,7 @@ func (a *App) assembleHandOn(c *config.Config, store ledger.Store, secrets [][]b
 		from = netip.Addr{}
 	}
 	h.client = handon.NewClient(handon.ClientOptions{
+		Now:    clock.Now,
 		Leader: h.leader, Member: h.isMember, From: from, Count: func(result string) { count("out", result) },
 	})
 	a.handing = h

@@ -13,6 +13,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/metrics"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/health"
@@ -199,46 +200,50 @@ func describeObservation(o zone.Observation) admin.Observation {
 }
 
 // metrics are those of the monitor, when there is one.
-func (w *healthWatch) metrics() *collector {
-	return newCollector([]metric{
-		{"inside53_health_checks", "Health checks by what counts; unknown ones count as healthy.", []string{"state"}},
+func (w *healthWatch) metrics() *metrics.Collector {
+	return metrics.New([]metrics.Metric{
 		{
-			"inside53_health_disagreeing", "Health checks of which AWS and the local probes say opposite things.", nil,
+			Name: "inside53_health_checks", Labels: []string{"state"},
+			Help: "Health checks by what counts; unknown ones count as healthy.",
+		},
+		{Name: "inside53_health_disagreeing", Help: "Health checks of which AWS and the local probes say opposite things."},
+		{
+			Name: "inside53_health_local_lost",
+			Help: "1 when most endpoints are silent from here and the states of local probes are frozen.",
 		},
 		{
-			"inside53_health_local_lost",
-			"1 when most endpoints are silent from here and the states of local probes are frozen.", nil,
-		},
-		{"inside53_health_probes_total", "Probes by outcome; refused: the target isn't allowed.", []string{"result"}},
-		{
-			"inside53_health_targets", "Names of load balancers by the health of their target groups.",
-			[]string{"state"},
+			Name: "inside53_health_probes_total", Labels: []string{"result"},
+			Help: "Probes by outcome; refused: the target isn't allowed.",
 		},
 		{
-			"inside53_health_age_seconds", "Age of the last look at the health check that was looked at longest ago.",
-			nil,
+			Name: "inside53_health_targets", Labels: []string{"state"},
+			Help: "Names of load balancers by the health of their target groups.",
+		},
+		{
+			Name: "inside53_health_age_seconds",
+			Help: "Age of the last look at the health check that was looked at longest ago.",
 		},
 	}, w.collect)
 }
 
-func (w *healthWatch) collect(r reading) {
+func (w *healthWatch) collect(r metrics.Reading) {
 	m := w.monitor.Load()
 	if m == nil {
 		return
 	}
 	s := m.Stats()
-	r.gauge("inside53_health_checks", float64(s.Healthy), "healthy")
-	r.gauge("inside53_health_checks", float64(s.Unhealthy), "unhealthy")
-	r.gauge("inside53_health_checks", float64(s.Unknown), "unknown")
-	r.gauge("inside53_health_disagreeing", float64(s.Disagreeing))
-	r.gauge("inside53_health_local_lost", truth(s.LocalLost))
-	r.counter("inside53_health_probes_total", s.ProbesOK, "ok")
-	r.counter("inside53_health_probes_total", s.ProbesFailed, "failed")
-	r.counter("inside53_health_probes_total", s.ProbesRefused, "refused")
-	r.gauge("inside53_health_targets", float64(s.Targets-s.UnhealthyTargets), "healthy")
-	r.gauge("inside53_health_targets", float64(s.UnhealthyTargets), "unhealthy")
+	r.Gauge("inside53_health_checks", float64(s.Healthy), "healthy")
+	r.Gauge("inside53_health_checks", float64(s.Unhealthy), "unhealthy")
+	r.Gauge("inside53_health_checks", float64(s.Unknown), "unknown")
+	r.Gauge("inside53_health_disagreeing", float64(s.Disagreeing))
+	r.Gauge("inside53_health_local_lost", metrics.Truth(s.LocalLost))
+	r.Counter("inside53_health_probes_total", s.ProbesOK, "ok")
+	r.Counter("inside53_health_probes_total", s.ProbesFailed, "failed")
+	r.Counter("inside53_health_probes_total", s.ProbesRefused, "refused")
+	r.Gauge("inside53_health_targets", float64(s.Targets-s.UnhealthyTargets), "healthy")
+	r.Gauge("inside53_health_targets", float64(s.UnhealthyTargets), "unhealthy")
 	if !s.Oldest.IsZero() {
-		r.gauge("inside53_health_age_seconds", max(0, time.Since(s.Oldest).Seconds()))
+		r.Gauge("inside53_health_age_seconds", max(0, time.Since(s.Oldest).Seconds()))
 	}
 }
 

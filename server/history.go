@@ -13,6 +13,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/metrics"
 	"inside53/zonesource/ledger"
 	"inside53/zonesource/rdata"
 	"inside53/zonesource/recorder"
@@ -47,22 +48,24 @@ func (a *App) assembleHistory(c *config.Config, host string) error {
 }
 
 // ledgerMetrics are those of the past.
-func (a *App) ledgerMetrics() *collector {
-	return newCollector([]metric{
-		{"inside53_ledger_version", "Newest version of the ledger.", nil},
-		{"inside53_ledger_gap", "Whether something accepted isn't in the ledger yet.", nil},
-		{"inside53_ledger_alarms_total", "What went wrong with the ledger: unwritable, damaged, repair, over, retention.",
-			[]string{"reason"}},
-	}, func(r reading) {
+func (a *App) ledgerMetrics() *metrics.Collector {
+	return metrics.New([]metrics.Metric{
+		{Name: "inside53_ledger_version", Help: "Newest version of the ledger."},
+		{Name: "inside53_ledger_gap", Help: "Whether something accepted isn't in the ledger yet."},
+		{
+			Name: "inside53_ledger_alarms_total", Labels: []string{"reason"},
+			Help: "What went wrong with the ledger: unwritable, damaged, repair, over, retention.",
+		},
+	}, func(r metrics.Reading) {
 		s := a.recorder.Status()
-		r.gauge("inside53_ledger_version", float64(s.Version))
+		r.Gauge("inside53_ledger_version", float64(s.Version))
 		gap := 0.0
 		if s.Gap {
 			gap = 1
 		}
-		r.gauge("inside53_ledger_gap", gap)
+		r.Gauge("inside53_ledger_gap", gap)
 		for reason, n := range s.Alarms {
-			r.counter("inside53_ledger_alarms_total", n, reason)
+			r.Counter("inside53_ledger_alarms_total", n, reason)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"inside53/resolver"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/metrics"
 	"inside53/server/observe"
 	"inside53/zonesource"
 )
@@ -102,17 +103,20 @@ func (a *App) waiting() []zonesource.PartStatus {
 }
 
 // observeMetrics are those of who watches.
-func (a *App) observeMetrics() *collector {
-	return newCollector([]metric{
-		{"inside53_query_log_lost_total", "Answers that came too fast for the query log, or for who watched.", nil},
-		{"inside53_query_log_writable", "0 when the file of query_log can't be written and its lines are lost.", nil},
-		{"inside53_dnstap_dropped_total", "Messages that the reader of dnstap didn't get.", nil},
-		{"inside53_dnstap_sent_total", "Messages that the reader of dnstap got.", nil},
-	}, func(out reading) {
-		out.counter("inside53_dnstap_dropped_total", a.messages.Dropped())
-		out.counter("inside53_dnstap_sent_total", a.messages.Sent())
-		out.counter("inside53_query_log_lost_total", a.observer.Lost())
-		out.gauge("inside53_query_log_writable", truth(a.observer.LogFault() == nil))
+func (a *App) observeMetrics() *metrics.Collector {
+	return metrics.New([]metrics.Metric{
+		{Name: "inside53_query_log_lost_total", Help: "Answers that came too fast for the query log, or for who watched."},
+		{
+			Name: "inside53_query_log_writable",
+			Help: "0 when the file of query_log can't be written and its lines are lost.",
+		},
+		{Name: "inside53_dnstap_dropped_total", Help: "Messages that the reader of dnstap didn't get."},
+		{Name: "inside53_dnstap_sent_total", Help: "Messages that the reader of dnstap got."},
+	}, func(out metrics.Reading) {
+		out.Counter("inside53_dnstap_dropped_total", a.messages.Dropped())
+		out.Counter("inside53_dnstap_sent_total", a.messages.Sent())
+		out.Counter("inside53_query_log_lost_total", a.observer.Lost())
+		out.Gauge("inside53_query_log_writable", metrics.Truth(a.observer.LogFault() == nil))
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"inside53/server/admin"
+	"inside53/server/metrics"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 )
@@ -69,20 +70,31 @@ func (a *App) leadingKeeper() *zonesource.Keeper {
 }
 
 // planMetrics are those of what will be read, how fast, and by which configuration.
-func (a *App) planMetrics() *collector {
-	return newCollector([]metric{
-		{"inside53_config_info", "1; the label is the hash of the configuration in force.", []string{"hash"}},
-		{"inside53_reloads_total", "Times that the configuration was read again, by outcome.", []string{"result"}},
-		{"inside53_aws_rate", "Requests a second that an account may be asked now; less after throttling.",
-			[]string{"account"}},
-		{"inside53_source_next_seconds", "Time until a source reads something next; 0 while it reads.", []string{"source"}},
-	}, func(out reading) {
-		out.gauge("inside53_config_info", 1, a.config.Load().Hash())
-		out.counter("inside53_reloads_total", a.reloads.ok.Load(), "ok")
-		out.counter("inside53_reloads_total", a.reloads.failed.Load(), "failed")
+func (a *App) planMetrics() *metrics.Collector {
+	return metrics.New([]metrics.Metric{
+		{
+			Name: "inside53_config_info", Labels: []string{"hash"},
+			Help: "1; the label is the hash of the configuration in force.",
+		},
+		{
+			Name: "inside53_reloads_total", Labels: []string{"result"},
+			Help: "Times that the configuration was read again, by outcome.",
+		},
+		{
+			Name: "inside53_aws_rate", Labels: []string{"account"},
+			Help: "Requests a second that an account may be asked now; less after throttling.",
+		},
+		{
+			Name: "inside53_source_next_seconds", Labels: []string{"source"},
+			Help: "Time until a source reads something next; 0 while it reads.",
+		},
+	}, func(out metrics.Reading) {
+		out.Gauge("inside53_config_info", 1, a.config.Load().Hash())
+		out.Counter("inside53_reloads_total", a.reloads.ok.Load(), "ok")
+		out.Counter("inside53_reloads_total", a.reloads.failed.Load(), "failed")
 		for _, account := range *a.accounts.Load() {
 			now, _ := account.Budget.PerSecond()
-			out.gauge("inside53_aws_rate", now, account.Name)
+			out.Gauge("inside53_aws_rate", now, account.Name)
 		}
 		now := time.Now()
 		next := a.keeper.Soonest()
@@ -90,7 +102,7 @@ func (a *App) planMetrics() *collector {
 			maps.Copy(next, lead.Soonest())
 		}
 		for source, at := range next {
-			out.gauge("inside53_source_next_seconds", max(0, at.Sub(now).Seconds()), source)
+			out.Gauge("inside53_source_next_seconds", max(0, at.Sub(now).Seconds()), source)
 		}
 	})
 }

@@ -2,10 +2,12 @@ package server
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"inside53/server/admin"
+	"inside53/server/metrics"
 	"inside53/zonesource"
 	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/fleet"
@@ -96,4 +98,17 @@ func tooOld(status zonesource.Brief, maxAge time.Duration) []string {
 		}
 	}
 	return reasons
+}
+
+// programMetrics are those of the program as a whole.
+func programMetrics(version string, r *readiness) *metrics.Collector {
+	return metrics.New([]metrics.Metric{
+		{Name: "inside53_build_info", Help: "1; the label is the version.", Labels: []string{"version"}},
+		{Name: "inside53_ready", Help: "1 when /readyz says so."},
+		{Name: "inside53_log_writable", Help: "0 when the log can't be written and its lines are lost."},
+	}, func(out metrics.Reading) {
+		out.Gauge("inside53_ready", metrics.Truth(r.isReady()))
+		out.Gauge("inside53_log_writable", metrics.Truth(r.logFault() == nil))
+		out.Gauge("inside53_build_info", 1, strings.TrimPrefix(version, "inside53 "))
+	})
 }

@@ -128,7 +128,7 @@ func ownMetrics(t *testing.T) []string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, m := range regexp.MustCompile(`"(inside53_[a-z_0-9]+)", *\n?\t*"`).FindAllStringSubmatch(string(text), -1) {
+			for _, m := range regexp.MustCompile(`Name: +"(inside53_[a-z_0-9]+)"`).FindAllStringSubmatch(string(text), -1) {
 				have = append(have, m[1])
 			}
 		}

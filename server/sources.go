@@ -12,11 +12,13 @@ import (
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 	"inside53/server/config"
+	"inside53/server/metrics"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
 	"inside53/zonesource/fleet"
 	"inside53/zonesource/follow"
+	"inside53/zonesource/nametemplate"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/secondary"
 	"inside53/zonesource/zonefile"
@@ -66,6 +68,7 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		for _, name := range e.Domains {
 			k.Domains = append(k.Domains, wireName(name))
 		}
+		k.NameSuffixes = nameSuffixes(e)
 		switch e.Affinity {
 		case config.AffinityPrefer:
 			k.Affinity = zone.OwnZoneFirst
@@ -96,9 +99,10 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		k.FileViews[key] = zonesource.ViewNames{}
 	}
 	for _, f := range c.Follow { // what is in the hosted zone is what clients get
-		key := follow.PartKey(wireName(f.Zone))
-		k.Also = append(k.Also, key)
-		k.FileViews[key] = zonesource.ViewNames{}
+		for _, key := range []zonesource.Key{follow.PartKey(wireName(f.Zone)), follow.BegunKey(wireName(f.Zone))} {
+			k.Also = append(k.Also, key)
+			k.FileViews[key] = zonesource.ViewNames{}
+		}
 	}
 	for _, v := range c.Views {
 		k.Views = append(k.Views, viewConfig(v))
@@ -109,6 +113,23 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		})
 	}
 	return k
+}
+
+// nameSuffixes is what the names of templates end in.
+func nameSuffixes(e *config.EC2) [][]byte {
+	var texts []string
+	for _, n := range e.Names {
+		texts = append(texts, string(n))
+	}
+	templates, _ := nametemplate.ParseAll(texts, e.NameTag) // faults are told by who reads EC2
+	var all [][]byte
+	for _, t := range templates {
+		name, err := zone.ParseName(t.Suffix())
+		if err == nil && len(name) > 1 {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 func viewConfig(v config.View) zonesource.ViewConfig {
@@ -326,7 +347,7 @@ func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2
 		}
 	}
 	if b.keeper != nil { // a check has none
-		o.Kept = b.keeper.Kept
+		o.Kept = b.keeper.Listed
 	}
 	for _, n := range c.EC2.Names {
 		o.Names = append(o.Names, string(n))
@@ -340,7 +361,7 @@ func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2
 func (b *sourceBuilder) route53(c *config.Config, accounts []*awsclient.Account) route53.Options {
 	o := route53.Options{
 		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: b.log, OnCall: b.onCall,
-		Saved: func() []zonesource.Part { return b.keeper.Parts(route53.Name) }, Kept: b.keeper.Kept,
+		Saved: func() []zonesource.Part { return b.keeper.Parts(route53.Name) }, Kept: b.keeper.Listed,
 		Program: b.program,
 	}
 	if c.Route53.Visibility.Public {
@@ -372,9 +393,9 @@ func (b *sourceBuilder) viewVPCs(c *config.Config) (vpcs []zone.VPC, complete bo
 
 // newCalls registers the counter of calls to AWS and returns its increment.
 func newCalls(to prometheus.Registerer) func(operation, code string) {
-	count := newCounter(to, metric{
-		"inside53_aws_calls_total", "Requests to AWS by operation and outcome, retries included.",
-		[]string{"operation", "code"},
+	count := metrics.NewCounter(to, metrics.Metric{
+		Name: "inside53_aws_calls_total", Labels: []string{"operation", "code"},
+		Help: "Requests to AWS by operation and outcome, retries included.",
 	})
 	return func(operation, code string) { count(operation, code) }
 }

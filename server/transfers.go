@@ -12,6 +12,7 @@ import (
 	"inside53/server/admin"
 	"inside53/server/config"
 	"inside53/server/listen"
+	"inside53/server/metrics"
 	"inside53/server/transfer"
 
 	"github.com/miekg/dns"
@@ -24,15 +25,14 @@ func (a *App) assembleTransfers(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	count := newCounter(a.registry, metric{
-		"inside53_transfers_total",
-		"Transfers to secondaries and NOTIFY from primaries by kind and outcome; " +
+	count := metrics.NewCounter(a.registry, metrics.Metric{
+		Name: "inside53_transfers_total", Labels: []string{"kind", "result"},
+		Help: "Transfers to secondaries and NOTIFY from primaries by kind and outcome; " +
 			"whole: an IXFR answered by the whole zone; udp: by one message.",
-		[]string{"kind", "result"},
 	})
-	countNotify := newCounter(a.registry, metric{
-		"inside53_notifies_total", "NOTIFY to secondaries by outcome; gave_up counts zones, the others messages.",
-		[]string{"result"},
+	countNotify := metrics.NewCounter(a.registry, metrics.Metric{
+		Name: "inside53_notifies_total", Labels: []string{"result"},
+		Help: "NOTIFY to secondaries by outcome; gave_up counts zones, the others messages.",
 	})
 	options := transfer.Options{
 		Resolver: a.resolver, Ask: a.sources.hosts.alias, Notified: a.sources.secondaries.notified,
@@ -155,20 +155,23 @@ func findings(list []resolver.Finding) []admin.Finding {
 }
 
 // metrics are those of the zones that secondaries may have.
-func (t *transferred) metrics() *collector {
-	return newCollector([]metric{
-		{"inside53_transfer_zones", "Zones that secondaries may have, by view.", []string{"view"}},
-		{"inside53_transfer_journal_bytes", "Differences of these zones kept for IXFR.", []string{"view"}},
-		{"inside53_notifies_pending", "Secondaries, times zones, that haven't acknowledged NOTIFY yet.", nil},
+func (t *transferred) metrics() *metrics.Collector {
+	return metrics.New([]metrics.Metric{
+		{Name: "inside53_transfer_zones", Help: "Zones that secondaries may have, by view.", Labels: []string{"view"}},
+		{
+			Name: "inside53_transfer_journal_bytes", Labels: []string{"view"},
+			Help: "Differences of these zones kept for IXFR.",
+		},
+		{Name: "inside53_notifies_pending", Help: "Secondaries, times zones, that haven't acknowledged NOTIFY yet."},
 	}, t.collect)
 }
 
-func (t *transferred) collect(r reading) {
+func (t *transferred) collect(r metrics.Reading) {
 	for view, n := range t.server.Counts() {
-		r.gauge("inside53_transfer_zones", float64(n.Zones), view)
-		r.gauge("inside53_transfer_journal_bytes", float64(n.JournalBytes), view)
+		r.Gauge("inside53_transfer_zones", float64(n.Zones), view)
+		r.Gauge("inside53_transfer_journal_bytes", float64(n.JournalBytes), view)
 	}
-	r.gauge("inside53_notifies_pending", float64(t.server.Pending()))
+	r.Gauge("inside53_notifies_pending", float64(t.server.Pending()))
 }
 
 // refusedTransfers are the lines of the report about what was refused.

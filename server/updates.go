@@ -8,6 +8,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/server/config"
+	"inside53/server/metrics"
 	"inside53/server/tsig"
 	"inside53/server/update"
 	"inside53/zonesource"
@@ -27,10 +28,9 @@ func (a *App) assembleUpdates(c *config.Config) error {
 	if !c.UsesAWS() || !a.opts.AsOf.IsZero() {
 		return nil
 	}
-	count := newCounter(a.registry, metric{
-		"inside53_updates_total",
-		"Dynamic updates by response code or fault of the signature; dropped: too many at a time.",
-		[]string{"result"},
+	count := metrics.NewCounter(a.registry, metrics.Metric{
+		Name: "inside53_updates_total", Labels: []string{"result"},
+		Help: "Dynamic updates by response code or fault of the signature; dropped: too many at a time.",
 	})
 	options := update.Options{
 		Registrar: a.sources.registrar.now, Registers: func() bool { return len(a.config.Load().Register) > 0 },

@@ -1,5 +1,7 @@
 package zonesource
 
+import "strings"
+
 // Accepted is a part that counts from now on in the place of what was there.
 type Accepted struct {
 	Key  Key
@@ -31,7 +33,7 @@ func ByConfiguration() Cause { return Cause{Kind: ByOperator, Actor: "configurat
 func causeOf(k Key) Cause {
 	switch k.Source {
 	case followSource:
-		return Cause{Kind: ByFollow, Actor: k.Name}
+		return Cause{Kind: ByFollow, Actor: k.Name[strings.LastIndexByte(k.Name, ' ')+1:]}
 	case registerSource:
 		return Cause{Kind: ByRegister, Actor: "instances"}
 	}

@@ -11,7 +11,8 @@ import (
 // server of twelve finds it too old, whether it looks at the lease often or seldom. Once nobody reads it any more, all do.
 func TestMaxAge(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		w.every, w.maxAge = 8*time.Second, 10*time.Second+Lag
+		w.maxAge = 10*time.Second + Lag
+		w.every.Store(int64(8 * time.Second))
 		for i := range 12 {
 			name := fmt.Sprintf("n%c", 'a'+i)
 			w.skew[name] = time.Duration(rand.Int64N(int64(4*time.Hour))) - 2*time.Hour

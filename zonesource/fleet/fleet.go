@@ -106,7 +106,7 @@ type Member struct {
 	wakeHead   chan struct{} // head is looked at now
 	wakeMeet   chan struct{} // the members are listed soon
 
-	syncing sync.Mutex // held while a version is read and adopted
+	syncing turn // held while a version is read and adopted
 	known   *ledger.Version
 	refs    map[string]ledger.PartRef          // of parts as they were adopted
 	parts   map[zonesource.Key]zonesource.Part // as they were adopted
@@ -136,6 +136,15 @@ type Member struct {
 	first   chan struct{} // closed when the first version was adopted
 	begun   time.Duration
 }
+
+// turn is a lock that may be held while the store is asked, however long that goes on.
+type turn chan struct{}
+
+// Lock implements [sync.Locker].
+func (t turn) Lock() { t <- struct{}{} }
+
+// Unlock implements [sync.Locker].
+func (t turn) Unlock() { <-t }
 
 // Standing is how this server stands in its fleet.
 type Standing struct {
@@ -181,8 +190,8 @@ func New(o Options) (*Member, error) {
 	}
 	m := &Member{
 		o: o, node: recorder.NewNode(o.Name), wakeLease: make(chan struct{}, 1), wakeHead: make(chan struct{}, 1),
-		wakeMeet: make(chan struct{}, 1),
-		refs:     map[string]ledger.PartRef{}, parts: map[zonesource.Key]zonesource.Part{},
+		wakeMeet: make(chan struct{}, 1), syncing: make(turn, 1),
+		refs: map[string]ledger.PartRef{}, parts: map[zonesource.Key]zonesource.Part{},
 		records: map[string]map[string][]byte{},
 		adopted: make(chan struct{}), failed: map[string]string{}, alarms: map[string]uint64{},
 		first: make(chan struct{}), begun: o.Uptime(), crashes: crashes{state: o.State},

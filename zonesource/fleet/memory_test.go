@@ -21,6 +21,7 @@ type memory struct {
 	mu      sync.Mutex
 	objects map[string][]byte
 	times   map[string]time.Time
+	changed func() // somebody has changed it
 }
 
 func newMemory() *memory { return &memory{objects: map[string][]byte{}, times: map[string]time.Time{}} }
@@ -109,6 +110,9 @@ func (s *side) List(_ context.Context, prefix, after string) iter.Seq2[ledger.En
 
 // change replaces an object, as who has the bucket can.
 func (m *memory) change(name string, body []byte) {
+	if m.changed != nil {
+		m.changed()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if body == nil {

@@ -24,27 +24,40 @@ import (
 
 // world is an AWS, a store, and the servers of a fleet.
 type world struct {
-	t     *testing.T
-	store *memory
-	nodes map[string]*node
-	keys  [][]byte
-	past  bool          // all that head's chain names is to be there
-	every time.Duration // AWS is read so often
+	t      *testing.T
+	store  *memory
+	nodes  map[string]*node
+	keys   [][]byte
+	past   bool          // all that head's chain names is to be there
+	keep   time.Duration // of the past
+	freeze time.Duration // for how long a process stands still
+	poll   time.Duration
+	every  atomic.Int64 // AWS is read so often, in ns
+	trace  trace
+	fates  fates
+	heads  sync.Mutex     // one head is written at a time
+	under  sync.WaitGroup // calls that are on their way
 	// maxAge is the age at which a region is stale; there is none unless it is set. skew is by how much the clocks of
 	// servers are wrong.
 	maxAge time.Duration
 	skew   map[string]time.Duration
 
-	mu    sync.Mutex
-	aws   map[string]map[string]string // the zones of AWS, by name; addresses by label
-	reads map[string]int               // listings, by who made them
+	mu     sync.Mutex
+	aws    map[string]map[string]string // the zones of AWS, by name; addresses by label
+	reads  map[string]int               // listings, by who made them
+	ticked int
+	dead   []string // those that were killed, and are to come back
+	each   bool     // the calls of each server count by themselves
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{t: t, store: newMemory(), nodes: map[string]*node{}, keys: [][]byte{[]byte("a secret of the fleet")},
-		past: true, every: time.Second, skew: map[string]time.Duration{},
+	w := &world{t: t, store: newMemory(), nodes: map[string]*node{}, keys: [][]byte{[]byte("a secret of the fleet")},
+		past: true, keep: 30 * 24 * time.Hour, freeze: frozenFor, poll: 5 * time.Second, skew: map[string]time.Duration{},
 		aws:   map[string]map[string]string{"a.example.": {"www": "10.0.0.1"}, "b.example.": {"www": "10.0.0.2"}},
 		reads: map[string]int{}}
+	w.store.changed = w.trace.spoiled
+	w.every.Store(int64(time.Second))
+	return w
 }
 
 // set changes a record in AWS; "" removes it.
@@ -65,6 +78,8 @@ type node struct {
 	w         *world
 	name      string
 	side      *side
+	gate      *gate
+	calls     int // of its store, that counted
 	keeper    *zonesource.Keeper
 	member    *Member
 	stop      context.CancelFunc
@@ -92,24 +107,25 @@ func (w *world) keeperConfig() zonesource.Config {
 func (w *world) make(name string) *node {
 	w.t.Helper()
 	n := &node{w: w, name: name, side: &side{memory: w.store}, ended: make(chan error, 1), config: "c-1"}
+	n.gate = &gate{side: n.side, n: n}
 	var err error
 	n.keeper, err = zonesource.NewKeeper(zonesource.Options{Config: w.keeperConfig(), Now: n.now,
 		Publish: func(*zone.Snapshot) { n.published.Add(1) }})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	l, err := ledger.New(ledger.Options{Store: n.side, Fleet: "s3://b/p", Secrets: w.keys})
+	l, err := ledger.New(ledger.Options{Store: n.gate, Fleet: "s3://b/p", Secrets: w.keys})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	began := time.Now()
 	n.member, err = New(Options{
-		Ledger: l, Store: n.side, Fleet: "s3://b/p", Secrets: w.keys, Name: name, Build: "test",
+		Ledger: l, Store: n.gate, Fleet: "s3://b/p", Secrets: w.keys, Name: name, Build: "test",
 		Address: func() netip.AddrPort { return netip.AddrPortFrom(addressOf(name), 53) },
 		Config:  func() string { return n.config }, Keeper: n.keeper, Lead: n.lead, Ages: n.ages, Wake: w.wake,
-		Adopted: n.note,
-		Uptime:  func() time.Duration { return time.Hour + time.Since(began) },
-		Log:     slog.New(slog.NewTextHandler(logOf{w.t, name}, nil)),
+		Adopted: n.note, Retention: func() (time.Duration, int64) { return w.keep, 0 }, Poll: w.poll,
+		Uptime: func() time.Duration { return time.Hour + time.Since(began) },
+		Log:    slog.New(slog.NewTextHandler(logOf{w.t, name}, nil)),
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -126,6 +142,7 @@ func (w *world) make(name string) *node {
 
 // note notes a version that is served.
 func (n *node) note(v *ledger.Version, _ []string) {
+	n.w.trace.adopts(n, v)
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()
 	n.adopted = append(n.adopted, v.Number())
@@ -185,6 +202,7 @@ func (w *world) endAll() {
 			_ = n.end()
 		}
 	}
+	w.under.Wait()
 }
 
 // servers are all servers.
@@ -242,10 +260,12 @@ func (l listings) Run(ctx context.Context, deliver func(zonesource.Part)) error 
 			p.Listed = l.n.now()
 			deliver(p)
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(l.n.w.every):
+		for waited := time.Duration(0); waited < time.Duration(l.n.w.every.Load()); waited += time.Second {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Second):
+			}
 		}
 	}
 }
@@ -367,6 +387,7 @@ func (w *world) check() {
 			w.t.Error(fault)
 		}
 	}
+	w.trace.check(w, l, v)
 	for _, n := range w.nodes {
 		for i := 1; i < len(n.adopted); i++ {
 			if n.adopted[i] < n.adopted[i-1] {
