@@ -90,6 +90,8 @@ race: ## run the tests under the race detector, RACE=full or short (needs a C co
 fuzz: ## run each fuzz test for FUZZTIME (30s), a million cases of the model of routing policies, 10,000 updates, 20 kills
 	$(GO) test -timeout 30m -run '^TestModel$$' ./resolver -model 1000000
 	$(GO) test -timeout 30m -count=1 -run '^TestUpdateMany$$' ./server -updates 10000
+	$(GO) test -timeout 30m -count=1 -v -run '^TestFleet(Calls|Roamers|Arrivals|Spread|Start)$$' ./server \
+		-members 30 -changes 1000 -turns 3 -seconds 30 -spread 1000 -records 100000
 	$(GO) test -timeout 30m -count=1 -run '^TestUpdatesSurviveKills$$' ./server/inside53 -kills 20 -inflight 20 -survive 10000
 	@for pkg in $$($(GO) list ./...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \

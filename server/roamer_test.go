@@ -27,11 +27,16 @@ type roamer struct {
 func roam(t *testing.T, from *program, seed uint64) *roamer {
 	t.Helper()
 	r := &roamer{
-		f:      follower{p: from, from: "127.0.0.1", key: "dublin.", apex: "example.com."},
+		f:      follower{p: from, from: dublin, key: "dublin.", apex: "example.com."},
 		random: rand.New(rand.NewPCG(seed, 1996)), serials: map[uint32]string{},
 	}
-	from.await(t, "the zone is there", func() bool { return r.soa(t).Rcode == dns.RcodeSuccess })
-	r.f.axfr(t)
+	from.await(t, "the zone is there", func() bool {
+		all, err := r.f.transfer(t, new(dns.Msg).SetAxfr(r.f.apex))
+		if err == nil && len(all) > 0 {
+			r.f.whole(t, all)
+		}
+		return r.f.soa != nil
+	})
 	r.note(t)
 	return r
 }
