@@ -101,9 +101,17 @@ func largeParts(t testing.TB, n int) []changingPart {
 // sameSaved wants a part to be what a store has, read by another process.
 func sameSaved(t *testing.T, what, dir string, want Part) {
 	t.Helper()
+	beside, err := ReadSaved(dir, want.Key)
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
 	s := mustOpen(t, dir, io.Discard)
 	defer s.close()
 	for got := range loaded(s) {
+		if got.Key == want.Key && !bytes.Equal(textOf(t, got), textOf(t, beside)) {
+			t.Errorf("%s: loaded (-) and read beside the server (+):\n%s", what,
+				cmp.Diff(string(textOf(t, got)), string(textOf(t, beside))))
+		}
 		if got.Key != want.Key {
 			continue
 		}
