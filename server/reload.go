@@ -11,6 +11,7 @@ import (
 
 	"inside53/server/config"
 	"inside53/server/confine"
+	"inside53/server/limits"
 	"inside53/server/transfer"
 	"inside53/server/update"
 	"inside53/zonesource"
@@ -211,7 +212,7 @@ func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() 
 	}
 	a.setQueryLog(p.config)
 	a.setMessages(p.config)
-	a.forwarder.SetPackets(packetsOf(p.config, a.resolver.Snapshot()))
+	a.forwarder.SetPackets(limits.Packets(p.config, a.resolver.Snapshot()))
 	a.transfers.SetPolicy(p.transfer)
 	before := a.running.accounts
 	again := a.running.generation != p.running.generation

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/front"
 	"inside53/server/listen"
 	"inside53/server/metrics"
 	"inside53/server/transfer"
@@ -46,7 +46,7 @@ func (a *App) assembleTransfers(c *config.Config) error {
 	}
 	a.transfers = transfer.New(options)
 	a.transfers.SetPolicy(policy)
-	a.desk = newDesk(a.transfers, a.keyring, func() listen.Worker { return a.resolver.NewWorker() })
+	a.desk = front.NewDesk(a.transfers, a.keyring, func() listen.Worker { return a.resolver.NewWorker() })
 	return nil
 }
 
@@ -59,12 +59,7 @@ func (a *App) isPrimary(apex []byte, from netip.Addr) bool {
 	if a.handing == nil {
 		return false
 	}
-	c := a.config.Load()
-	return slices.ContainsFunc(c.Secondary, func(s config.Secondary) bool {
-		return isPrimary(s.Primaries, from) && bytes.Equal(wireName(s.Zone), apex)
-	}) || slices.ContainsFunc(c.Follow, func(f config.Follow) bool {
-		return isPrimary(f.Primaries, from) && bytes.Equal(wireName(f.Zone), apex)
-	})
+	return front.NamesPrimary(a.config.Load(), apex, from)
 }
 
 // newTransferPolicy is the sections keys and transfers; nil where nothing is transferred. It

@@ -35,6 +35,15 @@ const (
 	dns      = "github.com/miekg/dns"
 )
 
+// rooms are the packages that the App is composed of.
+func rooms() []string {
+	return []string{
+		"server/admin", "server/dangling", "server/dnstap", "server/front", "server/handon", "server/handover",
+		"server/limits", "server/listen", "server/metrics", "server/observe", "server/share", "server/transfer",
+		"server/tsig", "server/update", "server/warm",
+	}
+}
+
 // rules are by package; a path that ends in /... stands for all below it, and the longest
 // that holds a package counts.
 func rules() map[string]rule {
@@ -105,11 +114,26 @@ func rules() map[string]rule {
 		"zonesource/register": {ours: []string{"resolver/zone", "zonesource", "zonesource/atomicfile", "zonesource/update"},
 			why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
-		"server": {ours: append([]string{
-			"server/admin", "server/config", "server/confine", "server/dangling", "server/dnstap", "server/handon",
-			"server/listen", "server/metrics", "server/observe", "server/share", "server/tsig", "server/transfer",
-			"server/update",
-		}, below...)},
+		"server":            {ours: append(slices.Concat(rooms(), []string{"server/config", "server/confine"}), below...)},
+		"server/limits": {
+			ours: []string{"resolver/forward", "resolver/wire", "resolver/zone", "server/config", "server/listen"},
+			why:  "it says what may be used, and uses nothing",
+		},
+		"server/warm": {
+			ours: []string{"resolver/forward", "zonesource/atomicfile", "zonesource/statedir"},
+			why:  "it keeps the cache, and knows nothing of what is in it", theirs: []string{},
+		},
+		"server/front": {
+			ours: []string{
+				"resolver", "resolver/wire", "resolver/zone", "server/config", "server/listen", "server/share",
+				"server/transfer", "server/tsig", "server/update",
+			},
+			why: "it sorts packets, and knows nothing of where the data are from", theirs: []string{},
+		},
+		"server/handover": {
+			ours: []string{"server/config", "server/listen"}, why: "it passes sockets on, and knows nothing of data",
+			theirs: []string{"github.com/coreos/go-systemd/v22/activation", "golang.org/x/sys/unix"},
+		},
 		"server/dangling": {
 			ours:   []string{"resolver/zone", "zonesource/atomicfile"},
 			why:    "it looks at what is published, and asks nobody but by the App",
@@ -178,7 +202,8 @@ func rules() map[string]rule {
 		}, below...)},
 		"server/inside53": {
 			ours: append([]string{
-				"server", "server/admin", "server/config", "server/confine", "server/logs", "examples",
+				"server", "server/admin", "server/config", "server/confine", "server/handover", "server/limits", "server/logs",
+				"examples",
 			}, below...),
 			why: "what the server says it reads in the types of its admin paths, and whatever it serves it leaves to the App",
 		},

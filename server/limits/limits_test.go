@@ -1,4 +1,4 @@
-package server
+package limits
 
 import (
 	"io/fs"
@@ -14,7 +14,7 @@ import (
 
 func TestFitWeb(t *testing.T) {
 	for files, want := range map[uint64]int{0: 4, 128: 4, 1024: 16, 65536: 64, 1 << 63: 64} {
-		if got := fitWeb(files); got != want {
+		if got := FitWeb(files); got != want {
 			t.Errorf("%d files: %d, want %d", files, got, want)
 		}
 	}
@@ -89,7 +89,7 @@ func TestCgroupMemory(t *testing.T) {
 			"proc/self/cgroup": file("memory\n0::/\n"), "sys/fs/cgroup/memory.max": file("-1\n"),
 		}, 0},
 	} {
-		got, ok := cgroupMemory(tt.files)
+		got, ok := Memory(tt.files)
 		if ok != (tt.want != 0) || ok && got != tt.want {
 			t.Errorf("%s: %d %t, want %d", tt.name, got, ok, tt.want)
 		}
@@ -107,7 +107,7 @@ forward:
 		t.Fatal(err)
 	}
 	configured := map[string]int{"10.9.0.2:53": 50, "tls://10.9.0.3:853": 50, "10.0.0.2:53": 0}
-	if diff := cmp.Diff(configured, packetsOf(c, nil)); diff != "" {
+	if diff := cmp.Diff(configured, Packets(c, nil)); diff != "" {
 		t.Errorf("without data (-want +got):\n%s", diff)
 	}
 	snap := &zone.Snapshot{
@@ -120,7 +120,7 @@ forward:
 		},
 	}
 	configured["172.31.0.2:53"] = 900
-	if diff := cmp.Diff(configured, packetsOf(c, snap)); diff != "" {
+	if diff := cmp.Diff(configured, Packets(c, snap)); diff != "" {
 		t.Errorf("with data (-want +got):\n%s", diff)
 	}
 }

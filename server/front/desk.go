@@ -1,4 +1,4 @@
-package server
+package front
 
 import (
 	"bytes"
@@ -19,18 +19,18 @@ import (
 // client.
 func deskBounds() share.Bounds { return share.Bounds{Places: 2048, PerClient: 512, Size: 4096} }
 
-// desk answers messages that have to be unpacked for it, off the packet loops: those for
+// Desk answers messages that have to be unpacked for it, off the packet loops: those for
 // transfers, and signed questions. What it has no room for is dropped by UDP, and fails
 // by TCP: the client asks again.
-type desk struct {
+type Desk struct {
 	transfers *transfer.Server
 	keys      func() tsig.Keyring
 	newWorker func() listen.Worker
 	queue     *share.Queue[message]
 }
 
-func newDesk(transfers *transfer.Server, keys func() tsig.Keyring, newWorker func() listen.Worker) *desk {
-	return &desk{
+func NewDesk(transfers *transfer.Server, keys func() tsig.Keyring, newWorker func() listen.Worker) *Desk {
+	return &Desk{
 		transfers: transfers, keys: keys, newWorker: newWorker, queue: share.NewQueue[message](deskBounds()),
 	}
 }
@@ -48,7 +48,7 @@ type message struct {
 }
 
 // accept implements the second half of Handle of [resolver.Handler]. It doesn't block.
-func (d *desk) accept(p *resolver.Packet, transfers bool) ([]byte, resolver.Result) {
+func (d *Desk) accept(p *resolver.Packet, transfers bool) ([]byte, resolver.Result) {
 	m := message{
 		packet: bytes.Clone(p.Bytes), client: p.Client, transport: p.Transport, size: cap(p.Out), transfer: transfers,
 		handed: isHandedOn(p.Suspender),
@@ -76,8 +76,8 @@ func (m *message) refuse() {
 	m.finish(wire.AppendError(nil, m.packet, wire.RcodeServFail), resolver.ServFail)
 }
 
-// run answers messages until ctx ends.
-func (d *desk) run(ctx context.Context) error {
+// Run answers messages until ctx ends.
+func (d *Desk) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		running.Go(func() {
@@ -96,7 +96,7 @@ func (d *desk) run(ctx context.Context) error {
 
 // answer answers one message. It keeps its place until its answer is complete, whoever sends
 // that.
-func (d *desk) answer(inner listen.Worker, out []byte, item *share.Item[message]) {
+func (d *Desk) answer(inner listen.Worker, out []byte, item *share.Item[message]) {
 	m := &item.Value
 	out = out[:0:min(cap(out), m.size)]
 	finish := func(answer []byte, result resolver.Result) {

@@ -1,15 +1,13 @@
-package server
+package handover
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,29 +59,66 @@ func meetingPoint(dns netip.AddrPort) *net.UnixAddr {
 	return &net.UnixAddr{Net: "unixpacket", Name: "@inside53 " + dns.String()}
 }
 
-// handover is the side of the process that serves.
-type handover struct {
+// Options are what a process that serves has for one that goes on in its place.
+type Options struct {
+	Log     *slog.Logger
+	Address func() netip.AddrPort      // the first of listen.dns
+	Files   func() ([]*os.File, error) // duplicates of every socket that clients know
+	// Next makes what goes on in this process where the state is released already.
+	Next func(context.Context, *Sockets) (Runner, error)
+}
+
+// Runner serves until its context ends.
+type Runner interface{ Run(context.Context) error }
+
+// Side is the side of the process that serves.
+type Side struct {
+	Options
 	// begun is whether the state directory has been asked for, for good.
 	begun    atomic.Bool
 	wanted   chan struct{} // closed with it
 	released chan struct{} // closed when the state directory is free
-	once     sync.Once     // of closing it
-	done     atomic.Bool   // another App answers
-	// next is what has started over beside this App, once it answers.
+	done     atomic.Bool   // another answers
+	// next is what has started over beside this one, once it answers.
 	next *successor
 }
 
-// successor is an App of this process that goes on for one that has released its state.
+// New makes the side of the process that serves.
+func New(o Options) *Side {
+	return &Side{Options: o, wanted: make(chan struct{}), released: make(chan struct{})}
+}
+
+// Asked is closed when the state directory is asked for.
+func (h *Side) Asked() <-chan struct{} { return h.wanted }
+
+// HasBegun reports whether the state directory was asked for.
+func (h *Side) HasBegun() bool { return h.begun.Load() }
+
+// Free notes that the state directory is free.
+func (h *Side) Free() { close(h.released) }
+
+// IsDone reports whether another answers.
+func (h *Side) IsDone() bool { return h.done.Load() }
+
+// Wait returns how what has started over ended, nil where nothing has.
+func (h *Side) Wait() error {
+	if h.next == nil {
+		return nil
+	}
+	return <-h.next.ended
+}
+
+// successor goes on in this process for one that has released its state.
 type successor struct {
 	ended chan error
 }
 
-// offer waits for successors until ctx ends, and has finish called when one answers.
-func (a *App) offer(ctx, process context.Context, finish func()) error {
-	log := a.opts.Log
+// Offer waits for successors until ctx ends, and has finish called when one answers.
+func (h *Side) Offer(ctx, process context.Context, finish func()) error {
+	log := h.Log
 	warned := false
 	for ctx.Err() == nil {
-		l, err := net.ListenUnix("unixpacket", meetingPoint(a.server.Addrs()[0]))
+		l, err := net.ListenUnix("unixpacket", meetingPoint(h.Address()))
 		if err != nil {
 			if !warned && !errors.Is(err, unix.EADDRINUSE) {
 				log.Warn("no process that is started beside this one can go on in its place", "error", err)
@@ -93,11 +128,11 @@ func (a *App) offer(ctx, process context.Context, finish func()) error {
 			continue
 		}
 		stop := context.AfterFunc(ctx, func() { _ = l.Close() })
-		done := a.meet(ctx, process, l)
+		done := h.meet(ctx, process, l)
 		stop()
 		_ = l.Close()
 		if done {
-			a.handover.done.Store(true)
+			h.done.Store(true)
 			finish()
 			return nil
 		}
@@ -107,35 +142,35 @@ func (a *App) offer(ctx, process context.Context, finish func()) error {
 
 // meet serves those who come to the meeting point, one after another, until one of them
 // answers queries or ctx ends.
-func (a *App) meet(ctx, process context.Context, l *net.UnixListener) (done bool) {
+func (h *Side) meet(ctx, process context.Context, l *net.UnixListener) (done bool) {
 	for {
 		conn, err := l.AcceptUnix()
 		if err != nil {
 			return false
 		}
 		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-		pid, err := a.handOver(ctx, conn)
+		pid, err := h.handOver(ctx, conn)
 		stop()
 		_ = conn.Close()
 		switch {
 		case ctx.Err() != nil:
 			return false
 		case err == nil:
-			a.opts.Log.Info("another process answers now; this one ends", "pid", pid)
+			h.Log.Info("another process answers now; this one ends", "pid", pid)
 			return true
 		case pid == 0:
-			a.opts.Log.Warn("sockets not handed over", "error", err)
-		case !a.handover.begun.Load():
-			a.opts.Log.Warn("another process began to go on in place of this one and gave up", "pid", pid, "error", err)
+			h.Log.Warn("sockets not handed over", "error", err)
+		case !h.begun.Load():
+			h.Log.Warn("another process began to go on in place of this one and gave up", "pid", pid, "error", err)
 		default:
-			a.opts.Log.Error("the process that was to go on gave up; starting over", "pid", pid, "error", err)
-			return a.resume(ctx, process)
+			h.Log.Error("the process that was to go on gave up; starting over", "pid", pid, "error", err)
+			return h.resume(ctx, process)
 		}
 	}
 }
 
 // handOver talks to one successor and returns its process; nil when it answers queries.
-func (a *App) handOver(ctx context.Context, conn *net.UnixConn) (pid int, err error) {
+func (h *Side) handOver(ctx context.Context, conn *net.UnixConn) (pid int, err error) {
 	peer, err := peerOf(conn)
 	if err != nil {
 		return 0, err
@@ -147,7 +182,7 @@ func (a *App) handOver(ctx context.Context, conn *net.UnixConn) (pid int, err er
 	if err != nil {
 		return 0, err
 	}
-	err = a.sendSockets(conn)
+	err = h.sendSockets(conn)
 	if err != nil {
 		return 0, err
 	}
@@ -155,8 +190,8 @@ func (a *App) handOver(ctx context.Context, conn *net.UnixConn) (pid int, err er
 	if err != nil {
 		return peer.pid, err
 	}
-	a.opts.Log.Info("another process is about to go on in place of this one", "pid", peer.pid)
-	a.release(ctx)
+	h.Log.Info("another process is about to go on in place of this one", "pid", peer.pid)
+	h.release(ctx)
 	err = sendWord(conn, wordReleased, nil)
 	if err != nil {
 		return peer.pid, err
@@ -165,12 +200,12 @@ func (a *App) handOver(ctx context.Context, conn *net.UnixConn) (pid int, err er
 }
 
 // sendSockets sends every socket that clients know.
-func (a *App) sendSockets(conn *net.UnixConn) error {
-	files, err := a.files()
+func (h *Side) sendSockets(conn *net.UnixConn) error {
+	files, err := h.Files()
 	if err != nil {
 		return err
 	}
-	defer closeFiles(files)
+	defer CloseFiles(files)
 	for rest := files; len(rest) > 0; {
 		n := min(len(rest), filesAtOnce)
 		err = sendWord(conn, wordSockets, rest[:n])
@@ -182,61 +217,45 @@ func (a *App) sendSockets(conn *net.UnixConn) error {
 	return sendWord(conn, wordEnd, nil)
 }
 
-// files returns duplicates of every socket that clients know.
-func (a *App) files() ([]*os.File, error) {
-	files, err := a.server.Files()
-	if err != nil {
-		return nil, err
-	}
-	web, err := a.admin.Files()
-	if err != nil {
-		closeFiles(files)
-		return nil, err
-	}
-	return append(files, web...), nil
-}
-
 // release has everything end that writes, and waits for it, or for the end of ctx. Queries are
 // answered from memory after that, and updates are not: their clients repeat them.
-func (a *App) release(ctx context.Context) {
-	a.handover.begun.Store(true)
-	close(a.handover.wanted)
+func (h *Side) release(ctx context.Context) {
+	h.begun.Store(true)
+	close(h.wanted)
 	select {
-	case <-a.handover.released:
+	case <-h.released:
 	case <-ctx.Done():
 	}
 }
 
-// resume starts over: an App of the same process, with the same sockets and the configuration
+// resume starts over in the same process, with the same sockets and the configuration
 // in force, which reads the state directory anew. It returns when that answers, or ctx ends.
-func (a *App) resume(ctx, process context.Context) (done bool) {
+func (h *Side) resume(ctx, process context.Context) (done bool) {
 	for ctx.Err() == nil {
-		err := a.startOver(ctx, process)
+		err := h.startOver(ctx, process)
 		if err == nil {
 			return true
 		}
-		a.opts.Log.Error("not started over; answers come from memory until it succeeds", "error", err)
+		h.Log.Error("not started over; answers come from memory until it succeeds", "error", err)
 		pause(ctx, resumeAgain)
 	}
 	return false
 }
 
-// startOver returns nil when the new App answers.
-func (a *App) startOver(ctx, process context.Context) error {
-	o := a.opts
-	o.Config, o.Stdout = a.config.Load(), io.Discard // who waited for it has read that it is ready
-	files, err := a.files()
+// startOver returns nil when what goes on answers.
+func (h *Side) startOver(ctx, process context.Context) error {
+	files, err := h.Files()
 	if err != nil {
 		return err
 	}
 	self := &oneself{answering: make(chan struct{})}
-	o.Sockets = &Sockets{log: o.Log, predecessor: self}
-	err = o.Sockets.adopt(files)
+	sockets := &Sockets{log: h.Log, predecessor: self}
+	err = sockets.adopt(files)
 	if err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(process)
-	next, err := NewApp(running, o)
+	next, err := h.Next(running, sockets)
 	if err != nil {
 		stop()
 		return err
@@ -248,7 +267,7 @@ func (a *App) startOver(ctx, process context.Context) error {
 	}()
 	select {
 	case <-self.answering:
-		a.handover.next = s
+		h.next = s
 		return nil
 	case err = <-s.ended:
 		return errors.Join(errors.New("it ended before it answered"), err)
@@ -259,7 +278,7 @@ func (a *App) startOver(ctx, process context.Context) error {
 	}
 }
 
-// oneself is the predecessor of an App that was started over: it has released its state.
+// oneself is the predecessor of what was started over: it has released its state.
 type oneself struct{ answering chan struct{} }
 
 func (*oneself) release(context.Context) error { return nil }
@@ -300,7 +319,7 @@ func sendWord(conn *net.UnixConn, word string, files []*os.File) error {
 // expectWord waits for a word.
 func expectWord(conn *net.UnixConn, word string, within time.Duration) error {
 	got, files, err := readWord(conn, within)
-	closeFiles(files)
+	CloseFiles(files)
 	if err != nil {
 		return fmt.Errorf("waiting for %q: %w", word, err)
 	}
@@ -333,7 +352,7 @@ func readWord(conn *net.UnixConn, within time.Duration) (string, []*os.File, err
 	for i := range messages {
 		fds, err := unix.ParseUnixRights(&messages[i])
 		if err != nil {
-			closeFiles(files)
+			CloseFiles(files)
 			return "", nil, err
 		}
 		for _, fd := range fds {
@@ -343,7 +362,7 @@ func readWord(conn *net.UnixConn, within time.Duration) (string, []*os.File, err
 	return string(text[:n]), files, nil
 }
 
-func closeFiles(files []*os.File) {
+func CloseFiles(files []*os.File) {
 	for _, f := range files {
 		_ = f.Close()
 	}

@@ -1,4 +1,4 @@
-package server
+package handover
 
 import (
 	"context"
@@ -48,10 +48,10 @@ type predecessor interface {
 	close()
 }
 
-// OpenSockets returns the sockets that systemd passes (sd_listen_fds(3)), and else those of a
+// Open returns the sockets that systemd passes (sd_listen_fds(3)), and else those of a
 // process that serves the same address, of this user, of root, or of the user that this process
 // will be. Both leave it at the sockets: the App makes the others.
-func OpenSockets(c *config.Config, user int, log *slog.Logger) (*Sockets, error) {
+func Open(c *config.Config, user int, log *slog.Logger) (*Sockets, error) {
 	s := &Sockets{log: logOf(log)}
 	passed := activation.Files(true)
 	err := s.adopt(passed)
@@ -76,7 +76,7 @@ func OpenSockets(c *config.Config, user int, log *slog.Logger) (*Sockets, error)
 	}
 	s.predecessor = old
 	if s.systemd { // they are the same sockets
-		closeFiles(files)
+		CloseFiles(files)
 		files = nil
 	}
 	err = s.adopt(files)
@@ -116,8 +116,8 @@ func (s *Sockets) Close() {
 	}
 }
 
-// finish deals with what no address of the configuration has used.
-func (s *Sockets) finish() error {
+// Finish deals with what no address of the configuration has used.
+func (s *Sockets) Finish() error {
 	if s == nil {
 		return nil
 	}
@@ -133,16 +133,16 @@ func (s *Sockets) finish() error {
 	return nil
 }
 
-// listeners returns what a [listen.Server] is made with.
-func (s *Sockets) listeners() *listen.Sockets {
+// Listeners returns what a [listen.Server] is made with.
+func (s *Sockets) Listeners() *listen.Sockets {
 	if s == nil {
 		return nil
 	}
 	return s.bound
 }
 
-// expected is whether clients wait in the sockets.
-func (s *Sockets) expected() bool { return s != nil && (s.systemd || s.predecessor != nil) }
+// Expected is whether clients wait in the sockets.
+func (s *Sockets) Expected() bool { return s != nil && (s.systemd || s.predecessor != nil) }
 
 // process is a predecessor that is another process.
 type process struct {
@@ -178,7 +178,7 @@ func greet(addr netip.AddrPort, user int) (*process, []*os.File, error) {
 			err = fmt.Errorf("asking process %d for its sockets: read %q", peer.pid, word)
 		}
 	}
-	closeFiles(files)
+	CloseFiles(files)
 	_ = conn.Close()
 	return nil, nil, err
 }
@@ -214,24 +214,23 @@ func (p *process) replaced() error {
 
 func (p *process) close() { _ = p.conn.Close() }
 
-// succeed has the predecessor give the state directory free, once nothing is left that could
-// be at fault in the configuration and its files.
-func (a *App) succeed(ctx context.Context, c *config.Config) error {
-	if a.opts.Sockets == nil || a.opts.Sockets.predecessor == nil {
+// Succeed has the predecessor give the state directory free, once check has found nothing at fault
+// in the zone files: nothing else is left that could be in the configuration and its files.
+func (s *Sockets) Succeed(ctx context.Context, check func() error) error {
+	if s == nil || s.predecessor == nil {
 		return nil
 	}
-	_, err := CheckZoneFiles(ctx, c)
+	err := check()
 	if err != nil {
 		return fmt.Errorf("the process that serves goes on; mend the zone file or take it out of zonefiles: %w", err)
 	}
-	return a.opts.Sockets.predecessor.release(ctx)
+	return s.predecessor.release(ctx)
 }
 
-// awaitData waits for the data where clients don't go without answers meanwhile, and then has
-// the predecessor end.
-func (a *App) awaitData(ctx context.Context) error {
-	s := a.opts.Sockets
-	if !s.expected() {
+// Await waits for the data where clients don't go without answers meanwhile, and then has
+// the predecessor end. missing names what isn't loaded yet.
+func (s *Sockets) Await(ctx context.Context, loaded func() bool, missing func() []string) error {
+	if !s.Expected() {
 		return nil
 	}
 	patience := queuedTime
@@ -239,14 +238,14 @@ func (a *App) awaitData(ctx context.Context) error {
 		patience = s.predecessor.patience()
 	}
 	began := time.Now()
-	for !a.resolver.Snapshot().Loaded && ctx.Err() == nil {
+	for !loaded() && ctx.Err() == nil {
 		switch {
 		case patience == 0 || time.Since(began) < patience:
 		case s.predecessor == nil:
 			return nil
 		default:
 			return fmt.Errorf("not all data are there after %s, and the process that serves has them; it goes on: %s",
-				patience, strings.Join(a.keeper.Brief().Missing, "; "))
+				patience, strings.Join(missing(), "; "))
 		}
 		pause(ctx, 2*time.Millisecond)
 	}
@@ -255,7 +254,7 @@ func (a *App) awaitData(ctx context.Context) error {
 	}
 	err := s.predecessor.replaced()
 	if err != nil {
-		a.opts.Log.Warn("the process that served may go on beside this one", "error", err)
+		s.log.Warn("the process that served may go on beside this one", "error", err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package server
+package front
 
 import (
 	"net/netip"
@@ -61,7 +61,7 @@ func newWaiting() *waitingMessages {
 // TestDeskShares: one client leaves room for others, its own oldest goes first, and at the
 // total the oldest of whoever has most.
 func TestDeskShares(t *testing.T) {
-	d := newDesk(nil, func() tsig.Keyring { return nil }, func() listen.Worker { return nil })
+	d := NewDesk(nil, func() tsig.Keyring { return nil }, func() listen.Worker { return nil })
 	send := func(w *waitingMessages, tr resolver.Transport, addr string, size int) {
 		p := &resolver.Packet{
 			Bytes: make([]byte, size), Client: netip.AddrPortFrom(netip.MustParseAddr(addr), 5353), Transport: tr,
@@ -100,7 +100,7 @@ func TestDeskShares(t *testing.T) {
 
 // TestDeskChargesStreams: a transfer has its place until its stream ends.
 func TestDeskChargesStreams(t *testing.T) {
-	d := newDesk(nil, func() tsig.Keyring { return nil }, func() listen.Worker { return nil })
+	d := NewDesk(nil, func() tsig.Keyring { return nil }, func() listen.Worker { return nil })
 	w := newWaiting()
 	d.queue.Push(netip.MustParseAddr("192.0.2.1"), 5000, message{stream: w, finish: w.Finish})
 	item := d.queue.Pop(t.Context())
