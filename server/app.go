@@ -21,10 +21,13 @@ import (
 	"inside53/server/dnstap"
 	"inside53/server/front"
 	"inside53/server/handover"
+	"inside53/server/healthwatch"
 	"inside53/server/limits"
 	"inside53/server/listen"
 	"inside53/server/metrics"
 	"inside53/server/observe"
+	"inside53/server/preflight"
+	"inside53/server/sources"
 	"inside53/server/transfer"
 	"inside53/server/tsig"
 	"inside53/server/update"
@@ -81,8 +84,8 @@ type App struct {
 	fleet     fleetSide
 	running   running // of the goroutine of runSources, once that runs; changed with reloading held
 	reloading sync.Mutex
-	sources   sourceBuilder
-	health    healthWatch
+	sources   sources.Builder
+	health    healthwatch.Watch
 	readiness readiness
 	pulse     pulse
 	observer  *observe.Observer
@@ -145,10 +148,13 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.setMessages(c)
 	a.registry.MustRegister(metrics.OfForwarder(a.forwarder.Stats), metrics.OfResolver(a.resolver), a.observeMetrics(),
 		a.danglingMetrics())
-	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
-		program: sync.OnceValue(zonesource.Program), onEvent: newEvents(a.registry), wantTargets: a.wantTargets}
+	a.sources = sources.Builder{
+		Log: log, Hosts: sources.Hosts{Forwarder: a.forwarder}, Config: a.config.Load,
+		OnCall: sources.CountCalls(a.registry), OnEvent: sources.CountEvents(a.registry),
+		Program: sync.OnceValue(zonesource.Program), WantTargets: a.health.WantTargets,
+	}
 	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
-		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
+		a.running.accounts, err = a.sources.LoadAccounts(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -158,7 +164,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	err = a.opts.Sockets.Succeed(ctx, func() error {
-		_, err := CheckZoneFiles(ctx, c)
+		_, err := preflight.CheckZoneFiles(ctx, c)
 		return err
 	})
 	if err != nil {
@@ -176,7 +182,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	kept.Self = savedSelf(c)
+	kept.Self = sources.SavedSelf(c)
 	a.keeper, err = zonesource.NewKeeper(zonesource.Options{
 		Config: kept, StateDir: state, Publish: a.publish, Log: log,
 		Accepted: accepted,
@@ -190,9 +196,9 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	}
 	a.dangling = a.newDangling()
 	a.warmth = warm.NewCache(a.keeper.State(), a.forwarder, log)
-	a.sources.keeper = a.keeper
-	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
-	a.sources.registrar = &registrar{keeper: a.keeper, snapshot: a.resolver.Snapshot}
+	a.sources.Keeper = a.keeper
+	a.sources.Secondaries = &sources.Secondaries{Log: log, Keeper: a.keeper}
+	a.sources.Registrar = &sources.Registrar{Keeper: a.keeper, Snapshot: a.resolver.Snapshot}
 	before := &past{a.newestPast}
 	served := &data{
 		keeper: a.keeper, resolver: a.resolver, past: before, fleet: a.handing, faults: a.problems, waiting: a.waiting,
@@ -259,15 +265,15 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	a.health = healthWatch{
-		log: log, shared: a.fleet.member != nil, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
-		snapshot: a.resolver.Snapshot, publish: a.publishLive,
-		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
+	a.health = healthwatch.Watch{
+		Log: log, Shared: a.fleet.member != nil, State: a.keeper.State(), Hosts: a.sources.Hosts, OnCall: a.sources.OnCall,
+		Snapshot: a.resolver.Snapshot, Publish: a.publishLive,
+		Listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}
-	a.registry.MustRegister(a.health.metrics())
-	a.health.self.Store(&kept.Self)
-	monitor, err := a.health.newMonitor(c, a.running.accounts)
-	a.health.monitor.Store(monitor)
+	a.registry.MustRegister(a.health.Metrics())
+	a.health.Self.Store(&kept.Self)
+	monitor, err := a.health.NewMonitor(c, a.running.accounts)
+	a.health.Monitor.Store(monitor)
 	return err
 }
 
@@ -357,7 +363,7 @@ func (a *App) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.health.load()
+	a.health.Load()
 	all, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	serving, stopServing := context.WithCancel(all)

@@ -9,6 +9,7 @@ import (
 
 	"inside53/resolver"
 	"inside53/resolver/wire"
+	"inside53/resolver/zone"
 	"inside53/server/config"
 	"inside53/server/tsig"
 	"inside53/zonesource/fleet"
@@ -56,7 +57,9 @@ func (b *bell) Admits(p *resolver.Packet) bool {
 	}
 	var name [wire.MaxName]byte
 	key := p.Key(name[:0])
-	return slices.ContainsFunc(b.names(), func(n config.DomainName) bool { return bytes.Equal(wireName(n), key) })
+	return slices.ContainsFunc(b.names(), func(n config.DomainName) bool {
+		return bytes.Equal(zone.MustName(string(n)), key)
+	})
 }
 
 // Accept has a NOTIFY answered later, or drops it where too many wait.

@@ -39,8 +39,9 @@ const (
 func rooms() []string {
 	return []string{
 		"server/admin", "server/dangling", "server/dnstap", "server/front", "server/handon", "server/handover",
-		"server/limits", "server/listen", "server/metrics", "server/observe", "server/share", "server/transfer",
-		"server/tsig", "server/update", "server/warm",
+		"server/healthwatch", "server/limits", "server/listen", "server/metrics", "server/observe", "server/policy",
+		"server/preflight", "server/share", "server/sources", "server/transfer", "server/tsig", "server/update",
+		"server/warm",
 	}
 }
 
@@ -115,6 +116,33 @@ func rules() map[string]rule {
 			why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
 		"server":            {ours: append(slices.Concat(rooms(), []string{"server/config", "server/confine"}), below...)},
+		"server/policy": {
+			ours: []string{
+				"resolver/zone", "server/config", "server/transfer", "server/tsig", "server/update", "zonesource",
+				"zonesource/rdata",
+			},
+			why: "it translates the configuration, and asks nobody", theirs: []string{},
+		},
+		"server/sources": {
+			ours: append([]string{
+				"resolver/forward", "resolver/wire", "resolver/zone", "server/config", "server/metrics", "server/policy",
+				"server/update",
+			}, below[2:]...),
+			why: "it makes sources of the configuration; the App runs them",
+		},
+		"server/healthwatch": {
+			ours: []string{
+				"resolver/zone", "server/admin", "server/config", "server/metrics", "server/sources", "zonesource",
+				"zonesource/awsclient", "zonesource/health", "zonesource/statedir",
+			},
+			why: "it has health watched; what comes of that it publishes by the App", theirs: []string{},
+		},
+		"server/preflight": {
+			ours: append([]string{
+				"resolver/forward", "resolver/zone", "server/config", "server/healthwatch", "server/policy", "server/sources",
+			}, below[2:]...),
+			why: "it looks at a configuration before there is a server", theirs: []string{},
+		},
 		"server/limits": {
 			ours: []string{"resolver/forward", "resolver/wire", "resolver/zone", "server/config", "server/listen"},
 			why:  "it says what may be used, and uses nothing",
@@ -203,7 +231,7 @@ func rules() map[string]rule {
 		"server/inside53": {
 			ours: append([]string{
 				"server", "server/admin", "server/config", "server/confine", "server/handover", "server/limits", "server/logs",
-				"examples",
+				"server/preflight", "server/sources", "examples",
 			}, below...),
 			why: "what the server says it reads in the types of its admin paths, and whatever it serves it leaves to the App",
 		},

@@ -1,4 +1,4 @@
-package server
+package sources
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/server/config"
+	"inside53/server/policy"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/follow"
@@ -21,7 +22,7 @@ func follows(c *config.Config) ([]follow.Options, error) {
 	if len(c.Follow) == 0 {
 		return nil, nil
 	}
-	keys, err := newKeyring(c)
+	keys, err := policy.Keyring(c)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +30,7 @@ func follows(c *config.Config) ([]follow.Options, error) {
 	for i, entry := range c.Follow {
 		o := &all[i]
 		o.Into, o.StateDir = string(entry.Into), c.StateDir
-		o.Master = secondary.Config{Apex: wireName(entry.Zone)}
+		o.Master = secondary.Config{Apex: zone.MustName(string(entry.Zone))}
 		for _, p := range entry.Primaries {
 			o.Master.Primaries = append(o.Master.Primaries, p.AddrPort)
 		}
@@ -64,14 +65,14 @@ func FollowOptions(c *config.Config, apex []byte) (follow.Options, bool, error) 
 }
 
 // newFollow makes the source of a followed zone.
-func (b *sourceBuilder) newFollow(o follow.Options, accounts []*awsclient.Account, log *slog.Logger) (*follow.Source,
+func (b *Builder) newFollow(o follow.Options, accounts []*awsclient.Account, log *slog.Logger) (*follow.Source,
 	error,
 ) {
-	o.Accounts, o.HostedSource, o.OnCall, o.Log = accounts, route53.Name, b.onCall, log
+	o.Accounts, o.HostedSource, o.OnCall, o.Log = accounts, route53.Name, b.OnCall, log
 	key := follow.PartKey(o.Master.Apex)
-	if b.keeper != nil { // a check has none
-		o.Hosted, o.Amend, o.Synced = b.keeper.Hosted, b.keeper.Amend, b.keeper.Synced
-		o.Saved = func() *zonesource.Part { return b.secondaries.saved(key) }
+	if b.Keeper != nil { // a check has none
+		o.Hosted, o.Amend, o.Synced = b.Keeper.Hosted, b.Keeper.Amend, b.Keeper.Synced
+		o.Saved = func() *zonesource.Part { return b.Secondaries.saved(key) }
 	}
 	return follow.New(o)
 }

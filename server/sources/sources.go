@@ -1,4 +1,4 @@
-package server
+package sources
 
 import (
 	"cmp"
@@ -13,6 +13,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/config"
 	"inside53/server/metrics"
+	"inside53/server/policy"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
@@ -27,20 +28,20 @@ import (
 // The names of sources in keys, metrics and readiness; that of Route 53 is
 // [route53.Name].
 const (
-	ec2Source  = "ec2"
-	fileSource = "zonefile"
+	EC2  = "ec2"
+	File = "zonefile"
 )
 
-// keeperConfig is the part of the configuration that decides what snapshots are
+// KeeperConfig is the part of the configuration that decides what snapshots are
 // made of.
-func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Config {
+func KeeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Config {
 	k := zonesource.Config{
-		NegativeTTL: c.NegativeTTL, MaxShrink: config.DefaultMaxShrink, TrustECS: c.ECS.Trust, Primaries: primaries(c),
+		NegativeTTL: c.NegativeTTL, MaxShrink: config.DefaultMaxShrink, TrustECS: c.ECS.Trust, Primaries: policy.Primaries(c),
 		FileViews: map[zonesource.Key]zonesource.ViewNames{},
 	}
 	k.Rebinding.Deny = wire.AddressKinds(c.Rebinding.Deny)
 	for _, name := range c.Rebinding.Allow {
-		k.Rebinding.Allow = append(k.Rebinding.Allow, wireName(name))
+		k.Rebinding.Allow = append(k.Rebinding.Allow, zone.MustName(string(name)))
 	}
 	if len(accounts) > 0 && !accounts[0].NoRegion {
 		k.Region = accounts[0].Config.Region
@@ -61,7 +62,7 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 			k.TagZone = ""
 		}
 		for _, name := range e.Domains {
-			k.Domains = append(k.Domains, wireName(name))
+			k.Domains = append(k.Domains, zone.MustName(string(name)))
 		}
 		switch e.Affinity {
 		case config.AffinityPrefer:
@@ -72,18 +73,18 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		k.InstancesPublic = !slices.Contains(e.Translate, config.TranslateInstances)
 		k.LoadBalancers = slices.Contains(e.Translate, config.TranslateLoadBalancers)
 		for _, a := range accounts {
-			for _, region := range regionsOf(c, accounts) {
-				k.Expected = append(k.Expected, zonesource.Key{Source: ec2Source, Name: a.Name + "/" + region})
+			for _, region := range RegionsOf(c, accounts) {
+				k.Expected = append(k.Expected, zonesource.Key{Source: EC2, Name: a.Name + "/" + region})
 			}
 		}
 	}
 	for i, f := range c.ZoneFiles {
-		key := zonesource.Key{Source: fileSource, Name: fileName(c, i)}
+		key := zonesource.Key{Source: File, Name: fileName(c, i)}
 		k.Expected = append(k.Expected, key)
 		k.FileViews[key] = viewNames(f.Views)
 	}
 	for _, s := range c.Secondary {
-		key := secondary.PartKey(wireName(s.Zone))
+		key := secondary.PartKey(zone.MustName(string(s.Zone)))
 		k.Expected = append(k.Expected, key)
 		k.FileViews[key] = viewNames(s.Views)
 	}
@@ -93,7 +94,7 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		k.FileViews[key] = zonesource.ViewNames{}
 	}
 	for _, f := range c.Follow { // what is in the hosted zone is what clients get
-		key := follow.PartKey(wireName(f.Zone))
+		key := follow.PartKey(zone.MustName(string(f.Zone)))
 		k.Also = append(k.Also, key)
 		k.FileViews[key] = zonesource.ViewNames{}
 	}
@@ -102,7 +103,8 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 	}
 	for _, f := range c.Forward {
 		k.Forward = append(k.Forward, zonesource.ForwardConfig{
-			Zone: wireName(f.Zone), Upstreams: upstreamTexts(f.Upstreams), Views: viewNames(f.Views), Layer: f.Layer,
+			Zone: zone.MustName(string(f.Zone)), Upstreams: upstreamTexts(f.Upstreams), Views: viewNames(f.Views),
+			Layer: f.Layer,
 		})
 	}
 	return k
@@ -133,9 +135,6 @@ func viewNames(s config.ViewSet) zonesource.ViewNames {
 	return s.Names
 }
 
-// wireName returns the wire form of a name that the configuration has checked.
-func wireName(n config.DomainName) []byte { return zone.MustName(string(n)) }
-
 func upstreamTexts(upstreams []config.Upstream) []string {
 	texts := make([]string, len(upstreams))
 	for i, u := range upstreams {
@@ -163,8 +162,8 @@ func fileName(c *config.Config, i int) string {
 	return string(f.Origin)
 }
 
-// regionsOf returns the regions whose inventory is read.
-func regionsOf(c *config.Config, accounts []*awsclient.Account) []string {
+// RegionsOf returns the regions whose inventory is read.
+func RegionsOf(c *config.Config, accounts []*awsclient.Account) []string {
 	switch {
 	case len(c.EC2.Regions) > 0:
 		return c.EC2.Regions
@@ -186,61 +185,61 @@ func CheckRegion(c *config.Config, accounts []*awsclient.Account) error {
 	return nil
 }
 
-// sourceBuilder makes the sources of a configuration. A check has one without a keeper.
-type sourceBuilder struct {
-	log         *slog.Logger
-	hosts       hosts
-	onCall      func(operation, code string)
-	onEvent     func(result string, took time.Duration)
-	committed   func(context.Context) error // nil: what is served is where it has to be
-	wantTargets func(account, region, group string)
-	keeper      *zonesource.Keeper
-	secondaries *secondaries
-	registrar   *registrar            // nil in a check
-	program     func() zonesource.Sum // nil: each source reads it
-	config      func() *config.Config // in force; nil: what it is called with
+// Builder makes the sources of a configuration. A check has one without a keeper.
+type Builder struct {
+	Log         *slog.Logger
+	Hosts       Hosts
+	OnCall      func(operation, code string)
+	OnEvent     func(result string, took time.Duration)
+	Committed   func(context.Context) error // nil: what is served is where it has to be
+	WantTargets func(account, region, group string)
+	Keeper      *zonesource.Keeper
+	Secondaries *Secondaries
+	Registrar   *Registrar            // nil in a check
+	Program     func() zonesource.Sum // nil: each source reads it
+	Config      func() *config.Config // in force; nil: what it is called with
 }
 
 // inForce returns the configuration in force, for sources that outlive the one that they
 // were made of.
-func (b *sourceBuilder) inForce(c *config.Config) *config.Config {
-	if b.config == nil {
+func (b *Builder) inForce(c *config.Config) *config.Config {
+	if b.Config == nil {
 		return c
 	}
-	return b.config()
+	return b.Config()
 }
 
 // zoneFiles says which zone files a configuration names.
-func (b *sourceBuilder) zoneFiles(c *config.Config) []zonefile.Config {
+func (b *Builder) zoneFiles(c *config.Config) []zonefile.Config {
 	var files []zonefile.Config
 	for i, f := range c.ZoneFiles {
-		files = append(files, zonefile.Config{Origin: wireName(f.Origin), Path: f.File, Name: fileName(c, i)})
+		files = append(files, zonefile.Config{Origin: zone.MustName(string(f.Origin)), Path: f.File, Name: fileName(c, i)})
 	}
 	return files
 }
 
 // newZoneFiles makes the source of all zone files.
-func (b *sourceBuilder) newZoneFiles(files []zonefile.Config) (zonesource.Source, error) {
+func (b *Builder) newZoneFiles(files []zonefile.Config) (zonesource.Source, error) {
 	readers := make(chan struct{}, 1)
 	all := make([]*zonefile.Source, len(files))
 	for i, o := range files {
-		o.Readers, o.Missing = readers, b.missing(zonesource.Key{Source: fileSource, Name: o.Name})
+		o.Readers, o.Missing = readers, b.missing(zonesource.Key{Source: File, Name: o.Name})
 		var err error
-		all[i], err = zonefile.New(o, b.log)
+		all[i], err = zonefile.New(o, b.Log)
 		if err != nil {
 			return nil, err
 		}
 	}
-	return zonefile.NewSet(b.log, all...), nil
+	return zonefile.NewSet(b.Log, all...), nil
 }
 
-// build makes the sources that a configuration asks for. Those that run already, of the same
+// Build makes the sources that a configuration asks for. Those that run already, of the same
 // options, are among them.
-func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, generation int, old *running,
-) ([]built, error) {
-	var sources []built
+func (b *Builder) Build(c *config.Config, accounts []*awsclient.Account, generation int, old []Built,
+) ([]Built, error) {
+	var sources []Built
 	add := func(of any, create func() (zonesource.Source, error)) error {
-		one, err := old.keep(sources, of, create)
+		one, err := keep(old, sources, of, create)
 		sources = append(sources, one)
 		return err
 	}
@@ -250,14 +249,14 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 		if err != nil {
 			return nil, err
 		}
-		sources[0].local = true
+		sources[0].Local = true
 	}
-	secondaries, err := b.secondaries.options(c)
+	secondaries, err := b.Secondaries.options(c)
 	if err != nil {
 		return nil, err
 	}
 	for _, o := range secondaries {
-		err := add(o, func() (zonesource.Source, error) { return b.secondaries.build(o) })
+		err := add(o, func() (zonesource.Source, error) { return b.Secondaries.build(o) })
 		if err != nil {
 			return nil, err
 		}
@@ -274,13 +273,13 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 		return nil, err
 	}
 	for _, o := range followed {
-		err := add(made{generation, o}, func() (zonesource.Source, error) { return b.newFollow(o, accounts, b.log) })
+		err := add(made{generation, o}, func() (zonesource.Source, error) { return b.newFollow(o, accounts, b.Log) })
 		if err != nil {
 			return nil, err
 		}
 	}
 	if c.EC2 != nil {
-		o := b.ec2(c, accounts)
+		o := b.EC2Options(c, accounts)
 		of := o
 		of.Accounts, of.Log, of.OnCall, of.Kept, of.Program = nil, nil, nil, nil, nil
 		err := add(made{generation, of}, func() (zonesource.Source, error) { return ec2.New(o) })
@@ -289,7 +288,7 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 		}
 	}
 	if c.Route53 != nil {
-		o := b.route53(c, accounts)
+		o := b.Route53Options(c, accounts)
 		of := made{generation, route53.Options{Zones: o.Zones, Visibility: o.Visibility, Refresh: o.Refresh}}
 		err := add([]any{of, o.VPCs != nil}, func() (zonesource.Source, error) { return route53.New(o) })
 		if err != nil {
@@ -304,26 +303,26 @@ func (b *sourceBuilder) build(c *config.Config, accounts []*awsclient.Account, g
 }
 
 // missing reports whether the keeper has no part of a key.
-func (b *sourceBuilder) missing(key zonesource.Key) func() bool {
+func (b *Builder) missing(key zonesource.Key) func() bool {
 	return func() bool {
-		_, there := b.keeper.Kept(key)
+		_, there := b.Keeper.Kept(key)
 		return !there
 	}
 }
 
-func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2.Options {
+func (b *Builder) EC2Options(c *config.Config, accounts []*awsclient.Account) ec2.Options {
 	o := ec2.Options{
-		Regions: regionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
-		LoadBalancers: slices.Contains(c.EC2.Translate, config.TranslateLoadBalancers), Log: b.log,
-		OnCall: b.onCall, Program: b.program, Affinity: c.EC2.Affinity != config.AffinityOff,
+		Regions: RegionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
+		LoadBalancers: slices.Contains(c.EC2.Translate, config.TranslateLoadBalancers), Log: b.Log,
+		OnCall: b.OnCall, Program: b.Program, Affinity: c.EC2.Affinity != config.AffinityOff,
 	}
 	for _, h := range c.EC2.Health {
 		if h != config.HealthByProbe { // that is asked from here
 			o.Health = append(o.Health, string(h))
 		}
 	}
-	if b.keeper != nil { // a check has none
-		o.Kept = b.keeper.Kept
+	if b.Keeper != nil { // a check has none
+		o.Kept = b.Keeper.Kept
 	}
 	for _, n := range c.EC2.Names {
 		o.Names = append(o.Names, string(n))
@@ -334,11 +333,11 @@ func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2
 	return o
 }
 
-func (b *sourceBuilder) route53(c *config.Config, accounts []*awsclient.Account) route53.Options {
+func (b *Builder) Route53Options(c *config.Config, accounts []*awsclient.Account) route53.Options {
 	o := route53.Options{
-		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: b.log, OnCall: b.onCall,
-		Saved: func() []zonesource.Part { return b.keeper.Parts(route53.Name) }, Kept: b.keeper.Kept,
-		Program: b.program,
+		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: b.Log, OnCall: b.OnCall,
+		Saved: func() []zonesource.Part { return b.Keeper.Parts(route53.Name) }, Kept: b.Keeper.Kept,
+		Program: b.Program,
 	}
 	if c.Route53.Visibility.Public {
 		o.Visibility = append(o.Visibility, zone.Public)
@@ -350,15 +349,15 @@ func (b *sourceBuilder) route53(c *config.Config, accounts []*awsclient.Account)
 		o.VPCs = func() ([]zone.VPC, bool) { return b.viewVPCs(b.inForce(c)) }
 	}
 	if c.Route53.Visibility.Private {
-		o.Survey = func(name string) []zone.VPC { return surveyVPCs(b.inForce(c), accounts, b.inventory(), name) }
+		o.Survey = func(name string) []zone.VPC { return SurveyVPCs(b.inForce(c), accounts, b.Inventory(), name) }
 	}
 	return o
 }
 
 // viewVPCs returns the VPCs of the inventory, and whether all that views name are
 // among them: only then can the associations of private zones be listed by VPC.
-func (b *sourceBuilder) viewVPCs(c *config.Config) (vpcs []zone.VPC, complete bool) {
-	vpcs, complete = b.keeper.VPCs()
+func (b *Builder) viewVPCs(c *config.Config) (vpcs []zone.VPC, complete bool) {
+	vpcs, complete = b.Keeper.VPCs()
 	for _, v := range c.Views {
 		for _, id := range v.VPCs.IDs {
 			complete = complete && slices.ContainsFunc(vpcs, func(known zone.VPC) bool { return known.ID == id })
@@ -367,8 +366,8 @@ func (b *sourceBuilder) viewVPCs(c *config.Config) (vpcs []zone.VPC, complete bo
 	return vpcs, complete
 }
 
-// newCalls registers the counter of calls to AWS and returns its increment.
-func newCalls(to prometheus.Registerer) func(operation, code string) {
+// CountCalls registers the counter of calls to AWS and returns its increment.
+func CountCalls(to prometheus.Registerer) func(operation, code string) {
 	count := metrics.NewCounter(to, metrics.Metric{
 		Name: "inside53_aws_calls_total", Labels: []string{"operation", "code"},
 		Help: "Requests to AWS by operation and outcome, retries included.",
@@ -376,11 +375,11 @@ func newCalls(to prometheus.Registerer) func(operation, code string) {
 	return func(operation, code string) { count(operation, code) }
 }
 
-// loadAccounts reads the SDK's configuration. It asks nobody anything but the instance
+// LoadAccounts reads the SDK's configuration. It asks nobody anything but the instance
 // for its region, where nothing names one that is needed.
-func (b *sourceBuilder) loadAccounts(ctx context.Context, c *config.Config) ([]*awsclient.Account, error) {
-	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), KnownRegion: savedSelf(c).Region,
-		Resolve: b.hosts.aws(c)}
+func (b *Builder) LoadAccounts(ctx context.Context, c *config.Config) ([]*awsclient.Account, error) {
+	o := awsclient.Options{Region: c.AWS.Region, FindRegion: c.FindsRegion(), KnownRegion: SavedSelf(c).Region,
+		Resolve: b.Hosts.aws(c)}
 	if c.Route53 != nil {
 		o.RequestsPerSecond = c.Route53.RequestsPerSecond
 	}
@@ -398,11 +397,11 @@ func (b *sourceBuilder) loadAccounts(ctx context.Context, c *config.Config) ([]*
 	return accounts, nil
 }
 
-// surveyVPCs returns the VPCs of views whose private zones are looked for with the
+// SurveyVPCs returns the VPCs of views whose private zones are looked for with the
 // credentials of an account: those that its inventory, of the regions given, has. The
 // base account also asks for those that views name and no inventory has, in the region
 // of the view.
-func surveyVPCs(c *config.Config, accounts []*awsclient.Account, regions []*zonesource.Region, name string) []zone.VPC {
+func SurveyVPCs(c *config.Config, accounts []*awsclient.Account, regions []*zonesource.Region, name string) []zone.VPC {
 	named := map[string]string{} // regions
 	every := len(c.Views) == 0   // then each VPC is a view
 	for _, v := range c.Views {
@@ -437,17 +436,17 @@ func surveyVPCs(c *config.Config, accounts []*awsclient.Account, regions []*zone
 	return vpcs
 }
 
-// inventory returns the last good inventory of all regions.
-func (b *sourceBuilder) inventory() []*zonesource.Region {
+// Inventory returns the last good inventory of all regions.
+func (b *Builder) Inventory() []*zonesource.Region {
 	var regions []*zonesource.Region
-	for _, p := range b.keeper.Parts(ec2Source) {
+	for _, p := range b.Keeper.Parts(EC2) {
 		regions = append(regions, p.Region)
 	}
 	return regions
 }
 
-// vpcsOf returns the VPCs of all regions.
-func vpcsOf(regions []*zonesource.Region) []zone.VPC {
+// VPCsOf returns the VPCs of all regions.
+func VPCsOf(regions []*zonesource.Region) []zone.VPC {
 	var vpcs []zone.VPC
 	for _, r := range regions {
 		for i := range r.VPCs {

@@ -1,4 +1,4 @@
-package server
+package sources
 
 import (
 	"net/netip"
@@ -8,6 +8,7 @@ import (
 
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
+	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 
@@ -37,11 +38,21 @@ forward:
 - {zone: corp.example, upstreams: [10.0.0.4], views: [prod], layer: true}
 `
 
+// parseGood parses text as /etc/inside53/inside53.yaml.
+func parseGood(t *testing.T, text string) *config.Config {
+	t.Helper()
+	c, err := config.Parse([]byte(text), "/etc/inside53/inside53.yaml")
+	if err != nil {
+		t.Fatalf("parsing %q: %v", text, err)
+	}
+	return c
+}
+
 func TestKeeperConfig(t *testing.T) {
 	c := parseGood(t, everySection)
 	accounts := []*awsclient.Account{{Name: ""}, {Name: "data"}}
 	accounts[0].Config.Region = "us-west-2"
-	got := keeperConfig(c, accounts)
+	got := KeeperConfig(c, accounts)
 	file := func(name string) zonesource.Key { return zonesource.Key{Source: "zonefile", Name: name} }
 	want := zonesource.Config{
 		NegativeTTL: 10 * time.Second,
@@ -86,9 +97,9 @@ func TestKeeperConfig(t *testing.T) {
 	}
 
 	c = parseGood(t, "ec2: {names: [], translate: []}\n")
-	got = keeperConfig(c, accounts)
+	got = KeeperConfig(c, accounts)
 	accounts[0].NoRegion = true
-	if none := keeperConfig(c, accounts).Region; none != "" {
+	if none := KeeperConfig(c, accounts).Region; none != "" {
 		t.Errorf("region %q, which nobody has named", none)
 	}
 	if got.TagZone != "" || got.LoadBalancers || got.MaxShrink != 0.5 || got.Views != nil {
@@ -98,15 +109,15 @@ func TestKeeperConfig(t *testing.T) {
 
 func TestSourceOptions(t *testing.T) {
 	c := parseGood(t, everySection)
-	b := &sourceBuilder{keeper: new(zonesource.Keeper)}
+	b := &Builder{Keeper: new(zonesource.Keeper)}
 	loaded := []*awsclient.Account{{Name: ""}, {Name: "data"}}
-	r := b.route53(c, loaded)
+	r := b.Route53Options(c, loaded)
 	if !slices.Equal(r.Zones, []string{"Z1", "example.com."}) ||
 		!slices.Equal(r.Visibility, []zone.Origin{zone.Private}) || r.Refresh != 5*time.Second || r.VPCs == nil ||
 		len(r.Accounts) != 2 {
 		t.Errorf("route53: %+v", r)
 	}
-	e := b.ec2(c, loaded)
+	e := b.EC2Options(c, loaded)
 	if !slices.Equal(e.Regions, []string{"eu-west-1", "us-east-1"}) || e.Refresh != 6*time.Second ||
 		e.NameTag != "hosts" || !e.LoadBalancers ||
 		!slices.Equal(e.Names, []string{"security-group", "tag"}) || len(e.Accounts) != 2 ||
@@ -114,7 +125,7 @@ func TestSourceOptions(t *testing.T) {
 		t.Errorf("ec2: %+v", e)
 	}
 	plain := parseGood(t, "route53:\n")
-	r = b.route53(plain, loaded)
+	r = b.Route53Options(plain, loaded)
 	if !slices.Equal(r.Zones, []string{"*"}) || !slices.Equal(r.Visibility, []zone.Origin{zone.Public, zone.Private}) ||
 		r.VPCs != nil {
 		t.Errorf("route53 by default: %+v", r)
@@ -129,7 +140,7 @@ func TestRegionsOf(t *testing.T) {
 		"ec2:\naws: {region: eu-west-1}\n": {"eu-west-1"},
 		"ec2: {regions: [aa-b-1, cc-d-2]}\naws: {region: eu-west-1}\n": {"aa-b-1", "cc-d-2"},
 	} {
-		if got := regionsOf(parseGood(t, text), []*awsclient.Account{base}); !slices.Equal(got, want) {
+		if got := RegionsOf(parseGood(t, text), []*awsclient.Account{base}); !slices.Equal(got, want) {
 			t.Errorf("%s has %v, want %v", text, got, want)
 		}
 	}
@@ -159,8 +170,8 @@ func TestRegionIsNotGuessed(t *testing.T) {
 		if parsed.FindsRegion() != c.finds {
 			t.Errorf("%q: finds its region: %v", c.text, parsed.FindsRegion())
 		}
-		b := &sourceBuilder{}
-		_, err := b.loadAccounts(t.Context(), parsed)
+		b := &Builder{}
+		_, err := b.LoadAccounts(t.Context(), parsed)
 		if (err != nil) != c.fault {
 			t.Errorf("%q with %q: error %v", c.text, c.environment, err)
 		}
@@ -199,7 +210,7 @@ func TestSurveyVPCs(t *testing.T) {
 		{"none", "views: [{name: a, clients: [10.0.0.0/8], vpcs: []}]", "", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			diff := cmp.Diff(tt.want, surveyVPCs(parseGood(t, "route53: {}\n"+tt.views), accounts, inventory, tt.account))
+			diff := cmp.Diff(tt.want, SurveyVPCs(parseGood(t, "route53: {}\n"+tt.views), accounts, inventory, tt.account))
 			if diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}

@@ -1,4 +1,4 @@
-package server
+package preflight
 
 import (
 	"cmp"
@@ -16,9 +16,13 @@ import (
 	"inside53/resolver/forward"
 	"inside53/resolver/zone"
 	"inside53/server/config"
+	"inside53/server/healthwatch"
+	"inside53/server/policy"
+	"inside53/server/sources"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
+	"inside53/zonesource/events"
 	"inside53/zonesource/health"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/zonefile"
@@ -64,7 +68,7 @@ func CheckAWS(ctx context.Context, c *config.Config) (*AWSCheck, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &sourceBuilder{log: log, hosts: hosts{forwarder}, onCall: func(string, string) {}}
+	b := &sources.Builder{Log: log, Hosts: sources.Hosts{Forwarder: forwarder}, OnCall: func(string, string) {}}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- forwarder.Run(running) }()
@@ -78,8 +82,8 @@ func CheckAWS(ctx context.Context, c *config.Config) (*AWSCheck, error) {
 	return check, nil
 }
 
-func (check *AWSCheck) run(ctx context.Context, c *config.Config, b *sourceBuilder) error {
-	accounts, err := b.loadAccounts(ctx, c)
+func (check *AWSCheck) run(ctx context.Context, c *config.Config, b *sources.Builder) error {
+	accounts, err := b.LoadAccounts(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -109,13 +113,13 @@ func (check *AWSCheck) run(ctx context.Context, c *config.Config, b *sourceBuild
 	if err != nil {
 		return err
 	}
-	o := b.route53(c, accounts)
+	o := b.Route53Options(c, accounts)
 	o.Saved = nil // a check has no state
 	o.VPCs = func() ([]zone.VPC, bool) {
-		vpcs := vpcsOf(inventory)
+		vpcs := sources.VPCsOf(inventory)
 		return vpcs, len(vpcs) > 0 && len(check.Inventory) == 0
 	}
-	o.Survey = func(name string) []zone.VPC { return surveyVPCs(c, accounts, inventory, name) }
+	o.Survey = func(name string) []zone.VPC { return sources.SurveyVPCs(c, accounts, inventory, name) }
 	source, err := route53.New(o)
 	if err != nil {
 		return err
@@ -144,7 +148,7 @@ func absentUpdates(c *config.Config, source *route53.Source) []string {
 	for i, u := range c.Updates {
 		id, apex := string(u.Zone), ""
 		if !u.Zone.IsID() {
-			id, apex = "", string(wireName(config.DomainName(u.Zone)))
+			id, apex = "", string(zone.MustName(string(u.Zone)))
 		}
 		if !source.Holds(id, apex, u.Visibility == config.PrivateZone) {
 			out = append(out, fmt.Sprintf("updates[%d].zone: no hosted zone %s is served: updates of it are refused", i,
@@ -171,7 +175,7 @@ func AbsentTransfers(c *config.Config, onAWS func(apex string) bool) []string {
 			isFile := func(z config.ZoneFile) bool { return z.Origin == name }
 			isSecondary := func(s config.Secondary) bool { return s.Zone == name }
 			if !slices.ContainsFunc(c.ZoneFiles, isFile) && !slices.ContainsFunc(c.Secondary, isSecondary) &&
-				!onAWS(string(wireName(name))) {
+				!onAWS(string(zone.MustName(string(name)))) {
 				out = append(out, fmt.Sprintf("transfers[%d].zones: nobody has a zone %s: transfers of it are refused", i, name))
 			}
 		}
@@ -229,13 +233,13 @@ func absent(c *config.Config, inventory []*zonesource.Region) []string {
 }
 
 // health tries the actions that watching health needs.
-func (check *AWSCheck) health(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder,
+func (check *AWSCheck) health(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sources.Builder,
 ) error {
-	watch := healthWatch{
-		log: b.log, hosts: b.hosts, onCall: b.onCall,
-		listeners: func() []netip.AddrPort { return nil }, publish: func(*zone.Live) {}, // a check serves nothing
+	watch := healthwatch.Watch{
+		Log: b.Log, Hosts: b.Hosts, OnCall: b.OnCall,
+		Listeners: func() []netip.AddrPort { return nil }, Publish: func(*zone.Live) {}, // a check serves nothing
 	}
-	monitor, err := watch.newMonitor(c, accounts)
+	monitor, err := watch.NewMonitor(c, accounts)
 	if err != nil || monitor == nil {
 		return err
 	}
@@ -260,10 +264,11 @@ func (check *AWSCheck) health(ctx context.Context, c *config.Config, accounts []
 }
 
 // inventory tries the actions of EC2, lists every region once, and returns them.
-func (check *AWSCheck) inventory(ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sourceBuilder,
+func (check *AWSCheck) inventory(
+	ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sources.Builder,
 ) ([]*zonesource.Region, error) {
-	regions := regionsOf(c, accounts)
-	source, err := ec2.New(b.ec2(c, accounts))
+	regions := sources.RegionsOf(c, accounts)
+	source, err := ec2.New(b.EC2Options(c, accounts))
 	if err != nil {
 		return nil, err
 	}
@@ -320,7 +325,7 @@ func (check *AWSCheck) listInventory(ctx context.Context, source *ec2.Source, re
 
 // CheckKeys reads the secrets that c names. The error joins those of all keys.
 func CheckKeys(c *config.Config) error {
-	_, err := newKeyring(c)
+	_, err := policy.Keyring(c)
 	return err
 }
 
@@ -330,11 +335,37 @@ func CheckZoneFiles(ctx context.Context, c *config.Config) ([]zonesource.Problem
 	var problems []zonesource.Problem
 	var faults []error
 	for i := range c.ZoneFiles {
-		content, err := zonefile.Load(ctx, wireName(c.ZoneFiles[i].Origin), c.ZoneFiles[i].File)
+		content, err := zonefile.Load(ctx, zone.MustName(string(c.ZoneFiles[i].Origin)), c.ZoneFiles[i].File)
 		if err != nil {
 			faults = append(faults, err)
 		}
 		problems = append(problems, content.Problems...)
 	}
 	return problems, errors.Join(faults...)
+}
+
+// events says what keeps events from the queue of the configuration. Receiving is not tried: it would
+// count as a receipt of what waits there.
+func (check *AWSCheck) events(
+	ctx context.Context, c *config.Config, accounts []*awsclient.Account, b *sources.Builder,
+) {
+	if c.Fleet == nil || c.Fleet.Events == "" {
+		return
+	}
+	o := events.CheckOptions{Queue: string(c.Fleet.Events), Config: accounts[0].Config, Zones: c.Route53 != nil,
+		OnCall: b.OnCall}
+	if c.EC2 != nil {
+		o.Regions = sources.RegionsOf(c, accounts)
+	}
+	found, err := events.Check(ctx, o)
+	for _, action := range events.Actions() {
+		entry := ActionCheck{Action: action, Err: route53.ErrUntried}
+		if action == events.TriedAction {
+			entry.Err = err
+		}
+		check.Actions = append(check.Actions, entry)
+	}
+	for _, text := range found {
+		check.Absent = append(check.Absent, "fleet.events: "+text)
+	}
 }

@@ -1,4 +1,4 @@
-package server
+package sources
 
 import (
 	"bytes"
@@ -13,10 +13,10 @@ import (
 	"inside53/zonesource/register"
 )
 
-// registrar hands updates without a key to the source that runs.
-type registrar struct {
-	keeper   *zonesource.Keeper
-	snapshot func() *zone.Snapshot
+// Registrar hands updates without a key to the source that runs.
+type Registrar struct {
+	Keeper   *zonesource.Keeper
+	Snapshot func() *zone.Snapshot
 	source   atomic.Pointer[register.Source]
 }
 
@@ -24,7 +24,7 @@ type registrar struct {
 func grantsOf(c *config.Config) []register.Grant {
 	var all []register.Grant
 	for _, r := range c.Register {
-		g := register.Grant{Apex: wireName(r.Zone), TTL: r.TTL}
+		g := register.Grant{Apex: zone.MustName(string(r.Zone)), TTL: r.TTL}
 		for _, n := range r.Names {
 			g.Names = append(g.Names, register.Pattern(n))
 		}
@@ -34,17 +34,17 @@ func grantsOf(c *config.Config) []register.Grant {
 }
 
 // newRegister makes the source of registered names.
-func (b *sourceBuilder) newRegister(grants []register.Grant, stateDir string) (*register.Source, error) {
-	o := register.Options{Grants: grants, StateDir: stateDir, Log: b.log}
-	if b.registrar != nil { // a check has none
-		o.Regions, o.VPCs, o.Taken, o.Served = b.inventory, b.registrar.vpcs, b.registrar.taken, b.registrar.served
-		o.Saved, o.Unlisted = b.secondaries.saved, b.registrar.unlisted
+func (b *Builder) newRegister(grants []register.Grant, stateDir string) (*register.Source, error) {
+	o := register.Options{Grants: grants, StateDir: stateDir, Log: b.Log}
+	if b.Registrar != nil { // a check has none
+		o.Regions, o.VPCs, o.Taken, o.Served = b.Inventory, b.Registrar.vpcs, b.Registrar.taken, b.Registrar.served
+		o.Saved, o.Unlisted = b.Secondaries.saved, b.Registrar.unlisted
 	}
 	return register.New(o)
 }
 
-// use makes the source among the running ones the one that updates are for.
-func (r *registrar) use(sources []zonesource.Source) {
+// Use makes the source among the running ones the one that updates are for.
+func (r *Registrar) Use(sources []zonesource.Source) {
 	for _, s := range sources {
 		source, ok := s.(*register.Source)
 		if ok {
@@ -55,8 +55,8 @@ func (r *registrar) use(sources []zonesource.Source) {
 	r.source.Store(nil)
 }
 
-// now implements [update.Options.Registrar].
-func (r *registrar) now() update.Registrar {
+// Now implements [update.Options.Registrar].
+func (r *Registrar) Now() update.Registrar {
 	source := r.source.Load()
 	if source == nil {
 		return nil
@@ -65,14 +65,14 @@ func (r *registrar) now() update.Registrar {
 }
 
 // unlisted reports whether there are regions that have never been listed.
-func (r *registrar) unlisted() bool {
-	return slices.ContainsFunc(r.keeper.Report().Missing,
-		func(g zonesource.Gap) bool { return g.Key.Source == ec2Source })
+func (r *Registrar) unlisted() bool {
+	return slices.ContainsFunc(r.Keeper.Report().Missing,
+		func(g zonesource.Gap) bool { return g.Key.Source == EC2 })
 }
 
 // vpcs are the VPCs of the view of a client.
-func (r *registrar) vpcs(client netip.Addr) (ids []string, all bool) {
-	s := r.snapshot()
+func (r *Registrar) vpcs(client netip.Addr) (ids []string, all bool) {
+	s := r.Snapshot()
 	if s == nil {
 		return nil, false
 	}
@@ -85,8 +85,8 @@ func (r *registrar) vpcs(client netip.Addr) (ids []string, all bool) {
 }
 
 // taken returns who has a name already: instances, or a record of a zone of ours.
-func (r *registrar) taken(name []byte) (owners []string, taken bool) {
-	s := r.snapshot()
+func (r *Registrar) taken(name []byte) (owners []string, taken bool) {
+	s := r.Snapshot()
 	if s == nil {
 		return nil, false
 	}
@@ -112,8 +112,8 @@ func (r *registrar) taken(name []byte) (owners []string, taken bool) {
 }
 
 // served reports whether the names of a part are those that are served.
-func (r *registrar) served(key zonesource.Key, z *zone.Zone) bool {
-	s := r.snapshot()
+func (r *Registrar) served(key zonesource.Key, z *zone.Zone) bool {
+	s := r.Snapshot()
 	if s == nil {
 		return false
 	}

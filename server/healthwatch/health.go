@@ -1,4 +1,4 @@
-package server
+package healthwatch
 
 import (
 	"context"
@@ -14,31 +14,32 @@ import (
 	"inside53/server/admin"
 	"inside53/server/config"
 	"inside53/server/metrics"
+	"inside53/server/sources"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/health"
 	"inside53/zonesource/statedir"
 )
 
-// healthWatch is what is known of the health of endpoints and load balancers, and who
+// Watch is what is known of the health of endpoints and load balancers, and who
 // finds it out.
-type healthWatch struct {
-	monitor atomic.Pointer[health.Monitor] // nil: off
-	self    atomic.Pointer[zonesource.Self]
+type Watch struct {
+	Monitor atomic.Pointer[health.Monitor] // nil: off
+	Self    atomic.Pointer[zonesource.Self]
 	uses    uses
 
-	log       *slog.Logger
-	state     *statedir.Dir // nil: there is none
-	shared    bool          // AWS is read by one server of a fleet
-	hosts     hosts
-	onCall    func(operation, code string)
-	listeners func() []netip.AddrPort // ours, DNS first
-	snapshot  func() *zone.Snapshot
-	publish   func(*zone.Live)
+	Log       *slog.Logger
+	State     *statedir.Dir // nil: there is none
+	Shared    bool          // AWS is read by one server of a fleet
+	Hosts     sources.Hosts
+	OnCall    func(operation, code string)
+	Listeners func() []netip.AddrPort // ours, DNS first
+	Snapshot  func() *zone.Snapshot
+	Publish   func(*zone.Live)
 }
 
-// options are those of the monitor that a configuration asks for; false for none.
-func (w *healthWatch) options(c *config.Config, accounts []*awsclient.Account) (health.Options, bool, error) {
+// Options are those of the monitor that a configuration asks for; false for none.
+func (w *Watch) Options(c *config.Config, accounts []*awsclient.Account) (health.Options, bool, error) {
 	if !c.WatchesHealth() {
 		return health.Options{}, false, nil
 	}
@@ -46,28 +47,28 @@ func (w *healthWatch) options(c *config.Config, accounts []*awsclient.Account) (
 	targets, err := health.ParseTargets(h.ProbeTargets)
 	return health.Options{
 		Mode: health.Mode(h.Source), Refresh: h.Refresh, Probes: h.Probes, Targets: targets,
-		Shared:       c.Fleet != nil && w.shared,
-		OwnListeners: w.listeners(), Balancers: true, Regions: healthRegions(c, accounts), StateDir: c.StateDir,
+		Shared:       c.Fleet != nil && w.Shared,
+		OwnListeners: w.Listeners(), Balancers: true, Regions: healthRegions(c, accounts), StateDir: c.StateDir,
 	}, true, err
 }
 
-// newMonitor makes the monitor that a configuration asks for; nil for none.
-func (w *healthWatch) newMonitor(c *config.Config, accounts []*awsclient.Account) (*health.Monitor, error) {
-	o, wanted, err := w.options(c, accounts)
+// NewMonitor makes the monitor that a configuration asks for; nil for none.
+func (w *Watch) NewMonitor(c *config.Config, accounts []*awsclient.Account) (*health.Monitor, error) {
+	o, wanted, err := w.Options(c, accounts)
 	if err != nil || !wanted {
 		return nil, err
 	}
-	o.Accounts, o.Resolve, o.Translate = accounts, w.resolve, w.translate
-	o.Wanted = func() []string { return w.uses.checks(w.snapshot()) }
-	o.WantedTargets = func() []string { return w.uses.targets(w.snapshot()) }
-	o.Publish, o.State, o.Log, o.OnCall = w.publish, w.state, w.log, w.onCall
+	o.Accounts, o.Resolve, o.Translate = accounts, w.Resolve, w.Translate
+	o.Wanted = func() []string { return w.uses.checks(w.Snapshot()) }
+	o.WantedTargets = func() []string { return w.uses.targets(w.Snapshot()) }
+	o.Publish, o.State, o.Log, o.OnCall = w.Publish, w.State, w.Log, w.OnCall
 	return health.New(o)
 }
 
 // healthRegions returns the regions whose load balancers are looked at.
 func healthRegions(c *config.Config, accounts []*awsclient.Account) []string {
 	if c.EC2 != nil {
-		return regionsOf(c, accounts)
+		return sources.RegionsOf(c, accounts)
 	}
 	if c.AWS.Region != "" {
 		return []string{c.AWS.Region}
@@ -75,24 +76,32 @@ func healthRegions(c *config.Config, accounts []*awsclient.Account) []string {
 	return []string{accounts[0].Config.Region}
 }
 
-// use makes a monitor the one that people see; without one nothing is unhealthy.
-func (w *healthWatch) use(m *health.Monitor) {
-	w.monitor.Store(m)
-	if m == nil {
-		w.publish(&zone.Live{})
+// WantTargets has the health of a region's load balancers read soon, where it is watched.
+func (w *Watch) WantTargets(account, region, _ string) {
+	monitor := w.Monitor.Load()
+	if monitor != nil {
+		monitor.WantTargets(account, region)
 	}
 }
 
-// load publishes what was saved: a known-bad primary is bad from the first answer on.
-func (w *healthWatch) load() {
-	m := w.monitor.Load()
+// Use makes a monitor the one that people see; without one nothing is unhealthy.
+func (w *Watch) Use(m *health.Monitor) {
+	w.Monitor.Store(m)
+	if m == nil {
+		w.Publish(&zone.Live{})
+	}
+}
+
+// Load publishes what was saved: a known-bad primary is bad from the first answer on.
+func (w *Watch) Load() {
+	m := w.Monitor.Load()
 	if m != nil {
 		m.Load()
 	}
 }
 
-// start has the monitor watch health until end is called, which returns when it has ended.
-func (w *healthWatch) start(ctx context.Context) (end func()) {
+// Start has the monitor watch health until end is called, which returns when it has ended.
+func (w *Watch) Start(ctx context.Context) (end func()) {
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go w.run(running, ended)
@@ -103,26 +112,26 @@ func (w *healthWatch) start(ctx context.Context) (end func()) {
 }
 
 // run watches health until ctx ends; it is a goroutine of start.
-func (w *healthWatch) run(ctx context.Context, ended chan<- struct{}) {
+func (w *Watch) run(ctx context.Context, ended chan<- struct{}) {
 	defer close(ended)
-	m := w.monitor.Load()
+	m := w.Monitor.Load()
 	if m == nil {
 		return
 	}
 	err := m.Run(ctx)
 	if ctx.Err() == nil {
-		w.log.Error("health is no longer watched", "error", err)
+		w.Log.Error("health is no longer watched", "error", err)
 	}
 }
 
-// resolve resolves the host of a health check as a client on this host would: through
+// Resolve resolves the host of a health check as a client on this host would: through
 // our own socket, so that private zones and addresses count.
-func (w *healthWatch) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
-	return w.hosts.addresses(ctx, []string{reachable(w.listeners()[0]).String()}, host)
+func (w *Watch) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	return w.Hosts.Addresses(ctx, []string{Reachable(w.Listeners()[0]).String()}, host)
 }
 
-// reachable returns an address by which a socket of ours can be asked.
-func reachable(own netip.AddrPort) netip.AddrPort {
+// Reachable returns an address by which a socket of ours can be asked.
+func Reachable(own netip.AddrPort) netip.AddrPort {
 	switch own.Addr() {
 	case netip.IPv4Unspecified():
 		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), own.Port())
@@ -132,10 +141,10 @@ func reachable(own netip.AddrPort) netip.AddrPort {
 	return own
 }
 
-// translate returns the private address for a public one of the inventory, where no
+// Translate returns the private address for a public one of the inventory, where no
 // other host can have it: private addresses of different VPCs may be the same.
-func (w *healthWatch) translate(public netip.Addr) (netip.Addr, bool) {
-	snap := w.snapshot()
+func (w *Watch) Translate(public netip.Addr) (netip.Addr, bool) {
+	snap := w.Snapshot()
 	if !public.Is4() || len(snap.Views) == 0 {
 		return netip.Addr{}, false
 	}
@@ -143,7 +152,7 @@ func (w *healthWatch) translate(public netip.Addr) (netip.Addr, bool) {
 	if f == nil || f.Owner == zone.OtherOwner || snap.Inventory.VPCs[f.VPC].Stale {
 		return netip.Addr{}, false
 	}
-	self := w.self.Load()
+	self := w.Self.Load()
 	for i, vpc := range snap.Inventory.VPCs {
 		elsewhere := i != int(f.VPC) && slices.ContainsFunc(vpc.CIDRs,
 			func(p netip.Prefix) bool { return p.Contains(f.Private) })
@@ -155,9 +164,9 @@ func (w *healthWatch) translate(public netip.Addr) (netip.Addr, bool) {
 }
 
 // HealthChecks implements [admin.Health].
-func (w *healthWatch) HealthChecks(page *admin.Page) ([]admin.HealthCheck, int) {
+func (w *Watch) HealthChecks(page *admin.Page) ([]admin.HealthCheck, int) {
 	out := []admin.HealthCheck{}
-	m := w.monitor.Load()
+	m := w.Monitor.Load()
 	if m == nil {
 		return out, 0
 	}
@@ -199,8 +208,8 @@ func describeObservation(o zone.Observation) admin.Observation {
 	return info
 }
 
-// metrics are those of the monitor, when there is one.
-func (w *healthWatch) metrics() *metrics.Collector {
+// Metrics are those of the monitor, when there is one.
+func (w *Watch) Metrics() *metrics.Collector {
 	return metrics.New([]metrics.Metric{
 		{
 			Name: "inside53_health_checks", Labels: []string{"state"},
@@ -226,8 +235,8 @@ func (w *healthWatch) metrics() *metrics.Collector {
 	}, w.collect)
 }
 
-func (w *healthWatch) collect(r metrics.Reading) {
-	m := w.monitor.Load()
+func (w *Watch) collect(r metrics.Reading) {
+	m := w.Monitor.Load()
 	if m == nil {
 		return
 	}

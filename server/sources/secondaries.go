@@ -1,22 +1,22 @@
-package server
+package sources
 
 import (
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
-	"time"
 
-	"inside53/server/admin"
+	"inside53/resolver/zone"
 	"inside53/server/config"
+	"inside53/server/policy"
 	"inside53/zonesource"
 	"inside53/zonesource/secondary"
 )
 
-// secondaries makes the sources of zones that come from other servers, and hands NOTIFY
+// Secondaries makes the sources of zones that come from other servers, and hands NOTIFY
 // to those that run.
-type secondaries struct {
-	log    *slog.Logger
-	keeper *zonesource.Keeper
+type Secondaries struct {
+	Log    *slog.Logger
+	Keeper *zonesource.Keeper
 	byApex atomic.Pointer[map[string]notifiable]
 }
 
@@ -28,14 +28,14 @@ type notifiable interface {
 }
 
 // options are those of the zones that come from other servers.
-func (s *secondaries) options(c *config.Config) ([]secondary.Config, error) {
-	keys, err := newKeyring(c)
+func (s *Secondaries) options(c *config.Config) ([]secondary.Config, error) {
+	keys, err := policy.Keyring(c)
 	if err != nil && len(c.Secondary) > 0 {
 		return nil, err
 	}
 	var all []secondary.Config
 	for _, entry := range c.Secondary {
-		options := secondary.Config{Apex: wireName(entry.Zone)}
+		options := secondary.Config{Apex: zone.MustName(string(entry.Zone))}
 		for _, p := range entry.Primaries {
 			options.Primaries = append(options.Primaries, p.AddrPort)
 		}
@@ -49,14 +49,14 @@ func (s *secondaries) options(c *config.Config) ([]secondary.Config, error) {
 }
 
 // build makes the source of a zone that comes from other servers.
-func (s *secondaries) build(options secondary.Config) (*secondary.Source, error) {
+func (s *Secondaries) build(options secondary.Config) (*secondary.Source, error) {
 	options.Saved = func() *zonesource.Part { return s.saved(secondary.PartKey(options.Apex)) }
-	return secondary.New(options, s.log)
+	return secondary.New(options, s.Log)
 }
 
 // saved returns the part of a key that the keeper has; nil for none.
-func (s *secondaries) saved(key zonesource.Key) *zonesource.Part {
-	for _, p := range s.keeper.Parts(key.Source) {
+func (s *Secondaries) saved(key zonesource.Key) *zonesource.Part {
+	for _, p := range s.Keeper.Parts(key.Source) {
 		if p.Key == key {
 			return &p
 		}
@@ -64,8 +64,8 @@ func (s *secondaries) saved(key zonesource.Key) *zonesource.Part {
 	return nil
 }
 
-// use makes those among the running sources the ones that NOTIFY is for.
-func (s *secondaries) use(sources []zonesource.Source) {
+// Use makes those among the running sources the ones that NOTIFY is for.
+func (s *Secondaries) Use(sources []zonesource.Source) {
 	byApex := map[string]notifiable{}
 	for _, source := range sources {
 		zone, ok := source.(notifiable)
@@ -76,14 +76,14 @@ func (s *secondaries) use(sources []zonesource.Source) {
 	s.byApex.Store(&byApex)
 }
 
-// isPrimary reports whether a zone comes from other servers, one of which has that address.
-func (s *secondaries) isPrimary(apex []byte, from netip.Addr) bool {
+// IsPrimary reports whether a zone comes from other servers, one of which has that address.
+func (s *Secondaries) IsPrimary(apex []byte, from netip.Addr) bool {
 	source := s.of(apex)
 	return source != nil && source.HasPrimary(from)
 }
 
-// notified hands NOTIFY to the zone that it is for, or returns why it is refused.
-func (s *secondaries) notified(apex []byte, from netip.Addr, key string) (refused string) {
+// Notified hands NOTIFY to the zone that it is for, or returns why it is refused.
+func (s *Secondaries) Notified(apex []byte, from netip.Addr, key string) (refused string) {
 	source := s.of(apex)
 	if source == nil {
 		return "zone"
@@ -92,7 +92,7 @@ func (s *secondaries) notified(apex []byte, from netip.Addr, key string) (refuse
 }
 
 // of returns the source of a zone; nil when it doesn't come from other servers.
-func (s *secondaries) of(apex []byte) notifiable {
+func (s *Secondaries) of(apex []byte) notifiable {
 	byApex := s.byApex.Load()
 	if byApex == nil {
 		return nil
@@ -100,13 +100,12 @@ func (s *secondaries) of(apex []byte) notifiable {
 	return (*byApex)[string(apex)]
 }
 
-// describe adds what is known of a zone that comes from other servers.
-func (s *secondaries) describe(apex []byte, key zonesource.Key, to *admin.Part, now time.Time) {
+// Standing returns what is known of a zone that comes from other servers; false where key isn't
+// that of one.
+func (s *Secondaries) Standing(apex []byte, key zonesource.Key) (secondary.Standing, bool) {
 	source, ok := s.of(apex).(*secondary.Source)
 	if !ok || key != secondary.PartKey(apex) {
-		return
+		return secondary.Standing{}, false
 	}
-	standing := source.Standing()
-	to.Primary, to.Serial = standing.Primary.String(), &standing.Serial
-	to.ContactSecs, to.ExpireSeconds = secondsTo(now, standing.Contact), secondsTo(standing.Expires, now)
+	return source.Standing(), true
 }
