@@ -172,8 +172,7 @@ func (s *state) countsOf(views []*zone.View) []*viewCounts {
 	return out
 }
 
-// Counts are what was answered, but for the server's own probes, what was dropped, and what
-// a [Handler] has answered.
+// Counts are what was answered, but for the server's own probes and what was dropped.
 type Counts struct {
 	Types  map[uint16]uint64 // 0 is all that have no count of their own
 	Rcodes [wire.RcodeBadVers + 1]uint64

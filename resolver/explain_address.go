@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"inside53/resolver/forward"
 	"inside53/resolver/wire"
@@ -107,10 +108,24 @@ func (s *story) address(addr [4]byte) (step Step, given string, ok bool) {
 	return step, addressText(private), true
 }
 
+// regionsText names the regions that the inventory is of: an address of another one can't be known.
+func (s *story) regionsText() string {
+	var regions []string
+	for i := range s.snap.Inventory.VPCs {
+		regions = append(regions, s.snap.Inventory.VPCs[i].Region)
+	}
+	slices.Sort(regions)
+	regions = slices.Compact(regions)
+	if len(regions) == 0 {
+		return ""
+	}
+	return ", which is of " + strings.Join(regions, ", ")
+}
+
 // verdict says why an address is or isn't translated.
 func (s *story) verdict(f *zone.Interface, why zone.Verdict) string {
 	if f == nil {
-		return "no interface of the inventory has it"
+		return "no interface of the inventory has it" + s.regionsText()
 	}
 	text := s.interfaceText(f)
 	n := &s.snap.Inventory.VPCs[f.VPC]

@@ -282,7 +282,8 @@ type Suspender interface {
 type Handler interface {
 	// Handle answers as [Worker.Serve] does. When done is false it has not called the
 	// Suspender, and the packet is answered as if nobody had seen it: UPDATE and NOTIFY
-	// are refused.
+	// are refused. What it answers at once is counted and shown to who watches; what it
+	// answers later is where it suspends by [Packet.Suspend], or calls [Packet.Handled].
 	Handle(p *Packet) (answer []byte, result Result, done bool)
 }
 
@@ -294,8 +295,9 @@ type Packet struct {
 	Out       []byte // the answer goes into Out[:0], up to its capacity
 	Suspender Suspender
 
-	query *Query
-	snap  *zone.Snapshot
+	worker *Worker
+	query  *Query
+	snap   *zone.Snapshot
 }
 
 // Allowed reports whether the client may ask questions.

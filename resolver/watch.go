@@ -32,9 +32,9 @@ type Watch struct {
 	Messages Messages
 }
 
-// Messages sees the questions of clients and their answers, but for the server's own probes, and
-// for what a [Handler] answers. It is called by all workers, doesn't block, and keeps nothing of
-// what it is given.
+// Messages sees the questions of clients and their answers, but for the server's own probes; of an
+// answer of many messages the first. It is called by all workers and by who answers later, doesn't
+// block, and keeps nothing of what it is given.
 type Messages interface {
 	Question(query []byte, client netip.AddrPort, t Transport)
 	Answer(answer []byte, client netip.AddrPort, t Transport, took time.Duration)

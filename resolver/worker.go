@@ -112,9 +112,14 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 func (w *Worker) handle(pkt []byte, client netip.AddrPort, tr Transport, out []byte, s Suspender) (answer []byte,
 	result Result, done bool) {
 	w.packet = Packet{
-		Bytes: pkt, Client: client, Transport: tr, Out: out, Suspender: s, query: &w.x.q, snap: w.x.state.snap,
+		Bytes: pkt, Client: client, Transport: tr, Out: out, Suspender: s, worker: w, query: &w.x.q, snap: w.x.state.snap,
 	}
 	answer, result, done = w.handler.Handle(&w.packet)
+	if done && len(answer) > 0 {
+		h := w.packet.Handled()
+		h.Question(pkt)
+		h.Answer(answer, result)
+	}
 	w.packet = Packet{}
 	return answer, result, done
 }

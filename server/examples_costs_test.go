@@ -37,7 +37,8 @@ func TestExampleCosts(t *testing.T) {
 		near := math.Min(followers, 5)
 		lease := seconds/3*put + (near*seconds/3+(followers-near)*seconds/15)*get
 		head := n * seconds / 5 * get
-		members := n*minutes*put + (4+followers)*minutes*put + n*n*minutes*get // the leader lists them each 15 s
+		members := n*minutes*put + (4+followers)*minutes*put // the leader lists them each 15 s
+		members += (1 + followers/10) * n * minutes * get    // and reads them each minute, the others each ten
 		commits := changes * (4*put + n*4*get)
 		want := [6]float64{2: n * (0.0168*hours + 8*0.08), 3: hours * (0.0225 + 0.006*said[1]/400),
 			4: lease + head + members + commits}

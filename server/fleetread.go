@@ -44,8 +44,7 @@ func (a *App) tend(ctx context.Context, l *leading) error {
 		}
 		var gone []zonesource.Accepted
 		for _, key := range m.Orphans(l.keeper.Wants) {
-			gone = append(gone, zonesource.Accepted{Key: key,
-				Cause: zonesource.Cause{Kind: zonesource.ByOperator, Actor: "configuration"}})
+			gone = append(gone, zonesource.Accepted{Key: key, Cause: zonesource.ByConfiguration()})
 		}
 		if len(gone) > 0 {
 			l.term.Accept(gone)
@@ -142,6 +141,7 @@ func (a *App) runSolo(ctx context.Context) error {
 	alone := *c.Fleet
 	alone.Events = "" // each event comes to one server, and that would keep it for itself
 	c.Fleet = &alone
+	c.Follow, c.Register = nil, nil // who leads alone writes to Route 53, and says who has which name
 	if c.Route53 != nil {
 		section := *c.Route53
 		section.RequestsPerSecond /= float64(max(1, m.Known()))

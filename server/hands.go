@@ -41,7 +41,7 @@ func (h *hands) Status() admin.Status {
 	out := admin.Status{
 		Version: h.version, Config: h.config().Hash(), Started: h.started, Ready: ready.Ready, Reasons: ready.Reasons,
 		Degraded: ready.Degraded, Sources: ready.Sources, QueriesPerSecond: now.queries, HitRatio: now.hits,
-		ServfailPerSec: now.failures, Upstreams: []admin.Upstream{}, Fleet: h.fleet(),
+		CacheAsked: now.cache, ServfailPerSec: now.failures, Upstreams: []admin.Upstream{}, Fleet: h.fleet(),
 	}
 	for _, u := range h.forwarder.Stats().Upstreams {
 		one := admin.Upstream{Name: u.Upstream, Up: u.Up, Since: u.Since, Failed: u.Failures + u.Timeouts}

@@ -38,7 +38,8 @@ type rateReading struct {
 // rate is how much is asked and what comes of it, a second.
 type rate struct {
 	queries, failures float64
-	hits              float64 // the share of answers of the cache, 0 where nobody has asked it
+	cache             float64 // of them
+	hits              float64 // the share of its answers, 0 where nobody has asked it
 }
 
 // run reads the counters until ctx ends.
@@ -96,6 +97,7 @@ func (r *pulse) read() rate {
 	}
 	asked := now.hits + now.misses - was.hits - was.misses
 	if asked > 0 {
+		out.cache = float64(asked) / seconds
 		out.hits = float64(now.hits-was.hits) / float64(asked)
 	}
 	return out

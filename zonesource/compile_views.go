@@ -197,9 +197,11 @@ func automaticViews(cfg *Config, networks []network) ([]*viewPlan, clientPlan, [
 }
 
 // addUnreadView adds the view of clients who may be in a VPC of a region that was not read:
-// those of private addresses that no VPC has which is known, and of this host, if it is in
-// such a region. They would be taken for the rest, and get public addresses and the zones of
-// others. A region that isn't waited for any more has none.
+// those of private addresses, and of this host, if it is in such a region. They would be taken
+// for the rest, or for a VPC that has the same prefix, and get public addresses and the zones of
+// others. A prefix is certain where the own VPC has it: its clients are that one's, whoever has
+// it too; and where several VPCs have it, unless the own VPC may be another. A region that
+// isn't waited for any more has none.
 func addUnreadView(
 	cfg *Config, views []*viewPlan, clients *clientPlan, problems []Problem, missing []Gap,
 ) ([]*viewPlan, []Problem) {
@@ -218,14 +220,16 @@ func addUnreadView(
 	if !known && cfg.Self.VPC != "" && slices.ContainsFunc(missing, isHere) {
 		prefixes = append(prefixes, here...)
 	}
-	for _, p := range prefixes {
-		_, claimed := clients.views[p]
-		if !claimed {
+	own := slices.IndexFunc(views, func(v *viewPlan) bool { return slices.Equal(v.vpcs, []string{cfg.Self.VPC}) })
+	for _, p := range slices.AppendSeq(prefixes, maps.Keys(clients.views)) {
+		of, claimed := clients.views[p]
+		certain := of == own || of == clients.rest && (own >= 0 || cfg.Self.VPC == "")
+		if !claimed || !certain {
 			clients.views[p] = len(views)
 		}
 	}
 	return append(views, &view), append(problems, Problem{Name: strings.TrimPrefix(missing[i].Key.Name, "/"),
-		Reason: "has not been read: clients of private addresses in no VPC that is known get SERVFAIL"})
+		Reason: "has not been read: clients of private addresses that aren't those of this server's VPC get SERVFAIL"})
 }
 
 // claimsOf returns for each prefix of a VPC all VPCs that hold all of it.

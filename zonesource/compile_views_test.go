@@ -190,7 +190,8 @@ func TestRegionOfViews(t *testing.T) {
 // TestAutomaticViewsOfARegionThatWasNotRead: who may be in a VPC that isn't known gets no
 // answers of the rest's, who is in one that is known keeps its own.
 func TestAutomaticViewsOfARegionThatWasNotRead(t *testing.T) {
-	ireland := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
+	ireland := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16", "vpc-b 172.31.0.0/16", "vpc-c 192.0.2.0/24 10.9.0.0/16",
+		"vpc-d 10.9.0.0/16")
 	missing := regionPart("", "us-east-1").Key
 	self := Self{VPC: "vpc-m", Region: "us-east-1"}
 	for _, test := range []struct {
@@ -199,9 +200,14 @@ func TestAutomaticViewsOfARegionThatWasNotRead(t *testing.T) {
 		self Self
 		want map[string]string
 	}{
-		{"damaged", nil, Self{}, map[string]string{"10.0.0.1": "vpc-a", "10.2.0.1": "unread", "192.168.0.1": "unread",
-			"fd00::1": "unread", "127.0.0.1": "rest", "169.254.0.1": "rest"}},
-		{"where this server runs", nil, self, map[string]string{"10.0.0.1": "vpc-a", "127.0.0.1": "unread", "::1": "unread"}},
+		{"damaged", nil, Self{}, map[string]string{"10.0.0.1": "unread", "10.2.0.1": "unread", "192.168.0.1": "unread",
+			"fd00::1": "unread", "127.0.0.1": "rest", "169.254.0.1": "rest", "192.0.2.1": "unread",
+			"10.9.0.1": "rest"}},
+		{"where this server doesn't run", nil, Self{VPC: "vpc-a", Region: "eu-west-1"}, map[string]string{"10.0.0.1": "vpc-a",
+			"10.2.0.1": "unread", "127.0.0.1": "vpc-a", "::1": "vpc-a", "172.31.0.1": "unread", "192.0.2.1": "unread",
+			"10.9.0.1": "rest"}},
+		{"where this server runs", nil, self, map[string]string{"10.0.0.1": "unread", "10.9.0.1": "unread",
+			"172.31.0.1": "unread", "127.0.0.1": "unread", "::1": "unread"}},
 		{"new", errNew, self, map[string]string{"10.0.0.1": "vpc-a", "10.2.0.1": "rest", "127.0.0.1": "rest"}},
 		{"given up", errGivenUp, self, map[string]string{"10.0.0.1": "vpc-a", "10.2.0.1": "rest", "127.0.0.1": "rest"}},
 	} {
@@ -225,8 +231,8 @@ func TestAutomaticViewsOfARegionThatWasNotRead(t *testing.T) {
 				t.Errorf("%s: view %s is unread for %q", test.name, v.Name, v.Unread)
 			}
 		}
-		if len(c.Snapshot.Views) == 3 && !slices.ContainsFunc(c.Report.Problems, func(p Problem) bool {
-			return strings.Contains(p.Reason, "clients of private addresses in no VPC that is known get SERVFAIL")
+		if len(c.Snapshot.Views) == 5 && !slices.ContainsFunc(c.Report.Problems, func(p Problem) bool {
+			return strings.Contains(p.Reason, "clients of private addresses that aren't those of this server's VPC get SERVFAIL")
 		}) {
 			t.Errorf("%s: the report has %v", test.name, c.Report.Problems)
 		}

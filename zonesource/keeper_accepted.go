@@ -1,5 +1,7 @@
 package zonesource
 
+import "strings"
+
 // Accepted is a part that counts from now on in the place of what was there.
 type Accepted struct {
 	Key  Key
@@ -24,11 +26,14 @@ const (
 	ByRegister = "register" // an instance, which registered itself
 )
 
+// ByConfiguration is why a part goes that a configuration doesn't want.
+func ByConfiguration() Cause { return Cause{Kind: ByOperator, Actor: "configuration"} }
+
 // causeOf is why a part that a source delivers counts.
 func causeOf(k Key) Cause {
 	switch k.Source {
 	case followSource:
-		return Cause{Kind: ByFollow, Actor: k.Name}
+		return Cause{Kind: ByFollow, Actor: k.Name[strings.LastIndexByte(k.Name, ' ')+1:]}
 	case registerSource:
 		return Cause{Kind: ByRegister, Actor: "instances"}
 	}

@@ -2,6 +2,7 @@ package forward
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"inside53/resolver/wire"
 )
@@ -199,25 +200,35 @@ func (w *walker) admit(now int64) (*entry, verdict) {
 	return w.entry(now, answers), isAnswer
 }
 
+// shortEntry is an entry with the room that most need: for one RR and one try. It fills a size class of 256 octets.
+type shortEntry struct {
+	entry
+	rrs   [1]RR
+	tries [1]Try
+}
+
 // entry copies what was gathered: one piece of memory for name and body, one
-// for the places of the RRs, one for the rest.
+// for the rest, and one for the places of the RRs where there are several.
 func (w *walker) entry(now int64, answers int) *entry {
 	n := len(w.query.Name)
 	memory := make([]byte, n+len(w.data.out))
 	copy(memory, w.query.Name)
 	copy(memory[n:], w.data.out)
-	e := &entry{
+	s := &shortEntry{entry: entry{
 		Message: Message{
 			Rcode: uint8(w.rcode), AD: w.msg[3]&wire.FlagAD != 0, Flags: w.flags, EDE: w.ede,
 			Answers: uint16(answers), Authority: uint16(len(w.rrs) - answers),
 			Stored: now, TTL: w.ttl, Body: memory[n:], Turn: uint16(w.turn), Turns: uint16(w.turns),
 		},
 		name: memory[:n:n], typ: w.query.Type, do: w.query.DO, cd: w.query.CD,
+	}}
+	s.Tries = s.tries[:0]
+	if len(w.rrs) <= len(s.rrs) {
+		s.RRs = append(s.rrs[:0], w.rrs...)
+	} else {
+		s.RRs = slices.Clone(w.rrs)
 	}
-	if len(w.rrs) > 0 {
-		e.RRs = append(make([]RR, 0, len(w.rrs)), w.rrs...)
-	}
-	return e
+	return &s.entry
 }
 
 // negative finds how long an answer without the type asked for lives

@@ -27,9 +27,9 @@ type entry struct {
 	fails  uint8 // of a failure: how many came in a row before it
 
 	// These are guarded by the shard's lock.
+	frequent     bool   // which queue it is in
 	hash         uint64 // its key in the index
 	older, newer *entry // in its queue
-	frequent     bool   // which queue that is
 
 	used         atomic.Int64 // Unix seconds of the last use that the queues know of
 	prefetched   atomic.Int64 // Unix seconds at which a reader was told to prefetch

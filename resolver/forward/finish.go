@@ -1,6 +1,10 @@
 package forward
 
-import "inside53/resolver/wire"
+import (
+	"slices"
+
+	"inside53/resolver/wire"
+)
 
 // serveStale answers those who wait with the expired message (the client
 // response timer of RFC 8767 section 5); the flight goes on. The shard is locked.
@@ -34,7 +38,7 @@ func (f *Forwarder) giveUp(fl *flight) {
 	now := f.clock()
 	s := f.flightShard(fl)
 	s.mu.Lock()
-	refused, ede, tries, sent := fl.refused != 0, fl.ede, fl.allTries(now), int(fl.seq)
+	refused, ede, tries, sent := fl.refused != 0, fl.ede, fl.allTries(nil, now), int(fl.seq)
 	s.mu.Unlock()
 	why := cause(tries)
 	e := &entry{
@@ -42,7 +46,7 @@ func (f *Forwarder) giveUp(fl *flight) {
 			Rcode: wire.RcodeServFail, Flags: IsFailure, EDE: ede, TTL: 1, Stored: f.options.Now().Unix(),
 			Reason: fl.reason(why, sent),
 		},
-		name: fl.q.Name, group: fl.group.id, typ: fl.q.Type, do: fl.q.DO, cd: fl.q.CD,
+		name: slices.Clone(fl.q.Name), group: fl.group.id, typ: fl.q.Type, do: fl.q.DO, cd: fl.q.CD,
 	}
 	err := ErrServFail
 	switch {
@@ -83,7 +87,7 @@ func (f *Forwarder) finish(fl *flight, e *entry, err error, by attempt) *complet
 	if err == nil {
 		fl.note(by, now, Answered, uint16(e.Rcode))
 	}
-	e.Tries = fl.allTries(now)
+	e.Tries = fl.allTries(e.Tries, now)
 	switch {
 	case !s.mayKeep(fl, e):
 	case err != nil:

@@ -18,7 +18,7 @@ type flight struct {
 	hash  uint64        // constant
 	group *Group        // constant
 	q     Question      // constant; Name lies in query
-	query []byte        // constant; see appendQuery
+	query []byte        // constant; see appendQuery. Most lie in space
 	began time.Duration // constant
 
 	next     *flight  // another flight of the same hash, in the shard
@@ -57,6 +57,8 @@ type flight struct {
 	cutKey              uint64
 	cut                 *cut // nil: not counted
 	cutPrev, cutNext    *flight
+
+	space [72]byte
 }
 
 // attempt is one query of a flight to one upstream.
@@ -206,9 +208,10 @@ func (f *Forwarder) join(
 	}
 	fl = &flight{
 		hash: hash, group: g, began: now, ede: NoEDE,
-		q: *q, query: newQuery(q), first: w,
+		q: *q, first: w,
 		staleAt: never, loopAt: never, endAt: now + f.options.Budget,
 	}
+	fl.query = appendQuery(fl.roomFor(q), q)
 	fl.q.Name = nameOf(fl.query)
 	if state != Miss && !known.failed() {
 		fl.stale, fl.staleAt = known, now+f.options.StaleAfter
@@ -259,18 +262,23 @@ func (f *Forwarder) launch(fl *flight, at attempt) {
 // check asks an upstream a question that it has answered before. That says whether it is
 // there, whatever it makes of other names. Nobody waits for the answer.
 func (f *Forwarder) check(u *upstream, q *Question) {
-	fl := &flight{probe: true, group: &Group{upstreams: []*upstream{u}}, query: newQuery(q)}
+	fl := &flight{probe: true, group: &Group{upstreams: []*upstream{u}}}
+	fl.query = appendQuery(fl.roomFor(q), q)
 	fl.q = Question{Name: nameOf(fl.query), Type: q.Type}
 	fl.over.Store(true)
 	f.send(fl, attempt{u: u, stream: u.secure})
 }
 
-// newQuery makes the query for q; see appendQuery.
-func newQuery(q *Question) []byte {
-	return appendQuery(make([]byte, 0, wire.HeaderSize+len(q.Name)+wire.QuestionFixed+wire.OPTSize), q)
+// roomFor returns room for the query for q.
+func (fl *flight) roomFor(q *Question) []byte {
+	n := wire.HeaderSize + len(q.Name) + wire.QuestionFixed + wire.OPTSize
+	if n > len(fl.space) {
+		return make([]byte, 0, n)
+	}
+	return fl.space[:0]
 }
 
-// nameOf returns the name that a query made by newQuery asks for.
+// nameOf returns the name that a query made by appendQuery asks for.
 func nameOf(query []byte) []byte {
 	return query[wire.HeaderSize : len(query)-wire.QuestionFixed-wire.OPTSize]
 }

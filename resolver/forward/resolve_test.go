@@ -59,7 +59,6 @@ func TestManyGroups(t *testing.T) {
 	up, own := newFake(t, echoA, nil), newFake(t, echoA, nil)
 	f, _ := newRunning(t, Options{})
 	published := newGroup(t, f, up.addr)
-	before, goroutines := openDescriptors(t), runtime.NumGoroutine()
 	ask := func(g *Group) {
 		t.Helper()
 		_, err := f.Resolve(t.Context(), g, question(t, "www.example.com.", dns.TypeA))
@@ -67,6 +66,8 @@ func TestManyGroups(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	ask(published) // all goroutines of the forwarder have begun
+	before, goroutines := openDescriptors(t), runtime.NumGoroutine()
 	for i := range 300 {
 		lists := [][]string{{up.addr}, {up.addr, "192.0.2.1"}, {own.addr, up.addr}}
 		next := newGroup(t, f, lists[i%len(lists)]...)

@@ -148,10 +148,10 @@ func (f *Forwarder) noteOdd(p pending, msg []byte) {
 	p.fl.odd |= 1 << (p.at.try - 1)
 }
 
-// allTries returns the tries of a flight that ends, as the message keeps them. The shard
+// allTries appends the tries of a flight that ends to all, as the message keeps them. The shard
 // is locked.
-func (fl *flight) allTries(now time.Duration) []Try {
-	all := slices.Clone(fl.tries)
+func (fl *flight) allTries(all []Try, now time.Duration) []Try {
+	all = append(all, fl.tries...)
 	if last := int(fl.last.try) - 1; last >= 0 && now < fl.retryAt && now < fl.endAt && all[last].Outcome == Unanswered {
 		all = slices.Delete(all, last, last+1) // it had time left when another one answered
 	}

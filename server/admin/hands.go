@@ -30,7 +30,8 @@ type Status struct {
 	Reasons          []string          `json:"reasons"`
 	Degraded         []string          `json:"degraded"`
 	QueriesPerSecond float64           `json:"queries_per_second"`
-	HitRatio         float64           `json:"hit_ratio"`
+	HitRatio         float64           `json:"hit_ratio"`                // 0 also where nobody asked the cache
+	CacheAsked       float64           `json:"cache_queries_per_second"` // questions that hit_ratio is of
 	ServfailPerSec   float64           `json:"servfail_per_second"`
 	Sources          map[string]Source `json:"sources"`
 	Upstreams        []Upstream        `json:"upstreams"`

@@ -18,6 +18,7 @@ const usage = `bench measures inside53 alone and against other servers.
   bench program [flags]    time to the first answer, memory, collector, cost of a change
   bench peers [flags]      processor time a query, next to the peers that are on PATH
   bench attack [flags]     clients that may ask, beside those that mean harm; the same at peers
+  bench observe [flags]    what it costs to look: counters, metrics, dnstap, the query log
   bench hits [flags]       what caches of the same memory answer of traces that don't fit, next to Unbound
   bench chaos [flags]      everything goes wrong, and it starts with AWS away
   bench scale [flags]      how costs grow with zones, records, instances, views, files, checks, transfers
@@ -41,7 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	commands := map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error{
 		"program": runProgram, "peers": runPeers, "attack": runAttack, "hits": runHits,
 		"generate": runGenerate, "upstream": runUpstream, "spin": runSpin, "chaos": runChaos,
-		"attacker": runAttacker, "scale": runScale, "fleet": runFleet,
+		"attacker": runAttacker, "scale": runScale, "fleet": runFleet, "observe": runObserve,
 	}
 	name := "-help"
 	if len(args) > 0 {

@@ -271,8 +271,14 @@ func (s *Sender) frame(m *message) *dnstap.Dnstap {
 	switch m.kind {
 	case clientQuery:
 		out.Type, out.QueryMessage = dnstap.Message_CLIENT_QUERY.Enum(), m.bytes
+		if isUpdate(m.bytes) {
+			out.Type = dnstap.Message_UPDATE_QUERY.Enum()
+		}
 	case clientResponse:
 		out.Type, out.ResponseMessage = dnstap.Message_CLIENT_RESPONSE.Enum(), m.bytes
+		if isUpdate(m.bytes) {
+			out.Type = dnstap.Message_UPDATE_RESPONSE.Enum()
+		}
 	case forwarderQuery:
 		out.Type, out.QueryMessage = dnstap.Message_FORWARDER_QUERY.Enum(), m.bytes
 	case forwarderResponse:
@@ -285,4 +291,10 @@ func (s *Sender) frame(m *message) *dnstap.Dnstap {
 	return &dnstap.Dnstap{
 		Type: dnstap.Dnstap_MESSAGE.Enum(), Identity: []byte(s.opts.Identity), Version: []byte(s.opts.Version), Message: out,
 	}
+}
+
+// isUpdate reports whether a message is one of a dynamic update (RFC 2136 section 1.3), by the opcode in its header.
+func isUpdate(message []byte) bool {
+	const opcode = 5
+	return len(message) > 2 && message[2]>>3&0xf == opcode
 }

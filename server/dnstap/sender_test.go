@@ -233,3 +233,21 @@ func TestPutAllocates(t *testing.T) {
 		t.Errorf("%v allocations, %d dropped", got, s.Dropped())
 	}
 }
+
+// TestFrameUpdates: updates have types of their own.
+func TestFrameUpdates(t *testing.T) {
+	s := New(Options{})
+	for _, tt := range []struct {
+		kind   kind
+		opcode byte
+		want   dnstap.Message_Type
+	}{
+		{clientQuery, 0, dnstap.Message_CLIENT_QUERY}, {clientQuery, 5 << 3, dnstap.Message_UPDATE_QUERY},
+		{clientResponse, 0x80, dnstap.Message_CLIENT_RESPONSE}, {clientResponse, 0x80 | 5<<3, dnstap.Message_UPDATE_RESPONSE},
+	} {
+		m := message{kind: tt.kind, peer: netip.MustParseAddrPort("10.0.0.1:5353"), bytes: []byte{0, 1, tt.opcode, 0}}
+		if got := s.frame(&m).Message.GetType(); got != tt.want {
+			t.Errorf("opcode %x: %v, want %v", tt.opcode, got, tt.want)
+		}
+	}
+}

@@ -45,13 +45,14 @@ type message struct {
 	handed    bool // on, by another server
 	finish    func([]byte, resolver.Result)
 	stream    listen.Stream // the same, for an answer of many messages; nil where it can't be
+	seen      *resolver.Handled
 }
 
 // accept implements the second half of Handle of [resolver.Handler]. It doesn't block.
 func (d *Desk) accept(p *resolver.Packet, transfers bool) ([]byte, resolver.Result) {
 	m := message{
 		packet: bytes.Clone(p.Bytes), client: p.Client, transport: p.Transport, size: cap(p.Out), transfer: transfers,
-		handed: isHandedOn(p.Suspender),
+		handed: isHandedOn(p.Suspender), seen: p.Handled(),
 	}
 	if transfers && (p.Type() == wire.TypeAXFR || p.Type() == wire.TypeIXFR) {
 		m.stream = streamOf(p.Suspender)
@@ -73,7 +74,14 @@ func (m *message) refuse() {
 		m.finish(nil, resolver.Dropped)
 		return
 	}
-	m.finish(wire.AppendError(nil, m.packet, wire.RcodeServFail), resolver.ServFail)
+	m.answered(wire.AppendError(nil, m.packet, wire.RcodeServFail), resolver.ServFail, m.finish)
+}
+
+// answered shows an answer to who watches, but for what the worker of the desk has shown, and finishes with it.
+func (m *message) answered(answer []byte, result resolver.Result, finish func([]byte, resolver.Result)) {
+	m.seen.Question(m.packet)
+	m.seen.Answer(answer, result)
+	finish(answer, result)
 }
 
 // Run answers messages until ctx ends.
@@ -104,46 +112,84 @@ func (d *Desk) answer(inner listen.Worker, out []byte, item *share.Item[message]
 		m.finish(answer, result)
 	}
 	late := &deferred{finish: finish}
-	answer, result, accepted := []byte(nil), resolver.Dropped, false
 	if m.transfer {
+		own := &deferred{finish: func(answer []byte, result resolver.Result) { m.answered(answer, result, finish) }}
 		var stream func() transfer.Stream
 		if m.stream != nil {
 			stream = func() transfer.Stream {
-				late.gone = true
-				return &placed{m.stream, item}
+				own.gone = true
+				m.seen.Question(m.packet)
+				return &placed{Stream: m.stream, item: item}
 			}
 		}
-		answer, result, accepted = d.transfers.Serve(transfer.Received{
+		answer, result, accepted := d.transfers.Serve(transfer.Received{
 			Packet: m.packet, Client: m.client, Transport: m.transport, Handed: m.handed, Out: out, Stream: stream,
-			Late: late.Suspend,
+			Late: own.Suspend,
 		})
+		if accepted {
+			if !own.gone {
+				own.finish(answer, result)
+			}
+			return
+		}
 	}
-	if keys := d.keys(); !accepted && len(keys) > 0 {
-		answer, result, accepted = keys.Serve(inner, m.packet, m.client, m.transport, out, late)
+	asked := &askedWorker{Worker: inner}
+	answer, result, accepted := []byte(nil), resolver.Dropped, false
+	if keys := d.keys(); len(keys) > 0 {
+		answer, result, accepted = keys.Serve(asked, m.packet, m.client, m.transport, out, late)
 	}
-	if !accepted {
+	switch {
+	case !accepted:
 		answer, result = inner.Serve(m.packet, m.client, m.transport, out, late)
+	case !asked.asked: // the signature was wrong
+		m.answered(answer, result, finish)
+		return
 	}
 	if !late.gone {
 		finish(answer, result)
 	}
 }
 
+// askedWorker knows whether a worker was asked, which shows its answers to who watches.
+type askedWorker struct {
+	listen.Worker
+	asked bool
+}
+
+// Serve implements [tsig.Server].
+func (w *askedWorker) Serve(
+	pkt []byte, client netip.AddrPort, tr resolver.Transport, out []byte, s resolver.Suspender,
+) ([]byte, resolver.Result) {
+	w.asked = true
+	return w.Worker.Serve(pkt, client, tr, out, s)
+}
+
 // placed is the stream of a message, which has its place until it ends.
 type placed struct {
 	transfer.Stream
-	item *share.Item[message]
+	item  *share.Item[message]
+	first []byte // message that was sent
+}
+
+// Send implements [transfer.Stream].
+func (p *placed) Send(message []byte) error {
+	if p.first == nil {
+		p.first = bytes.Clone(message)
+	}
+	return p.Stream.Send(message)
 }
 
 // End implements [transfer.Stream].
 func (p *placed) End(result resolver.Result) {
 	p.item.Done()
+	p.item.Value.seen.Answer(p.first, result)
 	p.Stream.End(result)
 }
 
 // Finish implements [transfer.Stream].
 func (p *placed) Finish(answer []byte, result resolver.Result) {
 	p.item.Done()
+	p.item.Value.seen.Answer(answer, result)
 	p.Stream.Finish(answer, result)
 }
 

@@ -104,7 +104,7 @@ func TestDeskChargesStreams(t *testing.T) {
 	w := newWaiting()
 	d.queue.Push(netip.MustParseAddr("192.0.2.1"), 5000, message{stream: w, finish: w.Finish})
 	item := d.queue.Pop(t.Context())
-	var s transfer.Stream = &placed{w, item}
+	var s transfer.Stream = &placed{Stream: w, item: item}
 	if d.queue.Len() != 2 {
 		t.Errorf("%d places are taken while it is sent, want 2", d.queue.Len())
 	}

@@ -50,7 +50,7 @@ func (f *Handler) Handle(p *resolver.Packet) (answer []byte, result resolver.Res
 		if f.Released() {
 			return f.later(p)
 		}
-		answer, result = f.Updates.Serve(p.Bytes, p.Client, p.Transport, isHandedOn(p.Suspender), p.Suspender)
+		answer, result = f.Updates.Serve(p.Bytes, p.Client, p.Transport, isHandedOn(p.Suspender), p)
 	case p.Type() == wire.TypeSOA && p.Opcode() == wire.OpcodeQuery && f.Transfers.Fenced(p.View(), p.Name()):
 		return wire.AppendError(p.Out[:0], p.Bytes, wire.RcodeServFail), resolver.ServFail, true
 	case f.Bell != nil && f.Bell.Admits(p):

@@ -13,6 +13,7 @@ import (
 
 	"inside53/server/config"
 	"inside53/server/preflight"
+	"inside53/zonesource/awscall"
 )
 
 // checkAWS tries what c needs of AWS, prints it, and returns how many warnings there are.
@@ -43,6 +44,8 @@ func printAWSCheck(w io.Writer, c *config.Config, check *preflight.AWSCheck) err
 	for _, a := range check.Actions {
 		result := "allowed"
 		switch {
+		case awscall.IsThrottled(a.Err):
+			result = "throttled: " + oneLine(a.Err)
 		case a.Failed():
 			result = "NO: " + oneLine(a.Err)
 		case a.Err != nil:
@@ -89,19 +92,29 @@ func budgetWarnings(c *config.Config, check *preflight.AWSCheck) []string {
 	return found
 }
 
-// missing is the error that names the actions that can't be used, or nil.
+// missing is the error that names the actions that can't be used, or nil. Of those that AWS refused for their rate it
+// isn't known whether they are allowed.
 func missing(check *preflight.AWSCheck) error {
-	var actions []string
+	var denied, throttled []string
 	for _, a := range check.Actions {
-		if a.Failed() && !slices.Contains(actions, a.Action) {
-			actions = append(actions, a.Action)
+		to := &denied
+		if awscall.IsThrottled(a.Err) {
+			to = &throttled
+		}
+		if a.Failed() && !slices.Contains(*to, a.Action) {
+			*to = append(*to, a.Action)
 		}
 	}
-	if len(actions) == 0 {
-		return nil
+	var refused, slow error
+	if len(denied) > 0 {
+		refused = fmt.Errorf("AWS does not let us use %s; examples/iam-policy.json has what is needed",
+			strings.Join(denied, ", "))
 	}
-	return fmt.Errorf("AWS does not let us use %s; examples/iam-policy.json has what is needed",
-		strings.Join(actions, ", "))
+	if len(throttled) > 0 {
+		slow = fmt.Errorf("AWS refuses %s for the account's rate now, so that it isn't known whether it is allowed; lower "+
+			"route53.requests_per_second, raise route53.refresh, or see who else asks", strings.Join(throttled, ", "))
+	}
+	return errors.Join(refused, slow)
 }
 
 // oneLine returns the text of err without line breaks.

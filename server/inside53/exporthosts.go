@@ -56,6 +56,9 @@ written is told, and written when that is possible again.
 --upload puts the files of all regions of the configuration, and that of hosts outside, into S3:
 where S3URL has {region}, it is the template of their keys, else as S3URL/REGION/hosts (hosts.sh).
 
+{ordinal} is what the server says whose state_dir the configuration names, where that can be read;
+else instances are numbered anew, and keep their numbers for as long as --watch goes on.
+
 What is left out is told on standard error.`,
 		Example: `  inside53 export hosts --config inside53.yaml --region eu-west-1 --output /etc/hosts --watch
   inside53 export hosts --config inside53.yaml --region eu-west-1 --upload s3://bucket/hosts
@@ -140,6 +143,12 @@ func exportHosts(ctx context.Context, c console, f hostsFlags) error {
 	for _, n := range conf.EC2.Names {
 		o.Names = append(o.Names, string(n))
 	}
+	if conf.StateDir != "" && slices.ContainsFunc(o.Names, func(n string) bool { return strings.Contains(n, "{ordinal}") }) {
+		o.Numbered = func(key zonesource.Key) (zonesource.Part, bool) {
+			p, err := zonesource.ReadSaved(conf.StateDir, key)
+			return p, err == nil // the server may be on another host
+		}
+	}
 	if f.watch {
 		o.Log = slog.New(slog.NewTextHandler(c.errors, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		o.Again = hostsAgain
@@ -147,7 +156,10 @@ func exportHosts(ctx context.Context, c console, f hostsFlags) error {
 			return h.write(ctx, regions, problems)
 		})
 	}
+	c.progress("reading the inventory")
+	o.Progress = func(read, all int) { c.progress("reading the inventory: %d of %d regions", read, all) }
 	regions, problems, err := export.Inventory(ctx, o)
+	c.progress("")
 	if err != nil {
 		return err
 	}
@@ -177,7 +189,9 @@ type hostsExport struct {
 
 // write writes what there is now. Where one place can't be written, the others are all the same.
 func (h *hostsExport) write(ctx context.Context, regions []*zonesource.Region, problems []zonesource.Problem) error {
+	h.progress("reading the list of hosted zones")
 	ours, left, err := h.zones.list(ctx)
+	h.progress("")
 	if err != nil {
 		return err
 	}
@@ -227,7 +241,9 @@ func (h *hostsExport) upload(ctx context.Context, region string, block []byte) e
 		name, kind = "hosts.sh", "text/x-shellscript; charset=utf-8"
 	}
 	key := h.place.HostsKey(region, name)
+	h.progress("uploading s3://%s/%s", h.place.Bucket, key)
 	err := h.uploader.Put(ctx, key, h.form(block), kind)
+	h.progress("")
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func TestHands(t *testing.T) {
 
 	text := ok(t, on("status")...)
 	for _, want := range []string{`(?m)^version +inside53`, `(?m)^ready +yes$`, `(?m)^started +20.* ago\)$`,
-		`(?m)^queries +\d+\.\d a second`, `(?m)^SOURCE +AGE +ERROR$`, `(?m)^route53 +\d`} {
+		`(?m)^queries +\d+\.\d a second`, `(?m)^cache +not asked$`, `(?m)^SOURCE +AGE +ERROR$`, `(?m)^route53 +\d`} {
 		if !regexp.MustCompile(want).MatchString(text) {
 			t.Errorf("status has nothing like %s:\n%s", want, text)
 		}
@@ -41,6 +41,7 @@ func TestHands(t *testing.T) {
 		t.Errorf("refresh of all: %s", text)
 	}
 	fails(t, exitFailed, "404", on("refresh", "nowhere.example")...)
+	fails(t, exitFailed, "404", on("accept", "example.com")...) // nothing of it is held back
 	fails(t, exitUsage, "a..b", on("flush", "a..b")...)
 
 	for range 3 {
@@ -99,7 +100,9 @@ func TestHandsWithoutServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"status"}, {"flush", "a.example"}, {"refresh"}, {"top"}, {"tail"}} {
+	for _, args := range [][]string{
+		{"status"}, {"accept", "a.example"}, {"flush", "a.example"}, {"refresh"}, {"top"}, {"tail"},
+	} {
 		fails(t, exitFailed, "is the server running", append(args, "--admin", nobody)...)
 		fails(t, exitUsage, "--admin", append(args, "--admin", "http://")...)
 	}

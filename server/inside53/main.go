@@ -101,6 +101,7 @@ right, 1 it differs or there are warnings, 2 failed or usage.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(
+		newAccept(),
 		newAWSSim(stdout),
 		newCheck(stdout),
 		newDemo(stdout, stderr),

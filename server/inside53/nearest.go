@@ -31,15 +31,57 @@ func (q *explainQuestion) hints(ctx context.Context, e *resolver.Explanation) []
 		return []string{fmt.Sprintf("hint: %s is an address; its name is asked for by: inside53 explain %s PTR%s", addr, back,
 			q.sameServer())}
 	}
+	lines := q.curesOf(e)
 	if e.Rcode == "NOERROR" || e.Rcode == "SERVFAIL" {
-		return nil
+		return lines
 	}
 	zone := q.nearest(ctx)
 	if zone == "" {
-		return nil
+		return lines
 	}
-	return []string{fmt.Sprintf("hint: the nearest zone is %s; its records: inside53 zone get %s", zone,
-		strings.TrimSuffix(zone, "."))}
+	short := strings.TrimSuffix(zone, ".")
+	lines = append(lines, fmt.Sprintf("hint: the nearest zone is %s; its records: inside53 zone get %s", zone, short))
+	if dns.IsSubDomain(zone, strings.ToLower(dns.Fqdn(q.name))) {
+		lines = append(lines, "hint: it is read again at once by: inside53 refresh "+short+q.atServer())
+	}
+	return lines
+}
+
+// curesOf are lines with the command that helps where the answer came out of the cache, or of data that couldn't be
+// read since.
+func (q *explainQuestion) curesOf(e *resolver.Explanation) (lines []string) {
+	var name string
+	cached, failing := false, false
+	var walk func(steps []resolver.Step, why string)
+	walk = func(steps []resolver.Step, why string) {
+		for i := range steps {
+			s := &steps[i]
+			if s.Step == "cache" && !cached {
+				cached = strings.HasPrefix(s.Why, "fresh: ") || strings.HasPrefix(s.Why, "expired ")
+				name = why
+			}
+			failing = failing || strings.Contains(s.Why, "not listed since: ")
+			walk(s.Steps, s.Why)
+		}
+	}
+	walk(e.Steps, "")
+	if cached {
+		asked, _, _ := strings.Cut(strings.TrimPrefix(name, "asked for "), " ")
+		lines = append(lines, fmt.Sprintf("hint: the cache forgets it, and the upstreams are asked again, by: inside53 flush %s%s",
+			asked, q.atServer()))
+	}
+	if failing {
+		lines = append(lines, "hint: what can't be read, and what helps: inside53 status"+q.atServer())
+	}
+	return lines
+}
+
+// atServer is the flag that asks the same server.
+func (q *explainQuestion) atServer() string {
+	if q.admin == defaultAdmin {
+		return ""
+	}
+	return " --admin " + q.admin
 }
 
 // sameServer is the flags that ask the same server for the same client.
@@ -48,10 +90,7 @@ func (q *explainQuestion) sameServer() string {
 	if q.client != "" {
 		text += " --client " + q.client
 	}
-	if q.admin != defaultAdmin {
-		text += " --admin " + q.admin
-	}
-	return text
+	return text + q.atServer()
 }
 
 // nearest returns the zone of the server in which the name would be, or the one whose name is

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"inside53/resolver"
 	"inside53/server/admin"
 
 	"github.com/spf13/cobra"
@@ -62,12 +61,19 @@ func newStatus() *cobra.Command {
 		Use:   "status [--json] [--admin URL]",
 		Short: "How a running server is, on one screen",
 		Long: `status asks a running server (serve or demo) whether it is ready and why not, what is degraded,
-how much it is asked, how old its data are, and how its upstreams are. The exit code is 0 for a
-server that answers, ready or not.`,
+how much it is asked, how old its data are, how its upstreams are, and which zones and regions can't
+be read or are held back, with the command that helps. The exit code is 0 for a server that answers,
+ready or not.`,
 		Args: arguments(0, 0),
 		RunE: workOn(func(ctx context.Context, c console, _ []string) error {
 			var s admin.Status
-			return f.ask(ctx, c, http.MethodGet, "/status", nil, &s, func() error { return showStatus(c, &s) })
+			return f.ask(ctx, c, http.MethodGet, "/status", nil, &s, func() error {
+				err := showStatus(c, &s)
+				if err != nil {
+					return err
+				}
+				return f.showFailing(ctx, c)
+			})
 		}),
 	}
 	f.add(c)
@@ -90,7 +96,7 @@ func showStatus(c console, s *admin.Status) error {
 		rows = append(rows, []string{"degraded", strings.Join(s.Degraded, ", ") + " (see /report)"})
 	}
 	rows = append(rows, []string{"queries", fmt.Sprintf("%.1f a second, %.1f SERVFAIL a second", s.QueriesPerSecond,
-		s.ServfailPerSec)}, []string{"cache", fmt.Sprintf("%.0f %% hits", 100*s.HitRatio)})
+		s.ServfailPerSec)}, []string{"cache", cacheText(s)})
 	if s.Fleet.Version > 0 {
 		version := strconv.FormatUint(s.Fleet.Version, 10)
 		if s.Fleet.Leader != "" {
@@ -124,6 +130,14 @@ func showStatus(c console, s *admin.Status) error {
 	return c.table(rows)
 }
 
+// cacheText is how often the cache has the answer, of what it was asked in the last seconds.
+func cacheText(s *admin.Status) string {
+	if s.CacheAsked == 0 && s.HitRatio == 0 {
+		return "not asked"
+	}
+	return fmt.Sprintf("%.0f %% hits", 100*s.HitRatio)
+}
+
 // age is a time for people.
 func age(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
@@ -138,77 +152,4 @@ func ageOrUnknown(seconds *float64) string {
 		return "never read"
 	}
 	return age(*seconds)
-}
-
-func newFlush() *cobra.Command {
-	var f serverFlags
-	var tree bool
-	c := &cobra.Command{
-		Use:   "flush NAME [--tree] [--json] [--admin URL]",
-		Short: "Forget what the cache has of a name",
-		Long: `flush has a running server forget what upstreams have said of a name: answers, negative ones,
-failures, and the answers to other names that lead through it. What an upstream is being asked
-meanwhile isn't kept. With --tree all names below go, too. Escapes in NAME are decimal, as dig
-prints them.`,
-		Example: "  inside53 flush www.example.org\n  inside53 flush example.org --tree",
-		Args:    arguments(1, 1),
-		RunE: workOn(func(ctx context.Context, c console, args []string) error {
-			_, _, err := resolver.ParseQuestion(args[0], "A")
-			if err != nil {
-				return usage{err}
-			}
-			values := url.Values{"name": {args[0]}}
-			if tree {
-				values.Set("tree", "true")
-			}
-			var answer admin.Flushed
-			return f.ask(ctx, c, http.MethodPost, "/flush", values, &answer, func() error {
-				_, err := fmt.Fprintf(c.out, "%d answers forgotten\n%s", answer.Removed, octalHint(args[0]))
-				return err
-			})
-		}),
-	}
-	f.add(c)
-	c.Flags().BoolVar(&tree, "tree", false, "all names below, too")
-	return c
-}
-
-func newRefresh() *cobra.Command {
-	var f serverFlags
-	c := &cobra.Command{
-		Use:   "refresh [ZONE] [--json] [--admin URL]",
-		Short: "Have a running server read a zone, or all, now",
-		Long: `refresh has a running server read a zone (its name or id) or a region now, as soon as the budget
-of its account allows, or all that it reads. Zone files are read when they change.`,
-		Example: "  inside53 refresh example.com\n  inside53 refresh eu-west-1",
-		Args:    arguments(0, 1),
-		RunE: workOn(func(ctx context.Context, c console, args []string) error {
-			values := url.Values{}
-			if len(args) > 0 {
-				values.Set("zone", args[0])
-			}
-			var answer admin.Scheduled
-			return f.ask(ctx, c, http.MethodPost, "/refresh", values, &answer, func() error {
-				return showScheduled(c, &answer)
-			})
-		}),
-	}
-	f.add(c)
-	return c
-}
-
-func showScheduled(c console, s *admin.Scheduled) error {
-	if len(s.Scheduled) == 0 {
-		_, err := fmt.Fprintln(c.out, "nothing to read: files are read when they change")
-		return err
-	}
-	rows := [][]string{{"READ NOW"}}
-	for _, key := range s.Scheduled {
-		rows = append(rows, []string{key})
-	}
-	err := c.table(rows)
-	if err == nil && s.WaitSeconds > 0 {
-		_, err = fmt.Fprintf(c.out, "the budget makes that wait %s at most\n", age(s.WaitSeconds))
-	}
-	return err
 }

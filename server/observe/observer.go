@@ -48,7 +48,7 @@ func New(o Options) *Observer {
 
 // watch says which answers are wanted. The caller holds mu, or is alone.
 func (w *Observer) watch() {
-	wanted := resolver.Watch{Count: true, All: len(w.tails) > 0, Messages: w.whole}
+	wanted := resolver.Watch{Count: counting, All: len(w.tails) > 0, Messages: w.whole}
 	if w.log != nil {
 		wanted.Log = w.log.settings.Sample
 	}

@@ -73,6 +73,8 @@ func (b *Builder) newFollow(o follow.Options, accounts []*awsclient.Account, log
 	if b.Keeper != nil { // a check has none
 		o.Hosted, o.Amend, o.Synced = b.Keeper.Hosted, b.Keeper.Amend, b.Keeper.Synced
 		o.Saved = func() *zonesource.Part { return b.Secondaries.saved(key) }
+		o.Begun = func() *zonesource.Part { return b.Secondaries.saved(follow.BegunKey(o.Master.Apex)) }
+		o.Committed = b.Committed
 	}
 	return follow.New(o)
 }

@@ -17,7 +17,9 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
+	"inside53/zonesource/fleet"
 	"inside53/zonesource/follow"
+	"inside53/zonesource/nametemplate"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/secondary"
 	"inside53/zonesource/zonefile"
@@ -58,12 +60,16 @@ func KeeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 	}
 	if e := c.EC2; e != nil {
 		k.EC2, k.TagZone, k.TranslatedTTL, k.MaxAge = true, string(e.Zone), e.TranslatedTTL, e.MaxAge
+		if c.Fleet != nil && e.MaxAge > 0 {
+			k.MaxAge += fleet.Lag // all servers are to find the same
+		}
 		if len(e.Names) == 0 {
 			k.TagZone = ""
 		}
 		for _, name := range e.Domains {
 			k.Domains = append(k.Domains, zone.MustName(string(name)))
 		}
+		k.NameSuffixes = nameSuffixes(e)
 		switch e.Affinity {
 		case config.AffinityPrefer:
 			k.Affinity = zone.OwnZoneFirst
@@ -94,9 +100,10 @@ func KeeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		k.FileViews[key] = zonesource.ViewNames{}
 	}
 	for _, f := range c.Follow { // what is in the hosted zone is what clients get
-		key := follow.PartKey(zone.MustName(string(f.Zone)))
-		k.Also = append(k.Also, key)
-		k.FileViews[key] = zonesource.ViewNames{}
+		for _, key := range []zonesource.Key{follow.PartKey(zone.MustName(string(f.Zone))), follow.BegunKey(zone.MustName(string(f.Zone)))} {
+			k.Also = append(k.Also, key)
+			k.FileViews[key] = zonesource.ViewNames{}
+		}
 	}
 	for _, v := range c.Views {
 		k.Views = append(k.Views, viewConfig(v))
@@ -108,6 +115,23 @@ func KeeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		})
 	}
 	return k
+}
+
+// nameSuffixes is what the names of templates end in.
+func nameSuffixes(e *config.EC2) [][]byte {
+	var texts []string
+	for _, n := range e.Names {
+		texts = append(texts, string(n))
+	}
+	templates, _ := nametemplate.ParseAll(texts, e.NameTag) // faults are told by who reads EC2
+	var all [][]byte
+	for _, t := range templates {
+		name, err := zone.ParseName(t.Suffix())
+		if err == nil && len(name) > 1 {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 func viewConfig(v config.View) zonesource.ViewConfig {
@@ -322,7 +346,7 @@ func (b *Builder) EC2Options(c *config.Config, accounts []*awsclient.Account) ec
 		}
 	}
 	if b.Keeper != nil { // a check has none
-		o.Kept = b.Keeper.Kept
+		o.Kept = b.Keeper.Listed
 	}
 	for _, n := range c.EC2.Names {
 		o.Names = append(o.Names, string(n))
@@ -336,7 +360,7 @@ func (b *Builder) EC2Options(c *config.Config, accounts []*awsclient.Account) ec
 func (b *Builder) Route53Options(c *config.Config, accounts []*awsclient.Account) route53.Options {
 	o := route53.Options{
 		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: b.Log, OnCall: b.OnCall,
-		Saved: func() []zonesource.Part { return b.Keeper.Parts(route53.Name) }, Kept: b.Keeper.Kept,
+		Saved: func() []zonesource.Part { return b.Keeper.Parts(route53.Name) }, Kept: b.Keeper.Listed,
 		Program: b.Program,
 	}
 	if c.Route53.Visibility.Public {

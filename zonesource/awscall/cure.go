@@ -58,7 +58,9 @@ func cureOf(err error) string {
 	}
 	const mismatch, late = "SignatureDoesNotMatch", "Signature expired"
 	switch {
-	case HasCode(err, "RequestTimeTooSkewed", "RequestInTheFuture", "RequestExpired"),
+	case HasCode(err, "RequestExpired"): // of EC2, for either
+		return cureExpired + "; or " + cureClock
+	case HasCode(err, "RequestTimeTooSkewed", "RequestInTheFuture"),
 		HasCode(err, mismatch, "InvalidSignatureException") && contains(late, "Signature not yet current"):
 		return cureClock
 	case HasCode(err, "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"):

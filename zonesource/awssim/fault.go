@@ -16,6 +16,7 @@ type Fault struct {
 	//	500            HTTP 500 InternalFailure
 	//	throttle       HTTP 400 Throttling (EC2: 503 RequestLimitExceeded)
 	//	access-denied  HTTP 403 AccessDenied (EC2: UnauthorizedOperation)
+	//	expired-token  HTTP 403 ExpiredToken (EC2: 400 RequestExpired)
 	//	hang           no answer until the client goes or the fault is cleared (then the true answer)
 	//	fail           half an answer, then a broken connection
 	//	empty          a listing without items and without a next page
@@ -37,7 +38,7 @@ type fault struct {
 }
 
 func (f Fault) validate() error {
-	kinds := []string{"500", "throttle", "access-denied", "hang", "fail", "empty", "changing", "stuck", "prior-request",
+	kinds := []string{"500", "throttle", "access-denied", "expired-token", "hang", "fail", "empty", "changing", "stuck", "prior-request",
 		"409", "lost"}
 	if !slices.Contains(kinds, f.Fault) {
 		return fmt.Errorf("fault %q: want one of %q", f.Fault, kinds)
@@ -122,6 +123,8 @@ func (c *call) meetFault(page int) (empty bool, err error) {
 		return false, c.throttled()
 	case "access-denied":
 		return false, c.denied()
+	case "expired-token":
+		return false, c.expired()
 	case "prior-request":
 		return false, errPriorRequest()
 	case "409":
@@ -176,6 +179,13 @@ func (c *call) conflict() error {
 	}
 	return &apiError{http.StatusConflict, "OperationAborted",
 		"A conflicting conditional operation is currently in progress against this resource. Please try again."}
+}
+
+func (c *call) expired() error {
+	if c.service == "ec2" {
+		return &apiError{http.StatusBadRequest, "RequestExpired", "Request has expired."}
+	}
+	return &apiError{http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired"}
 }
 
 func (c *call) denied() error {

@@ -82,6 +82,7 @@ func TestFaultsOfOtherServices(t *testing.T) {
 	for _, f := range []struct{ fault, ec2, sts string }{
 		{"throttle", "RequestLimitExceeded", "Throttling"},
 		{"access-denied", "UnauthorizedOperation", "AccessDenied"},
+		{"expired-token", "RequestExpired", "ExpiredToken"},
 		{"500", "InternalFailure", "InternalFailure"},
 	} {
 		arm(t, s, Fault{Operation: "*", Fault: f.fault})

@@ -57,6 +57,7 @@ func faultNames() map[string][]string {
 		"throttle": {"throttle", "throttled", "throttling", "throttlingexception", "requestlimitexceeded",
 			"rateexceeded"},
 		"access-denied": {"accessdenied", "accessdeniedexception", "denied", "unauthorizedoperation", "403"},
+		"expired-token": {"expiredtoken", "expiredtokenexception", "requestexpired", "expired"},
 		"hang":          {"hang", "hanging", "timeout"},
 		"fail":          {"fail", "failed", "failure"},
 		"empty":         {"empty", "emptied", "emptylisting"},

@@ -104,6 +104,9 @@ func (f *fileReader) add(e zonefile.Entry) error {
 		f.note(e, kind, "left out: not in %s", ReadableName(f.zone.Name))
 		return nil
 	}
+	if e.Hint != "" {
+		f.note(e, kind, "%s", e.Hint)
+	}
 	set := RecordSet{Name: aws.String(rdata.FormatName(e.Owner)), Type: types.RRType(kind)}
 	words, marked := strings.CutPrefix(e.Comment, extensionMark)
 	first, _, _ := strings.Cut(strings.TrimSpace(words), " ")

@@ -155,3 +155,24 @@ func TestReadFileRefuses(t *testing.T) {
 		t.Errorf("no file: %v", err)
 	}
 }
+
+// TestReadFileHints: a name or text that AWS has printed is read as master files are, and the plan says so.
+func TestReadFileHints(t *testing.T) {
+	const file = `$TTL 300
+\052.dev A 192.0.2.1
+c CNAME \052.dev.example.com.
+t TXT "\052"
+a 300 AWS ALIAS A \052.dev $self false
+\042.plain A 192.0.2.2
+`
+	sets, notes, err := read(t, file)
+	if err != nil || len(sets) != 5 {
+		t.Fatalf("%d record sets, %v", len(sets), err)
+	}
+	const hint = `\052 is read as dig does, in decimal: "4"; AWS's \052 is *`
+	want := []string{"FILE:2: 4.dev.example.com. A: " + hint, "FILE:3: c.example.com. CNAME: " + hint,
+		"FILE:4: t.example.com. TXT: " + hint, "FILE:5: a.example.com. A: " + hint}
+	if !slices.Equal(notes, want) {
+		t.Errorf("notes %q, want %q", notes, want)
+	}
+}

@@ -32,21 +32,49 @@ type InventoryOptions struct {
 	// Again is when a watch calls changed again after it has returned an error; 0: the error
 	// ends the watch.
 	Again time.Duration
-	Log   *slog.Logger // nil discards
+	// Numbered returns the region of a key as a server has it, from whom instances have their
+	// numbers in their groups; nil: they are numbered anew, and in a watch keep their numbers.
+	Numbered func(zonesource.Key) (zonesource.Part, bool)
+	Log      *slog.Logger // nil discards
+	// Progress, when not nil, hears how many regions of how many have been read.
+	Progress func(read, all int)
 }
 
-func (o *InventoryOptions) source() (*ec2.Source, error) {
-	options := ec2.Options{Regions: o.Regions, Refresh: o.Refresh, Names: o.Names, NameTag: o.NameTag, Log: o.Log}
+// source makes the source. listed returns what it has delivered last.
+func (o *InventoryOptions) source(listed func(zonesource.Key) (zonesource.Part, bool)) (*ec2.Source, error) {
+	options := ec2.Options{Regions: o.Regions, Refresh: o.Refresh, Names: o.Names, NameTag: o.NameTag, Log: o.Log,
+		Kept: func(key zonesource.Key) (zonesource.Part, bool) { return o.numbers(key, listed) }}
 	for _, a := range o.Accounts {
 		options.Accounts = append(options.Accounts, ec2.Account{Name: a.Name, Config: a.Config})
 	}
 	return ec2.New(options)
 }
 
+// numbers are the instances of a region that have numbers: as the server says, else as was listed.
+func (o *InventoryOptions) numbers(key zonesource.Key, listed func(zonesource.Key) (zonesource.Part, bool)) (
+	zonesource.Part, bool,
+) {
+	own, known := listed(key)
+	if o.Numbered == nil {
+		return own, known
+	}
+	theirs, there := o.Numbered(key)
+	if !there || theirs.Region == nil {
+		return own, known
+	}
+	all := &zonesource.Region{Hosts: slices.Clone(theirs.Region.Hosts)}
+	if own.Region != nil {
+		all.Hosts = append(all.Hosts, own.Region.Hosts...)
+	}
+	slices.SortStableFunc(all.Hosts, func(a, b zonesource.Host) int { return cmp.Compare(a.Instance, b.Instance) })
+	all.Hosts = slices.CompactFunc(all.Hosts, func(a, b zonesource.Host) bool { return a.Instance == b.Instance })
+	return zonesource.Part{Key: key, Region: all}, true
+}
+
 // Inventory lists all regions once. A region that can't be listed is an error: hosts
 // would be missing.
 func Inventory(ctx context.Context, o InventoryOptions) ([]*zonesource.Region, []zonesource.Problem, error) {
-	source, err := o.source()
+	source, err := o.source(func(zonesource.Key) (zonesource.Part, bool) { return zonesource.Part{}, false })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -60,6 +88,9 @@ func Inventory(ctx context.Context, o InventoryOptions) ([]*zonesource.Region, [
 		_, listed := parts[p.Key]
 		if !listed {
 			parts[p.Key] = p
+			if o.Progress != nil {
+				o.Progress(len(parts), len(o.Accounts)*len(o.Regions))
+			}
 		}
 		if len(parts) == len(o.Accounts)*len(o.Regions) {
 			stop()
@@ -105,10 +136,6 @@ func regionsOf(parts []zonesource.Part) ([]*zonesource.Region, []zonesource.Prob
 // It returns nil when ctx ends, or the error of changed where that is not called again.
 func WatchInventory(ctx context.Context, o InventoryOptions,
 	changed func([]*zonesource.Region, []zonesource.Problem) error) error {
-	source, err := o.source()
-	if err != nil {
-		return err
-	}
 	config := zonesource.Config{EC2: true, MaxShrink: o.MaxShrink}
 	for _, a := range o.Accounts {
 		for _, region := range o.Regions {
@@ -125,6 +152,10 @@ func WatchInventory(ctx context.Context, o InventoryOptions,
 		default:
 		}
 	}})
+	if err != nil {
+		return err
+	}
+	source, err := o.source(keeper.Kept)
 	if err != nil {
 		return err
 	}

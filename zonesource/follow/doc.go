@@ -25,6 +25,9 @@
 // the next process knows its own record sets, and goes on from there with the differences since
 // the last serial (IXFR). A Route 53 that can't be reached is tried again until it can.
 //
+// In a fleet it is committed before instead, as a part of its own, and a version that was begun is
+// finished before the next: who leads then, after a kill at any moment, goes on likewise.
+//
 // The part that is delivered is the last version that was made, for the ledger and for who leads
 // next. No view sees it: clients get what the hosted zone has.
 //

@@ -26,6 +26,14 @@ func PartKey(apex []byte) zonesource.Key {
 	return zonesource.Key{Source: Name, Name: zone.String(apex)}
 }
 
+// begunPrefix is before the name of a zone in the key of the part with what was begun.
+const begunPrefix = "begun "
+
+// BegunKey is the key of the part with what was begun and isn't made yet, where others go on.
+func BegunKey(apex []byte) zonesource.Key {
+	return zonesource.Key{Source: Name, Name: begunPrefix + zone.String(apex)}
+}
+
 // Options make a Source.
 type Options struct {
 	// Master says where the zone comes from. Its Saved is not used.
@@ -44,7 +52,11 @@ type Options struct {
 	Synced func(*zonesource.Amendment)
 	// Saved returns the part that was delivered last, also by another process; nil for none.
 	Saved func() *zonesource.Part
-	// StateDir is where the versions are kept.
+	// Begun returns the part of BegunKey, as Saved does. Committed returns when all that was
+	// delivered is where the next process finds it. Both are nil where that is StateDir.
+	Begun     func() *zonesource.Part
+	Committed func(ctx context.Context) error
+	// StateDir is where the versions are kept, unless there is Committed.
 	StateDir string
 	// OnCall is told each attempt of a call to AWS.
 	OnCall func(operation, code string)
@@ -65,9 +77,12 @@ type Source struct {
 
 	// Of the goroutine of Run.
 	versions versions
-	applied  *zone.Tree
-	problems []zonesource.Problem
-	unsynced []*zonesource.Amendment
+	// unfinished is a version that was begun, which is finished before another one, where there is
+	// Committed; nil for none.
+	unfinished *zone.Tree
+	applied    *zone.Tree
+	problems   []zonesource.Problem
+	unsynced   []*zonesource.Amendment
 }
 
 // New returns the source of one zone; it asks nobody yet.
@@ -109,7 +124,10 @@ func (s *Source) Notify(from netip.Addr, key string) (refused string) {
 // kept is the version that the transfers go on from.
 func (s *Source) kept() *zonesource.Part {
 	tree := s.versions.newest()
-	if tree == nil {
+	if s.options.Committed != nil && tree != nil {
+		tree = s.versions.list[0] // of what was begun it isn't known what it took away
+	}
+	if tree == nil || !tree.Lookup(s.Apex()).RRset(zone.TypeSOA).Exists() {
 		return nil
 	}
 	info := zone.Info{Origin: zone.File, Listed: time.Now()}
@@ -171,7 +189,10 @@ func (s *Source) load() error {
 			s.problems = p.Problems // of names that may not be looked at again for long
 		}
 	}
-	return s.versions.load(s.Apex())
+	if s.options.Committed == nil {
+		return s.versions.load(s.Apex())
+	}
+	return s.loadShared()
 }
 
 // transferred is told what came from the master.
@@ -187,6 +208,11 @@ func (s *Source) transferred(p zonesource.Part, deliver func(zonesource.Part)) {
 	s.mu.Lock()
 	s.next = p.Zone.Tree
 	s.mu.Unlock()
+	s.wake()
+}
+
+// wake has the version that came last looked at.
+func (s *Source) wake() {
 	select {
 	case s.news <- struct{}{}:
 	default:
@@ -201,6 +227,9 @@ func (s *Source) follow(ctx context.Context, deliver func(zonesource.Part)) erro
 	if target == nil || target == s.applied {
 		return nil
 	}
+	if s.unfinished != nil { // at one name there may be what three versions have, and it is kept of two
+		target = s.unfinished
+	}
 	hosted, err := s.hosted()
 	if err != nil {
 		return err
@@ -208,7 +237,7 @@ func (s *Source) follow(ctx context.Context, deliver func(zonesource.Part)) erro
 	from := serialOf(s.applied)
 	p := &planner{hosted: changesZone(hosted), apex: s.Apex(), names: s.options.Names, target: target,
 		before: slices.Clone(s.versions.list)}
-	err = s.versions.begin(target)
+	err = s.begin(ctx, target, deliver)
 	if err != nil {
 		return err
 	}
@@ -221,6 +250,10 @@ func (s *Source) follow(ctx context.Context, deliver func(zonesource.Part)) erro
 	}
 	s.versions.made(target)
 	s.applied = target
+	if s.unfinished != nil {
+		s.unfinished = nil
+		s.wake()
+	}
 	s.keep(p, done.problems)
 	s.log.Info("serial followed", "zone", s.name, "zone_id", hosted.ID, "from", from, "serial", serialOf(target),
 		"changes",

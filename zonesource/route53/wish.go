@@ -94,7 +94,9 @@ func (s *Source) listerOf(key zonesource.Key) (of *lister, zone string) {
 	if key.Source != Name || !isCatalog && !isZone {
 		return nil, ""
 	}
-	if isZone {
+	if isCatalog {
+		id = ""
+	} else {
 		kept, _ := s.options.Kept(key)
 		if kept.Zone != nil {
 			account = kept.Zone.Account

@@ -2,6 +2,7 @@ package zonefile
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ type Entry struct {
 	Alias *Alias
 	// Comment is what follows the semicolon on the line of the record, trimmed.
 	Comment string
+	// Hint says that an escape was read in decimal which looks like one that AWS prints; "" is none.
+	Hint string
 	// Place is FILE:LINE.
 	Place string
 }
@@ -92,10 +95,10 @@ func (r *reader) hidden() bool {
 }
 
 // entryOf hands over the record under way.
-func (r *reader) entryOf(x *lexer, rrtype uint16, ttl uint32) error {
+func (r *reader) entryOf(x *lexer, rrtype uint16, ttl uint32, hint string) error {
 	return r.load.visit(Entry{
 		Owner: bytes.Clone(r.owner), Type: rrtype, TTL: ttl, Data: bytes.Clone(r.data),
-		Comment: strings.TrimSpace(string(x.comment)), Place: r.place().String(),
+		Comment: strings.TrimSpace(string(x.comment)), Hint: hint, Place: r.place().String(),
 	})
 }
 
@@ -110,7 +113,7 @@ func isAlias(x *lexer, tokens []token) bool {
 }
 
 // alias hands over an alias. Its TTL is not read: aliases have none.
-func (r *reader) alias(x *lexer, tokens []token) error {
+func (r *reader) alias(x *lexer, tokens []token, hint string) error {
 	for !strings.EqualFold(string(x.bytes(tokens[0])), "ALIAS") {
 		tokens = tokens[1:]
 	}
@@ -132,6 +135,7 @@ func (r *reader) alias(x *lexer, tokens []token) error {
 		return fmt.Errorf("%q where an ALIAS record has true or false for EvaluateTargetHealth", text)
 	}
 	return r.load.visit(Entry{
-		Owner: bytes.Clone(r.owner), Alias: a, Comment: strings.TrimSpace(string(x.comment)), Place: r.place().String(),
+		Owner: bytes.Clone(r.owner), Alias: a, Comment: strings.TrimSpace(string(x.comment)),
+		Hint: cmp.Or(hint, octalHint(x, fields[1:2])), Place: r.place().String(),
 	})
 }

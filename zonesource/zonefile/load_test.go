@@ -153,6 +153,7 @@ f TXT "` + strings.Repeat("x", 255) + `"
 				`c.example.com. 300 TXT "4\\e\310" "* x"`, `d.example.com. 300 TXT "a" "b"`, `e.example.com. 300 TXT ""`,
 				`f.example.com. 300 TXT "` + strings.Repeat("x", 255) + `"`,
 			},
+			found: []string{`c.example.com. TXT zone:8: \052 is read as dig does, in decimal: "4"; AWS's \052 is *`},
 		},
 		{
 			name: "escaped names",

@@ -48,11 +48,8 @@ type head struct {
 func (r *reader) record(x *lexer) error {
 	tokens, hint := x.tokens, ""
 	if !x.leading {
-		text := x.bytes(tokens[0])
-		if bytes.IndexByte(text, '\\') >= 0 {
-			hint = zone.OctalHint(string(text)) // names of AWS are copied into files
-		}
-		owner, err := rdata.AppendMasterName(r.owner[:0], text, r.origin)
+		hint = octalHint(x, tokens[:1])
+		owner, err := rdata.AppendMasterName(r.owner[:0], x.bytes(tokens[0]), r.origin)
 		if err != nil {
 			r.owner = r.owner[:0]
 			return fmt.Errorf("owner: %w", err)
@@ -65,7 +62,7 @@ func (r *reader) record(x *lexer) error {
 		return errors.New("no owner, and none before it to take")
 	}
 	if r.load.visit != nil && isAlias(x, tokens) {
-		return r.alias(x, tokens)
+		return r.alias(x, tokens, hint)
 	}
 	h, tokens, err := readHead(x, tokens)
 	if err != nil {
@@ -88,6 +85,9 @@ func (r *reader) record(x *lexer) error {
 	if err != nil {
 		return err
 	}
+	if hint == "" {
+		hint = octalHint(x, tokens)
+	}
 	if hint != "" {
 		r.load.problem(r.owner, h.rrtype, r.place(), hint)
 	}
@@ -95,9 +95,25 @@ func (r *reader) record(x *lexer) error {
 		r.load.problem(r.owner, h.rrtype, r.place(), longTTL)
 	}
 	if r.load.visit != nil {
-		return r.entryOf(x, h.rrtype, ttl)
+		return r.entryOf(x, h.rrtype, ttl, hint)
 	}
 	return r.load.add(r.owner, h.rrtype, ttl, r.data, r.place())
+}
+
+// octalHint is a word for the first of the texts whose escape looks like one of AWS: what it
+// prints is copied into files. It is "" where there is none.
+func octalHint(x *lexer, tokens []token) string {
+	for _, t := range tokens {
+		text := x.bytes(t)
+		if bytes.IndexByte(text, '\\') < 0 {
+			continue
+		}
+		hint := zone.OctalHint(string(text))
+		if hint != "" {
+			return hint
+		}
+	}
+	return ""
 }
 
 // readHead reads TTL and class, which may be missing and come in any order,

@@ -82,12 +82,12 @@ pages.parts = {
       const found = all.filter((p) => [p.key, p.source, p.zone, p.error].join(" ").toLowerCase().includes(wanted.toLowerCase()));
       const state = (p) => (p.shrunk ? ["warn", "held back"] : p.error ? ["bad", "failed"] : p.age_seconds === null ? ["warn", "not read yet"] : ["good", "fine"]);
       list.replaceChildren(table([
-        ["Part", "", (p) => [h("div", { class: "wrap" }, h("b", {}, p.zone || p.key)), p.zone ? h("div", { class: "muted mono wrap" }, p.key) : null]],
+        ["Part", "part", (p) => [h("div", { class: "wrap" }, h("b", {}, p.zone || p.key)), p.zone ? h("div", { class: "muted mono wrap" }, p.key) : null]],
         ["Source", "optional", (p) => tag(p.source)], ["State", "", (p) => h("span", { class: "nowrap " + state(p)[0] }, dot(state(p)[0]), " ", state(p)[1])],
         ["Age", "num", (p) => span(p.age_seconds)], ["Next", "num optional", (p) => (p.next_seconds === null || p.next_seconds === undefined ? "–" : p.next_seconds < 1 ? "now" : "in " + span(p.next_seconds))],
         ["What is the matter", "wrap", (p) => [p.error ? h("div", { class: "bad" }, p.error) : null,
-          p.shrunk ? h("div", { class: "warn" }, `from ${number(p.shrunk.before)} to ${number(p.shrunk.now)}: without `, (p.shrunk.names ?? []).slice(0, 12).join(", ")) : null,
-          p.shrunk ? copyable(`curl -X POST '${location.origin}/accept?zone=${encodeURIComponent(p.zone || p.key)}'`, "Copy the command that accepts it") : null,
+          p.shrunk ? h("div", { class: "warn" }, p.shrunk.now ? `from ${number(p.shrunk.before)} to ${number(p.shrunk.now)}: without ` : `not listed any more, with its ${number(p.shrunk.before)} records `, (p.shrunk.names ?? []).slice(0, 12).join(", ")) : null,
+          p.shrunk ? command("accept", p.key.replace(/^\S+ (zone)?\/?/, "")) : null,
           p.primary ? h("div", { class: "muted" }, `from ${p.primary}, serial ${p.serial}, heard ${since(p.contact_seconds)}, expires in ${span(p.expire_seconds)}`) : null]]], found));
     };
     page.put(head("Parts", "Everything that is read by itself: catalogs, zones, regions, health. Its age, its next reading, what is held back.",

@@ -43,6 +43,27 @@ function values(answer, type) {
   });
 }
 
+// cures are the commands that help where a name isn't known yet, or the answer came out of the cache.
+function cures(e) {
+  const found = [];
+  let apex = "", cached = "", failing = false;
+  const walk = (steps, why) => steps.forEach((x) => {
+    apex ||= /^closest (\S+?)\.?$/.exec(x.step)?.[1] ?? "";
+    if (x.step === "cache" && /^(fresh: |expired )/.test(x.why)) cached ||= why.replace(/^asked for /, "").split(" ")[0];
+    failing ||= x.why.includes("not listed since: ");
+    walk(x.steps ?? [], x.why);
+  });
+  walk(e.steps, "");
+  if (apex && (e.rcode === "NXDOMAIN" || (e.rcode === "NOERROR" && !e.answer.length)) && !cached) {
+    found.push(["A record that was made since is there once its zone is read again:", command("refresh", apex)]);
+  }
+  if (cached) found.push(["The cache forgets it, and the upstreams are asked again, by:", command("flush", cached)]);
+  if (failing) found.push(["What can't be read, and why:", h("a", { href: link("parts") }, "Parts")]);
+  return found.map(([text, node]) => h("div", { class: "cure" }, h("p", { class: "soft" }, text), node));
+}
+// command is one of inside53 for this server, to copy.
+const command = (...words) => copyable(["inside53", ...words.map(quoted), ...(location.port === "8053" ? [] : ["--admin", location.origin])].join(" "));
+
 pages.explain = {
   title: "Explain",
   async show(page, { name = "", type = "", client = "" }) {
@@ -75,7 +96,7 @@ pages.explain = {
           body(rcodeTag(e), " ", tag(e.type), " ", e.view ? h("a", { class: "tag accent", href: link("views") }, "view " + e.view) : tag("no view", "bad"), " ",
             h("span", { class: "muted" }, `for ${e.client}, ${e.flags.join(" ")}`), e.ede ? h("p", { class: "soft" }, "Extended error " + e.ede) : null),
           h("div", { class: "answer" }, e.answer.length ? e.answer.map((line) => h("div", {}, line)) : h("span", { class: "muted" }, "no records")),
-          drawn.root);
+          cures(e), drawn.root);
       }),
       page.replace(views, "answers in every view", async () => {
         const { data: all } = await get("/answers", { name, type: type || "A" }, page.signal);

@@ -117,12 +117,12 @@ function queue(width) {
 pages.split = {
   title: "Split horizon",
   wide: true,
-  async show(page, { zone = "", q = "", type = "" }) {
+  async show(page, { zone = "", q = "", type = "", differing = "" }) {
     const [{ data: zones }, { data: views }] = await Promise.all([get("/zones", { limit: 1000 }), get("/views")]);
     const apexes = [...new Set(zones.map((z) => z.name))];
     const shared = apexes.find((a) => zones.filter((z) => z.name === a).length > 1);
     zone ||= shared ?? apexes[0] ?? "";
-    let text = q, kind = type;
+    let text = q, kind = type, only = differing !== "";
     const known = new Map(), ask = queue(4);
     const columns = [...views.map((v) => v.name), "the internet"];
     const grid = `minmax(190px, 2fr) 56px repeat(${columns.length}, minmax(130px, 1.5fr))`;
@@ -132,8 +132,34 @@ pages.split = {
       if (!known.has(key)) known.set(key, ask(() => get("/answers", { name: r.name, type: r.type }, page.signal).then((x) => x.data, (error) => [{ error: error.message, answer: [] }])));
       return known.get(key);
     };
+    // What differs isn't known before it is asked for: names are looked through one after another, as far as is looked at.
+    const kept = [], looked = { at: 0, total: Infinity };
+    let search = Promise.resolve(); // one at a time
+    const difference = async (upTo, signal) => {
+      signal?.throwIfAborted();
+      while (kept.length < upTo && looked.at < looked.total) {
+        const { data, total } = await get("/records", { zone, merged: true, text, type: kind, offset: looked.at, limit: 100 }, signal);
+        const answers = await Promise.all(data.map(answer));
+        signal?.throwIfAborted();
+        data.forEach((r, i) => { if (answers[i].some((a) => a.differs)) kept.push(r); });
+        looked.at += data.length;
+        looked.total = data.length ? total : looked.at;
+        said();
+      }
+    };
+    const said = () => {
+      const left = looked.at < looked.total ? ` looked at, of ${number(looked.total)}` : "";
+      found.textContent = `${number(kept.length)} differ of ${number(looked.at)}${left}`;
+    };
     const list = virtual({ label: "answers by name and view",
       page: async (offset, limit, signal) => {
+        if (only) {
+          const now = search.then(() => difference(offset + limit, signal));
+          search = now.catch(() => {});
+          await now;
+          said();
+          return { rows: kept.slice(offset, offset + limit), total: kept.length + (looked.at < looked.total ? limit : 0) };
+        }
         const { data, total } = await get("/records", { zone, merged: true, text, type: kind, offset, limit }, signal);
         found.textContent = `${number(total)} names and types`;
         return { rows: data, total };
@@ -152,11 +178,17 @@ pages.split = {
         return node;
       } });
     const found = h("p", {}, "");
-    const change = () => { keep("split", { zone, q: text, type: kind }); list.again(); };
+    const change = () => {
+      keep("split", { zone, q: text, type: kind, differing: only ? "yes" : "" });
+      kept.length = looked.at = 0;
+      looked.total = Infinity;
+      list.again();
+    };
     page.put(head("Split horizon", "Names down, views across. What differs from most views is marked; private addresses are green.",
       field("Zone", choice("zone", apexes.map((a) => [a]), zone, (v) => go(link("split", { zone: v })))),
       field("Name", typed({ value: q, name: "text" }, (v) => { text = v; change(); })),
-      field("Type", choice("type", [["", "all"], ...types.slice(0, 12).map((t) => [t])], type, (v) => { kind = v; change(); }))));
+      field("Type", choice("type", [["", "all"], ...types.slice(0, 12).map((t) => [t])], type, (v) => { kind = v; change(); })),
+      h("label", { class: "field" }, h("input", { type: "checkbox", name: "differing", checked: only, onchange: (e) => { only = e.target.checked; change(); } }), "Differences only")));
     const header = line([h("span", {}, "Name"), h("span", {}, "Type"), columns.map((c) => h("span", {}, c))]);
     header.className = "vhead";
     const table = h("div", {}, header, list.node);
