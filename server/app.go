@@ -19,12 +19,19 @@ import (
 	"inside53/server/config"
 	"inside53/server/dangling"
 	"inside53/server/dnstap"
+	"inside53/server/front"
+	"inside53/server/handover"
+	"inside53/server/healthwatch"
+	"inside53/server/limits"
 	"inside53/server/listen"
 	"inside53/server/metrics"
 	"inside53/server/observe"
+	"inside53/server/preflight"
+	"inside53/server/sources"
 	"inside53/server/transfer"
 	"inside53/server/tsig"
 	"inside53/server/update"
+	"inside53/server/warm"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/recorder"
@@ -49,7 +56,7 @@ type AppOptions struct {
 	// LogFault, when it is there, returns why the log can't be written, nil while it can.
 	LogFault func() error
 	// Sockets are those that are there already; nil for none. The App closes them.
-	Sockets *Sockets
+	Sockets *handover.Sockets
 	// User names who the process became after it had bound its sockets as root; "" is that it
 	// has the rights that it was started with.
 	User string
@@ -77,8 +84,8 @@ type App struct {
 	fleet     fleetSide
 	running   running // of the goroutine of runSources, once that runs; changed with reloading held
 	reloading sync.Mutex
-	sources   sourceBuilder
-	health    healthWatch
+	sources   sources.Builder
+	health    healthwatch.Watch
 	readiness readiness
 	pulse     pulse
 	observer  *observe.Observer
@@ -86,7 +93,7 @@ type App struct {
 	dangling  *dangling.Watch
 	reloads   reloads
 	accounts  atomic.Pointer[[]*awsclient.Account] // of running, for who isn't its goroutine
-	warmth    *warmth
+	warmth    *warm.Cache
 	trend     trend
 
 	keys      atomic.Pointer[tsig.Keyring]
@@ -94,10 +101,11 @@ type App struct {
 	updater   *zoneupdate.Updater // nil without AWS, and in a fleet
 	updates   *update.Server      // nil without AWS
 	transfers *transfer.Server
-	desk      *desk
+	desk      *front.Desk
+	closed    atomic.Bool // the state directory is free
 	server    *listen.Server
 	admin     *admin.Server
-	handover  handover
+	handover  *handover.Side
 }
 
 // NewApp binds every address and opens the state directory; nothing runs and
@@ -107,7 +115,7 @@ func NewApp(ctx context.Context, o AppOptions) (*App, error) {
 		o.Config = readOnly(o.Config)
 	}
 	a := &App{opts: o, version: version(o.Version), registry: metrics.NewRegistry()}
-	a.handover.wanted, a.handover.released = make(chan struct{}), make(chan struct{})
+	a.handover = handover.New(handover.Options{Log: o.Log, Address: a.firstAddress, Files: a.files, Next: a.next})
 	a.config.Store(o.Config)
 	err := a.assemble(ctx, o.Config)
 	if err != nil {
@@ -121,13 +129,13 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	log := a.opts.Log
 	var err error
 	a.forwarder, err = forward.New(forward.Options{
-		Entries: c.Cache.Entries, Bytes: cacheBytes(int(c.Cache.Bytes), os.DirFS("/"), log),
-		Waiters: waiters(os.DirFS("/")), Sockets: boundSockets(), Logger: log,
+		Entries: c.Cache.Entries, Bytes: limits.CacheBytes(int(c.Cache.Bytes), os.DirFS("/"), log),
+		Waiters: limits.Waiters(os.DirFS("/")), Sockets: limits.Sockets(), Logger: log,
 	})
 	if err != nil {
 		return err
 	}
-	a.forwarder.SetPackets(packetsOf(c, nil))
+	a.forwarder.SetPackets(limits.Packets(c, nil))
 	host, _ := os.Hostname() // "" where it has none
 	a.host = host
 	a.resolver = resolver.New(a.forwarder, resolver.Options{
@@ -140,10 +148,13 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.setMessages(c)
 	a.registry.MustRegister(metrics.OfForwarder(a.forwarder.Stats), metrics.OfResolver(a.resolver), a.observeMetrics(),
 		a.danglingMetrics())
-	a.sources = sourceBuilder{log: log, hosts: hosts{a.forwarder}, onCall: newCalls(a.registry), config: a.config.Load,
-		program: sync.OnceValue(zonesource.Program), onEvent: newEvents(a.registry), wantTargets: a.wantTargets}
+	a.sources = sources.Builder{
+		Log: log, Hosts: sources.Hosts{Forwarder: a.forwarder}, Config: a.config.Load,
+		OnCall: sources.CountCalls(a.registry), OnEvent: sources.CountEvents(a.registry),
+		Program: sync.OnceValue(zonesource.Program), WantTargets: a.health.WantTargets,
+	}
 	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
-		a.running.accounts, err = a.sources.loadAccounts(ctx, c)
+		a.running.accounts, err = a.sources.LoadAccounts(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -152,7 +163,10 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	err = a.succeed(ctx, c)
+	err = a.opts.Sockets.Succeed(ctx, func() error {
+		_, err := preflight.CheckZoneFiles(ctx, c)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -168,7 +182,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	kept.Self = savedSelf(c)
+	kept.Self = sources.SavedSelf(c)
 	a.keeper, err = zonesource.NewKeeper(zonesource.Options{
 		Config: kept, StateDir: state, Publish: a.publish, Log: log,
 		Accepted: accepted,
@@ -181,10 +195,10 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.dangling = a.newDangling()
-	a.warmth = newWarmth(a.keeper.State(), a.forwarder, log)
-	a.sources.keeper = a.keeper
-	a.sources.secondaries = &secondaries{log: log, keeper: a.keeper}
-	a.sources.registrar = &registrar{keeper: a.keeper, snapshot: a.resolver.Snapshot}
+	a.warmth = warm.NewCache(a.keeper.State(), a.forwarder, log)
+	a.sources.Keeper = a.keeper
+	a.sources.Secondaries = &sources.Secondaries{Log: log, Keeper: a.keeper}
+	a.sources.Registrar = &sources.Registrar{Keeper: a.keeper, Snapshot: a.resolver.Snapshot}
 	before := &past{a.newestPast}
 	served := &data{
 		keeper: a.keeper, resolver: a.resolver, past: before, fleet: a.handing, faults: a.problems, waiting: a.waiting,
@@ -201,17 +215,17 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	}
 	a.server, err = listen.Bind(listen.Options{
 		Addresses: c.Listen.DNS,
-		Sockets:   a.opts.Sockets.listeners(),
-		Expected:  a.opts.Sockets.expected(),
+		Sockets:   a.opts.Sockets.Listeners(),
+		Expected:  a.opts.Sockets.Expected(),
 		NewWorker: a.newWorker,
 		TCP: listen.TCPOptions{
-			Connections: boundConnections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle,
-			Memory: lateBytes(os.DirFS("/")), HandedOn: a.handing.opens(),
+			Connections: limits.Connections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle,
+			Memory: limits.LateBytes(os.DirFS("/")), HandedOn: a.handing.opens(),
 			Welcome: func(client netip.Addr) listen.Welcome {
 				if a.handing.isMember(client) {
 					return listen.Known
 				}
-				return welcomeOf(a.config.Load(), a.resolver.Snapshot(), client)
+				return front.Welcome(a.config.Load(), a.resolver.Snapshot(), client)
 			},
 		},
 		Log: log,
@@ -242,24 +256,24 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: seen, Fleet: &fleetDesk{a},
 		Log:   log,
 		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
-		Bound: boundWeb, Socket: a.opts.Sockets.listeners().Listener,
+		Bound: limits.BoundWeb, Socket: a.opts.Sockets.Listeners().Listener,
 	})
 	if err != nil {
 		return err
 	}
-	err = a.opts.Sockets.finish()
+	err = a.opts.Sockets.Finish()
 	if err != nil {
 		return err
 	}
-	a.health = healthWatch{
-		log: log, shared: a.fleet.member != nil, state: a.keeper.State(), hosts: a.sources.hosts, onCall: a.sources.onCall,
-		snapshot: a.resolver.Snapshot, publish: a.publishLive,
-		listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
+	a.health = healthwatch.Watch{
+		Log: log, Shared: a.fleet.member != nil, State: a.keeper.State(), Hosts: a.sources.Hosts, OnCall: a.sources.OnCall,
+		Snapshot: a.resolver.Snapshot, Publish: a.publishLive,
+		Listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}
-	a.registry.MustRegister(a.health.metrics())
-	a.health.self.Store(&kept.Self)
-	monitor, err := a.health.newMonitor(c, a.running.accounts)
-	a.health.monitor.Store(monitor)
+	a.registry.MustRegister(a.health.Metrics())
+	a.health.Self.Store(&kept.Self)
+	monitor, err := a.health.NewMonitor(c, a.running.accounts)
+	a.health.Monitor.Store(monitor)
 	return err
 }
 
@@ -280,10 +294,13 @@ func (a *App) keyring() tsig.Keyring { return *a.keys.Load() }
 // newWorker makes the worker of one packet loop.
 func (a *App) newWorker() listen.Worker {
 	w := a.resolver.NewWorker()
-	w.HandleWith(&front{
-		keys: a.keyring, transfers: a.transfers, updates: a.updates, desk: a.desk, released: &a.handover.begun,
-		bell: a.fleet.bell,
-	})
+	f := &front.Handler{
+		Keys: a.keyring, Transfers: a.transfers, Updates: a.updates, Desk: a.desk, Released: a.handover.HasBegun,
+	}
+	if a.fleet.bell != nil {
+		f.Bell = a.fleet.bell
+	}
+	w.HandleWith(f)
 	return w
 }
 
@@ -296,11 +313,14 @@ func (a *App) close() {
 		a.server.Close()
 	}
 	a.opts.Sockets.Close()
-	a.handover.once.Do(a.closeState)
+	a.closeState()
 }
 
-// closeState gives the state directory free.
+// closeState gives the state directory free, once.
 func (a *App) closeState() {
+	if a.closed.Swap(true) {
+		return
+	}
 	if a.updater != nil {
 		err := a.updater.Close()
 		if err != nil {
@@ -316,7 +336,7 @@ func (a *App) closeState() {
 }
 
 func (a *App) publish(s *zone.Snapshot) {
-	a.forwarder.SetPackets(packetsOf(a.config.Load(), s))
+	a.forwarder.SetPackets(limits.Packets(a.config.Load(), s))
 	err := a.resolver.Publish(s)
 	if err != nil {
 		a.opts.Log.Error("snapshot not published", "error", err)
@@ -334,10 +354,7 @@ func (a *App) publish(s *zone.Snapshot) {
 // everything has ended.
 func (a *App) Run(ctx context.Context) error {
 	err := a.run(ctx)
-	if next := a.handover.next; next != nil {
-		return errors.Join(err, <-next.ended)
-	}
-	return err
+	return errors.Join(err, a.handover.Wait())
 }
 
 func (a *App) run(ctx context.Context) error {
@@ -346,7 +363,7 @@ func (a *App) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.health.load()
+	a.health.Load()
 	all, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	serving, stopServing := context.WithCancel(all)
@@ -358,19 +375,20 @@ func (a *App) run(ctx context.Context) error {
 	g.Go(func() error { return a.observer.Run(all) })
 	g.Go(func() error { return a.messages.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
-	g.Go(func() error { return a.desk.run(all) })
+	g.Go(func() error { return a.desk.Run(all) })
 	g.Go(func() error { return a.fleet.bell.run(all) })
 	g.Go(func() error { return a.newInstances().Run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
 		a.awaitFleet(serving)
-		err := a.awaitData(serving)
+		err := a.opts.Sockets.Await(serving, func() bool { return a.resolver.Snapshot().Loaded },
+			func() []string { return a.keeper.Brief().Missing })
 		if err != nil {
 			return err
 		}
 		return a.server.Run(serving)
 	})
-	g.Go(func() error { return a.offer(serving, ctx, stopServing) })
+	g.Go(func() error { return a.handover.Offer(serving, ctx, stopServing) })
 	g.Go(func() error { return a.admin.Run(all) })
 	g.Go(func() error { return a.trend.run(all) })
 	g.Go(func() error { return watchdog(all, a.opts.Log, a.server.Standing) })
@@ -381,7 +399,7 @@ func (a *App) run(ctx context.Context) error {
 		return nil
 	})
 	err = g.Wait()
-	if errors.Is(err, context.Canceled) && (ctx.Err() != nil || a.handover.done.Load()) {
+	if errors.Is(err, context.Canceled) && (ctx.Err() != nil || a.handover.IsDone()) {
 		return nil
 	}
 	return err
@@ -398,7 +416,7 @@ func (a *App) write(process, all context.Context) error {
 	g, working := errgroup.WithContext(writing)
 	g.Go(func() error {
 		select {
-		case <-a.handover.wanted:
+		case <-a.handover.Asked():
 			save()
 			<-saved
 			end()
@@ -408,7 +426,7 @@ func (a *App) write(process, all context.Context) error {
 	})
 	g.Go(func() error {
 		defer close(saved)
-		return a.warmth.run(ending, working)
+		return a.warmth.Run(ending, working)
 	})
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(working))
 	defer stopRecording()
@@ -427,11 +445,11 @@ func (a *App) write(process, all context.Context) error {
 		g.Go(func() error { return a.updates.Run(working) })
 	}
 	err := g.Wait()
-	if !a.handover.begun.Load() {
+	if !a.handover.HasBegun() {
 		return err
 	}
-	a.handover.once.Do(a.closeState)
-	close(a.handover.released)
+	a.closeState()
+	a.handover.Free()
 	<-all.Done()
 	return all.Err()
 }

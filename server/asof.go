@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"inside53/server/config"
+	"inside53/server/sources"
 	"inside53/zonesource"
 	"inside53/zonesource/ledger"
 	"inside53/zonesource/recorder"
@@ -22,7 +23,7 @@ func readOnly(c *config.Config) *config.Config {
 // keeperConfig is that of the configuration in force. Of the past all is expected that the
 // ledger has, and nothing else.
 func (a *App) keeperConfig(ctx context.Context, c *config.Config) (zonesource.Config, error) {
-	k := keeperConfig(c, a.running.accounts)
+	k := sources.KeeperConfig(c, a.running.accounts)
 	if a.opts.AsOf.IsZero() {
 		return k, nil
 	}

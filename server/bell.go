@@ -9,6 +9,7 @@ import (
 
 	"inside53/resolver"
 	"inside53/resolver/wire"
+	"inside53/resolver/zone"
 	"inside53/server/config"
 	"inside53/server/tsig"
 	"inside53/zonesource/clock"
@@ -49,19 +50,21 @@ func newBell(keys func() tsig.Keyring, names func() []config.DomainName) *bell {
 	return &bell{keys: keys, names: names, queue: make(chan ringing, bellRoom)}
 }
 
-// admits reports whether a packet is a NOTIFY of the fleet, as far as that is seen before its
+// Admits reports whether a packet is a NOTIFY of the fleet, as far as that is seen before its
 // signature is checked.
-func (b *bell) admits(p *resolver.Packet) bool {
-	if b == nil || p.Opcode() != wire.OpcodeNotify || string(p.Name()) != fleetWire {
+func (b *bell) Admits(p *resolver.Packet) bool {
+	if p.Opcode() != wire.OpcodeNotify || string(p.Name()) != fleetWire {
 		return false
 	}
 	var name [wire.MaxName]byte
 	key := p.Key(name[:0])
-	return slices.ContainsFunc(b.names(), func(n config.DomainName) bool { return bytes.Equal(wireName(n), key) })
+	return slices.ContainsFunc(b.names(), func(n config.DomainName) bool {
+		return bytes.Equal(zone.MustName(string(n)), key)
+	})
 }
 
-// accept has a NOTIFY answered later, or drops it where too many wait.
-func (b *bell) accept(p *resolver.Packet) ([]byte, resolver.Result) {
+// Accept has a NOTIFY answered later, or drops it where too many wait.
+func (b *bell) Accept(p *resolver.Packet) ([]byte, resolver.Result) {
 	r := ringing{packet: bytes.Clone(p.Bytes), client: p.Client, finish: p.Suspender.Suspend()}
 	select {
 	case b.queue <- r:

@@ -14,16 +14,6 @@ import (
 	"github.com/miekg/dns"
 )
 
-// parseGood parses text as /etc/inside53/inside53.yaml.
-func parseGood(t *testing.T, text string) *config.Config {
-	t.Helper()
-	c, err := config.Parse([]byte(text), "/etc/inside53/inside53.yaml")
-	if err != nil {
-		t.Fatalf("parsing %q: %v", text, err)
-	}
-	return c
-}
-
 // allKeys returns every key of the configuration that has a value of its own.
 func allKeys() []string {
 	var keys []string

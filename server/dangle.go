@@ -2,12 +2,9 @@ package server
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"strings"
 
-	"inside53/resolver/forward"
-	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/dangling"
@@ -17,37 +14,16 @@ import (
 
 // newDangling makes what looks for records that lead to what is gone.
 func (a *App) newDangling() *dangling.Watch {
-	o := dangling.Options{Snapshot: a.resolver.Snapshot, Resolve: a.existsOutside, Log: a.opts.Log}
+	o := dangling.Options{Snapshot: a.resolver.Snapshot, Resolve: a.exists, Log: a.opts.Log}
 	if state := a.keeper.State(); state != nil {
 		o.Path, o.Hold = filepath.Join(state.Path(), "addresses"), state.Hold
 	}
 	return dangling.New(o)
 }
 
-// errNobodyToAsk says that nobody is asked for names outside.
-var errNobodyToAsk = errors.New("no forwarder of \".\"")
-
-// existsOutside asks the forwarder of "." whether a name exists.
-func (a *App) existsOutside(ctx context.Context, name []byte) (bool, error) {
-	var upstreams []string
-	for _, f := range a.config.Load().Forward {
-		if f.Zone == "." && (len(upstreams) == 0 || f.Views.All) {
-			upstreams = upstreamTexts(f.Upstreams)
-		}
-	}
-	if len(upstreams) == 0 {
-		return false, errNobodyToAsk
-	}
-	group, err := a.forwarder.Group(forward.GroupSpec{Upstreams: upstreams})
-	if err != nil {
-		return false, err
-	}
-	defer a.forwarder.Release(group)
-	m, err := a.forwarder.Resolve(ctx, group, &forward.Question{Name: name, Type: zone.TypeA})
-	if err != nil {
-		return false, err
-	}
-	return m.Rcode != wire.RcodeNXDomain, nil
+// exists asks whether a name outside exists.
+func (a *App) exists(ctx context.Context, name []byte) (bool, error) {
+	return a.sources.Hosts.ExistsOutside(ctx, a.config.Load(), name)
 }
 
 // danglingProblems are the lines of the report about records that lead to what is gone.

@@ -4,26 +4,25 @@
 //	              │                                          │
 //	           listen/  UDP, TCP, heartbeat       admin/ <── readiness.go  data.go
 //	              │ Serve                                    │
-//	           front.go ──> update/ ──> zonesource/update ──> Route 53
+//	           front/    ──> update/ ──> zonesource/update ──> Route 53
 //	              │  │ └──> transfer/ (secondaries) <── resolver.Merger
 //	              │  └────> tsig/ (a signed question, without its signature)
 //	              │                                          │
 //	           resolver.Worker ──> resolver ──> forward      │
 //	                                  ↑ Publish              │
-//	sources.go ──> zonesource: sources ─> Keeper <───────────┘
-//	health.go ──> zonesource/health: Monitor ──> resolver.PublishLive
+//	sources/   ──> zonesource: sources ─> Keeper <───────────┘
+//	healthwatch/ ──> zonesource/health: Monitor ──> resolver.PublishLive
 //	     ↑
 //	config/ (strict; every fault with its line) <── reload.go (SIGHUP)
 //
-// events.go has the queue of events be read by whoever reads AWS, and says what keeps them away.
-// updates.go and transfers.go translate the configuration for tsig, update and transfer,
-// which know nothing of it.
+// The configuration is translated by sources/ (what is read) and policy/ (keys, updates, transfers); what is
+// asked for knows nothing of it. preflight/ looks at it before it serves.
 //
-// front.go says whose TCP connections are accepted as well, limits.go how many descriptors,
-// how much memory and how many packets there may be; package share counts who has how much of
-// what waits. warm.go keeps the cache over restarts. announce.go says when it is ready, and feeds
-// systemd's watchdog while the packet loops live. handover.go and sockets.go pass the sockets on
-// to the process after this one. Packages confine and logs are of the process, not of the App.
+// front/ says whose TCP connections are accepted as well, limits/ how many descriptors, how much memory and how
+// many packets there may be; package share counts who has how much of what waits. warm/ keeps the cache over
+// restarts. announce.go says when it is ready, and feeds systemd's watchdog while the packet loops live.
+// handover/ passes the sockets on to the process after this one. Packages confine and logs are of the process,
+// not of the App.
 //
 // What people see and do stands beside: hands.go (status, parts, flush, refresh), pulse.go (rates of
 // now), plan.go (reloads, what is read next), observing.go and usage.go (package observe: who asks
@@ -31,7 +30,7 @@
 // dangling: records that lead to what is gone).
 //
 // [App] is the composition root: it makes all of it from a [config.Config] and owns its
-// lifetime. Its parts own their state and register their metrics (metrics.go); package admin
+// lifetime. Its parts own their state and register their metrics (metrics/); package admin
 // asks them through interfaces of its own. Package listen is the packet engines alone and knows nothing of data.
 //
 // # Goroutines
@@ -41,7 +40,7 @@
 // goroutine a connection. What needs an upstream is handed to the forwarder's pool,
 // which answers later through the socket that the query came from. Updates have a pool
 // of their own, which finds out who sends them, and a goroutine a hosted zone. A desk for each processor
-// (desk.go) unpacks what may be for transfers, and signed questions. Transfers
+// (front/) unpacks what may be for transfers, and signed questions. Transfers
 // have sixteen goroutines, their publisher and the notifier one each, and that one for
 // each NOTIFY under way. The keeper runs the sources; it publishes, no query ever waits
 // for it. The health monitor runs beside it. The heartbeat asks each packet loop and TCP
@@ -53,7 +52,7 @@
 // Config.Drain. Then the sockets close, what is in flight is answered, and only
 // then do the forwarder and the keeper end, which saves what it knows.
 //
-// Another process may go on in its place (handover.go). Then it ends without the drain: first
+// Another process may go on in its place (handover/). Then it ends without the drain: first
 // whatever writes, so that the other can read the state directory; then, once the other has its
 // data, the packet loops. Both have the same sockets, so nothing that waits in one is lost.
 //

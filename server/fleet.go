@@ -3,8 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -13,6 +11,8 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/server/config"
+	"inside53/server/policy"
+	"inside53/server/sources"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/fleet"
@@ -34,30 +34,13 @@ type fleetSide struct {
 
 // fleetOf opens the ledger of a fleet.
 func fleetOf(c *config.Config, account *awsclient.Account) (ledger.Store, *ledger.Ledger, [][]byte, error) {
-	secrets, err := fleetSecrets(c)
+	secrets, err := policy.FleetSecrets(c)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	store := fleet.NewBucket(account, c.Fleet.Store.Bucket, c.Fleet.Store.Prefix)
 	l, err := ledger.New(ledger.Options{Store: store, Fleet: c.Fleet.Store.String(), Secrets: secrets})
 	return store, l, secrets, err
-}
-
-// fleetSecrets are those of the keys of the fleet, in their order.
-func fleetSecrets(c *config.Config) ([][]byte, error) {
-	ring, err := newKeyring(c)
-	if err != nil {
-		return nil, err
-	}
-	var secrets [][]byte
-	for _, name := range c.Fleet.Keys {
-		secret, err := base64.StdEncoding.DecodeString(ring[string(name)].Secret)
-		if err != nil {
-			return nil, fmt.Errorf("reading the secret of key %s: %w", name, err)
-		}
-		secrets = append(secrets, secret)
-	}
-	return secrets, nil
 }
 
 // assembleFleet makes this server a member of its fleet, where the configuration has one.
@@ -180,8 +163,8 @@ func ignore(*zone.Snapshot) {}
 type leading struct {
 	term    *fleet.Term
 	keeper  *zonesource.Keeper // of what is read, with the guard and the amendments
-	builder sourceBuilder
-	sources []built
+	builder sources.Builder
+	sources []sources.Built
 }
 
 // lead reads AWS for the fleet until ctx ends.
@@ -203,14 +186,14 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 	if err != nil {
 		return err
 	}
-	l.builder.keeper, l.builder.committed = l.keeper, l.committed
-	l.builder.secondaries = &secondaries{log: a.opts.Log, keeper: l.keeper}
+	l.builder.Keeper, l.builder.Committed = l.keeper, l.committed
+	l.builder.Secondaries = &sources.Secondaries{Log: a.opts.Log, Keeper: l.keeper}
 	a.reloading.Lock()
 	err = l.use(a.config.Load(), &a.running)
 	if err == nil {
 		a.fleet.leading.Store(l)
-		a.sources.secondaries.use(sourcesOf(l.sources))
-		a.sources.registrar.use(sourcesOf(l.sources))
+		a.sources.Secondaries.Use(sources.Of(l.sources))
+		a.sources.Registrar.Use(sources.Of(l.sources))
 	}
 	a.reloading.Unlock()
 	if err != nil {
@@ -219,7 +202,7 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 	defer a.endLead()
 	g, ctx := errgroup.WithContext(ctx)
 	o := a.handing.open(ctx, l)
-	g.Go(func() error { return l.keeper.Run(ctx, sourcesOf(l.sources)...) })
+	g.Go(func() error { return l.keeper.Run(ctx, sources.Of(l.sources)...) })
 	g.Go(func() error { return o.updater.Run(ctx) })
 	g.Go(func() error { return a.readHealth(ctx, t) })
 	g.Go(func() error { return a.tend(ctx, l) })
@@ -251,14 +234,13 @@ func (a *App) endLead() {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	a.fleet.leading.Store(nil)
-	a.sources.secondaries.use(nil)
-	a.sources.registrar.use(nil)
+	a.sources.Secondaries.Use(nil)
+	a.sources.Registrar.Use(nil)
 }
 
 // use makes the sources of a configuration, of those that run what is the same.
 func (l *leading) use(c *config.Config, r *running) error {
-	old := &running{sources: l.sources}
-	all, err := l.builder.build(c, r.accounts, r.generation, old)
+	all, err := l.builder.Build(c, r.accounts, r.generation, l.sources)
 	if err != nil {
 		return err
 	}
@@ -269,23 +251,23 @@ func (l *leading) use(c *config.Config, r *running) error {
 // sharedConfig is the configuration of a keeper of what a fleet shares: all but files.
 func sharedConfig(k zonesource.Config, self zonesource.Self) zonesource.Config {
 	k.Expected = slices.DeleteFunc(slices.Clone(k.Expected), func(key zonesource.Key) bool {
-		return key.Source == fileSource
+		return key.Source == sources.File
 	})
 	k.Self = self
 	return k
 }
 
 // sharedOf are the sources that one server of a fleet reads for all.
-func sharedOf(all []built) []built {
-	return slices.DeleteFunc(slices.Clone(all), func(b built) bool { return b.local })
+func sharedOf(all []sources.Built) []sources.Built {
+	return slices.DeleteFunc(slices.Clone(all), func(b sources.Built) bool { return b.Local })
 }
 
 // localOf are the sources that each server reads by itself: in a fleet those of files, else all.
-func (a *App) localOf(all []built) []zonesource.Source {
+func (a *App) localOf(all []sources.Built) []zonesource.Source {
 	if a.fleet.member == nil {
-		return sourcesOf(all)
+		return sources.Of(all)
 	}
-	return sourcesOf(slices.DeleteFunc(slices.Clone(all), func(b built) bool { return !b.local }))
+	return sources.Of(slices.DeleteFunc(slices.Clone(all), func(b sources.Built) bool { return !b.Local }))
 }
 
 // reconfigureLead has what this server reads for its fleet follow another configuration.
@@ -294,7 +276,7 @@ func (a *App) reconfigureLead(p *reloadPlan) error {
 	if l == nil {
 		return nil
 	}
-	kept := keeperConfig(p.config, p.running.accounts)
+	kept := sources.KeeperConfig(p.config, p.running.accounts)
 	err := l.keeper.Reconfigure(sharedConfig(kept, a.keeper.Self()))
 	if err != nil {
 		return err
@@ -303,9 +285,9 @@ func (a *App) reconfigureLead(p *reloadPlan) error {
 	if err != nil {
 		return err
 	}
-	l.keeper.Switch(sourcesOf(l.sources)...)
-	a.sources.secondaries.use(sourcesOf(l.sources))
-	a.sources.registrar.use(sourcesOf(l.sources))
+	l.keeper.Switch(sources.Of(l.sources)...)
+	a.sources.Secondaries.Use(sources.Of(l.sources))
+	a.sources.Registrar.Use(sources.Of(l.sources))
 	return nil
 }
 
@@ -316,7 +298,7 @@ func (a *App) fleetAges() map[string]float64 {
 		return nil
 	}
 	ages := l.keeper.Ages()
-	if m := a.health.monitor.Load(); m != nil {
+	if m := a.health.Monitor.Load(); m != nil {
 		age, known := m.WordAge()
 		if known {
 			ages[healthPart] = age.Seconds()

@@ -28,7 +28,7 @@ const (
 func (a *App) readHealth(ctx context.Context, t *fleet.Term) error {
 	word := a.healthWord(ctx, t.Version())
 	for ctx.Err() == nil {
-		m := a.health.monitor.Load()
+		m := a.health.Monitor.Load()
 		if m == nil {
 			_ = refresh.Pause(ctx, healthEvery) // the loop ends with ctx
 			continue
@@ -47,7 +47,7 @@ func (a *App) readHealth(ctx context.Context, t *fleet.Term) error {
 // monitor watches. It returns what is committed.
 func (a *App) commitHealth(ctx context.Context, t *fleet.Term, m *health.Monitor, word map[string][]byte,
 ) map[string][]byte {
-	for a.health.monitor.Load() == m {
+	for a.health.Monitor.Load() == m {
 		is, err := m.Word()
 		differing := health.Differing(word, is)
 		if err == nil && is != nil && len(differing) > 0 {
@@ -86,7 +86,7 @@ func (a *App) healthWord(ctx context.Context, v *ledger.Version) map[string][]by
 
 // adoptHealth has a version's word on health count, where another server reads it.
 func (a *App) adoptHealth(v *ledger.Version) {
-	m := a.health.monitor.Load()
+	m := a.health.Monitor.Load()
 	if m == nil || v == nil || a.fleet.leading.Load() != nil {
 		return
 	}
@@ -117,7 +117,7 @@ type fleetKeeper struct {
 // Age implements [fleet.Keeper]: also of health.
 func (k fleetKeeper) Age(age func(zonesource.Key) (time.Duration, bool)) {
 	k.Keeper.Age(age)
-	m := k.app.health.monitor.Load()
+	m := k.app.health.Monitor.Load()
 	old, known := age(zonesource.Key{Source: healthPart})
 	if m != nil && known && k.app.fleet.leading.Load() == nil {
 		m.Age(old)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"inside53/server/config"
+	"inside53/server/sources"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ledger"
@@ -146,11 +147,11 @@ func (a *App) runSolo(ctx context.Context) error {
 		section.RequestsPerSecond /= float64(max(1, m.Known()))
 		c.Route53 = &section
 	}
-	accounts, err := a.sources.loadAccounts(ctx, &c)
+	accounts, err := a.sources.LoadAccounts(ctx, &c)
 	if err != nil {
 		return err
 	}
-	kept := sharedConfig(keeperConfig(&c, accounts), a.keeper.Self())
+	kept := sharedConfig(sources.KeeperConfig(&c, accounts), a.keeper.Self())
 	l := &leading{builder: a.sources}
 	l.keeper, err = zonesource.NewKeeper(zonesource.Options{
 		Config: kept, Publish: ignore, Parts: a.keeper.Served(), Log: a.opts.Log,
@@ -162,15 +163,15 @@ func (a *App) runSolo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.builder.keeper = l.keeper
-	l.builder.secondaries = &secondaries{log: a.opts.Log, keeper: l.keeper}
+	l.builder.Keeper = l.keeper
+	l.builder.Secondaries = &sources.Secondaries{Log: a.opts.Log, Keeper: l.keeper}
 	err = l.use(&c, &running{accounts: accounts, generation: -1})
 	if err != nil {
 		return err
 	}
 	reading, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- l.keeper.Run(reading, sourcesOf(l.sources)...) }()
+	go func() { ended <- l.keeper.Run(reading, sources.Of(l.sources)...) }()
 	err = a.awaitStore(ctx)
 	stop()
 	<-ended // it is that of its context

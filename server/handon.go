@@ -23,6 +23,7 @@ import (
 	"inside53/server/config"
 	"inside53/server/handon"
 	"inside53/server/metrics"
+	"inside53/server/policy"
 	"inside53/server/transfer"
 	"inside53/server/update"
 	"inside53/zonesource/clock"
@@ -110,7 +111,7 @@ func (h *handing) setKeys(c *config.Config) error {
 	if h == nil || c.Fleet == nil {
 		return nil
 	}
-	secrets, err := fleetSecrets(c)
+	secrets, err := policy.FleetSecrets(c)
 	if err != nil {
 		return err
 	}
@@ -326,7 +327,7 @@ func (h *handing) open(ctx context.Context, l *leading) *office {
 	o := &office{term: l.term, ending: ctx}
 	o.updater = zoneupdate.New(zoneupdate.Options{
 		Source: route53.Name, Hosted: l.keeper.Hosted, Amend: l.keeper.Amend, Synced: l.keeper.Synced,
-		Term: &updateTerm{l.term, h.app.fleet.member.Ledger()}, OnCall: h.app.sources.onCall, Log: h.app.opts.Log,
+		Term: &updateTerm{l.term, h.app.fleet.member.Ledger()}, OnCall: h.app.sources.OnCall, Log: h.app.opts.Log,
 	})
 	h.app.reloading.Lock()
 	defer h.app.reloading.Unlock()

@@ -13,6 +13,8 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/healthwatch"
+	"inside53/server/sources"
 	"inside53/zonesource"
 )
 
@@ -26,8 +28,8 @@ type hands struct {
 	leading   func() *zonesource.Keeper // of what this server reads for its fleet; nil: it doesn't
 	forwarder *forward.Forwarder
 	pulse     *pulse
-	sources   *sourceBuilder
-	health    *healthWatch
+	sources   *sources.Builder
+	health    *healthwatch.Watch
 	fleet     func() admin.FleetStatus
 	handing   *handing // nil: this server is alone
 }
@@ -206,14 +208,18 @@ func (h *hands) describe(
 		out.Shrunk.Names = append([]string{}, reader.Lost(p.Key, lostNames)...)
 	}
 	if p.Zone != nil {
-		h.sources.secondaries.describe(p.Zone.Apex, p.Key, &out, now)
+		standing, known := h.sources.Secondaries.Standing(p.Zone.Apex, p.Key)
+		if known {
+			out.Primary, out.Serial = standing.Primary.String(), &standing.Serial
+			out.ContactSecs, out.ExpireSeconds = secondsTo(now, standing.Contact), secondsTo(standing.Expires, now)
+		}
 	}
 	return out
 }
 
 // watchedPart describes what is known of health, where it is watched.
 func (h *hands) watchedPart(now time.Time) (admin.Part, bool) {
-	m := h.health.monitor.Load()
+	m := h.health.Monitor.Load()
 	if m == nil {
 		return admin.Part{}, false
 	}

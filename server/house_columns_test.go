@@ -16,7 +16,7 @@ const maxColumns = 120
 // TestHouseColumns: no line is wider than can be read beside another file. What Go can't break is left out: the text of
 // raw strings, and the tags of fields.
 func TestHouseColumns(t *testing.T) {
-	for _, s := range sources(t) {
+	for _, s := range sourceFiles(t) {
 		text, err := os.ReadFile(filepath.Join("..", s.path))
 		if err != nil {
 			t.Fatal(err)

@@ -24,7 +24,7 @@ type source struct {
 	set   *token.FileSet
 }
 
-func sources(t *testing.T) []source {
+func sourceFiles(t *testing.T) []source {
 	t.Helper()
 	top, err := filepath.Abs("..")
 	if err != nil {
@@ -66,7 +66,7 @@ func sources(t *testing.T) []source {
 func isTest(path string) bool { return strings.HasSuffix(path, "_test.go") }
 
 func TestImportsFollowTheArrows(t *testing.T) {
-	for _, s := range sources(t) {
+	for _, s := range sourceFiles(t) {
 		pkg := filepath.ToSlash(filepath.Dir(s.path))
 		for _, i := range s.file.Imports {
 			path, err := strconv.Unquote(i.Path.Value)
@@ -83,7 +83,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 
 func TestHouseHasPictures(t *testing.T) {
 	documented, packages := map[string]bool{}, map[string]bool{}
-	for _, s := range sources(t) {
+	for _, s := range sourceFiles(t) {
 		dir := filepath.Dir(s.path)
 		packages[dir] = packages[dir] || !isTest(s.path)
 		if filepath.Base(s.path) == "doc.go" && s.file.Doc != nil {
@@ -104,7 +104,7 @@ func TestHouseHasPictures(t *testing.T) {
 // TestHouseStaysOnLoopback: the tests of a package that speak to the simulated AWS can't reach the real one.
 func TestHouseStaysOnLoopback(t *testing.T) {
 	held, simulate := map[string]bool{}, map[string]bool{}
-	for _, s := range sources(t) {
+	for _, s := range sourceFiles(t) {
 		dir := filepath.Dir(s.path)
 		if !isTest(s.path) {
 			continue
@@ -133,7 +133,7 @@ func TestHouseStaysOnLoopback(t *testing.T) {
 }
 
 func TestHouseStyle(t *testing.T) {
-	for _, s := range sources(t) {
+	for _, s := range sourceFiles(t) {
 		if s.lines > maxLines {
 			t.Errorf("%s has %d lines: it has more than one subject", s.path, s.lines)
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"inside53/resolver"
+	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
 	"inside53/server/metrics"
@@ -70,7 +71,7 @@ func (a *App) setQueryLog(c *config.Config) {
 		NewLogger: func(to *observe.File) *slog.Logger { return c.Log.Logger(to) },
 	}
 	for _, name := range q.Names {
-		s.Filter.Names = append(s.Filter.Names, wireName(name))
+		s.Filter.Names = append(s.Filter.Names, zone.MustName(string(name)))
 	}
 	for _, code := range q.Rcodes {
 		s.Filter.Rcodes = append(s.Filter.Rcodes, code.Number())

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"inside53/server/config"
+	"inside53/server/sources"
 	"inside53/zonesource/fleet"
 )
 
@@ -62,7 +63,7 @@ func TestMaxAgeOfFleet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if is := keeperConfig(c, nil).MaxAge; is != want {
+		if is := sources.KeeperConfig(c, nil).MaxAge; is != want {
 			t.Errorf("max_age %v, want %v", is, want)
 		}
 	}

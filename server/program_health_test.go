@@ -11,6 +11,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/server/admin"
+	"inside53/server/healthwatch"
 	"inside53/zonesource"
 	"inside53/zonesource/awssim"
 )
@@ -196,20 +197,20 @@ func TestResolveOwn(t *testing.T) {
 	for host, want := range map[string]string{"bastion.example.com": "203.0.113.10", "www.example.org": "192.0.2.80",
 		"partner.example.org": "203.0.113.10"} {
 		for range 3 {
-			got, err := p.app.health.resolve(t.Context(), host)
+			got, err := p.app.health.Resolve(t.Context(), host)
 			if err != nil || len(got) != 1 || got[0] != netip.MustParseAddr(want) {
 				t.Errorf("%s: %v, %v, want %s", host, got, err, want)
 			}
 		}
 	}
 	for _, host := range []string{"nothing.example.com", "motto.example.com", "a..b"} {
-		got, err := p.app.health.resolve(t.Context(), host)
+		got, err := p.app.health.Resolve(t.Context(), host)
 		if len(got) != 0 {
 			t.Errorf("%s: %v, %v", host, got, err)
 		}
 	}
 	p = newSite(t).ready(t, c.config("127.1.0.0/16", "127.1.0.0/16, 127.0.0.0/30", ", 127.0.0.1/32", ""))
-	got, err := p.app.health.resolve(t.Context(), "bastion.example.com")
+	got, err := p.app.health.Resolve(t.Context(), "bastion.example.com")
 	if err != nil || len(got) != 1 || got[0] != netip.MustParseAddr("10.0.1.10") {
 		t.Errorf("in a VPC: %v, %v", got, err)
 	}
@@ -240,7 +241,7 @@ func TestTranslateProbe(t *testing.T) {
 	}
 	defer p.app.close()
 	a := p.app
-	if _, known := a.health.translate(addr("203.0.113.1")); known {
+	if _, known := a.health.Translate(addr("203.0.113.1")); known {
 		t.Error("without data something is known")
 	}
 	a.publish(snap)
@@ -250,18 +251,18 @@ func TestTranslateProbe(t *testing.T) {
 		{"", "203.0.113.4", ""}, {"", "203.0.113.5", ""}, {"", "203.0.113.6", "10.0.0.6"}, {"", "198.51.100.1", ""},
 		{"", "2001:db8::1", ""},
 	} {
-		a.health.self.Store(nil)
+		a.health.Self.Store(nil)
 		if tt.self != "" {
-			a.health.self.Store(&zonesource.Self{VPC: tt.self})
+			a.health.Self.Store(&zonesource.Self{VPC: tt.self})
 		}
-		got, known := a.health.translate(addr(tt.public))
+		got, known := a.health.Translate(addr(tt.public))
 		if known != (tt.want != "") || known && got != addr(tt.want) {
 			t.Errorf("%+v: %s, %t", tt, got, known)
 		}
 	}
 	for own, want := range map[string]string{"0.0.0.0:53": "127.0.0.1:53", "[::]:53": "[::1]:53",
 		"10.0.0.1:5300": "10.0.0.1:5300"} {
-		if got := reachable(netip.MustParseAddrPort(own)); got != netip.MustParseAddrPort(want) {
+		if got := healthwatch.Reachable(netip.MustParseAddrPort(own)); got != netip.MustParseAddrPort(want) {
 			t.Errorf("%s is asked at %s", own, got)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"inside53/server/admin"
+	"inside53/server/limits"
 	"inside53/zonesource/awssim"
 
 	"golang.org/x/sys/unix"
@@ -71,7 +72,7 @@ func TestProgramFloodedPorts(t *testing.T) {
 			t.Errorf("%s of %s: %d %s", path, at, code, body)
 		}
 	}
-	if got, most := openFiles(t)-before-opened, 3*fitWeb(files.Cur)+64; got > most {
+	if got, most := openFiles(t)-before-opened, 3*limits.FitWeb(files.Cur)+64; got > most {
 		t.Errorf("%d descriptors more, for a bound of %d", got, most)
 	}
 	p.check(t, asks(outside, "www.example.org A", "CNAME example.org.", "192.0.2.80"),

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"inside53/server/sources"
 )
 
 // listings are the calls of sources since the last reset, without those that a health
@@ -84,21 +86,21 @@ func TestProgramOwnVPCLate(t *testing.T) {
 	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.url)
 	s := newSite(t)
 	p := s.ready(t, c.config())
-	if here := savedSelf(p.app.opts.Config); here.VPC != "" {
+	if here := sources.SavedSelf(p.app.opts.Config); here.VPC != "" {
 		t.Fatalf("known before anybody said so: %v", here)
 	}
 	metadata.on.Store(true)
-	p.await(t, "the VPC is known", func() bool { return p.app.health.self.Load().VPC == "vpc-0a1b2c3d4e5f60001" })
-	p.await(t, "it is saved", func() bool { return savedSelf(p.app.opts.Config).VPC == "vpc-0a1b2c3d4e5f60001" })
-	here := savedSelf(p.app.opts.Config)
+	p.await(t, "the VPC is known", func() bool { return p.app.health.Self.Load().VPC == "vpc-0a1b2c3d4e5f60001" })
+	p.await(t, "it is saved", func() bool { return sources.SavedSelf(p.app.opts.Config).VPC == "vpc-0a1b2c3d4e5f60001" })
+	here := sources.SavedSelf(p.app.opts.Config)
 	if here.Region != "eu-west-1" {
 		t.Errorf("saved %v", here)
 	}
-	err := os.WriteFile(filepath.Join(p.app.opts.Config.StateDir, selfFile), []byte(`{"VPC":`), 0o600)
+	err := os.WriteFile(filepath.Join(p.app.opts.Config.StateDir, sources.SelfFile), []byte(`{"VPC":`), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if here := savedSelf(p.app.opts.Config); here.VPC != "" {
+	if here := sources.SavedSelf(p.app.opts.Config); here.VPC != "" {
 		t.Errorf("half a file says %v", here)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/server/config"
+	"inside53/server/front"
 	"inside53/server/listen"
 )
 
@@ -93,13 +94,13 @@ func TestWelcomeOf(t *testing.T) {
 		"10.1.2.3": listen.Known, "192.0.2.1": listen.Known, "192.0.2.17": listen.Known, "192.0.2.33": listen.Known,
 		"192.0.2.34": listen.Stranger, "2001:db8::1": listen.Stranger,
 	} {
-		if got := welcomeOf(c, s, netip.MustParseAddr(addr)); got != want {
+		if got := front.Welcome(c, s, netip.MustParseAddr(addr)); got != want {
 			t.Errorf("%s: %d, want %d", addr, got, want)
 		}
 		if want == listen.Stranger {
 			want = listen.Keyed
 		}
-		if got := welcomeOf(&keyed, s, netip.MustParseAddr(addr)); got != want {
+		if got := front.Welcome(&keyed, s, netip.MustParseAddr(addr)); got != want {
 			t.Errorf("%s, with keys alone: %d, want %d", addr, got, want)
 		}
 	}

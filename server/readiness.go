@@ -8,6 +8,7 @@ import (
 
 	"inside53/server/admin"
 	"inside53/server/metrics"
+	"inside53/server/sources"
 	"inside53/zonesource"
 	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/fleet"
@@ -91,7 +92,7 @@ func (r *readiness) isReady() bool {
 // Zones of other servers expire by themselves.
 func tooOld(status zonesource.Brief, maxAge time.Duration) []string {
 	var reasons []string
-	for _, name := range []string{ec2Source, route53.Name} {
+	for _, name := range []string{sources.EC2, route53.Name} {
 		s := status.Sources[name]
 		if maxAge > 0 && !s.Oldest.IsZero() && time.Since(s.Oldest) > maxAge {
 			reasons = append(reasons, fmt.Sprintf("%s: %s, older than %s", admin.TooOld, name, maxAge))

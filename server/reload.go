@@ -11,6 +11,9 @@ import (
 
 	"inside53/server/config"
 	"inside53/server/confine"
+	"inside53/server/limits"
+	"inside53/server/policy"
+	"inside53/server/sources"
 	"inside53/server/transfer"
 	"inside53/server/update"
 	"inside53/zonesource"
@@ -29,18 +32,19 @@ func (a *App) runSources(ctx context.Context) error {
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	sources := a.localOf(a.running.sources)
-	a.sources.secondaries.use(sources)
-	a.sources.registrar.use(sources)
+	own := a.localOf(a.running.sources)
+	a.sources.Secondaries.Use(own)
+	a.sources.Registrar.Use(own)
 	ended := make(chan error, 1)
-	go a.runKeeper(running, sources, ended)
+	go a.runKeeper(running, own, ended)
 	detected := make(chan struct{})
 	if len(a.running.accounts) > 0 {
-		go a.detectSelf(running, a.running.accounts[0], detected)
+		here := &sources.Whereabouts{Start: a.opts.Config, Keeper: a.keeper, Known: a.health.Self.Store, Log: a.opts.Log}
+		go here.Detect(running, a.running.accounts[0], detected)
 	} else {
 		close(detected)
 	}
-	endWatch := a.health.start(running)
+	endWatch := a.health.Start(running)
 	defer func() {
 		stop()
 		<-detected
@@ -54,7 +58,7 @@ func (a *App) runSources(ctx context.Context) error {
 		}
 		plan, err := a.planReload(ctx)
 		if err == nil {
-			err = a.keeper.Reconfigure(keeperConfig(plan.config, plan.running.accounts))
+			err = a.keeper.Reconfigure(sources.KeeperConfig(plan.config, plan.running.accounts))
 		}
 		a.reloads.note(err)
 		if err != nil {
@@ -69,7 +73,7 @@ func (a *App) runSources(ctx context.Context) error {
 func (a *App) buildFirst(ctx context.Context) error {
 	c, r := a.config.Load(), &a.running
 	var err error
-	r.sources, err = a.sources.build(c, r.accounts, r.generation, nil)
+	r.sources, err = a.sources.Build(c, r.accounts, r.generation, nil)
 	if err != nil {
 		return err
 	}
@@ -82,7 +86,7 @@ func (a *App) buildFirst(ctx context.Context) error {
 
 // watchesOf returns what the monitor is made of, and whether there is one.
 func (a *App) watchesOf(c *config.Config, r *running) (watches, bool, error) {
-	options, wanted, err := a.health.options(c, r.accounts)
+	options, wanted, err := a.health.Options(c, r.accounts)
 	return watches{r.generation, options}, wanted, err
 }
 
@@ -122,14 +126,14 @@ func (a *App) planReload(ctx context.Context) (*reloadPlan, error) {
 		return nil, errors.New("turning on the first of route53 and ec2 needs a restart: it opens state_dir")
 	}
 	p := &reloadPlan{config: c}
-	p.updates, err = newUpdatePolicy(c)
+	p.updates, err = policy.Updates(c)
 	if err != nil {
 		return nil, err
 	}
 	if c.KeepsState() && !a.opts.Config.KeepsState() {
 		return nil, errors.New("turning on the first of transfers and secondary needs a restart: it opens state_dir")
 	}
-	p.transfer, err = newTransferPolicy(c)
+	p.transfer, err = policy.Transfers(c)
 	if err != nil {
 		return nil, err
 	}
@@ -175,9 +179,9 @@ func (a *App) needsRoot(c *config.Config) error {
 // planRunning makes what a new configuration needs, of what runs where that is the same.
 func (a *App) planRunning(ctx context.Context, c *config.Config) (running, error) {
 	old := &a.running
-	r := running{accounts: old.accounts, access: old.access, generation: old.generation, monitor: a.health.monitor.Load()}
+	r := running{accounts: old.accounts, access: old.access, generation: old.generation, monitor: a.health.Monitor.Load()}
 	if c.UsesAWS() || c.Fleet != nil {
-		accounts, err := a.sources.loadAccounts(ctx, c)
+		accounts, err := a.sources.LoadAccounts(ctx, c)
 		if err != nil {
 			return r, err
 		}
@@ -189,7 +193,7 @@ func (a *App) planRunning(ctx context.Context, c *config.Config) (running, error
 		r.accounts, r.access = nil, access{}
 	}
 	var err error
-	r.sources, err = a.sources.build(c, r.accounts, r.generation, old)
+	r.sources, err = a.sources.Build(c, r.accounts, r.generation, old.sources)
 	if err != nil {
 		return r, err
 	}
@@ -198,7 +202,7 @@ func (a *App) planRunning(ctx context.Context, c *config.Config) (running, error
 	if err != nil || same(r.watches, old.watches) && wanted == (r.monitor != nil) {
 		return r, err
 	}
-	r.monitor, err = a.health.newMonitor(c, r.accounts)
+	r.monitor, err = a.health.NewMonitor(c, r.accounts)
 	return r, err
 }
 
@@ -211,7 +215,7 @@ func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() 
 	}
 	a.setQueryLog(p.config)
 	a.setMessages(p.config)
-	a.forwarder.SetPackets(packetsOf(p.config, a.resolver.Snapshot()))
+	a.forwarder.SetPackets(limits.Packets(p.config, a.resolver.Snapshot()))
 	a.transfers.SetPolicy(p.transfer)
 	before := a.running.accounts
 	again := a.running.generation != p.running.generation
@@ -219,8 +223,8 @@ func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() 
 	a.reloading.Lock()
 	a.running = p.running
 	a.setAccounts(a.running.accounts)
-	a.sources.secondaries.use(sources)
-	a.sources.registrar.use(sources)
+	a.sources.Secondaries.Use(sources)
+	a.sources.Registrar.Use(sources)
 	err := a.reconfigureLead(p)
 	a.reloading.Unlock()
 	if err != nil {
@@ -239,10 +243,10 @@ func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() 
 	if a.updates != nil {
 		a.updates.SetPolicy(p.updates)
 	}
-	if p.running.monitor != a.health.monitor.Load() {
+	if p.running.monitor != a.health.Monitor.Load() {
 		endWatch() // it saves what the next one begins with
-		a.health.use(p.running.monitor)
-		endWatch = a.health.start(ctx)
+		a.health.Use(p.running.monitor)
+		endWatch = a.health.Start(ctx)
 	}
 	if again {
 		for _, account := range before {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -11,8 +10,11 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/front"
+	"inside53/server/healthwatch"
 	"inside53/server/listen"
 	"inside53/server/metrics"
+	"inside53/server/policy"
 	"inside53/server/transfer"
 
 	"github.com/miekg/dns"
@@ -21,7 +23,7 @@ import (
 // assembleTransfers makes what serves secondaries, whether the configuration has any or
 // not: a reload may bring some.
 func (a *App) assembleTransfers(c *config.Config) error {
-	policy, err := newTransferPolicy(c)
+	policy, err := policy.Transfers(c)
 	if err != nil {
 		return err
 	}
@@ -35,7 +37,7 @@ func (a *App) assembleTransfers(c *config.Config) error {
 		Help: "NOTIFY to secondaries by outcome; gave_up counts zones, the others messages.",
 	})
 	options := transfer.Options{
-		Resolver: a.resolver, Ask: a.sources.hosts.alias, Notified: a.sources.secondaries.notified,
+		Resolver: a.resolver, Ask: a.sources.Hosts.Alias(transfer.TargetTTL), Notified: a.sources.Secondaries.Notified,
 		Primary:     a.isPrimary,
 		Count:       func(kind, result string) { count(kind, result) },
 		CountNotify: func(result string) { countNotify(result) }, StateDir: c.StateDir, State: a.keeper.State(),
@@ -46,56 +48,20 @@ func (a *App) assembleTransfers(c *config.Config) error {
 	}
 	a.transfers = transfer.New(options)
 	a.transfers.SetPolicy(policy)
-	a.desk = newDesk(a.transfers, a.keyring, func() listen.Worker { return a.resolver.NewWorker() })
+	a.desk = front.NewDesk(a.transfers, a.keyring, func() listen.Worker { return a.resolver.NewWorker() })
 	return nil
 }
 
 // isPrimary reports whether a zone comes from other servers, one of which has that address: one
 // that this server reads, or in a fleet whoever leads.
 func (a *App) isPrimary(apex []byte, from netip.Addr) bool {
-	if a.sources.secondaries.isPrimary(apex, from) {
+	if a.sources.Secondaries.IsPrimary(apex, from) {
 		return true
 	}
 	if a.handing == nil {
 		return false
 	}
-	c := a.config.Load()
-	return slices.ContainsFunc(c.Secondary, func(s config.Secondary) bool {
-		return isPrimary(s.Primaries, from) && bytes.Equal(wireName(s.Zone), apex)
-	}) || slices.ContainsFunc(c.Follow, func(f config.Follow) bool {
-		return isPrimary(f.Primaries, from) && bytes.Equal(wireName(f.Zone), apex)
-	})
-}
-
-// newTransferPolicy is the sections keys and transfers; nil where nothing is transferred. It
-// reads the secrets of the keys.
-func newTransferPolicy(c *config.Config) (*transfer.Policy, error) {
-	if len(c.Transfers) == 0 && len(c.Secondary) == 0 && len(c.Follow) == 0 {
-		return nil, nil
-	}
-	keys, err := newKeyring(c)
-	if err != nil {
-		return nil, err
-	}
-	p := &transfer.Policy{Keys: keys}
-	for _, t := range c.Transfers {
-		e := &transfer.Entry{View: t.View, Zones: t.Zones.Has, Clients: t.Clients, Journal: int(t.Journal)}
-		if e.View == "" {
-			e.View = "rest"
-		}
-		for _, k := range t.Keys {
-			e.Keys = append(e.Keys, string(k))
-			e.KeyNames = append(e.KeyNames, wireName(config.DomainName(k)))
-		}
-		for _, n := range t.Notify {
-			e.Notify = append(e.Notify, n.AddrPort)
-		}
-		if t.Catalog != "" {
-			e.Catalog = wireName(config.DomainName(t.Catalog))
-		}
-		p.Entries = append(p.Entries, e)
-	}
-	return p, nil
+	return front.NamesPrimary(a.config.Load(), apex, from)
 }
 
 // publishLive makes a table of health the one that queries and secondaries see. Nothing is
@@ -103,6 +69,22 @@ func newTransferPolicy(c *config.Config) (*transfer.Policy, error) {
 func (a *App) publishLive(live *zone.Live) {
 	a.trend.observe(live)
 	if a.resolver.PublishLive(live) {
+		a.transfers.Wake()
+	}
+}
+
+// newInstances makes who probes instances.
+func (a *App) newInstances() *healthwatch.Instances {
+	return &healthwatch.Instances{
+		Config: a.config.Load, Regions: a.sources.Inventory, Listeners: a.health.Listeners, Publish: a.publishSick,
+		Log: a.opts.Log,
+	}
+}
+
+// publishSick makes instances that are unhealthy from here leave their names. Nothing is
+// answered otherwise by it, and secondaries are told nothing, where no decision is another one.
+func (a *App) publishSick(sick map[string]string) {
+	if a.resolver.PublishSick(sick) {
 		a.transfers.Wake()
 	}
 }

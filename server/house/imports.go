@@ -35,6 +35,16 @@ const (
 	dns      = "github.com/miekg/dns"
 )
 
+// rooms are the packages that the App is composed of.
+func rooms() []string {
+	return []string{
+		"server/admin", "server/dangling", "server/dnstap", "server/front", "server/handon", "server/handover",
+		"server/healthwatch", "server/limits", "server/listen", "server/metrics", "server/observe", "server/policy",
+		"server/preflight", "server/share", "server/sources", "server/transfer", "server/tsig", "server/update",
+		"server/warm",
+	}
+}
+
 // rules are by package; a path that ends in /... stands for all below it, and the longest
 // that holds a package counts.
 func rules() map[string]rule {
@@ -106,11 +116,53 @@ func rules() map[string]rule {
 		"zonesource/register": {ours: []string{"resolver/zone", "zonesource", "zonesource/atomicfile", "zonesource/update"},
 			why: meet},
 		"zonesource/awssim": {why: "code shared with the sources would hide their faults"},
-		"server": {ours: append([]string{
-			"server/admin", "server/config", "server/confine", "server/dangling", "server/dnstap", "server/handon",
-			"server/listen", "server/metrics", "server/observe", "server/share", "server/tsig", "server/transfer",
-			"server/update",
-		}, below...)},
+		"server":            {ours: append(slices.Concat(rooms(), []string{"server/config", "server/confine"}), below...)},
+		"server/policy": {
+			ours: []string{
+				"resolver/zone", "server/config", "server/transfer", "server/tsig", "server/update", "zonesource",
+				"zonesource/rdata",
+			},
+			why: "it translates the configuration, and asks nobody", theirs: []string{},
+		},
+		"server/sources": {
+			ours: append([]string{
+				"resolver/forward", "resolver/wire", "resolver/zone", "server/config", "server/metrics", "server/policy",
+				"server/update",
+			}, below[2:]...),
+			why: "it makes sources of the configuration; the App runs them",
+		},
+		"server/healthwatch": {
+			ours: []string{
+				"resolver/zone", "server/admin", "server/config", "server/metrics", "server/sources", "zonesource",
+				"zonesource/awsclient", "zonesource/health", "zonesource/statedir",
+			},
+			why: "it has health watched; what comes of that it publishes by the App", theirs: []string{},
+		},
+		"server/preflight": {
+			ours: append([]string{
+				"resolver/forward", "resolver/zone", "server/config", "server/healthwatch", "server/policy", "server/sources",
+			}, below[2:]...),
+			why: "it looks at a configuration before there is a server", theirs: []string{},
+		},
+		"server/limits": {
+			ours: []string{"resolver/forward", "resolver/wire", "resolver/zone", "server/config", "server/listen"},
+			why:  "it says what may be used, and uses nothing",
+		},
+		"server/warm": {
+			ours: []string{"resolver/forward", "zonesource/atomicfile", "zonesource/statedir"},
+			why:  "it keeps the cache, and knows nothing of what is in it", theirs: []string{},
+		},
+		"server/front": {
+			ours: []string{
+				"resolver", "resolver/wire", "resolver/zone", "server/config", "server/listen", "server/share",
+				"server/transfer", "server/tsig", "server/update",
+			},
+			why: "it sorts packets, and knows nothing of where the data are from", theirs: []string{},
+		},
+		"server/handover": {
+			ours: []string{"server/config", "server/listen"}, why: "it passes sockets on, and knows nothing of data",
+			theirs: []string{"github.com/coreos/go-systemd/v22/activation", "golang.org/x/sys/unix"},
+		},
 		"server/dangling": {
 			ours:   []string{"resolver/zone", "zonesource/atomicfile"},
 			why:    "it looks at what is published, and asks nobody but by the App",
@@ -180,7 +232,8 @@ func rules() map[string]rule {
 		}, below...)},
 		"server/inside53": {
 			ours: append([]string{
-				"server", "server/admin", "server/config", "server/confine", "server/logs", "examples",
+				"server", "server/admin", "server/config", "server/confine", "server/handover", "server/limits", "server/logs",
+				"server/preflight", "server/sources", "examples",
 			}, below...),
 			why: "what the server says it reads in the types of its admin paths, and whatever it serves it leaves to the App",
 		},

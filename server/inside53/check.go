@@ -11,8 +11,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"inside53/server"
 	"inside53/server/config"
+	"inside53/server/preflight"
 	"inside53/zonesource"
 
 	"github.com/spf13/cobra"
@@ -62,8 +62,8 @@ func check(ctx context.Context, stdout io.Writer, path string, withAWS, asJSON b
 	if err != nil {
 		return 0, errors.Join(printFaults(stdout, path, asJSON, config.Faults(err)), err)
 	}
-	problems, filesErr := server.CheckZoneFiles(ctx, conf)
-	keysErr := server.CheckKeys(conf)
+	problems, filesErr := preflight.CheckZoneFiles(ctx, conf)
+	keysErr := preflight.CheckKeys(conf)
 	err = errors.Join(keysErr, filesErr)
 	if err != nil {
 		faults := slices.Concat(faultsOf("keys", keysErr), faultsOf("zonefiles", filesErr))
@@ -226,7 +226,7 @@ func warnings(c *config.Config) []string {
 	}
 	found = append(found, keyWarnings(c)...)
 	if !c.UsesAWS() {
-		found = append(found, server.AbsentTransfers(c, func(string) bool { return false })...)
+		found = append(found, preflight.AbsentTransfers(c, func(string) bool { return false })...)
 	}
 	for _, p := range c.Allow.Prefixes {
 		if p.Bits() == 0 {

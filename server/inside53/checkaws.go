@@ -11,8 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"inside53/server"
 	"inside53/server/config"
+	"inside53/server/preflight"
 	"inside53/zonesource/awscall"
 )
 
@@ -23,7 +23,7 @@ func checkAWS(ctx context.Context, c *config.Config, stdout io.Writer) (warned i
 		_, err = fmt.Fprintln(stdout, "\nneither route53 nor ec2 is on: nothing is asked of AWS")
 		return 0, err
 	}
-	check, err := server.CheckAWS(ctx, c)
+	check, err := preflight.CheckAWS(ctx, c)
 	if err != nil {
 		return 0, err
 	}
@@ -38,7 +38,7 @@ func checkAWS(ctx context.Context, c *config.Config, stdout io.Writer) (warned i
 // accountName is how people are told of an account.
 func accountName(name string) string { return cmp.Or(name, "(credentials)") }
 
-func printAWSCheck(w io.Writer, c *config.Config, check *server.AWSCheck) error {
+func printAWSCheck(w io.Writer, c *config.Config, check *preflight.AWSCheck) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(table, "\nACTION\tACCOUNT\tREGION\tRESULT\n")
 	for _, a := range check.Actions {
@@ -80,7 +80,7 @@ func printAWSCheck(w io.Writer, c *config.Config, check *server.AWSCheck) error 
 }
 
 // budgetWarnings names the accounts that can't be read as often as the configuration says.
-func budgetWarnings(c *config.Config, check *server.AWSCheck) []string {
+func budgetWarnings(c *config.Config, check *preflight.AWSCheck) []string {
 	var found []string
 	for _, cost := range check.Costs {
 		if cost.Cycle > c.Route53.Refresh {
@@ -94,7 +94,7 @@ func budgetWarnings(c *config.Config, check *server.AWSCheck) []string {
 
 // missing is the error that names the actions that can't be used, or nil. Of those that AWS refused for their rate it
 // isn't known whether they are allowed.
-func missing(check *server.AWSCheck) error {
+func missing(check *preflight.AWSCheck) error {
 	var denied, throttled []string
 	for _, a := range check.Actions {
 		to := &denied

@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"inside53/server"
 	"inside53/server/config"
+	"inside53/server/preflight"
 	"inside53/zonesource"
 )
 
@@ -49,7 +49,7 @@ func printCheckJSON(ctx context.Context, w io.Writer, c *config.Config, problems
 	}
 	var failed error
 	if withAWS && c.UsesAWS() {
-		check, err := server.CheckAWS(ctx, c)
+		check, err := preflight.CheckAWS(ctx, c)
 		if err != nil {
 			return 0, err
 		}

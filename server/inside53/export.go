@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"inside53/server"
 	"inside53/server/config"
+	"inside53/server/sources"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
@@ -58,7 +58,7 @@ func wantsZone(c *config.Config) func(changes.Zone) bool {
 	if c.Route53 == nil {
 		return nil
 	}
-	filter := server.HostedFilter(c.Route53)
+	filter := sources.HostedFilter(c.Route53)
 	return func(z changes.Zone) bool {
 		name, err := rdata.ParseName(z.Name)
 		return err == nil && filter.Selects(z.ID, name, z.Private)
@@ -210,7 +210,7 @@ that are no more are removed from the directory; others stay.`,
 			if conf.Route53 == nil && conf.EC2 == nil {
 				return errors.New("the configuration has neither route53 nor ec2: there is nothing to export")
 			}
-			err = server.CheckRegion(conf, accounts)
+			err = sources.CheckRegion(conf, accounts)
 			if err != nil {
 				return err
 			}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"inside53/server"
+	"inside53/server/sources"
 	"inside53/zonesource"
 	"inside53/zonesource/export"
 
@@ -113,7 +113,7 @@ func exportHosts(ctx context.Context, c console, f hostsFlags) error {
 	if conf.EC2 == nil {
 		return errors.New("the configuration has no section ec2: it says which regions to read, and where names come from")
 	}
-	err = server.CheckRegion(conf, accounts)
+	err = sources.CheckRegion(conf, accounts)
 	if err != nil {
 		return err
 	}

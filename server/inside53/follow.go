@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"inside53/server"
+	"inside53/server/sources"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
@@ -64,7 +64,7 @@ func previewFollow(ctx context.Context, path, name string) (changes.Plan, []zone
 	if err != nil {
 		return none, nil, usage{err}
 	}
-	o, there, err := server.FollowOptions(conf, apex)
+	o, there, err := sources.FollowOptions(conf, apex)
 	if err == nil && !there {
 		var known []string
 		for _, f := range conf.Follow {

@@ -12,6 +12,8 @@ import (
 	"inside53/server"
 	serverconfig "inside53/server/config"
 	"inside53/server/confine"
+	"inside53/server/handover"
+	"inside53/server/limits"
 	"inside53/server/logs"
 
 	"github.com/spf13/cobra"
@@ -66,7 +68,7 @@ otherwise. T is RFC 3339, a date, or how long ago: 2h, 3d.`,
 			log, change := logs.NewLogger(lines)
 			setLog := func(l serverconfig.Log) { change.Set(l.Level, l.Format == serverconfig.LogJSON) }
 			setLog(config.Log)
-			defer server.FitMemory(log)()
+			defer limits.FitMemory(log)()
 			writing, end := context.WithCancel(context.Background())
 			written := make(chan error, 1)
 			go func() { written <- lines.Run(writing, log) }()
@@ -97,14 +99,14 @@ otherwise. T is RFC 3339, a date, or how long ago: 2h, 3d.`,
 func prepare(ctx context.Context, name string, o *server.AppOptions) error {
 	if !ownsProcess(ctx) {
 		var err error
-		o.Sockets, err = server.OpenSockets(o.Config, os.Geteuid(), o.Log)
+		o.Sockets, err = handover.Open(o.Config, os.Geteuid(), o.Log)
 		return err
 	}
 	user, err := confine.Choose(o.Config, name, o.Log)
 	if err != nil {
 		return err
 	}
-	o.Sockets, err = server.OpenSockets(o.Config, user.ID(), o.Log)
+	o.Sockets, err = handover.Open(o.Config, user.ID(), o.Log)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,6 @@
 // # Use
 //
 //	registry := metrics.NewRegistry()
-//	registry.MustRegister(metrics.New([]metrics.Metric{{Name: "inside53_x", Help: "What x is."}},
-//		func(out metrics.Reading) { out.Gauge("inside53_x", x()) }))
+//	registry.MustRegister(metrics.New([]metrics.Metric{{Name: name, Help: "What it is."}},
+//		func(out metrics.Reading) { out.Gauge(name, state.Size()) }))
 package metrics
