@@ -143,7 +143,8 @@ func exportHosts(ctx context.Context, c console, f hostsFlags) error {
 	for _, n := range conf.EC2.Names {
 		o.Names = append(o.Names, string(n))
 	}
-	if conf.StateDir != "" && slices.ContainsFunc(o.Names, func(n string) bool { return strings.Contains(n, "{ordinal}") }) {
+	numbered := func(n string) bool { return strings.Contains(n, "{ordinal}") }
+	if conf.StateDir != "" && slices.ContainsFunc(o.Names, numbered) {
 		o.Numbered = func(key zonesource.Key) (zonesource.Part, bool) {
 			p, err := zonesource.ReadSaved(conf.StateDir, key)
 			return p, err == nil // the server may be on another host
