@@ -154,7 +154,7 @@ func (d *decision) noAuthority() bool {
 func (d *decision) inLayers(layers []zone.Layer) (decided, again bool) {
 	for _, l := range layers {
 		z := d.snap.Zone(l)
-		if z.Unavailable != "" { // nothing above has decided: what this one has isn't known
+		if z.MayHave(d.name) { // nothing above has decided: what this one has isn't known
 			d.unreadLayer(z)
 			return true, false
 		}
@@ -417,8 +417,8 @@ func (d *decision) negative(apex *zone.Apex) {
 	a := d.a
 	for _, l := range apex.Layers {
 		z := d.snap.Zone(l)
-		// one that is reached may be in the region that was not read
-		if d.fenced && z.Origin == zone.Tags && z.Unavailable != "" {
+		// one that is reached may be in the region that was not read, and so may be what makes the name exist
+		if d.fenced && z.Origin == zone.Tags && z.MayHave(d.name) || !d.exists && z.MayHaveBelow(d.name) {
 			d.unreadLayer(z)
 			return
 		}

@@ -186,7 +186,7 @@ func (w *layerWalk) layer(z *zone.Zone) Step {
 	labels, cut := w.d.cut(z, node)
 	over := w.decided || w.closed
 	switch {
-	case z.Unavailable != "" && (!over || w.h.outcome == unread && w.h.zone == z):
+	case z.MayHave(w.d.name) && (!over || w.h.outcome == unread && w.h.zone == z):
 		w.decided = true
 		step.Why = z.Unavailable + ": decides, as what it has isn't known"
 	case over:

@@ -207,6 +207,10 @@ func TestOddPackets(t *testing.T) {
 		{"a name of 256 octets", append(
 			append([]byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, bytes.Repeat([]byte("\x3f"+strings.Repeat("x", 63)), 4)...), 0, 0,
 			1, 0, 1), FormErr, dns.RcodeFormatError, nil},
+		{"a name of 128 labels", append(append([]byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0},
+			bytes.Repeat([]byte{1, 'a'}, 128)...), 0, 0, 1, 0, 1), FormErr, dns.RcodeFormatError, nil},
+		{"labels without end", append([]byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, bytes.Repeat([]byte{1, 'a'}, 200)...),
+			FormErr, dns.RcodeFormatError, nil},
 		{"a name of 255 octets", append([]byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0},
 			question(strings.Repeat(strings.Repeat("y", 49)+".", 5)+"a.a.", 1)...), Refused, dns.RcodeRefused, nil},
 		{"a record of the answer section", pack(t, func(m *dns.Msg) { m.Answer = []dns.RR{address} }), FormErr,

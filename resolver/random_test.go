@@ -32,7 +32,7 @@ func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex, *zone.
 	snap.Inventory.SetSubnets(0, []zone.Subnet{w.places[0].Subnet}, nil)
 	view := zone.View{Name: "random"}
 	var apexes []refApex
-	for _, name := range []string{"z.", "s.z.", "y.", "."} {
+	for _, name := range []string{"z.", "s.z.", "*.z.", "a.*.z.", "y.", "."} {
 		if rng.IntN(4) == 0 {
 			continue
 		}
@@ -46,6 +46,9 @@ func randomView(t testing.TB, rng *rand.Rand) (*zone.Snapshot, []refApex, *zone.
 			z := randomZone(t, rng, name, zone.Origin(i+rng.IntN(2)))
 			z.narrow(live, w)
 			z.unread = rng.IntN(16) == 0
+			if z.unread && len(z.sets) > 0 && rng.IntN(2) == 0 {
+				z.within = z.sets[rng.IntN(len(z.sets))].owner
+			}
 			a.layers = append(a.layers, z)
 			apex.Layers = append(apex.Layers, zone.Layer(len(snap.Zones)))
 			snap.Zones = append(snap.Zones, z.build(t))
@@ -127,7 +130,7 @@ func randomName(rng *rand.Rand, apex string, most int) string {
 }
 
 func anyName(rng *rand.Rand) string {
-	return randomName(rng, []string{"z.", "s.z.", "y.", "a.", "x."}[rng.IntN(5)], 4)
+	return randomName(rng, []string{"z.", "s.z.", "*.z.", "a.*.z.", "y.", "a.", "x."}[rng.IntN(7)], 4)
 }
 
 func randomZone(t testing.TB, rng *rand.Rand, apex string, origin zone.Origin) *refZone {
@@ -233,6 +236,9 @@ func (z *refZone) build(t testing.TB) *zone.Zone {
 	info := zone.Info{Origin: z.origin}
 	if z.unread {
 		info.Unavailable = "not read"
+		if z.within != "" {
+			info.Within = wireName(t, z.within)
+		}
 	}
 	return zone.New(info, edit.Commit(), 0)
 }

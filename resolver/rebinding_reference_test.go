@@ -61,7 +61,8 @@ func (w *rebindingWorld) kind(a netip.Addr) string {
 		return "link-local"
 	case a.IsUnspecified() || netip.MustParsePrefix("0.0.0.0/8").Contains(a):
 		return "unspecified"
-	case a.IsPrivate() || netip.MustParsePrefix("100.64.0.0/10").Contains(a) || netip.MustParsePrefix("fec0::/10").Contains(a):
+	case a.IsPrivate() || netip.MustParsePrefix("100.64.0.0/10").Contains(a),
+		netip.MustParsePrefix("fec0::/10").Contains(a):
 		return "private"
 	}
 	return ""

@@ -37,6 +37,12 @@ type refZone struct {
 	origin zone.Origin
 	sets   []refSet
 	unread bool
+	within string // below which alone it may have names; "" is everywhere
+}
+
+// mayHave reports whether a zone that was not read may have a name.
+func (z *refZone) mayHave(name string) bool {
+	return z.unread && (z.within == "" || z.within != name && dns.IsSubDomain(z.within, name))
 }
 
 // refApex is an apex of the view.
@@ -212,7 +218,7 @@ func (r *reference) name(name string, first bool) (next string) {
 		return closed
 	}
 	for _, z := range apex.layers {
-		if z.unread { // rule: what can't be read isn't denied, nor left to others
+		if z.mayHave(name) { // rule: what can't be read isn't denied, nor left to others
 			r.fail(dns.RcodeServerFailure)
 			return ""
 		}
@@ -258,7 +264,8 @@ func (r *reference) name(name string, first bool) (next string) {
 		return ""
 	}
 	for _, z := range apex.layers { // rule: one that the view reaches may be in a region that was not read
-		if fenced && z.unread && z.origin == zone.Tags {
+		maybe := z.mayHave(name) || z.unread && dns.IsSubDomain(name, z.within) // it may exist by what is below it
+		if fenced && z.mayHave(name) && z.origin == zone.Tags || !exists && maybe {
 			r.fail(dns.RcodeServerFailure)
 			return ""
 		}

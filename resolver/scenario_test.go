@@ -23,7 +23,7 @@ var rewrite = flag.Bool("rewrite", false, "write what is answered into the scena
 // TestScenarios runs testdata/*.scenario. A file is a list of blocks. First come
 // the data (see [world.define]):
 //
-//	zone ORIGIN APEX id=ID [negative=N] [unread]    master-file lines, and those of [world.addZone]
+//	zone ORIGIN APEX id=ID [negative=N] [unread [within=NAME]]    master-file lines, and those of [world.addZone]
 //	vpc ID region=R cidrs=C,C [stale]
 //	interface ID vpc=ID private=A [public=A] [owner=instance|balancer|other] [of=INSTANCE] [name=N]
 //	     [zone=Z] [six=A] [primary]

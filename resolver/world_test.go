@@ -433,6 +433,9 @@ func (w *world) addZone(b *block) {
 	info := zone.Info{Origin: origin, ID: id}
 	if slices.Contains(b.words, "unread") {
 		info.Unavailable = "the hosted zone " + id + " has not been read yet"
+		if within := b.option("within"); within != "" {
+			info.Within = zone.MustName(within)
+		}
 	}
 	made := zone.New(info, z.edit.Commit(), negativeCap)
 	w.zones[id] = made

@@ -11,6 +11,7 @@ import (
 	"inside53/resolver/wire"
 	"inside53/server/config"
 	"inside53/server/tsig"
+	"inside53/zonesource/clock"
 	"inside53/zonesource/fleet"
 
 	"github.com/miekg/dns"
@@ -133,7 +134,7 @@ func (b *bell) ring(ctx context.Context, to netip.AddrPort) bool {
 	}
 	m := new(dns.Msg)
 	m.SetNotify(fleetName)
-	m.SetTsig(key.Name, key.Algorithm, tsig.Fudge, time.Now().Unix())
+	m.SetTsig(key.Name, key.Algorithm, tsig.Fudge, clock.Now().Unix())
 	c := &dns.Client{Net: "udp", Timeout: bellTime, TsigSecret: map[string]string{key.Name: key.Secret}}
 	answer, _, err := c.ExchangeContext(ctx, m, to.String())
 	return err == nil && answer.Rcode == dns.RcodeSuccess && answer.IsTsig() != nil

@@ -85,6 +85,7 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 		Ledger: l, Store: store, Fleet: c.Fleet.Store.String(), Secrets: secrets,
 		Name: name, Zone: place, Build: a.version, Address: a.fleetAddress,
 		Keeper: fleetKeeper{a.keeper, a}, Lead: a.lead, Ages: a.fleetAges, Wake: f.bell.ring, Adopted: a.fleetAdopted,
+		State:   a.keeper.State(),
 		Serials: func() []fleet.Serial { return a.handing.claims() },
 		Config:  a.fleetConfig, SameAccount: a.isSameAccount,
 		Retention: a.retention, Poll: c.Fleet.Poll, Log: a.opts.Log,
@@ -193,7 +194,7 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 	}
 	l.keeper, err = zonesource.NewKeeper(zonesource.Options{
 		Config: sharedConfig(kept, a.keeper.Self()), Publish: ignore, Parts: t.Parts(),
-		Accepted: t.Accept, Log: a.opts.Log,
+		Accepted: func(all []zonesource.Accepted) { t.Accept(wantedStill(all)) }, Log: a.opts.Log,
 	})
 	if err != nil {
 		return err
@@ -229,6 +230,14 @@ func (a *App) lead(ctx context.Context, t *fleet.Term) error {
 		a.transfers.Wake()
 	}()
 	return g.Wait()
+}
+
+// wantedStill leaves out what is gone as a configuration of this server doesn't want it: another server may, and what
+// none wants goes another way (see tend).
+func wantedStill(all []zonesource.Accepted) []zonesource.Accepted {
+	return slices.DeleteFunc(slices.Clone(all), func(a zonesource.Accepted) bool {
+		return a.Part.Key == (zonesource.Key{}) && a.Part.Err == nil && a.Cause == zonesource.ByConfiguration()
+	})
 }
 
 // committed returns when all that was accepted is committed.

@@ -46,9 +46,13 @@ func (d *fleetDesk) State() (admin.FleetState, error) {
 		if p.Address.IsValid() {
 			address = p.Address.String()
 		}
+		twin := ""
+		if p.Twin.IsValid() {
+			twin = p.Twin.String()
+		}
 		out.Members = append(out.Members, admin.FleetMember{
 			Name: p.Name, Address: address, Version: p.Version, Build: p.Build, Zone: p.Zone,
-			HeardSeconds: p.Heard.Seconds(), ConfigDiffers: m.Differs(p.Config), Failed: p.Failed,
+			HeardSeconds: p.Heard.Seconds(), ConfigDiffers: m.Differs(p.Config), Failed: p.Failed, Twin: twin,
 		})
 	}
 	return out, nil
@@ -68,6 +72,19 @@ func (d *fleetDesk) StepDown(ctx context.Context) error {
 		return &admin.Refusal{Status: http.StatusConflict, Err: fmt.Errorf("%w: %s does", err, orNobody(m.Standing()))}
 	}
 	return err
+}
+
+// twinFault says that another server has the name of this one.
+func (a *App) twinFault() error {
+	if a.fleet.member == nil {
+		return nil
+	}
+	at := a.fleet.member.Twin()
+	if !at.IsValid() {
+		return nil
+	}
+	return fmt.Errorf("the server at %v has the name of this one, %s, too: give each a fleet.name of its own", at,
+		a.fleet.member.Name())
 }
 
 func orNobody(s fleet.Standing) string {
@@ -110,7 +127,7 @@ func (a *App) fleetMetrics() *metrics.Collector {
 		{Name: "inside53_ledger_version", Help: "Newest version of the ledger."},
 		{
 			Name: "inside53_ledger_alarms_total", Labels: []string{"reason"},
-			Help: "What went wrong with the fleet's ledger: part, lease, rolled back, repair.",
+			Help: "What went wrong with the fleet's ledger: part, lease, name, rolled back, repair.",
 		},
 	}, func(r metrics.Reading) {
 		m := a.fleet.member
@@ -129,7 +146,7 @@ func (a *App) fleetMetrics() *metrics.Collector {
 // configSum is the hash of what decides which data are read, and of the account that reads
 // them: HASH-ACCOUNT, both in hexadecimal digits.
 func configSum(c *config.Config, account string) (string, error) {
-	text, err := json.Marshal([]any{c.AWS, c.Route53, c.EC2, c.HealthChecks, c.Secondary})
+	text, err := json.Marshal([]any{c.AWS, c.Route53, c.EC2, c.HealthChecks, c.Secondary, c.Follow})
 	if err != nil {
 		return "", fmt.Errorf("hashing the configuration: %w", err)
 	}

@@ -43,8 +43,7 @@ func (a *App) tend(ctx context.Context, l *leading) error {
 		}
 		var gone []zonesource.Accepted
 		for _, key := range m.Orphans(l.keeper.Wants) {
-			gone = append(gone, zonesource.Accepted{Key: key,
-				Cause: zonesource.Cause{Kind: zonesource.ByOperator, Actor: "configuration"}})
+			gone = append(gone, zonesource.Accepted{Key: key, Cause: zonesource.ByConfiguration()})
 		}
 		if len(gone) > 0 {
 			l.term.Accept(gone)

@@ -25,6 +25,7 @@ import (
 	"inside53/server/metrics"
 	"inside53/server/transfer"
 	"inside53/server/update"
+	"inside53/zonesource/clock"
 	"inside53/zonesource/fleet"
 	"inside53/zonesource/ledger"
 	"inside53/zonesource/refresh"
@@ -77,6 +78,7 @@ func (a *App) assembleHandOn(c *config.Config, store ledger.Store, secrets [][]b
 	h.claimed.Store(&transfer.Serials{})
 	h.serials.Store(&adoptedSerials{serials: transfer.Serials{}})
 	h.door = handon.NewDoor(handon.DoorOptions{
+		Now:    clock.Now,
 		Member: h.isMember, Leader: h.leader, HTTP: h.paths(), Count: func(result string) { count("in", result) },
 	})
 	from := c.Fleet.Address.Addr()
@@ -84,6 +86,7 @@ func (a *App) assembleHandOn(c *config.Config, store ledger.Store, secrets [][]b
 		from = netip.Addr{}
 	}
 	h.client = handon.NewClient(handon.ClientOptions{
+		Now:    clock.Now,
 		Leader: h.leader, Member: h.isMember, From: from, Count: func(result string) { count("out", result) },
 	})
 	a.handing = h

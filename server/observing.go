@@ -134,6 +134,7 @@ func (a *App) problems() []admin.Problem {
 	}
 	add("the log can't be written, its lines are lost: %v", a.logFault())
 	add("the query log can't be written, its lines are lost: %v", a.observer.LogFault())
+	add("%v", a.twinFault())
 	p, failed := a.reloads.problem()
 	if failed {
 		out = append(out, p)

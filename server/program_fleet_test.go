@@ -3,7 +3,6 @@ package server
 import (
 	"encoding/hex"
 	"fmt"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -106,24 +105,6 @@ func TestFleetStepDown(t *testing.T) {
 	c.change(t, privateZone, "CREATE after.example.com A 10.7.0.9")
 	for _, p := range left {
 		p.await(t, "the change", func() bool { return p.answers(t, asks(dublin, "after.example.com A", "10.7.0.9")) })
-	}
-}
-
-// TestFleetCalls has three servers make no more calls to AWS than one: those that don't lead make
-// none but for the account's id and the store.
-func TestFleetCalls(t *testing.T) {
-	c := newCloud(t, nil)
-	all := startFleet(t, c, 3)
-	leader := leaderOf(t, all)
-	c.ResetCalls()
-	all[leader].await(t, "some rounds", func() bool { return c.Calls()["ListHostedZones"] > 5 })
-	for i, p := range all {
-		_, body := p.get(t, http.MethodGet, "/metrics")
-		for line := range strings.Lines(body) {
-			if i != leader && strings.HasPrefix(line, "inside53_aws_calls_total{") {
-				t.Errorf("member %d doesn't lead and has called AWS: %s", i+1, line)
-			}
-		}
 	}
 }
 

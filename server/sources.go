@@ -16,7 +16,9 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/ec2"
+	"inside53/zonesource/fleet"
 	"inside53/zonesource/follow"
+	"inside53/zonesource/nametemplate"
 	"inside53/zonesource/route53"
 	"inside53/zonesource/secondary"
 	"inside53/zonesource/zonefile"
@@ -57,12 +59,16 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 	}
 	if e := c.EC2; e != nil {
 		k.EC2, k.TagZone, k.TranslatedTTL, k.MaxAge = true, string(e.Zone), e.TranslatedTTL, e.MaxAge
+		if c.Fleet != nil && e.MaxAge > 0 {
+			k.MaxAge += fleet.Lag // all servers are to find the same
+		}
 		if len(e.Names) == 0 {
 			k.TagZone = ""
 		}
 		for _, name := range e.Domains {
 			k.Domains = append(k.Domains, wireName(name))
 		}
+		k.NameSuffixes = nameSuffixes(e)
 		switch e.Affinity {
 		case config.AffinityPrefer:
 			k.Affinity = zone.OwnZoneFirst
@@ -107,6 +113,23 @@ func keeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		})
 	}
 	return k
+}
+
+// nameSuffixes is what the names of templates end in.
+func nameSuffixes(e *config.EC2) [][]byte {
+	var texts []string
+	for _, n := range e.Names {
+		texts = append(texts, string(n))
+	}
+	templates, _ := nametemplate.ParseAll(texts, e.NameTag) // faults are told by who reads EC2
+	var all [][]byte
+	for _, t := range templates {
+		name, err := zone.ParseName(t.Suffix())
+		if err == nil && len(name) > 1 {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 func viewConfig(v config.View) zonesource.ViewConfig {
@@ -324,7 +347,7 @@ func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2
 		}
 	}
 	if b.keeper != nil { // a check has none
-		o.Kept = b.keeper.Kept
+		o.Kept = b.keeper.Listed
 	}
 	for _, n := range c.EC2.Names {
 		o.Names = append(o.Names, string(n))
@@ -338,7 +361,7 @@ func (b *sourceBuilder) ec2(c *config.Config, accounts []*awsclient.Account) ec2
 func (b *sourceBuilder) route53(c *config.Config, accounts []*awsclient.Account) route53.Options {
 	o := route53.Options{
 		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: b.log, OnCall: b.onCall,
-		Saved: func() []zonesource.Part { return b.keeper.Parts(route53.Name) }, Kept: b.keeper.Kept,
+		Saved: func() []zonesource.Part { return b.keeper.Parts(route53.Name) }, Kept: b.keeper.Listed,
 		Program: b.program,
 	}
 	if c.Route53.Visibility.Public {

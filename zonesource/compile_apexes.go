@@ -173,7 +173,7 @@ func (t *table) stack() {
 	for _, z := range slices.Concat(t.unread.tags, t.unread.public, t.zones.public) {
 		add(z)
 	}
-	for _, z := range over {
+	for _, z := range slices.Concat(over, t.unread.over) {
 		t.layOver(z)
 	}
 }

@@ -24,7 +24,7 @@ func (c *Compiled) build(previous *Compiled, zones []*zone.Zone, now time.Time) 
 		cfg: cfg, zones: set, special: specialNames(), computed: computedNames(), amazon: c.amazonNames(),
 		reverse:    zone.MustName("in-addr.arpa."),
 		forwarders: forwarderList{index: map[string]int{}}, cidrs: map[string][][]byte{},
-		unread: unreadOf(cfg, missing, c.in.regions), problems: map[Problem]bool{},
+		unread: unreadOf(cfg, missing, c.in.regions, c.ours), problems: map[Problem]bool{},
 	}
 	for _, n := range c.networks {
 		for _, p := range n.CIDRs {

@@ -72,20 +72,24 @@ func standingOf(p Part) Standing {
 // served. They are layers like others: what lies over them is certain, and answers.
 type unreadZones struct {
 	private, tags, public []*zone.Zone
+	over                  []*zone.Zone // of names of instances, over other zones
 	fresh                 []*zone.Zone // of new parts
 	isPrivate             map[*zone.Zone]bool
 }
 
 // all returns all of them.
-func (u *unreadZones) all() []*zone.Zone { return slices.Concat(u.private, u.tags, u.public, u.fresh) }
+func (u *unreadZones) all() []*zone.Zone {
+	return slices.Concat(u.private, u.tags, u.public, u.over, u.fresh)
+}
 
-// unreadOf makes the zones of what is missing. regions are those that were read.
-func unreadOf(cfg *Config, missing []Gap, regions []*Part) *unreadZones {
+// unreadOf makes the zones of what is missing. regions are those that were read, ours are our zones.
+func unreadOf(cfg *Config, missing []Gap, regions []*Part, ours *Ours) *unreadZones {
 	u := &unreadZones{isPrivate: map[*zone.Zone]bool{}}
 	for _, g := range missing {
 		switch {
 		case g.Zone == "" && g.Key.Source == inventorySource:
 			u.addTags(cfg, g, regions)
+			u.addOver(cfg, g, ours)
 		case g.Zone != "":
 			id := strings.TrimPrefix(g.Key.Name, zonePrefix)
 			z := unreadZone(zone.MustName(g.Zone), zone.Public, id, fmt.Sprintf("the hosted zone %s has not been read yet", id))
@@ -127,6 +131,34 @@ func (u *unreadZones) addTags(cfg *Config, g Gap, regions []*Part) {
 	for _, p := range regions {
 		if p.Region.Account == account {
 			add(InstanceZone(cfg.TagZone, name, "", accountLabel(p.Region)))
+		}
+	}
+}
+
+// addOver adds what the names of instances of a region that is missing may lie over: the domains
+// for such names, and of our zones what is below the suffix of a template. Where else a tag may
+// put a name isn't known, and isn't taken away from who has names there.
+func (u *unreadZones) addOver(cfg *Config, g Gap, ours *Ours) {
+	if !cfg.EC2 || cfg.TagZone == "" || g.Standing == New {
+		return
+	}
+	add := func(apex, within []byte) {
+		has := func(z *zone.Zone) bool { return bytes.Equal(z.Apex, apex) && bytes.Equal(z.Within, within) }
+		if !slices.ContainsFunc(u.over, has) {
+			z := unreadZone(apex, zone.Tags, tagID, g.unreadInventory())
+			z.Within = within
+			u.over = append(u.over, z)
+		}
+	}
+	for _, apex := range cfg.Domains {
+		add(apex, nil)
+	}
+	for _, suffix := range cfg.NameSuffixes {
+		for _, apex := range ours.holding(suffix) {
+			add(apex, suffix)
+		}
+		for _, apex := range ours.below(suffix) {
+			add(apex, apex)
 		}
 	}
 }

@@ -34,6 +34,9 @@ type Config struct {
 	// Domains are suffixes in which names of instances may lie besides our zones, in
 	// lower-case wire form.
 	Domains [][]byte
+	// NameSuffixes is what the names of templates of instance names end in, in lower-case wire form:
+	// where names of a region that was not read may lie in our zones.
+	NameSuffixes [][]byte
 	// Affinity says whether availability zones matter.
 	Affinity zone.Affinity
 	// TranslatedTTL caps the TTL of translated addresses and is the TTL of

@@ -43,6 +43,21 @@ func (o *Ours) holding(name []byte) [][]byte {
 	return out
 }
 
+// below returns the apexes below a name, sorted, where the name lies in a zone of ours itself.
+func (o *Ours) below(name []byte) [][]byte {
+	if len(o.holding(name)) == 0 {
+		return nil
+	}
+	var out [][]byte
+	for apex := range o.apexes {
+		if len(apex) > len(name) && zone.IsSubdomain([]byte(apex), name) {
+			out = append(out, []byte(apex))
+		}
+	}
+	slices.SortFunc(out, bytes.Compare)
+	return out
+}
+
 // InstanceName returns the wire form of the name that a text, of a tag or a template, gives
 // an instance whose names live in the zone origin, and the apexes of the zones that it
 // lies in, the longest first. A text that ends in a dot or lies in a zone of ours (origin, or

@@ -54,6 +54,7 @@ type Keeper struct {
 	running  atomic.Bool
 	sources  running
 	inbox    *inbox
+	rearm    chan struct{} // parts have other ages than those that the loop waits by
 
 	work  sync.Mutex // serialises whoever changes parts or configuration
 	parts map[Key]Part
@@ -82,6 +83,7 @@ type Keeper struct {
 // held is what the keeper knows of one key. Values are replaced, never changed.
 type held struct {
 	part    Part // the last good one; Key is zero when there is none
+	listed  Part // as it was listed, where something lies over that; else Key is zero
 	tried   time.Time
 	err     error     // of the last listing
 	refused int       // listings in a row that IAM refused
@@ -114,7 +116,7 @@ func NewKeeper(o Options) (*Keeper, error) {
 		readings: map[Key][]*RegionReading{},
 		seen:     map[Key]bool{}, held: map[Key]held{},
 		tallies: map[string]*tally{},
-		inbox:   newInbox(), wanted: o.Config.wanted(), accepted: o.Accepted, first: o.Parts,
+		inbox:   newInbox(), rearm: make(chan struct{}, 1), wanted: o.Config.wanted(), accepted: o.Accepted, first: o.Parts,
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -210,7 +212,7 @@ func (k *Keeper) saveAgain(lost bool) {
 			k.saver.mark(p, true)
 		}
 	}
-	k.saver.retry()
+	k.saver.retry(lost)
 }
 
 // staying says what is served of a part that can't be read.
@@ -231,6 +233,10 @@ func (k *Keeper) loop(ctx context.Context) {
 			stop()
 			stopDue()
 			return
+		case <-k.rearm:
+			stop()
+			stopDue()
+			continue
 		case <-aging:
 		case <-due:
 		case <-k.inbox.wake:
@@ -330,6 +336,7 @@ func (k *Keeper) deliver(p Part, c Cause) bool {
 		k.log.Info("listing works again", "part", p.Key)
 	}
 	gone := p.Catalog != nil && k.sweep(p)
+	listed := p
 	p = k.underReadings(k.underAmendments(p))
 	h.succeed(p.Listed)
 	h.read = true
@@ -341,6 +348,7 @@ func (k *Keeper) deliver(p Part, c Cause) bool {
 	k.set(p.Key, h)
 	renamed := p.Sum != Sum{} && isOtherListing(k.held[p.Key].part, p)
 	changed := k.accept(p)
+	k.keepListed(listed)
 	if changed {
 		k.note(p.Key, k.parts[p.Key], cmp.Or(c, causeOf(p.Key)))
 	}
@@ -370,7 +378,7 @@ func (k *Keeper) accept(p Part) bool {
 	default:
 		changed = true
 	}
-	h.part = p
+	h.part, h.listed = p, Part{}
 	h.succeed(p.Listed)
 	k.parts[p.Key] = p
 	if changed {

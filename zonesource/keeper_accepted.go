@@ -26,6 +26,9 @@ const (
 	ByRegister = "register" // an instance, which registered itself
 )
 
+// ByConfiguration is why a part goes that a configuration doesn't want.
+func ByConfiguration() Cause { return Cause{Kind: ByOperator, Actor: "configuration"} }
+
 // causeOf is why a part that a source delivers counts.
 func causeOf(k Key) Cause {
 	switch k.Source {

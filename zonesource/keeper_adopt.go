@@ -27,10 +27,19 @@ func (k *Keeper) Adopt(version uint64, parts []Adopted) map[Key]error {
 	defer k.work.Unlock()
 	failed := map[Key]error{}
 	k.adopt(parts, failed)
+	k.waitAnew()
 	for key, err := range failed {
 		k.log.Error("part not adopted; it stays as it was", "version", version, "part", key, "error", err)
 	}
 	return failed
+}
+
+// waitAnew has the loop wait by the ages that parts have now.
+func (k *Keeper) waitAnew() {
+	select {
+	case k.rearm <- struct{}{}:
+	default: // it is about to
+	}
 }
 
 // adopt adopts some parts, and halves them to find those that can't be. The caller holds work.
@@ -206,6 +215,7 @@ func (k *Keeper) Age(age func(Key) (time.Duration, bool)) {
 		k.set(key, h)
 		k.saver.mark(h.part, false)
 	}
+	k.waitAnew()
 	if k.compiled == nil || !k.agedDifferently() {
 		return
 	}

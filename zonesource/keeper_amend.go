@@ -126,6 +126,7 @@ func (k *Keeper) Amend(a *Amendment) error {
 	if !changed {
 		return nil
 	}
+	h.cover()
 	h.part.Zone, h.part.Sum = h.part.Zone.With(tree, 0), Sum{}
 	cause := Cause{cmp.Or(a.Kind, ByUpdate), a.Actor, a.Change}
 	if a.Actor == "" {

@@ -11,9 +11,11 @@ import (
 )
 
 // addresses are the records of names in the zone Z1 as published.
-func (b *bench) addresses() string {
+func (b *bench) addresses() string { return addressesOf(b.snapshot().Zones[0].Tree) }
+
+func addressesOf(tree *zone.Tree) string {
 	var out []string
-	for name, n := range b.snapshot().Zones[0].Tree.All {
+	for name, n := range tree.All {
 		for d := range n.RRset(zone.TypeA).Rdata() {
 			out = append(out, zone.String(name)+" "+string('0'+rune(d[3])))
 		}

@@ -46,7 +46,7 @@ func (k *Keeper) reconfigure(cfg Config) error {
 		if !there {
 			k.endAmendments(key)
 			delete(k.readings, key)
-			k.note(key, Part{}, Cause{Kind: ByOperator, Actor: "configuration"})
+			k.note(key, Part{}, ByConfiguration())
 		}
 	}
 	k.parts = parts

@@ -29,6 +29,40 @@ func (k *Keeper) Kept(key Key) (Part, bool) {
 	return h.part, h.good()
 }
 
+// Listed returns the last good part of a key as its source made it: what was accepted or read since
+// doesn't lie over it, so that the next listing is compared with the last one.
+func (k *Keeper) Listed(key Key) (Part, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h := k.held[key]
+	if h.listed.Key != (Key{}) {
+		return h.listed, true
+	}
+	return h.part, h.good()
+}
+
+// keepListed keeps a listing beside the part that is served, where that isn't made from it alone.
+// The caller holds work.
+func (k *Keeper) keepListed(listed Part) {
+	h := k.held[listed.Key]
+	if h.part.Sum != (Sum{}) || listed.Sum == (Sum{}) {
+		return
+	}
+	if listed.Zone != nil && h.part.Zone != nil {
+		tree, _ := h.part.Zone.Tree.Rebase(listed.Zone.Tree) // most of it is there once
+		listed.Zone = listed.Zone.With(tree, 0)
+	}
+	h.listed = listed
+	k.set(listed.Key, h)
+}
+
+// cover notes that something is about to lie over what was listed.
+func (h *held) cover() {
+	if h.part.Sum != (Sum{}) {
+		h.listed = h.part
+	}
+}
+
 // Tried reports whether a part of a key was delivered, and the error of the last listing.
 func (k *Keeper) Tried(key Key) (tried bool, err error) {
 	k.mu.Lock()

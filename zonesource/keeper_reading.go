@@ -58,6 +58,9 @@ func (k *Keeper) Read(r *Reading) (left [][]byte, changed bool, err error) {
 	if !changed && slices.Equal(problems, h.part.Problems) {
 		return left, false, nil
 	}
+	if changed {
+		h.cover()
+	}
 	h.part.Problems = problems
 	if changed {
 		h.part.Zone, h.part.Sum = h.part.Zone.With(tree, 0), Sum{}

@@ -50,6 +50,7 @@ func (k *Keeper) ReadRegion(r *RegionReading) (left, changed bool, err error) {
 	if sameRegion(now, h.part.Region) {
 		return false, false, nil
 	}
+	h.cover()
 	h.part.Region, h.part.Sum, h.part.Pages = now, Sum{}, nil
 	return false, true, k.replace(h, r.Cause)
 }

@@ -80,6 +80,23 @@ type Page struct {
 	Sum   Sum
 	Next  string `json:",omitempty"` // where the next page begins, "" for none
 	Items int    // of the listing up to its end
+	// Chunks are the sums of parts of the page, as its source writes them; "" for none.
+	Chunks Chunks `json:",omitzero"`
+}
+
+// Chunks are octets that are saved as text.
+type Chunks string
+
+// MarshalText implements encoding.TextMarshaler.
+func (c Chunks) MarshalText() ([]byte, error) {
+	return base64.StdEncoding.AppendEncode(nil, []byte(c)), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (c *Chunks) UnmarshalText(text []byte) error {
+	plain, err := base64.StdEncoding.DecodeString(string(text))
+	*c = Chunks(plain)
+	return err
 }
 
 // Problem is one line of the report.

@@ -30,7 +30,8 @@ import (
 //
 // A file is a header of stateMagic and the version, a zstd stream, and the SHA-256
 // of all that goes before. There is always a whole one: see package atomicfile. What
-// other packages keep stands beside parts; the lock is for them too.
+// other packages keep stands beside parts; the lock is for them too. What has changed of a part
+// since its file was written may stand beside it: see state_changes.go.
 
 const (
 	stateMagic   = "inside53"
@@ -49,11 +50,13 @@ type store struct {
 	dir   string // of the parts
 	state *statedir.Dir
 	log   *slog.Logger
+	saved map[Key]*saved // what is known of files; of others the next change writes the whole
+	looks bool           // it belongs to another process: nothing is written
 }
 
 // newStore returns the place of parts in a state directory.
 func newStore(state *statedir.Dir, log *slog.Logger) *store {
-	return &store{dir: filepath.Join(state.Path(), partsDir), state: state, log: log}
+	return &store{dir: filepath.Join(state.Path(), partsDir), state: state, log: log, saved: map[Key]*saved{}}
 }
 
 // close gives the directory free.
@@ -75,7 +78,17 @@ func fileName(key Key) string {
 
 // save writes one part in place of its predecessor.
 func (s *store) save(p Part) error {
-	return s.write(fileName(p.Key), func(w io.Writer) error { return writePart(w, p) })
+	delete(s.saved, p.Key)
+	err := s.write(fileName(p.Key), func(w io.Writer) error { return writePart(w, p) })
+	if err != nil {
+		return err
+	}
+	v, err := s.stamp(p)
+	if err == nil {
+		s.saved[p.Key] = v
+	}
+	_ = os.Remove(filepath.Join(s.dir, changesName(p.Key))) // what is left of it belongs to no file
+	return nil
 }
 
 // remove deletes the file of a part; it is no error when there is none.
@@ -84,6 +97,8 @@ func (s *store) remove(key Key) error {
 	if err != nil {
 		return err
 	}
+	delete(s.saved, key)
+	_ = os.Remove(filepath.Join(s.dir, changesName(key))) // what is left of it belongs to no file
 	err = os.Remove(filepath.Join(s.dir, fileName(key)))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -116,7 +131,7 @@ func (s *store) has(key Key) bool {
 // ReadSaved reads a part that a server has saved in its state directory, and touches nothing there.
 // The error is fs.ErrNotExist where there is none.
 func ReadSaved(stateDir string, key Key) (Part, error) {
-	s := store{dir: filepath.Join(stateDir, partsDir)}
+	s := store{dir: filepath.Join(stateDir, partsDir), looks: true, saved: map[Key]*saved{}, log: slog.New(slog.DiscardHandler)}
 	var p Part
 	err := s.read(fileName(key), func(r io.Reader) error {
 		var err error
@@ -129,12 +144,14 @@ func ReadSaved(stateDir string, key Key) (Part, error) {
 	if err != nil {
 		return Part{}, fmt.Errorf("reading %s in %s: %w", key, stateDir, err)
 	}
+	p, _ = s.changed(p)
 	return p, nil
 }
 
-// load reads all parts that are whole and puts the others aside.
-func (s *store) load() iter.Seq[Part] {
-	return func(yield func(Part) bool) {
+// load reads all parts that are whole and puts the others aside. With each it says whether all that has changed
+// since is in it.
+func (s *store) load() iter.Seq2[Part, bool] {
+	return func(yield func(Part, bool) bool) {
 		entries, err := os.ReadDir(s.dir)
 		if errors.Is(err, os.ErrNotExist) {
 			return
@@ -159,7 +176,7 @@ func (s *store) load() iter.Seq[Part] {
 				s.putAside(e.Name(), err)
 				continue
 			}
-			if !yield(p) {
+			if !yield(s.changed(p)) {
 				return
 			}
 		}
@@ -168,7 +185,7 @@ func (s *store) load() iter.Seq[Part] {
 
 // putAside renames a file that can't be used, so that nothing is lost.
 func (s *store) putAside(name string, why error) {
-	if s.state.Foreign() {
+	if s.looks || s.state.Foreign() {
 		s.log.Warn("saved data unusable", "file", name, "reason", why)
 		return // it isn't ours
 	}

@@ -23,6 +23,8 @@ type partHead struct {
 	Apex     []byte     `json:",omitempty"`
 	Catalog  *Catalog   `json:",omitempty"`
 	Region   *Region    `json:",omitempty"`
+	// Written makes two files differ that hold the same: see changesFile.
+	Written int64 `json:",omitempty"`
 }
 
 // writePart writes a part: the length of the head, the head as JSON, and for a
@@ -32,7 +34,7 @@ type partHead struct {
 // and numbers are uvarints.
 func writePart(out io.Writer, p Part) error {
 	head := partHead{Key: p.Key, Listed: p.Listed, Problems: p.Problems, Catalog: p.Catalog, Region: p.Region,
-		Pages: p.Pages}
+		Pages: p.Pages, Written: time.Now().UnixNano()}
 	if p.Zone != nil {
 		head.Zone, head.Apex = &p.Zone.Info, p.Zone.Apex
 	}
@@ -78,11 +80,7 @@ func writeTree(w io.Writer, t *zone.Tree) error {
 		}
 		buf = binary.AppendUvarint(buf, uint64(sets))
 		for s := range n.RRsets {
-			buf = binary.BigEndian.AppendUint16(buf, s.Type)
-			buf = binary.BigEndian.AppendUint16(buf, s.Count)
-			buf = append(buf, byte(s.Kind), byte(s.Flags))
-			buf = binary.AppendUvarint(buf, uint64(len(s.Data)))
-			buf = append(buf, s.Data...)
+			buf = appendSet(buf, s)
 		}
 		_, err = w.Write(buf)
 		if err != nil {
@@ -90,6 +88,14 @@ func writeTree(w io.Writer, t *zone.Tree) error {
 		}
 	}
 	return nil
+}
+
+func appendSet(buf []byte, s zone.RRset) []byte {
+	buf = binary.BigEndian.AppendUint16(buf, s.Type)
+	buf = binary.BigEndian.AppendUint16(buf, s.Count)
+	buf = append(buf, byte(s.Kind), byte(s.Flags))
+	buf = binary.AppendUvarint(buf, uint64(len(s.Data)))
+	return append(buf, s.Data...)
 }
 
 const (
@@ -162,20 +168,25 @@ type treeReader struct {
 	data []byte
 }
 
-// name reads one name with its RRsets.
-func (r *treeReader) name() error {
+// owner reads a name; it is good until the next.
+func (r *treeReader) owner() ([]byte, error) {
 	size, err := r.in.ReadByte()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if int(size)+len(r.apex) > zone.MaxName {
-		return zone.ErrName
+		return nil, zone.ErrName
 	}
 	_, err = io.ReadFull(r.in, r.buf[:size])
+	return append(r.buf[:size], r.apex...), err
+}
+
+// name reads one name with its RRsets.
+func (r *treeReader) name() error {
+	name, err := r.owner()
 	if err != nil {
 		return err
 	}
-	name := append(r.buf[:size], r.apex...)
 	sets, err := binary.ReadUvarint(r.in)
 	if err != nil {
 		return err

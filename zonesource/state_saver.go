@@ -33,9 +33,11 @@ type saver struct {
 	mu      sync.Mutex // never held while writing
 	dirty   map[Key]Part
 	removed map[Key]bool
+	kept    map[Key]Part         // listed and unchanged: their files should be there
 	times   map[string]time.Time // when parts were listed, by file name
 	aged    bool                 // times has changed
 	again   bool                 // what is dirty is due
+	lost    bool                 // and what was written is lost
 
 	due      map[Key]time.Time // of the goroutine of run: when a part may be written again
 	timesDue time.Time
@@ -44,7 +46,8 @@ type saver struct {
 func newSaver(store *store, log *slog.Logger) *saver {
 	return &saver{
 		store: store, log: log, wake: make(chan struct{}, 1),
-		dirty: map[Key]Part{}, removed: map[Key]bool{}, times: map[string]time.Time{}, due: map[Key]time.Time{},
+		dirty: map[Key]Part{}, removed: map[Key]bool{}, kept: map[Key]Part{}, times: map[string]time.Time{},
+		due: map[Key]time.Time{},
 	}
 }
 
@@ -66,10 +69,10 @@ func (s *saver) close() error {
 // has reports whether a part is saved. Nothing is without a store.
 func (s *saver) has(key Key) bool { return s.store != nil && s.store.has(key) }
 
-// retry has what could not be written tried again at once.
-func (s *saver) retry() {
+// retry has what could not be written tried again at once. lost says that what was written may be there no more.
+func (s *saver) retry(lost bool) {
 	s.mu.Lock()
-	s.again = true
+	s.again, s.lost = true, s.lost || lost
 	s.mu.Unlock()
 	s.awake()
 }
@@ -84,11 +87,8 @@ func (s *saver) load() iter.Seq[Part] {
 		s.mu.Lock()
 		s.times = times
 		s.mu.Unlock()
-		for p := range s.store.load() {
-			listed := times[fileName(p.Key)]
-			if listed.After(p.Listed) {
-				p.Listed = listed
-			}
+		for p, whole := range s.store.load() {
+			p.Listed = since(p, whole, times)
 			if !yield(p) {
 				return
 			}
@@ -107,7 +107,9 @@ func (s *saver) mark(p Part, changed bool) {
 	if changed || waits {
 		s.dirty[p.Key] = p
 		delete(s.removed, p.Key)
+		delete(s.kept, p.Key)
 	} else {
+		s.kept[p.Key] = p
 		s.times[fileName(p.Key)] = p.Listed
 		s.aged = true
 	}
@@ -122,6 +124,7 @@ func (s *saver) remove(key Key) {
 	}
 	s.mu.Lock()
 	delete(s.dirty, key)
+	delete(s.kept, key)
 	delete(s.times, fileName(key))
 	s.removed[key] = true
 	s.mu.Unlock()
@@ -169,12 +172,17 @@ func (s *saver) run(stop <-chan struct{}) {
 // flush writes what is due, or everything, and returns when there is more to do;
 // zero for not before something changes.
 func (s *saver) flush(everything bool) time.Time {
+	s.missLost()
 	s.mu.Lock()
 	dirty, removed := s.dirty, s.removed
 	s.dirty, s.removed = map[Key]Part{}, map[Key]bool{}
 	if s.again {
 		clear(s.due)
 		s.timesDue, s.again = time.Time{}, false
+	}
+	if s.lost {
+		s.store.forget()
+		s.lost = false
 	}
 	s.mu.Unlock()
 
@@ -201,7 +209,10 @@ func (s *saver) flush(everything bool) time.Time {
 			continue
 		}
 		began := time.Now()
-		err := s.store.save(p)
+		done, err := s.store.append(p)
+		if err == nil && !done {
+			err = s.store.save(p)
+		}
 		if err != nil {
 			why = err
 			s.due[key] = time.Now().Add(retryAfter)
@@ -211,6 +222,9 @@ func (s *saver) flush(everything bool) time.Time {
 		}
 		s.due[key] = time.Now().Add(restFactor * time.Since(began))
 	}
+	if everything && why == nil {
+		why = s.store.compact()
+	}
 	if why != nil || len(dirty)+len(removed) > 0 && !s.waits() {
 		s.store.state.Note("data", why)
 	}
@@ -219,6 +233,20 @@ func (s *saver) flush(everything bool) time.Time {
 		later(at)
 	}
 	return next
+}
+
+// missLost has the parts written again whose files somebody has deleted.
+func (s *saver) missLost() {
+	s.mu.Lock()
+	kept := s.kept
+	s.kept = map[Key]Part{}
+	s.mu.Unlock()
+	for key, p := range kept {
+		if !s.store.has(key) {
+			s.log.Warn("saved data are gone and written again", "part", key)
+			s.postpone(p)
+		}
+	}
 }
 
 // waits reports whether there is something that could not be written yet.

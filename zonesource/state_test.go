@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
+	"iter"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -36,6 +37,17 @@ func mustOpen(t testing.TB, dir string, log io.Writer) *store {
 	}
 	t.Cleanup(func() { _ = s.close() }) // again after a test that closed it itself
 	return s
+}
+
+// loaded are the parts that a store has.
+func loaded(s *store) iter.Seq[Part] {
+	return func(yield func(Part) bool) {
+		for p := range s.load() {
+			if !yield(p) {
+				return
+			}
+		}
+	}
 }
 
 // oddPart is a zone with something of every kind.
@@ -93,7 +105,7 @@ func TestStateRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := slices.SortedFunc(s.load(), func(a, b Part) int {
+	got := slices.SortedFunc(loaded(s), func(a, b Part) int {
 		return slices.Index([]string{"catalog/", "zone/Z1", "lab/eu-west-1"},
 			a.Key.Name) - slices.Index([]string{"catalog/", "zone/Z1", "lab/eu-west-1"}, b.Key.Name)
 	})

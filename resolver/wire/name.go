@@ -85,8 +85,8 @@ func FoldName(dst *[MaxName]byte, starts *Starts, b []byte) (size, labels int) {
 		if n == 0 {
 			break
 		}
-		if n > MaxLabel {
-			return -1, 0
+		if n > MaxLabel || labels == MaxLabels {
+			return -1, 0 // the last one of too many begins where the root label would be
 		}
 		starts[labels] = uint8(i)
 		labels++

@@ -162,6 +162,20 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
+// TestManyLabels: names of labels of one octet, which have more labels than any that is whole.
+func TestManyLabels(t *testing.T) {
+	for labels := range 2*MaxLabels + 2 {
+		name := strings.Repeat("\x01A", labels)
+		for _, end := range []string{"\x00", "", "\x01", "\x00\x00\x01\x00\x01", "\x3f", "\xc0\x0c"} {
+			compareWalks(t, message(name+end), HeaderSize)
+		}
+		var starts Starts
+		if got := SplitName(&starts, []byte(name+"\x00")); (got == labels) != (labels <= MaxLabels) {
+			t.Errorf("%d labels: SplitName finds %d", labels, got)
+		}
+	}
+}
+
 // TestRandomNames: the same for messages that are mostly names and pointers.
 func TestRandomNames(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1035, 4))

@@ -38,6 +38,9 @@ type Info struct {
 	// Unavailable says why nothing of the zone can be served: a secondary zone that was
 	// never transferred, or has expired. Its names get SERVFAIL. "" for all others.
 	Unavailable string `json:",omitempty"`
+	// Within is the name below which alone the zone may have names, where it is unavailable; nil is
+	// everywhere.
+	Within []byte `json:",omitempty"`
 	// Listed is when the listing began that the records come from.
 	Listed time.Time
 }
@@ -53,6 +56,16 @@ type Zone struct {
 	// of an RRset, its TTL already min(TTL, MINIMUM) (RFC 2308 section 5) and
 	// capped. Empty when the zone has no SOA.
 	Negative RRset
+}
+
+// MayHave reports whether the zone may have a name though it isn't here: it is unavailable.
+func (z *Zone) MayHave(name []byte) bool {
+	return z.Unavailable != "" && (z.Within == nil || len(name) > len(z.Within) && IsSubdomain(name, z.Within))
+}
+
+// MayHaveBelow reports whether the zone may have a name below one, likewise.
+func (z *Zone) MayHaveBelow(name []byte) bool {
+	return z.MayHave(name) || z.Unavailable != "" && IsSubdomain(z.Within, name)
 }
 
 // New makes a zone. negativeCap is the greatest TTL of negative answers in seconds;

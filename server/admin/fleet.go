@@ -38,6 +38,8 @@ type FleetMember struct {
 	ConfigDiffers bool `json:"config_differs"`
 	// Failed are the parts that it can't serve, and why.
 	Failed map[string]string `json:"failed,omitempty"`
+	// Twin is the address of another server that has its name, "" for none.
+	Twin string `json:"twin,omitempty"`
 }
 
 // orderWithin bounds the time that an order to the fleet may take.

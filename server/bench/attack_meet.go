@@ -22,10 +22,12 @@ type encounter struct {
 	result  load.Result // of the clients that may ask
 	witness asked       // of those that ask by TCP
 	raid    raid
-	peak    int64  // octets of memory
-	ended   string // why it isn't there any more
-	killed  int    // processes that the kernel has ended for want of memory
-	silent  string // why it doesn't answer afterwards
+	unheard bool    // the attackers were too slow to say what they did
+	others  float64 // processors that others used meanwhile, of the two
+	peak    int64   // octets of memory
+	ended   string  // why it isn't there any more
+	killed  int     // processes that the kernel has ended for want of memory
+	silent  string  // why it doesn't answer afterwards
 }
 
 const (
@@ -135,7 +137,7 @@ func (s *suite) besiege(ctx context.Context, a assault, at site, server *child) 
 	e, err = s.ask(ctx, at, server, stream, rate)
 	attackers.stop()
 	if err == nil && e.ended == "" {
-		e.raid, err = raidOf(attackers)
+		e.raid, e.unheard, err = raidOf(attackers)
 		e.afterwards(ctx, a, at, server, stream)
 	}
 	return e, err
@@ -144,6 +146,10 @@ func (s *suite) besiege(ctx context.Context, a assault, at site, server *child) 
 // ask is the clients that may ask.
 func (s *suite) ask(ctx context.Context, at site, server *child, stream string, rate float64) (e encounter, err error) {
 	err = sleep(ctx, gather)
+	if err != nil {
+		return e, err
+	}
+	before, err := s.cpus.read()
 	if err != nil {
 		return e, err
 	}
@@ -158,11 +164,13 @@ func (s *suite) ask(ctx context.Context, at site, server *child, stream string, 
 	stop()
 	failed := both.Wait()
 	e.witness = seen.tcp
+	after, unread := s.cpus.read()
+	e.others = after.others(before)
 	if server.over() {
 		e.ended = "it has ended" + server.lastWords()
 		return e, nil
 	}
-	err = errors.Join(err, failed)
+	err = errors.Join(err, failed, unread)
 	if err != nil {
 		return e, err
 	}
@@ -197,16 +205,19 @@ func (e *encounter) afterwards(ctx context.Context, a assault, at site, server *
 	}
 }
 
-// raidOf reads what attackers that have stopped say of themselves.
-func raidOf(c *child) (raid, error) {
+// raidOf reads what attackers that have stopped say of themselves: nothing, where they had to be
+// killed, as nothing was left to them of their processor.
+func raidOf(c *child) (r raid, unheard bool, err error) {
 	text, err := os.ReadFile(c.output)
 	if err != nil {
-		return raid{}, err
+		return raid{}, false, err
 	}
-	var r raid
+	if len(text) == 0 {
+		return raid{}, true, nil
+	}
 	err = json.Unmarshal(text, &r)
 	if err != nil {
-		return raid{}, fmt.Errorf("reading what the attackers have done: %w%s", err, c.lastWords())
+		return raid{}, false, fmt.Errorf("reading what the attackers have done: %w%s", err, c.lastWords())
 	}
-	return r, nil
+	return r, false, nil
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"inside53/server/bench/load"
 )
 
 // judged is an attack that ours and a peer have borne.
@@ -42,8 +44,10 @@ func (j judged) judge(peace encounter) string {
 	if j.peer != "" && j.theirs.ended == "" {
 		beside = j.theirs
 	}
-	all := float64(o.result.Answered + o.result.Lost + o.result.Bad)
-	allowed := beside.lost() + max(slack, 2/max(1, all)) + 1e-9 // shares are rounded
+	if j.peer == "" && beside.isDisturbed() {
+		beside.result, beside.witness = load.Result{}, asked{} // peace loses nothing by itself
+	}
+	allowed := beside.lost() + o.slack()
 	grown := (o.peak - peace.peak) >> 20
 	switch {
 	case o.ended != "":
@@ -64,6 +68,12 @@ func (j judged) judge(peace encounter) string {
 			beside.witness.failed, beside.witness.asked)
 	}
 	return ""
+}
+
+// slack is the share of answers that may be lost for no reason.
+func (e encounter) slack() float64 {
+	all := float64(e.result.Answered + e.result.Lost + e.result.Bad)
+	return max(slack, 2/max(1, all)) + 1e-9 // shares are rounded
 }
 
 // lost is the share of the answers that didn't come, or were wrong.
@@ -91,8 +101,9 @@ func (s *suite) attackTable(all []judged, took time.Duration) string {
 	fmt.Fprintf(&b, "Measured %s on %s, in %s; inside53 with %s and %d files; each attack for %s beside 1,000 queries "+
 		"a second of a zone, or 500 of new names that are forwarded. The load of the machine was %s.\n\n",
 		time.Now().UTC().Format(time.DateOnly), machine(), took.Round(time.Second), place, s.files, s.measure, loadAverage())
-	b.WriteString("| attack | a second | server | asked | lost | p99, ms | by TCP, failed | CPU | peak RSS, MiB | |\n" +
-		"| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
+	b.WriteString("| attack | a second | server | asked | lost | p99, ms | by TCP, failed | CPU | others' CPU " +
+		"| peak RSS, MiB | |\n" +
+		"| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
 	for _, j := range all {
 		verdict := "borne"
 		if j.fault != "" {
@@ -124,13 +135,14 @@ func (e encounter) row(b *strings.Builder, attack, server, verdict string) {
 	}
 	r := e.result
 	if e.ended != "" {
-		fmt.Fprintf(b, "| %s | %s | %s | - | all | - | - | - | - | %s, has ended |\n", attack, rate, server, verdict)
+		fmt.Fprintf(b, "| %s | %s | %s | - | all | - | - | - | - | - | %s, has ended |\n", attack, rate, server, verdict)
 		return
 	}
 	lost := strconv.FormatUint(r.Lost+r.Bad, 10)
 	if r.Bad > 0 {
 		lost += fmt.Sprintf(", of them %d wrong (%s)", r.Bad, r.Fault)
 	}
-	fmt.Fprintf(b, "| %s | %s | %s | %d | %s | %.1f | %d, %d | %.0f %% | %d | %s |\n", attack, rate, server,
-		r.Answered+r.Lost+r.Bad, lost, r.P99/1000, e.witness.asked, e.witness.failed, 100*r.Util, e.peak>>20, verdict)
+	fmt.Fprintf(b, "| %s | %s | %s | %d | %s | %.1f | %d, %d | %.0f %% | %.0f %% | %d | %s |\n", attack, rate, server,
+		r.Answered+r.Lost+r.Bad, lost, r.P99/1000, e.witness.asked, e.witness.failed, 100*r.Util,
+		100*e.others, e.peak>>20, verdict)
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -48,6 +49,63 @@ func TestJudge(t *testing.T) {
 		if (got == "") != (tt.fault == "") || !strings.Contains(got, tt.fault) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.fault)
 		}
+	}
+}
+
+// TestVerdict: what is lost while others use the processors is no verdict, and no excuse where
+// the server has ended.
+func TestVerdict(t *testing.T) {
+	busy := func(e *encounter) { e.others = 1.4 }
+	try := func(ours, theirs encounter) judged {
+		return judged{assault: assault{name: "attack", kind: "worst", bound: 32}, peer: "NSD", ours: ours, theirs: theirs}
+	}
+	good, bad := try(bore(0, nil), bore(0, nil)), try(bore(500, nil), bore(0, nil))
+	for _, tt := range []struct {
+		name  string
+		seen  []judged
+		done  bool
+		fault string // what is said so far; "" is none
+	}{
+		{"nothing is lost", []judged{good}, true, ""},
+		{"nothing is lost by ours, though others work", []judged{try(bore(0, busy), bore(900, busy))}, true, ""},
+		{"less than by a peer that is disturbed", []judged{try(bore(800, nil), bore(1000, busy))}, false, "can't be judged"},
+		{"less than by a peer", []judged{try(bore(800, nil), bore(900, nil))}, true, ""},
+		{"lost while others work", []judged{try(bore(500, busy), bore(0, nil))}, false, "others used 140 %"},
+		{"and at a quiet moment too", []judged{try(bore(500, busy), bore(0, nil)), bad}, false, "50.00 %"},
+		{"and again", []judged{bad, try(bore(500, busy), bore(0, nil)), bad}, true, "50.00 %"},
+		{"not again", []judged{bad, good}, false, "50.00 %"},
+		{"twice not again", []judged{bad, good, good}, true, ""},
+		{"again after all", []judged{bad, good, try(bore(9, nil), bore(0, nil))}, true, "0.90 %"},
+		{"by attackers who weren't heard of", []judged{try(bore(0, func(e *encounter) { e.unheard = true }), bore(0, nil))},
+			false, "can't be judged"},
+		{"it has ended while others work", []judged{
+			try(bore(0, func(e *encounter) { busy(e); e.ended = "gone" }), bore(0, nil))}, true, "gone"},
+	} {
+		j, done := verdict(tt.seen, bore(0, nil))
+		if done != tt.done || (j.fault == "") != (tt.fault == "") || !strings.Contains(j.fault, tt.fault) {
+			t.Errorf("%s: %q, done %t; want %q, %t", tt.name, j.fault, done, tt.fault, tt.done)
+		}
+	}
+}
+
+// TestOthers: a processor that this process alone keeps busy is not others'.
+func TestOthers(t *testing.T) {
+	text := []byte("cpu  9 9 9 9\ncpu0 100 20 3 4000 5 6 7 1000 0 0\ncpu1 7 0 1 2 0 0 0 0\n")
+	for cpu, want := range []int64{1123, 8} {
+		got, err := ticksOf(text, cpu)
+		if err != nil || got != want {
+			t.Errorf("processor %d: %d ticks, %v", cpu, got, err)
+		}
+	}
+	_, err := ticksOf(text, 2)
+	if err == nil {
+		t.Error("a processor that isn't there has ticks")
+	}
+	began := time.Now()
+	before := reading{at: began, all: time.Minute, own: time.Second}
+	after := reading{at: began.Add(2 * time.Second), all: time.Minute + 3*time.Second, own: 2 * time.Second}
+	if got := after.others(before); got != 1 {
+		t.Errorf("others used %f processors, want 1", got)
 	}
 }
 

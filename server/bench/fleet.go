@@ -13,10 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
-
-	"inside53/zonesource/awssim"
 )
 
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
@@ -30,21 +27,22 @@ type fleetRun struct {
 	order    []string
 	trace    trace
 	progress io.Writer
+	last     map[string]string // of shared names: what they had last, as far as is known
 	members  int
-	replaced time.Duration // one is replaced so often, in place of all else
+	replaced time.Duration // at the end one is replaced so often, in place of all else
 	rollback bool
 }
 
 // runFleet tortures a fleet, and says whether it held its rules.
 func runFleet(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
-	r := &fleetRun{counts: map[string]int{}, progress: stderr}
-	program := flags.String("inside53", "bin/inside53", "our `program`")
+	r := &fleetRun{counts: map[string]int{}, last: map[string]string{}, progress: stderr}
+	program := flags.String("inside53", "bin/inside53-fleettest", "our `program`, with a clock that may be wrong")
 	gateway := flags.String("s3", "bin/tools/versitygw", "the `program` that is S3")
 	length := flags.Duration("time", 90*time.Second, "for how `long`")
 	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "the `number` that chance follows from")
 	keep := flags.String("keep", "", "the `directory` where logs are left when rules were broken")
 	flags.IntVar(&r.members, "members", 5, "how `many` servers")
-	flags.DurationVar(&r.replaced, "replace", 0, "replace a server so `often`, and do nothing else")
+	flags.DurationVar(&r.replaced, "replace", 5*time.Second, "at the end replace a server so `often`, and do nothing else")
 	flags.BoolVar(&r.rollback, "rollback", true, "set head back, and empty the bucket")
 	err := parse(flags, args)
 	if err != nil {
@@ -116,11 +114,14 @@ func (r *fleetRun) torture(ctx context.Context, dir, program, gateway string, le
 	for n := range fleetUpdaters {
 		load.Go(func() { r.update(running, n) })
 	}
+	for n := range fleetSwappers {
+		load.Go(func() { r.swap(running, n) })
+	}
 	for _, s := range r.all {
 		load.Go(func() { r.lookUp(running, s) })
 		load.Go(func() { r.listen(running, s) })
 	}
-	err = r.harmAll(running)
+	err = r.harmAll(running, length)
 	load.Wait()
 	if err != nil || ctx.Err() != nil {
 		return errors.Join(err, ctx.Err())
@@ -149,20 +150,27 @@ func (r *fleetRun) note(what string) {
 	r.counts[what]++
 }
 
+// replacing is for how long at the end servers are replaced; of a short run it is a third.
+const replacing = 25 * time.Second
+
 // harmAll harms until ctx ends, and mends what is left then.
-func (r *fleetRun) harmAll(ctx context.Context) error {
+func (r *fleetRun) harmAll(ctx context.Context, length time.Duration) error {
 	var under sync.WaitGroup
 	defer under.Wait()
+	until := time.Now().Add(length - min(replacing, length/3))
+	harming, stop := context.WithDeadline(ctx, until)
+	defer stop()
 	for ctx.Err() == nil {
-		pause := r.between(500*time.Millisecond, 2500*time.Millisecond)
-		if r.replaced > 0 {
+		replaces := r.replaced > 0 && time.Now().After(until)
+		pause := r.between(400*time.Millisecond, 2*time.Second)
+		if replaces {
 			pause = r.replaced
 		}
 		if sleep(ctx, pause) != nil {
 			return nil
 		}
 		s := r.all[r.random(len(r.all))]
-		if r.replaced > 0 {
+		if replaces {
 			err := r.restart(ctx, s)
 			if err != nil {
 				return err
@@ -172,7 +180,7 @@ func (r *fleetRun) harmAll(ctx context.Context) error {
 		if steady, _ := s.steady(time.Now()); !steady {
 			continue
 		}
-		err := r.harm(ctx, s, &under)
+		err := r.harm(harming, s, &under)
 		if err != nil {
 			return err
 		}
@@ -182,7 +190,10 @@ func (r *fleetRun) harmAll(ctx context.Context) error {
 
 // restart replaces a process by a new one.
 func (r *fleetRun) restart(ctx context.Context, s *fleetServer) error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
 	r.note("killed, and started again")
+	s.link.set(func(l *link) { l.left = 0 })
 	s.kill()
 	err := s.run()
 	if err != nil {
@@ -192,82 +203,6 @@ func (r *fleetRun) restart(ctx context.Context, s *fleetServer) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	return err
-}
-
-// harm does one server, or the store, some harm.
-func (r *fleetRun) harm(ctx context.Context, s *fleetServer, under *sync.WaitGroup) error {
-	later := func(what string, from, to time.Duration, do, undo func()) {
-		r.note(what)
-		do()
-		under.Go(func() {
-			_ = sleep(ctx, r.between(from, to)) // it is undone at the end too
-			undo()
-		})
-	}
-	unset := func(l *link) { l.cut, l.delay, l.broken, l.lost = false, 0, 0, 0 }
-	mend := func() { s.link.set(unset) }
-	switch r.random(9) {
-	case 0, 1:
-		return r.restart(ctx, s)
-	case 2:
-		later("stopped", 100*time.Millisecond, 15*time.Second, func() {
-			s.setBusy(true)
-			s.signal(syscall.SIGSTOP)
-		}, func() {
-			s.signal(syscall.SIGCONT)
-			under.Go(func() { _ = s.awaitReady(context.WithoutCancel(ctx)) })
-		})
-	case 3:
-		later("cut off S3", 500*time.Millisecond, 12*time.Second, func() { s.link.set(func(l *link) { l.cut = true }) }, mend)
-	case 4:
-		later("S3 late by up to 5 s", time.Second, 8*time.Second, func() {
-			delay := r.between(100*time.Millisecond, 5*time.Second)
-			s.link.set(func(l *link) { l.delay = delay })
-		}, mend)
-	case 5:
-		later("S3: 500 and 409", time.Second, 8*time.Second, func() { s.link.set(func(l *link) { l.broken = 50 }) }, mend)
-	case 6:
-		later("S3: answers to PUT lost", time.Second, 8*time.Second, func() {
-			s.link.set(func(l *link) { l.lost = 300 })
-		}, mend)
-	case 7:
-		r.note("Route 53: fault")
-		kinds := []string{"500", "throttle", "fail"}
-		return r.sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: kinds[r.random(len(kinds))],
-			Count: 1 + r.random(2)})
-	case 8:
-		if r.rollback {
-			return r.rollBack()
-		}
-	}
-	return nil
-}
-
-// rollBack sets head back to one that there was, or empties the bucket.
-func (r *fleetRun) rollBack() error {
-	top := filepath.Join(r.store, fleetBucket, fleetPrefix)
-	r.fleetWorld.mu.Lock()
-	defer r.fleetWorld.mu.Unlock()
-	n := len(r.heads)
-	if n < 12 || r.heads[n-1].Set {
-		return nil
-	}
-	r.note("bucket emptied")
-	// What S3 knows of the objects goes too, and what is written meanwhile.
-	var err error
-	for range 20 {
-		err = os.RemoveAll(filepath.Join(r.dir, "sidecar", fleetBucket, fleetPrefix))
-		entries, listErr := os.ReadDir(top)
-		err = errors.Join(err, listErr)
-		for _, e := range entries {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(top, e.Name())))
-		}
-		if err == nil {
-			break
-		}
-	}
-	r.heads = append(r.heads, seenHead{Set: true})
 	return err
 }
 
@@ -297,6 +232,7 @@ func (r *fleetRun) table(w io.Writer, seed uint64, took time.Duration, faults []
 	}
 	fmt.Fprintf(w, "  %-28s %6d\n  %-28s %6d\n  %-28s %6d\n", "updates acknowledged", acked, "not acknowledged", unsure,
 		"sent again elsewhere", repeated)
+	fmt.Fprintf(w, "  %-28s %6d\n", "compared and swapped", len(r.trace.Swaps))
 	fmt.Fprintf(w, "  %-28s %6d\n  %-28s %6d\n", "versions", last.Version, "epochs", last.Epoch)
 	fmt.Fprintf(w, "  %-28s %6d\n", "rules broken", len(faults))
 	for i, f := range faults {

@@ -12,16 +12,18 @@ import (
 type trace struct {
 	Heads   []seenHead
 	Commits map[string]seenCommit // by name
-	// Missing are objects that the newest version needs and that aren't there, or are damaged.
+	// Missing is what the newest versions need and isn't there, or is damaged, and where they, epochs or times go back.
 	Missing []string
 	Updates []seenUpdate
 	Made    map[string]int // by value: how often Route 53 was given it
 	// Recorded is by value how often the ledger names an update that was made, at most between two
 	// times at which it was set back.
 	Recorded map[string]int
-	Said     []seenVersion   // in the order in which it was said
-	Lookups  []lostLookup    // those that had no right answer, at servers that were up
-	Final    map[string]read // by name: what is there at the end
+	Swaps    []seenSwap        // of names that several clients change
+	Ends     map[string]string // what Route 53 has of these at the end
+	Said     []seenVersion     // in the order in which it was said
+	Lookups  []lostLookup      // those that had no right answer, at servers that were up
+	Final    map[string]final  // by name: what is there at the end
 }
 
 // seenHead is a head as it was written, in the order of the store.
@@ -64,8 +66,8 @@ type lostLookup struct {
 	At           time.Duration
 }
 
-// read is what a name is at the end: in Route 53, and at each server.
-type read struct {
+// final is what a name is at the end: in Route 53, and at each server.
+type final struct {
 	Route53 string
 	Servers map[string]string
 }
@@ -79,9 +81,10 @@ func (t *trace) check() []string {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	t.checkHeads(fault)
 	for _, name := range t.Missing {
-		fault("the newest version needs %s, which isn't there", name)
+		fault("in the ledger at the end: %s", name)
 	}
 	t.checkUpdates(fault)
+	t.checkRegisters(fault)
 	t.checkVersions(fault)
 	for _, l := range t.Lookups {
 		fault("look-up lost at %s after %s: %s", l.Server, l.At.Round(time.Millisecond), l.What)
@@ -178,10 +181,17 @@ func (t *trace) checkUpdates(fault func(string, ...any)) {
 	}
 }
 
-// checkVersions: no server goes back.
+// checkVersions: no server goes back, or serves what was never made.
 func (t *trace) checkVersions(fault func(string, ...any)) {
 	last := map[string]seenVersion{}
+	made := map[uint64]bool{0: true}
+	for _, c := range t.Commits {
+		made[c.Version] = true
+	}
 	for _, v := range t.Said {
+		if !made[v.Version] {
+			fault("%s serves version %d, which nobody has made", v.Server, v.Version)
+		}
 		before, known := last[v.Server]
 		if known && before.Start == v.Start && v.Version < before.Version {
 			fault("%s goes from version %d back to %d", v.Server, before.Version, v.Version)

@@ -13,7 +13,7 @@ import (
 // goodTrace is one that holds all rules: two leaders, a repair, updates.
 func goodTrace() *trace {
 	t := &trace{Commits: map[string]seenCommit{}, Made: map[string]int{}, Recorded: map[string]int{},
-		Final: map[string]read{}}
+		Final: map[string]final{}}
 	t.Heads = append(t.Heads, seenHead{By: "m1"})
 	previous := ""
 	add := func(by string, version, epoch uint64, cause string) {
@@ -38,7 +38,15 @@ func goodTrace() *trace {
 		}
 		t.Updates = append(t.Updates, u)
 	}
-	t.Final["a."] = read{"10.0.0.2", map[string]string{"m1": "10.0.0.2", "m2": "10.0.0.2"}}
+	t.Final["a."] = final{"10.0.0.2", map[string]string{"m1": "10.0.0.2", "m2": "10.0.0.2"}}
+	swap := func(was, now, result string, sent, done time.Duration) {
+		t.Swaps = append(t.Swaps, seenSwap{"s.", was, now, result, sent, done})
+	}
+	swap("", "1", acked, 1, 3)
+	swap("1", "2", acked, 2, 5)
+	swap("1", "3", unmet, 6, 7)
+	swap("2", "4", failed, 6, 8)
+	t.Ends = map[string]string{"s.": "4"}
 	t.Said = []seenVersion{{"m1", 1, 1}, {"m2", 1, 1}, {"m1", 1, 4}, {"m1", 2, 3}, {"m2", 1, 6}}
 	return t
 }
@@ -49,7 +57,7 @@ func TestFleetChecker(t *testing.T) {
 		t.Fatalf("of a good trace: %q", faults)
 	}
 	unacked := goodTrace()
-	unacked.Made["10.0.0.3"], unacked.Final["a."] = 1, read{"10.0.0.3", nil} // it may have happened
+	unacked.Made["10.0.0.3"], unacked.Final["a."] = 1, final{"10.0.0.3", nil} // it may have happened
 	if faults := unacked.check(); len(faults) != 0 {
 		t.Fatalf("of an update that may have happened: %q", faults)
 	}
@@ -83,19 +91,23 @@ func TestFleetChecker(t *testing.T) {
 			t.Commits["commit/5-3"] = c
 			t.Heads[6].Version = 4
 		},
-		"which isn't there":    func(t *trace) { t.Missing = []string{"page/x"} },
-		"head names commit/x,": head(func(h *seenHead) { h.Commit = "commit/x" }),
-		"names a commit of":    head(func(h *seenHead) { h.Version = 9 }),
-		"made 2 times":         func(t *trace) { t.Made["10.0.0.1"] = 2 },
-		"never made":           func(t *trace) { t.Made["10.0.0.1"] = 0 },
-		"0 times in the":       func(t *trace) { delete(t.Recorded, "10.0.0.2") },
-		"2 times in the":       func(t *trace) { t.Recorded["10.0.0.2"] = 2 },
-		"answered 10.0.0.1":    func(t *trace) { t.Updates[1].Read = "10.0.0.1" },
-		"when it came again":   func(t *trace) { t.Updates[1].Again = "refused" },
-		"in Route 53 at the":   func(t *trace) { t.Final["a."] = read{"10.0.0.1", nil} },
-		"at m2 at the end":     func(t *trace) { t.Final["a."].Servers["m2"] = "10.0.0.1" },
-		"back to":              func(t *trace) { t.Said = append(t.Said, seenVersion{"m2", 1, 5}) },
-		"look-up lost at m1":   func(t *trace) { t.Lookups = []lostLookup{{"m1", "timeout", time.Second}} },
+		"in the ledger at the end":          func(t *trace) { t.Missing = []string{"page/x"} },
+		"head names commit/x,":              head(func(h *seenHead) { h.Commit = "commit/x" }),
+		"names a commit of":                 head(func(h *seenHead) { h.Version = 9 }),
+		"made 2 times":                      func(t *trace) { t.Made["10.0.0.1"] = 2 },
+		"never made":                        func(t *trace) { t.Made["10.0.0.1"] = 0 },
+		"0 times in the":                    func(t *trace) { delete(t.Recorded, "10.0.0.2") },
+		"2 times in the":                    func(t *trace) { t.Recorded["10.0.0.2"] = 2 },
+		"answered 10.0.0.1":                 func(t *trace) { t.Updates[1].Read = "10.0.0.1" },
+		"when it came again":                func(t *trace) { t.Updates[1].Again = "refused" },
+		"in Route 53 at the":                func(t *trace) { t.Final["a."] = final{"10.0.0.1", nil} },
+		"at m2 at the end":                  func(t *trace) { t.Final["a."].Servers["m2"] = "10.0.0.1" },
+		"\"2\" at the end, are those of no": func(t *trace) { t.Ends["s."], t.Swaps[3].Result = "2", acked },
+		"\"4\" at the end, are those of no": func(t *trace) { t.Swaps[2].Was = "7"; t.Swaps[1].Result = unmet },
+		"\"3\" at the end, are those of no": func(t *trace) { t.Ends["s."] = "3" },
+		"which nobody has made":             func(t *trace) { t.Said = append(t.Said, seenVersion{"m2", 1, 9}) },
+		"back to":                           func(t *trace) { t.Said = append(t.Said, seenVersion{"m2", 1, 5}) },
+		"look-up lost at m1":                func(t *trace) { t.Lookups = []lostLookup{{"m1", "timeout", time.Second}} },
 	} {
 		broken := goodTrace()
 		breaks(broken)

@@ -36,6 +36,8 @@ const (
 	acked   = "acked"
 	failed  = "failed" // or silence: it may have happened
 	refused = "refused"
+	unmet   = "unmet" // its prerequisites
+	read    = "read"  // no message: what there is at the end
 )
 
 // update sends updates of names of its own until ctx ends, each name until one of its updates
@@ -130,7 +132,7 @@ func signedUpdate(name, value string) ([]byte, string, error) {
 
 // send sends an update by TCP, and says what the answer is.
 func (s *fleetServer) send(packet []byte, mac string) string {
-	c, err := net.DialTimeout("tcp", loopback(s.port).String(), time.Second)
+	c, err := net.DialTimeout("tcp", s.dns().String(), time.Second)
 	if err != nil {
 		return failed
 	}
@@ -151,8 +153,10 @@ func (s *fleetServer) send(packet []byte, mac string) string {
 	switch answer[3] & 15 {
 	case dns.RcodeSuccess:
 		return acked
-	case dns.RcodeServerFailure:
+	case dns.RcodeServerFailure, dns.RcodeNotAuth: // the latter is that of a clock that is wrong
 		return failed
+	case dns.RcodeYXRrset, dns.RcodeNXRrset:
+		return unmet
 	}
 	return refused
 }
@@ -198,7 +202,7 @@ func (s *fleetServer) version() (uint64, error) {
 	m := new(dns.Msg).SetQuestion("id.server.", dns.TypeTXT)
 	m.Question[0].Qclass = dns.ClassCHAOS
 	c := dns.Client{Timeout: time.Second}
-	reply, _, err := c.Exchange(m, loopback(s.port).String())
+	reply, _, err := c.Exchange(m, s.dns().String())
 	if err != nil {
 		return 0, err
 	}
@@ -218,7 +222,7 @@ func (s *fleetServer) version() (uint64, error) {
 func (r *fleetRun) finish(ctx context.Context) error {
 	r.sim.ClearFaults()
 	for _, s := range r.all {
-		s.link.set(func(l *link) { l.cut, l.delay, l.broken, l.lost = false, 0, 0, 0 })
+		s.link.mend()
 		s.signal(syscall.SIGCONT)
 	}
 	began := time.Now()
@@ -253,10 +257,15 @@ func (r *fleetRun) alike() bool {
 	for _, u := range r.trace.Updates {
 		names[u.Name] = true
 	}
-	r.trace.Final = map[string]read{}
+	r.trace.Ends = map[string]string{}
+	for n := range fleetShared {
+		name := fmt.Sprintf("shared-%d.%s", n, fleetZone)
+		names[name], r.trace.Ends[name] = true, truth[name]
+	}
+	r.trace.Final = map[string]final{}
 	good := true
 	for name := range names {
-		is := read{truth[name], map[string]string{}}
+		is := final{truth[name], map[string]string{}}
 		for _, s := range r.all {
 			value, err := s.ask("udp", name, lookUpWait)
 			if err != nil {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,7 +27,9 @@ import (
 	"github.com/miekg/dns"
 
 	"inside53/examples"
+	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
+	"inside53/zonesource/fleet"
 )
 
 const (
@@ -54,9 +57,11 @@ type fleetWorld struct {
 	aws     *httptest.Server
 	all     []*fleetServer
 	began   time.Time
+	bucket  *fleet.Bucket // as the test sees it
 
 	mu      sync.Mutex
 	heads   []seenHead
+	bodies  [][]byte          // of heads that were written
 	commits map[string][]byte // by name, as they were written
 	made    map[string]int
 }
@@ -65,10 +70,13 @@ type fleetWorld struct {
 type fleetServer struct {
 	world *fleetWorld
 	name  string
+	n     int
 	dir   string
 	port  int
 	admin int
+	turn  sync.Mutex // held while it is killed and started
 	link  *link
+	disk  *disk // of its state
 	relay *httptest.Server
 
 	mu      sync.Mutex
@@ -77,37 +85,6 @@ type fleetServer struct {
 	// busy is while it is killed, stopped or starting, and for a moment after: look-ups don't count.
 	busy  bool
 	since time.Time // when busy changed
-}
-
-// link is what becomes of requests on their way to S3.
-type link struct {
-	mu     sync.Mutex
-	cut    bool          // nothing gets through
-	delay  time.Duration // of each request
-	broken int           // so many of a thousand are answered by 500 or 409
-	lost   int           // so many of a thousand PUTs are made and not answered
-	random func(n int) int
-	since  time.Time // when that changed
-}
-
-func (l *link) set(change func(*link)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	change(l)
-	l.since = time.Now()
-}
-
-// calm reports whether nothing was wrong since a moment.
-func (l *link) calm(since time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return !l.cut && l.delay == 0 && l.broken == 0 && l.lost == 0 && l.since.Before(since)
-}
-
-func (l *link) get() (cut bool, delay time.Duration, broken, lost bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.cut, l.delay, l.random(1000) < l.broken, l.random(1000) < l.lost
 }
 
 // newFleetWorld starts S3 and Route 53.
@@ -136,6 +113,10 @@ func newFleetWorld(ctx context.Context, dir, program, gateway string) (*fleetWor
 		return w, fmt.Errorf("simulating AWS: %w", err)
 	}
 	w.aws = httptest.NewServer(http.HandlerFunc(w.serveAWS))
+	err = errors.Join(routes(), w.openBucket(ctx))
+	if err != nil {
+		return w, err
+	}
 	for end := time.Now().Add(starting); ; {
 		c, err := net.DialTimeout("tcp", loopback(port).String(), time.Second)
 		if err == nil {
@@ -145,6 +126,32 @@ func newFleetWorld(ctx context.Context, dir, program, gateway string) (*fleetWor
 			return w, fmt.Errorf("waiting for versitygw: %w%s", err, w.gateway.lastWords())
 		}
 		time.Sleep(again)
+	}
+}
+
+// openBucket makes the test a client of S3.
+func (w *fleetWorld) openBucket(ctx context.Context) error {
+	for _, v := range credentialsOf(w.s3) {
+		name, value, _ := strings.Cut(v, "=")
+		err := os.Setenv(name, value)
+		if err != nil {
+			return err
+		}
+	}
+	accounts, err := awsclient.Load(ctx, awsclient.Options{})
+	if err != nil {
+		return err
+	}
+	w.bucket = fleet.NewBucket(accounts[0], fleetBucket, fleetPrefix)
+	return nil
+}
+
+// credentialsOf is the environment of a client of S3 at a URL.
+func credentialsOf(s3 string) []string {
+	return []string{
+		"AWS_ENDPOINT_URL_S3=" + s3, "AWS_ACCESS_KEY_ID=access",
+		"AWS_SECRET_ACCESS_KEY=secret", "AWS_SESSION_TOKEN=", "AWS_REGION=us-east-1", "AWS_PROFILE=",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 	}
 }
 
@@ -163,6 +170,9 @@ func (w *fleetWorld) close() {
 		s.kill()
 		s.relay.CloseClientConnections()
 		s.relay.Close()
+		if s.disk != nil {
+			_ = s.disk.close() // the namespace ends with the test
+		}
 	}
 	if w.aws != nil {
 		w.aws.CloseClientConnections()
@@ -218,7 +228,7 @@ func (w *fleetWorld) noteMade(body []byte, rec *httptest.ResponseRecorder) {
 
 // add makes a server, which doesn't run yet.
 func (w *fleetWorld) add(n int, random func(int) int) error {
-	s := &fleetServer{world: w, name: fmt.Sprintf("m%d", n), link: &link{random: random}, busy: true}
+	s := &fleetServer{world: w, n: n, name: fmt.Sprintf("m%d", n), link: &link{random: random}, busy: true}
 	s.dir = filepath.Join(w.dir, s.name)
 	var err error
 	s.port, err = freePort()
@@ -242,11 +252,16 @@ func (w *fleetWorld) add(n int, random func(int) int) error {
 	if err != nil {
 		return err
 	}
+	s.setClock(time.Duration(random(2*clocksApart)-clocksApart) * time.Second)
+	s.disk, err = newDisk(filepath.Join(s.dir, "state"))
+	if err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(s.dir, "inside53.yaml"), []byte(s.config()), 0o600)
 }
 
 func (s *fleetServer) config() string {
-	return fmt.Sprintf(`listen: {dns: ["127.0.0.1:%d"]}
+	return fmt.Sprintf(`listen: {dns: ["%s"]}
 admin: "127.0.0.1:%d"
 state_dir: state
 drain: 0s
@@ -257,18 +272,19 @@ keys:
 - {name: fleet, secret: %s}
 updates:
 - {zone: %s, keys: [ops]}
-fleet: {name: %s, store: %s, keys: [fleet], poll: %s}
-`, s.port, s.admin, secretOf("ops"), secretOf("fleet"), fleetZoneID, s.name, fleetStore, fleetPoll)
+fleet: {name: %s, store: %s, keys: [fleet], poll: %s, address: "%s"}
+`, s.dns(), s.admin, secretOf("ops"), secretOf("fleet"), fleetZoneID, s.name, fleetStore, fleetPoll, s.dns())
+}
+
+// dns is where it answers: at an address of its own, so that what goes from one to another can be known.
+func (s *fleetServer) dns() netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, byte(10 + s.n)}), uint16(s.port))
 }
 
 // run starts the process.
 func (s *fleetServer) run() error {
-	environment := []string{
-		"AWS_ENDPOINT_URL=" + s.world.aws.URL, "AWS_ENDPOINT_URL_S3=" + s.relay.URL, "AWS_ACCESS_KEY_ID=access",
-		"AWS_SECRET_ACCESS_KEY=secret", "AWS_SESSION_TOKEN=", "AWS_REGION=us-east-1", "AWS_PROFILE=",
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
-		"GOMAXPROCS=2",
-	}
+	environment := append(credentialsOf(s.relay.URL), "AWS_ENDPOINT_URL="+s.world.aws.URL, "GOMAXPROCS=2",
+		"INSIDE53_CLOCK="+filepath.Join(s.dir, "clock"))
 	p, err := startChild(s.name, processorsHere(), s.dir, environment,
 		[]string{s.world.program, "serve", "--config", filepath.Join(s.dir, "inside53.yaml")})
 	if err != nil {
@@ -361,7 +377,7 @@ func (s *fleetServer) words() string {
 func (s *fleetServer) ask(network, name string, timeout time.Duration) (string, error) {
 	m := new(dns.Msg).SetQuestion(name, dns.TypeA)
 	c := dns.Client{Net: network, Timeout: timeout}
-	r, _, err := c.Exchange(m, loopback(s.port).String())
+	r, _, err := c.Exchange(m, s.dns().String())
 	if err != nil {
 		return "", err
 	}
@@ -377,77 +393,6 @@ func (s *fleetServer) ask(network, name string, timeout time.Duration) (string, 
 	return "", nil
 }
 
-// relay is the way of one server to S3.
-type relay struct {
-	server *fleetServer
-	proxy  *httputil.ReverseProxy
-}
-
-// ServeHTTP implements [http.Handler].
-func (r *relay) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	cut, delay, broken, lost := r.server.link.get()
-	if delay > 0 {
-		select {
-		case <-q.Context().Done():
-			panic(http.ErrAbortHandler)
-		case <-time.After(delay):
-		}
-	}
-	switch {
-	case cut:
-		panic(http.ErrAbortHandler)
-	case broken && r.server.link.random(2) == 0:
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	case broken:
-		w.Header().Set("Content-Type", "application/xml")
-		w.WriteHeader(http.StatusConflict)
-		fmt.Fprint(w, "<Error><Code>ConditionalRequestConflict</Code><Message>again</Message></Error>")
-		return
-	case q.Method != http.MethodPut:
-		r.proxy.ServeHTTP(w, q)
-		return
-	}
-	r.put(w, q, lost)
-}
-
-// put writes an object. Those of head are in order, and noted.
-func (r *relay) put(w http.ResponseWriter, q *http.Request, lost bool) {
-	body, err := io.ReadAll(q.Body)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	q.Body, q.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	rec := httptest.NewRecorder()
-	world := r.server.world
-	// It is made as a whole, whether anybody waits for it or not.
-	q = q.WithContext(context.WithoutCancel(q.Context()))
-	if strings.HasSuffix(q.URL.Path, "/head") {
-		world.mu.Lock()
-		r.proxy.ServeHTTP(rec, q)
-		if rec.Code == http.StatusOK {
-			world.noteHead(r.server.name, body)
-		}
-		world.mu.Unlock()
-	} else {
-		r.proxy.ServeHTTP(rec, q)
-		_, commit, isCommit := strings.Cut(q.URL.Path, "/commit/")
-		if isCommit && rec.Code == http.StatusOK {
-			world.mu.Lock()
-			world.commits["commit/"+commit] = body
-			world.mu.Unlock()
-		}
-	}
-	if lost {
-		panic(http.ErrAbortHandler)
-	}
-	for key, values := range rec.Header() {
-		w.Header()[key] = values
-	}
-	w.WriteHeader(rec.Code)
-	_, _ = w.Write(rec.Body.Bytes())
-}
-
 // jsonOf is the JSON object in a body, which may be in chunks that are signed.
 var jsonOf = regexp.MustCompile(`(?s)\{.*\}`)
 
@@ -457,7 +402,9 @@ func (w *fleetWorld) noteHead(by string, body []byte) {
 		Version, Epoch uint64
 		Leader, Commit string
 	}
-	if json.Unmarshal(jsonOf.Find(body), &h) == nil {
+	text := jsonOf.Find(body)
+	if json.Unmarshal(text, &h) == nil {
+		w.bodies = append(w.bodies, append(bytes.Clone(text), '\n'))
 		w.heads = append(w.heads, seenHead{By: by, Version: h.Version, Epoch: h.Epoch, Leader: h.Leader, Commit: h.Commit})
 	}
 }

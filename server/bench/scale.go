@@ -34,6 +34,9 @@ const (
 		"updates: [{ zone: %s, keys: [bench.], names: [\"*\"], types: [A], clients: [127.0.0.0/8] }]\n"
 )
 
+// scalePaired is what is measured besides the sweeps: see measurePairs.
+const scalePaired = "paired"
+
 // sweeps are all that is swept. Their full settings are those of the budgets.
 func sweeps() []sweep {
 	updated := func(more string) func(int, string) (string, error) {
@@ -116,7 +119,7 @@ func zoneFiles(n int, dir string) (string, error) {
 func runScale(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
 	program := flags.String("inside53", "bin/inside53", "our `program`")
 	size := flags.String("size", "small", "how far it goes: `small or full`")
-	only := flags.String("only", "", "the `sweep` to run alone")
+	only := flags.String("only", "", "the `sweep` to run alone, or paired")
 	table := flags.String("table", "", "`file` for the table (Markdown)")
 	chart := flags.String("chart", "", "`file` for the chart (SVG)")
 	err := parse(flags, args)
@@ -142,7 +145,7 @@ func runScale(ctx context.Context, flags *flag.FlagSet, args []string, stdout, s
 		}
 		for _, n := range settings {
 			fmt.Fprintf(stderr, "%s: %d\n", s.name, n)
-			c, err := measurePoint(ctx, path, s, n)
+			c, err := measurePoint(ctx, path, s, n, pacingOf(*size))
 			if err != nil {
 				return fmt.Errorf("%d %s: %w", n, s.name, err)
 			}
@@ -150,11 +153,21 @@ func runScale(ctx context.Context, flags *flag.FlagSet, args []string, stdout, s
 		}
 		all = append(all, m)
 	}
-	if len(all) == 0 {
+	if len(all) == 0 && *only != scalePaired {
 		return fmt.Errorf("-only %q: no such sweep", *only)
 	}
-	text := scaleTable(all)
-	err = nil
+	text := ""
+	if len(all) > 0 {
+		text = scaleTable(all)
+	}
+	var pairs []pairing
+	if *only == "" || *only == scalePaired {
+		pairs, err = measurePairs(ctx, path, pairSizeOf(*size), stderr)
+		if err != nil {
+			return err
+		}
+		text += pairTable(pairSizeOf(*size), pairs)
+	}
 	if *table != "" {
 		err = os.WriteFile(*table, []byte(text), 0o644)
 	}
@@ -162,5 +175,5 @@ func runScale(ctx context.Context, flags *flag.FlagSet, args []string, stdout, s
 		err = errors.Join(err, os.WriteFile(*chart, scaleChart(all), 0o644))
 	}
 	_, written := io.WriteString(stdout, text)
-	return errors.Join(err, written, scaleFaults(all))
+	return errors.Join(err, written, scaleFaults(all), pairFaults(pairs))
 }

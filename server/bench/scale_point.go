@@ -28,34 +28,46 @@ type cost struct {
 }
 
 const (
-	// scaleSettle is how long a server has before it is at rest.
-	scaleSettle = 3 * time.Second
-	// scaleWindow is how long it is looked at.
-	scaleWindow = 5 * time.Second
-	// scaleChanges are how many changes are made, one each scaleEvery.
-	scaleChanges = 8
-	scaleEvery   = time.Second
+	// scaleEvery is the pause between two changes.
+	scaleEvery = time.Second
 	// scalePatience is how long a start may take.
 	scalePatience = 10 * time.Minute
 )
 
+// pacing is how a server is looked at.
+type pacing struct {
+	settle  time.Duration // before it is at rest
+	window  time.Duration // for which it is looked at
+	changes int
+}
+
+func pacingOf(size string) pacing {
+	if size == "full" {
+		return pacing{3 * time.Second, 5 * time.Second, 8}
+	}
+	return pacing{2 * time.Second, 3 * time.Second, 5}
+}
+
 // point is a server with so much of something.
 type point struct {
+	pacing
 	scale  dataset.Scale
 	cloud  *cloud
 	dir    string // data, state, files and all
 	port   int
 	server *child
+	on     []int // processors; none: both
+	cycles int   // calls of one round, of a pair
 }
 
 // measurePoint starts a server twice and looks at it.
-func measurePoint(ctx context.Context, program string, s sweep, n int) (c cost, err error) {
+func measurePoint(ctx context.Context, program string, s sweep, n int, pace pacing) (c cost, err error) {
 	dir, err := os.MkdirTemp("", "inside53-scale")
 	if err != nil {
 		return c, err
 	}
 	defer os.RemoveAll(dir)
-	p := &point{scale: s.account(n), dir: dir}
+	p := &point{pacing: pace, scale: s.account(n), dir: dir}
 	data := filepath.Join(dir, "aws")
 	err = errors.Join(p.scale.Write(data), os.MkdirAll(filepath.Join(dir, "state"), 0o755))
 	if err != nil {
@@ -120,11 +132,14 @@ func (p *point) start(ctx context.Context, program, sections string) (time.Durat
 		return 0, err
 	}
 	argv[len(argv)-1] = config
-	on, err := findProcessors()
-	if err != nil {
-		return 0, err
+	if len(p.on) == 0 {
+		both, err := findProcessors()
+		if err != nil {
+			return 0, err
+		}
+		p.on = []int{both.server, both.rest}
 	}
-	p.server, err = startChild("inside53", []int{on.server, on.rest}, p.dir, p.cloud.environment(), argv)
+	p.server, err = startChild("inside53", p.on, p.dir, p.cloud.environment(), argv)
 	if err != nil {
 		return 0, err
 	}
@@ -156,32 +171,27 @@ func (p *point) awaitReady(ctx context.Context, url string) error {
 
 // look measures the server at rest, and with changes.
 func (p *point) look(ctx context.Context, s sweep, c *cost) error {
-	err := sleep(ctx, scaleSettle)
+	err := sleep(ctx, p.settle)
 	if err != nil {
 		return err
 	}
-	rest, cycles, err := p.spent(ctx, s, func() error { return sleep(ctx, scaleWindow) })
+	rest, cycles, err := p.spent(ctx, s, func() error { return sleep(ctx, p.window) })
 	if err != nil {
 		return err
 	}
 	c.idle = time.Duration(float64(rest) / cycles)
-	made, cycles, err := p.spent(ctx, s, func() error {
-		for version := range scaleChanges {
+	var each []float64 // what a change costs, beside the cycles
+	for version := range p.changes {
+		made, cycles, err := p.spent(ctx, s, func() error {
 			err := s.change(ctx, p, 1+version)
-			if err != nil {
-				return err
-			}
-			err = sleep(ctx, scaleEvery)
-			if err != nil {
-				return err
-			}
+			return errors.Join(err, sleep(ctx, scaleEvery))
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		return err
+		each = append(each, float64(made)-float64(c.idle)*cycles)
 	}
-	c.change = max(time.Duration((float64(made)-float64(c.idle)*cycles)/scaleChanges), 0)
+	c.change = max(time.Duration(spreadOf(each).median), 0) // what else the machine does is in few of them
 	use, err := load.UsageOf(p.server.pid())
 	c.rss = use.RSS
 	return err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"inside53/server/bench/dataset"
+	"inside53/server/bench/load"
 )
 
 // growing is a sweep whose costs grow with so steep an exponent, but for a change, which costs what is said.
@@ -37,12 +38,36 @@ func TestScaleFaults(t *testing.T) {
 		{growing("straight", 1, 8*time.Millisecond, 9*time.Millisecond, 15*time.Millisecond), ""},
 		{growing("small", 0.5, 1, time.Millisecond, 4*time.Millisecond), ""},
 		{growing("steep", 1.3, time.Millisecond, time.Millisecond), "steep: CPU to ready grows with exponent 1.30"},
-		{growing("with all", 1, 4*time.Millisecond, 9*time.Millisecond), "with all: one change costs 2.2 times as much"},
+		{growing("with all", 1, 6*time.Millisecond, 13200*time.Microsecond), "with all: one change costs 2.2 times as much"},
 	} {
 		err := scaleFaults([]measured{c.m})
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.m.name, err, c.want)
 		}
+	}
+}
+
+// TestPairs: reading counts as felt where it was in each round.
+func TestPairs(t *testing.T) {
+	felt := pairing{rate: 200, refreshing: []float64{9, 4.5, 30}, still: []float64{1, 2, 3}}
+	other := pairing{rate: 20_000, refreshing: []float64{90, 4, 30}, still: []float64{1, 3, 3}}
+	err := pairFaults([]pairing{felt, other})
+	if err == nil || !strings.Contains(err.Error(), "at 200 queries a second the p99.9 is worse by 2.5ms") ||
+		strings.Contains(err.Error(), "20000") {
+		t.Error(err)
+	}
+	text := pairTable(pairSizeOf("small"), []pairing{felt, other})
+	if !strings.Contains(text, "| 20000 |") || !strings.Contains(text, "| 2.50 ms |") {
+		t.Error(text)
+	}
+	s, err := dataset.NewStream("scale", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := make([]byte, load.MaxQuery)
+	n, want := s.Next(query)
+	if !strings.Contains(string(query[:n]), "\x0azone-00000") || want.Length != 4 {
+		t.Errorf("%q, %+v", query[:n], want)
 	}
 }
 

@@ -78,6 +78,7 @@ func rules() map[string]rule {
 		"zonesource":            {ours: []string{"resolver/zone", "zonesource/atomicfile", "zonesource/statedir"}, why: meet},
 		"zonesource/...":        {ours: []string{"resolver/zone", "zonesource", "zonesource/..."}, why: meet},
 		"zonesource/atomicfile": {why: leaf},
+		"zonesource/clock":      {why: leaf, theirs: []string{}},
 		"zonesource/events": {
 			ours: append([]string{"zonesource", "zonesource/changes", "zonesource/ec2", "zonesource/rdata",
 				"zonesource/route53"}, calls...), why: meet,
@@ -88,7 +89,7 @@ func rules() map[string]rule {
 		"zonesource/statedir":  {ours: []string{"zonesource/atomicfile"}, why: leaf},
 		"zonesource/refresh":   {why: leaf},
 		"zonesource/awscall":   {ours: []string{"zonesource/refresh"}, why: leaf},
-		"zonesource/ledger":    {ours: []string{"zonesource/atomicfile"}, why: "it keeps records and knows no zones"},
+		"zonesource/ledger":    {ours: []string{"zonesource/atomicfile", "zonesource/clock"}, why: "it keeps records and knows no zones"},
 		"zonesource/awsclient": {ours: []string{"zonesource/awscall"}, why: leaf},
 		"zonesource/rdata":     {why: leaf, theirs: []string{dns}},
 		"zonesource/route53":   {ours: append([]string{"zonesource", "zonesource/rdata"}, calls...), why: meet},
@@ -140,7 +141,8 @@ func rules() map[string]rule {
 			why:  "sockets carry messages and know nothing of data",
 		},
 		"server/tsig": {
-			ours: []string{"resolver", "resolver/wire"}, why: "keys come from the configuration, by way of the App",
+			ours: []string{"resolver", "resolver/wire", "zonesource/clock"},
+			why:  "keys come from the configuration, by way of the App",
 		},
 		"server/transfer": {
 			ours: []string{

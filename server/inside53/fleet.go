@@ -47,6 +47,7 @@ type fleetMember struct {
 	HeardSeconds  float64           `json:"heard_seconds"`
 	ConfigDiffers bool              `json:"config_differs"`
 	Failed        map[string]string `json:"failed"`
+	Twin          string            `json:"twin"`
 }
 
 // heard is how long ago the member has written.
@@ -122,6 +123,9 @@ func (f *historyFlags) printFleet(ctx context.Context, c console) error {
 		}
 		if m.ConfigDiffers {
 			remarks = append(remarks, "another configuration")
+		}
+		if m.Twin != "" {
+			remarks = append(remarks, "the server at "+m.Twin+" has its name too")
 		}
 		for _, part := range slices.Sorted(maps.Keys(m.Failed)) {
 			remarks = append(remarks, "can't serve "+part+": "+m.Failed[part])

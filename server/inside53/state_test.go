@@ -402,6 +402,37 @@ func TestStateDeleted(t *testing.T) {
 	h.checkState(t)
 }
 
+// TestStatePartDeleted deletes the file of one part, while the program runs and before it starts.
+func TestStatePartDeleted(t *testing.T) {
+	h := newStateHost(t)
+	h.saved(t)
+	parts, err := filepath.Glob(h.dir + "/parts/*zone*.part")
+	if err != nil || len(parts) == 0 {
+		t.Fatalf("saved is %v, %v", parts, err)
+	}
+	remove := func() {
+		err := os.Remove(parts[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	isBack := func() bool {
+		_, err := os.Stat(parts[0])
+		return err == nil
+	}
+	remove()
+	s := h.start(t, h.url)
+	s.checkHealed(t)
+	eventually(t, "what was deleted before is written again", isBack)
+	for range 2 { // also when there are no changes any more that have to be written
+		remove()
+		eventually(t, "what was deleted meanwhile is written again", isBack)
+	}
+	s.signal(t, syscall.SIGKILL)
+	s.wait(t)
+	h.checkState(t)
+}
+
 // removeBusy removes a directory into which somebody may write a file meanwhile.
 func removeBusy(t *testing.T, dir string) {
 	t.Helper()

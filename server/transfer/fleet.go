@@ -159,8 +159,8 @@ func (p *publisher) agree(ctx context.Context, next map[*publishedZone]*history.
 	for name, claim := range p.fleet.Claimed() { // also of a zone that isn't there: its server waits for it
 		is, known := p.fleet.Committed()[name]
 		_, fresh := serials[name]
-		if !fresh && (!known || history.After(claim, is)) && p.unknown(name) {
-			serials[name] = claim
+		if !fresh && (!known || !history.After(is, claim)) && p.unknown(name) {
+			serials[name] = claim + 1
 		}
 	}
 	if len(serials) == 0 {
@@ -243,13 +243,14 @@ func (p *publisher) claims() Serials {
 	return *claims
 }
 
-// settleClaims forgets claims that are committed.
+// settleClaims forgets claims that are below what is committed. The same serial isn't enough: what the fleet has under
+// it may be another content than this server had.
 func (p *publisher) settleClaims() {
 	claims, committed := p.claims(), p.fleet.Committed()
 	left := maps.Clone(claims)
 	maps.DeleteFunc(left, func(name Name, serial uint32) bool {
 		is, known := committed[name]
-		return known && !history.After(serial, is)
+		return known && history.After(is, serial)
 	})
 	if len(left) == len(claims) {
 		return

@@ -164,7 +164,7 @@ func TestFleetSerials(t *testing.T) {
 	z, _ = s.p.zone(entry, []byte(z0.Apex))
 	if err != nil || z == nil || s.told("v0", "z0.example.") != uint32(fleetNow.Unix()) ||
 		s.told("v1", "z1.example.") != ahead+1 || s.told("v0", "z2.example.") != ahead+8 ||
-		f.committed[key("v0", "other.example.")] != 9 || len(f.committed) != 7 {
+		f.committed[key("v0", "other.example.")] != 10 || len(f.committed) != 7 {
 		t.Fatalf("leads: %v, %v", err, f.committed)
 	}
 	if _, _, ok := z.Since(17); ok {
@@ -222,7 +222,12 @@ func TestClaims(t *testing.T) {
 	if server.Fenced("v0", []byte(z0.Apex)) || !server.Fenced("v0", []byte(z1.Apex)) {
 		t.Errorf("claims %v of %v", server.Claims(), f.committed)
 	}
-	f.committed = Serials{z0: told + 1, z1: told, catalog: told}
+	f.committed = Serials{z0: told + 1, z1: alone.told("v0", "z1.example."), catalog: told + 1}
+	server.publisher.decides()
+	if !server.Fenced("v0", []byte(z1.Apex)) {
+		t.Error("the fleet has the serial that was told, and another content under it")
+	}
+	f.committed = Serials{z0: told + 1, z1: told + 1, catalog: told + 1}
 	server.publisher.decides()
 	if len(server.Claims()) != 0 {
 		t.Errorf("claims %v of %v", server.Claims(), f.committed)

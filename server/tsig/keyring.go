@@ -9,9 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"time"
 
 	"github.com/miekg/dns"
+
+	"inside53/zonesource/clock"
 )
 
 // Keyring is the keys of a configuration, by name. It is not modified.
@@ -80,7 +81,7 @@ func (k Keyring) Verify(pkt []byte, o Outline) (*Signature, error) {
 	if err != nil {
 		return nil, err
 	}
-	away := time.Now().Unix() - int64(request.TimeSigned)
+	away := clock.Now().Unix() - int64(request.TimeSigned)
 	switch {
 	case !good:
 		s.Fault = dns.RcodeBadSig
@@ -138,7 +139,7 @@ func (s *Signature) Pack(response *dns.Msg) ([]byte, error) {
 	}
 	rr := &dns.TSIG{
 		Hdr:       dns.RR_Header{Name: s.Request.Hdr.Name, Rrtype: dns.TypeTSIG, Class: dns.ClassANY},
-		Algorithm: s.Request.Algorithm, TimeSigned: uint64(time.Now().Unix()), Fudge: Fudge,
+		Algorithm: s.Request.Algorithm, TimeSigned: uint64(clock.Now().Unix()), Fudge: Fudge,
 		OrigId: s.Request.OrigId, Error: uint16(s.Fault),
 	}
 	if s.Fault == dns.RcodeBadTime { // section 5.2.3: the client's time, and ours beside it

@@ -3,9 +3,9 @@ package tsig
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"time"
 
 	"inside53/resolver/wire"
+	"inside53/zonesource/clock"
 
 	"github.com/miekg/dns"
 )
@@ -46,7 +46,7 @@ func (q *Sequence) Sign(msg []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := uint64(time.Now().Unix())
+	now := uint64(clock.Now().Unix())
 	timers := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(nil, uint16(now>>32)), uint32(now))
 	timers = binary.BigEndian.AppendUint16(timers, Fudge)
 	signed := binary.BigEndian.AppendUint16(nil, uint16(len(before)))

@@ -11,7 +11,8 @@
 //
 // A call whose context has a [Page] compares the page with the one of the last listing, by the
 // hash of its octets (without EC2's id of the request and token), and decodes nothing of one that
-// is the same; its body can be decoded later by a call with [WithBody], which asks nobody.
+// is the same, or of none if its caller wants them as they came; a body can be decoded later, also a
+// part of it, by a call with [WithBody], which asks nobody.
 // [ComparePages] is the middleware for both, and has pages decoded a piece at a time.
 //
 // # Contract

@@ -30,11 +30,13 @@ type Page struct {
 	Salt Sum
 	// Want is the sum of the page last time, zero for none.
 	Want Sum
+	// Raw has the page not decoded, whatever it is.
+	Raw bool
 
 	// Sum is that of the page now; zero where it isn't known.
 	Sum Sum
-	// Same says that Sum is Want. Then the output of the call is empty, and Body is the
-	// page, for [WithBody].
+	// Same says that Sum is Want. Then, and where Raw says so, the output of the call is empty, and
+	// Body is the page, for [WithBody].
 	Same bool
 	Body []byte
 	// Token is that of the next page, of services where it isn't a part of the sum.
@@ -137,7 +139,7 @@ func (c *comparer) handle(ctx context.Context, in middleware.DeserializeInput, n
 	return out, metadata, nil
 }
 
-// compare fills p, and reports whether the page is the same.
+// compare fills p, and reports whether the page isn't decoded.
 func (p *Page) compare(service string, body []byte) bool {
 	request, token := markers(service)
 	var cuts [][2]int
@@ -167,10 +169,10 @@ func (p *Page) compare(service string, body []byte) bool {
 	_, _ = h.Write(body[done:])
 	h.Sum(p.Sum[:0])
 	p.Same = p.Sum == p.Want
-	if p.Same {
+	if p.Same || p.Raw {
 		p.Body = bytes.Clone(body)
 	}
-	return p.Same
+	return p.Body != nil
 }
 
 // element returns where the text of the first element of a name is, between two places of

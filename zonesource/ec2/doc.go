@@ -11,9 +11,11 @@
 // Each region is listed at once, or when what is saved is a Refresh old, and then every
 // Refresh, regions in parallel within a bound. Where all pages are those of the last
 // listing (awscall.Page) nothing of them is decoded, and the region is the one that is
-// kept; where one differs all are decoded. A public address belongs to the private address that its
-// association names, whatever the instance behind it does: interfaces come from
-// DescribeNetworkInterfaces, hosts from the running instances alone. The elastic
+// kept. Where pages of instances alone differ, the reservations around what is new in them are decoded
+// (cut.go), and laid over the region that is kept (patch.go); where others do all are.
+// A public address belongs to the private address that its association names, whatever the
+// instance behind it does: interfaces come from DescribeNetworkInterfaces, hosts from the running instances
+// alone. The elastic
 // IPs are listed last and correct the interfaces: an address that moved while the
 // region was being listed is delivered once, where it went.
 //

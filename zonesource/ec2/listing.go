@@ -24,6 +24,7 @@ type listing struct {
 	*region
 	problems []zonesource.Problem
 	pages    pages
+	last     zonesource.Part // what the known pages have come to
 	// read are the instances that are read where others of the region are not, and stay as they are; nil: all are.
 	read []string
 }
@@ -75,6 +76,10 @@ func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
 	if err != nil || unchanged {
 		return nil, err
 	}
+	found, err := l.patch(ctx, instances, cards)
+	if err != nil || found != nil {
+		return found, err
+	}
 	all := inventory{}
 	err = errors.Join(
 		decode(ctx, vpcs, &all.vpcs), decode(ctx, subnets, &all.subnets), decode(ctx, instances, &all.reservations),
@@ -83,7 +88,7 @@ func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := l.join(&all)
+	found = l.join(&all)
 	found.CrossZone, err = l.crossZone(ctx, found)
 	if err != nil {
 		return nil, err

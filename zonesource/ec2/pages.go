@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -26,6 +27,14 @@ func (p *pages) unchanged() bool {
 	return !p.failed && p.same > 0 && p.same == len(p.now) && p.same == len(p.known)
 }
 
+// differOnly reports whether all pages but those of one operation are those of the last listing.
+func (p *pages) differOnly(of string) bool {
+	others := func(all []zonesource.Page) []zonesource.Page {
+		return slices.DeleteFunc(slices.Clone(all), func(o zonesource.Page) bool { return o.Of == of })
+	}
+	return !p.failed && !p.blind && len(p.known) > 0 && slices.Equal(others(p.now), others(p.known))
+}
+
 // list is what to remember for the next listing.
 func (p *pages) list() []zonesource.Page {
 	if p.failed || p.blind {
@@ -39,13 +48,25 @@ const more = "more"
 
 // lazy are the items of an operation, of which pages that are the same as last time are
 // decoded when they are asked for.
-type lazy[Item any] []func(context.Context) ([]Item, error)
+type lazy[Item any] []lazyPage[Item]
+
+// lazyPage is one page of them.
+type lazyPage[Item any] struct {
+	items  []Item
+	raw    []byte  // that isn't decoded; nil: items are all
+	same   bool    // as last time
+	cut    cutting // where it isn't the same
+	decode func(ctx context.Context, raw []byte) ([]Item, error)
+}
 
 // all decodes what isn't decoded yet.
 func (l lazy[Item]) all(ctx context.Context) ([]Item, error) {
 	var all []Item
-	for _, page := range l {
-		some, err := page(ctx)
+	for i := range l {
+		some, err := l[i].items, error(nil)
+		if l[i].raw != nil {
+			some, err = l[i].decode(ctx, l[i].raw)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +85,7 @@ func listAll[In, Out, Item any](
 	begin := len(l.pages.now)
 	err := awscall.Pages(op.Name, func(token string) (string, error) {
 		at := len(found)
-		p := awscall.Page{Salt: awscall.Sum(l.pages.salt)}
+		p := awscall.Page{Salt: awscall.Sum(l.pages.salt), Raw: op.Name == l.api.instances.Name}
 		want := l.pages.at(begin+at, op.Name)
 		if want != nil {
 			p.Want = awscall.Sum(want.Sum)
@@ -74,34 +95,37 @@ func listAll[In, Out, Item any](
 		if err != nil {
 			return "", err
 		}
-		decoded := func(out *Out) {
-			found = append(found, func(context.Context) ([]Item, error) {
-				some, _ := items(out)
-				return some, nil
-			})
+		decode := func(ctx context.Context, raw []byte) ([]Item, error) {
+			out, err := op.Call(awscall.WithBody(ctx, raw), in)
+			if err != nil {
+				return nil, fmt.Errorf("decoding a page of %s: %w", op.Name, err)
+			}
+			some, _ := items(out)
+			return some, nil
 		}
 		is := zonesource.Page{Of: op.Name, Sum: zonesource.Sum(p.Sum)}
 		next := p.Token
+		cut, isCut := cutting{}, false
+		if p.Body != nil && !p.Same {
+			cut, isCut = cutPage(p.Body, p.Token != "", l.pages.salt)
+			is.Chunks = cut.text()
+		}
 		switch {
 		case p.Same && (next != "") == (want.Next == more):
-			found = append(found, func(ctx context.Context) ([]Item, error) {
-				out, err := op.Call(awscall.WithBody(ctx, p.Body), in)
-				if err != nil {
-					return nil, fmt.Errorf("decoding a page of %s: %w", op.Name, err)
-				}
-				some, _ := items(out)
-				return some, nil
-			})
-		case p.Same: // the token isn't where it is looked for
+			is.Chunks = want.Chunks
+			found = append(found, lazyPage[Item]{raw: p.Body, same: true, decode: decode})
+		case isCut:
+			found = append(found, lazyPage[Item]{raw: p.Body, cut: cut, decode: decode})
+		case p.Body != nil: // the token isn't where it is looked for, or it isn't what EC2 writes
 			out, err = op.Call(awscall.WithBody(ctx, p.Body), in)
 			if err != nil {
 				return "", fmt.Errorf("decoding a page of %s: %w", op.Name, err)
 			}
 			fallthrough
 		default:
-			_, token := items(out)
+			some, token := items(out)
 			next = aws.ToString(token)
-			decoded(out)
+			found = append(found, lazyPage[Item]{items: some})
 		}
 		if next != "" {
 			is.Next = more

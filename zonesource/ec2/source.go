@@ -281,7 +281,7 @@ func (r *region) inTurn(ctx context.Context, slots chan struct{}) (zonesource.Pa
 	l := listing{region: r, pages: pages{salt: r.salt}}
 	kept, known := r.kept()
 	if known {
-		l.pages.known = kept.Pages
+		l.pages.known, l.last = kept.Pages, kept
 	}
 	found, err := l.list(ctx)
 	if err != nil {

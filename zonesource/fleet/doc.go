@@ -11,7 +11,7 @@
 //
 //	lease        {"epoch","node","nonce","address","ages"}: who leads; node "" offers it. Liveness alone
 //	member/NODE  {"name","node","address","zone","version","epoch","failed","serials","build",
-//	             "config"}: each minute, for people and wake-ups; a member is who wrote within
+//	             "config","twin"}: each minute, for people and wake-ups; a member is who wrote within
 //	             2 minutes
 //
 // # Contract
@@ -24,7 +24,8 @@
 //
 // Follow: what serves is adopted from the ledger, at the leader too: a change is seen by queries once
 // it is committed. A part that can't be read, or that the compiler doesn't bear, stays what it
-// was, and is said; all others go on. A head below the version adopted isn't followed.
+// was, and is said; all others go on. One in whose adoption two processes have ended is left out: what is being
+// adopted stands in a file of the state directory meanwhile. A head below the version adopted isn't followed.
 //
 // No clocks of two machines are compared: ages are durations, and what waits counts the uptime of its
 // own machine.
@@ -52,5 +53,6 @@
 //
 // The files: fleet.go has the options and the loop, follow.go what is adopted, lease.go who may
 // lead, lead.go what the leader does, told.go whom it tells, repair.go what it does
-// where the store has lost something, peer.go who the members are.
+// where the store has lost something, peer.go who the members are, twin.go whether two have one name, crash.go
+// what processes didn't live through.
 package fleet

@@ -142,7 +142,8 @@ func operations() map[string]operation {
 				w.every.Store(int64(time.Hour)) // nothing else is committed
 			},
 			counts: func(n *node, call, name string) bool {
-				return n.member.Term() != nil && isLedger(name) && (call == "delete" || call == "list" || strings.HasPrefix(name, "past/"))
+				return n.member.Term() != nil && isLedger(name) &&
+					(call == "delete" || call == "list" || strings.HasPrefix(name, "past/"))
 			},
 			do: func(w *world) {
 				for range 11 * 60 {
@@ -214,7 +215,7 @@ func (op operation) run(t *testing.T, at int, is fate) (calls []string) {
 		for range 3 {
 			w.tick()
 			w.await(90*time.Second, "somebody leads", w.someLeads)
-			w.await(90*time.Second, "an update is acknowledged", func() bool { return w.note(fmt.Sprint("later ", len(w.trace.sent))) })
+			w.await(90*time.Second, "an update is acknowledged", w.another)
 		}
 		if dead != nil && !w.each {
 			w.dead = append(w.dead, dead.name)
@@ -233,6 +234,9 @@ func (op operation) run(t *testing.T, at int, is fate) (calls []string) {
 	})
 	return calls
 }
+
+// another has one more note committed, and reports whether it was acknowledged.
+func (w *world) another() bool { return w.note(fmt.Sprint("later ", len(w.trace.sent))) }
 
 // revive starts a server again that was killed.
 func (w *world) revive(name string) {

@@ -14,6 +14,7 @@ import (
 	"inside53/zonesource"
 	"inside53/zonesource/ledger"
 	"inside53/zonesource/recorder"
+	"inside53/zonesource/statedir"
 )
 
 // Keeper serves what is adopted.
@@ -56,6 +57,9 @@ type Options struct {
 	Adopted func(v *ledger.Version, changed []string)
 	// Serials are those that this server told alone, for member/NODE.
 	Serials func() []Serial
+	// State is the directory where is noted what is being adopted; nil notes nothing. A part in whose adoption two
+	// processes have ended is left out.
+	State *statedir.Dir
 	// Retention is how much of the past is kept.
 	Retention func() (keep time.Duration, most int64)
 	Poll      time.Duration // head is looked at so often
@@ -87,6 +91,11 @@ const (
 	listEvery   = 15 * time.Second
 )
 
+// Lag is the most by which what a member takes for the age of data is above what the leader last said, while all goes
+// well: until it has looked at the lease again. What is too old at some age is so at that age and Lag in a fleet, so that
+// all members find the same.
+const Lag = farEvery + storeTime
+
 // Member is this server in its fleet. Its methods are safe for concurrent use.
 type Member struct {
 	o          Options
@@ -104,6 +113,7 @@ type Member struct {
 	records map[string]map[string][]byte       // of parts that no keeper serves
 	retry   time.Duration                      // uptime when failed parts are read again
 	again   bool                               // all parts are read again
+	crashes crashes
 
 	mu      sync.Mutex // of all below; held for moments
 	version *ledger.Version
@@ -118,6 +128,7 @@ type Member struct {
 	peers   []Peer
 	met     time.Duration // uptime when all members were read; 0: one isn't
 	ownTag  string
+	twin    twin
 	alarms  map[string]uint64
 	offered bool // a step-down was asked for
 	barred  time.Duration
@@ -183,7 +194,7 @@ func New(o Options) (*Member, error) {
 		refs: map[string]ledger.PartRef{}, parts: map[zonesource.Key]zonesource.Part{},
 		records: map[string]map[string][]byte{},
 		adopted: make(chan struct{}), failed: map[string]string{}, alarms: map[string]uint64{},
-		first: make(chan struct{}), begun: o.Uptime(),
+		first: make(chan struct{}), begun: o.Uptime(), crashes: crashes{state: o.State},
 	}
 	var err, err2 error
 	m.leaseKeys, err = ledger.NewKeys("inside53 lease "+o.Fleet, o.Secrets)

@@ -193,53 +193,60 @@ func TestRepair(t *testing.T) {
 // TestRepairHearsOthers has a server that was away come back to an emptied bucket, with who led gone: it repairs
 // nothing before it has heard of those who know more, though what they had said is gone with the bucket.
 func TestRepairHearsOthers(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		trio(w)
-		first := w.leader()
-		var behind, newest *node
-		for _, n := range w.nodes {
-			switch {
-			case n == first:
-			case behind == nil:
-				behind = n
-			default:
-				newest = n
-			}
+	for _, poll := range []time.Duration{5 * time.Second, 20 * time.Second} {
+		t.Run(poll.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) { repairHearsOthers(t, w, poll) })
+		})
+	}
+}
+
+func repairHearsOthers(t *testing.T, w *world, poll time.Duration) {
+	w.poll = poll
+	trio(w)
+	first := w.leader()
+	var behind, newest *node
+	for _, n := range w.nodes {
+		switch {
+		case n == first:
+		case behind == nil:
+			behind = n
+		default:
+			newest = n
 		}
-		behind.side.cut.Store(true)
-		for i := range 5 {
-			address := fmt.Sprintf("10.4.0.%d", i)
-			w.set("a.example.", "www", address)
-			w.await(10*time.Second, "the change is served", func() bool { return newest.serves("a.example.", "www") == address })
+	}
+	behind.side.cut.Store(true)
+	for i := range 5 {
+		address := fmt.Sprintf("10.4.0.%d", i)
+		w.set("a.example.", "www", address)
+		w.await(10*time.Second, "the change is served", func() bool { return newest.serves("a.example.", "www") == address })
+	}
+	known := newest.member.Standing().Version
+	if behind.member.Standing().Version >= known {
+		t.Fatal("nobody is behind")
+	}
+	time.Sleep(2 * time.Minute) // nobody remembers who was away
+	first.side.cut.Store(true)
+	w.drop("")
+	behind.side.cut.Store(false)
+	_, _ = behind.member.Sync(t.Context()) // it finds out what is lost by itself too
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		var head struct{ Version uint64 }
+		text := w.store.object("head")
+		if text == nil {
+			continue
 		}
-		known := newest.member.Standing().Version
-		if behind.member.Standing().Version >= known {
-			t.Fatal("nobody is behind")
+		err := json.Unmarshal(text, &head)
+		if err != nil {
+			t.Fatal(err)
 		}
-		time.Sleep(2 * time.Minute) // nobody remembers who was away
-		first.side.cut.Store(true)
-		w.drop("")
-		behind.side.cut.Store(false)
-		_, _ = behind.member.Sync(t.Context()) // it finds out what is lost by itself too
-		for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-			var head struct{ Version uint64 }
-			text := w.store.object("head")
-			if text == nil {
-				continue
-			}
-			err := json.Unmarshal(text, &head)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if head.Version > 0 && head.Version <= known {
-				t.Fatalf("the store is repaired with version %d, though %s knows %d", head.Version, newest.name, known)
-			}
-			if head.Version > known && behind.member.Standing().Version > known {
-				return
-			}
+		if head.Version > 0 && head.Version <= known {
+			t.Fatalf("the store is repaired with version %d, though %s knows %d", head.Version, newest.name, known)
 		}
-		t.Error("nobody repairs the store")
-	})
+		if head.Version > known && behind.member.Standing().Version > known {
+			return
+		}
+	}
+	t.Error("nobody repairs the store")
 }
 
 // forget has a server be none of those that are looked at.

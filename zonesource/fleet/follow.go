@@ -21,8 +21,10 @@ const decoders = 8
 // follow reads head each poll and when it is woken, until ctx ends.
 func (m *Member) follow(ctx context.Context) error {
 	for {
-		if m.Term() == nil { // who leads has written what there is
+		if m.Term() == nil {
 			_, _ = m.Sync(ctx) // it stands in Standing
+		} else { // who leads has written what there is
+			m.tryFailed(ctx)
 		}
 		err := m.checkAccount()
 		if err != nil {
@@ -74,7 +76,7 @@ func (m *Member) sync(ctx context.Context) error {
 			"served", m.known.Number())
 		return fmt.Errorf("following version %d after %d: %w", v.Number(), m.known.Number(), ledger.ErrRolledBack)
 	}
-	if v != m.known || m.again || len(m.failedKeys()) > 0 && m.o.Uptime() > m.retry {
+	if v != m.known || m.again || m.isFailedDue() {
 		err = m.adopt(ctx, v, recorder.Made{})
 		if err != nil {
 			return err
@@ -85,6 +87,24 @@ func (m *Member) sync(ctx context.Context) error {
 	m.mu.Unlock()
 	m.begin()
 	return nil
+}
+
+// isFailedDue reports whether parts that couldn't be adopted are to be tried again. The caller holds syncing.
+func (m *Member) isFailedDue() bool { return len(m.failedKeys()) > 0 && m.o.Uptime() > m.retry }
+
+// tryFailed tries parts again that couldn't be adopted, at a server that leads.
+func (m *Member) tryFailed(ctx context.Context) {
+	m.syncing.Lock()
+	defer m.syncing.Unlock()
+	if m.known == nil || !m.isFailedDue() {
+		return
+	}
+	ctx, stop := context.WithTimeout(ctx, readTime)
+	defer stop()
+	err := m.adopt(ctx, m.known, recorder.Made{})
+	if err != nil && ctx.Err() == nil {
+		m.o.Log.Warn("what failed isn't read again", "error", err)
+	}
 }
 
 // Readopt adopts all parts of the version anew: another configuration may want others.
@@ -132,42 +152,40 @@ func (m *Member) adopt(ctx context.Context, v *ledger.Version, made recorder.Mad
 	if !hasCatalog(v) && len(m.refs) == 0 && len(m.o.Keeper.Served()) > 0 {
 		return fmt.Errorf("adopting version %d: %w", v.Number(), errHollow)
 	}
-	work := m.compare(v)
-	err := m.read(ctx, v, work, made.Parts)
-	if err != nil {
-		return err
-	}
-	m.readRecords(ctx, v, work, made)
-	var adopted []zonesource.Adopted
-	for _, w := range work {
-		if w.err == nil && w.kept {
-			adopted = append(adopted, w.adopted())
-		}
-	}
-	adopted = append(adopted, m.gone(v)...)
-	refused := m.o.Keeper.Adopt(v.Number(), adopted)
+	m.crashes.load()
+	var work []*reading
 	failed := map[string]string{}
-	changed := m.goneKeys(v)
-	for _, w := range work {
-		err := w.err
-		if err == nil {
-			err = refused[w.key]
-		}
-		if err != nil {
-			failed[w.text] = err.Error()
-			_, before := m.failedKeys()[w.text]
-			if !before {
-				m.alarm("part", "part not adopted; it stays as it was", "version", v.Number(), "part", w.text, "error", err)
-			}
+	for _, w := range m.compare(v) {
+		if m.crashes.isOut(w.text, w.ref.List) {
+			w.err = errCrashes
+			m.leaveOut(v, w, failed)
 			continue
 		}
-		m.refs[w.text] = w.ref
-		if w.kept && w.ref.List != "" {
-			m.parts[w.key] = w.part
-		} else {
-			delete(m.parts, w.key)
+		work = append(work, w)
+	}
+	changed := m.goneKeys(v)
+	for i, group := range m.crashes.split(work) {
+		var gone []zonesource.Adopted
+		if i == 0 {
+			gone = m.gone(v)
 		}
-		changed = append(changed, w.text)
+		err := m.adoptGroup(ctx, v, group, gone, made)
+		if err != nil {
+			return err
+		}
+		for _, w := range group {
+			if w.err != nil {
+				m.leaveOut(v, w, failed)
+				continue
+			}
+			m.refs[w.text] = w.ref
+			if w.kept && w.ref.List != "" {
+				m.parts[w.key] = w.part
+			} else {
+				delete(m.parts, w.key)
+			}
+			changed = append(changed, w.text)
+		}
 	}
 	for _, text := range m.goneKeys(v) {
 		delete(m.refs, text)
@@ -184,6 +202,43 @@ func (m *Member) adopt(ctx context.Context, v *ledger.Version, made recorder.Mad
 	m.age()
 	m.o.Adopted(v, changed)
 	return nil
+}
+
+// adoptGroup reads parts and has them served, and those go that are gone. What can't be is an error of the part; the
+// error is that of a store which gives nothing at all.
+func (m *Member) adoptGroup(ctx context.Context, v *ledger.Version, group []*reading, gone []zonesource.Adopted,
+	made recorder.Made,
+) error {
+	m.crashes.begin(group)
+	err := m.read(ctx, v, group, made.Parts)
+	if err != nil {
+		m.crashes.end(group, false)
+		return err
+	}
+	m.readRecords(ctx, v, group, made)
+	var adopted []zonesource.Adopted
+	for _, w := range group {
+		if w.err == nil && w.kept {
+			adopted = append(adopted, w.adopted())
+		}
+	}
+	refused := m.o.Keeper.Adopt(v.Number(), append(adopted, gone...))
+	for _, w := range group {
+		if w.err == nil {
+			w.err = refused[w.key]
+		}
+	}
+	m.crashes.end(group, true)
+	return nil
+}
+
+// leaveOut notes a part of a version that isn't adopted.
+func (m *Member) leaveOut(v *ledger.Version, w *reading, failed map[string]string) {
+	failed[w.text] = w.err.Error()
+	_, before := m.failedKeys()[w.text]
+	if !before {
+		m.alarm("part", "part not adopted; it stays as it was", "version", v.Number(), "part", w.text, "error", w.err)
+	}
 }
 
 // hasCatalog reports whether a version has anything complete to serve.

@@ -28,7 +28,7 @@ type Term struct {
 	told     told
 
 	mu        sync.Mutex
-	rewritten map[string]bool // lists of parts that were written anew for a member
+	rewritten map[string]rewriting // parts that were written anew for a member
 	lease     lease
 	tag       string
 	renewed   time.Duration // uptime before the last renewal that succeeded
@@ -101,7 +101,7 @@ func (m *Member) lead(ctx context.Context) {
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	t := &Term{m: m, epoch: l.Epoch, end: end, ended: make(chan struct{}), lease: l, tag: tag, renewed: began,
-		rewritten: map[string]bool{}}
+		rewritten: map[string]rewriting{}}
 	t.told.init()
 	defer close(t.ended)
 	err = t.run(running)

@@ -44,6 +44,8 @@ type Peer struct {
 	Serials []Serial          `json:"serials,omitempty"`
 	Build   string            `json:"build"`
 	Config  string            `json:"config"`
+	// Twin is where another server is that has its name.
+	Twin netip.AddrPort `json:"twin,omitzero"`
 
 	// Heard is how long ago it wrote that, by the store's clock.
 	Heard time.Duration `json:"-"`
@@ -70,7 +72,7 @@ func (m *Member) Peers() []Peer {
 func (m *Member) self() Peer {
 	p := Peer{
 		Name: m.o.Name, Node: m.node, Address: m.address(), Zone: m.o.Zone, Build: m.o.Build, Config: m.o.Config(),
-		Serials: m.o.Serials(),
+		Serials: m.o.Serials(), Twin: m.Twin(),
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -100,9 +102,12 @@ func (m *Member) meet(ctx context.Context) error {
 	var woken bool
 	for first := true; ; first = false {
 		now := m.o.Uptime()
-		is := fmt.Sprint(m.failedKeys(), m.address(), m.Term() != nil, len(m.o.Serials()), m.seesLoss())
+		is := fmt.Sprint(m.failedKeys(), m.address(), m.Term() != nil, len(m.o.Serials()), m.seesLoss(), m.o.Config())
 		if first || now-said >= memberEvery || is != told {
 			err := m.say(ctx)
+			if err == nil && is != told {
+				joined = "" // who leads is to read it now
+			}
 			if err == nil {
 				said, told = now, is
 			}
@@ -178,9 +183,13 @@ func (m *Member) say(ctx context.Context) error {
 	m.mu.Unlock()
 	tag, err := m.o.Store.Put(ctx, objectOf(m.o.Name), m.memberKeys.Seal(text), was)
 	if errors.Is(err, ledger.ErrMismatch) || errors.Is(err, ledger.ErrAbsent) || err != nil && was != "" {
-		_, tag, err = m.o.Store.Get(ctx, objectOf(m.o.Name), "", maxMember)
-		if err != nil {
+		var body []byte
+		body, tag, err = m.o.Store.Get(ctx, objectOf(m.o.Name), "", maxMember)
+		switch {
+		case err != nil:
 			tag = ""
+		case was != "":
+			m.overwritten(body)
 		}
 		err = ledger.ErrMismatch // once more, over what is there
 	}

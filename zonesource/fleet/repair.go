@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"inside53/zonesource"
+	"inside53/zonesource/clock"
 	"inside53/zonesource/ledger"
 	"inside53/zonesource/recorder"
 )
@@ -26,7 +27,7 @@ var errNothingToRepairBy = errors.New("nothing is served here to repair it by; f
 // draft begins a leader commit.
 func (t *Term) draft() ledger.Draft {
 	m := t.m
-	return ledger.Draft{Cause: ledger.Leader, Actor: m.o.Name, Config: m.o.Config(), At: time.Now(), Epoch: t.epoch}
+	return ledger.Draft{Cause: ledger.Leader, Actor: m.o.Name, Config: m.o.Config(), At: clock.Now(), Epoch: t.epoch}
 }
 
 // whole adds all that this server serves to a draft, to be written whatever there is.

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,7 +100,7 @@ func TestOneWay(t *testing.T) {
 					w.fates.disarm()
 					w.await(time.Minute, "somebody leads", w.someLeads)
 					w.all(time.Minute, "a.example.", ticks, w.tick())
-					w.await(30*time.Second, "one is acknowledged", func() bool { return w.note(fmt.Sprint("then ", len(w.trace.sent))) })
+					w.await(30*time.Second, "one is acknowledged", w.another)
 				})
 			})
 		}
@@ -123,7 +124,7 @@ func TestLeaseDeleted(t *testing.T) {
 				w.await(time.Minute, "one leads", w.someLeads)
 				w.revive(name)
 				w.all(time.Minute, "a.example.", ticks, w.tick())
-				w.await(time.Minute, "one is acknowledged", func() bool { return w.note(fmt.Sprint("then ", len(w.trace.sent))) })
+				w.await(time.Minute, "one is acknowledged", w.another)
 			})
 		})
 	}
@@ -225,4 +226,125 @@ func TestStaleReading(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLeaseContended has a candidate stand still before it writes the lease, until another one has it: one leads.
+func TestLeaseContended(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		trio(w)
+		w.freeze = 3 * time.Second
+		w.fates.arm(1, frozen, func(n *node, call, name string) bool {
+			return n.runs.Load() && n.member.Term() == nil && call == "put" && name == leaseName
+		})
+		w.leader().kill()
+		time.Sleep(30 * time.Second)
+		if !w.fates.hit() {
+			t.Fatal("nobody stands still")
+		}
+		epochs := map[uint64]bool{}
+		w.trace.mu.Lock()
+		defer w.trace.mu.Unlock()
+		for _, h := range w.trace.heads {
+			epochs[h.Epoch] = h.Version > 0
+		}
+		if len(epochs) != 3 { // that of nobody too
+			t.Errorf("one leader is gone, and there are the epochs %v", epochs)
+		}
+	})
+}
+
+// TestLeaseFromBeginning has a renewal of the lease be on its way for 3 seconds: it is as old as that when it is made.
+func TestLeaseFromBeginning(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		trio(w)
+		w.freeze = 3 * time.Second
+		leader := w.leader()
+		w.fates.arm(1, frozen, func(n *node, call, name string) bool {
+			return n == leader && call == "put" && name == leaseName
+		})
+		w.await(10*time.Second, "a renewal is under way", w.fates.hit)
+		time.Sleep(w.freeze + 100*time.Millisecond)
+		term := leader.member.Term()
+		if term == nil || !term.Fresh(4*time.Second) || term.Fresh(w.freeze) {
+			t.Errorf("a lease whose renewal took %v is as if it was made now", w.freeze)
+		}
+	})
+}
+
+// TestQuietHead sets head back while nothing is committed: who leads finds that out and repairs it.
+func TestQuietHead(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		trio(w)
+		old := w.store.object("head")
+		w.note("one more")
+		w.every.Store(int64(time.Hour))
+		time.Sleep(2 * time.Second)
+		known := w.leader().member.Standing().Version
+		w.store.change("head", old)
+		w.await(30*time.Second, "it is repaired", func() bool {
+			h, err := w.peek().Head(t.Context())
+			return err == nil && h.Version > known
+		})
+	})
+}
+
+// TestUnwoken has no NOTIFY get through: what is new is served after a poll.
+func TestUnwoken(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		for _, name := range []string{"m1", "m2", "m3"} {
+			n := w.make(name)
+			n.member.o.Wake = nil
+			n.start()
+		}
+		w.all(20*time.Second, "a.example.", "www", "10.0.0.1")
+		for range 3 {
+			w.all(8*time.Second, "a.example.", ticks, w.tick())
+		}
+	})
+}
+
+// TestStartedAgain kills a server and starts it again: it writes as another node than before.
+func TestStartedAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.join("m1")
+		for range 3 {
+			w.all(40*time.Second, "a.example.", ticks, w.tick())
+			w.nodes["m1"].kill()
+			w.revive("m1")
+		}
+		w.all(40*time.Second, "a.example.", ticks, w.tick())
+	})
+}
+
+// TestEarlierLeaderMeanwhile has who led commit once more between what a candidate has read and its leader commit: that
+// is built on what was committed.
+func TestEarlierLeaderMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		trio(w)
+		first := w.leader()
+		first.side.cut.Store(true)
+		w.freeze = 3 * time.Second
+		w.fates.arm(1, frozen, func(n *node, call, name string) bool { return call == "put" && name == "head" })
+		w.await(20*time.Second, "a candidate stands still", w.fates.hit)
+		l := w.peek()
+		writer := l.NewWriter(ledger.WriterOptions{Node: first.member.node})
+		_, err := writer.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.trace.sent = append(w.trace.sent, "meanwhile")
+		value := []ledger.Record{{Key: []byte("meanwhile"), Value: []byte("1")}}
+		v, err := writer.Commit(t.Context(), ledger.Draft{Cause: ledger.Update, AWSChange: "meanwhile", At: time.Now(),
+			Parts: []ledger.PartDraft{{Key: notes, Records: slices.Values(value)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.trace.mu.Lock()
+		w.trace.heads, w.trace.acked = append(w.trace.heads, v.Head), append(w.trace.acked, "meanwhile")
+		w.trace.mu.Unlock()
+		w.await(15*time.Second, "the candidate leads", w.someLeads)
+		if w.leader() == first {
+			t.Error("who led leads")
+		}
+	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"inside53/zonesource/awsclient"
+	"inside53/zonesource/clock"
 	"inside53/zonesource/ledger"
 )
 
@@ -92,7 +93,7 @@ func (b *Bucket) Now() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.store == nil {
-		return time.Now()
+		return clock.Now()
 	}
 	return b.store.Now()
 }

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -144,19 +145,36 @@ func (t *Term) AwaitMembers(ctx context.Context, version uint64) []string {
 	}
 }
 
-// rewriteFailed has the parts written anew that a member can't read, each once a version.
+// A part that a member can't read is written anew at once, and again after a minute, after two, and so on up to an hour
+// while one still can't: what has another reason than the store isn't mended by that.
+const (
+	rewriteAgain  = time.Minute
+	rewriteSeldom = time.Hour
+)
+
+// rewriting is when a part was written anew last, and for how long not again.
+type rewriting struct{ last, pause time.Duration }
+
+// rewriteFailed has the parts written anew that a member can't read.
 func (t *Term) rewriteFailed() {
+	now := t.m.o.Uptime()
+	failing := map[string]string{} // a member by part
 	for _, p := range t.m.Peers() {
 		for text := range p.Failed {
-			ref := t.Version().Parts[text]
-			t.mu.Lock()
-			done := ref.List == "" || t.rewritten[ref.List]
-			t.rewritten[ref.List] = true
-			t.mu.Unlock()
-			if !done && recorder.IsKept(text) {
-				t.m.o.Log.Warn("part written anew, as a member can't serve it", "part", text, "member", p.Name)
-				t.recorder.Rewrite(recorder.ParseKey(text))
-			}
+			failing[text] = p.Name
 		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.rewritten, func(text string, _ rewriting) bool { return failing[text] == "" })
+	for text, member := range failing {
+		ref := t.Version().Parts[text]
+		was, before := t.rewritten[text]
+		if ref.List == "" || !recorder.IsKept(text) || before && now < was.last+was.pause {
+			continue
+		}
+		t.rewritten[text] = rewriting{now, min(max(2*was.pause, rewriteAgain), rewriteSeldom)}
+		t.m.o.Log.Warn("part written anew, as a member can't serve it", "part", text, "member", member)
+		t.recorder.Rewrite(recorder.ParseKey(text))
 	}
 }

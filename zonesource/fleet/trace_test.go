@@ -24,6 +24,7 @@ type trace struct {
 	set    bool                         // the store was changed by somebody since the last
 	lost   bool                         // or ever
 	sums   map[string]map[string]string // of parts that are served, by commit and key of the part
+	nodes  map[string]*node             // who writes as which
 	acked  []string                     // keys of notes that were acknowledged
 	sent   []string                     // and of all that were sent
 }
@@ -39,6 +40,7 @@ func (t *trace) head(g *gate, body []byte, put func() (string, error)) (string, 
 	w := g.n.w
 	w.heads.Lock()
 	defer w.heads.Unlock()
+	greatest := w.greatest()
 	tag, err := put()
 	if err != nil {
 		return tag, err
@@ -49,11 +51,21 @@ func (t *trace) head(g *gate, body []byte, put func() (string, error)) (string, 
 		t.fault("%s writes a head that isn't one: %v", g.n.name, fault)
 		return tag, err
 	}
-	t.checkHead(w, g.n, h)
+	t.checkHead(w, g.n, h, greatest)
 	t.mu.Lock()
 	t.heads, t.set = append(t.heads, h), false
 	t.mu.Unlock()
 	return tag, err
+}
+
+// greatest is the greatest version that a server serves which lives and reaches the store.
+func (w *world) greatest() (version uint64) {
+	for _, n := range w.servers() {
+		if !n.side.cut.Load() && n.runs.Load() {
+			version = max(version, n.member.Standing().Version)
+		}
+	}
+	return version
 }
 
 // spoiled notes that the store was changed by somebody.
@@ -66,7 +78,7 @@ func (t *trace) spoiled() {
 // checkHead holds a head against those before it: versions rise by one, each names the one before, but for a
 // repair; epochs rise, with one server each; and what a head names is there, whole, and none of it older than what
 // the one before has.
-func (t *trace) checkHead(w *world, n *node, h ledger.Head) {
+func (t *trace) checkHead(w *world, n *node, h ledger.Head, greatest uint64) {
 	t.mu.Lock()
 	set, lost, all := t.set, t.lost, t.heads
 	t.mu.Unlock()
@@ -87,12 +99,7 @@ func (t *trace) checkHead(w *world, n *node, h ledger.Head) {
 		return
 	}
 	c := v.Commit
-	greatest := last.Version
-	for _, m := range w.servers() { // who lives, and reaches the store
-		if !m.side.cut.Load() && m.runs.Load() {
-			greatest = max(greatest, m.member.Standing().Version)
-		}
-	}
+	greatest = max(greatest, last.Version)
 	switch {
 	case c.Version != h.Version || c.Epoch != h.Epoch || c.Node != h.Leader:
 		t.fault("head %+v names a commit of version %d, epoch %d, by %s", h, c.Version, c.Epoch, c.Node)
@@ -113,6 +120,9 @@ func (t *trace) checkHead(w *world, n *node, h ledger.Head) {
 			t.fault("%s and %s write in epoch %d", o.Leader, h.Leader, h.Epoch)
 		}
 	}
+	if other := t.writer(h.Leader, n); other != n {
+		t.fault("two processes write as %s", h.Leader)
+	}
 	if h.Leader != last.Leader && c.Cause != ledger.Leader && c.Cause != ledger.Repair {
 		t.fault("%s writes version %d, cause %s, before its leader commit", n.name, h.Version, c.Cause)
 	}
@@ -120,6 +130,19 @@ func (t *trace) checkHead(w *world, n *node, h ledger.Head) {
 	if !set {
 		t.checkForward(w, l, v, last)
 	}
+}
+
+// writer is the process that wrote as a node first.
+func (t *trace) writer(as string, n *node) *node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.nodes == nil {
+		t.nodes = map[string]*node{}
+	}
+	if t.nodes[as] == nil {
+		t.nodes[as] = n
+	}
+	return t.nodes[as]
 }
 
 // checkWhole reads all that a version names.
@@ -198,18 +221,23 @@ func (t *trace) adopts(n *node, v *ledger.Version) {
 		t.sums = map[string]map[string]string{}
 	}
 	before := t.sums[v.Name]
+	if before == nil {
+		before = map[string]string{}
+		t.sums[v.Name] = before
+	}
 	for key, sum := range sums {
 		_, inVersion := v.Parts[key]
-		was, known := before[key]
 		if _, bad := n.member.failedKeys()[key]; bad || !inVersion {
 			continue
 		}
+		was, known := before[key]
 		if known && was != sum {
-			t.faults = append(t.faults, fmt.Sprintf("version %d: %s serves %s of %s, others %s", v.Number(), n.name, sum, key, was))
+			fault := fmt.Sprintf("version %d: %s serves %s of %s, others %s", v.Number(), n.name, sum, key, was)
+			t.faults = append(t.faults, fault)
 		}
-	}
-	if before == nil {
-		t.sums[v.Name] = sums
+		if !known {
+			before[key] = sum
+		}
 	}
 }
 

@@ -3,11 +3,7 @@ package fleet
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -19,136 +15,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/ledger"
 )
-
-// memory is a store in memory, for several servers: each has a side of its own.
-type memory struct {
-	mu      sync.Mutex
-	objects map[string][]byte
-	times   map[string]time.Time
-	changed func() // somebody has changed it
-}
-
-func newMemory() *memory { return &memory{objects: map[string][]byte{}, times: map[string]time.Time{}} }
-
-func tagOf(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
-}
-
-// side is a store as one server sees it.
-type side struct {
-	*memory
-	cut atomic.Bool                             // it is away, for this server
-	get atomic.Pointer[func(name string) error] // asked before an object is read
-}
-
-var errAway = errors.New("the store is away")
-
-func (s *side) Get(ctx context.Context, name, unless string, _ int64) ([]byte, string, error) {
-	if ask := s.get.Load(); ask != nil {
-		err := (*ask)(name)
-		if err != nil {
-			return nil, "", err
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	body, there := s.objects[name]
-	switch {
-	case s.cut.Load() || ctx.Err() != nil:
-		return nil, "", errAway
-	case !there:
-		return nil, "", ledger.ErrAbsent
-	case unless != "" && tagOf(body) == unless:
-		return nil, unless, ledger.ErrUnchanged
-	}
-	return bytes.Clone(body), tagOf(body), nil
-}
-
-func (s *side) Put(ctx context.Context, name string, body []byte, was string) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old, there := s.objects[name]
-	switch {
-	case s.cut.Load() || ctx.Err() != nil:
-		return "", errAway
-	case was == "" && there, was != "" && (!there || tagOf(old) != was):
-		return "", ledger.ErrMismatch
-	}
-	s.objects[name], s.times[name] = bytes.Clone(body), time.Now()
-	return tagOf(body), nil
-}
-
-func (s *side) Delete(_ context.Context, name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cut.Load() {
-		return errAway
-	}
-	delete(s.objects, name)
-	return nil
-}
-
-func (s *side) List(_ context.Context, prefix, after string) iter.Seq2[ledger.Entry, error] {
-	return func(yield func(ledger.Entry, error) bool) {
-		s.mu.Lock()
-		var all []ledger.Entry
-		for name := range s.objects {
-			if strings.HasPrefix(name, prefix) && name > after {
-				all = append(all, ledger.Entry{Name: name, Age: time.Since(s.times[name])})
-			}
-		}
-		s.mu.Unlock()
-		if s.cut.Load() {
-			yield(ledger.Entry{}, errAway)
-			return
-		}
-		slices.SortFunc(all, func(a, b ledger.Entry) int { return strings.Compare(a.Name, b.Name) })
-		for _, e := range all {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-}
-
-// change replaces an object, as who has the bucket can.
-func (m *memory) change(name string, body []byte) {
-	if m.changed != nil {
-		m.changed()
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if body == nil {
-		delete(m.objects, name)
-		return
-	}
-	m.objects[name] = body
-}
-
-func (m *memory) object(name string) []byte {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return bytes.Clone(m.objects[name])
-}
-
-// names are those of objects below a path.
-func (m *memory) names(path string) []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var names []string
-	for name := range m.objects {
-		if strings.HasPrefix(name, path) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
 
 // world is an AWS, a store, and the servers of a fleet.
 type world struct {
@@ -159,11 +31,16 @@ type world struct {
 	past   bool          // all that head's chain names is to be there
 	keep   time.Duration // of the past
 	freeze time.Duration // for how long a process stands still
-	every  atomic.Int64  // AWS is read so often, in ns
+	poll   time.Duration
+	every  atomic.Int64 // AWS is read so often, in ns
 	trace  trace
 	fates  fates
 	heads  sync.Mutex     // one head is written at a time
 	under  sync.WaitGroup // calls that are on their way
+	// maxAge is the age at which a region is stale; there is none unless it is set. skew is by how much the clocks of
+	// servers are wrong.
+	maxAge time.Duration
+	skew   map[string]time.Duration
 
 	mu     sync.Mutex
 	aws    map[string]map[string]string // the zones of AWS, by name; addresses by label
@@ -175,7 +52,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, store: newMemory(), nodes: map[string]*node{}, keys: [][]byte{[]byte("a secret of the fleet")},
-		past: true, keep: 30 * 24 * time.Hour, freeze: frozenFor,
+		past: true, keep: 30 * 24 * time.Hour, freeze: frozenFor, poll: 5 * time.Second, skew: map[string]time.Duration{},
 		aws:   map[string]map[string]string{"a.example.": {"www": "10.0.0.1"}, "b.example.": {"www": "10.0.0.2"}},
 		reads: map[string]int{}}
 	w.store.changed = w.trace.spoiled
@@ -198,25 +75,32 @@ func (w *world) set(zone, label, address string) {
 
 // node is one server.
 type node struct {
-	w       *world
-	name    string
-	side    *side
-	gate    *gate
-	calls   int // of its store, that counted
-	keeper  *zonesource.Keeper
-	member  *Member
-	stop    context.CancelFunc
-	runs    atomic.Bool
-	ended   chan error
-	adopted []uint64
-	config  string
+	w         *world
+	name      string
+	side      *side
+	gate      *gate
+	calls     int // of its store, that counted
+	keeper    *zonesource.Keeper
+	member    *Member
+	stop      context.CancelFunc
+	runs      atomic.Bool
+	ended     chan error
+	adopted   []uint64
+	config    string
+	reader    atomic.Pointer[zonesource.Keeper] // of what it reads, while it leads
+	published atomic.Int64
 }
 
 func (w *world) keeperConfig() zonesource.Config {
-	return zonesource.Config{MaxShrink: 1, Hosted: zonesource.HostedFilter{Zones: []string{"*"}},
+	c := zonesource.Config{MaxShrink: 1, Hosted: zonesource.HostedFilter{Zones: []string{"*"}},
 		Expected: []zonesource.Key{{Source: "route53", Name: "catalog/"}},
 		Views: []zonesource.ViewConfig{{Name: "all", Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 			VPCs: []string{"*"}}}}
+	if w.maxAge > 0 {
+		c.EC2, c.TagZone, c.MaxAge = true, "internal.", w.maxAge
+		c.Expected = append(c.Expected, zonesource.Key{Source: "ec2", Name: "/eu-west-1"})
+	}
+	return c
 }
 
 // make makes a server that doesn't run yet.
@@ -225,7 +109,8 @@ func (w *world) make(name string) *node {
 	n := &node{w: w, name: name, side: &side{memory: w.store}, ended: make(chan error, 1), config: "c-1"}
 	n.gate = &gate{side: n.side, n: n}
 	var err error
-	n.keeper, err = zonesource.NewKeeper(zonesource.Options{Config: w.keeperConfig(), Publish: func(*zone.Snapshot) {}})
+	n.keeper, err = zonesource.NewKeeper(zonesource.Options{Config: w.keeperConfig(), Now: n.now,
+		Publish: func(*zone.Snapshot) { n.published.Add(1) }})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -238,7 +123,7 @@ func (w *world) make(name string) *node {
 		Ledger: l, Store: n.gate, Fleet: "s3://b/p", Secrets: w.keys, Name: name, Build: "test",
 		Address: func() netip.AddrPort { return netip.AddrPortFrom(addressOf(name), 53) },
 		Config:  func() string { return n.config }, Keeper: n.keeper, Lead: n.lead, Ages: n.ages, Wake: w.wake,
-		Adopted: n.note, Retention: func() (time.Duration, int64) { return w.keep, 0 },
+		Adopted: n.note, Retention: func() (time.Duration, int64) { return w.keep, 0 }, Poll: w.poll,
 		Uptime: func() time.Duration { return time.Hour + time.Since(began) },
 		Log:    slog.New(slog.NewTextHandler(logOf{w.t, name}, nil)),
 	})
@@ -290,7 +175,15 @@ func (n *node) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	n.stop = stop
 	n.runs.Store(true)
-	go func() { n.ended <- n.member.Run(ctx) }()
+	go func() {
+		var g errgroup.Group
+		if n.w.maxAge > 0 {
+			g.Go(func() error { return n.keeper.Run(ctx) }) // it notices when something gets too old
+		}
+		err := n.member.Run(ctx)
+		_ = g.Wait() // it ends with ctx
+		n.ended <- err
+	}()
 }
 
 // end ends a server and waits for it.
@@ -334,10 +227,11 @@ func (w *world) wake(ctx context.Context, to netip.AddrPort) bool {
 // lead reads AWS each second.
 func (n *node) lead(ctx context.Context, t *Term) error {
 	reader, err := zonesource.NewKeeper(zonesource.Options{Config: n.w.keeperConfig(), Publish: func(*zone.Snapshot) {},
-		Parts: t.Parts(), Accepted: t.Accept})
+		Parts: t.Parts(), Accepted: t.Accept, Now: n.now})
 	if err != nil {
 		return err
 	}
+	n.reader.Store(reader)
 	err = reader.Load()
 	if err != nil {
 		return err
@@ -345,7 +239,16 @@ func (n *node) lead(ctx context.Context, t *Term) error {
 	return reader.Run(ctx, listings{n})
 }
 
-func (n *node) ages() map[string]float64 { return map[string]float64{"route53": 2} }
+func (n *node) ages() map[string]float64 {
+	reader := n.reader.Load()
+	if n.w.maxAge > 0 && reader != nil {
+		return reader.Ages()
+	}
+	return map[string]float64{"route53": 2}
+}
+
+// now is the time by the clock of a server.
+func (n *node) now() time.Time { return time.Now().Add(n.w.skew[n.name]) }
 
 // listings is a source that reads AWS each second.
 type listings struct{ n *node }
@@ -354,6 +257,7 @@ type listings struct{ n *node }
 func (l listings) Run(ctx context.Context, deliver func(zonesource.Part)) error {
 	for {
 		for _, p := range l.n.w.list(l.n.name) {
+			p.Listed = l.n.now()
 			deliver(p)
 		}
 		for waited := time.Duration(0); waited < time.Duration(l.n.w.every.Load()); waited += time.Second {
@@ -390,6 +294,10 @@ func (w *world) list(who string) []zonesource.Part {
 	slices.SortFunc(catalog.Zones, func(a, b zonesource.Hosted) int { return strings.Compare(a.ID, b.ID) })
 	catalogPart := zonesource.Part{Key: zonesource.Key{Source: "route53", Name: "catalog/"}, Listed: time.Now(),
 		Catalog: catalog}
+	if w.maxAge > 0 {
+		parts = append(parts, zonesource.Part{Key: zonesource.Key{Source: "ec2", Name: "/eu-west-1"}, Listed: time.Now(),
+			Region: &zonesource.Region{Name: "eu-west-1", VPCs: []zonesource.VPC{{ID: "vpc-1"}}}})
+	}
 	return append([]zonesource.Part{catalogPart}, parts...)
 }
 

@@ -9,5 +9,6 @@
 //
 // Where moto is not like AWS (it lists a name as it was written, ends a page inside a
 // group without naming the member, takes change batches that AWS refuses, and never
-// throttles), the test at hand says so.
+// throttles; makes no interfaces for load balancers, says of those of file systems that they are
+// their owner's, and that each classic load balancer is in us-east-1), the test at hand says so.
 package judge

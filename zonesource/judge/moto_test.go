@@ -28,6 +28,7 @@ const patience = 60 * time.Second
 // moto is a running AWS, and the SDK's way to it.
 type moto struct {
 	endpoint string
+	config   aws.Config
 	route53  *route53.Client
 	ec2      *ec2.Client
 }
@@ -43,12 +44,12 @@ func startMoto(t *testing.T) *moto {
 	_ = free.Close() // moto takes it
 	start(t, exec.Command("python3", "-m", "moto.server", "-H", "127.0.0.1", "-p", fmt.Sprint(addr.Port)))
 	m := &moto{endpoint: "http://" + addr.String()}
-	config := aws.Config{
+	m.config = aws.Config{
 		Region:       region,
 		BaseEndpoint: aws.String(m.endpoint),
 		Credentials:  credentials.NewStaticCredentialsProvider("judge", "judge", ""),
 	}
-	m.route53, m.ec2 = route53.NewFromConfig(config), ec2.NewFromConfig(config)
+	m.route53, m.ec2 = route53.NewFromConfig(m.config), ec2.NewFromConfig(m.config)
 	eventually(t, "moto answers", func() bool {
 		response, err := http.Get(m.endpoint + "/moto-api/data.json")
 		if err != nil {

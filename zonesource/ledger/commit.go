@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"inside53/zonesource/clock"
 )
 
 // What may become of a commit, besides faults of the store.
@@ -183,6 +185,7 @@ func (w *Writer) Repair(ctx context.Context, d Draft) (*Version, error) {
 	epoch, previous := uint64(0), ""
 	if w.version != nil {
 		known, epoch, previous = w.version.Number(), w.version.Head.Epoch, w.version.Name
+		d.follow(w.version.Commit)
 	}
 	h, tag, err := w.l.head(ctx, "")
 	switch {
@@ -198,6 +201,7 @@ func (w *Writer) Repair(ctx context.Context, d Draft) (*Version, error) {
 		}
 		if last != nil {
 			previous, known, epoch = name, max(known, last.Version), max(epoch, last.Epoch)
+			d.follow(last)
 		}
 	}
 	if w.version == nil || w.version.Head.Leader != w.o.Node || w.version.Head.Epoch < epoch {
@@ -210,6 +214,13 @@ func (w *Writer) Repair(ctx context.Context, d Draft) (*Version, error) {
 	}
 	w.pending = a
 	return w.Settle(ctx)
+}
+
+// follow has a draft not be made before a commit, whoever's clock was wrong.
+func (d *Draft) follow(c *Commit) {
+	if c != nil && d.At.Before(c.At) {
+		d.At = c.At
+	}
 }
 
 // greatest is the last of the commits that are there and can be read, nil when there are none.
@@ -233,6 +244,7 @@ func (w *Writer) greatest(ctx context.Context) (string, *Commit, error) {
 // build writes all of a commit but head.
 func (w *Writer) build(ctx context.Context, d Draft, base *Version, h Head, previous string) (*attempt, error) {
 	began := w.o.Uptime()
+	d.follow(base.Commit)
 	u := w.l.newUpload(ctx)
 	parts := maps.Clone(base.Parts)
 	if parts == nil {
@@ -252,9 +264,6 @@ func (w *Writer) build(ctx context.Context, d Draft, base *Version, h Head, prev
 		c.Map = base.Commit.Map
 		c.Parts = maps.Clone(base.Commit.Parts)
 		maps.Copy(c.Parts, differing)
-		if c.At.Before(base.Commit.At) {
-			c.At = base.Commit.At
-		}
 	}
 	if len(c.Changes) > MaxChanges {
 		c.Omitted += len(c.Changes) - MaxChanges
@@ -382,7 +391,7 @@ func (w *Writer) Settle(ctx context.Context) (*Version, error) {
 	}
 	a := w.pending
 	for try := 1; ; try++ {
-		late := w.o.Uptime()-a.began > maxBuild
+		late := w.o.Uptime()-a.began > clock.Age(maxBuild)
 		err := errLate
 		if !late {
 			var tag string

@@ -387,3 +387,30 @@ func TestDamagedPage(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestRepairTime repairs by a clock that is behind that of who wrote last: times don't go back, whoever knew that.
+func TestRepairTime(t *testing.T) {
+	for name, knows := range map[string]bool{"who wrote it": true, "who reads what is left": false} {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory()
+			l := mustLedger(t, m)
+			w := mustOpenWriter(t, l, WriterOptions{Node: "a/1", Alone: true})
+			late := draft("p", "a", "1")
+			late.At = time.Date(2026, 1, 1, 1, 0, 0, 0, time.UTC)
+			mustCommit(t, w, late)
+			delete(m.objects, headName)
+			if !knows {
+				w = l.NewWriter(WriterOptions{Node: "b/1", Alone: true})
+			}
+			all := draft("p", "a", "1")
+			all.Parts[0].Whole, all.At = true, late.At.Add(-time.Hour)
+			v, err := w.Repair(t.Context(), all)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, fault := range l.Check(t.Context(), v) {
+				t.Error(fault)
+			}
+		})
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"inside53/zonesource/clock"
 )
 
 // Retention says how much of the past is kept.
@@ -171,7 +173,7 @@ func (l *Ledger) Retain(ctx context.Context, v *Version, r Retention) (Retained,
 	}
 	for i := range len(chain) - 1 {
 		tooOld := !chain[i+1].At.After(r.Now.Add(-r.Keep))
-		tooMuch := r.Max > 0 && out.Octets > r.Max && chain[i+1].At.Before(r.Now.Add(-keepLeast))
+		tooMuch := r.Max > 0 && out.Octets > r.Max && chain[i+1].At.Before(r.Now.Add(-clock.Age(keepLeast)))
 		if !tooOld && !tooMuch {
 			break
 		}
@@ -303,7 +305,7 @@ func (l *Ledger) Sweep(ctx context.Context, v *Version) (int, error) {
 				return removed, fmt.Errorf("listing %s: %w", path, err)
 			}
 			s, ok := shortOf(e.Name)
-			if !ok || named[s] || e.Age < sweepAge {
+			if !ok || named[s] || e.Age < clock.Age(sweepAge) {
 				continue
 			}
 			err = l.store.Delete(ctx, e.Name)

@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
+
+	"inside53/zonesource/clock"
 )
 
 // api is what of S3 is called.
@@ -56,13 +58,13 @@ func newS3(client api, bucket, prefix string) *S3 {
 
 // Now is the time by the clock of the store, as its last answer had it; before there is one, by
 // ours.
-func (s *S3) Now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load()) * time.Second) }
+func (s *S3) Now() time.Time { return clock.Now().Add(time.Duration(s.ahead.Load()) * time.Second) }
 
 // note notes the Date of an answer.
 func (s *S3) note(m middleware.Metadata) {
 	date, dated := awsmiddleware.GetServerTime(m)
 	if dated {
-		s.ahead.Store(int64(time.Until(date).Round(time.Second) / time.Second))
+		s.ahead.Store(int64(date.Sub(clock.Now()).Round(time.Second) / time.Second))
 	}
 }
 

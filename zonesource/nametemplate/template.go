@@ -78,6 +78,16 @@ func (t Template) Uses(kind string) bool {
 	})
 }
 
+// Suffix is what all names by the template end in: whole labels behind the last placeholder, "" for
+// none.
+func (t Template) Suffix() string {
+	if len(t.parts) == 0 || t.parts[len(t.parts)-1].choices != nil {
+		return ""
+	}
+	_, suffix, _ := strings.Cut(t.parts[len(t.parts)-1].text, ".")
+	return suffix
+}
+
 // Parse reads a template. The error says what is wrong with the text, and quotes it.
 func Parse(text string) (Template, error) {
 	t := Template{text: text}

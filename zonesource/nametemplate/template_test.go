@@ -113,6 +113,18 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+func TestSuffix(t *testing.T) {
+	for text, want := range map[string]string{
+		"{tag:dns}": "", "{tag:role}.{tag:env}": "", "{tag:role}.{tag:env}.example.com.": "example.com.",
+		"{tag:role}-x.example.com": "example.com", "{tag:role}-x": "", "a.{id}": "",
+	} {
+		template, err := Parse(text)
+		if err != nil || template.Suffix() != want {
+			t.Errorf("%s: %q, %v; want %q", text, template.Suffix(), err, want)
+		}
+	}
+}
+
 func TestUses(t *testing.T) {
 	one, err := Parse("{asg|tag:role}-{ordinal}")
 	if err != nil {

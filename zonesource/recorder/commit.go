@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"inside53/zonesource"
+	"inside53/zonesource/clock"
 	"inside53/zonesource/ledger"
 )
 
@@ -94,7 +94,7 @@ func (r *Recorder) Commit(ctx context.Context, c Change) error {
 		defer r.mu.Unlock()
 		return r.ended
 	}
-	r.put(&group{cause: c.Cause, actor: c.Actor, change: c.AWSChange, at: time.Now(),
+	r.put(&group{cause: c.Cause, actor: c.Actor, change: c.AWSChange, at: clock.Now(),
 		parts: map[zonesource.Key]zonesource.Part{}, extra: one})
 	r.status.Gap = true
 	r.mu.Unlock()
@@ -119,7 +119,7 @@ func (r *Recorder) Rewrite(key zonesource.Key) {
 	if !there || p.Key == (zonesource.Key{}) {
 		return
 	}
-	r.put(&group{cause: ledger.Repair, actor: "inside53", at: time.Now(), rewrite: true,
+	r.put(&group{cause: ledger.Repair, actor: "inside53", at: clock.Now(), rewrite: true,
 		parts: map[zonesource.Key]zonesource.Part{key: p}})
 	r.status.Gap = true
 	r.awake()

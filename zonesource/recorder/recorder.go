@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"inside53/zonesource"
+	"inside53/zonesource/clock"
 	"inside53/zonesource/ledger"
 )
 
@@ -204,7 +205,7 @@ func (r *Recorder) put(g *group) {
 
 // groupOf says of a change why it was made, and by whom.
 func groupOf(a zonesource.Accepted) *group {
-	g := &group{cause: ledger.Listing, actor: a.Actor, change: a.Change, at: time.Now(),
+	g := &group{cause: ledger.Listing, actor: a.Actor, change: a.Change, at: clock.Now(),
 		parts: map[zonesource.Key]zonesource.Part{a.Key: a.Part}}
 	switch a.Kind {
 	case zonesource.ByUpdate:
@@ -286,7 +287,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 }
 
 func (r *Recorder) run(ctx context.Context) error {
-	house := time.NewTimer(firstHouse)
+	house := time.NewTimer(clock.Age(firstHouse))
 	defer house.Stop()
 	var swept time.Time
 	least, most := firstPause, lastPause
@@ -304,7 +305,7 @@ func (r *Recorder) run(ctx context.Context) error {
 			return ctx.Err()
 		case <-house.C:
 			r.keepHouse(ctx, &swept)
-			house.Reset(houseEvery)
+			house.Reset(clock.Age(houseEvery))
 			continue
 		case <-r.wake:
 			if r.failed {
@@ -439,7 +440,7 @@ func (r *Recorder) commit(ctx context.Context, g *group) error {
 
 // keepHouse packs the past, and removes what isn't to be kept.
 func (r *Recorder) keepHouse(ctx context.Context, swept *time.Time) {
-	v, l, now := r.Newest(), r.o.Ledger, time.Now()
+	v, l, now := r.Newest(), r.o.Ledger, clock.Now()
 	if v == nil || v.Name == "" {
 		return
 	}
@@ -447,15 +448,15 @@ func (r *Recorder) keepHouse(ctx context.Context, swept *time.Time) {
 	err := l.Pack(ctx, v, now)
 	if err == nil {
 		var out ledger.Retained
-		out, err = l.Retain(ctx, v, ledger.Retention{Keep: keep, Max: most, Now: now})
+		out, err = l.Retain(ctx, v, ledger.Retention{Keep: clock.Age(keep), Max: most, Now: now})
 		if out.Over {
 			r.alarm("over")
 			r.o.Log.Warn("the past of the last day alone is more than history.max", "octets", out.Octets, "max", most)
 		}
 	}
-	if err == nil && now.Sub(*swept) > sweepEvery {
+	if err == nil && time.Since(*swept) > clock.Age(sweepEvery) {
 		_, err = l.Sweep(ctx, v)
-		*swept = now
+		*swept = time.Now()
 	}
 	if err != nil && ctx.Err() == nil {
 		r.alarm("retention")

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"time"
 
 	"inside53/zonesource"
+	"inside53/zonesource/clock"
 	"inside53/zonesource/ledger"
 )
 
@@ -75,7 +75,7 @@ func (r *Recorder) repair(ctx context.Context, why error) error {
 	all := maps.Clone(r.current)
 	r.inflight = &inflight{len(r.waiting), all, extra{}}
 	r.mu.Unlock()
-	d := ledger.Draft{Cause: ledger.Repair, Actor: "inside53", Config: r.o.Config(), At: time.Now()}
+	d := ledger.Draft{Cause: ledger.Repair, Actor: "inside53", Config: r.o.Config(), At: clock.Now()}
 	for key, p := range all {
 		records, err := recordsOf(p)
 		if err != nil {

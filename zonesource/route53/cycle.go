@@ -305,8 +305,12 @@ func (l *lister) refreshZone(ctx context.Context, z *state, deliver func(zonesou
 	}
 	kept, pages := l.kept(part.Key)
 	var found *listing
+	var laid *patched
 	if err == nil {
 		found, err = l.listRecords(ctx, z, pages)
+	}
+	if err == nil && len(found.raw) > 0 && !found.unchanged() {
+		laid, err = l.patchOrDecode(ctx, z, kept, found)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -323,18 +327,27 @@ func (l *lister) refreshZone(ctx context.Context, z *state, deliver func(zonesou
 		deliver(part)
 		return err
 	}
-	if !found.unchanged() {
+	switch {
+	case laid != nil:
+		z.named = laid.named
+	case !found.unchanged():
 		z.named = collectionsOf(found.sets)
 	}
 	l.refreshNewCollections(ctx, z, deliver)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if found.unchanged() {
+	switch {
+	case laid != nil:
+		z.listed, z.failures, z.refused = part.Listed, 0, 0
+		part.Zone, part.Problems, part.Sum = zone.New(l.info(z), laid.tree, 0), laid.problems, laid.sum
+	case found.unchanged():
 		l.fillAgain(&part, z, kept)
-	} else {
-		l.fill(&part, z, found.sets)
-		part.Pages = found.knownPages()
+	default:
+		l.fill(&part, z, found)
+	}
+	if !found.unchanged() {
+		part.Pages = found.knownPages(l.source.program, part.Zone.Tree.Stats().Names)
 	}
 	if problem != nil {
 		part.Problems = append(slices.Clip(part.Problems), *problem)
@@ -345,18 +358,19 @@ func (l *lister) refreshZone(ctx context.Context, z *state, deliver func(zonesou
 
 // fill makes the zone of a listing, unless the keeper has kept what this same listing has
 // come to.
-func (l *lister) fill(part *zonesource.Part, z *state, sets []recordSet) {
+func (l *lister) fill(part *zonesource.Part, z *state, found *listing) {
 	z.listed, z.failures, z.refused = part.Listed, 0, 0
-	part.Sum = l.source.sumOf(sets)
+	part.Sum = found.sum(l.source.program)
 	kept, _ := l.source.options.Kept(part.Key)
 	if kept.Sum == part.Sum && kept.Zone != nil {
 		l.fillAgain(part, z, kept)
 		return
 	}
 	began := time.Now()
-	tree, problems := buildTree(z.hosted, sets)
+	tree, problems := buildTree(z.hosted, found.sets)
 	part.Zone, part.Problems = zone.New(l.info(z), tree, 0), problems
-	l.source.log.Debug("made a zone of its listing", "zone", z.hosted.ID, "sets", len(sets), "took", time.Since(began))
+	l.source.log.Debug("made a zone of its listing", "zone", z.hosted.ID, "sets", len(found.sets), "took",
+		time.Since(began))
 }
 
 // fillAgain makes the part of a listing that is the same as that of the part kept.

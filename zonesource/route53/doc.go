@@ -24,8 +24,11 @@
 //
 // Each page is compared with that of the last listing, as it came over the wire and before
 // it is decoded (awscall.Page). Where all are the same the zone is the one that is kept, also
-// after a start. Where one differs all are decoded: those before it from what came, those
-// after it as they come, since a record more or less moves all that follow to other pages.
+// after a start. A page that differs is cut into its record sets, which make chunks from one
+// name to another by the hashes of names, wherever pages begin (cut.go): those chunks that weren't
+// there the last time are decoded, and laid over the zone that is kept (patch.go). What comes of
+// it has as many names as the listing, or all is decoded. So is it where most of it differs, or
+// a page isn't what Route 53 writes.
 //
 // Private zones that others have associated with a VPC (another account, EFS, VPC
 // endpoints) can't be listed, but must be known: their names are not ours to deny. So

@@ -2,8 +2,10 @@ package route53
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +40,7 @@ type listing struct {
 	known []zonesource.Page // of the last listing; none: nothing is compared
 	pages []zonesource.Page // those that came, while all of them have sums
 	count int               // pages that were decoded
-	raw   []rawPage         // those at the begin that are the same as known and aren't decoded
+	raw   []rawPage         // those that came, while none of them is decoded
 	seen  map[position]int  // record sets that came, by the number of their page
 }
 
@@ -46,15 +48,31 @@ type listing struct {
 type rawPage struct {
 	start position
 	body  []byte
+	page  zonesource.Page
+	same  bool    // as last time
+	is    digest  // where it isn't the same
+	cut   cutting // where it is needed
+}
+
+// cutting is the page in its record sets.
+func (r *rawPage) cutting(pace *zonesource.Pace) (*cutting, bool) {
+	ok := r.cut.body != nil
+	if !ok {
+		r.cut, ok = cut(r.body, pace)
+	}
+	return &r.cut, ok
 }
 
 // unchanged reports whether all pages are those of the last listing.
-func (l *listing) unchanged() bool { return len(l.raw) > 0 && len(l.raw) == len(l.known) }
+func (l *listing) unchanged() bool {
+	return len(l.raw) > 0 && len(l.raw) == len(l.known) &&
+		!slices.ContainsFunc(l.raw, func(r rawPage) bool { return !r.same })
+}
 
 // size is the number of record sets listed.
 func (l *listing) size() int {
-	if l.unchanged() {
-		return l.known[len(l.known)-1].Items
+	if n := len(l.raw); n > 0 {
+		return l.raw[n-1].page.Items
 	}
 	return len(l.sets)
 }
@@ -155,8 +173,7 @@ func (p position) String() string {
 }
 
 // listPages lists all record sets of a zone, page by page, each beginning where the
-// one before said. Pages at the begin that are the same as last time aren't decoded, nor are
-// all of them if none differs.
+// one before said. Where there are known pages none is decoded, if those that differ can be cut.
 func (l *lister) listPages(ctx context.Context, z *state, known []zonesource.Page) (*listing, error) {
 	all := &listing{known: known, seen: map[position]int{}}
 	what := "listing record sets of " + z.describe()
@@ -165,7 +182,7 @@ func (l *lister) listPages(ctx context.Context, z *state, known []zonesource.Pag
 		page++
 		p := awscall.Page{}
 		if !l.hinted { // out of turn, nothing is compared
-			p.Salt = awscall.Sum(l.source.program)
+			p.Salt, p.Raw = awscall.Sum(l.source.program), true
 		}
 		if len(all.raw) == page-1 && page <= len(known) {
 			p.Want = awscall.Sum(known[page-1].Sum)
@@ -174,17 +191,13 @@ func (l *lister) listPages(ctx context.Context, z *state, known []zonesource.Pag
 		if err != nil {
 			return position{}, err
 		}
-		if p.Same {
-			all.raw = append(all.raw, rawPage{start, p.Body})
-			return parsePosition(known[page-1].Next), nil
+		var next position
+		is := zonesource.Page{Sum: zonesource.Sum(p.Sum)}
+		if p.Body == nil {
+			next, err = all.read(out, start, page, is)
+		} else {
+			next, err = l.receive(ctx, z, all, rawPage{start: start, body: p.Body, page: is, same: p.Same}, page)
 		}
-		if len(all.raw) == page-1 {
-			err = l.decode(ctx, z, all)
-			if err != nil {
-				return position{}, err
-			}
-		}
-		next, err := all.read(out, start, page, zonesource.Sum(p.Sum))
 		if err != nil {
 			return position{}, fmt.Errorf("%s: page %d: %w", what, page, err)
 		}
@@ -196,23 +209,97 @@ func (l *lister) listPages(ctx context.Context, z *state, known []zonesource.Pag
 	return all, nil
 }
 
-// decode decodes the pages that were known and aren't decoded: another page of the listing
-// differs. It leaves no page raw.
+// receive leaves a page as it is where no page before it was decoded, and it is known or can be cut;
+// else all is decoded. It returns where the next one begins.
+func (l *lister) receive(ctx context.Context, z *state, all *listing, r rawPage, page int) (position, error) {
+	if len(all.known) > 0 && len(all.raw) == page-1 {
+		next, ok, err := l.inspect(ctx, z, all, &r, page)
+		if err != nil {
+			return position{}, err
+		}
+		if ok {
+			all.raw = append(all.raw, r)
+			return next, nil
+		}
+		err = l.decode(ctx, z, all)
+		if err != nil {
+			return position{}, err
+		}
+	}
+	return l.decodePage(ctx, z, all, &r, page)
+}
+
+// inspect finds out how many record sets a page has, and where the next one begins. Of one that differs
+// that is its tail, beside the first record set.
+func (l *lister) inspect(ctx context.Context, z *state, all *listing, r *rawPage, page int) (position, bool, error) {
+	before := 0
+	if page > 1 {
+		before = all.raw[page-2].page.Items
+	}
+	if r.same {
+		was := all.known[page-1]
+		r.page.Items, r.page.Next, r.page.Chunks = before+was.Items, was.Next, was.Chunks
+		if page > 1 {
+			r.page.Items -= all.known[page-2].Items
+		}
+		return parsePosition(was.Next), true, nil
+	}
+	_, ok := parseDigest(all.known[0].Chunks, l.source.program)
+	if !ok {
+		return position{}, false, nil // nothing to lay it over
+	}
+	var pace zonesource.Pace
+	c, ok := r.cutting(&pace)
+	if !ok {
+		return position{}, false, nil
+	}
+	out, err := l.api.records.Call(awscall.WithBody(ctx, c.with(c.body[c.from:max(c.from, c.firstEnd)])), z.page(r.start))
+	if err != nil {
+		return position{}, false, err
+	}
+	next, err := following(out, r.start)
+	if err != nil {
+		return position{}, false, err
+	}
+	sets := out.ResourceRecordSets
+	if len(sets) > 1 || page > 1 && len(sets) == 1 && r.start.splits(positionOf(&sets[0])) {
+		return position{}, false, nil
+	}
+	all.shifted = all.shifted || page > 1 && len(sets) == 1 && !r.start.announces(positionOf(&sets[0]))
+	all.cut = all.cut || page > 1 && len(sets) == 0
+	r.is = c.digest
+	r.page.Items, r.page.Next, r.page.Chunks = before+c.sets, next.text(), c.digest.text(l.source.program)
+	return next, true, nil
+}
+
+// decode decodes the pages that came. It leaves none raw.
 func (l *lister) decode(ctx context.Context, z *state, all *listing) error {
 	raw := all.raw
-	all.raw = nil
-	for i, r := range raw {
-		raw[i].body = nil
-		out, err := l.api.records.Call(awscall.WithBody(ctx, r.body), z.page(r.start))
-		if err == nil {
-			_, err = all.read(out, r.start, i+1, all.known[i].Sum)
-		}
+	all.raw, all.shifted, all.cut, all.known = nil, false, false, nil
+	for i := range raw {
+		_, err := l.decodePage(ctx, z, all, &raw[i], i+1)
 		if err != nil {
 			return fmt.Errorf("listing record sets of %s: page %d: %w", z.describe(), i+1, err)
 		}
+		raw[i] = rawPage{}
 	}
-	all.known = nil
 	return nil
+}
+
+// decodePage decodes a page that came.
+func (l *lister) decodePage(ctx context.Context, z *state, all *listing, r *rawPage, page int) (position, error) {
+	out, err := l.api.records.Call(awscall.WithBody(ctx, r.body), z.page(r.start))
+	if err != nil {
+		return position{}, err
+	}
+	if r.page.Chunks == "" {
+		var pace zonesource.Pace
+		c, ok := r.cutting(&pace)
+		if ok {
+			r.page.Chunks = c.digest.text(l.source.program)
+		}
+	}
+	return all.read(out, r.start, page, r.page)
 }
 
 // page is the input for the page that begins at start.
@@ -226,7 +313,7 @@ func (z *state) page(start position) *route53.ListResourceRecordSetsInput {
 
 // read takes a page that was asked to begin at start, and returns where the next one
 // begins.
-func (l *listing) read(out *route53.ListResourceRecordSetsOutput, start position, page int, is zonesource.Sum,
+func (l *listing) read(out *route53.ListResourceRecordSetsOutput, start position, page int, is zonesource.Page,
 ) (position, error) {
 	next, err := following(out, start)
 	if err != nil {
@@ -235,20 +322,57 @@ func (l *listing) read(out *route53.ListResourceRecordSetsOutput, start position
 	if !l.add(out.ResourceRecordSets, start, page, l.seen) {
 		return position{}, nil
 	}
-	if is != (zonesource.Sum{}) && len(l.pages) == page-1 {
-		l.pages = append(l.pages, zonesource.Page{Sum: is, Next: next.text(), Items: len(l.sets)})
+	if is.Sum != (zonesource.Sum{}) && len(l.pages) == page-1 {
+		is.Next, is.Items = next.text(), len(l.sets)
+		l.pages = append(l.pages, is)
 	}
 	l.count = page
 	return next, nil
 }
 
 // knownPages are the pages by which the same listing is recognised the next time; none where
-// it showed signs of change, or pages have no sums.
-func (l *listing) knownPages() []zonesource.Page {
-	if l.shifted || l.cut || l.twice != nil || len(l.pages) != l.count {
+// it showed signs of change, or pages have no sums. names is how many names the zone of the
+// listing has: where the pages have another number, names aren't to be told by their texts.
+func (l *listing) knownPages(program sum, names int) []zonesource.Page {
+	pages := l.allPages()
+	if l.shifted || l.cut || l.twice != nil || len(l.raw) == 0 && len(pages) != l.count {
 		return nil
 	}
-	return l.pages
+	digests, ok := digestsOf(pages, program)
+	if ok {
+		_, n := join(digests)
+		ok = n == names
+	}
+	if !ok {
+		pages = slices.Clone(pages)
+		for i := range pages {
+			pages[i].Chunks = ""
+		}
+	}
+	return pages
+}
+
+// allPages are those that came, whether they are decoded or not.
+func (l *listing) allPages() []zonesource.Page {
+	if len(l.raw) == 0 {
+		return l.pages
+	}
+	pages := make([]zonesource.Page, len(l.raw))
+	for i := range l.raw {
+		pages[i] = l.raw[i].page
+	}
+	return pages
+}
+
+// sum names the listing and the program that makes a zone of it.
+func (l *listing) sum(program sum) zonesource.Sum {
+	digests, ok := digestsOf(l.pages, program)
+	if !ok || len(digests) != l.count {
+		listed := sumOf(l.sets)
+		return sha256.Sum256(append(program[:], listed[:]...))
+	}
+	chunks, _ := join(digests)
+	return sumOfChunks(program, chunks)
 }
 
 // text is a position as it is saved.

@@ -24,12 +24,6 @@ func sumOf(sets []recordSet) sum {
 	return sum(h.Sum(nil))
 }
 
-// sumOf names a listing and the program that makes a zone of it.
-func (s *Source) sumOf(sets []recordSet) zonesource.Sum {
-	listed := sumOf(sets)
-	return sha256.Sum256(append(s.program[:], listed[:]...))
-}
-
 // program is the hash of the running program.
 func program() sum { return sum(zonesource.Program()) }
 

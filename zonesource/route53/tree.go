@@ -36,6 +36,7 @@ type builder struct {
 	edit     *zone.Edit
 	problems []zonesource.Problem
 	pace     zonesource.Pace
+	over     bool // the tree has had records before
 }
 
 // buildTree parses a complete listing. What can't be served is in the tree as
@@ -107,6 +108,9 @@ func (b *builder) putType(entries []entry, alone bool) {
 		reason := err.Error()
 		b.problem(zone.String(e.name), string(e.set.Type), reason)
 		s = zone.NewUnservable(e.rrtype, reason, rawsOf(entries))
+	}
+	if b.over && b.edit.Lookup(e.name).RRset(e.rrtype).Equal(s) {
+		return // its page stays that of the tree before
 	}
 	err = b.edit.Put(e.name, s)
 	if err != nil {

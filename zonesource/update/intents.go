@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"inside53/zonesource/changes"
+	"inside53/zonesource/clock"
 	"inside53/zonesource/ledger"
 )
 
@@ -237,7 +238,7 @@ func (c *change) put(key string, value any) error {
 
 // commit commits a change, and what else is over. The caller doesn't hold mu.
 func (s *shared) commit(ctx context.Context, c change) error {
-	now := time.Now()
+	now := clock.Now()
 	s.mu.Lock()
 	over := s.stale
 	s.stale = map[string]bool{}

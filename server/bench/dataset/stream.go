@@ -30,7 +30,7 @@ type Stream struct {
 }
 
 // Kinds are the kinds of streams.
-const Kinds = "auth, split, cache, warm, miss, trace, once, flood, weighted, alias, last, million, many"
+const Kinds = "auth, split, cache, warm, miss, trace, once, flood, weighted, alias, last, million, many, scale"
 
 // NewStream returns a stream of that kind:
 //
@@ -46,6 +46,7 @@ const Kinds = "auth, split, cache, warm, miss, trace, once, flood, weighted, ali
 //	alias     names that are an alias of a load balancer
 //	last      the last host of Million, million all of them
 //	many      the hosts of WriteManyZones(ManyZones, ManyRecords)
+//	scale     the first ScaleAsked hosts of the first zone of a Scale
 func NewStream(kind string, seed uint64) (*Stream, error) {
 	s := &Stream{random: rand.New(rand.NewPCG(seed, 53)), left: -1}
 	switch kind {
@@ -99,11 +100,22 @@ func NewStream(kind string, seed uint64) (*Stream, error) {
 		}
 	case "many":
 		s.next = func() load.Want { return s.many(s.random.IntN(ManyZones), s.random.IntN(ManyRecords)) }
+	case "scale":
+		s.put("zone-", 5, 0, origin)
+		below := string(s.name)
+		s.next = func() load.Want {
+			i := s.random.IntN(ScaleAsked)
+			s.put("host-", 6, i, below)
+			return load.Want{Rcode: noError, Address: Address(i), Length: 4}
+		}
 	default:
 		return nil, fmt.Errorf("no queries are of kind %q; there are %s", kind, Kinds)
 	}
 	return s, nil
 }
+
+// ScaleAsked is how many hosts of a Scale are asked for.
+const ScaleAsked = 1000
 
 // Next implements load.Stream. The queries have an OPT record.
 func (s *Stream) Next(b []byte) (int, load.Want) {

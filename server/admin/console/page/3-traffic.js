@@ -136,7 +136,8 @@ pages.fleet = {
         ["Server", "", (m) => [h("b", {}, m.name), " ", m.name === f.leader ? tag("leads", "accent") : ""]], ["Address", "mono", (m) => m.address],
         ["Version", "num", (m) => [m.version ? number(m.version) : "–", m.version && m.version < newest ? h("span", { class: "warn" }, ` ${number(m.version - newest)}`) : ""]],
         ["Build", "optional", (m) => m.build], ["Zone", "optional", (m) => m.zone || "–"], ["State", "wrap", (m) => [m.config_differs ? h("div", { class: "warn" }, "its configuration differs") : null,
-          Object.entries(m.failed ?? {}).map(([part, why]) => h("div", { class: "bad" }, `${part}: ${why}`)), m.config_differs || m.failed ? null : h("span", { class: "muted" }, "fine")]],
+          m.twin ? h("div", { class: "warn" }, `the server at ${m.twin} has its name too`) : null,
+          Object.entries(m.failed ?? {}).map(([part, why]) => h("div", { class: "bad" }, `${part}: ${why}`)), m.config_differs || m.failed || m.twin ? null : h("span", { class: "muted" }, "fine")]],
         ["Heard", "num", (m) => since(m.heard_seconds)]], f.members))];
     }));
   },

@@ -1,0 +1,208 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"inside53/zonesource/awssim"
+)
+
+const (
+	// fleetDivisor is what the ages of what is kept are divided by: an hour is 3 s, a day 72 s.
+	fleetDivisor = 1200
+	// clocksApart bounds by how many seconds a clock is wrong; signatures bear 300.
+	clocksApart = 120
+	// failpoints bounds how many requests further a process is killed.
+	failpoints = 14
+)
+
+// harm does one server, or the store, some harm.
+func (r *fleetRun) harm(ctx context.Context, s *fleetServer, under *sync.WaitGroup) error {
+	later := func(what string, from, to time.Duration, do, undo func()) {
+		r.note(what)
+		do()
+		under.Go(func() {
+			_ = sleep(ctx, r.between(from, to)) // it is undone at the end too
+			undo()
+		})
+	}
+	linked := func(what string, to time.Duration, do func(l *link)) {
+		later(what, 500*time.Millisecond, to, func() { s.link.set(do) }, s.link.mend)
+	}
+	switch r.random(16) {
+	case 0:
+		return r.restart(ctx, s)
+	case 1, 2:
+		r.failpoint(ctx, s, under)
+	case 3, 4:
+		later("stopped", 100*time.Millisecond, 15*time.Second, func() {
+			s.setBusy(true)
+			s.signal(syscall.SIGSTOP)
+		}, func() {
+			s.signal(syscall.SIGCONT)
+			under.Go(func() { _ = s.awaitReady(context.WithoutCancel(ctx)) })
+		})
+	case 5:
+		linked("cut off S3", 12*time.Second, func(l *link) { l.cut = true })
+	case 6:
+		linked("S3: made, no answers", 12*time.Second, func(l *link) { l.deaf = true })
+	case 7:
+		delay := r.between(100*time.Millisecond, 5*time.Second)
+		linked("S3 late by up to 5 s", 8*time.Second, func(l *link) { l.delay = delay })
+	case 8:
+		linked("S3: 500 and 409", 8*time.Second, func(l *link) { l.broken = 50 })
+	case 9:
+		linked("S3: answers to PUT lost", 8*time.Second, func(l *link) { l.lost = 300 })
+	case 10:
+		r.note("Route 53: fault")
+		kinds := []string{"500", "throttle", "fail"}
+		return r.sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: kinds[r.random(len(kinds))],
+			Count: 1 + r.random(2)})
+	case 11:
+		ahead := time.Duration(2*r.random(2)-1) * time.Hour
+		later("clock jumps by an hour", time.Second, 10*time.Second, func() { s.setClock(ahead) },
+			func() { s.setClock(time.Duration(r.random(2*clocksApart)-clocksApart) * time.Second) })
+	case 12:
+		later("disk full", time.Second, 8*time.Second, func() { _ = s.disk.fill() }, func() { _ = s.disk.mend() })
+	case 13:
+		r.cutMembers(s, later)
+	case 14:
+		if !r.rollback {
+			return nil
+		}
+		r.note("lease deleted")
+		return r.bucket.Delete(ctx, "lease")
+	case 15:
+		if r.rollback {
+			return r.rollBack(ctx)
+		}
+	}
+	return nil
+}
+
+// failpoint kills a server between two of its requests to S3: before one is made, or when it is.
+func (r *fleetRun) failpoint(ctx context.Context, s *fleetServer, under *sync.WaitGroup) {
+	r.note("killed at a request to S3")
+	left, then := 1+r.random(failpoints), r.random(2) == 0
+	s.setBusy(true)
+	s.link.set(func(l *link) {
+		l.left, l.then = left, then
+		l.kill = func() { s.signal(syscall.SIGKILL) }
+	})
+	under.Go(func() {
+		for end := time.Now().Add(8 * time.Second); s.link.counts() && time.Now().Before(end); {
+			if sleep(ctx, again) != nil {
+				break
+			}
+		}
+		_ = r.restart(context.WithoutCancel(ctx), s) // one that doesn't start is found at the end
+	})
+}
+
+// setClock has the clock of a server be wrong.
+func (s *fleetServer) setClock(ahead time.Duration) {
+	path := filepath.Join(s.dir, "clock")
+	fresh := path + ".new"
+	err := os.WriteFile(fresh, fmt.Appendf(nil, "%s %d\n", ahead, fleetDivisor), 0o600)
+	if err == nil {
+		_ = os.Rename(fresh, path) // else it stays as it was
+	}
+}
+
+// isOwnNet reports whether this network namespace has loopback alone, and so is the test's.
+func isOwnNet() bool {
+	all, err := net.Interfaces()
+	return err == nil && len(all) == 1
+}
+
+// routes has the kernel look at rules before it delivers here, so that one can forbid a way.
+func routes() error {
+	if !isOwnNet() {
+		return nil
+	}
+	for _, args := range [][]string{
+		{"rule", "add", "pref", "1000", "lookup", "local"},
+		{"rule", "del", "pref", "0"},
+	} {
+		out, err := exec.Command("ip", args...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("preparing ip rules: %w: %s", err, out)
+		}
+	}
+	return nil
+}
+
+// cutMembers cuts what a server hands on to another, one way or both.
+func (r *fleetRun) cutMembers(s *fleetServer, later func(string, time.Duration, time.Duration, func(), func())) {
+	other := r.all[r.random(len(r.all))]
+	if other == s || !isOwnNet() {
+		return
+	}
+	ways, what := [][2]*fleetServer{{s, other}}, "link of two cut one way"
+	if r.random(2) == 0 {
+		ways, what = append(ways, [2]*fleetServer{other, s}), "link of two cut both ways"
+	}
+	rule := func(verb string) func() {
+		return func() {
+			for _, way := range ways {
+				from, to := way[0].dns().Addr().String(), way[1].dns().Addr().String()
+				_ = exec.Command("ip", "rule", verb, "pref", "10", "from", from, "to", to, "blackhole").Run() // as often as not
+			}
+		}
+	}
+	later(what, time.Second, 8*time.Second, rule("add"), rule("del"))
+}
+
+// rollBack sets head back to one that there was, or empties the bucket.
+func (r *fleetRun) rollBack(ctx context.Context) error {
+	r.fleetWorld.mu.Lock()
+	defer r.fleetWorld.mu.Unlock()
+	n := len(r.heads)
+	if n < 12 || r.heads[n-1].Set {
+		return nil
+	}
+	if r.random(2) == 0 {
+		at := len(r.bodies) - 2 - r.random(4)
+		_, tag, err := r.bucket.Get(ctx, "head", "", 1<<20)
+		if err == nil {
+			_, err = r.bucket.Put(ctx, "head", r.bodies[at], tag)
+		}
+		if err == nil { // else another time
+			r.note("head set back")
+			r.heads = append(r.heads, seenHead{Set: true})
+		}
+		return nil
+	}
+	return r.empty()
+}
+
+// empty empties the bucket. The caller holds mu.
+func (r *fleetRun) empty() error {
+	r.note("bucket emptied")
+	top := filepath.Join(r.store, fleetBucket, fleetPrefix)
+	// What S3 knows of the objects goes too, and what is written meanwhile.
+	var err error
+	for range 20 {
+		err = os.RemoveAll(filepath.Join(r.dir, "sidecar", fleetBucket, fleetPrefix))
+		entries, listErr := os.ReadDir(top)
+		err = errors.Join(err, listErr)
+		for _, e := range entries {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(top, e.Name())))
+		}
+		if err == nil {
+			break
+		}
+	}
+	r.heads = append(r.heads, seenHead{Set: true})
+	return err
+}

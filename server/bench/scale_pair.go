@@ -1,0 +1,181 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"inside53/server/bench/dataset"
+)
+
+const (
+	// mostTail is by how much the p99.9 may be worse while data are read again.
+	mostTail = 2 * time.Millisecond
+	// pairRest is how long a server that has stood still has before it is asked.
+	pairRest = 500 * time.Millisecond
+)
+
+// pairRates are the queries a second at which both are asked.
+func pairRates() []int { return []int{200, 20_000} }
+
+// pairSize is how much there is to read again, and how it is looked at.
+type pairSize struct {
+	records, instances, rounds int
+	measure                    time.Duration
+}
+
+func pairSizeOf(size string) pairSize {
+	if size == "full" {
+		return pairSize{100_000, 20_000, 5, 5 * time.Second}
+	}
+	return pairSize{20_000, 2000, 3, 3 * time.Second}
+}
+
+// pairing is the p99.9 at one rate: of the server that reads its data again each second, and of the one
+// that doesn't, in turns.
+type pairing struct {
+	rate              int
+	refreshing, still []float64 // milliseconds
+}
+
+// worse is by how much the refreshing one is worse at least: what else the machine does is in some rounds only.
+func (p *pairing) worse() time.Duration {
+	least := 0.0
+	for i := range p.still {
+		d := p.refreshing[i] - p.still[i]
+		if i == 0 || d < least {
+			least = d
+		}
+	}
+	return time.Duration(least * float64(time.Millisecond))
+}
+
+// measurePairs has two servers with the same data asked in turns. While one is asked the other one is stopped: both run
+// on one processor.
+func measurePairs(ctx context.Context, program string, size pairSize, progress io.Writer) (all []pairing, err error) {
+	dir, err := os.MkdirTemp("", "inside53-pair")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	scale := dataset.Scale{Zones: 1, Records: size.records, Instances: size.instances}
+	data := filepath.Join(dir, "aws")
+	err = scale.Write(data)
+	if err != nil {
+		return nil, err
+	}
+	sky, err := newCloud(os.DirFS(data))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, sky.close()) }()
+	cpus, err := findProcessors()
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	g := generator{self, []int{cpus.rest}}
+	var servers []*point
+	for _, refresh := range []string{"1s", "24h"} {
+		fmt.Fprintf(progress, "paired: refresh %s\n", refresh)
+		p := &point{scale: scale, cloud: sky, dir: filepath.Join(dir, refresh), on: []int{cpus.server}}
+		err = os.MkdirAll(filepath.Join(p.dir, "state"), 0o755)
+		if err != nil {
+			return nil, err
+		}
+		_, err = p.start(ctx, program, fmt.Sprintf("route53: { requests_per_second: 100000, refresh: %s }\n"+
+			"ec2: { regions: [%s], refresh: %[1]s, names: [tag], max_age: 48h }\n", refresh, dataset.Region)+scaleViews(1))
+		if err != nil {
+			return nil, err
+		}
+		defer func() {
+			_ = p.signal(syscall.SIGCONT)
+			p.server.stop()
+		}()
+		servers = append(servers, p)
+	}
+	for _, rate := range pairRates() {
+		one := pairing{rate: rate}
+		for round := range size.rounds {
+			fmt.Fprintf(progress, "paired: %d queries a second, round %d\n", rate, round+1)
+			for i, to := range []*[]float64{&one.refreshing, &one.still} {
+				p999, err := askPaired(ctx, g, servers[i], servers[1-i], rate, size.measure)
+				if err != nil {
+					return nil, err
+				}
+				*to = append(*to, p999)
+			}
+			if servers[0].cycles == 0 || servers[1].cycles > 0 {
+				return nil, fmt.Errorf("measuring pairs: one reads its data again %d times in a round, the other one %d",
+					servers[0].cycles, servers[1].cycles)
+			}
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// askPaired asks a server while another one is stopped, and returns the p99.9 in milliseconds.
+func askPaired(ctx context.Context, g generator, p, other *point, rate int, measure time.Duration) (float64, error) {
+	err := errors.Join(other.signal(syscall.SIGSTOP), p.signal(syscall.SIGCONT), sleep(ctx, pairRest))
+	if err != nil {
+		return 0, err
+	}
+	before := p.cloud.sim.Calls()["ListResourceRecordSets"]
+	result, err := g.generate(ctx, "-server", loopback(p.port).String(), "-stream", "scale", "-rate", fmt.Sprint(rate),
+		"-measure", measure.String())
+	if err != nil {
+		return 0, err
+	}
+	if result.Share() < 0.99 {
+		return 0, fmt.Errorf("measuring pairs: %.2f %% of %d queries a second were answered", 100*result.Share(), rate)
+	}
+	p.cycles = p.cloud.sim.Calls()["ListResourceRecordSets"] - before
+	return result.P999 / 1000, nil
+}
+
+// signal sends a signal to the server.
+func (p *point) signal(s syscall.Signal) error {
+	err := p.server.command.Process.Signal(s)
+	if err != nil {
+		return fmt.Errorf("sending %s to process %d: %w", s, p.server.pid(), err)
+	}
+	return nil
+}
+
+// pairTable is what was measured, as Markdown.
+func pairTable(size pairSize, all []pairing) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nOne server reads %d records and %d instances again each second, another one has the same and "+
+		"doesn't; both on one processor, in turns.\n\n", size.records, size.instances)
+	b.WriteString("| queries a second | p99.9 while it reads, ms | p99.9 at rest, ms | worse by, least of the rounds |\n")
+	b.WriteString("| ---: | ---: | ---: | ---: |\n")
+	for _, p := range all {
+		fmt.Fprintf(&b, "| %d | %s | %s | %.2f ms |\n", p.rate, spreadOf(p.refreshing), spreadOf(p.still),
+			milliseconds(p.worse()))
+	}
+	return b.String()
+}
+
+// pairFaults names the rates at which reading is felt.
+func pairFaults(all []pairing) error {
+	var faults []error
+	for _, p := range all {
+		if p.worse() > mostTail {
+			faults = append(faults, fmt.Errorf("paired: at %d queries a second the p99.9 is worse by %s in each round "+
+				"while data are read again; %s is the most", p.rate, p.worse().Round(10*time.Microsecond), mostTail))
+		}
+	}
+	return errors.Join(faults...)
+}

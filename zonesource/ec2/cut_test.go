@@ -1,0 +1,53 @@
+package ec2
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"inside53/zonesource"
+)
+
+// TestCutting: what is cut comes together again, and a page that isn't what EC2 writes isn't cut.
+func TestCutting(t *testing.T) {
+	page := string(instancesPage(0, 2, 0))
+	c, ok := cutPage([]byte(page), true, zonesource.Sum{1})
+	if !ok || len(c.chunks) < 30 {
+		t.Fatalf("%d chunks, %t", len(c.chunks), ok)
+	}
+	all := chunksOf([]zonesource.Page{{Chunks: c.text()}})
+	differing, same := c.divide(nil)
+	if string(differing) != page || len(same) > 0 {
+		t.Error("where nothing is known another page differs")
+	}
+	differing, same = c.divide(all)
+	if bytes.Contains(differing, reservationBegin) || bytes.Count(same, reservationBegin) != pageSize {
+		t.Error("where all is known something differs")
+	}
+	changed, ok := cutPage(instancesPage(0, 2, 1), true, zonesource.Sum{1})
+	differing, same = changed.divide(all)
+	n := bytes.Count(differing, reservationBegin)
+	if !ok || n == 0 || n > pageSize/5 || n+bytes.Count(same, reservationBegin) != pageSize {
+		t.Errorf("%d reservations differ", n)
+	}
+	other, _ := cutPage([]byte(page), true, zonesource.Sum{2})
+	if other.chunks[0].sum == c.chunks[0].sum {
+		t.Error("the sums of another program count")
+	}
+	turned := strings.ReplaceAll(page, "<item><reservationId>", "<item> <ownerId>2</ownerId> <reservationId>")
+	if c, ok := cutPage([]byte(turned), true, zonesource.Sum{}); !ok || len(c.chunks) < 30 {
+		t.Error("the order of elements matters")
+	}
+	for what, odd := range map[string]string{
+		"nothing": "", "no reservations": "<a></a>", "cut short": page[:len(page)/2],
+		"a comment":           strings.Replace(page, "<item>", "<!-- --><item>", 1),
+		"something before":    strings.Replace(page, "<item>", "<x/><item>", 1),
+		"an item too many":    strings.Replace(page, "<item>", "<item><item>", 1),
+		"the token elsewhere": strings.Replace(page, "<requestId>", "<nextToken>a</nextToken><requestId>", 1),
+		"no token":            strings.ReplaceAll(page, "nextToken", "other"),
+	} {
+		if _, ok := cutPage([]byte(odd), true, zonesource.Sum{}); ok {
+			t.Errorf("%s is cut", what)
+		}
+	}
+}
