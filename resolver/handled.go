@@ -20,14 +20,16 @@ type Handled struct {
 	asked    bool // the question was shown
 }
 
-// Handled returns what counts the answer to a packet; nil for one that came to no worker. It keeps nothing of the packet.
+// Handled returns what counts the answer to a packet; nil for one that came to no worker. It keeps nothing of the
+// packet.
 func (p *Packet) Handled() *Handled {
 	if p.worker == nil {
 		return nil
 	}
-	h := &Handled{resolver: p.worker.r, query: p.query.particulars, name: bytes.Clone(p.query.Name()), cell: p.worker.x.cell}
-	h.since = time.Now()
-	return h
+	return &Handled{
+		resolver: p.worker.r, query: p.query.particulars, name: bytes.Clone(p.query.Name()), cell: p.worker.x.cell,
+		since: time.Now(),
+	}
 }
 
 // Suspend suspends a packet as the transport does, and has its answer counted.

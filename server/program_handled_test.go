@@ -53,7 +53,8 @@ func TestTailShowsTransfers(t *testing.T) {
 		f.exchange(t, f.sign(new(dns.Msg).SetQuestion("example.com.", dns.TypeSOA)))
 		f.exchange(t, f.sign(new(dns.Msg).SetQuestion("git.example.com.", dns.TypeA)))
 		stranger.exchange(t, new(dns.Msg).SetQuestion("example.com.", dns.TypeAXFR))
-		bad := new(dns.Msg).SetQuestion("git.example.com.", dns.TypeA).SetTsig("dublin.", dns.HmacSHA256, 300, time.Now().Unix())
+		bad := new(dns.Msg).SetQuestion("git.example.com.", dns.TypeA)
+		bad.SetTsig("dublin.", dns.HmacSHA256, 300, time.Now().Unix())
 		_, _, _ = (&dns.Client{TsigSecret: map[string]string{"dublin.": dhcpSecret}, Timeout: patience}).ExchangeWithConn(bad,
 			dialFrom(t, "udp", f.from, p.addr)) // its answer isn't signed
 	})

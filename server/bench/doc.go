@@ -31,8 +31,8 @@
 //	TCP    AUTH on 8 connections, 32 queries in flight on each
 //	LOAD   1,000,000 records: from start to the first right answer, and memory
 //
-// What it costs to look is measured by bench observe: AUTH and CACHE with counters, metrics, dnstap and the query log, in
-// turns with a build that counts nothing (tag blind).
+// What it costs to look is measured by bench observe: AUTH and CACHE with counters, metrics, dnstap and the query log,
+// in turns with a build that counts nothing (tag blind).
 //
 // How costs grow is measured by one more: bench scale starts inside53 on a simulated AWS with more and more of one
 // thing, and looks at the processor time of a start, of a cycle in which nothing changes and of one change, at memory

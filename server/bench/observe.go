@@ -35,7 +35,8 @@ func watchings() []watching {
 		{name: "dnstap, its reader stands still", sections: "dnstap: unix:STUCK\n"},
 		{name: "query log, one in 100, a file", sections: "query_log: { sample: 100, file: queries.log }\n"},
 		{name: "query log, all, a file", sections: "query_log: { sample: 1, file: queries.log }\n"},
-		{name: "query log, all, a file, JSON", sections: "log: { format: json }\nquery_log: { sample: 1, file: queries.log }\n"},
+		{name: "query log, all, a file, JSON",
+			sections: "log: { format: json }\nquery_log: { sample: 1, file: queries.log }\n"},
 	}
 }
 
@@ -72,7 +73,8 @@ func runObserve(ctx context.Context, flags *flag.FlagSet, args []string, stdout,
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("Measured %s on %s; %d rounds in turns.\n", time.Now().UTC().Format(time.DateOnly), machine(), c.rounds)
+	text := fmt.Sprintf("Measured %s on %s; %d rounds in turns.\n", time.Now().UTC().Format(time.DateOnly), machine(),
+		c.rounds)
 	for _, w := range c.works {
 		part, err := o.run(ctx, w)
 		if err != nil {
@@ -228,8 +230,8 @@ func (o *observation) ask(ctx context.Context, one *watched, round int) error {
 		return err
 	}
 	one.rounds[round] = result
-	fmt.Fprintf(o.progress, "  %d %-55s %6.2f us  %7.0f/s  util %.2f  answered %.2f %%\n", round+1, one.row.name, result.CPU,
-		result.QPS(), result.Util, 100*result.Share())
+	fmt.Fprintf(o.progress, "  %d %-55s %6.2f us  %7.0f/s  util %.2f  answered %.2f %%\n", round+1, one.row.name,
+		result.CPU, result.QPS(), result.Util, 100*result.Share())
 	return nil
 }
 

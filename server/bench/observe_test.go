@@ -20,7 +20,9 @@ func TestObserveTable(t *testing.T) {
 		return w
 	}
 	text := observeTable(auth, []*watched{one("nobody", 2, 4), one("dnstap", 3, 6)})
-	for _, want := range []string{"### AUTH\n", "| nobody | 3.00 (2.00-4.00) | - |", "| dnstap | 4.50 (3.00-6.00) | 1.50 (1.50-1.50) |"} {
+	for _, want := range []string{
+		"### AUTH\n", "| nobody | 3.00 (2.00-4.00) | - |", "| dnstap | 4.50 (3.00-6.00) | 1.50 (1.50-1.50) |",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q isn't in\n%s", want, text)
 		}

@@ -67,8 +67,8 @@ func (q *explainQuestion) curesOf(e *resolver.Explanation) (lines []string) {
 	walk(e.Steps, "")
 	if cached {
 		asked, _, _ := strings.Cut(strings.TrimPrefix(name, "asked for "), " ")
-		lines = append(lines, fmt.Sprintf("hint: the cache forgets it, and the upstreams are asked again, by: inside53 flush %s%s",
-			asked, q.atServer()))
+		lines = append(lines, "hint: the cache forgets it, and the upstreams are asked again, by: inside53 flush "+asked+
+			q.atServer())
 	}
 	if failing {
 		lines = append(lines, "hint: what can't be read, and what helps: inside53 status"+q.atServer())

@@ -22,8 +22,10 @@ func TestProgressOnTerminal(t *testing.T) {
 	}{
 		{"export hosts --region eu-west-1 --config " + config,
 			[]string{"reading the inventory: 2 of 2 regions", "reading the list of hosted zones"}},
-		{"export json --config " + config + " --dir " + filepath.Join(t.TempDir(), "out"), []string{"reading the inventory of eu-west-1"}},
-		{"record import example.net " + zone + " --yes", []string{"reading public zone example.net.", "sending batch 1 of 1", "waiting for INSYNC"}},
+		{"export json --config " + config + " --dir " + filepath.Join(t.TempDir(), "out"),
+			[]string{"reading the inventory of eu-west-1"}},
+		{"record import example.net " + zone + " --yes",
+			[]string{"reading public zone example.net.", "sending batch 1 of 1", "waiting for INSYNC"}},
 		{"record add example.net b A 10.0.0.2", []string{"waiting for INSYNC"}},
 	} {
 		master, slave := pseudoTerminal(t, 100)

@@ -26,7 +26,7 @@ func TestWithCure(t *testing.T) {
 		{api("ExpiredToken", ""), "the credentials have expired: log in again"},
 		{api("ExpiredTokenException", ""), "the credentials have expired"},
 		{api("RequestTimeTooSkewed", ""), "the clock of this host is wrong"},
-		{api("RequestExpired", ""), "the clock of this host is wrong"},
+		{api("RequestExpired", ""), "the credentials have expired: log in again"},
 		{api("SignatureDoesNotMatch", "Signature expired: 20260101T000000Z is now earlier than"), "the clock"},
 		{api("InvalidSignatureException", "Signature not yet current: 2026"), "the clock"},
 		{api("SignatureDoesNotMatch", "The request signature we calculated does not match"), "the secret is not that"},

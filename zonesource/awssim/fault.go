@@ -38,8 +38,8 @@ type fault struct {
 }
 
 func (f Fault) validate() error {
-	kinds := []string{"500", "throttle", "access-denied", "expired-token", "hang", "fail", "empty", "changing", "stuck", "prior-request",
-		"409", "lost"}
+	kinds := []string{"500", "throttle", "access-denied", "expired-token", "hang", "fail", "empty", "changing", "stuck",
+		"prior-request", "409", "lost"}
 	if !slices.Contains(kinds, f.Fault) {
 		return fmt.Errorf("fault %q: want one of %q", f.Fault, kinds)
 	}
