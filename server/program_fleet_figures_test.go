@@ -172,8 +172,8 @@ func TestFleetArrivals(t *testing.T) {
 	}
 }
 
-// TestFleetSpread sends updates to servers of five at random, and measures when the last one answers what each made: who
-// was asked does at once.
+// TestFleetSpread sends updates to servers of five at random, and measures when the last one answers what each
+// made: who was asked does at once.
 func TestFleetSpread(t *testing.T) {
 	c := newCloud(t, nil)
 	const members = 5

@@ -92,8 +92,8 @@ func TestFleetStoreHarmed(t *testing.T) {
 	}
 }
 
-// TestProgramWithoutFleet has a server be alone: it has a history, and begins with the state directory of a build that had
-// none without a listing; that build finds its files again.
+// TestProgramWithoutFleet has a server be alone: it has a history, and begins with the state directory of a build
+// that had none without a listing; that build finds its files again.
 func TestProgramWithoutFleet(t *testing.T) {
 	c := newCloud(t, nil)
 	s := newSite(t)

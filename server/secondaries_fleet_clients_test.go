@@ -83,12 +83,13 @@ func balance(t *testing.T, all []*program) (port string) {
 	return port
 }
 
-// TestClientFleetSecondaries has BIND and Knot ask the servers of a fleet at random through a thousand changes and three
-// changes of who leads: neither goes back to a smaller serial, nor has two contents under one, and both end as an AXFR
-// from each server.
+// TestClientFleetSecondaries has BIND and Knot ask the servers of a fleet at random through a thousand changes and
+// three changes of who leads: neither goes back to a smaller serial, nor has two contents under one, and both end
+// as an AXFR from each server.
 func TestClientFleetSecondaries(t *testing.T) {
 	c := newCloud(t, nil)
-	bind, knot := &secondaryServer{name: "named", port: freeUDPPort(t)}, &secondaryServer{name: "knotd", port: freeUDPPort(t)}
+	bind := &secondaryServer{name: "named", port: freeUDPPort(t)}
+	knot := &secondaryServer{name: "knotd", port: freeUDPPort(t)}
 	both := []*secondaryServer{bind, knot}
 	config := strings.NewReplacer("UPSTREAM", c.dns, "MAXAGE", "1h", "JOURNAL", "2KiB",
 		"NOTIFY", fmt.Sprintf("%q, %q", "127.0.0.1:"+bind.port, "127.0.0.1:"+knot.port)).Replace(transferConfig)

@@ -14,7 +14,9 @@ import (
 )
 
 // ignored is what a saved answer leaves out: why there was no newer one.
-func ignored() cmp.Option { return cmp.Options{cmpopts.IgnoreUnexported(Message{}), cmpopts.EquateEmpty()} }
+func ignored() cmp.Option {
+	return cmp.Options{cmpopts.IgnoreUnexported(Message{}), cmpopts.EquateEmpty()}
+}
 
 // warm returns a forwarder, its clock and its group, with the answers to questions about records in its cache.
 func warm(t testing.TB, records ...string) (*Forwarder, *Group, int64) {

@@ -100,7 +100,8 @@ func KeeperConfig(c *config.Config, accounts []*awsclient.Account) zonesource.Co
 		k.FileViews[key] = zonesource.ViewNames{}
 	}
 	for _, f := range c.Follow { // what is in the hosted zone is what clients get
-		for _, key := range []zonesource.Key{follow.PartKey(zone.MustName(string(f.Zone))), follow.BegunKey(zone.MustName(string(f.Zone)))} {
+		apex := zone.MustName(string(f.Zone))
+		for _, key := range []zonesource.Key{follow.PartKey(apex), follow.BegunKey(apex)} {
 			k.Also = append(k.Also, key)
 			k.FileViews[key] = zonesource.ViewNames{}
 		}

@@ -8,7 +8,8 @@ import (
 )
 
 // TestMaxAge reads a region each 8 s that may be 10 s old, with clocks that are hours apart: while nothing changes, no
-// server of twelve finds it too old, whether it looks at the lease often or seldom. Once nobody reads it any more, all do.
+// server of twelve finds it too old, whether it looks at the lease often or seldom. Once nobody reads it any more,
+// all do.
 func TestMaxAge(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.maxAge = 10*time.Second + Lag

@@ -92,8 +92,8 @@ const (
 )
 
 // Lag is the most by which what a member takes for the age of data is above what the leader last said, while all goes
-// well: until it has looked at the lease again. What is too old at some age is so at that age and Lag in a fleet, so that
-// all members find the same.
+// well: until it has looked at the lease again. What is too old at some age is so at that age and Lag in a fleet,
+// so that all members find the same.
 const Lag = farEvery + storeTime
 
 // Member is this server in its fleet. Its methods are safe for concurrent use.
