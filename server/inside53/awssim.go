@@ -43,7 +43,8 @@ those of DIR/dns.zone. It prints one line when it is ready:
 It refuses requests above the rates of AWS; --unlimited takes all.
 Faults are switched by PUT /_sim/faults: {"operation","fault","page","count"}.
 Events of changes go to a queue by PUT /_sim/events:
-{"queue","delay_ms","loss","double","reorder"}.`,
+{"queue","delay_ms","loss","double","reorder"}.
+POST /_sim/reload reads DIR again.`,
 		Example: `  inside53 awssim --data export --listen 127.0.0.1:4566
   aws --endpoint-url http://127.0.0.1:4566 route53 list-hosted-zones`,
 		Args: cobra.NoArgs,

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// serveControl answers /_sim/faults, /_sim/calls, /_sim/health and /_sim/events, in JSON.
+// serveControl answers /_sim/faults, /_sim/calls, /_sim/health, /_sim/events and /_sim/reload, in JSON.
 func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch r.Method + " " + strings.TrimPrefix(r.URL.Path, "/_sim/") {
@@ -46,6 +46,14 @@ func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, s.eventState())
 	case "GET events":
 		writeJSON(w, s.eventState())
+	case "POST reload":
+		err := s.Reload()
+		if err != nil {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			writeJSON(w, map[string]string{"error": err.Error()})
+			return
+		}
+		writeJSON(w, map[string]bool{"reloaded": true})
 	case "GET calls":
 		writeJSON(w, s.Calls())
 	case "DELETE calls":
@@ -54,8 +62,8 @@ func (s *Sim) serveControl(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.WriteHeader(http.StatusNotFound)
 		writeJSON(w, map[string]string{
-			"error": "there are GET, PUT, DELETE /_sim/faults, GET, DELETE /_sim/calls, GET, PUT /_sim/health and " +
-				"GET, PUT /_sim/events"})
+			"error": "there are GET, PUT, DELETE /_sim/faults, GET, DELETE /_sim/calls, GET, PUT /_sim/health, " +
+				"GET, PUT /_sim/events and POST /_sim/reload"})
 	}
 }
 

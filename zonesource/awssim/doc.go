@@ -3,7 +3,7 @@
 //
 //	SDK, CLI ──HTTP──> call.go: who asks (signature's scope), which operation
 //	                      │
-//	                      ├─ control.go     /_sim/faults, /_sim/calls, /_sim/health, /_sim/events
+//	                      ├─ control.go     /_sim/faults, /_sim/calls, /_sim/health, /_sim/events, /_sim/reload
 //	                      ├─ limit.go       token buckets: Throttling "Rate exceeded"
 //	                      ├─ fault.go       what is to go wrong with this page
 //	                      ├─ route53.go, hostedzones.go, change.go, edit.go, tag.go, healthcheck.go, cidr.go
@@ -70,6 +70,9 @@
 // queue that Sim.SetEvents or PUT /_sim/events {"queue", "delay_ms", "loss", "double", "reorder"} names, whatever
 // rules and trails there are; loss, double and reorder are shares of them. GET /_sim/events has the switch, and how
 // many were sent, lost and doubled, and wait.
+//
+// Sim.Reload or POST /_sim/reload reads the data directory again: what was written to the simulator is forgotten, but
+// for S3's objects. A directory with a fault changes nothing, and the answer, 422, names each.
 //
 // Faults (see Fault) are armed by Sim.AddFaults or PUT /_sim/faults with one object, which is added,
 // or an array, which replaces all; DELETE or the empty array clears, an object without a fault those of its

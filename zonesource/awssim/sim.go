@@ -120,12 +120,39 @@ func New(o Options) (*Sim, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.base = newDataSet(s.models)
-	if o.Data == nil {
-		return s, nil
+	s.base, s.accounts, err = readData(o.Data, s.models)
+	return s, err
+}
+
+// readData reads a data directory; nil is an empty one. The error joins every fault.
+func readData(dir fs.FS, models map[string]*model) (*dataSet, map[string]*dataSet, error) {
+	base := newDataSet(models)
+	if dir == nil {
+		return base, nil, nil
 	}
-	s.accounts, err = loadAccounts(o.Data, s.models)
-	return s, errors.Join(s.base.loadAll(o.Data), err)
+	accounts, err := loadAccounts(dir, models)
+	return base, accounts, errors.Join(base.loadAll(dir), err)
+}
+
+// Reload reads the data directory again, in place of what was read before and of what was written since. What no
+// directory has stays: S3's objects, changes that are asked for by id, queues, rules, trails and faults. The error
+// joins every fault of the directory; then all is as it was.
+func (s *Sim) Reload() error {
+	base, accounts, err := readData(s.options.Data, s.models)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	base.buckets, base.changes = s.base.buckets, s.base.changes
+	for name, old := range s.accounts {
+		if d := accounts[name]; d != nil {
+			d.buckets, d.changes = old.buckets, old.changes
+		}
+	}
+	s.base, s.accounts = base, accounts
+	clear(s.hidden)
+	return nil
 }
 
 func (o *Options) validate() error {
