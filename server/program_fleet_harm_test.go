@@ -100,7 +100,7 @@ func TestProgramWithoutFleet(t *testing.T) {
 	p := s.ready(t, c.config())
 	p.end(t)
 	files := func() []string {
-		names, err := filepath.Glob(s.path("state/parts/*"))
+		names, err := filepath.Glob(s.path("state/parts/*.part"))
 		if err != nil || len(names) == 0 {
 			t.Fatalf("no parts: %v", err)
 		}

@@ -193,8 +193,8 @@ func TestPaths(t *testing.T) {
 		{"GET", "/transfers", nil, 200, `{"zones":[],"catalogs":[],"notifies_pending":3}`},
 		{"GET", "/metrics", nil, 200, ""},
 		{"GET", "/status", nil, 200, `{"version":"inside53test","config":"","started":"0001-01-01T00:00:00Z","ready":false,` +
-			`"reasons":[],"degraded":[],"queries_per_second":0,"hit_ratio":0,"servfail_per_second":0,"sources":{},` +
-			`"upstreams":[],"fleet":{"version":0,"leader":""}}`},
+			`"reasons":[],"degraded":[],"queries_per_second":0,"hit_ratio":0,"cache_queries_per_second":0,` +
+			`"servfail_per_second":0,"sources":{},"upstreams":[],"fleet":{"version":0,"leader":""}}`},
 		{"GET", "/parts", nil, 200, `[{"key":"ec2/eu-west-1","source":"ec2","zone":"","records":0,"age_seconds":null,` +
 			`"error":"","next_seconds":null,"shrunk":{"before":2,"now":1,"names":["i-1"]},"saved":true}]`},
 		{"GET", "/parts?colour=red", nil, 400, "noparameter"},

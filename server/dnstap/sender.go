@@ -36,6 +36,7 @@ type Sender struct {
 
 	// Of the goroutine of Run.
 	spare  []byte
+	to     address   // whom the following is about
 	out    *output   // nil: not connected
 	tried  time.Time // when connecting failed last
 	failed bool      // that was said
@@ -137,8 +138,6 @@ func (s *Sender) Run(ctx context.Context) error {
 		case <-tick.C:
 		case <-s.wake:
 		case <-s.changed:
-			s.disconnect(true)
-			s.tried, s.failed = time.Time{}, false
 		}
 		s.send(ctx)
 	}
@@ -149,6 +148,10 @@ func (s *Sender) send(ctx context.Context) {
 	s.mu.Lock()
 	to := s.reader
 	s.mu.Unlock()
+	if to != s.to { // not when that is told, as it may be seen before: a reader is connected to once
+		s.disconnect(true)
+		s.to, s.tried, s.failed = to, time.Time{}, false
+	}
 	if to == (address{}) {
 		return
 	}

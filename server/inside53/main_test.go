@@ -83,7 +83,7 @@ func TestUsage(t *testing.T) {
 	for _, test := range tests {
 		code, stdout, stderr := command(t, test.args...)
 		want := strings.ReplaceAll(test.want, "USELINE", addLine(t))
-		want = strings.ReplaceAll(want, "COMMANDS", "awssim, check, completion, demo, explain, export, fleet, "+
+		want = strings.ReplaceAll(want, "COMMANDS", "accept, awssim, check, completion, demo, explain, export, fleet, "+
 			"flush, follow, "+
 			"history, ready, record, refresh, serve, status, tail, top, version, zone")
 		if code != exitUsage || stdout != "" || stderr != want {
