@@ -108,13 +108,6 @@ func (l *faultLab) back(query []byte) []byte {
 	return answer[:n]
 }
 
-// reload has another configuration apply.
-func (l *faultLab) reload(t *testing.T, config string) {
-	t.Helper()
-	replace(t, l.path, config)
-	send(t, syscall.SIGHUP)
-}
-
 // without is the configuration without an upstream.
 func (l *faultLab) without(address string) string {
 	lines := strings.Split(strings.ReplaceAll(l.config, "REGIONS", "eu-west-1"), "\n")

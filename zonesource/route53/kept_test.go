@@ -149,7 +149,8 @@ func TestUnchangedZoneIsNotMadeAgain(t *testing.T) {
 // TestSumOfProgram: what another program made of a listing doesn't count.
 func TestSumOfProgram(t *testing.T) {
 	listed := &listing{sets: manyTypes(3), count: 1}
-	if program() != program() || program() == (sum{}) {
+	first := program()
+	if first != program() || first == (sum{}) {
 		t.Error("a program has two sums, or none")
 	}
 	is := listed.sum(program())
