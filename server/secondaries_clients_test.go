@@ -189,6 +189,11 @@ func (s *secondaryServer) content(t *testing.T, apex string) []string {
 func (f *follower) contents(t *testing.T) []string {
 	t.Helper()
 	f.axfr(t)
+	return f.content()
+}
+
+// content is what was transferred last, a record a line, in order.
+func (f *follower) content() []string {
 	lines := append(f.lines(), strings.Join(strings.Fields(f.soa.String()), " "))
 	slices.Sort(lines)
 	return lines
