@@ -83,9 +83,13 @@ lint: ## gofmt, go vet, staticcheck, and the house rules
 	$(GO) test -run '^Test(House|Imports)' ./...
 
 # The short form leaves out what has one goroutine, and the command line, which runs what package server does.
+ALONE_TESTS = SpoiledPackets|EncoderEqualsOracle|LookupEqualsReference|ForwardedMessages|WorstPackets|Policies
+RACED       = $(if $(filter short,$(RACE)),-short -skip '^Test($(ALONE_TESTS))$$' \
+	$$($(GO) list ./... | grep -v -e /server/inside53$$ -e /resolver/zone$$),./...)
+
 race: ## run the tests under the race detector, RACE=full or short (needs a C compiler)
 	@command -v $${CC:-gcc} >/dev/null || { echo "race: no C compiler; run: make deps" >&2; exit 1; }
-	CGO_ENABLED=1 $(GO) test -p $(ATONCE) -race $(if $(filter short,$(RACE)),$$($(GO) list ./... | grep -v -e /server/inside53$$ -e /resolver/zone$$),./...)
+	CGO_ENABLED=1 $(GO) test -p $(ATONCE) -race $(RACED)
 
 fuzz: ## run each fuzz test for FUZZTIME (30s), a million cases of the model of routing policies, 10,000 updates, 20 kills
 	$(GO) test -timeout 30m -run '^TestModel$$' ./resolver -model 1000000
