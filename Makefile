@@ -82,8 +82,10 @@ lint: ## gofmt, go vet, staticcheck, and the house rules
 	$(GO) run $(STATICCHECK) -tags portable_udp ./server/listen
 	$(GO) test -run '^Test(House|Imports)' ./...
 
-# The short form leaves out what has one goroutine, and the command line, which runs what package server does.
-ALONE_TESTS = SpoiledPackets|EncoderEqualsOracle|LookupEqualsReference|ForwardedMessages|WorstPackets|Policies
+# The short form leaves out what has one goroutine, what is the same many times, and the command line, which runs what
+# package server does.
+ALONE_TESTS = SpoiledPackets|EncoderEqualsOracle|LookupEqualsReference|ForwardedMessages|WorstPackets|Policies|UpdateMany$\
+	|TransfersSweep|RandomInventories|ProgramLeavesNothing|FleetSpread|FleetArrivals
 RACED       = $(if $(filter short,$(RACE)),-short -skip '^Test($(ALONE_TESTS))$$' \
 	$$($(GO) list ./... | grep -v -e /server/inside53$$ -e /resolver/zone$$),./...)
 

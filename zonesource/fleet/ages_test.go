@@ -14,9 +14,12 @@ func TestMaxAge(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.maxAge = 10*time.Second + Lag
 		w.every.Store(int64(8 * time.Second))
+		var names []string
 		for i := range 12 {
-			name := fmt.Sprintf("n%c", 'a'+i)
-			w.skew[name] = time.Duration(rand.Int64N(int64(4*time.Hour))) - 2*time.Hour
+			names = append(names, fmt.Sprintf("n%c", 'a'+i))
+			w.skew[names[i]] = time.Duration(rand.Int64N(int64(4*time.Hour))) - 2*time.Hour
+		}
+		for _, name := range names {
 			w.join(name)
 		}
 		w.all(20*time.Second, "a.example.", "www", "10.0.0.1")
