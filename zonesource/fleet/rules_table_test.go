@@ -57,7 +57,7 @@ func commitRules() []rule {
 			return nil, err
 		}
 		decided, verdict := w.judge(ctx, a)
-`, "fleet", "TestFailpoints/update|commit|take-over"),
+`, "ledger", "TestModel"),
 		one("the same octets again", "ledger/commit.go",
 			`	case tag == a.base.tag:
 		return false, nil
@@ -197,7 +197,8 @@ func followRules() []rule {
 	}
 	if err == nil && asked > 0 && silent == asked {`, "fleet", "TestPartDamaged"),
 		one("what a member can't read is written anew", "fleet/told.go",
-			`			if !done && recorder.IsKept(text) {`, `			if !OUT && !done && recorder.IsKept(text) {`,
+			`		if ref.List == "" || !recorder.IsKept(text) || before`,
+			`		if OUT || ref.List == "" || !recorder.IsKept(text) || before`,
 			"fleet", "TestPartDamaged"),
 		one("head is looked at each poll", "fleet/follow.go",
 			`		err = m.pause(ctx, m.o.Poll, m.wakeHead)`, `		poll := m.o.Poll
