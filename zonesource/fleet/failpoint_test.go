@@ -204,8 +204,8 @@ func (op operation) run(t *testing.T, at int, is fate) (calls []string) {
 		w := newWorld(t)
 		defer w.endAll() // also where it fails
 		op.began(w)
+		w.fates.countEach(w.each)
 		w.fates.arm(at, is, op.counts)
-		w.fates.each = w.each
 		op.do(w)
 		var dead *node
 		calls, dead = w.fates.disarm()

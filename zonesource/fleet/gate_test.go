@@ -78,11 +78,18 @@ func (f *fates) decide(n *node, call, name string) fate {
 	return f.is
 }
 
+// countEach has calls be counted for each server, or for all together.
+func (f *fates) countEach(each bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.each = each
+}
+
 // arm has the calls that count from now on have their fates.
 func (f *fates) arm(at int, is fate, counts func(n *node, call, name string) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.counts, f.at, f.is, f.count, f.calls, f.by, f.crashes, f.each = counts, at, is, 0, nil, nil, false, false
+	f.counts, f.at, f.is, f.count, f.calls, f.by, f.crashes = counts, at, is, 0, nil, nil, false
 }
 
 // disarm ends that and returns the calls that counted, and who died.

@@ -76,12 +76,13 @@ func TestMemberUnread(t *testing.T) {
 		third := w.make("m3")
 		third.config = "c-2"
 		third.start()
-		refuse = func(name string) error {
+		refuseAll := func(name string) error {
 			if strings.HasPrefix(name, memberPath) {
 				return errAway
 			}
 			return nil
 		}
+		leader.side.get.Store(&refuseAll)
 		_ = other.end()
 		for range 240 { // the member known is forgotten, the newcomer was never read
 			time.Sleep(time.Second)
