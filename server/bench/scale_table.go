@@ -24,10 +24,8 @@ const (
 	mostExponent = 1.1
 	// mostGrowth is by how much the cost of one change may grow from the smallest to the largest setting.
 	mostGrowth = 2.0
-	// leastChange is what a change may cost in any case, and so is a leastShare of a cycle: less isn't told from
-	// the noise.
+	// leastChange is what a change may cost in any case: less isn't told from the noise.
 	leastChange = 5 * time.Millisecond
-	leastShare  = 8
 )
 
 // measure is one of the things that a setting costs.
@@ -120,9 +118,7 @@ func scaleFaults(all []measured) error {
 					one.name, e, mostExponent))
 			}
 		}
-		end := m.costs[len(m.costs)-1]
-		last := end.change
-		if m.growth() > mostGrowth && last > max(leastChange, end.idle/leastShare) {
+		if last := m.costs[len(m.costs)-1].change; m.growth() > mostGrowth && last > leastChange {
 			faults = append(faults, fmt.Errorf("%s: one change costs %.1f times as much at the largest setting (%s); "+
 				"%.0f is the most", m.name, m.growth(), last.Round(10*time.Microsecond), mostGrowth))
 		}

@@ -38,7 +38,7 @@ func TestScaleFaults(t *testing.T) {
 		{growing("straight", 1, 8*time.Millisecond, 9*time.Millisecond, 15*time.Millisecond), ""},
 		{growing("small", 0.5, 1, time.Millisecond, 4*time.Millisecond), ""},
 		{growing("steep", 1.3, time.Millisecond, time.Millisecond), "steep: CPU to ready grows with exponent 1.30"},
-		{growing("with all", 1, 6*time.Millisecond, 13200*time.Microsecond), "with all: one change costs 2.2 times as much"},
+		{growing("with all", 1, 4*time.Millisecond, 9*time.Millisecond), "with all: one change costs 2.2 times as much"},
 	} {
 		err := scaleFaults([]measured{c.m})
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
@@ -47,10 +47,10 @@ func TestScaleFaults(t *testing.T) {
 	}
 }
 
-// TestPairs: reading counts as felt where it was in each round.
+// TestPairs: reading counts as felt where it was in most rounds.
 func TestPairs(t *testing.T) {
-	felt := pairing{rate: 200, refreshing: []float64{9, 4.5, 30}, still: []float64{1, 2, 3}}
-	other := pairing{rate: 20_000, refreshing: []float64{90, 4, 30}, still: []float64{1, 3, 3}}
+	felt := pairing{rate: 200, refreshing: []float64{1, 4.5, 30}, still: []float64{1, 2, 3}}
+	other := pairing{rate: 20_000, refreshing: []float64{90, 4, 5}, still: []float64{1, 3, 3}}
 	err := pairFaults([]pairing{felt, other})
 	if err == nil || !strings.Contains(err.Error(), "at 200 queries a second the p99.9 is worse by 2.5ms") ||
 		strings.Contains(err.Error(), "20000") {
