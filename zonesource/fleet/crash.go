@@ -19,8 +19,8 @@ const adoptingName = "adopting"
 // maxCrashes is how many processes may end while they adopt a part. It is left out then.
 const maxCrashes = 2
 
-// suspectGroups is into how many groups suspects are split at the most. Each is read and compiled by itself: were each of
-// ten thousand parts, a start would last many minutes.
+// suspectGroups is into how many groups suspects are split at the most. Each group is read and compiled by itself: were
+// it each of ten thousand parts, a start would last many minutes.
 const suspectGroups = 64
 
 // errCrashes says that a part is left out.
@@ -80,9 +80,10 @@ func (c *crashes) isOut(part, list string) bool {
 	return list != "" && s.List == list && s.Crashes >= maxCrashes
 }
 
-// split makes the groups that are adopted one after the other: all that nobody suspects, and then some of those in whose
-// adoption a process has ended, each by itself where they are few, so that it is known which one it was if this one ends
-// too. Those of a group that are left out for another's sake come back when they are written anew.
+// split makes the groups that are adopted one after the other: all that nobody suspects, and then those in whose
+// adoption a process has ended, each by itself where they are few, so that it is known which one it was if this
+// process ends too. Those that are left out for the sake of another one in their group come back when they are written
+// anew.
 func (c *crashes) split(work []*reading) [][]*reading {
 	groups := [][]*reading{nil}
 	var suspects []*reading

@@ -17,9 +17,9 @@ import (
 	"inside53/zonesource/statedir"
 )
 
-// TestCrashAmongMany has a process be killed while it adopts hundreds of parts, and the next one while it adopts some of
-// them: a start is none of hundreds of compilations, nothing stays left out, and nothing stays noted, also of what is no
-// more.
+// TestCrashAmongMany has a process be killed while it adopts hundreds of parts, and the next one while it adopts some
+// of them: a start isn't one of hundreds of compilations, nothing stays left out, and nothing stays noted, also of what
+// is no more.
 func TestCrashAmongMany(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		const zones = 3 * suspectGroups
