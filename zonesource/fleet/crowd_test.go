@@ -99,3 +99,34 @@ func followed(t *testing.T, w *world) *ledger.Version {
 	}
 	return v
 }
+
+// TestLeftOutAlone has a server without others leave a part out after two crashes: it leads, lists the part anew, and
+// serves it.
+func TestLeftOutAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		first := w.join("m1")
+		w.all(20*time.Second, "b.example.", "www", "10.0.0.2")
+		_ = first.end()
+		path := filepath.Join(t.TempDir(), "state")
+		state := statedir.Open(path, slog.New(slog.DiscardHandler))
+		t.Cleanup(func() { _ = state.Close() })
+		err := state.Hold()
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := followed(t, w).Parts["route53/zone/ZB"].List
+		note, err := json.Marshal(noted{Suspects: map[string]suspect{"route53/zone/ZB": {list, maxCrashes}}})
+		if err == nil {
+			err = os.WriteFile(filepath.Join(path, adoptingName), note, 0o600)
+		}
+		if err != nil || list == "" {
+			t.Fatalf("list %q: %v", list, err)
+		}
+		n := w.make("m1")
+		n.member.crashes.state = state
+		n.start()
+		w.await(time.Minute, "it is left out", func() bool { return len(n.member.Standing().Failed) == 1 })
+		w.all(3*time.Minute, "b.example.", "www", "10.0.0.2")
+		w.await(time.Minute, "nothing fails", func() bool { return len(n.member.Standing().Failed) == 0 })
+	})
+}
