@@ -143,7 +143,7 @@ func TestMergeOfChanges(t *testing.T) {
 	r := New(nil, Options{})
 	for seed := range uint64(20) {
 		w := newMergeWorld(t, seed)
-		m := r.NewMerger(nil)
+		m, soas := r.NewMerger(nil), r.NewMerger(nil)
 		for i := range 60 {
 			snap, view, apex := w.snapshot()
 			got := m.Merge(snap, w.live, view, apex, false)
@@ -159,6 +159,10 @@ func TestMergeOfChanges(t *testing.T) {
 			}
 			if m.Merge(snap, w.live, view, apex, false) != got {
 				t.Fatalf("seed %d, change %d: another tree for the same", seed, i)
+			}
+			soa := soas.SOA(snap, w.live, view, apex)
+			if soa.Exists() != (got != nil) || got != nil && !soa.Equal(got.Lookup(apex.Name).RRset(zone.TypeSOA)) {
+				t.Fatalf("seed %d, change %d: its SOA record is %q", seed, i, soa.Data)
 			}
 			w.change(seed%2 == 1)
 		}

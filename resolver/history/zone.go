@@ -178,6 +178,14 @@ func version(tree *zone.Tree, soa zone.RRset, serial uint32) *Version {
 	return &Version{Serial: serial, SOA: set, Tree: tree}
 }
 
+// Told is a version of which nothing is known but its serial and the rest of its SOA record; nil without that.
+func Told(soa zone.RRset, serial uint32) *Version {
+	if len(soa.First()) < 22 {
+		return nil
+	}
+	return version(nil, soa, serial)
+}
+
 // sameSOA compares two SOA records without their serials.
 func sameSOA(a, b zone.RRset) bool {
 	x, y := a.First(), b.First()

@@ -3,6 +3,7 @@
 //
 //	packet ─ [Server.Serve] ─┬─ SOA, IXFR by UDP: at once (transfer.go)
 //	                         ├─ AXFR, IXFR by TCP: queue ─> sixteen senders ─> [Stream] (stream.go)
+//	                         ├─ SOA where another server leads: the serial that is committed (soa.go)
 //	                         └─ NOTIFY: Options.Notified, a zone that comes from elsewhere
 //	snapshot, health ─ Wake ─> publish.go ─> resolver.Merger ─> history ─> serials
 //	                              │             ↑ alias.go: targets outside

@@ -36,6 +36,7 @@ type publisher struct {
 	log       *slog.Logger
 	waiting   chan struct{}
 	merger    *resolver.Merger // whose siblings all others are: they share its scratch
+	soas      soas
 	seed      maphash.Seed
 	forms     map[string]*form
 	byLayer   [][]*form

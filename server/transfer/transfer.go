@@ -262,6 +262,13 @@ func (q *request) answer() ([]byte, resolver.Result, bool) {
 		if qtype == dns.TypeSOA && entry.View == viewOf(snap, q.client.Addr()) && !isCatalog {
 			return nil, 0, false // the resolver knows the serial
 		}
+		if qtype == dns.TypeSOA && !q.Handed {
+			v := q.t.publisher.committed(entry, q.apex)
+			if v != nil {
+				answer, result := q.one(content{version: v})
+				return answer, result, true
+			}
+		}
 		return q.relay()
 	}
 	z, complete := q.t.publisher.zone(entry, q.apex)

@@ -3,9 +3,12 @@ package fleet
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"inside53/zonesource/ledger"
 	"inside53/zonesource/statedir"
 )
 
@@ -15,6 +18,10 @@ const adoptingName = "adopting"
 
 // maxCrashes is how many processes may end while they adopt a part. It is left out then.
 const maxCrashes = 2
+
+// suspectGroups is into how many groups suspects are split at the most. Each group is read and compiled by itself: were
+// it each of ten thousand parts, a start would last many minutes.
+const suspectGroups = 64
 
 // errCrashes says that a part is left out.
 var errCrashes = errors.New("twice a process ended while it adopted this; it is left out until it is another one")
@@ -73,18 +80,30 @@ func (c *crashes) isOut(part, list string) bool {
 	return list != "" && s.List == list && s.Crashes >= maxCrashes
 }
 
-// split makes the groups that are adopted one after the other: all that nobody suspects, and then each part by itself
-// in whose adoption a process has ended, so that it is known which one it was if this one ends too.
+// split makes the groups that are adopted one after the other: all that nobody suspects, and then those in whose
+// adoption a process has ended, each by itself where they are few, so that it is known which one it was if this
+// process ends too. Those that are left out for the sake of another one in their group come back when they are written
+// anew.
 func (c *crashes) split(work []*reading) [][]*reading {
 	groups := [][]*reading{nil}
+	var suspects []*reading
 	for _, w := range work {
 		if c.suspects[w.text].Crashes > 0 {
-			groups = append(groups, []*reading{w})
+			suspects = append(suspects, w)
 		} else {
 			groups[0] = append(groups[0], w)
 		}
 	}
-	return groups
+	size := (len(suspects) + suspectGroups - 1) / suspectGroups
+	return slices.AppendSeq(groups, slices.Chunk(suspects, max(1, size)))
+}
+
+// forget clears parts of suspicion that are no more.
+func (c *crashes) forget(v *ledger.Version) {
+	maps.DeleteFunc(c.suspects, func(part string, _ suspect) bool {
+		_, there := v.Parts[part]
+		return !there
+	})
 }
 
 // begin notes that parts are being adopted.

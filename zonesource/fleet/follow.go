@@ -153,6 +153,7 @@ func (m *Member) adopt(ctx context.Context, v *ledger.Version, made recorder.Mad
 		return fmt.Errorf("adopting version %d: %w", v.Number(), errHollow)
 	}
 	m.crashes.load()
+	m.crashes.forget(v)
 	var work []*reading
 	failed := map[string]string{}
 	for _, w := range m.compare(v) {

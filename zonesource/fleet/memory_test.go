@@ -36,6 +36,7 @@ type side struct {
 	*memory
 	cut atomic.Bool                             // it is away, for this server
 	get atomic.Pointer[func(name string) error] // asked before an object is read
+	got atomic.Int64                            // octets of objects read
 }
 
 var errAway = errors.New("the store is away")
@@ -58,6 +59,7 @@ func (s *side) Get(ctx context.Context, name, unless string, _ int64) ([]byte, s
 	case unless != "" && tagOf(body) == unless:
 		return nil, unless, ledger.ErrUnchanged
 	}
+	s.got.Add(int64(len(body)))
 	return bytes.Clone(body), tagOf(body), nil
 }
 

@@ -35,8 +35,9 @@ type world struct {
 	every  atomic.Int64 // AWS is read so often, in ns
 	trace  trace
 	fates  fates
-	heads  sync.Mutex     // one head is written at a time
-	under  sync.WaitGroup // calls that are on their way
+	heads  sync.Mutex           // one head is written at a time
+	under  sync.WaitGroup       // calls that are on their way
+	more   chan zonesource.Part // what is read between two listings
 	// maxAge is the age at which a region is stale; there is none unless it is set. skew is by how much the clocks of
 	// servers are wrong.
 	maxAge time.Duration
@@ -53,6 +54,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, store: newMemory(), nodes: map[string]*node{}, keys: [][]byte{[]byte("a secret of the fleet")},
 		past: true, keep: 30 * 24 * time.Hour, freeze: frozenFor, poll: 5 * time.Second, skew: map[string]time.Duration{},
+		more:  make(chan zonesource.Part),
 		aws:   map[string]map[string]string{"a.example.": {"www": "10.0.0.1"}, "b.example.": {"www": "10.0.0.2"}},
 		reads: map[string]int{}}
 	w.store.changed = w.trace.spoiled
@@ -265,6 +267,8 @@ func (l listings) Run(ctx context.Context, deliver func(zonesource.Part)) error 
 			case <-ctx.Done():
 				return ctx.Err()
 			case <-time.After(time.Second):
+			case p := <-l.n.w.more:
+				deliver(p)
 			}
 		}
 	}
@@ -279,7 +283,7 @@ func (w *world) list(who string) []zonesource.Part {
 	var parts []zonesource.Part
 	for name, records := range w.aws {
 		apex := zone.MustName(name)
-		id := "Z" + strings.ToUpper(name[:1])
+		id := zoneID(name)
 		catalog.Zones = append(catalog.Zones, zonesource.Hosted{ID: id, Name: apex})
 		edit := zone.NewTree(apex).Edit()
 		soa := append(append(zone.MustName("ns."+name), zone.MustName("root."+name)...), make([]byte, 20)...)
@@ -299,6 +303,12 @@ func (w *world) list(who string) []zonesource.Part {
 			Region: &zonesource.Region{Name: "eu-west-1", VPCs: []zonesource.VPC{{ID: "vpc-1"}}}})
 	}
 	return append([]zonesource.Part{catalogPart}, parts...)
+}
+
+// zoneID is the id of a zone of AWS: that of a.example. is ZA.
+func zoneID(name string) string {
+	label, _, _ := strings.Cut(name, ".")
+	return "Z" + strings.ToUpper(label)
 }
 
 // put puts a record into a zone.
