@@ -71,5 +71,17 @@ func openAdmin(ctx context.Context, admin, method, path string, values url.Value
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer of %s: %w", admin, err)
 	}
-	return nil, fmt.Errorf("asking %s: %s: %s", admin, response.Status, firstLine(body))
+	return nil, &refused{admin: admin, code: response.StatusCode, status: response.Status, body: body}
+}
+
+// refused is the answer of a running server that does not do what it is asked.
+type refused struct {
+	admin  string
+	code   int
+	status string
+	body   []byte
+}
+
+func (r *refused) Error() string {
+	return fmt.Sprintf("asking %s: %s: %s", r.admin, r.status, firstLine(r.body))
 }
