@@ -61,6 +61,9 @@ func openAdmin(ctx context.Context, admin, method, path string, values url.Value
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			return nil, fmt.Errorf("asking %s: %w; is the server running, and is that its admin address? (--admin)", admin, err)
 		}
+		if ctx.Err() == nil { // it is another port of the server, or another program
+			err = fmt.Errorf("%w; is that the server's admin address? (--admin)", err)
+		}
 		return nil, fmt.Errorf("asking %s: %w", admin, err)
 	}
 	if response.StatusCode == http.StatusOK || response.StatusCode == http.StatusAccepted {
