@@ -24,10 +24,11 @@ aws:
   region: us-west-2
   accounts: [{name: data, role_arn: "arn:aws:iam::123456789012:role/x", external_id: secret}]
 route53:
-  {zones: [Example.com, Z1], visibility: [private], overlap: shadow, refresh: 5s, requests_per_second: 7, max_shrink: 0.1}
+  {zones: [Example.com, Z1], visibility: [private], overlap: shadow, refresh: 5s, requests_per_second: 7,
+   max_shrink: 0.1}
 ec2:
-  {regions: [eu-west-1, us-east-1], refresh: 6s, names: [security-group, tag], name_tag: hosts, zone: "{region}.internal",
-   translate: [instances, load_balancers], translated_ttl: 9s, max_age: 2h}
+  {regions: [eu-west-1, us-east-1], refresh: 6s, names: [security-group, tag], name_tag: hosts,
+   zone: "{region}.internal", translate: [instances, load_balancers], translated_ttl: 9s, max_age: 2h}
 zonefiles:
 - {origin: lab.example, file: /a.zone, views: [prod]}
 - {origin: lab.example, file: /b.zone, views: [vpn]}
