@@ -48,10 +48,12 @@ func (e *endpoint) check(t *testing.T, c *cloud) {
 	t.Helper()
 	c.change(t, public, "CREATE probe.example.com. A 127.0.0.1")
 	text := fmt.Sprintf(
-		`{"HealthChecks":[{"Id":%q,"CallerReference":"a","HealthCheckVersion":1,"HealthCheckConfig":{"Type":"HTTP_STR_MATCH","FullyQualifiedDomainName":"probe.example.com",
-		"Port":%d,"SearchString":"ok","RequestInterval":1,"FailureThreshold":2}},
-		{"Id":%q,"CallerReference":"b","HealthCheckVersion":1,"HealthCheckConfig":{"Type":"TCP","IPAddress":"203.0.113.20","Port":443,"RequestInterval":1,"FailureThreshold":2}},
-		{"Id":%q,"CallerReference":"c","HealthCheckVersion":1,"HealthCheckConfig":{"Type":"CALCULATED","HealthThreshold":2,"ChildHealthChecks":[%q,%q]}}]}`,
+		`{"HealthChecks":[{"Id":%q,"CallerReference":"a","HealthCheckVersion":1,"HealthCheckConfig":{
+		"Type":"HTTP_STR_MATCH","FullyQualifiedDomainName":"probe.example.com","Port":%d,"SearchString":"ok","RequestInterval":1,"FailureThreshold":2}},
+		{"Id":%q,"CallerReference":"b","HealthCheckVersion":1,"HealthCheckConfig":{
+		"Type":"TCP","IPAddress":"203.0.113.20","Port":443,"RequestInterval":1,"FailureThreshold":2}},
+		{"Id":%q,"CallerReference":"c","HealthCheckVersion":1,"HealthCheckConfig":{
+		"Type":"CALCULATED","HealthThreshold":2,"ChildHealthChecks":[%q,%q]}}]}`,
 		appCheck, e.port, apiCheck, siteOf, appCheck, apiCheck)
 	err := c.Replace("route53/list-health-checks.json", []byte(text))
 	if err != nil {

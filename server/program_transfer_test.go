@@ -2,11 +2,12 @@ package server
 
 import (
 	"fmt"
-	"inside53/server/admin"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"inside53/server/admin"
 
 	"github.com/miekg/dns"
 )

@@ -2,10 +2,11 @@ package server
 
 import (
 	"context"
-	"inside53/server/handover"
 	"io"
 	"net/netip"
 	"os"
+
+	"inside53/server/handover"
 )
 
 // firstAddress is that by which a process that is started beside this one finds it.

@@ -16,9 +16,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/statedir"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // The state directory has one file for each part, and one that says when each was

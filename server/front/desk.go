@@ -29,6 +29,7 @@ type Desk struct {
 	queue     *share.Queue[message]
 }
 
+// NewDesk makes a desk; nothing runs before [Desk.Run].
 func NewDesk(transfers *transfer.Server, keys func() tsig.Keyring, newWorker func() listen.Worker) *Desk {
 	return &Desk{
 		transfers: transfers, keys: keys, newWorker: newWorker, queue: share.NewQueue[message](deskBounds()),

@@ -362,6 +362,7 @@ func readWord(conn *net.UnixConn, within time.Duration) (string, []*os.File, err
 	return string(text[:n]), files, nil
 }
 
+// CloseFiles closes duplicates of sockets.
 func CloseFiles(files []*os.File) {
 	for _, f := range files {
 		_ = f.Close()

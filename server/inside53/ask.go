@@ -61,6 +61,9 @@ func openAdmin(ctx context.Context, admin, method, path string, values url.Value
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			return nil, fmt.Errorf("asking %s: %w; is the server running, and is that its admin address? (--admin)", admin, err)
 		}
+		if ctx.Err() == nil { // it is another port of the server, or another program
+			err = fmt.Errorf("%w; is that the server's admin address? (--admin)", err)
+		}
 		return nil, fmt.Errorf("asking %s: %w", admin, err)
 	}
 	if response.StatusCode == http.StatusOK || response.StatusCode == http.StatusAccepted {
@@ -71,5 +74,17 @@ func openAdmin(ctx context.Context, admin, method, path string, values url.Value
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer of %s: %w", admin, err)
 	}
-	return nil, fmt.Errorf("asking %s: %s: %s", admin, response.Status, firstLine(body))
+	return nil, &refused{admin: admin, code: response.StatusCode, status: response.Status, body: body}
+}
+
+// refused is the answer of a running server that does not do what it is asked.
+type refused struct {
+	admin  string
+	code   int
+	status string
+	body   []byte
+}
+
+func (r *refused) Error() string {
+	return fmt.Sprintf("asking %s: %s: %s", r.admin, r.status, firstLine(r.body))
 }

@@ -148,6 +148,16 @@ func (f *accountFlags) client(ctx context.Context) (*changes.Client, error) {
 	return changes.New(a, changes.Options{}), nil
 }
 
+// zone returns a client of the account that the flags name, and the zone of it that a name or id means.
+func (f *accountFlags) zone(ctx context.Context, which *zoneFlags, text string) (*changes.Client, changes.Zone, error) {
+	client, err := f.client(ctx)
+	if err != nil {
+		return nil, changes.Zone{}, err
+	}
+	z, err := which.find(ctx, client, text)
+	return client, z, err
+}
+
 // chosen returns the account that the flags name.
 func (f *accountFlags) chosen(ctx context.Context) (*awsclient.Account, error) {
 	conf := config.Default()

@@ -124,6 +124,8 @@ func TestExplainFailures(t *testing.T) {
 		case "cut":
 			w.Header().Set("Content-Length", "100")
 			_, _ = io.WriteString(w, "{")
+		case "mute": // as the TCP port of listen.dns is to HTTP
+			panic(http.ErrAbortHandler)
 		default:
 			_, _ = io.WriteString(w, "<html>")
 		}
@@ -133,6 +135,7 @@ func TestExplainFailures(t *testing.T) {
 		{nobody, "x", "asking http://" + nobody + ": dial tcp " + nobody +
 			": connect: connection refused; is the server running, and is that its admin address? (--admin)"},
 		{server.URL, "conflict", "asking " + server.URL + ": 409 Conflict: no view from outside"},
+		{server.URL, "mute", "asking " + server.URL + ": EOF; is that the server's admin address? (--admin)"},
 		{server.URL, "cut", "reading the answer of " + server.URL + ": unexpected EOF"},
 		{server.URL + "/", "html", "reading the answer of " + server.URL +
 			"/: invalid character '<' looking for beginning of value"},

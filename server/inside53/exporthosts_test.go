@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"inside53/examples"
 )
 
 // exportsHosts runs export hosts, and returns its standard output. Each line of standard error
@@ -102,16 +100,7 @@ func TestExportHostsWatch(t *testing.T) {
 		}
 	}
 	await("web-us.internal")
-	data, err := examples.Demo().(interface {
-		ReadFile(string) ([]byte, error)
-	}).ReadFile("us-east-1/describe-instances.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = sim.Replace("us-east-1/describe-instances.json", bytes.ReplaceAll(data, []byte("web-us"), []byte("shop-us")))
-	if err != nil {
-		t.Fatal(err)
-	}
+	replaceInVirginia(t, sim, "web-us", "shop-us")
 	await("shop-us.internal")
 	stop()
 	if code := <-ended; code != exitDone {
@@ -178,17 +167,7 @@ func TestExportHostsFence(t *testing.T) {
 		"172.31") {
 		t.Errorf("the file of a peered VPC has %v", private)
 	}
-	data, err := examples.Demo().(interface {
-		ReadFile(string) ([]byte, error)
-	}).ReadFile("us-east-1/describe-instances.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = sim.Replace("us-east-1/describe-instances.json", bytes.ReplaceAll(data, []byte(`"web-us"`),
-		[]byte(`"www.google.com"`)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	replaceInVirginia(t, sim, `"web-us"`, `"www.google.com"`)
 	code, stdout, stderr := command(t, "export", "hosts", "--config", config, "--region", "us-east-1")
 	if code != exitDone || strings.Contains(stdout, "google") || !strings.Contains(stderr,
 		`"www.google.com": ends in com., which nobody means`) {

@@ -2,28 +2,20 @@ package main
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
 
 	"inside53/examples"
+	"inside53/zonesource/awssim"
 )
 
 // TestExportHostsHosted: a hosts file has absolute names in hosted zones as DNS has them, also
 // where the configuration doesn't name the zones, and none in others.
 func TestExportHostsHosted(t *testing.T) {
 	sim := simulate(t)
-	data, err := examples.Demo().(interface {
-		ReadFile(string) ([]byte, error)
-	}).ReadFile("us-east-1/describe-instances.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = sim.Replace("us-east-1/describe-instances.json", bytes.ReplaceAll(data, []byte(`"web-us"`),
-		[]byte(`"shop.example.com,www.google.com."`)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	replaceInVirginia(t, sim, `"web-us"`, `"shop.example.com,www.google.com."`)
 	const ec2 = "ec2: { regions: [us-east-1], names: [\"{tag:Name}\"] }\n"
 	const left = `"shop.example.com": ends in com., which nobody means relatively, and is in no zone of ours`
 	for _, test := range []struct {
@@ -54,5 +46,19 @@ func TestExportHostsHosted(t *testing.T) {
 		!strings.Contains(stderr, "! route53: absolute names in hosted zones are left out: ") ||
 		!strings.Contains(stderr, "route53:ListHostedZones") {
 		t.Errorf("denied: code %d, output\n%s\nerrors\n%s", code, stdout, stderr)
+	}
+}
+
+// replaceInVirginia replaces a text in the list of the demo's instances in Virginia.
+func replaceInVirginia(t *testing.T, sim *awssim.Sim, old, text string) {
+	t.Helper()
+	const list = "us-east-1/describe-instances.json"
+	data, err := fs.ReadFile(examples.Demo(), list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = sim.Replace(list, bytes.ReplaceAll(data, []byte(old), []byte(text)))
+	if err != nil {
+		t.Fatal(err)
 	}
 }

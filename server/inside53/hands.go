@@ -90,7 +90,7 @@ func newAccept() *cobra.Command {
 	var at string
 	c := &cobra.Command{
 		Use:   "accept ZONE [--admin URL]",
-		Short: "Take a listing that is held back because it lacks much",
+		Short: "Accept a listing that is held back because it lacks much",
 		Long: `accept has a running server believe what AWS says of a zone (its name or id) or region that has
 lost many names, or is gone: it is held back until a second reading says the same. What would go is
 shown by status, and with all names at /parts.`,

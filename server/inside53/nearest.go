@@ -32,14 +32,17 @@ func (q *explainQuestion) hints(ctx context.Context, e *resolver.Explanation) []
 			q.sameServer())}
 	}
 	lines := q.curesOf(e)
-	if e.Rcode == "NOERROR" || e.Rcode == "SERVFAIL" {
+	if e.Rcode == "NOERROR" || e.Rcode == "SERVFAIL" || e.View == "" { // of no view no zone would be answered
 		return lines
 	}
-	zone := q.nearest(ctx)
+	zone, hosted := q.nearest(ctx)
 	if zone == "" {
 		return lines
 	}
 	short := strings.TrimSuffix(zone, ".")
+	if !hosted { // zone get asks Route 53, and a file is read when it changes
+		return append(lines, "hint: the nearest zone is "+zone)
+	}
 	lines = append(lines, fmt.Sprintf("hint: the nearest zone is %s; its records: inside53 zone get %s", zone, short))
 	if dns.IsSubDomain(zone, strings.ToLower(dns.Fqdn(q.name))) {
 		lines = append(lines, "hint: it is read again at once by: inside53 refresh "+short+q.atServer())
@@ -60,7 +63,8 @@ func (q *explainQuestion) curesOf(e *resolver.Explanation) (lines []string) {
 				cached = strings.HasPrefix(s.Why, "fresh: ") || strings.HasPrefix(s.Why, "expired ")
 				name = why
 			}
-			failing = failing || strings.Contains(s.Why, "not listed since: ")
+			failing = failing || strings.Contains(s.Why, "not listed since: ") ||
+				strings.HasPrefix(s.Why, "the first data aren't complete yet")
 			walk(s.Steps, s.Why)
 		}
 	}
@@ -94,24 +98,29 @@ func (q *explainQuestion) sameServer() string {
 }
 
 // nearest returns the zone of the server in which the name would be, or the one whose name is
-// most like its end; "" where none is like it.
-func (q *explainQuestion) nearest(ctx context.Context) string {
+// most like its end; "" where none is like it. hosted is whether Route 53 has it.
+func (q *explainQuestion) nearest(ctx context.Context) (nearest string, hosted bool) {
 	ctx, cancel := context.WithTimeout(ctx, hintWait)
 	defer cancel()
 	body, err := askAdmin(ctx, q.admin, "/zones", url.Values{"limit": {"1000"}})
 	if err != nil {
-		return ""
+		return "", false
 	}
-	var zones []struct{ Name string }
+	var zones []struct{ Name, Visibility string }
 	err = json.Unmarshal(body, &zones)
 	if err != nil {
-		return ""
+		return "", false
 	}
 	names := make([]string, len(zones))
 	for i := range zones {
 		names[i] = zones[i].Name
 	}
-	return nearestZone(q.name, names)
+	nearest = nearestZone(q.name, names)
+	for _, z := range zones {
+		isHosted := z.Visibility == "public" || z.Visibility == "private"
+		hosted = hosted || isHosted && z.Name == nearest
+	}
+	return nearest, hosted
 }
 
 // nearestZone returns the zone that a name is in, the longest; else the one that is most like

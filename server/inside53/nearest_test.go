@@ -1,8 +1,15 @@
 package main
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"inside53/resolver"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestNearestZone(t *testing.T) {
@@ -53,5 +60,38 @@ func TestExplainHints(t *testing.T) {
 	code, _, stderr := command(t, "explain", "www.example.com", "--depth", "-1")
 	if code != exitUsage || !strings.Contains(stderr, "--depth -1") {
 		t.Errorf("code %d, %s", code, stderr)
+	}
+}
+
+// TestHintsOf: nothing is said to help that doesn't. Records of a file are not for zone get, and to whom nothing is
+// answered no zone would be.
+func TestHintsOf(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `[{"name":"lab.example.","visibility":"file"},{"name":"both.example.","visibility":"file"},
+			{"name":"both.example.","visibility":"private"},{"name":"internal.","visibility":"tags"}]`)
+	}))
+	defer server.Close()
+	at := " --admin " + server.URL
+	absent := resolver.Explanation{View: "rest", Rcode: "NXDOMAIN"}
+	for _, test := range []struct {
+		name string
+		of   resolver.Explanation
+		want []string
+	}{
+		{"a.lab.example", absent, []string{"hint: the nearest zone is lab.example."}},
+		{"web.internal", absent, []string{"hint: the nearest zone is internal."}},
+		{"a.both.example", absent, []string{
+			"hint: the nearest zone is both.example.; its records: inside53 zone get both.example",
+			"hint: it is read again at once by: inside53 refresh both.example" + at,
+		}},
+		{"a.both.example", resolver.Explanation{Rcode: "REFUSED"}, nil},
+		{"a.both.example", resolver.Explanation{View: "rest", Rcode: "SERVFAIL", Steps: []resolver.Step{
+			{Step: "a.both.example. A", Why: "the first data aren't complete yet: SERVFAIL but for zone files"},
+		}}, []string{"hint: what can't be read, and what helps: inside53 status" + at}},
+	} {
+		q := explainQuestion{name: test.name, admin: server.URL}
+		if diff := cmp.Diff(test.want, q.hints(t.Context(), &test.of)); diff != "" {
+			t.Errorf("%s, %s: %s", test.name, test.of.Rcode, diff)
+		}
 	}
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,7 +29,7 @@ image. --admin may be the address of health, too.`,
 			}
 			body, err := askAdmin(ctx, from, "/readyz", nil)
 			if err != nil {
-				return err
+				return unready(err)
 			}
 			var says struct{ Degraded []string }
 			err = json.Unmarshal(body, &says)
@@ -44,4 +46,18 @@ image. --admin may be the address of health, too.`,
 	}
 	c.Flags().StringVar(&admin, "admin", "http://127.0.0.1:8053", "`URL` of the server's admin address")
 	return c
+}
+
+// unready is the error with the reasons that the server gives, where it gives some.
+func unready(err error) error {
+	var answer *refused
+	if !errors.As(err, &answer) || answer.code != http.StatusServiceUnavailable {
+		return err
+	}
+	var says struct{ Reasons []string }
+	unread := json.Unmarshal(answer.body, &says)
+	if unread != nil || len(says.Reasons) == 0 {
+		return err
+	}
+	return fmt.Errorf("asking %s: not ready: %s", answer.admin, strings.Join(says.Reasons, "; "))
 }

@@ -51,11 +51,7 @@ func (r recordName) String() string { return changes.ReadableName(r.name) + " " 
 // run makes the body of a subcommand ZONE NAME TYPE VALUE...
 func (f *recordFlags) run(e edit) func(*cobra.Command, []string) error {
 	return workOn(func(ctx context.Context, c console, args []string) error {
-		client, err := f.where.client(ctx)
-		if err != nil {
-			return err
-		}
-		z, err := f.which.find(ctx, client, args[0])
+		client, z, err := f.where.zone(ctx, &f.which, args[0])
 		if err != nil {
 			return err
 		}

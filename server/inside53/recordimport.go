@@ -33,11 +33,7 @@ and with all that export bind writes.`,
 		Example: "  inside53 record import example.com example.com.zone --private --delete",
 		Args:    arguments(2, 2),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
-			client, err := where.client(ctx)
-			if err != nil {
-				return err
-			}
-			z, err := which.find(ctx, client, args[0])
+			client, z, err := where.zone(ctx, &which, args[0])
 			if err != nil {
 				return err
 			}

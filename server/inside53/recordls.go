@@ -26,11 +26,7 @@ and type with all its members. It fails where a name that is given has none.`,
 		Example: "  inside53 record ls example.com\n  inside53 record ls example.com www A --public",
 		Args:    arguments(1, 3),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
-			client, err := where.client(ctx)
-			if err != nil {
-				return err
-			}
-			z, err := which.find(ctx, client, args[0])
+			client, z, err := where.zone(ctx, &which, args[0])
 			if err != nil {
 				return err
 			}

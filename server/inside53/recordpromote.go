@@ -35,11 +35,7 @@ is nothing to do then.`,
   inside53 record promote example.com db ec2-203-0-113-7.eu-west-1.compute.amazonaws.com --slaves slave-db`,
 		Args: arguments(3, 3),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
-			client, err := where.client(ctx)
-			if err != nil {
-				return err
-			}
-			z, err := which.find(ctx, client, args[0])
+			client, z, err := where.zone(ctx, &which, args[0])
 			if err != nil {
 				return err
 			}

@@ -30,11 +30,7 @@ change it back. T is RFC 3339, a date, or how long ago: 2h, 3d.`,
 		Example: "  inside53 record restore example.com www A --at 2h --config /etc/inside53/inside53.yaml",
 		Args:    arguments(2, 3),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
-			client, err := where.client(ctx)
-			if err != nil {
-				return err
-			}
-			z, err := which.find(ctx, client, args[0])
+			client, z, err := where.zone(ctx, &which, args[0])
 			if err != nil {
 				return err
 			}

@@ -113,11 +113,7 @@ clients come from a sample.`,
 				}
 				return server.showUsage(ctx, c, args[0], strings.Join(args[1:], ""))
 			}
-			client, err := where.client(ctx)
-			if err != nil {
-				return err
-			}
-			z, err := which.find(ctx, client, args[0])
+			client, z, err := where.zone(ctx, &which, args[0])
 			if err != nil {
 				return err
 			}
@@ -320,11 +316,7 @@ it; with --purge it deletes all others first. It asks before; --yes answers.`,
 		Example: "  inside53 zone delete old.example --purge",
 		Args:    arguments(1, 1),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
-			client, err := where.client(ctx)
-			if err != nil {
-				return err
-			}
-			z, err := which.find(ctx, client, args[0])
+			client, z, err := where.zone(ctx, &which, args[0])
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+
 	"inside53/resolver/zone"
 	"inside53/server/config"
 	"inside53/server/transfer"
@@ -11,8 +14,6 @@ import (
 	"inside53/server/update"
 	"inside53/zonesource"
 	"inside53/zonesource/rdata"
-	"slices"
-	"strings"
 )
 
 // Updates is the sections keys and updates. It reads the secrets of the keys.

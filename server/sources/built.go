@@ -1,9 +1,10 @@
 package sources
 
 import (
-	"inside53/zonesource"
 	"reflect"
 	"slices"
+
+	"inside53/zonesource"
 )
 
 // Built is a source and what it was made of.

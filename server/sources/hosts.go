@@ -31,14 +31,9 @@ func (h Hosts) aws(c *config.Config) func(context.Context, string) ([]netip.Addr
 
 // AWSResolvers returns who is asked for the hosts of AWS.
 func AWSResolvers(c *config.Config) []string {
-	upstreams := []string{vpcResolver}
-	for _, f := range c.Forward {
-		if f.Zone == "." {
-			upstreams = upstreamTexts(f.Upstreams)
-			if f.Views.All {
-				break
-			}
-		}
+	upstreams := rootUpstreams(c)
+	if len(upstreams) == 0 {
+		return []string{vpcResolver}
 	}
 	return upstreams
 }

@@ -335,6 +335,7 @@ func (b *Builder) missing(key zonesource.Key) func() bool {
 	}
 }
 
+// EC2Options are what the inventory is read by.
 func (b *Builder) EC2Options(c *config.Config, accounts []*awsclient.Account) ec2.Options {
 	o := ec2.Options{
 		Regions: RegionsOf(c, accounts), Refresh: c.EC2.Refresh, NameTag: c.EC2.NameTag,
@@ -358,6 +359,7 @@ func (b *Builder) EC2Options(c *config.Config, accounts []*awsclient.Account) ec
 	return o
 }
 
+// Route53Options are what the hosted zones are read by.
 func (b *Builder) Route53Options(c *config.Config, accounts []*awsclient.Account) route53.Options {
 	o := route53.Options{
 		Accounts: accounts, Zones: c.Route53.Zones.Texts(), Refresh: c.Route53.Refresh, Log: b.Log, OnCall: b.OnCall,

@@ -23,14 +23,19 @@ ecs: {trust: [10.0.0.53, 'fd00::/64']}
 aws:
   region: us-west-2
   accounts: [{name: data, role_arn: "arn:aws:iam::123456789012:role/x", external_id: secret}]
-route53: {zones: [Example.com, Z1], visibility: [private], overlap: shadow, refresh: 5s, requests_per_second: 7, max_shrink: 0.1}
-ec2: {regions: [eu-west-1, us-east-1], refresh: 6s, names: [security-group, tag], name_tag: hosts, zone: "{region}.internal", translate: [instances, load_balancers], translated_ttl: 9s, max_age: 2h}
+route53:
+  {zones: [Example.com, Z1], visibility: [private], overlap: shadow, refresh: 5s, requests_per_second: 7,
+   max_shrink: 0.1}
+ec2:
+  {regions: [eu-west-1, us-east-1], refresh: 6s, names: [security-group, tag], name_tag: hosts,
+   zone: "{region}.internal", translate: [instances, load_balancers], translated_ttl: 9s, max_age: 2h}
 zonefiles:
 - {origin: lab.example, file: /a.zone, views: [prod]}
 - {origin: lab.example, file: /b.zone, views: [vpn]}
 - {origin: one.example, file: /c.zone}
 views:
-- {name: prod, clients: [10.0.0.0/16], vpcs: [vpc-0a1b], addresses: private, reach: [vpc-0c1d, eu-west-2, data, 10.9.0.0/16]}
+- {name: prod, clients: [10.0.0.0/16], vpcs: [vpc-0a1b], addresses: private,
+   reach: [vpc-0c1d, eu-west-2, data, 10.9.0.0/16]}
 - {name: vpn, clients: [10.99.0.0/16], addresses: public}
 - {name: all, clients: [10.98.0.0/16], vpcs: ["*"], region: eu-west-1}
 forward:

@@ -26,6 +26,7 @@ type Cache struct {
 	log       *slog.Logger
 }
 
+// NewCache makes what keeps the cache of a forwarder in the state directory; nil is none, and keeps nothing.
 func NewCache(state *statedir.Dir, f *forward.Forwarder, log *slog.Logger) *Cache {
 	w := &Cache{state: state, forwarder: f, log: log}
 	if state != nil {

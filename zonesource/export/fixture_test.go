@@ -231,7 +231,8 @@ func checks(t *testing.T) awssim.Options {
 	}
 	err = os.WriteFile(dir+"/route53/list-health-checks.json",
 		[]byte(`{"HealthChecks": [{"Id": "H1", "CallerReference": "h", "HealthCheckVersion": 1,
-		"HealthCheckConfig": {"IPAddress": "192.0.2.1", "Port": 80, "Type": "TCP", "RequestInterval": 30, "FailureThreshold": 3}}]}`), 0o600)
+		"HealthCheckConfig": {"IPAddress": "192.0.2.1", "Port": 80, "Type": "TCP",
+		"RequestInterval": 30, "FailureThreshold": 3}}]}`), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
