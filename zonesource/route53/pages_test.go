@@ -205,7 +205,7 @@ func BenchmarkUnchangedListing(b *testing.B) {
 type changedWorld struct{ pages [][]byte }
 
 // lister lists the zone.
-func (w *changedWorld) lister(b *testing.B, records int) (*lister, *state) {
+func (w *changedWorld) lister(b testing.TB, records int) (*lister, *state) {
 	b.Helper()
 	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
 		at := 0
