@@ -66,7 +66,7 @@ func (w *pagesWorld) restart(dir string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.source = w.cloud.source(Options{Kept: w.keeper.Kept,
+	w.source = w.cloud.source(Options{Kept: w.keeper.Listed,
 		Saved: func() []zonesource.Part { return w.keeper.Parts(Name) }})
 	w.source.program = program()
 	w.source.accounts[0].restore(w.keeper.Parts(Name))

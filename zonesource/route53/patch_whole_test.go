@@ -3,10 +3,13 @@ package route53
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
+	"inside53/zonesource/awssim"
 )
 
 // setText is a record set of the API; id is a set identifier, "" for none.
@@ -94,5 +97,56 @@ func TestPatchIsTheWhole(t *testing.T) {
 		if (laid != nil) != (test.name == "one value" || test.shifted) {
 			t.Errorf("%s: laid over is %t", test.name, laid != nil)
 		}
+	}
+}
+
+// TestPatchUnderAmendments: what was accepted between two listings isn't a part of what the second one is laid over,
+// whether Route 53 has it by then or not, and whatever else has changed.
+func TestPatchUnderAmendments(t *testing.T) {
+	w := &pagesWorld{cloud: simpleCloud(t, hosted{id: "Z1", name: "a.example.", sets: manySets("a.example.", 700)})}
+	w.config.APIOptions = append(w.config.APIOptions, countDecoded(&w.decoded))
+	w.restart(t.TempDir())
+	w.refresh("the first", 702, 702)
+	for i, inRoute53 := range []bool{false, true, false} {
+		name := fmt.Sprintf("host%05d.a.example.", 100*i+7)
+		set, err := zone.NewRecords(zone.TypeA, 300, []byte{10, 8, 8, byte(i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &zonesource.Amendment{Source: Name, Zone: "Z1", Accepted: time.Now(),
+			Sets: []zonesource.Amended{{Name: zone.MustName(name), Type: zone.TypeA, Set: set}}}
+		err = w.keeper.Amend(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := fmt.Sprintf("host%05d.a.example.", 100*i+8) // often of the same chunk
+		changes := []awssim.Change{{Action: "UPSERT", RecordSet: plainSet(other, "A", 300, "10.9.9.9")}}
+		if inRoute53 {
+			changes = append(changes, awssim.Change{Action: "UPSERT",
+				RecordSet: plainSet(name, "A", 300, fmt.Sprintf("10.8.8.%d", i))})
+		}
+		_, err = w.sim.Change("Z1", changes...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part := w.refresh(fmt.Sprint("amended ", i), 1, 400)
+		fresh := w.cloud.source(Options{})
+		fresh.program = program()
+		want := find(t, w.mustCycle(fresh), "zone/Z1")
+		zone.Diff(want.Zone.Tree, part.Zone.Tree, func(name []byte, was, is zone.RRset) bool {
+			t.Errorf("%d: %s is %v, want %v", i, zone.String(name), is.Data, was.Data)
+			return true
+		})
+		if part.Sum != want.Sum || !slices.Equal(part.Pages, want.Pages) {
+			t.Errorf("%d: another sum, or other pages", i)
+		}
+		served, _ := w.keeper.Kept(zoneKey("Z1"))
+		if got := lookup(served.Zone.Tree, name, zone.TypeA).First(); !bytes.Equal(got, []byte{10, 8, 8, byte(i)}) {
+			t.Errorf("%d: served is %v", i, got)
+		}
+	}
+	err := w.keeper.Close()
+	if err != nil {
+		t.Error(err)
 	}
 }
