@@ -43,6 +43,10 @@ func causeOf(k Key) Cause {
 // followSource is the source of zones that are brought into Route 53.
 const followSource = "follow"
 
+// IsMirror reports whether the part of a key is what a hosted zone is made to be: what changes there for
+// clients is a change of the hosted zone's part.
+func (k Key) IsMirror() bool { return k.Source == followSource }
+
 // note has a part handed on once queries see it. The caller holds work.
 func (k *Keeper) note(key Key, part Part, c Cause) {
 	if k.accepted != nil {

@@ -295,6 +295,8 @@ func TestDamagedChanges(t *testing.T) {
 		try("a bit is another", flipped, i, "put aside")
 	}
 	try("zeros", append(bytes.Clone(good), make([]byte, 64)...), 3, "put aside")
+	try("the last change twice", slices.Concat(good, good[ends[2]:]), 3, "put aside")
+	try("one left out", slices.Concat(good[:ends[1]], good[ends[2]:]), 1, "put aside")
 	try("foreign", []byte(strings.Repeat("something else ", 20)), 0, "put aside")
 	stale := bytes.Clone(good)
 	stale[changesHeader-1] ^= 1

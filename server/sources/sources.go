@@ -348,7 +348,7 @@ func (b *Builder) EC2Options(c *config.Config, accounts []*awsclient.Account) ec
 		}
 	}
 	if b.Keeper != nil { // a check has none
-		o.Kept = b.Keeper.Listed
+		o.Kept, o.Served = b.Keeper.Listed, b.Keeper.Kept
 	}
 	for _, n := range c.EC2.Names {
 		o.Names = append(o.Names, string(n))

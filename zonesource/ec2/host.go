@@ -108,7 +108,7 @@ func (l *listing) number(found []candidate) {
 	if !slices.ContainsFunc(l.o.templates, func(t nametemplate.Template) bool { return t.Uses(nametemplate.Ordinal) }) {
 		return
 	}
-	kept, _ := l.o.Kept(l.key())
+	kept := l.o.served(l.key())
 	had := map[string]*zonesource.Host{}
 	if kept.Region != nil {
 		for i := range kept.Region.Hosts {

@@ -52,12 +52,9 @@ func (l *listing) patch(ctx context.Context, instances lazy[types.Reservation], 
 	found.Hosts = slices.DeleteFunc(slices.Clone(found.Hosts), func(h zonesource.Host) bool { return !same[h.Instance] })
 	found.Hosts = append(found.Hosts, l.hosts(read, found.Interfaces, found.AccountID)...)
 	slices.SortFunc(found.Hosts, func(a, b zonesource.Host) int { return cmp.Compare(a.Instance, b.Instance) })
-	for i := range found.Hosts {
-		is := func(v zonesource.VPC) bool { return v.ID == found.Hosts[i].VPC }
-		if !slices.ContainsFunc(found.VPCs, is) {
-			l.problems = l.problems[:before]
-			return nil, nil
-		}
+	if !hasVPCs(&found) {
+		l.problems = l.problems[:before]
+		return nil, nil
 	}
 	was := map[string]bool{}
 	for i := range l.last.Region.Hosts {
@@ -68,6 +65,24 @@ func (l *listing) patch(ctx context.Context, instances lazy[types.Reservation], 
 	})
 	l.problems = append(stays, l.problems[before:]...)
 	return &found, nil
+}
+
+// hasVPCs reports whether a region has the VPCs of its hosts, and none that was known by a host which isn't there
+// any more.
+func hasVPCs(r *zonesource.Region) bool {
+	named := map[string]bool{}
+	for i := range r.Hosts {
+		named[r.Hosts[i].VPC] = true
+	}
+	for i := range r.VPCs {
+		id := r.VPCs[i].ID
+		hasCard := func(f zonesource.Interface) bool { return f.VPC == id }
+		if len(r.VPCs[i].CIDRs) == 0 && !named[id] && !slices.ContainsFunc(r.Interfaces, hasCard) {
+			return false
+		}
+		delete(named, id)
+	}
+	return len(named) == 0
 }
 
 // hasCards reports whether network interfaces are listed here, all of them on pages that are the same as last time.

@@ -18,6 +18,19 @@ import (
 // TestChangedInstancesAreDecodedAlone: whatever changes of instances, the region is what a source makes that knows
 // nothing, and pages of something else aren't decoded.
 func TestChangedInstancesAreDecodedAlone(t *testing.T) {
+	for name, vpc := range map[string]string{"VPCs that are listed": "", "one that instances alone know": "vpc-0nowhere"} {
+		t.Run(name, func(t *testing.T) {
+			patched := changeInstances(t, vpc)
+			if patched < 15 && vpc == "" {
+				t.Errorf("in %d rounds of 20 few pages were decoded", patched)
+			}
+		})
+	}
+}
+
+// changeInstances changes instances 20 times, of which one is in a VPC. It returns how often few pages were decoded.
+func changeInstances(t *testing.T, vpc string) (patched int) {
+	t.Helper()
 	const file = "eu-west-1/describe-instances.json"
 	text, err := os.ReadFile("testdata/" + file)
 	if err != nil {
@@ -34,6 +47,9 @@ func TestChangedInstancesAreDecodedAlone(t *testing.T) {
 		more["Instances"].([]any)[0].(map[string]any)["InstanceId"] = fmt.Sprintf("i-0more%d", i)
 		all.Reservations = append(all.Reservations, more)
 	}
+	if vpc != "" {
+		all.Reservations[13]["Instances"].([]any)[0].(map[string]any)["VpcId"] = vpc
+	}
 	l := newLab(t, 2)
 	text, err = json.Marshal(all)
 	if err == nil {
@@ -45,12 +61,14 @@ func TestChangedInstancesAreDecodedAlone(t *testing.T) {
 	o := l.options()
 	kept := list(t, o)
 	random := rand.New(rand.NewPCG(5, 6))
-	patched := 0
 	for round := range 20 {
 		now := slices.Clone(all.Reservations)
 		at := random.IntN(len(now))
-		switch random.IntN(3) {
-		case 0:
+		if round%10 == 9 {
+			at = 13
+		}
+		switch {
+		case random.IntN(3) == 0 || round%10 == 9:
 			now = slices.Delete(now, at, at+1)
 		default:
 			now[at] = renamed(t, now[at], fmt.Sprint("other", round))
@@ -83,9 +101,7 @@ func TestChangedInstancesAreDecodedAlone(t *testing.T) {
 			t.Fatalf("round %d: problems (-want +got):\n%s", round, diff)
 		}
 	}
-	if patched < 15 {
-		t.Errorf("in %d rounds of 20 few pages were decoded", patched)
-	}
+	return patched
 }
 
 // decodedBy is how many pages are decoded meanwhile.

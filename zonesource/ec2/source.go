@@ -55,6 +55,9 @@ type Options struct {
 	// decoded, and one that was listed less than Refresh ago isn't listed at the start. Nil:
 	// nothing is known.
 	Kept func(zonesource.Key) (zonesource.Part, bool)
+	// Served returns the part of a key as it is served, with what was read out of turn over the
+	// last listing: numbers that instances have are kept. Nil: that of Kept.
+	Served func(zonesource.Key) (zonesource.Part, bool)
 	// Program is the hash of the program, default zonesource.Program.
 	Program func() zonesource.Sum
 	Now     func() time.Time // default time.Now
@@ -169,6 +172,16 @@ func (o *Options) setDefaults() {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+}
+
+// served returns the part of a key as it is served.
+func (o *Options) served(key zonesource.Key) zonesource.Part {
+	of := o.Served
+	if of == nil {
+		of = o.Kept
+	}
+	part, _ := of(key)
+	return part
 }
 
 // maxListings bounds the regions that are listed at the same time.

@@ -190,3 +190,25 @@ func FuzzSet(f *testing.F) {
 		}
 	})
 }
+
+// TestFollowedChangeIsToldOnce: a change that a followed master made is one of the hosted zone, and not once more of
+// what was begun and made of its version; these are kept all the same.
+func TestFollowedChangeIsToldOnce(t *testing.T) {
+	b := newBench(t, t.TempDir())
+	hosted := zonePart(t, "Z1", map[string]string{"a.example.com.": "10.0.0.1"})
+	begun, made := hosted, hosted
+	begun.Key = zonesource.Key{Source: "follow", Name: "begun example.com."}
+	made.Key = zonesource.Key{Source: "follow", Name: "example.com."}
+	cause := zonesource.Cause{Kind: zonesource.ByFollow, Actor: "example.com."}
+	b.mustAccept(cause, hosted, begun, made)
+	is := func(p zonesource.Part) zonesource.Part { return changed(t, p, "a.example.com.", "10.0.0.2") }
+	b.mustAccept(cause, is(begun), is(hosted), is(made))
+	lines := b.history(Query{Name: "a.example.com."})
+	if len(lines) != 2 || lines[0].Part != "route53/zone/Z1" || lines[1].Part != "route53/zone/Z1" {
+		t.Errorf("%+v", lines)
+	}
+	kept, err := Part(t.Context(), b.l, b.r.Newest(), made.Key)
+	if err != nil || !sameZone(kept, is(made)) {
+		t.Errorf("the version isn't kept: %v", err)
+	}
+}

@@ -25,8 +25,12 @@ func itemTypes() map[string]string {
 func cutKind(key string) (kind, name string, isItem bool) { return strings.Cut(key, "/") }
 
 // words says what differs in words, at most ledger.MaxChanges; omitted counts the others. apex
-// is that of a zone, nil for other parts. of, when it isn't nil, says about which keys.
+// is that of a zone, nil for other parts. of, when it isn't nil, says about which keys. Of what a
+// hosted zone is made to be there are none: the hosted zone's part has them.
 func words(key string, apex []byte, all []ledger.Difference, of func(name []byte) bool) ([]ledger.Change, int) {
+	if ParseKey(key).IsMirror() {
+		return nil, 0
+	}
 	w := writer{part: key, apex: apex}
 	omitted := 0
 	for _, d := range all {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"strconv"
 
 	"inside53/zonesource"
 )
@@ -79,7 +80,7 @@ func cut(body []byte, pace *zonesource.Pace) (c cutting, ok bool) {
 		}
 		size += len(setEnd)
 		name, named := nameOf(body[at : at+size])
-		if !named {
+		if !named || !isPlain(name) {
 			return c, false
 		}
 		pace.Step()
@@ -116,6 +117,29 @@ func nameOf(set []byte) ([]byte, bool) {
 	_, rest, found := bytes.Cut(set, []byte("<Name>"))
 	name, _, ended := bytes.Cut(rest, []byte("</Name>"))
 	return name, found && ended && len(name) > 0
+}
+
+// isPlain reports whether a name is written as Route 53 does, so that there is no other text of it: in lower
+// case, and with escapes of what is no letter, digit, hyphen or underscore.
+func isPlain(name []byte) bool {
+	plain := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' }
+	dot := false
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		dot = c == '.'
+		if plain(c) || dot {
+			continue
+		}
+		if c != '\\' || i+3 >= len(name) {
+			return false
+		}
+		n, err := strconv.ParseUint(string(name[i+1:i+4]), 8, 8)
+		if err != nil || plain(byte(n)) || n >= 'A' && n <= 'Z' {
+			return false
+		}
+		i += 3
+	}
+	return dot
 }
 
 // with is the page with some octets in the place of its record sets.
@@ -166,9 +190,9 @@ type place struct{ page, segment int }
 
 // chunk is all of a chunk.
 type chunk struct {
-	sum    mark
-	sets   int
-	places []place
+	sum         mark
+	sets, names int
+	places      []place
 }
 
 // join returns the chunks of a listing, and how many names it has.
@@ -187,6 +211,10 @@ func join(pages []digest) (chunks []chunk, names int) {
 			c := &chunks[len(chunks)-1]
 			c.sum.add(s.sum)
 			c.sets += s.sets
+			c.names += s.names
+			if goesOn {
+				c.names--
+			}
 			c.places = append(c.places, place{i, k})
 		}
 		if len(d.segments) > 0 {

@@ -60,7 +60,7 @@ func newKeeping(t testing.TB, f *fakeAPI, dir string) *keeping {
 	}
 	k.source, err = newSource(Options{
 		Accounts: []*awsclient.Account{{Budget: awscall.NewBudget(1e6)}}, Refresh: time.Minute,
-		Saved: func() []zonesource.Part { return k.keeper.Parts(Name) }, Kept: k.keeper.Kept,
+		Saved: func() []zonesource.Part { return k.keeper.Parts(Name) }, Kept: k.keeper.Listed,
 		Log: slog.New(builds{slog.DiscardHandler, &k.builds}),
 	}, []api{f.api()})
 	if err != nil {

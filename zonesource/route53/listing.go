@@ -36,6 +36,8 @@ type listing struct {
 	// Two on one page are what the zone holds, if not in Route 53 then in others: they
 	// don't make the rest of it doubtful.
 	twice *position
+	// again says that a group over the border of two pages came on both: who joins the pages has it twice.
+	again bool
 
 	known []zonesource.Page // of the last listing; none: nothing is compared
 	pages []zonesource.Page // those that came, while all of them have sums
@@ -229,14 +231,14 @@ func (l *lister) receive(ctx context.Context, z *state, all *listing, r rawPage,
 	return l.decodePage(ctx, z, all, &r, page)
 }
 
-// inspect finds out how many record sets a page has, and where the next one begins. Of one that differs
-// that is its tail, beside the first record set.
+// inspect finds out how many record sets a page has, and where the next one begins. Of one that differs, or
+// was announced otherwise, that is its tail, beside the first record set.
 func (l *lister) inspect(ctx context.Context, z *state, all *listing, r *rawPage, page int) (position, bool, error) {
 	before := 0
 	if page > 1 {
 		before = all.raw[page-2].page.Items
 	}
-	if r.same {
+	if r.same && (page == 1 || all.known[page-2].Next == r.start.text()) {
 		was := all.known[page-1]
 		r.page.Items, r.page.Next, r.page.Chunks = before+was.Items, was.Next, was.Chunks
 		if page > 1 {
@@ -332,7 +334,7 @@ func (l *listing) read(out *route53.ListResourceRecordSetsOutput, start position
 
 // knownPages are the pages by which the same listing is recognised the next time; none where
 // it showed signs of change, or pages have no sums. names is how many names the zone of the
-// listing has: where the pages have another number, names aren't to be told by their texts.
+// listing has: where the pages have another number, or a group twice, what differs can't be told from the texts.
 func (l *listing) knownPages(program sum, names int) []zonesource.Page {
 	pages := l.allPages()
 	if l.shifted || l.cut || l.twice != nil || len(l.raw) == 0 && len(pages) != l.count {
@@ -341,7 +343,7 @@ func (l *listing) knownPages(program sum, names int) []zonesource.Page {
 	digests, ok := digestsOf(pages, program)
 	if ok {
 		_, n := join(digests)
-		ok = n == names
+		ok = n == names && !l.again
 	}
 	if !ok {
 		pages = slices.Clone(pages)
@@ -402,6 +404,7 @@ func (l *listing) add(sets []recordSet, start position, page int, seen map[posit
 		switch {
 		case before == 0 || before == page:
 		case start.splits(p):
+			l.again = true
 			continue
 		default:
 			l.twice = &p

@@ -66,7 +66,7 @@ func (w *pagesWorld) restart(dir string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.source = w.cloud.source(Options{Kept: w.keeper.Kept,
+	w.source = w.cloud.source(Options{Kept: w.keeper.Listed,
 		Saved: func() []zonesource.Part { return w.keeper.Parts(Name) }})
 	w.source.program = program()
 	w.source.accounts[0].restore(w.keeper.Parts(Name))
@@ -205,7 +205,7 @@ func BenchmarkUnchangedListing(b *testing.B) {
 type changedWorld struct{ pages [][]byte }
 
 // lister lists the zone.
-func (w *changedWorld) lister(b *testing.B, records int) (*lister, *state) {
+func (w *changedWorld) lister(b testing.TB, records int) (*lister, *state) {
 	b.Helper()
 	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
 		at := 0

@@ -53,11 +53,12 @@ func (l *lister) patch(ctx context.Context, z *state, kept zonesource.Part, foun
 	}
 	chunks, names := join(is)
 	var differ []chunk
-	sets := 0
+	sets, differing := 0, 0
 	for _, c := range chunks {
 		if !there[c.sum] {
 			differ = append(differ, c)
 			sets += c.sets
+			differing += c.names
 		}
 	}
 	if sets > found.size()/2 {
@@ -69,6 +70,9 @@ func (l *lister) patch(ctx context.Context, z *state, kept zonesource.Part, foun
 	}
 	b := &builder{hosted: z.hosted, zoneText: zone.String(z.hosted.Name), edit: kept.Zone.Tree.Edit(), over: true}
 	changed := b.replace(decoded)
+	if len(changed) != differing {
+		return nil, nil // names that have no place in the zone, or come twice
+	}
 	tree := b.edit.Commit()
 	if tree.Stats().Names > names {
 		b.edit = tree.Edit()
@@ -81,7 +85,7 @@ func (l *lister) patch(ctx context.Context, z *state, kept zonesource.Part, foun
 		tree = b.edit.Commit()
 	}
 	if tree.Stats().Names != names {
-		return nil, nil // names that are written in two ways, or come twice
+		return nil, nil // names that come twice
 	}
 	p := &patched{tree: tree, problems: b.problems, sum: sumOfChunks(program, chunks)}
 	old := slices.DeleteFunc(slices.Clone(problemsOfRecords(kept.Problems)), func(p zonesource.Problem) bool {
