@@ -122,7 +122,10 @@ func (t *trace) checkRegisters(fault func(string, ...any)) {
 			all = append(all, porcupine.Operation{ClientId: len(t.Swaps), Input: seenSwap{Name: name, Now: value},
 				Call: math.MaxInt64 - 2, Output: read, Return: math.MaxInt64 - 1})
 		}
-		if porcupine.CheckOperationsTimeout(register(), all, registerTime) == porcupine.Illegal {
+		switch porcupine.CheckOperationsTimeout(register(), all, registerTime) {
+		case porcupine.Unknown:
+			fault("the updates of %s can't be judged within %s: there are %d", name, registerTime, len(all))
+		case porcupine.Illegal:
 			acks := slices.DeleteFunc(slices.Clone(all), func(o porcupine.Operation) bool { return o.Output == failed })
 			fault("the updates of %s, %q at the end, are those of no register: %d, of which %d are known", name, value,
 				len(all), len(acks))
