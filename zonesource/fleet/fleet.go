@@ -240,7 +240,8 @@ func (m *Member) Term() *Term {
 func (m *Member) Standing() Standing {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := Standing{Leads: m.term != nil, Leader: m.lease.who(), Address: m.lease.Address, Epoch: m.lease.Epoch,
+	l := m.leading()
+	s := Standing{Leads: m.term != nil, Leader: l.who(), Address: l.Address, Epoch: l.Epoch,
 		Err: m.headErr, Failed: map[string]string{}, Alarms: map[string]uint64{}}
 	for key, why := range m.failed {
 		s.Failed[key] = why
@@ -255,6 +256,21 @@ func (m *Member) Standing() Standing {
 		s.Behind = late
 	}
 	return s
+}
+
+// leading is the newest that is known of who leads: the lease, or the head that a later one has written, where that was
+// read before its lease. The caller holds mu.
+func (m *Member) leading() lease {
+	if m.version == nil || m.version.Head.Epoch <= m.lease.Epoch {
+		return m.lease.lease
+	}
+	l := lease{Epoch: m.version.Head.Epoch, Node: m.version.Head.Leader}
+	for _, p := range m.peers {
+		if p.Name == l.who() {
+			l.Address = p.Address
+		}
+	}
+	return l
 }
 
 // patience is for how long a server isn't behind that doesn't read head.

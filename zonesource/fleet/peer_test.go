@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -98,4 +99,34 @@ func TestNobodyMet(t *testing.T) {
 	if newWorld(t).make("m1").member.Agree() {
 		t.Error("it agrees with members that it doesn't know")
 	}
+}
+
+// TestLeaderBeforeItsLease has a member that reads a head before the lease of who wrote it: it names who leads now, and
+// where that is.
+func TestLeaderBeforeItsLease(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		trio(w)
+		first := w.leader()
+		refuse := func(name string) error {
+			if name == leaseName {
+				return errAway
+			}
+			return nil
+		}
+		others := slices.DeleteFunc(w.servers(), func(n *node) bool { return n == first })
+		blind := others[0]
+		blind.side.get.Store(&refuse)
+		err := first.member.StepDown(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.await(time.Minute, "another leads, and its commit is adopted", func() bool {
+			l := w.leader()
+			return l != nil && l != first && blind.member.Standing().Version >= l.member.Term().Version().Number()
+		})
+		l, s := w.leader(), blind.member.Standing()
+		if s.Leader != l.name || s.Epoch != l.member.Term().Epoch() || s.Address.Addr() != addressOf(l.name) {
+			t.Errorf("%s leads in epoch %d; said: %q, %d, at %v", l.name, l.member.Term().Epoch(), s.Leader, s.Epoch, s.Address)
+		}
+	})
 }
