@@ -93,7 +93,7 @@ type App struct {
 	dangling  *dangling.Watch
 	reloads   reloads
 	accounts  atomic.Pointer[[]*awsclient.Account] // of running, for who isn't its goroutine
-	warmth    *warm.Cache
+	warmth    []*warm.File
 	trend     trend
 
 	keys      atomic.Pointer[tsig.Keyring]
@@ -195,7 +195,9 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.dangling = a.newDangling()
-	a.warmth = warm.NewCache(a.keeper.State(), a.forwarder, log)
+	a.warmth = []*warm.File{
+		warm.NewCache(a.keeper.State(), a.forwarder, log), warm.NewUsage(a.keeper.State(), a.observer, log),
+	}
 	a.sources.Keeper = a.keeper
 	a.sources.Secondaries = &sources.Secondaries{Log: log, Keeper: a.keeper}
 	a.sources.Registrar = &sources.Registrar{Keeper: a.keeper, Snapshot: a.resolver.Snapshot}
@@ -249,13 +251,13 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		health: &a.health, fleet: a.fleetStatus, handing: a.handing,
 	}
 	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
-	seen := &watched{a.observer, a.resolver}
+	seen, held := &watched{a.observer, a.resolver}, &records{keeper: a.keeper}
 	served.seen = seen
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
 		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: seen, Fleet: &fleetDesk{a},
 		Log:   log,
-		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
+		Views: &views{a.resolver, held}, Records: held, Trends: &a.trend,
 		Bound: limits.BoundWeb, Socket: a.opts.Sockets.Listeners().Listener,
 	})
 	if err != nil {
@@ -405,8 +407,8 @@ func (a *App) run(ctx context.Context) error {
 	return err
 }
 
-// write runs what writes to the state directory, until all ends or a successor needs that. The
-// cache is saved when process ends, or before a successor looks for it.
+// write runs what writes to the state directory, until all ends or a successor needs that. What
+// was learnt is saved when process ends, or before a successor looks for it.
 func (a *App) write(process, all context.Context) error {
 	writing, end := context.WithCancel(all)
 	defer end()
@@ -426,7 +428,11 @@ func (a *App) write(process, all context.Context) error {
 	})
 	g.Go(func() error {
 		defer close(saved)
-		return a.warmth.Run(ending, working)
+		var kept errgroup.Group
+		for _, f := range a.warmth {
+			kept.Go(func() error { return f.Run(ending, working) })
+		}
+		return kept.Wait()
 	})
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(working))
 	defer stopRecording()

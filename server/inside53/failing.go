@@ -18,25 +18,30 @@ const (
 	lostShown = 3
 )
 
-// showFailing prints which parts can't be read or are held back, and what helps.
-func (f *serverFlags) showFailing(ctx context.Context, c console) error {
+// failing asks which parts can't be read or are held back.
+func (f *serverFlags) failing(ctx context.Context) ([]admin.Part, error) {
 	at, err := parseAdmin(f.admin)
 	if err != nil {
-		return usage{err}
+		return nil, usage{err}
 	}
 	body, err := requestAdmin(ctx, at, http.MethodGet, "/parts", url.Values{"failing": {"true"}, "limit": {"1000"}})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var parts []admin.Part
 	err = json.Unmarshal(body, &parts)
 	if err != nil {
-		return fmt.Errorf("reading the answer of %s: %w", at, err)
+		return nil, fmt.Errorf("reading the answer of %s: %w", at, err)
 	}
+	return parts, nil
+}
+
+// showFailing prints which parts can't be read or are held back, and what helps.
+func (f *serverFlags) showFailing(c console, parts []admin.Part) error {
 	if len(parts) == 0 {
 		return nil
 	}
-	rows, helps := [][]string{{"\nPART", "STATE", "NEXT"}}, []string(nil)
+	rows, helps := [][]string{{"\nPART", "NEXT", "STATE"}}, []string(nil)
 	for i := range parts {
 		if i == failingShown {
 			rows = append(rows, []string{fmt.Sprintf("and %d more: see /parts", len(parts)-i)})
@@ -79,7 +84,7 @@ func failingRow(p *admin.Part) (row []string, help string) {
 			help = "inside53 check --aws --config FILE  # which permission is missing, and whether the budget is enough"
 		}
 	}
-	return []string{name, strings.Join(state, "; "), next}, help
+	return []string{name, next, strings.Join(state, "; ")}, help
 }
 
 // heldText says what would go with a listing that is held back.
