@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"inside53/server/admin"
@@ -50,6 +51,7 @@ func (f *serverFlags) showFailing(c console, parts []admin.Part) error {
 		row, help := failingRow(&parts[i])
 		rows, helps = append(rows, row), append(helps, help)
 	}
+	likewise(rows[1:])
 	err = c.table(rows)
 	if err == nil {
 		_, err = fmt.Fprint(c.out, hintsOf(helps, f.atServer()))
@@ -75,7 +77,7 @@ func failingRow(p *admin.Part) (row []string, help string) {
 			"  # if that is meant; else it ends with the next reading that is whole"
 	}
 	if p.Error != "" {
-		state = append(state, firstLine([]byte(p.Error)))
+		state = append(state, firstLine([]byte(briefError(p.Error))))
 		switch {
 		case help != "":
 		case strings.Contains(p.Error, "NoSuchHostedZone"):
@@ -85,6 +87,27 @@ func failingRow(p *admin.Part) (row []string, help string) {
 		}
 	}
 	return []string{name, next, strings.Join(state, "; ")}, help
+}
+
+// briefError is an error without what the SDK of AWS says of the request: which service and operation it was, and
+// what came of it, remain. /parts and the log have all of it.
+func briefError(text string) string {
+	request := regexp.MustCompile(`operation error ([^:]+): (\w+), (exceeded maximum number of attempts, \d+, )?` +
+		`(https? response error StatusCode: \d+, RequestID: [^,]*, )?(request send failed, )?(api error )?`)
+	return request.ReplaceAllString(text, "$1 $2: ")
+}
+
+// likewise leaves out why a part can't be read where that is why the one above it can't.
+func likewise(rows [][]string) {
+	before := ""
+	for _, row := range rows {
+		last := len(row) - 1
+		what, cause, _ := strings.Cut(row[last], ": ")
+		if cause != "" && cause == before {
+			row[last] = what + ": likewise"
+		}
+		before = cause
+	}
 }
 
 // heldText says what would go with a listing that is held back.

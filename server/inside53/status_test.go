@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -30,6 +31,27 @@ func TestStatusOfFaults(t *testing.T) {
 		}
 	}
 	s.stop(t)
+}
+
+// TestBriefErrors: of an error of AWS what was asked and what came of it is shown, once for all parts that have it.
+func TestBriefErrors(t *testing.T) {
+	const request = "https response error StatusCode: 400, RequestID: 91ea-1, "
+	for text, want := range map[string]string{
+		"listing a: operation error Route 53: ListHostedZones, exceeded maximum number of attempts, 3, " + request +
+			"api error Throttling: Rate exceeded": "listing a: Route 53 ListHostedZones: Throttling: Rate exceeded",
+		"a: operation error EC2: DescribeVpcs, https response error StatusCode: 0, RequestID: , request send failed, " +
+			`Get "http://127.0.0.1:1/": refused`: `a: EC2 DescribeVpcs: Get "http://127.0.0.1:1/": refused`,
+		"page 2 is damaged": "page 2 is damaged",
+	} {
+		if got := briefError(text); got != want {
+			t.Errorf("%s\nbecomes %s\nwant    %s", text, got, want)
+		}
+	}
+	rows := [][]string{{"1", "a: expired: x"}, {"2", "b: expired: x"}, {"3", "b: gone"}, {"and 4 more"}}
+	likewise(rows)
+	if got := fmt.Sprint(rows); got != "[[1 a: expired: x] [2 b: likewise] [3 b: gone] [and 4 more]]" {
+		t.Error(got)
+	}
 }
 
 // TestFullFromTheStart: where nothing could ever be written nothing is said to have been.
