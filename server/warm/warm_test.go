@@ -87,7 +87,7 @@ func TestDiskFull(t *testing.T) {
 			t.Errorf("save %d: %q, %v; want %q", i, text, err, want)
 		}
 	}
-	if got := log.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "usage not saved; it is tried again") ||
+	if got := log.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "usage not saved; it is tried") ||
 		!strings.Contains(got, "no space left") || !strings.Contains(got, "usage saved again") {
 		t.Errorf("it says\n%s", got)
 	}
