@@ -52,7 +52,7 @@ func (f *serverFlags) showFailing(c console, parts []admin.Part) error {
 		rows, helps = append(rows, row), append(helps, help)
 	}
 	likewise(rows[1:])
-	err = c.table(rows)
+	err := c.table(rows)
 	if err == nil {
 		_, err = fmt.Fprint(c.out, hintsOf(helps, f.atServer()))
 	}
