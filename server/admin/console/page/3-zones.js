@@ -77,7 +77,7 @@ pages.zone = {
     page.add(h("section", { class: "panel records", "aria-label": names[tab] },
       h("header", {}, h("div", { class: "tools" }, field("Name", typed({ value: q, name: "text" }, (v) => { text = v; change(); })),
         field("Type", choice("type", [["", "all"], ...types.slice(0, 12).map((t) => [t])], type, (v) => { kind = v; change(); }))), found),
-      h("div", { class: "body" }), list.node));
+      list.node));
   },
 };
 
@@ -96,7 +96,7 @@ function usagePanel(id, apex) {
       said.textContent = `${number(total)} record sets, by a sample`;
       return { rows: data, total };
     } });
-  return h("section", { class: "panel records", "aria-label": "Usage" }, h("header", {}, h("h2", {}, "Who asks"), said), h("div", { class: "body" }), list.node);
+  return h("section", { class: "panel records", "aria-label": "Usage" }, h("header", {}, h("h2", {}, "Who asks"), said), list.node);
 }
 
 // queue runs so many at a time, the last asked for first: what is looked at. Of those that wait it keeps so many, the
@@ -201,7 +201,7 @@ pages.split = {
       blocks.clear();
       list.again();
     };
-    page.put(head("Split horizon", "Names down, views across. What differs from most views is marked; private addresses are green.",
+    page.put(head("Split horizon", "What differs from most views is marked; private addresses are green.",
       field("Zone", choice("zone", apexes.map((a) => [a]), zone, (v) => go(link("split", { zone: v })))),
       field("Name", typed({ value: q, name: "text" }, (v) => { text = v; change(); })),
       field("Type", choice("type", [["", "all"], ...types.slice(0, 12).map((t) => [t])], type, (v) => { kind = v; change(); })),
