@@ -64,16 +64,23 @@ type tally struct {
 	crossed [zone.ServiceKinds]uint32
 }
 
+// typePlace is where an answer counts in types.
+func (x *exchange) typePlace() int {
+	if x.a.Result == FormErr || x.a.Result == NotImp { // there may be no question
+		return len(countedTypes)
+	}
+	return typeIndex(x.q.Type)
+}
+
+// rcodePlace is where an answer counts in rcodes.
+func (x *exchange) rcodePlace() int { return min(int(x.a.Rcode), wire.RcodeBadVers) }
+
 // add notes an answer that is about to be sent.
 func (t *tally) add(x *exchange) {
 	a := &x.a
 	t.answers++
-	i := len(countedTypes)
-	if a.Result != FormErr && a.Result != NotImp { // there may be no question
-		i = typeIndex(x.q.Type)
-	}
-	t.types[i]++
-	t.rcodes[min(int(a.Rcode), wire.RcodeBadVers)]++
+	t.types[x.typePlace()]++
+	t.rcodes[x.rcodePlace()]++
 	if a.View == nil {
 		return
 	}
@@ -88,6 +95,24 @@ func (t *tally) add(x *exchange) {
 	}
 	if a.fenced {
 		t.fenced++
+	}
+}
+
+// add counts a late answer, which no worker tallies.
+func (c *cell) add(x *exchange) {
+	a := &x.a
+	c.types[x.typePlace()].Add(1)
+	c.rcodes[x.rcodePlace()].Add(1)
+	if a.View == nil {
+		return
+	}
+	view := x.state.views[a.View.Index]
+	view.queries[x.cell].n.Add(1)
+	if a.crossed != zone.NoService {
+		c.crossed[a.crossed].Add(1)
+	}
+	if a.fenced {
+		view.fenced.Add(1)
 	}
 }
 
@@ -133,12 +158,16 @@ func (w *Worker) Flush() {
 	w.touches.flush(w.r.now.Load())
 }
 
-// count notes what is worth it of an answer that is about to be sent.
+// count notes what is worth it of an answer that is about to be sent: in a worker's tally, or nil for a late one.
 func (x *exchange) count(t *tally) {
 	if x.a.Result == Uncounted || x.observe != nil || x.isProbe() {
 		return
 	}
-	t.add(x)
+	if t != nil {
+		t.add(x)
+	} else {
+		x.resolver.cells[x.cell].add(x)
+	}
 	if w := x.state.watch; w != nil {
 		w.show(x)
 	}
