@@ -110,7 +110,8 @@ func TestProgramUsageSaved(t *testing.T) {
 		t.Errorf("of a damaged file: %+v", got)
 	}
 	p.await(t, "the log says so", func() bool {
-		return strings.Contains(p.log.String(), "usage not restored as a whole") && strings.Contains(p.log.String(), "damaged")
+		log := p.log.String()
+		return strings.Contains(log, "usage not restored as a whole") && strings.Contains(log, "it is damaged")
 	})
 }
 
