@@ -272,7 +272,8 @@ func TestClientConsoleLongMatrix(t *testing.T) {
 	s.script(t, `window.asked = 0; { const f = fetch; window.fetch = (...a) => {
 		if (String(a[0]).startsWith("/answers")) asked++; return f(...a); } }`)
 	s.visit(t, "split?zone=big.example.")
-	s.until(t, `document.querySelectorAll(".matrix .vrow").length > 10 && document.querySelectorAll(".matrix .cell").length > 40 &&
+	s.until(t, `document.querySelectorAll(".matrix .vrow").length > 10 &&
+		document.querySelectorAll(".matrix .cell").length > 40 &&
 		![...document.querySelectorAll(".matrix .cell")].some((c) => c.textContent === "…")`)
 	if got := eval[int](t, s, "asked"); got > 3 {
 		t.Errorf("%d requests for one screen", got)
