@@ -24,6 +24,7 @@ import (
 	"inside53/server/healthwatch"
 	"inside53/server/limits"
 	"inside53/server/listen"
+	"inside53/server/member"
 	"inside53/server/metrics"
 	"inside53/server/observe"
 	"inside53/server/preflight"
@@ -80,10 +81,10 @@ type App struct {
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
+	keepers   keepers            // that one, and that of what is read for the fleet
 	recorder  *recorder.Recorder // nil without a state directory, and in a fleet
-	fleet     fleetSide
-	running   running // of the goroutine of runSources, once that runs; changed with reloading held
-	reloading sync.Mutex
+	fleet     *member.Side       // nil without a fleet
+	running   running            // of the goroutine of runSources, once that runs
 	sources   sources.Builder
 	health    healthwatch.Watch
 	readiness readiness
@@ -97,7 +98,6 @@ type App struct {
 	trend     trend
 
 	keys      atomic.Pointer[tsig.Keyring]
-	handing   *handing            // nil without a fleet
 	updater   *zoneupdate.Updater // nil without AWS, and in a fleet
 	updates   *update.Server      // nil without AWS
 	transfers *transfer.Server
@@ -190,20 +190,19 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	err = a.assembleFleet(ctx, c, host)
+	err = a.assembleFleet(ctx, c)
 	if err != nil {
 		return err
 	}
+	a.keepers = keepers{a.keeper, a.fleet.Leading}
 	a.dangling = a.newDangling()
 	a.warmth = warm.NewCache(a.keeper.State(), a.forwarder, log)
 	a.sources.Keeper = a.keeper
 	a.sources.Secondaries = &sources.Secondaries{Log: log, Keeper: a.keeper}
 	a.sources.Registrar = &sources.Registrar{Keeper: a.keeper, Snapshot: a.resolver.Snapshot}
 	before := &past{a.newestPast}
-	served := &data{
-		keeper: a.keeper, resolver: a.resolver, past: before, fleet: a.handing, faults: a.problems, waiting: a.waiting,
-		reading: a.readingKeeper,
-	}
+	served := &data{keepers: &a.keepers, resolver: a.resolver, past: before, faults: a.problems}
+	orders := member.NewOrders(a.keeper, a.fleet)
 	a.registry.MustRegister(served.metrics())
 	err = a.assembleUpdates(c)
 	if err != nil {
@@ -220,9 +219,9 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		NewWorker: a.newWorker,
 		TCP: listen.TCPOptions{
 			Connections: limits.Connections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle,
-			Memory: limits.LateBytes(os.DirFS("/")), HandedOn: a.handing.opens(),
+			Memory: limits.LateBytes(os.DirFS("/")), HandedOn: a.fleet.Door(),
 			Welcome: func(client netip.Addr) listen.Welcome {
-				if a.handing.isMember(client) {
+				if a.fleet.IsMember(client) {
 					return listen.Known
 				}
 				return front.Welcome(a.config.Load(), a.resolver.Snapshot(), client)
@@ -236,25 +235,25 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	secondaries := &transferred{a.transfers, a.resolver}
 	a.registry.MustRegister(metrics.OfSockets(a.server.Stats, a.resolver.Counts), secondaries.metrics())
 	a.readiness = readiness{
-		status: a.brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
-		state: a.keeper.State(), fleet: a.fleetStanding,
+		status: a.keepers.Brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
+		state: a.keeper.State(), fleet: a.fleet.Standing,
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
 	a.pulse = pulse{sockets: a.server.Stats, answers: a.resolver.Counts, forwards: a.forwarder.Stats}
 	a.setAccounts(a.running.accounts)
 	a.registry.MustRegister(a.planMetrics())
 	operator := &hands{
-		version: a.version, started: time.Now(), config: a.config.Load, readiness: &a.readiness, keeper: a.keeper,
-		leading: a.leadingKeeper, forwarder: a.forwarder, pulse: &a.pulse, sources: &a.sources,
-		health: &a.health, fleet: a.fleetStatus, handing: a.handing,
+		version: a.version, started: time.Now(), config: a.config.Load, readiness: &a.readiness, keepers: &a.keepers,
+		forwarder: a.forwarder, pulse: &a.pulse, sources: &a.sources, health: &a.health, fleet: a.fleetStatus,
+		refresh: orders.Refresh,
 	}
 	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
 	seen := &watched{a.observer, a.resolver}
 	served.seen = seen
 	a.admin, err = admin.Bind(admin.Options{
-		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: seen, Fleet: &fleetDesk{a},
-		Log:   log,
+		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: orders, Explainer: served,
+		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: seen,
+		Fleet: member.NewDesk(a.fleet), Log: log,
 		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
 		Bound: limits.BoundWeb, Socket: a.opts.Sockets.Listeners().Listener,
 	})
@@ -266,7 +265,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	a.health = healthwatch.Watch{
-		Log: log, Shared: a.fleet.member != nil, State: a.keeper.State(), Hosts: a.sources.Hosts, OnCall: a.sources.OnCall,
+		Log: log, Shared: a.fleet != nil, State: a.keeper.State(), Hosts: a.sources.Hosts, OnCall: a.sources.OnCall,
 		Snapshot: a.resolver.Snapshot, Publish: a.publishLive,
 		Listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
 	}
@@ -297,8 +296,8 @@ func (a *App) newWorker() listen.Worker {
 	f := &front.Handler{
 		Keys: a.keyring, Transfers: a.transfers, Updates: a.updates, Desk: a.desk, Released: a.handover.HasBegun,
 	}
-	if a.fleet.bell != nil {
-		f.Bell = a.fleet.bell
+	if a.fleet != nil {
+		f.Bell = a.fleet.Bell
 	}
 	w.HandleWith(f)
 	return w
@@ -376,11 +375,11 @@ func (a *App) run(ctx context.Context) error {
 	g.Go(func() error { return a.messages.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
 	g.Go(func() error { return a.desk.Run(all) })
-	g.Go(func() error { return a.fleet.bell.run(all) })
+	g.Go(func() error { return a.fleet.RunBell(all) })
 	g.Go(func() error { return a.newInstances().Run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
-		a.awaitFleet(serving)
+		a.fleet.AwaitStore(serving)
 		err := a.opts.Sockets.Await(serving, func() bool { return a.resolver.Snapshot().Loaded },
 			func() []string { return a.keeper.Brief().Missing })
 		if err != nil {
@@ -435,7 +434,7 @@ func (a *App) write(process, all context.Context) error {
 		return a.runSources(working)
 	})
 	g.Go(func() error { return a.runHistory(recording) })
-	g.Go(func() error { return a.runFleet(working) })
+	g.Go(func() error { return a.fleet.Run(working) })
 	g.Go(func() error { return a.transfers.Run(working) })
 	g.Go(func() error { return a.dangling.Run(working) })
 	if a.updater != nil {

@@ -19,19 +19,16 @@ import (
 // data is what is served, for people: what the keeper has and what the resolver makes
 // of it.
 type data struct {
-	keeper   *zonesource.Keeper
+	keepers  *keepers
 	resolver *resolver.Resolver
 	past     *past
-	reading  func() *zonesource.Keeper // of a fleet's data, nil while another server reads them
-	fleet    *handing                  // nil: this server is alone
 	seen     *watched
 	faults   func() []admin.Problem // of what isn't data
-	waiting  func() []zonesource.PartStatus
 }
 
 // Zones implements [admin.Data].
 func (d *data) Zones(page *admin.Page) ([]admin.Zone, int) {
-	status := statusOf(d.keeper, d.reading())
+	status := d.keepers.Status()
 	parts := make(map[zonesource.Key]zonesource.PartStatus, len(status.Parts))
 	for _, p := range status.Parts {
 		parts[p.Key] = p
@@ -109,10 +106,10 @@ func describeZone(z *zone.Zone, p zonesource.PartStatus) admin.Zone {
 // Problems implements [admin.Data].
 func (d *data) Problems() []admin.Problem {
 	out := []admin.Problem{}
-	for _, p := range d.keeper.Report().Problems {
+	for _, p := range d.keepers.served.Report().Problems {
 		out = append(out, admin.Problem(p))
 	}
-	for _, p := range d.waiting() {
+	for _, p := range d.keepers.Waiting() {
 		out = append(out, waitingProblem(&p))
 	}
 	return append(out, d.faults()...)
@@ -135,23 +132,6 @@ func waitingProblem(p *zonesource.PartStatus) admin.Problem {
 	return out
 }
 
-// Accept implements [admin.Accepter].
-func (d *data) Accept(name string) error {
-	if d.fleet != nil {
-		return d.fleet.accept(name)
-	}
-	return acceptAt(d.keeper, name)
-}
-
-// acceptAt has a keeper believe a shrunken listing.
-func acceptAt(k *zonesource.Keeper, name string) error {
-	err := k.Accept(name)
-	if errors.Is(err, zonesource.ErrNothingPending) {
-		return &admin.Refusal{Status: http.StatusNotFound, Err: err}
-	}
-	return err
-}
-
 // Explain implements [admin.Explainer].
 func (d *data) Explain(ctx context.Context, q admin.Question) (any, error) {
 	req := resolver.ExplainRequest{Client: q.Client, ECS: q.Subnet, Outside: q.Outside}
@@ -163,7 +143,7 @@ func (d *data) Explain(ctx context.Context, q admin.Question) (any, error) {
 	if q.Subnet.IsValid() && !d.resolver.Snapshot().Trusted(q.Client) {
 		return nil, fmt.Errorf("subnet: that of client %s isn't believed, it is not in ecs.trust", q.Client)
 	}
-	req.Listing = listings(d.keeper.Status())
+	req.Listing = listings(d.keepers.served.Status())
 	e, err := d.resolver.Explain(ctx, req)
 	hint := zone.OctalHint(q.Name)
 	if err == nil && hint != "" {
@@ -224,8 +204,8 @@ func secondsSince(at, now time.Time) float64 {
 }
 
 func (d *data) collect(r metrics.Reading) {
-	s, now := briefOf(d.keeper, d.reading()), time.Now()
-	if state := d.keeper.State(); state != nil {
+	s, now := d.keepers.Brief(), time.Now()
+	if state := d.keepers.served.State(); state != nil {
 		r.Gauge("inside53_state_writable", metrics.Truth(state.Fault() == nil))
 		r.Gauge("inside53_state_saved_seconds", secondsSince(state.Saved(), now))
 	}

@@ -21,8 +21,8 @@
 // front/ says whose TCP connections are accepted as well, limits/ how many descriptors, how much memory and how
 // many packets there may be; package share counts who has how much of what waits. warm/ keeps the cache over
 // restarts. announce.go says when it is ready, and feeds systemd's watchdog while the packet loops live.
-// handover/ passes the sockets on to the process after this one. Packages confine and logs are of the process,
-// not of the App.
+// member/ is this server as one of a fleet. handover/ passes the sockets on to the process after this one.
+// Packages confine and logs are of the process, not of the App.
 //
 // What people see and do stands beside: hands.go (status, parts, flush, refresh), pulse.go (rates of
 // now), plan.go (reloads, what is read next), observing.go and usage.go (package observe: who asks

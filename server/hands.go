@@ -2,9 +2,7 @@ package server
 
 import (
 	"cmp"
-	"errors"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -24,14 +22,13 @@ type hands struct {
 	started   time.Time
 	config    func() *config.Config
 	readiness *readiness
-	keeper    *zonesource.Keeper
-	leading   func() *zonesource.Keeper // of what this server reads for its fleet; nil: it doesn't
+	keepers   *keepers
 	forwarder *forward.Forwarder
 	pulse     *pulse
 	sources   *sources.Builder
 	health    *healthwatch.Watch
 	fleet     func() admin.FleetStatus
-	handing   *handing // nil: this server is alone
+	refresh   func(name string) (admin.Scheduled, error)
 }
 
 // Status implements [admin.Hands].
@@ -63,54 +60,16 @@ func (h *hands) Flush(name string, tree bool) (int, error) {
 	return h.forwarder.Flush(wire, tree), nil
 }
 
-// Refresh implements [admin.Hands]. Of a fleet it is who leads that reads.
-func (h *hands) Refresh(name string) (admin.Scheduled, error) {
-	out, err := refreshAt(h.keeper, name)
-	if h.handing == nil {
-		return out, err
-	}
-	more, fault := h.handing.refresh(name)
-	return scheduledBy(out, err, more, fault)
-}
-
-// scheduledBy is what this server reads now, and who leads. What neither does is an error, and so
-// is that who leads wasn't reached, unless this server has something to read itself.
-func scheduledBy(own admin.Scheduled, err error, led admin.Scheduled, fault error) (admin.Scheduled, error) {
-	if fault != nil && len(own.Scheduled) == 0 && (err != nil || !isUnknownPart(fault)) {
-		return own, fault
-	}
-	own.Scheduled = append(own.Scheduled, led.Scheduled...)
-	own.WaitSeconds = max(own.WaitSeconds, led.WaitSeconds)
-	return own, nil
-}
-
-// isUnknownPart reports whether an order was refused because there is no such zone or region.
-func isUnknownPart(err error) bool {
-	var refused *admin.Refusal
-	return errors.As(err, &refused) && refused.Status == http.StatusNotFound
-}
-
-// refreshAt has a zone or region read now, "" for all, of those that a keeper reads.
-func refreshAt(k *zonesource.Keeper, name string) (admin.Scheduled, error) {
-	out := admin.Scheduled{Scheduled: []string{}}
-	keys, wait, err := k.Refresh(name)
-	if errors.Is(err, zonesource.ErrUnknownPart) {
-		return out, &admin.Refusal{Status: http.StatusNotFound, Err: err}
-	}
-	for _, key := range keys {
-		out.Scheduled = append(out.Scheduled, key.String())
-	}
-	out.WaitSeconds = wait.Seconds()
-	return out, err
-}
+// Refresh implements [admin.Hands].
+func (h *hands) Refresh(name string) (admin.Scheduled, error) { return h.refresh(name) }
 
 // lostNames bounds the names of what would go with one listing.
 const lostNames = 1000
 
 // Parts implements [admin.Hands].
 func (h *hands) Parts(page *admin.Page) ([]admin.Part, int) {
-	status, now, reader := h.keeper.Status(), time.Now(), h.keeper
-	if lead := h.leading(); lead != nil { // it knows what became of the last readings, and what it holds back
+	status, now, reader := h.keepers.served.Status(), time.Now(), h.keepers.served
+	if lead := h.keepers.leading(); lead != nil { // it knows what became of the last readings, and what it holds back
 		reader = lead
 		own := lead.Status().Parts
 		has := make(map[zonesource.Key]bool, len(own))
@@ -159,8 +118,8 @@ func (h *hands) Parts(page *admin.Page) ([]admin.Part, int) {
 	for i, p := range shown {
 		keys[i] = p.Key
 	}
-	next := h.keeper.Next(keys)
-	if reader != h.keeper {
+	next := h.keepers.served.Next(keys)
+	if reader != h.keepers.served {
 		maps.Copy(next, reader.Next(keys))
 	}
 	out := make([]admin.Part, 0, len(shown)+1)
@@ -186,7 +145,7 @@ func (h *hands) describe(
 	reader *zonesource.Keeper, p *zonesource.PartStatus, name string, next, now time.Time,
 ) admin.Part {
 	out := admin.Part{
-		Key: p.Key.String(), Source: p.Key.Source, Zone: name, Records: p.Records, Saved: h.keeper.Saved(p.Key),
+		Key: p.Key.String(), Source: p.Key.Source, Zone: name, Records: p.Records, Saved: h.keepers.served.Saved(p.Key),
 		AgeSeconds: secondsTo(now, p.Listed), NextSeconds: secondsTo(next, now),
 	}
 	if p.Zone != nil {
@@ -226,7 +185,8 @@ func (h *hands) watchedPart(now time.Time) (admin.Part, bool) {
 	s := m.Stats()
 	return admin.Part{
 		Key: "health checks", Source: "health", Records: s.Healthy + s.Unhealthy + s.Unknown,
-		AgeSeconds: secondsTo(now, s.Oldest), NextSeconds: secondsTo(m.NextRound(), now), Saved: h.keeper.State() != nil,
+		AgeSeconds: secondsTo(now, s.Oldest), NextSeconds: secondsTo(m.NextRound(), now),
+		Saved: h.keepers.served.State() != nil,
 	}, true
 }
 

@@ -13,6 +13,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/member"
 	"inside53/server/metrics"
 	"inside53/zonesource/ledger"
 	"inside53/zonesource/rdata"
@@ -25,6 +26,21 @@ const ledgerDir = "ledger"
 // ownLedger opens the past below a state directory for reading, without a lock.
 func ownLedger(c *config.Config) (*ledger.Ledger, error) {
 	return ledger.New(ledger.Options{Store: ledger.NewDir(filepath.Join(c.StateDir, ledgerDir))})
+}
+
+// LedgerOf opens the past of a configuration for reading, without a lock: that of its fleet, or
+// the one below its state directory.
+func LedgerOf(ctx context.Context, c *config.Config) (*ledger.Ledger, error) {
+	if c.Fleet == nil {
+		return ownLedger(c)
+	}
+	return member.Ledger(ctx, c)
+}
+
+// retention is how much of the past is kept.
+func (a *App) retention() (time.Duration, int64) {
+	h := a.config.Load().History
+	return h.Keep, int64(h.Max)
 }
 
 // assembleHistory makes what records the past. Without a state directory there is none.
@@ -91,9 +107,9 @@ type past struct {
 // newestPast is the past of this server, or of its fleet.
 func (a *App) newestPast() (*ledger.Ledger, *ledger.Version) {
 	switch {
-	case a.fleet.member != nil:
-		v, _ := a.fleet.member.Adopted()
-		return a.fleet.member.Ledger(), v
+	case a.fleet != nil:
+		v, _ := a.fleet.Member.Adopted()
+		return a.fleet.Member.Ledger(), v
 	case a.recorder != nil:
 		return a.recorder.Ledger(), a.recorder.Newest()
 	}

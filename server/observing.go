@@ -14,7 +14,6 @@ import (
 	"inside53/server/config"
 	"inside53/server/metrics"
 	"inside53/server/observe"
-	"inside53/zonesource"
 )
 
 // watched is what is seen of the queries, for people.
@@ -94,15 +93,6 @@ func (a *App) setMessages(c *config.Config) {
 	a.forwarder.SetMessages(a.messages)
 }
 
-// waiting are the parts that are held back, here or by what this server reads for its fleet.
-func (a *App) waiting() []zonesource.PartStatus {
-	all := a.keeper.Waiting()
-	if lead := a.leadingKeeper(); lead != nil {
-		all = append(all, lead.Waiting()...)
-	}
-	return all
-}
-
 // observeMetrics are those of who watches.
 func (a *App) observeMetrics() *metrics.Collector {
 	return metrics.New([]metrics.Metric{
@@ -135,7 +125,7 @@ func (a *App) problems() []admin.Problem {
 	}
 	add("the log can't be written, its lines are lost: %v", a.logFault())
 	add("the query log can't be written, its lines are lost: %v", a.observer.LogFault())
-	add("%v", a.twinFault())
+	add("%v", a.fleet.Fault())
 	p, failed := a.reloads.problem()
 	if failed {
 		out = append(out, p)

@@ -2,13 +2,11 @@ package server
 
 import (
 	"fmt"
-	"maps"
 	"sync/atomic"
 	"time"
 
 	"inside53/server/admin"
 	"inside53/server/metrics"
-	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 )
 
@@ -48,27 +46,6 @@ func (r *reloads) problem() (admin.Problem, bool) {
 // setAccounts makes known which accounts are in use.
 func (a *App) setAccounts(all []*awsclient.Account) { a.accounts.Store(&all) }
 
-// fleetStatus is the version of the data that is served, and who of the fleet leads.
-func (a *App) fleetStatus() admin.FleetStatus {
-	if m := a.fleet.member; m != nil {
-		s := m.Standing()
-		return admin.FleetStatus{Version: s.Version, Leader: s.Leader}
-	}
-	if a.recorder == nil {
-		return admin.FleetStatus{}
-	}
-	return admin.FleetStatus{Version: a.recorder.Status().Version}
-}
-
-// leadingKeeper is that of what this server reads for its fleet; nil where it doesn't.
-func (a *App) leadingKeeper() *zonesource.Keeper {
-	l := a.fleet.leading.Load()
-	if l == nil {
-		return nil
-	}
-	return l.keeper
-}
-
 // planMetrics are those of what will be read, how fast, and by which configuration.
 func (a *App) planMetrics() *metrics.Collector {
 	return metrics.New([]metrics.Metric{
@@ -97,11 +74,7 @@ func (a *App) planMetrics() *metrics.Collector {
 			out.Gauge("inside53_aws_rate", now, account.Name)
 		}
 		now := time.Now()
-		next := a.keeper.Soonest()
-		if lead := a.leadingKeeper(); lead != nil {
-			maps.Copy(next, lead.Soonest())
-		}
-		for source, at := range next {
+		for source, at := range a.keepers.Soonest() {
 			out.Gauge("inside53_source_next_seconds", max(0, at.Sub(now).Seconds()), source)
 		}
 	})

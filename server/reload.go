@@ -32,9 +32,8 @@ func (a *App) runSources(ctx context.Context) error {
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	own := a.localOf(a.running.sources)
-	a.sources.Secondaries.Use(own)
-	a.sources.Registrar.Use(own)
+	own := a.fleet.Local(a.running.sources)
+	a.sources.Use(own)
 	ended := make(chan error, 1)
 	go a.runKeeper(running, own, ended)
 	detected := make(chan struct{})
@@ -219,24 +218,21 @@ func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() 
 	a.transfers.SetPolicy(p.transfer)
 	before := a.running.accounts
 	again := a.running.generation != p.running.generation
-	sources := a.localOf(p.running.sources)
-	a.reloading.Lock()
+	sources := a.fleet.Local(p.running.sources)
 	a.running = p.running
 	a.setAccounts(a.running.accounts)
-	a.sources.Secondaries.Use(sources)
-	a.sources.Registrar.Use(sources)
-	err := a.reconfigureLead(p)
-	a.reloading.Unlock()
+	a.sources.Use(sources)
+	err := a.fleet.Reconfigure(p.config, p.running.accounts, p.running.generation)
 	if err != nil {
 		a.opts.Log.Error("what is read for the fleet isn't reconfigured", "error", err)
 	}
 	a.keeper.Switch(sources...)
-	a.readopt(ctx)
+	a.fleet.Readopt(ctx)
 	a.keys.Store(&p.updates.Keys)
 	if again {
 		a.setUpdateAccounts()
 	}
-	err = a.handing.setKeys(p.config)
+	err = a.fleet.SetKeys(p.config)
 	if err != nil {
 		a.opts.Log.Error("keys of the fleet not changed", "error", err)
 	}

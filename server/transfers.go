@@ -43,8 +43,8 @@ func (a *App) assembleTransfers(c *config.Config) error {
 		CountNotify: func(result string) { countNotify(result) }, StateDir: c.StateDir, State: a.keeper.State(),
 		Log: a.opts.Log,
 	}
-	if a.handing != nil {
-		options.Fleet = a.handing
+	if a.fleet != nil {
+		options.Fleet = a.fleet.Handing
 	}
 	a.transfers = transfer.New(options)
 	a.transfers.SetPolicy(policy)
@@ -58,7 +58,7 @@ func (a *App) isPrimary(apex []byte, from netip.Addr) bool {
 	if a.sources.Secondaries.IsPrimary(apex, from) {
 		return true
 	}
-	if a.handing == nil {
+	if a.fleet == nil {
 		return false
 	}
 	return front.NamesPrimary(a.config.Load(), apex, from)

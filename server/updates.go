@@ -32,8 +32,8 @@ func (a *App) assembleUpdates(c *config.Config) error {
 		Hosted: a.hosted, Count: func(result string) { count(result) }, Log: a.opts.Log,
 		Allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
 	}
-	if a.handing != nil {
-		options.Updater, options.Fleet = a.handing, a.handing
+	if a.fleet != nil {
+		options.Updater, options.Fleet = a.fleet.Handing, a.fleet.Handing
 	} else {
 		a.updater = zoneupdate.New(zoneupdate.Options{
 			Source: route53.Name, Hosted: a.keeper.Hosted, Amend: a.keeper.Amend, Synced: a.keeper.Synced,
@@ -49,9 +49,9 @@ func (a *App) assembleUpdates(c *config.Config) error {
 // hosted returns the hosted zones as they were listed last, with the changes that were
 // accepted: at the leader of a fleet those that it reads.
 func (a *App) hosted() []*zone.Zone {
-	l := a.fleet.leading.Load()
-	if l != nil {
-		return l.keeper.Hosted()
+	lead := a.fleet.Leading()
+	if lead != nil {
+		return lead.Hosted()
 	}
 	return a.keeper.Hosted()
 }
@@ -61,11 +61,5 @@ func (a *App) setUpdateAccounts() {
 	if a.updater != nil {
 		a.updater.SetAccounts(a.running.accounts)
 	}
-	if a.handing == nil {
-		return
-	}
-	o := a.handing.leads()
-	if o != nil {
-		o.updater.SetAccounts(a.running.accounts)
-	}
+	a.fleet.SetAccounts(a.running.accounts)
 }

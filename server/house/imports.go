@@ -39,9 +39,9 @@ const (
 func rooms() []string {
 	return []string{
 		"server/admin", "server/dangling", "server/dnstap", "server/front", "server/handon", "server/handover",
-		"server/healthwatch", "server/limits", "server/listen", "server/metrics", "server/observe", "server/policy",
-		"server/preflight", "server/share", "server/sources", "server/transfer", "server/tsig", "server/update",
-		"server/warm",
+		"server/healthwatch", "server/limits", "server/listen", "server/member", "server/metrics", "server/observe",
+		"server/policy", "server/preflight", "server/share", "server/sources", "server/transfer", "server/tsig",
+		"server/update", "server/warm",
 	}
 }
 
@@ -144,6 +144,17 @@ func rules() map[string]rule {
 				"resolver/forward", "resolver/zone", "server/config", "server/healthwatch", "server/policy", "server/sources",
 			}, below[2:]...),
 			why: "it looks at a configuration before there is a server", theirs: []string{},
+		},
+		"server/member": {
+			ours: append([]string{
+				"resolver", "resolver/wire", "resolver/zone", "server/admin", "server/config", "server/handon",
+				"server/healthwatch", "server/metrics", "server/policy", "server/sources", "server/transfer", "server/tsig",
+				"server/update",
+			}, below[2:]...),
+			why: "it is one of a fleet; what it serves and how, it leaves to the App",
+			theirs: []string{
+				dns, "github.com/prometheus/client_golang/prometheus", "golang.org/x/sync/errgroup",
+			},
 		},
 		"server/limits": {
 			ours: []string{"resolver/forward", "resolver/wire", "resolver/zone", "server/config", "server/listen"},
