@@ -17,10 +17,10 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
-	"inside53/server/dangling"
 	"inside53/server/dnstap"
 	"inside53/server/front"
 	"inside53/server/handover"
+	"inside53/server/hands"
 	"inside53/server/healthwatch"
 	"inside53/server/limits"
 	"inside53/server/listen"
@@ -28,6 +28,7 @@ import (
 	"inside53/server/metrics"
 	"inside53/server/observe"
 	"inside53/server/preflight"
+	"inside53/server/served"
 	"inside53/server/sources"
 	"inside53/server/transfer"
 	"inside53/server/tsig"
@@ -81,31 +82,31 @@ type App struct {
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
-	keepers   keepers            // that one, and that of what is read for the fleet
+	keepers   served.Keepers     // that one, and that of what is read for the fleet
 	recorder  *recorder.Recorder // nil without a state directory, and in a fleet
 	fleet     *member.Side       // nil without a fleet
 	running   running            // of the goroutine of runSources, once that runs
 	sources   sources.Builder
 	health    healthwatch.Watch
 	readiness readiness
-	pulse     pulse
+	hands     *hands.Hands
 	observer  *observe.Observer
 	messages  *dnstap.Sender
-	dangling  *dangling.Watch
+	dangling  *served.Dangling
 	reloads   reloads
 	accounts  atomic.Pointer[[]*awsclient.Account] // of running, for who isn't its goroutine
 	warmth    *warm.Cache
-	trend     trend
 
-	keys      atomic.Pointer[tsig.Keyring]
-	updater   *zoneupdate.Updater // nil without AWS, and in a fleet
-	updates   *update.Server      // nil without AWS
-	transfers *transfer.Server
-	desk      *front.Desk
-	closed    atomic.Bool // the state directory is free
-	server    *listen.Server
-	admin     *admin.Server
-	handover  *handover.Side
+	keys        atomic.Pointer[tsig.Keyring]
+	updater     *zoneupdate.Updater // nil without AWS, and in a fleet
+	updates     *update.Server      // nil without AWS
+	transfers   *transfer.Server
+	secondaries *served.Transfers
+	desk        *front.Desk
+	closed      atomic.Bool // the state directory is free
+	server      *listen.Server
+	admin       *admin.Server
+	handover    *handover.Side
 }
 
 // NewApp binds every address and opens the state directory; nothing runs and
@@ -144,10 +145,9 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	})
 	a.observer = observe.New(observe.Options{Answers: a.resolver, Log: log})
 	a.messages = dnstap.New(dnstap.Options{Identity: host, Version: a.version, Log: log})
-	a.setQueryLog(c)
-	a.setMessages(c)
-	a.registry.MustRegister(metrics.OfForwarder(a.forwarder.Stats), metrics.OfResolver(a.resolver), a.observeMetrics(),
-		a.danglingMetrics())
+	a.observe(c)
+	seen := &served.Watched{Observer: a.observer, Resolver: a.resolver, Messages: a.messages}
+	a.registry.MustRegister(metrics.OfForwarder(a.forwarder.Stats), metrics.OfResolver(a.resolver), seen.Metrics())
 	a.sources = sources.Builder{
 		Log: log, Hosts: sources.Hosts{Forwarder: a.forwarder}, Config: a.config.Load,
 		OnCall: sources.CountCalls(a.registry), OnEvent: sources.CountEvents(a.registry),
@@ -194,16 +194,19 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	a.keepers = keepers{a.keeper, a.fleet.Leading}
-	a.dangling = a.newDangling()
+	a.keepers = served.Keepers{Served: a.keeper, Leading: a.fleet.Leading}
+	a.dangling = &served.Dangling{Watch: a.newDangling(), Keeper: a.keeper}
+	a.registry.MustRegister(a.dangling.Metrics())
 	a.warmth = warm.NewCache(a.keeper.State(), a.forwarder, log)
 	a.sources.Keeper = a.keeper
 	a.sources.Secondaries = &sources.Secondaries{Log: log, Keeper: a.keeper}
 	a.sources.Registrar = &sources.Registrar{Keeper: a.keeper, Snapshot: a.resolver.Snapshot}
 	before := &past{a.newestPast}
-	served := &data{keepers: &a.keepers, resolver: a.resolver, past: before, faults: a.problems}
+	data := &served.Data{
+		Keepers: &a.keepers, Resolver: a.resolver, Past: before.steps, Watched: seen, Faults: a.problems,
+	}
 	orders := member.NewOrders(a.keeper, a.fleet)
-	a.registry.MustRegister(served.metrics())
+	a.registry.MustRegister(data.Metrics())
 	err = a.assembleUpdates(c)
 	if err != nil {
 		return err
@@ -232,29 +235,27 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	secondaries := &transferred{a.transfers, a.resolver}
-	a.registry.MustRegister(metrics.OfSockets(a.server.Stats, a.resolver.Counts), secondaries.metrics())
+	a.secondaries = &served.Transfers{Server: a.transfers, Resolver: a.resolver}
+	a.registry.MustRegister(metrics.OfSockets(a.server.Stats, a.resolver.Counts), a.secondaries.Metrics())
 	a.readiness = readiness{
 		status: a.keepers.Brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
 		state: a.keeper.State(), fleet: a.fleet.Standing,
 	}
 	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
-	a.pulse = pulse{sockets: a.server.Stats, answers: a.resolver.Counts, forwards: a.forwarder.Stats}
 	a.setAccounts(a.running.accounts)
 	a.registry.MustRegister(a.planMetrics())
-	operator := &hands{
-		version: a.version, started: time.Now(), config: a.config.Load, readiness: &a.readiness, keepers: &a.keepers,
-		forwarder: a.forwarder, pulse: &a.pulse, sources: &a.sources, health: &a.health, fleet: a.fleetStatus,
-		refresh: orders.Refresh,
+	a.hands = &hands.Hands{
+		Version: a.version, Started: time.Now(), Config: a.config.Load, Readiness: &a.readiness, Keepers: &a.keepers,
+		Forwarder: a.forwarder, Standing: a.sources.Secondaries.Standing, Health: &a.health,
+		Fleet: a.fleetStatus, Reread: orders.Refresh,
+		Pulse: hands.NewPulse(a.server.Stats, a.resolver.Counts, a.forwarder.Stats),
+		Trend: hands.NewTrend(a.server.Stats, a.resolver.Counts, a.forwarder.Stats),
 	}
-	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
-	seen := &watched{a.observer, a.resolver}
-	served.seen = seen
 	a.admin, err = admin.Bind(admin.Options{
-		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: orders, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: seen,
+		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: data, Accepter: orders, Explainer: data,
+		Health: &a.health, Secondaries: a.secondaries, Past: before, Hands: a.hands, Watcher: seen,
 		Fleet: member.NewDesk(a.fleet), Log: log,
-		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
+		Views: &served.Views{Resolver: a.resolver}, Records: &served.Records{Keeper: a.keeper}, Trends: a.hands.Trend,
 		Bound: limits.BoundWeb, Socket: a.opts.Sockets.Listeners().Listener,
 	})
 	if err != nil {
@@ -341,7 +342,7 @@ func (a *App) publish(s *zone.Snapshot) {
 		a.opts.Log.Error("snapshot not published", "error", err)
 	}
 	if a.dangling != nil {
-		a.dangling.Wake()
+		a.dangling.Watch.Wake()
 	}
 	if a.transfers != nil { // before, nobody asks
 		a.transfers.Wake()
@@ -370,7 +371,6 @@ func (a *App) run(ctx context.Context) error {
 	g, all := errgroup.WithContext(all)
 	g.Go(func() error { return a.forwarder.Run(all) })
 	g.Go(func() error { return a.resolver.Run(all) })
-	g.Go(func() error { return a.pulse.run(all) })
 	g.Go(func() error { return a.observer.Run(all) })
 	g.Go(func() error { return a.messages.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
@@ -389,7 +389,7 @@ func (a *App) run(ctx context.Context) error {
 	})
 	g.Go(func() error { return a.handover.Offer(serving, ctx, stopServing) })
 	g.Go(func() error { return a.admin.Run(all) })
-	g.Go(func() error { return a.trend.run(all) })
+	g.Go(func() error { return a.hands.Run(all) })
 	g.Go(func() error { return watchdog(all, a.opts.Log, a.server.Standing) })
 	g.Go(func() error { return a.announce(all) })
 	g.Go(func() error {
@@ -436,7 +436,7 @@ func (a *App) write(process, all context.Context) error {
 	g.Go(func() error { return a.runHistory(recording) })
 	g.Go(func() error { return a.fleet.Run(working) })
 	g.Go(func() error { return a.transfers.Run(working) })
-	g.Go(func() error { return a.dangling.Run(working) })
+	g.Go(func() error { return a.dangling.Watch.Run(working) })
 	if a.updater != nil {
 		g.Go(func() error { return a.updater.Run(working) })
 	}

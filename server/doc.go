@@ -2,7 +2,7 @@
 //
 //	           clients                              operators, balancers
 //	              │                                          │
-//	           listen/  UDP, TCP, heartbeat       admin/ <── readiness.go  data.go
+//	           listen/  UDP, TCP, heartbeat       admin/ <── readiness.go served/ hands/
 //	              │ Serve                                    │
 //	           front/    ──> update/ ──> zonesource/update ──> Route 53
 //	              │  │ └──> transfer/ (secondaries) <── resolver.Merger
@@ -24,10 +24,8 @@
 // member/ is this server as one of a fleet. handover/ passes the sockets on to the process after this one.
 // Packages confine and logs are of the process, not of the App.
 //
-// What people see and do stands beside: hands.go (status, parts, flush, refresh), pulse.go (rates of
-// now), plan.go (reloads, what is read next), observing.go and usage.go (package observe: who asks
-// most, the query log, queries as they come, who uses a record; package dnstap), dangle.go (package
-// dangling: records that lead to what is gone).
+// What people see is served/ (zones, records, views, secondaries, who asks for what), what they do and look at first
+// is hands/ (status, parts, flush, refresh, rates); plan.go has what came of reloads and what is read next.
 //
 // [App] is the composition root: it makes all of it from a [config.Config] and owns its
 // lifetime. Its parts own their state and register their metrics (metrics/); package admin

@@ -212,8 +212,7 @@ func (a *App) apply(ctx context.Context, p *reloadPlan, endWatch func()) func() 
 	if a.opts.SetLog != nil {
 		a.opts.SetLog(p.config.Log)
 	}
-	a.setQueryLog(p.config)
-	a.setMessages(p.config)
+	a.observe(p.config)
 	a.forwarder.SetPackets(limits.Packets(p.config, a.resolver.Snapshot()))
 	a.transfers.SetPolicy(p.transfer)
 	before := a.running.accounts

@@ -1,4 +1,4 @@
-package server
+package served
 
 import (
 	"maps"
@@ -7,16 +7,16 @@ import (
 	"inside53/zonesource"
 )
 
-// keepers are the one of what is served and, while this server reads for its fleet, the one of what it reads:
+// Keepers are the one of what is served and, while this server reads for its fleet, the one of what it reads:
 // that one knows what became of the last readings, and what it holds back.
-type keepers struct {
-	served  *zonesource.Keeper
-	leading func() *zonesource.Keeper // nil while another server reads, and without a fleet
+type Keepers struct {
+	Served  *zonesource.Keeper
+	Leading func() *zonesource.Keeper // nil while another server reads, and without a fleet
 }
 
 // Brief is how the data stand; at the leader of a fleet with what its listings say.
-func (k *keepers) Brief() zonesource.Brief {
-	b, reading := k.served.Brief(), k.leading()
+func (k *Keepers) Brief() zonesource.Brief {
+	b, reading := k.Served.Brief(), k.Leading()
 	if reading == nil {
 		return b
 	}
@@ -30,8 +30,8 @@ func (k *keepers) Brief() zonesource.Brief {
 }
 
 // Status is the same of each part.
-func (k *keepers) Status() zonesource.Status {
-	s, reading := k.served.Status(), k.leading()
+func (k *Keepers) Status() zonesource.Status {
+	s, reading := k.Served.Status(), k.Leading()
 	if reading == nil {
 		return s
 	}
@@ -50,18 +50,18 @@ func (k *keepers) Status() zonesource.Status {
 }
 
 // Waiting are the parts that are held back, here or by what this server reads for its fleet.
-func (k *keepers) Waiting() []zonesource.PartStatus {
-	all := k.served.Waiting()
-	if lead := k.leading(); lead != nil {
+func (k *Keepers) Waiting() []zonesource.PartStatus {
+	all := k.Served.Waiting()
+	if lead := k.Leading(); lead != nil {
 		all = append(all, lead.Waiting()...)
 	}
 	return all
 }
 
 // Soonest is when each source reads something next.
-func (k *keepers) Soonest() map[string]time.Time {
-	next := k.served.Soonest()
-	if lead := k.leading(); lead != nil {
+func (k *Keepers) Soonest() map[string]time.Time {
+	next := k.Served.Soonest()
+	if lead := k.Leading(); lead != nil {
 		maps.Copy(next, lead.Soonest())
 	}
 	return next
