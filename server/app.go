@@ -27,6 +27,7 @@ import (
 	"inside53/server/member"
 	"inside53/server/metrics"
 	"inside53/server/observe"
+	"inside53/server/past"
 	"inside53/server/preflight"
 	"inside53/server/served"
 	"inside53/server/sources"
@@ -113,7 +114,7 @@ type App struct {
 // nothing is answered before Run. The error says what can't be used.
 func NewApp(ctx context.Context, o AppOptions) (*App, error) {
 	if !o.AsOf.IsZero() {
-		o.Config = readOnly(o.Config)
+		o.Config = past.ReadOnly(o.Config)
 	}
 	a := &App{opts: o, version: version(o.Version), registry: metrics.NewRegistry()}
 	a.handover = handover.New(handover.Options{Log: o.Log, Address: a.firstAddress, Files: a.files, Next: a.next})
@@ -159,7 +160,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 			return err
 		}
 	}
-	err = a.assembleHistory(c, host)
+	err = a.assembleRecorder(c)
 	if err != nil {
 		return err
 	}
@@ -201,9 +202,9 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.sources.Keeper = a.keeper
 	a.sources.Secondaries = &sources.Secondaries{Log: log, Keeper: a.keeper}
 	a.sources.Registrar = &sources.Registrar{Keeper: a.keeper, Snapshot: a.resolver.Snapshot}
-	before := &past{a.newestPast}
+	before := &past.Past{Fleet: a.fleet, Recorder: a.recorder}
 	data := &served.Data{
-		Keepers: &a.keepers, Resolver: a.resolver, Past: before.steps, Watched: seen, Faults: a.problems,
+		Keepers: &a.keepers, Resolver: a.resolver, Past: before.Steps, Watched: seen, Faults: a.problems,
 	}
 	orders := member.NewOrders(a.keeper, a.fleet)
 	a.registry.MustRegister(data.Metrics())
@@ -433,7 +434,7 @@ func (a *App) write(process, all context.Context) error {
 		defer stopRecording() // what the sources deliver last is recorded too
 		return a.runSources(working)
 	})
-	g.Go(func() error { return a.runHistory(recording) })
+	g.Go(func() error { return past.Record(recording, a.recorder) })
 	g.Go(func() error { return a.fleet.Run(working) })
 	g.Go(func() error { return a.transfers.Run(working) })
 	g.Go(func() error { return a.dangling.Watch.Run(working) })

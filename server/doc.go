@@ -25,7 +25,8 @@
 // Packages confine and logs are of the process, not of the App.
 //
 // What people see is served/ (zones, records, views, secondaries, who asks for what), what they do and look at first
-// is hands/ (status, parts, flush, refresh, rates); plan.go has what came of reloads and what is read next.
+// is hands/ (status, parts, flush, refresh, rates), what was is past/; plan.go has what came of reloads and what is
+// read next.
 //
 // [App] is the composition root: it makes all of it from a [config.Config] and owns its
 // lifetime. Its parts own their state and register their metrics (metrics/); package admin

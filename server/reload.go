@@ -12,6 +12,7 @@ import (
 	"inside53/server/config"
 	"inside53/server/confine"
 	"inside53/server/limits"
+	"inside53/server/past"
 	"inside53/server/policy"
 	"inside53/server/sources"
 	"inside53/server/transfer"
@@ -24,7 +25,7 @@ import (
 // is at fault changes nothing.
 func (a *App) runSources(ctx context.Context) error {
 	if !a.opts.AsOf.IsZero() {
-		return a.keeper.Run(ctx, &pastSource{a.config.Load(), a.opts.AsOf})
+		return a.keeper.Run(ctx, &past.Source{Config: a.config.Load(), At: a.opts.AsOf})
 	}
 	err := a.buildFirst(ctx)
 	if err != nil {

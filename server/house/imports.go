@@ -40,7 +40,7 @@ func rooms() []string {
 	return []string{
 		"server/admin", "server/dangling", "server/dnstap", "server/front", "server/handon",
 		"server/handover", "server/hands", "server/healthwatch", "server/limits", "server/listen",
-		"server/member", "server/metrics", "server/observe", "server/policy", "server/preflight",
+		"server/member", "server/metrics", "server/observe", "server/past", "server/policy", "server/preflight",
 		"server/served", "server/share", "server/sources", "server/transfer", "server/tsig", "server/update",
 		"server/warm",
 	}
@@ -145,6 +145,12 @@ func rules() map[string]rule {
 				"resolver/forward", "resolver/zone", "server/config", "server/healthwatch", "server/policy", "server/sources",
 			}, below[2:]...),
 			why: "it looks at a configuration before there is a server", theirs: []string{},
+		},
+		"server/past": {
+			ours: append([]string{
+				"resolver", "resolver/zone", "server/admin", "server/config", "server/member", "server/metrics",
+			}, below[2:]...),
+			why: "it knows what was, and where that is kept", theirs: []string{"github.com/prometheus/client_golang/prometheus"},
 		},
 		"server/served": {
 			ours: []string{
@@ -262,7 +268,7 @@ func rules() map[string]rule {
 		"server/inside53": {
 			ours: append([]string{
 				"server", "server/admin", "server/config", "server/confine", "server/handover", "server/limits", "server/logs",
-				"server/preflight", "server/sources", "examples",
+				"server/past", "server/preflight", "server/sources", "examples",
 			}, below...),
 			why: "what the server says it reads in the types of its admin paths, and whatever it serves it leaves to the App",
 		},
