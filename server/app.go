@@ -5,10 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/netip"
-	"os"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +14,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/server/admin"
 	"inside53/server/config"
+	"inside53/server/dangling"
 	"inside53/server/dnstap"
 	"inside53/server/front"
 	"inside53/server/handover"
@@ -28,16 +26,10 @@ import (
 	"inside53/server/metrics"
 	"inside53/server/observe"
 	"inside53/server/past"
-	"inside53/server/preflight"
-	"inside53/server/served"
 	"inside53/server/sources"
-	"inside53/server/transfer"
 	"inside53/server/tsig"
-	"inside53/server/update"
 	"inside53/server/warm"
 	"inside53/zonesource"
-	"inside53/zonesource/awsclient"
-	"inside53/zonesource/recorder"
 	zoneupdate "inside53/zonesource/update"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -76,38 +68,33 @@ type AppOptions struct {
 type App struct {
 	opts     AppOptions                    // its Config has the sockets, the state directory and the bounds
 	version  string                        // of the program: inside53 1.2.3
-	host     string                        // the name of the host
 	config   atomic.Pointer[config.Config] // in force
 	registry *prometheus.Registry
+	running  running // of the goroutine of runSources, once that runs
+	reloads  reloads
 
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
-	keepers   served.Keepers     // that one, and that of what is read for the fleet
-	recorder  *recorder.Recorder // nil without a state directory, and in a fleet
-	fleet     *member.Side       // nil without a fleet
-	running   running            // of the goroutine of runSources, once that runs
+	past      past.Past    // with its recorder, where this server records
+	fleet     *member.Side // nil without a fleet
 	sources   sources.Builder
 	health    healthwatch.Watch
+	warmth    *warm.Cache
+	dangling  *dangling.Watch
+
+	keys    atomic.Pointer[tsig.Keyring]
+	updater *zoneupdate.Updater // nil without AWS, and in a fleet
+	front   front.Handler       // with what serves updates and transfers
+
 	readiness readiness
-	hands     *hands.Hands
 	observer  *observe.Observer
 	messages  *dnstap.Sender
-	dangling  *served.Dangling
-	reloads   reloads
-	accounts  atomic.Pointer[[]*awsclient.Account] // of running, for who isn't its goroutine
-	warmth    *warm.Cache
-
-	keys        atomic.Pointer[tsig.Keyring]
-	updater     *zoneupdate.Updater // nil without AWS, and in a fleet
-	updates     *update.Server      // nil without AWS
-	transfers   *transfer.Server
-	secondaries *served.Transfers
-	desk        *front.Desk
-	closed      atomic.Bool // the state directory is free
-	server      *listen.Server
-	admin       *admin.Server
-	handover    *handover.Side
+	hands     *hands.Hands
+	admin     *admin.Server
+	server    *listen.Server
+	handover  *handover.Side
+	closed    atomic.Bool // the state directory is free
 }
 
 // NewApp binds every address and opens the state directory; nothing runs and
@@ -115,6 +102,9 @@ type App struct {
 func NewApp(ctx context.Context, o AppOptions) (*App, error) {
 	if !o.AsOf.IsZero() {
 		o.Config = past.ReadOnly(o.Config)
+	}
+	if o.LogFault == nil {
+		o.LogFault = func() error { return nil }
 	}
 	a := &App{opts: o, version: version(o.Version), registry: metrics.NewRegistry()}
 	a.handover = handover.New(handover.Options{Log: o.Log, Address: a.firstAddress, Files: a.files, Next: a.next})
@@ -127,183 +117,8 @@ func NewApp(ctx context.Context, o AppOptions) (*App, error) {
 	return a, nil
 }
 
-func (a *App) assemble(ctx context.Context, c *config.Config) error {
-	log := a.opts.Log
-	var err error
-	a.forwarder, err = forward.New(forward.Options{
-		Entries: c.Cache.Entries, Bytes: limits.CacheBytes(int(c.Cache.Bytes), os.DirFS("/"), log),
-		Waiters: limits.Waiters(os.DirFS("/")), Sockets: limits.Sockets(), Logger: log,
-	})
-	if err != nil {
-		return err
-	}
-	a.forwarder.SetPackets(limits.Packets(c, nil))
-	host, _ := os.Hostname() // "" where it has none
-	a.host = host
-	a.resolver = resolver.New(a.forwarder, resolver.Options{
-		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: a.identity, Version: a.version,
-		Ready: a.readiness.isReady,
-	})
-	a.observer = observe.New(observe.Options{Answers: a.resolver, Log: log})
-	a.messages = dnstap.New(dnstap.Options{Identity: host, Version: a.version, Log: log})
-	a.observe(c)
-	seen := &served.Watched{Observer: a.observer, Resolver: a.resolver, Messages: a.messages}
-	a.registry.MustRegister(metrics.OfForwarder(a.forwarder.Stats), metrics.OfResolver(a.resolver), seen.Metrics())
-	a.sources = sources.Builder{
-		Log: log, Hosts: sources.Hosts{Forwarder: a.forwarder}, Config: a.config.Load,
-		OnCall: sources.CountCalls(a.registry), OnEvent: sources.CountEvents(a.registry),
-		Program: sync.OnceValue(zonesource.Program), WantTargets: a.health.WantTargets,
-	}
-	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
-		a.running.accounts, err = a.sources.LoadAccounts(ctx, c)
-		if err != nil {
-			return err
-		}
-	}
-	err = a.assembleRecorder(c)
-	if err != nil {
-		return err
-	}
-	err = a.opts.Sockets.Succeed(ctx, func() error {
-		_, err := preflight.CheckZoneFiles(ctx, c)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	state := ""
-	var accepted func([]zonesource.Accepted)
-	if c.KeepsState() && a.opts.AsOf.IsZero() {
-		state = c.StateDir
-	}
-	if a.recorder != nil {
-		accepted = a.recorder.Accept
-	}
-	kept, err := a.keeperConfig(ctx, c)
-	if err != nil {
-		return err
-	}
-	kept.Self = sources.SavedSelf(c)
-	a.keeper, err = zonesource.NewKeeper(zonesource.Options{
-		Config: kept, StateDir: state, Publish: a.publish, Log: log,
-		Accepted: accepted,
-	})
-	if err != nil {
-		return err
-	}
-	err = a.assembleFleet(ctx, c)
-	if err != nil {
-		return err
-	}
-	a.keepers = served.Keepers{Served: a.keeper, Leading: a.fleet.Leading}
-	a.dangling = &served.Dangling{Watch: a.newDangling(), Keeper: a.keeper}
-	a.registry.MustRegister(a.dangling.Metrics())
-	a.warmth = warm.NewCache(a.keeper.State(), a.forwarder, log)
-	a.sources.Keeper = a.keeper
-	a.sources.Secondaries = &sources.Secondaries{Log: log, Keeper: a.keeper}
-	a.sources.Registrar = &sources.Registrar{Keeper: a.keeper, Snapshot: a.resolver.Snapshot}
-	before := &past.Past{Fleet: a.fleet, Recorder: a.recorder}
-	data := &served.Data{
-		Keepers: &a.keepers, Resolver: a.resolver, Past: before.Steps, Watched: seen, Faults: a.problems,
-	}
-	orders := member.NewOrders(a.keeper, a.fleet)
-	a.registry.MustRegister(data.Metrics())
-	err = a.assembleUpdates(c)
-	if err != nil {
-		return err
-	}
-	err = a.assembleTransfers(c)
-	if err != nil {
-		return err
-	}
-	a.server, err = listen.Bind(listen.Options{
-		Addresses: c.Listen.DNS,
-		Sockets:   a.opts.Sockets.Listeners(),
-		Expected:  a.opts.Sockets.Expected(),
-		NewWorker: a.newWorker,
-		TCP: listen.TCPOptions{
-			Connections: limits.Connections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle,
-			Memory: limits.LateBytes(os.DirFS("/")), HandedOn: a.fleet.Door(),
-			Welcome: func(client netip.Addr) listen.Welcome {
-				if a.fleet.IsMember(client) {
-					return listen.Known
-				}
-				return front.Welcome(a.config.Load(), a.resolver.Snapshot(), client)
-			},
-		},
-		Log: log,
-	})
-	if err != nil {
-		return err
-	}
-	a.secondaries = &served.Transfers{Server: a.transfers, Resolver: a.resolver}
-	a.registry.MustRegister(metrics.OfSockets(a.server.Stats, a.resolver.Counts), a.secondaries.Metrics())
-	a.readiness = readiness{
-		status: a.keepers.Brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
-		state: a.keeper.State(), fleet: a.fleet.Standing,
-	}
-	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
-	a.setAccounts(a.running.accounts)
-	a.registry.MustRegister(a.planMetrics())
-	a.hands = &hands.Hands{
-		Version: a.version, Started: time.Now(), Config: a.config.Load, Readiness: &a.readiness, Keepers: &a.keepers,
-		Forwarder: a.forwarder, Standing: a.sources.Secondaries.Standing, Health: &a.health,
-		Fleet: a.fleetStatus, Reread: orders.Refresh,
-		Pulse: hands.NewPulse(a.server.Stats, a.resolver.Counts, a.forwarder.Stats),
-		Trend: hands.NewTrend(a.server.Stats, a.resolver.Counts, a.forwarder.Stats),
-	}
-	a.admin, err = admin.Bind(admin.Options{
-		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: data, Accepter: orders, Explainer: data,
-		Health: &a.health, Secondaries: a.secondaries, Past: before, Hands: a.hands, Watcher: seen,
-		Fleet: member.NewDesk(a.fleet), Log: log,
-		Views: &served.Views{Resolver: a.resolver}, Records: &served.Records{Keeper: a.keeper}, Trends: a.hands.Trend,
-		Bound: limits.BoundWeb, Socket: a.opts.Sockets.Listeners().Listener,
-	})
-	if err != nil {
-		return err
-	}
-	err = a.opts.Sockets.Finish()
-	if err != nil {
-		return err
-	}
-	a.health = healthwatch.Watch{
-		Log: log, Shared: a.fleet != nil, State: a.keeper.State(), Hosts: a.sources.Hosts, OnCall: a.sources.OnCall,
-		Snapshot: a.resolver.Snapshot, Publish: a.publishLive,
-		Listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
-	}
-	a.registry.MustRegister(a.health.Metrics())
-	a.health.Self.Store(&kept.Self)
-	monitor, err := a.health.NewMonitor(c, a.running.accounts)
-	a.health.Monitor.Store(monitor)
-	return err
-}
-
-// maxAge is how old data of AWS may be for readiness.
-func (a *App) maxAge() time.Duration { return a.config.Load().Ready.MaxAge }
-
-// logFault returns why the log can't be written.
-func (a *App) logFault() error {
-	if a.opts.LogFault == nil {
-		return nil
-	}
-	return a.opts.LogFault()
-}
-
 // keyring is the keys of the configuration in force.
 func (a *App) keyring() tsig.Keyring { return *a.keys.Load() }
-
-// newWorker makes the worker of one packet loop.
-func (a *App) newWorker() listen.Worker {
-	w := a.resolver.NewWorker()
-	f := &front.Handler{
-		Keys: a.keyring, Transfers: a.transfers, Updates: a.updates, Desk: a.desk, Released: a.handover.HasBegun,
-	}
-	if a.fleet != nil {
-		f.Bell = a.fleet.Bell
-	}
-	w.HandleWith(f)
-	return w
-}
 
 // close gives back what assemble opened.
 func (a *App) close() {
@@ -343,10 +158,10 @@ func (a *App) publish(s *zone.Snapshot) {
 		a.opts.Log.Error("snapshot not published", "error", err)
 	}
 	if a.dangling != nil {
-		a.dangling.Watch.Wake()
+		a.dangling.Wake()
 	}
-	if a.transfers != nil { // before, nobody asks
-		a.transfers.Wake()
+	if a.front.Transfers != nil { // before, nobody asks
+		a.front.Transfers.Wake()
 	}
 }
 
@@ -375,7 +190,7 @@ func (a *App) run(ctx context.Context) error {
 	g.Go(func() error { return a.observer.Run(all) })
 	g.Go(func() error { return a.messages.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
-	g.Go(func() error { return a.desk.Run(all) })
+	g.Go(func() error { return a.front.Desk.Run(all) })
 	g.Go(func() error { return a.fleet.RunBell(all) })
 	g.Go(func() error { return a.newInstances().Run(all) })
 	g.Go(func() error {
@@ -434,15 +249,15 @@ func (a *App) write(process, all context.Context) error {
 		defer stopRecording() // what the sources deliver last is recorded too
 		return a.runSources(working)
 	})
-	g.Go(func() error { return past.Record(recording, a.recorder) })
+	g.Go(func() error { return past.Record(recording, a.past.Recorder) })
 	g.Go(func() error { return a.fleet.Run(working) })
-	g.Go(func() error { return a.transfers.Run(working) })
-	g.Go(func() error { return a.dangling.Watch.Run(working) })
+	g.Go(func() error { return a.front.Transfers.Run(working) })
+	g.Go(func() error { return a.dangling.Run(working) })
 	if a.updater != nil {
 		g.Go(func() error { return a.updater.Run(working) })
 	}
-	if a.updates != nil {
-		g.Go(func() error { return a.updates.Run(working) })
+	if a.front.Updates != nil {
+		g.Go(func() error { return a.front.Updates.Run(working) })
 	}
 	err := g.Wait()
 	if !a.handover.HasBegun() {

@@ -13,7 +13,7 @@
 //	sources/   ──> zonesource: sources ─> Keeper <───────────┘
 //	healthwatch/ ──> zonesource/health: Monitor ──> resolver.PublishLive
 //	     ↑
-//	config/ (strict; every fault with its line) <── reload.go (SIGHUP)
+//	config/ (strict; every fault with its line) <── reload.go, planner.go (SIGHUP)
 //
 // The configuration is translated by sources/ (what is read) and policy/ (keys, updates, transfers); what is
 // asked for knows nothing of it. preflight/ looks at it before it serves.
@@ -27,6 +27,9 @@
 // What people see is served/ (zones, records, views, secondaries, who asks for what), what they do and look at first
 // is hands/ (status, parts, flush, refresh, rates), what was is past/; plan.go has what came of reloads and what is
 // read next.
+//
+// app.go runs and ends it all, assemble.go makes it, with updates.go and transfers.go; observing.go has what is
+// watched, and the faults of what isn't data.
 //
 // [App] is the composition root: it makes all of it from a [config.Config] and owns its
 // lifetime. Its parts own their state and register their metrics (metrics/); package admin

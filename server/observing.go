@@ -8,7 +8,10 @@ import (
 	"inside53/server/admin"
 	"inside53/server/config"
 	"inside53/server/dangling"
+	"inside53/server/member"
 	"inside53/server/policy"
+	"inside53/server/served"
+	"inside53/zonesource/statedir"
 )
 
 // observe has observed what a configuration wants: the query log, and dnstap.
@@ -36,25 +39,35 @@ func (a *App) newDangling() *dangling.Watch {
 	return dangling.New(o)
 }
 
-// problems are the lines of the report about what isn't data: the state directory, the logs, the
-// configuration, transfers that were refused.
-func (a *App) problems() []admin.Problem {
+// faults are of what isn't data: the state directory, the logs, the configuration, transfers that were refused.
+type faults struct {
+	state     *statedir.Dir // nil: there is none
+	log       func() error  // why it can't be written
+	queryLog  func() error  // likewise
+	fleet     *member.Side
+	reloads   *reloads
+	dangling  *served.Dangling
+	transfers *served.Transfers
+}
+
+// problems are the lines of the report about them.
+func (f *faults) problems() []admin.Problem {
 	var out []admin.Problem
 	add := func(format string, err error) {
 		if err != nil {
 			out = append(out, admin.Problem{Reason: fmt.Sprintf(format, err)})
 		}
 	}
-	for _, err := range a.keeper.State().Faults() {
+	for _, err := range f.state.Faults() {
 		add("%v", err)
 	}
-	add("the log can't be written, its lines are lost: %v", a.logFault())
-	add("the query log can't be written, its lines are lost: %v", a.observer.LogFault())
-	add("%v", a.fleet.Fault())
-	p, failed := a.reloads.problem()
+	add("the log can't be written, its lines are lost: %v", f.log())
+	add("the query log can't be written, its lines are lost: %v", f.queryLog())
+	add("%v", f.fleet.Fault())
+	p, failed := f.reloads.problem()
 	if failed {
 		out = append(out, p)
 	}
-	out = append(out, a.dangling.Problems()...)
-	return append(out, a.secondaries.Problems()...)
+	out = append(out, f.dangling.Problems()...)
+	return append(out, f.transfers.Problems()...)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"inside53/server/admin"
+	"inside53/server/config"
 	"inside53/server/metrics"
 	"inside53/zonesource/awsclient"
 )
@@ -13,7 +14,8 @@ import (
 // reloads knows what came of reading the configuration again.
 type reloads struct {
 	ok, failed atomic.Uint64
-	fault      atomic.Pointer[reloadFault] // of the last time; nil: it went well, or never was
+	fault      atomic.Pointer[reloadFault]          // of the last time; nil: it went well, or never was
+	accounts   atomic.Pointer[[]*awsclient.Account] // in use
 }
 
 // reloadFault is a reload that failed.
@@ -43,11 +45,10 @@ func (r *reloads) problem() (admin.Problem, bool) {
 		f.at.UTC().Format(time.RFC3339), f.err)}, true
 }
 
-// setAccounts makes known which accounts are in use.
-func (a *App) setAccounts(all []*awsclient.Account) { a.accounts.Store(&all) }
-
-// planMetrics are those of what will be read, how fast, and by which configuration.
-func (a *App) planMetrics() *metrics.Collector {
+// metrics are those of what will be read, how fast, and by which configuration.
+func (r *reloads) metrics(
+	inForce func() *config.Config, soonest func() map[string]time.Time,
+) *metrics.Collector {
 	return metrics.New([]metrics.Metric{
 		{
 			Name: "inside53_config_info", Labels: []string{"hash"},
@@ -66,15 +67,15 @@ func (a *App) planMetrics() *metrics.Collector {
 			Help: "Time until a source reads something next; 0 while it reads.",
 		},
 	}, func(out metrics.Reading) {
-		out.Gauge("inside53_config_info", 1, a.config.Load().Hash())
-		out.Counter("inside53_reloads_total", a.reloads.ok.Load(), "ok")
-		out.Counter("inside53_reloads_total", a.reloads.failed.Load(), "failed")
-		for _, account := range *a.accounts.Load() {
+		out.Gauge("inside53_config_info", 1, inForce().Hash())
+		out.Counter("inside53_reloads_total", r.ok.Load(), "ok")
+		out.Counter("inside53_reloads_total", r.failed.Load(), "failed")
+		for _, account := range *r.accounts.Load() {
 			now, _ := account.Budget.PerSecond()
 			out.Gauge("inside53_aws_rate", now, account.Name)
 		}
 		now := time.Now()
-		for source, at := range a.keepers.Soonest() {
+		for source, at := range soonest() {
 			out.Gauge("inside53_source_next_seconds", max(0, at.Sub(now).Seconds()), source)
 		}
 	})

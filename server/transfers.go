@@ -39,9 +39,13 @@ func (a *App) assembleTransfers(c *config.Config) error {
 	if a.fleet != nil {
 		options.Fleet = a.fleet.Handing
 	}
-	a.transfers = transfer.New(options)
-	a.transfers.SetPolicy(policy)
-	a.desk = front.NewDesk(a.transfers, a.keyring, func() listen.Worker { return a.resolver.NewWorker() })
+	a.front.Transfers = transfer.New(options)
+	a.front.Transfers.SetPolicy(policy)
+	a.front.Keys, a.front.Released = a.keyring, a.handover.HasBegun
+	if a.fleet != nil {
+		a.front.Bell = a.fleet.Bell
+	}
+	a.front.Desk = front.NewDesk(a.front.Transfers, a.keyring, func() listen.Worker { return a.resolver.NewWorker() })
 	return nil
 }
 
@@ -62,7 +66,7 @@ func (a *App) isPrimary(apex []byte, from netip.Addr) bool {
 func (a *App) publishLive(live *zone.Live) {
 	a.hands.Trend.Observe(live)
 	if a.resolver.PublishLive(live) {
-		a.transfers.Wake()
+		a.front.Transfers.Wake()
 	}
 }
 
@@ -78,6 +82,6 @@ func (a *App) newInstances() *healthwatch.Instances {
 // answered otherwise by it, and secondaries are told nothing, where no decision is another one.
 func (a *App) publishSick(sick map[string]string) {
 	if a.resolver.PublishSick(sick) {
-		a.transfers.Wake()
+		a.front.Transfers.Wake()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"time"
 
+	"inside53/resolver/zone"
 	"inside53/zonesource"
 )
 
@@ -65,4 +66,13 @@ func (k *Keepers) Soonest() map[string]time.Time {
 		maps.Copy(next, lead.Soonest())
 	}
 	return next
+}
+
+// Hosted are the hosted zones as they were listed last, with the changes that were accepted: at the leader of a fleet
+// those that it reads.
+func (k *Keepers) Hosted() []*zone.Zone {
+	if lead := k.Leading(); lead != nil {
+		return lead.Hosted()
+	}
+	return k.Served.Hosted()
 }
