@@ -1,4 +1,4 @@
-package server
+package served
 
 import (
 	"context"
@@ -11,18 +11,18 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// views are who sees what, for people.
-type views struct {
-	resolver *resolver.Resolver
-	records  *records
+// Views are who sees what, for people.
+type Views struct {
+	Resolver *resolver.Resolver
+	Records  *Records
 }
 
 // addressWords are the ways of translating addresses, as the configuration has them.
 func addressWords() [3]string { return [...]string{"auto", "private", "public"} }
 
 // Views implements [admin.Views].
-func (v *views) Views() []admin.View {
-	snap, counts := v.resolver.Snapshot(), v.resolver.Counts().Views
+func (v *Views) Views() []admin.View {
+	snap, counts := v.Resolver.Snapshot(), v.Resolver.Counts().Views
 	out := make([]admin.View, len(snap.Views))
 	examples := snap.Examples()
 	for i, view := range snap.Views {
@@ -41,26 +41,26 @@ func (v *views) Views() []admin.View {
 }
 
 // Answers implements [admin.Views].
-func (v *views) Answers(ctx context.Context, name, rrtype string) (any, error) {
+func (v *Views) Answers(ctx context.Context, name, rrtype string) (any, error) {
 	return v.across(ctx, name, rrtype)
 }
 
-func (v *views) across(ctx context.Context, name, rrtype string) ([]resolver.ViewAnswer, error) {
+func (v *Views) across(ctx context.Context, name, rrtype string) ([]resolver.ViewAnswer, error) {
 	wire, t, err := resolver.ParseQuestion(name, rrtype)
 	if err != nil {
 		return nil, err
 	}
 	zone.Lower(wire)
-	return v.resolver.Across(ctx, wire, t)
+	return v.Resolver.Across(ctx, wire, t)
 }
 
 // answersAtOnce is how many questions wait for upstreams at the same time.
 const answersAtOnce = 8
 
 // ZoneAnswers implements [admin.Views].
-func (v *views) ZoneAnswers(ctx context.Context, q admin.RecordQuery,
+func (v *Views) ZoneAnswers(ctx context.Context, q admin.RecordQuery,
 	differing bool) (part []admin.NameAnswers, total int, err error) {
-	names, total, err := v.records.Records(q)
+	names, total, err := v.Records.Records(q)
 	if err != nil {
 		return nil, 0, err
 	}
