@@ -275,9 +275,12 @@ func (m *Member) leading() lease {
 }
 
 // isAheadOfLease reports whether head is of a later leader than the lease that was read last. The caller holds mu.
-func (m *Member) isAheadOfLease() bool { return m.version != nil && m.version.Head.Epoch > m.lease.Epoch }
+func (m *Member) isAheadOfLease() bool {
+	return m.version != nil && m.version.Head.Epoch > m.lease.Epoch
+}
 
-// patience is for how long a server isn't behind that doesn't read head.
+// patience is for how long a server isn't behind that doesn't read head: as long as the lease that it has seen may
+// still be good, as then who leads reads AWS for all, and as a poll or two may fail. Nobody reads by itself before.
 func (m *Member) patience() time.Duration { return max(3*m.o.Poll, leaseFor) }
 
 // alarm counts something that should not be, and says it.

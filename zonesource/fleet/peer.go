@@ -222,7 +222,8 @@ func (m *Member) isCalm() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.term == nil && m.lease.known && m.lease.Node != "" && m.lease.Node != m.node &&
-		m.o.Uptime()-m.lease.since < calmFor && !m.isAheadOfLease() && m.headErr == nil && m.version != nil && !m.differs(m.o.Config())
+		m.o.Uptime()-m.lease.since < calmFor && !m.isAheadOfLease() && m.headErr == nil && m.version != nil &&
+		!m.differs(m.o.Config())
 }
 
 // readPeers lists the members, and reads the objects of those that may have changed: all of them, or those that

@@ -181,3 +181,23 @@ func TestLeaderAtAnotherAddress(t *testing.T) {
 		})
 	}
 }
+
+// TestBehindAfterTheLease has the store be away: a member isn't behind, and so reads nothing by itself, while who led
+// when it was there may still lead, and is so at once then.
+func TestBehindAfterTheLease(t *testing.T) {
+	for _, poll := range []time.Duration{100 * time.Millisecond, 5 * time.Second} {
+		inBubble(t, func(t *testing.T, w *world) {
+			w.poll = poll
+			w.join("m1")
+			other := w.join("m2")
+			w.all(20*time.Second, "a.example.", "www", "10.0.0.1")
+			time.Sleep(time.Minute)
+			other.side.cut.Store(true)
+			after := w.await(time.Minute, "it is behind", func() bool { return other.member.Standing().Behind > 0 })
+			floor := max(leaseFor, 3*poll)
+			if after < floor-poll || after > floor+time.Second {
+				t.Errorf("with a poll of %v it is behind after %v", poll, after)
+			}
+		})
+	}
+}

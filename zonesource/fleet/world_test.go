@@ -89,7 +89,7 @@ type node struct {
 	ended     chan error
 	adopted   []uint64
 	config    string
-	port      uint16 // of its address
+	port      uint16                            // of its address
 	reader    atomic.Pointer[zonesource.Keeper] // of what it reads, while it leads
 	published atomic.Int64
 }
