@@ -63,7 +63,7 @@ func (a *App) assembleFleet(ctx context.Context, c *config.Config, host string) 
 			f.host = self.Addresses[0]
 		}
 	}
-	f.bell = newBell(a.keyring, func() []config.DomainName { return a.config.Load().Fleet.Keys })
+	f.bell = newBell(a.keyring, func() []config.DomainName { return a.config.Load().Fleet.Keys }, fromOf(c.Fleet))
 	f.member, err = fleet.New(fleet.Options{
 		Ledger: l, Store: store, Fleet: c.Fleet.Store.String(), Secrets: secrets,
 		Name: name, Zone: place, Build: a.version, Address: a.fleetAddress,

@@ -82,16 +82,21 @@ func (a *App) assembleHandOn(c *config.Config, store ledger.Store, secrets [][]b
 		Now:    clock.Now,
 		Member: h.isMember, Leader: h.leader, HTTP: h.paths(), Count: func(result string) { count("in", result) },
 	})
-	from := c.Fleet.Address.Addr()
-	if from.IsUnspecified() {
-		from = netip.Addr{}
-	}
 	h.client = handon.NewClient(handon.ClientOptions{
 		Now:    clock.Now,
-		Leader: h.leader, Member: h.isMember, From: from, Count: func(result string) { count("out", result) },
+		Leader: h.leader, Member: h.isMember, From: fromOf(c.Fleet), Count: func(result string) { count("out", result) },
 	})
 	a.handing = h
 	return h.setSecrets(secrets)
+}
+
+// fromOf is the address that this server's packets to others of its fleet come from, where the configuration has one.
+func fromOf(f *config.Fleet) netip.Addr {
+	from := f.Address.Addr()
+	if from.IsUnspecified() {
+		return netip.Addr{}
+	}
+	return from
 }
 
 // opens is what lets in; nil without a fleet.
