@@ -169,7 +169,8 @@ func (r *Reader) next() *job {
 	return oldest
 }
 
-// do reads one job. What comes meanwhile is another one.
+// do reads one job. What comes meanwhile is another one. Until what was read is committed nobody waits but its messages:
+// a store takes longer than a reading, and would hold up all other zones.
 func (r *Reader) do(ctx context.Context, j *job) {
 	err := r.await(ctx, j)
 	r.mu.Lock()
@@ -179,9 +180,19 @@ func (r *Reader) do(ctx context.Context, j *job) {
 	if err == nil {
 		result, err = r.read(ctx, j)
 	}
+	r.mu.Lock()
+	delete(r.working, j.key)
+	r.mu.Unlock()
+	poke(r.wake)
 	if err == nil && result == Changed {
-		err = r.o.Committed(ctx)
+		r.commits.Go(func() { r.finish(ctx, j, result, r.o.Committed(ctx)) })
+		return
 	}
+	r.finish(ctx, j, result, err)
+}
+
+// finish says what has become of a job.
+func (r *Reader) finish(ctx context.Context, j *job, result string, err error) {
 	if err != nil {
 		r.log.Debug("what events name isn't read", "of", j.key, "error", err)
 		result = Failed
@@ -189,10 +200,6 @@ func (r *Reader) do(ctx context.Context, j *job) {
 			result = Refused
 		}
 	}
-	r.mu.Lock()
-	delete(r.working, j.key)
-	r.mu.Unlock()
-	poke(r.wake)
 	if ctx.Err() == nil {
 		r.end(ctx, result, j.messages...)
 	}

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -243,4 +244,39 @@ func TestDoubledReordered(t *testing.T) {
 			t.Errorf("%s is %s, want %s", name, got, want)
 		}
 	}
+}
+
+// TestReadingsGoOnWhileCommitsWait has nothing be committed for a while: what further events name is read and served
+// all the same, also of the same zone, and their messages are deleted when all is committed.
+func TestReadingsGoOnWhileCommitsWait(t *testing.T) {
+	const changes = 2 * workers
+	l := newLab(t, unlimited())
+	open := make(chan struct{})
+	l.options = func(o *Options) {
+		o.Committed = func(ctx context.Context) error {
+			select {
+			case <-open:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	l.start()
+	for n := range changes {
+		name := fmt.Sprintf("waits-%d.example.com", n)
+		l.change(address(name, "192.0.2.77"))
+		l.await(name, func() bool { return l.served(name+".") == "192.0.2.77" })
+	}
+	if n := l.counted()[Changed]; n != 0 {
+		t.Errorf("%d are done with, and nothing is committed", n)
+	}
+	if visible, inFlight, _ := l.sim.Queued("inside53"); visible+inFlight != changes {
+		t.Errorf("%d messages are there, not %d", visible+inFlight, changes)
+	}
+	close(open)
+	l.await("their end", func() bool {
+		visible, inFlight, _ := l.sim.Queued("inside53")
+		return visible+inFlight == 0 && l.counted()[Changed] == changes
+	})
 }
