@@ -45,8 +45,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.forwarder.SetPackets(limits.Packets(c, nil))
 	host, _ := os.Hostname() // "" where it has none
 	a.resolver = resolver.New(a.forwarder, resolver.Options{
-		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: func() string { return a.past.Identity(host, a.version) }, Version: a.version,
-		Ready: a.readiness.isReady,
+		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, Version: a.version, Ready: a.readiness.isReady,
+		ID: func() string { return a.past.Identity(host, a.version) },
 	})
 	a.observer = observe.New(observe.Options{Answers: a.resolver, Log: log})
 	a.messages = dnstap.New(dnstap.Options{Identity: host, Version: a.version, Log: log})
