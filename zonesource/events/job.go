@@ -169,8 +169,8 @@ func (r *Reader) next() *job {
 	return oldest
 }
 
-// do reads one job. What comes meanwhile is another one. Until what was read is committed nobody waits but its messages:
-// a store takes longer than a reading, and would hold up all other zones.
+// do reads one job. What comes meanwhile is another one. Until what was read is committed its messages alone wait: a
+// store takes longer than a reading, and would hold up all other zones.
 func (r *Reader) do(ctx context.Context, j *job) {
 	err := r.await(ctx, j)
 	r.mu.Lock()
