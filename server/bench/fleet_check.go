@@ -36,6 +36,7 @@ type seenHead struct {
 	Leader  string
 	Commit  string
 	Set     bool // back, or away, by the test
+	Start   int  // which of the starts of that server
 }
 
 // seenCommit is what of a commit is looked at.

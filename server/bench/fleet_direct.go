@@ -160,7 +160,8 @@ func (r *fleetRun) lead() leads {
 		return l
 	}
 	for _, s := range r.all {
-		if s.name == last.By {
+		_, start := s.steady(time.Now())
+		if s.name == last.By && start == last.Start { // else it has ended since
 			l.server, l.epoch = s, last.Epoch
 		}
 	}

@@ -133,7 +133,7 @@ func (r *relay) put(w http.ResponseWriter, q *http.Request, lost bool) {
 		world.mu.Lock()
 		r.proxy.ServeHTTP(rec, q)
 		if rec.Code == http.StatusOK && q.Method == http.MethodPut {
-			world.noteHead(r.server.name, body)
+			world.noteHead(r.server, body)
 		}
 		world.mu.Unlock()
 	} else {

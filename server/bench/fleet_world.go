@@ -401,7 +401,7 @@ func (s *fleetServer) ask(network, name string, timeout time.Duration) (string, 
 var jsonOf = regexp.MustCompile(`(?s)\{.*\}`)
 
 // noteHead notes a head that was written. The caller holds mu.
-func (w *fleetWorld) noteHead(by string, body []byte) {
+func (w *fleetWorld) noteHead(by *fleetServer, body []byte) {
 	var h struct {
 		Version, Epoch uint64
 		Leader, Commit string
@@ -409,6 +409,8 @@ func (w *fleetWorld) noteHead(by string, body []byte) {
 	text := jsonOf.Find(body)
 	if json.Unmarshal(text, &h) == nil {
 		w.bodies = append(w.bodies, append(bytes.Clone(text), '\n'))
-		w.heads = append(w.heads, seenHead{By: by, Version: h.Version, Epoch: h.Epoch, Leader: h.Leader, Commit: h.Commit})
+		_, start := by.steady(time.Now())
+		w.heads = append(w.heads, seenHead{By: by.name, Start: start, Version: h.Version, Epoch: h.Epoch, Leader: h.Leader,
+			Commit: h.Commit})
 	}
 }

@@ -12,9 +12,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/awscall"
-	"inside53/zonesource/changes"
 	"inside53/zonesource/ec2"
-	"inside53/zonesource/rdata"
 	"inside53/zonesource/route53"
 )
 
@@ -27,13 +25,8 @@ type job struct {
 	region   zonesource.Key
 }
 
-const (
-	// mostNames is how many names of one event are kept apart, and how many names are read that take a call each.
-	mostNames = 20
-	// mostGathered is how many names of a zone are read at once. They take no more calls than the zone has pages, and
-	// its listing takes one more, which counts what there is to be listed.
-	mostGathered = 1000
-)
+// mostNames is how many names of a zone are read one by one.
+const mostNames = 20
 
 // accept has what a message names read, or returns what became of it at once; "" for the former.
 func (r *Reader) accept(m *message, body string) (result string) {
@@ -176,8 +169,8 @@ func (r *Reader) next() *job {
 	return oldest
 }
 
-// do reads one job. What comes meanwhile is another one. Until what was read is committed nobody waits but its messages:
-// a store takes longer than a reading, and would hold up all other zones.
+// do reads one job. What comes meanwhile is another one. Until what was read is committed its messages alone wait: a
+// store takes longer than a reading, and would hold up all other zones.
 func (r *Reader) do(ctx context.Context, j *job) {
 	err := r.await(ctx, j)
 	r.mu.Lock()
@@ -261,7 +254,7 @@ func (r *Reader) read(ctx context.Context, j *job) (string, error) {
 		return Ignored, nil
 	}
 	names, whole := namesOf(j, p.Zone)
-	if whole || len(names) > mostGathered || oddOf(names) > mostNames {
+	if whole || len(names) > mostNames {
 		return r.readZone(ctx, j, p.Zone)
 	}
 	if len(names) == 0 {
@@ -283,16 +276,6 @@ func namesOf(j *job, z *zone.Zone) (names [][]byte, whole bool) {
 		}
 	}
 	return names, whole
-}
-
-// oddOf is how many names take a call each.
-func oddOf(names [][]byte) (n int) {
-	for _, name := range names {
-		if !changes.IsPlain(rdata.FormatName(name)) {
-			n++
-		}
-	}
-	return n
 }
 
 // readZone lists the zone.
