@@ -62,8 +62,9 @@ func asItIs(text string) (string, bool) {
 // randomHost is a host as the reference sees it.
 type randomHost struct {
 	zonesource.Host
-	zone string
-	sick bool
+	named []string // what the texts of its names give
+	zone  string
+	sick  bool
 }
 
 // world is a random inventory, with what the reference has to know of it.
@@ -141,6 +142,7 @@ func (w *randomInventory) addHost(rng *rand.Rand, r *zonesource.Region, id strin
 			text = drawnText(rng)
 		}
 		h.Names = append(h.Names, zonesource.HostName{Text: text, From: "dns tag"})
+		h.named = append(h.named, nameOf(text))
 	}
 	if rng.IntN(3) == 0 {
 		h.sick, w.sick[id] = true, "random"
@@ -196,10 +198,10 @@ func (w *randomInventory) given(name, vpc, az string) (addrs []string, exists bo
 	var all []member
 	for i := range w.hosts {
 		h := &w.hosts[i]
-		exists = exists || slices.ContainsFunc(h.Names, func(n zonesource.HostName) bool {
-			return strings.HasSuffix(nameOf(n.Text), "."+name) // by a name below it
+		exists = exists || slices.ContainsFunc(h.named, func(n string) bool {
+			return strings.HasSuffix(n, "."+name) // by a name below it
 		})
-		if !slices.ContainsFunc(h.Names, func(n zonesource.HostName) bool { return nameOf(n.Text) == name }) {
+		if !slices.Contains(h.named, name) {
 			continue
 		}
 		exists = true
