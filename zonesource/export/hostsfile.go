@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"inside53/zonesource/atomicfile"
 )
@@ -20,6 +22,11 @@ ff02::2	ip6-allrouters
 ff02::3	ip6-allhosts
 
 `
+
+// isFixed reports whether a name is one that every hosts file has, here or on other systems.
+func isFixed(name string) bool {
+	return name == "broadcasthost" || slices.Contains(strings.Fields(fresh), name)
+}
 
 // NewHosts returns a whole hosts file: localhost, the names of IPv6, and a block of
 // [Hosts].
