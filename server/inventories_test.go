@@ -25,8 +25,8 @@ var inventories = flag.Int("inventories", 300, "random inventories to compare wi
 // oddTexts are what people write into tags.
 var oddTexts = []string{"web", "WEB", "db", " db ", "api.stage", "web.internal", "web.internal.", "web.zone.example",
 	"www.zone.example.", "x.zone.example.", "www.google.com", "api.prod", "a b", "-x", "a..b", "", "*", "ünï", "_x", "x_y",
-	"zone.example.", "internal", "elsewhere.", "localhost", "localhost.internal", "a.localhost.zone.example.", "www.google.com.internal", strings.Repeat("a", 64),
-	"a\tb", "#", "web,db"}
+	"zone.example.", "internal", "elsewhere.", "localhost", "localhost.internal", "a.localhost.zone.example.",
+	"www.google.com.internal", strings.Repeat("a", 64), "a\tb", "#", "web,db"}
 
 // oddCharacters are of all kinds: what a host name may have, what it may not, what only looks or
 // folds like a letter, a dot or nothing, and octets that are no text.
@@ -46,11 +46,12 @@ func drawnText(rng *rand.Rand) string {
 	return text + []string{"", "", ".", ".internal", ".zone.example."}[rng.IntN(5)]
 }
 
-// asItIs is the name that a text would be below internal., octet by octet; false where none can be.
+// asItIs is the name that a text would be below internal., octet by octet, those of host names as nameOf has them;
+// false where none can be.
 func asItIs(text string) (string, bool) {
 	var name strings.Builder
-	for _, c := range []byte(strings.TrimSpace(text)) {
-		if c == '.' {
+	for _, c := range []byte(asciiLower(strings.TrimSpace(text))) {
+		if strings.IndexByte("abcdefghijklmnopqrstuvwxyz0123456789-_.", c) >= 0 {
 			name.WriteByte(c)
 		} else {
 			fmt.Fprintf(&name, `\%03d`, c)
@@ -58,6 +59,17 @@ func asItIs(text string) (string, bool) {
 	}
 	_, isName := dns.IsDomainName(name.String() + ".internal.")
 	return name.String() + ".internal.", isName && name.Len() > 0
+}
+
+// asciiLower has the letters of ASCII in lower case, and all other octets as they are.
+func asciiLower(text string) string {
+	octets := []byte(text)
+	for i, c := range octets {
+		if 'A' <= c && c <= 'Z' {
+			octets[i] += 'a' - 'A'
+		}
+	}
+	return string(octets)
 }
 
 // randomHost is a host as the reference sees it.
