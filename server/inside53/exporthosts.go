@@ -45,7 +45,8 @@ The lines stand between "# BEGIN inside53" and "# END inside53"; all others in t
 The file is replaced as a whole, by a rename, with its mode and owner: a crash leaves the
 old one. Before the first block is put into a file it is kept as FILE.bak. An older line above
 the block that has one of its names wins in most programs: it is told, and with --adopt it gives
-the name up. Without --output the file goes to standard output, as a whole hosts file.
+the name up; other names of that line keep its address, which is told where it is out of date.
+Without --output the file goes to standard output, as a whole hosts file.
 
 --format sh makes a shell script instead, which does all this where it is run.
 
@@ -277,6 +278,13 @@ func (h *hostsExport) file(block []byte) error {
 	}
 	if err != nil || h.flags.watch && !done.Changed {
 		return err
+	}
+	for _, l := range done.Left {
+		_, err = fmt.Fprintf(h.errors, "! %s:%d: %s keeps %s, which is no address of %s now\n", h.flags.output, l.Number,
+			l.Name, l.Addr, l.Beside)
+		if err != nil {
+			return err
+		}
 	}
 	for _, o := range done.Older {
 		_, err = fmt.Fprintf(h.errors, "! %s:%d: %s %s stands above our lines, and wins; --adopt takes it out\n",

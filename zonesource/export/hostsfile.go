@@ -74,6 +74,8 @@ type HostsChange struct {
 	Kept    string // where the file as it was before is kept, "" where it isn't
 	// Older are the lines of others, above the block, that have its names with other addresses.
 	Older []OlderLine
+	// Left are names of others that a line kept when it gave ours up.
+	Left []LeftName
 }
 
 // UpdateHosts puts a block of [Hosts] into the hosts file at path, which is made with
@@ -91,7 +93,7 @@ func UpdateHosts(path string, block []byte, adopt bool) (HostsChange, error) {
 	}
 	theirs := old
 	if adopt {
-		theirs = adoptNames(old, block)
+		theirs, done.Left = adoptNames(old, block)
 	}
 	text, err := MergeHosts(theirs, block)
 	if err != nil {
