@@ -2,6 +2,7 @@ package export
 
 import (
 	"bytes"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -66,6 +67,9 @@ func namesOfBlock(block []byte) map[string][]string {
 	}
 	return names
 }
+
+// NamesOf are the names of a block of [Hosts], in order.
+func NamesOf(block []byte) []string { return slices.Sorted(maps.Keys(namesOfBlock(block))) }
 
 // olderLines are the names of the block in lines of others above it, with addresses that the
 // block doesn't give them.
