@@ -209,6 +209,21 @@ func TestExportHostsAdopt(t *testing.T) {
 		t.Errorf("code %d, %v, errors %q, file\n%s", code, err, stderr, text)
 	}
 	same(t, "again", exportsHosts(t, append(args[2:], "--adopt")...), "")
+	kept, err = os.ReadFile(path + ".bak")
+	if err != nil || string(kept) != older {
+		t.Errorf("after --adopt is kept %q, %v", kept, err)
+	}
+	same(t, "the script", exportsHosts(t, append(args[2:6:6], "--adopt", "--format", "sh", "--output", path+".sh")...),
+		"wrote "+path+".sh\n")
+	err = os.WriteFile(path, append([]byte("10.0.0.97 mail theirs\n"), text...), 0o640)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "sh", path+".sh", path).CombinedOutput()
+	kept, keptErr := os.ReadFile(path + ".bak")
+	if err != nil || keptErr != nil || string(kept) != older {
+		t.Errorf("the script: %v, %s; it keeps %q, %v", err, out, kept, keptErr)
+	}
 }
 
 // TestExportHostsScript: the script does where it is run what the command does.

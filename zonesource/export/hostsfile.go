@@ -80,7 +80,8 @@ type HostsChange struct {
 
 // UpdateHosts puts a block of [Hosts] into the hosts file at path, which is made with
 // mode 0644 where there is none. With adopt, older lines of the same names give them up. The
-// file as it was before our first block, or before lines of others changed, is kept as PATH.bak.
+// file as it was before our first block is kept as PATH.bak; where that isn't there any more, before
+// lines of others change.
 func UpdateHosts(path string, block []byte, adopt bool) (HostsChange, error) {
 	var done HostsChange
 	old, err := os.ReadFile(path)
@@ -103,15 +104,21 @@ func UpdateHosts(path string, block []byte, adopt bool) (HostsChange, error) {
 	if bytes.Equal(text, old) {
 		return done, nil
 	}
-	if aboveBlock(old) == len(old) || !bytes.Equal(theirs, old) {
-		done.Kept = path + ".bak"
-		err = atomicfile.Replace(done.Kept, old)
+	kept := path + ".bak"
+	if aboveBlock(old) == len(old) || !bytes.Equal(theirs, old) && isAbsent(kept) {
+		done.Kept = kept
+		err = atomicfile.Replace(kept, old)
 		if err != nil {
 			return done, err
 		}
 	}
 	done.Changed = true
 	return done, atomicfile.Replace(path, text)
+}
+
+func isAbsent(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // WriteScript writes a script of [HostsScript] to path, with mode 0755 where there is none. It

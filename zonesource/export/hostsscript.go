@@ -78,6 +78,8 @@ awk -v adopt="$adopt" -v file="$new.block" -v theirs="$new.theirs" -v name="$hos
 	}
 ' "$hosts" >"$new"
 if cmp -s "$hosts" "$new"; then exit 0; fi
-if [ -e "$new.theirs" ] || ! grep -q '^[[:space:]]*@BEGIN@[[:space:]]*$' "$hosts"; then cp -p "$hosts" "$hosts.bak"; fi
+if ! grep -q '^[[:space:]]*@BEGIN@[[:space:]]*$' "$hosts" || { [ -e "$new.theirs" ] && [ ! -e "$hosts.bak" ]; }; then
+	cp -p "$hosts" "$hosts.bak"
+fi
 mv -f "$new" "$hosts"
 `
