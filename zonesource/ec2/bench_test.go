@@ -127,7 +127,8 @@ func vpcsPage(version int) []byte {
 		if i == 0 {
 			cidr = 100 + version%100
 		}
-		b = fmt.Appendf(b, "<item><vpcId>vpc-%d</vpcId><ownerId>1</ownerId><cidrBlock>10.%d.0.0/16</cidrBlock></item>", i, cidr)
+		b = fmt.Appendf(b, "<item><vpcId>vpc-%d</vpcId><ownerId>1</ownerId><cidrBlock>10.%d.0.0/16</cidrBlock></item>", i,
+			cidr)
 	}
 	return pageOf(vpcForm, 0, 1, b)
 }
