@@ -16,8 +16,8 @@ func withFiles(t testing.TB, n int) *program {
 	s := newSite(t)
 	var b strings.Builder
 	b.WriteString("listen: { dns: [\"127.0.0.1:0\"] }\nadmin: 127.0.0.1:0\ndrain: 0s\n" +
-		"forward: [{ zone: ., upstreams: [192.0.2.1] }]\nviews: [{ name: all, clients: [127.0.0.0/8], addresses: public }]\n" +
-		"zonefiles:\n")
+		"forward: [{ zone: ., upstreams: [192.0.2.1] }]\n" +
+		"views: [{ name: all, clients: [127.0.0.0/8], addresses: public }]\nzonefiles:\n")
 	for i := range n {
 		name := fmt.Sprintf("file-%d.example", i)
 		s.write(t, name, "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 10.0.0.1\n")
