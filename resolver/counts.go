@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"math/bits"
 	"sync/atomic"
 	"time"
 
@@ -55,25 +56,34 @@ func typeIndex(t uint16) int {
 // tally is what a worker has answered since it flushed: additions that nobody else sees, which
 // cost next to nothing where atomic ones take a fifteenth of an answer.
 type tally struct {
-	answers uint32
-	types   [len(countedTypes) + 1]uint32
-	rcodes  [wire.RcodeBadVers + 1]uint32
-	view    *viewCounts // that queries and fenced are of, the last that was asked
-	queries uint64
-	fenced  uint64
-	crossed [zone.ServiceKinds]uint32
+	typesSet, rcodesSet uint32 // which of them there are, by bit: of a batch's 38 hardly more than three
+	types               [len(countedTypes) + 1]uint32
+	rcodes              [wire.RcodeBadVers + 1]uint32
+	view                *viewCounts // that queries and fenced are of, the last that was asked
+	queries             uint64
+	fenced              uint64
+	crossed             [zone.ServiceKinds]uint32
 }
+
+// typePlace is where an answer counts in types.
+func (x *exchange) typePlace() int {
+	if x.a.Result == FormErr || x.a.Result == NotImp { // there may be no question
+		return len(countedTypes)
+	}
+	return typeIndex(x.q.Type)
+}
+
+// rcodePlace is where an answer counts in rcodes.
+func (x *exchange) rcodePlace() int { return min(int(x.a.Rcode), wire.RcodeBadVers) }
 
 // add notes an answer that is about to be sent.
 func (t *tally) add(x *exchange) {
 	a := &x.a
-	t.answers++
-	i := len(countedTypes)
-	if a.Result != FormErr && a.Result != NotImp { // there may be no question
-		i = typeIndex(x.q.Type)
-	}
+	i, code := x.typePlace(), x.rcodePlace()
 	t.types[i]++
-	t.rcodes[min(int(a.Rcode), wire.RcodeBadVers)]++
+	t.typesSet |= 1 << i
+	t.rcodes[code]++
+	t.rcodesSet |= 1 << code
 	if a.View == nil {
 		return
 	}
@@ -91,6 +101,24 @@ func (t *tally) add(x *exchange) {
 	}
 }
 
+// add counts a late answer, which no worker tallies.
+func (c *cell) add(x *exchange) {
+	a := &x.a
+	c.types[x.typePlace()].Add(1)
+	c.rcodes[x.rcodePlace()].Add(1)
+	if a.View == nil {
+		return
+	}
+	view := x.state.views[a.View.Index]
+	view.queries[x.cell].n.Add(1)
+	if a.crossed != zone.NoService {
+		c.crossed[a.crossed].Add(1)
+	}
+	if a.fenced {
+		view.fenced.Add(1)
+	}
+}
+
 // leave counts what is of the view, in a cell.
 func (t *tally) leave(cell int) {
 	if t.queries > 0 {
@@ -104,27 +132,24 @@ func (t *tally) leave(cell int) {
 
 // flush counts everything in a cell of r, and empties t.
 func (t *tally) flush(r *Resolver, cell int) {
-	if t.answers == 0 {
-		return
-	}
 	c := &r.cells[cell]
-	for i, n := range t.types {
-		if n != 0 {
-			c.types[i].Add(uint64(n))
-		}
+	for ; t.typesSet != 0; t.typesSet &= t.typesSet - 1 {
+		i := bits.TrailingZeros32(t.typesSet)
+		c.types[i].Add(uint64(t.types[i]))
+		t.types[i] = 0
 	}
-	for i, n := range t.rcodes {
-		if n != 0 {
-			c.rcodes[i].Add(uint64(n))
-		}
+	for ; t.rcodesSet != 0; t.rcodesSet &= t.rcodesSet - 1 {
+		i := bits.TrailingZeros32(t.rcodesSet)
+		c.rcodes[i].Add(uint64(t.rcodes[i]))
+		t.rcodes[i] = 0
 	}
 	for i, n := range t.crossed {
 		if n != 0 {
 			c.crossed[i].Add(uint64(n))
+			t.crossed[i] = 0
 		}
 	}
 	t.leave(cell)
-	*t = tally{}
 }
 
 // Flush makes known what has been answered: it is called after each batch of queries.
@@ -133,12 +158,16 @@ func (w *Worker) Flush() {
 	w.touches.flush(w.r.now.Load())
 }
 
-// count notes what is worth it of an answer that is about to be sent.
+// count notes what is worth it of an answer that is about to be sent: in a worker's tally, or nil for a late one.
 func (x *exchange) count(t *tally) {
 	if x.a.Result == Uncounted || x.observe != nil || x.isProbe() {
 		return
 	}
-	t.add(x)
+	if t != nil {
+		t.add(x)
+	} else {
+		x.resolver.cells[x.cell].add(x)
+	}
 	if w := x.state.watch; w != nil {
 		w.show(x)
 	}

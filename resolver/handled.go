@@ -83,9 +83,7 @@ func (h *Handled) Answer(answer []byte, result Result) {
 	}
 	x.a.reset(view, &x.q)
 	x.a.Rcode, x.a.Result = answer[wire.AtRcode]&wire.MaskRcode, result
-	var counted tally
-	x.count(&counted)
-	counted.flush(r, x.cell)
+	x.count(nil)
 	if x.state.watch != nil && x.state.watch.Messages != nil {
 		x.state.watch.Messages.Answer(answer, h.client(), h.query.Transport, time.Since(h.since))
 	}

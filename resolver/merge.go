@@ -1,7 +1,6 @@
 package resolver
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -371,11 +370,11 @@ func (m *Merger) records(e *zone.Edit, view *zone.View, apex *zone.Apex, name []
 	sets := readSets(m.out)
 	for i := range sets {
 		s := &sets[i]
-		own := string(s.owner) == string(name)
+		own := string(s.Name) == string(name)
 		switch {
-		case own && s.rrtype == rrtype:
+		case own && s.Type == rrtype:
 		case first.outcome == referral && !own && rrtype == zone.TypeNS && m.delegates(sets, name) &&
-			zone.IsSubdomain(s.owner, name):
+			zone.IsSubdomain(s.Name, name):
 			// Glue.
 		default:
 			continue
@@ -388,30 +387,30 @@ func (m *Merger) records(e *zone.Edit, view *zone.View, apex *zone.Apex, name []
 }
 
 // delegates reports whether a referral is that of the name itself.
-func (m *Merger) delegates(sets []wireSet, name []byte) bool {
+func (m *Merger) delegates(sets []wire.RecordSet, name []byte) bool {
 	return slices.ContainsFunc(sets,
-		func(s wireSet) bool { return s.rrtype == zone.TypeNS && string(s.owner) == string(name) })
+		func(s wire.RecordSet) bool { return s.Type == zone.TypeNS && string(s.Name) == string(name) })
 }
 
-func (m *Merger) put(e *zone.Edit, s *wireSet) {
-	if s.rrtype == zone.TypeSOA && len(s.rdata[0]) >= 22 {
-		soa := slices.Clone(s.rdata[0])
+func (m *Merger) put(e *zone.Edit, s *wire.RecordSet) {
+	if s.Type == zone.TypeSOA && len(s.Data[0]) >= 22 {
+		soa := slices.Clone(s.Data[0])
 		binary.BigEndian.PutUint32(soa[len(soa)-20:], 0)
-		s.rdata[0] = soa
+		s.Data[0] = soa
 	}
 	sort.Sort(s)
-	if s.rrtype != wire.TypeRRSIG && s.rrtype != wire.TypeSIG { // the TTL of signatures is that of what they sign
-		least := slices.Min(s.ttls)
-		for i := range s.ttls {
-			s.ttls[i] = least
+	if s.Type != wire.TypeRRSIG && s.Type != wire.TypeSIG { // the TTL of signatures is that of what they sign
+		least := slices.Min(s.TTLs)
+		for i := range s.TTLs {
+			s.TTLs[i] = least
 		}
 	}
-	set, err := zone.NewTimed(s.rrtype, s.ttls, s.rdata)
+	set, err := zone.NewTimed(s.Type, s.TTLs, s.Data)
 	if err == nil {
-		err = e.Put(s.owner, set)
+		err = e.Put(s.Name, set)
 	}
 	if err != nil {
-		m.found(s.owner, s.rrtype, err.Error())
+		m.found(s.Name, s.Type, err.Error())
 	}
 }
 
@@ -455,26 +454,10 @@ func (m *Merger) Findings() []Finding {
 	return out
 }
 
-// wireSet is one RRset of a response of ours.
-type wireSet struct {
-	owner  []byte
-	rrtype uint16
-	ttls   []uint32
-	rdata  [][]byte
-}
-
-// Len, Less and Swap sort the records of a set by their octets.
-func (s *wireSet) Len() int           { return len(s.rdata) }
-func (s *wireSet) Less(i, j int) bool { return bytes.Compare(s.rdata[i], s.rdata[j]) < 0 }
-func (s *wireSet) Swap(i, j int) {
-	s.rdata[i], s.rdata[j] = s.rdata[j], s.rdata[i]
-	s.ttls[i], s.ttls[j] = s.ttls[j], s.ttls[i]
-}
-
 // readSets reads the RRsets of a response of our own encoder, which is well-formed,
 // compresses owners alone, and has no OPT record here.
-func readSets(msg []byte) []wireSet {
-	var out []wireSet
+func readSets(msg []byte) []wire.RecordSet {
+	var out []wire.RecordSet
 	records := 0
 	for i := 6; i < wire.HeaderSize; i += 2 {
 		records += int(binary.BigEndian.Uint16(msg[i:]))
@@ -486,13 +469,13 @@ func readSets(msg []byte) []wireSet {
 		rrtype, ttl := binary.BigEndian.Uint16(msg[at:]), binary.BigEndian.Uint32(msg[at+4:])
 		end := at + 10 + int(binary.BigEndian.Uint16(msg[at+8:]))
 		wire.Lower(owner)
-		i := slices.IndexFunc(out, func(s wireSet) bool { return s.rrtype == rrtype && string(s.owner) == string(owner) })
+		i := slices.IndexFunc(out, func(s wire.RecordSet) bool { return s.Type == rrtype && string(s.Name) == string(owner) })
 		if i < 0 {
 			i = len(out)
-			out = append(out, wireSet{owner: owner, rrtype: rrtype})
+			out = append(out, wire.RecordSet{Name: owner, Type: rrtype})
 		}
-		out[i].ttls = append(out[i].ttls, ttl)
-		out[i].rdata = append(out[i].rdata, msg[at+10:end:end])
+		out[i].TTLs = append(out[i].TTLs, ttl)
+		out[i].Data = append(out[i].Data, msg[at+10:end:end])
 		at = end
 	}
 	return out

@@ -26,7 +26,8 @@ type Watch struct {
 	// Log shows one in so many at random: 1 is each, 0 none.
 	Log uint64
 	// Count shows a sample: the first of each moment, those that took [SlowAnswer], and one in
-	// [SampleOne] of the others; and who asks for record sets that were not asked for in a while.
+	// [SampleOne] of the others, of very many one in [SampleFew]; and who asks for record sets that
+	// were not asked for in a while.
 	Count bool
 	// Messages sees whole messages; nil for nobody.
 	Messages Messages
@@ -40,8 +41,12 @@ type Messages interface {
 	Answer(answer []byte, client netip.AddrPort, t Transport, took time.Duration)
 }
 
-// SampleOne is how many answers one of the sample stands for at most.
-const SampleOne = 64
+// How many answers one of the sample stands for, where not all are shown. What very many answers cost that are looked
+// at is felt by all of them, and a thousandth of very many says as much.
+const (
+	SampleOne = 64
+	SampleFew = 1024 // where [SampleOne] would show more than enough
+)
 
 // Observed is an answer as it is shown. Name, Owner and what is behind them are borrowed.
 type Observed struct {
@@ -77,6 +82,8 @@ const (
 	// wholePerTurn is how many answers of a cell are sampled as they are between two readings, and
 	// how many record sets are shown because nobody asked for them in a while.
 	wholePerTurn = 32
+	// sampledPerTurn is how many are sampled one in SampleOne between two readings.
+	sampledPerTurn = 2 * wholePerTurn
 	// touchedPerTurn is how many uses of record sets are looked at one by one between two readings. Those above it are
 	// noted all together, as looking at one waits for memory: which of them are the first in a while isn't seen then.
 	touchedPerTurn = 4 * wholePerTurn
@@ -93,6 +100,7 @@ type watching struct {
 // watchedCell keeps answers until they are read.
 type watchedCell struct {
 	wholes atomic.Int32 // that may be sampled as they are until the next reading
+	sample atomic.Int32 // that may be sampled one in SampleOne until then
 	fresh  atomic.Int32 // record sets that may be shown until then
 	touch  atomic.Int32 // uses that may be looked at one by one until then
 	wake   chan struct{}
@@ -145,6 +153,7 @@ func (w *watcher) open() {
 
 func (c *watchedCell) refill() {
 	c.wholes.Store(wholePerTurn)
+	c.sample.Store(sampledPerTurn)
 	c.fresh.Store(wholePerTurn)
 	c.touch.Store(touchedPerTurn)
 }
@@ -208,9 +217,13 @@ func (w *watching) show(x *exchange) {
 		as.purpose |= ForCount
 	case x.finish != nil && time.Since(x.since) >= SlowAnswer:
 		as.purpose |= ForCount // these are few: each is shown, and none stands for others
-	case x.q.Rand>>32%SampleOne == 0:
+	case x.q.Rand>>32%SampleOne != 0:
+	case spend(&c.sample):
 		as.purpose |= ForCount
 		as.weight = SampleOne
+	case x.q.Rand>>32%SampleFew == 0:
+		as.purpose |= ForCount
+		as.weight = SampleFew
 	}
 	x.showUses(w, c, as)
 }

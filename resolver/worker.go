@@ -224,9 +224,7 @@ func (x *exchange) chaos() {
 // deliver encodes a late answer and hands it to the transport.
 func (x *exchange) deliver() {
 	r, out := x.resolver, x.small[:0]
-	var late tally
-	x.count(&late)
-	late.flush(r, x.cell)
+	x.count(nil)
 	if x.q.Transport != UDP {
 		buf := r.buffers.Get().(*[]byte)
 		defer r.buffers.Put(buf)

@@ -18,9 +18,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/miekg/dns"
-
 	"inside53/zonesource/awssim"
+
+	"github.com/miekg/dns"
 )
 
 // recording is what /metrics said at a moment: values by series.

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/netip"
-	"os"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,20 +18,18 @@ import (
 	"inside53/server/dnstap"
 	"inside53/server/front"
 	"inside53/server/handover"
+	"inside53/server/hands"
 	"inside53/server/healthwatch"
 	"inside53/server/limits"
 	"inside53/server/listen"
+	"inside53/server/member"
 	"inside53/server/metrics"
 	"inside53/server/observe"
-	"inside53/server/preflight"
+	"inside53/server/past"
 	"inside53/server/sources"
-	"inside53/server/transfer"
 	"inside53/server/tsig"
-	"inside53/server/update"
 	"inside53/server/warm"
 	"inside53/zonesource"
-	"inside53/zonesource/awsclient"
-	"inside53/zonesource/recorder"
 	zoneupdate "inside53/zonesource/update"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -73,46 +68,43 @@ type AppOptions struct {
 type App struct {
 	opts     AppOptions                    // its Config has the sockets, the state directory and the bounds
 	version  string                        // of the program: inside53 1.2.3
-	host     string                        // the name of the host
 	config   atomic.Pointer[config.Config] // in force
 	registry *prometheus.Registry
+	running  running // of the goroutine of runSources, once that runs
+	reloads  reloads
 
 	forwarder *forward.Forwarder
 	resolver  *resolver.Resolver
 	keeper    *zonesource.Keeper
-	recorder  *recorder.Recorder // nil without a state directory, and in a fleet
-	fleet     fleetSide
-	running   running // of the goroutine of runSources, once that runs; changed with reloading held
-	reloading sync.Mutex
+	past      past.Past    // with its recorder, where this server records
+	fleet     *member.Side // nil without a fleet
 	sources   sources.Builder
 	health    healthwatch.Watch
+	warmth    *warm.Cache
+	dangling  *dangling.Watch
+
+	keys    atomic.Pointer[tsig.Keyring]
+	updater *zoneupdate.Updater // nil without AWS, and in a fleet
+	front   front.Handler       // with what serves updates and transfers
+
 	readiness readiness
-	pulse     pulse
 	observer  *observe.Observer
 	messages  *dnstap.Sender
-	dangling  *dangling.Watch
-	reloads   reloads
-	accounts  atomic.Pointer[[]*awsclient.Account] // of running, for who isn't its goroutine
-	warmth    *warm.Cache
-	trend     trend
-
-	keys      atomic.Pointer[tsig.Keyring]
-	handing   *handing            // nil without a fleet
-	updater   *zoneupdate.Updater // nil without AWS, and in a fleet
-	updates   *update.Server      // nil without AWS
-	transfers *transfer.Server
-	desk      *front.Desk
-	closed    atomic.Bool // the state directory is free
-	server    *listen.Server
+	hands     *hands.Hands
 	admin     *admin.Server
+	server    *listen.Server
 	handover  *handover.Side
+	closed    atomic.Bool // the state directory is free
 }
 
 // NewApp binds every address and opens the state directory; nothing runs and
 // nothing is answered before Run. The error says what can't be used.
 func NewApp(ctx context.Context, o AppOptions) (*App, error) {
 	if !o.AsOf.IsZero() {
-		o.Config = readOnly(o.Config)
+		o.Config = past.ReadOnly(o.Config)
+	}
+	if o.LogFault == nil {
+		o.LogFault = func() error { return nil }
 	}
 	a := &App{opts: o, version: version(o.Version), registry: metrics.NewRegistry()}
 	a.handover = handover.New(handover.Options{Log: o.Log, Address: a.firstAddress, Files: a.files, Next: a.next})
@@ -125,184 +117,8 @@ func NewApp(ctx context.Context, o AppOptions) (*App, error) {
 	return a, nil
 }
 
-func (a *App) assemble(ctx context.Context, c *config.Config) error {
-	log := a.opts.Log
-	var err error
-	a.forwarder, err = forward.New(forward.Options{
-		Entries: c.Cache.Entries, Bytes: limits.CacheBytes(int(c.Cache.Bytes), os.DirFS("/"), log),
-		Waiters: limits.Waiters(os.DirFS("/")), Sockets: limits.Sockets(), Logger: log,
-	})
-	if err != nil {
-		return err
-	}
-	a.forwarder.SetPackets(limits.Packets(c, nil))
-	host, _ := os.Hostname() // "" where it has none
-	a.host = host
-	a.resolver = resolver.New(a.forwarder, resolver.Options{
-		UDPSize: uint16(c.UDPSize), KeepAlive: c.TCP.Idle, ID: a.identity, Version: a.version,
-		Ready: a.readiness.isReady,
-	})
-	a.observer = observe.New(observe.Options{Answers: a.resolver, Log: log})
-	a.messages = dnstap.New(dnstap.Options{Identity: host, Version: a.version, Log: log})
-	a.setQueryLog(c)
-	a.setMessages(c)
-	a.registry.MustRegister(metrics.OfForwarder(a.forwarder.Stats), metrics.OfResolver(a.resolver), a.observeMetrics(),
-		a.danglingMetrics())
-	a.sources = sources.Builder{
-		Log: log, Hosts: sources.Hosts{Forwarder: a.forwarder}, Config: a.config.Load,
-		OnCall: sources.CountCalls(a.registry), OnEvent: sources.CountEvents(a.registry),
-		Program: sync.OnceValue(zonesource.Program), WantTargets: a.health.WantTargets,
-	}
-	if (c.UsesAWS() || c.Fleet != nil) && a.opts.AsOf.IsZero() {
-		a.running.accounts, err = a.sources.LoadAccounts(ctx, c)
-		if err != nil {
-			return err
-		}
-	}
-	err = a.assembleHistory(c, host)
-	if err != nil {
-		return err
-	}
-	err = a.opts.Sockets.Succeed(ctx, func() error {
-		_, err := preflight.CheckZoneFiles(ctx, c)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	state := ""
-	var accepted func([]zonesource.Accepted)
-	if c.KeepsState() && a.opts.AsOf.IsZero() {
-		state = c.StateDir
-	}
-	if a.recorder != nil {
-		accepted = a.recorder.Accept
-	}
-	kept, err := a.keeperConfig(ctx, c)
-	if err != nil {
-		return err
-	}
-	kept.Self = sources.SavedSelf(c)
-	a.keeper, err = zonesource.NewKeeper(zonesource.Options{
-		Config: kept, StateDir: state, Publish: a.publish, Log: log,
-		Accepted: accepted,
-	})
-	if err != nil {
-		return err
-	}
-	err = a.assembleFleet(ctx, c, host)
-	if err != nil {
-		return err
-	}
-	a.dangling = a.newDangling()
-	a.warmth = warm.NewCache(a.keeper.State(), a.forwarder, log)
-	a.sources.Keeper = a.keeper
-	a.sources.Secondaries = &sources.Secondaries{Log: log, Keeper: a.keeper}
-	a.sources.Registrar = &sources.Registrar{Keeper: a.keeper, Snapshot: a.resolver.Snapshot}
-	before := &past{a.newestPast}
-	served := &data{
-		keeper: a.keeper, resolver: a.resolver, past: before, fleet: a.handing, faults: a.problems, waiting: a.waiting,
-		reading: a.readingKeeper,
-	}
-	a.registry.MustRegister(served.metrics())
-	err = a.assembleUpdates(c)
-	if err != nil {
-		return err
-	}
-	err = a.assembleTransfers(c)
-	if err != nil {
-		return err
-	}
-	a.server, err = listen.Bind(listen.Options{
-		Addresses: c.Listen.DNS,
-		Sockets:   a.opts.Sockets.Listeners(),
-		Expected:  a.opts.Sockets.Expected(),
-		NewWorker: a.newWorker,
-		TCP: listen.TCPOptions{
-			Connections: limits.Connections(c.TCP.Connections, log), PerClient: c.TCP.PerClient, Idle: c.TCP.Idle,
-			Memory: limits.LateBytes(os.DirFS("/")), HandedOn: a.handing.opens(),
-			Welcome: func(client netip.Addr) listen.Welcome {
-				if a.handing.isMember(client) {
-					return listen.Known
-				}
-				return front.Welcome(a.config.Load(), a.resolver.Snapshot(), client)
-			},
-		},
-		Log: log,
-	})
-	if err != nil {
-		return err
-	}
-	secondaries := &transferred{a.transfers, a.resolver}
-	a.registry.MustRegister(metrics.OfSockets(a.server.Stats, a.resolver.Counts), secondaries.metrics())
-	a.readiness = readiness{
-		status: a.brief, sockets: a.server.Ready, maxAge: a.maxAge, logFault: a.logFault,
-		state: a.keeper.State(), fleet: a.fleetStanding,
-	}
-	a.registry.MustRegister(programMetrics(a.version, &a.readiness))
-	a.pulse = pulse{sockets: a.server.Stats, answers: a.resolver.Counts, forwards: a.forwarder.Stats}
-	a.setAccounts(a.running.accounts)
-	a.registry.MustRegister(a.planMetrics())
-	operator := &hands{
-		version: a.version, started: time.Now(), config: a.config.Load, readiness: &a.readiness, keeper: a.keeper,
-		leading: a.leadingKeeper, forwarder: a.forwarder, pulse: &a.pulse, sources: &a.sources,
-		health: &a.health, fleet: a.fleetStatus, handing: a.handing,
-	}
-	a.trend = trend{sockets: a.server.Stats, counts: a.resolver.Counts, forwarder: a.forwarder.Stats, now: time.Now}
-	seen := &watched{a.observer, a.resolver}
-	served.seen = seen
-	a.admin, err = admin.Bind(admin.Options{
-		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: served, Accepter: served, Explainer: served,
-		Health: &a.health, Secondaries: secondaries, Past: before, Hands: operator, Watcher: seen, Fleet: &fleetDesk{a},
-		Log:   log,
-		Views: &views{a.resolver}, Records: &records{keeper: a.keeper}, Trends: &a.trend,
-		Bound: limits.BoundWeb, Socket: a.opts.Sockets.Listeners().Listener,
-	})
-	if err != nil {
-		return err
-	}
-	err = a.opts.Sockets.Finish()
-	if err != nil {
-		return err
-	}
-	a.health = healthwatch.Watch{
-		Log: log, Shared: a.fleet.member != nil, State: a.keeper.State(), Hosts: a.sources.Hosts, OnCall: a.sources.OnCall,
-		Snapshot: a.resolver.Snapshot, Publish: a.publishLive,
-		Listeners: func() []netip.AddrPort { return append(a.server.Addrs(), a.admin.Addrs()...) },
-	}
-	a.registry.MustRegister(a.health.Metrics())
-	a.health.Self.Store(&kept.Self)
-	monitor, err := a.health.NewMonitor(c, a.running.accounts)
-	a.health.Monitor.Store(monitor)
-	return err
-}
-
-// maxAge is how old data of AWS may be for readiness.
-func (a *App) maxAge() time.Duration { return a.config.Load().Ready.MaxAge }
-
-// logFault returns why the log can't be written.
-func (a *App) logFault() error {
-	if a.opts.LogFault == nil {
-		return nil
-	}
-	return a.opts.LogFault()
-}
-
 // keyring is the keys of the configuration in force.
 func (a *App) keyring() tsig.Keyring { return *a.keys.Load() }
-
-// newWorker makes the worker of one packet loop.
-func (a *App) newWorker() listen.Worker {
-	w := a.resolver.NewWorker()
-	f := &front.Handler{
-		Keys: a.keyring, Transfers: a.transfers, Updates: a.updates, Desk: a.desk, Released: a.handover.HasBegun,
-	}
-	if a.fleet.bell != nil {
-		f.Bell = a.fleet.bell
-	}
-	w.HandleWith(f)
-	return w
-}
 
 // close gives back what assemble opened.
 func (a *App) close() {
@@ -344,8 +160,8 @@ func (a *App) publish(s *zone.Snapshot) {
 	if a.dangling != nil {
 		a.dangling.Wake()
 	}
-	if a.transfers != nil { // before, nobody asks
-		a.transfers.Wake()
+	if a.front.Transfers != nil { // before, nobody asks
+		a.front.Transfers.Wake()
 	}
 }
 
@@ -371,16 +187,15 @@ func (a *App) run(ctx context.Context) error {
 	g, all := errgroup.WithContext(all)
 	g.Go(func() error { return a.forwarder.Run(all) })
 	g.Go(func() error { return a.resolver.Run(all) })
-	g.Go(func() error { return a.pulse.run(all) })
 	g.Go(func() error { return a.observer.Run(all) })
 	g.Go(func() error { return a.messages.Run(all) })
 	g.Go(func() error { return a.write(ctx, all) })
-	g.Go(func() error { return a.desk.Run(all) })
-	g.Go(func() error { return a.fleet.bell.run(all) })
+	g.Go(func() error { return a.front.Desk.Run(all) })
+	g.Go(func() error { return a.fleet.RunBell(all) })
 	g.Go(func() error { return a.newInstances().Run(all) })
 	g.Go(func() error {
 		defer stop() // the others serve the queries that are still on their way
-		a.awaitFleet(serving)
+		a.fleet.AwaitStore(serving)
 		err := a.opts.Sockets.Await(serving, func() bool { return a.resolver.Snapshot().Loaded },
 			func() []string { return a.keeper.Brief().Missing })
 		if err != nil {
@@ -390,7 +205,7 @@ func (a *App) run(ctx context.Context) error {
 	})
 	g.Go(func() error { return a.handover.Offer(serving, ctx, stopServing) })
 	g.Go(func() error { return a.admin.Run(all) })
-	g.Go(func() error { return a.trend.run(all) })
+	g.Go(func() error { return a.hands.Run(all) })
 	g.Go(func() error { return watchdog(all, a.opts.Log, a.server.Standing) })
 	g.Go(func() error { return a.announce(all) })
 	g.Go(func() error {
@@ -434,15 +249,15 @@ func (a *App) write(process, all context.Context) error {
 		defer stopRecording() // what the sources deliver last is recorded too
 		return a.runSources(working)
 	})
-	g.Go(func() error { return a.runHistory(recording) })
-	g.Go(func() error { return a.runFleet(working) })
-	g.Go(func() error { return a.transfers.Run(working) })
+	g.Go(func() error { return past.Record(recording, a.past.Recorder) })
+	g.Go(func() error { return a.fleet.Run(working) })
+	g.Go(func() error { return a.front.Transfers.Run(working) })
 	g.Go(func() error { return a.dangling.Run(working) })
 	if a.updater != nil {
 		g.Go(func() error { return a.updater.Run(working) })
 	}
-	if a.updates != nil {
-		g.Go(func() error { return a.updates.Run(working) })
+	if a.front.Updates != nil {
+		g.Go(func() error { return a.front.Updates.Run(working) })
 	}
 	err := g.Wait()
 	if !a.handover.HasBegun() {

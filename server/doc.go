@@ -2,7 +2,7 @@
 //
 //	           clients                              operators, balancers
 //	              │                                          │
-//	           listen/  UDP, TCP, heartbeat       admin/ <── readiness.go  data.go
+//	           listen/  UDP, TCP, heartbeat       admin/ <── readiness.go served/ hands/
 //	              │ Serve                                    │
 //	           front/    ──> update/ ──> zonesource/update ──> Route 53
 //	              │  │ └──> transfer/ (secondaries) <── resolver.Merger
@@ -13,7 +13,7 @@
 //	sources/   ──> zonesource: sources ─> Keeper <───────────┘
 //	healthwatch/ ──> zonesource/health: Monitor ──> resolver.PublishLive
 //	     ↑
-//	config/ (strict; every fault with its line) <── reload.go (SIGHUP)
+//	config/ (strict; every fault with its line) <── reload.go, planner.go (SIGHUP)
 //
 // The configuration is translated by sources/ (what is read) and policy/ (keys, updates, transfers); what is
 // asked for knows nothing of it. preflight/ looks at it before it serves.
@@ -21,13 +21,15 @@
 // front/ says whose TCP connections are accepted as well, limits/ how many descriptors, how much memory and how
 // many packets there may be; package share counts who has how much of what waits. warm/ keeps the cache over
 // restarts. announce.go says when it is ready, and feeds systemd's watchdog while the packet loops live.
-// handover/ passes the sockets on to the process after this one. Packages confine and logs are of the process,
-// not of the App.
+// member/ is this server as one of a fleet. handover/ passes the sockets on to the process after this one.
+// Packages confine and logs are of the process, not of the App.
 //
-// What people see and do stands beside: hands.go (status, parts, flush, refresh), pulse.go (rates of
-// now), plan.go (reloads, what is read next), observing.go and usage.go (package observe: who asks
-// most, the query log, queries as they come, who uses a record; package dnstap), dangle.go (package
-// dangling: records that lead to what is gone).
+// What people see is served/ (zones, records, views, secondaries, who asks for what), what they do and look at first
+// is hands/ (status, parts, flush, refresh, rates), what was is past/; plan.go has what came of reloads and what is
+// read next.
+//
+// app.go runs and ends it all, assemble.go makes it, with updates.go and transfers.go; observing.go has what is
+// watched, and the faults of what isn't data.
 //
 // [App] is the composition root: it makes all of it from a [config.Config] and owns its
 // lifetime. Its parts own their state and register their metrics (metrics/); package admin

@@ -25,7 +25,8 @@ var inventories = flag.Int("inventories", 300, "random inventories to compare wi
 // oddTexts are what people write into tags.
 var oddTexts = []string{"web", "WEB", "db", " db ", "api.stage", "web.internal", "web.internal.", "web.zone.example",
 	"www.zone.example.", "x.zone.example.", "www.google.com", "api.prod", "a b", "-x", "a..b", "", "*", "ünï", "_x", "x_y",
-	"zone.example.", "internal", "elsewhere.", "localhost", strings.Repeat("a", 64), "a\tb", "#", "web,db"}
+	"zone.example.", "internal", "elsewhere.", "localhost", "localhost.internal", "a.localhost.zone.example.",
+	"www.google.com.internal", strings.Repeat("a", 64), "a\tb", "#", "web,db"}
 
 // oddCharacters are of all kinds: what a host name may have, what it may not, what only looks or
 // folds like a letter, a dot or nothing, and octets that are no text.
@@ -45,11 +46,12 @@ func drawnText(rng *rand.Rand) string {
 	return text + []string{"", "", ".", ".internal", ".zone.example."}[rng.IntN(5)]
 }
 
-// asItIs is the name that a text would be below internal., octet by octet; false where none can be.
+// asItIs is the name that a text would be below internal., octet by octet, those of host names as nameOf has them;
+// false where none can be.
 func asItIs(text string) (string, bool) {
 	var name strings.Builder
-	for _, c := range []byte(strings.TrimSpace(text)) {
-		if c == '.' {
+	for _, c := range []byte(asciiLower(strings.TrimSpace(text))) {
+		if strings.IndexByte("abcdefghijklmnopqrstuvwxyz0123456789-_.", c) >= 0 {
 			name.WriteByte(c)
 		} else {
 			fmt.Fprintf(&name, `\%03d`, c)
@@ -59,11 +61,23 @@ func asItIs(text string) (string, bool) {
 	return name.String() + ".internal.", isName && name.Len() > 0
 }
 
+// asciiLower has the letters of ASCII in lower case, and all other octets as they are.
+func asciiLower(text string) string {
+	octets := []byte(text)
+	for i, c := range octets {
+		if 'A' <= c && c <= 'Z' {
+			octets[i] += 'a' - 'A'
+		}
+	}
+	return string(octets)
+}
+
 // randomHost is a host as the reference sees it.
 type randomHost struct {
 	zonesource.Host
-	zone string
-	sick bool
+	named []string // what the texts of its names give
+	zone  string
+	sick  bool
 }
 
 // world is a random inventory, with what the reference has to know of it.
@@ -141,6 +155,7 @@ func (w *randomInventory) addHost(rng *rand.Rand, r *zonesource.Region, id strin
 			text = drawnText(rng)
 		}
 		h.Names = append(h.Names, zonesource.HostName{Text: text, From: "dns tag"})
+		h.named = append(h.named, nameOf(text))
 	}
 	if rng.IntN(3) == 0 {
 		h.sick, w.sick[id] = true, "random"
@@ -196,10 +211,10 @@ func (w *randomInventory) given(name, vpc, az string) (addrs []string, exists bo
 	var all []member
 	for i := range w.hosts {
 		h := &w.hosts[i]
-		exists = exists || slices.ContainsFunc(h.Names, func(n zonesource.HostName) bool {
-			return strings.HasSuffix(nameOf(n.Text), "."+name) // by a name below it
+		exists = exists || slices.ContainsFunc(h.named, func(n string) bool {
+			return strings.HasSuffix(n, "."+name) // by a name below it
 		})
-		if !slices.ContainsFunc(h.Names, func(n zonesource.HostName) bool { return nameOf(n.Text) == name }) {
+		if !slices.Contains(h.named, name) {
 			continue
 		}
 		exists = true

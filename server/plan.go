@@ -2,20 +2,20 @@ package server
 
 import (
 	"fmt"
-	"maps"
 	"sync/atomic"
 	"time"
 
 	"inside53/server/admin"
+	"inside53/server/config"
 	"inside53/server/metrics"
-	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 )
 
 // reloads knows what came of reading the configuration again.
 type reloads struct {
 	ok, failed atomic.Uint64
-	fault      atomic.Pointer[reloadFault] // of the last time; nil: it went well, or never was
+	fault      atomic.Pointer[reloadFault]          // of the last time; nil: it went well, or never was
+	accounts   atomic.Pointer[[]*awsclient.Account] // in use
 }
 
 // reloadFault is a reload that failed.
@@ -45,32 +45,10 @@ func (r *reloads) problem() (admin.Problem, bool) {
 		f.at.UTC().Format(time.RFC3339), f.err)}, true
 }
 
-// setAccounts makes known which accounts are in use.
-func (a *App) setAccounts(all []*awsclient.Account) { a.accounts.Store(&all) }
-
-// fleetStatus is the version of the data that is served, and who of the fleet leads.
-func (a *App) fleetStatus() admin.FleetStatus {
-	if m := a.fleet.member; m != nil {
-		s := m.Standing()
-		return admin.FleetStatus{Version: s.Version, Leader: s.Leader}
-	}
-	if a.recorder == nil {
-		return admin.FleetStatus{}
-	}
-	return admin.FleetStatus{Version: a.recorder.Status().Version}
-}
-
-// leadingKeeper is that of what this server reads for its fleet; nil where it doesn't.
-func (a *App) leadingKeeper() *zonesource.Keeper {
-	l := a.fleet.leading.Load()
-	if l == nil {
-		return nil
-	}
-	return l.keeper
-}
-
-// planMetrics are those of what will be read, how fast, and by which configuration.
-func (a *App) planMetrics() *metrics.Collector {
+// metrics are those of what will be read, how fast, and by which configuration.
+func (r *reloads) metrics(
+	inForce func() *config.Config, soonest func() map[string]time.Time,
+) *metrics.Collector {
 	return metrics.New([]metrics.Metric{
 		{
 			Name: "inside53_config_info", Labels: []string{"hash"},
@@ -89,19 +67,15 @@ func (a *App) planMetrics() *metrics.Collector {
 			Help: "Time until a source reads something next; 0 while it reads.",
 		},
 	}, func(out metrics.Reading) {
-		out.Gauge("inside53_config_info", 1, a.config.Load().Hash())
-		out.Counter("inside53_reloads_total", a.reloads.ok.Load(), "ok")
-		out.Counter("inside53_reloads_total", a.reloads.failed.Load(), "failed")
-		for _, account := range *a.accounts.Load() {
+		out.Gauge("inside53_config_info", 1, inForce().Hash())
+		out.Counter("inside53_reloads_total", r.ok.Load(), "ok")
+		out.Counter("inside53_reloads_total", r.failed.Load(), "failed")
+		for _, account := range *r.accounts.Load() {
 			now, _ := account.Budget.PerSecond()
 			out.Gauge("inside53_aws_rate", now, account.Name)
 		}
 		now := time.Now()
-		next := a.keeper.Soonest()
-		if lead := a.leadingKeeper(); lead != nil {
-			maps.Copy(next, lead.Soonest())
-		}
-		for source, at := range next {
+		for source, at := range soonest() {
 			out.Gauge("inside53_source_next_seconds", max(0, at.Sub(now).Seconds()), source)
 		}
 	})

@@ -123,7 +123,7 @@ func TestEventsGoWithTheLead(t *testing.T) {
 	leader := leaderOf(t, all)
 	all[leader].end(t)
 	left := all[1-leader]
-	left.await(t, "another one leads", func() bool { return left.app.fleet.member.Standing().Leads })
+	left.await(t, "another one leads", func() bool { return left.app.fleet.Member.Standing().Leads })
 	c.change(t, privateZone, "CREATE later.example.com A 10.7.0.9")
 	left.await(t, "the change", func() bool { return left.answers(t, asks(dublin, "later.example.com A", "10.7.0.9")) })
 	if asked.Load() == 0 || others.Load() != 0 {

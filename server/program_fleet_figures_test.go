@@ -128,7 +128,7 @@ func TestFleetArrivals(t *testing.T) {
 	}
 	leader := readyLeader(t, all)
 	all[leader].await(t, "the members are known", func() bool {
-		return len(all[leader].app.fleet.member.Peers()) == members
+		return len(all[leader].app.fleet.Member.Peers()) == members
 	})
 	next := 0
 	for _, perSecond := range []int{1, 100} {
@@ -180,7 +180,7 @@ func TestFleetSpread(t *testing.T) {
 	all := startFleetWith(t, c, members, fleetUpdates())
 	leader := readyLeader(t, all)
 	all[leader].await(t, "the members are known", func() bool {
-		return len(all[leader].app.fleet.member.Peers()) == members
+		return len(all[leader].app.fleet.Member.Peers()) == members
 	})
 	var took []time.Duration
 	late := 0

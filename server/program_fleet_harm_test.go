@@ -84,7 +84,7 @@ func TestFleetStoreHarmed(t *testing.T) {
 		c.change(t, privateZone, "CREATE "+name+" A 10.7.0.9")
 		for _, p := range all {
 			p.await(t, "the change", func() bool { return p.answers(t, asks(dublin, name+" A", "10.7.0.9")) })
-			p.await(t, "nothing fails", func() bool { return len(p.app.fleetStanding().Failed) == 0 })
+			p.await(t, "nothing fails", func() bool { return len(p.app.fleet.Standing().Failed) == 0 })
 		}
 	}
 	for _, f := range clients {

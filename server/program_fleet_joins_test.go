@@ -93,7 +93,7 @@ func TestFleetOfThoseWithData(t *testing.T) {
 	}
 	founded := func() bool {
 		return !slices.ContainsFunc(members, func(p *program) bool {
-			return p.app.fleetStanding().Version == 0 || p.app.fleetStanding().Leader == ""
+			return p.app.fleet.Standing().Version == 0 || p.app.fleet.Standing().Leader == ""
 		})
 	}
 	for i, r := range roamers[:founders] {
@@ -141,7 +141,7 @@ func TestFleetOlderConfiguration(t *testing.T) {
 	}
 	leader := leaderOf(t, all)
 	all[leader].await(t, "the members are known", func() bool {
-		return len(all[leader].app.fleet.member.Peers()) == len(all)
+		return len(all[leader].app.fleet.Member.Peers()) == len(all)
 	})
 	var clients []*traffic
 	for i, p := range all {

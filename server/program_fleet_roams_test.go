@@ -23,7 +23,7 @@ func stepDown(t *testing.T, all []*program) {
 		t.Fatalf("stepping down: %d %s", status, text)
 	}
 	all[0].await(t, "another one leads", func() bool {
-		is := slices.IndexFunc(all, func(p *program) bool { return p.app.handing.Leads() })
+		is := slices.IndexFunc(all, func(p *program) bool { return p.app.fleet.Handing.Leads() })
 		return is >= 0 && is != was
 	})
 }
@@ -35,7 +35,7 @@ func TestFleetRoamers(t *testing.T) {
 	all := startFleetWith(t, c, 3, c.transferConfig(newAudience(t, 0).addr))
 	leader := readyLeader(t, all)
 	all[leader].await(t, "the members are known", func() bool {
-		return len(all[leader].app.fleet.member.Peers()) == len(all)
+		return len(all[leader].app.fleet.Member.Peers()) == len(all)
 	})
 	var roamers []*roamer
 	for i, p := range all {

@@ -47,7 +47,7 @@ func leaderOf(t *testing.T, all []*program) int {
 	all[0].await(t, "one leads", func() bool {
 		leader = -1
 		for i, p := range all {
-			if p.app.fleet.member.Standing().Leads {
+			if p.app.fleet.Member.Standing().Leads {
 				leader = i
 			}
 		}
@@ -96,11 +96,11 @@ func TestFleetStepDown(t *testing.T) {
 	c := newCloud(t, nil)
 	all := startFleet(t, c, 3)
 	leader := leaderOf(t, all)
-	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.member.Peers()) == 3 })
+	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.Member.Peers()) == 3 })
 	all[leader].end(t)
 	left := append(append([]*program{}, all[:leader]...), all[leader+1:]...)
 	left[0].within(t, 2500*time.Millisecond, "another one leads", func() bool {
-		return left[0].app.fleet.member.Standing().Leads || left[1].app.fleet.member.Standing().Leads
+		return left[0].app.fleet.Member.Standing().Leads || left[1].app.fleet.Member.Standing().Leads
 	})
 	c.change(t, privateZone, "CREATE after.example.com A 10.7.0.9")
 	for _, p := range left {
@@ -174,7 +174,7 @@ func TestFleetSolo(t *testing.T) {
 	r.settle(t, all)
 	for _, p := range all {
 		p.await(t, "the fleet reads again", func() bool {
-			return p.answers(t, asks(dublin, "alone.example.com A", "10.7.0.9")) && p.app.fleetStanding().Leader != ""
+			return p.answers(t, asks(dublin, "alone.example.com A", "10.7.0.9")) && p.app.fleet.Standing().Leader != ""
 		})
 	}
 }

@@ -136,7 +136,7 @@ func TestFleetFollows(t *testing.T) {
 	serves(all, "first.example.net", "10.4.0.1")
 
 	// Whoever is told hands that to who leads.
-	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.member.Peers()) == 3 })
+	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.Member.Peers()) == 3 })
 	for i, p := range all {
 		name := fmt.Sprintf("told-%d", i)
 		m.set(map[string]string{name: "10.4.0.2"})

@@ -45,7 +45,7 @@ func readyLeader(t *testing.T, all []*program) int {
 	t.Helper()
 	leader := -1
 	all[0].await(t, "one leads", func() bool {
-		leader = slices.IndexFunc(all, func(p *program) bool { return p.app.handing.Leads() })
+		leader = slices.IndexFunc(all, func(p *program) bool { return p.app.fleet.Handing.Leads() })
 		return leader >= 0
 	})
 	return leader
@@ -58,7 +58,7 @@ func TestFleetUpdates(t *testing.T) {
 	c := newCloud(t, nil)
 	all := startFleetWith(t, c, 3, fleetUpdates())
 	leader := readyLeader(t, all)
-	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.member.Peers()) == 3 })
+	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.Member.Peers()) == 3 })
 	var sent []*dns.Msg
 	at := time.Now()
 	for i, p := range all {
@@ -94,7 +94,7 @@ func TestFleetUpdates(t *testing.T) {
 		}
 	}
 	again([]*program{all[1], all[2], all[0]}, "at another member")
-	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.member.Peers()) == 3 })
+	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.Member.Peers()) == 3 })
 	all[leader].end(t)
 	left := append(slices.Clone(all[:leader]), all[leader+1:]...)
 	// At once: what is sent while nobody leads waits for who does.
@@ -193,7 +193,7 @@ func TestFleetTransfers(t *testing.T) {
 			t.Errorf("member %d: %d records of IXFR, %v", i+1, len(records), err)
 		}
 	}
-	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.member.Peers()) == 3 })
+	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.Member.Peers()) == 3 })
 	all[leader].end(t)
 	left := append(slices.Clone(all[:leader]), all[leader+1:]...)
 	third := alike(left, second)
@@ -225,12 +225,12 @@ func TestFleetOrders(t *testing.T) {
 			t.Errorf("refresh of nothing: %d %s", status, text)
 		}
 	}
-	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.member.Peers()) == 2 })
+	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.Member.Peers()) == 2 })
 	status, text := follower.get(t, "POST", "/fleet/step-down")
 	if status != 200 {
 		t.Fatalf("step down: %d %s", status, text)
 	}
-	follower.await(t, "the other one leads", follower.app.handing.Leads)
+	follower.await(t, "the other one leads", follower.app.fleet.Handing.Leads)
 }
 
 // TestFleetStranger sends a header from an address that is no member's.
@@ -238,9 +238,9 @@ func TestFleetStranger(t *testing.T) {
 	c := newCloud(t, nil)
 	all := startFleetWith(t, c, 1, fleetUpdates())
 	readyLeader(t, all)
-	h := all[0].app.handing
-	all[0].await(t, "it knows itself", func() bool { return h.isMember(netip.MustParseAddr("127.0.0.1")) })
-	if h.isMember(netip.MustParseAddr("127.0.0.2")) {
+	side := all[0].app.fleet
+	all[0].await(t, "it knows itself", func() bool { return side.IsMember(netip.MustParseAddr("127.0.0.1")) })
+	if side.IsMember(netip.MustParseAddr("127.0.0.2")) {
 		t.Error("anybody is a member")
 	}
 }

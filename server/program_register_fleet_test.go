@@ -24,7 +24,7 @@ func TestFleetRegisters(t *testing.T) {
 	config := registerConfig + "keys:\n  - {name: other., secret: " + transferSecret + "}\n"
 	all := startFleetWith(t, c, 3, config)
 	leader := readyLeader(t, all)
-	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.member.Peers()) == 3 })
+	all[leader].await(t, "the members are known", func() bool { return len(all[leader].app.fleet.Member.Peers()) == 3 })
 	const tcp, own = "tcp", "127.0.1.10"
 	for i, p := range all {
 		name := fmt.Sprintf("at-%d.dyn.internal", i)

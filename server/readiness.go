@@ -54,7 +54,7 @@ func (r *readiness) Readiness() admin.Ready {
 	out.Ready, reasons = r.of(status)
 	out.Reasons = append(out.Reasons, reasons...)
 	for name, s := range status.Sources {
-		source := admin.Source{AgeSeconds: secondsTo(time.Now(), s.Oldest)}
+		source := admin.Source{AgeSeconds: admin.SecondsTo(time.Now(), s.Oldest)}
 		if s.Err != nil {
 			source.Error = s.Err.Error()
 		}

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
-
 	"inside53/resolver/history"
+
+	"github.com/miekg/dns"
 )
 
 // balance is a balancer before servers: each datagram, and each connection, goes to one of them at random.
@@ -98,7 +98,7 @@ func TestClientFleetSecondaries(t *testing.T) {
 	all := startFleetWith(t, c, 3, config)
 	leader := readyLeader(t, all)
 	all[leader].await(t, "the members are known", func() bool {
-		return len(all[leader].app.fleet.member.Peers()) == len(all)
+		return len(all[leader].app.fleet.Member.Peers()) == len(all)
 	})
 	roam(t, all[0], 53)
 	primary := balance(t, all)

@@ -15,12 +15,15 @@ import (
 // command runs a program and returns what it prints.
 func command(t *testing.T, stdin string, words ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
 	defer cancel()
 	c := exec.CommandContext(ctx, words[0], words[1:]...)
 	c.Stdin = strings.NewReader(stdin)
 	out, err := c.CombinedOutput()
-	if err != nil && c.ProcessState == nil {
+	switch {
+	case ctx.Err() != nil:
+		t.Fatalf("%s has not ended within %v; until then it said %q", words[0], 4*patience, out)
+	case err != nil && c.ProcessState == nil:
 		t.Fatalf("%s: %v", words[0], err) // not there
 	}
 	return string(out)

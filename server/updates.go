@@ -3,10 +3,10 @@ package server
 import (
 	"net/netip"
 
-	"inside53/resolver/zone"
 	"inside53/server/config"
 	"inside53/server/metrics"
 	"inside53/server/policy"
+	"inside53/server/served"
 	"inside53/server/update"
 	"inside53/zonesource/route53"
 	zoneupdate "inside53/zonesource/update"
@@ -14,7 +14,7 @@ import (
 
 // assembleUpdates makes what accepts updates. It is there with AWS alone, whether the
 // configuration has updates or not: a reload may bring some.
-func (a *App) assembleUpdates(c *config.Config) error {
+func (a *App) assembleUpdates(c *config.Config, keepers *served.Keepers) error {
 	policy, err := policy.Updates(c)
 	if err != nil {
 		return err
@@ -29,11 +29,11 @@ func (a *App) assembleUpdates(c *config.Config) error {
 	})
 	options := update.Options{
 		Registrar: a.sources.Registrar.Now, Registers: func() bool { return len(a.config.Load().Register) > 0 },
-		Hosted: a.hosted, Count: func(result string) { count(result) }, Log: a.opts.Log,
+		Hosted: keepers.Hosted, Count: func(result string) { count(result) }, Log: a.opts.Log,
 		Allowed: func(client netip.Addr) bool { return a.resolver.Snapshot().Client(client).Allowed },
 	}
-	if a.handing != nil {
-		options.Updater, options.Fleet = a.handing, a.handing
+	if a.fleet != nil {
+		options.Updater, options.Fleet = a.fleet.Handing, a.fleet.Handing
 	} else {
 		a.updater = zoneupdate.New(zoneupdate.Options{
 			Source: route53.Name, Hosted: a.keeper.Hosted, Amend: a.keeper.Amend, Synced: a.keeper.Synced,
@@ -42,30 +42,6 @@ func (a *App) assembleUpdates(c *config.Config) error {
 		a.updater.SetAccounts(a.running.accounts)
 		options.Updater = a.updater
 	}
-	a.updates = update.New(options, policy)
+	a.front.Updates = update.New(options, policy)
 	return nil
-}
-
-// hosted returns the hosted zones as they were listed last, with the changes that were
-// accepted: at the leader of a fleet those that it reads.
-func (a *App) hosted() []*zone.Zone {
-	l := a.fleet.leading.Load()
-	if l != nil {
-		return l.keeper.Hosted()
-	}
-	return a.keeper.Hosted()
-}
-
-// setUpdateAccounts has updates made with the accounts of another configuration.
-func (a *App) setUpdateAccounts() {
-	if a.updater != nil {
-		a.updater.SetAccounts(a.running.accounts)
-	}
-	if a.handing == nil {
-		return
-	}
-	o := a.handing.leads()
-	if o != nil {
-		o.updater.SetAccounts(a.running.accounts)
-	}
 }

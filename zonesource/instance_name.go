@@ -99,12 +99,36 @@ func InstanceName(text string, origin []byte, ours *Ours) (name []byte, apexes [
 	if bytes.Equal(name, apexes[0]) {
 		return nil, nil, errors.New("is the name of the zone itself")
 	}
+	for _, apex := range apexes {
+		if isOfEveryHost(strings.TrimSuffix(zone.String(cutApex(name, apex)), ".")) {
+			return nil, nil, errOfEveryHost
+		}
+	}
 	for _, cut := range computedNames() {
 		if zone.IsSubdomain(name, cut) && !zone.IsSubdomain(apexes[0], cut) {
 			return nil, nil, fmt.Errorf("names in %s are those of EC2", zone.String(cut))
 		}
 	}
 	return name, apexes, nil
+}
+
+// cutApex is what is left of a name without a zone that holds it.
+func cutApex(name, apex []byte) []byte { return append(bytes.Clone(name[:len(name)-len(apex)]), 0) }
+
+// ShortName returns, in wire form, what is left of a name of [InstanceName] without the zone apex that holds it: the
+// form that people write on a host, whose names live in origin. The error says why there is none: it would be the
+// whole name of somebody else, of the internet or of a zone of ours.
+func ShortName(name, apex, origin []byte, ours *Ours) ([]byte, error) {
+	short := cutApex(name, apex)
+	suffix := publicSuffix(short)
+	text := strings.TrimSuffix(zone.String(short), ".")
+	switch {
+	case suffix != "":
+		return nil, fmt.Errorf("%s ends in %s, which nobody means relatively", text, suffix)
+	case zone.IsSubdomain(short, origin), zone.CountLabels(short) > 1 && len(ours.holding(short)) > 0:
+		return nil, fmt.Errorf("%s is another name, in a zone of ours", text)
+	}
+	return short, nil
 }
 
 // withOrigin puts a zone, nil for none, among others that hold the same name.
@@ -166,10 +190,18 @@ func checkHostName(text string) error {
 			}
 		}
 	}
-	if strings.EqualFold(labels[len(labels)-1], "localhost") || strings.EqualFold(text, "localhost.localdomain") {
-		return errors.New("is the name of every host itself")
+	if isOfEveryHost(text) {
+		return errOfEveryHost
 	}
 	return nil
+}
+
+var errOfEveryHost = errors.New("is the name of every host itself")
+
+// isOfEveryHost reports whether a name, as a host has it without a zone, is one of the host itself.
+func isOfEveryHost(text string) bool {
+	text = strings.ToLower(text)
+	return text == "localhost" || strings.HasSuffix(text, ".localhost") || text == "localhost.localdomain"
 }
 
 // InstanceZone fills in the template of the zone of instance names, and returns its wire

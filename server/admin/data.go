@@ -186,3 +186,12 @@ type Finding struct {
 	Type   string `json:"type"`
 	Reason string `json:"reason"`
 }
+
+// SecondsTo is the time from one moment to a later one; nil where one of them isn't known.
+func SecondsTo(later, earlier time.Time) *float64 {
+	if later.IsZero() || earlier.IsZero() {
+		return nil
+	}
+	seconds := max(0, later.Sub(earlier).Seconds())
+	return &seconds
+}

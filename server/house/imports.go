@@ -38,9 +38,10 @@ const (
 // rooms are the packages that the App is composed of.
 func rooms() []string {
 	return []string{
-		"server/admin", "server/dangling", "server/dnstap", "server/front", "server/handon", "server/handover",
-		"server/healthwatch", "server/limits", "server/listen", "server/metrics", "server/observe", "server/policy",
-		"server/preflight", "server/share", "server/sources", "server/transfer", "server/tsig", "server/update",
+		"server/admin", "server/dangling", "server/dnstap", "server/front", "server/handon",
+		"server/handover", "server/hands", "server/healthwatch", "server/limits", "server/listen",
+		"server/member", "server/metrics", "server/observe", "server/past", "server/policy", "server/preflight",
+		"server/served", "server/share", "server/sources", "server/transfer", "server/tsig", "server/update",
 		"server/warm",
 	}
 }
@@ -120,8 +121,8 @@ func rules() map[string]rule {
 		"server":            {ours: append(slices.Concat(rooms(), []string{"server/config", "server/confine"}), below...)},
 		"server/policy": {
 			ours: []string{
-				"resolver/zone", "server/config", "server/transfer", "server/tsig", "server/update", "zonesource",
-				"zonesource/rdata",
+				"resolver/zone", "server/config", "server/observe", "server/transfer", "server/tsig", "server/update",
+				"zonesource", "zonesource/rdata",
 			},
 			why: "it translates the configuration, and asks nobody", theirs: []string{},
 		},
@@ -144,6 +145,39 @@ func rules() map[string]rule {
 				"resolver/forward", "resolver/zone", "server/config", "server/healthwatch", "server/policy", "server/sources",
 			}, below[2:]...),
 			why: "it looks at a configuration before there is a server", theirs: []string{},
+		},
+		"server/past": {
+			ours: append([]string{
+				"resolver", "resolver/zone", "server/admin", "server/config", "server/member", "server/metrics",
+			}, below[2:]...),
+			why: "it knows what was, and where that is kept", theirs: []string{"github.com/prometheus/client_golang/prometheus"},
+		},
+		"server/served": {
+			ours: []string{
+				"resolver", "resolver/wire", "resolver/zone", "server/admin", "server/dangling", "server/dnstap",
+				"server/metrics", "server/observe", "server/transfer", "zonesource", "zonesource/rdata",
+				"zonesource/recorder",
+			},
+			why: "it describes what there is, and changes nothing", theirs: []string{dns},
+		},
+		"server/hands": {
+			ours: []string{
+				"resolver", "resolver/forward", "resolver/latency", "resolver/wire", "resolver/zone", "server/admin",
+				"server/config", "server/healthwatch", "server/listen", "server/served", "zonesource",
+				"zonesource/secondary",
+			},
+			why: "it reads and orders; who leads a fleet it leaves to the App", theirs: []string{"golang.org/x/sync/errgroup"},
+		},
+		"server/member": {
+			ours: append([]string{
+				"resolver", "resolver/wire", "resolver/zone", "server/admin", "server/config", "server/handon",
+				"server/healthwatch", "server/metrics", "server/policy", "server/sources", "server/transfer", "server/tsig",
+				"server/update",
+			}, below[2:]...),
+			why: "it is one of a fleet; what it serves and how, it leaves to the App",
+			theirs: []string{
+				dns, "github.com/prometheus/client_golang/prometheus", "golang.org/x/sync/errgroup",
+			},
 		},
 		"server/limits": {
 			ours: []string{"resolver/forward", "resolver/wire", "resolver/zone", "server/config", "server/listen"},
@@ -234,7 +268,7 @@ func rules() map[string]rule {
 		"server/inside53": {
 			ours: append([]string{
 				"server", "server/admin", "server/config", "server/confine", "server/handover", "server/limits", "server/logs",
-				"server/preflight", "server/sources", "examples",
+				"server/past", "server/preflight", "server/sources", "examples",
 			}, below...),
 			why: "what the server says it reads in the types of its admin paths, and whatever it serves it leaves to the App",
 		},

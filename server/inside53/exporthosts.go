@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"inside53/resolver/zone"
 	"inside53/server/sources"
 	"inside53/zonesource"
 	"inside53/zonesource/export"
@@ -45,7 +46,8 @@ The lines stand between "# BEGIN inside53" and "# END inside53"; all others in t
 The file is replaced as a whole, by a rename, with its mode and owner: a crash leaves the
 old one. Before the first block is put into a file it is kept as FILE.bak. An older line above
 the block that has one of its names wins in most programs: it is told, and with --adopt it gives
-the name up. Without --output the file goes to standard output, as a whole hosts file.
+the name up; other names of that line keep its address, which is told where it is out of date.
+Without --output the file goes to standard output, as a whole hosts file.
 
 --format sh makes a shell script instead, which does all this where it is run.
 
@@ -59,7 +61,8 @@ where S3URL has {region}, it is the template of their keys, else as S3URL/REGION
 {ordinal} is what the server says whose state_dir the configuration names, where that can be read;
 else instances are numbered anew, and keep their numbers for as long as --watch goes on.
 
-What is left out is told on standard error.`,
+What is left out is told on standard error, and so is a name that a hosted zone has too: who reads
+hosts files never comes to that.`,
 		Example: `  inside53 export hosts --config inside53.yaml --region eu-west-1 --output /etc/hosts --watch
   inside53 export hosts --config inside53.yaml --region eu-west-1 --upload s3://bucket/hosts
   inside53 export hosts --config inside53.yaml --region public --format sh ` +
@@ -181,6 +184,7 @@ type hostsExport struct {
 	zone     string
 	zones    *ourZones
 	ours     *zonesource.Ours // what zones said last; see export.HostsOptions
+	names    [][]byte         // of the blocks that were made last
 	regions  []string
 	place    export.Place
 	uploader *export.Uploader
@@ -197,6 +201,7 @@ func (h *hostsExport) write(ctx context.Context, regions []*zonesource.Region, p
 		return err
 	}
 	h.ours, problems = ours, append(problems, left...)
+	h.names = nil
 	block := h.block(regions, h.flags.region, h.flags.vpc, &problems)
 	var faults []error
 	switch {
@@ -214,6 +219,7 @@ func (h *hostsExport) write(ctx context.Context, regions []*zonesource.Region, p
 			faults = append(faults, h.upload(ctx, region, block))
 		}
 	}
+	problems = append(problems, h.zones.collisions(ctx, h.names)...)
 	faults = append(faults, h.tell(problems))
 	return errors.Join(faults...)
 }
@@ -222,6 +228,12 @@ func (h *hostsExport) write(ctx context.Context, regions []*zonesource.Region, p
 func (h *hostsExport) block(regions []*zonesource.Region, region, vpc string, problems *[]zonesource.Problem) []byte {
 	block, left := export.Hosts(regions, export.HostsOptions{Region: region, VPC: vpc, Zone: h.zone, Ours: h.ours})
 	*problems = append(*problems, left...)
+	for _, name := range export.NamesOf(block) {
+		wire, err := zone.ParseName(name)
+		if err == nil {
+			h.names = append(h.names, wire)
+		}
+	}
 	return block
 }
 
@@ -277,6 +289,13 @@ func (h *hostsExport) file(block []byte) error {
 	}
 	if err != nil || h.flags.watch && !done.Changed {
 		return err
+	}
+	for _, l := range done.Left {
+		_, err = fmt.Fprintf(h.errors, "! %s:%d: %s keeps %s, which is no address of %s now\n", h.flags.output, l.Number,
+			l.Name, l.Addr, l.Beside)
+		if err != nil {
+			return err
+		}
 	}
 	for _, o := range done.Older {
 		_, err = fmt.Fprintf(h.errors, "! %s:%d: %s %s stands above our lines, and wins; --adopt takes it out\n",

@@ -203,10 +203,27 @@ func TestExportHostsAdopt(t *testing.T) {
 	text, err := os.ReadFile(path)
 	if code != exitDone || err != nil || strings.Contains(stderr, "stands above") ||
 		!strings.HasPrefix(string(text),
-			"127.0.0.1 localhost mine\n10.0.1.10  mine2 # by hand\n10.0.0.98 other # both\n# BEGIN") {
+			"127.0.0.1 localhost mine\n10.0.1.10  mine2 # by hand\n10.0.0.98 other # both\n# BEGIN") ||
+		!strings.Contains(stderr, "! "+path+":4: other keeps 10.0.0.98, which is no address of vpn now\n") ||
+		strings.Contains(stderr, "mine2") {
 		t.Errorf("code %d, %v, errors %q, file\n%s", code, err, stderr, text)
 	}
 	same(t, "again", exportsHosts(t, append(args[2:], "--adopt")...), "")
+	kept, err = os.ReadFile(path + ".bak")
+	if err != nil || string(kept) != older {
+		t.Errorf("after --adopt is kept %q, %v", kept, err)
+	}
+	same(t, "the script", exportsHosts(t, append(args[2:6:6], "--adopt", "--format", "sh", "--output", path+".sh")...),
+		"wrote "+path+".sh\n")
+	err = os.WriteFile(path, append([]byte("10.0.0.97 mail theirs\n"), text...), 0o640)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "sh", path+".sh", path).CombinedOutput()
+	kept, keptErr := os.ReadFile(path + ".bak")
+	if err != nil || keptErr != nil || string(kept) != older {
+		t.Errorf("the script: %v, %s; it keeps %q, %v", err, out, kept, keptErr)
+	}
 }
 
 // TestExportHostsScript: the script does where it is run what the command does.
@@ -225,6 +242,7 @@ func TestExportHostsScript(t *testing.T) {
 			"uploaded s3://b/etc_hosts/etc_hosts.public.sh\n")
 	for _, old := range []string{"", "127.0.0.1 localhost\n",
 		"127.0.0.1 localhost mine\n10.0.0.99 bastion\n10.0.0.98 vpn other\n",
+		"127.0.0.1 localhost mine\r\n10.0.0.99 bastion\r\n10.0.0.98 vpn other # both\r\n",
 		"::1 localhost\n# BEGIN inside53\n1.2.3.4 gone\n# END inside53\n9.9.9.9 below\n", "# END inside53\n"} {
 		byHand, byScript := filepath.Join(t.TempDir(), "hosts"), filepath.Join(t.TempDir(), "hosts")
 		for _, path := range []string{byHand, byScript} {
@@ -236,14 +254,19 @@ func TestExportHostsScript(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		code, _, _ := command(t, "export", "hosts", "--config", config, "--region", "eu-west-1", "--output", byHand,
+		code, _, errs := command(t, "export", "hosts", "--config", config, "--region", "eu-west-1", "--output", byHand,
 			"--adopt")
-		for range 2 {
+		for first := range 2 {
 			c := exec.CommandContext(t.Context(), "sh", "-s", byScript)
 			c.Stdin = bytes.NewReader(sim.Object("b", "etc_hosts/etc_hosts.eu-west-1.sh"))
 			out, err := c.CombinedOutput()
 			if (err == nil) != (code == exitDone) {
 				t.Errorf("%q: code %d, the script: %v, %s", old, code, err, out)
+			}
+			const keeps = "other keeps 10.0.0.98, which is no address of vpn now"
+			told := first == 0 && strings.Contains(old, " other")
+			if strings.Contains(string(out), keeps) != told || strings.Contains(errs, keeps) != strings.Contains(old, " other") {
+				t.Errorf("%q: the command tells %q, the script %q", old, errs, out)
 			}
 		}
 		want, wantErr := os.ReadFile(byHand)

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
+	"inside53/resolver/zone"
 	"inside53/server/config"
 	"inside53/zonesource"
 	"inside53/zonesource/awscall"
@@ -17,7 +20,16 @@ import (
 type ourZones struct {
 	named   [][]byte                // that the configuration names
 	wanted  func(changes.Zone) bool // hosted zones
-	clients []*changes.Client       // of the accounts to ask for those that it doesn't name; nil for none
+	clients []*changes.Client       // of the accounts to ask for hosted zones; nil for none
+	lists   bool                    // the configuration doesn't name all of them
+	hosted  []hostedZone            // what was listed last
+}
+
+// hostedZone is one that is ours.
+type hostedZone struct {
+	changes.Zone
+	apex   []byte
+	client *changes.Client
 }
 
 // newOurZones are the zones of a configuration. Hosted zones have to be listed only where it has
@@ -27,10 +39,9 @@ func newOurZones(c *config.Config, accounts []*awsclient.Account) (*ourZones, er
 	o := &ourZones{wanted: wantsZone(c)}
 	if c.Route53 != nil {
 		names = append(names, c.Route53.Zones.Names...)
-		if c.Route53.Zones.All || len(c.Route53.Zones.IDs) > 0 {
-			for _, a := range accounts {
-				o.clients = append(o.clients, changes.New(a, changes.Options{}))
-			}
+		o.lists = c.Route53.Zones.All || len(c.Route53.Zones.IDs) > 0
+		for _, a := range accounts {
+			o.clients = append(o.clients, changes.New(a, changes.Options{}))
 		}
 	}
 	for _, f := range c.ZoneFiles {
@@ -53,24 +64,88 @@ func newOurZones(c *config.Config, accounts []*awsclient.Account) (*ourZones, er
 // list returns the zones that there are now. Where the hosted zones may not be listed, absolute
 // names in them are left out, and the problem says so.
 func (o *ourZones) list(ctx context.Context) (*zonesource.Ours, []zonesource.Problem, error) {
-	var hosted [][]byte
 	var problems []zonesource.Problem
+	if o.lists {
+		denied, err := o.listHosted(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, err := range denied {
+			problems = append(problems, zonesource.Problem{Zone: "route53",
+				Reason: fmt.Sprintf("absolute names in hosted zones are left out: %v", err)})
+		}
+	}
+	var hosted [][]byte
+	for _, z := range o.hosted {
+		hosted = append(hosted, z.apex)
+	}
+	return zonesource.NewOurs(o.named, hosted), problems, nil
+}
+
+// listHosted lists the hosted zones. denied are the errors of accounts that don't let it.
+func (o *ourZones) listHosted(ctx context.Context) (denied []error, err error) {
+	var hosted []hostedZone
 	for _, c := range o.clients {
 		all, err := c.Zones(ctx)
 		if awscall.IsDenied(err) {
-			problems = append(problems, zonesource.Problem{Zone: "route53",
-				Reason: fmt.Sprintf("absolute names in hosted zones are left out: %v", err)})
+			denied = append(denied, err)
 			continue
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for _, z := range all {
 			name, err := rdata.ParseName(z.Name)
 			if err == nil && o.wanted(z) {
-				hosted = append(hosted, name)
+				hosted = append(hosted, hostedZone{z, name, c})
 			}
 		}
 	}
-	return zonesource.NewOurs(o.named, hosted), problems, nil
+	o.hosted = hosted
+	return denied, nil
+}
+
+// collisions are those of some names, in lower-case wire form, that have addresses in hosted zones: whoever reads
+// hosts files never comes to these. What can't be asked for is a problem too.
+func (o *ourZones) collisions(ctx context.Context, names [][]byte) []zonesource.Problem {
+	unknown := func(err error) []zonesource.Problem {
+		return []zonesource.Problem{{Zone: "route53",
+			Reason: fmt.Sprintf("whether hosted zones have the same names isn't known: %v", err)}}
+	}
+	isIn := func(apex []byte) func([]byte) bool {
+		return func(name []byte) bool { return zone.IsSubdomain(name, apex) }
+	}
+	if !o.lists && slices.ContainsFunc(o.named, func(apex []byte) bool { return slices.ContainsFunc(names, isIn(apex)) }) {
+		denied, err := o.listHosted(ctx)
+		err = errors.Join(append(denied, err)...)
+		if err != nil {
+			return unknown(err)
+		}
+	}
+	var problems []zonesource.Problem
+	for _, z := range o.hosted {
+		var asked []string
+		for _, name := range names {
+			if isIn(z.apex)(name) {
+				asked = append(asked, rdata.FormatName(name))
+			}
+		}
+		if len(asked) == 0 {
+			continue
+		}
+		sets, err := z.client.RecordsOf(ctx, z.Zone, asked)
+		if err != nil {
+			problems = append(problems, unknown(err)...)
+			continue
+		}
+		for i := range sets {
+			switch sets[i].Type {
+			case "A", "AAAA", "CNAME":
+				problems = append(problems, zonesource.Problem{Zone: z.Name, Name: changes.ReadableName(*sets[i].Name),
+					Reason: fmt.Sprintf("is a name of instances, and has records in the %s: in hosts files the instances' addresses "+
+						"count", z.Zone)})
+			}
+		}
+	}
+	return problems
 }

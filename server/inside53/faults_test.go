@@ -344,7 +344,7 @@ func (l *faultLab) says(t *testing.T, line, want string) {
 	t.Helper()
 	text, gone := strings.CutPrefix(want, "!")
 	got := ""
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		got = l.line(t, line)
 		if strings.Contains(got, text) != gone {
 			return

@@ -8,12 +8,17 @@ import (
 	"slices"
 	"strings"
 
+	"inside53/resolver/zone"
+	"inside53/server"
+	"inside53/server/config"
 	"inside53/server/sources"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/changes"
 	"inside53/zonesource/follow"
+	"inside53/zonesource/ledger"
 	"inside53/zonesource/rdata"
+	"inside53/zonesource/recorder"
 
 	"github.com/spf13/cobra"
 )
@@ -29,7 +34,8 @@ change in the hosted zone for it, and what it would leave alone. The server does
 each NOTIFY; this changes nothing.
 
 It ends with 0 where there is nothing to do, 1 where there is something, and 2 where that can't
-be known. What the server has followed already is read from its state_dir.`,
+be known. What the server has followed already is read from its state_dir, in a fleet from its store:
+there the plan is the same wherever the command runs.`,
 		Example: "  inside53 follow corp.example --config /etc/inside53/inside53.yaml --dry-run",
 		Args:    arguments(1, 1),
 		RunE: workOn(func(ctx context.Context, c console, args []string) error {
@@ -76,6 +82,10 @@ func previewFollow(ctx context.Context, path, name string) (changes.Plan, []zone
 	if err != nil {
 		return none, nil, err
 	}
+	err = ofFleet(ctx, conf, &o)
+	if err != nil {
+		return none, nil, fmt.Errorf("reading what the fleet has followed of %s: %w", zone.String(apex), err)
+	}
 	client, into, err := hostedZoneOf(ctx, accounts, o.Into)
 	if err != nil {
 		return none, nil, err
@@ -85,6 +95,38 @@ func previewFollow(ctx context.Context, path, name string) (changes.Plan, []zone
 		return none, nil, fmt.Errorf("the %s has not the name %s", into, name)
 	}
 	return follow.Preview(ctx, o, client, into)
+}
+
+// ofFleet has a preview begin with what the fleet of a configuration has followed, whoever led it; nothing where
+// there is no fleet, or no server of it has ever run.
+func ofFleet(ctx context.Context, conf *config.Config, o *follow.Options) error {
+	if conf.Fleet == nil {
+		return nil
+	}
+	l, err := server.LedgerOf(ctx, conf)
+	if err != nil {
+		return err
+	}
+	v, err := l.Follow(ctx, nil)
+	if errors.Is(err, ledger.ErrAbsent) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	read := func(key zonesource.Key) (func() *zonesource.Part, error) {
+		if v.Parts[recorder.KeyText(key)].List == "" {
+			return func() *zonesource.Part { return nil }, nil
+		}
+		p, err := recorder.Part(ctx, l, v, key)
+		return func() *zonesource.Part { return &p }, err
+	}
+	o.Committed = func(context.Context) error { return nil } // nothing is made
+	o.Saved, err = read(follow.PartKey(o.Master.Apex))
+	if err == nil {
+		o.Begun, err = read(follow.BegunKey(o.Master.Apex))
+	}
+	return err
 }
 
 // hostedZoneOf finds the account that has a hosted zone.

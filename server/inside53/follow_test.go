@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -192,7 +193,7 @@ func followThroughKills(t *testing.T, m master, address string, count, kills int
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(&ledger{sim: sim, created: map[string]int{}})
+	web := httptest.NewServer(&accountant{sim: sim, created: map[string]int{}})
 	defer web.Close()
 	one := func(action, name, kind, value string) {
 		t.Helper()
@@ -301,4 +302,60 @@ func TestFollowCommand(t *testing.T) {
 	gone := write(t, strings.NewReplacer("MASTER", "127.0.0.1:1", "ADDRESS", "127.0.0.1:0").Replace(followConfig))
 	fails(t, exitUndecided, "asking 127.0.0.1:1 for the serial of example.net.", "follow", "example.net", "--config", gone,
 		"--dry-run")
+}
+
+// TestFollowCommandInFleet: the plan knows what the fleet has followed, also at a server that never led.
+func TestFollowCommandInFleet(t *testing.T) {
+	sim := simulate(t)
+	err := sim.CreateBucket("fleet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newOwnMaster(t)
+	for name, addr := range map[string]string{"changes": "192.0.2.1", "goes": "192.0.2.2"} {
+		rr, err := dns.NewRR(name + ".example.net. 60 IN A " + addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.set(t, name+".example.net.", dns.TypeA, rr)
+	}
+	member := func(name string) string {
+		text := strings.NewReplacer("MASTER", m.addr, "ADDRESS", "127.0.0.1:0", "state_dir: state",
+			"state_dir: "+filepath.Join(t.TempDir(), "state")).Replace(followConfig)
+		return write(t, text+"keys: [{name: fleet, secret: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}]\n"+
+			"fleet: {name: "+name+", store: s3://fleet/prod, keys: [fleet]}\n")
+	}
+	other := member("m2")
+	code, out, errs := command(t, "follow", "example.net", "--config", other, "--dry-run")
+	if code != exitFailed || !strings.Contains(errs, "there is something to do: 2 to create") {
+		t.Errorf("before the first time: code %d, output %q, errors %q", code, out, errs)
+	}
+	k := &killable{t: t, config: member("m1"), url: os.Getenv("AWS_ENDPOINT_URL")}
+	k.start()
+	defer k.kill()
+	eventually(t, "the zone is followed", func() bool {
+		text, code := "", 0
+		if len(inRoute53(t, sim)) >= 2 {
+			code, text, _ = command(t, "follow", "example.net", "--config", other, "--dry-run")
+		}
+		return code == exitDone && strings.HasPrefix(text, "nothing to do; ")
+	})
+	k.kill()
+	rr, err := dns.NewRR("changes.example.net. 60 IN A 192.0.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.set(t, "changes.example.net.", dns.TypeA, rr)
+	m.set(t, "goes.example.net.", dns.TypeA)
+	code, out, errs = command(t, "follow", "example.net", "--config", other, "--dry-run")
+	if code != exitFailed || !strings.Contains(errs, "there is something to do: 1 to change, 1 to delete") ||
+		strings.Contains(out, "!") {
+		t.Errorf("code %d, output %q, errors %q", code, out, errs)
+	}
+	err = sim.AddFaults(awssim.Fault{Operation: "GetObject", Fault: "access-denied"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails(t, exitUndecided, "reading what the fleet has followed of example.net.", "follow", "example.net", "--config",
+		other, "--dry-run")
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
-	"inside53/server"
 	"inside53/server/config"
+	"inside53/server/past"
 	"inside53/zonesource/changes"
 	"inside53/zonesource/rdata"
 	"inside53/zonesource/recorder"
@@ -42,7 +42,7 @@ func readPast(ctx context.Context, path, text, id string) (*zoneAt, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := server.LedgerOf(ctx, c)
+	l, err := past.Ledger(ctx, c)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -29,15 +28,7 @@ func TestProgressOnTerminal(t *testing.T) {
 		{"record add example.net b A 10.0.0.2", []string{"waiting for INSYNC"}},
 	} {
 		master, slave := pseudoTerminal(t, 100)
-		text := ""
-		var reading sync.WaitGroup
-		reading.Go(func() {
-			for buffer, err := make([]byte, 4096), error(nil); err == nil; { // until nobody has the other end
-				var n int
-				n, err = master.Read(buffer)
-				text += string(buffer[:n])
-			}
-		})
+		shown := onTerminal(master)
 		self, err := os.Executable()
 		if err != nil {
 			t.Fatal(err)
@@ -48,7 +39,7 @@ func TestProgressOnTerminal(t *testing.T) {
 		}, self, strings.Fields(tt.args)...)
 		code := p.wait(t)
 		_ = slave.Close()
-		reading.Wait()
+		text := shown()
 		for _, want := range tt.want {
 			at := strings.Index(text, want)
 			if code != exitDone || at < 0 || at > strings.LastIndex(text, "\r\x1b[K") {

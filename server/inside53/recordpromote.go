@@ -178,22 +178,31 @@ func promoteValue(ctx context.Context, client *changes.Client, z changes.Zone, s
 	}
 	for i := range group {
 		slave := &group[i]
-		if slave.Type != old.Type {
-			continue
-		}
-		at := slices.IndexFunc(slave.ResourceRecords, func(v changes.Value) bool {
-			return sameValue(string(slave.Type), textOf(v.Value), value)
-		})
+		at := valueAt(slave, old.Type, value)
 		if at < 0 {
 			continue
 		}
 		next := *slave
 		next.ResourceRecords = slices.Clone(slave.ResourceRecords)
-		next.ResourceRecords[at] = changes.Value{Value: &before}
+		if valueAt(slave, old.Type, before) >= 0 { // it was among the slaves too
+			next.ResourceRecords = slices.Delete(next.ResourceRecords, at, at+1)
+		} else {
+			next.ResourceRecords[at] = changes.Value{Value: &before}
+		}
 		return changes.PlanOf(z, append(steps, changes.Step{Old: slave, New: &next})...), nil
 	}
 	return changes.Plan{}, fmt.Errorf("%s has no slave with the value %s: nobody to change places with",
 		changes.ReadableName(name), value)
+}
+
+// valueAt is where a record set of a type has a value; -1 for nowhere.
+func valueAt(r *changes.RecordSet, kind changes.RecordType, value string) int {
+	if r.Type != kind {
+		return -1
+	}
+	return slices.IndexFunc(r.ResourceRecords, func(v changes.Value) bool {
+		return sameValue(string(kind), textOf(v.Value), value)
+	})
 }
 
 // valueOf returns the one record set whose value a text may become, and the text as Route 53

@@ -266,7 +266,7 @@ func (r *ramp) next(share int) int {
 // climb goes up step by step. original is how the group was found: all steps come of it, so
 // that the others keep their shares among one another.
 func (r *ramp) climb(ctx context.Context, original *rampGroup) error {
-	now := original
+	now, aim := original, original.share() // whoever keeps some weight among many lets a share be less than its aim
 	for wait := now.share() >= r.flags.start; now.share() < 100; wait = true {
 		pause := time.Duration(0)
 		if wait {
@@ -287,7 +287,8 @@ func (r *ramp) climb(ctx context.Context, original *rampGroup) error {
 		if unhealthy != "" {
 			return r.back(ctx, original, now, unhealthy)
 		}
-		next := original.at(r.next(now.share()))
+		aim = r.next(aim)
+		next := original.at(aim)
 		err = r.send(ctx, now, next)
 		if err != nil {
 			return err

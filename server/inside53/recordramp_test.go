@@ -78,6 +78,30 @@ func TestRampKeepsShares(t *testing.T) {
 		"new at 100%: weights a 0, b 0, c 0, new 250\ndry run\n")
 }
 
+// TestRampOfMany: among many others, of which each keeps some weight, a share is less than what was aimed at; it ends
+// all the same.
+func TestRampOfMany(t *testing.T) {
+	simulate(t)
+	members := []string{"new 0"}
+	for i := range 20 {
+		members = append(members, fmt.Sprintf("old-%d 10", i))
+	}
+	group(t, members...)
+	args := []string{"record", "ramp", "example.net", "ramp", "--to", "new", "--start", "90", "--step", "5", "--every",
+		"100ms"}
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	var out, errs lines
+	code := run(ctx, args, &out, &errs)
+	if code != exitDone || !strings.HasSuffix(out.String(), "new at 100%\n") ||
+		strings.Count(out.String(), "new at") != 3 {
+		t.Errorf("code %d, output %q, errors %q", code, out.String(), errs.String())
+	}
+	if got := weights(t); strings.Count(got, " 250") != 2 || strings.Count(got, " 0") != 40 {
+		t.Errorf("weights %s", got)
+	}
+}
+
 // TestRampGoesBack: the target's health falls between two steps.
 func TestRampGoesBack(t *testing.T) {
 	sim := simulate(t)
@@ -214,6 +238,11 @@ app.example.com.  60   A     198.51.100.30  routing="FAILOVER" failover="PRIMARY
 	same(t, "once more", ok(t, strings.Fields("record promote example.net db three.example.org")...), "nothing to do\n")
 	ok(t, strings.Fields("record promote example.net db four.example.org")...)
 	same(t, "db", records(t, "db.example.net."), "300 CNAME four.example.org.")
+	// A group that the old master is in already has it once.
+	ok(t, strings.Fields("record add example.net pg A 192.0.2.1")...)
+	ok(t, strings.Fields("record add example.net slave-pg A 192.0.2.1 192.0.2.2 192.0.2.3")...)
+	ok(t, strings.Fields("record promote example.net pg 192.0.2.2 --slaves slave-pg")...)
+	same(t, "slave-pg", records(t, "slave-pg.example.net."), "300 A 192.0.2.1, 192.0.2.3")
 }
 
 func TestPromoteRefused(t *testing.T) {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -77,6 +79,18 @@ func pseudoTerminal(t *testing.T, width uint16) (master, slave *os.File) {
 	return master, slave
 }
 
+// onTerminal reads what is written to a terminal from now on. The function that it returns waits until nobody has the
+// other end, and returns all that was written.
+func onTerminal(master *os.File) func() string {
+	var text []byte
+	var reading sync.WaitGroup
+	reading.Go(func() { text, _ = io.ReadAll(master) }) // an error is its end
+	return func() string {
+		reading.Wait()
+		return string(text)
+	}
+}
+
 // TestTerminalTable folds and colours what is a table.
 func TestTerminalTable(t *testing.T) {
 	text := "NAME  TTL  VALUES\nwww   60   192.0.2.1, 192.0.2.2, 192.0.2.3\n" +
@@ -114,16 +128,13 @@ func TestTerminalShows(t *testing.T) {
 	c := exec.CommandContext(t.Context(), self, "zone", "get", "example.com", "--private")
 	c.Env = append(os.Environ(), asProgram+"=1", "TERM=xterm", "NO_COLOR=", "COLUMNS=")
 	c.Stdout = slave
+	shown := onTerminal(master)
 	err = c.Run()
 	if err != nil {
 		t.Fatal(err)
 	}
-	buffer := make([]byte, 1<<16)
-	n, err := master.Read(buffer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(buffer[:n])
+	_ = slave.Close()
+	text := shown()
 	if !strings.Contains(text, "\x1b[1mNAME") {
 		t.Errorf("it prints\n%s", text)
 	}

@@ -43,9 +43,9 @@ keys: [{name: ops, secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}]
 updates: [{zone: example.net., visibility: public, keys: [ops]}]
 `
 
-// ledger stands before the simulator and counts what is created in batches that it
+// accountant stands before the simulator and counts what is created in batches that it
 // accepts.
-type ledger struct {
+type accountant struct {
 	sim *awssim.Sim
 
 	mu      sync.Mutex
@@ -54,7 +54,7 @@ type ledger struct {
 
 var creation = regexp.MustCompile(`<Action>CREATE</Action><ResourceRecordSet>.*?<Name>([^<]+)</Name>`)
 
-func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (l *accountant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost || !strings.HasSuffix(strings.TrimSuffix(r.URL.Path, "/"), "/rrset") {
 		l.sim.ServeHTTP(w, r)
 		return
@@ -161,7 +161,7 @@ func TestUpdatesSurviveKills(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	books := &ledger{sim: sim, created: map[string]int{}}
+	books := &accountant{sim: sim, created: map[string]int{}}
 	web := httptest.NewServer(books)
 	defer web.Close()
 	k := &killable{t: t, config: write(t, killConfig), url: web.URL}

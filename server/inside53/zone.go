@@ -137,16 +137,21 @@ clients come from a sample.`,
 	return c
 }
 
+// printZoneJSON prints a zone and records of it, these as the AWS CLI does.
+func printZoneJSON(c console, z changes.Zone, sets []changes.RecordSet) error {
+	text, err := export.EncodeJSON(sets)
+	if err != nil {
+		return err
+	}
+	return c.printJSON(struct {
+		Zone    changes.Zone    `json:"zone"`
+		Records json.RawMessage `json:"records"`
+	}{z, text})
+}
+
 func printZone(c console, z changes.Zone, sets []changes.RecordSet, asJSON bool) error {
 	if asJSON {
-		text, err := export.EncodeJSON(sets)
-		if err != nil {
-			return err
-		}
-		return c.printJSON(struct {
-			Zone    changes.Zone    `json:"zone"`
-			Records json.RawMessage `json:"records"`
-		}{z, text})
+		return printZoneJSON(c, z, sets)
 	}
 	rows := [][]string{{"id", z.ID}, {"name", changes.ReadableName(z.Name)}, {"visibility", z.Kind()}}
 	if z.Comment != "" {
@@ -188,14 +193,7 @@ func printName(ctx context.Context, c console, client *changes.Client, z changes
 		return fmt.Errorf("%s has no records %s", z, strings.TrimSpace(changes.ReadableName(name)+" "+kind))
 	}
 	if asJSON {
-		text, err := export.EncodeJSON(sets)
-		if err != nil {
-			return err
-		}
-		return c.printJSON(struct {
-			Zone    changes.Zone    `json:"zone"`
-			Records json.RawMessage `json:"records"`
-		}{z, text})
+		return printZoneJSON(c, z, sets)
 	}
 	return c.table(recordRows(sets))
 }

@@ -40,3 +40,9 @@ func Of(all []Built) []zonesource.Source {
 	}
 	return out
 }
+
+// Use makes known which sources run: whose secondaries are notified, and which of them registers names.
+func (b *Builder) Use(all []zonesource.Source) {
+	b.Secondaries.Use(all)
+	b.Registrar.Use(all)
+}

@@ -28,14 +28,11 @@ func (e *regionEdit) elasticIP(c *call) (map[string]any, error) {
 
 // associateAddress moves an elastic IP to an interface, or to the first one of an instance.
 func associateAddress(c *call) ([]byte, error) {
-	err := c.dryRun()
+	e, unlock, err := c.edit()
 	if err != nil {
 		return nil, err
 	}
-	from := c.origin()
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	e := c.sim.editRegion(from)
+	defer unlock()
 	address, err := e.elasticIP(c)
 	if err != nil {
 		return nil, err
@@ -70,20 +67,17 @@ func associateAddress(c *call) ([]byte, error) {
 		return nil, ec2Fault("InvalidNetworkInterfaceID.NotFound", "%v", err)
 	}
 	e.commit()
-	c.sim.trail(from, "ec2", "AssociateAddress", request,
+	c.sim.trail(e.origin, "ec2", "AssociateAddress", request,
 		map[string]any{"requestId": c.id, "_return": true, "associationId": m.association})
 	return c.ec2Document("<return>true</return><associationId>" + m.association + "</associationId>"), nil
 }
 
 func disassociateAddress(c *call) ([]byte, error) {
-	err := c.dryRun()
+	e, unlock, err := c.edit()
 	if err != nil {
 		return nil, err
 	}
-	from := c.origin()
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	e := c.sim.editRegion(from)
+	defer unlock()
 	address, err := e.elasticIP(c)
 	if err != nil {
 		return nil, err
@@ -99,19 +93,16 @@ func disassociateAddress(c *call) ([]byte, error) {
 		return nil, ec2Fault("InvalidAddress.NotFound", "%v", err)
 	}
 	e.commit()
-	c.sim.trail(from, "ec2", "DisassociateAddress", request, map[string]any{"requestId": c.id, "_return": true})
+	c.sim.trail(e.origin, "ec2", "DisassociateAddress", request, map[string]any{"requestId": c.id, "_return": true})
 	return c.ec2Done(), nil
 }
 
 func createNetworkInterface(c *call) ([]byte, error) {
-	err := c.dryRun()
+	e, unlock, err := c.edit()
 	if err != nil {
 		return nil, err
 	}
-	from := c.origin()
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	e := c.sim.editRegion(from)
+	defer unlock()
 	subnet, err := e.subnet(c.form.Get("SubnetId"))
 	if err != nil {
 		return nil, err
@@ -122,7 +113,7 @@ func createNetworkInterface(c *call) ([]byte, error) {
 	}
 	n["Description"] = c.form.Get("Description")
 	e.commit()
-	c.sim.trail(from, "ec2", "CreateNetworkInterface",
+	c.sim.trail(e.origin, "ec2", "CreateNetworkInterface",
 		map[string]any{"subnetId": text(subnet, "SubnetId"), "description": n["Description"]},
 		map[string]any{"requestId": c.id, "networkInterface": map[string]any{
 			"networkInterfaceId": n["NetworkInterfaceId"], "subnetId": n["SubnetId"], "vpcId": n["VpcId"],
@@ -194,14 +185,11 @@ func detachNetworkInterface(c *call) ([]byte, error) {
 // what the answer says.
 func (c *call) changeInterface(apply func(*regionEdit, map[string]any) (map[string]any, string, error)) ([]byte,
 	error) {
-	err := c.dryRun()
+	e, unlock, err := c.edit()
 	if err != nil {
 		return nil, err
 	}
-	from := c.origin()
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	e := c.sim.editRegion(from)
+	defer unlock()
 	n, err := e.interfaceAt(c)
 	if err != nil {
 		return nil, err
@@ -211,7 +199,7 @@ func (c *call) changeInterface(apply func(*regionEdit, map[string]any) (map[stri
 		return nil, err
 	}
 	e.commit()
-	c.sim.trail(from, "ec2", c.operation, request, map[string]any{"requestId": c.id, "_return": true})
+	c.sim.trail(e.origin, "ec2", c.operation, request, map[string]any{"requestId": c.id, "_return": true})
 	if strings.TrimSpace(body) == "" {
 		return c.ec2Done(), nil
 	}

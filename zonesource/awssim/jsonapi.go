@@ -81,6 +81,25 @@ func (c *call) decodeJSON(v any) error {
 	return nil
 }
 
+// operate reads the input of an operation, finds what that is about, and serves it, all with mu held.
+func operate[Of any](c *call, in any, find func() (*Of, error), serve func(*Of) (any, error)) ([]byte, error) {
+	err := c.decodeJSON(in)
+	if err != nil {
+		return nil, err
+	}
+	c.sim.mu.Lock()
+	defer c.sim.mu.Unlock()
+	of, err := find()
+	if err != nil {
+		return nil, err
+	}
+	out, err := serve(of)
+	if err != nil {
+		return nil, err
+	}
+	return jsonAnswer(out), nil
+}
+
 // jsonAnswer encodes an output: one of our own, which always can be.
 func jsonAnswer(v any) []byte {
 	text, err := json.Marshal(v)

@@ -35,6 +35,17 @@ func (s *Sim) editRegion(o origin) *regionEdit {
 	}
 }
 
+// edit begins to change the region of a call, with mu held until unlock is called. It is an error of a dry run.
+func (c *call) edit() (e *regionEdit, unlock func(), err error) {
+	err = c.dryRun()
+	if err != nil {
+		return nil, nil, err
+	}
+	from := c.origin()
+	c.sim.mu.Lock()
+	return c.sim.editRegion(from), c.sim.mu.Unlock, nil
+}
+
 func (e *regionEdit) commit() {
 	tables := maps.Clone(e.data.regions[e.origin.region])
 	if tables == nil {

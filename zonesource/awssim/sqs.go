@@ -147,22 +147,14 @@ func getQueueAttributes(c *call) ([]byte, error) {
 		QueueUrl       string
 		AttributeNames []string
 	}
-	err := c.decodeJSON(&in)
-	if err != nil {
-		return nil, err
-	}
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	q, err := c.queue(in.QueueUrl)
-	if err != nil {
-		return nil, err
-	}
-	all := maps.Clone(q.attributes)
-	maps.Copy(all, q.measured())
-	maps.DeleteFunc(all, func(name, _ string) bool {
-		return !slices.Contains(in.AttributeNames, name) && !slices.Contains(in.AttributeNames, "All")
+	return operate(c, &in, func() (*queue, error) { return c.queue(in.QueueUrl) }, func(q *queue) (any, error) {
+		all := maps.Clone(q.attributes)
+		maps.Copy(all, q.measured())
+		maps.DeleteFunc(all, func(name, _ string) bool {
+			return !slices.Contains(in.AttributeNames, name) && !slices.Contains(in.AttributeNames, "All")
+		})
+		return map[string]any{"Attributes": all}, nil
 	})
-	return jsonAnswer(map[string]any{"Attributes": all}), nil
 }
 
 func setQueueAttributes(c *call) ([]byte, error) {
@@ -170,34 +162,18 @@ func setQueueAttributes(c *call) ([]byte, error) {
 		QueueUrl   string
 		Attributes map[string]string
 	}
-	err := c.decodeJSON(&in)
-	if err != nil {
-		return nil, err
-	}
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	q, err := c.queue(in.QueueUrl)
-	if err != nil {
-		return nil, err
-	}
-	q.set(in.Attributes)
-	return jsonAnswer(struct{}{}), nil
+	return operate(c, &in, func() (*queue, error) { return c.queue(in.QueueUrl) }, func(q *queue) (any, error) {
+		q.set(in.Attributes)
+		return struct{}{}, nil
+	})
 }
 
 func purgeQueue(c *call) ([]byte, error) {
 	var in struct{ QueueUrl string }
-	err := c.decodeJSON(&in)
-	if err != nil {
-		return nil, err
-	}
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	q, err := c.queue(in.QueueUrl)
-	if err != nil {
-		return nil, err
-	}
-	q.messages = nil
-	return jsonAnswer(struct{}{}), nil
+	return operate(c, &in, func() (*queue, error) { return c.queue(in.QueueUrl) }, func(q *queue) (any, error) {
+		q.messages = nil
+		return struct{}{}, nil
+	})
 }
 
 func sendMessage(c *call) ([]byte, error) {
@@ -359,21 +335,13 @@ func (in *receiveRequest) answer(got []*message) []byte {
 
 func deleteMessage(c *call) ([]byte, error) {
 	var in struct{ QueueUrl, ReceiptHandle string }
-	err := c.decodeJSON(&in)
-	if err != nil {
-		return nil, err
-	}
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	q, err := c.queue(in.QueueUrl)
-	if err != nil {
-		return nil, err
-	}
-	if !strings.HasPrefix(in.ReceiptHandle, "AQEB") {
-		return nil, invalidHandle(in.ReceiptHandle)
-	}
-	q.remove(in.ReceiptHandle)
-	return jsonAnswer(struct{}{}), nil
+	return operate(c, &in, func() (*queue, error) { return c.queue(in.QueueUrl) }, func(q *queue) (any, error) {
+		if !strings.HasPrefix(in.ReceiptHandle, "AQEB") {
+			return nil, invalidHandle(in.ReceiptHandle)
+		}
+		q.remove(in.ReceiptHandle)
+		return struct{}{}, nil
+	})
 }
 
 func invalidHandle(handle string) error {

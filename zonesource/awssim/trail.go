@@ -64,36 +64,20 @@ func putTargets(c *call) ([]byte, error) {
 		Rule    string
 		Targets []busTarget
 	}
-	err := c.decodeJSON(&in)
-	if err != nil {
-		return nil, err
-	}
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	r, err := c.rule(in.Rule)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range in.Targets {
-		r.targets = slices.DeleteFunc(r.targets, func(o busTarget) bool { return o.Id == t.Id })
-		r.targets = append(r.targets, t)
-	}
-	return jsonAnswer(map[string]any{"FailedEntryCount": 0, "FailedEntries": []any{}}), nil
+	return operate(c, &in, func() (*rule, error) { return c.rule(in.Rule) }, func(r *rule) (any, error) {
+		for _, t := range in.Targets {
+			r.targets = slices.DeleteFunc(r.targets, func(o busTarget) bool { return o.Id == t.Id })
+			r.targets = append(r.targets, t)
+		}
+		return map[string]any{"FailedEntryCount": 0, "FailedEntries": []any{}}, nil
+	})
 }
 
 func describeRule(c *call) ([]byte, error) {
 	var in struct{ Name string }
-	err := c.decodeJSON(&in)
-	if err != nil {
-		return nil, err
-	}
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	r, err := c.rule(in.Name)
-	if err != nil {
-		return nil, err
-	}
-	return jsonAnswer(r), nil
+	return operate(c, &in, func() (*rule, error) { return c.rule(in.Name) }, func(r *rule) (any, error) {
+		return r, nil
+	})
 }
 
 func listRules(c *call) ([]byte, error) {
@@ -110,17 +94,9 @@ func listRules(c *call) ([]byte, error) {
 
 func listTargetsByRule(c *call) ([]byte, error) {
 	var in struct{ Rule string }
-	err := c.decodeJSON(&in)
-	if err != nil {
-		return nil, err
-	}
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	r, err := c.rule(in.Rule)
-	if err != nil {
-		return nil, err
-	}
-	return jsonAnswer(map[string]any{"Targets": append([]busTarget{}, r.targets...)}), nil
+	return operate(c, &in, func() (*rule, error) { return c.rule(in.Rule) }, func(r *rule) (any, error) {
+		return map[string]any{"Targets": append([]busTarget{}, r.targets...)}, nil
+	})
 }
 
 // trailState is one trail of CloudTrail. Sim.mu guards it.
@@ -172,18 +148,10 @@ func stopLogging(c *call) ([]byte, error) { return c.setLogging(false) }
 
 func (c *call) setLogging(on bool) ([]byte, error) {
 	var in struct{ Name string }
-	err := c.decodeJSON(&in)
-	if err != nil {
-		return nil, err
-	}
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	t, err := c.trailOf(in.Name)
-	if err != nil {
-		return nil, err
-	}
-	t.logging = on
-	return jsonAnswer(struct{}{}), nil
+	return operate(c, &in, func() (*trailState, error) { return c.trailOf(in.Name) }, func(t *trailState) (any, error) {
+		t.logging = on
+		return struct{}{}, nil
+	})
 }
 
 // describeTrails lists the trails whose home is the caller's region, and those of all regions from anywhere.
@@ -201,15 +169,7 @@ func describeTrails(c *call) ([]byte, error) {
 
 func getTrailStatus(c *call) ([]byte, error) {
 	var in struct{ Name string }
-	err := c.decodeJSON(&in)
-	if err != nil {
-		return nil, err
-	}
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	t, err := c.trailOf(in.Name)
-	if err != nil {
-		return nil, err
-	}
-	return jsonAnswer(map[string]any{"IsLogging": t.logging}), nil
+	return operate(c, &in, func() (*trailState, error) { return c.trailOf(in.Name) }, func(t *trailState) (any, error) {
+		return map[string]any{"IsLogging": t.logging}, nil
+	})
 }

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -44,7 +43,7 @@ type hostLine struct {
 	own   bool // reached privately
 }
 
-// hostName is a name with the short form of it.
+// hostName is a name with the short form of it, "" where it has none.
 type hostName struct{ full, short string }
 
 // Hosts returns what a hosts file of a region has between its markers, markers
@@ -103,10 +102,13 @@ func (h *hosts) host(r *zonesource.Region, host *zonesource.Host) {
 	}
 	var names []hostName
 	for _, n := range host.Names {
-		name, err := nameOf(n.Text, origin, h.options.Ours)
+		name, without, err := nameOf(n.Text, origin, h.options.Ours)
 		if err != nil {
 			h.problem(r.Name, host, "%s %q: %v", n.From, n.Text, err)
 			continue
+		}
+		if without != "" {
+			h.problem(r.Name, host, "%s %q: has no short form: %s", n.From, n.Text, without)
 		}
 		if !slices.Contains(names, name) {
 			names = append(names, name)
@@ -175,7 +177,7 @@ func (h *hosts) text() []byte {
 	for _, own := range []bool{true, false} {
 		for _, line := range h.lines {
 			for _, n := range line.names {
-				if line.own == own && owner[n.short] == "" {
+				if line.own == own && n.short != "" && owner[n.short] == "" {
 					owner[n.short] = n.full
 				}
 			}
@@ -190,7 +192,7 @@ func (h *hosts) text() []byte {
 				out = append(out, ' ')
 			}
 			out = append(out, n.full...)
-			if owner[n.short] == n.full {
+			if n.short != "" && owner[n.short] == n.full {
 				out = append(append(out, ' '), n.short...)
 			}
 		}
@@ -199,12 +201,21 @@ func (h *hosts) text() []byte {
 	return append(out, endMark+"\n"...)
 }
 
-// nameOf returns the name that a text gives an instance whose names live in origin.
-func nameOf(text string, origin []byte, ours *zonesource.Ours) (hostName, error) {
+// nameOf returns the name that a text gives an instance whose names live in origin, and why it is without a short
+// form, where it is.
+func nameOf(text string, origin []byte, ours *zonesource.Ours) (n hostName, without string, err error) {
 	name, apexes, err := zonesource.InstanceName(text, origin, ours)
 	if err != nil {
-		return hostName{}, err
+		return hostName{}, "", err
 	}
-	short := zone.String(append(bytes.Clone(name[:len(name)-len(apexes[0])]), 0))
-	return hostName{strings.TrimSuffix(zone.String(name), "."), strings.TrimSuffix(short, ".")}, nil
+	n.full = strings.TrimSuffix(zone.String(name), ".")
+	short, err := zonesource.ShortName(name, apexes[0], origin, ours)
+	if err != nil {
+		return n, err.Error(), nil
+	}
+	n.short = strings.TrimSuffix(zone.String(short), ".")
+	if isFixed(n.short) {
+		return hostName{full: n.full}, n.short + " is a name of every hosts file", nil
+	}
+	return n, "", nil
 }

@@ -149,7 +149,16 @@ func TestNames(t *testing.T) {
 		{"www.shop.test", "internal.", "www.shop.test", "www"}, {"www.shop.test.", "internal.", "www.shop.test", "www"},
 		{"www.internal", "internal.", "www.internal", "www"},
 		{"www.internal.", "internal.", "www.internal", "www"},
-		{"www.shop.test.internal", "internal.", "www.shop.test.internal", "www.shop.test"},
+		{"www.shop.test.internal", "internal.", "www.shop.test.internal", ""},
+		{"www.google.com.internal", "internal.", "www.google.com.internal", ""},
+		{"www.google.com.shop.test", "internal.", "www.google.com.shop.test", ""},
+		{"www.internal.shop.test", "internal.", "www.internal.shop.test", ""},
+		{"api.dev.internal.", "internal.", "api.dev.internal", ""},
+		{"ip6-allnodes", "internal.", "ip6-allnodes.internal", ""},
+		{"broadcasthost", "internal.", "broadcasthost.internal", ""},
+		{"localhost.internal", "internal.", "", ""}, {"localhost.shop.test.", "internal.", "", ""},
+		{"a.localhost.internal", "internal.", "", ""},
+		{"localhost.a.internal", "internal.", "localhost.a.internal", "localhost.a"},
 		{"_sip", "eu.internal.", "_sip.eu.internal", "_sip"},
 		{"www.google.com", "internal.", "", ""}, {"www.google.com.", "internal.", "", ""},
 		{"www.stage.", "internal.", "", ""}, {"api.prod", "internal.", "", ""}, {"shop.test", "internal.", "", ""},
@@ -161,8 +170,9 @@ func TestNames(t *testing.T) {
 	}
 	for _, test := range tests {
 		ours := zonesource.NewOurs([][]byte{zone.MustName("shop.test.")})
-		got, err := nameOf(test.text, zone.MustName(test.zone), ours)
-		if got.full != test.full || got.short != test.short || (err != nil) != (test.full == "") {
+		got, without, err := nameOf(test.text, zone.MustName(test.zone), ours)
+		if got.full != test.full || got.short != test.short || (err != nil) != (test.full == "") ||
+			(without != "") != (test.full != "" && test.short == "") {
 			t.Errorf("%q in %s is %+v, %v; want %q, %q", test.text, test.zone, got, err, test.full, test.short)
 		}
 		inDNS := namesInDNS(t, test.text, test.zone, "shop.test.")

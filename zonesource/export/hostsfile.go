@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"inside53/zonesource/atomicfile"
 )
@@ -20,6 +22,11 @@ ff02::2	ip6-allrouters
 ff02::3	ip6-allhosts
 
 `
+
+// isFixed reports whether a name is one that every hosts file has, here or on other systems.
+func isFixed(name string) bool {
+	return name == "broadcasthost" || slices.Contains(strings.Fields(fresh), name)
+}
 
 // NewHosts returns a whole hosts file: localhost, the names of IPv6, and a block of
 // [Hosts].
@@ -67,11 +74,14 @@ type HostsChange struct {
 	Kept    string // where the file as it was before is kept, "" where it isn't
 	// Older are the lines of others, above the block, that have its names with other addresses.
 	Older []OlderLine
+	// Left are names of others that a line kept when it gave ours up.
+	Left []LeftName
 }
 
 // UpdateHosts puts a block of [Hosts] into the hosts file at path, which is made with
 // mode 0644 where there is none. With adopt, older lines of the same names give them up. The
-// file as it was before our first block, or before lines of others changed, is kept as PATH.bak.
+// file as it was before our first block is kept as PATH.bak; where that isn't there any more, before
+// lines of others change.
 func UpdateHosts(path string, block []byte, adopt bool) (HostsChange, error) {
 	var done HostsChange
 	old, err := os.ReadFile(path)
@@ -84,7 +94,7 @@ func UpdateHosts(path string, block []byte, adopt bool) (HostsChange, error) {
 	}
 	theirs := old
 	if adopt {
-		theirs = adoptNames(old, block)
+		theirs, done.Left = adoptNames(old, block)
 	}
 	text, err := MergeHosts(theirs, block)
 	if err != nil {
@@ -94,15 +104,21 @@ func UpdateHosts(path string, block []byte, adopt bool) (HostsChange, error) {
 	if bytes.Equal(text, old) {
 		return done, nil
 	}
-	if aboveBlock(old) == len(old) || !bytes.Equal(theirs, old) {
-		done.Kept = path + ".bak"
-		err = atomicfile.Replace(done.Kept, old)
+	kept := path + ".bak"
+	if aboveBlock(old) == len(old) || !bytes.Equal(theirs, old) && isAbsent(kept) {
+		done.Kept = kept
+		err = atomicfile.Replace(kept, old)
 		if err != nil {
 			return done, err
 		}
 	}
 	done.Changed = true
 	return done, atomicfile.Replace(path, text)
+}
+
+func isAbsent(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // WriteScript writes a script of [HostsScript] to path, with mode 0755 where there is none. It

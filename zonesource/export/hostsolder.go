@@ -2,6 +2,7 @@ package export
 
 import (
 	"bytes"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,6 +14,13 @@ type OlderLine struct {
 	Number int // of the line, from 1
 	Name   string
 	Addr   string
+}
+
+// LeftName is a name of others that was in one line with one of the block, and keeps its address, which is none of
+// that one now.
+type LeftName struct {
+	OlderLine
+	Beside string // the name of the block
 }
 
 // aboveBlock is where the block begins in a hosts file: at the end where there is none.
@@ -60,6 +68,9 @@ func namesOfBlock(block []byte) map[string][]string {
 	return names
 }
 
+// NamesOf are the names of a block of [Hosts], in order.
+func NamesOf(block []byte) []string { return slices.Sorted(maps.Keys(namesOfBlock(block))) }
+
 // olderLines are the names of the block in lines of others above it, with addresses that the
 // block doesn't give them.
 func olderLines(text, block []byte) []OlderLine {
@@ -81,22 +92,30 @@ func olderLines(text, block []byte) []OlderLine {
 
 // adoptNames takes the names of the block out of the lines of others above it. A line that has
 // no other name goes, of all others the rest stays.
-func adoptNames(text, block []byte) []byte {
+func adoptNames(text, block []byte) (out []byte, left []LeftName) {
 	names := namesOfBlock(block)
 	above := aboveBlock(text)
-	var out []byte
+	number := 0
 	for line := range bytes.Lines(text[:above]) {
+		number++
 		e := parseEntry(line)
 		isOurs := func(n string) bool { return len(names[strings.ToLower(n)]) > 0 }
-		left := slices.DeleteFunc(slices.Clone(e.names), isOurs)
-		switch {
-		case len(left) == len(e.names):
+		others := slices.DeleteFunc(slices.Clone(e.names), isOurs)
+		if len(others) == len(e.names) {
 			out = append(out, line...)
-		case len(left) > 0:
+			continue
+		}
+		if len(others) > 0 {
 			out = append(out, withoutNames(line, isOurs)...)
 		}
+		beside := e.names[slices.IndexFunc(e.names, isOurs)]
+		for _, n := range others {
+			if !slices.Contains(names[strings.ToLower(beside)], e.addr) {
+				left = append(left, LeftName{OlderLine{number, n, e.addr}, beside})
+			}
+		}
 	}
-	return append(out, text[above:]...)
+	return append(out, text[above:]...), left
 }
 
 // withoutNames is a line without some of its names and the blanks before them.

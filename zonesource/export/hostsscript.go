@@ -51,14 +51,19 @@ awk -v adopt="$adopt" -v file="$new.block" -v theirs="$new.theirs" -v name="$hos
 	bare == "@END@" { if (!inside) { damaged = 1; exit }; inside = 0; next }
 	inside { next }
 	!done && bare !~ /^#/ {
-		words = $0; sub(/#.*/, "", words)
+		words = $0; sub(/#.*/, "", words); rest = substr($0, length(words) + 1)
+		gsub(/\r/, " ", words)
 		count = split(words, field); left = 0; mine = 0
-		for (i = 2; i <= count; i++) if (tolower(field[i]) in ours) mine++; else left++
+		for (i = 2; i <= count; i++) if (tolower(field[i]) in ours) { if (!mine++) beside = field[i] } else left++
 		if (mine && adopt) {
 			print "" > theirs
 			if (!left) next
-			rest = substr($0, length(words) + 1); text = field[1]
-			for (i = 2; i <= count; i++) if (!(tolower(field[i]) in ours)) text = text "\t" field[i]
+			text = field[1]; old = index(ours[tolower(beside)], " " field[1] " ") == 0
+			for (i = 2; i <= count; i++) if (!(tolower(field[i]) in ours)) {
+				text = text "\t" field[i]
+				if (old) print "inside53: " name ":" NR ": " field[i] " keeps " field[1] ", which is no address of " \
+					beside " now" > "/dev/stderr"
+			}
 			print text (rest == "" ? "" : "\t" rest)
 			next
 		}
@@ -73,6 +78,8 @@ awk -v adopt="$adopt" -v file="$new.block" -v theirs="$new.theirs" -v name="$hos
 	}
 ' "$hosts" >"$new"
 if cmp -s "$hosts" "$new"; then exit 0; fi
-if [ -e "$new.theirs" ] || ! grep -q '^[[:space:]]*@BEGIN@[[:space:]]*$' "$hosts"; then cp -p "$hosts" "$hosts.bak"; fi
+if ! grep -q '^[[:space:]]*@BEGIN@[[:space:]]*$' "$hosts" || { [ -e "$new.theirs" ] && [ ! -e "$hosts.bak" ]; }; then
+	cp -p "$hosts" "$hosts.bak"
+fi
 mv -f "$new" "$hosts"
 `

@@ -1,7 +1,6 @@
 package secondary
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -104,22 +103,6 @@ func (a *applied) leaveOut(apex []byte, r wire.Record) bool {
 	return true
 }
 
-// set is an RRset under construction.
-type set struct {
-	name   []byte
-	rrtype uint16
-	ttls   []uint32
-	rdata  [][]byte
-}
-
-// Len, Less and Swap sort the records of a set by their octets.
-func (s *set) Len() int           { return len(s.rdata) }
-func (s *set) Less(i, j int) bool { return bytes.Compare(s.rdata[i], s.rdata[j]) < 0 }
-func (s *set) Swap(i, j int) {
-	s.rdata[i], s.rdata[j] = s.rdata[j], s.rdata[i]
-	s.ttls[i], s.ttls[j] = s.ttls[j], s.ttls[i]
-}
-
 type setKey struct {
 	name   string
 	rrtype uint16
@@ -128,7 +111,7 @@ type setKey struct {
 // whole makes a zone of all its records.
 func whole(apex []byte, records []wire.Record) (applied, error) {
 	next := applied{how: "axfr"}
-	sets := map[setKey]*set{}
+	sets := map[setKey]*wire.RecordSet{}
 	for i, r := range records {
 		if r.Class != wire.ClassIN {
 			return next, errNotOfClass
@@ -146,10 +129,10 @@ func whole(apex []byte, records []wire.Record) (applied, error) {
 		k := setKey{string(r.Name), r.Type}
 		s := sets[k]
 		if s == nil {
-			s = &set{name: r.Name, rrtype: r.Type}
+			s = &wire.RecordSet{Name: r.Name, Type: r.Type}
 			sets[k] = s
 		}
-		s.ttls, s.rdata = append(s.ttls, r.TTL), append(s.rdata, r.Data)
+		s.TTLs, s.Data = append(s.TTLs, r.TTL), append(s.Data, r.Data)
 	}
 	e := zone.NewTree(apex).Edit()
 	for _, s := range sets {
@@ -164,31 +147,31 @@ func whole(apex []byte, records []wire.Record) (applied, error) {
 
 // put stores a set without what it has twice. Its TTL is the least of all (RFC 2181 section
 // 5.2), but signatures have the TTLs of what they sign (RFC 4034 section 3).
-func put(e *zone.Edit, s *set) error {
-	distinct := set{}
+func put(e *zone.Edit, s *wire.RecordSet) error {
+	distinct := wire.RecordSet{}
 	places := map[string]int{}
-	for i, data := range s.rdata {
-		key := string(rdata.Canonical(s.rrtype, data))
+	for i, data := range s.Data {
+		key := string(rdata.Canonical(s.Type, data))
 		at, twice := places[key]
 		if twice {
-			distinct.ttls[at] = min(distinct.ttls[at], s.ttls[i])
+			distinct.TTLs[at] = min(distinct.TTLs[at], s.TTLs[i])
 			continue
 		}
-		places[key] = len(distinct.rdata)
-		distinct.rdata, distinct.ttls = append(distinct.rdata, data), append(distinct.ttls, s.ttls[i])
+		places[key] = len(distinct.Data)
+		distinct.Data, distinct.TTLs = append(distinct.Data, data), append(distinct.TTLs, s.TTLs[i])
 	}
 	sort.Sort(&distinct)
-	if !isSignature(s.rrtype) {
-		least := slices.Min(s.ttls)
-		for i := range distinct.ttls {
-			distinct.ttls[i] = least
+	if !isSignature(s.Type) {
+		least := slices.Min(s.TTLs)
+		for i := range distinct.TTLs {
+			distinct.TTLs[i] = least
 		}
 	}
-	records, err := zone.NewTimed(s.rrtype, distinct.ttls, distinct.rdata)
+	records, err := zone.NewTimed(s.Type, distinct.TTLs, distinct.Data)
 	if err != nil {
-		return fmt.Errorf("%s of %s: %w", rdata.TypeText(s.rrtype), zone.String(s.name), err)
+		return fmt.Errorf("%s of %s: %w", rdata.TypeText(s.Type), zone.String(s.Name), err)
 	}
-	return e.Put(s.name, records)
+	return e.Put(s.Name, records)
 }
 
 // applyDifferences makes the zone that follows from differences (RFC 1995 section 4): for
@@ -212,7 +195,7 @@ func applyDifferences(tree *zone.Tree, apex []byte, records []wire.Record) (appl
 			err = isBase(e.Lookup(apex).RRset(zone.TypeSOA).First(), r.Data)
 		default:
 			adding = true
-			err = put(e, &set{name: apex, rrtype: zone.TypeSOA, ttls: []uint32{r.TTL}, rdata: [][]byte{r.Data}})
+			err = put(e, &wire.RecordSet{Name: apex, Type: zone.TypeSOA, TTLs: []uint32{r.TTL}, Data: [][]byte{r.Data}})
 		}
 		if err != nil {
 			return next, err
@@ -241,20 +224,20 @@ func (a *applied) difference(e *zone.Edit, apex []byte, r wire.Record, adding bo
 		return nil
 	}
 	old := e.Lookup(r.Name).RRset(r.Type)
-	s := &set{name: r.Name, rrtype: r.Type}
+	s := &wire.RecordSet{Name: r.Name, Type: r.Type}
 	found := false
 	for ttl, data := range old.Timed() {
 		if rdata.Equal(r.Type, data, r.Data) {
 			found = true
 			continue
 		}
-		s.rdata, s.ttls = append(s.rdata, slices.Clone(data)), append(s.ttls, ttl)
+		s.Data, s.TTLs = append(s.Data, slices.Clone(data)), append(s.TTLs, ttl)
 	}
 	if adding {
-		s.rdata, s.ttls = append(s.rdata, r.Data), append(s.ttls, r.TTL)
+		s.Data, s.TTLs = append(s.Data, r.Data), append(s.TTLs, r.TTL)
 		if !isSignature(r.Type) { // the last word on the TTL of all
-			for i := range s.ttls {
-				s.ttls[i] = r.TTL
+			for i := range s.TTLs {
+				s.TTLs[i] = r.TTL
 			}
 		}
 		return put(e, s)
@@ -262,7 +245,7 @@ func (a *applied) difference(e *zone.Edit, apex []byte, r wire.Record, adding bo
 	switch {
 	case !found:
 		return fmt.Errorf("%s of %s: %w", rdata.TypeText(r.Type), zone.String(r.Name), errNotThere)
-	case len(s.rdata) == 0:
+	case len(s.Data) == 0:
 		e.Delete(r.Name, r.Type)
 		return nil
 	}

@@ -1,4 +1,4 @@
-package server
+package served
 
 import (
 	"context"
@@ -16,22 +16,19 @@ import (
 	"inside53/zonesource"
 )
 
-// data is what is served, for people: what the keeper has and what the resolver makes
+// Data is what is served, for people: what the keeper has and what the resolver makes
 // of it.
-type data struct {
-	keeper   *zonesource.Keeper
-	resolver *resolver.Resolver
-	past     *past
-	reading  func() *zonesource.Keeper // of a fleet's data, nil while another server reads them
-	fleet    *handing                  // nil: this server is alone
-	seen     *watched
-	faults   func() []admin.Problem // of what isn't data
-	waiting  func() []zonesource.PartStatus
+type Data struct {
+	Keepers  *Keepers
+	Resolver *resolver.Resolver
+	Watched  *Watched
+	Past     func(ctx context.Context, name string) []resolver.Step // what of the past explains a name
+	Faults   func() []admin.Problem                                 // of what isn't data
 }
 
 // Zones implements [admin.Data].
-func (d *data) Zones(page *admin.Page) ([]admin.Zone, int) {
-	status := statusOf(d.keeper, d.reading())
+func (d *Data) Zones(page *admin.Page) ([]admin.Zone, int) {
+	status := d.Keepers.Status()
 	parts := make(map[zonesource.Key]zonesource.PartStatus, len(status.Parts))
 	for _, p := range status.Parts {
 		parts[p.Key] = p
@@ -87,7 +84,7 @@ func describeZone(z *zone.Zone, p zonesource.PartStatus) admin.Zone {
 	for _, v := range z.VPCs {
 		out.VPCs = append(out.VPCs, v.ID)
 	}
-	switch age := secondsTo(time.Now(), p.Listed); {
+	switch age := admin.SecondsTo(time.Now(), p.Listed); {
 	case z.Origin == zone.File: // it is read when it changes: it has none
 		out.AgeSeconds = new(float64)
 	default:
@@ -107,15 +104,15 @@ func describeZone(z *zone.Zone, p zonesource.PartStatus) admin.Zone {
 }
 
 // Problems implements [admin.Data].
-func (d *data) Problems() []admin.Problem {
+func (d *Data) Problems() []admin.Problem {
 	out := []admin.Problem{}
-	for _, p := range d.keeper.Report().Problems {
+	for _, p := range d.Keepers.Served.Report().Problems {
 		out = append(out, admin.Problem(p))
 	}
-	for _, p := range d.waiting() {
+	for _, p := range d.Keepers.Waiting() {
 		out = append(out, waitingProblem(&p))
 	}
-	return append(out, d.faults()...)
+	return append(out, d.Faults()...)
 }
 
 // waitingProblem is the line of the report about a part that has shrunk or vanished.
@@ -135,43 +132,26 @@ func waitingProblem(p *zonesource.PartStatus) admin.Problem {
 	return out
 }
 
-// Accept implements [admin.Accepter].
-func (d *data) Accept(name string) error {
-	if d.fleet != nil {
-		return d.fleet.accept(name)
-	}
-	return acceptAt(d.keeper, name)
-}
-
-// acceptAt has a keeper believe a shrunken listing.
-func acceptAt(k *zonesource.Keeper, name string) error {
-	err := k.Accept(name)
-	if errors.Is(err, zonesource.ErrNothingPending) {
-		return &admin.Refusal{Status: http.StatusNotFound, Err: err}
-	}
-	return err
-}
-
 // Explain implements [admin.Explainer].
-func (d *data) Explain(ctx context.Context, q admin.Question) (any, error) {
+func (d *Data) Explain(ctx context.Context, q admin.Question) (any, error) {
 	req := resolver.ExplainRequest{Client: q.Client, ECS: q.Subnet, Outside: q.Outside}
 	var err error
 	req.Name, req.Type, err = resolver.ParseQuestion(q.Name, q.Type)
 	if err != nil {
 		return nil, err
 	}
-	if q.Subnet.IsValid() && !d.resolver.Snapshot().Trusted(q.Client) {
+	if q.Subnet.IsValid() && !d.Resolver.Snapshot().Trusted(q.Client) {
 		return nil, fmt.Errorf("subnet: that of client %s isn't believed, it is not in ecs.trust", q.Client)
 	}
-	req.Listing = listings(d.keeper.Status())
-	e, err := d.resolver.Explain(ctx, req)
+	req.Listing = listings(d.Keepers.Served.Status())
+	e, err := d.Resolver.Explain(ctx, req)
 	hint := zone.OctalHint(q.Name)
 	if err == nil && hint != "" {
 		e.Steps = append(e.Steps, resolver.Step{Step: "hint", Why: hint})
 	}
 	if err == nil {
-		e.Steps = append(e.Steps, d.seen.steps(e.Used)...)
-		e.Steps = append(e.Steps, d.past.steps(ctx, zone.String(req.Name))...)
+		e.Steps = append(e.Steps, d.Watched.steps(e.Used)...)
+		e.Steps = append(e.Steps, d.Past(ctx, zone.String(req.Name))...)
 	}
 	if errors.Is(err, resolver.ErrNoOutside) {
 		return nil, &admin.Refusal{Status: http.StatusConflict, Err: err}
@@ -190,8 +170,8 @@ func listings(status zonesource.Status) func(*zone.Zone) resolver.Listing {
 	return func(z *zone.Zone) resolver.Listing { return known[z.ID] }
 }
 
-// metrics are those of sources, zones and the inventory.
-func (d *data) metrics() *metrics.Collector {
+// Metrics are those of sources, zones and the inventory.
+func (d *Data) Metrics() *metrics.Collector {
 	return metrics.New([]metrics.Metric{
 		{Name: "inside53_source_age_seconds", Help: "Age of the oldest data of a source.", Labels: []string{"source"}},
 		{
@@ -223,9 +203,9 @@ func secondsSince(at, now time.Time) float64 {
 	return max(0, now.Sub(at).Seconds())
 }
 
-func (d *data) collect(r metrics.Reading) {
-	s, now := briefOf(d.keeper, d.reading()), time.Now()
-	if state := d.keeper.State(); state != nil {
+func (d *Data) collect(r metrics.Reading) {
+	s, now := d.Keepers.Brief(), time.Now()
+	if state := d.Keepers.Served.State(); state != nil {
 		r.Gauge("inside53_state_writable", metrics.Truth(state.Fault() == nil))
 		r.Gauge("inside53_state_saved_seconds", secondsSince(state.Saved(), now))
 	}
@@ -243,7 +223,7 @@ func (d *data) collect(r metrics.Reading) {
 	r.Gauge("inside53_unservable_records", float64(s.Unservable))
 	r.Gauge("inside53_problems", float64(s.Problems))
 	stale := map[string]bool{}
-	for _, v := range d.resolver.Snapshot().Inventory.VPCs {
+	for _, v := range d.Resolver.Snapshot().Inventory.VPCs {
 		if v.Stale {
 			stale[v.Account+"/"+v.Region] = true
 		}

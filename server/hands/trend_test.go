@@ -1,4 +1,4 @@
-package server
+package hands
 
 import (
 	"testing"
@@ -16,7 +16,7 @@ func TestTrend(t *testing.T) {
 	var queries, hits uint64
 	var late resolver.Counts
 	up := forward.UpstreamStats{Upstream: "10.0.0.2"}
-	r := trend{
+	r := Trend{
 		now: func() time.Time { return now },
 		sockets: func() (s listen.Stats) {
 			s.Queries[resolver.UDP][resolver.Local] = queries
@@ -69,26 +69,26 @@ func TestTrend(t *testing.T) {
 
 // TestTrendOfHealth remembers what became of health, but for what was the case at the start.
 func TestTrendOfHealth(t *testing.T) {
-	r := trend{now: time.Now}
+	r := Trend{now: time.Now}
 	live := func(healthy bool) *zone.Live {
 		return &zone.Live{
 			Checks:  map[string]zone.Check{"b": {Healthy: healthy, Why: "HTTP 503"}, "a": {Healthy: true}},
 			Targets: map[string]zone.Target{string(zone.MustName("lb.example.")): {Healthy: healthy, Why: "1 of 2"}},
 		}
 	}
-	r.observe(live(false))
-	r.observe(live(false))
+	r.Observe(live(false))
+	r.Observe(live(false))
 	if n := len(r.Trend().Health); n != 0 {
 		t.Errorf("%d changes at the start", n)
 	}
-	r.observe(live(true))
-	r.observe(live(false))
+	r.Observe(live(true))
+	r.Observe(live(false))
 	got := r.Trend().Health
 	if len(got) != 4 || got[0].ID != "b" || got[0].Healthy || got[1].ID != "lb.example." || !got[2].Healthy {
 		t.Errorf("changes %+v", got)
 	}
 	for i := range trendFlips {
-		r.observe(live(i%2 == 0))
+		r.Observe(live(i%2 == 0))
 	}
 	if n := len(r.Trend().Health); n != trendFlips {
 		t.Errorf("%d changes are remembered", n)

@@ -1,10 +1,9 @@
-package server
+package hands
 
 import (
 	"cmp"
-	"errors"
+	"context"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -14,36 +13,47 @@ import (
 	"inside53/server/admin"
 	"inside53/server/config"
 	"inside53/server/healthwatch"
-	"inside53/server/sources"
+	"inside53/server/served"
 	"inside53/zonesource"
+	"inside53/zonesource/secondary"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// hands is what people do to the running server, and what they look at first.
-type hands struct {
-	version   string
-	started   time.Time
-	config    func() *config.Config
-	readiness *readiness
-	keeper    *zonesource.Keeper
-	leading   func() *zonesource.Keeper // of what this server reads for its fleet; nil: it doesn't
-	forwarder *forward.Forwarder
-	pulse     *pulse
-	sources   *sources.Builder
-	health    *healthwatch.Watch
-	fleet     func() admin.FleetStatus
-	handing   *handing // nil: this server is alone
+// Hands is what people do to the running server, and what they look at first.
+type Hands struct {
+	Version   string
+	Started   time.Time
+	Config    func() *config.Config
+	Readiness admin.Readiness
+	Keepers   *served.Keepers
+	Forwarder *forward.Forwarder
+	Pulse     *Pulse
+	Trend     *Trend
+	Standing  func(apex []byte, key zonesource.Key) (secondary.Standing, bool) // of a zone that other servers have
+	Health    *healthwatch.Watch
+	Fleet     func() admin.FleetStatus
+	Reread    func(name string) (admin.Scheduled, error)
+}
+
+// Run reads counters until ctx ends.
+func (h *Hands) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return h.Pulse.run(ctx) })
+	g.Go(func() error { return h.Trend.run(ctx) })
+	return g.Wait()
 }
 
 // Status implements [admin.Hands].
-func (h *hands) Status() admin.Status {
-	ready := h.readiness.Readiness()
-	now := h.pulse.read()
+func (h *Hands) Status() admin.Status {
+	ready := h.Readiness.Readiness()
+	now := h.Pulse.read()
 	out := admin.Status{
-		Version: h.version, Config: h.config().Hash(), Started: h.started, Ready: ready.Ready, Reasons: ready.Reasons,
+		Version: h.Version, Config: h.Config().Hash(), Started: h.Started, Ready: ready.Ready, Reasons: ready.Reasons,
 		Degraded: ready.Degraded, Sources: ready.Sources, QueriesPerSecond: now.queries, HitRatio: now.hits,
-		CacheAsked: now.cache, ServfailPerSec: now.failures, Upstreams: []admin.Upstream{}, Fleet: h.fleet(),
+		CacheAsked: now.cache, ServfailPerSec: now.failures, Upstreams: []admin.Upstream{}, Fleet: h.Fleet(),
 	}
-	for _, u := range h.forwarder.Stats().Upstreams {
+	for _, u := range h.Forwarder.Stats().Upstreams {
 		one := admin.Upstream{Name: u.Upstream, Up: u.Up, Since: u.Since, Failed: u.Failures + u.Timeouts}
 		if u.RTT > 0 {
 			rtt := u.RTT.Seconds()
@@ -55,62 +65,24 @@ func (h *hands) Status() admin.Status {
 }
 
 // Flush implements [admin.Hands].
-func (h *hands) Flush(name string, tree bool) (int, error) {
+func (h *Hands) Flush(name string, tree bool) (int, error) {
 	wire, _, err := resolver.ParseQuestion(name, "A")
 	if err != nil {
 		return 0, err
 	}
-	return h.forwarder.Flush(wire, tree), nil
+	return h.Forwarder.Flush(wire, tree), nil
 }
 
-// Refresh implements [admin.Hands]. Of a fleet it is who leads that reads.
-func (h *hands) Refresh(name string) (admin.Scheduled, error) {
-	out, err := refreshAt(h.keeper, name)
-	if h.handing == nil {
-		return out, err
-	}
-	more, fault := h.handing.refresh(name)
-	return scheduledBy(out, err, more, fault)
-}
-
-// scheduledBy is what this server reads now, and who leads. What neither does is an error, and so
-// is that who leads wasn't reached, unless this server has something to read itself.
-func scheduledBy(own admin.Scheduled, err error, led admin.Scheduled, fault error) (admin.Scheduled, error) {
-	if fault != nil && len(own.Scheduled) == 0 && (err != nil || !isUnknownPart(fault)) {
-		return own, fault
-	}
-	own.Scheduled = append(own.Scheduled, led.Scheduled...)
-	own.WaitSeconds = max(own.WaitSeconds, led.WaitSeconds)
-	return own, nil
-}
-
-// isUnknownPart reports whether an order was refused because there is no such zone or region.
-func isUnknownPart(err error) bool {
-	var refused *admin.Refusal
-	return errors.As(err, &refused) && refused.Status == http.StatusNotFound
-}
-
-// refreshAt has a zone or region read now, "" for all, of those that a keeper reads.
-func refreshAt(k *zonesource.Keeper, name string) (admin.Scheduled, error) {
-	out := admin.Scheduled{Scheduled: []string{}}
-	keys, wait, err := k.Refresh(name)
-	if errors.Is(err, zonesource.ErrUnknownPart) {
-		return out, &admin.Refusal{Status: http.StatusNotFound, Err: err}
-	}
-	for _, key := range keys {
-		out.Scheduled = append(out.Scheduled, key.String())
-	}
-	out.WaitSeconds = wait.Seconds()
-	return out, err
-}
+// Refresh implements [admin.Hands].
+func (h *Hands) Refresh(name string) (admin.Scheduled, error) { return h.Reread(name) }
 
 // lostNames bounds the names of what would go with one listing.
 const lostNames = 1000
 
 // Parts implements [admin.Hands].
-func (h *hands) Parts(page *admin.Page) ([]admin.Part, int) {
-	status, now, reader := h.keeper.Status(), time.Now(), h.keeper
-	if lead := h.leading(); lead != nil { // it knows what became of the last readings, and what it holds back
+func (h *Hands) Parts(page *admin.Page) ([]admin.Part, int) {
+	status, now, reader := h.Keepers.Served.Status(), time.Now(), h.Keepers.Served
+	if lead := h.Keepers.Leading(); lead != nil { // it knows what became of the last readings, and what it holds back
 		reader = lead
 		own := lead.Status().Parts
 		has := make(map[zonesource.Key]bool, len(own))
@@ -159,8 +131,8 @@ func (h *hands) Parts(page *admin.Page) ([]admin.Part, int) {
 	for i, p := range shown {
 		keys[i] = p.Key
 	}
-	next := h.keeper.Next(keys)
-	if reader != h.keeper {
+	next := h.Keepers.Served.Next(keys)
+	if reader != h.Keepers.Served {
 		maps.Copy(next, reader.Next(keys))
 	}
 	out := make([]admin.Part, 0, len(shown)+1)
@@ -182,12 +154,12 @@ func sortParts(all []zonesource.PartStatus) {
 }
 
 // describe describes a part.
-func (h *hands) describe(
+func (h *Hands) describe(
 	reader *zonesource.Keeper, p *zonesource.PartStatus, name string, next, now time.Time,
 ) admin.Part {
 	out := admin.Part{
-		Key: p.Key.String(), Source: p.Key.Source, Zone: name, Records: p.Records, Saved: h.keeper.Saved(p.Key),
-		AgeSeconds: secondsTo(now, p.Listed), NextSeconds: secondsTo(next, now),
+		Key: p.Key.String(), Source: p.Key.Source, Zone: name, Records: p.Records, Saved: h.Keepers.Served.Saved(p.Key),
+		AgeSeconds: admin.SecondsTo(now, p.Listed), NextSeconds: admin.SecondsTo(next, now),
 	}
 	if p.Zone != nil {
 		out.Zone, out.Account = zone.String(p.Zone.Apex), p.Zone.Account
@@ -208,33 +180,25 @@ func (h *hands) describe(
 		out.Shrunk.Names = append([]string{}, reader.Lost(p.Key, lostNames)...)
 	}
 	if p.Zone != nil {
-		standing, known := h.sources.Secondaries.Standing(p.Zone.Apex, p.Key)
+		standing, known := h.Standing(p.Zone.Apex, p.Key)
 		if known {
 			out.Primary, out.Serial = standing.Primary.String(), &standing.Serial
-			out.ContactSecs, out.ExpireSeconds = secondsTo(now, standing.Contact), secondsTo(standing.Expires, now)
+			out.ContactSecs, out.ExpireSeconds = admin.SecondsTo(now, standing.Contact), admin.SecondsTo(standing.Expires, now)
 		}
 	}
 	return out
 }
 
 // watchedPart describes what is known of health, where it is watched.
-func (h *hands) watchedPart(now time.Time) (admin.Part, bool) {
-	m := h.health.Monitor.Load()
+func (h *Hands) watchedPart(now time.Time) (admin.Part, bool) {
+	m := h.Health.Monitor.Load()
 	if m == nil {
 		return admin.Part{}, false
 	}
 	s := m.Stats()
 	return admin.Part{
 		Key: "health checks", Source: "health", Records: s.Healthy + s.Unhealthy + s.Unknown,
-		AgeSeconds: secondsTo(now, s.Oldest), NextSeconds: secondsTo(m.NextRound(), now), Saved: h.keeper.State() != nil,
+		AgeSeconds: admin.SecondsTo(now, s.Oldest), NextSeconds: admin.SecondsTo(m.NextRound(), now),
+		Saved: h.Keepers.Served.State() != nil,
 	}, true
-}
-
-// secondsTo is the time from one moment to a later one; nil where one of them isn't known.
-func secondsTo(later, earlier time.Time) *float64 {
-	if later.IsZero() || earlier.IsZero() {
-		return nil
-	}
-	seconds := max(0, later.Sub(earlier).Seconds())
-	return &seconds
 }

@@ -1,4 +1,4 @@
-package server
+package member
 
 import (
 	"bytes"
@@ -32,7 +32,7 @@ const bellTime = 2 * time.Second
 
 // bell is how servers of a fleet wake each other: by NOTIFY (RFC 1996), signed by a key of the
 // fleet. It is answered when what it is about is adopted.
-type bell struct {
+type Bell struct {
 	keys   func() tsig.Keyring
 	names  func() []config.DomainName
 	member *fleet.Member
@@ -46,13 +46,13 @@ type ringing struct {
 	finish func([]byte, resolver.Result)
 }
 
-func newBell(keys func() tsig.Keyring, names func() []config.DomainName) *bell {
-	return &bell{keys: keys, names: names, queue: make(chan ringing, bellRoom)}
+func newBell(keys func() tsig.Keyring, names func() []config.DomainName) *Bell {
+	return &Bell{keys: keys, names: names, queue: make(chan ringing, bellRoom)}
 }
 
 // Admits reports whether a packet is a NOTIFY of the fleet, as far as that is seen before its
 // signature is checked.
-func (b *bell) Admits(p *resolver.Packet) bool {
+func (b *Bell) Admits(p *resolver.Packet) bool {
 	if p.Opcode() != wire.OpcodeNotify || string(p.Name()) != fleetWire {
 		return false
 	}
@@ -64,7 +64,7 @@ func (b *bell) Admits(p *resolver.Packet) bool {
 }
 
 // Accept has a NOTIFY answered later, or drops it where too many wait.
-func (b *bell) Accept(p *resolver.Packet) ([]byte, resolver.Result) {
+func (b *Bell) Accept(p *resolver.Packet) ([]byte, resolver.Result) {
 	r := ringing{packet: bytes.Clone(p.Bytes), client: p.Client, finish: p.Suspender.Suspend()}
 	select {
 	case b.queue <- r:
@@ -75,7 +75,7 @@ func (b *bell) Accept(p *resolver.Packet) ([]byte, resolver.Result) {
 }
 
 // run answers NOTIFY until ctx ends.
-func (b *bell) run(ctx context.Context) error {
+func (b *Bell) run(ctx context.Context) error {
 	if b == nil {
 		return nil
 	}
@@ -99,7 +99,7 @@ func (b *bell) run(ctx context.Context) error {
 }
 
 // answer has head looked at, and answers when what it says is adopted; nil is no answer.
-func (b *bell) answer(ctx context.Context, r ringing) []byte {
+func (b *Bell) answer(ctx context.Context, r ringing) []byte {
 	m, err := tsig.Read(r.packet)
 	if err != nil {
 		return nil
@@ -126,7 +126,7 @@ func (b *bell) answer(ctx context.Context, r ringing) []byte {
 }
 
 // ring sends NOTIFY to a server and reports whether it has answered.
-func (b *bell) ring(ctx context.Context, to netip.AddrPort) bool {
+func (b *Bell) ring(ctx context.Context, to netip.AddrPort) bool {
 	names := b.names()
 	if len(names) == 0 {
 		return false

@@ -1,4 +1,4 @@
-package server
+package served
 
 import (
 	"cmp"
@@ -18,7 +18,7 @@ import (
 )
 
 // Usage implements [admin.Watcher].
-func (w *watched) Usage(page *admin.Page) ([]admin.Usage, int, error) {
+func (w *Watched) Usage(page *admin.Page) ([]admin.Usage, int, error) {
 	var name []byte
 	if page.Name != "" {
 		var err error
@@ -27,7 +27,7 @@ func (w *watched) Usage(page *admin.Page) ([]admin.Usage, int, error) {
 			return nil, 0, err
 		}
 	}
-	snap, found := w.resolver.Snapshot(), false
+	snap, found := w.Resolver.Snapshot(), false
 	var sets []resolver.UsedSet
 	for _, z := range snap.Served() {
 		if !page.IsZone(zone.String(z.Apex), z.ID) {
@@ -65,14 +65,14 @@ func appendSets(sets []resolver.UsedSet, z *zone.Zone, owner []byte, node zone.N
 }
 
 // use describes how a record set is used.
-func (w *watched) use(snap *zone.Snapshot, set *resolver.UsedSet) admin.Usage {
+func (w *Watched) use(snap *zone.Snapshot, set *resolver.UsedSet) admin.Usage {
 	out := admin.Usage{
 		Zone: set.Zone.ID, Name: zone.String(set.Owner), Type: rdata.TypeText(set.Type), Clients: []admin.UsedBy{},
 		WithinSeconds: resolver.UseWithin.Seconds(),
 	}
-	last, since, _ := w.resolver.LastUse(set.Owner, set.Type, set.Zone.Origin)
+	last, since, _ := w.Resolver.LastUse(set.Owner, set.Type, set.Zone.Origin)
 	out.Since = since.UTC()
-	seen, known := w.observer.Use(observe.RecordSet{Zone: set.Zone.ID, Owner: string(set.Owner), Type: set.Type})
+	seen, known := w.Observer.Use(observe.RecordSet{Zone: set.Zone.ID, Owner: string(set.Owner), Type: set.Type})
 	if known {
 		out.Count = seen.Count
 		if seen.Last.After(last) {
@@ -80,7 +80,7 @@ func (w *watched) use(snap *zone.Snapshot, set *resolver.UsedSet) admin.Usage {
 		}
 		for _, u := range seen.Users {
 			by := admin.UsedBy{Address: u.Addr.String(), Count: u.Count, Last: u.Last.UTC()}
-			by.Instance, by.Name = instanceOf(snap, u.Addr)
+			by.Instance, by.Name = InstanceOf(snap, u.Addr)
 			out.Clients = append(out.Clients, by)
 		}
 	}
@@ -91,9 +91,9 @@ func (w *watched) use(snap *zone.Snapshot, set *resolver.UsedSet) admin.Usage {
 	return out
 }
 
-// instanceOf returns the id and the name of the instance that has an address, as its view knows
+// InstanceOf returns the id and the name of the instance that has an address, as its view knows
 // it; "" where none is known.
-func instanceOf(snap *zone.Snapshot, addr netip.Addr) (id, name string) {
+func InstanceOf(snap *zone.Snapshot, addr netip.Addr) (id, name string) {
 	client := snap.Client(addr)
 	if !addr.Is4() || client.View < 0 {
 		return "", ""
@@ -112,8 +112,8 @@ func instanceOf(snap *zone.Snapshot, addr netip.Addr) (id, name string) {
 const shownUsers = 3
 
 // steps say of the record sets that an answer is made of when they were asked for last, and by whom.
-func (w *watched) steps(sets []resolver.UsedSet) (steps []resolver.Step) {
-	snap := w.resolver.Snapshot()
+func (w *Watched) steps(sets []resolver.UsedSet) (steps []resolver.Step) {
+	snap := w.Resolver.Snapshot()
 	for i := range sets {
 		u := w.use(snap, &sets[i])
 		what := u.Name + " " + u.Type

@@ -1,4 +1,4 @@
-package server
+package served
 
 import (
 	"context"
@@ -8,15 +8,15 @@ import (
 	"inside53/server/admin"
 )
 
-// views are who sees what, for people.
-type views struct{ resolver *resolver.Resolver }
+// Views are who sees what, for people.
+type Views struct{ Resolver *resolver.Resolver }
 
 // addressWords are the ways of translating addresses, as the configuration has them.
 func addressWords() [3]string { return [...]string{"auto", "private", "public"} }
 
 // Views implements [admin.Views].
-func (v *views) Views() []admin.View {
-	snap, counts := v.resolver.Snapshot(), v.resolver.Counts().Views
+func (v *Views) Views() []admin.View {
+	snap, counts := v.Resolver.Snapshot(), v.Resolver.Counts().Views
 	out := make([]admin.View, len(snap.Views))
 	examples := snap.Examples()
 	for i, view := range snap.Views {
@@ -35,11 +35,11 @@ func (v *views) Views() []admin.View {
 }
 
 // Answers implements [admin.Views].
-func (v *views) Answers(ctx context.Context, name, rrtype string) (any, error) {
+func (v *Views) Answers(ctx context.Context, name, rrtype string) (any, error) {
 	wire, t, err := resolver.ParseQuestion(name, rrtype)
 	if err != nil {
 		return nil, err
 	}
 	zone.Lower(wire)
-	return v.resolver.Across(ctx, wire, t)
+	return v.Resolver.Across(ctx, wire, t)
 }

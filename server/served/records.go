@@ -1,4 +1,4 @@
-package server
+package served
 
 import (
 	"bytes"
@@ -18,11 +18,11 @@ import (
 	"inside53/zonesource/recorder"
 )
 
-// records are what zones hold, for people who look at them. They keep the order of the zone
+// Records are what zones hold, for people who look at them. They keep the order of the zone
 // that was looked at last for as long as the collector leaves it: a page after the other is
 // asked for.
-type records struct {
-	keeper *zonesource.Keeper
+type Records struct {
+	Keeper *zonesource.Keeper
 	mu     sync.Mutex // guards last, and is held while a zone is ordered: one at a time
 	last   weak.Pointer[ordered]
 }
@@ -48,7 +48,7 @@ type line struct {
 var errNoSuchZone = errors.New("no zone of that name or id is served")
 
 // Records implements [admin.Records].
-func (r *records) Records(q admin.RecordQuery) ([]admin.Record, int, error) {
+func (r *Records) Records(q admin.RecordQuery) ([]admin.Record, int, error) {
 	trees := r.find(q)
 	if len(trees) == 0 {
 		return nil, 0, &admin.Refusal{Status: http.StatusNotFound, Err: fmt.Errorf("%s: %w", q.Zone, errNoSuchZone)}
@@ -79,8 +79,8 @@ func (r *records) Records(q admin.RecordQuery) ([]admin.Record, int, error) {
 }
 
 // find returns the trees of the zones that are asked for, of those that are served.
-func (r *records) find(q admin.RecordQuery) (trees []*zone.Tree) {
-	report := r.keeper.Report()
+func (r *Records) find(q admin.RecordQuery) (trees []*zone.Tree) {
+	report := r.Keeper.Report()
 	page, apex := admin.Page{Zone: q.Zone}, admin.Page{Zone: q.Apex}
 	for _, summary := range report.Zones() {
 		z := summary.Zone
@@ -92,7 +92,7 @@ func (r *records) find(q admin.RecordQuery) (trees []*zone.Tree) {
 }
 
 // order returns the lines of trees.
-func (r *records) order(trees []*zone.Tree) *ordered {
+func (r *Records) order(trees []*zone.Tree) *ordered {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o := r.last.Value()

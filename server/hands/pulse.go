@@ -1,4 +1,4 @@
-package server
+package hands
 
 import (
 	"context"
@@ -18,8 +18,8 @@ const (
 	rateWindow = 10
 )
 
-// pulse knows how much is asked now.
-type pulse struct {
+// Pulse knows how much is asked now.
+type Pulse struct {
 	sockets  func() listen.Stats
 	answers  func() resolver.Counts
 	forwards func() forward.Stats
@@ -27,6 +27,11 @@ type pulse struct {
 	mu   sync.Mutex
 	past [rateWindow + 1]rateReading // a ring
 	n    int                         // readings so far
+}
+
+// NewPulse makes one of these counters.
+func NewPulse(sockets func() listen.Stats, answers func() resolver.Counts, forwards func() forward.Stats) *Pulse {
+	return &Pulse{sockets: sockets, answers: answers, forwards: forwards}
 }
 
 // rateReading is a reading of counters.
@@ -43,7 +48,7 @@ type rate struct {
 }
 
 // run reads the counters until ctx ends.
-func (r *pulse) run(ctx context.Context) error {
+func (r *Pulse) run(ctx context.Context) error {
 	tick := time.NewTicker(rateEvery)
 	defer tick.Stop()
 	for {
@@ -57,7 +62,7 @@ func (r *pulse) run(ctx context.Context) error {
 }
 
 // note reads the counters.
-func (r *pulse) note() {
+func (r *Pulse) note() {
 	one := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,7 +70,7 @@ func (r *pulse) note() {
 	r.n++
 }
 
-func (r *pulse) now() rateReading {
+func (r *Pulse) now() rateReading {
 	f := r.forwards()
 	one := rateReading{at: time.Now(), hits: f.Hits + f.Stale, misses: f.Misses}
 	for _, results := range r.sockets().Queries {
@@ -80,7 +85,7 @@ func (r *pulse) now() rateReading {
 }
 
 // read returns the rates of the last ten seconds.
-func (r *pulse) read() rate {
+func (r *Pulse) read() rate {
 	now := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()

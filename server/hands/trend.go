@@ -1,4 +1,4 @@
-package server
+package hands
 
 import (
 	"context"
@@ -27,9 +27,9 @@ const (
 	trendFlips = 500
 )
 
-// trend remembers the last hour, for people who come when something is wrong already: a ring
+// Trend remembers the last hour, for people who come when something is wrong already: a ring
 // of readings of the counters, a fixed number of them.
-type trend struct {
+type Trend struct {
 	sockets   func() listen.Stats
 	counts    func() resolver.Counts
 	forwarder func() forward.Stats
@@ -39,6 +39,11 @@ type trend struct {
 	readings []reads // the oldest first; one more than there are spans at most
 	flips    []admin.Flip
 	live     *zone.Live
+}
+
+// NewTrend makes one of these counters.
+func NewTrend(sockets func() listen.Stats, counts func() resolver.Counts, forwarder func() forward.Stats) *Trend {
+	return &Trend{sockets: sockets, counts: counts, forwarder: forwarder, now: time.Now}
 }
 
 // reads is one reading of the counters.
@@ -57,7 +62,7 @@ type upstreamReads struct {
 }
 
 // run reads until ctx ends.
-func (t *trend) run(ctx context.Context) error {
+func (t *Trend) run(ctx context.Context) error {
 	tick := time.NewTicker(trendEvery)
 	defer tick.Stop()
 	for {
@@ -71,7 +76,7 @@ func (t *trend) run(ctx context.Context) error {
 }
 
 // read reads the counters once.
-func (t *trend) read() {
+func (t *Trend) read() {
 	sockets, late, f := t.sockets(), t.counts().Late, t.forwarder()
 	r := reads{at: t.now(), hits: f.Hits + f.Stale, misses: f.Misses, upstreams: map[string]upstreamReads{}}
 	for transport := range sockets.Queries {
@@ -92,8 +97,8 @@ func (t *trend) read() {
 	t.readings = append(t.readings, r)
 }
 
-// observe notes what of health has changed with a table that is published.
-func (t *trend) observe(live *zone.Live) {
+// Observe notes what of health has changed with a table that is published.
+func (t *Trend) Observe(live *zone.Live) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	was, at := t.live, t.now()
@@ -120,7 +125,7 @@ func (t *trend) observe(live *zone.Live) {
 }
 
 // Trend implements [admin.Trends].
-func (t *trend) Trend() admin.Trend {
+func (t *Trend) Trend() admin.Trend {
 	t.mu.Lock()
 	all, flips := slices.Clone(t.readings), slices.Clone(t.flips)
 	t.mu.Unlock()

@@ -1,4 +1,4 @@
-package server
+package past
 
 import "testing"
 
@@ -8,8 +8,7 @@ func TestIdentity(t *testing.T) {
 		{"dns-1", "inside53 1.2.3", "dns-1 - 1.2.3"},
 		{"", "inside53", "- - inside53"},
 	} {
-		a := &App{host: tt.host, version: tt.version}
-		if got := a.identity(); got != tt.want {
+		if got := (&Past{}).Identity(tt.host, tt.version); got != tt.want {
 			t.Errorf("%q %q: %q, want %q", tt.host, tt.version, got, tt.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package server
+package member
 
 import (
 	"context"
@@ -25,10 +25,10 @@ const (
 
 // readHealth has AWS's word on health read for the fleet, and committed where it changes, until
 // ctx ends.
-func (a *App) readHealth(ctx context.Context, t *fleet.Term) error {
-	word := a.healthWord(ctx, t.Version())
+func (s *Side) readHealth(ctx context.Context, t *fleet.Term) error {
+	word := s.healthWord(ctx, t.Version())
 	for ctx.Err() == nil {
-		m := a.health.Monitor.Load()
+		m := s.health.Monitor.Load()
 		if m == nil {
 			_ = refresh.Pause(ctx, healthEvery) // the loop ends with ctx
 			continue
@@ -36,7 +36,7 @@ func (a *App) readHealth(ctx context.Context, t *fleet.Term) error {
 		reading, stop := context.WithCancel(ctx)
 		var g errgroup.Group
 		g.Go(func() error { return m.Read(reading) })
-		word = a.commitHealth(reading, t, m, word)
+		word = s.commitHealth(reading, t, m, word)
 		stop()
 		_ = g.Wait() // it is that of its context
 	}
@@ -45,9 +45,9 @@ func (a *App) readHealth(ctx context.Context, t *fleet.Term) error {
 
 // commitHealth commits the word of a monitor as often as it changes, until ctx ends or another
 // monitor watches. It returns what is committed.
-func (a *App) commitHealth(ctx context.Context, t *fleet.Term, m *health.Monitor, word map[string][]byte,
+func (s *Side) commitHealth(ctx context.Context, t *fleet.Term, m *health.Monitor, word map[string][]byte,
 ) map[string][]byte {
-	for a.health.Monitor.Load() == m {
+	for s.health.Monitor.Load() == m {
 		is, err := m.Word()
 		differing := health.Differing(word, is)
 		if err == nil && is != nil && len(differing) > 0 {
@@ -70,13 +70,13 @@ func (a *App) commitHealth(ctx context.Context, t *fleet.Term, m *health.Monitor
 }
 
 // healthWord reads AWS's word on health as a version has it; nil where it can't be read.
-func (a *App) healthWord(ctx context.Context, v *ledger.Version) map[string][]byte {
+func (s *Side) healthWord(ctx context.Context, v *ledger.Version) map[string][]byte {
 	ctx, stop := context.WithTimeout(ctx, healthTime)
 	defer stop()
 	word := map[string][]byte{}
-	for r, err := range a.fleet.member.Ledger().Records(ctx, v, healthPart) {
+	for r, err := range s.Member.Ledger().Records(ctx, v, healthPart) {
 		if err != nil {
-			a.opts.Log.Warn("health not read from the fleet's ledger", "version", v.Number(), "error", err)
+			s.log.Warn("health not read from the fleet's ledger", "version", v.Number(), "error", err)
 			return nil
 		}
 		word[string(r.Key)] = r.Value
@@ -85,41 +85,41 @@ func (a *App) healthWord(ctx context.Context, v *ledger.Version) map[string][]by
 }
 
 // adoptHealth has a version's word on health count, where another server reads it.
-func (a *App) adoptHealth(v *ledger.Version) {
-	m := a.health.Monitor.Load()
-	if m == nil || v == nil || a.fleet.leading.Load() != nil {
+func (s *Side) adoptHealth(v *ledger.Version) {
+	m := s.health.Monitor.Load()
+	if m == nil || v == nil || s.leading.Load() != nil {
 		return
 	}
-	word := a.healthWord(context.Background(), v)
+	word := s.healthWord(context.Background(), v)
 	if word == nil {
 		return
 	}
 	err := m.Adopt(word)
 	if err != nil {
-		a.opts.Log.Error("health not adopted", "version", v.Number(), "error", err)
+		s.log.Error("health not adopted", "version", v.Number(), "error", err)
 	}
 }
 
-// fleetAdopted notes that a version is served.
-func (a *App) fleetAdopted(v *ledger.Version, changed []string) {
+// adopted notes that a version is served.
+func (s *Side) adopted(v *ledger.Version, changed []string) {
 	if slices.Contains(changed, healthPart) {
-		a.adoptHealth(v)
+		s.adoptHealth(v)
 	}
-	a.handing.adopted(v, changed)
+	s.Handing.adopted(v, changed)
 }
 
-// fleetKeeper is what a fleet's data are served from.
-type fleetKeeper struct {
+// servedKeeper is what a fleet's data are served from.
+type servedKeeper struct {
 	*zonesource.Keeper
-	app *App
+	side *Side
 }
 
 // Age implements [fleet.Keeper]: also of health.
-func (k fleetKeeper) Age(age func(zonesource.Key) (time.Duration, bool)) {
+func (k servedKeeper) Age(age func(zonesource.Key) (time.Duration, bool)) {
 	k.Keeper.Age(age)
-	m := k.app.health.Monitor.Load()
+	m := k.side.health.Monitor.Load()
 	old, known := age(zonesource.Key{Source: healthPart})
-	if m != nil && known && k.app.fleet.leading.Load() == nil {
+	if m != nil && known && k.side.leading.Load() == nil {
 		m.Age(old)
 	}
 }

@@ -1,0 +1,9 @@
+package past
+
+import (
+	"testing"
+
+	"inside53/server/house"
+)
+
+func TestImports(t *testing.T) { house.Imports(t) }
