@@ -18,9 +18,10 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 CLIENTS  := chromium dig nsupdate named named-compilezone knotd nsd kdig knsupdate certbot aws ip unshare \
 	systemd-analyze dnsdist rpm2cpio cpio promtool
 PEERS    := nsd knotd unbound ip unshare nice
+TORTURES := ip unshare nft
 BUILDERS := $${CC:-gcc} debootstrap
 PACKAGES := chromium fonts-inter fonts-jetbrains-mono bind9-dnsutils bind9 bind9-utils knot knot-dnsutils nsd unbound awscli certbot python3-certbot-dns-rfc2136 \
-	systemd dnsdist iproute2 util-linux gcc libc6-dev debootstrap rpm2cpio cpio prometheus
+	systemd dnsdist iproute2 nftables util-linux gcc libc6-dev debootstrap rpm2cpio cpio prometheus
 
 ATTACKTIME  ?= full
 CHAOSROUNDS ?= 200
@@ -43,8 +44,8 @@ ATONCE    ?= 6
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-deps: ## install the programs that race, test-clients and attack need (Debian, Ubuntu; no daemon is started), build external-dns, versitygw
-	@missing=; for c in $(CLIENTS) $(PEERS) $(BUILDERS); do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
+deps: ## install the programs that race, test-clients, attack and test-fleet need (Debian, Ubuntu; no daemon is started), build external-dns, versitygw
+	@missing=; for c in $(CLIENTS) $(PEERS) $(TORTURES) $(BUILDERS); do command -v $$c >/dev/null || missing="$$missing $$c"; done; \
 	if [ -z "$$missing" ]; then echo "deps: all there"; exit 0; fi; \
 	echo "deps: missing$$missing"; \
 	command -v apt-get >/dev/null || { echo "deps: no apt-get; install the packages of$$missing by hand" >&2; exit 1; }; \
@@ -139,7 +140,7 @@ chaos: build ## kill the program and break its disk and its AWS, CHAOSROUNDS (20
 	$(ALONE) bin/bench chaos -rounds $(CHAOSROUNDS) $(if $(CHAOSSEED),-seed $(CHAOSSEED))
 
 test-fleet: ## each rule of the fleet taken out once, then five servers on one S3: kill, stop and cut them off for FLEETTIME (10m), and replace one each 5 s at its end; FLEETSEED shows the same chance again
-	@for c in ip unshare; do command -v $$c >/dev/null || { echo "test-fleet: no $$c; run: make deps" >&2; exit 1; }; done
+	@for c in $(TORTURES); do command -v $$c >/dev/null || { echo "test-fleet: no $$c; run: make deps" >&2; exit 1; }; done
 	@[ -x bin/tools/versitygw ] || { echo "test-fleet: no bin/tools/versitygw; run: make deps" >&2; exit 1; }
 	$(GO) test -count=1 -tags fleettest ./zonesource/clock
 	$(GO) test -count=1 -timeout 10m -run '^TestRulesOut$$' ./zonesource/fleet -args -fleet.rules

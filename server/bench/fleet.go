@@ -28,6 +28,8 @@ type fleetRun struct {
 	trace    trace
 	progress io.Writer
 	last     map[string]string // of shared names: what they had last, as far as is known
+	failed   []error           // what the test couldn't do
+	events   eventWay
 	members  int
 	replaced time.Duration // at the end one is replaced so often, in place of all else
 	rollback bool
@@ -117,14 +119,20 @@ func (r *fleetRun) torture(ctx context.Context, dir, program, gateway string, le
 	for n := range fleetSwappers {
 		load.Go(func() { r.swap(running, n) })
 	}
+	for n := range fleetChangers {
+		load.Go(func() { r.change(running, n) })
+	}
+	load.Go(func() { r.switchEvents(running) })
 	for _, s := range r.all {
 		load.Go(func() { r.lookUp(running, s) })
+		load.Go(func() { r.follow(running, s) })
 		load.Go(func() { r.listen(running, s) })
 	}
 	err = r.harmAll(running, length)
 	load.Wait()
-	if err != nil || ctx.Err() != nil {
-		return errors.Join(err, ctx.Err())
+	err = errors.Join(append(r.failed, err, ctx.Err())...)
+	if err != nil {
+		return err
 	}
 	return r.finish(ctx)
 }
@@ -233,6 +241,12 @@ func (r *fleetRun) table(w io.Writer, seed uint64, took time.Duration, faults []
 	fmt.Fprintf(w, "  %-28s %6d\n  %-28s %6d\n  %-28s %6d\n", "updates acknowledged", acked, "not acknowledged", unsure,
 		"sent again elsewhere", repeated)
 	fmt.Fprintf(w, "  %-28s %6d\n", "compared and swapped", len(r.trace.Swaps))
+	if r.fleetWorld != nil {
+		_, events := r.sim.Events()
+		fmt.Fprintf(w, "  %-28s %6d\n  %-28s %6d\n  %-28s %6d\n  %-28s %6d\n", "changes in AWS", len(r.trace.Changes),
+			"events sent", events.Sent, "events lost", events.Lost, "events twice", events.Doubled)
+		fmt.Fprintf(w, "  %-28s %6d\n", "commits by events", r.trace.ByEvents)
+	}
 	fmt.Fprintf(w, "  %-28s %6d\n  %-28s %6d\n", "versions", last.Version, "epochs", last.Epoch)
 	fmt.Fprintf(w, "  %-28s %6d\n", "rules broken", len(faults))
 	for i, f := range faults {

@@ -19,6 +19,8 @@ type trace struct {
 	// Recorded is by value how often the ledger names an update that was made, at most between two
 	// times at which it was set back.
 	Recorded map[string]int
+	Changes  []seenChange      // in AWS itself
+	ByEvents int               // commits that an event has caused
 	Swaps    []seenSwap        // of names that several clients change
 	Ends     map[string]string // what Route 53 has of these at the end
 	Said     []seenVersion     // in the order in which it was said
@@ -84,6 +86,7 @@ func (t *trace) check() []string {
 		fault("in the ledger at the end: %s", name)
 	}
 	t.checkUpdates(fault)
+	t.checkChanges(fault)
 	t.checkRegisters(fault)
 	t.checkVersions(fault)
 	for _, l := range t.Lookups {
@@ -176,6 +179,31 @@ func (t *trace) checkUpdates(fault func(string, ...any)) {
 		for server, value := range is.Servers {
 			if value != is.Route53 {
 				fault("%s is %q at %s at the end, %q in Route 53", name, value, server, is.Route53)
+			}
+		}
+	}
+}
+
+// eventful is of how many changes in AWS at least one is committed as its event has it.
+const eventful = 50
+
+// checkChanges: what was changed in AWS itself is in the ledger once, however often its event came, and is what all
+// serve at the end.
+func (t *trace) checkChanges(fault func(string, ...any)) {
+	last := map[string]string{}
+	for _, c := range t.Changes {
+		last[c.Name] = c.Value
+		if n := t.Recorded[c.Value]; n > 1 {
+			fault("%s %s was changed in AWS and is %d times in the ledger", c.Name, c.Value, n)
+		}
+	}
+	if len(t.Changes) >= eventful && t.ByEvents == 0 {
+		fault("%d changes were made in AWS, and no event has brought one", len(t.Changes))
+	}
+	for name, value := range last {
+		for server, is := range t.Final[name].Servers {
+			if is != value {
+				fault("%s is %q at %s at the end, %q in AWS", name, is, server, value)
 			}
 		}
 	}

@@ -47,6 +47,12 @@ func goodTrace() *trace {
 	swap("1", "3", unmet, 6, 7)
 	swap("2", "4", failed, 6, 8)
 	t.Ends = map[string]string{"s.": "4"}
+	for n := range eventful {
+		c := seenChange{"d.", fmt.Sprintf("10.150.0.%d", n+1)}
+		t.Changes = append(t.Changes, c)
+		t.Recorded[c.Value], t.ByEvents = n%2, t.ByEvents+n%2 // what is changed again meanwhile needn't be in the ledger
+	}
+	t.Final["d."] = final{"10.150.0.50", map[string]string{"m1": "10.150.0.50", "m2": "10.150.0.50"}}
 	t.Said = []seenVersion{{"m1", 1, 1}, {"m2", 1, 1}, {"m1", 1, 4}, {"m1", 2, 3}, {"m2", 1, 6}}
 	return t
 }
@@ -102,6 +108,9 @@ func TestFleetChecker(t *testing.T) {
 		"when it came again":                func(t *trace) { t.Updates[1].Again = "refused" },
 		"in Route 53 at the":                func(t *trace) { t.Final["a."] = final{"10.0.0.1", nil} },
 		"at m2 at the end":                  func(t *trace) { t.Final["a."].Servers["m2"] = "10.0.0.1" },
+		"changed in AWS and is 2 times":     func(t *trace) { t.Recorded["10.150.0.2"] = 2 },
+		"no event has brought":              func(t *trace) { t.ByEvents = 0 },
+		"at m1 at the end, \"10.150":        func(t *trace) { t.Final["d."].Servers["m1"] = "10.150.0.49" },
 		"\"2\" at the end, are those of no": func(t *trace) { t.Ends["s."], t.Swaps[3].Result = "2", acked },
 		"\"4\" at the end, are those of no": func(t *trace) { t.Swaps[2].Was = "7"; t.Swaps[1].Result = unmet },
 		"\"3\" at the end, are those of no": func(t *trace) { t.Ends["s."] = "3" },

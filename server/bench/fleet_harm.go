@@ -6,9 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -24,6 +23,9 @@ const (
 	clocksApart = 120
 	// failpoints bounds how many requests further a process is killed.
 	failpoints = 14
+	// A process is stopped for so long.
+	shortestStop = 100 * time.Millisecond
+	longestStop  = 30 * time.Second
 )
 
 // harm does one server, or the store, some harm.
@@ -45,7 +47,11 @@ func (r *fleetRun) harm(ctx context.Context, s *fleetServer, under *sync.WaitGro
 	case 1, 2:
 		r.failpoint(ctx, s, under)
 	case 3, 4:
-		later("stopped", 100*time.Millisecond, 15*time.Second, func() {
+		long := r.stopFor()
+		if r.lead().server == s {
+			r.events.freeze(long)
+		}
+		later("stopped", long, long+time.Millisecond, func() {
 			s.setBusy(true)
 			s.signal(syscall.SIGSTOP)
 		}, func() {
@@ -109,6 +115,13 @@ func (r *fleetRun) failpoint(ctx context.Context, s *fleetServer, under *sync.Wa
 	})
 }
 
+// stopFor draws for how long a process is stopped: from a tenth of a second to 30 s, each half of which is as likely by
+// its logarithm, so that short stops, of which a lease is just not lost, are as many as long ones.
+func (r *fleetRun) stopFor() time.Duration {
+	share := float64(r.random(1000)) / 1000
+	return time.Duration(float64(shortestStop) * math.Pow(float64(longestStop)/float64(shortestStop), share))
+}
+
 // setClock has the clock of a server be wrong.
 func (s *fleetServer) setClock(ahead time.Duration) {
 	path := filepath.Join(s.dir, "clock")
@@ -119,48 +132,29 @@ func (s *fleetServer) setClock(ahead time.Duration) {
 	}
 }
 
-// isOwnNet reports whether this network namespace has loopback alone, and so is the test's.
-func isOwnNet() bool {
-	all, err := net.Interfaces()
-	return err == nil && len(all) == 1
-}
-
-// routes has the kernel look at rules before it delivers here, so that one can forbid a way.
-func routes() error {
-	if !isOwnNet() {
-		return nil
-	}
-	for _, args := range [][]string{
-		{"rule", "add", "pref", "1000", "lookup", "local"},
-		{"rule", "del", "pref", "0"},
-	} {
-		out, err := exec.Command("ip", args...).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("preparing ip rules: %w: %s", err, out)
-		}
-	}
-	return nil
-}
-
-// cutMembers cuts what a server hands on to another, one way or both.
+// cutMembers cuts what a server sends to another, one way or both.
 func (r *fleetRun) cutMembers(s *fleetServer, later func(string, time.Duration, time.Duration, func(), func())) {
 	other := r.all[r.random(len(r.all))]
-	if other == s || !isOwnNet() {
+	if other == s || r.cuts == nil {
 		return
 	}
-	ways, what := [][2]*fleetServer{{s, other}}, "link of two cut one way"
+	there := direction{s.dns().Addr(), other.dns().Addr()}
+	ways, what := []direction{there}, "link of two cut one way"
 	if r.random(2) == 0 {
-		ways, what = append(ways, [2]*fleetServer{other, s}), "link of two cut both ways"
+		ways, what = append(ways, direction{there.to, there.from}), "link of two cut both ways"
 	}
-	rule := func(verb string) func() {
-		return func() {
-			for _, way := range ways {
-				from, to := way[0].dns().Addr().String(), way[1].dns().Addr().String()
-				_ = exec.Command("ip", "rule", verb, "pref", "10", "from", from, "to", to, "blackhole").Run() // as often as not
-			}
-		}
+	later(what, time.Second, 8*time.Second, func() { r.fail(r.cuts.set(ways, true)) },
+		func() { r.fail(r.cuts.set(ways, false)) })
+}
+
+// fail notes what the test itself couldn't do.
+func (r *fleetRun) fail(err error) {
+	if err == nil {
+		return
 	}
-	later(what, time.Second, 8*time.Second, rule("add"), rule("del"))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed = append(r.failed, err)
 }
 
 // rollBack sets head back to one that there was, or empties the bucket.
@@ -179,11 +173,17 @@ func (r *fleetRun) rollBack(ctx context.Context) error {
 		}
 		if err == nil { // else another time
 			r.note("head set back")
-			r.heads = append(r.heads, seenHead{Set: true})
+			r.setHead()
 		}
 		return nil
 	}
 	return r.empty()
+}
+
+// setHead notes that head isn't what a server has written last. The caller holds mu.
+func (r *fleetRun) setHead() {
+	r.heads = append(r.heads, seenHead{Set: true})
+	r.sets++
 }
 
 // empty empties the bucket. The caller holds mu.
@@ -203,6 +203,6 @@ func (r *fleetRun) empty() error {
 			break
 		}
 	}
-	r.heads = append(r.heads, seenHead{Set: true})
+	r.setHead()
 	return err
 }

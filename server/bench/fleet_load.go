@@ -98,10 +98,7 @@ func (r *fleetRun) visible(ctx context.Context, s *fleetServer, u seenUpdate, se
 		return
 	}
 	if valueSeq(is) < seq {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.trace.Lookups = append(r.trace.Lookups, lostLookup{s.name, fmt.Sprintf("%s is %q, though %s was acknowledged by %s",
-			u.Name, is, u.Value, u.At), time.Since(r.began)})
+		r.lose(s, fmt.Sprintf("%s is %q, though %s was acknowledged by %s", u.Name, is, u.Value, u.At))
 	}
 }
 
@@ -171,9 +168,7 @@ func (r *fleetRun) lookUp(ctx context.Context, s *fleetServer) {
 		switch {
 		case !steady:
 		case err != nil || is == "" || want != "" && is != want:
-			r.mu.Lock()
-			r.trace.Lookups = append(r.trace.Lookups, lostLookup{s.name, fmt.Sprintf("%q, %v", is, err), time.Since(r.began)})
-			r.mu.Unlock()
+			r.lose(s, fmt.Sprintf("%q, %v", is, err))
 		default:
 			want = is
 			r.note("look-ups")
@@ -264,6 +259,9 @@ func (r *fleetRun) alike() bool {
 	}
 	r.trace.Final = map[string]final{}
 	good := true
+	for _, c := range r.trace.Changes {
+		names[c.Name] = true
+	}
 	for name := range names {
 		is := final{truth[name], map[string]string{}}
 		for _, s := range r.all {
@@ -306,6 +304,9 @@ func (r *fleetRun) gather(ctx context.Context) error {
 		}
 		r.trace.Commits[name] = seenCommit{c.Version, c.Epoch, c.Node, c.Previous, string(c.Cause)}
 		since, isNamed := named[name]
+		if isNamed && c.Cause == ledger.Event {
+			r.trace.ByEvents++
+		}
 		if !isNamed || c.Cause == ledger.Repair || c.Cause == ledger.Leader {
 			continue
 		}

@@ -58,9 +58,11 @@ type fleetWorld struct {
 	all     []*fleetServer
 	began   time.Time
 	bucket  *fleet.Bucket // as the test sees it
+	cuts    *cuts         // nil: links between servers aren't cut
 
 	mu      sync.Mutex
 	heads   []seenHead
+	sets    int               // how often head was set back, or away
 	bodies  [][]byte          // of heads that were written
 	commits map[string][]byte // by name, as they were written
 	made    map[string]int
@@ -113,7 +115,8 @@ func newFleetWorld(ctx context.Context, dir, program, gateway string) (*fleetWor
 		return w, fmt.Errorf("simulating AWS: %w", err)
 	}
 	w.aws = httptest.NewServer(http.HandlerFunc(w.serveAWS))
-	err = errors.Join(routes(), w.openBucket(ctx))
+	w.cuts, err = newCuts()
+	err = errors.Join(err, w.openBucket(ctx), w.openEvents())
 	if err != nil {
 		return w, err
 	}
@@ -265,15 +268,16 @@ func (s *fleetServer) config() string {
 admin: "127.0.0.1:%d"
 state_dir: state
 drain: 0s
-route53: {refresh: 5s, requests_per_second: 1000}
+route53: {refresh: %s, requests_per_second: 1000}
 views: [{name: all, clients: [127.0.0.0/8], vpcs: ["*"]}]
 keys:
 - {name: ops, secret: %s}
 - {name: fleet, secret: %s}
 updates:
 - {zone: %s, keys: [ops]}
-fleet: {name: %s, store: %s, keys: [fleet], poll: %s, address: "%s"}
-`, s.dns(), s.admin, secretOf("ops"), secretOf("fleet"), fleetZoneID, s.name, fleetStore, fleetPoll, s.dns())
+fleet: {name: %s, store: %s, keys: [fleet], poll: %s, address: "%s", events: "%s"}
+`, s.dns(), s.admin, fleetRefresh, secretOf("ops"), secretOf("fleet"), fleetZoneID, s.name, fleetStore, fleetPoll,
+		s.dns(), s.world.eventsURL())
 }
 
 // dns is where it answers: at an address of its own, so that what goes from one to another can be known.

@@ -34,7 +34,9 @@ type Fleet struct {
 	Poll time.Duration `yaml:"poll"`
 
 	// SoloAfter is how long neither the store nor who leads is to be had before this server reads
-	// AWS by itself, within its share of the budget, until the store is back. Default 10m.
+	// AWS by itself, within its share of the budget, until the store is back. Default 10m. For 9 s and
+	// for three polls after its last look at head no server does: for as long another one may still
+	// lead, and read by the whole budget.
 	SoloAfter time.Duration `yaml:"solo_after"`
 
 	// Events is the URL of the SQS queue that has the events of changes in AWS: who reads AWS for

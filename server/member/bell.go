@@ -3,6 +3,7 @@ package member
 import (
 	"bytes"
 	"context"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -30,11 +31,12 @@ const bellRoom = 64
 // bellTime is how long a NOTIFY may wait for what it is about to be adopted.
 const bellTime = 2 * time.Second
 
-// bell is how servers of a fleet wake each other: by NOTIFY (RFC 1996), signed by a key of the
+// Bell is how servers of a fleet wake each other: by NOTIFY (RFC 1996), signed by a key of the
 // fleet. It is answered when what it is about is adopted.
 type Bell struct {
 	keys   func() tsig.Keyring
 	names  func() []config.DomainName
+	from   netip.Addr // of this server's packets to others; zero: as the kernel has it
 	member *fleet.Member
 	queue  chan ringing
 }
@@ -46,8 +48,8 @@ type ringing struct {
 	finish func([]byte, resolver.Result)
 }
 
-func newBell(keys func() tsig.Keyring, names func() []config.DomainName) *Bell {
-	return &Bell{keys: keys, names: names, queue: make(chan ringing, bellRoom)}
+func newBell(keys func() tsig.Keyring, names func() []config.DomainName, from netip.Addr) *Bell {
+	return &Bell{keys: keys, names: names, from: from, queue: make(chan ringing, bellRoom)}
 }
 
 // Admits reports whether a packet is a NOTIFY of the fleet, as far as that is seen before its
@@ -139,6 +141,9 @@ func (b *Bell) ring(ctx context.Context, to netip.AddrPort) bool {
 	m.SetNotify(fleetName)
 	m.SetTsig(key.Name, key.Algorithm, tsig.Fudge, clock.Now().Unix())
 	c := &dns.Client{Net: "udp", Timeout: bellTime, TsigSecret: map[string]string{key.Name: key.Secret}}
+	if b.from.IsValid() && b.from.Is4() == to.Addr().Is4() {
+		c.Dialer = &net.Dialer{Timeout: bellTime, LocalAddr: net.UDPAddrFromAddrPort(netip.AddrPortFrom(b.from, 0))}
+	}
 	answer, _, err := c.ExchangeContext(ctx, m, to.String())
 	return err == nil && answer.Rcode == dns.RcodeSuccess && answer.IsTsig() != nil
 }

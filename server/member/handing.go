@@ -75,13 +75,9 @@ func newHanding(s *Side, o handingOptions) (*Handing, error) {
 		Now:    clock.Now,
 		Member: h.isMember, Leader: h.leader, HTTP: h.paths(), Count: func(result string) { count("in", result) },
 	})
-	from := s.address.Addr()
-	if from.IsUnspecified() {
-		from = netip.Addr{}
-	}
 	h.client = handon.NewClient(handon.ClientOptions{
 		Now:    clock.Now,
-		Leader: h.leader, Member: h.isMember, From: from, Count: func(result string) { count("out", result) },
+		Leader: h.leader, Member: h.isMember, From: s.from(), Count: func(result string) { count("out", result) },
 	})
 	return h, h.setSecrets(o.secrets)
 }

@@ -111,7 +111,7 @@ func New(ctx context.Context, o Options) (*Side, error) {
 			s.host = self.Addresses[0]
 		}
 	}
-	s.Bell = newBell(o.Keys, func() []config.DomainName { return s.config().Fleet.Keys })
+	s.Bell = newBell(o.Keys, func() []config.DomainName { return s.config().Fleet.Keys }, s.from())
 	s.Member, err = fleet.New(fleet.Options{
 		Ledger: l, Store: store, Fleet: c.Fleet.Store.String(), Secrets: secrets,
 		Name: name, Zone: place, Build: o.Build, Address: s.reachedAt,
@@ -128,6 +128,14 @@ func New(ctx context.Context, o Options) (*Side, error) {
 	o.Metrics.MustRegister(s.metrics())
 	s.Handing, err = newHanding(s, handingOptions{store: store, secrets: secrets, metrics: o.Metrics})
 	return s, err
+}
+
+// from is the address that this server's packets to others of its fleet come from, where the configuration has one.
+func (s *Side) from() netip.Addr {
+	if s.address.Addr().IsUnspecified() {
+		return netip.Addr{}
+	}
+	return s.address.Addr()
 }
 
 // reachedAt is where other servers reach this one.

@@ -79,20 +79,20 @@ func (c *Client) RecordsOf(ctx context.Context, z Zone, names []string) ([]Recor
 // that aren't of host names have to be listed each by itself: how Route 53 sorts them
 // isn't documented.
 func remaining(order []string, next string) []string {
-	if !isPlain(order[0]) {
+	if !IsPlain(order[0]) {
 		return order[1:]
 	}
 	var left []string
 	for _, n := range order[1:] {
-		if !isPlain(n) || next != "" && (!isPlain(next) || strings.Compare(reversed(n), reversed(next)) >= 0) {
+		if !IsPlain(n) || next != "" && (!IsPlain(next) || strings.Compare(reversed(n), reversed(next)) >= 0) {
 			left = append(left, n)
 		}
 	}
 	return left
 }
 
-// isPlain reports whether a name is of letters, digits, '-' and '_'.
-func isPlain(name string) bool {
+// IsPlain reports whether a name is of letters, digits, '-' and '_': those of a page are read by one call.
+func IsPlain(name string) bool {
 	return !strings.ContainsFunc(name, func(c rune) bool {
 		return !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.')
 	})

@@ -13,9 +13,10 @@
 //
 // # Contract
 //
-// Names are gathered a zone: while one reading waits for the budget, more names join it. Of over 20
-// names, and of a batch that CloudTrail has cut short, the zone is listed; where it left out which
-// zone it was, all zones of the account are. A reading overrides nothing that was read or accepted
+// Names are gathered a zone: while one reading waits for the budget, more names join it. They are read
+// by as many calls as they lie on pages of the zone. Of an event of over 20 names, and of a batch that
+// CloudTrail has cut short, the zone is listed; where it left out which zone it was, all zones of the
+// account are. A reading overrides nothing that was read or accepted
 // after it began ([zonesource.Keeper.Read]); names left out for that are read once more.
 //
 // A message is deleted when what it names is served, was found unchanged, or was refused by AWS;

@@ -12,7 +12,9 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/awscall"
+	"inside53/zonesource/changes"
 	"inside53/zonesource/ec2"
+	"inside53/zonesource/rdata"
 	"inside53/zonesource/route53"
 )
 
@@ -25,8 +27,13 @@ type job struct {
 	region   zonesource.Key
 }
 
-// mostNames is how many names of a zone are read one by one.
-const mostNames = 20
+const (
+	// mostNames is how many names of one event are kept apart, and how many names are read that take a call each.
+	mostNames = 20
+	// mostGathered is how many names of a zone are read at once. They take no more calls than the zone has pages, and
+	// its listing takes one more, which counts what there is to be listed.
+	mostGathered = 1000
+)
 
 // accept has what a message names read, or returns what became of it at once; "" for the former.
 func (r *Reader) accept(m *message, body string) (result string) {
@@ -169,7 +176,8 @@ func (r *Reader) next() *job {
 	return oldest
 }
 
-// do reads one job. What comes meanwhile is another one.
+// do reads one job. What comes meanwhile is another one. Until what was read is committed nobody waits but its messages:
+// a store takes longer than a reading, and would hold up all other zones.
 func (r *Reader) do(ctx context.Context, j *job) {
 	err := r.await(ctx, j)
 	r.mu.Lock()
@@ -179,9 +187,19 @@ func (r *Reader) do(ctx context.Context, j *job) {
 	if err == nil {
 		result, err = r.read(ctx, j)
 	}
+	r.mu.Lock()
+	delete(r.working, j.key)
+	r.mu.Unlock()
+	poke(r.wake)
 	if err == nil && result == Changed {
-		err = r.o.Committed(ctx)
+		r.commits.Go(func() { r.finish(ctx, j, result, r.o.Committed(ctx)) })
+		return
 	}
+	r.finish(ctx, j, result, err)
+}
+
+// finish says what has become of a job.
+func (r *Reader) finish(ctx context.Context, j *job, result string, err error) {
 	if err != nil {
 		r.log.Debug("what events name isn't read", "of", j.key, "error", err)
 		result = Failed
@@ -189,10 +207,6 @@ func (r *Reader) do(ctx context.Context, j *job) {
 			result = Refused
 		}
 	}
-	r.mu.Lock()
-	delete(r.working, j.key)
-	r.mu.Unlock()
-	poke(r.wake)
 	if ctx.Err() == nil {
 		r.end(ctx, result, j.messages...)
 	}
@@ -247,7 +261,7 @@ func (r *Reader) read(ctx context.Context, j *job) (string, error) {
 		return Ignored, nil
 	}
 	names, whole := namesOf(j, p.Zone)
-	if whole || len(names) > mostNames {
+	if whole || len(names) > mostGathered || oddOf(names) > mostNames {
 		return r.readZone(ctx, j, p.Zone)
 	}
 	if len(names) == 0 {
@@ -269,6 +283,16 @@ func namesOf(j *job, z *zone.Zone) (names [][]byte, whole bool) {
 		}
 	}
 	return names, whole
+}
+
+// oddOf is how many names take a call each.
+func oddOf(names [][]byte) (n int) {
+	for _, name := range names {
+		if !changes.IsPlain(rdata.FormatName(name)) {
+			n++
+		}
+	}
+	return n
 }
 
 // readZone lists the zone.

@@ -80,6 +80,7 @@ type Reader struct {
 	api     api
 	log     *slog.Logger
 	clients map[string]*changes.Client // by the configured name of their account
+	commits sync.WaitGroup             // of what was read
 
 	mu      sync.Mutex
 	pending map[string]*job     // by what they are about, those in work excluded
@@ -150,6 +151,7 @@ func (r *Reader) Run(ctx context.Context, _ func(zonesource.Part)) error {
 		g.Go(func() error { return r.work(ctx) })
 	}
 	err := g.Wait()
+	r.commits.Wait()
 	r.forget()
 	return err
 }

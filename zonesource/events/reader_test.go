@@ -1,6 +1,7 @@
 package events
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,9 +12,11 @@ import (
 	sdkec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	sdkroute53 "github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/google/go-cmp/cmp"
 
 	"inside53/zonesource"
 	"inside53/zonesource/awssim"
+	"inside53/zonesource/rdata"
 )
 
 // TestNamesAreServedAtOnce has a change in Route 53 served by its event, at the cost of one call, with
@@ -241,6 +244,91 @@ func TestDoubledReordered(t *testing.T) {
 		name, want := fmt.Sprintf("n%d.example.com.", i%7), fmt.Sprintf("192.0.2.%d", i%250)
 		if got := l.served(name); got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+}
+
+// TestReadingsGoOnWhileCommitsWait has nothing be committed for a while: what further events name is read and served
+// all the same, also of the same zone, and their messages are deleted when all is committed.
+func TestReadingsGoOnWhileCommitsWait(t *testing.T) {
+	const changes = 2 * workers
+	l := newLab(t, unlimited())
+	open := make(chan struct{})
+	l.options = func(o *Options) {
+		o.Committed = func(ctx context.Context) error {
+			select {
+			case <-open:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	l.start()
+	for n := range changes {
+		name := fmt.Sprintf("waits-%d.example.com", n)
+		l.change(address(name, "192.0.2.77"))
+		l.await(name, func() bool { return l.served(name+".") == "192.0.2.77" })
+	}
+	if n := l.counted()[Changed]; n != 0 {
+		t.Errorf("%d are done with, and nothing is committed", n)
+	}
+	if visible, inFlight, _ := l.sim.Queued("inside53"); visible+inFlight != changes {
+		t.Errorf("%d messages are there, not %d", visible+inFlight, changes)
+	}
+	close(open)
+	l.await("their end", func() bool {
+		visible, inFlight, _ := l.sim.Queued("inside53")
+		return visible+inFlight == 0 && l.counted()[Changed] == changes
+	})
+}
+
+// TestGatheredNamesAreNames has many events of a few names each be gathered: they are read by their names, which takes no
+// more calls than the zone has pages; those that Route 53 has to be asked for one by one are the zone.
+func TestGatheredNamesAreNames(t *testing.T) {
+	l := newLab(t, unlimited())
+	var o Options
+	l.options = func(all *Options) { o = *all }
+	l.start()
+	err := l.sim.SetEvents(awssim.EventSwitch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := New(o) // it reads no queue
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := l.zone("example.com.", false)
+	for _, tt := range []struct {
+		name, served string // as Route 53 writes it, and as master files do
+		calls        map[string]int
+	}{
+		{"gathered-%d.example.com", "gathered-%d.example.com.", map[string]int{"ListResourceRecordSets": 1}},
+		{"odd\\041-%d.example.com", "odd\\033-%d.example.com.", map[string]int{"ListResourceRecordSets": 1, "GetHostedZone": 1}},
+	} {
+		j := &job{key: "zone/" + z.ID, zone: zonesource.Key{Source: "route53", Name: "zone/" + z.ID}}
+		for n := range 2 * mostNames {
+			name := fmt.Sprintf(tt.name, n)
+			l.change(address(name, "192.0.2.77"))
+			wire, err := rdata.ParseName(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			j.messages = append(j.messages, &message{hint: &hint{zone: z.ID, names: [][]byte{wire}, actor: "me"}})
+		}
+		l.sim.ResetCalls()
+		result, err := r.read(t.Context(), j)
+		if err != nil || result != Changed {
+			t.Errorf("%s: %s, %v", tt.name, result, err)
+		}
+		if diff := cmp.Diff(tt.calls, l.sim.Calls()); diff != "" {
+			t.Errorf("%s: calls -want +got\n%s", tt.name, diff)
+		}
+		for n := range 2 * mostNames {
+			name := fmt.Sprintf(tt.served, n)
+			if got := l.served(name); got != "192.0.2.77" {
+				t.Errorf("%s is %q", name, got)
+			}
 		}
 	}
 }

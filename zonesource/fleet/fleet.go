@@ -259,21 +259,28 @@ func (m *Member) Standing() Standing {
 }
 
 // leading is the newest that is known of who leads: the lease, or the head that a later one has written, where that was
-// read before its lease. The caller holds mu.
+// read before its lease. Where that one is isn't known while what it said last is of an earlier start. The caller holds
+// mu.
 func (m *Member) leading() lease {
-	if m.version == nil || m.version.Head.Epoch <= m.lease.Epoch {
+	if !m.isAheadOfLease() {
 		return m.lease.lease
 	}
 	l := lease{Epoch: m.version.Head.Epoch, Node: m.version.Head.Leader}
 	for _, p := range m.peers {
-		if p.Name == l.who() {
+		if p.Node == l.Node {
 			l.Address = p.Address
 		}
 	}
 	return l
 }
 
-// patience is for how long a server isn't behind that doesn't read head.
+// isAheadOfLease reports whether head is of a later leader than the lease that was read last. The caller holds mu.
+func (m *Member) isAheadOfLease() bool {
+	return m.version != nil && m.version.Head.Epoch > m.lease.Epoch
+}
+
+// patience is for how long a server isn't behind that doesn't read head: as long as the lease that it has seen may
+// still be good, as then who leads reads AWS for all, and as a poll or two may fail. Nobody reads by itself before.
 func (m *Member) patience() time.Duration { return max(3*m.o.Poll, leaseFor) }
 
 // alarm counts something that should not be, and says it.

@@ -199,6 +199,10 @@ func (m *Member) adopt(ctx context.Context, v *ledger.Version, made recorder.Mad
 	m.version, m.failed = v, failed
 	close(m.adopted)
 	m.adopted = make(chan struct{})
+	if m.isAheadOfLease() { // where who leads is stands there
+		signal(m.wakeLease)
+		signal(m.wakeMeet)
+	}
 	m.mu.Unlock()
 	m.age()
 	m.o.Adopted(v, changed)

@@ -25,8 +25,11 @@ const (
 	maxMember  = 1 << 20
 	// forgetAfter is the age of a member that nobody needs to know of any more.
 	forgetAfter = 24 * time.Hour
-	// rereadAfter is how old what a member says may be where nothing hangs on it: else each would
-	// read what all others write each minute.
+	// rereadAfter is how old what a member says may be at a calm server: else each would read what all others write
+	// each minute. One that starts again at another address is known there so late to calm servers, which hand
+	// nothing on to it: who leads reads it at once, as it is woken by it; where who leads is stands in the lease, and a
+	// head that is ahead of the lease has both read anew; whoever is to lead reads all before; what people
+	// see is read when they ask.
 	rereadAfter = 10 * time.Minute
 	// calmFor is for how long a lease that isn't seen anew may still be renewed: others look at it each 15 s.
 	calmFor = farEvery + renewEvery
@@ -219,7 +222,8 @@ func (m *Member) isCalm() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.term == nil && m.lease.known && m.lease.Node != "" && m.lease.Node != m.node &&
-		m.o.Uptime()-m.lease.since < calmFor && m.headErr == nil && m.version != nil && !m.differs(m.o.Config())
+		m.o.Uptime()-m.lease.since < calmFor && !m.isAheadOfLease() && m.headErr == nil && m.version != nil &&
+		!m.differs(m.o.Config())
 }
 
 // readPeers lists the members, and reads the objects of those that may have changed: all of them, or those that

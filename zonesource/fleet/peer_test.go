@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -125,8 +126,78 @@ func TestLeaderBeforeItsLease(t *testing.T) {
 			return l != nil && l != first && blind.member.Standing().Version >= l.member.Term().Version().Number()
 		})
 		l, s := w.leader(), blind.member.Standing()
-		if s.Leader != l.name || s.Epoch != l.member.Term().Epoch() || s.Address.Addr() != addressOf(l.name) {
-			t.Errorf("%s leads in epoch %d; said: %q, %d, at %v", l.name, l.member.Term().Epoch(), s.Leader, s.Epoch, s.Address)
+		if s.Leader != l.name || s.Epoch != l.member.Term().Epoch() {
+			t.Errorf("%s leads in epoch %d; said: %q, %d", l.name, l.member.Term().Epoch(), s.Leader, s.Epoch)
 		}
+		w.await(2*time.Second, "where it leads is known", func() bool {
+			return blind.member.Standing().Address.Addr() == addressOf(l.name)
+		})
 	})
+}
+
+// TestLeaderAtAnotherAddress has a member start again at another address, which a calm follower reads nothing of, and
+// then lead: the follower never says that it leads at the old address, and knows the new one at once, also while
+// the lease can't be read.
+func TestLeaderAtAnotherAddress(t *testing.T) {
+	for _, isBlind := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, w *world) {
+			trio(w)
+			first := w.leader()
+			others := slices.DeleteFunc(w.servers(), func(n *node) bool { return n == first })
+			moved, follower := others[0], others[1]
+			time.Sleep(2 * time.Minute) // it is known
+			_ = moved.end()
+			moved = w.make(moved.name)
+			moved.port = 5353
+			moved.start()
+			time.Sleep(2 * time.Minute)
+			refuse := func(name string) error {
+				if name == leaseName {
+					return errAway
+				}
+				return nil
+			}
+			if isBlind {
+				follower.side.get.Store(&refuse)
+			}
+			follower.member.mu.Lock()
+			follower.member.unfit = follower.member.o.Uptime() + time.Hour // it leaves the lease to the other one
+			follower.member.mu.Unlock()
+			err := first.member.StepDown(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.await(time.Minute, "it leads, and a follower has adopted its commit", func() bool {
+				s := follower.member.Standing()
+				if s.Leader == moved.name && s.Address.IsValid() && s.Address.Port() != moved.port {
+					t.Fatalf("it is said to lead at %v", s.Address)
+				}
+				term := moved.member.Term()
+				return term != nil && s.Version >= term.Version().Number()
+			})
+			w.await(2*time.Second, "where it leads is known", func() bool {
+				return follower.member.Standing().Address == netip.AddrPortFrom(addressOf(moved.name), moved.port)
+			})
+		})
+	}
+}
+
+// TestBehindAfterTheLease has the store be away: a member isn't behind, and so reads nothing by itself, while who led
+// when it was there may still lead, and is so at once then.
+func TestBehindAfterTheLease(t *testing.T) {
+	for _, poll := range []time.Duration{100 * time.Millisecond, 5 * time.Second} {
+		inBubble(t, func(t *testing.T, w *world) {
+			w.poll = poll
+			w.join("m1")
+			other := w.join("m2")
+			w.all(20*time.Second, "a.example.", "www", "10.0.0.1")
+			time.Sleep(time.Minute)
+			other.side.cut.Store(true)
+			after := w.await(time.Minute, "it is behind", func() bool { return other.member.Standing().Behind > 0 })
+			floor := max(leaseFor, 3*poll)
+			if after < floor-poll || after > floor+time.Second {
+				t.Errorf("with a poll of %v it is behind after %v", poll, after)
+			}
+		})
+	}
 }

@@ -89,6 +89,7 @@ type node struct {
 	ended     chan error
 	adopted   []uint64
 	config    string
+	port      uint16                            // of its address
 	reader    atomic.Pointer[zonesource.Keeper] // of what it reads, while it leads
 	published atomic.Int64
 }
@@ -108,7 +109,8 @@ func (w *world) keeperConfig() zonesource.Config {
 // make makes a server that doesn't run yet.
 func (w *world) make(name string) *node {
 	w.t.Helper()
-	n := &node{w: w, name: name, side: &side{memory: w.store}, ended: make(chan error, 1), config: "c-1"}
+	n := &node{w: w, name: name, side: &side{memory: w.store}, ended: make(chan error, 1), config: "c-1",
+		port: 53}
 	n.gate = &gate{side: n.side, n: n}
 	var err error
 	n.keeper, err = zonesource.NewKeeper(zonesource.Options{Config: w.keeperConfig(), Now: n.now,
@@ -123,7 +125,7 @@ func (w *world) make(name string) *node {
 	began := time.Now()
 	n.member, err = New(Options{
 		Ledger: l, Store: n.gate, Fleet: "s3://b/p", Secrets: w.keys, Name: name, Build: "test",
-		Address: func() netip.AddrPort { return netip.AddrPortFrom(addressOf(name), 53) },
+		Address: func() netip.AddrPort { return netip.AddrPortFrom(addressOf(name), n.port) },
 		Config:  func() string { return n.config }, Keeper: n.keeper, Lead: n.lead, Ages: n.ages, Wake: w.wake,
 		Adopted: n.note, Retention: func() (time.Duration, int64) { return w.keep, 0 }, Poll: w.poll,
 		Uptime: func() time.Duration { return time.Hour + time.Since(began) },

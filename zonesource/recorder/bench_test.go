@@ -178,6 +178,7 @@ func BenchmarkPublish(b *testing.B) {
 			for len(k.Hosted()) == 0 {
 				time.Sleep(time.Millisecond)
 			}
+			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
 				set, err := zone.NewRecords(zone.TypeA, 60, []byte{10, byte(i >> 16), byte(i >> 8), byte(i)})

@@ -13,7 +13,8 @@
 // # Contract
 //
 // Publication never waits: [Recorder.Accept] notes what has changed and returns. What changes
-// within 50 ms, for one cause and by one actor, is one version. What can't be written is a gap:
+// within 50 ms, for one cause and by one actor, is one version. Where four versions wait, what further events bring is
+// one, of all who made it: a store takes some ten versions a second. What can't be written is a gap:
 // the version stands still, [Status.Gap] says so, and all that has been accepted meanwhile is
 // written once the store takes it, as one version where it was much. A store that has lost
 // something is written anew as a whole (cause repair).

@@ -47,8 +47,6 @@ const (
 	fleetLast     = 3 * time.Second
 	writeTime     = 30 * time.Second // of one version
 	endTime       = time.Second      // of what is written when the process ends
-	// maxGroups is how many versions wait to be written before they become one.
-	maxGroups = 64
 
 	firstHouse = 10 * time.Minute // after a start
 	houseEvery = time.Hour
@@ -92,19 +90,6 @@ func (s Status) Text() string {
 		return fmt.Sprintf("%d+", s.Version)
 	}
 	return fmt.Sprint(s.Version)
-}
-
-// group is what makes one version.
-type group struct {
-	cause  ledger.Cause
-	actor  string
-	change string
-	saved  bool // what an earlier process had
-	// rewrite says that parts are written as a whole, whatever there is.
-	rewrite bool
-	at      time.Time
-	parts   map[zonesource.Key]zonesource.Part
-	extra   extra
 }
 
 // inflight is a version that is being written, with what it holds.
@@ -169,82 +154,6 @@ func (r *Recorder) awake() {
 	case r.wake <- struct{}{}:
 	default: // it is awake
 	}
-}
-
-// put adds a change to those that wait. The caller holds mu.
-func (r *Recorder) put(g *group) {
-	for key, p := range g.parts {
-		switch {
-		case p.Key == (zonesource.Key{}):
-			delete(r.current, key)
-		case p.Err == nil:
-			r.current[key] = p
-		}
-	}
-	n, first := len(r.waiting), 0
-	if r.inflight != nil {
-		first = r.inflight.groups
-	}
-	if n > first && r.waiting[n-1].isLike(g) {
-		maps.Copy(r.waiting[n-1].parts, g.parts)
-		r.waiting[n-1].extra.add(g.extra)
-		return
-	}
-	r.waiting = append(r.waiting, g)
-	if n < maxGroups {
-		return
-	}
-	rest := r.waiting[first:]
-	one := &group{cause: ledger.Listing, actor: "several", at: rest[0].at, parts: map[zonesource.Key]zonesource.Part{}}
-	for _, g := range rest {
-		maps.Copy(one.parts, g.parts)
-		one.extra.add(g.extra)
-	}
-	r.waiting = append(r.waiting[:first:first], one)
-}
-
-// groupOf says of a change why it was made, and by whom.
-func groupOf(a zonesource.Accepted) *group {
-	g := &group{cause: ledger.Listing, actor: a.Actor, change: a.Change, at: clock.Now(),
-		parts: map[zonesource.Key]zonesource.Part{a.Key: a.Part}}
-	switch a.Kind {
-	case zonesource.ByUpdate:
-		g.cause = ledger.Update
-	case zonesource.ByEvent:
-		g.cause = ledger.Event
-	case zonesource.ByFollow:
-		g.cause = ledger.Follow
-	case zonesource.ByRegister:
-		g.cause = ledger.Register
-	case zonesource.ByOperator:
-		g.cause = ledger.Operator
-		if g.actor == "" {
-			g.actor = "operator"
-		}
-	case zonesource.BySaved:
-		g.actor, g.saved = "saved data", true
-	default:
-		g.actor = reader(a)
-	}
-	return g
-}
-
-// reader names what was read.
-func reader(a zonesource.Accepted) string {
-	switch {
-	case a.Key.Source == "route53":
-		return "Route 53"
-	case a.Key.Source == "ec2":
-		return "EC2"
-	case a.Part.Zone != nil && a.Part.Zone.ID != "":
-		return a.Part.Zone.ID // the path of a file
-	}
-	return a.Key.Source
-}
-
-func (g *group) isLike(o *group) bool {
-	return g.cause == o.cause && g.actor == o.actor && g.change == o.change && g.saved == o.saved && !g.rewrite &&
-		!o.rewrite
 }
 
 // Status returns how things stand.

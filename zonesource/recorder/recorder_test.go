@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -366,5 +367,75 @@ func await(t *testing.T, so func() bool) {
 		if time.Now().After(end) {
 			t.Fatal("it never comes to that")
 		}
+	}
+}
+
+// waits is how many wait for a commit.
+func (b *bench) waits() int {
+	b.r.mu.Lock()
+	defer b.r.mu.Unlock()
+	n := 0
+	for _, g := range b.r.waiting {
+		n += len(g.extra.waits)
+	}
+	return n
+}
+
+// TestCrowdedEvents accepts more changes by events than are written meanwhile, each waited for: the first are versions
+// of their own, with the change that AWS names; the others become one, which names who made them. An update
+// between them stays one.
+func TestCrowdedEvents(t *testing.T) {
+	const events = 40
+	b := newBench(t, t.TempDir())
+	z := zonePart(t, "Z1", map[string]string{"www.example.com.": "10.0.0.1"})
+	b.mustAccept(zonesource.Cause{}, z)
+	accept := func(c zonesource.Cause, n int) {
+		z = changed(t, z, fmt.Sprintf("h%d.example.com.", n), "10.0.0.9")
+		b.r.Accept([]zonesource.Accepted{{Key: z.Key, Part: z, Cause: c}})
+	}
+	var waits sync.WaitGroup
+	await := func() { // somebody waits for what was accepted
+		before := b.waits()
+		waits.Go(func() {
+			err := b.r.Commit(t.Context(), Change{})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		for b.waits() == before {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	for n := range events {
+		actor, change := []string{"ann", "bob"}[n%2], fmt.Sprintf("C%d", n)
+		accept(zonesource.Cause{Kind: zonesource.ByEvent, Actor: actor, Change: change}, n)
+		await()
+	}
+	accept(zonesource.Cause{Kind: zonesource.ByUpdate, Actor: "ops.", Change: "U"}, events)
+	for n := range 7 {
+		accept(zonesource.Cause{Kind: zonesource.ByEvent, Actor: fmt.Sprintf("user-%d", n)}, events+1+n)
+	}
+	await()
+	b.mustAccept(zonesource.Cause{})
+	waits.Wait()
+	const most = 1 + crowded + 1 + 1 + 1
+	if n := b.r.Newest().Number(); n > most {
+		t.Errorf("%d versions, not %d", n, most)
+	}
+	lines := brief(b.history(Query{}))
+	for _, want := range []string{
+		"2 event by ann: h0.example.com. A  -> 10.0.0.9 C0",
+		"5 event by bob: h3.example.com. A  -> 10.0.0.9 C3",
+		"6 event by ann, bob: h4.example.com. A  -> 10.0.0.9",
+		"6 event by ann, bob: h39.example.com. A  -> 10.0.0.9",
+		"7 update by ops.: h40.example.com. A  -> 10.0.0.9 U",
+		"8 event by user-0, user-1, user-2, user-3, user-4, and others: h47.example.com. A  -> 10.0.0.9",
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("the history hasn't %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(strings.Join(lines, "\n"))
 	}
 }
