@@ -24,9 +24,9 @@
 // decided. Policies are walked once more with the same random bits. It decides nothing.
 //
 // watch.go shows answers to who watches, if anybody does: rings of fixed size, which another
-// goroutine reads, or whole messages. uses.go notes when each record set was used last. An answer
-// that nobody watches costs a look at the state that it has anyway. handled.go does the same for what a
-// [Handler] answers.
+// goroutine reads, or whole messages. uses.go notes when each record set was used last, and
+// uses_saved.go writes that for the next process. An answer that nobody watches costs a look at
+// the state that it has anyway. handled.go does the same for what a [Handler] answers.
 //
 // [Merger] asks the same code what a view has at each name of a zone, and makes one zone
 // of it for secondaries; history numbers its versions.

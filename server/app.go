@@ -80,7 +80,7 @@ type App struct {
 	fleet     *member.Side // nil without a fleet
 	sources   sources.Builder
 	health    healthwatch.Watch
-	warmth    *warm.Cache
+	warmth    []*warm.File
 	dangling  *dangling.Watch
 
 	keys    atomic.Pointer[tsig.Keyring]
@@ -220,8 +220,8 @@ func (a *App) run(ctx context.Context) error {
 	return err
 }
 
-// write runs what writes to the state directory, until all ends or a successor needs that. The
-// cache is saved when process ends, or before a successor looks for it.
+// write runs what writes to the state directory, until all ends or a successor needs that. What
+// was learnt is saved when process ends, or before a successor looks for it.
 func (a *App) write(process, all context.Context) error {
 	writing, end := context.WithCancel(all)
 	defer end()
@@ -241,7 +241,11 @@ func (a *App) write(process, all context.Context) error {
 	})
 	g.Go(func() error {
 		defer close(saved)
-		return a.warmth.Run(ending, working)
+		var kept errgroup.Group
+		for _, f := range a.warmth {
+			kept.Go(func() error { return f.Run(ending, working) })
+		}
+		return kept.Wait()
 	})
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(working))
 	defer stopRecording()

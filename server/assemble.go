@@ -104,7 +104,9 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.dangling = a.newDangling()
 	gone := &served.Dangling{Watch: a.dangling, Keeper: a.keeper}
 	a.registry.MustRegister(gone.Metrics())
-	a.warmth = warm.NewCache(a.keeper.State(), a.forwarder, log)
+	a.warmth = []*warm.File{
+		warm.NewCache(a.keeper.State(), a.forwarder, log), warm.NewUsage(a.keeper.State(), a.observer, log),
+	}
 	a.sources.Keeper = a.keeper
 	a.sources.Secondaries = &sources.Secondaries{Log: log, Keeper: a.keeper}
 	a.sources.Registrar = &sources.Registrar{Keeper: a.keeper, Snapshot: a.resolver.Snapshot}
@@ -164,11 +166,12 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 		Pulse: hands.NewPulse(a.server.Stats, a.resolver.Counts, a.forwarder.Stats),
 		Trend: hands.NewTrend(a.server.Stats, a.resolver.Counts, a.forwarder.Stats),
 	}
+	held := &served.Records{Keeper: a.keeper}
 	a.admin, err = admin.Bind(admin.Options{
 		Config: c, Metrics: a.registry, Readiness: &a.readiness, Data: data, Accepter: orders, Explainer: data,
 		Health: &a.health, Secondaries: secondaries, Past: &a.past, Hands: a.hands, Watcher: seen,
 		Fleet: member.NewDesk(a.fleet), Log: log,
-		Views: &served.Views{Resolver: a.resolver}, Records: &served.Records{Keeper: a.keeper}, Trends: a.hands.Trend,
+		Views: &served.Views{Resolver: a.resolver, Records: held}, Records: held, Trends: a.hands.Trend,
 		Bound: limits.BoundWeb, Socket: a.opts.Sockets.Listeners().Listener,
 	})
 	if err != nil {

@@ -19,10 +19,10 @@
 // asked for knows nothing of it. preflight/ looks at it before it serves.
 //
 // front/ says whose TCP connections are accepted as well, limits/ how many descriptors, how much memory and how
-// many packets there may be; package share counts who has how much of what waits. warm/ keeps the cache over
-// restarts. announce.go says when it is ready, and feeds systemd's watchdog while the packet loops live.
-// member/ is this server as one of a fleet. handover/ passes the sockets on to the process after this one.
-// Packages confine and logs are of the process, not of the App.
+// many packets there may be; package share counts who has how much of what waits. warm/ keeps the cache, and
+// who asks for what, over restarts. announce.go says when it is ready, and feeds systemd's watchdog while the
+// packet loops live. member/ is this server as one of a fleet. handover/ passes the sockets on to the process
+// after this one. Packages confine and logs are of the process, not of the App.
 //
 // What people see is served/ (zones, records, views, secondaries, who asks for what), what they do and look at first
 // is hands/ (status, parts, flush, refresh, rates), what was is past/; plan.go has what came of reloads and what is

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -41,6 +42,60 @@ func TestProgramAnswers(t *testing.T) {
 		}
 	}
 	if code, body := p.get(t, http.MethodGet, "/answers?name=a..b"); code != http.StatusBadRequest {
+		t.Errorf("%d %s", code, body)
+	}
+}
+
+// TestProgramZoneAnswers: what views are answered to the names of a zone, by parts, is what they are one by one.
+func TestProgramZoneAnswers(t *testing.T) {
+	c := newCloud(t, nil)
+	p := newSite(t).ready(t, c.config())
+	type named struct {
+		Name, Type string
+		Answers    []resolver.ViewAnswer
+	}
+	read := func(query string) (part []named) {
+		t.Helper()
+		if code := p.into(t, "/answers?zone=example.com"+query, &part); code != http.StatusOK {
+			t.Fatalf("%s: %d", query, code)
+		}
+		return part
+	}
+	var records []admin.Record
+	p.into(t, "/records?zone=example.com&merged=true", &records)
+	var all []named
+	for offset := 0; offset < len(records); offset += 7 {
+		all = append(all, read(fmt.Sprintf("&offset=%d&limit=7", offset))...)
+	}
+	if len(all) != len(records) {
+		t.Fatalf("%d questions of %d", len(all), len(records))
+	}
+	differing := 0
+	for i, one := range all {
+		if one.Name != records[i].Name || one.Type != records[i].Type {
+			t.Errorf("%s %s in place of %s %s", one.Name, one.Type, records[i].Name, records[i].Type)
+		}
+		var alone []resolver.ViewAnswer
+		p.into(t, "/answers?name="+url.QueryEscape(one.Name)+"&type="+one.Type, &alone)
+		differs := false
+		for v := range alone {
+			if v >= len(one.Answers) || one.Answers[v].View != alone[v].View || one.Answers[v].Rcode != alone[v].Rcode {
+				t.Errorf("%s %s: %+v, alone %+v", one.Name, one.Type, one.Answers, alone)
+				break
+			}
+			differs = differs || one.Answers[v].Differs
+		}
+		if differs {
+			differing++
+		}
+	}
+	if got := len(read("&differing=true")); differing == 0 || got < differing-2 || got > differing+2 { // by chance
+		t.Errorf("%d differ, and %d alone", got, differing)
+	}
+	if got := read("&text=cache&type=a"); len(got) != 1 || got[0].Name != "cache.example.com." {
+		t.Errorf("cache A is %+v", got)
+	}
+	if code, body := p.get(t, http.MethodGet, "/answers?zone=no.example"); code != http.StatusNotFound {
 		t.Errorf("%d %s", code, body)
 	}
 }

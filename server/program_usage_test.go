@@ -3,6 +3,8 @@ package server
 import (
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +67,53 @@ func TestProgramUsage(t *testing.T) {
 	if !strings.Contains(body, "git.example.com. A of "+privateZone+": never since 20") {
 		t.Errorf("explain doesn't say that nobody asked: %s", body)
 	}
+}
+
+// TestProgramUsageSaved: a restart keeps who has asked, and since when that is noted; a damaged file begins anew.
+func TestProgramUsageSaved(t *testing.T) {
+	c := newCloud(t, nil)
+	s := newSite(t)
+	use := func(p *program, name, rrtype string) admin.Usage {
+		var all []admin.Usage
+		p.into(t, "/usage?zone="+publicZone+"&name="+name, &all)
+		for _, u := range all {
+			if u.Type == rrtype {
+				return u
+			}
+		}
+		t.Fatalf("no %s %s in %+v", name, rrtype, all)
+		return admin.Usage{}
+	}
+	p := s.ready(t, c.config())
+	p.check(t, asks(dublin, "jump.example.com A", "CNAME bastion.example.com.", "10.0.1.10"))
+	p.await(t, "it is known who asked", func() bool { return use(p, "jump.example.com", "CNAME").Count == 1 })
+	asked, never := use(p, "jump.example.com", "CNAME"), use(p, "ntp.example.com", "A")
+	p.end(t)
+
+	time.Sleep(time.Until(never.Since.Add(2 * time.Second))) // times are in seconds
+	p = s.ready(t, c.config())
+	p.await(t, "who asked is known again", func() bool { return use(p, "jump.example.com", "CNAME").Count == 1 })
+	if got := use(p, "jump.example.com", "CNAME"); got.Last == nil || !got.Last.Equal(*asked.Last) ||
+		len(got.Clients) != 1 || got.Clients[0].Address != dublin {
+		t.Errorf("after the restart: %+v; before: %+v", got, asked)
+	}
+	if got := use(p, "ntp.example.com", "A"); got.Last != nil || !got.Since.Equal(never.Since) {
+		t.Errorf("never asked for, after the restart: %+v; before: %+v", got, never)
+	}
+	p.end(t)
+
+	err := os.Truncate(filepath.Join(s.path("state"), "usage"), 30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = s.ready(t, c.config())
+	if got := use(p, "jump.example.com", "CNAME"); got.Last != nil || !got.Since.After(never.Since) {
+		t.Errorf("of a damaged file: %+v", got)
+	}
+	p.await(t, "the log says so", func() bool {
+		log := p.log.String()
+		return strings.Contains(log, "usage not restored as a whole") && strings.Contains(log, "it is damaged")
+	})
 }
 
 // TestProgramUsageOfInstances names the instances that ask.

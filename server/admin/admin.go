@@ -276,7 +276,7 @@ func serveIndex(w http.ResponseWriter, _ *http.Request) {
   GET /parts           all that is read: age, error, next reading, what would go with a shrunken listing
   GET /history?name=&zone=&since=&until=&limit=  what has changed, when, from what to what, by whom
   GET /views           who sees what: prefixes, VPCs, a client of each
-  GET /answers?name=&type=   what each view is answered
+  GET /answers?name=&type=   what each view is answered; zone=&text=&type=&differing=&offset=&limit=: of a zone
   GET /records?zone=&text=&type=&unservable=&policies=&merged=&offset=&limit=   what a zone holds
   GET /trend           the last hour: rates, latencies, upstreams, changes of health
   GET /fleet           the servers that share what is read, and who of them reads

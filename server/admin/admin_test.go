@@ -61,6 +61,10 @@ func (f *fake) Views() []View {
 func (f *fake) Answers(_ context.Context, name, rrtype string) (any, error) {
 	return []string{name, rrtype}, f.fault
 }
+func (f *fake) ZoneAnswers(_ context.Context, q RecordQuery, differing bool) ([]NameAnswers, int, error) {
+	f.wants = q
+	return []NameAnswers{{Name: "a.", Type: "A", Answers: differing}}, 7, f.fault
+}
 func (f *fake) Records(q RecordQuery) ([]Record, int, error) {
 	f.wants = q
 	return []Record{{Name: "a.", Type: "A", Values: []string{}}}, 7, f.fault
@@ -239,6 +243,13 @@ func TestPaths(t *testing.T) {
 		{"GET", "/answers?name=a", nil, 200, `["a","A"]`},
 		{"GET", "/answers?name=a&type=MX", nil, 200, `["a","MX"]`},
 		{"GET", "/answers", nil, 400, "whichname?"},
+		{"GET", "/answers?zone=a", nil, 200, `[{"name":"a.","type":"A","answers":false}]`},
+		{"GET", "/answers?zone=a&differing=true", nil, 200, `"answers":true`},
+		{"GET", "/answers?zone=a&differing=some", nil, 400, "parameterdiffering"},
+		{"GET", "/answers?zone=a&name=b", nil, 400, `noparameter"name"here`},
+		{"GET", "/answers?zone=a&merged=true", nil, 400, `noparameter"merged"here`},
+		{"GET", "/answers?zone=", nil, 400, "whichzone?"},
+		{"GET", "/answers?zone=a", errors.New("no such zone"), 404, "nosuchzone"},
 		{"GET", "/answers?name=a&view=b", nil, 400, `noparameter"view"here:name,type`},
 		{"GET", "/answers?name=a", errors.New("no name"), 400, "noname"},
 		{"GET", "/trend", nil, 200, `{"every_seconds":10,`},

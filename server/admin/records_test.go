@@ -39,6 +39,18 @@ func TestRecords(t *testing.T) {
 			t.Errorf("%s: %d %s, asked %+v", tt.query, code, body, f.wants)
 		}
 	}
+	for query, want := range map[string]RecordQuery{
+		"zone=a.&text=W&type=MX&offset=200&limit=50": {
+			Zone: "a.", Text: "W", Type: "MX", Merged: true, Offset: 200, Limit: 50,
+		},
+		"zone=a.&limit=1000": {Zone: "a.", Merged: true, Limit: answersLimit},
+	} {
+		f.wants = RecordQuery{}
+		code, body := ask(t, "GET", at+"/answers?"+query)
+		if code != http.StatusOK || f.wants != want {
+			t.Errorf("/answers?%s: %d %s, asked %+v", query, code, body, f.wants)
+		}
+	}
 	f.fault = &Refusal{Status: http.StatusNotFound, Err: errors.New("no such zone")}
 	code, body := ask(t, "GET", at+"/records?zone=Z1")
 	if code != http.StatusNotFound || !strings.Contains(body, "no such zone") {

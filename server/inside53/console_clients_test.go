@@ -264,3 +264,68 @@ func TestClientConsoleLongList(t *testing.T) {
 	s.until(t, `document.querySelectorAll(".vrow").length === 1 &&
 		document.querySelector(".vrow").innerText.includes("10.20.39.15")`)
 }
+
+// TestClientConsoleLongMatrix scrolls through what each view is answered to 10,000 names: they are asked for in
+// parts, those alone that are looked at, and what differs is found among all.
+func TestClientConsoleLongMatrix(t *testing.T) {
+	s := newConsoleSite(t)
+	s.script(t, `window.asked = 0; { const f = fetch; window.fetch = (...a) => {
+		if (String(a[0]).startsWith("/answers")) asked++; return f(...a); } }`)
+	s.visit(t, "split?zone=big.example.")
+	s.until(t, `document.querySelectorAll(".matrix .vrow").length > 10 &&
+		document.querySelectorAll(".matrix .cell").length > 40 &&
+		![...document.querySelectorAll(".matrix .cell")].some((c) => c.textContent === "…")`)
+	if got := eval[int](t, s, "asked"); got > 3 {
+		t.Errorf("%d requests for one screen", got)
+	}
+	type frames struct{ Worst, Mean, Most float64 }
+	got := eval[frames](t, s, `(async () => {
+		const view = document.querySelector(".matrix .virtual"), times = [];
+		const each = view.scrollHeight / 10005;
+		let last = performance.now(), most = 0;
+		for (let i = 0; i < 200; i++) {
+			view.scrollTop = i * 50 * each;
+			await new Promise(requestAnimationFrame);
+			const now = performance.now();
+			times.push(now - last);
+			last = now;
+			most = Math.max(most, document.querySelectorAll(".matrix .vrow").length);
+		}
+		times.sort((a, b) => a - b);
+		return { Worst: times[197], Mean: times.reduce((a, b) => a + b) / times.length, Most: most };
+	})()`)
+	t.Logf("frames: %.1f ms on average, 99 of 100 within %.1f ms; %v rows at most", got.Mean, got.Worst, got.Most)
+	if got.Most > 80 || got.Mean > 300 {
+		t.Errorf("frames take %.1f ms on average, with %v rows", got.Mean, got.Most)
+	}
+	s.script(t, `document.querySelector(".matrix .virtual").scrollTop = 1e9`)
+	s.until(t, `[...document.querySelectorAll(".matrix .vrow")].some((row) =>
+		row.innerText.includes("note.big.example.") && row.querySelector(".cell").textContent.includes("<script>"))`)
+	// 10,005 names in parts of 50 would be 201 requests.
+	if got := eval[int](t, s, "asked"); got > 210 {
+		t.Errorf("%d requests for 10,005 names", got)
+	}
+	// What differs is looked for in parts too, as far as is looked at: outside there is no such zone.
+	s.visit(t, "views") // what is on its way ends with the page
+	s.script(t, "asked = 0")
+	s.visit(t, "split?zone=big.example.&differing=yes")
+	s.until(t, `document.querySelectorAll(".matrix .vrow .differs").length > 10`)
+	if got := eval[int](t, s, "asked"); got > 3 {
+		t.Errorf("%d requests for one screen of what differs", got)
+	}
+	s.visit(t, "views")
+	s.script(t, "asked = 0")
+	s.visit(t, "split?zone=big.example.&q=host-09999&differing=yes")
+	s.until(t, `document.querySelectorAll(".matrix .vrow .differs").length > 0`)
+	if got := eval[int](t, s, "asked"); got != 1 {
+		t.Errorf("%d requests for one name that differs", got)
+	}
+	s.visit(t, "split?zone=example.com.&differing=yes")
+	s.until(t, `document.querySelectorAll(".matrix .vrow").length > 0 &&
+		[...document.querySelectorAll(".matrix .vrow")].every((row) => row.querySelector(".differs"))`)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, fault := range s.faults {
+		t.Errorf("the browser says: %s", fault)
+	}
+}

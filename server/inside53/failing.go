@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"inside53/server/admin"
@@ -18,25 +19,30 @@ const (
 	lostShown = 3
 )
 
-// showFailing prints which parts can't be read or are held back, and what helps.
-func (f *serverFlags) showFailing(ctx context.Context, c console) error {
+// failing asks which parts can't be read or are held back.
+func (f *serverFlags) failing(ctx context.Context) ([]admin.Part, error) {
 	at, err := parseAdmin(f.admin)
 	if err != nil {
-		return usage{err}
+		return nil, usage{err}
 	}
 	body, err := requestAdmin(ctx, at, http.MethodGet, "/parts", url.Values{"failing": {"true"}, "limit": {"1000"}})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var parts []admin.Part
 	err = json.Unmarshal(body, &parts)
 	if err != nil {
-		return fmt.Errorf("reading the answer of %s: %w", at, err)
+		return nil, fmt.Errorf("reading the answer of %s: %w", at, err)
 	}
+	return parts, nil
+}
+
+// showFailing prints which parts can't be read or are held back, and what helps.
+func (f *serverFlags) showFailing(c console, parts []admin.Part) error {
 	if len(parts) == 0 {
 		return nil
 	}
-	rows, helps := [][]string{{"\nPART", "STATE", "NEXT"}}, []string(nil)
+	rows, helps := [][]string{{"\nPART", "NEXT", "STATE"}}, []string(nil)
 	for i := range parts {
 		if i == failingShown {
 			rows = append(rows, []string{fmt.Sprintf("and %d more: see /parts", len(parts)-i)})
@@ -45,7 +51,8 @@ func (f *serverFlags) showFailing(ctx context.Context, c console) error {
 		row, help := failingRow(&parts[i])
 		rows, helps = append(rows, row), append(helps, help)
 	}
-	err = c.table(rows)
+	likewise(rows[1:])
+	err := c.table(rows)
 	if err == nil {
 		_, err = fmt.Fprint(c.out, hintsOf(helps, f.atServer()))
 	}
@@ -70,7 +77,7 @@ func failingRow(p *admin.Part) (row []string, help string) {
 			"  # if that is meant; else it ends with the next reading that is whole"
 	}
 	if p.Error != "" {
-		state = append(state, firstLine([]byte(p.Error)))
+		state = append(state, firstLine([]byte(briefError(p.Error))))
 		switch {
 		case help != "":
 		case strings.Contains(p.Error, "NoSuchHostedZone"):
@@ -79,7 +86,28 @@ func failingRow(p *admin.Part) (row []string, help string) {
 			help = "inside53 check --aws --config FILE  # which permission is missing, and whether the budget is enough"
 		}
 	}
-	return []string{name, strings.Join(state, "; "), next}, help
+	return []string{name, next, strings.Join(state, "; ")}, help
+}
+
+// briefError is an error without what the SDK of AWS says of the request: which service and operation it was, and
+// what came of it, remain. /parts and the log have all of it.
+func briefError(text string) string {
+	request := regexp.MustCompile(`operation error ([^:]+): (\w+), (exceeded maximum number of attempts, \d+, )?` +
+		`(https? response error StatusCode: \d+, RequestID: [^,]*, )?(request send failed, )?(api error )?`)
+	return request.ReplaceAllString(text, "$1 $2: ")
+}
+
+// likewise leaves out why a part can't be read where that is why the one above it can't.
+func likewise(rows [][]string) {
+	before := ""
+	for _, row := range rows {
+		last := len(row) - 1
+		what, cause, _ := strings.Cut(row[last], ": ")
+		if cause != "" && cause == before {
+			row[last] = what + ": likewise"
+		}
+		before = cause
+	}
 }
 
 // heldText says what would go with a listing that is held back.

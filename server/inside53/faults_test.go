@@ -217,7 +217,7 @@ func faultCases() []faultCase {
 		{
 			title: "An upstream answers SERVFAIL",
 			end:   func(_ *testing.T, l *faultLab) { l.broken.mended.Store(true) },
-			wants: []string{"SERVFAIL", "answered SERVFAIL", "answers forgotten"},
+			wants: []string{"SERVFAIL", "answered SERVFAIL", "1 answer forgotten"},
 			pages: []string{"answered SERVFAIL"},
 			cured: []string{"dig @127.0.0.1 www.broken.example", "192.0.2.53"},
 		},
@@ -262,7 +262,7 @@ func faultCases() []faultCase {
 			title: "The cache has what is wrong or old",
 			end:   func(_ *testing.T, l *faultLab) { l.wrong.mended.Store(true) },
 			wants: []string{"192.0.2.66", "hint: the cache forgets it, and the upstreams are asked again, by: inside53 flush " +
-				"www.wrong.example.", "1 answers forgotten"},
+				"www.wrong.example.", "1 answer forgotten"},
 			pages: []string{"inside53 flush www.wrong.example."},
 			cured: []string{"dig @127.0.0.1 www.wrong.example", "192.0.2.53"},
 		},

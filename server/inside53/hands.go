@@ -36,7 +36,11 @@ prints them.`,
 			}
 			var answer admin.Flushed
 			return f.ask(ctx, c, http.MethodPost, "/flush", values, &answer, func() error {
-				_, err := fmt.Fprintf(c.out, "%d answers forgotten\n%s", answer.Removed, octalHint(args[0]))
+				forgotten := fmt.Sprintf("%d answers forgotten", answer.Removed)
+				if answer.Removed == 1 {
+					forgotten = "1 answer forgotten"
+				}
+				_, err := fmt.Fprintf(c.out, "%s\n%s", forgotten, octalHint(args[0]))
 				return err
 			})
 		}),

@@ -145,7 +145,11 @@ func valuesOf(values []string, ttl, other uint32) string {
 	if len(values) == 0 {
 		return "-"
 	}
-	text := strings.Join(values, ", ")
+	shown := make([]string, len(values))
+	for i := range values {
+		shown[i] = plainValue(values[i])
+	}
+	text := strings.Join(shown, ", ")
 	if ttl != other && ttl > 0 && other > 0 {
 		text = fmt.Sprintf("%s (%d s)", text, ttl)
 	}

@@ -68,16 +68,40 @@ ready or not.`,
 		RunE: workOn(func(ctx context.Context, c console, _ []string) error {
 			var s admin.Status
 			return f.ask(ctx, c, http.MethodGet, "/status", nil, &s, func() error {
-				err := showStatus(c, &s)
+				parts, err := f.failing(ctx)
 				if err != nil {
 					return err
 				}
-				return f.showFailing(ctx, c)
+				withoutErrors(&s, parts)
+				err = showStatus(c, &s)
+				if err != nil {
+					return err
+				}
+				return f.showFailing(c, parts)
 			})
 		}),
 	}
 	f.add(c)
 	return c
+}
+
+// withoutErrors leaves those errors out of a status that stand beside their parts, below it.
+func withoutErrors(s *admin.Status, parts []admin.Part) {
+	shorten := func(text string) string {
+		for i := range parts[:min(len(parts), failingShown)] {
+			if parts[i].Error != "" {
+				text = strings.ReplaceAll(text, ": "+parts[i].Error, ": see below")
+			}
+		}
+		return text
+	}
+	for i := range s.Reasons {
+		s.Reasons[i] = shorten(s.Reasons[i])
+	}
+	for name, one := range s.Sources {
+		one.Error = shorten(one.Error)
+		s.Sources[name] = one
+	}
 }
 
 // showStatus prints a status for people.

@@ -5,6 +5,7 @@
 //	   (shows what is wanted)                          ├──> users.go  who asks for a record set
 //	                                                   ├──> log.go    the query log: lines, a file
 //	                                                   └──> tail.go   those who watch now
+//	a file <── Save, Restore ──> saved.go: users, and when record sets were used
 //
 // # Contract
 //
@@ -14,7 +15,12 @@
 // room for others, lines that a reader hasn't taken. Counts are made from a sample, which is all
 // answers while few come.
 //
-// Names and addresses of clients leave the process by the query log and the admin address alone.
+// Who asks for record sets outlives the process: [Observer.Save] writes it, and [Observer.Restore] adds what was
+// saved to what is known by then, or nothing of a file that is damaged or of another version. Counts of who asks
+// most begin anew.
+//
+// Names and addresses of clients leave the process by the query log, the admin
+// address and that file alone.
 //
 // # Use
 //

@@ -23,6 +23,17 @@ type source struct {
 	want  resolver.Watch
 	shown []resolver.Observed
 	lost  uint64
+
+	uses    string // the times at which record sets were used
+	refuses error  // what it says of others
+}
+
+func (s *source) AppendUses(b []byte) []byte { return append(b, s.uses...) }
+func (s *source) AddUses(b []byte) error {
+	if s.refuses == nil {
+		s.uses = string(b)
+	}
+	return s.refuses
 }
 
 func (s *source) SetWatch(w resolver.Watch) { s.want = w }

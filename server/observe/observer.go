@@ -15,6 +15,9 @@ type Answers interface {
 	SetWatch(w resolver.Watch)
 	Watched() <-chan struct{}
 	Observe(each func(*resolver.Observed)) (lost uint64)
+	// AppendUses appends the times at which record sets were used, and AddUses adds those of an earlier process.
+	AppendUses(b []byte) []byte
+	AddUses(b []byte) error
 }
 
 // Options make an [Observer].

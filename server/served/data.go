@@ -189,7 +189,7 @@ func (d *Data) Metrics() *metrics.Collector {
 		{Name: "inside53_state_writable", Help: "0 when the state directory can't be written, or not all that should be."},
 		{
 			Name: "inside53_state_saved_seconds",
-			Help: "Time since something was written to the state directory; +Inf for never.",
+			Help: "Time since something was written to the state directory; +Inf for not since the start.",
 		},
 		{Name: "inside53_stale_regions", Help: "Regions whose inventory is too old to translate addresses by."},
 	}, d.collect)

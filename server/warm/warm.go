@@ -10,46 +10,67 @@ import (
 	"path/filepath"
 	"time"
 
-	"inside53/resolver/forward"
 	"inside53/zonesource/atomicfile"
 	"inside53/zonesource/statedir"
 )
 
-// saveCacheEach is how much of what the cache has learnt a kill may cost.
-const saveCacheEach = 15 * time.Minute
+const (
+	// cacheEach is how much of what the cache has learnt a kill may cost.
+	cacheEach = 15 * time.Minute
+	// usageEach is how much of what is known of who asks a kill may cost.
+	usageEach = 5 * time.Minute
+)
 
-// Cache keeps the forwarder's cache over restarts, in a file of the state directory.
-type Cache struct {
-	path      string // "": nowhere
-	state     *statedir.Dir
-	forwarder *forward.Forwarder
-	log       *slog.Logger
+// Memory is what is known in memory. It writes itself, and adds what it has written; n is how much that is.
+type Memory interface {
+	Save(to io.Writer) (n int, err error)
+	Restore(from io.Reader) (n int, err error)
 }
 
-// NewCache makes what keeps the cache of a forwarder in the state directory; nil is none, and keeps nothing.
-func NewCache(state *statedir.Dir, f *forward.Forwarder, log *slog.Logger) *Cache {
-	w := &Cache{state: state, forwarder: f, log: log}
+// File keeps a memory over restarts, in a file of the state directory.
+type File struct {
+	what   string
+	path   string // "": nowhere
+	each   time.Duration
+	state  *statedir.Dir
+	memory Memory
+	log    *slog.Logger
+	failed bool // it wasn't saved the last time
+}
+
+// NewCache makes what keeps the forwarder's cache in the state directory; nil is none, and keeps nothing.
+func NewCache(state *statedir.Dir, m Memory, log *slog.Logger) *File {
+	return newFile(state, "cache", cacheEach, m, log)
+}
+
+// NewUsage makes what keeps who asks for which record sets, likewise.
+func NewUsage(state *statedir.Dir, m Memory, log *slog.Logger) *File {
+	return newFile(state, "usage", usageEach, m, log)
+}
+
+func newFile(state *statedir.Dir, what string, each time.Duration, m Memory, log *slog.Logger) *File {
+	f := &File{what: what, each: each, state: state, memory: m, log: log}
 	if state != nil {
-		w.path = filepath.Join(state.Path(), "cache")
+		f.path = filepath.Join(state.Path(), what)
 	}
-	return w
+	return f
 }
 
-// Run restores the cache, while queries are answered, and saves it at times and when ending is
+// Run restores the memory, while queries are answered, and saves it at times and when ending is
 // done: that is when the server begins to drain, so that nobody waits for the file.
-func (w *Cache) Run(ending, all context.Context) error {
-	if w.path == "" {
+func (f *File) Run(ending, all context.Context) error {
+	if f.path == "" {
 		return nil
 	}
-	w.restore()
-	at := time.NewTicker(saveCacheEach)
+	f.restore()
+	at := time.NewTicker(f.each)
 	defer at.Stop()
 	for {
 		select {
 		case <-at.C:
-			w.save()
+			f.save()
 		case <-ending.Done():
-			w.save()
+			f.save()
 			return nil
 		case <-all.Done():
 			return nil // it failed
@@ -57,39 +78,44 @@ func (w *Cache) Run(ending, all context.Context) error {
 	}
 }
 
-// restore reads the file. A damaged one costs what stands behind the damage, and is replaced by the next.
-func (w *Cache) restore() {
-	file, err := os.Open(w.path)
+// restore reads the file. One that is damaged is replaced by the next.
+func (f *File) restore() {
+	file, err := os.Open(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	if err != nil {
-		w.log.Warn("cache not restored", "error", err)
+		f.log.Warn(f.what+" not restored", "error", err)
 		return
 	}
 	defer file.Close()
 	began := time.Now()
-	n, err := w.forwarder.Restore(file)
+	n, err := f.memory.Restore(file)
 	if err != nil {
-		w.log.Warn("cache not restored as a whole", "file", w.path, "answers", n, "error", err)
+		f.log.Warn(f.what+" not restored as a whole", "file", f.path, "restored", n, "error", err)
 		return
 	}
-	w.log.Info("cache restored", "answers", n, "seconds", time.Since(began).Seconds())
+	f.log.Info(f.what+" restored", "restored", n, "seconds", time.Since(began).Seconds())
 }
 
-func (w *Cache) save() {
-	answers := 0
-	err := w.state.Hold()
+func (f *File) save() {
+	n := 0
+	err := f.state.Hold()
 	if err != nil {
 		return // it isn't ours, and says so
 	}
-	err = atomicfile.Write(w.path, func(to io.Writer) (err error) {
-		answers, err = w.forwarder.Save(to)
+	err = atomicfile.Write(f.path, func(to io.Writer) (err error) {
+		n, err = f.memory.Save(to)
 		return err
 	})
-	if err != nil {
-		w.log.Warn("cache not saved", "error", err)
-		return
+	failedBefore := f.failed
+	f.failed = err != nil
+	switch {
+	case err != nil && !failedBefore:
+		f.log.Warn(f.what+" not saved; it is tried again", "error", err)
+	case err == nil && failedBefore:
+		f.log.Info(f.what+" saved again", "saved", n)
+	case err == nil:
+		f.log.Debug(f.what+" saved", "saved", n)
 	}
-	w.log.Debug("cache saved", "answers", answers)
 }

@@ -125,7 +125,9 @@ func (d *Dir) Note(what string, err error) {
 	defer d.mu.Unlock()
 	before := d.failing[what]
 	if err == nil {
-		d.saved = time.Now()
+		if d.fault == nil { // else there was nothing to write
+			d.saved = time.Now()
+		}
 		delete(d.failing, what)
 		if before != nil {
 			d.log.Info("saved again", "what", what)
@@ -166,7 +168,7 @@ func (d *Dir) Faults() []error {
 	return faults
 }
 
-// Saved is when something was written last; zero for never.
+// Saved is when something was written last; zero for not since it was opened.
 func (d *Dir) Saved() time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -105,6 +105,10 @@ func TestNoDirectory(t *testing.T) {
 	if d.Fault() == nil || d.Hold() == nil || d.Foreign() || !d.Saved().IsZero() {
 		t.Errorf("a file is a directory: %v", d.Fault())
 	}
+	d.Note("updates", nil) // there are none
+	if !d.Saved().IsZero() {
+		t.Errorf("what can't be written was saved at %s", d.Saved())
+	}
 	err = errors.Join(os.Remove(path), os.Mkdir(path, 0o700), os.WriteFile(filepath.Join(path, ".new-1"), nil, 0o600))
 	if err != nil {
 		t.Fatal(err)

@@ -64,7 +64,7 @@ pages.report = {
       const found = all.filter((p) => [p.zone, p.name, p.type, p.reason].join(" ").toLowerCase().includes(wanted.toLowerCase()));
       list.replaceChildren(!all.length ? empty("Nothing needs a look", "All that was read can be served.") : !found.length ? empty("Nothing of that", "The filter is by every column.")
         : table([["Name", "wrap", (p) => (p.name ? h("a", { class: "row", href: explainLink(p.name, p.type) }, p.name) : h("span", { class: "muted" }, "–"))],
-          ["Type", "type", (p) => p.type ?? ""], ["Zone", "wrap optional", (p) => p.zone], ["Why", "wrap", (p) => p.reason]], found.slice(0, 500)),
+          ["Type", "type", (p) => p.type ?? ""], ["Zone", "optional", (p) => p.zone], ["Why", "wrap", (p) => p.reason]], found.slice(0, 500)),
       found.length > 500 ? h("p", { class: "body muted" }, `The first 500 of ${number(found.length)}.`) : "");
     };
     page.put(head("Report", "Everything in the data that needs a look: records, names of instances, views, the log.",

@@ -77,7 +77,7 @@ pages.zone = {
     page.add(h("section", { class: "panel records", "aria-label": names[tab] },
       h("header", {}, h("div", { class: "tools" }, field("Name", typed({ value: q, name: "text" }, (v) => { text = v; change(); })),
         field("Type", choice("type", [["", "all"], ...types.slice(0, 12).map((t) => [t])], type, (v) => { kind = v; change(); }))), found),
-      h("div", { class: "body" }), list.node));
+      list.node));
   },
 };
 
@@ -96,11 +96,12 @@ function usagePanel(id, apex) {
       said.textContent = `${number(total)} record sets, by a sample`;
       return { rows: data, total };
     } });
-  return h("section", { class: "panel records", "aria-label": "Usage" }, h("header", {}, h("h2", {}, "Who asks"), said), h("div", { class: "body" }), list.node);
+  return h("section", { class: "panel records", "aria-label": "Usage" }, h("header", {}, h("h2", {}, "Who asks"), said), list.node);
 }
 
-// queue runs so many at a time, the last asked for first: what is looked at.
-function queue(width) {
+// queue runs so many at a time, the last asked for first: what is looked at. Of those that wait it keeps so many, the
+// last ones; to who is left out nothing is given.
+function queue(width, most) {
   const waiting = [];
   let running = 0;
   const next = async () => {
@@ -111,7 +112,11 @@ function queue(width) {
     running--;
     next();
   };
-  return (work) => new Promise((done) => { waiting.push({ work, done }); next(); });
+  return (work) => new Promise((done) => {
+    waiting.push({ work, done });
+    if (waiting.length > most) waiting.shift().done();
+    next();
+  });
 }
 
 pages.split = {
@@ -123,27 +128,38 @@ pages.split = {
     const shared = apexes.find((a) => zones.filter((z) => z.name === a).length > 1);
     zone ||= shared ?? apexes[0] ?? "";
     let text = q, kind = type, only = differing !== "";
-    const known = new Map(), ask = queue(4);
+    const blocks = new Map(), ask = queue(3, 8), size = 50; // names are asked for so many at once
     const columns = [...views.map((v) => v.name), "the internet"];
     const grid = `minmax(190px, 2fr) 56px repeat(${columns.length}, minmax(130px, 1.5fr))`;
     const line = (children) => { const node = h("div", {}, children); node.style.gridTemplateColumns = grid; return node; };
-    const answer = (r) => {
-      const key = r.name + " " + r.type;
-      if (!known.has(key)) known.set(key, ask(() => get("/answers", { name: r.name, type: r.type }, page.signal).then((x) => x.data, (error) => [{ error: error.message, answer: [] }])));
-      return known.get(key);
+    const key = (r) => r.name + " " + r.type;
+    const fault = (error) => [{ error: error.message, answer: [] }];
+    // block is the answers to the names from one on, by name and type.
+    const block = (n) => {
+      if (!blocks.has(n)) {
+        const forget = () => { blocks.delete(n); };
+        blocks.set(n, ask(() => get("/answers", { zone, text, type: kind, offset: n * size, limit: size }, page.signal).then(
+          ({ data }) => new Map(data.map((x) => [key(x), x.answers])), (error) => { forget(); return fault(error); })).then((x) => x ?? forget()));
+      }
+      return blocks.get(n);
     };
-    // What differs isn't known before it is asked for: names are looked through one after another, as far as is looked at.
+    const answer = async (r, i) => {
+      if (r.answers) return r.answers;
+      const found = await block(Math.floor(i / size));
+      if (!found || Array.isArray(found)) return found; // it isn't looked at any more, or failed
+      return found.get(key(r)) ?? get("/answers", { name: r.name, type: r.type }, page.signal).then((x) => x.data, fault); // the zone has changed
+    };
+    // What differs isn't known before it is asked for: names are looked through one part after another, as far as is looked at.
     const kept = [], looked = { at: 0, total: Infinity };
     let search = Promise.resolve(); // one at a time
     const difference = async (upTo, signal) => {
       signal?.throwIfAborted();
       while (kept.length < upTo && looked.at < looked.total) {
-        const { data, total } = await get("/records", { zone, merged: true, text, type: kind, offset: looked.at, limit: 100 }, signal);
-        const answers = await Promise.all(data.map(answer));
+        const { data, total } = await get("/answers", { zone, text, type: kind, differing: true, offset: looked.at, limit: 100 }, signal);
         signal?.throwIfAborted();
-        data.forEach((r, i) => { if (answers[i].some((a) => a.differs)) kept.push(r); });
-        looked.at += data.length;
-        looked.total = data.length ? total : looked.at;
+        kept.push(...data);
+        looked.at = Math.min(looked.at + 100, total);
+        looked.total = total;
         said();
       }
     };
@@ -164,10 +180,10 @@ pages.split = {
         found.textContent = `${number(total)} names and types`;
         return { rows: data, total };
       },
-      row: (r) => {
+      row: (r, i) => {
         const cells = columns.map(() => h("span", { class: "cell none", role: "cell" }, "…"));
         const node = line([h("span", { role: "cell" }, h("a", { href: explainLink(r.name, r.type) }, owner(r.name, zone))), h("span", { class: "type", role: "cell" }, r.type), cells]);
-        answer(r).then((all) => columns.forEach((_, i) => {
+        answer(r, i).then((all) => all && columns.forEach((_, i) => {
           const a = all[i] ?? all.find((x) => x.error);
           if (!a) return cells[i].replaceChildren("–");
           const shown = a.error ? a.error : a.answer.length ? values(a.answer, r.type).join(", ") : a.rcode === "NOERROR" ? "no data" : a.rcode;
@@ -182,9 +198,10 @@ pages.split = {
       keep("split", { zone, q: text, type: kind, differing: only ? "yes" : "" });
       kept.length = looked.at = 0;
       looked.total = Infinity;
+      blocks.clear();
       list.again();
     };
-    page.put(head("Split horizon", "Names down, views across. What differs from most views is marked; private addresses are green.",
+    page.put(head("Split horizon", "What differs from most views is marked; private addresses are green.",
       field("Zone", choice("zone", apexes.map((a) => [a]), zone, (v) => go(link("split", { zone: v })))),
       field("Name", typed({ value: q, name: "text" }, (v) => { text = v; change(); })),
       field("Type", choice("type", [["", "all"], ...types.slice(0, 12).map((t) => [t])], type, (v) => { kind = v; change(); })),

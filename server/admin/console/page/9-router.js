@@ -155,6 +155,7 @@ $("ask").addEventListener("submit", (e) => {
 $("skip").addEventListener("click", (e) => { e.preventDefault(); $("main").focus(); });
 addEventListener("hashchange", show);
 setInterval(() => { if (!document.hidden) watch(); }, 10_000);
+setInterval(() => { if (!document.hidden) describeServer(); }, 60_000);
 watch();
 describeServer();
 show();
