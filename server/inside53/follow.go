@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"inside53/resolver/zone"
-	"inside53/server"
 	"inside53/server/config"
+	"inside53/server/past"
 	"inside53/server/sources"
 	"inside53/zonesource"
 	"inside53/zonesource/awsclient"
@@ -103,7 +103,7 @@ func ofFleet(ctx context.Context, conf *config.Config, o *follow.Options) error 
 	if conf.Fleet == nil {
 		return nil
 	}
-	l, err := server.LedgerOf(ctx, conf)
+	l, err := past.Ledger(ctx, conf)
 	if err != nil {
 		return err
 	}
