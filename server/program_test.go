@@ -129,7 +129,7 @@ type site struct {
 	dir string
 }
 
-func newSite(t *testing.T) *site { return &site{dir: t.TempDir()} }
+func newSite(t testing.TB) *site { return &site{dir: t.TempDir()} }
 
 // freePair listens by UDP and TCP on one free port of loopback; one that the kernel gives
 // for UDP may be taken for TCP.
@@ -156,7 +156,7 @@ func freePair(t *testing.T) (net.PacketConn, net.Listener) {
 func (s *site) path(name string) string { return filepath.Join(s.dir, name) }
 
 // write replaces a file of the site at once, as an editor does.
-func (s *site) write(t *testing.T, name, text string) {
+func (s *site) write(t testing.TB, name, text string) {
 	t.Helper()
 	err := os.WriteFile(s.path(name+".new"), []byte(text), 0o600)
 	if err != nil {
@@ -198,7 +198,7 @@ func (r *record) String() string {
 }
 
 // assemble makes the program of a configuration without running it.
-func (s *site) assemble(t *testing.T, text string) (*program, error) {
+func (s *site) assemble(t testing.TB, text string) (*program, error) {
 	t.Helper()
 	s.write(t, "inside53.yaml", text)
 	c, err := config.Load(s.path("inside53.yaml"))
@@ -218,7 +218,7 @@ func (s *site) assemble(t *testing.T, text string) (*program, error) {
 }
 
 // start runs the program until the test ends.
-func (s *site) start(t *testing.T, text string) *program {
+func (s *site) start(t testing.TB, text string) *program {
 	t.Helper()
 	p, err := s.assemble(t, text)
 	if err != nil {
@@ -238,7 +238,7 @@ func (s *site) start(t *testing.T, text string) *program {
 }
 
 // ready runs the program and waits until it is ready.
-func (s *site) ready(t *testing.T, text string) *program {
+func (s *site) ready(t testing.TB, text string) *program {
 	t.Helper()
 	p := s.start(t, text)
 	p.await(t, "ready", func() bool { return p.readiness(t).Ready })
@@ -246,7 +246,7 @@ func (s *site) ready(t *testing.T, text string) *program {
 }
 
 // end ends the program and returns what Run returned; more than once the same.
-func (p *program) end(t *testing.T) {
+func (p *program) end(t testing.TB) {
 	t.Helper()
 	p.cancel()
 	select {
@@ -261,7 +261,7 @@ func (p *program) end(t *testing.T) {
 }
 
 // await polls until is, and fails the test when that takes too long.
-func (p *program) await(t *testing.T, what string, is func() bool) {
+func (p *program) await(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !is(); time.Sleep(10 * time.Millisecond) {
 		select {
@@ -284,12 +284,12 @@ func (p *program) configure(t *testing.T, s *site, text string) {
 }
 
 // get asks the admin address.
-func (p *program) get(t *testing.T, method, path string) (int, string) {
+func (p *program) get(t testing.TB, method, path string) (int, string) {
 	t.Helper()
 	return request(t, method, "http://"+p.app.admin.Addr().String()+path)
 }
 
-func request(t *testing.T, method, url string) (int, string) {
+func request(t testing.TB, method, url string) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -311,14 +311,14 @@ func request(t *testing.T, method, url string) (int, string) {
 }
 
 // into asks the admin address for JSON.
-func (p *program) into(t *testing.T, path string, v any) int {
+func (p *program) into(t testing.TB, path string, v any) int {
 	t.Helper()
 	code, body := p.get(t, http.MethodGet, path)
 	unmarshal(t, body, v)
 	return code
 }
 
-func unmarshal(t *testing.T, text string, v any) {
+func unmarshal(t testing.TB, text string, v any) {
 	t.Helper()
 	err := json.Unmarshal([]byte(text), v)
 	if err != nil {
@@ -326,7 +326,7 @@ func unmarshal(t *testing.T, text string, v any) {
 	}
 }
 
-func (p *program) readiness(t *testing.T) admin.Ready {
+func (p *program) readiness(t testing.TB) admin.Ready {
 	t.Helper()
 	var r admin.Ready
 	code := p.into(t, "/readyz", &r)

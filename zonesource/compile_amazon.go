@@ -32,6 +32,9 @@ func (c *Compiled) services() map[string]*zone.Service {
 		seen := map[string]bool{}
 		for i := range p.Region.Interfaces {
 			f := &p.Region.Interfaces[i]
+			if f.Service == "" { // nearly all
+				continue
+			}
 			key, one := serviceOf(p.Region, f)
 			if one.kind == zone.NoService || cfg.Affinity == zone.NoAffinity && one.kind.Zonal() &&
 				one.kind != zone.NetworkBalancer {

@@ -3,6 +3,7 @@ package zonesource
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,6 +31,33 @@ func retagged(p Part, i int, name string) Part {
 	region := *p.Region
 	region.Hosts = append([]Host(nil), region.Hosts...)
 	region.Hosts[i].Names = []HostName{{Text: name, From: "dns tag"}}
+	p.Region = &region
+	return p
+}
+
+// moved returns a region in which one instance has another public address.
+func moved(p Part, i, version int) Part {
+	region := *p.Region
+	region.Hosts, region.Interfaces = slices.Clone(region.Hosts), slices.Clone(region.Interfaces)
+	public := netip.AddrFrom4([4]byte{53, 0, byte(version >> 8), byte(version)})
+	region.Hosts[i].Public, region.Interfaces[i].Public = public, public
+	p.Region = &region
+	return p
+}
+
+// launched returns a region with so many instances, or with one more.
+func launched(p Part, n int, more bool) Part {
+	region := *p.Region
+	region.Hosts, region.Interfaces = slices.Clip(region.Hosts[:n]), slices.Clip(region.Interfaces[:n])
+	if more {
+		one := largeRegion("a", 1).Region
+		h, f := one.Hosts[0], one.Interfaces[0]
+		h.Instance, f.Instance, f.ID = "i-a-99999", "i-a-99999", "eni-i-a-99999"
+		h.Private, f.Private = netip.MustParseAddr("10.99.0.1"), netip.MustParseAddr("10.99.0.1")
+		h.Public, f.Public = netip.Addr{}, netip.Addr{}
+		h.Names = []HostName{{Text: "launched", From: "dns tag"}}
+		region.Hosts, region.Interfaces = append(region.Hosts, h), append(region.Interfaces, f)
+	}
 	p.Region = &region
 	return p
 }
@@ -226,6 +254,18 @@ func BenchmarkNext(b *testing.B) {
 	run("tag of one of 20000 instances", cfg, parts, func(i int, parts map[Key]Part) Key {
 		key := Key{"ec2", "/a"}
 		parts[key] = retagged(parts[key], 77, fmt.Sprint("name-", i))
+		return key
+	})
+	cfg, parts = regions()
+	run("elastic IP of one of 20000 instances", cfg, parts, func(i int, parts map[Key]Part) Key {
+		key := Key{"ec2", "/a"}
+		parts[key] = moved(parts[key], 77, i)
+		return key
+	})
+	cfg, parts = regions()
+	run("one of 20000 instances comes and goes", cfg, parts, func(i int, parts map[Key]Part) Key {
+		key := Key{"ec2", "/a"}
+		parts[key] = launched(parts[key], 10_000, i%2 == 0)
 		return key
 	})
 }

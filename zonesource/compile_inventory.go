@@ -83,10 +83,17 @@ func interfacesOf(cfg *Config, regions []*Part, networks []network, names *tagNa
 	for i, n := range networks {
 		vpcs[n.ID] = uint32(i)
 	}
-	at := map[address]int{}
+	all := 0
+	for _, p := range regions {
+		all += len(p.Region.Interfaces)
+	}
+	at := make(map[address]int, all)
+	out = make([]zone.Interface, 0, all)
+	var pace Pace
 	for _, p := range regions {
 		for i := range p.Region.Interfaces {
 			f := &p.Region.Interfaces[i]
+			pace.Step()
 			n := zone.Interface{
 				Public: f.Public, Private: f.Private, VPC: vpcs[f.VPC], ID: f.ID,
 				OwnerID: cmp.Or(f.Balancer, f.Instance), Owner: ownerOf(cfg, f), Name: names.firstOf(f.Instance),

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"reflect"
 
 	"inside53/resolver/zone"
@@ -141,8 +142,14 @@ func writeDelta(out io.Writer, was, is Part) (ok bool, err error) {
 	return true, err
 }
 
+// cardPlace is an address of an interface.
+type cardPlace struct {
+	id      string
+	private netip.Addr
+}
+
 // placeOf tells the addresses of interfaces from each other.
-func placeOf(i *Interface) string { return i.ID + "/" + i.Private.String() }
+func placeOf(i *Interface) cardPlace { return cardPlace{i.ID, i.Private} }
 
 // writeDifference writes the RRsets that differ: the prefix of the name, and the RRset as writeTree does, which has
 // no kind where it is gone.

@@ -69,6 +69,8 @@ func markers(service string) (request, token string) {
 		return "requestId", "nextToken"
 	case "Elastic Load Balancing v2":
 		return "RequestId", "NextMarker"
+	case "Auto Scaling":
+		return "RequestId", "NextToken"
 	}
 	return "", ""
 }

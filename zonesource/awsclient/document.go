@@ -18,7 +18,7 @@ import (
 // xmlServices are the services, by the SDK's names, whose answers are XML documents
 // named after the operation.
 func xmlServices() []string {
-	return []string{"Route 53", "EC2", "Elastic Load Balancing v2", "STS"}
+	return []string{"Route 53", "EC2", "Elastic Load Balancing v2", "Auto Scaling", "STS"}
 }
 
 // requireDocument has every call fail whose answer isn't the document of its operation.

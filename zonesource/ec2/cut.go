@@ -8,15 +8,40 @@ import (
 	"inside53/zonesource"
 )
 
-// A page of instances is cut into its reservations as it came, without being decoded. Those that lie one
-// after the other make a chunk, from one whose id's hash says so to the next one: so a reservation more or
-// less is a matter of its own chunk.
+// A page is cut into its items as it came, without being decoded. Those that lie one after the other make a chunk,
+// from one whose id's hash says so to the next one: so an item more or less is a matter of its own chunk.
 
-// chunkSize is how many reservations a chunk has on the average.
+// chunkSize is how many items a chunk has on the average.
 const chunkSize = 16
 
 // sumSize is how much there is of the sum of a chunk.
 const sumSize = 16
+
+// form is how an operation writes its pages.
+type form struct {
+	operation string
+	set       string // the element of all items
+	item      string // the element of an item by which chunks are made
+	id        string // the element with the id of what is listed, some of which may stand in one item
+}
+
+var (
+	instanceForm = form{"DescribeInstances", "reservationSet", "reservationId", "instanceId"}
+	cardForm     = form{"DescribeNetworkInterfaces", "networkInterfaceSet", "networkInterfaceId", "networkInterfaceId"}
+	addressForm  = form{"DescribeAddresses", "addressesSet", "publicIp", "publicIp"}
+	subnetForm   = form{"DescribeSubnets", "subnetSet", "subnetId", "subnetId"}
+	vpcForm      = form{"DescribeVpcs", "vpcSet", "vpcId", "vpcId"}
+)
+
+// formOf returns the form of the pages of an operation that are cut; ok is false where they aren't.
+func formOf(operation string) (f form, ok bool) {
+	for _, f := range []form{instanceForm, cardForm, addressForm, subnetForm, vpcForm} {
+		if f.operation == operation {
+			return f, true
+		}
+	}
+	return form{}, false
+}
 
 // cutting is a page that is cut: its head, the chunks, and its tail.
 type cutting struct {
@@ -31,17 +56,11 @@ type chunk struct {
 	sum string
 }
 
-var (
-	reservationsBegin = []byte("<reservationSet>")
-	reservationsEnd   = []byte("</reservationSet>")
-	itemTag           = []byte("item>") // that begins or ends an item, at any depth
-	reservationBegin  = []byte("<reservationId>")
-	reservationEnd    = []byte("</reservationId>")
-)
+var itemTag = []byte("item>") // that begins or ends an item, at any depth
 
-// cutPage is cut, of a page which has another one after it or doesn't: that has to stand behind its reservations.
-func cutPage(body []byte, more bool, salt zonesource.Sum) (cutting, bool) {
-	c, ok := cut(body, salt)
+// cutPage is cut, of a page which has another one after it or doesn't: that has to stand behind its items.
+func (f *form) cutPage(body []byte, more bool, salt zonesource.Sum) (cutting, bool) {
+	c, ok := f.cut(body, salt)
 	if !ok {
 		return cutting{}, false
 	}
@@ -53,14 +72,46 @@ func cutPage(body []byte, more bool, salt zonesource.Sum) (cutting, bool) {
 	return c, true
 }
 
-// cut cuts a page of instances; it reports whether that can be done. The salt goes into the sums.
-func cut(body []byte, salt zonesource.Sum) (c cutting, ok bool) {
-	begin, end := bytes.Index(body, reservationsBegin), bytes.LastIndex(body, reservationsEnd)
-	if begin < 0 || end < begin || bytes.Contains(body, []byte("<!")) { // a comment, or text that isn't escaped
-		return c, false
-	}
-	begin += len(reservationsBegin)
+// cut cuts a page; it reports whether that can be done. The salt goes into the sums.
+func (f *form) cut(body []byte, salt zonesource.Sum) (c cutting, ok bool) {
+	begin, end, ok := f.bounds(body)
 	c.body, c.from = body, begin
+	items := 0
+	ok = ok && f.eachItem(body, func(from, to int) bool {
+		id, found := element(body[from:to], f.item)
+		hash := sha256.Sum256(id)
+		if items > 0 && binary.BigEndian.Uint32(hash[:])%chunkSize == 0 {
+			c.add(begin, from, salt)
+			begin = from
+		}
+		items++
+		return found
+	})
+	if !ok || items == 0 {
+		return cutting{}, false
+	}
+	c.add(begin, end, salt)
+	return c, true
+}
+
+// bounds are where the items of a page begin and end. They aren't ok where there is a comment, or text that isn't
+// escaped.
+func (f *form) bounds(body []byte) (begin, end int, ok bool) {
+	begin = bytes.Index(body, []byte("<"+f.set+">"))
+	end = bytes.LastIndex(body, []byte("</"+f.set+">"))
+	if begin < 0 || end < begin || bytes.Contains(body, []byte("<!")) {
+		return 0, 0, false
+	}
+	return begin + len(f.set) + 2, end, true
+}
+
+// eachItem visits the items of a page by where they begin and end. It is false where the page is written otherwise, or
+// visit says so.
+func (f *form) eachItem(body []byte, visit func(from, to int) bool) bool {
+	begin, end, ok := f.bounds(body)
+	if !ok {
+		return false
+	}
 	var pace zonesource.Pace
 	item, done, depth := begin, begin, 0
 	for at := begin; ; {
@@ -84,24 +135,29 @@ func cut(body []byte, salt zonesource.Sum) (c cutting, ok bool) {
 		if depth > 0 {
 			continue
 		}
-		_, id, found := bytes.Cut(body[item:at], reservationBegin)
-		id, _, ended := bytes.Cut(id, reservationEnd)
-		if depth < 0 || !found || !ended || len(bytes.TrimSpace(body[done:item])) > 0 {
-			return c, false
+		if depth < 0 || len(bytes.TrimSpace(body[done:item])) > 0 || !visit(item, at) {
+			return false
 		}
 		pace.Step()
-		hash := sha256.Sum256(id)
-		if item > begin && binary.BigEndian.Uint32(hash[:])%chunkSize == 0 {
-			c.add(begin, item, salt)
-			begin = item
-		}
 		done = at
 	}
-	if depth != 0 || done == c.from || len(bytes.TrimSpace(body[done:end])) > 0 {
-		return c, false
+	return depth == 0 && len(bytes.TrimSpace(body[done:end])) == 0
+}
+
+// element returns the text of the first element of a name, as it is written.
+func element(text []byte, name string) (value []byte, found bool) {
+	var tag [64]byte
+	begin := append(append(append(tag[:0], '<'), name...), '>')
+	at := bytes.Index(text, begin)
+	if at < 0 {
+		return nil, false
 	}
-	c.add(begin, end, salt)
-	return c, true
+	text = text[at+len(begin):]
+	at = bytes.IndexByte(text, '<')
+	if at < 0 || !bytes.HasPrefix(text[at+1:], []byte{'/'}) || !bytes.HasPrefix(text[at+2:], begin[1:]) {
+		return nil, false
+	}
+	return text[:at], true
 }
 
 func (c *cutting) add(from, to int, salt zonesource.Sum) {
@@ -111,11 +167,21 @@ func (c *cutting) add(from, to int, salt zonesource.Sum) {
 	c.chunks = append(c.chunks, chunk{to, string(h.Sum(nil)[:sumSize])})
 }
 
-// text are the sums of the chunks, as they are saved.
-func (c *cutting) text() zonesource.Chunks {
+// text are the sums of the chunks, as they are saved; those with one of some ids are forgotten.
+func (c *cutting) text(f *form, forgotten map[string]bool) zonesource.Chunks {
 	var b []byte
+	from := c.from
 	for _, k := range c.chunks {
-		b = append(b, k.sum...)
+		sum := k.sum
+		if len(forgotten) > 0 {
+			f.eachID(c.body[from:k.to], func(id []byte) {
+				if forgotten[string(id)] {
+					sum = forgottenSum
+				}
+			})
+		}
+		b = append(b, sum...)
+		from = k.to
 	}
 	return zonesource.Chunks(b)
 }
@@ -135,13 +201,49 @@ func (c *cutting) divide(known map[string]bool) (differing, same []byte) {
 	return append(differing, c.body[from:]...), same
 }
 
-// chunksOf are the sums of chunks that pages have.
-func chunksOf(pages []zonesource.Page) map[string]bool {
+// forgottenSum is that of a chunk which is decoded once more when something else of its operation is: what came of it
+// isn't what it says.
+const forgottenSum = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+// eachSum visits the sums of chunks.
+func eachSum(of zonesource.Chunks, visit func(sum string)) {
+	for rest := string(of); len(rest) >= sumSize; rest = rest[sumSize:] {
+		visit(rest[:sumSize])
+	}
+}
+
+// hasForgotten reports whether a chunk of a page is to be decoded once more.
+func hasForgotten(of zonesource.Chunks) (has bool) {
+	eachSum(of, func(sum string) { has = has || sum == forgottenSum })
+	return has
+}
+
+// chunksOf are the sums of chunks that the pages of an operation have.
+func (f *form) chunksOf(pages []zonesource.Page) map[string]bool {
 	known := map[string]bool{}
 	for _, p := range pages {
-		for rest := string(p.Chunks); len(rest) >= sumSize; rest = rest[sumSize:] {
-			known[rest[:sumSize]] = true
+		if p.Of == f.operation {
+			eachSum(p.Chunks, func(sum string) { known[sum] = true })
 		}
 	}
+	delete(known, forgottenSum)
 	return known
+}
+
+// eachID visits the ids that stand in a page, or in a part of it.
+func (f *form) eachID(page []byte, visit func(id []byte)) {
+	var pace zonesource.Pace
+	begin := []byte("<" + f.id + ">")
+	for n := 1; ; n++ {
+		_, after, found := bytes.Cut(page, begin)
+		if !found {
+			return
+		}
+		if n%16 == 0 { // they cost little
+			pace.Step()
+		}
+		var id []byte
+		id, page, _ = bytes.Cut(after, []byte("<"))
+		visit(id)
+	}
 }

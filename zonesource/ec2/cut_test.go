@@ -10,32 +10,32 @@ import (
 
 // TestCutting: what is cut comes together again, and a page that isn't what EC2 writes isn't cut.
 func TestCutting(t *testing.T) {
-	page := string(instancesPage(0, 2, 0))
-	c, ok := cutPage([]byte(page), true, zonesource.Sum{1})
+	page, begin := string(instancesPage(0, 2, 0)), []byte("<reservationId>")
+	c, ok := instanceForm.cutPage([]byte(page), true, zonesource.Sum{1})
 	if !ok || len(c.chunks) < 30 {
 		t.Fatalf("%d chunks, %t", len(c.chunks), ok)
 	}
-	all := chunksOf([]zonesource.Page{{Chunks: c.text()}})
+	all := instanceForm.chunksOf([]zonesource.Page{{Of: instanceForm.operation, Chunks: c.text(&instanceForm, nil)}})
 	differing, same := c.divide(nil)
 	if string(differing) != page || len(same) > 0 {
 		t.Error("where nothing is known another page differs")
 	}
 	differing, same = c.divide(all)
-	if bytes.Contains(differing, reservationBegin) || bytes.Count(same, reservationBegin) != pageSize {
+	if bytes.Contains(differing, begin) || bytes.Count(same, begin) != pageSize {
 		t.Error("where all is known something differs")
 	}
-	changed, ok := cutPage(instancesPage(0, 2, 1), true, zonesource.Sum{1})
+	changed, ok := instanceForm.cutPage(instancesPage(0, 2, 1), true, zonesource.Sum{1})
 	differing, same = changed.divide(all)
-	n := bytes.Count(differing, reservationBegin)
-	if !ok || n == 0 || n > pageSize/5 || n+bytes.Count(same, reservationBegin) != pageSize {
+	n := bytes.Count(differing, begin)
+	if !ok || n == 0 || n > pageSize/5 || n+bytes.Count(same, begin) != pageSize {
 		t.Errorf("%d reservations differ", n)
 	}
-	other, _ := cutPage([]byte(page), true, zonesource.Sum{2})
+	other, _ := instanceForm.cutPage([]byte(page), true, zonesource.Sum{2})
 	if other.chunks[0].sum == c.chunks[0].sum {
 		t.Error("the sums of another program count")
 	}
 	turned := strings.ReplaceAll(page, "<item><reservationId>", "<item> <ownerId>2</ownerId> <reservationId>")
-	if c, ok := cutPage([]byte(turned), true, zonesource.Sum{}); !ok || len(c.chunks) < 30 {
+	if c, ok := instanceForm.cutPage([]byte(turned), true, zonesource.Sum{}); !ok || len(c.chunks) < 30 {
 		t.Error("the order of elements matters")
 	}
 	for what, odd := range map[string]string{
@@ -46,7 +46,7 @@ func TestCutting(t *testing.T) {
 		"the token elsewhere": strings.Replace(page, "<requestId>", "<nextToken>a</nextToken><requestId>", 1),
 		"no token":            strings.ReplaceAll(page, "nextToken", "other"),
 	} {
-		if _, ok := cutPage([]byte(odd), true, zonesource.Sum{}); ok {
+		if _, ok := instanceForm.cutPage([]byte(odd), true, zonesource.Sum{}); ok {
 			t.Errorf("%s is cut", what)
 		}
 	}

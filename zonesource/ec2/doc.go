@@ -11,8 +11,13 @@
 // Each region is listed at once, or when what is saved is a Refresh old, and then every
 // Refresh, regions in parallel within a bound. Where all pages are those of the last
 // listing (awscall.Page) nothing of them is decoded, and the region is the one that is
-// kept. Where pages of instances alone differ, the reservations around what is new in them are decoded
-// (cut.go), and laid over the region that is kept (patch.go); where others do all are.
+// kept. Where some differ, those of VPCs, subnets, instances, interfaces and elastic IPs
+// are cut into chunks of items (cut.go): the chunks that are new are decoded, and laid
+// over the region that is kept (patch.go, stays.go). What comes of a chunk is what it
+// says, but for a public address that another interface has (elastic.go) and for what is
+// listed twice: such chunks are forgotten, and decoded once more. All is decoded where a
+// change says something of what didn't change: other load balancers with static
+// addresses, an instance whose interface is gone, contested numbers of a group.
 // A public address belongs to the private address that its association names, whatever the
 // instance behind it does: interfaces come from DescribeNetworkInterfaces, hosts from the running instances
 // alone. The elastic

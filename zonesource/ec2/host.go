@@ -36,29 +36,39 @@ func (l *listing) hosts(reservations []types.Reservation, interfaces []zonesourc
 		f := &interfaces[i]
 		public[address{f.VPC, f.Private}] = f.Public
 	}
+	found := l.candidates(reservations)
+	for i := range found {
+		now, listed := public[address{found[i].VPC, found[i].Private}]
+		if listed {
+			found[i].Public = now
+		}
+	}
+	l.number(found, nil)
+	return l.named(found, account)
+}
+
+// candidates takes the instances that run, by id. One that came twice, as it was when it came last.
+func (l *listing) candidates(reservations []types.Reservation) []candidate {
 	var found []candidate
 	for i := range reservations {
 		for j := range reservations[i].Instances {
 			c, ok := l.candidate(&reservations[i].Instances[j])
-			if !ok {
-				continue
+			if ok {
+				found = append(found, c)
 			}
-			now, listed := public[address{c.VPC, c.Private}]
-			if listed {
-				c.Public = now
-			}
-			found = append(found, c)
 		}
 	}
-	slices.SortFunc(found, func(a, b candidate) int { return cmp.Compare(a.Instance, b.Instance) })
-	l.number(found)
-	all := make([]zonesource.Host, len(found))
+	slices.Reverse(found)
+	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.Instance, b.Instance) })
+	return slices.CompactFunc(found, func(a, b candidate) bool { return a.Instance == b.Instance })
+}
+
+// named makes hosts of candidates; nil for none.
+func (l *listing) named(found []candidate, account string) []zonesource.Host {
+	var all []zonesource.Host
 	for i := range found {
 		found[i].Names = l.names(&found[i], account)
-		all[i] = found[i].Host
-	}
-	if len(all) == 0 {
-		return nil
+		all = append(all, found[i].Host)
 	}
 	return all
 }
@@ -101,12 +111,19 @@ func (l *listing) candidate(in *types.Instance) (c candidate, ok bool) {
 // groupTag is the tag in which Amazon EC2 Auto Scaling names the group of an instance.
 const groupTag = "aws:autoscaling:groupName"
 
+// place is a number in an auto-scaling group.
+type place struct {
+	group string
+	n     int
+}
+
 // number gives the instances of auto-scaling groups their numbers, if a template asks for
 // them: those that have one keep it, and the others have the lowest that are free, those
-// launched first before the others.
-func (l *listing) number(found []candidate) {
+// launched first before the others. Beside those found there are others, which keep what they have;
+// it is false where they might not.
+func (l *listing) number(found []candidate, others []zonesource.Host) bool {
 	if !slices.ContainsFunc(l.o.templates, func(t nametemplate.Template) bool { return t.Uses(nametemplate.Ordinal) }) {
-		return
+		return true
 	}
 	kept := l.o.served(l.key())
 	had := map[string]*zonesource.Host{}
@@ -116,15 +133,24 @@ func (l *listing) number(found []candidate) {
 			had[h.Instance] = h
 		}
 	}
-	type place struct {
-		group string
-		n     int
-	}
 	taken := map[place]bool{}
 	for id, h := range had {
 		if l.read != nil && !slices.Contains(l.read, id) && h.Ordinal > 0 {
 			taken[place{h.Group, h.Ordinal}] = true
 		}
+	}
+	var pace zonesource.Pace
+	for i := range others {
+		h, was := &others[i], had[others[i].Instance]
+		pace.Step()
+		if h.Group == "" {
+			continue
+		}
+		if was == nil || was.Group != h.Group || was.Ordinal != h.Ordinal || h.Ordinal == 0 ||
+			taken[place{h.Group, h.Ordinal}] {
+			return false
+		}
+		taken[place{h.Group, h.Ordinal}] = true
 	}
 	var fresh []*candidate
 	for i := range found {
@@ -135,6 +161,8 @@ func (l *listing) number(found []candidate) {
 		case was != nil && was.Group == c.Group && was.Ordinal > 0 && !taken[place{c.Group, was.Ordinal}]:
 			c.Ordinal = was.Ordinal
 			taken[place{c.Group, c.Ordinal}] = true
+		case was != nil && was.Group == c.Group && was.Ordinal > 0 && len(others) > 0:
+			return false // who has it goes by the ids of both
 		default:
 			fresh = append(fresh, c)
 		}
@@ -150,6 +178,7 @@ func (l *listing) number(found []candidate) {
 		}
 		c.Ordinal, lowest[c.Group] = n, n
 	}
+	return true
 }
 
 // names are the names that the templates give an instance, each once.

@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -161,64 +162,13 @@ func (l *listing) ipv6(card *types.NetworkInterface) []netip.Addr {
 	return all
 }
 
-// settle makes each public address belong to one interface. The elastic IPs have
-// been listed after the interfaces, so what they say of an address is newer. Of
-// other addresses that two interfaces claim, one of them listed before and one after
-// the move, the later claim stays.
-func settle(interfaces []zonesource.Interface, elastic []types.Address) {
-	type place struct {
-		id      string
-		private string
-	}
-	places := make(map[place]int, len(interfaces))
-	for i := range interfaces {
-		f := &interfaces[i]
-		places[place{f.ID, f.Private.String()}] = i
-		if _, taken := places[place{f.ID, ""}]; !taken {
-			places[place{f.ID, ""}] = i // for an elastic IP without a private address
-		}
-	}
-	owner := make(map[netip.Addr]int, len(elastic))
-	for i := range elastic {
-		public, err := netip.ParseAddr(aws.ToString(elastic[i].PublicIp))
-		if err != nil {
-			continue // a carrier or customer-owned address: no public one
-		}
-		private := aws.ToString(elastic[i].PrivateIpAddress)
-		at, here := places[place{aws.ToString(elastic[i].NetworkInterfaceId), private}]
-		if !here { // an instance that tells of no interface; see cardsOf
-			at, here = places[place{aws.ToString(elastic[i].InstanceId), private}]
-		}
-		if !here {
-			at = -1 // free, or at an interface that is too new for us
-		}
-		owner[public] = at
-	}
-	for i := range interfaces {
-		public := interfaces[i].Public
-		if at, isElastic := owner[public]; isElastic && at != i {
-			interfaces[i].Public = netip.Addr{}
-		}
-	}
-	for public, at := range owner {
-		if at >= 0 {
-			interfaces[at].Public = public
-		}
-	}
-	claimed := map[netip.Addr]bool{}
-	for i := len(interfaces) - 1; i >= 0; i-- {
-		public := interfaces[i].Public
-		if public.IsValid() && claimed[public] {
-			interfaces[i].Public = netip.Addr{}
-		}
-		claimed[public] = true
-	}
-}
-
 // balancers tells the load balancers of interfaces.
 type balancers struct {
 	byAddress map[netip.Addr]string // name by the static addresses
 }
+
+// same reports whether two know the same of every interface.
+func (b balancers) same(o balancers) bool { return maps.Equal(b.byAddress, o.byAddress) }
 
 // of returns the name of the load balancer that an interface belongs to, "" for
 // none. Descriptions are only believed of interfaces that AWS made: anybody may

@@ -37,8 +37,7 @@ func TestInterfacesOfInstances(t *testing.T) {
 	}}}
 	l := &listing{region: &region{}}
 	got := l.interfaces(cardsOf(reservations))
-	settle(got, []types.Address{{PublicIp: aws.String("192.0.2.2"), PrivateIpAddress: aws.String("10.0.0.2"),
-		InstanceId: aws.String("i-elastic"), NetworkInterfaceId: aws.String("eni-9")}})
+	settle(got, []elasticIP{{public: "192.0.2.2", private: "10.0.0.2", instance: "i-elastic", card: "eni-9"}})
 	want := []zonesource.Interface{
 		{ID: "eni-1", VPC: "vpc-a", Subnet: "subnet-1", Private: addr("10.0.0.3"), Public: addr("192.0.2.3"),
 			IPv6: []netip.Addr{addr("2001:db8::3")}, Instance: "i-full", Primary: true},

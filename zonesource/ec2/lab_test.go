@@ -38,6 +38,7 @@ type lab struct {
 	before  func(operation string)
 	calls   map[string]int
 	decoded int // pages
+	items   int // of these
 }
 
 // countDecoded counts the pages that the SDK decodes.
@@ -46,28 +47,30 @@ func (l *lab) countDecoded(stack *middleware.Stack) error {
 		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
 	) (middleware.DeserializeOutput, middleware.Metadata, error) {
 		out, metadata, err := next.HandleDeserialize(ctx, in)
-		if !isEmptyOutput(out.Result) {
+		if n := itemsOf(out.Result); n > 0 {
 			l.mu.Lock()
 			l.decoded++
+			l.items += n
 			l.mu.Unlock()
 		}
 		return out, metadata, err
 	}), middleware.Before)
 }
 
-// isEmptyOutput reports whether an output holds no items.
-func isEmptyOutput(result any) bool {
+// itemsOf is how many items an output has.
+func itemsOf(result any) int {
 	v := reflect.ValueOf(result)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
-		return true
+		return 0
 	}
 	v = v.Elem()
+	n := 0
 	for i := range v.NumField() {
-		if v.Field(i).Kind() == reflect.Slice && v.Field(i).Len() > 0 {
-			return false
+		if v.Field(i).Kind() == reflect.Slice {
+			n += v.Field(i).Len()
 		}
 	}
-	return true
+	return n
 }
 
 // newLab starts a simulator that puts size items on a page; the test fails if
@@ -127,7 +130,7 @@ func (l *lab) account(name, id string) Account {
 		BaseEndpoint: aws.String(l.url),
 		HTTPClient:   l.http,
 		APIOptions: []func(*middleware.Stack) error{
-			awscall.ComparePages(func() {}, "EC2", "Elastic Load Balancing v2"), l.countDecoded,
+			awscall.ComparePages(func() {}, "EC2", "Elastic Load Balancing v2", "Auto Scaling"), l.countDecoded,
 		},
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {

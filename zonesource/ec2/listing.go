@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"inside53/zonesource"
 )
@@ -29,81 +30,97 @@ type listing struct {
 	read []string
 }
 
-// list makes all calls, the fastest moving last. It returns nil where all pages are those of
+// listed is what was listed, as it came.
+type listed struct {
+	vpcs        lazy[types.Vpc]
+	subnets     lazy[types.Subnet]
+	peerings    lazy[types.VpcPeeringConnection]
+	noPeerings  error // nil: they are there
+	balancers   lazy[elbtypes.LoadBalancer]
+	noBalancers error // likewise
+	vitals      vitals
+	instances   lazy[types.Reservation]
+	cards       lazy[types.NetworkInterface]
+	elastic     lazy[types.Address]
+}
+
+// list makes all calls, and the region of what came. It returns nil where all pages are those of
 // the last listing: then nothing is decoded.
 func (l *listing) list(ctx context.Context) (*zonesource.Region, error) {
-	vpcs, err := l.listVPCs(ctx)
+	all, err := l.listPages(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("listing VPCs: %w", err)
-	}
-	subnets, err := l.listSubnets(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("listing subnets: %w", err)
-	}
-	peerings, noPeerings := l.listPeerings(ctx)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	balancers, noBalancers := l.listBalancers(ctx)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	vitals := l.listVitals(ctx)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	l.pages.failed = noPeerings != nil || noBalancers != nil || vitals.err != nil
-	refreshOptional := func() error {
-		return errors.Join(l.refreshPeerings(ctx, peerings, noPeerings), l.refreshBalancers(ctx, balancers, noBalancers))
-	}
-	instances, err := l.listInstances(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("listing instances: %w", err)
-	}
-	cards, err := l.listInterfaces(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("listing network interfaces: %w", err)
-	}
-	elastic, err := l.listAddresses(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("listing elastic IPs: %w", err)
-	}
-	unchanged := l.pages.unchanged() && l.knowsCrossing()
-	if unchanged && l.remembers {
-		return nil, nil
-	}
-	err = refreshOptional()
-	if err != nil || unchanged {
 		return nil, err
 	}
-	found, err := l.patch(ctx, instances, cards)
+	if l.pages.unchanged() && l.knowsCrossing() {
+		if l.remembers {
+			return nil, nil
+		}
+		return nil, l.refreshOptional(ctx, all)
+	}
+	found, err := l.patch(ctx, all)
 	if err != nil || found != nil {
 		return found, err
 	}
-	all := inventory{}
-	err = errors.Join(
-		decode(ctx, vpcs, &all.vpcs), decode(ctx, subnets, &all.subnets), decode(ctx, instances, &all.reservations),
-		decode(ctx, cards, &all.cards), decode(ctx, elastic, &all.elastic),
-	)
+	err = l.refreshOptional(ctx, all)
 	if err != nil {
 		return nil, err
 	}
-	found = l.join(&all)
+	found, err = l.join(ctx, all)
+	if err != nil {
+		return nil, err
+	}
 	found.CrossZone, err = l.crossZone(ctx, found)
 	if err != nil {
 		return nil, err
 	}
-	found.Vitals, err = l.vitalsOf(ctx, &vitals)
+	found.Vitals, err = l.vitalsOf(ctx, &all.vitals)
 	return found, err
 }
 
-// inventory is all that was listed.
-type inventory struct {
-	vpcs         []types.Vpc
-	subnets      []types.Subnet
-	reservations []types.Reservation
-	cards        []types.NetworkInterface
-	elastic      []types.Address
+// listPages makes all calls, the fastest moving last.
+func (l *listing) listPages(ctx context.Context) (*listed, error) {
+	all := &listed{}
+	var err error
+	all.vpcs, err = l.listVPCs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing VPCs: %w", err)
+	}
+	all.subnets, err = l.listSubnets(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing subnets: %w", err)
+	}
+	all.peerings, all.noPeerings = l.listPeerings(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	all.balancers, all.noBalancers = l.listBalancers(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	all.vitals = l.listVitals(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	l.pages.failed = all.noPeerings != nil || all.noBalancers != nil || all.vitals.err != nil
+	all.instances, err = l.listInstances(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing instances: %w", err)
+	}
+	all.cards, err = l.listInterfaces(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing network interfaces: %w", err)
+	}
+	all.elastic, err = l.listAddresses(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing elastic IPs: %w", err)
+	}
+	return all, nil
+}
+
+// refreshOptional takes what later listings fall back on where it can't be listed.
+func (l *listing) refreshOptional(ctx context.Context, all *listed) error {
+	return errors.Join(l.refreshPeerings(ctx, all.peerings, all.noPeerings),
+		l.refreshBalancers(ctx, all.balancers, all.noBalancers))
 }
 
 // decode decodes what isn't decoded yet.
@@ -113,27 +130,39 @@ func decode[Item any](ctx context.Context, pages lazy[Item], to *[]Item) error {
 	return err
 }
 
-// join makes the region of its parts.
-func (l *listing) join(all *inventory) *zonesource.Region {
-	cards := all.cards
+// join makes the region of all that was listed.
+func (l *listing) join(ctx context.Context, all *listed) (*zonesource.Region, error) {
+	var vpcs []types.Vpc
+	var subnets []types.Subnet
+	var reservations []types.Reservation
+	var cards []types.NetworkInterface
+	elastic, err := l.elasticOf(ctx, all.elastic)
+	err = errors.Join(err, decode(ctx, all.vpcs, &vpcs), decode(ctx, all.subnets, &subnets),
+		decode(ctx, all.instances, &reservations), decode(ctx, all.cards, &cards))
+	if err != nil {
+		return nil, err
+	}
 	l.hasCards = l.hasCards || len(cards) > 0
 	if !l.hasCards {
-		cards = cardsOf(all.reservations)
+		cards = cardsOf(reservations)
 	}
 	interfaces := l.interfaces(cards)
-	settle(interfaces, all.elastic)
-	account := l.accountID(all.reservations, all.vpcs, cards)
+	forget(l, &vpcForm, all.vpcs, twice(vpcs, vpcIDs, map[string]bool{}))
+	forget(l, &subnetForm, all.subnets, twice(subnets, subnetIDs, map[string]bool{}))
+	forget(l, &instanceForm, all.instances, twice(reservations, instanceIDs, map[string]bool{}))
+	forget(l, &cardForm, all.cards, twice(cards, cardIDs, settle(interfaces, elastic).corrected))
+	account := l.accountID(reservations, vpcs, cards)
 	found := &zonesource.Region{
 		Account:    l.account.Name,
 		AccountID:  account,
 		Name:       l.name,
-		Subnets:    l.subnets(all.subnets),
+		Subnets:    l.subnets(subnets),
 		Peerings:   l.peerings,
 		Interfaces: interfaces,
-		Hosts:      l.hosts(all.reservations, interfaces, account),
+		Hosts:      l.hosts(reservations, interfaces, account),
 	}
-	found.VPCs = l.vpcs(all.vpcs, all.subnets, found)
-	return found
+	found.VPCs = vpcsOf(l.described(vpcs), found)
+	return found, nil
 }
 
 // problem notes a finding for the report.
@@ -203,38 +232,59 @@ func (l *listing) accountID(reservations []types.Reservation, vpcs []types.Vpc, 
 	return ""
 }
 
-// vpcs makes the list of VPCs: those described, those that have subnets for us,
-// and those that something found names, each with the CIDRs that are known.
-func (l *listing) vpcs(described []types.Vpc, subnets []types.Subnet, found *zonesource.Region) []zonesource.VPC {
-	byID := map[string]*zonesource.VPC{}
-	for _, v := range described {
-		id := aws.ToString(v.VpcId)
-		byID[id] = &zonesource.VPC{ID: id, Default: aws.ToBool(v.IsDefault), CIDRs: l.vpcCIDRs(v)}
+// described takes the VPCs that are told of.
+func (l *listing) described(vpcs []types.Vpc) []zonesource.VPC {
+	var all []zonesource.VPC
+	for _, v := range vpcs {
+		cidrs := l.vpcCIDRs(v)
+		slices.SortFunc(cidrs, netip.Prefix.Compare)
+		all = append(all, zonesource.VPC{ID: aws.ToString(v.VpcId), Default: aws.ToBool(v.IsDefault),
+			CIDRs: slices.Compact(cidrs)})
 	}
-	missing := func(id string) *zonesource.VPC {
+	return all
+}
+
+// vpcsOf makes the list of VPCs, by id: those described, those that have subnets for us,
+// and those that something found names, each with the CIDRs that are known.
+func vpcsOf(described []zonesource.VPC, found *zonesource.Region) []zonesource.VPC {
+	byID, told := map[string]*zonesource.VPC{}, map[string]bool{}
+	for i := range described {
+		byID[described[i].ID], told[described[i].ID] = &described[i], true
+	}
+	missing := func(id string) {
 		if byID[id] == nil {
 			byID[id] = &zonesource.VPC{ID: id}
 		}
-		return byID[id]
 	}
-	for _, n := range subnets {
-		id := aws.ToString(n.VpcId)
-		if slices.ContainsFunc(described, func(v types.Vpc) bool { return aws.ToString(v.VpcId) == id }) {
-			continue
+	for i := range found.Subnets {
+		n := &found.Subnets[i]
+		missing(n.VPC)
+		if !told[n.VPC] {
+			byID[n.VPC].CIDRs = append(byID[n.VPC].CIDRs, n.CIDRs...)
 		}
-		v := missing(id)
-		v.CIDRs = append(v.CIDRs, l.subnetCIDRs(n)...)
 	}
+	var pace zonesource.Pace
+	last := ""
 	for i := range found.Interfaces {
-		missing(found.Interfaces[i].VPC)
+		pace.Step()
+		if id := found.Interfaces[i].VPC; id != last || i == 0 {
+			missing(id)
+			last = id
+		}
 	}
 	for i := range found.Hosts {
-		missing(found.Hosts[i].VPC)
+		pace.Step()
+		if id := found.Hosts[i].VPC; id != last || i == 0 {
+			missing(id)
+			last = id
+		}
 	}
 	all := make([]zonesource.VPC, 0, len(byID))
-	for _, v := range byID {
-		slices.SortFunc(v.CIDRs, netip.Prefix.Compare)
-		v.CIDRs = slices.Compact(v.CIDRs)
+	for id, v := range byID {
+		if !told[id] {
+			slices.SortFunc(v.CIDRs, netip.Prefix.Compare)
+			v.CIDRs = slices.Compact(v.CIDRs)
+		}
 		all = append(all, *v)
 	}
 	slices.SortFunc(all, func(a, b zonesource.VPC) int { return cmp.Compare(a.ID, b.ID) })
@@ -272,7 +322,7 @@ func (l *listing) subnets(listed []types.Subnet) []zonesource.Subnet {
 			Zone: cmp.Or(aws.ToString(n.AvailabilityZoneId), aws.ToString(n.AvailabilityZone)),
 		})
 	}
-	slices.SortFunc(all, func(a, b zonesource.Subnet) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(all, func(a, b zonesource.Subnet) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
 

@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -17,9 +18,10 @@ type pages struct {
 	salt   zonesource.Sum
 	known  []zonesource.Page // of the last listing; none: nothing is known
 	now    []zonesource.Page
-	same   int  // of now
-	failed bool // something optional: what is known stays for a reason that pages don't tell
-	blind  bool // some have no sum
+	count  map[string]int // of now, by operation
+	same   int            // of now
+	failed bool           // something optional: what is known stays for a reason that pages don't tell
+	blind  bool           // some have no sum
 }
 
 // unchanged reports whether all pages are those of the last listing.
@@ -27,12 +29,13 @@ func (p *pages) unchanged() bool {
 	return !p.failed && p.same > 0 && p.same == len(p.now) && p.same == len(p.known)
 }
 
-// differOnly reports whether all pages but those of one operation are those of the last listing.
-func (p *pages) differOnly(of string) bool {
-	others := func(all []zonesource.Page) []zonesource.Page {
-		return slices.DeleteFunc(slices.Clone(all), func(o zonesource.Page) bool { return o.Of == of })
-	}
-	return !p.failed && !p.blind && len(p.known) > 0 && slices.Equal(others(p.now), others(p.known))
+// areKnown reports whether there is something to compare with, and to be remembered.
+func (p *pages) areKnown() bool { return !p.failed && !p.blind && len(p.known) > 0 }
+
+// isSame reports whether the pages of an operation are those of the last listing.
+func (p *pages) isSame(operation string) bool {
+	isOther := func(o zonesource.Page) bool { return o.Of != operation }
+	return slices.Equal(slices.DeleteFunc(slices.Clone(p.now), isOther), slices.DeleteFunc(slices.Clone(p.known), isOther))
 }
 
 // list is what to remember for the next listing.
@@ -55,7 +58,8 @@ type lazyPage[Item any] struct {
 	items  []Item
 	raw    []byte  // that isn't decoded; nil: items are all
 	same   bool    // as last time
-	cut    cutting // where it isn't the same
+	cut    cutting // where it is cut
+	at     int     // of the pages of the listing
 	decode func(ctx context.Context, raw []byte) ([]Item, error)
 }
 
@@ -63,16 +67,21 @@ type lazyPage[Item any] struct {
 func (l lazy[Item]) all(ctx context.Context) ([]Item, error) {
 	var all []Item
 	for i := range l {
-		some, err := l[i].items, error(nil)
-		if l[i].raw != nil {
-			some, err = l[i].decode(ctx, l[i].raw)
-		}
+		some, err := l[i].get(ctx)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, some...)
 	}
 	return all, nil
+}
+
+// get decodes the page, if it isn't decoded yet.
+func (p *lazyPage[Item]) get(ctx context.Context) ([]Item, error) {
+	if p.raw == nil {
+		return p.items, nil
+	}
+	return p.decode(ctx, p.raw)
 }
 
 // listAll follows the pages of an operation. page makes the input of a page, and items takes
@@ -82,11 +91,11 @@ func listAll[In, Out, Item any](
 	items func(*Out) ([]Item, *string),
 ) (lazy[Item], error) {
 	var found lazy[Item]
-	begin := len(l.pages.now)
+	form, hasForm := formOf(op.Name)
+	isMembers := op.Name == l.api.scaling.Name // of pages of these some aren't decoded: see vitals.failing
 	err := awscall.Pages(op.Name, func(token string) (string, error) {
-		at := len(found)
-		p := awscall.Page{Salt: awscall.Sum(l.pages.salt), Raw: op.Name == l.api.instances.Name}
-		want := l.pages.at(begin+at, op.Name)
+		p := awscall.Page{Salt: awscall.Sum(l.pages.salt), Raw: hasForm || isMembers}
+		want := l.pages.next(op.Name)
 		if want != nil {
 			p.Want = awscall.Sum(want.Sum)
 		}
@@ -105,17 +114,22 @@ func listAll[In, Out, Item any](
 		}
 		is := zonesource.Page{Of: op.Name, Sum: zonesource.Sum(p.Sum)}
 		next := p.Token
-		cut, isCut := cutting{}, false
-		if p.Body != nil && !p.Same {
-			cut, isCut = cutPage(p.Body, p.Token != "", l.pages.salt)
-			is.Chunks = cut.text()
+		cut, waits := cutting{}, false
+		at := len(l.pages.now)
+		switch {
+		case p.Body == nil || p.Same:
+		case isMembers:
+			waits = bytes.Contains(p.Body, []byte("<NextToken>")) == (p.Token != "")
+		default:
+			cut, waits = form.cutPage(p.Body, p.Token != "", l.pages.salt)
+			is.Chunks = cut.text(&form, nil)
 		}
 		switch {
 		case p.Same && (next != "") == (want.Next == more):
 			is.Chunks = want.Chunks
-			found = append(found, lazyPage[Item]{raw: p.Body, same: true, decode: decode})
-		case isCut:
-			found = append(found, lazyPage[Item]{raw: p.Body, cut: cut, decode: decode})
+			found = append(found, lazyPage[Item]{raw: p.Body, same: true, at: at, decode: decode})
+		case waits:
+			found = append(found, lazyPage[Item]{raw: p.Body, cut: cut, at: at, decode: decode})
 		case p.Body != nil: // the token isn't where it is looked for, or it isn't what EC2 writes
 			out, err = op.Call(awscall.WithBody(ctx, p.Body), in)
 			if err != nil {
@@ -125,7 +139,7 @@ func listAll[In, Out, Item any](
 		default:
 			some, token := items(out)
 			next = aws.ToString(token)
-			found = append(found, lazyPage[Item]{items: some})
+			found = append(found, lazyPage[Item]{items: some, at: at})
 		}
 		if next != "" {
 			is.Next = more
@@ -136,18 +150,29 @@ func listAll[In, Out, Item any](
 	return found, err
 }
 
-// at returns the n-th page of the last listing, nil where that is of another operation.
-func (p *pages) at(n int, of string) *zonesource.Page {
-	if n >= len(p.known) || p.known[n].Of != of {
-		return nil
+// next returns what is known of the page of an operation that comes next; nil for nothing.
+func (p *pages) next(operation string) *zonesource.Page {
+	n := p.count[operation]
+	for i := range p.known {
+		if p.known[i].Of != operation {
+			continue
+		}
+		if n == 0 {
+			return &p.known[i]
+		}
+		n--
 	}
-	return &p.known[n]
+	return nil
 }
 
 // add notes a page that came.
 func (p *pages) add(is zonesource.Page, same bool) {
 	p.blind = p.blind || is.Sum == zonesource.Sum{}
 	p.now = append(p.now, is)
+	if p.count == nil {
+		p.count = map[string]int{}
+	}
+	p.count[is.Of]++
 	if same {
 		p.same++
 	}

@@ -56,8 +56,8 @@ func unchangedRegion(t *testing.T, size int) {
 		t.Errorf("%d of %d pages decoded after a start", n, all)
 	}
 	kept.Pages[len(kept.Pages)-1].Sum[0]++
-	if n := refresh("a page differs"); n != all {
-		t.Errorf("%d pages decoded, want %d", n, all)
+	if n := refresh("a page differs"); n > 2 && size == 0 || n >= all/2 {
+		t.Errorf("%d of %d pages decoded where one differs", n, all)
 	}
 	program[0]++
 	if n := refresh("another program"); n != all {

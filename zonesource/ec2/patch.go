@@ -2,116 +2,263 @@ package ec2
 
 import (
 	"bytes"
-	"cmp"
 	"context"
+	"net/netip"
 	"slices"
+	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"inside53/zonesource"
-	"inside53/zonesource/nametemplate"
 )
 
-// patch makes the region of the one that is kept, where nothing differs but pages of instances: of these what
-// differs is decoded, and the other instances stay as they are. It returns nil where more differs, or what
-// differs says more of the region than of its instances.
-func (l *listing) patch(ctx context.Context, instances lazy[types.Reservation], cards lazy[types.NetworkInterface],
-) (*zonesource.Region, error) {
-	numbered := func(t nametemplate.Template) bool { return t.Uses(nametemplate.Ordinal) } // all of a group together
-	if !l.pages.differOnly(l.api.instances.Name) || !l.knowsCrossing() || slices.ContainsFunc(l.o.templates, numbered) ||
-		!hasCards(cards) {
+// patching is a region that is made of the one which is kept: what differs is decoded, and all else stays as it is.
+type patching struct {
+	*listing
+	all *listed
+	was *zonesource.Region
+	now zonesource.Region
+	// redone are the operations of which something differs, or was decoded.
+	redone map[string]bool
+	// problematic are the things that have problems, and whether they stay as they are.
+	problematic map[string]bool
+	// about are the addresses of which something may differ.
+	about map[address]*whereabouts
+	// crossed says that load balancers were asked what they are set to.
+	crossed bool
+}
+
+// whereabouts is what interfaces say of an address.
+type whereabouts struct {
+	gone   bool       // from an interface
+	listed bool       // it is at one
+	public netip.Addr // which that has
+}
+
+// patch makes the region of the one that is kept. It returns nil where nothing is known, or where what differs says
+// something of what doesn't.
+func (l *listing) patch(ctx context.Context, all *listed) (*zonesource.Region, error) {
+	if !l.pages.areKnown() || l.last.Region.AccountID == "" || !hasCards(all) {
 		return nil, nil
 	}
-	found, before := *l.last.Region, len(l.problems) // of what is there once more
-	known, same := chunksOf(l.pages.known), map[string]bool{}
-	var read []types.Reservation
-	for _, page := range instances {
-		some := page.items
-		switch {
-		case page.same:
-			addIDs(same, page.raw)
-		case page.raw != nil:
-			differing, rest := page.cut.divide(known)
-			addIDs(same, rest)
-			var err error
-			some, err = page.decode(ctx, differing)
-			if err != nil {
-				return nil, err
-			}
-		}
-		read = append(read, some...)
-	}
-	for _, r := range read {
-		for i := range r.Instances {
-			if same[aws.ToString(r.Instances[i].InstanceId)] {
-				return nil, nil // it came twice
-			}
+	before := len(l.problems)
+	p := &patching{listing: l, all: all, was: l.last.Region, now: *l.last.Region, redone: map[string]bool{},
+		problematic: map[string]bool{}, about: map[address]*whereabouts{}}
+	for _, is := range l.pages.now {
+		if _, known := p.redone[is.Of]; !known {
+			p.redone[is.Of] = !l.pages.isSame(is.Of)
 		}
 	}
-	found.Hosts = slices.DeleteFunc(slices.Clone(found.Hosts), func(h zonesource.Host) bool { return !same[h.Instance] })
-	found.Hosts = append(found.Hosts, l.hosts(read, found.Interfaces, found.AccountID)...)
-	slices.SortFunc(found.Hosts, func(a, b zonesource.Host) int { return cmp.Compare(a.Instance, b.Instance) })
-	if !hasVPCs(&found) {
-		l.problems = l.problems[:before]
-		return nil, nil
+	for _, old := range l.last.Problems {
+		p.problematic[old.Name] = false
 	}
-	was := map[string]bool{}
-	for i := range l.last.Region.Hosts {
-		was[l.last.Region.Hosts[i].Instance] = true
+	for _, step := range []func(context.Context) (bool, error){p.patchOptional, p.patchInterfaces, p.patchHosts,
+		p.patchNetworks, p.patchVitals, p.patchCrossings} {
+		ok, err := step(ctx)
+		if err != nil || !ok {
+			l.problems = l.problems[:before]
+			return nil, err
+		}
 	}
-	stays := slices.DeleteFunc(slices.Clone(l.last.Problems), func(p zonesource.Problem) bool {
-		return !same[p.Name] && (was[p.Name] || isInstance(p.Name))
+	l.hasCards = true
+	l.problems = append(p.staying(), l.problems[before:]...)
+	return &p.now, nil
+}
+
+// hasCards reports whether network interfaces are listed here.
+func hasCards(all *listed) bool {
+	return slices.ContainsFunc(all.cards, func(p lazyPage[types.NetworkInterface]) bool {
+		return len(p.items) > 0 || bytes.Contains(p.raw, []byte("<networkInterfaceId>"))
 	})
-	l.problems = append(stays, l.problems[before:]...)
-	return &found, nil
 }
 
-// hasVPCs reports whether a region has the VPCs of its hosts, and none that was known by a host which isn't there
-// any more.
-func hasVPCs(r *zonesource.Region) bool {
-	named := map[string]bool{}
-	for i := range r.Hosts {
-		named[r.Hosts[i].VPC] = true
-	}
-	for i := range r.VPCs {
-		id := r.VPCs[i].ID
-		hasCard := func(f zonesource.Interface) bool { return f.VPC == id }
-		if len(r.VPCs[i].CIDRs) == 0 && !named[id] && !slices.ContainsFunc(r.Interfaces, hasCard) {
-			return false
+// staying are the problems of the last listing that there are still.
+func (p *patching) staying() []zonesource.Problem {
+	of := map[string]string{"i": p.api.instances.Name, "eni": p.api.interfaces.Name, "subnet": p.api.subnets.Name,
+		"vpc": p.api.vpcs.Name, "pcx": p.api.peerings.Name}
+	return slices.DeleteFunc(slices.Clone(p.last.Problems), func(old zonesource.Problem) bool {
+		if old.Name == "" {
+			return p.crossed // nothing else is told of a region of which all could be listed
 		}
-		delete(named, id)
-	}
-	return len(named) == 0
-}
-
-// hasCards reports whether network interfaces are listed here, all of them on pages that are the same as last time.
-func hasCards(cards lazy[types.NetworkInterface]) bool {
-	there := false
-	for _, page := range cards {
-		if !page.same {
-			return false
+		kind, _, _ := strings.Cut(old.Name, "-")
+		operation, known := of[kind]
+		if !known {
+			operation = p.api.balancers.Name
 		}
-		there = there || bytes.Contains(page.raw, []byte("<networkInterfaceId>"))
-	}
-	return there
+		return p.redone[operation] && !p.problematic[old.Name]
+	})
 }
 
-func isInstance(id string) bool { return len(id) > 2 && id[:2] == "i-" }
+// patchOptional takes peerings and load balancers, where they differ or aren't known any more. It is false where
+// interfaces may be of other load balancers than before.
+func (p *patching) patchOptional(ctx context.Context) (ok bool, err error) {
+	if !p.remembers || p.redone[p.api.peerings.Name] {
+		p.redone[p.api.peerings.Name] = true
+		err = p.refreshPeerings(ctx, p.all.peerings, nil)
+		if err != nil {
+			return false, err
+		}
+		p.now.Peerings = p.region.peerings
+	}
+	balancers := p.api.balancers.Name
+	differ := p.redone[balancers]
+	if !p.o.LoadBalancers || p.remembers && !differ {
+		return true, nil
+	}
+	p.redone[balancers] = true
+	was := p.region.balancers
+	err = p.refreshBalancers(ctx, p.all.balancers, nil)
+	return !differ || p.remembers && was.same(p.region.balancers), err
+}
 
-// addIDs adds the ids of instances that stand in a page.
-func addIDs(to map[string]bool, page []byte) {
+// patchInterfaces patches the interfaces, and where each public address is.
+func (p *patching) patchInterfaces(ctx context.Context) (ok bool, err error) {
+	if !p.redone[cardForm.operation] && !p.redone[addressForm.operation] {
+		return true, nil
+	}
+	stays := newStays(p.was.Interfaces, func(f *zonesource.Interface) string { return f.ID })
+	read, ok, err := split(ctx, p, &cardForm, p.all.cards, cardIDs, stays)
+	if err != nil || !ok {
+		return false, err
+	}
+	fresh := p.interfaces(read)
+	for i := range fresh {
+		p.look(&fresh[i])
+	}
+	for i := range p.was.Interfaces {
+		if !stays.has(p.was.Interfaces[i].ID) {
+			p.look(&p.was.Interfaces[i]).gone = true
+		}
+	}
+	elastic, err := p.elasticOf(ctx, p.all.elastic)
+	if err != nil {
+		return false, err
+	}
+	p.now.Interfaces = stays.merge(fresh)
+	s := settle(p.now.Interfaces, elastic)
+	for at := range s.moved {
+		p.look(&p.now.Interfaces[at])
+	}
+	forget(p.listing, &cardForm, p.all.cards, twice(read, cardIDs, s.corrected))
+	return true, nil
+}
+
+// look notes that something of an interface's address may differ.
+func (p *patching) look(f *zonesource.Interface) *whereabouts {
+	return p.lookAt(address{f.VPC, f.Private})
+}
+
+func (p *patching) lookAt(a address) *whereabouts {
+	if p.about[a] == nil {
+		p.about[a] = &whereabouts{}
+	}
+	return p.about[a]
+}
+
+// patchHosts patches the instances, and the public addresses of those that stay. It is false where one of these has an
+// address that no interface has any more: it alone knows its public one then.
+func (p *patching) patchHosts(ctx context.Context) (ok bool, err error) {
+	if !p.redone[instanceForm.operation] && len(p.about) == 0 {
+		return true, nil
+	}
+	stays := newStays(p.was.Hosts, func(h *zonesource.Host) string { return h.Instance })
+	var found []candidate
+	if p.redone[instanceForm.operation] {
+		var read []types.Reservation
+		read, ok, err = split(ctx, p, &instanceForm, p.all.instances, instanceIDs, stays)
+		if err != nil || !ok {
+			return false, err
+		}
+		found = p.candidates(read)
+		forget(p.listing, &instanceForm, p.all.instances, twice(read, instanceIDs, map[string]bool{}))
+	} else {
+		stays.all()
+	}
+	for i := range found {
+		p.lookAt(address{found[i].VPC, found[i].Private})
+	}
+	p.findPublic()
+	for i := range found {
+		at := p.about[address{found[i].VPC, found[i].Private}]
+		if at.listed {
+			found[i].Public = at.public
+		}
+	}
+	kept := stays.merge(nil)
 	var pace zonesource.Pace
-	for n := 1; ; n++ {
-		_, after, found := bytes.Cut(page, []byte("<instanceId>"))
-		if !found {
-			return
+	for i := range kept {
+		pace.Step()
+		at := p.about[address{kept[i].VPC, kept[i].Private}]
+		switch {
+		case at == nil:
+		case at.listed:
+			kept[i].Public = at.public
+		case at.gone:
+			return false, nil
 		}
-		if n%16 == 0 { // they cost little
-			pace.Step()
-		}
-		var id []byte
-		id, page, _ = bytes.Cut(after, []byte("</instanceId>"))
-		to[string(id)] = true
 	}
+	if !p.number(found, kept) {
+		return false, nil
+	}
+	p.now.Hosts = mergeSorted(kept, p.named(found, p.now.AccountID), stays.id)
+	return true, nil
+}
+
+// findPublic finds the addresses that something may differ of at the interfaces as they are now.
+func (p *patching) findPublic() {
+	if len(p.about) == 0 {
+		return
+	}
+	var pace zonesource.Pace
+	for i := range p.now.Interfaces {
+		pace.Step()
+		f := &p.now.Interfaces[i]
+		at := p.about[address{f.VPC, f.Private}]
+		if at != nil {
+			at.listed, at.public = true, f.Public
+		}
+	}
+}
+
+// patchNetworks patches the subnets and the VPCs.
+func (p *patching) patchNetworks(ctx context.Context) (ok bool, err error) {
+	if p.redone[subnetForm.operation] {
+		subnets := newStays(p.was.Subnets, func(n *zonesource.Subnet) string { return n.ID })
+		read, ok, err := split(ctx, p, &subnetForm, p.all.subnets, subnetIDs, subnets)
+		if err != nil || !ok {
+			return false, err
+		}
+		p.now.Subnets = subnets.merge(p.subnets(read))
+		forget(p.listing, &subnetForm, p.all.subnets, twice(read, subnetIDs, map[string]bool{}))
+	}
+	vpcs := newStays(p.was.VPCs, func(v *zonesource.VPC) string { return v.ID })
+	read, ok, err := split(ctx, p, &vpcForm, p.all.vpcs, vpcIDs, vpcs)
+	if err != nil || !ok {
+		return false, err
+	}
+	described := p.described(read)
+	forget(p.listing, &vpcForm, p.all.vpcs, twice(read, vpcIDs, map[string]bool{}))
+	p.now.VPCs = vpcsOf(append(vpcs.merge(nil), described...), &p.now)
+	return true, nil
+}
+
+// patchVitals takes what AWS has against instances, where that differs.
+func (p *patching) patchVitals(ctx context.Context) (ok bool, err error) {
+	for _, operation := range []string{p.api.statuses.Name, p.api.scaling.Name, p.api.groups.Name, p.api.targets.Name} {
+		if p.redone[operation] {
+			p.now.Vitals, err = p.vitalsOf(ctx, &p.all.vitals)
+			return err == nil, err
+		}
+	}
+	return true, nil
+}
+
+// patchCrossings asks what network load balancers are set to, where there may be others or that was long ago.
+func (p *patching) patchCrossings(ctx context.Context) (ok bool, err error) {
+	if !p.o.Affinity || !p.redone[cardForm.operation] && p.knowsCrossing() {
+		return true, nil
+	}
+	p.crossed = true
+	p.now.CrossZone, err = p.crossZone(ctx, &p.now)
+	return err == nil, err
 }

@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -134,6 +135,32 @@ func (l *listing) listTargets(ctx context.Context) ([]target, error) {
 	return all, nil
 }
 
+// failing are the members of auto-scaling groups of which something is told against them, and others. Of a page on
+// which all are in service nothing is decoded.
+func (v *vitals) failing(ctx context.Context) ([]asgtypes.AutoScalingInstanceDetails, error) {
+	var all []asgtypes.AutoScalingInstanceDetails
+	for i := range v.members {
+		p := &v.members[i]
+		if p.raw != nil && areInService(p.raw) {
+			continue
+		}
+		some, err := p.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// areInService reports whether all members on a page are.
+func areInService(page []byte) bool {
+	n := bytes.Count(page, []byte("<LifecycleState>"))
+	return n > 0 && n == bytes.Count(page, []byte("<member>")) &&
+		n == bytes.Count(page, []byte("<LifecycleState>InService</LifecycleState>")) &&
+		n == bytes.Count(page, []byte("<HealthStatus>HEALTHY</HealthStatus>"))
+}
+
 // lastVitals are those of the last good listing, of an earlier process too.
 func (l *listing) lastVitals() []zonesource.Vital {
 	kept, _ := l.o.Kept(l.key())
@@ -162,7 +189,7 @@ func (l *listing) vitalsOf(ctx context.Context, v *vitals) ([]zonesource.Vital, 
 	if err != nil {
 		return nil, err
 	}
-	members, err := v.members.all(ctx)
+	members, err := v.failing(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,6 +51,45 @@ func TestVitals(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.calls, got); diff != "" {
 			t.Errorf("%v: calls (-want +got)\n%s", test.health, diff)
+		}
+	}
+}
+
+// TestMembersInServiceAreNotDecoded: where all members of groups stay as they are nothing is decoded, and where one
+// doesn't its page.
+func TestMembersInServiceAreNotDecoded(t *testing.T) {
+	l := newLab(t, 10)
+	for i := range 200 {
+		l.sim.SetLifecycle("eu-west-1", fmt.Sprintf("i-%03d", i), "web", "InService")
+	}
+	o := l.options()
+	o.Health = []string{LifecycleHealth}
+	var kept zonesource.Part
+	o.Kept = func(zonesource.Key) (zonesource.Part, bool) { return kept, kept.Region != nil }
+	w, of := &world{t: t, l: l}, startAgain(t, o)
+	for _, c := range []struct {
+		what   string
+		change func()
+		most   int
+		want   []zonesource.Vital
+	}{
+		{"the first", func() {}, 1000, nil},
+		{"unchanged", func() {}, 0, nil},
+		{"one ends", func() { l.sim.SetLifecycle("eu-west-1", "i-050", "web", "Terminating") }, 10,
+			[]zonesource.Vital{{Instance: "i-050", Why: "auto scaling: Terminating"}}},
+		{"another one", func() { l.sim.SetLifecycle("eu-west-1", "i-090", "web", "Standby") }, 20,
+			[]zonesource.Vital{{Instance: "i-050", Why: "auto scaling: Terminating"},
+				{Instance: "i-090", Why: "auto scaling: Standby"}}},
+		{"both are well", func() {
+			l.sim.SetLifecycle("eu-west-1", "i-050", "web", "InService")
+			l.sim.SetLifecycle("eu-west-1", "i-090", "web", "InService")
+		}, 0, nil},
+	} {
+		c.change()
+		n, part := w.refresh(of)
+		kept = part
+		if diff := cmp.Diff(c.want, part.Region.Vitals); diff != "" || n > c.most {
+			t.Errorf("%s: %d items are decoded, want %d at most (-want +got)\n%s", c.what, n, c.most, diff)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func FuzzLoad(f *testing.F) {
 		text = head3 + text
 		apex := zone.MustName("example.com")
 		l := newLoader(context.Background(), apex)
-		err := newReader(l, strings.NewReader(text), "zone", apex, 0).read()
+		err := newReader(l, strings.NewReader(text), int64(len(text)), "zone", apex, 0).read()
 		if err != nil || !l.flush() || len(l.faults) > 0 {
 			return
 		}

@@ -69,13 +69,15 @@ func (l *loader) include(path string, origin []byte, depth int) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(newReader(l, file, path, origin, depth).read(), file.Close())
+	size := l.files[len(l.files)-1].info.Size()
+	return errors.Join(newReader(l, file, size, path, origin, depth).read(), file.Close())
 }
 
-func newReader(l *loader, in io.Reader, path string, origin []byte, depth int) *reader {
+// newReader reads a file that was of some size when it was opened.
+func newReader(l *loader, in io.Reader, size int64, path string, origin []byte, depth int) *reader {
 	r := &reader{
 		load: l, path: path, depth: depth, origin: origin,
-		in: bufio.NewReaderSize(in, readAtOnce),
+		in: bufio.NewReaderSize(in, int(min(size+1, readAtOnce))), // there may be very many small ones
 	}
 	r.skipMark()
 	return r

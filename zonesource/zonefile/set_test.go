@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -178,6 +179,19 @@ func TestDirectoryComesBack(t *testing.T) {
 		if !p.Zone.Tree.Lookup(zone.MustName(fmt.Sprintf("n%d.example.com", i))).Exists() {
 			t.Errorf("the file in the %d. directory isn't read", i+2)
 		}
+	}
+}
+
+// TestSmallFilesCostTheirSize: of many small files none has a buffer for large ones.
+func TestSmallFilesCostTheirSize(t *testing.T) {
+	const files = 200
+	s := manyFiles(t, t.TempDir(), files)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	accept(t, runSet(t, s), files)
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / files; each > readAtOnce/2 {
+		t.Errorf("%d octets are allocated for a file", each)
 	}
 }
 

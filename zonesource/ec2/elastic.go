@@ -1,0 +1,160 @@
+package ec2
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"inside53/zonesource"
+)
+
+// elasticIP is one, as it is written: where it is at an interface, or at an instance.
+type elasticIP struct{ public, card, instance, private string }
+
+// elasticOf returns the elastic IPs. A page of them is read as it stands, without being decoded, where it is what EC2
+// writes.
+func (l *listing) elasticOf(ctx context.Context, pages lazy[types.Address]) ([]elasticIP, error) {
+	var all []elasticIP
+	for i := range pages {
+		p := &pages[i]
+		before := len(all)
+		if p.raw != nil && addressForm.eachItem(p.raw, func(from, to int) bool {
+			e, ok := elasticIn(p.raw[from:to])
+			all = append(all, e)
+			return ok
+		}) {
+			continue
+		}
+		all = all[:before]
+		some, err := p.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for k := range some {
+			a := &some[k]
+			all = append(all, elasticIP{aws.ToString(a.PublicIp), aws.ToString(a.NetworkInterfaceId),
+				aws.ToString(a.InstanceId), aws.ToString(a.PrivateIpAddress)})
+		}
+	}
+	return all, nil
+}
+
+// elasticIn reads an item of a page. It isn't ok where an element is there and isn't written as EC2 writes it.
+func elasticIn(item []byte) (e elasticIP, ok bool) {
+	ok = true
+	for _, one := range []struct {
+		name string
+		to   *string
+	}{
+		{"publicIp", &e.public}, {"networkInterfaceId", &e.card}, {"instanceId", &e.instance},
+		{"privateIpAddress", &e.private},
+	} {
+		text, found := element(item, one.name)
+		ok = ok && bytes.IndexByte(text, '&') < 0 && (found || !bytes.Contains(item, []byte("<"+one.name)))
+		*one.to = string(text)
+	}
+	return e, ok && e.public != "" // a carrier address is read by others
+}
+
+// settled is what became of public addresses that an interface and others claim.
+type settled struct {
+	moved     map[int]netip.Addr // what interfaces, by their places, claim themselves, where others have it
+	corrected map[string]bool    // the ids of these
+}
+
+// settle makes each public address belong to one interface. The elastic IPs have
+// been listed after the interfaces, so what they say of an address is newer. Of
+// other addresses that two interfaces claim, one of them listed before and one after
+// the move, the later claim stays.
+func settle(interfaces []zonesource.Interface, elastic []elasticIP) settled {
+	s := settled{moved: map[int]netip.Addr{}, corrected: map[string]bool{}}
+	give := func(at int, public netip.Addr) {
+		f := &interfaces[at]
+		if f.Public == public {
+			return
+		}
+		if _, again := s.moved[at]; !again {
+			s.moved[at] = f.Public
+		}
+		f.Public = public
+	}
+	owner, order := owners(interfaces, elastic)
+	var pace zonesource.Pace
+	for i := range interfaces {
+		pace.Step()
+		if !interfaces[i].Public.IsValid() {
+			continue
+		}
+		if at, isElastic := owner[interfaces[i].Public]; isElastic && at != i {
+			give(i, netip.Addr{})
+		}
+	}
+	for _, public := range order {
+		if owner[public] >= 0 {
+			give(owner[public], public)
+		}
+	}
+	claimed := map[netip.Addr]bool{}
+	for i := len(interfaces) - 1; i >= 0; i-- {
+		pace.Step()
+		public := interfaces[i].Public
+		if !public.IsValid() {
+			continue
+		}
+		if claimed[public] {
+			give(i, netip.Addr{})
+		}
+		claimed[public] = true
+	}
+	for at, claim := range s.moved {
+		if interfaces[at].Public == claim {
+			delete(s.moved, at)
+			continue
+		}
+		s.corrected[interfaces[at].ID] = true
+	}
+	return s
+}
+
+// owners returns the place of the interface that each elastic IP is at, -1 for none, and their order.
+func owners(interfaces []zonesource.Interface, elastic []elasticIP) (owner map[netip.Addr]int, order []netip.Addr) {
+	type place struct{ id, private string }
+	places := make(map[place]int, len(elastic))
+	wanted := make(map[string]bool, len(elastic))
+	for i := range elastic {
+		wanted[elastic[i].card], wanted[elastic[i].instance] = true, true
+	}
+	var pace zonesource.Pace
+	for i := range interfaces {
+		f := &interfaces[i]
+		pace.Step()
+		if !wanted[f.ID] {
+			continue
+		}
+		places[place{f.ID, f.Private.String()}] = i
+		if _, taken := places[place{f.ID, ""}]; !taken {
+			places[place{f.ID, ""}] = i // for an elastic IP without a private address
+		}
+	}
+	owner = make(map[netip.Addr]int, len(elastic))
+	for i := range elastic {
+		e := &elastic[i]
+		public, err := netip.ParseAddr(e.public)
+		if err != nil {
+			continue // a carrier or customer-owned address: no public one
+		}
+		at, here := places[place{e.card, e.private}]
+		if !here { // an instance that tells of no interface; see cardsOf
+			at, here = places[place{e.instance, e.private}]
+		}
+		if !here {
+			at = -1 // free, or at an interface that is too new for us
+		}
+		owner[public] = at
+		order = append(order, public)
+	}
+	return owner, order
+}
