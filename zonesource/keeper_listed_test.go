@@ -55,3 +55,20 @@ func TestListed(t *testing.T) {
 		want("outlived", 4, three, three)
 	})
 }
+
+// TestSwitchBeforeRun has other sources be wanted before the keeper runs: these run, and not those that it begins with.
+func TestSwitchBeforeRun(t *testing.T) {
+	b := newBench(t, Config{}, "")
+	begun := b.source
+	wanted := newHandSource()
+	b.Switch(wanted)
+	b.start()
+	defer b.end()
+	select {
+	case wanted.parts <- Part{Key: Key{Source: "test", Name: "wanted"}}:
+	case begun.parts <- Part{Key: Key{Source: "test", Name: "begun"}}:
+		t.Error("what isn't wanted any more runs")
+	case <-time.After(10 * time.Second):
+		t.Error("no source runs")
+	}
+}

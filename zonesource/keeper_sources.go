@@ -16,6 +16,7 @@ type running struct {
 	mu     sync.Mutex
 	ctx    context.Context // of Run; nil while it isn't called
 	active map[Source]*activity
+	wanted []Source // as Switch said before Run; nil where it said nothing
 }
 
 // activity is one source that runs, or has given up.
@@ -32,6 +33,9 @@ func (k *Keeper) begin(ctx context.Context, sources []Source) {
 	defer r.change.Unlock()
 	r.mu.Lock()
 	r.ctx, r.active = ctx, map[Source]*activity{}
+	if r.wanted != nil {
+		sources, r.wanted = r.wanted, nil
+	}
 	r.mu.Unlock()
 	for _, s := range sources {
 		k.start(s)
@@ -85,15 +89,20 @@ func (k *Keeper) await() {
 }
 
 // Switch has these sources run and no others: those that run already go on undisturbed, the
-// others have ended when it returns. While [Keeper.Run] isn't called it does nothing.
+// others have ended when it returns. Before [Keeper.Run] it says which Run has run, whatever that is called with.
 func (k *Keeper) Switch(sources ...Source) {
 	r := &k.sources
 	r.change.Lock()
 	defer r.change.Unlock()
 	r.mu.Lock()
+	if r.ctx == nil {
+		r.wanted = append([]Source{}, sources...)
+		r.mu.Unlock()
+		return
+	}
 	var over []*activity
 	for s, a := range r.active {
-		if r.ctx != nil && !slices.Contains(sources, s) {
+		if !slices.Contains(sources, s) {
 			a.end()
 			over = append(over, a)
 			delete(r.active, s)

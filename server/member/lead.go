@@ -49,6 +49,7 @@ func (s *Side) lead(ctx context.Context, t *fleet.Term) error {
 	err = l.use(s.config(), s.accounts, s.generation)
 	if err == nil {
 		s.leading.Store(l)
+		l.keeper.Switch(sources.Of(l.sources)...)
 		s.sources.Use(sources.Of(l.sources))
 	}
 	s.mu.Unlock()
@@ -58,7 +59,7 @@ func (s *Side) lead(ctx context.Context, t *fleet.Term) error {
 	defer s.endLead()
 	g, ctx := errgroup.WithContext(ctx)
 	o := s.Handing.open(ctx, l)
-	g.Go(func() error { return l.keeper.Run(ctx, sources.Of(l.sources)...) })
+	g.Go(func() error { return l.keeper.Run(ctx) })
 	g.Go(func() error { return o.updater.Run(ctx) })
 	g.Go(func() error { return s.readHealth(ctx, t) })
 	g.Go(func() error { return s.tend(ctx, l) })
