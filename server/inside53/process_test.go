@@ -91,7 +91,7 @@ func spawnOf(t *testing.T, self string, args ...string) *process {
 // spawnWith starts the program by way of another, with more than usual.
 func spawnWith(t *testing.T, more func(*exec.Cmd), self string, args ...string) *process {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	out := &opening{line: make(chan string, 1)}
 	p := &process{cmd: exec.CommandContext(ctx, self, args...), stdout: &out.text, stderr: new(lines),
 		line: out.line, ended: make(chan error, 1)}
@@ -109,6 +109,9 @@ func spawnWith(t *testing.T, more func(*exec.Cmd), self string, args ...string) 
 	t.Cleanup(func() {
 		cancel()
 		p.wait(t)
+		if t.Failed() {
+			t.Logf("what process %d said:\n%s", p.cmd.Process.Pid, p.stderr)
+		}
 	})
 	return p
 }

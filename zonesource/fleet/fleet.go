@@ -130,7 +130,7 @@ type Member struct {
 	ownTag  string
 	twin    twin
 	alarms  map[string]uint64
-	offered bool // a step-down was asked for
+	offer   string // the nonce of the lease by which this server let others lead last
 	barred  time.Duration
 	unfit   time.Duration // uptime until which this server leaves the lease to others, as it can't read head
 	first   chan struct{} // closed when the first version was adopted
@@ -327,9 +327,6 @@ func (m *Member) StepDown(ctx context.Context) error {
 	if t == nil {
 		return fmt.Errorf("stepping down: %w", ErrNotLeader)
 	}
-	m.mu.Lock()
-	m.offered = true
-	m.mu.Unlock()
 	t.end(errSteppedDown)
 	select {
 	case <-t.ended:

@@ -125,8 +125,31 @@ func TestStepDown(t *testing.T) {
 			t.Errorf("who doesn't lead steps down: %v", err)
 		}
 		second := w.leader()
+		w.await(5*time.Second, "it knows whom to wake", func() bool { return len(second.member.Peers()) == 3 })
 		_ = second.end()
 		w.await(2*time.Second, "a third one leads", func() bool { return w.leader() != nil && w.leader() != second })
+	})
+}
+
+// TestStepDownBesideTheDead has a server be away that others still count, and the lease go to and fro between the two
+// that are left, within 2 seconds each time.
+func TestStepDownBesideTheDead(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		trio(w)
+		dead := w.leader()
+		dead.side.cut.Store(true)
+		w.await(30*time.Second, "another one leads", func() bool { return w.leader() != nil && w.leader() != dead })
+		for range 4 {
+			was := w.leader()
+			err := was.member.StepDown(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.await(2*time.Second, "another one leads", func() bool {
+				is := w.leader()
+				return is != nil && is != dead && is != was
+			})
+		}
 	})
 }
 

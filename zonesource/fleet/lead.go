@@ -95,7 +95,6 @@ func (m *Member) lead(ctx context.Context) {
 		return
 	}
 	m.mu.Lock()
-	m.offered = false
 	m.lease = seenLease{lease: l, tag: tag, since: m.o.Uptime(), read: m.o.Uptime(), known: true}
 	m.mu.Unlock()
 	running, end := context.WithCancelCause(ctx)
@@ -371,7 +370,7 @@ func (t *Term) release(ctx context.Context, why error) {
 	}
 	m.mu.Lock()
 	m.lease = seenLease{lease: l, tag: tag, since: m.o.Uptime(), read: m.o.Uptime(), known: true}
-	m.offered = true
+	m.offer = l.Nonce
 	m.mu.Unlock()
 	m.wakeAll(ctx)
 }

@@ -121,6 +121,9 @@ func (m *Member) look(ctx context.Context) error {
 func (m *Member) contend(ctx context.Context) error {
 	for {
 		err := m.look(ctx)
+		if err == nil && m.isBehindOffer() {
+			_, _ = m.Sync(ctx) // it stands in Standing
+		}
 		if err == nil && m.mayTake() {
 			m.askPeers(ctx)
 			err = m.pause(ctx, mathrand.N(m.draw()), nil)
@@ -176,12 +179,20 @@ func (m *Member) mayTake() bool {
 		return false
 	case still < lostPause && m.higher():
 		return false // who knows more repairs what there is
-	case l.tag != "" && l.Node == "" && !m.offered:
+	case l.tag != "" && l.Node == "" && l.Nonce != m.offer:
 		return true
 	case l.tag == "" && m.version == nil && m.headErr == nil:
 		return true // nobody has ever led
 	}
 	return still >= leaseFor
+}
+
+// isBehindOffer reports whether the lease is offered while another member has newer data, most often who offers it: what
+// it committed last is to be had before this server may lead.
+func (m *Member) isBehindOffer() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lease.known && m.lease.tag != "" && m.lease.Node == "" && m.higher()
 }
 
 // lookEvery is how often this server looks at the lease.

@@ -225,6 +225,7 @@ func (w *world) wake(ctx context.Context, to netip.AddrPort) bool {
 			return err == nil
 		}
 	}
+	<-ctx.Done() // nothing is sent back
 	return false
 }
 
