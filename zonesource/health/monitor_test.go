@@ -286,7 +286,9 @@ func TestWanted(t *testing.T) {
 		// A record comes that names another check, and one that doesn't exist yet.
 		lists := w.sim.Calls()["ListHealthChecks"]
 		wanted.Store(&[]string{"a", "b", "later"})
-		time.Sleep(70 * time.Second)
+		for begin := time.Now(); w.dialled("10.0.0.2") == 0 && time.Since(begin) < 2*time.Minute; {
+			time.Sleep(time.Second) // until it is seen, and then for its turn
+		}
 		if w.dialled("10.0.0.2") == 0 || w.sim.Calls()["ListHealthChecks"] != lists+1 {
 			t.Errorf("%d lists", w.sim.Calls()["ListHealthChecks"]-lists)
 		}
