@@ -30,7 +30,7 @@ function chart({ title, series, stacked, format, every, until, spans = 360, heig
       h("b", {}, format(x.values[i] ?? null)))));
   }
   function draw() {
-    const width = Math.max(box.clientWidth, 240), left = 46, bottom = 20, right = 4;
+    const width = Math.max(box.clientWidth, 240), left = 46, bottom = 24, right = 4;
     const x = (i) => left + ((i + offset) / (spans - 1)) * (width - left - right);
     const y = (v) => 8 + (1 - v / top) * (height - bottom - 8);
     const svg = s("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, tabindex: "0", role: "img",
@@ -41,7 +41,7 @@ function chart({ title, series, stacked, format, every, until, spans = 360, heig
     }
     for (const part of [0, 1 / 3, 2 / 3, 1]) {
       const i = part * (spans - 1) - offset;
-      svg.append(s("text", { x: x(i), y: height - 3, "text-anchor": part === 0 ? "start" : part === 1 ? "end" : "middle" },
+      svg.append(s("text", { x: x(i), y: height - 8, "text-anchor": part === 0 ? "start" : part === 1 ? "end" : "middle" },
         clock(new Date(until) - (last - i) * every * 1000).slice(0, 5)));
     }
     const below = Array(length).fill(0);
