@@ -187,8 +187,8 @@ func (m *Member) mayTake() bool {
 	return still >= leaseFor
 }
 
-// isBehindOffer reports whether the lease is offered while another member has newer data, most often who offers it: what
-// it committed last is to be had before this server may lead.
+// isBehindOffer reports whether the lease is offered while another member has newer data, most often who
+// offers it: what it committed last is to be had before this server may lead.
 func (m *Member) isBehindOffer() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
