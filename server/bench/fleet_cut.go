@@ -70,14 +70,6 @@ func newCuts() (*cuts, error) {
 	return c, nil
 }
 
-// how names what cuts.
-func (c *cuts) how() string {
-	if c.nft {
-		return "nft"
-	}
-	return "ip rule"
-}
-
 // set cuts ways, or mends them: one that two have cut when both have mended it.
 func (c *cuts) set(ways []direction, cut bool) error {
 	c.mu.Lock()
