@@ -7,14 +7,16 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"inside53/server/bench/freeport"
 
 	"github.com/miekg/dns"
 )
@@ -29,16 +31,11 @@ type secondaryServer struct {
 // freeUDPPort returns a port that nobody has at the moment.
 func freeUDPPort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return strconv.Itoa(port)
 }
 
 // run runs a daemon in the foreground until the test ends.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"inside53/examples"
+	"inside53/server/bench/freeport"
 	"inside53/server/bench/load"
 )
 
@@ -42,7 +43,7 @@ func (s *suite) meet(ctx context.Context, a assault, name, program string,
 	at, err := s.siteOf("attack-"+name, a.work)
 	for _, port := range []*int{&at.admin, &at.health, &at.metrics} {
 		if err == nil {
-			*port, err = freePort()
+			*port, err = freeport.Find()
 		}
 	}
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -178,24 +177,6 @@ func (g generator) generate(ctx context.Context, args ...string) (load.Result, e
 		return load.Result{}, fmt.Errorf("reading what bench generate printed: %w", err)
 	}
 	return r, nil
-}
-
-// freePort returns a port of 127.0.0.1 that is free for UDP and TCP.
-func freePort() (int, error) {
-	for range 32 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, err
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		p, err := net.ListenPacket("udp", l.Addr().String())
-		l.Close()
-		if err == nil {
-			p.Close()
-			return port, nil
-		}
-	}
-	return 0, errors.New("finding a free port: none is free for both UDP and TCP")
 }
 
 func loopback(port int) netip.AddrPort {

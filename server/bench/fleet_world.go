@@ -27,6 +27,7 @@ import (
 	"github.com/miekg/dns"
 
 	"inside53/examples"
+	"inside53/server/bench/freeport"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 	"inside53/zonesource/fleet"
@@ -98,7 +99,7 @@ func newFleetWorld(ctx context.Context, dir, program, gateway string) (*fleetWor
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return nil, err
 	}
@@ -234,11 +235,11 @@ func (w *fleetWorld) add(n int, random func(int) int) error {
 	s := &fleetServer{world: w, n: n, name: fmt.Sprintf("m%d", n), link: &link{random: random}, busy: true}
 	s.dir = filepath.Join(w.dir, s.name)
 	var err error
-	s.port, err = freePort()
+	s.port, err = freeport.Find()
 	if err != nil {
 		return err
 	}
-	s.admin, err = freePort()
+	s.admin, err = freeport.Find()
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"inside53/server/bench/dataset"
+	"inside53/server/bench/freeport"
 	"inside53/server/bench/upstream"
 
 	"golang.org/x/sync/errgroup"
@@ -90,7 +91,7 @@ func (p *report) hits(
 	if err != nil {
 		return err
 	}
-	at.upstream, err = freePort()
+	at.upstream, err = freeport.Find()
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dnstap/golang-dnstap"
+	"inside53/server/bench/freeport"
+
+	dnstap "github.com/dnstap/golang-dnstap"
 )
 
 // watching is a way to look at what a server does.
@@ -172,7 +174,7 @@ func (o *observation) run(ctx context.Context, w workload) (string, error) {
 
 // start starts a server that is looked at in one way.
 func (o *observation) start(ctx context.Context, f *field, way watching) (*watched, error) {
-	admin, err := freePort()
+	admin, err := freeport.Find()
 	if err != nil {
 		return nil, err
 	}

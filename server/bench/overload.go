@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"inside53/server/bench/dataset"
+	"inside53/server/bench/freeport"
 	"inside53/server/bench/load"
 )
 
@@ -32,7 +33,7 @@ func (p *report) overload(ctx context.Context) error {
 	fmt.Fprintln(p.progress, "overloading")
 	at, err := p.siteOf("overload", auth)
 	if err == nil {
-		at.admin, err = freePort()
+		at.admin, err = freeport.Find()
 	}
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"inside53/server/bench/dataset"
+	"inside53/server/bench/freeport"
 )
 
 // comparison is one run of 'bench peers'.
@@ -211,6 +212,6 @@ func (c *comparison) siteOf(name string, w workload) (site, error) {
 	if err != nil {
 		return site{}, err
 	}
-	port, err := freePort()
+	port, err := freeport.Find()
 	return site{work: w, dir: dir, port: port, zoneFile: c.zoneFile}, err
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"inside53/server/bench/dataset"
+	"inside53/server/bench/freeport"
 	"inside53/server/bench/load"
 )
 
@@ -98,7 +99,7 @@ func (c *comparison) ask(ctx context.Context, r *row, round int, more ...string)
 
 // startUpstream starts the world outside, with more flags than where it listens.
 func (c *comparison) startUpstream(ctx context.Context, more ...string) (*running, error) {
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"inside53/server/bench/dataset"
+	"inside53/server/bench/freeport"
 	"inside53/server/bench/load"
 )
 
@@ -113,11 +114,11 @@ func measurePoint(ctx context.Context, program string, s sweep, n int, pace paci
 // start starts the server and returns the processor time until it is ready.
 func (p *point) start(ctx context.Context, program, sections string) (time.Duration, error) {
 	var err error
-	p.port, err = freePort()
+	p.port, err = freeport.Find()
 	if err != nil {
 		return 0, err
 	}
-	admin, err := freePort()
+	admin, err := freeport.Find()
 	if err != nil {
 		return 0, err
 	}

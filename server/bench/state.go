@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"inside53/server/bench/dataset"
+	"inside53/server/bench/freeport"
 	"inside53/server/bench/load"
 )
 
@@ -55,7 +56,7 @@ func (s savedState) make(ctx context.Context) (madeState, error) {
 
 // fill runs inside53 until it serves every zone, and ends it, which saves the rest.
 func (s savedState) fill(ctx context.Context, m madeState) error {
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return err
 	}

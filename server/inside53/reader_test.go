@@ -1,8 +1,8 @@
 package main
 
 import (
+	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"inside53/server/bench/freeport"
 )
 
 // TestProcessOutlivesItsReaders has nobody read what the server prints and logs, from
@@ -79,12 +81,11 @@ func TestProcessOutlivesItsReaders(t *testing.T) {
 // freeAddress returns an address of loopback that nobody has bound.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 // adminPage returns a page of an admin address; the status is 0 while nobody answers.
