@@ -45,7 +45,9 @@ func TestProgramSaysByDNSWhetherItIsReady(t *testing.T) {
 	c := newCloud(t, nil)
 	var asked atomic.Int64
 	upstream := resolverOf(t, func(w dns.ResponseWriter, query *dns.Msg) {
-		asked.Add(1)
+		if dns.IsSubDomain("inside53.", query.Question[0].Name) { // not what our own records lead to
+			asked.Add(1)
+		}
 		_ = w.WriteMsg(new(dns.Msg).SetReply(query))
 	})
 	c.away.Store(true)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,8 +22,8 @@ type Change = recorder.Change
 // Its methods are safe for concurrent use.
 type Term struct {
 	m        *Member
-	epoch    uint64
-	recorder *recorder.Recorder
+	epoch    atomic.Uint64
+	recorder atomic.Pointer[recorder.Recorder] // nil before the leader commit; another one after a repair
 	end      context.CancelCauseFunc
 	ended    chan struct{}
 	told     told
@@ -35,16 +36,16 @@ type Term struct {
 }
 
 // Epoch is that of the term.
-func (t *Term) Epoch() uint64 { return t.epoch }
+func (t *Term) Epoch() uint64 { return t.epoch.Load() }
 
 // Accept notes what a keeper has accepted; it is committed soon. It is the function Accepted of
 // the keeper that reads.
-func (t *Term) Accept(all []zonesource.Accepted) { t.recorder.Accept(all) }
+func (t *Term) Accept(all []zonesource.Accepted) { t.recorder.Load().Accept(all) }
 
 // Commit commits a change with all that was accepted before it, and returns the version that this
 // server serves then, which has it. After an error nobody knows whether it was committed.
 func (t *Term) Commit(ctx context.Context, c Change) (uint64, error) {
-	err := t.recorder.Commit(ctx, c)
+	err := t.recorder.Load().Commit(ctx, c)
 	if err != nil {
 		return 0, err
 	}
@@ -52,7 +53,7 @@ func (t *Term) Commit(ctx context.Context, c Change) (uint64, error) {
 }
 
 // Version is the newest version that was committed.
-func (t *Term) Version() *ledger.Version { return t.recorder.Newest() }
+func (t *Term) Version() *ledger.Version { return t.recorder.Load().Newest() }
 
 // Fresh reports whether the last renewal of the lease that succeeded began within d.
 func (t *Term) Fresh(d time.Duration) bool {
@@ -76,7 +77,7 @@ func (t *Term) Parts() []zonesource.Part {
 }
 
 // Rewrite has a part written anew, which a member can't read.
-func (t *Term) Rewrite(key zonesource.Key) { t.recorder.Rewrite(key) }
+func (t *Term) Rewrite(key zonesource.Key) { t.recorder.Load().Rewrite(key) }
 
 // lead takes the lease and leads until it is lost, given free, or ctx ends.
 func (m *Member) lead(ctx context.Context) {
@@ -99,8 +100,9 @@ func (m *Member) lead(ctx context.Context) {
 	m.mu.Unlock()
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	t := &Term{m: m, epoch: l.Epoch, end: end, ended: make(chan struct{}), lease: l, tag: tag, renewed: began,
+	t := &Term{m: m, end: end, ended: make(chan struct{}), lease: l, tag: tag, renewed: began,
 		rewritten: map[string]rewriting{}}
+	t.epoch.Store(l.Epoch)
 	t.told.init()
 	defer close(t.ended)
 	err = t.run(running)
@@ -118,7 +120,7 @@ func (m *Member) lead(ctx context.Context) {
 		m.unfit = m.barred
 	}
 	m.mu.Unlock()
-	m.o.Log.Warn("this server leads no more", "epoch", t.epoch, "reason", err)
+	m.o.Log.Warn("this server leads no more", "epoch", t.Epoch(), "reason", err)
 	t.release(context.WithoutCancel(ctx), err)
 }
 
@@ -137,7 +139,7 @@ func (t *Term) run(ctx context.Context) error {
 		m.term = t
 		m.mu.Unlock()
 		signal(m.wakeMeet) // from now on it matters what the members say
-		m.o.Log.Info("this server leads", "epoch", t.epoch, "version", t.Version().Number())
+		m.o.Log.Info("this server leads", "epoch", t.Epoch(), "version", t.Version().Number())
 		g.Go(func() error { return t.tell(ctx) })
 		g.Go(func() error { return t.record(ctx) })
 		g.Go(func() error { return t.guard(ctx) })
@@ -148,7 +150,7 @@ func (t *Term) run(ctx context.Context) error {
 
 // record commits what is accepted until ctx ends, and what is left then, while the lease lasts.
 func (t *Term) record(ctx context.Context) error {
-	err := t.recorder.Run(ctx)
+	err := t.recorder.Load().Run(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -167,7 +169,7 @@ func (t *Term) fence(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			t.epoch = v.Head.Epoch
+			t.epoch.Store(v.Head.Epoch)
 			return t.begin(ctx, w, v, made)
 		}
 		if err != nil {
@@ -191,7 +193,7 @@ func (t *Term) fence(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
-		t.epoch = v.Head.Epoch
+		t.epoch.Store(v.Head.Epoch)
 		return t.begin(ctx, w, v, made)
 	}
 }
@@ -245,11 +247,11 @@ func (t *Term) begin(ctx context.Context, w *ledger.Writer, v *ledger.Version,
 			known[key] = p
 		}
 	}
-	t.recorder = recorder.New(recorder.Options{
+	t.recorder.Store(recorder.New(recorder.Options{
 		Ledger: m.o.Ledger, Name: m.o.Name, Retention: m.o.Retention, Config: m.o.Config, Log: m.o.Log,
 		Writer: w, Known: known, Hold: t.hold,
 		Committed: func(v *ledger.Version, made recorder.Made) { t.committed(ctx, v, made) },
-	})
+	}))
 	return nil
 }
 
@@ -308,7 +310,7 @@ func (t *Term) renewOnce(ctx context.Context) error {
 	t.mu.Lock()
 	l, was := t.lease, t.tag
 	t.mu.Unlock()
-	l.Epoch, l.Nonce, l.Address, l.Ages = max(l.Epoch, t.epoch), newNonce(), m.address(), m.o.Ages()
+	l.Epoch, l.Nonce, l.Address, l.Ages = max(l.Epoch, t.Epoch()), newNonce(), m.address(), m.o.Ages()
 	began := m.o.Uptime()
 	tag, err := m.putLease(ctx, &l, was)
 	var again errAgain

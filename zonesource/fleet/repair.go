@@ -27,7 +27,7 @@ var errNothingToRepairBy = errors.New("nothing is served here to repair it by; f
 // draft begins a leader commit.
 func (t *Term) draft() ledger.Draft {
 	m := t.m
-	return ledger.Draft{Cause: ledger.Leader, Actor: m.o.Name, Config: m.o.Config(), At: clock.Now(), Epoch: t.epoch}
+	return ledger.Draft{Cause: ledger.Leader, Actor: m.o.Name, Config: m.o.Config(), At: clock.Now(), Epoch: t.Epoch()}
 }
 
 // whole adds all that this server serves to a draft, to be written whatever there is.
@@ -64,7 +64,7 @@ func (t *Term) repair(ctx context.Context, w *ledger.Writer, why error) (*ledger
 		// Who can't read head, and never could, may have another key than the fleet.
 		return nil, recorder.Made{}, fmt.Errorf("repairing the store: %w: %w", why, errNothingToRepairBy)
 	}
-	if t.recorder == nil { // who led until now knows what there was
+	if t.recorder.Load() == nil { // who led until now knows what there was
 		err := t.hear(ctx)
 		if err != nil {
 			return nil, recorder.Made{}, err
@@ -127,7 +127,7 @@ func (t *Term) guard(ctx context.Context) error {
 		case isLost(err):
 			return fmt.Errorf("%w: %w", ledger.ErrRolledBack, err)
 		case err != nil:
-		case h.Epoch > t.epoch, h.Epoch == t.epoch && h.Leader != m.node:
+		case h.Epoch > t.Epoch(), h.Epoch == t.Epoch() && h.Leader != m.node:
 			return fmt.Errorf("reading head: %w", ledger.ErrDeposed)
 		case h.Version < newest.Number():
 			return fmt.Errorf("reading head: version %d after %d: %w", h.Version, newest.Number(), ledger.ErrRolledBack)

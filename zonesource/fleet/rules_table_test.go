@@ -85,14 +85,14 @@ func commitRules() []rule {
 		one("head and lease are asked for once", "ledger/s3.go",
 			`if !isImmutable(name) {`, `if !isImmutable(name) && !OUT {`, "ledger", "TestS3Once"),
 		one("served once it is committed", "fleet/lead.go",
-			`func (t *Term) Accept(all []zonesource.Accepted) { t.recorder.Accept(all) }`,
+			`func (t *Term) Accept(all []zonesource.Accepted) { t.recorder.Load().Accept(all) }`,
 			`func (t *Term) Accept(all []zonesource.Accepted) {
 				if OUT {
 					for _, a := range all {
 						t.m.o.Keeper.Adopt(t.Version().Number(), []zonesource.Adopted{{Key: a.Key, Part: a.Part}})
 					}
 				}
-				t.recorder.Accept(all)
+				t.recorder.Load().Accept(all)
 			}`, "fleet", "TestLeaderGone"),
 	}
 }
@@ -182,7 +182,7 @@ func followRules() []rule {
 			`Head{Version: map[bool]uint64{false: known, true: h.Version}[OUT] + 1, Epoch: epoch}, previous)`,
 			"fleet", "TestRepair"),
 		one("who repairs hears the others", "fleet/repair.go",
-			`	if t.recorder == nil { // who led`, `	if !OUT && t.recorder == nil { // who led`,
+			`	if t.recorder.Load() == nil { // who led`, `	if !OUT && t.recorder.Load() == nil { // who led`,
 			"fleet", "TestRepairHearsOthers"),
 		one("who knows more leads", "fleet/repair.go",
 			`	return slices.ContainsFunc(m.peers, func(p Peer) bool {

@@ -175,6 +175,6 @@ func (t *Term) rewriteFailed() {
 		}
 		t.rewritten[text] = rewriting{now, min(max(2*was.pause, rewriteAgain), rewriteSeldom)}
 		t.m.o.Log.Warn("part written anew, as a member can't serve it", "part", text, "member", member)
-		t.recorder.Rewrite(recorder.ParseKey(text))
+		t.recorder.Load().Rewrite(recorder.ParseKey(text))
 	}
 }

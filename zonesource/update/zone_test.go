@@ -157,6 +157,8 @@ func (w *world) send(messages ...*Message) []string {
 		if !r.good() {
 			w.t.Fatalf("message %d: %+v", i, r)
 		}
+	}
+	for i, m := range messages { // one right after another, so that they come together
 		all.Add(1)
 		w.updater.Submit(w.hosted()[0], m, func(r Result) {
 			got[i] = strings.TrimSpace(dns.RcodeToString[r.Rcode] + " " + r.Text)
