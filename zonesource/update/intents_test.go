@@ -226,8 +226,13 @@ func TestUnsettled(t *testing.T) {
 	if got := w.send(m); good(got) {
 		t.Fatalf("%q", got)
 	}
+	var c *lostClient
+	w.before = func(u *Updater) { // it knows of nothing what has become of it
+		c = &lostClient{client: u.client("")}
+		u.clients = map[string]client{"": c}
+	}
 	w.lead(b, nil)
-	c := w.client(&lostClient{client: w.updater.client("")})
+	w.before = nil
 	got := w.send(signed(t, "02", "x.example.net. 60 IN A 10.0.0.2"))
 	if len(got) != 1 || !strings.Contains(got[0], "isn't known yet") {
 		t.Errorf("%q", got)

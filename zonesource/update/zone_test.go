@@ -37,7 +37,8 @@ type world struct {
 	updater *Updater
 	stop    func()
 	log     *lines
-	term    Term // nil: it is alone
+	term    Term           // nil: it is alone
+	before  func(*Updater) // is called before one runs; nil for nothing
 
 	mu      sync.Mutex
 	zone    *zone.Zone
@@ -99,6 +100,9 @@ func (w *world) begin(dir string) {
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	})
 	u.SetAccounts([]*awsclient.Account{w.account})
+	if w.before != nil {
+		w.before(u)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- u.Run(ctx) }()
