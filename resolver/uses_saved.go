@@ -3,6 +3,7 @@ package resolver
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 
 	"inside53/resolver/zone"
@@ -25,12 +26,16 @@ func usesForm() uint64 {
 }
 
 // AppendUses appends the times at which record sets were used to b, in the form that AddUses reads. It may be
-// called at any time.
-func (r *Resolver) AppendUses(b []byte) []byte {
+// called at any time. Unless they are the last, as nothing is answered any more, nobody will know what was used
+// after them: since when all is noted isn't said then.
+func (r *Resolver) AppendUses(b []byte, last bool) []byte {
 	u := &r.watcher.used
-	now := uint32(time.Now().Unix() / useUnit)
+	now, since := uint32(time.Now().Unix()/useUnit), uint64(math.MaxInt64)
+	if last {
+		since = uint64(u.since.Load())
+	}
 	b = binary.AppendUvarint(b, usesForm())
-	b = binary.AppendUvarint(b, uint64(u.since.Load()))
+	b = binary.AppendUvarint(b, since)
 	b = binary.AppendUvarint(b, uint64(now))
 	before := -1
 	for i := range u.places {

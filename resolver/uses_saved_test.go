@@ -23,8 +23,12 @@ func TestUsesSaved(t *testing.T) {
 
 	after := watchedResolver(t, Watch{Count: true})
 	after.watcher.used.touch(place(both), now)
-	saved := before.AppendUses([]byte("x"))[1:]
-	err := after.AddUses(saved)
+	err := after.AddUses(before.AppendUses(nil, false))
+	if _, since, _ := after.LastUse(old, 1, zone.Private); err != nil || since.Unix() < now {
+		t.Errorf("of an earlier process that was killed: since %v, %v", since, err)
+	}
+	saved := before.AppendUses([]byte("x"), true)[1:]
+	err = after.AddUses(saved)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,14 +62,14 @@ func TestUsesSavedMalformed(t *testing.T) {
 	for i := range uint32(4) {
 		before.watcher.used.touch(i*1000, time.Now().Unix())
 	}
-	saved := before.AppendUses(nil)
+	saved := before.AppendUses(nil, true)
 	after := watchedResolver(t, Watch{Count: true})
 	began := after.watcher.used.since.Load()
 	bad := map[string][]byte{"more": append(saved[:len(saved):len(saved)], 1)}
 	for i := range saved {
 		bad["cut at "+string(rune('0'+i))] = saved[:i]
 	}
-	far := before.AppendUses(nil)
+	far := before.AppendUses(nil, true)
 	far = append(far[:len(far)-1], 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0) // a place behind all
 	bad["far"] = far
 	for name, b := range bad {

@@ -80,7 +80,8 @@ type App struct {
 	fleet     *member.Side // nil without a fleet
 	sources   sources.Builder
 	health    healthwatch.Watch
-	warmth    []*warm.File
+	cache     *warm.File // of the forwarder, over restarts
+	usage     *warm.File // who asks, likewise
 	dangling  *dangling.Watch
 
 	keys    atomic.Pointer[tsig.Keyring]
@@ -242,7 +243,7 @@ func (a *App) write(process, all context.Context) error {
 	g.Go(func() error {
 		defer close(saved)
 		var kept errgroup.Group
-		for _, f := range a.warmth {
+		for _, f := range []*warm.File{a.cache, a.usage} {
 			kept.Go(func() error { return f.Run(ending, working) })
 		}
 		return kept.Wait()
@@ -265,6 +266,9 @@ func (a *App) write(process, all context.Context) error {
 	}
 	err := g.Wait()
 	if !a.handover.HasBegun() {
+		if process.Err() != nil { // what was asked while it drained counts too
+			a.usage.End()
+		}
 		return err
 	}
 	a.closeState()

@@ -104,9 +104,8 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	a.dangling = a.newDangling()
 	gone := &served.Dangling{Watch: a.dangling, Keeper: a.keeper}
 	a.registry.MustRegister(gone.Metrics())
-	a.warmth = []*warm.File{
-		warm.NewCache(a.keeper.State(), a.forwarder, log), warm.NewUsage(a.keeper.State(), a.observer, log),
-	}
+	a.cache = warm.NewCache(a.keeper.State(), a.forwarder, log)
+	a.usage = warm.NewUsage(a.keeper.State(), a.observer, log)
 	a.sources.Keeper = a.keeper
 	a.sources.Secondaries = &sources.Secondaries{Log: log, Keeper: a.keeper}
 	a.sources.Registrar = &sources.Registrar{Keeper: a.keeper, Snapshot: a.resolver.Snapshot}

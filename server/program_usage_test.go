@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,28 @@ func TestProgramUsageSaved(t *testing.T) {
 	p.await(t, "the log says so", func() bool {
 		log := p.log.String()
 		return strings.Contains(log, "usage not restored as a whole") && strings.Contains(log, "it is damaged")
+	})
+}
+
+// TestProgramUsageWhileDraining: what is asked while the server drains is known after the restart too.
+func TestProgramUsageWhileDraining(t *testing.T) {
+	c := newCloud(t, nil)
+	s := newSite(t)
+	p := s.ready(t, strings.Replace(c.config(), "drain: 0s", "drain: 3s", 1))
+	p.cancel()
+	p.await(t, "unready", func() bool { return !p.readiness(t).Ready })
+	p.await(t, "it is saved for the first time", func() bool {
+		_, err := os.Stat(filepath.Join(s.path("state"), "usage"))
+		return err == nil
+	})
+	p.check(t, asks(dublin, "jump.example.com A", "CNAME bastion.example.com.", "10.0.1.10"))
+	p.end(t)
+
+	p = s.ready(t, c.config())
+	p.await(t, "it is known that somebody asked", func() bool {
+		var all []admin.Usage
+		p.into(t, "/usage?zone="+publicZone+"&name=jump.example.com", &all)
+		return slices.ContainsFunc(all, func(u admin.Usage) bool { return u.Type == "CNAME" && u.Last != nil })
 	})
 }
 

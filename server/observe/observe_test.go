@@ -28,7 +28,7 @@ type source struct {
 	refuses error  // what it says of others
 }
 
-func (s *source) AppendUses(b []byte) []byte { return append(b, s.uses...) }
+func (s *source) AppendUses(b []byte, _ bool) []byte { return append(b, s.uses...) }
 func (s *source) AddUses(b []byte) error {
 	if s.refuses == nil {
 		s.uses = string(b)

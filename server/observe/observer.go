@@ -16,7 +16,7 @@ type Answers interface {
 	Watched() <-chan struct{}
 	Observe(each func(*resolver.Observed)) (lost uint64)
 	// AppendUses appends the times at which record sets were used, and AddUses adds those of an earlier process.
-	AppendUses(b []byte) []byte
+	AppendUses(b []byte, last bool) []byte
 	AddUses(b []byte) error
 }
 

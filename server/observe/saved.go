@@ -31,10 +31,16 @@ var (
 )
 
 // Save writes who asks for record sets, and when they were used, in the form that Restore reads. It returns how
-// many record sets it knows the clients of.
-func (w *Observer) Save(to io.Writer) (int, error) {
+// many record sets it knows the clients of. What is asked after it is known to nobody where this process ends without
+// SaveLast: since when nobody has asked isn't said then.
+func (w *Observer) Save(to io.Writer) (int, error) { return w.save(to, false) }
+
+// SaveLast is Save when nothing is answered any more.
+func (w *Observer) SaveLast(to io.Writer) (int, error) { return w.save(to, true) }
+
+func (w *Observer) save(to io.Writer, last bool) (int, error) {
 	b := append([]byte(savedMagic), 0, 0, 0, 0)
-	b = w.opts.Answers.AppendUses(b)
+	b = w.opts.Answers.AppendUses(b, last)
 	binary.BigEndian.PutUint32(b[len(savedMagic):], uint32(len(b)-len(savedMagic)-4))
 	b, n := w.users.appendTo(b)
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))

@@ -27,6 +27,13 @@ type Memory interface {
 	Restore(from io.Reader) (n int, err error)
 }
 
+// Whole is a memory of which it matters whether anything is missing.
+type Whole interface {
+	Memory
+	// SaveLast is Save when nothing comes any more.
+	SaveLast(to io.Writer) (n int, err error)
+}
+
 // File keeps a memory over restarts, in a file of the state directory.
 type File struct {
 	what   string
@@ -35,7 +42,8 @@ type File struct {
 	state  *statedir.Dir
 	memory Memory
 	log    *slog.Logger
-	failed bool // it wasn't saved the last time
+	last   func(to io.Writer) (n int, err error) // writes the memory when it ends
+	failed bool                                  // it wasn't saved the last time
 }
 
 // NewCache makes what keeps the forwarder's cache in the state directory; nil is none, and keeps nothing.
@@ -44,12 +52,14 @@ func NewCache(state *statedir.Dir, m Memory, log *slog.Logger) *File {
 }
 
 // NewUsage makes what keeps who asks for which record sets, likewise.
-func NewUsage(state *statedir.Dir, m Memory, log *slog.Logger) *File {
-	return newFile(state, "usage", usageEach, m, log)
+func NewUsage(state *statedir.Dir, m Whole, log *slog.Logger) *File {
+	f := newFile(state, "usage", usageEach, m, log)
+	f.last = m.SaveLast
+	return f
 }
 
 func newFile(state *statedir.Dir, what string, each time.Duration, m Memory, log *slog.Logger) *File {
-	f := &File{what: what, each: each, state: state, memory: m, log: log}
+	f := &File{what: what, each: each, state: state, memory: m, last: m.Save, log: log}
 	if state != nil {
 		f.path = filepath.Join(state.Path(), what)
 	}
@@ -68,13 +78,20 @@ func (f *File) Run(ending, all context.Context) error {
 	for {
 		select {
 		case <-at.C:
-			f.save()
+			f.save(f.memory.Save)
 		case <-ending.Done():
-			f.save()
+			f.End()
 			return nil
 		case <-all.Done():
 			return nil // it failed
 		}
+	}
+}
+
+// End saves the memory as the last that there is. It is called once more after Run where something has come since.
+func (f *File) End() {
+	if f.path != "" {
+		f.save(f.last)
 	}
 }
 
@@ -98,14 +115,14 @@ func (f *File) restore() {
 	f.log.Info(f.what+" restored", "restored", n, "seconds", time.Since(began).Seconds())
 }
 
-func (f *File) save() {
+func (f *File) save(write func(io.Writer) (int, error)) {
 	n := 0
 	err := f.state.Hold()
 	if err != nil {
 		return // it isn't ours, and says so
 	}
 	err = atomicfile.Write(f.path, func(to io.Writer) (err error) {
-		n, err = f.memory.Save(to)
+		n, err = write(to)
 		return err
 	})
 	failedBefore := f.failed

@@ -54,7 +54,8 @@ func TestWarmth(t *testing.T) {
 // full is a memory for which the disk has no room while left is above 0.
 type full struct{ left int }
 
-func (f *full) Restore(io.Reader) (int, error) { return 0, nil }
+func (f *full) Restore(io.Reader) (int, error)     { return 0, nil }
+func (f *full) SaveLast(to io.Writer) (int, error) { return f.Save(to) }
 func (f *full) Save(to io.Writer) (int, error) {
 	_, err := to.Write([]byte("new"))
 	if f.left > 0 {
@@ -77,7 +78,7 @@ func TestDiskFull(t *testing.T) {
 	var log strings.Builder
 	f := NewUsage(state, &full{left: 3}, slog.New(slog.NewTextHandler(&log, nil)))
 	for i := range 5 {
-		f.save()
+		f.save(f.memory.Save)
 		want := "old"
 		if i >= 3 {
 			want = "new"
