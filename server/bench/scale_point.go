@@ -58,7 +58,6 @@ type point struct {
 	port   int
 	server *child
 	on     []int // processors; none: both
-	cycles int   // calls of one round, of a pair
 }
 
 // measurePoint starts a server twice and looks at it.

@@ -58,7 +58,8 @@ type chunk struct {
 
 var itemTag = []byte("item>") // that begins or ends an item, at any depth
 
-// cutPage is cut, of a page which has another one after it or doesn't: that has to stand behind its items.
+// cutPage is cut, of a page which has another one after it or doesn't: that has to stand behind its items or before
+// them, once.
 func (f *form) cutPage(body []byte, more bool, salt zonesource.Sum) (cutting, bool) {
 	c, ok := f.cut(body, salt)
 	if !ok {
@@ -66,7 +67,7 @@ func (f *form) cutPage(body []byte, more bool, salt zonesource.Sum) (cutting, bo
 	}
 	token := []byte("<nextToken>")
 	end := c.chunks[len(c.chunks)-1].to
-	if bytes.Contains(body[:c.from], token) || bytes.Contains(body[end:], token) != more {
+	if (bytes.Count(body[:c.from], token)+bytes.Count(body[end:], token) == 1) != more {
 		return cutting{}, false
 	}
 	return c, true

@@ -38,13 +38,16 @@ func TestCutting(t *testing.T) {
 	if c, ok := instanceForm.cutPage([]byte(turned), true, zonesource.Sum{}); !ok || len(c.chunks) < 30 {
 		t.Error("the order of elements matters")
 	}
+	if _, ok := instanceForm.cutPage(tokenFirst([]byte(page)), true, zonesource.Sum{}); !ok {
+		t.Error("a page whose token stands before its items isn't cut")
+	}
 	for what, odd := range map[string]string{
 		"nothing": "", "no reservations": "<a></a>", "cut short": page[:len(page)/2],
-		"a comment":           strings.Replace(page, "<item>", "<!-- --><item>", 1),
-		"something before":    strings.Replace(page, "<item>", "<x/><item>", 1),
-		"an item too many":    strings.Replace(page, "<item>", "<item><item>", 1),
-		"the token elsewhere": strings.Replace(page, "<requestId>", "<nextToken>a</nextToken><requestId>", 1),
-		"no token":            strings.ReplaceAll(page, "nextToken", "other"),
+		"a comment":        strings.Replace(page, "<item>", "<!-- --><item>", 1),
+		"something before": strings.Replace(page, "<item>", "<x/><item>", 1),
+		"an item too many": strings.Replace(page, "<item>", "<item><item>", 1),
+		"two tokens":       strings.Replace(page, "<requestId>", "<nextToken>a</nextToken><requestId>", 1),
+		"no token":         strings.ReplaceAll(page, "nextToken", "other"),
 	} {
 		if _, ok := instanceForm.cutPage([]byte(odd), true, zonesource.Sum{}); ok {
 			t.Errorf("%s is cut", what)
