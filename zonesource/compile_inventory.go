@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
+	"inside53/zonesource/breath"
 )
 
 // network is one VPC as all regions and accounts together know it.
@@ -89,7 +90,7 @@ func interfacesOf(cfg *Config, regions []*Part, networks []network, names *tagNa
 	}
 	at := make(map[address]int, all)
 	out = make([]zone.Interface, 0, all)
-	var pace Pace
+	var pace breath.Pace
 	for _, p := range regions {
 		for i := range p.Region.Interfaces {
 			f := &p.Region.Interfaces[i]

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
+	"inside53/zonesource/breath"
 )
 
 // partHead is everything of a part but the records of its zone.
@@ -66,7 +67,7 @@ func writeTree(w io.Writer, t *zone.Tree) error {
 		return err
 	}
 	var buf []byte
-	var pace Pace
+	var pace breath.Pace
 	for name, n := range t.All {
 		if n.Empty() {
 			continue

@@ -92,7 +92,23 @@ func measurePoint(ctx context.Context, program string, s sweep, n int, pace paci
 		return c, err
 	}
 	defer func() { p.server.stop() }()
-	err = p.look(ctx, s, &c)
+	c.idle, err = p.rest(ctx, s)
+	if err != nil {
+		return c, err
+	}
+	changing, idle := s, c.idle
+	if s.still != nil { // cycles would hide what a change costs that isn't found by one
+		p.server.stop()
+		changing.cycle = ""
+		_, err = p.start(ctx, program, s.still(sections))
+		if err == nil {
+			idle, err = p.rest(ctx, changing)
+		}
+		if err != nil {
+			return c, err
+		}
+	}
+	err = p.lookAtChanges(ctx, changing, &c, idle)
 	if err != nil {
 		return c, err
 	}
@@ -169,18 +185,25 @@ func (p *point) awaitReady(ctx context.Context, url string) error {
 	return errors.New("it is not ready" + p.server.lastWords())
 }
 
-// look measures the server at rest, and with changes.
-func (p *point) look(ctx context.Context, s sweep, c *cost) error {
+// settled are the cycles that a server has after it is ready, before it is at rest: one may have begun before.
+const settled = 2
+
+// rest is what a cycle at rest costs.
+func (p *point) rest(ctx context.Context, s sweep) (time.Duration, error) {
 	err := sleep(ctx, p.settle)
-	if err != nil {
-		return err
+	for range settled {
+		err = errors.Join(err, p.awaitCycle(ctx, s))
 	}
-	rest, cycles, err := p.spent(ctx, s, func() error { return sleep(ctx, p.window) })
 	if err != nil {
-		return err
+		return 0, err
 	}
-	c.idle = time.Duration(float64(rest) / cycles)
-	var each []float64 // what a change costs, beside the cycles
+	spent, cycles, err := p.spent(ctx, s, func() error { return sleep(ctx, p.window) })
+	return time.Duration(float64(spent) / cycles), err
+}
+
+// lookAtChanges measures what a change costs, beside what a cycle at rest does.
+func (p *point) lookAtChanges(ctx context.Context, s sweep, c *cost, idle time.Duration) error {
+	var each []float64
 	for version := range p.changes {
 		made, cycles, err := p.spent(ctx, s, func() error {
 			err := s.change(ctx, p, 1+version)
@@ -189,7 +212,7 @@ func (p *point) look(ctx context.Context, s sweep, c *cost) error {
 		if err != nil {
 			return err
 		}
-		each = append(each, float64(made)-float64(c.idle)*cycles)
+		each = append(each, float64(made)-float64(idle)*cycles)
 	}
 	c.change = max(time.Duration(spreadOf(each).median), 0) // what else the machine does is in few of them
 	use, err := load.UsageOf(p.server.pid())
@@ -197,14 +220,21 @@ func (p *point) look(ctx context.Context, s sweep, c *cost) error {
 	return err
 }
 
-// spent returns the processor time while something goes on, and how many cycles, or seconds, that were.
+// spent returns the processor time while something goes on, and how many whole cycles, or seconds, that were.
 func (p *point) spent(ctx context.Context, s sweep, during func() error) (time.Duration, float64, error) {
+	err := p.awaitCycle(ctx, s)
+	if err != nil {
+		return 0, 0, err
+	}
 	before, err := processorTime(p.server.pid())
 	if err != nil {
 		return 0, 0, err
 	}
 	began, calls := time.Now(), p.cloud.sim.Calls()[s.cycle]
 	err = during()
+	if err == nil {
+		err = p.awaitCycle(ctx, s)
+	}
 	if err != nil {
 		return 0, 0, err
 	}
@@ -215,7 +245,25 @@ func (p *point) spent(ctx context.Context, s sweep, during func() error) (time.D
 	if s.cycle == "" {
 		return after - before, time.Since(began).Seconds(), nil
 	}
-	return after - before, max(float64(p.cloud.sim.Calls()[s.cycle]-calls), 1), nil
+	return after - before, float64(p.cloud.sim.Calls()[s.cycle] - calls), nil
+}
+
+// awaitCycle returns when the next cycle begins, at once where cycles aren't counted.
+func (p *point) awaitCycle(ctx context.Context, s sweep) error {
+	if s.cycle == "" {
+		return nil
+	}
+	began, calls := time.Now(), p.cloud.sim.Calls()[s.cycle]
+	for p.cloud.sim.Calls()[s.cycle] == calls {
+		if p.server.over() || time.Since(began) > scalePatience {
+			return errors.New("it has no cycles" + p.server.lastWords())
+		}
+		err := sleep(ctx, time.Millisecond)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // processorTime is what a process has used, to the nanosecond: the clock of clock_getcpuclockid(3).

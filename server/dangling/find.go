@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"inside53/resolver/zone"
+	"inside53/zonesource/breath"
 )
 
 // The kinds of findings.
@@ -65,7 +66,9 @@ func newFinder(snap *zone.Snapshot, outside map[string]verdict, was map[netip.Ad
 
 // find judges the leads of a zone.
 func (f *finder) find(z *zone.Zone, leads []lead) (found []Finding) {
+	var pace breath.Pace
 	for i := range leads {
+		pace.Step()
 		l := &leads[i]
 		kind, reason := f.judge(z, l)
 		if kind != "" {
@@ -173,7 +176,7 @@ func computed(name string) (addr netip.Addr, region string, ok bool) {
 
 // sortFindings sorts them for people.
 func sortFindings(all []Finding) {
-	slices.SortFunc(all, func(a, b Finding) int {
+	breath.SortFunc(all, func(a, b Finding) int {
 		return cmp.Or(bytes.Compare(a.Zone.Apex, b.Zone.Apex), bytes.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type),
 			strings.Compare(a.Zone.ID, b.Zone.ID), strings.Compare(a.Reason, b.Reason))
 	})

@@ -116,6 +116,10 @@ func (w *Watch) look() {
 	w.past.follow(snap.Inventory, time.Now())
 	w.save()
 	f := newFinder(snap, w.outside, w.past.Former)
+	before := make(map[identity]*zone.Zone, len(w.leads))
+	for z := range w.leads {
+		before[identityOf(z)] = z
+	}
 	walked := make(map[*zone.Zone][]lead, len(snap.Zones))
 	var all []Finding
 	for _, z := range snap.Served() {
@@ -123,7 +127,9 @@ func (w *Watch) look() {
 			continue
 		}
 		leads, known := w.leads[z]
-		if !known {
+		if was := before[identityOf(z)]; !known && was != nil {
+			leads = leadsAfter(was, w.leads[was], z)
+		} else if !known {
 			leads = leadsOf(z)
 		}
 		walked[z] = leads
@@ -137,6 +143,14 @@ func (w *Watch) look() {
 	w.findings = all
 	w.mu.Unlock()
 }
+
+// identity is what a zone keeps while its records change.
+type identity struct {
+	origin            zone.Origin
+	id, account, apex string
+}
+
+func identityOf(z *zone.Zone) identity { return identity{z.Origin, z.ID, z.Account, string(z.Apex)} }
 
 // ask asks for the next name outside whose time has come, and reports whether what is known of it
 // is another thing now.

@@ -39,7 +39,7 @@ func TestFault(t *testing.T) {
 		{"resolver/history", "inside53/resolver/zone", false, ""},
 		{"resolver/history", "inside53/server", false, "not who is told"},
 		{"zonesource", "inside53/zonesource/route53", false,
-			"of ours it may import [resolver/zone zonesource/atomicfile zonesource/statedir]"},
+			"of ours it may import [resolver/zone zonesource/atomicfile zonesource/breath zonesource/statedir]"},
 		{"zonesource/route53", "inside53/zonesource/awsclient", false, ""},
 		{"zonesource/route53", "inside53/zonesource/awssim", false, "zone.Snapshot alone"},
 		{"zonesource/route53", "inside53/zonesource/awssim", true, ""},

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"inside53/zonesource/awscall"
+	"inside53/zonesource/breath"
 )
 
 // Options say which accounts there are and how AWS is reached.
@@ -123,7 +124,7 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 		config.WithRetryer(newRetryer),
 		config.WithLogger(logging.Nop{}), // what matters comes as an error
 		config.WithAPIOptions([]func(*middleware.Stack) error{
-			requireDocument, awscall.ComparePages(rest, xmlServices()...),
+			requireDocument, awscall.ComparePages(breath.Take, xmlServices()...),
 		}),
 	}
 	if o.Region != "" {
@@ -156,12 +157,6 @@ func Load(ctx context.Context, o Options) ([]*Account, error) {
 	}
 	return accounts, nil
 }
-
-// breath is for how long decoding a page leaves the processor to others.
-const breath = 100 * time.Microsecond
-
-// rest leaves the processor to the answers to queries.
-func rest() { time.Sleep(breath) }
 
 func (o *Options) validate() error {
 	var errs []error

@@ -16,6 +16,7 @@ import (
 
 	"inside53/zonesource"
 	"inside53/zonesource/awscall"
+	"inside53/zonesource/breath"
 )
 
 // largeRegion is an EC2 of one region, by the pages of its operations: of instances with an interface each, of which
@@ -202,7 +203,7 @@ func (r *largeRegion) listings(tb testing.TB, names []string) (again func(forget
 		Kept: func(zonesource.Key) (zonesource.Part, bool) { return kept, kept.Region != nil },
 		Accounts: []Account{{Config: aws.Config{HTTPClient: r,
 			Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "secret", ""),
-			APIOptions: []func(*middleware.Stack) error{awscall.ComparePages(zonesource.Rest, "EC2"),
+			APIOptions: []func(*middleware.Stack) error{awscall.ComparePages(breath.Take, "EC2"),
 				r.decoded.countDecoded}}}}})
 	if err != nil {
 		tb.Fatal(err)

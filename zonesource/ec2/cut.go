@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 )
 
 // A page is cut into its items as it came, without being decoded. Those that lie one after the other make a chunk,
@@ -113,7 +114,7 @@ func (f *form) eachItem(body []byte, visit func(from, to int) bool) bool {
 	if !ok {
 		return false
 	}
-	var pace zonesource.Pace
+	var pace breath.Pace
 	item, done, depth := begin, begin, 0
 	for at := begin; ; {
 		next := bytes.Index(body[at:end], itemTag)
@@ -233,7 +234,7 @@ func (f *form) chunksOf(pages []zonesource.Page) map[string]bool {
 
 // eachID visits the ids that stand in a page, or in a part of it.
 func (f *form) eachID(page []byte, visit func(id []byte)) {
-	var pace zonesource.Pace
+	var pace breath.Pace
 	begin := []byte("<" + f.id + ">")
 	for n := 1; ; n++ {
 		_, after, found := bytes.Cut(page, begin)

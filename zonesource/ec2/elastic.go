@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 )
 
 // elasticIP is one, as it is written: where it is at an interface, or at an instance.
@@ -82,7 +83,7 @@ func settle(interfaces []zonesource.Interface, elastic []elasticIP) settled {
 		f.Public = public
 	}
 	owner, order := owners(interfaces, elastic)
-	var pace zonesource.Pace
+	var pace breath.Pace
 	for i := range interfaces {
 		pace.Step()
 		if !interfaces[i].Public.IsValid() {
@@ -127,7 +128,7 @@ func owners(interfaces []zonesource.Interface, elastic []elasticIP) (owner map[n
 	for i := range elastic {
 		wanted[elastic[i].card], wanted[elastic[i].instance] = true, true
 	}
-	var pace zonesource.Pace
+	var pace breath.Pace
 	for i := range interfaces {
 		f := &interfaces[i]
 		pace.Step()

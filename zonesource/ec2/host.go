@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 	"inside53/zonesource/nametemplate"
 )
 
@@ -139,7 +140,7 @@ func (l *listing) number(found []candidate, others []zonesource.Host) bool {
 			taken[place{h.Group, h.Ordinal}] = true
 		}
 	}
-	var pace zonesource.Pace
+	var pace breath.Pace
 	for i := range others {
 		h, was := &others[i], had[others[i].Instance]
 		pace.Step()

@@ -14,6 +14,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 )
 
 // pageSize is the most items that EC2 puts on a page. Without a size it would put
@@ -263,7 +264,7 @@ func vpcsOf(described []zonesource.VPC, found *zonesource.Region) []zonesource.V
 			byID[n.VPC].CIDRs = append(byID[n.VPC].CIDRs, n.CIDRs...)
 		}
 	}
-	var pace zonesource.Pace
+	var pace breath.Pace
 	last := ""
 	for i := range found.Interfaces {
 		pace.Step()

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 )
 
 // patching is a region that is made of the one which is kept: what differs is decoded, and all else stays as it is.
@@ -185,7 +186,7 @@ func (p *patching) patchHosts(ctx context.Context) (ok bool, err error) {
 		}
 	}
 	kept := stays.merge(nil)
-	var pace zonesource.Pace
+	var pace breath.Pace
 	for i := range kept {
 		pace.Step()
 		at := p.about[address{kept[i].VPC, kept[i].Private}]
@@ -209,7 +210,7 @@ func (p *patching) findPublic() {
 	if len(p.about) == 0 {
 		return
 	}
-	var pace zonesource.Pace
+	var pace breath.Pace
 	for i := range p.now.Interfaces {
 		pace.Step()
 		f := &p.now.Interfaces[i]

@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"inside53/zonesource"
+	"inside53/zonesource/breath"
 )
 
 // stays finds out which things of a list stay as they are. The list is in the order of its ids, and things of one id
@@ -23,7 +23,7 @@ type stays[T any] struct {
 func newStays[T any](list []T, id func(*T) string) *stays[T] {
 	s := &stays[T]{list: list, id: id, at: make(map[string]int, len(list)), there: make([]bool, len(list)),
 		strange: map[string]bool{}}
-	var pace zonesource.Pace
+	var pace breath.Pace
 	last := ""
 	for i := range list {
 		pace.Step()
@@ -67,7 +67,7 @@ func (s *stays[T]) twice() bool { return s.again }
 // merge returns a new list of what stays and of other things, which are in the order of ids too; nil for none.
 func (s *stays[T]) merge(others []T) []T {
 	kept := make([]T, 0, len(s.list)+len(others))
-	var pace zonesource.Pace
+	var pace breath.Pace
 	last, has := "", false
 	for i := range s.list {
 		pace.Step()
@@ -153,7 +153,7 @@ func split[Item any](ctx context.Context, p *patching, f *form, pages lazy[Item]
 // twice adds the ids that some items have more than once: what comes of an id then isn't what one of them says.
 func twice[Item any](items []Item, ids func(*Item, func(id string)), to map[string]bool) map[string]bool {
 	seen := make(map[string]bool, len(items))
-	var pace zonesource.Pace
+	var pace breath.Pace
 	for i := range items {
 		pace.Step()
 		ids(&items[i], func(id string) {

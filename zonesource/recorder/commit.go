@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 	"inside53/zonesource/clock"
 	"inside53/zonesource/ledger"
 )
@@ -70,7 +71,7 @@ func (e *extra) drafts() []ledger.PartDraft {
 				records = append(records, ledger.Record{Key: []byte(key), Value: value})
 			}
 		}
-		slices.SortFunc(records, func(a, b ledger.Record) int { return bytes.Compare(a.Key, b.Key) })
+		breath.SortFunc(records, func(a, b ledger.Record) int { return bytes.Compare(a.Key, b.Key) })
 		all = append(all, ledger.PartDraft{Key: part, Whole: e.whole[part], Records: slices.Values(records)})
 	}
 	return all

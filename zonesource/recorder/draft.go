@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 	"inside53/zonesource/ledger"
 )
 
@@ -66,7 +67,7 @@ func (r *Recorder) partDraft(ctx context.Context, key zonesource.Key, p zonesour
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	whole := &ledger.PartDraft{Key: text, Whole: true, Records: slices.Values(records)}
+	whole := &ledger.PartDraft{Key: text, Whole: true, Records: paced(slices.Values(records))}
 	if there && !r.damaged[key] {
 		all, err := merge(r.o.Ledger.Records(ctx, v, text), records)
 		switch {
@@ -119,9 +120,22 @@ func goneFrom(was zonesource.Part) ([]ledger.Difference, []byte) {
 
 // values are what is to be written.
 func values(all []ledger.Difference) iter.Seq[ledger.Record] {
-	return func(yield func(ledger.Record) bool) {
+	return paced(func(yield func(ledger.Record) bool) {
 		for _, d := range all {
 			if !yield(ledger.Record{Key: d.Key, Value: d.Now}) {
+				return
+			}
+		}
+	})
+}
+
+// paced leaves the processor to others while records are written.
+func paced(records iter.Seq[ledger.Record]) iter.Seq[ledger.Record] {
+	return func(yield func(ledger.Record) bool) {
+		var pace breath.Pace
+		for r := range records {
+			pace.Step()
+			if !yield(r) {
 				return
 			}
 		}

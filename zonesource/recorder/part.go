@@ -13,6 +13,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 	"inside53/zonesource/ledger"
 )
 
@@ -173,14 +174,15 @@ func recordsOf(p zonesource.Part) ([]ledger.Record, error) {
 	if p.Zone == nil {
 		return records, nil
 	}
-	var pace zonesource.Pace
+	var pace breath.Pace
+	records = slices.Grow(records, p.Zone.Tree.Stats().RRsets) // where a long slice grows all is copied at one go
 	for name, n := range p.Zone.Tree.All {
 		pace.Step()
 		for s := range n.RRsets {
 			records = append(records, ledger.Record{Key: keyOfSet(p.Zone.Apex, name, s.Type), Value: encodeSet(s)})
 		}
 	}
-	slices.SortFunc(records, func(a, b ledger.Record) int { return bytes.Compare(a.Key, b.Key) })
+	breath.SortFunc(records, func(a, b ledger.Record) int { return bytes.Compare(a.Key, b.Key) })
 	return records, nil
 }
 
@@ -231,20 +233,21 @@ func difference(was, is zonesource.Part) ([]ledger.Difference, error) {
 			return true
 		})
 	}
-	slices.SortFunc(all, func(a, b ledger.Difference) int { return bytes.Compare(a.Key, b.Key) })
+	breath.SortFunc(all, func(a, b ledger.Difference) int { return bytes.Compare(a.Key, b.Key) })
 	return all, nil
 }
 
 // merge compares records that were with those that are; both are in order.
 func merge(was iter.Seq2[ledger.Record, error], is []ledger.Record) ([]ledger.Difference, error) {
 	var all []ledger.Difference
-	var pace zonesource.Pace
+	var pace breath.Pace
 	for old, err := range was {
 		if err != nil {
 			return nil, err
 		}
 		pace.Step()
 		for len(is) > 0 && bytes.Compare(is[0].Key, old.Key) < 0 {
+			pace.Step()
 			all = append(all, ledger.Difference{Key: is[0].Key, Now: is[0].Value})
 			is = is[1:]
 		}
@@ -257,6 +260,7 @@ func merge(was iter.Seq2[ledger.Record, error], is []ledger.Record) ([]ledger.Di
 			all = append(all, d)
 		}
 	}
+	all = slices.Grow(all, len(is))
 	for _, r := range is {
 		pace.Step()
 		all = append(all, ledger.Difference{Key: r.Key, Now: r.Value})

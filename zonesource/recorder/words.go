@@ -9,6 +9,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 	"inside53/zonesource/ledger"
 	"inside53/zonesource/rdata"
 )
@@ -33,11 +34,13 @@ func words(key string, apex []byte, all []ledger.Difference, of func(name []byte
 	}
 	w := writer{part: key, apex: apex}
 	omitted := 0
+	var pace breath.Pace
 	for _, d := range all {
 		if len(w.changes) >= ledger.MaxChanges {
 			omitted++
 			continue
 		}
+		pace.Step()
 		if apex == nil || !bytes.HasPrefix(d.Key, []byte(setKey)) {
 			w.item(d)
 			continue

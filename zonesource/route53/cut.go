@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 )
 
 // A page is cut into its record sets as it came, without being decoded. Those that lie one after the
@@ -61,7 +62,7 @@ type cutting struct {
 }
 
 // cut cuts a page; it reports whether that can be done.
-func cut(body []byte, pace *zonesource.Pace) (c cutting, ok bool) {
+func cut(body []byte, pace *breath.Pace) (c cutting, ok bool) {
 	at := bytes.Index(body, setsBegin)
 	if at < 0 || bytes.Contains(body, []byte("<!")) { // a comment, or text that isn't escaped
 		return c, false

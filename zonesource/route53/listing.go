@@ -15,6 +15,7 @@ import (
 
 	"inside53/zonesource"
 	"inside53/zonesource/awscall"
+	"inside53/zonesource/breath"
 	"inside53/zonesource/rdata"
 )
 
@@ -57,7 +58,7 @@ type rawPage struct {
 }
 
 // cutting is the page in its record sets.
-func (r *rawPage) cutting(pace *zonesource.Pace) (*cutting, bool) {
+func (r *rawPage) cutting(pace *breath.Pace) (*cutting, bool) {
 	ok := r.cut.body != nil
 	if !ok {
 		r.cut, ok = cut(r.body, pace)
@@ -250,7 +251,7 @@ func (l *lister) inspect(ctx context.Context, z *state, all *listing, r *rawPage
 	if !ok {
 		return position{}, false, nil // nothing to lay it over
 	}
-	var pace zonesource.Pace
+	var pace breath.Pace
 	c, ok := r.cutting(&pace)
 	if !ok {
 		return position{}, false, nil
@@ -295,7 +296,7 @@ func (l *lister) decodePage(ctx context.Context, z *state, all *listing, r *rawP
 		return position{}, err
 	}
 	if r.page.Chunks == "" {
-		var pace zonesource.Pace
+		var pace breath.Pace
 		c, ok := r.cutting(&pace)
 		if ok {
 			r.page.Chunks = c.digest.text(l.source.program)

@@ -20,6 +20,7 @@ import (
 	"inside53/zonesource/awscall"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
+	"inside53/zonesource/breath"
 )
 
 // countDecoded counts the record sets that the SDK decodes.
@@ -215,7 +216,7 @@ func (w *changedWorld) lister(b testing.TB, records int) (*lister, *state) {
 	})
 	config := aws.Config{Region: "eu-west-1", HTTPClient: transport,
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "secret", ""),
-		APIOptions:  []func(*middleware.Stack) error{awscall.ComparePages(zonesource.Rest, "Route 53")}}
+		APIOptions:  []func(*middleware.Stack) error{awscall.ComparePages(breath.Take, "Route 53")}}
 	account := &awsclient.Account{Config: config, Budget: awscall.NewBudget(1e9)}
 	s, err := New(Options{Accounts: []*awsclient.Account{account}, Timeout: time.Minute})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/awscall"
+	"inside53/zonesource/breath"
 	"inside53/zonesource/rdata"
 )
 
@@ -103,7 +104,7 @@ func (l *lister) patch(ctx context.Context, z *state, kept zonesource.Part, foun
 func (l *lister) decodeChunks(ctx context.Context, z *state, found *listing, chunks []chunk) (
 	all []recordSet, ok bool, err error,
 ) {
-	var pace zonesource.Pace
+	var pace breath.Pace
 	for _, c := range chunks {
 		var octets [][]byte
 		var page *cutting
@@ -161,7 +162,7 @@ func typesAt(e *zone.Edit, name []byte) []uint16 {
 func namesGone(tree *zone.Tree, found *listing) [][]byte {
 	seed := maphash.MakeSeed()
 	listed := map[uint64]bool{}
-	var pace zonesource.Pace
+	var pace breath.Pace
 	for i := range found.raw {
 		for set := range bytes.SplitSeq(found.raw[i].body, setEnd) {
 			text, ok := nameOf(set)

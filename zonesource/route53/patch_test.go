@@ -15,6 +15,7 @@ import (
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 	"inside53/zonesource/awssim"
+	"inside53/zonesource/breath"
 )
 
 // changing is a zone of the simulator that changes again and again.
@@ -126,7 +127,7 @@ func TestChangesAreDecodedAlone(t *testing.T) {
 
 // TestCutting: a page that isn't what Route 53 writes is decoded as a whole.
 func TestCutting(t *testing.T) {
-	var pace zonesource.Pace
+	var pace breath.Pace
 	page := string(pageOf(0, 2))
 	c, ok := cut([]byte(page), &pace)
 	if !ok || c.sets != setsPerPage || !bytes.Equal(c.with(c.body[c.from:c.to]), c.body) {

@@ -12,6 +12,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 	"inside53/zonesource/rdata"
 )
 
@@ -35,7 +36,7 @@ type builder struct {
 	zoneText string
 	edit     *zone.Edit
 	problems []zonesource.Problem
-	pace     zonesource.Pace
+	pace     breath.Pace
 	over     bool // the tree has had records before
 }
 

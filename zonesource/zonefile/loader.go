@@ -8,6 +8,7 @@ import (
 
 	"inside53/resolver/zone"
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 	"inside53/zonesource/rdata"
 )
 
@@ -132,7 +133,7 @@ func (l *loader) load(path string) error {
 // rest leaves the processor to others for a moment, where it is to be shared.
 func (l *loader) rest() {
 	if l.paced {
-		zonesource.Rest()
+		breath.Take()
 	}
 }
 
