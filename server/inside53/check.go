@@ -162,6 +162,12 @@ func printSummary(w io.Writer, c *config.Config, problems []zonesource.Problem) 
 		row("follow", "%s from %s, key %s, into %s, names %s", f.Zone, join(f.Primaries), orNone(string(f.Key)), f.Into,
 			words(f.Names))
 	}
+	if q := c.Queries(); q.Sample > 0 {
+		row("query log", "%s, to %s", queries(q), cmp.Or(q.File, "standard error"))
+	}
+	if c.Dnstap.Network != "" {
+		row("dnstap", "%s:%s", c.Dnstap.Network, c.Dnstap.Address)
+	}
 	for _, k := range c.Keys {
 		row("key", "%s, %s, %s", k.Name, k.Algorithm, cmp.Or(k.SecretFile, "secret in the configuration"))
 	}
@@ -187,6 +193,27 @@ func allWarnings(c *config.Config, problems []zonesource.Problem) []string {
 	return found
 }
 
+// queries says which are logged.
+func queries(q config.QueryLog) string {
+	text := "each query"
+	if q.Sample > 1 {
+		text = fmt.Sprintf("one query in %d", q.Sample)
+	}
+	if len(q.Clients) > 0 {
+		text += " of " + join(q.Clients)
+	}
+	if len(q.Names) > 0 {
+		text += " for " + words(q.Names)
+	}
+	if len(q.Rcodes) > 0 {
+		text += " with " + words(q.Rcodes)
+	}
+	if q.Slower > 0 {
+		text += fmt.Sprintf(" slower than %s", q.Slower)
+	}
+	return text
+}
+
 // probeTargets says what is probed.
 func probeTargets(h *config.HealthChecks) string {
 	if h.Source == config.HealthAWS {
@@ -201,6 +228,9 @@ func warnings(c *config.Config) []string {
 	if c.ServesNothing() {
 		found = append(found, "none of route53, ec2, zonefiles and forward is there: all but special names, such as "+
 			"localhost, are refused")
+	}
+	if q := c.QueryLog; q.Sample == 0 && (q.File != "" || len(q.Clients)+len(q.Names)+len(q.Rcodes) > 0 || q.Slower > 0) {
+		found = append(found, "query_log.sample is 0, so that query_log logs nothing; write 1 for each query")
 	}
 	vpc := make(map[string]bool)
 	for _, v := range c.Views {

@@ -230,6 +230,8 @@ func TestCheckWarnings(t *testing.T) {
 		{"zonefiles: [{origin: a, file: a}]\nkeys: [{name: k, secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}]\n" +
 			"transfers: [{clients: [10.0.0.0/8], keys: [k]}, {keys: [k]}]\n",
 			[]string{"transfers[1] has keys and no clients: "}},
+		{"zonefiles: [{origin: a, file: a}]\nquery_log: {rcodes: [SERVFAIL]}\n", []string{"query_log.sample is 0"}},
+		{"zonefiles: [{origin: a, file: a}]\nquery_log: {sample: 1, rcodes: [SERVFAIL]}\n", nil},
 		{"ec2:\nforward: [{zone: ., upstreams: [169.254.169.253]}]\n", []string{perVPC}},
 		{"ec2:\nforward: [{zone: ., upstreams: ['fd00:ec2::253']}]\n", []string{perVPC}},
 		{"ec2:\nforward: [{zone: ., upstreams: [10.0.0.2]}]\n", nil},
