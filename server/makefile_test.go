@@ -31,12 +31,15 @@ func TestHouseMakefile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	used := regexp.MustCompile(`(?m)^make (.*)$`).FindAllStringSubmatch(string(check), -1)
-	if len(used) == 0 {
-		t.Error("the check runs nothing")
+	used := regexp.MustCompile(`(?m)^(?:step|nice -n 19) make (.*)$`).FindAllStringSubmatch(string(check), -1)
+	if len(used) < 8 {
+		t.Errorf("the check runs %q", used)
 	}
 	for _, m := range used {
 		for target := range strings.FieldsSeq(m[1]) {
+			if strings.HasPrefix(target, ">") {
+				break
+			}
 			if !targets[target] && !strings.Contains(target, "=") {
 				t.Errorf("the check runs make %s, which is not there", target)
 			}

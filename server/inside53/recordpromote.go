@@ -43,6 +43,12 @@ is nothing to do then.`,
 			if err != nil {
 				return err
 			}
+			for _, warning := range unwatched(p) {
+				_, err = fmt.Fprintf(c.errors, "warning: %s\n", warning)
+				if err != nil {
+					return err
+				}
+			}
 			if !how.asJSON {
 				err = printSteps(c, p)
 				if err != nil {
@@ -116,6 +122,19 @@ func promoteMember(z changes.Zone, sets []changes.RecordSet, name, to string) (c
 			strings.Join(ids, ", "))
 	}
 	return changes.PlanOf(z, steps...), nil
+}
+
+// unwatched says which members a plan makes primary though nothing watches them: nobody would take their place.
+func unwatched(p changes.Plan) []string {
+	var all []string
+	for _, s := range p.Steps {
+		if s.New == nil || s.New.Failover != "PRIMARY" || s.New.HealthCheckId != nil ||
+			s.New.AliasTarget != nil && s.New.AliasTarget.EvaluateTargetHealth {
+			continue
+		}
+		all = append(all, nameOf(s.New)+" becomes primary and has no health check: the secondary takes its place never")
+	}
+	return all
 }
 
 // firstOf returns the primary or the heaviest of the group that a member is in.
