@@ -218,7 +218,11 @@ func TestPromote(t *testing.T) {
 		ok(t, strings.Fields("record promote "+s.args)...)
 		same(t, s.args, weights(t), s.want)
 	}
-	ok(t, strings.Fields("record promote example.com app secondary --public --comment failover")...)
+	promote := "record promote example.com app secondary --public --comment failover"
+	code, _, warned := command(t, strings.Fields(promote)...)
+	if code != exitDone || !strings.HasPrefix(warned, "warning: app.example.com. A (secondary) becomes primary and has") {
+		t.Errorf("code %d, errors %q", code, warned)
+	}
 	got := ok(t, strings.Fields("record ls example.com app --public")...)
 	same(t, "app", got, `NAME              TTL  TYPE  VALUES         ROUTING
 app.example.com.  60   A     203.0.113.30   routing="FAILOVER" failover="SECONDARY" healthCheckId="3c9d2e7b-61f4-4b8a-8e0d-9f1a2b3c4d5e" identifier="primary"

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,8 @@ type script struct {
 	stream chan Stream
 	frozen chan struct{} // closed to release "freeze"
 	seen   sync.Map      // netip.Addr of clients
+
+	expected, fetched atomic.Int64 // calls
 }
 
 type lateQuery struct {
@@ -42,8 +45,8 @@ func newScript() *script {
 	return &script{late: make(chan lateQuery, 1024), stream: make(chan Stream, 16), frozen: make(chan struct{})}
 }
 
-func (w fakeWorker) Expect([]byte, netip.AddrPort) {}
-func (w fakeWorker) Fetch()                        {}
+func (w fakeWorker) Expect([]byte, netip.AddrPort) { w.script.expected.Add(1) }
+func (w fakeWorker) Fetch()                        { w.script.fetched.Add(1) }
 func (w fakeWorker) Flush()                        {}
 
 func (w fakeWorker) Serve(

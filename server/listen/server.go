@@ -36,6 +36,12 @@ type Worker interface {
 	Flush()
 }
 
+// How many packets that are there together are prepared for: it pays from few on.
+const (
+	fewPackets   = 4
+	mostExpected = 64
+)
+
 // The defaults of [Options].
 const (
 	DefaultReceiveBuffer = 4 << 20

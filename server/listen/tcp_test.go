@@ -2,6 +2,7 @@ package listen
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -25,6 +26,27 @@ func TestTCPAnswersPipelinedQueries(t *testing.T) {
 		go c.sendMessages(qs...)
 		for i := range n {
 			wantMessage(t, c.receiveMessage(), answerTo(qs[i]))
+		}
+	}
+}
+
+// TestTCPExpectsSeveral: what is there together is prepared for together, some at a time; one query isn't.
+func TestTCPExpectsSeveral(t *testing.T) {
+	message := binary.BigEndian.AppendUint16(nil, uint16(len(query(1, "a"))))
+	message = append(message, query(1, "a")...)
+	for _, test := range []struct{ messages, more, want int }{
+		{0, 0, 0}, {0, 1, 0}, {1, 0, 1}, {fewPackets - 1, 5, fewPackets - 1}, {fewPackets, 0, fewPackets},
+		{fewPackets, len(message) - 1, fewPackets}, {mostExpected + 9, 0, mostExpected},
+	} {
+		c := &tcpConn{in: append(bytes.Repeat(message, test.messages), message[:test.more]...)}
+		c.end = len(c.in)
+		w := fakeWorker{newScript()}
+		got := c.expect(w)
+		expected, fetched := int(w.script.expected.Load()), int(w.script.fetched.Load())
+		if prepares := test.want >= fewPackets; got != test.want || (fetched == 1) != prepares ||
+			prepares && expected != test.want || !prepares && expected > 0 {
+			t.Errorf("%d messages and %d octets: looks at %d, expects %d, fetches %d times", test.messages, test.more, got,
+				expected, fetched)
 		}
 	}
 }

@@ -243,8 +243,12 @@ func (c *tcpConn) answer() bool {
 	defer c.t.buffers.free(b)
 	b.began = time.Now()
 	defer b.worker.Flush()
-	used := 0
+	used, expected := 0, 0
 	for c.complete() {
+		if expected == 0 {
+			expected = c.expect(b.worker)
+		}
+		expected--
 		size := c.need() - 2
 		if size < wire.HeaderSize {
 			c.write(b, used)
@@ -283,6 +287,34 @@ func (c *tcpConn) answer() bool {
 		}
 	}
 	return c.write(b, used)
+}
+
+// expect has a worker prepare for the complete messages that are there, where these are several, and returns how many
+// it has looked at.
+func (c *tcpConn) expect(w Worker) int {
+	n := c.several()
+	if n < fewPackets {
+		return n
+	}
+	at := c.start
+	for range n {
+		next := at + 2 + int(binary.BigEndian.Uint16(c.in[at:]))
+		w.Expect(c.in[at+2:next:next], c.asker)
+		at = next
+	}
+	w.Fetch()
+	return n
+}
+
+// several counts the complete messages that are there, up to the most that are prepared for together.
+func (c *tcpConn) several() (n int) {
+	for at := c.start; n < mostExpected && c.end-at >= 2; n++ {
+		at += 2 + int(binary.BigEndian.Uint16(c.in[at:]))
+		if at > c.end {
+			break
+		}
+	}
+	return n
 }
 
 // full reports whether no more queries are served for now.

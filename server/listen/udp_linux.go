@@ -22,9 +22,6 @@ import (
 // leaves the system calls at 2 % of the cost of a packet under load.
 const udpSlots = 64
 
-// fewPackets is from how many packets on it pays to prepare for them together.
-const fewPackets = 4
-
 // turnsBeforeYield is how many turns a loop that always finds packets takes before it
 // lets other goroutines run: those that wait for an upstream, TCP, the admin server.
 const turnsBeforeYield = 8
