@@ -160,10 +160,5 @@ func (s *farSky) ask(ctx context.Context, method, path string, form []byte) ([]b
 	return body, err
 }
 
-// environment is what the SDK of a child has to know.
-func (s *farSky) environment() []string {
-	return (&cloud{url: s.url}).environment()
-}
-
 // stop ends the process.
 func (s *farSky) stop() { s.process.stop() }
