@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"inside53/resolver"
@@ -43,10 +44,12 @@ type message struct {
 
 // shard keeps messages until they are sent.
 type shard struct {
-	mu      sync.Mutex // held for moments
-	buffer  []byte
-	dropped uint64 // since the beginning
-	_       [64]byte
+	full    atomic.Bool // a message didn't fit: none is tried until what waits is taken
+	dropped atomic.Uint64
+
+	mu     sync.Mutex // held for moments
+	buffer []byte
+	_      [64]byte
 }
 
 // put copies a message, or counts it as dropped. It reports whether half of the room is used now.
@@ -63,7 +66,8 @@ func (s *shard) put(m *message) (half bool) {
 	defer s.mu.Unlock()
 	before := len(s.buffer)
 	if s.buffer == nil || before+headerSize+len(m.bytes) > cap(s.buffer) {
-		s.dropped++
+		s.dropped.Add(1)
+		s.full.Store(true)
 		return before > 0
 	}
 	s.buffer = append(append(s.buffer, head[:]...), m.bytes...)
@@ -75,6 +79,7 @@ func (s *shard) swap(spare []byte) (waiting []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	waiting, s.buffer = s.buffer, spare
+	s.full.Store(false)
 	return waiting
 }
 
@@ -94,22 +99,22 @@ func next(waiting []byte) (m message, rest []byte) {
 
 // Question implements [resolver.Messages].
 func (s *Sender) Question(query []byte, client netip.AddrPort, t resolver.Transport) {
-	s.put(&message{kind: clientQuery, proto: protocolOf(t), peer: client, at: time.Now(), bytes: query})
+	s.put(clientQuery, protocolOf(t), client, 0, query)
 }
 
 // Answer implements [resolver.Messages].
 func (s *Sender) Answer(answer []byte, client netip.AddrPort, t resolver.Transport, took time.Duration) {
-	s.put(&message{kind: clientResponse, proto: protocolOf(t), peer: client, at: time.Now(), took: took, bytes: answer})
+	s.put(clientResponse, protocolOf(t), client, took, answer)
 }
 
 // Asked implements [forward.Messages].
 func (s *Sender) Asked(query []byte, upstream netip.AddrPort, by forward.Protocol) {
-	s.put(&message{kind: forwarderQuery, proto: by, peer: upstream, at: time.Now(), bytes: query})
+	s.put(forwarderQuery, by, upstream, 0, query)
 }
 
 // Answered implements [forward.Messages].
 func (s *Sender) Answered(reply []byte, upstream netip.AddrPort, by forward.Protocol, took time.Duration) {
-	s.put(&message{kind: forwarderResponse, proto: by, peer: upstream, at: time.Now(), took: took, bytes: reply})
+	s.put(forwarderResponse, by, upstream, took, reply)
 }
 
 func protocolOf(t resolver.Transport) forward.Protocol {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,7 @@ type Sender struct {
 	shards  [shards]shard
 	wake    chan struct{}
 	changed chan struct{}
+	away    atomic.Bool   // the reader failed, and isn't back
 	dropped atomic.Uint64 // after they had waited
 	sent    atomic.Uint64
 
@@ -79,6 +81,7 @@ func (s *Sender) SetReader(network, at string) {
 			s.dropped.Add(1)
 		}
 	}
+	s.away.Store(false)
 	select {
 	case s.changed <- struct{}{}:
 	default: // it is known already
@@ -89,10 +92,7 @@ func (s *Sender) SetReader(network, at string) {
 func (s *Sender) Dropped() uint64 {
 	n := s.dropped.Load()
 	for i := range s.shards {
-		c := &s.shards[i]
-		c.mu.Lock()
-		n += c.dropped
-		c.mu.Unlock()
+		n += s.shards[i].dropped.Load()
 	}
 	return n
 }
@@ -100,13 +100,18 @@ func (s *Sender) Dropped() uint64 {
 // Sent is how many messages were sent.
 func (s *Sender) Sent() uint64 { return s.sent.Load() }
 
-// put keeps a message until it is sent.
-func (s *Sender) put(m *message) {
-	at := m.peer.Port()
-	if len(m.bytes) >= 2 {
-		at ^= binary.BigEndian.Uint16(m.bytes) // the id: upstreams have one port
+// put keeps a message until it is sent. Where nobody reads it costs two loads and a count.
+func (s *Sender) put(k kind, by forward.Protocol, peer netip.AddrPort, took time.Duration, bytes []byte) {
+	at := peer.Port()
+	if len(bytes) >= 2 {
+		at ^= binary.BigEndian.Uint16(bytes) // the id: upstreams have one port
 	}
-	half := s.shards[at%shards].put(m)
+	of := &s.shards[at%shards]
+	if s.away.Load() || of.full.Load() {
+		of.dropped.Add(1)
+		return
+	}
+	half := of.put(&message{kind: k, proto: by, peer: peer, at: time.Now(), took: took, bytes: bytes})
 	if half {
 		select {
 		case s.wake <- struct{}{}:
@@ -151,6 +156,7 @@ func (s *Sender) send(ctx context.Context) {
 	if to != s.to { // not when that is told, as it may be seen before: a reader is connected to once
 		s.disconnect(true)
 		s.to, s.tried, s.failed = to, time.Time{}, false
+		s.away.Store(false)
 	}
 	if to == (address{}) {
 		return
@@ -202,6 +208,7 @@ func (s *Sender) connect(ctx context.Context, to address) {
 		return
 	}
 	s.out = &output{conn: conn, writer: w}
+	s.away.Store(false)
 	if s.failed {
 		s.opts.Log.Info("the reader of dnstap is back")
 		s.failed = false
@@ -211,6 +218,7 @@ func (s *Sender) connect(ctx context.Context, to address) {
 // fail gives the connection up for a while.
 func (s *Sender) fail(err error) {
 	s.disconnect(false)
+	s.away.Store(true)
 	s.tried = time.Now()
 	if !s.failed {
 		s.opts.Log.Warn("messages are not sent to the reader of dnstap; they are dropped", "error", err)

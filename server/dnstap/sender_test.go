@@ -251,3 +251,40 @@ func TestFrameUpdates(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyReads: once the reader is away, or a message didn't fit, messages are counted and not copied; when what
+// waits is taken, or there is another reader, they are kept again.
+func TestNobodyReads(t *testing.T) {
+	s := New(Options{Log: slog.New(slog.DiscardHandler)})
+	s.SetReader("unix", "/nowhere/there")
+	client, query := netip.MustParseAddrPort("10.0.0.1:5300"), make([]byte, 400)
+	waiting := func() (n int) {
+		for i := range s.shards {
+			n += len(s.shards[i].buffer)
+		}
+		return n
+	}
+	ask := func() { s.Question(query, client, resolver.UDP) }
+	ask()
+	kept := waiting()
+	s.fail(errors.New("the reader has gone"))
+	if n := testing.AllocsPerRun(100, ask); n > 0 || waiting() != kept || s.Dropped() != 101 {
+		t.Errorf("%v allocations, %d octets wait, %d are dropped", n, waiting()-kept, s.Dropped())
+	}
+	s.SetReader("unix", "/nowhere/else")
+	for range shardBytes / len(query) { // until one doesn't fit
+		ask()
+	}
+	kept, before := waiting(), s.Dropped()
+	s.Question(query[:12], client, resolver.UDP) // would fit
+	if kept < shardBytes-1000 || waiting() != kept || s.Dropped() != before+1 {
+		t.Errorf("%d octets wait of %d, %d more are dropped", waiting(), shardBytes, s.Dropped()-before)
+	}
+	for i := range s.shards {
+		s.shards[i].swap(make([]byte, 0, shardBytes))
+	}
+	ask()
+	if waiting() == 0 {
+		t.Error("what is asked isn't kept once there is room again")
+	}
+}
