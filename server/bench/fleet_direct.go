@@ -29,7 +29,7 @@ type eventWay struct {
 	mu     sync.Mutex
 	is     awssim.EventSwitch
 	number int       // how often that was changed
-	frozen time.Time // until then a process that is stopped may hold events
+	frozen time.Time // until then a process that is stopped may hold events, or Route 53 may be asked less often
 }
 
 func (e *eventWay) get() (is awssim.EventSwitch, number int, frozen time.Time) {
@@ -39,10 +39,13 @@ func (e *eventWay) get() (is awssim.EventSwitch, number int, frozen time.Time) {
 }
 
 // freeze notes that who leads is stopped for some time.
-func (e *eventWay) freeze(d time.Duration) {
+func (e *eventWay) freeze(d time.Duration) { e.slow(d + pollsOut) }
+
+// slow notes that what events say is read late for some time.
+func (e *eventWay) slow(d time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	until := time.Now().Add(d + pollsOut)
+	until := time.Now().Add(d)
 	if until.After(e.frozen) {
 		e.frozen = until
 	}

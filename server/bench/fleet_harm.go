@@ -26,6 +26,8 @@ const (
 	// A process is stopped for so long.
 	shortestStop = 100 * time.Millisecond
 	longestStop  = 30 * time.Second
+	// slowed is how long after a fault Route 53 is asked less often, as the server asks an AWS that throttles.
+	slowed = 8 * time.Second
 )
 
 // harm does one server, or the store, some harm.
@@ -71,6 +73,7 @@ func (r *fleetRun) harm(ctx context.Context, s *fleetServer, under *sync.WaitGro
 		linked("S3: answers to PUT lost", 8*time.Second, func(l *link) { l.lost = 300 })
 	case 10:
 		r.note("Route 53: fault")
+		r.events.slow(slowed)
 		kinds := []string{"500", "throttle", "fail"}
 		return r.sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: kinds[r.random(len(kinds))],
 			Count: 1 + r.random(2)})
