@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"inside53/resolver/freeport"
+
 	"github.com/miekg/dns"
 )
 
@@ -115,19 +117,11 @@ func (u *fakeUpstream) serve() {
 // listenBoth listens on one port over TCP and UDP.
 func listenBoth(t testing.TB) (net.Listener, net.PacketConn) {
 	t.Helper()
-	for range 20 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		pc, err := net.ListenPacket("udp", l.Addr().String())
-		if err == nil {
-			return l, pc
-		}
-		l.Close()
+	packets, streams, err := freeport.Listen()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free over both TCP and UDP")
-	return nil, nil
+	return streams, packets
 }
 
 // ServeDNS answers as the scenario says.

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"inside53/resolver/freeport"
 	"inside53/server/admin"
 	"inside53/server/config"
 	"inside53/zonesource/awssim"
@@ -131,26 +132,14 @@ type site struct {
 
 func newSite(t testing.TB) *site { return &site{dir: t.TempDir()} }
 
-// freePair listens by UDP and TCP on one free port of loopback; one that the kernel gives
-// for UDP may be taken for TCP.
+// freePair listens by UDP and TCP on one free port of loopback.
 func freePair(t *testing.T) (net.PacketConn, net.Listener) {
 	t.Helper()
-	var err error
-	for range 16 {
-		var packets net.PacketConn
-		packets, err = net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var streams net.Listener
-		streams, err = net.Listen("tcp", packets.LocalAddr().String())
-		if err == nil {
-			return packets, streams
-		}
-		_ = packets.Close()
+	packets, streams, err := freeport.Listen()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal(err)
-	return nil, nil
+	return packets, streams
 }
 
 func (s *site) path(name string) string { return filepath.Join(s.dir, name) }

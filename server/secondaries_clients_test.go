@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"inside53/server/bench/freeport"
+	"inside53/resolver/freeport"
 
 	"github.com/miekg/dns"
 )

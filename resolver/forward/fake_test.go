@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"inside53/resolver/freeport"
 	"inside53/server/house"
 
 	"github.com/miekg/dns"
@@ -76,19 +77,11 @@ func newFake(t testing.TB, answer func(q *dns.Msg, tcp bool) *dns.Msg, secure *t
 // listenBoth listens on one port over TCP and UDP.
 func listenBoth(t testing.TB) (net.Listener, net.PacketConn) {
 	t.Helper()
-	for range 20 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		pc, err := net.ListenPacket("udp", l.Addr().String())
-		if err == nil {
-			return l, pc
-		}
-		l.Close()
+	packets, streams, err := freeport.Listen()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free over both TCP and UDP")
-	return nil, nil
+	return streams, packets
 }
 
 func (u *fakeUpstream) set(answer func(q *dns.Msg, tcp bool) *dns.Msg) {

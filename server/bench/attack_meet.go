@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"inside53/examples"
-	"inside53/server/bench/freeport"
+	"inside53/resolver/freeport"
 	"inside53/server/bench/load"
 )
 

@@ -27,7 +27,7 @@ import (
 	"github.com/miekg/dns"
 
 	"inside53/examples"
-	"inside53/server/bench/freeport"
+	"inside53/resolver/freeport"
 	"inside53/zonesource/awsclient"
 	"inside53/zonesource/awssim"
 	"inside53/zonesource/fleet"

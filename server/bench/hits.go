@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"inside53/resolver/freeport"
 	"inside53/server/bench/dataset"
-	"inside53/server/bench/freeport"
 	"inside53/server/bench/upstream"
 
 	"golang.org/x/sync/errgroup"

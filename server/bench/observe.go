@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"inside53/server/bench/freeport"
+	"inside53/resolver/freeport"
 
 	dnstap "github.com/dnstap/golang-dnstap"
 )

@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"inside53/resolver/freeport"
 	"inside53/server/bench/dataset"
-	"inside53/server/bench/freeport"
 )
 
 // comparison is one run of 'bench peers'.

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"inside53/resolver/freeport"
 	"inside53/server/bench/dataset"
-	"inside53/server/bench/freeport"
 	"inside53/server/bench/load"
 )
 

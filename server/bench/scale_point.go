@@ -15,8 +15,8 @@ import (
 	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
 
+	"inside53/resolver/freeport"
 	"inside53/server/bench/dataset"
-	"inside53/server/bench/freeport"
 	"inside53/server/bench/load"
 )
 

@@ -17,8 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"inside53/resolver/freeport"
 	"inside53/server/bench/dataset"
-	"inside53/server/bench/freeport"
 )
 
 // farSky is the simulated AWS in a process of its own, which gives way to who asks beside it: what it computes for who

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"inside53/resolver/freeport"
 	"inside53/server/bench/dataset"
-	"inside53/server/bench/freeport"
 	"inside53/server/bench/load"
 )
 

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"inside53/resolver/freeport"
+
 	"github.com/miekg/dns"
 )
 
@@ -214,16 +216,11 @@ func ask(ctx context.Context, addr string) error {
 // passedSockets are a socket of UDP and one of TCP on one free port of loopback.
 func passedSockets(t *testing.T) (files []*os.File, addr string) {
 	t.Helper()
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	conn, listener, err := freeport.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr = conn.LocalAddr().String()
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	udp, err := conn.File()
+	udp, err := conn.(*net.UDPConn).File()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,5 +230,5 @@ func passedSockets(t *testing.T) (files []*os.File, addr string) {
 	}
 	_, _ = conn.Close(), listener.Close() // the files are duplicates
 	t.Cleanup(func() { _, _ = udp.Close(), tcp.Close() })
-	return []*os.File{udp, tcp}, addr
+	return []*os.File{udp, tcp}, listener.Addr().String()
 }

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"inside53/resolver/freeport"
 )
 
 // balancer spreads clients over servers by a hash of the client's address and port, as network
@@ -37,19 +39,14 @@ type flowKey struct {
 func startBalancer(t *testing.T, servers []string) *balancer {
 	t.Helper()
 	b := &balancer{
-		address: freeAddress(t), servers: servers, up: make([]atomic.Bool, len(servers)), stop: make(chan struct{}),
+		servers: servers, up: make([]atomic.Bool, len(servers)), stop: make(chan struct{}),
 		flows: map[flowKey]*net.UDPConn{},
 	}
-	at := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(b.address))
-	var err error
-	b.udp, err = net.ListenUDP("udp", at)
+	packets, streams, err := freeport.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.tcp, err = net.Listen("tcp", b.address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.udp, b.tcp, b.address = packets.(*net.UDPConn), streams, streams.Addr().String()
 	for i := range servers {
 		b.up[i].Store(true)
 		b.running.Go(func() { b.watch(i) })

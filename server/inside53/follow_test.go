@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"inside53/examples"
+	"inside53/resolver/freeport"
 	"inside53/zonesource/awssim"
 
 	"github.com/miekg/dns"
@@ -62,15 +62,11 @@ type ownMaster struct {
 func newOwnMaster(t *testing.T) *ownMaster {
 	t.Helper()
 	m := &ownMaster{serial: 1, sets: map[string][]dns.RR{}}
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	udp, tcp, err := freeport.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.addr = tcp.Addr().String()
-	udp, err := net.ListenPacket("udp", m.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, s := range []*dns.Server{{Listener: tcp, Handler: m}, {PacketConn: udp, Handler: m}} {
 		go func() { _ = s.ActivateAndServe() }()
 		t.Cleanup(func() { _ = s.Shutdown() })

@@ -59,16 +59,12 @@ func stderrOf(err error) string {
 // moto starts a moto server, sets the environment to it, and fills it.
 func moto(t *testing.T) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address := freeAddress(t)
+	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().(*net.TCPAddr)
-	err = l.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := exec.CommandContext(t.Context(), "python3", "-m", "moto.server", "-p", strconv.Itoa(addr.Port))
+	server := exec.CommandContext(t.Context(), "python3", "-m", "moto.server", "-p", port)
 	err = server.Start()
 	if err != nil {
 		t.Fatalf("starting moto: %v (pip install 'moto[server]')", err)
@@ -78,7 +74,7 @@ func moto(t *testing.T) {
 		_ = server.Wait()
 	})
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": "http://" + addr.String(), "AWS_ACCESS_KEY_ID": "judge", "AWS_SECRET_ACCESS_KEY": "judge",
+		"AWS_ENDPOINT_URL": "http://" + address, "AWS_ACCESS_KEY_ID": "judge", "AWS_SECRET_ACCESS_KEY": "judge",
 		"AWS_SESSION_TOKEN": "",
 		"AWS_REGION":        "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
@@ -91,7 +87,7 @@ func moto(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "moto answers", func() bool {
-		conn, err := net.DialTimeout("tcp", addr.String(), time.Second)
+		conn, err := net.DialTimeout("tcp", address, time.Second)
 		if err != nil {
 			return false
 		}

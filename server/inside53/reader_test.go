@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"inside53/server/bench/freeport"
+	"inside53/resolver/freeport"
 )
 
 // TestProcessOutlivesItsReaders has nobody read what the server prints and logs, from

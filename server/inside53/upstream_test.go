@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"inside53/resolver/freeport"
+
 	"github.com/miekg/dns"
 )
 
@@ -27,15 +29,11 @@ type hostile struct {
 // start listens by UDP and TCP on one port.
 func (h *hostile) start(t *testing.T) {
 	t.Helper()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	pc, l, err := freeport.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.addr = pc.LocalAddr().String()
-	l, err := net.Listen("tcp", h.addr)
-	if err != nil {
-		t.Skip(err) // somebody else has that port by TCP
-	}
+	h.addr = l.Addr().String()
 	var running sync.WaitGroup
 	running.Go(func() {
 		buf := make([]byte, 4096)

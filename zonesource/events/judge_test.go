@@ -5,7 +5,6 @@ package events
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os/exec"
 	"slices"
@@ -24,19 +23,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"inside53/resolver/freeport"
 	"inside53/zonesource/awsclient"
 )
 
 // startMoto runs an AWS that others wrote until the test ends.
 func startMoto(t *testing.T) aws.Config {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := free.Addr().(*net.TCPAddr)
-	_ = free.Close() // moto takes it
-	c := exec.Command("python3", "-m", "moto.server", "-H", "127.0.0.1", "-p", fmt.Sprint(addr.Port))
+	c := exec.Command("python3", "-m", "moto.server", "-H", "127.0.0.1", "-p", fmt.Sprint(port))
 	err = c.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +43,7 @@ func startMoto(t *testing.T) aws.Config {
 		_ = c.Process.Kill()
 		_ = c.Wait() // killed
 	})
-	endpoint := "http://" + addr.String()
+	endpoint := fmt.Sprintf("http://127.0.0.1:%d", port)
 	for end := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		response, err := http.Get(endpoint + "/moto-api/data.json")
 		if err == nil {

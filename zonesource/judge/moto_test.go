@@ -5,7 +5,6 @@ package judge
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"inside53/resolver/freeport"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -36,14 +37,12 @@ type moto struct {
 // startMoto runs moto on a free loopback port until the test ends.
 func startMoto(t *testing.T) *moto {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := free.Addr().(*net.TCPAddr)
-	_ = free.Close() // moto takes it
-	start(t, exec.Command("python3", "-m", "moto.server", "-H", "127.0.0.1", "-p", fmt.Sprint(addr.Port)))
-	m := &moto{endpoint: "http://" + addr.String()}
+	start(t, exec.Command("python3", "-m", "moto.server", "-H", "127.0.0.1", "-p", fmt.Sprint(port)))
+	m := &moto{endpoint: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	m.config = aws.Config{
 		Region:       region,
 		BaseEndpoint: aws.String(m.endpoint),

@@ -4,12 +4,14 @@ package ledger
 
 import (
 	"context"
-	"net"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"inside53/resolver/freeport"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -25,15 +27,11 @@ func TestClientS3(t *testing.T) {
 	if err != nil {
 		t.Fatalf("no versitygw; run: make deps (%v)", err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	err = listener.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := fmt.Sprintf("127.0.0.1:%d", port)
 	ctx, cancel := context.WithCancel(context.Background())
 	gateway := exec.CommandContext(ctx, program, "--access", "access", "--secret", "secret", "--port", address,
 		"posix", "--sidecar", t.TempDir(), t.TempDir())

@@ -3,7 +3,6 @@ package secondary
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"inside53/resolver/freeport"
 	"inside53/resolver/zone"
 	"inside53/zonesource"
 
@@ -33,11 +33,7 @@ type primary struct {
 func newPrimary(t *testing.T) *primary {
 	t.Helper()
 	p := &primary{t: t}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	packets, err := net.ListenPacket("udp", l.Addr().String())
+	packets, l, err := freeport.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
