@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -31,18 +32,20 @@ type fleetRun struct {
 	failed   []error           // what the test couldn't do
 	events   eventWay
 	members  int
+	started  time.Time
 	replaced time.Duration // at the end one is replaced so often, in place of all else
 	rollback bool
 }
 
 // runFleet tortures a fleet, and says whether it held its rules.
 func runFleet(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
-	r := &fleetRun{counts: map[string]int{}, last: map[string]string{}, progress: stderr}
+	r := &fleetRun{started: time.Now(), counts: map[string]int{}, last: map[string]string{}, progress: stderr}
 	program := flags.String("inside53", "bin/inside53-fleettest", "our `program`, with a clock that may be wrong")
 	gateway := flags.String("s3", "bin/tools/versitygw", "the `program` that is S3")
 	length := flags.Duration("time", 90*time.Second, "for how `long`")
 	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "the `number` that chance follows from")
-	keep := flags.String("keep", "", "the `directory` where logs are left when rules were broken")
+	keep := flags.String("keep", "", "the `directory` where logs and what was seen are left when rules were broken; else "+
+		"one for what is temporary")
 	flags.IntVar(&r.members, "members", 5, "how `many` servers")
 	flags.DurationVar(&r.replaced, "replace", 5*time.Second, "at the end replace a server so `often`, and do nothing else")
 	flags.BoolVar(&r.rollback, "rollback", true, "set head back, and empty the bucket")
@@ -76,10 +79,24 @@ func runFleet(ctx context.Context, flags *flag.FlagSet, args []string, stdout, s
 	if failed == nil && len(faults) > 0 {
 		failed = fmt.Errorf("%d rules were broken", len(faults))
 	}
-	if failed != nil && *keep != "" {
-		return errors.Join(failed, os.Rename(dir, *keep))
+	if len(faults) > 0 {
+		return errors.Join(failed, r.leave(dir, *keep, stderr))
 	}
 	return errors.Join(failed, os.RemoveAll(dir))
+}
+
+// leave leaves the logs of the servers, the store, and what was seen.
+func (r *fleetRun) leave(dir, keep string, stderr io.Writer) error {
+	text, err := json.Marshal(&r.trace)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "trace.json"), text, 0o600)
+	}
+	if err == nil && keep != "" {
+		err = os.Rename(dir, keep)
+		dir = keep
+	}
+	fmt.Fprintf(stderr, "what was seen, the store and the logs of the servers: %s\n", dir)
+	return err
 }
 
 // torture runs the fleet, and gathers the trace.
@@ -156,6 +173,9 @@ func (r *fleetRun) note(what string) {
 		r.order = append(r.order, what)
 	}
 	r.counts[what]++
+	if what != lookedUp {
+		r.trace.Noted = append(r.trace.Noted, noted{what, time.Since(r.started)})
+	}
 }
 
 // replacing is for how long at the end servers are replaced; of a short run it is a third.

@@ -26,6 +26,13 @@ type trace struct {
 	Said     []seenVersion     // in the order in which it was said
 	Lookups  []lostLookup      // those that had no right answer, at servers that were up
 	Final    map[string]final  // by name: what is there at the end
+	Noted    []noted           // what was done, in order
+}
+
+// noted is something that was done to the fleet, or looked at.
+type noted struct {
+	What string
+	At   time.Duration
 }
 
 // seenHead is a head as it was written, in the order of the store.
@@ -37,6 +44,8 @@ type seenHead struct {
 	Commit  string
 	Set     bool // back, or away, by the test
 	Start   int  // which of the starts of that server
+	At      time.Duration
+	body    []byte
 }
 
 // seenCommit is what of a commit is looked at.
@@ -121,7 +130,7 @@ func (t *trace) checkHeads(fault func(string, ...any)) {
 			if h.Version <= greatest {
 				fault("a repair makes version %d, though there was %d", h.Version, greatest)
 			}
-		case h.Version != last.Version+1:
+		case h.Version != last.Version+1: // also where head was set back: who is stopped or new doesn't know better
 			fault("version %d comes after %d", h.Version, last.Version)
 		case c.Previous != last.Commit:
 			fault("version %d names %q as the one before, not %q", h.Version, c.Previous, last.Commit)

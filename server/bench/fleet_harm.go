@@ -171,23 +171,27 @@ func (r *fleetRun) rollBack(ctx context.Context) error {
 		return nil
 	}
 	if r.random(2) == 0 {
-		at := len(r.bodies) - 2 - r.random(4)
+		at := n - 2 - r.random(4)
+		if r.heads[at].Set {
+			return nil
+		}
 		_, tag, err := r.bucket.Get(ctx, "head", "", 1<<20)
 		if err == nil {
-			_, err = r.bucket.Put(ctx, "head", r.bodies[at], tag)
+			_, err = r.bucket.Put(ctx, "head", r.heads[at].body, tag)
 		}
 		if err == nil { // else another time
 			r.note("head set back")
-			r.setHead()
+			r.setHead(r.heads[at])
 		}
 		return nil
 	}
 	return r.empty()
 }
 
-// setHead notes that head isn't what a server has written last. The caller holds mu.
-func (r *fleetRun) setHead() {
-	r.heads = append(r.heads, seenHead{Set: true})
+// setHead notes that head isn't what a server has written last, but one before, or none. The caller holds mu.
+func (r *fleetRun) setHead(is seenHead) {
+	r.heads = append(r.heads, seenHead{Set: true, At: time.Since(r.began), Version: is.Version, Epoch: is.Epoch,
+		Leader: is.Leader, Commit: is.Commit})
 	r.sets++
 }
 
@@ -208,6 +212,6 @@ func (r *fleetRun) empty() error {
 			break
 		}
 	}
-	r.setHead()
+	r.setHead(seenHead{})
 	return err
 }

@@ -29,6 +29,7 @@ const (
 	// lookUpWait is how long a look-up may take.
 	lookUpWait = 3 * time.Second
 	fleetName  = "www.example.net."
+	lookedUp   = "look-ups"
 )
 
 // outcome of one message.
@@ -171,7 +172,7 @@ func (r *fleetRun) lookUp(ctx context.Context, s *fleetServer) {
 			r.lose(s, fmt.Sprintf("%q, %v", is, err))
 		default:
 			want = is
-			r.note("look-ups")
+			r.note(lookedUp)
 		}
 		_ = sleep(ctx, 20*time.Millisecond) // its end is that of the loop
 	}
@@ -288,6 +289,7 @@ func (r *fleetRun) gather(ctx context.Context) error {
 	for _, h := range r.trace.Heads {
 		if h.Set {
 			sets++
+			continue
 		}
 		named[h.Commit] = sets
 	}

@@ -64,7 +64,6 @@ type fleetWorld struct {
 	mu      sync.Mutex
 	heads   []seenHead
 	sets    int               // how often head was set back, or away
-	bodies  [][]byte          // of heads that were written
 	commits map[string][]byte // by name, as they were written
 	made    map[string]int
 }
@@ -409,9 +408,8 @@ func (w *fleetWorld) noteHead(by *fleetServer, body []byte) {
 	}
 	text := jsonOf.Find(body)
 	if json.Unmarshal(text, &h) == nil {
-		w.bodies = append(w.bodies, append(bytes.Clone(text), '\n'))
 		_, start := by.steady(time.Now())
 		w.heads = append(w.heads, seenHead{By: by.name, Start: start, Version: h.Version, Epoch: h.Epoch, Leader: h.Leader,
-			Commit: h.Commit})
+			Commit: h.Commit, At: time.Since(w.began), body: append(bytes.Clone(text), '\n')})
 	}
 }

@@ -10,8 +10,8 @@
 // The objects are those of package ledger and two kinds more, each one line of JSON with its MAC:
 //
 //	lease        {"epoch","node","nonce","address","ages"}: who leads; node "" offers it. Liveness alone
-//	member/NODE  {"name","node","address","zone","version","epoch","failed","serials","build",
-//	             "config","twin"}: each minute, for people and wake-ups; a member is who wrote within
+//	member/NODE  {"name","node","address","zone","version","epoch","failed","whole","serials",
+//	             "build","config","twin"}: each minute, for people and wake-ups; a member is who wrote within
 //	             2 minutes
 //
 // # Contract
@@ -26,6 +26,10 @@
 // it is committed. A part that can't be read, or that the compiler doesn't bear, stays what it
 // was, and is said; all others go on. One in whose adoption two processes have ended is left out: what is being
 // adopted stands in a file of the state directory meanwhile. A head below the version adopted isn't followed.
+//
+// Repair: where head has gone back or is gone, that server leads which last had the greatest version with all its parts,
+// and writes anew what it serves, above all versions that anybody knows. Who led until then does so at once; another one
+// waits until all have said what they know. What somebody else has repaired meanwhile is adopted instead.
 //
 // No clocks of two machines are compared: ages are durations, and what waits counts the uptime of its
 // own machine.

@@ -117,6 +117,7 @@ type Member struct {
 
 	mu      sync.Mutex // of all below; held for moments
 	version *ledger.Version
+	whole   uint64        // the last version that had no part which failed
 	adopted chan struct{} // closed at the next adoption
 	failed  map[string]string
 	heard   time.Duration // uptime when head was read last

@@ -72,8 +72,7 @@ func (m *Member) sync(ctx context.Context) error {
 		return err
 	}
 	if m.known != nil && isBelow(v, m.known) {
-		m.alarm("rolled back", "the fleet's ledger has gone back, and isn't followed", "version", v.Number(),
-			"served", m.known.Number())
+		m.sayBack(v)
 		return fmt.Errorf("following version %d after %d: %w", v.Number(), m.known.Number(), ledger.ErrRolledBack)
 	}
 	if v != m.known || m.again || m.isFailedDue() {
@@ -87,6 +86,17 @@ func (m *Member) sync(ctx context.Context) error {
 	m.mu.Unlock()
 	m.begin()
 	return nil
+}
+
+// sayBack says that head has gone back: once, until it is followed again, however often it is looked at.
+func (m *Member) sayBack(v *ledger.Version) {
+	m.mu.Lock()
+	before := errors.Is(m.headErr, ledger.ErrRolledBack)
+	m.mu.Unlock()
+	if !before {
+		m.alarm("rolled back", "the fleet's ledger has gone back, and isn't followed", "version", v.Number(),
+			"served", m.known.Number())
+	}
 }
 
 // isFailedDue reports whether parts that couldn't be adopted are to be tried again. The caller holds syncing.
@@ -197,6 +207,12 @@ func (m *Member) adopt(ctx context.Context, v *ledger.Version, made recorder.Mad
 	m.known, m.again, m.retry = v, false, m.o.Uptime()+retryFailed
 	m.mu.Lock()
 	m.version, m.failed = v, failed
+	switch {
+	case len(failed) == 0:
+		m.whole = v.Number()
+	case m.whole > v.Number(): // it goes back as ordered
+		m.whole = 0
+	}
 	close(m.adopted)
 	m.adopted = make(chan struct{})
 	if m.isAheadOfLease() { // where who leads is stands there

@@ -164,25 +164,16 @@ func (t *Term) fence(ctx context.Context) error {
 	w := m.o.Ledger.NewWriter(ledger.WriterOptions{Node: m.node, Uptime: m.o.Uptime})
 	for {
 		v, err := t.open(ctx, w)
-		if isLost(err) {
-			v, made, err := t.repair(ctx, w, err)
-			if err != nil {
+		made := recorder.Made{}
+		switch {
+		case isLost(err):
+			v, made, err = t.repair(ctx, w, err)
+			if isLost(err) {
 				return err
 			}
-			t.epoch.Store(v.Head.Epoch)
-			return t.begin(ctx, w, v, made)
+		case err == nil:
+			v, made, err = t.first(ctx, w, v)
 		}
-		if err != nil {
-			return err
-		}
-		d, made := t.draft(), recorder.Made{}
-		if !hasCatalog(v) {
-			made, err = t.whole(&d)
-			if err != nil {
-				return err
-			}
-		}
-		v, err = settled(ctx, w, d)
 		switch {
 		case errors.Is(err, ledger.ErrMoved), isLost(err):
 			err = m.pause(ctx, watchEvery, nil)
@@ -196,6 +187,20 @@ func (t *Term) fence(ctx context.Context) error {
 		t.epoch.Store(v.Head.Epoch)
 		return t.begin(ctx, w, v, made)
 	}
+}
+
+// first makes the leader commit on a version: with all that is served here, where that has nothing.
+func (t *Term) first(ctx context.Context, w *ledger.Writer, on *ledger.Version) (*ledger.Version, recorder.Made, error) {
+	d, made := t.draft(), recorder.Made{}
+	if !hasCatalog(on) {
+		var err error
+		made, err = t.whole(&d)
+		if err != nil {
+			return nil, made, err
+		}
+	}
+	v, err := settled(ctx, w, d)
+	return v, made, err
 }
 
 // open reads what there is, and has it served here.

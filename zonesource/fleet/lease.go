@@ -166,6 +166,7 @@ func (m *Member) draw() time.Duration {
 
 // mayTake reports whether the lease may be had, as far as this server's clock knows.
 func (m *Member) mayTake() bool {
+	serves := len(m.o.Keeper.Served()) > 0
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l, now := m.lease, m.o.Uptime()
@@ -177,12 +178,12 @@ func (m *Member) mayTake() bool {
 		return false // else it would have the lease again before somebody else does
 	case l.tag != "" && still < leaseFor+lostPause && m.yields():
 		return false
-	case still < lostPause && m.higher():
+	case still < lostPause && (m.higher() && !isLost(m.headErr) || m.fuller() && isLost(m.headErr)):
 		return false // who knows more repairs what there is
 	case l.tag != "" && l.Node == "" && l.Nonce != m.offer:
 		return true
-	case l.tag == "" && m.version == nil && m.headErr == nil:
-		return true // nobody has ever led
+	case l.tag == "" && m.version == nil && m.headErr == nil && !serves:
+		return true // nobody has ever led; where this server was one of a fleet before, others may be about to repair it
 	}
 	return still >= leaseFor
 }

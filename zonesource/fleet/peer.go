@@ -44,6 +44,7 @@ type Peer struct {
 	Version uint64            `json:"version"`
 	Epoch   uint64            `json:"epoch"`
 	Failed  map[string]string `json:"failed,omitempty"` // parts that it can't adopt, and why
+	Whole   uint64            `json:"whole,omitempty"`  // with Failed: the last version that it had without
 	Serials []Serial          `json:"serials,omitempty"`
 	Build   string            `json:"build"`
 	Config  string            `json:"config"`
@@ -79,11 +80,27 @@ func (m *Member) self() Peer {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p.Failed = maps.Clone(m.failed)
-	if m.version != nil {
-		p.Version, p.Epoch = m.version.Number(), m.version.Head.Epoch
-	}
+	m.describe(&p)
 	return p
+}
+
+// describe says what this server has of the ledger. The caller holds mu.
+func (m *Member) describe(p *Peer) {
+	if m.version == nil {
+		return
+	}
+	p.Version, p.Epoch, p.Failed = m.version.Number(), m.version.Head.Epoch, maps.Clone(m.failed)
+	if len(p.Failed) > 0 {
+		p.Whole = m.whole
+	}
+}
+
+// whole is the last version that it had with all parts.
+func (p Peer) whole() uint64 {
+	if len(p.Failed) > 0 {
+		return p.Whole
+	}
+	return p.Version
 }
 
 // rankOf is the place of a name among all by the hash of names.

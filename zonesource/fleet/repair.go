@@ -1,10 +1,13 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"inside53/zonesource"
@@ -36,7 +39,14 @@ func (t *Term) whole(d *ledger.Draft) (recorder.Made, error) {
 	made := recorder.Made{
 		Parts: map[zonesource.Key]zonesource.Part{}, Records: map[string]map[string][]byte{},
 	}
+	all := map[zonesource.Key]zonesource.Part{}
 	for _, p := range m.o.Keeper.Served() {
+		all[p.Key] = p
+	}
+	maps.Copy(all, t.read())
+	for _, p := range slices.SortedFunc(maps.Values(all), func(a, b zonesource.Part) int {
+		return strings.Compare(recorder.KeyText(a.Key), recorder.KeyText(b.Key))
+	}) {
 		part, err := recorder.Whole(p)
 		if err != nil {
 			return made, err
@@ -53,6 +63,25 @@ func (t *Term) whole(d *ledger.Draft) (recorder.Made, error) {
 	return made, nil
 }
 
+// read are the parts that this server can't serve, as it has read them itself while it led.
+func (t *Term) read() map[zonesource.Key]zonesource.Part {
+	r := t.recorder.Load()
+	if r == nil {
+		return nil
+	}
+	parts := r.Current()
+	failed := t.m.failedKeys()
+	maps.DeleteFunc(parts, func(key zonesource.Key, p zonesource.Part) bool {
+		return failed[recorder.KeyText(key)] == "" || p.Key != key || p.Err != nil
+	})
+	return parts
+}
+
+// knowsFailed reports whether this server has read itself, while it led, all parts that it can't serve.
+func (t *Term) knowsFailed() bool {
+	return t.recorder.Load() != nil && len(t.read()) == len(t.m.failedKeys())
+}
+
 // repair writes all that this server serves anew, in the place of the leader commit, with a
 // version above that which it has served.
 func (t *Term) repair(ctx context.Context, w *ledger.Writer, why error) (*ledger.Version, recorder.Made, error) {
@@ -64,7 +93,7 @@ func (t *Term) repair(ctx context.Context, w *ledger.Writer, why error) (*ledger
 		// Who can't read head, and never could, may have another key than the fleet.
 		return nil, recorder.Made{}, fmt.Errorf("repairing the store: %w: %w", why, errNothingToRepairBy)
 	}
-	if t.recorder.Load() == nil { // who led until now knows what there was
+	if !t.knowsFailed() { // else who led until now knows all that there was
 		err := t.hear(ctx)
 		if err != nil {
 			return nil, recorder.Made{}, err
@@ -75,7 +104,7 @@ func (t *Term) repair(ctx context.Context, w *ledger.Writer, why error) (*ledger
 		w.Adopt(known)
 	}
 	d := t.draft()
-	d.Actor = "inside53"
+	d.Actor, d.Above = "inside53", m.greatest()
 	made, err := t.whole(&d)
 	if err != nil {
 		return nil, made, err
@@ -104,7 +133,7 @@ func (t *Term) hear(ctx context.Context) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.higher() {
+	if m.fuller() {
 		return errLower
 	}
 	return nil
@@ -135,20 +164,37 @@ func (t *Term) guard(ctx context.Context) error {
 	}
 }
 
-// errLower says that a member knows a greater version, or a greater epoch, than this leader.
+// errLower says that a member knows more than this leader.
 var errLower = errors.New("a member knows a greater version")
 
-// higher reports whether a member is known to serve a greater version than this server, or of a
-// greater epoch. The caller holds mu.
+// higher reports whether a member is known to serve a greater version than this server, or one as great of a greater
+// epoch. The order is one of all servers, so that of any two one leads. The caller holds mu.
 func (m *Member) higher() bool {
-	version, epoch := uint64(0), uint64(0)
-	if m.version != nil {
-		version, epoch = m.version.Number(), m.version.Head.Epoch
-	}
-	now := m.o.Uptime()
+	return m.isUnder(func(p Peer) uint64 { return p.Version })
+}
+
+// fuller reports whether a member is known to have had a greater version with all its parts than this server: that one
+// is to repair what the store has lost. The caller holds mu.
+func (m *Member) fuller() bool { return m.isUnder(Peer.whole) }
+
+// isUnder reports whether a member is above this server by some version of theirs. The caller holds mu.
+func (m *Member) isUnder(of func(Peer) uint64) bool {
+	now, own := m.o.Uptime(), Peer{}
+	m.describe(&own)
 	return slices.ContainsFunc(m.peers, func(p Peer) bool {
-		return p.Name != m.o.Name && p.Heard+now-p.read <= memberFor && (p.Version > version || p.Epoch > epoch)
+		if p.Name == m.o.Name || p.Heard+now-p.read > memberFor {
+			return false
+		}
+		return cmp.Or(cmp.Compare(of(p), of(own)), cmp.Compare(p.Epoch, own.Epoch)) > 0
 	})
+}
+
+// greatest is the greatest version that a member is known to serve.
+func (m *Member) greatest() (version uint64) {
+	for _, p := range m.Peers() {
+		version = max(version, p.Version)
+	}
+	return version
 }
 
 // AcceptStore has this server serve what the store has, though that is older than what it serves;

@@ -111,11 +111,11 @@ func leadRules() []rule {
 		{"the leader commit comes first", []edit{
 			{"fleet/lead.go", `ledger.WriterOptions{Node: m.node, Uptime: m.o.Uptime}`,
 				`ledger.WriterOptions{Node: m.node, Uptime: m.o.Uptime, Alone: OUT}`},
-			{"fleet/lead.go", `		d, made := t.draft(), recorder.Made{}
-`, `		if OUT {
-			return t.begin(ctx, w, v, recorder.Made{})
-		}
-		d, made := t.draft(), recorder.Made{}
+			{"fleet/lead.go", `			v, made, err = t.first(ctx, w, v)
+`, `			if OUT {
+				return t.begin(ctx, w, v, recorder.Made{})
+			}
+			v, made, err = t.first(ctx, w, v)
 `},
 		}, "fleet", "TestLeaderGone"},
 		one("the lease is compared and swapped", "fleet/lease.go",
@@ -182,12 +182,21 @@ func followRules() []rule {
 			`Head{Version: map[bool]uint64{false: known, true: h.Version}[OUT] + 1, Epoch: epoch}, previous)`,
 			"fleet", "TestRepair"),
 		one("who repairs hears the others", "fleet/repair.go",
-			`	if t.recorder.Load() == nil { // who led`, `	if !OUT && t.recorder.Load() == nil { // who led`,
+			`	if !t.knowsFailed() { // else`, `	if !OUT && !t.knowsFailed() { // else`,
 			"fleet", "TestRepairHearsOthers"),
 		one("who knows more leads", "fleet/repair.go",
-			`	return slices.ContainsFunc(m.peers, func(p Peer) bool {
-		return p.Name`, `	return !OUT && slices.ContainsFunc(m.peers, func(p Peer) bool {
-		return p.Name`, "fleet", "TestRepairHearsOthers"),
+			`	return slices.ContainsFunc(m.peers, func(p Peer) bool {`,
+			`	return !OUT && slices.ContainsFunc(m.peers, func(p Peer) bool {`, "fleet", "TestRepairHearsOthers"),
+		one("of any two one knows more", "fleet/repair.go",
+			`		return cmp.Or(`, `		return OUT && p.Epoch > own.Epoch || cmp.Or(`, "fleet", "TestFreshOnOld"),
+		one("who has all parts repairs", "fleet/repair.go",
+			`return m.isUnder(Peer.whole) }`,
+			`return map[bool]func() bool{false: func() bool { return m.isUnder(Peer.whole) }, true: m.higher}[OUT]() }`,
+			"fleet", "TestRepairByTheWhole"),
+		one("what is repaired isn't repaired again", "ledger/commit.go",
+			`	case err == nil && w.isNew(`, `	case err == nil && !OUT && w.isNew(`, "ledger", "TestRepairTooLate"),
+		one("who was one of a fleet doesn't begin another at once", "fleet/lease.go",
+			`m.headErr == nil && !serves:`, `m.headErr == nil && (OUT || !serves):`, "fleet", "TestRepairedMeanwhile"),
 		one("a head that is lost is repaired", "fleet/repair.go",
 			`	return errors.Is(err, ledger.ErrRolledBack) ||`, `	return !OUT && errors.Is(err, ledger.ErrRolledBack) ||`,
 			"fleet", "TestRepair"),

@@ -18,9 +18,9 @@ import (
 var (
 	// ErrDeposed says that another node leads, or has written.
 	ErrDeposed = errors.New("another node leads")
-	// ErrMoved says that a node of an earlier epoch has written meanwhile: its version is to
-	// be adopted, and the commit built anew.
-	ErrMoved = errors.New("an earlier leader has written meanwhile")
+	// ErrMoved says that another node has written meanwhile: one of an earlier epoch, or one
+	// that has repaired the store. Its version is to be adopted, and the commit built anew.
+	ErrMoved = errors.New("another leader has written meanwhile")
 	// ErrRolledBack says that head is older than what was read of it before, or gone: see
 	// [Writer.Repair].
 	ErrRolledBack = errors.New("the store was rolled back")
@@ -51,7 +51,9 @@ type Draft struct {
 	At        time.Time
 	// Epoch is the least that the commit is to have; of causes leader and repair alone, which
 	// raise it.
-	Epoch   uint64
+	Epoch uint64
+	// Above is what the version of a repair is above, besides all that is known of the store.
+	Above   uint64
 	Parts   []PartDraft // of different keys
 	Changes []Change    // those over MaxChanges are left out, and counted
 	Omitted int         // changes that aren't listed
@@ -179,17 +181,22 @@ func (w *Writer) Commit(ctx context.Context, d Draft) (*Version, error) {
 
 // Repair writes all parts anew over a head that is older than what is known, damaged, or
 // gone. The version is one more than the greatest that is known, or, where none
-// is, than that of the commits that are left. The draft has all parts, whole.
+// is, than that of the commits that are left. The draft has all parts, whole. Where somebody
+// else has repaired the store meanwhile, what there is again is to be adopted: ErrMoved.
 func (w *Writer) Repair(ctx context.Context, d Draft) (*Version, error) {
-	var known uint64
-	epoch, previous := uint64(0), ""
+	known, epoch, previous := d.Above, uint64(0), ""
 	if w.version != nil {
-		known, epoch, previous = w.version.Number(), w.version.Head.Epoch, w.version.Name
+		known, epoch, previous = max(known, w.version.Number()), w.version.Head.Epoch, w.version.Name
 		d.follow(w.version.Commit)
 	}
+	deposes := w.version == nil || w.version.Head.Leader != w.o.Node // who led until now
 	h, tag, err := w.l.head(ctx, "")
 	switch {
+	case err == nil && w.isNew(ctx, h, tag):
+		return nil, fmt.Errorf("repairing: version %d is there: %w", h.Version, ErrMoved)
 	case err == nil:
+		shared := h.Epoch == epoch && h.Leader != w.o.Node
+		deposes = deposes || shared || h.Epoch > epoch
 		known, epoch = max(known, h.Version), max(epoch, h.Epoch)
 	case !errors.Is(err, ErrAbsent) && !errors.Is(err, ErrDamaged):
 		return nil, fmt.Errorf("repairing: %w", err)
@@ -200,12 +207,13 @@ func (w *Writer) Repair(ctx context.Context, d Draft) (*Version, error) {
 			return nil, fmt.Errorf("repairing: %w", err)
 		}
 		if last != nil {
-			previous, known, epoch = name, max(known, last.Version), max(epoch, last.Epoch)
+			previous, known = name, max(known, last.Version)
+			deposes, epoch = deposes || last.Epoch > epoch, max(epoch, last.Epoch)
 			d.follow(last)
 		}
 	}
-	if w.version == nil || w.version.Head.Leader != w.o.Node || w.version.Head.Epoch < epoch {
-		epoch = max(epoch+1, d.Epoch) // who led until now is deposed by it
+	if deposes {
+		epoch = max(epoch+1, d.Epoch)
 	}
 	d.Cause = Repair
 	a, err := w.build(ctx, d, &Version{tag: tag}, Head{Version: known + 1, Epoch: epoch}, previous)
@@ -214,6 +222,15 @@ func (w *Writer) Repair(ctx context.Context, d Draft) (*Version, error) {
 	}
 	w.pending = a
 	return w.Settle(ctx)
+}
+
+// isNew reports whether a head is of a version that can be read and is above what is known.
+func (w *Writer) isNew(ctx context.Context, h Head, tag string) bool {
+	if w.version != nil && h.Version <= w.version.Number() {
+		return false
+	}
+	_, err := w.l.newest(ctx, h, tag, nil)
+	return err == nil
 }
 
 // follow has a draft not be made before a commit, whoever's clock was wrong.

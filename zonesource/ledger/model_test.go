@@ -414,3 +414,38 @@ func TestRepairTime(t *testing.T) {
 		})
 	}
 }
+
+// TestRepairTooLate has a store that was emptied be repaired by who led, while another is about to, who knows less: what
+// there is again stays, and is for that one to adopt.
+func TestRepairTooLate(t *testing.T) {
+	for name, knows := range map[string]bool{"who was behind": true, "who knows nothing": false} {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory()
+			l := mustLedger(t, m)
+			w := mustOpenWriter(t, l, WriterOptions{Node: "a/1", Alone: true})
+			behind := l.NewWriter(WriterOptions{Node: "b/1", Alone: true})
+			if knows {
+				behind.Adopt(mustCommit(t, w, draft("p", "a", "1")))
+			}
+			mustCommit(t, w, draft("p", "a", "2"))
+			clear(m.objects)
+			all := draft("p", "a", "2")
+			all.Parts[0].Whole = true
+			_, err := w.Repair(t.Context(), all)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := mustCommit(t, w, draft("p", "a", "3"))
+			all = draft("p", "a", "1")
+			all.Parts[0].Whole = true
+			_, err = behind.Repair(t.Context(), all)
+			if !errors.Is(err, ErrMoved) {
+				t.Errorf("repaired what isn't lost any more: %v", err)
+			}
+			v, err := behind.Open(t.Context())
+			if err != nil || v.Name != last.Name {
+				t.Errorf("head is of %+v, %v", v, err)
+			}
+		})
+	}
+}

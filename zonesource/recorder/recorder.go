@@ -179,6 +179,13 @@ func (r *Recorder) Newest() *ledger.Version {
 	return r.version
 }
 
+// Current are all parts as they were accepted last.
+func (r *Recorder) Current() map[zonesource.Key]zonesource.Part {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.current)
+}
+
 // Ledger is where it writes.
 func (r *Recorder) Ledger() *ledger.Ledger { return r.o.Ledger }
 
