@@ -289,7 +289,7 @@ func (f *Forwarder) starve(fl *flight) bool {
 	s := f.flightShard(fl)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if fl.over.Load() || len(fl.tries) > 0 || fl.queued == nil {
+	if fl.over.Load() || fl.ntries > 0 || fl.queued == nil {
 		return false
 	}
 	fl.outcome.err = ErrPackets

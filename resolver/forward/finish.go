@@ -38,7 +38,7 @@ func (f *Forwarder) giveUp(fl *flight) {
 	now := f.clock()
 	s := f.flightShard(fl)
 	s.mu.Lock()
-	refused, ede, tries, sent := fl.refused != 0, fl.ede, fl.allTries(nil, now), int(fl.seq)
+	refused, ede, tries, sent := fl.refused, fl.ede, fl.allTries(nil, now), int(fl.seq)
 	s.mu.Unlock()
 	why := cause(tries)
 	e := &entry{
@@ -46,7 +46,7 @@ func (f *Forwarder) giveUp(fl *flight) {
 			Rcode: wire.RcodeServFail, Flags: IsFailure, EDE: ede, TTL: 1, Stored: f.options.Now().Unix(),
 			Reason: fl.reason(why, sent),
 		},
-		name: slices.Clone(fl.q.Name), group: fl.group.id, typ: fl.q.Type, do: fl.q.DO, cd: fl.q.CD,
+		name: slices.Clone(nameOf(fl.query)), group: fl.group.id, typ: fl.typ, do: fl.do, cd: fl.cd,
 	}
 	err := ErrServFail
 	switch {
@@ -104,7 +104,7 @@ func (f *Forwarder) logFailure(fl *flight, why Try, tries int) {
 	u := fl.group.upstreams[why.Upstream]
 	suppressed, ok := u.mayLog(f.clock())
 	if ok {
-		f.log.Warn("no answer from upstreams", "name", nameText(fl.q.Name), "type", fl.q.Type, "upstream", u.text,
+		f.log.Warn("no answer from upstreams", "name", nameText(nameOf(fl.query)), "type", fl.typ, "upstream", u.text,
 			"outcome", why.String(), "seconds", why.Took.Seconds(), "tries", tries, "suppressed", suppressed)
 	}
 }
@@ -121,7 +121,8 @@ func (f *Forwarder) keepFailure(fl *flight, e *entry) {
 		fl.stale.failingUntil.Store(e.Stored + staleRecheck)
 		return
 	}
-	before := f.cache.peek(fl.hash, fl.group.id, &fl.q)
+	q := fl.question()
+	before := f.cache.peek(fl.hash, fl.group.id, &q)
 	if before != nil && before.failed() && e.Stored-before.Stored < 2*maxFailure {
 		e.fails = min(before.fails+1, 3)
 		e.TTL = min(uint32(1)<<e.fails, maxFailure)

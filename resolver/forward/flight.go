@@ -17,7 +17,6 @@ const never = time.Duration(math.MaxInt64)
 type flight struct {
 	hash  uint64        // constant
 	group *Group        // constant
-	q     Question      // constant; Name lies in query
 	query []byte        // constant; see appendQuery. Most lie in space
 	began time.Duration // constant
 
@@ -30,35 +29,43 @@ type flight struct {
 	retryAt, staleAt, loopAt, endAt time.Duration
 	askedAt                         time.Duration // of the last attempt
 
-	last    attempt // the last attempt
-	tries   []Try   // at first in
-	room    [1]Try  // as most flights need no more
-	sent    uint64  // upstreams that have been asked, by bit
-	tried   uint64  // in this round
-	failed  uint64  // upstreams that gave an error, and are asked no more
-	refused uint64  // of them, those that did by a message
+	last   attempt // the last attempt
+	room   [1]Try  // the first of the tries, which is the last of most flights
+	more   *[maxTries - 1]Try
+	sent   uint64 // upstreams that have been asked, by bit
+	tried  uint64 // in this round
+	failed uint64 // upstreams that gave an error, and are asked no more
 
 	over     atomic.Bool
 	probe    bool   // of an upstream, and nothing else: over from the start; constant
+	do, cd   bool   // as asked; constant
 	fallback bool   // staleAt has come: who joins gets stale at once
 	outdated bool   // its answer was flushed: nobody joins, and it isn't kept
+	refused  bool   // an upstream gave an error by a message
 	seq      uint8  // of the last attempt
 	odd      uint8  // tries of which what came may be anybody's, by bit
 	rounds   uint8  // complete ones
+	ntries   uint8  // in room and more
+	typ      uint16 // as asked; constant
 	ede      uint16 // of an upstream's error
+	slot     int32  // of the wheel, plus 1; 0: not in it. Guarded by the wheel
+	nwaiters int32  // guarded by shares.mu
 
 	outcome completion // constant once over
 
 	// These are guarded by shares.mu.
-	nwaiters            int32
 	first               waiter             // the room of the first waiter
 	waiters, lastWaiter *waiter            // oldest first
 	seen                map[Asker]struct{} // those of the waiters, where there are many
-	cutKey              uint64
-	cut                 *cut // nil: not counted
+	cut                 *cut               // nil: not counted
 	cutPrev, cutNext    *flight
 
 	space [72]byte
+}
+
+// question is what is asked; its name lies in the query.
+func (fl *flight) question() Question {
+	return Question{Name: nameOf(fl.query), Type: fl.typ, DO: fl.do, CD: fl.cd}
 }
 
 // attempt is one query of a flight to one upstream.
@@ -82,8 +89,8 @@ type flightShard struct {
 
 func (s *flightShard) find(hash uint64, group uint32, q *Question) *flight {
 	for fl := s.table[hash]; fl != nil; fl = fl.next {
-		if !fl.outdated && fl.group.id == group && fl.q.Type == q.Type && fl.q.DO == q.DO && fl.q.CD == q.CD &&
-			string(fl.q.Name) == string(q.Name) {
+		if !fl.outdated && fl.group.id == group && fl.typ == q.Type && fl.do == q.DO && fl.cd == q.CD &&
+			string(nameOf(fl.query)) == string(q.Name) {
 			return fl
 		}
 	}
@@ -208,11 +215,10 @@ func (f *Forwarder) join(
 	}
 	fl = &flight{
 		hash: hash, group: g, began: now, ede: NoEDE,
-		q: *q, first: w,
+		typ: q.Type, do: q.DO, cd: q.CD, first: w,
 		staleAt: never, loopAt: never, endAt: now + f.options.Budget,
 	}
 	fl.query = appendQuery(fl.roomFor(q), q)
-	fl.q.Name = nameOf(fl.query)
 	if state != Miss && !known.failed() {
 		fl.stale, fl.staleAt = known, now+f.options.StaleAfter
 	}
@@ -262,9 +268,8 @@ func (f *Forwarder) launch(fl *flight, at attempt) {
 // check asks an upstream a question that it has answered before. That says whether it is
 // there, whatever it makes of other names. Nobody waits for the answer.
 func (f *Forwarder) check(u *upstream, q *Question) {
-	fl := &flight{probe: true, group: &Group{upstreams: []*upstream{u}}}
+	fl := &flight{probe: true, group: &Group{upstreams: []*upstream{u}}, typ: q.Type}
 	fl.query = appendQuery(fl.roomFor(q), q)
-	fl.q = Question{Name: nameOf(fl.query), Type: q.Type}
 	fl.over.Store(true)
 	f.send(fl, attempt{u: u, stream: u.secure})
 }

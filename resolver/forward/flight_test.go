@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/miekg/dns"
 )
@@ -441,5 +442,13 @@ func TestBytes(t *testing.T) {
 	}
 	if kept := c.shards[0].kept; kept.bytes() > most || kept.len() < 10 {
 		t.Errorf("%d bytes in %d entries", kept.bytes(), kept.len())
+	}
+}
+
+// TestFlightSize: up to 512 octets an object has no header of its own, and the collector finds its pointers in a map of
+// its span.
+func TestFlightSize(t *testing.T) {
+	if size := unsafe.Sizeof(flight{}); size > 512 {
+		t.Errorf("a flight has %d octets", size)
 	}
 }

@@ -63,7 +63,7 @@ func (s *flightShard) flush(p flushed, oldest time.Duration) {
 	}
 	for _, fl := range s.table {
 		for ; fl != nil; fl = fl.next {
-			fl.outdated = fl.outdated || all || p.has(fl.q.Name) || fl.stale != nil && p.concerns(fl.stale)
+			fl.outdated = fl.outdated || all || p.has(nameOf(fl.query)) || fl.stale != nil && p.concerns(fl.stale)
 		}
 	}
 }

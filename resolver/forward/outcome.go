@@ -52,7 +52,8 @@ func (f *Forwarder) reply(p pending, msg []byte, w *walker) {
 		good := rcode == wire.RcodeNoError || rcode == wire.RcodeNXDomain
 		f.noteUp(u, u.answered(now, now-p.sent, good))
 		if good && !cut {
-			u.keepOwn(now, &p.fl.q)
+			q := p.fl.question()
+			u.keepOwn(now, &q)
 		}
 		return
 	}
@@ -63,7 +64,8 @@ func (f *Forwarder) reply(p pending, msg []byte, w *walker) {
 		f.repeat(p.fl, p.at, now)
 		return
 	}
-	e, verdict := w.read(msg, &p.fl.q, f.options.Now().Unix())
+	q := p.fl.question()
+	e, verdict := w.read(msg, &q, f.options.Now().Unix())
 	if cut && verdict == isAnswer {
 		verdict = isCut
 	}
@@ -71,7 +73,7 @@ func (f *Forwarder) reply(p pending, msg []byte, w *walker) {
 	switch verdict {
 	case isAnswer:
 		e.group = p.fl.group.id
-		u.keepOwn(now, &p.fl.q)
+		u.keepOwn(now, &q)
 		if p.at.plain {
 			u.noEDNS(now)
 		}
@@ -120,7 +122,7 @@ func (f *Forwarder) refuse(p pending, ede uint16, outcome Outcome, rcode uint16)
 	p.at.u.failures.Add(1)
 	s := f.flightShard(p.fl)
 	s.mu.Lock()
-	p.fl.refused |= 1 << p.at.index
+	p.fl.refused = true
 	if p.fl.ede == NoEDE {
 		p.fl.ede = ede
 	}
@@ -166,7 +168,7 @@ func (fl *flight) hopeless(now time.Duration) bool {
 	}
 	for i, u := range fl.group.upstreams {
 		bit := uint64(1) << i
-		if fl.failed&bit == 0 && !(fl.refused != 0 && asked&bit != 0 && u.health().down) {
+		if fl.failed&bit == 0 && !(fl.refused && asked&bit != 0 && u.health().down) {
 			return false
 		}
 	}

@@ -192,10 +192,9 @@ func (r reason) err() error {
 
 // begin has w be the first to wait for fl, which is new.
 func (s *shares) begin(fl *flight, w *waiter, out *gone) {
-	key := maphash.Bytes(s.seed, cutName(fl.q.Name)) ^ uint64(fl.group.id)
+	key := s.cutKey(fl)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fl.cutKey = key
 	s.makeRoom(fl.group, w, out)
 	for c := s.cuts[key]; c != nil && c.count >= s.perCut; c = s.cuts[key] {
 		for oldest := c.oldest; oldest.waiters != nil; {
@@ -209,6 +208,12 @@ func (s *shares) begin(fl *flight, w *waiter, out *gone) {
 		s.evict(s.all.most().oldest, becauseFull, out)
 	}
 	s.attach(fl, w)
+	s.count(fl, key)
+}
+
+// cutKey stands for the zone cut of a flight in its group.
+func (s *shares) cutKey(fl *flight) uint64 {
+	return maphash.Bytes(s.seed, cutName(nameOf(fl.query))) ^ uint64(fl.group.id)
 }
 
 // join has w wait for fl too. It is false where w is a query that waits already.
@@ -220,6 +225,9 @@ func (s *shares) join(fl *flight, w *waiter, out *gone) bool {
 	}
 	s.makeRoom(fl.group, w, out)
 	s.attach(fl, w)
+	if fl.cut == nil { // the last that waited had to go
+		s.count(fl, s.cutKey(fl))
+	}
 	return true
 }
 
@@ -280,9 +288,6 @@ func (s *shares) attach(fl *flight, w *waiter) {
 	fl.lastWaiter = w
 	fl.nwaiters++
 	fl.remember(w)
-	if fl.cut == nil {
-		s.count(fl)
-	}
 }
 
 // detach has w wait no more.
@@ -323,12 +328,12 @@ func (s *shares) detach(w *waiter) {
 }
 
 // count has fl be one of its group, its cut and of all.
-func (s *shares) count(fl *flight) {
-	c := s.cuts[fl.cutKey]
+func (s *shares) count(fl *flight, key uint64) {
+	c := s.cuts[key]
 	if c == nil {
 		c = s.freeCuts.Get().(*cut)
-		c.key = fl.cutKey
-		s.cuts[fl.cutKey] = c
+		c.key = key
+		s.cuts[key] = c
 	}
 	fl.cutPrev = c.newest
 	if c.newest != nil {

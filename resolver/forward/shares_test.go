@@ -239,7 +239,7 @@ func TestSharesCount(t *testing.T) {
 		switch fl := anyOf(random, live); {
 		case fl == nil || random.IntN(3) > 0:
 			fl = &flight{group: groups[random.IntN(2)]}
-			fl.q.Name = question(t, fmt.Sprintf("n.zone%d.", random.IntN(5)), 1).Name
+			fl.query = appendQuery(nil, question(t, fmt.Sprintf("n.zone%d.", random.IntN(5)), 1))
 			live[fl] = true
 			s.begin(fl, w, &out)
 			order = append(order, w)
@@ -287,7 +287,7 @@ func checkShares(t *testing.T, s *shares, live map[*flight]bool, groups []*Group
 	perHolder, perCut, perGroup := map[holderKey]int{}, map[uint64]int{}, map[*Group]int{}
 	for fl := range live {
 		flights++
-		perCut[fl.cutKey]++
+		perCut[s.cutKey(fl)]++
 		perGroup[fl.group]++
 		for w := fl.waiters; w != nil; w = w.next {
 			waiting++

@@ -87,19 +87,29 @@ func rcodeText(rcode uint16) string {
 
 // begin notes that an attempt is sent. The shard is locked.
 func (fl *flight) begin(at *attempt, now time.Duration) {
-	if fl.tries == nil {
-		fl.tries = fl.room[:0]
+	if fl.ntries == maxTries {
+		return
 	}
-	if len(fl.tries) < maxTries {
-		fl.tries = append(fl.tries, Try{Upstream: at.index, At: now - fl.began})
-		at.try = uint8(len(fl.tries))
+	fl.ntries++
+	at.try = fl.ntries
+	if at.try == 2 && fl.more == nil {
+		fl.more = new([maxTries - 1]Try)
 	}
+	*fl.try(at.try) = Try{Upstream: at.index, At: now - fl.began}
+}
+
+// try is one of the tries, counted from 1.
+func (fl *flight) try(n uint8) *Try {
+	if n == 1 {
+		return &fl.room[0]
+	}
+	return &fl.more[n-2]
 }
 
 // withdraw takes back what begin noted, where the attempt isn't sent yet. The shard is locked.
 func (fl *flight) withdraw(at *attempt) {
-	if at.try > 0 && int(at.try) == len(fl.tries) && fl.tries[at.try-1].Outcome == Unanswered {
-		fl.tries = fl.tries[:at.try-1]
+	if at.try > 0 && at.try == fl.ntries && fl.try(at.try).Outcome == Unanswered {
+		fl.ntries--
 	}
 	at.try = 0
 	if at.seq == fl.seq {
@@ -118,7 +128,7 @@ func (fl *flight) note(at attempt, now time.Duration, outcome Outcome, rcode uin
 	if at.try == 0 {
 		return
 	}
-	t, bit := &fl.tries[at.try-1], uint8(1)<<(at.try-1)
+	t, bit := fl.try(at.try), uint8(1)<<(at.try-1)
 	if t.Outcome != Unanswered && fl.odd&bit == 0 {
 		return
 	}
@@ -141,7 +151,7 @@ func (f *Forwarder) noteOdd(p pending, msg []byte) {
 	s := f.flightShard(p.fl)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p.fl.over.Load() || p.at.try == 0 || p.fl.tries[p.at.try-1].Outcome != Unanswered {
+	if p.fl.over.Load() || p.at.try == 0 || p.fl.try(p.at.try).Outcome != Unanswered {
 		return
 	}
 	p.fl.note(p.at, f.clock(), outcome, rcode)
@@ -151,7 +161,10 @@ func (f *Forwarder) noteOdd(p pending, msg []byte) {
 // allTries appends the tries of a flight that ends to all, as the message keeps them. The shard
 // is locked.
 func (fl *flight) allTries(all []Try, now time.Duration) []Try {
-	all = append(all, fl.tries...)
+	all = append(all, fl.room[:min(fl.ntries, 1)]...)
+	if fl.ntries > 1 {
+		all = append(all, fl.more[:fl.ntries-1]...)
+	}
 	if last := int(fl.last.try) - 1; last >= 0 && now < fl.retryAt && now < fl.endAt && all[last].Outcome == Unanswered {
 		all = slices.Delete(all, last, last+1) // it had time left when another one answered
 	}

@@ -23,7 +23,6 @@ type wheel struct {
 // deadline is a flight's place in the wheel; guarded by wheel.mu.
 type deadline struct {
 	prev, next *flight
-	slot       int // plus 1; 0: not in the wheel
 }
 
 // set moves fl's deadline to at.
@@ -41,7 +40,7 @@ func (w *wheel) set(fl *flight, now, at time.Duration) {
 	due := min(max(int64((at+tick-1)/tick), w.last+1), w.last+spokes-1)
 	slot := int(due % spokes)
 	d := &fl.deadline
-	d.slot, d.next = slot+1, w.slots[slot]
+	fl.slot, d.next = int32(slot+1), w.slots[slot]
 	if d.next != nil {
 		d.next.deadline.prev = fl
 	}
@@ -58,18 +57,18 @@ func (w *wheel) stop(fl *flight) {
 
 func (w *wheel) unlink(fl *flight) {
 	d := &fl.deadline
-	if d.slot == 0 {
+	if fl.slot == 0 {
 		return
 	}
 	if d.prev != nil {
 		d.prev.deadline.next = d.next
 	} else {
-		w.slots[d.slot-1] = d.next
+		w.slots[fl.slot-1] = d.next
 	}
 	if d.next != nil {
 		d.next.deadline.prev = d.prev
 	}
-	*d = deadline{}
+	fl.slot, *d = 0, deadline{}
 	w.count--
 }
 

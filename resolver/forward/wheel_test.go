@@ -40,7 +40,7 @@ func TestWheel(t *testing.T) {
 			}
 			for fl, at := range want {
 				if now-at > tick {
-					t.Fatalf("at %s one has not fired that was due at %s; slot %d", now, at, fl.deadline.slot)
+					t.Fatalf("at %s one has not fired that was due at %s; slot %d", now, at, fl.slot)
 				}
 			}
 			if left != (len(want) > 0) {

@@ -209,7 +209,7 @@ func (r *fleetRun) harmAll(ctx context.Context, length time.Duration) error {
 			continue
 		}
 		err := r.harm(harming, s, &under)
-		if err != nil {
+		if err != nil && harming.Err() == nil { // else its time was over while it was done
 			return err
 		}
 	}

@@ -99,7 +99,6 @@ func (t *Term) repair(ctx context.Context, w *ledger.Writer, why error) (*ledger
 			return nil, recorder.Made{}, err
 		}
 	}
-	m.alarm("repair", "the fleet's ledger has lost something and is written anew", "reason", why)
 	if known != nil {
 		w.Adopt(known)
 	}
@@ -110,6 +109,9 @@ func (t *Term) repair(ctx context.Context, w *ledger.Writer, why error) (*ledger
 		return nil, made, err
 	}
 	v, err := w.Repair(ctx, d)
+	if !errors.Is(err, ledger.ErrMoved) { // somebody else has
+		m.alarm("repair", "the fleet's ledger has lost something and is written anew", "reason", why)
+	}
 	for errors.Is(err, ledger.ErrPending) && ctx.Err() == nil {
 		v, err = w.Settle(ctx)
 	}
