@@ -5,8 +5,6 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"sync"
-
-	"inside53/resolver/wire"
 )
 
 // Asker is who asks, and by which query.
@@ -125,13 +123,6 @@ func (l *ladder) move(h *holder, from, to int) {
 	}
 }
 
-// cut is what stands for one zone outside: the flights for names in it.
-type cut struct {
-	key            uint64
-	count          int
-	oldest, newest *flight
-}
-
 // shares say who waits, and who has to go when there is no room. Each operation costs the
 // same however many wait. It is the last lock that is taken, but for queue's.
 type shares struct {
@@ -209,11 +200,6 @@ func (s *shares) begin(fl *flight, w *waiter, out *gone) {
 	}
 	s.attach(fl, w)
 	s.count(fl, key)
-}
-
-// cutKey stands for the zone cut of a flight in its group.
-func (s *shares) cutKey(fl *flight) uint64 {
-	return maphash.Bytes(s.seed, cutName(nameOf(fl.query))) ^ uint64(fl.group.id)
 }
 
 // join has w wait for fl too. It is false where w is a query that waits already.
@@ -327,54 +313,6 @@ func (s *shares) detach(w *waiter) {
 	}
 }
 
-// count has fl be one of its group, its cut and of all.
-func (s *shares) count(fl *flight, key uint64) {
-	c := s.cuts[key]
-	if c == nil {
-		c = s.freeCuts.Get().(*cut)
-		c.key = key
-		s.cuts[key] = c
-	}
-	fl.cutPrev = c.newest
-	if c.newest != nil {
-		c.newest.cutNext = fl
-	} else {
-		c.oldest = fl
-	}
-	c.newest = fl
-	c.count++
-	fl.group.held++
-	s.flights++
-	fl.cut = c
-}
-
-// uncount is the contrary of count.
-func (s *shares) uncount(fl *flight) {
-	c := fl.cut
-	if c == nil {
-		return
-	}
-	if fl.cutPrev != nil {
-		fl.cutPrev.cutNext = fl.cutNext
-	} else {
-		c.oldest = fl.cutNext
-	}
-	if fl.cutNext != nil {
-		fl.cutNext.cutPrev = fl.cutPrev
-	} else {
-		c.newest = fl.cutPrev
-	}
-	fl.cutPrev, fl.cutNext = nil, nil
-	c.count--
-	if c.count == 0 {
-		delete(s.cuts, c.key)
-		s.freeCuts.Put(c)
-	}
-	fl.group.held--
-	s.flights--
-	fl.cut = nil
-}
-
 // release takes all that wait out of fl, which has ended, and returns them.
 func (s *shares) release(fl *flight) (all *waiter, n int) {
 	s.mu.Lock()
@@ -473,31 +411,4 @@ func (fl *flight) remember(w *waiter) {
 			fl.seen[w.asker] = struct{}{}
 		}
 	}
-}
-
-// cutName returns what stands for the zone of a name outside, which a forwarder doesn't
-// know: the last two labels; three below what looks like a country's second level, four of
-// a reverse name of IPv4 (a /16) and ten of one of IPv6 (a /32).
-func cutName(name []byte) []byte {
-	var starts wire.Starts
-	n := wire.SplitName(&starts, name)
-	label := func(fromRight int) string {
-		at := int(starts[n-fromRight])
-		return string(name[at+1 : at+1+int(name[at])])
-	}
-	keep := 2
-	if n >= 3 {
-		switch last, second := label(1), label(2); {
-		case last == "arpa" && second == "in-addr":
-			keep = 4
-		case last == "arpa" && second == "ip6":
-			keep = 10
-		case len(last) == 2 && len(second) <= 3:
-			keep = 3
-		}
-	}
-	if n <= keep {
-		return name
-	}
-	return name[starts[n-keep]:]
 }

@@ -27,9 +27,9 @@
 // was, and is said; all others go on. One in whose adoption two processes have ended is left out: what is being
 // adopted stands in a file of the state directory meanwhile. A head below the version adopted isn't followed.
 //
-// Repair: where head has gone back or is gone, that server leads which last had the greatest version with all its parts,
-// and writes anew what it serves, above all versions that anybody knows. Who led until then does so at once; another one
-// waits until all have said what they know. What somebody else has repaired meanwhile is adopted instead.
+// Repair: where head has gone back or is gone, that server leads which last had the greatest version with all its
+// parts, and writes anew what it serves, above all versions that anybody knows. Who led until then does so at once;
+// another one waits until all have said what they know. What somebody else has repaired meanwhile is adopted instead.
 //
 // No clocks of two machines are compared: ages are durations, and what waits counts the uptime of its
 // own machine.

@@ -190,7 +190,9 @@ func (t *Term) fence(ctx context.Context) error {
 }
 
 // first makes the leader commit on a version: with all that is served here, where that has nothing.
-func (t *Term) first(ctx context.Context, w *ledger.Writer, on *ledger.Version) (*ledger.Version, recorder.Made, error) {
+func (t *Term) first(ctx context.Context, w *ledger.Writer, on *ledger.Version) (
+	*ledger.Version, recorder.Made, error,
+) {
 	d, made := t.draft(), recorder.Made{}
 	if !hasCatalog(on) {
 		var err error

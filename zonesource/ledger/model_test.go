@@ -415,8 +415,8 @@ func TestRepairTime(t *testing.T) {
 	}
 }
 
-// TestRepairTooLate has a store that was emptied be repaired by who led, while another is about to, who knows less: what
-// there is again stays, and is for that one to adopt.
+// TestRepairTooLate has a store that was emptied be repaired by who led, while another is about to, who knows less:
+// what there is again stays, and is for that one to adopt.
 func TestRepairTooLate(t *testing.T) {
 	for name, knows := range map[string]bool{"who was behind": true, "who knows nothing": false} {
 		t.Run(name, func(t *testing.T) {
