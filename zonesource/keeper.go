@@ -209,7 +209,7 @@ func (k *Keeper) saveAgain(lost bool) {
 	defer k.work.Unlock()
 	for key, p := range k.parts {
 		if lost && (k.held[key].read || !k.saver.has(key)) {
-			k.saver.mark(p, true)
+			k.saver.note(p, true)
 		}
 	}
 	k.saver.retry(lost)
@@ -352,7 +352,7 @@ func (k *Keeper) deliver(p Part, c Cause) bool {
 	if changed {
 		k.note(p.Key, k.parts[p.Key], cmp.Or(c, causeOf(p.Key)))
 	}
-	k.saver.mark(k.parts[p.Key], changed || renamed)
+	k.saver.note(k.parts[p.Key], changed || renamed)
 	return changed || gone
 }
 

@@ -34,6 +34,18 @@ func (k *Keeper) Adopt(version uint64, parts []Adopted) map[Key]error {
 	return failed
 }
 
+// Mark notes what all parts that are kept were adopted as, up to 4 KiB: it is saved in the state directory once they
+// are, so that it is never of later parts than those that are loaded with it, but for a host that breaks down.
+func (k *Keeper) Mark(mark []byte) { k.saver.setMark(mark) }
+
+// Marked is the mark that the state directory has, nil for none.
+func (k *Keeper) Marked() []byte {
+	if k.saver.store == nil {
+		return nil
+	}
+	return k.saver.store.loadMark()
+}
+
 // waitAnew has the loop wait by the ages that parts have now.
 func (k *Keeper) waitAnew() {
 	select {
@@ -81,7 +93,7 @@ func (k *Keeper) adoptOne(a Adopted) bool {
 		h = k.held[a.Key]
 		h.read, h.pending, h.vanish, h.givenUp = true, nil, nil, false
 		k.set(a.Key, h)
-		k.saver.mark(k.parts[a.Key], changed)
+		k.saver.note(k.parts[a.Key], changed)
 		return changed
 	case a.Err != nil:
 		if !k.wanted.sources[a.Key.Source] {
@@ -133,7 +145,7 @@ func (m *memory) restore(k *Keeper) {
 		p, there := m.parts[key]
 		if there {
 			k.parts[key] = p
-			k.saver.mark(p, true)
+			k.saver.note(p, true)
 		} else {
 			delete(k.parts, key)
 			k.saver.remove(key)
@@ -213,7 +225,7 @@ func (k *Keeper) Age(age func(Key) (time.Duration, bool)) {
 		h.tried = h.part.Listed
 		k.parts[key] = h.part
 		k.set(key, h)
-		k.saver.mark(h.part, false)
+		k.saver.note(h.part, false)
 	}
 	k.waitAnew()
 	if k.compiled == nil || !k.agedDifferently() {

@@ -144,7 +144,7 @@ func (k *Keeper) replace(h held, c Cause) error {
 	k.touch(key)
 	k.set(key, h)
 	k.note(key, h.part, c)
-	k.saver.mark(h.part, true)
+	k.saver.note(h.part, true)
 	return k.compileOr(before)
 }
 

@@ -283,7 +283,7 @@ func (k *Keeper) Accept(name string) error {
 		k.set(keys[0], h)
 		k.accept(p)
 		k.note(keys[0], k.parts[keys[0]], Cause{Kind: ByOperator})
-		k.saver.mark(k.parts[keys[0]], true)
+		k.saver.note(k.parts[keys[0]], true)
 	}
 	return k.compile()
 }

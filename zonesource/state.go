@@ -28,6 +28,7 @@ import (
 //	lock
 //	parts/route53%2Fzone%2FZ0123.part
 //	parts/listed.times
+//	parts/adopted.mark
 //
 // A file is a header of stateMagic and the version, a zstd stream, and the SHA-256
 // of all that goes before. There is always a whole one: see package atomicfile. What
@@ -41,6 +42,8 @@ const (
 
 	partSuffix = ".part"
 	timesFile  = "listed.times"
+	markFile   = "adopted.mark"
+	maxMark    = 4 << 10 // octets
 )
 
 // partsDir is below the state directory.
@@ -120,6 +123,35 @@ func (s *store) loadTimes() map[string]time.Time {
 		return map[string]time.Time{}
 	}
 	return times
+}
+
+// saveMark writes what the parts that are saved were adopted as. It outlives the process, and needn't outlive the host:
+// so nothing waits for the disk.
+func (s *store) saveMark(mark []byte) error {
+	dir, err := s.state.Make(partsDir)
+	if err != nil {
+		return err
+	}
+	fresh := filepath.Join(dir, markFile+".new")
+	err = os.WriteFile(fresh, mark, 0o600)
+	if err != nil {
+		return err
+	}
+	return os.Rename(fresh, filepath.Join(dir, markFile))
+}
+
+// loadMark returns what saveMark wrote last; nothing where that is missing.
+func (s *store) loadMark() []byte {
+	f, err := os.Open(filepath.Join(s.dir, markFile))
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = f.Close() }()
+	mark, err := io.ReadAll(io.LimitReader(f, maxMark))
+	if err != nil {
+		return nil
+	}
+	return mark
 }
 
 // has reports whether a part is saved.

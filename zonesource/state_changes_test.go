@@ -151,7 +151,7 @@ func TestSavedChangeCostsItsSize(t *testing.T) {
 		store := mustOpen(t, dir, io.Discard)
 		s := newSaver(store, store.log)
 		p := c.part
-		s.mark(p, true)
+		s.note(p, true)
 		s.flush(false)
 		whole, changes := savedFiles(t, store, p.Key)
 		if whole < 10*most || changes != 0 {
@@ -160,7 +160,7 @@ func TestSavedChangeCostsItsSize(t *testing.T) {
 		for i := range 5 {
 			p = c.next(p, 37*i)
 			clear(s.due)
-			s.mark(p, true)
+			s.note(p, true)
 			s.flush(false)
 			is, now := savedFiles(t, store, p.Key)
 			if is != whole || now <= changes || now-changes > most {
@@ -178,7 +178,7 @@ func TestSavedChangeCostsItsSize(t *testing.T) {
 		for got := range s.load() { // another process goes on with the file
 			p = c.next(got, 3)
 		}
-		s.mark(p, true)
+		s.note(p, true)
 		s.flush(false)
 		if is, now := savedFiles(t, again, p.Key); is != whole || now <= changes || now-changes > most {
 			t.Errorf("%s: after a start, a change makes %d octets of changes %d", c.name, changes, now)

@@ -1,6 +1,7 @@
 package zonesource
 
 import (
+	"bytes"
 	"iter"
 	"log/slog"
 	"maps"
@@ -36,11 +37,13 @@ type saver struct {
 	kept    map[Key]Part         // listed and unchanged: their files should be there
 	times   map[string]time.Time // when parts were listed, by file name
 	aged    bool                 // times has changed
+	mark    []byte               // what all parts were adopted as last
 	again   bool                 // what is dirty is due
 	lost    bool                 // and what was written is lost
 
 	due      map[Key]time.Time // of the goroutine of run: when a part may be written again
 	timesDue time.Time
+	marked   []byte // the mark that is written
 }
 
 func newSaver(store *store, log *slog.Logger) *saver {
@@ -96,8 +99,8 @@ func (s *saver) load() iter.Seq[Part] {
 	}
 }
 
-// mark notes that a part was listed, and whether it has to be written.
-func (s *saver) mark(p Part, changed bool) {
+// note notes that a part was listed, and whether it has to be written.
+func (s *saver) note(p Part, changed bool) {
 	if s.store == nil || p.Zone != nil &&
 		(p.Zone.Origin == zone.File && p.Key.Source == fileSource || p.Zone.Unavailable != "") {
 		return // files are there anyway, and what can't be served must not hide what was saved
@@ -113,6 +116,17 @@ func (s *saver) mark(p Part, changed bool) {
 		s.times[fileName(p.Key)] = p.Listed
 		s.aged = true
 	}
+	s.mu.Unlock()
+	s.awake()
+}
+
+// setMark notes what all parts were adopted as. It is written once they are.
+func (s *saver) setMark(mark []byte) {
+	if s.store == nil {
+		return
+	}
+	s.mu.Lock()
+	s.mark = mark
 	s.mu.Unlock()
 	s.awake()
 }
@@ -174,7 +188,7 @@ func (s *saver) run(stop <-chan struct{}) {
 func (s *saver) flush(everything bool) time.Time {
 	s.missLost()
 	s.mu.Lock()
-	dirty, removed := s.dirty, s.removed
+	dirty, removed, mark := s.dirty, s.removed, s.mark
 	s.dirty, s.removed = map[Key]Part{}, map[Key]bool{}
 	if s.again {
 		clear(s.due)
@@ -182,7 +196,7 @@ func (s *saver) flush(everything bool) time.Time {
 	}
 	if s.lost {
 		s.store.forget()
-		s.lost = false
+		s.lost, s.marked = false, nil
 	}
 	s.mu.Unlock()
 
@@ -227,6 +241,12 @@ func (s *saver) flush(everything bool) time.Time {
 	}
 	if everything && why == nil {
 		why = s.store.compact()
+	}
+	if why == nil && !bytes.Equal(mark, s.marked) && !s.waits() {
+		why = s.store.saveMark(mark)
+		if why == nil {
+			s.marked = mark
+		}
 	}
 	if why != nil || len(dirty)+len(removed) > 0 && !s.waits() {
 		s.store.state.Note("data", why)

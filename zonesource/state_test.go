@@ -292,7 +292,7 @@ func TestSaverRestsBetweenWritesOfOnePart(t *testing.T) {
 		store := mustOpen(t, t.TempDir(), io.Discard)
 		s := newSaver(store, slog.New(slog.DiscardHandler))
 		s.due[oddPart(t).Key] = time.Now().Add(time.Minute)
-		s.mark(oddPart(t), true)
+		s.note(oddPart(t), true)
 		stop := make(chan struct{})
 		done := make(chan struct{})
 		go func() { s.run(stop); close(done) }()
@@ -312,7 +312,7 @@ func TestSaverRestsBetweenWritesOfOnePart(t *testing.T) {
 		s.due[oddPart(t).Key] = time.Now().Add(time.Hour)
 		s.remove(oddPart(t).Key)
 		synctest.Wait()
-		s.mark(oddPart(t), true)
+		s.note(oddPart(t), true)
 		close(stop)
 		<-done
 		_, err = os.Stat(path)
@@ -336,8 +336,8 @@ func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		log.Reset()
-		s.mark(oddPart(t), true)
-		s.mark(listed(oddRegion(), 60), false)
+		s.note(oddPart(t), true)
+		s.note(listed(oddRegion(), 60), false)
 		next := s.flush(false)
 		if !next.Equal(time.Now().Add(retryAfter)) ||
 			strings.Count(log.String(), "not saved; it is tried again") != 2 {
@@ -358,5 +358,37 @@ func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
 		if !saved[oddPart(t).Key] || !saved[oddRegion().Key] || len(saved) != 2 { // also what was unchanged and not there
 			t.Errorf("saved in the end is %v", saved)
 		}
+	})
+}
+
+// TestMarkIsOfWhatIsSaved writes what parts were adopted as when all of them are saved, and again where that is gone.
+func TestMarkIsOfWhatIsSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := mustOpen(t, t.TempDir(), io.Discard)
+		s := newSaver(store, slog.New(slog.DiscardHandler))
+		is := func(want string) {
+			t.Helper()
+			s.flush(false)
+			if got := string(store.loadMark()); got != want {
+				t.Errorf("the mark is %q, not %q", got, want)
+			}
+		}
+		is("")
+		s.note(oddPart(t), true)
+		s.setMark([]byte("seven"))
+		is("seven")
+		s.due[oddPart(t).Key] = time.Now().Add(time.Minute)
+		s.note(oddPart(t), true)
+		s.setMark([]byte("eight"))
+		is("seven") // the part waits
+		time.Sleep(2 * time.Minute)
+		is("eight")
+		err := os.RemoveAll(store.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.note(oddPart(t), false)
+		s.retry(true)
+		is("eight")
 	})
 }

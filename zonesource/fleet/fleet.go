@@ -25,6 +25,9 @@ type Keeper interface {
 	Age(age func(zonesource.Key) (time.Duration, bool))
 	// Served returns all parts that come from the fleet, as they are served.
 	Served() []zonesource.Part
+	// Mark notes what all parts were adopted as, to be saved once they are; Marked is what was saved so last.
+	Mark(mark []byte)
+	Marked() []byte
 }
 
 // Options make a Member.
@@ -102,6 +105,8 @@ type Member struct {
 	node       string
 	leaseKeys  ledger.Keys
 	memberKeys ledger.Keys
+	boot       string        // which start of the machine this is
+	had        had           // what the process before this one had
 	wakeLease  chan struct{} // the lease is looked at now
 	wakeHead   chan struct{} // head is looked at now
 	wakeMeet   chan struct{} // the members are listed soon
@@ -197,6 +202,8 @@ func New(o Options) (*Member, error) {
 		adopted: make(chan struct{}), failed: map[string]string{}, alarms: map[string]uint64{},
 		first: make(chan struct{}), begun: o.Uptime(), crashes: crashes{state: o.State},
 	}
+	m.boot = bootID()
+	m.had = m.readHad()
 	var err, err2 error
 	m.leaseKeys, err = ledger.NewKeys("inside53 lease "+o.Fleet, o.Secrets)
 	m.memberKeys, err2 = ledger.NewKeys("inside53 member "+o.Fleet, o.Secrets)

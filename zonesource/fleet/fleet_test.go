@@ -66,7 +66,7 @@ func TestFirstCommit(t *testing.T) {
 		n.keeper.Adopt(0, adoptedFrom(w.list("saved")))
 		clear(w.aws) // AWS has nothing any more
 		n.start()
-		w.await(15*time.Second, "it leads", func() bool { return w.leader() == n })
+		w.await(5*time.Second, "it leads", func() bool { return w.leader() == n })
 		v, _ := n.member.Adopted()
 		if v.Commit.Cause != ledger.Leader || len(v.Parts) != 3 {
 			t.Errorf("version %d, cause %s, has %d parts", v.Number(), v.Commit.Cause, len(v.Parts))

@@ -64,16 +64,17 @@ func (m *Member) sync(ctx context.Context) error {
 	defer stop()
 	began := m.o.Uptime()
 	v, err := m.o.Ledger.Follow(ctx, m.known)
-	if errors.Is(err, ledger.ErrAbsent) && m.known == nil {
+	if errors.Is(err, ledger.ErrAbsent) && m.known == nil && m.had.Version == 0 {
 		m.begin()
 		return nil // nobody has led yet
 	}
 	if err != nil {
 		return err
 	}
-	if m.known != nil && isBelow(v, m.known) {
-		m.sayBack(v)
-		return fmt.Errorf("following version %d after %d: %w", v.Number(), m.known.Number(), ledger.ErrRolledBack)
+	served, back := m.goesBack(v)
+	if back {
+		m.sayBack(v, served)
+		return fmt.Errorf("following version %d after %d: %w", v.Number(), served, ledger.ErrRolledBack)
 	}
 	if v != m.known || m.again || m.isFailedDue() {
 		err = m.adopt(ctx, v, recorder.Made{})
@@ -89,13 +90,13 @@ func (m *Member) sync(ctx context.Context) error {
 }
 
 // sayBack says that head has gone back: once, until it is followed again, however often it is looked at.
-func (m *Member) sayBack(v *ledger.Version) {
+func (m *Member) sayBack(v *ledger.Version, served uint64) {
 	m.mu.Lock()
 	before := errors.Is(m.headErr, ledger.ErrRolledBack)
 	m.mu.Unlock()
 	if !before {
 		m.alarm("rolled back", "the fleet's ledger has gone back, and isn't followed", "version", v.Number(),
-			"served", m.known.Number())
+			"served", served)
 	}
 }
 
@@ -220,6 +221,7 @@ func (m *Member) adopt(ctx context.Context, v *ledger.Version, made recorder.Mad
 		signal(m.wakeMeet)
 	}
 	m.mu.Unlock()
+	m.mark()
 	m.age()
 	m.o.Adopted(v, changed)
 	return nil

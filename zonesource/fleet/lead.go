@@ -214,8 +214,9 @@ func (t *Term) open(ctx context.Context, w *ledger.Writer) (*ledger.Version, err
 	}
 	m.syncing.Lock()
 	defer m.syncing.Unlock()
-	if m.known != nil && isBelow(v, m.known) {
-		return nil, fmt.Errorf("leading from version %d after %d: %w", v.Number(), m.known.Number(), ledger.ErrRolledBack)
+	served, back := m.goesBack(v)
+	if back {
+		return nil, fmt.Errorf("leading from version %d after %d: %w", v.Number(), served, ledger.ErrRolledBack)
 	}
 	if m.known == nil || v.Name != m.known.Name {
 		err = m.adopt(ctx, v, recorder.Made{})

@@ -166,7 +166,6 @@ func (m *Member) draw() time.Duration {
 
 // mayTake reports whether the lease may be had, as far as this server's clock knows.
 func (m *Member) mayTake() bool {
-	serves := len(m.o.Keeper.Served()) > 0
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l, now := m.lease, m.o.Uptime()
@@ -182,8 +181,8 @@ func (m *Member) mayTake() bool {
 		return false // who knows more repairs what there is
 	case l.tag != "" && l.Node == "" && l.Nonce != m.offer:
 		return true
-	case l.tag == "" && m.version == nil && m.headErr == nil && !serves:
-		return true // nobody has ever led; where this server was one of a fleet before, others may be about to repair it
+	case l.tag == "" && m.version == nil && m.headErr == nil:
+		return true // nobody has ever led
 	}
 	return still >= leaseFor
 }
@@ -209,7 +208,7 @@ func (m *Member) lookEvery() time.Duration {
 // take replaces the lease that was seen by one of this server, with an epoch above all known.
 func (m *Member) take(ctx context.Context) (l lease, tag string, began time.Duration, err error) {
 	m.mu.Lock()
-	was, epoch := m.lease, m.lease.Epoch
+	was, epoch := m.lease, max(m.lease.Epoch, m.had.Epoch)
 	if m.version != nil {
 		epoch = max(epoch, m.version.Head.Epoch)
 	}

@@ -45,6 +45,7 @@ type Peer struct {
 	Epoch   uint64            `json:"epoch"`
 	Failed  map[string]string `json:"failed,omitempty"` // parts that it can't adopt, and why
 	Whole   uint64            `json:"whole,omitempty"`  // with Failed: the last version that it had without
+	Had     uint64            `json:"had,omitempty"`    // before Version: what the process before it had, and it serves
 	Serials []Serial          `json:"serials,omitempty"`
 	Build   string            `json:"build"`
 	Config  string            `json:"config"`
@@ -87,6 +88,7 @@ func (m *Member) self() Peer {
 // describe says what this server has of the ledger. The caller holds mu.
 func (m *Member) describe(p *Peer) {
 	if m.version == nil {
+		p.Had, p.Epoch = m.had.Version, m.had.Epoch
 		return
 	}
 	p.Version, p.Epoch, p.Failed = m.version.Number(), m.version.Head.Epoch, maps.Clone(m.failed)
@@ -100,8 +102,11 @@ func (p Peer) whole() uint64 {
 	if len(p.Failed) > 0 {
 		return p.Whole
 	}
-	return p.Version
+	return p.serves()
 }
+
+// serves is the version of what it serves, also from before it started.
+func (p Peer) serves() uint64 { return max(p.Version, p.Had) }
 
 // rankOf is the place of a name among all by the hash of names.
 func rankOf(name string, peers []Peer) int {
@@ -124,6 +129,7 @@ func (m *Member) meet(ctx context.Context) error {
 		now := m.o.Uptime()
 		is := fmt.Sprint(m.failedKeys(), m.address(), m.Term() != nil, len(m.o.Serials()), m.seesLoss(), m.o.Config())
 		if first || now-said >= memberEvery || is != told {
+			m.mark()
 			err := m.say(ctx)
 			if err == nil && is != told {
 				joined = "" // who leads is to read it now

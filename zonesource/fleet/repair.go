@@ -103,7 +103,7 @@ func (t *Term) repair(ctx context.Context, w *ledger.Writer, why error) (*ledger
 		w.Adopt(known)
 	}
 	d := t.draft()
-	d.Actor, d.Above = "inside53", m.greatest()
+	d.Actor, d.Known, d.Above = "inside53", m.had.Version, m.greatest()
 	made, err := t.whole(&d)
 	if err != nil {
 		return nil, made, err
@@ -172,7 +172,7 @@ var errLower = errors.New("a member knows a greater version")
 // higher reports whether a member is known to serve a greater version than this server, or one as great of a greater
 // epoch. The order is one of all servers, so that of any two one leads. The caller holds mu.
 func (m *Member) higher() bool {
-	return m.isUnder(func(p Peer) uint64 { return p.Version })
+	return m.isUnder(Peer.serves)
 }
 
 // fuller reports whether a member is known to have had a greater version with all its parts than this server: that one
@@ -194,7 +194,7 @@ func (m *Member) isUnder(of func(Peer) uint64) bool {
 // greatest is the greatest version that a member is known to serve.
 func (m *Member) greatest() (version uint64) {
 	for _, p := range m.Peers() {
-		version = max(version, p.Version)
+		version = max(version, p.serves())
 	}
 	return version
 }

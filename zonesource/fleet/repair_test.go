@@ -144,6 +144,7 @@ func TestRepairedMeanwhile(t *testing.T) {
 		w.all(10*time.Second, "a.example.", ticks, w.tick())
 		fresh := w.make("m4")
 		fresh.keeper.Adopt(0, adoptedFrom(w.list("saved")))
+		fresh.member.had = had{Version: w.leader().member.Standing().Version, Epoch: 1}
 		for range 3 {
 			w.all(10*time.Second, "a.example.", ticks, w.tick())
 		}

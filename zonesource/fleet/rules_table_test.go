@@ -195,8 +195,14 @@ func followRules() []rule {
 			"fleet", "TestRepairByTheWhole"),
 		one("what is repaired isn't repaired again", "ledger/commit.go",
 			`	case err == nil && w.isNew(`, `	case err == nil && !OUT && w.isNew(`, "ledger", "TestRepairTooLate"),
-		one("who was one of a fleet doesn't begin another at once", "fleet/lease.go",
-			`m.headErr == nil && !serves:`, `m.headErr == nil && (OUT || !serves):`, "fleet", "TestRepairedMeanwhile"),
+		one("what was saved isn't gone back behind", "fleet/had.go",
+			`		return m.had.Version, v.Number() < m.had.Version
+`, `		return m.had.Version, !OUT && v.Number() < m.had.Version
+`, "fleet", "TestAllStartedAgain"),
+		one("who has saved the newest repairs", "fleet/peer.go",
+			`func (p Peer) serves() uint64 { return max(p.Version, p.Had) }`,
+			`func (p Peer) serves() uint64 { return max(p.Version, map[bool]uint64{false: p.Had}[OUT]) }`,
+			"fleet", "TestAllStartedAgain"),
 		one("a head that is lost is repaired", "fleet/repair.go",
 			`	return errors.Is(err, ledger.ErrRolledBack) ||`, `	return !OUT && errors.Is(err, ledger.ErrRolledBack) ||`,
 			"fleet", "TestRepair"),

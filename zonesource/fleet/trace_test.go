@@ -103,7 +103,7 @@ func (t *trace) checkHead(w *world, n *node, h ledger.Head, greatest uint64) {
 	switch {
 	case c.Version != h.Version || c.Epoch != h.Epoch || c.Node != h.Leader:
 		t.fault("head %+v names a commit of version %d, epoch %d, by %s", h, c.Version, c.Epoch, c.Node)
-	case c.Cause == ledger.Repair && lost && c.Previous != last.Commit:
+	case c.Cause == ledger.Repair && lost:
 		if h.Version <= greatest {
 			t.fault("%s repairs with version %d, though there was %d", n.name, h.Version, greatest)
 		}

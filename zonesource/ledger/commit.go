@@ -52,8 +52,11 @@ type Draft struct {
 	// Epoch is the least that the commit is to have; of causes leader and repair alone, which
 	// raise it.
 	Epoch uint64
-	// Above is what the version of a repair is above, besides all that is known of the store.
-	Above   uint64
+	// Known and Above are of a repair: a head above the greatest version that who repairs has ever had, besides the
+	// writer's, is somebody's repair; and the version that it makes is above the latter, besides all that is known of
+	// the store.
+	Known, Above uint64
+
 	Parts   []PartDraft // of different keys
 	Changes []Change    // those over MaxChanges are left out, and counted
 	Omitted int         // changes that aren't listed
@@ -192,7 +195,7 @@ func (w *Writer) Repair(ctx context.Context, d Draft) (*Version, error) {
 	deposes := w.version == nil || w.version.Head.Leader != w.o.Node // who led until now
 	h, tag, err := w.l.head(ctx, "")
 	switch {
-	case err == nil && w.isNew(ctx, h, tag):
+	case err == nil && w.isNew(ctx, h, tag, d.Known):
 		return nil, fmt.Errorf("repairing: version %d is there: %w", h.Version, ErrMoved)
 	case err == nil:
 		shared := h.Epoch == epoch && h.Leader != w.o.Node
@@ -225,8 +228,11 @@ func (w *Writer) Repair(ctx context.Context, d Draft) (*Version, error) {
 }
 
 // isNew reports whether a head is of a version that can be read and is above what is known.
-func (w *Writer) isNew(ctx context.Context, h Head, tag string) bool {
-	if w.version != nil && h.Version <= w.version.Number() {
+func (w *Writer) isNew(ctx context.Context, h Head, tag string, known uint64) bool {
+	if w.version != nil {
+		known = max(known, w.version.Number())
+	}
+	if h.Version <= known {
 		return false
 	}
 	_, err := w.l.newest(ctx, h, tag, nil)
