@@ -117,7 +117,8 @@ func allStartedAgain(t *testing.T, w *world, damage func(w *world, old []byte)) 
 	}
 }
 
-// TestHadCounts believes what an earlier process has left, while it is of the same fleet, start of the machine and hour.
+// TestHadCounts believes what an earlier process has left, while it is of the same fleet, start of the machine, and
+// hour.
 func TestHadCounts(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		r := newRestarts(w)
