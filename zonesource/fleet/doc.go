@@ -10,8 +10,8 @@
 // The objects are those of package ledger and two kinds more, each one line of JSON with its MAC:
 //
 //	lease        {"epoch","node","nonce","address","ages"}: who leads; node "" offers it. Liveness alone
-//	member/NODE  {"name","node","address","zone","version","epoch","failed","whole","serials",
-//	             "build","config","twin"}: each minute, for people and wake-ups; a member is who wrote within
+//	member/NODE  {"name","node","address","zone","version","epoch","failed","whole","had",
+//	             "serials","build","config","twin"}: each minute, for people and wake-ups; a member is who wrote within
 //	             2 minutes
 //
 // # Contract
@@ -30,6 +30,8 @@
 // Repair: where head has gone back or is gone, that server leads which last had the greatest version with all its
 // parts, and writes anew what it serves, above all versions that anybody knows. Who led until then does so at once;
 // another one waits until all have said what they know. What somebody else has repaired meanwhile is adopted instead.
+// A process that begins with saved data knows which version they are of: it doesn't go back behind that, and counts by
+// it, for an hour of the same start of its machine.
 //
 // No clocks of two machines are compared: ages are durations, and what waits counts the uptime of its
 // own machine.
@@ -57,6 +59,6 @@
 //
 // The files: fleet.go has the options and the loop, follow.go what is adopted, lease.go who may
 // lead, lead.go what the leader does, told.go whom it tells, repair.go what it does
-// where the store has lost something, peer.go who the members are, twin.go whether two have one name, crash.go
-// what processes didn't live through.
+// where the store has lost something, peer.go who the members are, twin.go whether two have one name, had.go
+// what earlier processes had, crash.go what they didn't live through.
 package fleet

@@ -79,8 +79,24 @@ func once(name string) func(*s3.Options) {
 
 func isImmutable(name string) bool { return sumIn(name) != "" }
 
+// bodyTries is how often an object is asked for whose body breaks off, or isn't what its checksum says: stores that
+// aren't AWS's own may give the one of an object with that of its successor.
+const bodyTries = 3
+
+// errBody says that an answer came and its body didn't.
+var errBody = errors.New("reading its body")
+
 // Get implements Store.
 func (s *S3) Get(ctx context.Context, name, unless string, limit int64) ([]byte, string, error) {
+	for try := 1; ; try++ {
+		body, tag, err := s.get(ctx, name, unless, limit)
+		if !errors.Is(err, errBody) || try == bodyTries || ctx.Err() != nil {
+			return body, tag, err
+		}
+	}
+}
+
+func (s *S3) get(ctx context.Context, name, unless string, limit int64) ([]byte, string, error) {
 	in := &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + name)}
 	if unless != "" {
 		in.IfNoneMatch = &unless
@@ -98,7 +114,7 @@ func (s *S3) Get(ctx context.Context, name, unless string, limit int64) ([]byte,
 	s.note(out.ResultMetadata)
 	body, err := io.ReadAll(io.LimitReader(out.Body, limit+1))
 	if err != nil {
-		return nil, "", fmt.Errorf("getting s3://%s/%s%s: %w", s.bucket, s.prefix, name, err)
+		return nil, "", fmt.Errorf("getting s3://%s/%s%s: %w: %w", s.bucket, s.prefix, name, errBody, err)
 	}
 	if int64(len(body)) > limit {
 		return nil, "", fmt.Errorf("%w: over %d octets", ErrDamaged, limit)

@@ -1,9 +1,13 @@
 package ledger
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http/httptest"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -49,6 +53,46 @@ func TestS3Absent(t *testing.T) {
 	_, err := l.NewWriter(WriterOptions{Node: "a/1", Alone: true}).Open(t.Context())
 	if err == nil || errors.Is(err, ErrAbsent) {
 		t.Errorf("without a bucket: %v", err)
+	}
+}
+
+// torn is a store of S3 whose first answers have bodies that aren't what their checksums say.
+type torn struct {
+	api
+	left, asked int
+}
+
+// GetObject implements api.
+func (s *torn) GetObject(ctx context.Context, in *s3.GetObjectInput, opts ...func(*s3.Options)) (
+	*s3.GetObjectOutput, error,
+) {
+	s.asked++
+	out, err := s.api.GetObject(ctx, in, opts...)
+	if err == nil && s.left > 0 {
+		s.left--
+		_ = out.Body.Close() // another one is handed on
+		out.Body = io.NopCloser(iotest.ErrReader(errors.New("checksum did not match")))
+	}
+	return out, err
+}
+
+// TestS3TornBody asks again for an object that was replaced while it was read, and not for ever.
+func TestS3TornBody(t *testing.T) {
+	_, client := newBucket(t)
+	for left, good := range map[int]bool{0: true, 1: true, bodyTries - 1: true, bodyTries: false, 100: false} {
+		fake := &torn{api: client, left: left}
+		s := newS3(fake, "bucket", fmt.Sprint(left))
+		_, err := s.Put(t.Context(), headName, []byte("one"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, tag, err := s.Get(t.Context(), headName, "", 100)
+		if good && (err != nil || string(body) != "one" || tag == "") || !good && err == nil {
+			t.Errorf("after %d: %q, %q, %v", left, body, tag, err)
+		}
+		if want := min(left+1, bodyTries); fake.asked != want {
+			t.Errorf("after %d: asked %d times, not %d", left, fake.asked, want)
+		}
 	}
 }
 
