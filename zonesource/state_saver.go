@@ -242,13 +242,14 @@ func (s *saver) flush(everything bool) time.Time {
 	if everything && why == nil {
 		why = s.store.compact()
 	}
+	wrote := len(dirty)+len(removed) > 0
 	if why == nil && !bytes.Equal(mark, s.marked) && !s.waits() {
 		why = s.store.saveMark(mark)
 		if why == nil {
-			s.marked = mark
+			s.marked, wrote = mark, true
 		}
 	}
-	if why != nil || len(dirty)+len(removed) > 0 && !s.waits() {
+	if why != nil || wrote && !s.waits() {
 		s.store.state.Note("data", why)
 	}
 	at := s.flushTimes(everything)
