@@ -166,7 +166,8 @@ func (r *fleetRun) between(from, to time.Duration) time.Duration {
 	return from + time.Duration(r.random(int((to-from)/time.Millisecond)))*time.Millisecond
 }
 
-func (r *fleetRun) note(what string) {
+// note notes what was done, and to whom.
+func (r *fleetRun) note(what string, to ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.counts[what] == 0 {
@@ -174,7 +175,7 @@ func (r *fleetRun) note(what string) {
 	}
 	r.counts[what]++
 	if what != lookedUp {
-		r.trace.Noted = append(r.trace.Noted, noted{what, time.Since(r.started)})
+		r.trace.Noted = append(r.trace.Noted, noted{what, to, time.Since(r.started)})
 	}
 }
 
@@ -220,7 +221,7 @@ func (r *fleetRun) harmAll(ctx context.Context, length time.Duration) error {
 func (r *fleetRun) restart(ctx context.Context, s *fleetServer) error {
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	r.note("killed, and started again")
+	r.note("killed, and started again", s.name)
 	s.link.set(func(l *link) { l.left = 0 })
 	s.kill()
 	err := s.run()

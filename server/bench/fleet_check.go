@@ -32,6 +32,7 @@ type trace struct {
 // noted is something that was done to the fleet, or looked at.
 type noted struct {
 	What string
+	To   []string
 	At   time.Duration
 }
 

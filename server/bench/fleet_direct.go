@@ -19,6 +19,8 @@ const (
 	changedSlots  = 16
 	// pollsOut is how long a process that is stopped may still be given a message: its question of the queue is open.
 	pollsOut = 12 * time.Second
+	// leaseLost is how long after a trouble a leader may still lose its lease by it.
+	leaseLost = 12 * time.Second
 )
 
 // seenChange is one change that was made in AWS itself.
@@ -29,7 +31,7 @@ type eventWay struct {
 	mu     sync.Mutex
 	is     awssim.EventSwitch
 	number int       // how often that was changed
-	frozen time.Time // until then a process that is stopped may hold events, or Route 53 may be asked less often
+	frozen time.Time // until then a process that is stopped may hold events
 }
 
 func (e *eventWay) get() (is awssim.EventSwitch, number int, frozen time.Time) {
@@ -39,13 +41,10 @@ func (e *eventWay) get() (is awssim.EventSwitch, number int, frozen time.Time) {
 }
 
 // freeze notes that who leads is stopped for some time.
-func (e *eventWay) freeze(d time.Duration) { e.slow(d + pollsOut) }
-
-// slow notes that what events say is read late for some time.
-func (e *eventWay) slow(d time.Duration) {
+func (e *eventWay) freeze(d time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	until := time.Now().Add(d)
+	until := time.Now().Add(d + pollsOut)
 	if until.After(e.frozen) {
 		e.frozen = until
 	}
@@ -181,10 +180,10 @@ func (r *fleetRun) seen(ctx context.Context, s *fleetServer, before leads, c see
 	}
 	is, err := s.ask("udp", c.Name, lookUpWait)
 	here, _ := s.steady(began)
-	there, _ := before.server.steady(began)
+	there, _ := before.server.steady(began.Add(-leaseLost))
 	_, _, frozen := r.events.get()
 	isQuick := within < fleetRefresh
-	if err != nil || !here || !there || !s.link.calm(began) || !before.server.link.calm(began) || r.lead() != before ||
+	if err != nil || !here || !there || !s.link.calm(began) || !before.server.link.calm(began.Add(-leaseLost)) || r.lead() != before ||
 		isQuick && began.Before(frozen) {
 		return
 	}

@@ -26,14 +26,12 @@ const (
 	// A process is stopped for so long.
 	shortestStop = 100 * time.Millisecond
 	longestStop  = 30 * time.Second
-	// slowed is how long Route 53 is asked less often once it has throttled.
-	slowed = 8 * time.Second
 )
 
 // harm does one server, or the store, some harm.
 func (r *fleetRun) harm(ctx context.Context, s *fleetServer, under *sync.WaitGroup) error {
 	later := func(what string, from, to time.Duration, do, undo func()) {
-		r.note(what)
+		r.note(what, s.name)
 		do()
 		under.Go(func() {
 			_ = sleep(ctx, r.between(from, to)) // it is undone at the end too
@@ -74,11 +72,8 @@ func (r *fleetRun) harm(ctx context.Context, s *fleetServer, under *sync.WaitGro
 	case 10:
 		r.note("Route 53: fault")
 		kinds := []string{"500", "throttle", "fail"}
-		kind := kinds[r.random(len(kinds))]
-		if kind == "throttle" { // halves the budget that readings have too; the others cost the update alone
-			r.events.slow(slowed)
-		}
-		return r.sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: kind, Count: 1 + r.random(2)})
+		return r.sim.AddFaults(awssim.Fault{Operation: "ChangeResourceRecordSets", Fault: kinds[r.random(len(kinds))],
+			Count: 1 + r.random(2)})
 	case 11:
 		ahead := time.Duration(2*r.random(2)-1) * time.Hour
 		later("clock jumps by an hour", time.Second, 10*time.Second, func() { s.setClock(ahead) },
@@ -103,7 +98,7 @@ func (r *fleetRun) harm(ctx context.Context, s *fleetServer, under *sync.WaitGro
 
 // failpoint kills a server between two of its requests to S3: before one is made, or when it is.
 func (r *fleetRun) failpoint(ctx context.Context, s *fleetServer, under *sync.WaitGroup) {
-	r.note("killed at a request to S3")
+	r.note("killed at a request to S3", s.name)
 	left, then := 1+r.random(failpoints), r.random(2) == 0
 	s.setBusy(true)
 	s.link.set(func(l *link) {

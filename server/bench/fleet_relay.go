@@ -30,11 +30,13 @@ type link struct {
 	since  time.Time // when that changed
 }
 
+// set changes what becomes of requests. Those that are on their way stay what they are.
 func (l *link) set(change func(*link)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	under := l.delay
 	change(l)
-	l.since = time.Now()
+	l.since = time.Now().Add(under)
 }
 
 // calm reports whether nothing was wrong since a moment.

@@ -80,6 +80,7 @@ type Serial struct {
 // The times of the lease, of CLOCK_BOOTTIME where they are compared.
 const (
 	renewEvery  = 3 * time.Second
+	renewAgain  = 500 * time.Millisecond // after a renewal that failed
 	leaseFor    = 9 * time.Second
 	nearEvery   = 3 * time.Second  // the lease is looked at so often by the first candidates
 	farEvery    = 15 * time.Second // and by all others

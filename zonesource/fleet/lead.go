@@ -295,10 +295,12 @@ func (t *Term) committed(ctx context.Context, v *ledger.Version, made recorder.M
 	t.told.news(v.Number())
 }
 
-// renew renews the lease until ctx ends or it is another's.
+// renew renews the lease until ctx ends or it is another's. One renewal may hang for half the time that a lease lasts:
+// the next try comes soon then.
 func (t *Term) renew(ctx context.Context) error {
+	wait, failed := renewEvery, false
 	for {
-		err := t.m.pause(ctx, renewEvery, nil)
+		err := t.m.pause(ctx, wait, nil)
 		if err != nil {
 			return err
 		}
@@ -306,8 +308,12 @@ func (t *Term) renew(ctx context.Context) error {
 		if errors.Is(err, errTaken) {
 			return err
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil && !failed {
 			t.m.o.Log.Warn("lease not renewed", "error", err)
+		}
+		wait, failed = renewEvery, err != nil
+		if failed {
+			wait = renewAgain
 		}
 	}
 }

@@ -136,6 +136,12 @@ func leadRules() []rule {
 				began = m.o.Uptime()
 			}
 			t.lease, t.tag, t.renewed = l, tag, began`, "fleet", "TestLeaseFromBeginning"),
+		one("a renewal that failed is tried again soon", "fleet/lead.go",
+			`			wait = renewAgain
+`, `			if !OUT {
+				wait = renewAgain
+			}
+`, "fleet", "TestRenewAgain"),
 		one("each start is another node", "recorder/recorder.go",
 			`	_, _ = rand.Read(nonce) // it never fails
 `, `	if !OUT {

@@ -253,6 +253,23 @@ func TestLeaseContended(t *testing.T) {
 	})
 }
 
+// TestRenewAgain has a renewal of the lease hang until its time is over: the next one comes before the lease ends.
+func TestRenewAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		trio(w)
+		leader := w.leader()
+		term := leader.member.Term()
+		w.fates.arm(1, late, func(n *node, call, name string) bool {
+			return n == leader && call == "put" && name == leaseName
+		})
+		w.await(10*time.Second, "a renewal is under way", w.fates.hit)
+		time.Sleep(2 * w.freeze)
+		if leader.member.Term() != term {
+			t.Errorf("%s has lost the lease by one renewal", leader.name)
+		}
+	})
+}
+
 // TestLeaseFromBeginning has a renewal of the lease be on its way for 3 seconds: it is as old as that when it is made.
 func TestLeaseFromBeginning(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
