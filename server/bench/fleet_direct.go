@@ -183,8 +183,8 @@ func (r *fleetRun) seen(ctx context.Context, s *fleetServer, before leads, c see
 	there, _ := before.server.steady(began.Add(-leaseLost))
 	_, _, frozen := r.events.get()
 	isQuick := within < fleetRefresh
-	if err != nil || !here || !there || !s.link.calm(began) || !before.server.link.calm(began.Add(-leaseLost)) || r.lead() != before ||
-		isQuick && began.Before(frozen) {
+	well := here && there && s.link.calm(began) && before.server.link.calm(began.Add(-leaseLost)) && r.lead() == before
+	if err != nil || !well || isQuick && began.Before(frozen) {
 		return
 	}
 	if isQuick {
