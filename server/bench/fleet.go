@@ -140,6 +140,7 @@ func (r *fleetRun) torture(ctx context.Context, dir, program, gateway string, le
 		load.Go(func() { r.change(running, n) })
 	}
 	load.Go(func() { r.switchEvents(running) })
+	load.Go(func() { r.watchStore(running) })
 	for _, s := range r.all {
 		load.Go(func() { r.lookUp(running, s) })
 		load.Go(func() { r.follow(running, s) })

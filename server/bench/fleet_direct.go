@@ -184,6 +184,7 @@ func (r *fleetRun) seen(ctx context.Context, s *fleetServer, before leads, c see
 	_, _, frozen := r.events.get()
 	isQuick := within < fleetRefresh
 	well := here && there && s.link.calm(began) && before.server.link.calm(began.Add(-leaseLost)) && r.lead() == before
+	well = well && r.storeIs.calm(began.Add(-leaseLost))
 	if err != nil || !well || isQuick && began.Before(frozen) {
 		return
 	}

@@ -95,7 +95,7 @@ func (r *fleetRun) visible(ctx context.Context, s *fleetServer, u seenUpdate, se
 	}
 	is, err := s.ask("udp", u.Name, lookUpWait)
 	steady, _ := s.steady(began)
-	if err != nil || !steady || !s.link.calm(began) {
+	if err != nil || !steady || !s.link.calm(began) || !r.storeIs.calm(began) {
 		return
 	}
 	if valueSeq(is) < seq {

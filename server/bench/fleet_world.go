@@ -59,7 +59,9 @@ type fleetWorld struct {
 	all     []*fleetServer
 	began   time.Time
 	bucket  *fleet.Bucket // as the test sees it
-	cuts    *cuts         // nil: links between servers aren't cut
+	beside  *fleet.Bucket // what is the test's own
+	storeIs storeWatch
+	cuts    *cuts // nil: links between servers aren't cut
 
 	mu      sync.Mutex
 	heads   []seenHead
@@ -146,6 +148,7 @@ func (w *fleetWorld) openBucket(ctx context.Context) error {
 		return err
 	}
 	w.bucket = fleet.NewBucket(accounts[0], fleetBucket, fleetPrefix)
+	w.beside = fleet.NewBucket(accounts[0], fleetBucket, "beside")
 	return nil
 }
 
