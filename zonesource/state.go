@@ -229,6 +229,7 @@ func (s *store) putAside(name string, why error) {
 		s.log.Warn("saved data unusable", "file", name, "reason", why)
 		return // it isn't ours
 	}
+	_ = os.Remove(filepath.Join(s.dir, markFile)) // what is loaded isn't all that it is of; mostly there is none
 	aside := fmt.Sprintf("%s.unusable-%d", name, time.Now().UnixNano())
 	err := os.Rename(filepath.Join(s.dir, name), filepath.Join(s.dir, aside))
 	if err != nil {

@@ -390,5 +390,13 @@ func TestMarkIsOfWhatIsSaved(t *testing.T) {
 		s.note(oddPart(t), false)
 		s.retry(true)
 		is("eight")
+		err = os.WriteFile(filepath.Join(store.dir, fileName(oddPart(t).Key)), []byte("damaged"), 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p := range store.load() {
+			t.Errorf("%s is whole", p.Key)
+		}
+		is("") // what is left isn't all that it was of
 	})
 }

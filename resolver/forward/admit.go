@@ -42,7 +42,7 @@ type record struct {
 // walker takes replies apart. It is scratch space: one a goroutine, reused.
 type walker struct {
 	msg     []byte
-	query   *Question
+	query   Question
 	records []record // answer, then authority
 	answers int      // of them, in the answer section
 	names   []byte   // owners, uncompressed; the question's first
@@ -61,7 +61,7 @@ type walker struct {
 // read takes the reply msg to q apart. The entry it returns, for an answer,
 // shares nothing with msg. msg has passed [isReply].
 func (w *walker) read(msg []byte, q *Question, now int64) (*entry, verdict) {
-	w.msg, w.query = msg, q
+	w.msg, w.query = msg, *q // what it points to stays where it is
 	if msg[wire.AtQuestions+1] == 0 {
 		w.rcode, w.ede = int(msg[wire.AtRcode]&wire.MaskRcode), NoEDE
 	} else if !w.parse() {

@@ -302,3 +302,29 @@ func TestLongAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestReadKeepsNoQuestion: a flight's question is made for the call, and needs no place on the heap.
+func TestReadKeepsNoQuestion(t *testing.T) {
+	kept := question(t, "www.example.com.", dns.TypeA)
+	fl := &flight{query: appendQuery(nil, kept), typ: kept.Type}
+	m := new(dns.Msg).SetQuestion("www.example.com.", dns.TypeA)
+	m.Response = true
+	reply := pack(t, m)
+	w := new(walker)
+	of := func(read func() verdict) float64 {
+		return testing.AllocsPerRun(100, func() {
+			if v := read(); v != isAnswer {
+				t.Fatalf("verdict %v", v)
+			}
+		})
+	}
+	want := of(func() verdict { _, v := w.read(reply, kept, 0); return v })
+	got := of(func() verdict {
+		q := fl.question()
+		_, v := w.read(reply, &q, 0)
+		return v
+	})
+	if got != want {
+		t.Errorf("%v allocations, %v with a question that is there", got, want)
+	}
+}

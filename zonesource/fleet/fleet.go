@@ -204,7 +204,6 @@ func New(o Options) (*Member, error) {
 		first: make(chan struct{}), begun: o.Uptime(), crashes: crashes{state: o.State},
 	}
 	m.boot = bootID()
-	m.had = m.readHad()
 	var err, err2 error
 	m.leaseKeys, err = ledger.NewKeys("inside53 lease "+o.Fleet, o.Secrets)
 	m.memberKeys, err2 = ledger.NewKeys("inside53 member "+o.Fleet, o.Secrets)
@@ -214,6 +213,7 @@ func New(o Options) (*Member, error) {
 // Run follows, and leads when it is this server's turn, until ctx ends. Then a lease that it has
 // is given free.
 func (m *Member) Run(ctx context.Context) error {
+	m.recall()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return m.follow(ctx) })
 	g.Go(func() error { return m.contend(ctx) })

@@ -47,6 +47,16 @@ func (m *Member) readHad() (h had) {
 	return h
 }
 
+// recall reads that once what was saved is loaded: where some of it can't be, nothing says of which version the rest is.
+func (m *Member) recall() {
+	m.syncing.Lock()
+	defer m.syncing.Unlock()
+	h := m.readHad()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.had = h
+}
+
 // mark has it saved which version this server has, where that is whole; now and then too, so that it is known how long
 // ago that was.
 func (m *Member) mark() {

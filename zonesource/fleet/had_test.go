@@ -43,7 +43,6 @@ func (r *restarts) join(name string) *node {
 	n.member.o.Keeper = remembering{n.keeper, r.marks[name]}
 	n.member.o.Uptime = func() time.Duration { return time.Hour + time.Since(r.began) }
 	n.member.boot = "a start of the machine"
-	n.member.had = n.member.readHad()
 	n.start()
 	return n
 }

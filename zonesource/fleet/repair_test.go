@@ -144,7 +144,12 @@ func TestRepairedMeanwhile(t *testing.T) {
 		w.all(10*time.Second, "a.example.", ticks, w.tick())
 		fresh := w.make("m4")
 		fresh.keeper.Adopt(0, adoptedFrom(w.list("saved")))
-		fresh.member.had = had{Version: w.leader().member.Standing().Version, Epoch: 1}
+		mark, err := json.Marshal(had{"s3://b/p", w.leader().member.Standing().Version, 1, fresh.member.boot,
+			fresh.member.o.Uptime()})
+		if err != nil || fresh.member.boot == "" {
+			t.Fatalf("no start of the machine is known, %v", err)
+		}
+		fresh.member.o.Keeper = remembering{fresh.keeper, &mark}
 		for range 3 {
 			w.all(10*time.Second, "a.example.", ticks, w.tick())
 		}

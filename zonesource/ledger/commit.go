@@ -52,11 +52,11 @@ type Draft struct {
 	// Epoch is the least that the commit is to have; of causes leader and repair alone, which
 	// raise it.
 	Epoch uint64
-	// Known and Above are of a repair: a head above the greatest version that who repairs has ever had, besides the
-	// writer's, is somebody's repair; and the version that it makes is above the latter, besides all that is known of
-	// the store.
-	Known, Above uint64
-
+	// Known is of a repair: the greatest version that who repairs has had, besides the writer's. A head above it is
+	// somebody else's repair.
+	Known uint64
+	// Above is of a repair too: what its version is above, besides all that is known of the store.
+	Above   uint64
 	Parts   []PartDraft // of different keys
 	Changes []Change    // those over MaxChanges are left out, and counted
 	Omitted int         // changes that aren't listed
