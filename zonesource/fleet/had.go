@@ -47,7 +47,8 @@ func (m *Member) readHad() (h had) {
 	return h
 }
 
-// recall reads that once what was saved is loaded: where some of it can't be, nothing says of which version the rest is.
+// recall reads that once what was saved is loaded: where some of it can't be, nothing says of which version the rest
+// is.
 func (m *Member) recall() {
 	m.syncing.Lock()
 	defer m.syncing.Unlock()
