@@ -36,5 +36,8 @@ func (w *Worker) Expect(pkt []byte, client netip.AddrPort) {
 	}
 }
 
-// Fetch makes what the expected packets need ready.
-func (w *Worker) Fetch() { w.expected.ahead.Fetch() }
+// Fetch makes what the expected packets need ready. What upstreams are asked from here on may wait for [Worker.Flush].
+func (w *Worker) Fetch() {
+	w.expected.ahead.Fetch()
+	w.x.outbox = w.outbox
+}

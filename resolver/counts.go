@@ -152,8 +152,11 @@ func (t *tally) flush(r *Resolver, cell int) {
 	t.leave(cell)
 }
 
-// Flush makes known what has been answered: it is called after each batch of queries.
+// Flush sends what upstreams are to be asked, and makes known what has been answered: it is called after each batch of
+// queries, before the answers are sent.
 func (w *Worker) Flush() {
+	w.outbox.Flush()
+	w.x.outbox = nil
 	w.tally.flush(w.r, w.x.cell)
 	w.touches.flush(w.r.now.Load())
 }

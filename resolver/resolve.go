@@ -29,7 +29,7 @@ func (x *exchange) resolve() {
 			return
 		}
 		if found.Prefetch {
-			_ = x.resolver.forwarder.Ask(st.groups[a.group], &question, x.asker(), nil) // the cache still has it
+			_ = x.put(&question, nil) // the cache still has it
 		}
 		stale := found.State == forward.StaleFailing
 		a.Result = Cached
@@ -184,7 +184,7 @@ func (x *exchange) noData() {
 // free for another query.
 func (x *exchange) ask() {
 	question, w := x.question(), x.suspend()
-	err := x.resolver.forwarder.Ask(x.state.groups[x.a.group], &question, x.asker(), w.done)
+	err := x.put(&question, w.done)
 	switch {
 	case err == nil:
 		return
@@ -195,6 +195,15 @@ func (x *exchange) ask() {
 		x.deliver()
 	}
 	w.release()
+}
+
+// put puts a question to the forwarder, or into the outbox where there is one.
+func (x *exchange) put(q *forward.Question, done func(*forward.Message, error)) error {
+	g := x.state.groups[x.a.group]
+	if x.outbox != nil {
+		return x.outbox.Ask(g, q, x.asker(), done)
+	}
+	return x.resolver.forwarder.Ask(g, q, x.asker(), done)
 }
 
 // asker says by what query an upstream has to be asked.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"inside53/resolver/forward"
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
 )
@@ -19,6 +20,7 @@ type Worker struct {
 	packet   Packet // for the handler
 	tally    tally
 	touches  touches
+	outbox   *forward.Outbox // questions for upstreams, between Fetch and Flush
 }
 
 // NewWorker returns a worker. It isn't safe for concurrent use.
@@ -26,6 +28,7 @@ func (r *Resolver) NewWorker() *Worker {
 	w := &Worker{r: r, x: r.exchange(), random: rand.NewPCG(rand.Uint64(), rand.Uint64())}
 	w.x.cell = int(1 + r.workers.Add(1)%(cells-1))
 	w.x.touches = &w.touches
+	w.outbox = r.forwarder.NewOutbox()
 	return w
 }
 
@@ -40,7 +43,8 @@ type exchange struct {
 	a        Answer
 	state    *state
 	resolver *Resolver
-	touches  *touches // of the worker; nil for what goes on without one
+	touches  *touches        // of the worker; nil for what goes on without one
+	outbox   *forward.Outbox // for what is asked; nil: at once
 	finish   func(answer []byte, result Result)
 	since    time.Time                        // when finish was given
 	observe  func(x *exchange, answer []byte) // sees a late answer before finish; nil for none

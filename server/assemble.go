@@ -142,6 +142,7 @@ func (a *App) assemble(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	a.forwarder.SetRounds(a.server)
 	secondaries := &served.Transfers{Server: a.front.Transfers, Resolver: a.resolver}
 	a.registry.MustRegister(metrics.OfSockets(a.server.Stats, a.resolver.Counts), secondaries.Metrics())
 	a.readiness = readiness{

@@ -213,8 +213,8 @@ func (b *budget) pop(now time.Duration) *flight {
 	return fl
 }
 
-// send sends at, or has it wait where the upstream has got its packets.
-func (f *Forwarder) send(fl *flight, at attempt) {
+// send sends at, now or by o, or has it wait where the upstream has got its packets.
+func (f *Forwarder) send(fl *flight, at attempt, o *Outbox) {
 	b := &at.u.budget
 	switch now := f.clock(); {
 	case at.seq == 0: // a probe
@@ -223,7 +223,7 @@ func (f *Forwarder) send(fl *flight, at attempt) {
 		f.await(fl, at, now)
 		return
 	}
-	f.transmit(fl, at)
+	f.transmit(fl, at, o)
 }
 
 // await has fl wait for a packet. Meanwhile its other deadlines hold; what is known from
@@ -280,7 +280,7 @@ func (f *Forwarder) sendQueued(fl *flight) {
 	}
 	f.arm(fl, now)
 	s.mu.Unlock()
-	f.transmit(fl, at)
+	f.transmit(fl, at, nil)
 }
 
 // starve ends a flight that never got a packet, and reports whether fl was one. Nothing is

@@ -7,6 +7,8 @@
 //	          │ one a question            ^
 //	          │ deadlines: wheel          │ finish
 //	          v                           │
+//	        outbox    where there is one: queries of a batch go together
+//	          v                           │
 //	        upstream  udp (8 sockets on random ports, replaced every 128 queries, while few are open)
 //	                  stream (TCP after truncation; tls:// always; pipelined)
 //	                     └─ walker: strict parse, scrub, Message
@@ -19,7 +21,8 @@
 // # Contract
 //
 // Cached allocates nothing and takes a shared lock of one shard. Ask writes the
-// query to a socket that is open already, or leaves it to the pool, and returns;
+// query to a socket that is open already, or leaves it to the pool, and returns; asked by an [Outbox]
+// it waits for Flush, and goes with others from the same source port;
 // its done is called once, by the reader of the reply or on the pool. The very query that waits already, as a client
 // without an answer sends it again over UDP, is [ErrRepeated]: one answer is for both.
 //

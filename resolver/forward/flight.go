@@ -136,6 +136,11 @@ func (f *Forwarder) flightShard(fl *flight) *flightShard { return &f.flights[fl.
 //
 // All that ask the same question of the same group at the same time share one flight.
 func (f *Forwarder) Ask(g *Group, q *Question, from Asker, done func(*Message, error)) error {
+	return f.ask(g, q, from, done, nil)
+}
+
+// ask is Ask. What goes by UDP waits in o, where there is one.
+func (f *Forwarder) ask(g *Group, q *Question, from Asker, done func(*Message, error), o *Outbox) error {
 	hash := f.cache.hash(g.id, q)
 	suspects := f.suspects(from.Addr)
 	if suspects != nil && f.isAsking(suspects, q) {
@@ -153,7 +158,7 @@ func (f *Forwarder) Ask(g *Group, q *Question, from Asker, done func(*Message, e
 	s.mu.Unlock()
 	f.dismiss(&out)
 	if fl != nil {
-		f.launch(fl, at)
+		f.launch(fl, at, o)
 	}
 	return err
 }
@@ -242,8 +247,8 @@ func (e *entry) err() error {
 
 // launch sends a new flight's first attempt, and beside it at most one probe of
 // an upstream that is to be measured or may be back. No client waits for a probe.
-func (f *Forwarder) launch(fl *flight, at attempt) {
-	f.send(fl, at)
+func (f *Forwarder) launch(fl *flight, at attempt, o *Outbox) {
+	f.send(fl, at, o)
 	if len(fl.group.upstreams) == 1 {
 		return
 	}
@@ -259,7 +264,7 @@ func (f *Forwarder) launch(fl *flight, at attempt) {
 			f.check(u, own)
 			return
 		case probe:
-			f.send(fl, attempt{u: u, index: uint8(i), stream: u.secure})
+			f.send(fl, attempt{u: u, index: uint8(i), stream: u.secure}, o)
 			return
 		}
 	}
@@ -271,7 +276,7 @@ func (f *Forwarder) check(u *upstream, q *Question) {
 	fl := &flight{probe: true, group: &Group{upstreams: []*upstream{u}}, typ: q.Type}
 	fl.query = appendQuery(fl.roomFor(q), q)
 	fl.over.Store(true)
-	f.send(fl, attempt{u: u, stream: u.secure})
+	f.send(fl, attempt{u: u, stream: u.secure}, nil)
 }
 
 // roomFor returns room for the query for q.
@@ -326,18 +331,27 @@ func (f *Forwarder) arm(fl *flight, now time.Duration) {
 	f.wheel.set(fl, now, min(fl.retryAt, fl.staleAt, fl.loopAt, fl.endAt))
 }
 
-// transmit sends at, or has the pool do it where a socket must be opened first.
-func (f *Forwarder) transmit(fl *flight, at attempt) {
-	if at.stream {
+// transmit sends at, now or by o, or has the pool do it where a socket must be opened first.
+func (f *Forwarder) transmit(fl *flight, at attempt, o *Outbox) {
+	switch {
+	case at.stream:
 		s := at.u.stream.Load()
 		if s != nil && s.send(fl, at) {
 			return
 		}
-	} else if f.sendUDP(fl, at, randomSlot()) {
+	case o != nil:
+		o.add(fl, at)
+		return
+	case f.sendUDP(fl, at, randomSlot()):
 		return
 	}
+	f.openFor(opening{fl, at})
+}
+
+// openFor has the pool open a socket, and send by it.
+func (f *Forwarder) openFor(o opening) {
 	select {
-	case f.openings <- opening{fl, at}:
+	case f.openings <- o:
 	default: // lost, like any packet: the flight's next deadline follows
 	}
 }

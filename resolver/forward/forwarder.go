@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"inside53/resolver/datagram"
 )
 
 // Options configure a Forwarder. The zero value of each field means its default.
@@ -113,6 +115,7 @@ type Forwarder struct {
 
 	buffers  sync.Pool // of *[]byte, for queries
 	readers  sync.Pool // of *reader
+	posting  sync.Pool // of *datagram.Batch, for queries
 	sessions tls.ClientSessionCache
 
 	mu        sync.Mutex // guards what follows
@@ -128,6 +131,7 @@ type Forwarder struct {
 	limited   atomic.Pointer[[]*upstream] // those with a budget
 
 	messages    atomic.Pointer[Messages]
+	rounds      atomic.Pointer[Rounds]
 	shares      shares
 	completing  atomic.Int64 // askers that wait to be told
 	full, loops atomic.Uint64
@@ -153,7 +157,8 @@ func New(options Options) (*Forwarder, error) {
 		stopped:  make(chan struct{}), readersGone: make(chan struct{}),
 		conns:    make(map[net.Conn]struct{}),
 		buffers:  sync.Pool{New: func() any { return new([]byte) }},
-		readers:  sync.Pool{New: func() any { return new(reader) }},
+		readers:  sync.Pool{New: newReader},
+		posting:  sync.Pool{New: func() any { return datagram.NewBatch(queriesMax, queryRoom) }},
 		sessions: tls.NewLRUClientSessionCache(64),
 		groups:   make(map[string]*Group), upstreams: make(map[string]*upstream),
 	}
@@ -259,11 +264,12 @@ func (f *Forwarder) closeAll() {
 		s.mu.Unlock()
 	}
 	f.connMu.Lock()
-	defer f.connMu.Unlock()
-	for conn := range f.conns {
-		conn.Close()
-	}
+	conns := f.conns
 	f.conns = nil
+	f.connMu.Unlock()
+	for conn := range conns {
+		conn.Close() // waits for whoever is reading
+	}
 }
 
 // track notes an open connection, so that Run can close it; false if Run has ended.

@@ -113,7 +113,7 @@ func (f *Forwarder) repeat(fl *flight, at attempt, now time.Duration) {
 	}
 	s.mu.Unlock()
 	if !over {
-		f.send(fl, at)
+		f.send(fl, at, nil)
 	}
 }
 
@@ -153,7 +153,7 @@ func (f *Forwarder) failed(fl *flight, at attempt, outcome Outcome, rcode uint16
 	case end:
 		f.giveUp(fl)
 	case ok:
-		f.send(fl, next)
+		f.send(fl, next, nil)
 	}
 }
 
@@ -219,6 +219,6 @@ func (f *Forwarder) due(fl *flight) {
 	case end:
 		f.giveUp(fl)
 	case retry:
-		f.send(fl, next)
+		f.send(fl, next, nil)
 	}
 }

@@ -193,7 +193,7 @@ func (f *Forwarder) lost(p pending, progress, final bool) (failed bool) {
 		f.failed(p.fl, p.at, Unreachable, 0)
 		return true
 	}
-	f.send(p.fl, p.at)
+	f.send(p.fl, p.at, nil)
 	return false
 }
 

@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -19,7 +19,6 @@ const (
 	perSocket = 128              // queries, after which a socket (a source port) is replaced
 	socketAge = 30 * time.Second // after which it is replaced too
 	linger    = 3 * time.Second  // how long a replaced socket still reads late replies
-	readSize  = 4096             // of a buffer for replies: more than we say we take
 	// maxWaiting is how many queries may wait on a socket that isn't replaced: few enough of all ids
 	// for a forger to gain little.
 	maxWaiting = 1024
@@ -40,6 +39,7 @@ type udpSocket struct {
 	u      *upstream
 	slot   int
 	conn   *net.UDPConn
+	raw    syscall.RawConn // of conn
 	opened time.Duration
 
 	mu      sync.Mutex
@@ -71,9 +71,15 @@ func (f *Forwarder) openUDP(u *upstream, slot int) (*udpSocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening a socket to %s: %w", u.text, err)
 	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("the socket to %s: %w", u.text, err)
+	}
 	u.local.CompareAndSwap(false, isSame(conn.LocalAddr(), u.addr))
 	s = &udpSocket{
-		f: f, u: u, slot: slot, conn: conn, opened: f.clock(), waiting: make(map[uint16]pending, perSocket/2),
+		f: f, u: u, slot: slot, conn: conn, raw: raw, opened: f.clock(),
+		waiting: make(map[uint16]pending, perSocket/2),
 	}
 	s.draw()
 	f.udp.Add(1)
@@ -150,6 +156,10 @@ func randomSlot() int { return int(mathrand.Uint32() % sockets) }
 func (s *udpSocket) register(p pending) (id uint16, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.registerLocked(p)
+}
+
+func (s *udpSocket) registerLocked(p pending) (id uint16, ok bool) {
 	for !s.retired && s.lasts(p.sent) {
 		id, s.ids = s.ids[0], s.ids[1:]
 		_, used := s.waiting[id]
@@ -207,11 +217,8 @@ func (s *udpSocket) retireLocked() {
 	if len(s.waiting) == 0 {
 		wait = 0
 	}
-	// The reader may be in Read: only a deadline reaches it there.
-	err := s.conn.SetReadDeadline(time.Now().Add(wait))
-	if err != nil {
-		s.f.drop(s.conn)
-	}
+	// The reader may be waiting: only a deadline reaches it there. An error says that it is closed, which does as well.
+	_ = s.conn.SetReadDeadline(time.Now().Add(wait))
 }
 
 // claim finds whom the reply msg is for. What does not fit id and question
@@ -262,37 +269,5 @@ func (s *udpSocket) broken(err error) {
 	}
 	for _, p := range all {
 		s.f.failed(p.fl, p.at, Unreachable, 0)
-	}
-}
-
-// reader is what a goroutine needs to take replies apart.
-type reader struct {
-	buf  [readSize]byte
-	walk walker
-}
-
-// read receives replies until the socket has done its work.
-func (s *udpSocket) read(context.Context) {
-	defer s.f.udp.Add(-1)
-	defer s.f.drop(s.conn)
-	r := s.f.readers.Get().(*reader)
-	defer s.f.readers.Put(r)
-	for {
-		n, err := s.conn.Read(r.buf[:])
-		if err != nil {
-			s.broken(err)
-			return
-		}
-		p, ok, drained := s.claim(r.buf[:n])
-		switch {
-		case ok:
-			s.f.showReply(r.buf[:n], p.at.u, false, p)
-			s.f.reply(p, r.buf[:n], &r.walk)
-		case p.fl != nil:
-			s.f.noteOdd(p, r.buf[:n])
-		}
-		if drained {
-			return
-		}
 	}
 }

@@ -11,6 +11,7 @@
 //	sockets.go   sockets of others: of systemd, of a process that ends: [Sockets]
 //	counters.go  what they have done: [Stats]
 //	memory.go    how much memory connections hold; who holds how many is counted by package share
+//	rounds.go    late answers that are given one after the other go together
 //	handedon.go  what other servers of a fleet hand on (package handon), in place of queries
 //	web.go       the same bounds for listeners of others: [Bounded]
 //

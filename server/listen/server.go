@@ -29,7 +29,8 @@ type Worker interface {
 	) ([]byte, resolver.Result)
 
 	// Expect tells of a packet that Serve will be given soon, and Fetch, once after
-	// all of them, makes ready what they need. Both only save time.
+	// all of them, makes ready what they need. Both only save time. What upstreams are
+	// asked after Fetch may wait for Flush.
 	Expect(pkt []byte, client netip.AddrPort)
 	Fetch()
 	// Flush is called after the last of some queries that were there together.
@@ -130,10 +131,11 @@ func (o Options) withDefaults() (Options, error) {
 
 // Server holds the bound sockets and serves them. Make one with [Bind].
 type Server struct {
-	opts  Options
-	udp   []*udpGroup
-	tcp   []*tcpListener
-	beats *heartbeat
+	opts   Options
+	udp    []*udpGroup
+	tcp    []*tcpListener
+	beats  *heartbeat
+	rounds rounds
 }
 
 // udpGroup is the packet loops of one listen address.
@@ -162,6 +164,9 @@ func Bind(o Options) (*Server, error) {
 		}
 		for _, t := range listeners {
 			t.limit, t.memory, t.buffers, t.probe = limit, late, buffers, probe
+		}
+		for _, l := range g.loops {
+			l.rounds = &s.rounds
 		}
 		late.listeners = append(late.listeners, listeners...)
 		s.udp = append(s.udp, g)

@@ -20,6 +20,7 @@ type loopState struct {
 	receiveBuffer int // bytes that the kernel gave
 	worker        Worker
 	probe         *probe
+	rounds        *rounds // of the server; nil: none ever
 
 	counters counters
 	// waiting counts suspended queries.

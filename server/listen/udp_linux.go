@@ -85,6 +85,9 @@ type udpLoop struct {
 	fd     int // of file
 	closed bool
 	drops  dropCount
+
+	late sync.Pool // of *lateUDP
+	held held
 }
 
 // listenUDP serves addr, whose port is not 0, by o.Loops sockets of its own.
@@ -393,63 +396,4 @@ func (l *udpLoop) kernelDrops() uint64 {
 		return l.drops.last()
 	}
 	return l.drops.read(l.fd)
-}
-
-// lateUDP is what it takes to answer a suspended query: where it came from and, on a
-// wildcard bind, the address it came to. One allocation a suspended query, and one
-// for the function.
-type lateUDP struct {
-	loop    *udpLoop
-	hdr     unix.Msghdr
-	vec     unix.Iovec
-	name    unix.RawSockaddrInet6
-	control controlWords
-}
-
-// Suspend implements [resolver.Suspender] for the query being served.
-func (l *udpLoop) Suspend() func(answer []byte, result resolver.Result) {
-	r := l.ring
-	p := &lateUDP{loop: l, name: r.names[l.slot]}
-	p.hdr.Name = (*byte)(unsafe.Pointer(&p.name))
-	p.hdr.Namelen = l.nameLen
-	p.hdr.Iov = &p.vec
-	p.hdr.SetIovlen(1)
-	if l.pktinfo {
-		p.control = r.control[l.slot]
-		p.hdr.Control = (*byte)(unsafe.Pointer(&p.control))
-		p.hdr.SetControllen(replyControl(&p.control, &r.recv[l.slot].hdr))
-	}
-	l.suspended = true
-	l.waiting.Add(1)
-	return p.answer
-}
-
-// answer sends the late answer from the socket that the query came in by.
-func (p *lateUDP) answer(answer []byte, result resolver.Result) {
-	l := p.loop
-	defer l.waiting.Add(-1)
-	if len(answer) > 0 {
-		p.vec.Base = &answer[0]
-		p.vec.SetLen(len(answer))
-		errno := l.sendLate(&p.hdr)
-		if errno != 0 {
-			l.counters.sendErrors.Add(1)
-			return
-		}
-	}
-	l.counters.count(result)
-}
-
-func (l *udpLoop) sendLate(h *unix.Msghdr) unix.Errno {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if l.closed {
-		return unix.EBADF
-	}
-	for {
-		_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(l.fd), uintptr(unsafe.Pointer(h)), unix.MSG_DONTWAIT)
-		if errno != unix.EINTR {
-			return errno
-		}
-	}
 }

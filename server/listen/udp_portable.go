@@ -205,6 +205,9 @@ func (l *udpLoop) stop() {
 // dropped from here on.
 func (l *udpLoop) close() { l.conn.Close() }
 
+// sendHeld has nothing to send: this engine sends each answer by itself.
+func (l *udpLoop) sendHeld() {}
+
 // kernelDrops is not told on this engine.
 func (l *udpLoop) kernelDrops() uint64 { return 0 }
 

@@ -10,22 +10,29 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"inside53/server/bench/datagram"
+	"inside53/resolver/datagram"
 )
 
 // fullSocket is how often sending is tried while the send buffer is full.
 const fullSocket = 1000
 
+const (
+	batchSize = 64   // the most packets of one system call
+	maxPacket = 1472 // octets; longer ones are cut
+)
+
 // udp asks by UDP. The lanes share its memory, since they take turns.
 type udp struct {
 	in, out *datagram.Batch
-	loaded  [datagram.Size]*slot
+	loaded  [batchSize]*slot
 }
 
-func newUDP() *udp { return &udp{in: datagram.NewBatch(false), out: datagram.NewBatch(false)} }
+func newUDP() *udp {
+	return &udp{in: datagram.NewBatch(batchSize, maxPacket), out: datagram.NewBatch(batchSize, maxPacket)}
+}
 
 func (u *udp) receive(l *lane, now func() time.Duration) (bool, error) {
-	n, err := u.in.Receive(l.fd, false)
+	n, err := u.in.Receive(l.fd)
 	switch {
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNREFUSED):
 		return false, nil // nobody there yet, or gone: the queries will be lost
@@ -40,7 +47,7 @@ func (u *udp) receive(l *lane, now func() time.Duration) (bool, error) {
 }
 
 func (u *udp) send(l *lane, s Stream, n int, now time.Duration) (int, error) {
-	n = min(n, datagram.Size)
+	n = min(n, batchSize)
 	k := 0
 	for ; k < n; k++ {
 		q := l.load(s, now)

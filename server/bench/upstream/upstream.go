@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"inside53/server/bench/datagram"
+	"inside53/resolver/datagram"
 )
 
 const (
@@ -143,9 +143,9 @@ func Run(ctx context.Context, addr netip.AddrPort, o Options) error {
 		}
 		defer l.close()
 	}
-	b := datagram.NewBatch(true)
+	b := datagram.NewPeers(64, 1472)
 	for ctx.Err() == nil {
-		n, err := b.Receive(fd, true)
+		n, err := b.Await(fd)
 		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
 			continue
 		}
