@@ -70,7 +70,7 @@ func TestOutbox(t *testing.T) {
 	o.Flush()
 	o.Flush() // nothing waits
 	waitAll(t, all)
-	ports, most := up.seen()
+	ports, _ := up.seen()
 	if n := up.asked.Load() - before; n != 30 || ports > 2 {
 		t.Errorf("%d queries by %d ports, want 30 by 1, or 2 where the share of one ended", n, ports)
 	}
@@ -79,7 +79,7 @@ func TestOutbox(t *testing.T) {
 		o.Flush()
 		waitAll(t, all)
 	}
-	ports, most = up.seen()
+	ports, most := up.seen()
 	if ports < sockets || most > perSocket {
 		t.Errorf("%d ports, at most %d queries by one; want %d or more, at most %d", ports, most, sockets, perSocket)
 	}

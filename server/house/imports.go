@@ -282,7 +282,7 @@ func rules() map[string]rule {
 			}, below...),
 			why: "what the server says it reads in the types of its admin paths, and whatever it serves it leaves to the App",
 		},
-		"server/bench":     {ours: append([]string{"server/bench/...", "examples"}, below...)},
+		"server/bench": {ours: append([]string{"server/bench/...", "examples"}, below...)},
 		"server/bench/...": {
 			ours: []string{"server/bench/...", "resolver/datagram"}, // which moves bytes and expects nothing of them
 			why:  "what it expects is not taken from what it measures",
