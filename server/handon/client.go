@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"sync/atomic"
 	"time"
 )
 
@@ -28,51 +27,20 @@ const (
 // ErrLeads says that this server leads now: what was to be handed on is its own to do.
 var ErrLeads = errors.New("this server leads")
 
-// ClientOptions make a [Client].
-type ClientOptions struct {
-	// Leader says whether this server leads, and where the one is that does; the zero
-	// AddrPort: nobody knows.
-	Leader func() (self bool, address netip.AddrPort)
-	// Member reports whether an address is that of a server of the fleet: another one isn't
-	// asked, whoever names it.
-	Member func(netip.Addr) bool
-	// From is the address that connections come from; the zero Addr leaves it to the host.
-	From netip.Addr
-	// Count counts what became of a try: "ok", "unreachable", "follower", "lost". Nil counts
-	// nothing.
-	Count func(result string)
-	// Now is for tests; nil: time.Now.
-	Now func() time.Time
-}
-
 // Client hands messages on. Its methods are safe for concurrent use; how many are under way
-// is up to who calls them.
+// is up to who calls them. Until it has keys it can't.
 type Client struct {
-	o    ClientOptions
-	keys atomic.Pointer[keys]
+	end
+	from netip.Addr
 }
 
-// NewClient returns a client without keys, which can't hand on yet.
-func NewClient(o ClientOptions) *Client {
-	if o.Count == nil {
-		o.Count = func(string) {}
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	c := &Client{o: o}
-	c.keys.Store(&keys{})
+// NewClient returns a client without keys. It counts tries as "ok", "unreachable", "follower"
+// or "lost". from is the address that connections come from; the zero Addr leaves it to the
+// host.
+func NewClient(f Fleet, from netip.Addr) *Client {
+	c := &Client{from: from}
+	c.begin(f)
 	return c
-}
-
-// SetKeys signs by the first of the secrets from now on.
-func (c *Client) SetKeys(secrets [][]byte) error {
-	k, err := newKeys(secrets)
-	if err != nil {
-		return err
-	}
-	c.keys.Store(&k)
-	return nil
 }
 
 // Message is a message of a client as it came.
@@ -163,7 +131,7 @@ func (c *Client) try(ctx context.Context, ask func(to netip.AddrPort) error) err
 	var last error
 	var named netip.AddrPort // by a server that doesn't lead
 	for {
-		self, to := c.o.Leader()
+		self, to := c.fleet.Leader()
 		if self {
 			return ErrLeads
 		}
@@ -177,17 +145,17 @@ func (c *Client) try(ctx context.Context, ask func(to netip.AddrPort) error) err
 		var other *elsewhere
 		switch {
 		case err == nil:
-			c.o.Count("ok")
+			c.fleet.Count("ok")
 			return nil
 		case errors.As(err, &other):
-			c.o.Count("follower")
-			if other.leader != to && other.leader.IsValid() && c.o.Member(other.leader.Addr()) {
+			c.fleet.Count("follower")
+			if other.leader != to && other.leader.IsValid() && c.fleet.Member(other.leader.Addr()) {
 				named = other.leader
 			}
 		case errors.Is(err, errUnreachable):
-			c.o.Count("unreachable")
+			c.fleet.Count("unreachable")
 		case to.IsValid():
-			c.o.Count("lost")
+			c.fleet.Count("lost")
 		}
 		if ctx.Err() == nil || last == nil {
 			last = err
@@ -210,8 +178,8 @@ func (c *Client) send(ctx context.Context, to netip.AddrPort, kind Kind, m Messa
 		framed = append(framed, m.Octets...)
 	}
 	d := net.Dialer{Timeout: dialTime, KeepAlive: -1}
-	if c.o.From.IsValid() && c.o.From.Is4() == to.Addr().Is4() {
-		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.o.From, 0))
+	if c.from.IsValid() && c.from.Is4() == to.Addr().Is4() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.from, 0))
 	}
 	nc, err := d.DialContext(ctx, "tcp", to.String())
 	if err != nil {
@@ -219,7 +187,7 @@ func (c *Client) send(ctx context.Context, to netip.AddrPort, kind Kind, m Messa
 	}
 	a := &Answer{nc: nc, in: bufio.NewReader(nc)}
 	a.stop = context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })
-	header := Header{Client: m.Client, Datagram: m.Datagram, Kind: kind, Time: c.o.Now().Unix()}
+	header := Header{Client: m.Client, Datagram: m.Datagram, Kind: kind, Time: c.fleet.Now().Unix()}
 	text, err := c.keys.Load().append(make([]byte, 0, MaxHeader+len(framed)), header, m.Octets)
 	if err == nil {
 		_, err = nc.Write(append(text, framed...))

@@ -34,9 +34,10 @@
 //
 // # Use
 //
-//	door := handon.NewDoor(handon.DoorOptions{Member: fleet.IsMember, Leader: fleet.Leader, HTTP: paths})
+//	known := handon.Fleet{Leader: fleet.Leader, Member: fleet.IsMember}
+//	door := handon.NewDoor(known, paths)
 //	err := door.SetKeys(secrets)
-//	client := handon.NewClient(handon.ClientOptions{Leader: fleet.Leader})
+//	client := handon.NewClient(known, netip.Addr{})
 //	err = client.SetKeys(secrets)
 //	answer, err := client.Exchange(ctx, handon.Message{Client: addr, Octets: packet})
 package handon

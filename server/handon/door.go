@@ -8,59 +8,28 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
-	"sync/atomic"
 	"time"
 )
 
-// DoorOptions make a [Door].
-type DoorOptions struct {
-	// Member reports whether an address is that of a server of the fleet. It is asked for
-	// each connection and doesn't block.
-	Member func(netip.Addr) bool
-	// Leader says whether this server leads, and where the one is that does; the zero
-	// AddrPort: nobody knows.
-	Leader func() (self bool, address netip.AddrPort)
-	// HTTP answers requests of the kind HTTP.
-	HTTP http.Handler
-	// Count counts what came by "dns", "http", or why it was refused: "form", "mac", "age",
-	// "seen", "full", "follower". Nil counts nothing.
-	Count func(result string)
-	// Now is for tests; nil: time.Now.
-	Now func() time.Time
-}
-
-// Door lets in what other servers hand on. Its methods are safe for concurrent use.
+// Door lets in what other servers hand on. Its methods are safe for concurrent use. Until it
+// has keys it lets nothing in.
 type Door struct {
-	o    DoorOptions
-	keys atomic.Pointer[keys]
-	seen seen
+	end
+	paths http.Handler
+	seen  seen
 }
 
-// NewDoor returns a door without keys, which lets nothing in.
-func NewDoor(o DoorOptions) *Door {
-	if o.Count == nil {
-		o.Count = func(string) {}
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	d := &Door{o: o}
-	d.keys.Store(&keys{})
+// NewDoor returns a door without keys. It counts what came by "dns", "http", or why it was
+// refused: "form", "mac", "age", "seen", "full", "follower". Requests of the kind HTTP are for
+// paths.
+func NewDoor(f Fleet, paths http.Handler) *Door {
+	d := &Door{paths: paths}
+	d.begin(f)
 	return d
 }
 
-// SetKeys believes those who have one of the secrets, from now on.
-func (d *Door) SetKeys(secrets [][]byte) error {
-	k, err := newKeys(secrets)
-	if err != nil {
-		return err
-	}
-	d.keys.Store(&k)
-	return nil
-}
-
 // Admits reports whether a connection of that address may begin with a header.
-func (d *Door) Admits(addr netip.Addr) bool { return len(*d.keys.Load()) > 0 && d.o.Member(addr) }
+func (d *Door) Admits(addr netip.Addr) bool { return len(*d.keys.Load()) > 0 && d.fleet.Member(addr) }
 
 // Kind returns the kind of the message that comes behind a header. What else the header says
 // isn't vouched for before [Door.Open].
@@ -76,7 +45,7 @@ func (d *Door) Kind(header []byte) (Kind, error) {
 }
 
 func (d *Door) age(h Header) error {
-	away := d.o.Now().Unix() - h.Time
+	away := d.fleet.Now().Unix() - h.Time
 	if max(away, -away) > int64(MaxAge/time.Second) {
 		return errAge
 	}
@@ -94,7 +63,7 @@ func (d *Door) Open(header, message []byte) (Header, error) {
 		err = d.keys.Load().verify(header, message)
 	}
 	if err == nil {
-		err = d.seen.add(header, d.o.Now())
+		err = d.seen.add(header, d.fleet.Now())
 	}
 	if err != nil {
 		d.refused(err)
@@ -105,7 +74,7 @@ func (d *Door) Open(header, message []byte) (Header, error) {
 
 // refused counts a header that isn't good.
 func (d *Door) refused(why error) {
-	d.o.Count(map[error]string{
+	d.fleet.Count(map[error]string{
 		errForm: "form", errMAC: "mac", errAge: "age", errSeen: "seen", errFull: "full",
 	}[why])
 }
@@ -113,12 +82,12 @@ func (d *Door) refused(why error) {
 // Lead returns nothing where this server leads. Else it is what is to be answered in place of
 // an answer: that it doesn't, and who does.
 func (d *Door) Lead(k Kind) []byte {
-	self, leader := d.o.Leader()
+	self, leader := d.fleet.Leader()
 	if self {
-		d.o.Count(map[Kind]string{DNS: "dns", HTTP: "http"}[k])
+		d.fleet.Count(map[Kind]string{DNS: "dns", HTTP: "http"}[k])
 		return nil
 	}
-	d.o.Count("follower")
+	d.fleet.Count("follower")
 	return appendElsewhere(nil, leader)
 }
 
@@ -155,11 +124,11 @@ func (d *Door) Answer(h Header, request []byte) []byte {
 	switch {
 	case err != nil:
 		http.Error(w, fmt.Sprintf("reading a request: %v", err), http.StatusBadRequest)
-	case r.ContentLength != 0 || d.o.HTTP == nil:
+	case r.ContentLength != 0 || d.paths == nil:
 		http.Error(w, "a request of a form that isn't handed on", http.StatusBadRequest)
 	default:
 		r.RemoteAddr = h.Client.String()
-		d.o.HTTP.ServeHTTP(w, r)
+		d.paths.ServeHTTP(w, r)
 	}
 	return w.octets()
 }

@@ -198,7 +198,7 @@ func FuzzHeader(f *testing.F) {
 func FuzzRequest(f *testing.F) {
 	f.Add([]byte("POST /accept?zone=a HTTP/1.1\r\nHost: fleet\r\n\r\n"))
 	f.Add([]byte("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"))
-	d := NewDoor(DoorOptions{})
+	d := NewDoor(Fleet{}, nil)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		size, is := RequestSize(b)
 		if size == 0 || !is {

@@ -79,15 +79,14 @@ var secret = []byte("a secret of thirty-two octets ..")
 func startFleet(t *testing.T, leads bool) *fleet {
 	t.Helper()
 	f := &fleet{asked: make(chan asked, 64), leads: leads, results: map[string]int{}}
-	f.door = handon.NewDoor(handon.DoorOptions{
+	f.door = handon.NewDoor(handon.Fleet{
 		Member: func(a netip.Addr) bool {
 			return a == loopback(0).Addr() || a == netip.MustParseAddr("127.0.0.2")
 		},
 		Leader: f.Leader, Count: f.count,
-		HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintf(w, "%s %s from %s", r.Method, r.URL, r.RemoteAddr)
-		}),
-	})
+	}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s from %s", r.Method, r.URL, r.RemoteAddr)
+	}))
 	err := f.door.SetKeys([][]byte{[]byte("another"), secret})
 	if err != nil {
 		t.Fatal(err)
@@ -104,10 +103,10 @@ func startFleet(t *testing.T, leads bool) *fleet {
 // client returns what hands on to f.
 func (f *fleet) client(t *testing.T) *handon.Client {
 	t.Helper()
-	c := handon.NewClient(handon.ClientOptions{
+	c := handon.NewClient(handon.Fleet{
 		Leader: func() (bool, netip.AddrPort) { return false, f.addr },
 		Member: func(netip.Addr) bool { return true },
-	})
+	}, netip.Addr{})
 	err := c.SetKeys([][]byte{secret})
 	if err != nil {
 		t.Fatal(err)
@@ -233,10 +232,10 @@ func signed(t *testing.T, at time.Time, m []byte) []byte {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	c := handon.NewClient(handon.ClientOptions{
+	c := handon.NewClient(handon.Fleet{
 		Leader: func() (bool, netip.AddrPort) { return false, ln.Addr().(*net.TCPAddr).AddrPort() },
 		Now:    func() time.Time { return at },
-	})
+	}, netip.Addr{})
 	err = c.SetKeys([][]byte{secret})
 	if err != nil {
 		t.Fatal(err)

@@ -71,14 +71,11 @@ func newHanding(s *Side, o handingOptions) (*Handing, error) {
 	h.members.Store(&map[netip.Addr]bool{})
 	h.claimed.Store(&transfer.Serials{})
 	h.serials.Store(&adoptedSerials{serials: transfer.Serials{}})
-	h.door = handon.NewDoor(handon.DoorOptions{
-		Now:    clock.Now,
-		Member: h.isMember, Leader: h.leader, HTTP: h.paths(), Count: func(result string) { count("in", result) },
-	})
-	h.client = handon.NewClient(handon.ClientOptions{
-		Now:    clock.Now,
-		Leader: h.leader, Member: h.isMember, From: s.from(), Count: func(result string) { count("out", result) },
-	})
+	known := handon.Fleet{Leader: h.leader, Member: h.isMember, Now: clock.Now}
+	known.Count = func(result string) { count("in", result) }
+	h.door = handon.NewDoor(known, h.paths())
+	known.Count = func(result string) { count("out", result) }
+	h.client = handon.NewClient(known, s.from())
 	return h, h.setSecrets(o.secrets)
 }
 
