@@ -38,8 +38,9 @@ func (e *encoder) private(addr [4]byte) ([4]byte, bool) {
 
 // translates reports whether any address of a message would be translated.
 func (e *encoder) translates(m *forward.Message) bool {
-	for n := range m.RRs[:m.Answers] {
-		rr := &m.RRs[n]
+	rrs := m.RRs()
+	for n := range m.Answers {
+		rr := &rrs[n]
 		switch rr.Type {
 		case zone.TypeA:
 			_, ok := e.private([4]byte(messageRdata(m, rr)))

@@ -16,16 +16,16 @@ func (e *encoder) message(i *item) {
 	if i.flatten != 0 {
 		translate = e.snap.Inventory.Any()
 	}
-	if !translate && i.flatten == 0 && int(i.count) == len(m.RRs) && len(e.buf) == wire.HeaderSize+e.q.askedLen {
+	if !translate && i.flatten == 0 && i.count == m.Answers+m.Authority && len(e.buf) == wire.HeaderSize+e.q.askedLen {
 		e.whole(i)
 		return
 	}
 	w := writing{item: i, section: inAnswer, from: len(e.buf), translate: translate}
-	turn := e.turn(i)
+	turn, rrs := e.turn(i), m.RRs()
 	for n := i.skip; n < i.skip+i.count && !e.over; n++ {
-		rr := &m.RRs[n]
+		rr := &rrs[n]
 		if n-m.Turn < m.Turns {
-			rr = &m.RRs[m.Turn+(n-m.Turn+turn)%m.Turns]
+			rr = &rrs[m.Turn+(n-m.Turn+turn)%m.Turns]
 		}
 		if n >= m.Answers {
 			w.section, w.translate = inAuthority, false
@@ -49,13 +49,13 @@ func (e *encoder) message(i *item) {
 func (e *encoder) whole(i *item) {
 	m := i.message
 	at := len(e.buf)
-	if at+len(m.Body) > e.limit {
+	if at+len(m.Body()) > e.limit {
 		e.over = true
 		return
 	}
 	e.body(m, e.turn(i))
-	for n := range m.RRs {
-		ttl := e.buf[at+int(m.RRs[n].TTLOff):]
+	for _, rr := range m.RRs() {
+		ttl := e.buf[at+int(rr.TTLOff):]
 		binary.BigEndian.PutUint32(ttl, aged(i, binary.BigEndian.Uint32(ttl)))
 	}
 	e.counts[inAnswer], e.counts[inAuthority] = m.Answers, m.Authority
@@ -72,23 +72,25 @@ func (e *encoder) turn(i *item) uint16 {
 
 // body copies all records of a message, its addresses turned.
 func (e *encoder) body(m *forward.Message, turn uint16) {
+	body := m.Body()
 	if turn == 0 {
-		e.buf = append(e.buf, m.Body...)
+		e.buf = append(e.buf, body...)
 		return
 	}
-	rrs := m.RRs[m.Turn:]
+	rrs := m.RRs()[m.Turn:]
 	from, size := rrs[0].Off, rrs[1].Off-rrs[0].Off
 	cut, end := from+size*uint32(turn), from+size*uint32(m.Turns)
-	e.buf = append(e.buf, m.Body[:from]...)
-	e.buf = append(e.buf, m.Body[cut:end]...)
-	e.buf = append(e.buf, m.Body[from:cut]...)
-	e.buf = append(e.buf, m.Body[end:]...)
+	e.buf = append(e.buf, body[:from]...)
+	e.buf = append(e.buf, body[cut:end]...)
+	e.buf = append(e.buf, body[from:cut]...)
+	e.buf = append(e.buf, body[end:]...)
 }
 
 // messageRecord returns one record of a message after its owner: type to rdata.
 func messageRecord(m *forward.Message, rr *forward.RR) []byte {
-	end := rr.TTLOff + 6 + uint32(binary.BigEndian.Uint16(m.Body[rr.TTLOff+4:]))
-	return m.Body[rr.TTLOff-4 : end]
+	body := m.Body()
+	end := rr.TTLOff + 6 + uint32(binary.BigEndian.Uint16(body[rr.TTLOff+4:]))
+	return body[rr.TTLOff-4 : end]
 }
 
 // messageRdata returns the rdata of one record of a message.
@@ -135,13 +137,13 @@ func (e *encoder) messageOwner(i *item, m *forward.Message, rr *forward.RR) bool
 // ownerName appends the uncompressed owner of a message's record to dst. question
 // is the name that the message answers.
 func ownerName(dst []byte, m *forward.Message, rr *forward.RR, question []byte) []byte {
-	owner := m.Body[rr.Off : rr.TTLOff-4]
+	owner := m.Body()[rr.Off : rr.TTLOff-4]
 	if owner[0]&0xc0 != 0xc0 {
 		return append(dst, owner...)
 	}
 	at := int(binary.BigEndian.Uint16(owner)) & wire.MaxPointer
 	body := wire.HeaderSize + len(question) + 4
-	name := m.Body
+	name := m.Body()
 	if at < body {
 		name = question
 		at -= wire.HeaderSize

@@ -47,9 +47,10 @@ func (s *story) translations() []Step {
 		case !s.snap.Inventory.Any():
 			continue
 		case i.message != nil:
-			for at := range i.message.RRs[:min(i.message.Answers, i.skip+i.count)] {
-				rr := &i.message.RRs[at]
-				if uint16(at) >= i.skip && (i.flatten == 0 || rr.Type == i.flatten) && i.message.Flags&forward.HasAddress != 0 {
+			rrs := i.message.RRs()
+			for at := i.skip; at < min(i.message.Answers, i.skip+i.count); at++ {
+				rr := &rrs[at]
+				if (i.flatten == 0 || rr.Type == i.flatten) && i.message.Flags&forward.HasAddress != 0 {
 					eachAddress(rr.Type, messageRdata(i.message, rr), visit)
 				}
 			}

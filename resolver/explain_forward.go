@@ -72,7 +72,7 @@ func (s *story) cache(h *hop) Step {
 		step.Why = fmt.Sprintf("fresh: %d s old, %d s left of %d", h.age, max(m.TTL, h.age)-h.age, m.TTL)
 	case CachedStale:
 		now := "no answer yet"
-		if failure := m.Failure(s.q.Now); failure != nil {
+		if failure := s.x.resolver.forwarder.Failure(m, s.q.Now); failure != nil {
 			now = "no answer now, " + failure.Cause().String()
 		}
 		step.Why = fmt.Sprintf("expired %d s ago, and the upstreams have %s: served stale, TTL %d s (RFC 8767)",
@@ -99,9 +99,9 @@ func (s *story) reply(h *hop) Step {
 	if h.group >= len(s.x.state.groups) {
 		return step
 	}
-	tries := m.Tries
-	if failure := m.Failure(s.q.Now); failure != nil && h.how == CachedStale {
-		tries = failure.Tries // how it is now, not when this was fresh
+	tries := m.Tries()
+	if failure := s.x.resolver.forwarder.Failure(m, s.q.Now); failure != nil && h.how == CachedStale {
+		tries = failure.Tries() // how it is now, not when this was fresh
 	}
 	for i, u := range s.x.resolver.forwarder.Members(s.x.state.groups[h.group]) {
 		step.Steps = append(step.Steps, member(i, &u, tries))

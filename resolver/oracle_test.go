@@ -266,7 +266,7 @@ func (o *oracle) message(i *item, hop []byte) []dns.RR {
 	head = append(head, 0, 0)
 	head = append(append(head, question...), 0, 1, 0, 1)
 	var all dns.Msg
-	err := all.Unpack(append(head, m.Body...))
+	err := all.Unpack(append(head, m.Body()...))
 	if err != nil {
 		o.w.Fatalf("answer of an upstream about %s: %v", textName(question), err)
 	}

@@ -76,7 +76,7 @@ func (x *exchange) accept(m *forward.Message, age uint32, stale bool) (again boo
 		if ede == forward.NoEDE {
 			ede = wire.EDENoReachable
 		}
-		a.edeText = m.Reason[:min(len(m.Reason), maxEDEText)]
+		a.edeText = m.Reason()[:min(len(m.Reason()), maxEDEText)]
 		a.fail(wire.RcodeServFail, ede, external)
 		return false
 	}
@@ -93,21 +93,21 @@ func (x *exchange) accept(m *forward.Message, age uint32, stale bool) (again boo
 		x.acceptAlias(m, age, stale)
 		return false
 	}
-	if a.owned && m.Answers > 0 && m.RRs[0].Type != q.Type && m.Flags&forward.HasAlias != 0 {
+	if a.owned && m.Answers > 0 && m.RRs()[0].Type != q.Type && m.Flags&forward.HasAlias != 0 {
 		x.noData() // 4a: CNAME and other types never mix
 		return false
 	}
 	a.AD = m.AD && a.nhops == 1 && (q.AD || q.DO)
-	i := a.add(inAnswer, uint16(len(m.RRs)), nil)
+	i := a.add(inAnswer, uint16(len(m.RRs())), nil)
 	i.message, i.age, i.stale = m, age, stale
 	last := x.crossing(m)
 	if last >= 0 {
 		i.count = uint16(last + 1)
-		for i.count < m.Answers && m.RRs[i.count].Type == zone.TypeRRSIG {
+		for i.count < m.Answers && m.RRs()[i.count].Type == zone.TypeRRSIG {
 			i.count++ // the CNAME's signatures
 		}
 		a.AD = false
-		return a.follow(messageRdata(m, &m.RRs[last]))
+		return a.follow(messageRdata(m, &m.RRs()[last]))
 	}
 	a.Rcode = m.Rcode
 	if a.exists && m.Rcode == wire.RcodeNXDomain {
@@ -122,11 +122,12 @@ func (x *exchange) crossing(m *forward.Message) int {
 	if m.Flags&forward.HasAlias == 0 || x.q.Type == zone.TypeCNAME {
 		return -1
 	}
+	rrs := m.RRs()
 	last, answered := -1, m.Authority > 0 || m.Rcode != wire.RcodeNoError
 	var l zone.Labels
 	var buf [zone.MaxName]byte
-	for n := range m.RRs[:m.Answers] {
-		rr := &m.RRs[n]
+	for n := range int(m.Answers) {
+		rr := &rrs[n]
 		if rr.Type == x.q.Type {
 			answered = true
 		}
@@ -155,8 +156,8 @@ func (x *exchange) crossing(m *forward.Message) int {
 func (x *exchange) acceptAlias(m *forward.Message, age uint32, stale bool) {
 	a := &x.a
 	has := false
-	for n := range m.RRs[:m.Answers] {
-		has = has || m.RRs[n].Type == a.aliasType
+	for _, rr := range m.RRs()[:m.Answers] {
+		has = has || rr.Type == a.aliasType
 	}
 	if m.Rcode != wire.RcodeNoError || !has {
 		x.noData()

@@ -22,8 +22,9 @@ func (x *exchange) rebinds(m *forward.Message) bool {
 		return false
 	}
 	denied := func(addr []byte) bool { return policy.Denies(name, addr) }
-	for n := range m.RRs[:m.Answers] {
-		rr := &m.RRs[n]
+	rrs := m.RRs()
+	for n := range m.Answers {
+		rr := &rrs[n]
 		addr := wire.FindAddress(rr.Type, messageRdata(m, rr), denied)
 		if addr == nil {
 			continue

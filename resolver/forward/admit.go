@@ -2,7 +2,6 @@ package forward
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"inside53/resolver/wire"
 )
@@ -200,35 +199,15 @@ func (w *walker) admit(now int64) (*entry, verdict) {
 	return w.entry(now, answers), isAnswer
 }
 
-// shortEntry is an entry with the room that most need: for one RR and one try. It fills a size class of 256 octets.
-type shortEntry struct {
-	entry
-	rrs   [1]RR
-	tries [1]Try
-}
-
-// entry copies what was gathered: one piece of memory for name and body, one
-// for the rest, and one for the places of the RRs where there are several.
+// entry copies what was gathered, with room for the one try that most need.
 func (w *walker) entry(now int64, answers int) *entry {
-	n := len(w.query.Name)
-	memory := make([]byte, n+len(w.data.out))
-	copy(memory, w.query.Name)
-	copy(memory[n:], w.data.out)
-	s := &shortEntry{entry: entry{
-		Message: Message{
-			Rcode: uint8(w.rcode), AD: w.msg[3]&wire.FlagAD != 0, Flags: w.flags, EDE: w.ede,
-			Answers: uint16(answers), Authority: uint16(len(w.rrs) - answers),
-			Stored: now, TTL: w.ttl, Body: memory[n:], Turn: uint16(w.turn), Turns: uint16(w.turns),
-		},
-		name: memory[:n:n], typ: w.query.Type, do: w.query.DO, cd: w.query.CD,
-	}}
-	s.Tries = s.tries[:0]
-	if len(w.rrs) <= len(s.rrs) {
-		s.RRs = append(s.rrs[:0], w.rrs...)
-	} else {
-		s.RRs = slices.Clone(w.rrs)
-	}
-	return &s.entry
+	e := newEntry(&contents{
+		name: w.query.Name, body: w.data.out, answers: w.rrs[:answers], authority: w.rrs[answers:], tries: 1,
+	})
+	e.key = key{typ: w.query.Type, do: w.query.DO, cd: w.query.CD}
+	e.Rcode, e.AD, e.Flags, e.EDE = uint8(w.rcode), w.msg[3]&wire.FlagAD != 0, w.flags, w.ede
+	e.Stored, e.TTL, e.Turn, e.Turns = now, w.ttl, uint16(w.turn), uint16(w.turns)
+	return e
 }
 
 // negative finds how long an answer without the type asked for lives

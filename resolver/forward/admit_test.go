@@ -239,16 +239,16 @@ func TestOwners(t *testing.T) {
 	}, nil)(sent, false)
 	var w walker
 	e, _ := w.read(pack(t, m), q, 0)
-	if e == nil || len(e.RRs) != 2 {
+	if e == nil || len(e.RRs()) != 2 {
 		t.Fatalf("entry %+v", e)
 	}
 	target := wire.HeaderSize + len(q.Name) + 4 + 12
 	for i, want := range []uint16{0xC00C, 0xC000 | uint16(target)} {
-		got := binary.BigEndian.Uint16(e.Body[e.RRs[i].Off:])
+		got := binary.BigEndian.Uint16(e.Body()[e.RRs()[i].Off:])
 		if got != want {
 			t.Errorf("owner %d is %#x, want %#x", i, got, want)
 		}
-		if ttl := binary.BigEndian.Uint32(e.Body[e.RRs[i].TTLOff:]); ttl != 300 {
+		if ttl := binary.BigEndian.Uint32(e.Body()[e.RRs()[i].TTLOff:]); ttl != 300 {
 			t.Errorf("TTL %d of RR %d", ttl, i)
 		}
 	}
@@ -292,7 +292,7 @@ func TestLongAnswer(t *testing.T) {
 	m.Compress = true
 	var w walker
 	e, v := w.read(pack(t, m), q, 0)
-	if v != isAnswer || len(e.RRs) != 1208 {
+	if v != isAnswer || len(e.RRs()) != 1208 {
 		t.Fatalf("verdict %d", v)
 	}
 	answer, _ := texts(t, &e.Message, q)

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
-	"slices"
 	"testing"
 
 	"inside53/resolver/wire"
@@ -59,10 +58,9 @@ func BenchmarkCached(b *testing.B) {
 			}
 			for i := range entries {
 				number(i)
-				f.cache.add(f.cache.hash(g.id, q), &entry{
-					Message: Message{TTL: 300, Stored: 1000, Body: make([]byte, 32), RRs: make([]RR, 1)},
-					name:    slices.Clone(q.Name), group: g.id, typ: q.Type,
-				})
+				e := newEntry(&contents{name: q.Name, body: make([]byte, 32), answers: make([]RR, 1)})
+				e.key, e.TTL, e.Stored = key{group: g.id, typ: q.Type}, 300, 1000
+				f.cache.add(f.cache.hash(g.id, q), e)
 			}
 			b.ReportAllocs()
 			b.ResetTimer()

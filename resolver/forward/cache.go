@@ -17,57 +17,6 @@ const (
 	maxFailure   = 5     // seconds that a failure is cached at most (RFC 9520 section 3.2 allows up to 300)
 )
 
-// entry is a message with its key. It is immutable but for its place in the queues and the atomic fields.
-type entry struct {
-	Message
-	name   []byte
-	group  uint32
-	typ    uint16
-	do, cd bool
-	fails  uint8 // of a failure: how many came in a row before it
-
-	// These are guarded by the shard's lock.
-	frequent     bool   // which queue it is in
-	hash         uint64 // its key in the index
-	older, newer *entry // in its queue
-
-	used         atomic.Int64 // Unix seconds of the last use that the queues know of
-	prefetched   atomic.Int64 // Unix seconds at which a reader was told to prefetch
-	failingUntil atomic.Int64 // Unix seconds: until then the upstreams are not asked again
-}
-
-// answers reports whether e is about q.
-func (e *entry) answers(group uint32, q *Question) bool {
-	return e.group == group && e.typ == q.Type && e.do == q.DO && e.cd == q.CD && string(e.name) == string(q.Name)
-}
-
-// size is roughly the memory that e holds, the cache's own included.
-func (e *entry) size() int { return 300 + len(e.name) + len(e.Body) + 12*len(e.RRs) }
-
-// failed reports whether e stands for the failure to get an answer.
-func (e *entry) failed() bool { return e.Flags&IsFailure != 0 }
-
-// state says what e is worth at now.
-func (e *entry) state(now int64) State {
-	age := now - e.Stored
-	switch {
-	case age < int64(e.TTL):
-		return Fresh
-	case e.failed() || age >= int64(e.TTL)+staleFor:
-		return Miss
-	case now < e.failingUntil.Load():
-		return StaleFailing
-	default:
-		return Stale
-	}
-}
-
-// dying reports whether e is fresh with less than a tenth of its TTL left.
-func (e *entry) dying(now int64) bool {
-	left := int64(e.TTL) - (now - e.Stored)
-	return e.TTL >= prefetchOver && left*10 < int64(e.TTL) && !e.failed()
-}
-
 // cache is shards of entries, each a twoQueue. Hits share a lock and move an entry once a
 // second at most, so that a popular name costs no exclusive lock, and that what comes in
 // bursts within a second (A and AAAA, repeated queries) counts as asked once.
@@ -159,6 +108,23 @@ func (c *cache) lookup(group uint32, q *Question, now int64) Lookup {
 		found.Prefetch = now-last >= prefetchHold && e.prefetched.CompareAndSwap(last, now)
 	}
 	return found
+}
+
+// failure returns the failure that keeps an expired message in use; nil where none is known.
+func (c *cache) failure(m *Message) *Message {
+	e := m.entry()
+	s := c.shard(e.hash)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.kept.failures[e]
+}
+
+// keepFailure notes why there is nothing newer than e.
+func (c *cache) keepFailure(e *entry, why *Message) {
+	s := c.shard(e.hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept.fail(e, why)
 }
 
 // add stores e, which replaces what was there.

@@ -247,7 +247,7 @@ func frame(m *Message, q *Question) []byte {
 	b = append(b, byte(m.Answers>>8), byte(m.Answers), byte(m.Authority>>8), byte(m.Authority), 0, 0)
 	b = append(b, q.Name...)
 	b = append(b, byte(q.Type>>8), byte(q.Type), 0, 1)
-	return append(b, m.Body...)
+	return append(b, m.Body()...)
 }
 
 // texts returns the RRs of m as miekg/dns reads and prints them.

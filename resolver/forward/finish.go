@@ -1,10 +1,6 @@
 package forward
 
-import (
-	"slices"
-
-	"inside53/resolver/wire"
-)
+import "inside53/resolver/wire"
 
 // serveStale answers those who wait with the expired message (the client
 // response timer of RFC 8767 section 5); the flight goes on. The shard is locked.
@@ -41,13 +37,9 @@ func (f *Forwarder) giveUp(fl *flight) {
 	refused, ede, tries, sent := fl.refused, fl.ede, fl.allTries(nil, now), int(fl.seq)
 	s.mu.Unlock()
 	why := cause(tries)
-	e := &entry{
-		Message: Message{
-			Rcode: wire.RcodeServFail, Flags: IsFailure, EDE: ede, TTL: 1, Stored: f.options.Now().Unix(),
-			Reason: fl.reason(why, sent),
-		},
-		name: slices.Clone(nameOf(fl.query)), group: fl.group.id, typ: fl.typ, do: fl.do, cd: fl.cd,
-	}
+	e := newEntry(&contents{name: nameOf(fl.query), reason: fl.reason(why, sent), tries: len(tries)})
+	e.key = key{fl.group.id, fl.typ, fl.do, fl.cd}
+	e.Rcode, e.Flags, e.EDE, e.TTL, e.Stored = wire.RcodeServFail, IsFailure, ede, 1, f.options.Now().Unix()
 	err := ErrServFail
 	switch {
 	case !refused && (why.Outcome == Unanswered || why.Outcome == Unreachable || why.Outcome == Looped):
@@ -83,11 +75,12 @@ func (f *Forwarder) finish(fl *flight, e *entry, err error, by attempt) *complet
 	if fl.over.Load() {
 		return nil
 	}
-	fl.outcome.message, fl.outcome.err = &e.Message, err
 	if err == nil {
 		fl.note(by, now, Answered, uint16(e.Rcode))
 	}
-	e.Tries = fl.allTries(e.Tries, now)
+	var tries [maxTries]Try
+	e = e.withTries(fl.allTries(tries[:0], now))
+	fl.outcome.message, fl.outcome.err = &e.Message, err
 	switch {
 	case !s.mayKeep(fl, e):
 	case err != nil:
@@ -117,7 +110,7 @@ func (f *Forwarder) keepFailure(fl *flight, e *entry) {
 		if fl.stale.state(e.Stored) == Fresh {
 			fl.outcome.err = nil
 		}
-		fl.stale.failure.Store(&e.Message)
+		f.cache.keepFailure(fl.stale, &e.Message)
 		fl.stale.failingUntil.Store(e.Stored + staleRecheck)
 		return
 	}

@@ -377,7 +377,7 @@ func TestSpoofed(t *testing.T) {
 		}
 	}
 	o := wait(t, c)
-	if o.err != nil || o.m.Body[len(o.m.Body)-4] != 192 {
+	if o.err != nil || o.m.Body()[len(o.m.Body())-4] != 192 {
 		t.Errorf("outcome %+v", o)
 	}
 	if s := f.Stats().Upstreams[0]; s.Spoofed != uint64(len(forged)) {
@@ -438,7 +438,9 @@ func TestBytes(t *testing.T) {
 	}
 	for i := range 1000 {
 		q := question(t, fmt.Sprintf("n%d.example.", i), dns.TypeTXT)
-		c.add(c.hash(1, q), &entry{Message: Message{Body: make([]byte, 60000), TTL: 60}, name: q.Name, group: 1, typ: q.Type})
+		e := newEntry(&contents{name: q.Name, body: make([]byte, 60000)})
+		e.key, e.TTL = key{group: 1, typ: q.Type}, 60
+		c.add(c.hash(1, q), e)
 	}
 	if kept := c.shards[0].kept; kept.bytes() > most || kept.len() < 10 {
 		t.Errorf("%d bytes in %d entries", kept.bytes(), kept.len())

@@ -22,7 +22,7 @@ func (p flushed) has(name []byte) bool {
 
 // concerns reports whether an entry is about one of the names, or leads through one.
 func (p flushed) concerns(e *entry) bool {
-	if p.has(e.name) {
+	if p.has(e.name()) {
 		return true
 	}
 	return e.Flags&HasAlias != 0 && slices.ContainsFunc(e.Data(wire.TypeCNAME), p.has)
@@ -80,9 +80,9 @@ func (s *flightShard) mayKeep(fl *flight, e *entry) bool {
 func (s *shard) flush(p flushed) int {
 	var found []uint64
 	s.mu.RLock()
-	for hash, e := range s.kept.index {
-		if p.concerns(e) {
-			found = append(found, hash)
+	for _, e := range s.kept.table {
+		if e != nil && p.concerns(e) {
+			found = append(found, e.hash)
 		}
 	}
 	s.mu.RUnlock()
@@ -93,7 +93,7 @@ func (s *shard) flush(p flushed) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, hash := range found {
-		e, there := s.kept.index[hash]
+		e, there := s.kept.peek(hash)
 		if there && p.concerns(e) && s.kept.remove(hash) {
 			removed++
 		}

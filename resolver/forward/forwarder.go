@@ -20,7 +20,7 @@ import (
 // Options configure a Forwarder. The zero value of each field means its default.
 type Options struct {
 	// Entries is how many answers the cache holds, 200000 by default, and Bytes their memory,
-	// 256 MiB by default, as far as it can be counted. An answer takes about 500 bytes. Each of
+	// 256 MiB by default, as far as it can be counted. An answer takes about 300 bytes. Each of
 	// the cache's parts, 64 at most, has its part of both, and room for two messages of any size.
 	Entries, Bytes int
 	// InFlight is how many questions are under way to upstreams: 8192. A group has three

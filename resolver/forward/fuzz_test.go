@@ -83,25 +83,25 @@ func FuzzRead(f *testing.F) {
 func places(t *testing.T, e *entry) {
 	t.Helper()
 	off := 0
-	for i, rr := range e.RRs {
+	for i, rr := range e.RRs() {
 		if int(rr.Off) != off {
 			t.Fatalf("RR %d at %d, want %d", i, rr.Off, off)
 		}
-		if e.Body[off] >= 0xC0 {
+		if e.Body()[off] >= 0xC0 {
 			off += 2
 		} else {
-			off += len(nameAt(e.Body, off))
+			off += len(nameAt(e.Body(), off))
 		}
-		if binary.BigEndian.Uint16(e.Body[off:]) != rr.Type || int(rr.TTLOff) != off+4 {
+		if binary.BigEndian.Uint16(e.Body()[off:]) != rr.Type || int(rr.TTLOff) != off+4 {
 			t.Fatalf("RR %d: type %d, TTL at %d", i, rr.Type, rr.TTLOff)
 		}
-		if ttl := binary.BigEndian.Uint32(e.Body[rr.TTLOff:]); ttl > MaxTTL || ttl < e.TTL {
+		if ttl := binary.BigEndian.Uint32(e.Body()[rr.TTLOff:]); ttl > MaxTTL || ttl < e.TTL {
 			t.Fatalf("RR %d: TTL %d, the message's %d", i, ttl, e.TTL)
 		}
-		off += 10 + int(binary.BigEndian.Uint16(e.Body[off+8:]))
+		off += 10 + int(binary.BigEndian.Uint16(e.Body()[off+8:]))
 	}
-	if off != len(e.Body) {
-		t.Fatalf("%d bytes of RRs in a body of %d", off, len(e.Body))
+	if off != len(e.Body()) {
+		t.Fatalf("%d bytes of RRs in a body of %d", off, len(e.Body()))
 	}
 }
 

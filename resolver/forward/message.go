@@ -3,7 +3,6 @@ package forward
 import (
 	"encoding/binary"
 	"errors"
-	"sync/atomic"
 
 	"inside53/resolver/wire"
 )
@@ -70,20 +69,14 @@ type Message struct {
 	Turn, Turns uint16
 	TTL         uint32 // lifetime, seconds: the least of the TTLs in Body, for a negative answer as in RFC 2308
 	Stored      int64  // when it came, Unix seconds
-	Body        []byte
-	RRs         []RR
-	// Tries are the queries that it took, in their order; those of a failure say why.
-	Tries []Try
-	// Reason says in words why there is no answer: of a failure alone.
-	Reason string
 
-	failure atomic.Pointer[Message] // of the last try to have it anew
+	lengths
 }
 
 // Failure returns the failure that keeps an expired message in use at now, in Unix seconds: why
 // there is no newer one. Nil where none is known, as while the upstreams are being asked again.
-func (m *Message) Failure(now int64) *Message {
-	failure := m.failure.Load()
+func (f *Forwarder) Failure(m *Message, now int64) *Message {
+	failure := f.cache.failure(m)
 	if failure == nil || now >= failure.Stored+staleRecheck {
 		return nil
 	}
@@ -94,11 +87,11 @@ func (m *Message) Failure(now int64) *Message {
 // them: those at the end of a chain, or the chain's own CNAMEs. It is borrowed from Body.
 func (m *Message) Data(typ uint16) [][]byte {
 	var all [][]byte
-	for i := range m.RRs[:m.Answers] {
-		rr := &m.RRs[i]
+	body := m.Body()
+	for _, rr := range m.RRs()[:m.Answers] {
 		if rr.Type == typ {
 			at := rr.TTLOff + 6
-			all = append(all, m.Body[at:at+uint32(binary.BigEndian.Uint16(m.Body[at-2:]))])
+			all = append(all, body[at:at+uint32(binary.BigEndian.Uint16(body[at-2:]))])
 		}
 	}
 	return all

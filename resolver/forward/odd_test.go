@@ -101,8 +101,8 @@ func TestOddReplies(t *testing.T) {
 				t.Errorf("the flight ended after %v, by what anybody may have sent", took)
 			}
 			reason := strings.ReplaceAll(test.reason, "UP", up)
-			if o.err == nil || !strings.Contains(o.m.Reason, reason) || o.m.Tries[0].String() != test.outcome {
-				t.Errorf("%v, reason %q, tries %v", o.err, o.m.Reason, o.m.Tries)
+			if o.err == nil || !strings.Contains(o.m.Reason(), reason) || o.m.Tries()[0].String() != test.outcome {
+				t.Errorf("%v, reason %q, tries %v", o.err, o.m.Reason(), o.m.Tries())
 			}
 			timeout := test.outcome == "timeout"
 			if errors.Is(o.err, ErrTimeout) != timeout || (o.m.EDE == wire.EDENoReachable) != timeout {
@@ -113,7 +113,7 @@ func TestOddReplies(t *testing.T) {
 			}
 			good.Store(true)
 			o = resolve(t, f, g, question(t, "other.example.", dns.TypeA))
-			if o.err != nil || o.m.Answers != 1 || o.m.Tries[0].String() != "NOERROR" {
+			if o.err != nil || o.m.Answers != 1 || o.m.Tries()[0].String() != "NOERROR" {
 				t.Errorf("with an answer behind it: %v, %+v", o.err, o.m)
 			}
 		})
@@ -126,8 +126,8 @@ func TestStaleTellsWhy(t *testing.T) {
 	f, clock := newRunning(t, Options{Budget: time.Second})
 	g, q := newGroup(t, f, up.addr), question(t, "www.example.", dns.TypeA)
 	o := resolve(t, f, g, q)
-	if o.err != nil || o.m.Failure(clock.unix.Load()) != nil {
-		t.Fatalf("%v, failure %v", o.err, o.m.Failure(clock.unix.Load()))
+	if o.err != nil || f.Failure(o.m, clock.unix.Load()) != nil {
+		t.Fatalf("%v, failure %v", o.err, f.Failure(o.m, clock.unix.Load()))
 	}
 	clock.advance(301 * time.Second)
 	up.set(says(t, dns.RcodeRefused, nil, nil))
@@ -135,12 +135,12 @@ func TestStaleTellsWhy(t *testing.T) {
 	if !errors.Is(o.err, ErrStale) {
 		t.Fatal(o.err)
 	}
-	why := o.m.Failure(clock.unix.Load())
-	if why == nil || !strings.Contains(why.Reason, "answered REFUSED") || why.Tries[0].String() != "REFUSED" {
+	why := f.Failure(o.m, clock.unix.Load())
+	if why == nil || !strings.Contains(why.Reason(), "answered REFUSED") || why.Tries()[0].String() != "REFUSED" {
 		t.Errorf("failure %+v", why)
 	}
 	clock.advance(staleRecheck * time.Second)
-	if o.m.Failure(clock.unix.Load()) != nil {
+	if f.Failure(o.m, clock.unix.Load()) != nil {
 		t.Error("an old failure is told as the reason for what is now")
 	}
 }

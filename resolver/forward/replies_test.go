@@ -50,7 +50,7 @@ func TestTruncatedStream(t *testing.T) {
 				alone := newGroup(t, f, upstream)
 				o := resolve(t, f, alone, q)
 				if !errors.Is(o.err, ErrServFail) || o.m.Rcode != dns.RcodeServerFailure ||
-					!strings.Contains(o.m.Reason, "truncated") {
+					!strings.Contains(o.m.Reason(), "truncated") {
 					t.Errorf("alone: %+v, %v", o.m, o.err)
 				}
 				if found := f.Cached(alone, q, clock.unix.Load()); found.State == Fresh && found.Flags&IsFailure == 0 {
@@ -183,11 +183,11 @@ func TestReasons(t *testing.T) {
 					continue
 				}
 				reason := strings.ReplaceAll(test.reason, "UP", up.addr)
-				if o.err == nil || !strings.Contains(o.m.Reason, reason) || o.m.EDE != test.ede {
-					t.Fatalf("%v, EDE %d, reason %q; want %q", o.err, o.m.EDE, o.m.Reason, reason)
+				if o.err == nil || !strings.Contains(o.m.Reason(), reason) || o.m.EDE != test.ede {
+					t.Fatalf("%v, EDE %d, reason %q; want %q", o.err, o.m.EDE, o.m.Reason(), reason)
 				}
-				if len(o.m.Tries) != test.tries || o.m.Tries[0].String() != test.outcome || o.m.Tries[0].Took <= 0 {
-					t.Errorf("tries %+v, want %d of %s", o.m.Tries, test.tries, test.outcome)
+				if len(o.m.Tries()) != test.tries || o.m.Tries()[0].String() != test.outcome || o.m.Tries()[0].Took <= 0 {
+					t.Errorf("tries %+v, want %d of %s", o.m.Tries(), test.tries, test.outcome)
 				}
 			}
 			written := log.String()
@@ -212,9 +212,9 @@ func TestTries(t *testing.T) {
 	g := newGroup(t, f, one.addr, two.addr)
 	q := question(t, "www.example.", dns.TypeA)
 	m := resolve(t, f, g, q).m
-	if len(m.Tries) != 2 || m.Tries[0].String() != "REFUSED" || m.Tries[1].String() != "NOERROR" ||
-		m.Tries[0].Upstream != 0 || m.Tries[1].Upstream != 1 || m.Tries[1].Took < 15*time.Millisecond {
-		t.Errorf("tries %+v", m.Tries)
+	if len(m.Tries()) != 2 || m.Tries()[0].String() != "REFUSED" || m.Tries()[1].String() != "NOERROR" ||
+		m.Tries()[0].Upstream != 0 || m.Tries()[1].Upstream != 1 || m.Tries()[1].Took < 15*time.Millisecond {
+		t.Errorf("tries %+v", m.Tries())
 	}
 	if found := f.Cached(g, q, clock.unix.Load()); found.Message != m {
 		t.Error("the cache has another message")
@@ -242,14 +242,14 @@ func TestLoopIsCalledLoop(t *testing.T) {
 	f, _ = newRunning(t, Options{Budget: time.Second, RetryMin: time.Second})
 	g = newGroup(t, f, up.addr)
 	o := resolve(t, f, g, question(t, "www.example.", dns.TypeA))
-	if !errors.Is(o.err, ErrServFail) || o.m.Tries[0].Outcome != Looped ||
-		!strings.HasPrefix(o.m.Reason, "loop: "+up.addr+" asks back") {
-		t.Errorf("%v: %q, %+v", o.err, o.m.Reason, o.m.Tries)
+	if !errors.Is(o.err, ErrServFail) || o.m.Tries()[0].Outcome != Looped ||
+		!strings.HasPrefix(o.m.Reason(), "loop: "+up.addr+" asks back") {
+		t.Errorf("%v: %q, %+v", o.err, o.m.Reason(), o.m.Tries())
 	}
 	// Elsewhere than on this host the address proves it at once.
 	g.upstreams[0].local.Store(false)
 	o = resolve(t, f, g, question(t, "other.example.", dns.TypeA))
-	if !strings.HasPrefix(o.m.Reason, "loop: ") {
-		t.Errorf("at once: %q, %+v", o.m.Reason, o.m.Tries)
+	if !strings.HasPrefix(o.m.Reason(), "loop: ") {
+		t.Errorf("at once: %q, %+v", o.m.Reason(), o.m.Tries())
 	}
 }

@@ -139,13 +139,13 @@ func appendSaved(b []byte, group int, e *entry, frequent bool) []byte {
 	} {
 		b = binary.AppendUvarint(b, n)
 	}
-	for _, text := range [][]byte{e.name, e.Body} {
+	for _, text := range [][]byte{e.name(), e.Body()} {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
 	}
-	b = binary.AppendUvarint(b, uint64(len(e.RRs)))
-	for i := range e.RRs {
-		for _, n := range []uint64{uint64(e.RRs[i].Off), uint64(e.RRs[i].TTLOff), uint64(e.RRs[i].Type)} {
+	b = binary.AppendUvarint(b, uint64(len(e.RRs())))
+	for _, rr := range e.RRs() {
+		for _, n := range []uint64{uint64(rr.Off), uint64(rr.TTLOff), uint64(rr.Type)} {
 			b = binary.AppendUvarint(b, n)
 		}
 	}
@@ -228,7 +228,7 @@ func (f *Forwarder) forget(ctx context.Context) {
 func (c *cache) restore(group uint32, saved savable) {
 	e := saved.entry
 	e.group = group
-	hash := c.hash(group, &Question{Name: e.name, Type: e.typ, DO: e.do, CD: e.cd})
+	hash := c.hash(group, &Question{Name: e.name(), Type: e.typ, DO: e.do, CD: e.cd})
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -247,6 +247,7 @@ type savedReader struct {
 	groups  []string
 	entries int
 	buf     []byte
+	rrs     []RR
 }
 
 func (s *savedReader) begin() error {
@@ -289,22 +290,26 @@ func (s *savedReader) entry(content []byte) (saved savable, group string, ok boo
 	c := savedCursor{b: content}
 	kind, options, rcode, flags := c.octet(), c.octet(), c.octet(), c.octet()
 	number := c.number(1 << 20)
-	e := &entry{do: options&savedDO != 0, cd: options&savedCD != 0}
-	e.Rcode, e.Flags, e.AD = rcode, Flags(flags), options&savedAD != 0
-	e.typ, e.EDE = uint16(c.number(1<<16)), uint16(c.number(1<<16))
-	e.Answers, e.Authority = uint16(c.number(1<<16)), uint16(c.number(1<<16))
-	e.Turn, e.Turns = uint16(c.number(1<<16)), uint16(c.number(1<<16))
-	e.TTL, e.Stored = uint32(c.number(MaxTTL+1)), int64(c.number(1<<40))
-	e.used.Store(int64(c.number(1 << 40)))
-	e.name, e.Body = c.text(), c.text()
+	m := Message{Rcode: rcode, Flags: Flags(flags), AD: options&savedAD != 0}
+	about := key{typ: uint16(c.number(1 << 16)), do: options&savedDO != 0, cd: options&savedCD != 0}
+	m.EDE = uint16(c.number(1 << 16))
+	answers, authority := c.number(1<<16), c.number(1<<16)
+	m.Turn, m.Turns = uint16(c.number(1<<16)), uint16(c.number(1<<16))
+	m.TTL, m.Stored = uint32(c.number(MaxTTL+1)), int64(c.number(1<<40))
+	used := int64(c.number(1 << 40))
+	name, body := c.text(), c.text()
 	count := c.number(wire.MaxMessage)
-	if c.bad || count > uint64(len(c.b)) {
+	if c.bad || count > uint64(len(c.b)) || count != answers+authority || wire.SkipName(name, 0) != len(name) {
 		return savable{}, "", false
 	}
-	e.RRs = make([]RR, count)
-	for i := range e.RRs {
-		e.RRs[i] = RR{uint32(c.number(1 << 32)), uint32(c.number(1 << 32)), uint16(c.number(1 << 16))}
+	s.rrs = slices.Grow(s.rrs[:0], int(count))[:count]
+	for i := range s.rrs {
+		s.rrs[i] = RR{uint32(c.number(1 << 32)), uint32(c.number(1 << 32)), uint16(c.number(1 << 16))}
 	}
+	e := newEntry(&contents{name: name, body: body, answers: s.rrs[:answers], authority: s.rrs[answers:]})
+	m.Answers, m.Authority, m.lengths = e.Answers, e.Authority, e.lengths
+	e.Message, e.key = m, about
+	e.used.Store(used)
 	if c.bad || len(c.b) != 0 || kind != savedEntry || number >= uint64(len(s.groups)) || !e.coherent() {
 		return savable{}, "", false
 	}
@@ -314,19 +319,17 @@ func (s *savedReader) entry(content []byte) (saved savable, group string, ok boo
 // coherent reports whether readers can walk the entry as Message says. A checksum tells of damage, not of another
 // build's mistakes.
 func (e *entry) coherent() bool {
-	if wire.SkipName(e.name, 0) != len(e.name) || e.failed() || int(e.Answers)+int(e.Authority) != len(e.RRs) ||
-		int(e.Turn)+int(e.Turns) > int(e.Answers) {
+	if e.failed() || int(e.Turn)+int(e.Turns) > int(e.Answers) {
 		return false
 	}
-	at := uint32(0)
-	for i := range e.RRs {
-		rr := &e.RRs[i]
-		if rr.Off != at || rr.TTLOff < rr.Off+5 || uint64(rr.TTLOff)+6 > uint64(len(e.Body)) {
+	at, body := uint32(0), e.Body()
+	for _, rr := range e.RRs() {
+		if rr.Off != at || rr.TTLOff < rr.Off+5 || uint64(rr.TTLOff)+6 > uint64(len(body)) {
 			return false
 		}
-		at = rr.TTLOff + 6 + uint32(binary.BigEndian.Uint16(e.Body[rr.TTLOff+4:]))
+		at = rr.TTLOff + 6 + uint32(binary.BigEndian.Uint16(body[rr.TTLOff+4:]))
 	}
-	return int(at) == len(e.Body)
+	return int(at) == len(body)
 }
 
 // savedCursor reads numbers and texts; bad says that something wasn't there.
@@ -356,13 +359,14 @@ func (c *savedCursor) number(bound uint64) uint64 {
 	return n
 }
 
+// text returns octets of what is read.
 func (c *savedCursor) text() []byte {
 	n := c.number(maxSaved)
 	if c.bad || n > uint64(len(c.b)) {
 		c.bad = true
 		return nil
 	}
-	text := slices.Clone(c.b[:n])
+	text := c.b[:n]
 	c.b = c.b[n:]
 	return text
 }

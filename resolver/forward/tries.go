@@ -37,9 +37,9 @@ type Try struct {
 // Answered returns the upstream of g whose answer a message is, as configured; "" where that isn't
 // known.
 func (g *Group) Answered(m *Message) string {
-	for i := len(m.Tries) - 1; i >= 0; i-- {
-		if m.Tries[i].Outcome == Answered && int(m.Tries[i].Upstream) < len(g.upstreams) {
-			return g.upstreams[m.Tries[i].Upstream].text
+	for _, t := range slices.Backward(m.Tries()) {
+		if t.Outcome == Answered && int(t.Upstream) < len(g.upstreams) {
+			return g.upstreams[t.Upstream].text
 		}
 	}
 	return ""
@@ -182,7 +182,7 @@ func (fl *flight) allTries(all []Try, now time.Duration) []Try {
 }
 
 // Cause returns the try that says best why there is no answer.
-func (m *Message) Cause() Try { return cause(m.Tries) }
+func (m *Message) Cause() Try { return cause(m.Tries()) }
 
 // cause returns the try that says best why there is no answer: a loop, else the first
 // upstream that said something, else the first one.

@@ -9,16 +9,19 @@ import "github.com/hashicorp/golang-lru/v2/simplelru"
 //
 // Failures never become frequent. They live for seconds, and whoever repeats a dead name must gain nothing by it.
 type twoQueue struct {
-	index            map[uint64]*entry // of both queues: a hit is one look-up
+	index            map[uint64]uint32 // of both queues, to places in the table
+	table            []*entry          // the first place stays empty
+	free             []uint32          // places
 	recent, frequent lruQueue
+	failures         map[*entry]*Message // of expired entries: why there is nothing newer
 	ghosts           *simplelru.LRU[uint64, struct{}]
 	entries, limit   int // the most entries, and their bytes
 }
 
-// lruQueue is one of the two queues, in order of use. Its links lie in the entries: a list beside them, with a table of
-// its own, would cost every name that is asked once an allocation and a second look-up.
+// lruQueue is one of the two queues, in order of use. Its links are places and lie in the entries: a list beside them
+// would cost every name that is asked once an allocation, and pointers in them the collector a look at each.
 type lruQueue struct {
-	oldest, newest *entry
+	oldest, newest uint32
 	count, bytes   int
 }
 
@@ -28,7 +31,7 @@ const (
 )
 
 func newTwoQueue(entries, limit int) (*twoQueue, error) {
-	q := &twoQueue{index: map[uint64]*entry{}, entries: entries, limit: limit}
+	q := &twoQueue{index: map[uint64]uint32{}, table: make([]*entry, 1), entries: entries, limit: limit}
 	var err error
 	q.ghosts, err = simplelru.NewLRU[uint64, struct{}](max(entries/ghostShare, 1), nil)
 	return q, err
@@ -36,22 +39,19 @@ func newTwoQueue(entries, limit int) (*twoQueue, error) {
 
 // peek returns the entry of a hash, and moves nothing.
 func (q *twoQueue) peek(hash uint64) (*entry, bool) {
-	e, ok := q.index[hash]
-	return e, ok
+	place, ok := q.index[hash]
+	return q.table[place], ok
 }
 
 // touch notes that the entry of a hash was asked again.
 func (q *twoQueue) touch(hash uint64) {
-	e := q.index[hash]
-	switch {
-	case e == nil: // it made room meanwhile
-	case e.frequent || e.failed():
-		q.of(e).remove(e)
-		q.of(e).add(e)
-	default:
-		q.remove(hash)
-		q.keep(hash, e, true)
+	e, ok := q.peek(hash)
+	if !ok {
+		return // it made room meanwhile
 	}
+	q.unlink(e)
+	e.frequent = e.frequent || !e.failed()
+	q.link(e)
 }
 
 // add keeps e in the place of what has its hash, and returns how many others made room.
@@ -69,9 +69,15 @@ func (q *twoQueue) restore(hash uint64, e *entry, frequent bool) int {
 
 // keep puts an entry, whose hash is unknown, into one of the queues.
 func (q *twoQueue) keep(hash uint64, e *entry, frequent bool) {
-	e.hash, e.frequent = hash, frequent
-	q.index[hash] = e
-	q.of(e).add(e)
+	if len(q.free) == 0 {
+		q.free = append(q.free, uint32(len(q.table)))
+		q.table = append(q.table, nil)
+	}
+	last := len(q.free) - 1
+	e.hash, e.frequent, e.place = hash, frequent, q.free[last]
+	q.free = q.free[:last]
+	q.index[hash], q.table[e.place] = e.place, e
+	q.link(e)
 }
 
 // of returns the queue that an entry is in.
@@ -91,9 +97,8 @@ func (q *twoQueue) makeRoom() int {
 		if q.recentFirst() {
 			from = &q.recent
 		}
-		e := from.oldest
-		from.remove(e)
-		delete(q.index, e.hash)
+		e := q.table[from.oldest]
+		q.remove(e.hash)
 		if !e.frequent && !e.failed() {
 			q.ghosts.Add(e.hash, struct{}{})
 		}
@@ -112,54 +117,69 @@ func (q *twoQueue) recentFirst() bool {
 
 // remove drops the entry of a hash for good, and reports whether there was one.
 func (q *twoQueue) remove(hash uint64) bool {
-	e, ok := q.index[hash]
+	e, ok := q.peek(hash)
 	if !ok {
 		return false
 	}
+	q.unlink(e)
 	delete(q.index, hash)
-	q.of(e).remove(e)
+	delete(q.failures, e)
+	q.table[e.place] = nil
+	q.free = append(q.free, e.place)
 	return true
+}
+
+// fail notes why there is nothing newer than e, where e is still kept.
+func (q *twoQueue) fail(e *entry, why *Message) {
+	kept, _ := q.peek(e.hash)
+	if kept != e {
+		return
+	}
+	if q.failures == nil {
+		q.failures = map[*entry]*Message{}
+	}
+	q.failures[e] = why
 }
 
 // each calls use for every entry, from the one that would go first to the one that would go last.
 func (q *twoQueue) each(use func(e *entry, frequent bool)) {
-	for e := q.recent.oldest; e != nil; e = e.newer {
-		use(e, false)
-	}
-	for e := q.frequent.oldest; e != nil; e = e.newer {
-		use(e, true)
+	for _, from := range []*lruQueue{&q.recent, &q.frequent} {
+		for e := q.table[from.oldest]; e != nil; e = q.table[e.newer] {
+			use(e, from == &q.frequent)
+		}
 	}
 }
 
 func (q *twoQueue) len() int   { return len(q.index) }
 func (q *twoQueue) bytes() int { return q.recent.bytes + q.frequent.bytes }
 
-// add makes e, which is in no queue, the newest.
-func (q *lruQueue) add(e *entry) {
-	e.older = q.newest
-	if e.older != nil {
-		e.older.newer = e
+// link makes e, which is in no queue, the newest of its own.
+func (q *twoQueue) link(e *entry) {
+	of := q.of(e)
+	e.older, e.newer = of.newest, 0
+	if of.newest != 0 {
+		q.table[of.newest].newer = e.place
 	} else {
-		q.oldest = e
+		of.oldest = e.place
 	}
-	q.newest = e
-	q.count++
-	q.bytes += e.size()
+	of.newest = e.place
+	of.count++
+	of.bytes += e.size()
 }
 
-// remove takes e out of its queue. It keeps no others alive: somebody may hold it for long.
-func (q *lruQueue) remove(e *entry) {
-	if e.older != nil {
-		e.older.newer = e.newer
+// unlink takes e out of its queue.
+func (q *twoQueue) unlink(e *entry) {
+	of := q.of(e)
+	if e.older != 0 {
+		q.table[e.older].newer = e.newer
 	} else {
-		q.oldest = e.newer
+		of.oldest = e.newer
 	}
-	if e.newer != nil {
-		e.newer.older = e.older
+	if e.newer != 0 {
+		q.table[e.newer].older = e.older
 	} else {
-		q.newest = e.older
+		of.newest = e.older
 	}
-	e.older, e.newer = nil, nil
-	q.count--
-	q.bytes -= e.size()
+	of.count--
+	of.bytes -= e.size()
 }

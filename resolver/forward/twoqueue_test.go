@@ -41,14 +41,13 @@ func (k *keep) ask(n uint64) bool {
 }
 
 func (k *keep) store(n uint64, failed bool) {
-	e := &entry{
-		Message: Message{TTL: MaxTTL, Stored: k.now, Body: make([]byte, 60), RRs: make([]RR, 1)},
-		name:    fmt.Appendf(nil, "\x10%016x\x00", n), group: 1, typ: dns.TypeA,
-	}
+	name := fmt.Appendf(nil, "\x10%016x\x00", n)
+	e := newEntry(&contents{name: name, body: make([]byte, 60), answers: make([]RR, 1)})
+	e.key, e.TTL, e.Stored = key{group: 1, typ: dns.TypeA}, MaxTTL, k.now
 	if failed {
 		e.Flags, e.TTL = IsFailure, maxFailure
 	}
-	k.cache.add(k.cache.hash(1, &Question{Name: e.name, Type: e.typ}), e)
+	k.cache.add(k.cache.hash(1, &Question{Name: name, Type: e.typ}), e)
 }
 
 // TestFloodsPushOutNothing: names that are asked once, and dead ones that are asked again and again, cost those that
@@ -117,7 +116,7 @@ func TestBounds(t *testing.T) {
 		hash := uint64(r.IntN(120))
 		switch r.IntN(4) {
 		case 0, 1:
-			e := &entry{Message: Message{Body: make([]byte, r.IntN(2000)), TTL: 60}}
+			e := newEntry(&contents{body: make([]byte, r.IntN(2000))})
 			if r.IntN(8) == 0 {
 				e.Flags = IsFailure
 			}
@@ -145,17 +144,18 @@ func checkQueues(t *testing.T, q *twoQueue) {
 	known := map[uint64]bool{}
 	for _, one := range []*lruQueue{&q.recent, &q.frequent} {
 		bytes, count := 0, 0
-		var before *entry
-		for e := one.oldest; e != nil; before, e = e, e.newer {
+		before := uint32(0)
+		for place := one.oldest; place != 0; before, place = place, q.table[place].newer {
+			e := q.table[place]
 			bytes += e.size()
 			count++
-			if e.older != before {
+			if e.older != before || e.place != place {
 				t.Error("a queue is not the same in both directions")
 			}
 			if e.frequent != (one == &q.frequent) || e.failed() && e.frequent {
 				t.Error("an entry is in the wrong queue")
 			}
-			if q.index[e.hash] != e || known[e.hash] || q.ghosts.Contains(e.hash) {
+			if q.index[e.hash] != place || known[e.hash] || q.ghosts.Contains(e.hash) {
 				t.Error("an entry is in two places, or not in the index")
 			}
 			known[e.hash] = true
@@ -164,8 +164,9 @@ func checkQueues(t *testing.T, q *twoQueue) {
 			t.Errorf("%d entries of %d bytes are counted as %d of %d", count, bytes, one.count, one.bytes)
 		}
 	}
-	if len(known) != len(q.index) {
-		t.Errorf("%d entries are in the queues, %d in the index", len(known), len(q.index))
+	if len(known) != len(q.index) || len(q.table) != 1+len(q.index)+len(q.free) || q.table[0] != nil {
+		t.Errorf("%d entries are in the queues, %d in the index, %d places, of which %d are free", len(known), len(q.index),
+			len(q.table), len(q.free))
 	}
 }
 
