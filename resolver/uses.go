@@ -23,11 +23,16 @@ const UseWithin = useUnit * time.Second
 // certain that nobody has asked. Where two share a place, each has the time of the later one.
 type uses struct {
 	places []atomic.Uint32 // Unix time in useUnit; 0 for never
+	// noted are the places that have a time already, 32 by a word in its lower half, for the
+	// time in its upper half. Most uses are of what was used in the same ten minutes: they
+	// read half a megabyte, which stays near the processor, and not the eight of the places.
+	noted []atomic.Uint64
 	since  atomic.Int64    // Unix seconds, from when on they are noted
 }
 
 func (u *uses) open() {
 	u.places = make([]atomic.Uint32, 1<<usesBits)
+	u.noted = make([]atomic.Uint64, 1<<usesBits/32)
 	u.since.Store(time.Now().Unix())
 }
 
@@ -39,7 +44,18 @@ func usePlace(owner uint64, rrtype uint16, of zone.Origin) uint32 {
 
 // touch notes a use at a Unix time, and reports whether the last one was a while ago.
 func (u *uses) touch(place uint32, now int64) bool {
-	p, at := &u.places[place], uint32(now/useUnit)
+	at := uint32(now / useUnit)
+	word, bit := &u.noted[place/32], uint64(1)<<(place%32)
+	was := word.Load()
+	next := was | bit
+	if uint32(was>>32) != at {
+		next = uint64(at)<<32 | bit
+	}
+	if next == was {
+		return false
+	}
+	word.CompareAndSwap(was, next) // where another one was quicker, the next use comes here again
+	p := &u.places[place]
 	if p.Load() == at {
 		return false
 	}
