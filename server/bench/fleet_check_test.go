@@ -41,11 +41,16 @@ func goodTrace() *trace {
 	t.Final["a."] = final{"10.0.0.2", map[string]string{"m1": "10.0.0.2", "m2": "10.0.0.2"}}
 	swap := func(was, now, result string, sent, done time.Duration) {
 		t.Swaps = append(t.Swaps, seenSwap{"s.", was, now, result, sent, done})
+		if result != unmet {
+			t.Made[now] = 1
+		}
 	}
 	swap("", "1", acked, 1, 3)
 	swap("1", "2", acked, 2, 5)
 	swap("1", "3", unmet, 6, 7)
 	swap("2", "4", failed, 6, 8)
+	swap("1", "5", failed, 2, 4) // it never reached anybody
+	delete(t.Made, "5")
 	t.Ends = map[string]string{"s.": "4"}
 	for n := range eventful {
 		c := seenChange{"d.", fmt.Sprintf("10.150.0.%d", n+1)}
@@ -97,26 +102,29 @@ func TestFleetChecker(t *testing.T) {
 			t.Commits["commit/5-3"] = c
 			t.Heads[6].Version = 4
 		},
-		"in the ledger at the end":          func(t *trace) { t.Missing = []string{"page/x"} },
-		"head names commit/x,":              head(func(h *seenHead) { h.Commit = "commit/x" }),
-		"names a commit of":                 head(func(h *seenHead) { h.Version = 9 }),
-		"made 2 times":                      func(t *trace) { t.Made["10.0.0.1"] = 2 },
-		"never made":                        func(t *trace) { t.Made["10.0.0.1"] = 0 },
-		"0 times in the":                    func(t *trace) { delete(t.Recorded, "10.0.0.2") },
-		"2 times in the":                    func(t *trace) { t.Recorded["10.0.0.2"] = 2 },
-		"answered 10.0.0.1":                 func(t *trace) { t.Updates[1].Read = "10.0.0.1" },
-		"when it came again":                func(t *trace) { t.Updates[1].Again = "refused" },
-		"in Route 53 at the":                func(t *trace) { t.Final["a."] = final{"10.0.0.1", nil} },
-		"at m2 at the end":                  func(t *trace) { t.Final["a."].Servers["m2"] = "10.0.0.1" },
-		"changed in AWS and is 2 times":     func(t *trace) { t.Recorded["10.150.0.2"] = 2 },
-		"no event has brought":              func(t *trace) { t.ByEvents = 0 },
-		"at m1 at the end, \"10.150":        func(t *trace) { t.Final["d."].Servers["m1"] = "10.150.0.49" },
-		"\"2\" at the end, are those of no": func(t *trace) { t.Ends["s."], t.Swaps[3].Result = "2", acked },
-		"\"4\" at the end, are those of no": func(t *trace) { t.Swaps[2].Was = "7"; t.Swaps[1].Result = unmet },
-		"\"3\" at the end, are those of no": func(t *trace) { t.Ends["s."] = "3" },
-		"which nobody has made":             func(t *trace) { t.Said = append(t.Said, seenVersion{"m2", 1, 9}) },
-		"back to":                           func(t *trace) { t.Said = append(t.Said, seenVersion{"m2", 1, 5}) },
-		"look-up lost at m1":                func(t *trace) { t.Lookups = []lostLookup{{"m1", "timeout", time.Second}} },
+		"in the ledger at the end":               func(t *trace) { t.Missing = []string{"page/x"} },
+		"head names commit/x,":                   head(func(h *seenHead) { h.Commit = "commit/x" }),
+		"names a commit of":                      head(func(h *seenHead) { h.Version = 9 }),
+		"made 2 times":                           func(t *trace) { t.Made["10.0.0.1"] = 2 },
+		"never made":                             func(t *trace) { t.Made["10.0.0.1"] = 0 },
+		"0 times in the":                         func(t *trace) { delete(t.Recorded, "10.0.0.2") },
+		"2 times in the":                         func(t *trace) { t.Recorded["10.0.0.2"] = 2 },
+		"answered 10.0.0.1":                      func(t *trace) { t.Updates[1].Read = "10.0.0.1" },
+		"when it came again":                     func(t *trace) { t.Updates[1].Again = "refused" },
+		"in Route 53 at the":                     func(t *trace) { t.Final["a."] = final{"10.0.0.1", nil} },
+		"at m2 at the end":                       func(t *trace) { t.Final["a."].Servers["m2"] = "10.0.0.1" },
+		"changed in AWS and is 2 times":          func(t *trace) { t.Recorded["10.150.0.2"] = 2 },
+		"no event has brought":                   func(t *trace) { t.ByEvents = 0 },
+		"at m1 at the end, \"10.150":             func(t *trace) { t.Final["d."].Servers["m1"] = "10.150.0.49" },
+		"to 2 was answered as acked, and made 0": func(t *trace) { delete(t.Made, "2") },
+		"to 3 was answered as unmet, and made 1": func(t *trace) { t.Made["3"] = 1 },
+		"\"\" at the end, are those of no":       func(t *trace) { t.Made["5"] = 1; t.Ends["s."] = "" },
+		"\"2\" at the end, are those of no":      func(t *trace) { t.Ends["s."], t.Swaps[3].Result = "2", acked },
+		"\"4\" at the end, are those of no":      func(t *trace) { t.Swaps[2].Was = "7"; t.Swaps[1].Result = unmet },
+		"\"3\" at the end, are those of no":      func(t *trace) { t.Ends["s."] = "3" },
+		"which nobody has made":                  func(t *trace) { t.Said = append(t.Said, seenVersion{"m2", 1, 9}) },
+		"back to":                                func(t *trace) { t.Said = append(t.Said, seenVersion{"m2", 1, 5}) },
+		"look-up lost at m1":                     func(t *trace) { t.Lookups = []lostLookup{{"m1", "timeout", time.Second}} },
 	} {
 		broken := goodTrace()
 		breaks(broken)
