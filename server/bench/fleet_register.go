@@ -100,15 +100,16 @@ func register() porcupine.Model {
 const registerTime = 10 * time.Second
 
 // checkRegisters holds the updates of each shared RRset, and what Route 53 has at the end, against a register on which
-// one comes after another. An update that nobody has heard of again happened if Route 53 was given its address, which no
-// other one has, at any time after it was sent; else it didn't.
+// one comes after another. An update that nobody has heard of again happened if Route 53 was given its address, which
+// no other one has, at any time after it was sent; else it didn't.
 func (t *trace) checkRegisters(fault func(string, ...any)) {
 	byName := map[string][]porcupine.Operation{}
 	for i, u := range t.Swaps {
 		made, result, done := t.Made[u.Now], u.Result, int64(u.Done)
 		switch {
 		case result == acked && made != 1, result == unmet && made != 0:
-			fault("the update of %s to %s was answered as %s, and made %d times", u.Name, u.Now, result, made)
+			fault("the update of %s to %s was answered as %s, and made %d times", u.Name, u.Now, result,
+				made)
 		case result == failed && made == 0:
 			continue
 		case result == failed:

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -91,34 +90,6 @@ func begun(t *testing.T, p *process) *stateServer {
 	t.Helper()
 	ready := p.ready(t)
 	return &stateServer{process: p, dns: ready["dns"], admin: ready["admin"]}
-}
-
-// mounted runs the program with a file system of its own at the state directory. The lines of
-// a shell prepare that: $STATE is where it is.
-func (h *stateHost) mounted(t *testing.T, endpoint, lines string) *stateServer {
-	t.Helper()
-	err := os.MkdirAll(h.dir, 0o700)
-	if err != nil {
-		t.Fatal(err)
-	}
-	inner := h.script(t, endpoint, lines)
-	outer := filepath.Join(t.TempDir(), "outer")
-	text := fmt.Sprintf("#!/bin/sh\nexec unshare --user --mount --map-root-user '%s' \"$@\"\n", inner)
-	err = os.WriteFile(outer, []byte(text), 0o700)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return begun(t, spawnOf(t, outer, "serve", "--config", h.config))
-}
-
-// within runs lines of a shell where the program runs.
-func (h *stateHost) within(t *testing.T, s *stateServer, lines string) {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "nsenter", "--target", fmt.Sprint(s.cmd.Process.Pid), "--user", "--mount",
-		"--preserve-credentials", "sh", "-ec", "STATE='"+h.dir+"'\n"+lines).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v: %s", lines, err, out)
-	}
 }
 
 // saved makes a state directory as a server leaves it that had its data.
