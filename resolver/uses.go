@@ -27,7 +27,7 @@ type uses struct {
 	// time in its upper half. Most uses are of what was used in the same ten minutes: they
 	// read half a megabyte, which stays near the processor, and not the eight of the places.
 	noted []atomic.Uint64
-	since  atomic.Int64    // Unix seconds, from when on they are noted
+	since atomic.Int64 // Unix seconds, from when on they are noted
 }
 
 func (u *uses) open() {
