@@ -5,8 +5,6 @@ import "sync/atomic"
 // rounds counts the rounds under way, see [Server.BeginRound].
 type rounds struct{ open atomic.Int64 }
 
-func (r *rounds) isOpen() bool { return r != nil && r.open.Load() > 0 }
-
 // BeginRound says that several late answers are about to be given one after the other. Those by UDP may wait for the
 // end of the round, to be sent together: at most as many, and as long, as the round takes. Rounds may overlap.
 func (s *Server) BeginRound() { s.rounds.open.Add(1) }

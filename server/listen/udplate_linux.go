@@ -75,6 +75,9 @@ func (p *lateUDP) answer(answer []byte, result resolver.Result) {
 	}
 }
 
+// isOpen reports whether a round is under way.
+func (r *rounds) isOpen() bool { return r != nil && r.open.Load() > 0 }
+
 // sendLate sends late answers, which have results, and counts them. One that the kernel refuses is skipped.
 func (l *udpLoop) sendLate(answers []mmsghdr, results []resolver.Result) {
 	defer l.waiting.Add(-int64(len(answers)))
