@@ -71,16 +71,16 @@ run: build ## build, and run the demo: the server on a simulated AWS
 
 test: ## run the tests
 	$(GO) test -p $(ATONCE) ./...
-	$(GO) test -tags portable_udp ./server/listen
+	$(GO) test -tags portable_udp ./server/listen ./resolver/datagram
 
 lint: ## gofmt, go vet, staticcheck, and the house rules
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "lint: run gofmt -w on:" >&2; echo "$$unformatted" >&2; exit 1; fi
 	$(GO) vet -tags clients,judge,manual ./...
-	$(GO) vet -tags portable_udp,blind,fleettest ./server/listen ./server/observe ./zonesource/clock
+	$(GO) vet -tags portable_udp,blind,fleettest ./server/listen ./resolver/datagram ./server/observe ./zonesource/clock
 	GOOS=darwin CGO_ENABLED=0 $(GO) build -o /dev/null ./server/inside53
 	$(GO) run $(STATICCHECK) -tags clients,judge,manual ./...
-	$(GO) run $(STATICCHECK) -tags portable_udp,blind,fleettest ./server/listen ./server/observe ./zonesource/clock
+	$(GO) run $(STATICCHECK) -tags portable_udp,blind,fleettest ./server/listen ./resolver/datagram ./server/observe ./zonesource/clock
 	$(GO) test -run '^Test(House|Imports)' ./...
 
 # The short form leaves out what has one goroutine, what is the same many times, and the command line, which runs what

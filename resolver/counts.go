@@ -153,7 +153,7 @@ func (t *tally) flush(r *Resolver, cell int) {
 }
 
 // Flush sends what upstreams are to be asked, and makes known what has been answered: it is called after each batch of
-// queries, before the answers are sent.
+// queries.
 func (w *Worker) Flush() {
 	w.outbox.Flush()
 	w.x.outbox = nil
