@@ -32,6 +32,10 @@ import "os"
 func without(rule string) bool { return os.Getenv("WITHOUT") == rule }
 `
 
+// misses is how often tests may pass without a rule before nobody is said to miss it: who is first to lead is drawn, and
+// once in some 300 times the draw falls so that the rule isn't needed.
+const misses = 3
+
 // TestRulesOut takes out each rule of how commits are made, who leads, what counts as later, what is followed and what
 // is kept, and sees that the checker, or the test of just that, fails. One program of tests a room has all edits, and
 // the environment says which of them counts.
@@ -74,11 +78,14 @@ func TestRulesOut(t *testing.T) {
 				}
 				held[r.in+r.tests] = true
 			}
-			text, err := run(r, r.name)
-			if err == nil {
-				t.Fatalf("nobody misses it: %s passes", r.tests)
+			for range misses {
+				text, err := run(r, r.name)
+				if err != nil {
+					t.Log(faultIn(text))
+					return
+				}
 			}
-			t.Log(faultIn(text))
+			t.Fatalf("nobody misses it: %s passes %d times", r.tests, misses)
 		})
 	}
 }
