@@ -63,6 +63,7 @@ type tally struct {
 	queries             uint64
 	fenced              uint64
 	crossed             [zone.ServiceKinds]uint32
+	missed              uint64 // messages that who sees whole messages didn't take
 }
 
 // typePlace is where an answer counts in types.
@@ -150,6 +151,13 @@ func (t *tally) flush(r *Resolver, cell int) {
 		}
 	}
 	t.leave(cell)
+	if t.missed > 0 {
+		messages := r.state.Load().messages()
+		if messages != nil {
+			messages.Missed(t.missed)
+		}
+		t.missed = 0
+	}
 }
 
 // Flush sends what upstreams are to be asked, and makes known what has been answered: it is called after each batch of

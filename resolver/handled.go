@@ -43,15 +43,6 @@ func (p *Packet) Suspend() func(answer []byte, result Result) {
 	}
 }
 
-// messages is who sees whole messages now; nil for nobody.
-func (h *Handled) messages() Messages {
-	watch := h.resolver.state.Load().watch
-	if watch == nil {
-		return nil
-	}
-	return watch.Messages
-}
-
 func (h *Handled) client() netip.AddrPort { return netip.AddrPortFrom(h.query.Client, h.query.port) }
 
 // Question shows the packet to who sees whole messages, once.
@@ -59,7 +50,7 @@ func (h *Handled) Question(packet []byte) {
 	if h == nil {
 		return
 	}
-	to := h.messages()
+	to := h.resolver.state.Load().messages()
 	if to != nil && !h.asked {
 		to.Question(packet, h.client(), h.query.Transport)
 	}
@@ -84,8 +75,8 @@ func (h *Handled) Answer(answer []byte, result Result) {
 	x.a.reset(view, &x.q)
 	x.a.Rcode, x.a.Result = answer[wire.AtRcode]&wire.MaskRcode, result
 	x.count(nil)
-	if x.state.watch != nil && x.state.watch.Messages != nil {
-		x.state.watch.Messages.Answer(answer, h.client(), h.query.Transport, time.Since(h.since))
+	if messages := x.state.messages(); messages != nil {
+		messages.Answer(answer, h.client(), h.query.Transport, time.Since(h.since))
 	}
 	x.release()
 	r.exchanges.Put(x)

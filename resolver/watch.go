@@ -37,6 +37,10 @@ type Watch struct {
 // answer of many messages the first. It is called by all workers and by who answers later, doesn't
 // block, and keeps nothing of what it is given.
 type Messages interface {
+	// Takes reports whether the question of a client, and its answer, are taken now. Where they aren't, a worker
+	// neither brings them nor looks at the clock for them, and says by Missed how many they were.
+	Takes(query []byte, client netip.AddrPort) bool
+	Missed(n uint64)
 	Question(query []byte, client netip.AddrPort, t Transport)
 	Answer(answer []byte, client netip.AddrPort, t Transport, took time.Duration)
 }
@@ -47,6 +51,14 @@ const (
 	SampleOne = 64
 	SampleFew = 1024 // where [SampleOne] would show more than enough
 )
+
+// messages is who sees whole messages; nil for nobody.
+func (s *state) messages() Messages {
+	if s.watch == nil {
+		return nil
+	}
+	return s.watch.Messages
+}
 
 // Observed is an answer as it is shown. Name, Owner and what is behind them are borrowed.
 type Observed struct {
@@ -92,7 +104,7 @@ const (
 // watching is what the answers of a state are shown to.
 type watching struct {
 	Watch
-	timed bool // how long an answer took is wanted
+	timed bool // how long an answer took is wanted, whoever sees its message
 	cells *[cells]watchedCell
 	used  *uses
 }
@@ -132,7 +144,7 @@ func (r *Resolver) SetWatch(w Watch) {
 	if w != (Watch{}) {
 		r.watcher.open()
 		next.watch = &watching{
-			Watch: w, timed: w.All || w.Log > 0 || w.Messages != nil, cells: &r.watcher.cells, used: &r.watcher.used,
+			Watch: w, timed: w.All || w.Log > 0, cells: &r.watcher.cells, used: &r.watcher.used,
 		}
 	}
 	r.state.Store(&next)
@@ -289,7 +301,7 @@ func (c *watchedCell) put(x *exchange, as shown, h *hop, l *zone.Labels) {
 	o := Observed{Purpose: as.purpose, Weight: as.weight, Further: as.further}
 	o.At, o.Client, o.Transport, o.Type = now.UnixNano(), q.Client, q.Transport, q.Type
 	o.Rcode, o.Result = a.Rcode, a.Result
-	if x.finish != nil || x.state.watch.timed {
+	if !x.since.IsZero() {
 		o.Took = now.Sub(x.since)
 	}
 	if a.View != nil {

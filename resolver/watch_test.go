@@ -219,11 +219,52 @@ func TestWatchAllocates(t *testing.T) {
 	}
 }
 
-// copies are whole messages, as whoever sends them on has to copy them.
-type copies struct{ room [4096]byte }
+// TestMissedMessages has nobody take messages: each is counted, none is brought, and nothing is timed for it.
+func TestMissedMessages(t *testing.T) {
+	to := &copies{stuck: true}
+	r := watchedResolver(t, Watch{Count: true, Messages: to})
+	w := r.NewWorker()
+	query, out := pack(t, nil), make([]byte, 0, 512)
+	serve := func(n int) {
+		for range n {
+			w.serve(query, testClient, UDP, out, nil)
+			if timed := !w.x.since.IsZero(); timed == to.stuck {
+				t.Fatalf("timed: %v, stuck: %v", timed, to.stuck)
+			}
+			w.x.release()
+		}
+		w.Flush()
+	}
+	serve(5)
+	if to.missed != 10 || to.brought != 0 {
+		t.Errorf("missed %d, brought %d", to.missed, to.brought)
+	}
+	to.stuck = false
+	serve(3)
+	if to.missed != 10 || to.brought != 6 {
+		t.Errorf("missed %d, brought %d", to.missed, to.brought)
+	}
+}
 
-func (c *copies) Question(query []byte, _ netip.AddrPort, _ Transport) { copy(c.room[:], query) }
+// copies are whole messages, as whoever sends them on has to copy them.
+type copies struct {
+	room    [4096]byte
+	stuck   bool
+	brought int
+	missed  uint64
+}
+
+func (c *copies) Takes([]byte, netip.AddrPort) bool { return !c.stuck }
+
+func (c *copies) Missed(n uint64) { c.missed += n }
+
+func (c *copies) Question(query []byte, _ netip.AddrPort, _ Transport) {
+	c.brought++
+	copy(c.room[:], query)
+}
+
 func (c *copies) Answer(answer []byte, _ netip.AddrPort, _ Transport, _ time.Duration) {
+	c.brought++
 	copy(c.room[:], answer)
 }
 
@@ -233,7 +274,8 @@ func BenchmarkWatch(b *testing.B) {
 		name  string
 		watch Watch
 	}{{"nobody", Watch{}}, {"sample", Watch{Count: true}}, {"all", Watch{All: true, Count: true}},
-		{"messages", Watch{Count: true, Messages: new(copies)}}} {
+		{"messages", Watch{Count: true, Messages: new(copies)}},
+		{"stuck", Watch{Count: true, Messages: &copies{stuck: true}}}} {
 		b.Run(bb.name, func(b *testing.B) {
 			r := watchedResolver(b, bb.watch)
 			w := r.NewWorker()

@@ -46,7 +46,7 @@ type exchange struct {
 	touches  *touches        // of the worker; nil for what goes on without one
 	outbox   *forward.Outbox // for what is asked; nil: at once
 	finish   func(answer []byte, result Result)
-	since    time.Time                        // when finish was given
+	since    time.Time                        // when finish was given; before that, when the query came, if it is wanted
 	observe  func(x *exchange, answer []byte) // sees a late answer before finish; nil for none
 	small    [4096]byte                       // for a late answer over UDP
 	cell     int                              // of Resolver.cells
@@ -55,7 +55,7 @@ type exchange struct {
 // release lets go of the query's state, so that an exchange that waits for its next query
 // keeps no snapshot of the past.
 func (x *exchange) release() {
-	x.finish, x.observe, x.state = nil, nil, nil
+	x.finish, x.observe, x.state, x.since = nil, nil, nil, time.Time{}
 	x.a.release()
 }
 
@@ -83,7 +83,9 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 		return nil, Dropped
 	}
 	x.state = r.state.Load()
-	if x.state.watch != nil && x.state.watch.timed {
+	messages := x.state.messages()
+	missed := messages != nil && !messages.Takes(pkt, client)
+	if messages != nil && !missed || x.state.watch != nil && x.state.watch.timed {
 		x.since = time.Now()
 	}
 	if w.handler != nil && (v == refused || v == accepted && q.concerns()) {
@@ -92,9 +94,12 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 			return answer, result
 		}
 	}
-	shown := x.state.watch != nil && x.state.watch.Messages != nil && !x.isProbe()
-	if shown {
-		x.state.watch.Messages.Question(pkt, client, tr)
+	shown := messages != nil && !x.isProbe()
+	switch {
+	case shown && missed:
+		w.tally.missed++
+	case shown:
+		messages.Question(pkt, client, tr)
 	}
 	if x.admit(v, pkt) {
 		x.resolve()
@@ -106,8 +111,11 @@ func (w *Worker) serve(pkt []byte, client netip.AddrPort, tr Transport, out []by
 	}
 	x.count(&w.tally)
 	answer := appendResponse(out, q, a, x.state.snap, r.limits)
-	if shown {
-		x.state.watch.Messages.Answer(answer, client, tr, time.Since(x.since))
+	switch {
+	case shown && missed:
+		w.tally.missed++
+	case shown:
+		messages.Answer(answer, client, tr, time.Since(x.since))
 	}
 	return answer, a.Result
 }
@@ -237,9 +245,9 @@ func (x *exchange) deliver() {
 	answer := appendResponse(out, &x.q, &x.a, x.state.snap, r.limits)
 	if x.observe != nil {
 		x.observe(x, answer)
-	} else if watch := x.state.watch; watch != nil && watch.Messages != nil {
+	} else if messages := x.state.messages(); messages != nil {
 		client := netip.AddrPortFrom(x.q.Client, x.q.port)
-		watch.Messages.Answer(answer, client, x.q.Transport, time.Since(x.since))
+		messages.Answer(answer, client, x.q.Transport, time.Since(x.since))
 	}
 	x.finish(answer, x.a.Result)
 	x.countLate()

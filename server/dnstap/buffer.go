@@ -97,6 +97,14 @@ func next(waiting []byte) (m message, rest []byte) {
 	return m, waiting[headerSize+size:]
 }
 
+// Takes implements [resolver.Messages]: a question and its answer, which have one id, wait in one shard.
+func (s *Sender) Takes(query []byte, client netip.AddrPort) bool {
+	return s.takes(s.shardOf(query, client))
+}
+
+// Missed implements [resolver.Messages].
+func (s *Sender) Missed(n uint64) { s.dropped.Add(n) }
+
 // Question implements [resolver.Messages].
 func (s *Sender) Question(query []byte, client netip.AddrPort, t resolver.Transport) {
 	s.put(clientQuery, protocolOf(t), client, 0, query)

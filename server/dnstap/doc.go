@@ -9,7 +9,8 @@
 //
 // Whoever brings a message copies it into a buffer of fixed size, and waits for nothing: what
 // doesn't fit is dropped and counted. A reader that stands still, or isn't there, costs the
-// messages and nothing else; it is tried again every second. Frames are made, and written, by the
+// messages and nothing else: workers ask first whether they are taken, and count what isn't a batch
+// at a time. It is tried again every second. Frames are made, and written, by the
 // goroutine of Run alone.
 //
 // # Use

@@ -30,7 +30,7 @@ type Sender struct {
 	wake    chan struct{}
 	changed chan struct{}
 	away    atomic.Bool   // the reader failed, and isn't back
-	dropped atomic.Uint64 // after they had waited
+	dropped atomic.Uint64 // after they had waited, or as workers missed them
 	sent    atomic.Uint64
 
 	mu     sync.Mutex
@@ -100,14 +100,22 @@ func (s *Sender) Dropped() uint64 {
 // Sent is how many messages were sent.
 func (s *Sender) Sent() uint64 { return s.sent.Load() }
 
+// shardOf is where a message waits.
+func (s *Sender) shardOf(message []byte, peer netip.AddrPort) *shard {
+	at := peer.Port()
+	if len(message) >= 2 {
+		at ^= binary.BigEndian.Uint16(message) // the id: upstreams have one port
+	}
+	return &s.shards[at%shards]
+}
+
+// takes reports whether what waits in a shard may become more.
+func (s *Sender) takes(of *shard) bool { return !s.away.Load() && !of.full.Load() }
+
 // put keeps a message until it is sent. Where nobody reads it costs two loads and a count.
 func (s *Sender) put(k kind, by forward.Protocol, peer netip.AddrPort, took time.Duration, bytes []byte) {
-	at := peer.Port()
-	if len(bytes) >= 2 {
-		at ^= binary.BigEndian.Uint16(bytes) // the id: upstreams have one port
-	}
-	of := &s.shards[at%shards]
-	if s.away.Load() || of.full.Load() {
+	of := s.shardOf(bytes, peer)
+	if !s.takes(of) {
 		of.dropped.Add(1)
 		return
 	}

@@ -209,6 +209,31 @@ func TestDroppedStays(t *testing.T) {
 	}
 }
 
+// TestTakes: what doesn't fit isn't taken, nor an answer to what wasn't, until what waits was taken away.
+func TestTakes(t *testing.T) {
+	s := New(Options{Log: slog.New(slog.DiscardHandler)})
+	client, large := netip.MustParseAddrPort("10.1.2.3:4567"), make([]byte, 60_000)
+	s.SetReader("unix", "/nowhere")
+	for range shardBytes/len(large) + 1 {
+		if !s.Takes(large, client) {
+			t.Fatal("not taken though there is room")
+		}
+		s.Answer(large, client, resolver.TCP, 0)
+	}
+	if s.Takes(large[:12], client) {
+		t.Error("taken though there is no room")
+	}
+	s.Missed(2)
+	if s.Dropped() != 3 {
+		t.Errorf("%d dropped", s.Dropped())
+	}
+	s.send(t.Context()) // nobody is there
+	if s.Takes(large[:12], client) {
+		t.Error("taken though nobody reads")
+	}
+	s.SetReader("", "")
+}
+
 // TestUpstreamsShare all buffers, though they have one port.
 func TestUpstreamsShare(t *testing.T) {
 	s := New(Options{Log: slog.New(slog.DiscardHandler)})

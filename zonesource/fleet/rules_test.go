@@ -32,8 +32,8 @@ import "os"
 func without(rule string) bool { return os.Getenv("WITHOUT") == rule }
 `
 
-// misses is how often tests may pass without a rule before nobody is said to miss it: who is first to lead is drawn, and
-// once in some 300 times the draw falls so that the rule isn't needed.
+// misses is how often tests may pass without a rule before nobody is said to miss it: who is first to lead is drawn,
+// and once in some 300 times the draw falls so that the rule isn't needed.
 const misses = 3
 
 // TestRulesOut takes out each rule of how commits are made, who leads, what counts as later, what is followed and what
