@@ -54,7 +54,8 @@ type walker struct {
 	ttl     uint32
 	turn    int // as Message.Turn
 	turns   int
-	endless bool // the chain has more names than are followed
+	room    []uint64 // for the entry
+	endless bool     // the chain has more names than are followed
 }
 
 // read takes the reply msg to q apart. The entry it returns, for an answer,
@@ -200,8 +201,8 @@ func (w *walker) admit(now int64) (*entry, verdict) {
 }
 
 // entry copies what was gathered, with room for the one try that most need.
-func (w *walker) entry(now int64, answers int) *entry {
-	e := newEntry(&contents{
+func (w *walker) entry(now int64, answers int) (e *entry) {
+	e, w.room = newEntryIn(w.room, &contents{
 		name: w.query.Name, body: w.data.out, answers: w.rrs[:answers], authority: w.rrs[answers:], tries: 1,
 	})
 	e.key = key{typ: w.query.Type, do: w.query.DO, cd: w.query.CD}

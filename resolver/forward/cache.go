@@ -116,22 +116,24 @@ func (c *cache) failure(m *Message) *Message {
 	s := c.shard(e.hash)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.kept.failures[e]
+	return s.kept.failures[e.hash]
 }
 
-// keepFailure notes why there is nothing newer than e.
-func (c *cache) keepFailure(e *entry, why *Message) {
+// keepFailure notes why there is nothing newer than e, and has it be of use until then, in Unix seconds.
+func (c *cache) keepFailure(e *entry, why *Message, until int64) {
 	s := c.shard(e.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.kept.fail(e, why)
+	s.kept.fail(e, why, until)
 }
 
-// add stores e, which replaces what was there.
-func (c *cache) add(hash uint64, e *entry) {
+// add stores a copy of e, which replaces what was there, and returns it.
+func (c *cache) add(hash uint64, e *entry) *entry {
 	e.used.Store(e.Stored)
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.evictions.Add(uint64(s.kept.add(hash, e)))
+	kept, dropped := s.kept.add(hash, e)
+	s.evictions.Add(uint64(dropped))
+	return kept
 }

@@ -1,7 +1,7 @@
 // Package forward answers everything that the zones of this server do not: it
 // asks upstreams, and caches what they say.
 //
-//	Cached ──> cache (shards, each a 2Q; keyed by group, name, type, DO, CD)
+//	Cached ──> cache (shards, each a 2Q in chunks of memory; keyed by group, name, type, DO, CD)
 //	                     ^ add
 //	Ask ──> flight ──────┼────> reader or pool ──> done(message, error)
 //	          │ one a question            ^

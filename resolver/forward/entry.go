@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"slices"
 	"sync/atomic"
 	"unsafe"
 )
@@ -8,19 +9,17 @@ import (
 // entry is a message with its key. It is immutable but for its place in the queues and the atomic fields.
 //
 // It is the head of one piece of memory that holds no pointers: behind it lie its tries, RRs,
-// name, body and reason, in this order. The collector marks such a piece without reading it. A
-// full cache of entries with pointers is most of what it reads, by turns for which, with few
-// processors, every query waits.
+// name, body and reason, in this order. What the cache keeps is a copy, see [chunks].
 type entry struct {
 	Message
 	key
 	fails uint8 // of a failure: how many came in a row before it
 
 	// These are guarded by the shard's lock.
-	frequent     bool   // which queue it is in
-	hash         uint64 // its key in the index
-	place        uint32 // in the table
-	older, newer uint32 // places of its neighbours in its queue; 0: none
+	frequent     bool     // which queue it is in
+	hash         uint64   // its key in the index
+	at           location // its own
+	older, newer location // of its neighbours in its queue; 0: none
 
 	used         atomic.Int64 // Unix seconds of the last use that the queues know of
 	prefetched   atomic.Int64 // Unix seconds at which a reader was told to prefetch
@@ -44,7 +43,8 @@ type lengths struct {
 }
 
 const (
-	headSize = unsafe.Sizeof(entry{})
+	wordSize = unsafe.Sizeof(uint64(0))
+	headSize = unsafe.Sizeof(entry{}) // whole words
 	trySize  = unsafe.Sizeof(Try{})
 	rrSize   = unsafe.Sizeof(RR{})
 )
@@ -59,10 +59,18 @@ type contents struct {
 
 // newEntry returns an entry that holds a copy of c. All numbers but those of RRs are zero.
 func newEntry(c *contents) *entry {
+	e, _ := newEntryIn(nil, c)
+	return e
+}
+
+// newEntryIn is newEntry in that memory, or in more where it needs more. It returns the memory that it lies in.
+func newEntryIn(memory []uint64, c *contents) (*entry, []uint64) {
 	rrs := len(c.answers) + len(c.authority)
 	size := headSize + uintptr(c.tries)*trySize + uintptr(rrs)*rrSize +
 		uintptr(len(c.name)+len(c.body)+len(c.reason))
-	memory := make([]uint64, (size+7)/8)
+	words := int((size + wordSize - 1) / wordSize)
+	memory = slices.Grow(memory[:0], words)[:words]
+	clear(memory)
 	e := (*entry)(unsafe.Pointer(unsafe.SliceData(memory)))
 	e.Answers, e.Authority = uint16(len(c.answers)), uint16(len(c.authority))
 	e.lengths = lengths{
@@ -73,8 +81,30 @@ func newEntry(c *contents) *entry {
 	copy(e.name(), c.name)
 	copy(e.Body(), c.body)
 	copy(behind[byte](&e.Message, e.bodyAt()+uintptr(len(c.body)), len(c.reason)), c.reason)
-	return e
+	return e, memory
 }
+
+// words is how long e is with what lies behind it.
+func (e *entry) words() int {
+	size := e.bodyAt() + uintptr(e.body) + uintptr(e.reason)
+	return int((size + wordSize - 1) / wordSize)
+}
+
+// copyTo copies e, which others may be reading, to memory of its length.
+func (e *entry) copyTo(memory []uint64) *entry {
+	to := (*entry)(unsafe.Pointer(&memory[0]))
+	to.Message, to.key, to.fails = e.Message, e.key, e.fails
+	to.frequent, to.hash, to.at, to.older, to.newer = e.frequent, e.hash, e.at, e.older, e.newer
+	to.used.Store(e.used.Load())
+	to.prefetched.Store(e.prefetched.Load())
+	to.failingUntil.Store(e.failingUntil.Load())
+	const head = headSize / wordSize
+	copy(memory[head:], unsafe.Slice((*uint64)(unsafe.Pointer(e)), len(memory))[head:])
+	return to
+}
+
+// clone returns a copy of e in memory of its own.
+func (e *entry) clone() *entry { return e.copyTo(make([]uint64, e.words())) }
 
 // withTries returns e with tries, or another one like it where they need more room. Nobody has seen e yet.
 func (e *entry) withTries(tries []Try) *entry {

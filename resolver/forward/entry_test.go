@@ -65,6 +65,10 @@ func TestEntry(t *testing.T) {
 				string(e.name()) != string(c.name) || string(e.Body()) != string(c.body) || e.Reason() != c.reason {
 				t.Errorf("of %d octets and %d RRs with %d tries something is lost", len(c.body), len(c.answers), tries)
 			}
+			copied := e.clone()
+			if !sameEntry(copied, e) || copied == e || copied.fails != e.fails || copied.words() != e.words() {
+				t.Errorf("of %d octets with %d tries a copy is another", len(c.body), tries)
+			}
 			if diff := cmp.Diff(before, e.Message, cmpopts.IgnoreUnexported(Message{})); diff != "" || e.fails != 3 ||
 				e.key != (key{7, 28, true, false}) || e.Message.entry() != e {
 				t.Errorf("its numbers are others: %s", diff)

@@ -65,7 +65,7 @@ func (f *Forwarder) abandon(fl *flight) {
 	}
 }
 
-// finish ends a flight with e, and caches it. by is the attempt that brought the answer,
+// finish ends a flight with e, and caches a copy. by is the attempt that brought the answer,
 // where there is no error. It returns who is to be told, nil where the flight has ended before.
 func (f *Forwarder) finish(fl *flight, e *entry, err error, by attempt) *completion {
 	now := f.clock()
@@ -80,13 +80,14 @@ func (f *Forwarder) finish(fl *flight, e *entry, err error, by attempt) *complet
 	}
 	var tries [maxTries]Try
 	e = e.withTries(fl.allTries(tries[:0], now))
-	fl.outcome.message, fl.outcome.err = &e.Message, err
+	keep := s.mayKeep(fl, e)
 	switch {
-	case !s.mayKeep(fl, e):
-	case err != nil:
-		f.keepFailure(fl, e)
-	case e.TTL > 0:
-		f.cache.add(fl.hash, e)
+	case keep && err != nil:
+		fl.outcome.message, fl.outcome.err = f.keepFailure(fl, e, err)
+	case keep && e.TTL > 0:
+		fl.outcome.message, fl.outcome.err = &f.cache.add(fl.hash, e).Message, err
+	default:
+		fl.outcome.message, fl.outcome.err = &e.clone().Message, err
 	}
 	return f.detach(s, fl)
 }
@@ -103,16 +104,14 @@ func (f *Forwarder) logFailure(fl *flight, why Try, tries int) {
 }
 
 // keepFailure stores a failure (RFC 9520 section 3.2), or has the answer that is
-// known outlive it.
-func (f *Forwarder) keepFailure(fl *flight, e *entry) {
+// known outlive it. It returns what is answered, and the error that goes with it.
+func (f *Forwarder) keepFailure(fl *flight, e *entry, err error) (*Message, error) {
 	if fl.stale != nil {
-		fl.outcome.message, fl.outcome.err = &fl.stale.Message, ErrStale
+		f.cache.keepFailure(fl.stale, &e.clone().Message, e.Stored+staleRecheck)
 		if fl.stale.state(e.Stored) == Fresh {
-			fl.outcome.err = nil
+			return &fl.stale.Message, nil
 		}
-		f.cache.keepFailure(fl.stale, &e.Message)
-		fl.stale.failingUntil.Store(e.Stored + staleRecheck)
-		return
+		return &fl.stale.Message, ErrStale
 	}
 	q := fl.question()
 	before := f.cache.peek(fl.hash, fl.group.id, &q)
@@ -120,7 +119,7 @@ func (f *Forwarder) keepFailure(fl *flight, e *entry) {
 		e.fails = min(before.fails+1, 3)
 		e.TTL = min(uint32(1)<<e.fails, maxFailure)
 	}
-	f.cache.add(fl.hash, e)
+	return &f.cache.add(fl.hash, e).Message, err
 }
 
 // remove takes a flight out of everything and has its waiters told. The shard is locked.

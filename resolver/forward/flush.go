@@ -80,11 +80,11 @@ func (s *flightShard) mayKeep(fl *flight, e *entry) bool {
 func (s *shard) flush(p flushed) int {
 	var found []uint64
 	s.mu.RLock()
-	for _, e := range s.kept.table {
-		if e != nil && p.concerns(e) {
+	s.kept.each(func(e *entry, _ bool) {
+		if p.concerns(e) {
 			found = append(found, e.hash)
 		}
-	}
+	})
 	s.mu.RUnlock()
 	if len(found) == 0 {
 		return 0
@@ -98,5 +98,6 @@ func (s *shard) flush(p flushed) int {
 			removed++
 		}
 	}
+	s.kept.compact()
 	return removed
 }

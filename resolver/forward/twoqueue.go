@@ -9,29 +9,30 @@ import "github.com/hashicorp/golang-lru/v2/simplelru"
 //
 // Failures never become frequent. They live for seconds, and whoever repeats a dead name must gain nothing by it.
 type twoQueue struct {
-	index            map[uint64]uint32 // of both queues, to places in the table
-	table            []*entry          // the first place stays empty
-	free             []uint32          // places
+	index            map[uint64]location // of both queues
+	chunks           chunks
 	recent, frequent lruQueue
-	failures         map[*entry]*Message // of expired entries: why there is nothing newer
+	failures         map[uint64]*Message // of expired entries: why there is nothing newer
 	ghosts           *simplelru.LRU[uint64, struct{}]
 	entries, limit   int // the most entries, and their bytes
 }
 
-// lruQueue is one of the two queues, in order of use. Its links are places and lie in the entries: a list beside them
+// lruQueue is one of the two queues, in order of use. Its links are locations and lie in the entries: a list beside them
 // would cost every name that is asked once an allocation, and pointers in them the collector a look at each.
 type lruQueue struct {
-	oldest, newest uint32
+	oldest, newest location
 	count, bytes   int
 }
 
 const (
-	recentShare = 4 // a quarter of the room is for recent entries, when all of it is used
-	ghostShare  = 2 // half as many ghosts as entries
+	compactAtOnce = 4 // chunks that are emptied while the lock is held
+	recentShare   = 4 // a quarter of the room is for recent entries, when all of it is used
+	ghostShare    = 8 // an eighth as many ghosts as entries; four times as many answer half a point more of all questions,
+	// and cost the collector a look at each
 )
 
 func newTwoQueue(entries, limit int) (*twoQueue, error) {
-	q := &twoQueue{index: map[uint64]uint32{}, table: make([]*entry, 1), entries: entries, limit: limit}
+	q := &twoQueue{index: map[uint64]location{}, chunks: newChunks(), entries: entries, limit: limit}
 	var err error
 	q.ghosts, err = simplelru.NewLRU[uint64, struct{}](max(entries/ghostShare, 1), nil)
 	return q, err
@@ -39,8 +40,11 @@ func newTwoQueue(entries, limit int) (*twoQueue, error) {
 
 // peek returns the entry of a hash, and moves nothing.
 func (q *twoQueue) peek(hash uint64) (*entry, bool) {
-	place, ok := q.index[hash]
-	return q.table[place], ok
+	at, ok := q.index[hash]
+	if !ok {
+		return nil, false
+	}
+	return q.chunks.at(at), true
 }
 
 // touch notes that the entry of a hash was asked again.
@@ -54,30 +58,52 @@ func (q *twoQueue) touch(hash uint64) {
 	q.link(e)
 }
 
-// add keeps e in the place of what has its hash, and returns how many others made room.
-func (q *twoQueue) add(hash uint64, e *entry) int {
+// add keeps a copy of e in the place of what has its hash, and returns it and how many others made room.
+func (q *twoQueue) add(hash uint64, e *entry) (kept *entry, dropped int) {
 	again := q.remove(hash) || q.ghosts.Remove(hash)
-	q.keep(hash, e, again && !e.failed())
-	return q.makeRoom()
+	kept = q.keep(hash, e, again && !e.failed())
+	dropped = q.makeRoom()
+	q.compact()
+	return kept, dropped
 }
 
-// restore keeps e, whose hash is unknown, in the queue that it was in before.
-func (q *twoQueue) restore(hash uint64, e *entry, frequent bool) int {
+// restore keeps a copy of e, whose hash is unknown, in the queue that it was in before.
+func (q *twoQueue) restore(hash uint64, e *entry, frequent bool) (dropped int) {
 	q.keep(hash, e, frequent)
-	return q.makeRoom()
+	dropped = q.makeRoom()
+	q.compact()
+	return dropped
 }
 
-// keep puts an entry, whose hash is unknown, into one of the queues.
-func (q *twoQueue) keep(hash uint64, e *entry, frequent bool) {
-	if len(q.free) == 0 {
-		q.free = append(q.free, uint32(len(q.table)))
-		q.table = append(q.table, nil)
+// keep puts a copy of an entry, whose hash is unknown, into one of the queues.
+func (q *twoQueue) keep(hash uint64, e *entry, frequent bool) *entry {
+	at, kept := q.chunks.add(e)
+	kept.hash, kept.frequent, kept.at = hash, frequent, at
+	q.index[hash] = at
+	q.link(kept)
+	return kept
+}
+
+// compact moves entries together where too much of the memory is of no use: out of a few chunks at once, as others wait
+// for the lock. What is given back is at least a third of what is copied, so that it keeps up with what comes and goes.
+func (q *twoQueue) compact() {
+	for moved := 0; moved < compactAtOnce && q.chunks.isLoose(); moved++ {
+		q.chunks.each(q.chunks.loosest(), func(at location, e *entry) {
+			if q.index[e.hash] == at {
+				q.move(e)
+			}
+		})
 	}
-	last := len(q.free) - 1
-	e.hash, e.frequent, e.place = hash, frequent, q.free[last]
-	q.free = q.free[:last]
-	q.index[hash], q.table[e.place] = e.place, e
-	q.link(e)
+}
+
+// move has a copy of e take its place.
+func (q *twoQueue) move(e *entry) {
+	from := e.at
+	at, moved := q.chunks.add(e)
+	moved.at = at
+	q.index[e.hash] = at
+	q.joinNeighbours(moved, at, at)
+	q.chunks.drop(from)
 }
 
 // of returns the queue that an entry is in.
@@ -97,7 +123,7 @@ func (q *twoQueue) makeRoom() int {
 		if q.recentFirst() {
 			from = &q.recent
 		}
-		e := q.table[from.oldest]
+		e := q.chunks.at(from.oldest)
 		q.remove(e.hash)
 		if !e.frequent && !e.failed() {
 			q.ghosts.Add(e.hash, struct{}{})
@@ -123,29 +149,31 @@ func (q *twoQueue) remove(hash uint64) bool {
 	}
 	q.unlink(e)
 	delete(q.index, hash)
-	delete(q.failures, e)
-	q.table[e.place] = nil
-	q.free = append(q.free, e.place)
+	delete(q.failures, hash)
+	q.chunks.drop(e.at)
 	return true
 }
 
-// fail notes why there is nothing newer than e, where e is still kept.
-func (q *twoQueue) fail(e *entry, why *Message) {
-	kept, _ := q.peek(e.hash)
-	if kept != e {
+// fail notes why there is nothing newer than e, and until when it is of use, where e is still kept, moved or not.
+func (q *twoQueue) fail(e *entry, why *Message, until int64) {
+	kept, ok := q.peek(e.hash)
+	if !ok || kept.Stored != e.Stored || kept.failed() {
 		return
 	}
+	kept.failingUntil.Store(until)
 	if q.failures == nil {
-		q.failures = map[*entry]*Message{}
+		q.failures = map[uint64]*Message{}
 	}
-	q.failures[e] = why
+	q.failures[e.hash] = why
 }
 
 // each calls use for every entry, from the one that would go first to the one that would go last.
 func (q *twoQueue) each(use func(e *entry, frequent bool)) {
 	for _, from := range []*lruQueue{&q.recent, &q.frequent} {
-		for e := q.table[from.oldest]; e != nil; e = q.table[e.newer] {
+		for at := from.oldest; at != 0; {
+			e := q.chunks.at(at)
 			use(e, from == &q.frequent)
+			at = e.newer
 		}
 	}
 }
@@ -157,12 +185,7 @@ func (q *twoQueue) bytes() int { return q.recent.bytes + q.frequent.bytes }
 func (q *twoQueue) link(e *entry) {
 	of := q.of(e)
 	e.older, e.newer = of.newest, 0
-	if of.newest != 0 {
-		q.table[of.newest].newer = e.place
-	} else {
-		of.oldest = e.place
-	}
-	of.newest = e.place
+	q.joinNeighbours(e, e.at, e.at)
 	of.count++
 	of.bytes += e.size()
 }
@@ -170,16 +193,22 @@ func (q *twoQueue) link(e *entry) {
 // unlink takes e out of its queue.
 func (q *twoQueue) unlink(e *entry) {
 	of := q.of(e)
-	if e.older != 0 {
-		q.table[e.older].newer = e.newer
-	} else {
-		of.oldest = e.newer
-	}
-	if e.newer != 0 {
-		q.table[e.newer].older = e.older
-	} else {
-		of.newest = e.older
-	}
+	q.joinNeighbours(e, e.newer, e.older)
 	of.count--
 	of.bytes -= e.size()
+}
+
+// joinNeighbours has the older neighbour of e, or the end of its queue, lead to one location, and the newer to another.
+func (q *twoQueue) joinNeighbours(e *entry, newer, older location) {
+	of := q.of(e)
+	if e.older != 0 {
+		q.chunks.at(e.older).newer = newer
+	} else {
+		of.oldest = newer
+	}
+	if e.newer != 0 {
+		q.chunks.at(e.newer).older = older
+	} else {
+		of.newest = older
+	}
 }

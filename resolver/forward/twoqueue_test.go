@@ -1,8 +1,10 @@
 package forward
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -80,7 +82,7 @@ func TestFloodsPushOutNothing(t *testing.T) {
 				t.Errorf("%d of %d popular names were lost", lost, popular)
 			}
 			kept := k.cache.shards[0].kept
-			if kept.len() > 1000 || kept.ghosts.Len() > 500 {
+			if kept.len() > 1000 || kept.ghosts.Len() > 1000/ghostShare {
 				t.Errorf("%d entries and %d ghosts", kept.len(), kept.ghosts.Len())
 			}
 		})
@@ -91,7 +93,7 @@ func TestFloodsPushOutNothing(t *testing.T) {
 func TestComesBack(t *testing.T) {
 	k := newKeep(t, 100, 1<<30)
 	k.ask(0)
-	for n := uint64(1); n < 120; n++ {
+	for n := uint64(1); n < 100+100/ghostShare; n++ {
 		k.ask(n)
 	}
 	if k.ask(0) {
@@ -105,25 +107,35 @@ func TestComesBack(t *testing.T) {
 	}
 }
 
-// TestBounds: any order of use keeps a shard within its bounds, its bytes counted right, and nothing in two queues.
+// TestBounds: any order of use keeps a shard within its bounds, its bytes counted right, and nothing in two queues. Who
+// holds an entry reads the same for ever, and little of the memory is of no use.
 func TestBounds(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	q, err := newTwoQueue(50, 40_000)
 	if err != nil {
 		t.Fatal(err)
 	}
+	held := map[*entry]*entry{} // what a reader holds, by what it read first
 	for i := range 20_000 {
 		hash := uint64(r.IntN(120))
 		switch r.IntN(4) {
 		case 0, 1:
-			e := newEntry(&contents{body: make([]byte, r.IntN(2000))})
+			body := bytes.Repeat([]byte{byte(i), byte(i >> 8)}, r.IntN(1000))
+			if r.IntN(4) > 0 {
+				body = body[:min(len(body), 100)]
+			}
+			e := newEntry(&contents{name: []byte{1, byte(hash), 0}, body: body, tries: r.IntN(3)})
 			if r.IntN(8) == 0 {
 				e.Flags = IsFailure
 			}
-			q.add(hash, e)
+			e.Stored = int64(i)
+			kept, _ := q.add(hash, e)
 			got, ok := q.peek(hash)
-			if !ok || got != e {
+			if !ok || got != kept && !sameEntry(got, kept) || !sameEntry(got, e) || kept == e {
 				t.Fatalf("step %d: what was added isn't there", i)
+			}
+			if r.IntN(10) == 0 {
+				held[e] = kept
 			}
 		case 2:
 			q.touch(hash)
@@ -134,39 +146,127 @@ func TestBounds(t *testing.T) {
 			t.Fatalf("step %d: %d entries, %d bytes", i, q.len(), q.bytes())
 		}
 		if i%100 == 0 {
+			for q.chunks.isLoose() {
+				q.compact()
+			}
 			checkQueues(t, q)
+		}
+	}
+	for first, now := range held {
+		if !sameEntry(first, now) {
+			t.Fatal("what a reader holds has changed")
 		}
 	}
 }
 
+// sameEntry compares what readers read.
+func sameEntry(a, b *entry) bool {
+	return a.Message == b.Message && a.key == b.key && bytes.Equal(a.name(), b.name()) && bytes.Equal(a.Body(), b.Body()) &&
+		slices.Equal(a.RRs(), b.RRs()) && slices.Equal(a.Tries(), b.Tries()) && a.Reason() == b.Reason()
+}
+
+// TestCompact has one of many entries in a chunk be asked again: what the others leave is given back, and their memory
+// isn't kept for the one.
+func TestCompact(t *testing.T) {
+	const popular = 200
+	k := newKeep(t, 1000, 1<<30)
+	kept := k.cache.shards[0].kept
+	for n := range uint64(popular) {
+		k.ask(n)
+		for other := range uint64(60) {
+			k.ask(1<<32 | n<<8 | other)
+		}
+		k.now++
+		k.ask(n)
+	}
+	for n := range uint64(2000) {
+		k.ask(1<<40 + n)
+	}
+	checkQueues(t, kept)
+	for n := range uint64(popular) {
+		if !k.ask(n) {
+			t.Fatalf("%d was lost", n)
+		}
+	}
+	if chunks := len(kept.chunks.all) - 1 - len(kept.chunks.free); chunks > 1000*30/chunkWords*4/3+4 {
+		t.Errorf("%d entries are in %d chunks", kept.len(), chunks)
+	}
+	for n := range uint64(popular) {
+		k.q.Name = fmt.Appendf(k.q.Name[:0], "\x10%016x\x00", n)
+		kept.remove(k.cache.hash(1, &k.q))
+		kept.compact()
+	}
+	checkQueues(t, kept)
+}
+
+// TestFailureOfMoved: what is noted of an entry that a reader holds is noted where it lies now.
+func TestFailureOfMoved(t *testing.T) {
+	k := newKeep(t, 1000, 1<<30)
+	k.ask(7)
+	kept := k.cache.shards[0].kept
+	held := k.cache.lookup(1, &k.q, k.now).Message
+	kept.move(held.entry())
+	now := k.cache.lookup(1, &k.q, k.now).Message
+	if now == held {
+		t.Fatal("it wasn't moved")
+	}
+	why := new(Message)
+	k.cache.keepFailure(held.entry(), why, 1<<40)
+	if k.cache.failure(now) != why || k.cache.failure(held) != why || now.entry().failingUntil.Load() != 1<<40 {
+		t.Error("what keeps it in use isn't known")
+	}
+	k.now++
+	k.store(7, false)
+	if k.cache.failure(now) != nil {
+		t.Error("its successor is taken for it")
+	}
+	k.cache.keepFailure(held.entry(), why, 1<<40)
+	if k.cache.failure(now) != nil {
+		t.Error("a failure of what was replaced is noted of its successor")
+	}
+	checkQueues(t, kept)
+}
+
 func checkQueues(t *testing.T, q *twoQueue) {
 	t.Helper()
-	known := map[uint64]bool{}
+	known, live := map[uint64]bool{}, map[uint32]int{}
 	for _, one := range []*lruQueue{&q.recent, &q.frequent} {
-		bytes, count := 0, 0
-		before := uint32(0)
-		for place := one.oldest; place != 0; before, place = place, q.table[place].newer {
-			e := q.table[place]
-			bytes += e.size()
+		octets, count := 0, 0
+		before := location(0)
+		for at := one.oldest; at != 0; before, at = at, q.chunks.at(at).newer {
+			e := q.chunks.at(at)
+			octets += e.size()
 			count++
-			if e.older != before || e.place != place {
+			if e.older != before || e.at != at {
 				t.Error("a queue is not the same in both directions")
 			}
 			if e.frequent != (one == &q.frequent) || e.failed() && e.frequent {
 				t.Error("an entry is in the wrong queue")
 			}
-			if q.index[e.hash] != place || known[e.hash] || q.ghosts.Contains(e.hash) {
+			if q.index[e.hash] != at || known[e.hash] || q.ghosts.Contains(e.hash) {
 				t.Error("an entry is in two places, or not in the index")
 			}
 			known[e.hash] = true
+			live[uint32(at>>locationBits)] += e.words()
 		}
-		if one.newest != before || bytes != one.bytes || count != one.count {
-			t.Errorf("%d entries of %d bytes are counted as %d of %d", count, bytes, one.count, one.bytes)
+		if one.newest != before || octets != one.bytes || count != one.count {
+			t.Errorf("%d entries of %d bytes are counted as %d of %d", count, octets, one.count, one.bytes)
 		}
 	}
-	if len(known) != len(q.index) || len(q.table) != 1+len(q.index)+len(q.free) || q.table[0] != nil {
-		t.Errorf("%d entries are in the queues, %d in the index, %d places, of which %d are free", len(known), len(q.index),
-			len(q.table), len(q.free))
+	if len(known) != len(q.index) {
+		t.Errorf("%d entries are in the queues, %d in the index", len(known), len(q.index))
+	}
+	all, used, memory := &q.chunks, 0, 0
+	for i, c := range all.all {
+		number := uint32(i)
+		if (c.memory == nil) != (i == 0 || slices.Contains(all.free, number)) || c.live != live[number] ||
+			c.live == 0 && c.memory != nil && number != all.filling {
+			t.Errorf("chunk %d has %d words, of which %d are counted as used and %d are", i, len(c.memory), c.live, live[number])
+		}
+		used, memory = used+c.live, memory+len(c.memory)
+	}
+	if used != all.live || memory != all.held || all.isLoose() {
+		t.Errorf("%d of %d words are used, and counted as %d of %d", used, memory, all.live, all.held)
 	}
 }
 
