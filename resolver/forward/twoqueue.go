@@ -17,8 +17,8 @@ type twoQueue struct {
 	entries, limit   int // the most entries, and their bytes
 }
 
-// lruQueue is one of the two queues, in order of use. Its links are locations and lie in the entries: a list beside them
-// would cost every name that is asked once an allocation, and pointers in them the collector a look at each.
+// lruQueue is one of the two queues, in order of use. Its links are locations and lie in the entries: a list beside
+// them would cost every name that is asked once an allocation, and pointers in them the collector a look at each.
 type lruQueue struct {
 	oldest, newest location
 	count, bytes   int

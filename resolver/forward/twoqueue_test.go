@@ -161,8 +161,9 @@ func TestBounds(t *testing.T) {
 
 // sameEntry compares what readers read.
 func sameEntry(a, b *entry) bool {
-	return a.Message == b.Message && a.key == b.key && bytes.Equal(a.name(), b.name()) && bytes.Equal(a.Body(), b.Body()) &&
-		slices.Equal(a.RRs(), b.RRs()) && slices.Equal(a.Tries(), b.Tries()) && a.Reason() == b.Reason()
+	return a.Message == b.Message && a.key == b.key && bytes.Equal(a.name(), b.name()) &&
+		bytes.Equal(a.Body(), b.Body()) && slices.Equal(a.RRs(), b.RRs()) && slices.Equal(a.Tries(), b.Tries()) &&
+		a.Reason() == b.Reason()
 }
 
 // TestCompact has one of many entries in a chunk be asked again: what the others leave is given back, and their memory
