@@ -37,7 +37,8 @@ type Question struct {
 }
 
 // Message is an upstream's answer in the form that the encoder copies. It is
-// immutable and may be held for as long as the reader likes.
+// immutable and may be held for as long as the reader likes, and with it the 8 KiB
+// that it lies in.
 //
 // Body holds the answer section's RRs, then the authority section's; nothing
 // of the additional section is kept. Header, question and Body in a row are
