@@ -18,25 +18,30 @@ func (x *exchange) rebinds(m *forward.Message) bool {
 		return false
 	}
 	name := x.question().Name
-	if !x.isOfRoot(name) || policy.Excepts(name) && !x.beganOutside() || policy.Excepts(x.q.Name()) {
+	addr := deniedIn(m, policy, name) // first, as hardly any message has one
+	if addr == nil || !x.isOfRoot(name) || policy.Excepts(name) && !x.beganOutside() || policy.Excepts(x.q.Name()) {
 		return false
 	}
+	text, _ := netip.AddrFromSlice(addr) // it has 4 or 16 octets
+	a.discard()
+	a.Rcode, a.AA, a.AD = wire.RcodeNoError, false, false
+	a.EDE, a.edeText, a.denied = wire.EDEFiltered, "rebinding: "+text.String(), addr
+	x.resolver.rebindings.Add(1)
+	return true
+}
+
+// deniedIn returns the first address of a message that a name may not have where it isn't excepted; nil for none.
+func deniedIn(m *forward.Message, policy *zone.Rebinding, name []byte) []byte {
 	denied := func(addr []byte) bool { return policy.Denies(name, addr) }
 	rrs := m.RRs()
 	for n := range m.Answers {
 		rr := &rrs[n]
 		addr := wire.FindAddress(rr.Type, messageRdata(m, rr), denied)
-		if addr == nil {
-			continue
+		if addr != nil {
+			return addr
 		}
-		text, _ := netip.AddrFromSlice(addr) // it has 4 or 16 octets
-		a.discard()
-		a.Rcode, a.AA, a.AD = wire.RcodeNoError, false, false
-		a.EDE, a.edeText, a.denied = wire.EDEFiltered, "rebinding: "+text.String(), addr
-		x.resolver.rebindings.Add(1)
-		return true
 	}
-	return false
+	return nil
 }
 
 // rebindsAlias returns the address that the records of an alias target outside may not have;
