@@ -32,6 +32,7 @@ type call struct {
 	request   http.Header // of the request, for S3
 	status    int         // of an answer that isn't an error; 0 is 200
 	json      bool        // CloudWatch: the caller speaks JSON, not CBOR
+	query     bool        // CloudWatch: the caller speaks the query protocol
 	stuck     bool        // the fault "stuck" is on for this page
 	shifting  bool        // the fault "changing" is on for this page
 }
@@ -95,7 +96,7 @@ func (c *call) settle() {
 }
 
 func (c *call) setContentType() {
-	if c.service == metricService {
+	if c.service == metricService && !c.query {
 		c.setMetricHeader()
 		return
 	}
@@ -306,7 +307,7 @@ func (c *call) errorBody(e *apiError) []byte {
 		Code    string
 		Message string
 	}
-	if c.service == metricService {
+	if c.service == metricService && !c.query {
 		return c.metricError(e)
 	}
 	if _, is := jsonServices()[c.service]; is {
@@ -329,7 +330,7 @@ func (c *call) errorBody(e *apiError) []byte {
 		kind = "Receiver"
 	}
 	namespace := map[string]string{"sts": stsNamespace, "elasticloadbalancing": elbNamespace,
-		"autoscaling": autoScalingNamespace}[c.service]
+		"autoscaling": autoScalingNamespace, metricService: metricNamespace}[c.service]
 	if namespace == "" {
 		namespace = route53Namespace
 	}

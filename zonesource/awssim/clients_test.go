@@ -6,12 +6,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,7 +60,52 @@ func (c awsCLI) run(region string, args ...string) (stdout []byte, err error) {
 	return stdout, nil
 }
 
-// The CLI prints the demo data byte for byte as its files have it: they are its own output.
+// isOld reports whether the CLI is of before the data: it has members in another order, and doesn't know all.
+func (c awsCLI) isOld() bool {
+	c.t.Helper()
+	version, err := c.run("eu-west-1", "--version")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var major, minor int
+	_, err = fmt.Sscanf(string(version), "aws-cli/%d.%d", &major, &minor)
+	if err != nil {
+		c.t.Fatalf("%s: %v", version, err)
+	}
+	return major == 1 && minor < 40 || major == 2 && minor < 24
+}
+
+// sayTheSame compares two JSON texts, of which the first may lack members of objects.
+func sayTheSame(t *testing.T, got, want []byte) bool {
+	t.Helper()
+	var a, b any
+	err := errors.Join(json.Unmarshal(got, &a), json.Unmarshal(want, &b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var same func(at string, a, b any) bool
+	same = func(at string, a, b any) bool {
+		switch a := a.(type) {
+		case map[string]any:
+			b, ok := b.(map[string]any)
+			for name, v := range a {
+				ok = ok && same(at+"."+name, v, b[name])
+			}
+			return ok && (len(a) > 0 || len(b) == 0)
+		case []any:
+			b, ok := b.([]any)
+			return ok && slices.EqualFunc(a, b, func(a, b any) bool { return same(at, a, b) })
+		}
+		if a != b {
+			t.Logf("%s is %v, want %v", at, a, b)
+		}
+		return a == b
+	}
+	return same("", a, b)
+}
+
+// The CLI prints the demo data byte for byte as its files have it: they are its own output. An old one prints what it
+// knows of.
 func TestClientPrintsTheDemoData(t *testing.T) {
 	c := newCLI(t, newSim(t, Options{Data: examples.Demo()}))
 	files := 0
@@ -100,7 +147,7 @@ func TestClientPrintsTheDemoData(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(got, want) {
+		if !bytes.Equal(got, want) && !(c.isOld() && sayTheSame(t, got, want)) {
 			t.Errorf("aws %s prints\n%s\nwant %s", strings.Join(args, " "), got, name)
 		}
 		return nil
@@ -182,7 +229,7 @@ func TestClientChanges(t *testing.T) {
 	}
 }
 
-// The CLI speaks to CloudWatch in JSON.
+// The CLI speaks to CloudWatch in JSON, an old one by the query protocol.
 func TestClientReadsHealth(t *testing.T) {
 	s := newSim(t, Options{Data: examples.Demo()})
 	c := newCLI(t, s)
@@ -199,7 +246,7 @@ func TestClientReadsHealth(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return strings.TrimSpace(string(out))
+		return strings.TrimSuffix(strings.TrimSpace(string(out)), ".0") // as an old one prints it
 	}
 	if got := ask(); got != "1" {
 		t.Errorf("healthy: %s", got)

@@ -10,7 +10,7 @@
 //	                      ├─ inventory.go, targetgroup.go   EC2 and ELBv2 Describe calls, by shapes.json
 //	                      ├─ regionedit.go, instance.go, elastic.go, target.go   their writes
 //	                      ├─ vitals.go      status checks, auto scaling, classic load balancers
-//	                      ├─ metric.go      CloudWatch's GetMetricData: the status of health checks
+//	                      ├─ metric.go, metricquery.go   CloudWatch's GetMetricData: the status of health checks
 //	                      ├─ s3.go, s3list.go   buckets and objects with conditions; path style, empty at the start
 //	                      ├─ sqs.go, queue.go   queues: long polling, visibility, receipts, dead letters
 //	                      ├─ trail.go       EventBridge's rules and CloudTrail's trails, as they were put

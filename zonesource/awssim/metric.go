@@ -21,17 +21,18 @@ const (
 )
 
 // routeMetrics finds the operation of CloudWatch, in the protocols of the SDKs (Smithy RPC v2 CBOR) and
-// of the CLI (AWS JSON 1.0).
+// of the CLI (AWS JSON 1.0, and the query protocol before).
 func (c *call) routeMetrics(r *http.Request) (handler, bool, error) {
 	c.json = r.Header.Get("X-Amz-Target") != ""
 	isCBOR := r.URL.Path == metricPath+"GetMetricData" && r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor"
-	if r.Method == http.MethodPost && (isCBOR || r.Header.Get("X-Amz-Target") == metricTarget+"GetMetricData") {
+	isQuery := c.isMetricQuery(r) && c.form.Get("Action") == "GetMetricData"
+	if r.Method == http.MethodPost && (isCBOR || isQuery || r.Header.Get("X-Amz-Target") == metricTarget+"GetMetricData") {
 		c.operation = "GetMetricData"
 		return getMetricData, true, nil
 	}
 	return nil, false, &apiError{http.StatusNotFound, "UnknownOperationException",
 		"The simulator has no operation for " + r.Method + " " + r.URL.Path +
-			"; of CloudWatch it has GetMetricData, in CBOR and JSON"}
+			"; of CloudWatch it has GetMetricData, in CBOR, JSON and the query protocol"}
 }
 
 // metricError is an error in the caller's protocol.
@@ -46,7 +47,10 @@ func (c *call) metricError(e *apiError) []byte {
 
 // metricAnswer encodes our own values: text, numbers, times, lists and objects of them, which always can be.
 func (c *call) metricAnswer(v map[string]any) []byte {
-	if !c.json {
+	switch {
+	case c.query:
+		return c.metricXML(v)
+	case !c.json:
 		return appendCBOR(nil, v)
 	}
 	text, err := json.Marshal(v)
@@ -58,6 +62,9 @@ func (c *call) metricAnswer(v map[string]any) []byte {
 
 // metricInput decodes the request.
 func (c *call) metricInput() (map[string]any, error) {
+	if c.query {
+		return metricForm(c.form)
+	}
 	var v any
 	var err error
 	if c.json {
