@@ -54,6 +54,10 @@ func (k *Keeper) note(key Key, part Part, c Cause) {
 	}
 }
 
+// HandOn takes what has been delivered, publishes it, and returns when all that was accepted is handed on. What is kept
+// may be seen before: whoever has to know that it outlives this process asks for this first.
+func (k *Keeper) HandOn() { k.drain(true) }
+
 // handOn hands on what has been noted. Queries see it. The caller holds work.
 func (k *Keeper) handOn() {
 	if len(k.notes) > 0 {

@@ -80,8 +80,9 @@ func wantedStill(all []zonesource.Accepted) []zonesource.Accepted {
 	})
 }
 
-// committed returns when all that was accepted is committed.
+// committed returns when all that was accepted is committed, what is just being taken included.
 func (l *leading) committed(ctx context.Context) error {
+	l.keeper.HandOn()
 	_, err := l.term.Commit(ctx, fleet.Change{})
 	return err
 }
