@@ -32,6 +32,8 @@ const (
 	aloneWords = chunkWords / 8
 	// looseShare is how much of the memory may be of no use before what is kept is moved together: a quarter.
 	looseShare = 4
+	// mostEntries is how many a shard keeps at most, so that each may have a chunk of its own and chunks have numbers.
+	mostEntries = 1 << (32 - locationBits - 1)
 )
 
 func newChunks() chunks { return chunks{all: make([]chunk, 1)} }

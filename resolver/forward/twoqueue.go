@@ -32,6 +32,7 @@ const (
 )
 
 func newTwoQueue(entries, limit int) (*twoQueue, error) {
+	entries = min(entries, mostEntries)
 	q := &twoQueue{index: map[uint64]location{}, chunks: newChunks(), entries: entries, limit: limit}
 	var err error
 	q.ghosts, err = simplelru.NewLRU[uint64, struct{}](max(entries/ghostShare, 1), nil)

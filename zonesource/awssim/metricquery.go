@@ -14,6 +14,9 @@ import (
 // CloudWatch's older protocol, the query one, which the AWS CLI of Debian 12 speaks.
 const metricNamespace = "http://monitoring.amazonaws.com/doc/2010-08-01/"
 
+// deepestMember is more names than a parameter has: MetricDataQueries.member.1.MetricStat.Metric.Dimensions.member.1.Name.
+const deepestMember = 16
+
 // isMetricQuery reports whether a request to CloudWatch is of the query protocol, and reads its parameters.
 func (c *call) isMetricQuery(r *http.Request) bool {
 	if r.URL.Path != "/" || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
@@ -37,7 +40,11 @@ func metricForm(form url.Values) (map[string]any, error) {
 		}
 		text := form.Get(name)
 		var value any = text
-		switch path := strings.Split(name, "."); path[len(path)-1] {
+		path := strings.Split(name, ".")
+		if len(path) > deepestMember {
+			return nil, metricFault("%s... is no member", name[:min(len(name), 100)])
+		}
+		switch path[len(path)-1] {
 		case "StartTime", "EndTime":
 			at, err := time.Parse(time.RFC3339Nano, text)
 			if err != nil {
@@ -51,7 +58,7 @@ func metricForm(form url.Values) (map[string]any, error) {
 			}
 			value = float64(seconds)
 		}
-		putMember(in, strings.Split(name, "."), value)
+		putMember(in, path, value)
 	}
 	orderLists(in)
 	return in, nil

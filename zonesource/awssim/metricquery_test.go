@@ -40,6 +40,7 @@ func TestMetricQuery(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 	for form, want := range map[string]string{
+		head + "&" + strings.Repeat("a.", 1<<20) + "a=1": "is no member",
 		head: "The parameter MetricDataQueries is required.",
 		strings.Replace(head, "T00:00:30Z", "", 1) + member("1", "a", check):                       "StartTime",
 		head + strings.Replace(member("1", "a", check), "Period=60", "Period=x", 1):                "Period",
@@ -49,6 +50,9 @@ func TestMetricQuery(t *testing.T) {
 		head + member("1", "a", check) + "&MetricDataQueries.member.1.MetricStat.Metric=something": "",
 	} {
 		status, body := ask(form)
+		if want == "" && status != http.StatusOK {
+			t.Errorf("%s: %d %s", form, status, body)
+		}
 		if want != "" && (status < 400 || !strings.Contains(body, "<ErrorResponse") || !strings.Contains(body, want)) {
 			t.Errorf("%s: %d %s", form, status, body)
 		}

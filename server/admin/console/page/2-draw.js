@@ -120,8 +120,10 @@ function virtual({ label, header, page, row, size = 200 }) {
   async function load(n) {
     if (pages.has(n)) return;
     pages.set(n, null);
+    const { signal } = stopped;
     try {
-      const { rows, total: all } = await page(n * size, size, stopped.signal);
+      const { rows, total: all } = await page(n * size, size, signal);
+      signal.throwIfAborted(); // it came, and then something else was asked for
       pages.set(n, rows);
       total = all;
       space.replaceChildren();

@@ -173,10 +173,12 @@ pages.split = {
           const now = search.then(() => difference(offset + limit, signal));
           search = now.catch(() => {});
           await now;
+          signal.throwIfAborted();
           said();
           return { rows: kept.slice(offset, offset + limit), total: kept.length + (looked.at < looked.total ? limit : 0) };
         }
         const { data, total } = await get("/records", { zone, merged: true, text, type: kind, offset, limit }, signal);
+        signal.throwIfAborted();
         found.textContent = `${number(total)} names and types`;
         return { rows: data, total };
       },
