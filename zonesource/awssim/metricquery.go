@@ -14,7 +14,8 @@ import (
 // CloudWatch's older protocol, the query one, which the AWS CLI of Debian 12 speaks.
 const metricNamespace = "http://monitoring.amazonaws.com/doc/2010-08-01/"
 
-// deepestMember is more names than a parameter has: MetricDataQueries.member.1.MetricStat.Metric.Dimensions.member.1.Name.
+// deepestMember is more names than a parameter has:
+// MetricDataQueries.member.1.MetricStat.Metric.Dimensions.member.1.Name.
 const deepestMember = 16
 
 // isMetricQuery reports whether a request to CloudWatch is of the query protocol, and reads its parameters.
