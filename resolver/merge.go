@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"weak"
 
 	"inside53/resolver/wire"
 	"inside53/resolver/zone"
@@ -41,6 +42,10 @@ type mergeScratch struct {
 	out      []byte
 	external func(Target) zone.RRset
 	merged   uint64 // names, ever
+
+	was, is      weak.Pointer[zone.Inventory] // of which the following is known; they may go
+	addresses    map[[4]byte]bool
+	sameServices bool
 }
 
 // Target is an alias target outside of the zone, as a view asks for it.
@@ -111,7 +116,7 @@ func (r *Resolver) State() (*zone.Snapshot, *zone.Live) {
 // Merge returns the zone of an apex of a view, its SOA with the serial 0; nil when it
 // isn't one, or a layer of it has not been read. A zone that hasn't changed is the same tree again, and one that has
 // shares all else with the one before. outside says that targets of aliases may have changed. The cost is that of
-// the change, but for zones with delegations, new layers and a new inventory, where it is that of the zone.
+// the change, but for zones with delegations, new layers and public addresses that moved, where it is that of the zone.
 func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, apex *zone.Apex,
 	outside bool) *zone.Tree {
 	is := inputs{
@@ -171,89 +176,6 @@ func ForwardedBelow(snap *zone.Snapshot, view *zone.View, apex *zone.Apex) []Fin
 		}
 	}
 	return out
-}
-
-// changed returns the names to look at again; all of them where one may change others.
-func (m *Merger) changed(was, is inputs, outside bool) (names map[string]bool, all bool) {
-	if m.tree == nil || len(was.layers) != len(is.layers) || was.reach != is.reach || was.region != is.region ||
-		was.below != is.below || was.loaded != is.loaded {
-		return nil, true
-	}
-	names = map[string]bool{}
-	if !maps.Equal(was.sick, is.sick) {
-		for _, tree := range is.layers {
-			flipped(tree, was.sick, is.sick, names)
-		}
-	}
-	if !is.inventory.SameAddresses(was.inventory) {
-		for _, tree := range is.layers {
-			if tree.Stats().Cuts > 0 {
-				return nil, true // what is hidden is translated too
-			}
-			translated(tree, was.inventory, is.inventory, names)
-		}
-	}
-	for i, tree := range is.layers {
-		if tree == was.layers[i] {
-			continue
-		}
-		if tree.Stats().Cuts > 0 || was.layers[i].Stats().Cuts > 0 {
-			return nil, true // a cut hides and shows other names
-		}
-		zone.Diff(was.layers[i], tree, func(name []byte, _, _ zone.RRset) bool {
-			names[string(name)] = true
-			return true
-		})
-	}
-	if len(names) > 0 || outside || was.health != is.health || was.view != is.view {
-		for name := range m.moving {
-			names[name] = true
-		}
-	}
-	return names, false
-}
-
-// translated adds the names of a tree with addresses that one of two inventories translates.
-// Which addresses of instances a view gets is a matter of what it reaches alone.
-func translated(tree *zone.Tree, was, is *zone.Inventory, names map[string]bool) {
-	concerned := func(s zone.RRset) bool {
-		if s.Kind != zone.Records || s.Flags&zone.Translatable == 0 || s.Type != zone.TypeA {
-			return s.Flags&zone.Translatable != 0
-		}
-		for r := range s.Rdata() {
-			if len(r) == 4 && (was.Has([4]byte(r)) || is.Has([4]byte(r))) {
-				return true
-			}
-		}
-		return false
-	}
-	for name, node := range tree.All {
-		for s := range node.RRsets {
-			if concerned(s) {
-				names[string(name)] = true
-			}
-		}
-	}
-}
-
-// flipped adds the names of a tree that have several instances, one of which is unhealthy now
-// or was so.
-func flipped(tree *zone.Tree, was, is map[string]string, names map[string]bool) {
-	for name, node := range tree.All {
-		if !node.HasInstances() {
-			continue
-		}
-		for s := range node.RRsets {
-			var m zone.InstanceAddress
-			for w := s.Instances(); s.Count > 1 && w.Next(&m); {
-				_, before := was[string(m.ID)]
-				_, now := is[string(m.ID)]
-				if before != now {
-					names[string(name)] = true
-				}
-			}
-		}
-	}
 }
 
 // whole merges all names anew.

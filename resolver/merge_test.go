@@ -3,6 +3,7 @@ package resolver
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -17,12 +18,16 @@ type mergeWorld struct {
 	t     *testing.T
 	trees [2]*zone.Tree
 	live  *zone.Live
+
+	inventory *zone.Inventory
+	cards     int // interfaces, ever
 }
 
 var mergeApex = zone.MustName("m.example.")
 
 func newMergeWorld(t *testing.T, seed uint64) *mergeWorld {
 	w := &mergeWorld{Rand: rand.New(rand.NewPCG(seed, 9432)), t: t, live: &zone.Live{}}
+	w.list()
 	for i := range w.trees {
 		e := zone.NewTree(mergeApex).Edit()
 		w.put(e, "m.example.", zone.TypeSOA, soaRdata(zone.MustName(fmt.Sprintf("ns%d.example.", i)), mergeApex))
@@ -60,7 +65,35 @@ func (w *mergeWorld) group(policy zone.Policy) zone.RRset {
 	return set
 }
 
-// change changes one RRset of one layer, or the health of a check.
+// list makes the inventory anew, of one view.
+func (w *mergeWorld) list(interfaces ...zone.Interface) {
+	w.inventory = zone.NewInventory([]zone.Network{{ID: "vpc-1"}}, interfaces)
+	w.inventory.AddView(zone.AddressAuto, []string{"vpc-1"}, nil, nil)
+}
+
+// launch has an instance with an address that records have, in the place of another one maybe.
+func (w *mergeWorld) launch() {
+	all := slices.Collect(w.inventory.Interfaces)
+	w.cards++
+	fresh := zone.Interface{ID: fmt.Sprint("eni-", w.cards), Public: netip.AddrFrom4([4]byte{10, 1, 2, byte(w.IntN(9))}),
+		Private: netip.AddrFrom4([4]byte{172, 16, 0, byte(w.cards)})}
+	var gone, rest []zone.Interface
+	for _, f := range all {
+		if f.Public == fresh.Public || w.IntN(4) == 0 {
+			gone = append(gone, *f)
+		} else {
+			rest = append(rest, *f)
+		}
+	}
+	next, ok := w.inventory.Changed(gone, []zone.Interface{fresh})
+	if ok && w.IntN(3) > 0 {
+		w.inventory = next
+	} else {
+		w.list(append(rest, fresh)...)
+	}
+}
+
+// change changes one RRset of one layer, the health of a check, or what instances there are.
 func (w *mergeWorld) change(cuts bool) {
 	if w.IntN(8) == 0 {
 		checks := map[string]zone.Check{}
@@ -68,6 +101,10 @@ func (w *mergeWorld) change(cuts bool) {
 			checks[fmt.Sprintf("check%d", i)] = zone.Check{Healthy: w.IntN(2) == 0}
 		}
 		w.live = &zone.Live{Checks: checks}
+		return
+	}
+	if w.IntN(6) == 0 {
+		w.launch()
 		return
 	}
 	layer := w.IntN(2)
@@ -118,11 +155,9 @@ func (w *mergeWorld) snapshot() (*zone.Snapshot, *zone.View, *zone.Apex) {
 		zone.New(zone.Info{Origin: zone.Public}, w.trees[1], 0)}
 	view := zone.NewView(zone.View{Name: "v", Region: "eu-west-1",
 		Apexes: []zone.Apex{{Name: mergeApex, Layers: []zone.Layer{0, 1}, Forward: zone.NoForward}}})
-	return &zone.Snapshot{Views: []*zone.View{view}, Zones: layers, Inventory: mergeInventory, Loaded: true}, view,
+	return &zone.Snapshot{Views: []*zone.View{view}, Zones: layers, Inventory: w.inventory, Loaded: true}, view,
 		&view.Apexes[0]
 }
-
-var mergeInventory = zone.NewInventory(nil, nil)
 
 func treeText(t *zone.Tree) string {
 	var lines []string

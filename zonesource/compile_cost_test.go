@@ -184,6 +184,52 @@ func TestATagTouchesItsName(t *testing.T) {
 	}
 }
 
+// TestAnInterfaceTouchesItself: an instance that comes, one that goes and an address that moves cost as many
+// allocations in a region of many instances as in one of few, and leave the other interfaces as they are.
+func TestAnInterfaceTouchesItself(t *testing.T) {
+	changes := map[string]func(p Part, n int) Part{
+		"comes": func(p Part, n int) Part { return launched(p, n, true) },
+		"goes":  func(p Part, n int) Part { return launched(p, n-1, false) },
+		"moves": func(p Part, n int) Part { return moved(p, n/2, 7) },
+	}
+	for name, change := range changes {
+		var allocations []float64
+		for _, n := range []int{500, 5000} {
+			cfg := Config{EC2: true, TagZone: "internal."}
+			region := largeRegion("a", n)
+			parts := partsOf(region)
+			first := mustCompileAfter(t, nil, cfg, parts)
+			parts[region.Key] = change(region, n)
+			touched := map[Key]bool{region.Key: true}
+			next := first.next(parts, touched, noon)
+			if next == nil || next.Snapshot.Views[0] != first.Snapshot.Views[0] {
+				t.Fatalf("%s, of %d: everything was made anew", name, n)
+			}
+			was := map[*zone.Interface]bool{}
+			for f := range first.Snapshot.Inventory.Interfaces {
+				was[f] = true
+			}
+			fresh := 0
+			for f := range next.Snapshot.Inventory.Interfaces {
+				if !was[f] {
+					fresh++
+				}
+			}
+			if fresh > 1 {
+				t.Errorf("%s, of %d: %d interfaces were made anew", name, n, fresh)
+			}
+			anew := mustCompileAfter(t, nil, cfg, parts)
+			if !slices.Equal(showInterfaces(next.Snapshot), showInterfaces(anew.Snapshot)) {
+				t.Errorf("%s, of %d: the inventory isn't what one made anew is", name, n)
+			}
+			allocations = append(allocations, testing.AllocsPerRun(10, func() { first.next(parts, touched, noon) }))
+		}
+		if allocations[1] > 1.5*allocations[0] || allocations[0] > 300 {
+			t.Errorf("allocations where one %s, in 500 and in 5000 instances: %v", name, allocations)
+		}
+	}
+}
+
 // TestARecordCostsThatRecord: how many views see its zone, and how many others, is no matter.
 func TestARecordCostsThatRecord(t *testing.T) {
 	key := zoneKey("route53", "Z0")

@@ -73,8 +73,8 @@ func comparePrefixes(a, b netip.Prefix) int {
 
 // interfacesOf merges the interfaces of regions, each address once, in their order: the last
 // one counts where two claim one public address. contested says that two know one interface
-// by different public addresses.
-func interfacesOf(cfg *Config, regions []*Part, networks []network, names *tagNames) (
+// by different public addresses. only, where it isn't nil, has the ids of the interfaces that are wanted.
+func interfacesOf(cfg *Config, regions []*Part, networks []network, names *tagNames, only map[string]bool) (
 	out []zone.Interface, contested bool) {
 	type address struct {
 		id      string
@@ -84,16 +84,20 @@ func interfacesOf(cfg *Config, regions []*Part, networks []network, names *tagNa
 	for i, n := range networks {
 		vpcs[n.ID] = uint32(i)
 	}
+	var lists [][]Interface
 	all := 0
 	for _, p := range regions {
-		all += len(p.Region.Interfaces)
+		for _, list := range listsOf(p.Region.Interfaces, only) {
+			lists = append(lists, list)
+			all += len(list)
+		}
 	}
 	at := make(map[address]int, all)
 	out = make([]zone.Interface, 0, all)
 	var pace breath.Pace
-	for _, p := range regions {
-		for i := range p.Region.Interfaces {
-			f := &p.Region.Interfaces[i]
+	for _, list := range lists {
+		for i := range list {
+			f := &list[i]
 			pace.Step()
 			n := zone.Interface{
 				Public: f.Public, Private: f.Private, VPC: vpcs[f.VPC], ID: f.ID,
@@ -121,6 +125,29 @@ func interfacesOf(cfg *Config, regions []*Part, networks []network, names *tagNa
 	return out, contested
 }
 
+// listsOf returns the parts of a list of interfaces that have one of some ids; nil is all.
+func listsOf(list []Interface, only map[string]bool) [][]Interface {
+	if only == nil {
+		return [][]Interface{list}
+	}
+	var lists [][]Interface
+	for id := range only {
+		lists = append(lists, withID(list, id))
+	}
+	return lists
+}
+
+// withID returns the interfaces of an id out of a region's list.
+func withID(list []Interface, id string) []Interface {
+	compare := func(f Interface, id string) int { return strings.Compare(f.ID, id) }
+	from, _ := slices.BinarySearchFunc(list, id, compare)
+	to := from
+	for to < len(list) && list[to].ID == id {
+		to++
+	}
+	return list[from:to:to]
+}
+
 // ownerOf classifies an interface. Those of load balancers are requester-managed
 // too, so they are told apart first.
 func ownerOf(cfg *Config, f *Interface) zone.Owner {
@@ -142,11 +169,11 @@ func (c *Compiled) buildInventory() (inventory *zone.Inventory, contested bool) 
 	for i := range networks {
 		vpcs[i] = networks[i].Network
 	}
-	interfaces, contested := interfacesOf(cfg, regions, networks, c.tags)
+	interfaces, contested := interfacesOf(cfg, regions, networks, c.tags, nil)
 	inventory = zone.NewInventory(vpcs, interfaces)
 	contested = contested || inventory.Contested()
 	if contested {
-		interfaces, _ = interfacesOf(cfg, byAge(regions), networks, c.tags)
+		interfaces, _ = interfacesOf(cfg, byAge(regions), networks, c.tags, nil)
 		inventory = zone.NewInventory(vpcs, interfaces)
 	}
 	inventory.SetServices(c.services())

@@ -110,13 +110,8 @@ func (c *Compiled) patch(in input, changed []int, now time.Time) *Compiled {
 	}
 	reordered := c.contested && !slices.EqualFunc(byAge(c.in.regions), byAge(in.regions),
 		func(a, b *Part) bool { return a.Key == b.Key })
-	if diff.interfaces || reordered || !fewNames {
+	if reordered || !fewNames || !next.patchInventory(c, &diff, renamed) {
 		next.makeInventory()
-	} else if len(renamed) > 0 {
-		s.Inventory, fewNames = s.Inventory.Renamed(renamed)
-		if !fewNames {
-			next.makeInventory()
-		}
 	}
 	if next.tags != c.tags && len(next.tags.shared)+len(c.tags.shared) > 0 {
 		next.shared = sharedNames(s.Inventory, next.tags.shared, len(c.views))
@@ -126,6 +121,50 @@ func (c *Compiled) patch(in input, changed []int, now time.Time) *Compiled {
 		s.Vitals = vitalsOf(in.regions)
 	}
 	return &next
+}
+
+// patchInventory makes the inventory of the snapshot out of that of the previous compilation, where interfaces differ
+// and where instances have other first names. It isn't ok where it has to be made anew.
+func (c *Compiled) patchInventory(previous *Compiled, diff *regionDiff, renamed map[string][]byte) (ok bool) {
+	if diff.reordered || c.contested && len(diff.cards) > 0 {
+		return false
+	}
+	is := c.Snapshot.Inventory
+	if len(diff.cards) > 0 {
+		gone, _ := interfacesOf(&c.in.cfg, previous.in.regions, c.networks, previous.tags, diff.cards)
+		fresh, contested := interfacesOf(&c.in.cfg, c.in.regions, c.networks, c.tags, diff.cards)
+		is, ok = is.Changed(gone, fresh)
+		if !ok || contested {
+			return false
+		}
+	}
+	if len(renamed) > 0 {
+		is, ok = is.Renamed(renamed)
+		if !ok {
+			return false
+		}
+	}
+	if diff.crossings || ofService(previous.in.regions, diff.cards) || ofService(c.in.regions, diff.cards) {
+		next := *is
+		next.SetServices(c.services())
+		is = &next
+	}
+	c.Snapshot.Inventory = is
+	return true
+}
+
+// ofService reports whether one of some interfaces is of a service of AWS.
+func ofService(regions []*Part, cards map[string]bool) bool {
+	for id := range cards {
+		for _, p := range regions {
+			for _, f := range withID(p.Region.Interfaces, id) {
+				if f.Service != "" {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 func sameApex(a, b *zone.Zone) bool { return string(a.Apex) == string(b.Apex) }

@@ -3,19 +3,22 @@ package zonesource
 import (
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // regionDiff is what differs between the regions of two compilations.
 type regionDiff struct {
-	instances  map[string]bool // with other names or addresses
-	interfaces bool            // some interface differs, or their order
-	vitals     bool            // AWS says other things of instances' health
+	instances map[string]bool // with other names or addresses
+	cards     map[string]bool // interfaces that differ, by their ids
+	reordered bool            // interfaces are the same, in another order
+	crossings bool            // network load balancers lead to other zones
+	vitals    bool            // AWS says other things of instances' health
 }
 
 // diffRegions compares regions of the same keys. same says that what the tables of views
 // are made of doesn't differ: the VPCs and the peerings.
 func diffRegions(was, is []*Part) (d regionDiff, same bool) {
-	d.instances = map[string]bool{}
+	d.instances, d.cards = map[string]bool{}, map[string]bool{}
 	for i := range is {
 		a, b := was[i].Region, is[i].Region
 		if a != b && !d.compare(a, b) {
@@ -45,7 +48,8 @@ func (d *regionDiff) compare(a, b *Region) (same bool) {
 			d.instances[h.Instance] = true
 		})
 	from, toA, toB = middle(a.Interfaces, b.Interfaces, sameInterface)
-	d.interfaces = d.interfaces || toA > from || toB > from || !slices.Equal(a.CrossZone, b.CrossZone)
+	d.crossings = d.crossings || !slices.Equal(a.CrossZone, b.CrossZone)
+	before := len(d.cards)
 	type address struct {
 		id      string
 		private netip.Addr
@@ -54,11 +58,23 @@ func (d *regionDiff) compare(a, b *Region) (same bool) {
 		func(f *Interface) address { return address{f.ID, f.Private} },
 		func(f *Interface) {
 			same = same && known[f.VPC]
+			d.cards[f.ID] = true
 			if f.Instance != "" {
 				d.instances[f.Instance] = true
 			}
 		})
+	d.reordered = d.reordered || (toA > from || toB > from) && len(d.cards) == before
 	return same
+}
+
+// host returns an instance of the region, nil for none.
+func (r *Region) host(id string) *Host {
+	compare := func(h Host, id string) int { return strings.Compare(h.Instance, id) }
+	at, there := slices.BinarySearchFunc(r.Hosts, id, compare)
+	if !there {
+		return nil
+	}
+	return &r.Hosts[at]
 }
 
 // middle returns where two lists differ: a[from:toA] and b[from:toB].
@@ -122,12 +138,22 @@ func sameRegion(a, b *Region) bool {
 		slices.EqualFunc(a.VPCs, b.VPCs, sameVPC) && slices.EqualFunc(a.Peerings, b.Peerings, samePeering) &&
 		slices.EqualFunc(a.Subnets, b.Subnets, sameSubnet) && slices.Equal(a.Vitals, b.Vitals) &&
 		slices.Equal(a.CrossZone, b.CrossZone) &&
-		sameItems(a.Interfaces, b.Interfaces, sameInterface) && sameItems(a.Hosts, b.Hosts, sameHost)
+		sameItems(a.Hosts, b.Hosts, sameHost) && sameItems(a.Interfaces, b.Interfaces, sameInterface)
 }
 
 func sameItems[T any](a, b []T, same func(a, b *T) bool) bool {
-	from, toA, toB := middle(a, b, same)
-	return toA == from && toB == from
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if &a[i] == &b[i] {
+			return true // the same list
+		}
+		if !same(&a[i], &b[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func sameVPC(a, b VPC) bool {

@@ -67,11 +67,12 @@ func (c *Compiled) namesOf(regions []*Part, tags *tagNames, instances map[string
 	b = c.newTagBuilder()
 	b.expect(tags)
 	ok = true
+	ids := slices.Sorted(maps.Keys(instances))
 	for _, p := range regions {
 		r := p.Region
-		for i := range r.Hosts {
-			h := &r.Hosts[i]
-			if !instances[h.Instance] || b.seen[h.Instance] || len(b.namesOfHost(h)) == 0 {
+		for _, id := range ids {
+			h := r.host(id)
+			if h == nil || b.seen[id] || len(b.namesOfHost(h)) == 0 {
 				continue
 			}
 			ok = ok && slices.ContainsFunc(r.VPCs, func(v VPC) bool { return v.ID == h.VPC }) &&
@@ -132,12 +133,13 @@ func (p *tagPatch) touch(b *tagBuilder) bool {
 func (p *tagPatch) finish(c *Compiled, next *tagNames) bool {
 	b := c.newTagBuilder()
 	b.expect(p.tags)
+	ids := slices.Sorted(maps.Keys(p.needed))
 	for _, part := range c.in.regions {
 		r := part.Region
 		var managed map[instanceAddress]bool
-		for i := range r.Hosts {
-			h := &r.Hosts[i]
-			if !p.needed[h.Instance] {
+		for _, id := range ids {
+			h := r.host(id)
+			if h == nil {
 				continue
 			}
 			if managed == nil {

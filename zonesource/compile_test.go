@@ -183,17 +183,7 @@ func showSnapshot(s *zone.Snapshot) []string {
 		slices.Sort(sets)
 		out = append(out, sets...)
 	}
-	for i := range s.Inventory.Interfaces {
-		f := s.Inventory.Interfaces[i]
-		f.Name = s.Inventory.Name(&s.Inventory.Interfaces[i])
-		out = append(out, fmt.Sprintf("interface %+v", f))
-		for i := range len(s.Views) + 1 { // the last is that from outside
-			if f.Public.Is4() {
-				a, _, why := s.Inventory.Translate(i, f.Public.As4())
-				out = append(out, fmt.Sprint("  ", i, a, why))
-			}
-		}
-	}
+	out = append(out, showInterfaces(s)...)
 	for _, n := range s.Inventory.VPCs {
 		out = append(out, fmt.Sprintf("vpc %+v", n))
 	}
@@ -204,7 +194,7 @@ func showSnapshot(s *zone.Snapshot) []string {
 }
 
 func TestCompileEqualsCompileFromNothing(t *testing.T) {
-	asFew, tags := 0, 0
+	asFew, tags, cards := 0, 0, 0
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 53))
 		cfg := randomConfig(r)
@@ -255,14 +245,19 @@ func TestCompileEqualsCompileFromNothing(t *testing.T) {
 					if few.tags != previous.tags && len(few.in.regions) > 0 {
 						tags++
 					}
+					if !slices.Equal(showInterfaces(few.Snapshot), showInterfaces(previous.Snapshot)) &&
+						shareInterfaces(few.Snapshot.Inventory, previous.Snapshot.Inventory) {
+						cards++
+					}
 					next = few
 				}
 			}
 			previous = next
 		}
 	}
-	if asFew < 20 || tags < 5 {
-		t.Errorf("%d compilations looked at what had changed alone, of tags %d: too few to tell", asFew, tags)
+	if asFew < 20 || tags < 5 || cards < 5 {
+		t.Errorf("%d compilations looked at what had changed alone, of tags %d, of interfaces %d: too few to tell",
+			asFew, tags, cards)
 	}
 }
 
@@ -291,42 +286,6 @@ func touchedSince(was, is map[Key]Part) map[Key]bool {
 	}
 	maps.DeleteFunc(touched, func(_ Key, touched bool) bool { return !touched })
 	return touched
-}
-
-// changeRegionRandomly changes some of what a region has, or lists it again.
-func changeRegionRandomly(r *rand.Rand, parts map[Key]Part, now time.Time) {
-	key := Key{"ec2", fmt.Sprint("/region-", r.IntN(2))}
-	p, there := parts[key]
-	if !there {
-		return
-	}
-	region := *p.Region
-	region.Hosts, region.Interfaces = slices.Clone(region.Hosts), slices.Clone(region.Interfaces)
-	for range r.IntN(3) {
-		if len(region.Hosts) == 0 {
-			break
-		}
-		i := r.IntN(len(region.Hosts))
-		switch r.IntN(6) {
-		case 0:
-			region.Hosts = slices.Delete(region.Hosts, i, i+1)
-		case 1:
-			region.Hosts[i].Names = nil
-		case 2:
-			region.Interfaces[r.IntN(len(region.Interfaces))].Managed = r.IntN(2) == 0
-		case 3:
-			f := &region.Interfaces[r.IntN(len(region.Interfaces))]
-			f.Public = netip.AddrFrom4([4]byte{203, 0, 113, byte(r.IntN(5))})
-		default:
-			region.Hosts[i].Names = []HostName{{Text: fmt.Sprint("host", r.IntN(3)), From: "dns tag"},
-				{Text: []string{"not a name", "second"}[r.IntN(2)], From: "Name tag"}}
-		}
-	}
-	if !sameRegion(p.Region, &region) {
-		p.Region = &region
-	}
-	p.Listed = now
-	parts[key] = p
 }
 
 func randomConfig(r *rand.Rand) Config {

@@ -84,7 +84,7 @@ func TestGuardOfFilesRegionsAndCatalogs(t *testing.T) {
 		if b.names() != "" {
 			t.Errorf("the file of the operator is guarded: %s", b.names())
 		}
-		if n := len(b.snapshot().Inventory.Interfaces); n != 40 {
+		if n := len(slices.Collect(b.snapshot().Inventory.Interfaces)); n != 40 {
 			t.Errorf("%d interfaces", n)
 		}
 		if got := showApex(b.snapshot(),
@@ -95,7 +95,7 @@ func TestGuardOfFilesRegionsAndCatalogs(t *testing.T) {
 			t.Errorf("ec2: %+v", s)
 		}
 		b.deliver(listed(region(3), 100), listed(catalogPart(nil), 100))
-		if n := len(b.snapshot().Inventory.Interfaces); n != 3 {
+		if n := len(slices.Collect(b.snapshot().Inventory.Interfaces)); n != 3 {
 			t.Errorf("%d interfaces after the second listing", n)
 		}
 		if a := viewNamed(t, b.snapshot(), "vpc-a").Apex(zone.MustName("efs.example.")); a != nil {

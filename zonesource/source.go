@@ -165,8 +165,8 @@ type Region struct {
 	VPCs       []VPC
 	Subnets    []Subnet `json:",omitempty"`
 	Peerings   []Peering
-	Interfaces []Interface
-	Hosts      []Host
+	Interfaces []Interface // by id, the addresses of one in their order
+	Hosts      []Host      // by id
 	// Vitals are the instances that AWS says are unhealthy, by id; nobody is asked unless
 	// that is wanted.
 	Vitals []Vital `json:",omitempty"`

@@ -303,9 +303,7 @@ func (a *Inventory) Pick(view int, data []byte, clientZone uint16, alone bool, s
 // instance; one without an id where the inventory has none.
 func (a *Inventory) Interface(m *InstanceAddress) *Interface {
 	if m.Private.Is4() {
-		first, ok := a.byPrivate[m.Private.As4()]
-		for n := first + 1; ok && n != 0; n = a.next[n-1] {
-			f := &a.Interfaces[n-1]
+		for f := range a.withPrivate(m.Private.As4()) {
 			if f.VPC == m.VPC && (!m.Public.IsValid() || f.Public == m.Public) {
 				return f
 			}

@@ -1,7 +1,6 @@
 package zone
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 )
@@ -44,28 +43,22 @@ type Network struct {
 // private address, and per view which VPCs can be reached privately. Immutable.
 // (EC2 associates public IPv4 addresses only; IPv6 addresses are never translated.)
 type Inventory struct {
-	VPCs       []Network
-	Interfaces []Interface
-	Zones      []string // availability zones, where they matter
+	VPCs  []Network
+	Zones []string // availability zones, where they matter
 
 	affinity affinity
 	services map[string]*Service
-	// byInstance are the first interfaces of instances, by 1 more than their index.
-	byInstance map[string]uint32
 
-	// renamed are the names of interfaces that have another one than in Interfaces.
+	base *holders
+	over *holders        // interfaces that came since base was made; nil: none
+	gone map[uint32]bool // those of base that there are no more, by their index
+	// renamed are the names of interfaces that have another one than they say.
 	renamed map[*Interface][]byte
-	// addresses is the identity of all but the names.
-	addresses *int
 
-	byPublic  map[[4]byte]uint32
-	byPrivate map[[4]byte]uint32 // the first of those that have the address
-	next      []uint32           // by interface: 1 more than the next one that has its private address
 	byVPC     map[string]uint32
 	views     []viewReach // by view index
 	uncertain bool
 	unread    []UnreadRegion
-	contested bool
 }
 
 // UnreadRegion is a region whose inventory was not read.
@@ -87,70 +80,12 @@ type viewReach struct {
 // NewInventory indexes an inventory. Of several interfaces that claim one public
 // address the last wins; sources deliver each once.
 func NewInventory(vpcs []Network, interfaces []Interface) *Inventory {
-	a := &Inventory{
-		VPCs: vpcs, Interfaces: interfaces,
-		byPublic: make(map[[4]byte]uint32), byPrivate: make(map[[4]byte]uint32), byVPC: make(map[string]uint32),
-		next: make([]uint32, len(interfaces)), addresses: new(int), byInstance: make(map[string]uint32),
-	}
+	a := &Inventory{VPCs: vpcs, base: newHolders(interfaces), byVPC: make(map[string]uint32)}
 	for i := range vpcs {
 		a.byVPC[vpcs[i].ID] = uint32(i)
 	}
-	for i := range interfaces {
-		f := &interfaces[i]
-		if f.Public.Is4() && f.Private.Is4() {
-			_, claimed := a.byPublic[f.Public.As4()]
-			a.contested = a.contested || claimed
-			a.byPublic[f.Public.As4()] = uint32(i)
-		}
-		if f.Instance != "" && a.byInstance[f.Instance] == 0 {
-			a.byInstance[f.Instance] = uint32(i) + 1
-		}
-		if f.Private.Is4() {
-			first, shared := a.byPrivate[f.Private.As4()]
-			if shared {
-				a.next[i] = first + 1
-			}
-			a.byPrivate[f.Private.As4()] = uint32(i)
-		}
-	}
 	return a
 }
-
-// mostRenamed bounds the names that an inventory has beside its interfaces: to copy them is
-// what one more costs.
-const mostRenamed = 256
-
-// Renamed returns the inventory with other names of interfaces, by their instances; nil has
-// none. It shares all else. ok is false where the names have been changed so often that it
-// is to be made anew.
-func (a *Inventory) Renamed(names map[string][]byte) (is *Inventory, ok bool) {
-	next := *a
-	next.renamed = make(map[*Interface][]byte, len(a.renamed)+len(names))
-	maps.Copy(next.renamed, a.renamed)
-	for i := range a.Interfaces {
-		f := &a.Interfaces[i]
-		name, changed := names[f.OwnerID]
-		if changed {
-			next.renamed[f] = name
-		}
-	}
-	return &next, len(next.renamed) <= mostRenamed
-}
-
-// Name returns the name of an interface of the inventory, its packed PTR target: the tag
-// name of its instance in wire form; empty where it has none.
-func (a *Inventory) Name(f *Interface) []byte {
-	if len(a.renamed) > 0 {
-		name, changed := a.renamed[f]
-		if changed {
-			return name
-		}
-	}
-	return f.Name
-}
-
-// SameAddresses reports whether two inventories differ in names alone, if at all.
-func (a *Inventory) SameAddresses(b *Inventory) bool { return a == b || a.addresses == b.addresses }
 
 // ViewKey is equal for views, and inventories, that reach the same private addresses of the
 // same VPCs: all but which interface has which address.
@@ -190,12 +125,11 @@ func (a *Inventory) ViewKey(view int) string {
 
 // Has reports whether an interface has the public address.
 func (a *Inventory) Has(public [4]byte) bool {
-	_, known := a.byPublic[public]
-	return known
+	return a.withPublic(public) != nil
 }
 
 // Contested reports whether several interfaces claim one public address.
-func (a *Inventory) Contested() bool { return a.contested }
+func (a *Inventory) Contested() bool { return a.base.contested }
 
 // AddView tells, during construction and in the order of views, what the view can
 // reach: its mode, its own VPCs, the further VPCs (peered, or named) and the CIDRs
@@ -271,12 +205,13 @@ func (a *Inventory) Uncertain(view int, public [4]byte) bool {
 	if !a.uncertain || a.views[view].mode == AddressPublic || netip.AddrFrom4(public).IsPrivate() {
 		return false
 	}
-	_, known := a.byPublic[public]
-	return !known
+	return !a.Has(public)
 }
 
 // Any reports whether there is any public address that could be translated.
-func (a *Inventory) Any() bool { return len(a.byPublic) > 0 }
+func (a *Inventory) Any() bool {
+	return len(a.base.byPublic) > 0 || a.over != nil && len(a.over.byPublic) > 0
+}
 
 // Verdict is what became of one address, for explain and for the tests.
 type Verdict uint8
@@ -297,11 +232,10 @@ const (
 // why. Only Translated changes anything; the interface is nil for Unknown. It
 // doesn't allocate.
 func (a *Inventory) Translate(view int, public [4]byte) (private [4]byte, f *Interface, why Verdict) {
-	i, ok := a.byPublic[public]
-	if !ok {
+	f = a.withPublic(public)
+	if f == nil {
 		return public, nil, Unknown
 	}
-	f = &a.Interfaces[i]
 	if f.Owner == OtherOwner {
 		return public, f, NotOurs
 	}
@@ -357,12 +291,10 @@ func (a *Inventory) Reaches(view int, vpc string) bool {
 func (a *Inventory) Private(view int, private [4]byte) *Interface {
 	v := &a.views[view]
 	addr := netip.AddrFrom4(private)
-	first, ok := a.byPrivate[private]
 	var own, found *Interface
 	place := len(v.own) // of the VPC among the view's own
 	several := false
-	for n := first + 1; ok && n != 0; n = a.next[n-1] {
-		f := &a.Interfaces[n-1]
+	for f := range a.withPrivate(private) {
 		if a.reachesAlone(view, f.VPC, addr) != Translated {
 			continue
 		}
@@ -386,11 +318,10 @@ func (a *Inventory) Private(view int, private [4]byte) *Interface {
 // Instance returns the interface with the primary address of an instance, and whether the
 // view gets its private address; nil for none that is known. It doesn't allocate.
 func (a *Inventory) Instance(view int, id []byte) (f *Interface, reached bool) {
-	n := a.byInstance[string(id)]
-	if n == 0 {
+	f = a.firstOf(id)
+	if f == nil {
 		return nil, false
 	}
-	f = &a.Interfaces[n-1]
 	return f, a.reachesAlone(view, f.VPC, f.Private) == Translated
 }
 

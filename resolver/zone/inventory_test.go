@@ -191,7 +191,7 @@ func TestInside(t *testing.T) {
 			t.Errorf("view %d, %s: inside %t", test.view, test.addr, got)
 		}
 	}
-	if got := a.Region(&a.Interfaces[4]); got != "us-east-1" {
+	if got := a.Region(&a.base.all[4]); got != "us-east-1" {
 		t.Errorf("region %s", got)
 	}
 }

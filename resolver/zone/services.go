@@ -2,6 +2,8 @@ package zone
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 )
 
 // ServiceKind says whose names lead to several availability zones.
@@ -56,6 +58,20 @@ func (s *Service) Set(rrtype uint16) RRset {
 
 // SetServices gives an inventory under construction its services, by [ServiceKey].
 func (a *Inventory) SetServices(services map[string]*Service) { a.services = services }
+
+// SameServices reports whether two inventories know the same services.
+func (a *Inventory) SameServices(b *Inventory) bool {
+	if a == b {
+		return true
+	}
+	// Addresses tell their VPCs and zones by number.
+	return slices.EqualFunc(a.VPCs, b.VPCs, func(v, w Network) bool { return v.ID == w.ID }) &&
+		slices.Equal(a.Zones, b.Zones) &&
+		maps.EqualFunc(a.services, b.services, func(s, t *Service) bool {
+			return s == t || s.Kind == t.Kind && s.ID == t.ID && s.CrossZone == t.CrossZone &&
+				s.V4.Equal(t.V4) && s.V6.Equal(t.V6)
+		})
+}
 
 // Service returns the service that a name leads to, in lower-case wire form; nil for none
 // that is known. It doesn't allocate.

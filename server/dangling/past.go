@@ -38,8 +38,7 @@ func (p *past) follow(in *zone.Inventory, now time.Time) {
 	for _, v := range in.VPCs {
 		read[v.Region] = read[v.Region] || !v.Stale
 	}
-	for i := range in.Interfaces {
-		f := &in.Interfaces[i]
+	for f := range in.Interfaces {
 		if f.Public.IsValid() {
 			is[f.Public] = former{Owner: ownerText(f), Region: in.Region(f), Until: now}
 		}

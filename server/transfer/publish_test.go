@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -171,6 +172,47 @@ func TestTagsMergeTheirNames(t *testing.T) {
 	}
 	if !s.resolver.PublishLive(&zone.Live{}) {
 		t.Error("a check that is healthy again changes nothing")
+	}
+}
+
+// TestInstancesMergeWhatMoved: an instance that comes merges nothing, and one whose address a record has that name,
+// once in all views.
+func TestInstancesMergeWhatMoved(t *testing.T) {
+	snap, called := crowd(t, 5, 10, 20)
+	network := []zone.Network{{ID: "vpc-1"}}
+	first := zone.Interface{ID: "eni-1", Private: netip.MustParseAddr("10.1.0.1")}
+	snap.Inventory = zone.NewInventory(network, []zone.Interface{first})
+	for range called {
+		snap.Inventory.AddView(zone.AddressAuto, []string{"vpc-1"}, nil, nil)
+	}
+	s := newStage(t, called...)
+	s.show(snap)
+	for _, tt := range []struct {
+		id, public string
+		gone       []zone.Interface
+		merged     uint64
+	}{
+		{"eni-2", "", nil, 0},
+		{"eni-3", "198.51.100.1", nil, 0}, // no record's address
+		{"eni-4", "10.0.0.7", nil, 10},    // each zone has a record of it
+		{"eni-5", "10.0.0.7", []zone.Interface{{ID: "eni-4", Private: netip.MustParseAddr("10.1.1.4")}}, 10},
+		{"eni-6", "", []zone.Interface{{ID: "eni-5", Private: netip.MustParseAddr("10.1.1.5")}}, 10},
+	} {
+		merged := s.p.merger.Merged()
+		next := *s.snap
+		fresh := zone.Interface{ID: tt.id, Private: netip.MustParseAddr("10.1.1." + strings.TrimPrefix(tt.id, "eni-"))}
+		if tt.public != "" {
+			fresh.Public = netip.MustParseAddr(tt.public)
+		}
+		var ok bool
+		next.Inventory, ok = s.snap.Inventory.Changed(tt.gone, []zone.Interface{fresh})
+		if !ok {
+			t.Fatalf("%s: all had to be made anew", tt.id)
+		}
+		s.show(&next)
+		if n := s.p.merger.Merged() - merged; n != tt.merged {
+			t.Errorf("%s: %d names were merged, want %d", tt.id, n, tt.merged)
+		}
 	}
 }
 
