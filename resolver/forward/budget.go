@@ -238,6 +238,7 @@ func (f *Forwarder) await(fl *flight, at attempt, now time.Duration) {
 	if fl.stale != nil && !fl.fallback {
 		f.serveStale(fl)
 	}
+	fl.hold()
 	fl.withdraw(&at)
 	fl.queued = &queued{in: &at.u.budget, attempt: at}
 	fl.retryAt = never

@@ -37,19 +37,22 @@ type flight struct {
 	failed uint64 // upstreams that gave an error, and are asked no more
 
 	over     atomic.Bool
-	probe    bool   // of an upstream, and nothing else: over from the start; constant
-	do, cd   bool   // as asked; constant
-	fallback bool   // staleAt has come: who joins gets stale at once
-	outdated bool   // its answer was flushed: nobody joins, and it isn't kept
-	refused  bool   // an upstream gave an error by a message
-	seq      uint8  // of the last attempt
-	odd      uint8  // tries of which what came may be anybody's, by bit
-	rounds   uint8  // complete ones
-	ntries   uint8  // in room and more
-	typ      uint16 // as asked; constant
-	ede      uint16 // of an upstream's error
-	slot     int32  // of the wheel, plus 1; 0: not in it. Guarded by the wheel
-	nwaiters int32  // guarded by shares.mu
+	held     atomic.Bool // others than who ends it may refer to it: see reuse.go
+	alone    bool        // nor does anybody else, as far as held doesn't say so. Constant once over
+	lent     bool        // a waiter of it had to go, whom others have. Guarded by shares.mu
+	probe    bool        // of an upstream, and nothing else: over from the start; constant
+	do, cd   bool        // as asked; constant
+	fallback bool        // staleAt has come: who joins gets stale at once
+	outdated bool        // its answer was flushed: nobody joins, and it isn't kept
+	refused  bool        // an upstream gave an error by a message
+	seq      uint8       // of the last attempt
+	odd      uint8       // tries of which what came may be anybody's, by bit
+	rounds   uint8       // complete ones
+	ntries   uint8       // in room and more
+	typ      uint16      // as asked; constant
+	ede      uint16      // of an upstream's error
+	slot     int32       // of the wheel, plus 1; 0: not in it. Guarded by the wheel
+	nwaiters int32       // guarded by shares.mu
 
 	outcome completion // constant once over
 
@@ -158,6 +161,9 @@ func (f *Forwarder) ask(g *Group, q *Question, from Asker, done func(*Message, e
 	s.mu.Unlock()
 	f.dismiss(&out)
 	if fl != nil {
+		if o == nil {
+			fl.hold() // what is sent at once may be answered before launch is at its end
+		}
 		f.launch(fl, at, o)
 	}
 	return err
@@ -218,11 +224,10 @@ func (f *Forwarder) join(
 		f.complete(w.completed(&known.Message, known.err()))
 		return nil, attempt{}, nil
 	}
-	fl = &flight{
-		hash: hash, group: g, began: now, ede: NoEDE,
-		typ: q.Type, do: q.DO, cd: q.CD, first: w,
-		staleAt: never, loopAt: never, endAt: now + f.options.Budget,
-	}
+	fl = f.newFlight()
+	fl.hash, fl.group, fl.began, fl.ede = hash, g, now, NoEDE
+	fl.typ, fl.do, fl.cd, fl.first = q.Type, q.DO, q.CD, w
+	fl.staleAt, fl.loopAt, fl.endAt = never, never, now+f.options.Budget
 	fl.query = appendQuery(fl.roomFor(q), q)
 	if state != Miss && !known.failed() {
 		fl.stale, fl.staleAt = known, now+f.options.StaleAfter
@@ -264,6 +269,7 @@ func (f *Forwarder) launch(fl *flight, at attempt, o *Outbox) {
 			f.check(u, own)
 			return
 		case probe:
+			fl.hold()
 			f.send(fl, attempt{u: u, index: uint8(i), stream: u.secure}, o)
 			return
 		}
@@ -350,6 +356,7 @@ func (f *Forwarder) transmit(fl *flight, at attempt, o *Outbox) {
 
 // openFor has the pool open a socket, and send by it.
 func (f *Forwarder) openFor(o opening) {
+	o.fl.hold()
 	select {
 	case f.openings <- o:
 	default: // lost, like any packet: the flight's next deadline follows

@@ -116,6 +116,8 @@ type Forwarder struct {
 	buffers  sync.Pool // of *[]byte, for queries
 	readers  sync.Pool // of *reader
 	posting  sync.Pool // of *datagram.Batch, for queries
+	spare    sync.Pool // of *flight, cleared
+	tables   sync.Pool // of map[uint16]pending, empty
 	sessions tls.ClientSessionCache
 
 	mu        sync.Mutex // guards what follows
@@ -158,6 +160,8 @@ func New(options Options) (*Forwarder, error) {
 		conns:    make(map[net.Conn]struct{}),
 		buffers:  sync.Pool{New: func() any { return new([]byte) }},
 		readers:  sync.Pool{New: newReader},
+		spare:    sync.Pool{New: func() any { return new(flight) }},
+		tables:   sync.Pool{New: func() any { return make(map[uint16]pending, perSocket/2) }},
 		posting:  sync.Pool{New: func() any { return datagram.NewBatch(queriesMax, queryRoom) }},
 		sessions: tls.NewLRUClientSessionCache(64),
 		groups:   make(map[string]*Group), upstreams: make(map[string]*upstream),

@@ -78,8 +78,8 @@ func (f *Forwarder) reply(p pending, msg []byte, w *walker) {
 			u.noEDNS(now)
 		}
 		c := f.finish(p.fl, e, nil, p.at)
-		if c != nil {
-			f.answer(c, p.at.stream)
+		if c != nil && f.answer(c, p.at.stream) {
+			f.reuse(p.fl)
 		}
 	case isNoEDNS:
 		if !p.at.plain {
@@ -107,6 +107,9 @@ func (f *Forwarder) repeat(fl *flight, at attempt, now time.Duration) {
 	s := f.flightShard(fl)
 	s.mu.Lock()
 	over := fl.over.Load()
+	if !over {
+		fl.hold()
+	}
 	if !over && at.seq == fl.seq {
 		fl.retryAt = now + max(wait, 2*f.options.RetryMin)
 		f.arm(fl, now)

@@ -72,13 +72,14 @@ func (f *Forwarder) complete(c *completion) {
 const atOnce = 4
 
 // answer has those of c told by the reader of the reply where they are few, else by the pool. A connection has one
-// reader for all its replies, which others would wait for.
-func (f *Forwarder) answer(c *completion, stream bool) {
+// reader for all its replies, which others would wait for. It reports whether they have been told.
+func (f *Forwarder) answer(c *completion, stream bool) bool {
 	if stream || c.count > atOnce {
 		f.complete(c)
-		return
+		return false
 	}
 	c.call()
+	return true
 }
 
 // work is one of the pool's workers.

@@ -35,6 +35,7 @@ func (s *udpSocket) read(context.Context) {
 	if err != nil {
 		s.broken(err)
 	}
+	s.end()
 }
 
 // receive handles what replies there are; leave says that no more are to come.

@@ -231,6 +231,7 @@ func (s *shares) makeRoom(g *Group, w *waiter, out *gone) {
 // evict has a waiter go.
 func (s *shares) evict(w *waiter, why reason, out *gone) {
 	fl := w.flight
+	fl.lent = true
 	s.detach(w)
 	s.refused[why]++
 	if w.done != nil {
@@ -313,12 +314,13 @@ func (s *shares) detach(w *waiter) {
 	}
 }
 
-// release takes all that wait out of fl, which has ended, and returns them.
-func (s *shares) release(fl *flight) (all *waiter, n int) {
+// release takes all that wait out of fl, which has ended, and returns them. lent says that others had to go before.
+func (s *shares) release(fl *flight) (all *waiter, n int, lent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.uncount(fl)
-	return s.remove(fl, func(*waiter) bool { return true })
+	all, n = s.remove(fl, func(*waiter) bool { return true })
+	return all, n, fl.lent
 }
 
 // remove takes those of fl's waiters out that which says, and returns them in their order.
@@ -347,6 +349,7 @@ func (s *shares) relieve(fl *flight, which func(*waiter) bool) (all *waiter, n i
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := fl.waiters
+	fl.lent = true
 	all, n = s.remove(fl, which)
 	if first != nil && fl.waiters == nil {
 		s.attach(fl, &waiter{asker: Asker{Addr: first.asker.Addr}})

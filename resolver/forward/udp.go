@@ -79,7 +79,7 @@ func (f *Forwarder) openUDP(u *upstream, slot int) (*udpSocket, error) {
 	u.local.CompareAndSwap(false, isSame(conn.LocalAddr(), u.addr))
 	s = &udpSocket{
 		f: f, u: u, slot: slot, conn: conn, raw: raw, opened: f.clock(),
-		waiting: make(map[uint16]pending, perSocket/2),
+		waiting: f.tables.Get().(map[uint16]pending),
 	}
 	s.draw()
 	f.udp.Add(1)
@@ -253,6 +253,17 @@ func (s *udpSocket) abandon() []pending {
 		delete(s.waiting, id)
 	}
 	return all
+}
+
+// end has nobody send any more, once nobody reads. The table of what waits is most of what a socket takes: another one
+// has it next.
+func (s *udpSocket) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retireLocked()
+	clear(s.waiting)
+	s.f.tables.Put(s.waiting)
+	s.waiting = nil
 }
 
 // broken handles an error of the socket: most often the upstream's host saying

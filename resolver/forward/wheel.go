@@ -48,11 +48,13 @@ func (w *wheel) set(fl *flight, now, at time.Duration) {
 	w.count++
 }
 
-// stop takes fl out.
-func (w *wheel) stop(fl *flight) {
+// stop takes fl out, and reports whether it was there: if not, whoever took it out may not be done with it.
+func (w *wheel) stop(fl *flight) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	waited := fl.slot != 0
 	w.unlink(fl)
+	return waited
 }
 
 func (w *wheel) unlink(fl *flight) {

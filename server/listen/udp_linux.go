@@ -78,6 +78,9 @@ type udpLoop struct {
 	slot      int
 	suspended bool
 
+	way      *way
+	handedOn bool // queries were suspended since it was given
+
 	// mu lets late answers end before the descriptor is closed and given to somebody
 	// else. Sending does not block, so neither does closing.
 	mu     sync.RWMutex
@@ -135,6 +138,10 @@ func newUDPLoop(addr netip.AddrPort, f *os.File, receiveBuffer int) (*udpLoop, e
 		l.receiveBuffer = raiseReceiveBuffer(l.fd, receiveBuffer)
 	})
 	err = errors.Join(controlled, err)
+	if err != nil {
+		return nil, err
+	}
+	l.way, err = newWay()
 	if err != nil {
 		return nil, err
 	}
@@ -236,6 +243,10 @@ func (l *udpLoop) serveAll(fd uintptr) (leave bool) {
 		l.armControl(n)
 		if n < fewPackets {
 			return false
+		}
+		if l.handedOn {
+			l.handedOn = false
+			l.way.give()
 		}
 		if busy%turnsBeforeYield == 0 {
 			runtime.Gosched()
@@ -386,6 +397,7 @@ func (l *udpLoop) close() {
 	l.drops.read(l.fd)
 	l.closed = true
 	l.file.Close()
+	l.way.close()
 }
 
 // kernelDrops returns how many packets found the receive buffer full.

@@ -37,7 +37,7 @@ func (l *udpLoop) Suspend() func(answer []byte, result resolver.Result) {
 		h.Control = (*byte)(unsafe.Pointer(&p.control))
 		h.SetControllen(replyControl(&p.control, &r.recv[l.slot].hdr))
 	}
-	l.suspended = true
+	l.suspended, l.handedOn = true, true
 	l.waiting.Add(1)
 	return p.finish
 }
