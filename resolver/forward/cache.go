@@ -35,17 +35,13 @@ type shard struct {
 }
 
 // newCache makes a cache of about the given number of entries and of bytes.
-func newCache(entries, bytes int) (*cache, error) {
+func newCache(entries, bytes int) *cache {
 	n := min(64, 1<<bits.Len(uint(max(entries/1024, 1)-1)))
 	c := &cache{seed: maphash.MakeSeed(), shards: make([]shard, n), mask: uint64(n - 1)}
 	for i := range c.shards {
-		var err error
-		c.shards[i].kept, err = newTwoQueue(max(entries/n, 1), max(bytes/n, 2*wire.MaxMessage))
-		if err != nil {
-			return nil, err
-		}
+		c.shards[i].kept = newTwoQueue(max(entries/n, 1), max(bytes/n, 2*wire.MaxMessage))
 	}
-	return c, nil
+	return c
 }
 
 // hash is the key of q in its group. The seed keeps outsiders from choosing

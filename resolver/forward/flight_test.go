@@ -432,10 +432,7 @@ func TestEviction(t *testing.T) {
 // TestBytes: big answers do not grow the cache without bound.
 func TestBytes(t *testing.T) {
 	const most = 1 << 20
-	c, err := newCache(1000, most)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newCache(1000, most)
 	for i := range 1000 {
 		q := question(t, fmt.Sprintf("n%d.example.", i), dns.TypeTXT)
 		e := newEntry(&contents{name: q.Name, body: make([]byte, 60000)})

@@ -146,12 +146,9 @@ func New(options Options) (*Forwarder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("options of the forwarder: %w", err)
 	}
-	cache, err := newCache(options.Entries, options.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("making a cache of %d entries in %d bytes: %w", options.Entries, options.Bytes, err)
-	}
 	f := &Forwarder{
-		options: options, log: options.Logger, epoch: time.Now(), cache: cache,
+		options: options, log: options.Logger, epoch: time.Now(),
+		cache:    newCache(options.Entries, options.Bytes),
 		wheel:    wheel{wake: make(chan struct{}, 1)},
 		finished: queue{wake: make(chan struct{}, workers())},
 		openings: make(chan opening, min(options.InFlight, 1024)),

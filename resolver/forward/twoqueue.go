@@ -1,7 +1,5 @@
 package forward
 
-import "github.com/hashicorp/golang-lru/v2/simplelru"
-
 // twoQueue is what a shard of the cache keeps, by 2Q (Johnson and Shasha, VLDB 1994): what comes is recent, and
 // becomes frequent when it is asked again. Recent entries that nobody asked again make room first, so that names which
 // are asked once (trackers, floods of random names) push nothing out that is asked all day. Of those that made room
@@ -13,7 +11,7 @@ type twoQueue struct {
 	chunks           chunks
 	recent, frequent lruQueue
 	failures         map[uint64]*Message // of expired entries: why there is nothing newer
-	ghosts           *simplelru.LRU[uint64, struct{}]
+	ghosts           ghosts
 	entries, limit   int // the most entries, and their bytes
 }
 
@@ -27,16 +25,13 @@ type lruQueue struct {
 const (
 	compactAtOnce = 4 // chunks that are emptied while the lock is held
 	recentShare   = 4 // a quarter of the room is for recent entries, when all of it is used
-	ghostShare    = 8 // an eighth as many ghosts as entries; four times as many answer half a point more of all questions,
-	// and cost the collector a look at each
+	ghostShare    = 2 // half as many ghosts as entries, as the authors of 2Q have it
 )
 
-func newTwoQueue(entries, limit int) (*twoQueue, error) {
+func newTwoQueue(entries, limit int) *twoQueue {
 	entries = min(entries, mostEntries)
-	q := &twoQueue{index: map[uint64]location{}, chunks: newChunks(), entries: entries, limit: limit}
-	var err error
-	q.ghosts, err = simplelru.NewLRU[uint64, struct{}](max(entries/ghostShare, 1), nil)
-	return q, err
+	return &twoQueue{index: map[uint64]location{}, chunks: newChunks(), ghosts: newGhosts(max(entries/ghostShare, 1)),
+		entries: entries, limit: limit}
 }
 
 // peek returns the entry of a hash, and moves nothing.
@@ -61,7 +56,7 @@ func (q *twoQueue) touch(hash uint64) {
 
 // add keeps a copy of e in the place of what has its hash, and returns it and how many others made room.
 func (q *twoQueue) add(hash uint64, e *entry) (kept *entry, dropped int) {
-	again := q.remove(hash) || q.ghosts.Remove(hash)
+	again := q.remove(hash) || q.ghosts.remove(hash)
 	kept = q.keep(hash, e, again && !e.failed())
 	dropped = q.makeRoom()
 	q.compact()
@@ -127,7 +122,7 @@ func (q *twoQueue) makeRoom() int {
 		e := q.chunks.at(from.oldest)
 		q.remove(e.hash)
 		if !e.frequent && !e.failed() {
-			q.ghosts.Add(e.hash, struct{}{})
+			q.ghosts.add(e.hash)
 		}
 	}
 	return dropped
