@@ -73,7 +73,7 @@ func (s *stays[T]) merge(others []T) []T {
 		pace.Step()
 		id := s.id(&s.list[i])
 		if i == 0 || id != last {
-			last, has = id, s.has(id)
+			last, has = id, s.there[i]
 		}
 		if has {
 			kept = append(kept, s.list[i])
