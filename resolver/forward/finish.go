@@ -129,12 +129,12 @@ func (f *Forwarder) remove(s *flightShard, fl *flight) { f.complete(f.detach(s, 
 func (f *Forwarder) detach(s *flightShard, fl *flight) *completion {
 	fl.over.Store(true)
 	s.remove(fl)
-	waited := f.wheel.stop(fl)
+	fired := f.wheel.stop(fl)
 	if fl.queued != nil {
 		fl.queued.in.cancel(fl)
 	}
 	var lent bool
 	fl.outcome.waiters, fl.outcome.count, lent = f.shares.release(fl)
-	fl.alone = waited && !lent && fl.seq == 1
+	fl.alone = !fired && !lent && fl.seq == 1
 	return &fl.outcome
 }

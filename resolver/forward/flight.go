@@ -40,6 +40,7 @@ type flight struct {
 	held     atomic.Bool // others than who ends it may refer to it: see reuse.go
 	alone    bool        // nor does anybody else, as far as held doesn't say so. Constant once over
 	lent     bool        // a waiter of it had to go, whom others have. Guarded by shares.mu
+	fired    bool        // its deadline has come once. Guarded by the wheel
 	probe    bool        // of an upstream, and nothing else: over from the start; constant
 	do, cd   bool        // as asked; constant
 	fallback bool        // staleAt has come: who joins gets stale at once
@@ -51,7 +52,7 @@ type flight struct {
 	ntries   uint8       // in room and more
 	typ      uint16      // as asked; constant
 	ede      uint16      // of an upstream's error
-	slot     int32       // of the wheel, plus 1; 0: not in it. Guarded by the wheel
+	slot     int16       // of the wheel, plus 1; 0: not in it. Guarded by the wheel
 	nwaiters int32       // guarded by shares.mu
 
 	outcome completion // constant once over

@@ -6,7 +6,7 @@ package forward
 //
 //   - It was sent once, by an outbox: what it was sent with is no longer used when the reply may come, and one socket
 //     alone waited for the reply, which its reader has claimed. So held is false, and seq is 1.
-//   - Its deadline hadn't come when it ended: the wheel takes a flight out before it sees to it.
+//   - Its deadline had never come when it ended: the wheel takes a flight out before it sees to it.
 //   - None of its waiters had to go: one who had to is told later, and lies in the flight, or has it ended.
 //   - Those that waited have been told by the reader, who is the last to know it.
 //

@@ -31,6 +31,13 @@ func TestFlightsThatOthersKnow(t *testing.T) {
 			f.wheel.expired(nil, f.clock()+time.Hour)
 			return nil
 		}, false},
+		{"the wheel had it, and its deadline was set again", func(f *Forwarder, _ *Outbox, _ *Group) error {
+			due, _ := f.wheel.expired(nil, f.clock()+time.Hour)
+			for _, fl := range due {
+				f.wheel.set(fl, f.clock(), f.clock()+time.Minute)
+			}
+			return nil
+		}, false},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			release := make(chan struct{})

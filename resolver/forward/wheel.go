@@ -10,6 +10,8 @@ const (
 	spokes = 1024 // ticks that can be told apart: later ones fire early and are set again
 )
 
+const _ = int16(spokes) // flights note their slot so
+
 // wheel holds the deadlines of all flights: a timer each would cost an
 // allocation and a heap operation a query. Times are since the forwarder's epoch.
 type wheel struct {
@@ -40,7 +42,7 @@ func (w *wheel) set(fl *flight, now, at time.Duration) {
 	due := min(max(int64((at+tick-1)/tick), w.last+1), w.last+spokes-1)
 	slot := int(due % spokes)
 	d := &fl.deadline
-	fl.slot, d.next = int32(slot+1), w.slots[slot]
+	fl.slot, d.next = int16(slot+1), w.slots[slot]
 	if d.next != nil {
 		d.next.deadline.prev = fl
 	}
@@ -48,13 +50,12 @@ func (w *wheel) set(fl *flight, now, at time.Duration) {
 	w.count++
 }
 
-// stop takes fl out, and reports whether it was there: if not, whoever took it out may not be done with it.
-func (w *wheel) stop(fl *flight) bool {
+// stop takes fl out for good, and reports whether its deadline has ever come: who was told so may not be done with it.
+func (w *wheel) stop(fl *flight) (fired bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	waited := fl.slot != 0
 	w.unlink(fl)
-	return waited
+	return fl.fired
 }
 
 func (w *wheel) unlink(fl *flight) {
@@ -87,6 +88,7 @@ func (w *wheel) expired(due []*flight, now time.Duration) (_ []*flight, left boo
 		w.last++
 		for fl := w.slots[w.last%spokes]; fl != nil; fl = w.slots[w.last%spokes] {
 			w.unlink(fl)
+			fl.fired = true
 			due = append(due, fl)
 		}
 	}
