@@ -73,6 +73,7 @@ type inputs struct {
 	region    string
 	below     uint64
 	loaded    bool
+	followed  bool // the inventory is a later one: see Follow
 }
 
 // NewMerger returns a merger of nothing yet. external answers aliases to names outside of
@@ -103,6 +104,14 @@ func (m *Merger) Moves() bool { return len(m.moving) > 0 }
 // Merged returns how many names this merger and its siblings have merged.
 func (m *Merger) Merged() uint64 { return m.merged }
 
+// Follow tells of a later inventory with the same addresses ([zone.Inventory.SameAddresses]): what was merged is what
+// would be merged by it, and the one before may go.
+func (m *Merger) Follow(later *zone.Inventory) {
+	if m.from.inventory != nil && m.from.inventory != later {
+		m.from.inventory, m.from.followed = later, true
+	}
+}
+
 // SetBelow tells, as a number, what else than this zone the view has below its apex: with
 // another one all names are merged anew.
 func (m *Merger) SetBelow(below uint64) { m.below = below }
@@ -132,7 +141,7 @@ func (m *Merger) Merge(snap *zone.Snapshot, live *zone.Live, view *zone.View, ap
 	}
 	was := m.from
 	is.reach = was.reach
-	if is.inventory != was.inventory || is.view != was.view {
+	if is.inventory != was.inventory || is.view != was.view || was.followed {
 		is.reach = snap.Inventory.ViewKey(view.Index)
 	}
 	m.from = is

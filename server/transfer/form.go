@@ -166,6 +166,21 @@ func (p *publisher) touched(snap *zone.Snapshot, live *zone.Live, all bool) []*f
 	return out
 }
 
+// goOnFrom has what wasn't merged again be of the inventory of a snapshot, so that the one before may go.
+func (p *publisher) goOnFrom(snap *zone.Snapshot) {
+	if p.snap != nil && p.snap.Inventory == snap.Inventory {
+		return
+	}
+	for _, f := range p.forms {
+		f.merger.Follow(snap.Inventory)
+		for _, z := range f.zones {
+			if z.own != nil {
+				z.own.Follow(snap.Inventory)
+			}
+		}
+	}
+}
+
 // sameViews reports whether two snapshots have the very same views: no more than records
 // differ.
 func sameViews(a, b *zone.Snapshot) bool {

@@ -196,6 +196,7 @@ func (p *publisher) publish(ctx context.Context, outside bool) error {
 		p.snap = nil // all is looked at again
 		return nil
 	}
+	p.goOnFrom(snap)
 	p.snap, p.health = snap, live.Version
 	everything := p.notified != policy // there may be other secondaries
 	p.notified = policy

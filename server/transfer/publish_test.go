@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"weak"
 
 	"inside53/resolver"
 	"inside53/resolver/zone"
@@ -213,6 +214,38 @@ func TestInstancesMergeWhatMoved(t *testing.T) {
 		if n := s.p.merger.Merged() - merged; n != tt.merged {
 			t.Errorf("%s: %d names were merged, want %d", tt.id, n, tt.merged)
 		}
+	}
+}
+
+// TestOldInventoriesGo: an inventory that was made anew and says the same merges nothing, and nobody holds the one before.
+func TestOldInventoriesGo(t *testing.T) {
+	anew := func() *zone.Inventory {
+		a := zone.NewInventory([]zone.Network{{ID: "vpc-1"}}, []zone.Interface{{ID: "eni-1",
+			Public: netip.MustParseAddr("10.0.0.7"), Private: netip.MustParseAddr("10.1.0.1")}})
+		a.AddView(zone.AddressAuto, []string{"vpc-1"}, nil, nil)
+		a.AddView(zone.AddressAuto, nil, nil, nil)
+		return a
+	}
+	snap, called := crowd(t, 2, 3, 20)
+	snap.Inventory = anew()
+	before := weak.Make(snap.Inventory)
+	s := newStage(t, called...)
+	s.show(snap)
+	merged := s.p.merger.Merged()
+	next := *snap
+	next.Inventory = anew()
+	s.show(&next)
+	if n := s.p.merger.Merged() - merged; n != 0 {
+		t.Errorf("%d names were merged", n)
+	}
+	snap.Inventory = nil
+	runtime.GC()
+	if before.Value() != nil {
+		t.Error("the inventory of before is held")
+	}
+	s.change(0, edited(t, next.Zones[0].Tree, "h1.z0.example.", 1))
+	if n := s.p.merger.Merged() - merged; n != 2 { // for what each of the views reaches
+		t.Errorf("%d names were merged for one", n)
 	}
 }
 
