@@ -166,7 +166,7 @@ func (p *publisher) touched(snap *zone.Snapshot, live *zone.Live, all bool) []*f
 	return out
 }
 
-// goOnFrom has what wasn't merged again be of the inventory of a snapshot, so that the one before may go.
+// goOnFrom has what was not merged again go on from the inventory of a snapshot, so that the one before may go.
 func (p *publisher) goOnFrom(snap *zone.Snapshot) {
 	if p.snap != nil && p.snap.Inventory == snap.Inventory {
 		return

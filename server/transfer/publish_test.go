@@ -217,7 +217,8 @@ func TestInstancesMergeWhatMoved(t *testing.T) {
 	}
 }
 
-// TestOldInventoriesGo: an inventory that was made anew and says the same merges nothing, and nobody holds the one before.
+// TestOldInventoriesGo: an inventory that was made anew and says the same merges nothing, and nobody holds the one
+// before.
 func TestOldInventoriesGo(t *testing.T) {
 	anew := func() *zone.Inventory {
 		a := zone.NewInventory([]zone.Network{{ID: "vpc-1"}}, []zone.Interface{{ID: "eni-1",
