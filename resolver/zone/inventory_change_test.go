@@ -219,6 +219,27 @@ func compareInventories(t *testing.T, at string, got, want *Inventory, all []Int
 	}
 }
 
+// TestSameAddresses: what goes stale, another VPC of the same number and another service are told apart.
+func TestSameAddresses(t *testing.T) {
+	make1 := func(v Network, services map[string]*Service) *Inventory {
+		a := NewInventory([]Network{v}, []Interface{face("eni-1", "198.51.100.1", "10.0.0.1", "i-1")})
+		a.SetServices(services)
+		return a
+	}
+	a := make1(Network{ID: "one"}, nil)
+	if !a.SameAddresses(make1(Network{ID: "one"}, nil)) {
+		t.Error("the same isn't the same")
+	}
+	for why, b := range map[string]*Inventory{
+		"stale": make1(Network{ID: "one", Stale: true}, nil), "another VPC": make1(Network{ID: "two"}, nil),
+		"a service": make1(Network{ID: "one"}, map[string]*Service{"x": {ID: "x"}}),
+	} {
+		if a.SameAddresses(b) || b.SameAddresses(a) {
+			t.Errorf("%s: the same", why)
+		}
+	}
+}
+
 // TestChangedOften: after very many changes the inventory has to be made anew.
 func TestChangedOften(t *testing.T) {
 	last := NewInventory([]Network{{ID: "one"}}, nil)

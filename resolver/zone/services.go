@@ -64,8 +64,8 @@ func (a *Inventory) SameServices(b *Inventory) bool {
 	if a == b {
 		return true
 	}
-	// Addresses tell their VPCs and zones by number.
-	return slices.EqualFunc(a.VPCs, b.VPCs, func(v, w Network) bool { return v.ID == w.ID }) &&
+	// Addresses tell their VPCs and zones by number, and none of a stale VPC are given.
+	return slices.EqualFunc(a.VPCs, b.VPCs, func(v, w Network) bool { return v.ID == w.ID && v.Stale == w.Stale }) &&
 		slices.Equal(a.Zones, b.Zones) &&
 		maps.EqualFunc(a.services, b.services, func(s, t *Service) bool {
 			return s == t || s.Kind == t.Kind && s.ID == t.ID && s.CrossZone == t.CrossZone &&
