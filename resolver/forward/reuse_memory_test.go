@@ -44,12 +44,7 @@ func TestFlightsThatOthersKnow(t *testing.T) {
 			up := newFake(t, func(q *dns.Msg, tcp bool) *dns.Msg { <-release; return ownA(q, tcp) }, nil)
 			f, _ := newRunning(t, Options{PerClient: 1, RetryMin: time.Minute, RetryMax: time.Minute, Budget: time.Minute})
 			g := newGroup(t, f, up.addr)
-			for slot := range sockets {
-				_, err := f.openUDP(g.upstreams[0], slot)
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
+			openAll(t, f, g)
 			o := f.NewOutbox()
 			err := o.Ask(g, question(t, "one.example.", dns.TypeA), stranger, func(*Message, error) {})
 			if err != nil {

@@ -28,6 +28,17 @@ func ownA(q *dns.Msg, _ bool) *dns.Msg {
 	return m
 }
 
+// openAll opens the sockets of the first upstream of g, so that nothing waits for the pool to do it.
+func openAll(t *testing.T, f *Forwarder, g *Group) {
+	t.Helper()
+	for slot := range sockets {
+		_, err := f.openUDP(g.upstreams[0], slot)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // underWay returns the flights that there are.
 func underWay(f *Forwarder) (all []*flight) {
 	for i := range f.flights {
@@ -74,12 +85,7 @@ func TestFlightsAreReused(t *testing.T) {
 			up := newFake(t, tt.answer, nil)
 			f, _ := newRunning(t, Options{RetryMin: 20 * time.Millisecond, RetryMax: 20 * time.Millisecond})
 			g := newGroup(t, f, up.addr)
-			for slot := range sockets {
-				_, err := f.openUDP(g.upstreams[0], slot)
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
+			openAll(t, f, g)
 			o := f.NewOutbox()
 			known := map[*flight]bool{}
 			const rounds = 60
