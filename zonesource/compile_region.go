@@ -67,6 +67,12 @@ func (d *regionDiff) compare(a, b *Region) (same bool) {
 	return same
 }
 
+// Sort puts interfaces and hosts in the order in which a region has them, and in which they are looked up.
+func (r *Region) Sort() {
+	slices.SortStableFunc(r.Interfaces, func(a, b Interface) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(r.Hosts, func(a, b Host) int { return strings.Compare(a.Instance, b.Instance) })
+}
+
 // host returns an instance of the region, nil for none.
 func (r *Region) host(id string) *Host {
 	compare := func(h Host, id string) int { return strings.Compare(h.Instance, id) }

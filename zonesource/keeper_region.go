@@ -90,12 +90,11 @@ func (r *RegionReading) over(old *Region) *Region {
 	}
 	now.Hosts = slices.DeleteFunc(slices.Clone(old.Hosts), func(h Host) bool { return instances[h.Instance] })
 	now.Hosts = append(now.Hosts, r.Hosts...)
-	slices.SortFunc(now.Hosts, func(a, b Host) int { return cmp.Compare(a.Instance, b.Instance) })
 	now.Interfaces = slices.DeleteFunc(slices.Clone(old.Interfaces), func(f Interface) bool {
 		return cards[f.ID] || instances[f.Instance]
 	})
 	now.Interfaces = append(now.Interfaces, r.Interfaces...)
-	slices.SortStableFunc(now.Interfaces, func(a, b Interface) int { return cmp.Compare(a.ID, b.ID) })
+	now.Sort()
 	r.settle(now.Interfaces, cards)
 	giveHostsPublic(now.Hosts, now.Interfaces)
 	now.VPCs = withVPCs(old.VPCs, r)

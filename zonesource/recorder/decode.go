@@ -47,6 +47,9 @@ func partOf(key zonesource.Key, v *ledger.Version, records []ledger.Record) (zon
 	if err != nil {
 		return p, fmt.Errorf("reading %s of version %d: %w", KeyText(key), v.Number(), err)
 	}
+	if p.Region != nil {
+		p.Region.Sort() // records are in the order of their keys
+	}
 	if d.edit != nil {
 		h.Zone.Listed = p.Listed
 		p.Zone = zone.New(*h.Zone, d.edit.Commit(), 0)

@@ -103,6 +103,29 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestRegionsAreInOrder: a region is read by id, as it is looked up, though its records lie by their keys: what is
+// called like another one and more is before that one there.
+func TestRegionsAreInOrder(t *testing.T) {
+	b := newBench(t, t.TempDir())
+	want := regionPart()
+	for _, more := range []string{"-b", ".c", "0"} {
+		h, f := want.Region.Hosts[0], want.Region.Interfaces[0]
+		h.Instance, f.ID, f.Instance = h.Instance+more, f.ID+more, h.Instance+more
+		want.Region.Hosts, want.Region.Interfaces = append(want.Region.Hosts, h), append(want.Region.Interfaces, f)
+	}
+	b.mustAccept(zonesource.Cause{}, want)
+	got, err := Part(t.Context(), b.l, b.r.Newest(), want.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range want.Region.Interfaces {
+		if got.Region.Interfaces[i].ID != f.ID || got.Region.Hosts[i].Instance != want.Region.Hosts[i].Instance {
+			t.Errorf("%d is %s of %s, want %s of %s", i, got.Region.Interfaces[i].ID, got.Region.Hosts[i].Instance, f.ID,
+				want.Region.Hosts[i].Instance)
+		}
+	}
+}
+
 // TestWords says what changes in each kind of part.
 func TestWords(t *testing.T) {
 	b := newBench(t, t.TempDir())
