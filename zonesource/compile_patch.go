@@ -145,9 +145,7 @@ func (c *Compiled) patchInventory(previous *Compiled, diff *regionDiff, renamed 
 		}
 	}
 	if diff.crossings || ofService(previous.in.regions, diff.cards) || ofService(c.in.regions, diff.cards) {
-		next := *is
-		next.SetServices(c.services())
-		is = &next
+		is = is.WithServices(c.services())
 	}
 	c.Snapshot.Inventory = is
 	return true

@@ -59,6 +59,13 @@ func (s *Service) Set(rrtype uint16) RRset {
 // SetServices gives an inventory under construction its services, by [ServiceKey].
 func (a *Inventory) SetServices(services map[string]*Service) { a.services = services }
 
+// WithServices returns an inventory that knows other services, and shares all else.
+func (a *Inventory) WithServices(services map[string]*Service) *Inventory {
+	next := *a
+	next.services = services
+	return &next
+}
+
 // SameServices reports whether two inventories know the same services.
 func (a *Inventory) SameServices(b *Inventory) bool {
 	if a == b {
