@@ -118,11 +118,7 @@ func TestStalledConnection(t *testing.T) {
 	up.set(silent)
 	hung := ask(t, f, g, question(t, "hung.example.", dns.TypeA))
 	s := g.upstreams[0].stream.Load()
-	until(t, "the query is under way", func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.waiting) > 0
-	})
+	until(t, "the query has come, and gets no answer", func() bool { return up.viaTCP.Load() == 2 })
 	s.mu.Lock()
 	s.moved -= 2 * streamStall
 	s.mu.Unlock()
