@@ -35,8 +35,8 @@ func (a *Ahead) Add(t *Tree, hash uint64) {
 	a.n++
 }
 
-// Fetch brings near what the lookups of the names will read, and forgets the names.
-func (a *Ahead) Fetch() {
+// Fetch brings near what the lookups of the names will read, forgets the names, and returns how many they were.
+func (a *Ahead) Fetch() int {
 	names := a.names[:a.n]
 	a.n = 0
 	for deeper := true; deeper; {
@@ -59,6 +59,7 @@ func (a *Ahead) Fetch() {
 		n.touch(&a.sum)
 		n.at = child{} // the tree may be of the past by then
 	}
+	return len(names)
 }
 
 // touch reads the two lines of memory where most nodes begin and end.

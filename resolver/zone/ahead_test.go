@@ -39,10 +39,9 @@ func TestAheadOfNothing(t *testing.T) {
 	small := NewTree(MustName("small.example."))
 	big := benchTree(t, 1000)
 	var a Ahead
-	a.Fetch()
 	a.Add(small, 1)
-	if a.n != 0 {
-		t.Error("a tree of one page is fetched")
+	if n := a.Fetch(); n != 0 {
+		t.Errorf("of a tree of one page %d names are fetched", n)
 	}
 	for hash := range uint64(3 * aheadNames) { // too many, and none that is there
 		a.Add(big, hash*0x9e3779b97f4a7c15)
@@ -50,5 +49,7 @@ func TestAheadOfNothing(t *testing.T) {
 	if a.n != aheadNames {
 		t.Errorf("%d names are taken, want %d", a.n, aheadNames)
 	}
-	a.Fetch()
+	if n := a.Fetch(); n != aheadNames {
+		t.Errorf("%d names are fetched, want %d", n, aheadNames)
+	}
 }
