@@ -7,7 +7,7 @@ package forward
 //
 // Failures never become frequent. They live for seconds, and whoever repeats a dead name must gain nothing by it.
 type twoQueue struct {
-	index            map[uint64]location // of both queues
+	index            index // of both queues
 	chunks           chunks
 	recent, frequent lruQueue
 	failures         map[uint64]*Message // of expired entries: why there is nothing newer
@@ -30,17 +30,24 @@ const (
 
 func newTwoQueue(entries, limit int) *twoQueue {
 	entries = min(entries, mostEntries)
-	return &twoQueue{index: map[uint64]location{}, chunks: newChunks(), ghosts: newGhosts(max(entries/ghostShare, 1)),
+	return &twoQueue{index: newIndex(), chunks: newChunks(), ghosts: newGhosts(max(entries/ghostShare, 1)),
 		entries: entries, limit: limit}
 }
 
 // peek returns the entry of a hash, and moves nothing.
 func (q *twoQueue) peek(hash uint64) (*entry, bool) {
-	at, ok := q.index[hash]
-	if !ok {
-		return nil, false
+	slots := q.index.slots
+	mask := uint32(len(slots) - 1)
+	for i := uint32(hash) & mask; slots[i].at != 0; i = (i + 1) & mask {
+		if slots[i].half != uint32(hash) {
+			continue
+		}
+		e := q.chunks.at(slots[i].at)
+		if e.hash == hash {
+			return e, true
+		}
 	}
-	return q.chunks.at(at), true
+	return nil, false
 }
 
 // touch notes that the entry of a hash was asked again.
@@ -75,7 +82,7 @@ func (q *twoQueue) restore(hash uint64, e *entry, frequent bool) (dropped int) {
 func (q *twoQueue) keep(hash uint64, e *entry, frequent bool) *entry {
 	at, kept := q.chunks.add(e)
 	kept.hash, kept.frequent, kept.at = hash, frequent, at
-	q.index[hash] = at
+	q.index.add(hash, at)
 	q.link(kept)
 	return kept
 }
@@ -85,7 +92,7 @@ func (q *twoQueue) keep(hash uint64, e *entry, frequent bool) *entry {
 func (q *twoQueue) compact() {
 	for moved := 0; moved < compactAtOnce && q.chunks.isLoose(); moved++ {
 		q.chunks.each(q.chunks.loosest(), func(at location, e *entry) {
-			if q.index[e.hash] == at {
+			if q.index.find(e.hash, at) >= 0 {
 				q.move(e)
 			}
 		})
@@ -97,7 +104,7 @@ func (q *twoQueue) move(e *entry) {
 	from := e.at
 	at, moved := q.chunks.add(e)
 	moved.at = at
-	q.index[e.hash] = at
+	q.index.move(e.hash, from, at)
 	q.joinNeighbours(moved, at, at)
 	q.chunks.drop(from)
 }
@@ -144,7 +151,7 @@ func (q *twoQueue) remove(hash uint64) bool {
 		return false
 	}
 	q.unlink(e)
-	delete(q.index, hash)
+	q.index.remove(hash, e.at)
 	delete(q.failures, hash)
 	q.chunks.drop(e.at)
 	return true
@@ -174,7 +181,7 @@ func (q *twoQueue) each(use func(e *entry, frequent bool)) {
 	}
 }
 
-func (q *twoQueue) len() int   { return len(q.index) }
+func (q *twoQueue) len() int   { return q.index.count }
 func (q *twoQueue) bytes() int { return q.recent.bytes + q.frequent.bytes }
 
 // link makes e, which is in no queue, the newest of its own.

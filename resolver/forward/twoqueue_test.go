@@ -243,7 +243,7 @@ func checkQueues(t *testing.T, q *twoQueue) {
 			if e.frequent != (one == &q.frequent) || e.failed() && e.frequent {
 				t.Error("an entry is in the wrong queue")
 			}
-			if q.index[e.hash] != at || known[e.hash] || q.ghosts.has(e.hash) {
+			if q.index.find(e.hash, at) < 0 || known[e.hash] || q.ghosts.has(e.hash) {
 				t.Error("an entry is in two places, or not in the index")
 			}
 			known[e.hash] = true
@@ -253,8 +253,8 @@ func checkQueues(t *testing.T, q *twoQueue) {
 			t.Errorf("%d entries of %d bytes are counted as %d of %d", count, octets, one.count, one.bytes)
 		}
 	}
-	if len(known) != len(q.index) {
-		t.Errorf("%d entries are in the queues, %d in the index", len(known), len(q.index))
+	if len(known) != q.len() {
+		t.Errorf("%d entries are in the queues, %d in the index", len(known), q.len())
 	}
 	all, used, memory := &q.chunks, 0, 0
 	for i, c := range all.all {
