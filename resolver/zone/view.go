@@ -61,6 +61,7 @@ type View struct {
 	Apexes []Apex // sorted by nothing in particular; index finds them
 
 	index    []uint32 // open-addressed by hash: position in Apexes + 1
+	filter   []uint64 // a bit for each hash, of sixteen or more for each apex: most names are none, and end here
 	depths   [2]uint64
 	root     *Apex
 	forwards bool // an apex has a forwarder
@@ -72,14 +73,17 @@ func NewView(v View) *View {
 	for size < 2*len(v.Apexes) {
 		size *= 2
 	}
-	v.index = make([]uint32, size)
+	v.index, v.filter = make([]uint32, size), make([]uint64, size*8/64)
 	mask := uint64(size - 1)
 	for i := range v.Apexes {
 		a := &v.Apexes[i]
 		a.Labels = CountLabels(a.Name)
 		v.forwards = v.forwards || a.Forward != NoForward
 		v.depths[a.Labels>>6] |= 1 << (a.Labels & 63)
-		at := HashName(a.Name) >> indexShift & mask
+		hash := HashName(a.Name)
+		word, bit := v.filterBit(hash)
+		v.filter[word] |= bit
+		at := hash >> indexShift & mask
 		for v.index[at] != 0 {
 			at = (at + 1) & mask
 		}
@@ -104,8 +108,12 @@ func (v *View) Recursive() bool { return v.root != nil && v.root.Forward != NoFo
 // Closest returns the longest apex at or above the suffix of n labels of a name;
 // nil when there is none.
 func (v *View) Closest(l *Labels, name []byte, n int) *Apex {
-	for i := n; i >= 0; i-- {
+	for i := n; i > 0; i-- {
 		if v.depths[i>>6]&(1<<(i&63)) == 0 {
+			continue
+		}
+		word, bit := v.filterBit(l.Hash[i])
+		if v.filter[word]&bit == 0 {
 			continue
 		}
 		a := v.at(l.Hash[i], name[l.Off[i]:])
@@ -113,7 +121,13 @@ func (v *View) Closest(l *Labels, name []byte, n int) *Apex {
 			return a
 		}
 	}
-	return nil
+	return v.root
+}
+
+// filterBit is where the bit of a hash stands in the filter.
+func (v *View) filterBit(hash uint64) (word int, bit uint64) {
+	at := hash >> indexShift & uint64(64*len(v.filter)-1)
+	return int(at >> 6), 1 << (at & 63)
 }
 
 func (v *View) at(hash uint64, name []byte) *Apex {
