@@ -10,7 +10,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// TestExpectedBatches: where no name is in a large tree, one batch of eight is looked at, and all are as soon as one is.
+// TestExpectedBatches: where no name is in a large tree, one batch of eight is looked at; all are as soon as one is.
 func TestExpectedBatches(t *testing.T) {
 	b := block{words: strings.Fields("zone file example.com. id=Z1")}
 	z := newZoneBuilder(t, &b)

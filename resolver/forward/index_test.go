@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestIndex: whatever comes, moves and goes, hashes that gather in one spot or are alike by half among it, each entry is
-// found where it lies, and no other.
+// TestIndex: whatever comes, moves and goes, hashes that gather in one spot or are alike by half among it, each entry
+// is found where it lies, and no other.
 func TestIndex(t *testing.T) {
 	const most = 300
 	type entry struct {

@@ -96,19 +96,19 @@ func measurePoint(ctx context.Context, program string, s sweep, n int, pace paci
 	if err != nil {
 		return c, err
 	}
-	changing, idle := s, c.idle
+	changing := s
 	if s.still != nil { // cycles would hide what a change costs that isn't found by one
 		p.server.stop()
 		changing.cycle = ""
 		_, err = p.start(ctx, program, s.still(sections))
 		if err == nil {
-			idle, err = p.rest(ctx, changing)
+			_, err = p.rest(ctx, changing)
 		}
 		if err != nil {
 			return c, err
 		}
 	}
-	err = p.lookAtChanges(ctx, changing, &c, idle)
+	err = p.lookAtChanges(ctx, changing, &c)
 	if err != nil {
 		return c, err
 	}
@@ -201,18 +201,28 @@ func (p *point) rest(ctx context.Context, s sweep) (time.Duration, error) {
 	return time.Duration(float64(spent) / cycles), err
 }
 
-// lookAtChanges measures what a change costs, beside what a cycle at rest does.
-func (p *point) lookAtChanges(ctx context.Context, s sweep, c *cost, idle time.Duration) error {
+// lookAtChanges measures what a change costs, beside what cycles at rest do: those right before it, as these cost more
+// or less by and by. A change is there for all of the cycle that is sure to find it, the one that begins after it.
+func (p *point) lookAtChanges(ctx context.Context, s sweep, c *cost) error {
 	var each []float64
+	pause := func() error {
+		if s.cycle != "" {
+			return nil
+		}
+		return sleep(ctx, scaleEvery)
+	}
 	for version := range p.changes {
+		idle, before, err := p.spent(ctx, s, pause)
+		if err != nil {
+			return err
+		}
 		made, cycles, err := p.spent(ctx, s, func() error {
-			err := s.change(ctx, p, 1+version)
-			return errors.Join(err, sleep(ctx, scaleEvery))
+			return errors.Join(s.change(ctx, p, 1+version), p.awaitCycle(ctx, s), pause())
 		})
 		if err != nil {
 			return err
 		}
-		each = append(each, float64(made)-float64(idle)*cycles)
+		each = append(each, float64(made)-float64(idle)/before*cycles)
 	}
 	c.change = max(time.Duration(spreadOf(each).median), 0) // what else the machine does is in few of them
 	use, err := load.UsageOf(p.server.pid())

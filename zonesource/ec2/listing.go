@@ -143,6 +143,10 @@ func (l *listing) join(ctx context.Context, all *listed) (*zonesource.Region, er
 	if err != nil {
 		return nil, err
 	}
+	remember(l, &vpcForm, all.vpcs)
+	remember(l, &subnetForm, all.subnets)
+	remember(l, &instanceForm, all.instances)
+	remember(l, &cardForm, all.cards)
 	l.hasCards = l.hasCards || len(cards) > 0
 	if !l.hasCards {
 		cards = cardsOf(reservations)

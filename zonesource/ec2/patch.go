@@ -25,6 +25,8 @@ type patching struct {
 	problematic map[string]bool
 	// about are the addresses of which something may differ.
 	about map[address]*whereabouts
+	// ends are the last octets of these: most of all addresses have none of them, and needn't be looked for.
+	ends [256]bool
 	// crossed says that load balancers were asked what they are set to.
 	crossed bool
 }
@@ -126,10 +128,8 @@ func (p *patching) patchInterfaces(ctx context.Context) (ok bool, err error) {
 	for i := range fresh {
 		p.look(&fresh[i])
 	}
-	for i := range p.was.Interfaces {
-		if !stays.has(p.was.Interfaces[i].ID) {
-			p.look(&p.was.Interfaces[i]).gone = true
-		}
+	for _, at := range stays.gone() {
+		p.look(&p.was.Interfaces[at]).gone = true
 	}
 	elastic, err := p.elasticOf(ctx, p.all.elastic)
 	if err != nil {
@@ -152,9 +152,20 @@ func (p *patching) look(f *zonesource.Interface) *whereabouts {
 func (p *patching) lookAt(a address) *whereabouts {
 	if p.about[a] == nil {
 		p.about[a] = &whereabouts{}
+		p.ends[lastOctet(a.private)] = true
 	}
 	return p.about[a]
 }
+
+// seen returns what there is to know of an address of which something may differ; nil for any other.
+func (p *patching) seen(vpc string, private netip.Addr) *whereabouts {
+	if !p.ends[lastOctet(private)] {
+		return nil
+	}
+	return p.about[address{vpc, private}]
+}
+
+func lastOctet(a netip.Addr) byte { return a.As16()[15] }
 
 // patchHosts patches the instances, and the public addresses of those that stay. It is false where one of these has an
 // address that no interface has any more: it alone knows its public one then.
@@ -172,37 +183,65 @@ func (p *patching) patchHosts(ctx context.Context) (ok bool, err error) {
 		}
 		found = p.candidates(read)
 		forget(p.listing, &instanceForm, p.all.instances, twice(read, instanceIDs, map[string]bool{}))
-	} else {
-		stays.all()
 	}
 	for i := range found {
-		p.lookAt(address{found[i].VPC, found[i].Private})
+		if !p.hasItsAddresses(&found[i].Host) {
+			p.lookAt(address{found[i].VPC, found[i].Private})
+		}
 	}
 	p.findPublic()
 	for i := range found {
-		at := p.about[address{found[i].VPC, found[i].Private}]
-		if at.listed {
+		at := p.seen(found[i].VPC, found[i].Private)
+		if at != nil && at.listed {
 			found[i].Public = at.public
 		}
 	}
 	kept := stays.merge(nil)
-	var pace breath.Pace
-	for i := range kept {
-		pace.Step()
-		at := p.about[address{kept[i].VPC, kept[i].Private}]
-		switch {
-		case at == nil:
-		case at.listed:
-			kept[i].Public = at.public
-		case at.gone:
-			return false, nil
-		}
+	if !p.followAddresses(kept) {
+		return false, nil
 	}
 	if !p.number(found, kept) {
 		return false, nil
 	}
 	p.now.Hosts = mergeSorted(kept, p.named(found, p.now.AccountID), stays.id)
 	return true, nil
+}
+
+// hasItsAddresses reports whether an instance has the addresses that it had, by what it says itself and by what it was
+// said to have, and interfaces are what they were.
+func (p *patching) hasItsAddresses(h *zonesource.Host) bool {
+	if p.redone[cardForm.operation] || p.redone[addressForm.operation] {
+		return false
+	}
+	at, known := slices.BinarySearchFunc(p.was.Hosts, h.Instance, func(h zonesource.Host, id string) int {
+		return strings.Compare(h.Instance, id)
+	})
+	if !known {
+		return false
+	}
+	had := &p.was.Hosts[at]
+	return had.VPC == h.VPC && had.Private == h.Private && had.Public == h.Public
+}
+
+// followAddresses gives instances that stay the public addresses that are at their interfaces now. It is false where
+// one has an address that no interface has any more.
+func (p *patching) followAddresses(kept []zonesource.Host) bool {
+	if len(p.about) == 0 {
+		return true
+	}
+	var pace breath.Pace
+	for i := range kept {
+		pace.Step()
+		at := p.seen(kept[i].VPC, kept[i].Private)
+		switch {
+		case at == nil:
+		case at.listed:
+			kept[i].Public = at.public
+		case at.gone:
+			return false
+		}
+	}
+	return true
 }
 
 // findPublic finds the addresses that something may differ of at the interfaces as they are now.
@@ -214,7 +253,7 @@ func (p *patching) findPublic() {
 	for i := range p.now.Interfaces {
 		pace.Step()
 		f := &p.now.Interfaces[i]
-		at := p.about[address{f.VPC, f.Private}]
+		at := p.seen(f.VPC, f.Private)
 		if at != nil {
 			at.listed, at.public = true, f.Public
 		}

@@ -214,6 +214,7 @@ type region struct {
 	crossing  map[string]crossing  // what network load balancers are set to
 	hasCards  bool                 // network interfaces have been listed here
 	remembers bool                 // peerings and balancers are those of a listing
+	ids       pageIDs              // of the last listing's pages
 	salt      zonesource.Sum       // of its pages; of run
 	plan      *refresh.Plan
 }
@@ -221,7 +222,7 @@ type region struct {
 func (s *Source) newRegion(a Account, name string) *region {
 	return &region{
 		o: &s.o, account: a, name: name, plan: s.plans[keyOf(a, name)],
-		api: newAPI(a.Config, name, s.o.OnCall),
+		api: newAPI(a.Config, name, s.o.OnCall), ids: pageIDs{},
 		log: s.o.Log.With("source", "ec2", "account", a.Name, "region", name),
 	}
 }
@@ -303,6 +304,7 @@ func (r *region) inTurn(ctx context.Context, slots chan struct{}) (zonesource.Pa
 		return part, err
 	}
 	part.Sum = r.salt
+	r.ids.keep(l.pages.now)
 	r.remembers = r.remembers || !l.pages.failed
 	if found == nil {
 		part.Region, part.Problems, part.Pages = kept.Region, kept.Problems, kept.Pages

@@ -2,6 +2,8 @@ package ec2
 
 import (
 	"context"
+	"slices"
+	"sort"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -12,90 +14,94 @@ import (
 // stays finds out which things of a list stay as they are. The list is in the order of its ids, and things of one id
 // are one thing.
 type stays[T any] struct {
-	list    []T
-	id      func(*T) string
-	at      map[string]int  // of the first one of an id
-	there   []bool          // of the first one of an id
-	strange map[string]bool // what is there and not in the list
-	again   bool            // something was noted twice
+	list  []T
+	id    func(*T) string
+	noted map[string]bool // of what may have gone, whether it was noted; and what was noted and isn't in the list
+	rest  bool            // what isn't in it stays
+	again bool            // something was noted twice
 }
 
 func newStays[T any](list []T, id func(*T) string) *stays[T] {
-	s := &stays[T]{list: list, id: id, at: make(map[string]int, len(list)), there: make([]bool, len(list)),
-		strange: map[string]bool{}}
+	return &stays[T]{list: list, id: id, rest: true}
+}
+
+// mayGo says what may have gone, nothing of which has been noted.
+func (s *stays[T]) mayGo(ids map[string]bool) { s.noted = ids }
+
+// allMayGo says that everything may have gone.
+func (s *stays[T]) allMayGo() {
+	s.noted, s.rest = make(map[string]bool, len(s.list)), false
 	var pace breath.Pace
-	last := ""
-	for i := range list {
+	for i := range s.list {
 		pace.Step()
-		key := id(&list[i])
-		if i == 0 || key != last {
-			s.at[key], last = i, key
-		}
+		s.noted[s.id(&s.list[i])] = false
 	}
-	return s
 }
 
 // note says that the thing of an id stays.
-func (s *stays[T]) note(id []byte) {
-	at, known := s.at[string(id)]
-	switch {
-	case !known:
-		s.again = s.again || s.strange[string(id)]
-		s.strange[string(id)] = true
-	default:
-		s.again = s.again || s.there[at]
-		s.there[at] = true
-	}
+func (s *stays[T]) note(id string) {
+	noted, mayGo := s.noted[id]
+	s.again = s.again || noted || s.rest && !mayGo
+	s.noted[id] = true
 }
 
-// all says that all do.
-func (s *stays[T]) all() {
-	for i := range s.there {
-		s.there[i] = true
-	}
-}
-
-// has reports whether what has an id stays.
-func (s *stays[T]) has(id string) bool {
-	at, known := s.at[id]
-	return known && s.there[at] || s.strange[id]
-}
-
-// twice reports whether something was noted twice.
+// twice reports whether something was noted twice, or stood elsewhere all the time.
 func (s *stays[T]) twice() bool { return s.again }
+
+// find reports whether what has an id may have gone, and whether it was noted.
+func (s *stays[T]) find(id string) (noted, mayGo bool) {
+	noted, mayGo = s.noted[id]
+	return noted, mayGo || !s.rest
+}
+
+// gone are the places in the list of what doesn't stay.
+func (s *stays[T]) gone() (all []int) {
+	if s.rest {
+		for id, noted := range s.noted {
+			at := 0
+			if !noted {
+				at = sort.Search(len(s.list), func(i int) bool { return s.id(&s.list[i]) >= id })
+			}
+			for ; !noted && at < len(s.list) && s.id(&s.list[at]) == id; at++ {
+				all = append(all, at)
+			}
+		}
+		slices.Sort(all)
+		return all
+	}
+	var pace breath.Pace
+	for i := range s.list {
+		pace.Step()
+		if !s.noted[s.id(&s.list[i])] {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// roomForOthers is how many things more there is room for in a list of those that stay.
+const roomForOthers = 4 * chunkSize
 
 // merge returns a new list of what stays and of other things, which are in the order of ids too; nil for none.
 func (s *stays[T]) merge(others []T) []T {
-	kept := make([]T, 0, len(s.list)+len(others))
-	var pace breath.Pace
-	last, has := "", false
-	for i := range s.list {
-		pace.Step()
-		id := s.id(&s.list[i])
-		if i == 0 || id != last {
-			last, has = id, s.there[i]
-		}
-		if has {
-			kept = append(kept, s.list[i])
-		}
+	kept, from := make([]T, 0, len(s.list)+len(others)+roomForOthers), 0
+	for _, at := range s.gone() {
+		kept = append(kept, s.list[from:at]...)
+		from = at + 1
 	}
-	return mergeSorted(kept, others, s.id)
+	return mergeSorted(append(kept, s.list[from:]...), others, s.id)
 }
 
 // mergeSorted merges two lists in the order of their ids; nil for none. It may use the room of the first one.
 func mergeSorted[T any](list, others []T, id func(*T) string) []T {
-	a, b := len(list)-1, len(others)-1
+	end := len(list)
 	list = append(list, others...)
-	for to := len(list) - 1; a >= 0 && b >= 0; to-- {
-		if id(&list[a]) > id(&others[b]) {
-			list[to] = list[a]
-			a--
-		} else {
-			list[to] = others[b]
-			b--
-		}
+	for k := len(others) - 1; k >= 0; k-- {
+		last := id(&others[k])
+		at := sort.Search(end, func(i int) bool { return id(&list[i]) > last })
+		copy(list[at+k+1:], list[at:end])
+		list[at+k], end = others[k], at
 	}
-	copy(list, others[:b+1])
 	if len(list) == 0 {
 		return nil
 	}
@@ -104,28 +110,39 @@ func mergeSorted[T any](list, others []T, id func(*T) string) []T {
 
 // noted is what ids are noted at.
 type noted interface {
-	note(id []byte)
-	has(id string) bool
+	mayGo(ids map[string]bool)
+	allMayGo()
+	note(id string)
 	twice() bool
+	find(id string) (noted, mayGo bool)
 }
 
-// split decodes what differs of an operation, and notes the ids of what doesn't. It isn't ok where something is
-// there twice.
+// split decodes what differs of an operation, and notes the ids of what doesn't, but for pages that are the same as
+// last time, where it is known what may have gone. It isn't ok where something is there twice.
 func split[Item any](ctx context.Context, p *patching, f *form, pages lazy[Item], ids func(*Item, func(id string)),
 	to noted) (read []Item, ok bool, err error) {
 	p.redone[f.operation] = true
+	left, narrow := mayHaveLeft(p.listing, f, pages)
+	narrow = narrow && f != &vpcForm // some are known by what is in them alone
+	if narrow {
+		to.mayGo(left)
+	} else {
+		to.allMayGo()
+	}
 	known := f.chunksOf(p.pages.known)
-	visit := func(id []byte) {
+	visit := func(id string) {
 		to.note(id)
-		if _, has := p.problematic[string(id)]; has {
-			p.problematic[string(id)] = true
+		if _, has := p.problematic[id]; has {
+			p.problematic[id] = true
 		}
 	}
 	for i := range pages {
 		page := &pages[i]
-		chunks := p.pages.now[page.at].Chunks
-		if page.same && chunks != "" && !hasForgotten(chunks) {
-			f.eachID(page.raw, visit)
+		is := &p.pages.now[page.at]
+		if page.same && is.Chunks != "" && !hasForgotten(is.Chunks) {
+			if !narrow {
+				p.ids.of(f, is, page.raw).each(visit)
+			}
 			continue
 		}
 		some, err := page.items, error(nil)
@@ -135,7 +152,7 @@ func split[Item any](ctx context.Context, p *patching, f *form, pages lazy[Item]
 			some, err = page.get(ctx)
 		default:
 			differing, same := page.cut.divide(known)
-			f.eachID(same, visit)
+			f.idsIn(same).each(visit)
 			some, err = page.decode(ctx, differing)
 		}
 		if err != nil {
@@ -143,9 +160,25 @@ func split[Item any](ctx context.Context, p *patching, f *form, pages lazy[Item]
 		}
 		read = append(read, some...)
 	}
+	remember(p.listing, f, pages)
 	ok = !to.twice()
+	elsewhere := map[string]bool{} // what stood nowhere that is another page now
 	for i := range read {
-		ids(&read[i], func(id string) { ok = ok && !to.has(id) })
+		ids(&read[i], func(id string) {
+			noted, mayGo := to.find(id)
+			ok = ok && !noted
+			if !mayGo {
+				elsewhere[id] = true
+			}
+		})
+	}
+	if narrow && len(elsewhere)+len(p.problematic) > 0 {
+		eachSame(p.listing, pages, func(id string) {
+			ok = ok && !elsewhere[id]
+			if _, has := p.problematic[id]; has {
+				p.problematic[id] = true
+			}
+		})
 	}
 	return read, ok, nil
 }

@@ -188,6 +188,14 @@ func recordsOf(p zonesource.Part) ([]ledger.Record, error) {
 
 // difference is what two versions of a part have otherwise, in the order of keys.
 func difference(was, is zonesource.Part) ([]ledger.Difference, error) {
+	if was.Region != nil && is.Region != nil { // made into items, all of a large region costs more than anything else
+		was.Region, is.Region = zonesource.Apart(was.Region, is.Region)
+	}
+	return differenceOfAll(was, is)
+}
+
+// differenceOfAll is difference, of whatever is there.
+func differenceOfAll(was, is zonesource.Part) ([]ledger.Difference, error) {
 	before := map[string]item{}
 	for _, i := range itemsOf(was) {
 		before[i.key] = i

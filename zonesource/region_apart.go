@@ -1,0 +1,63 @@
+package zonesource
+
+import "slices"
+
+// Apart returns two versions of a region with what differs alone: of hosts and interfaces, which have an order, all
+// things of an id; of other lists, all of them. Things that are the same cost a comparison, and nothing is copied.
+func Apart(was, is *Region) (before, now *Region) {
+	a, b := *was, *is
+	a.Hosts, b.Hosts = listsApart(was.Hosts, is.Hosts, sameHost, func(h *Host) string { return h.Instance })
+	a.Interfaces, b.Interfaces = listsApart(was.Interfaces, is.Interfaces, sameInterface,
+		func(f *Interface) string { return f.ID })
+	if slices.EqualFunc(a.VPCs, b.VPCs, sameVPC) {
+		a.VPCs, b.VPCs = nil, nil
+	}
+	if slices.EqualFunc(a.Subnets, b.Subnets, sameSubnet) {
+		a.Subnets, b.Subnets = nil, nil
+	}
+	if slices.EqualFunc(a.Peerings, b.Peerings, samePeering) {
+		a.Peerings, b.Peerings = nil, nil
+	}
+	return &a, &b
+}
+
+// listsApart returns of two lists, which are in the order of ids, the things whose ids have others in the other list.
+func listsApart[T any](a, b []T, same func(a, b *T) bool, id func(*T) string) (onlyA, onlyB []T) {
+	if len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) {
+		return nil, nil
+	}
+	i, j := 0, 0
+	for i < len(a) || j < len(b) {
+		if i < len(a) && j < len(b) && same(&a[i], &b[j]) {
+			i, j = i+1, j+1
+			continue
+		}
+		for continues(a, i, id) || continues(b, j, id) { // of what was the same there is more, which isn't
+			i, j = i-1, j-1
+		}
+		toA, toB := endOf(a, i, id), endOf(b, j, id)
+		switch {
+		case j == len(b) || i < len(a) && id(&a[i]) < id(&b[j]):
+			toB = j
+		case i == len(a) || id(&b[j]) < id(&a[i]):
+			toA = i
+		}
+		onlyA, onlyB = append(onlyA, a[i:toA]...), append(onlyB, b[j:toB]...)
+		i, j = toA, toB
+	}
+	return onlyA, onlyB
+}
+
+// continues reports whether the thing at a place is of the id of the one before.
+func continues[T any](list []T, at int, id func(*T) string) bool {
+	return at > 0 && at < len(list) && id(&list[at-1]) == id(&list[at])
+}
+
+// endOf returns where the things of the id at a place end.
+func endOf[T any](list []T, at int, id func(*T) string) int {
+	end := at
+	for end < len(list) && id(&list[end]) == id(&list[at]) {
+		end++
+	}
+	return end
+}
