@@ -1,9 +1,13 @@
 package zonesource
 
-import "slices"
+import (
+	"slices"
 
-// Apart returns two versions of a region with what differs alone: of hosts and interfaces, which have an order, all
-// things of an id; of other lists, all of them. Things that are the same cost a comparison, and nothing is copied.
+	"inside53/zonesource/breath"
+)
+
+// Apart returns two versions of a region, both in the order of [Region.Sort], with what differs alone: of hosts and
+// interfaces all things of an id, of other lists all that there are. Things that are the same cost a comparison.
 func Apart(was, is *Region) (before, now *Region) {
 	a, b := *was, *is
 	a.Hosts, b.Hosts = listsApart(was.Hosts, is.Hosts, sameHost, func(h *Host) string { return h.Instance })
@@ -27,7 +31,11 @@ func listsApart[T any](a, b []T, same func(a, b *T) bool, id func(*T) string) (o
 		return nil, nil
 	}
 	i, j := 0, 0
-	for i < len(a) || j < len(b) {
+	var pace breath.Pace
+	for n := 1; i < len(a) || j < len(b); n++ {
+		if n%16 == 0 { // they cost little
+			pace.Step()
+		}
 		if i < len(a) && j < len(b) && same(&a[i], &b[j]) {
 			i, j = i+1, j+1
 			continue

@@ -342,7 +342,9 @@ func TestCheckFaultsJSON(t *testing.T) {
 func TestCheckSays(t *testing.T) {
 	got := ok(t, "check", "--config", write(t, `
 forward: [{zone: ., upstreams: [10.0.0.2]}]
-keys: [{name: ops., secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}, {name: idle., secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}]
+keys:
+  - {name: ops., secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}
+  - {name: idle., secret: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}
 transfers: [{zones: [a.example], keys: [ops.], clients: [10.0.0.9/32], notify: ["10.0.0.9"]}]
 secondary: [{zone: plant.example, primaries: ["10.9.0.5"]}]
 `))

@@ -29,7 +29,8 @@ type cloud struct {
 
 const zoneList = `{"HostedZones": [
 {"Id": "/hostedzone/Z1PUB", "Name": "example.com.", "CallerReference": "1", "Config": {"PrivateZone": false}},
-{"Id": "/hostedzone/Z2PRV", "Name": "example.com.", "CallerReference": "2", "Config": {"PrivateZone": true, "Comment": "first"}},
+{"Id": "/hostedzone/Z2PRV", "Name": "example.com.", "CallerReference": "2",
+	"Config": {"PrivateZone": true, "Comment": "first"}},
 {"Id": "/hostedzone/Z3PRV", "Name": "example.com.", "CallerReference": "3", "Config": {"PrivateZone": true}},
 {"Id": "/hostedzone/Z4ONE", "Name": "one.example.", "CallerReference": "4"},
 {"Id": "/hostedzone/Z5SUB", "Name": "sub.example.com.", "CallerReference": "5"}]}`
@@ -49,7 +50,8 @@ func newCloud(t *testing.T, o awssim.Options, options Options) *cloud {
 		"Z4ONE": "one.example.", "Z5SUB": "sub.example.com."} {
 		put(id+"/list-resource-record-sets.json", `{"ResourceRecordSets": [
 			{"Name": "`+name+`", "Type": "NS", "TTL": 172800, "ResourceRecords": [{"Value": "ns-1.example.net."}]},
-			{"Name": "`+name+`", "Type": "SOA", "TTL": 900, "ResourceRecords": [{"Value": "ns-1.example.net. h.example.net. 1 7200 900 1209600 86400"}]}]}`)
+			{"Name": "`+name+`", "Type": "SOA", "TTL": 900, "ResourceRecords": [
+				{"Value": "ns-1.example.net. h.example.net. 1 7200 900 1209600 86400"}]}]}`)
 	}
 	put("Z2PRV/get-hosted-zone.json", `{"HostedZone": {"Id": "/hostedzone/Z2PRV", "Name": "example.com.", `+
 		`"CallerReference": "2"}, "VPCs": [{"VPCRegion": "eu-west-1", "VPCId": "vpc-1"}]}`)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"inside53/zonesource"
+	"inside53/zonesource/breath"
 )
 
 // pageIDs are the ids that stand in pages, by the sums of these: so what may have gone is known where a page is another
@@ -17,7 +18,11 @@ const afterID = "<"
 
 // each visits the ids.
 func (l idList) each(visit func(id string)) {
-	for len(l) > 0 {
+	var pace breath.Pace
+	for n := 1; len(l) > 0; n++ {
+		if n%16 == 0 { // they cost little
+			pace.Step()
+		}
 		id, rest, _ := strings.Cut(string(l), afterID)
 		visit(id)
 		l = idList(rest)

@@ -123,7 +123,7 @@ func split[Item any](ctx context.Context, p *patching, f *form, pages lazy[Item]
 	to noted) (read []Item, ok bool, err error) {
 	p.redone[f.operation] = true
 	left, narrow := mayHaveLeft(p.listing, f, pages)
-	narrow = narrow && f != &vpcForm // some are known by what is in them alone
+	narrow = narrow && f.operation != vpcForm.operation // of some VPCs it is known by what is in them alone that they are
 	if narrow {
 		to.mayGo(left)
 	} else {
