@@ -9,10 +9,10 @@
 // inventory leaves repeating to the SDK: it has no budget.) [Pages] is the only way in which
 // the pages of a listing are followed.
 //
-// A call whose context has a [Page] compares the page with the one of the last listing, by the
-// hash of its octets (without EC2's id of the request and token), and decodes nothing of one that
-// is the same, or of none if its caller wants them as they came; a body can be decoded later, also a
-// part of it, by a call with [WithBody], which asks nobody.
+// A call whose context has a [Page] compares the page with the one of the last listing, by its octets
+// where that one is kept, or else by their hash (without EC2's id of the request and token), and decodes
+// nothing of one that is the same, or of none if its caller wants them as they came; a body can be decoded
+// later, also a part of it, by a call with [WithBody], which asks nobody.
 // [ComparePages] is the middleware for both, and has pages decoded a piece at a time.
 //
 // # Contract

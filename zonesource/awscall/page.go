@@ -31,13 +31,16 @@ type Page struct {
 	Salt Sum
 	// Want is the sum of the page last time, zero for none.
 	Want Sum
+	// Last is the page last time, of which Want is the sum; nil: it isn't kept. Octets are compared faster than they are
+	// summed.
+	Last []byte
 	// Raw has the page not decoded, whatever it is.
 	Raw bool
 
 	// Sum is that of the page now; zero where it isn't known.
 	Sum Sum
 	// Same says that Sum is Want. Then, and where Raw says so, the output of the call is empty, and
-	// Body is the page, for [WithBody].
+	// Body is the page, for [WithBody]: Last itself, if the octets say so, which nobody may write to.
 	Same bool
 	Body []byte
 	// Token is that of the next page, of services where it isn't a part of the sum.
@@ -144,34 +147,62 @@ func (c *comparer) handle(ctx context.Context, in middleware.DeserializeInput, n
 
 // compare fills p, and reports whether the page isn't decoded.
 func (p *Page) compare(service string, body []byte, rest func()) bool {
-	request, token := markers(service)
-	var cuts [][2]int
-	if token != "" {
-		from, to := marker(body, token)
-		if from < to {
-			p.Token = unescape(body[from:to])
-		}
-		cuts = append(cuts, [2]int{from, to})
-		from, to = marker(body, request)
-		cuts = append(cuts, [2]int{from, to})
-		slices.SortFunc(cuts, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
+	parts, token := split(service, body)
+	if len(token) > 0 {
+		p.Token = unescape(token)
+	}
+	if p.Last != nil && p.isLast(service, parts, rest) {
+		p.Sum, p.Same, p.Body = p.Want, true, p.Last
+		return true
 	}
 	h := sha256.New()
 	_, _ = h.Write(p.Salt[:]) // a hash never fails
-	done := 0
-	for _, c := range cuts {
-		if c[0] < c[1] {
-			sum(h, body[done:c[0]], rest)
-			done = c[1]
-		}
+	for _, part := range parts {
+		sum(h, part, rest)
 	}
-	sum(h, body[done:], rest)
 	h.Sum(p.Sum[:0])
 	p.Same = p.Sum == p.Want
 	if p.Same || p.Raw {
 		p.Body = bytes.Clone(body)
 	}
 	return p.Body != nil
+}
+
+// isLast reports whether parts are those of the page last time. Where they aren't, the sum may say that they are
+// nevertheless: there may have been no token.
+func (p *Page) isLast(service string, parts [][]byte, rest func()) bool {
+	last, _ := split(service, p.Last)
+	if !slices.EqualFunc(last, parts, func(a, b []byte) bool { return len(a) == len(b) }) {
+		return false
+	}
+	for i := range parts {
+		if !equal(last[i], parts[i], rest) {
+			return false
+		}
+	}
+	return true
+}
+
+// split returns what of a page its sum is made of, and the text of its token: the parts are what lies between the
+// elements that differ from call to call.
+func split(service string, page []byte) (parts [][]byte, token []byte) {
+	request, next := markers(service)
+	if next == "" {
+		return [][]byte{page}, nil
+	}
+	var cuts [2][2]int
+	cuts[0][0], cuts[0][1] = marker(page, next)
+	cuts[1][0], cuts[1][1] = marker(page, request)
+	token = page[cuts[0][0]:cuts[0][1]]
+	slices.SortFunc(cuts[:], func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
+	done := 0
+	for _, c := range cuts {
+		if max(done, c[0]) < c[1] { // one may be within the other, in what no service writes
+			parts = append(parts, page[done:max(done, c[0])])
+			done = c[1]
+		}
+	}
+	return append(parts, page[done:]), token
 }
 
 // marker returns where the text of an element is that stands behind the items of a page or before them: no order of
@@ -213,6 +244,7 @@ func unescape(text []byte) string {
 const (
 	piece = 4 << 10   // of what is decoded
 	block = 256 << 10 // of what is summed
+	span  = 4 << 20   // of what is compared
 )
 
 // sum adds part of a page to a sum, with a rest after each block.
@@ -223,6 +255,15 @@ func sum(h hash.Hash, part []byte, rest func()) {
 		rest()
 	}
 	_, _ = h.Write(part)
+}
+
+// equal reports whether parts of two pages are the same ones, with a rest after each span.
+func equal(a, b []byte, rest func()) bool {
+	for len(a) > span && len(b) > span && bytes.Equal(a[:span], b[:span]) {
+		a, b = a[span:], b[span:]
+		rest()
+	}
+	return bytes.Equal(a, b)
 }
 
 // paced is a page that is read piece by piece, with a rest after each.
