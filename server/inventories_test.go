@@ -163,7 +163,7 @@ func (w *randomInventory) addHost(rng *rand.Rand, r *zonesource.Region, id strin
 			r.Vitals = append(r.Vitals, zonesource.Vital{Instance: id, Why: "random"})
 		}
 	}
-	r.Hosts = append(r.Hosts, h.Host)
+	r.Hosts = append(r.Hosts, &h.Host)
 	w.hosts = append(w.hosts, h)
 }
 

@@ -68,6 +68,8 @@ type Compiled struct {
 	shared     []Problem // of names that several VPCs share
 	// collisions are of names that instances and records have, in the zones of tags.
 	collisions []Problem
+	// managed are the addresses of instances that AWS services manage, by region; nil where nobody has asked.
+	managed []map[instanceAddress]bool
 	// contested says that regions disagree about an address: the latest listing counts.
 	contested bool
 }

@@ -30,8 +30,7 @@ func (c *Compiled) services() map[string]*zone.Service {
 	cross := map[string]bool{}
 	for _, p := range c.in.regions {
 		seen := map[string]bool{}
-		for i := range p.Region.Interfaces {
-			f := &p.Region.Interfaces[i]
+		for _, f := range p.Region.Interfaces {
 			if f.Service == "" { // nearly all
 				continue
 			}

@@ -19,18 +19,25 @@ func largeRegion(name string, n int) Part {
 		private := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		public := netip.AddrFrom4([4]byte{52, byte(len(name)), byte(i >> 8), byte(i)})
 		p.Region.Interfaces = append(p.Region.Interfaces,
-			Interface{ID: "eni-" + id, VPC: vpc, Private: private, Public: public, Instance: id})
-		p.Region.Hosts = append(p.Region.Hosts, Host{Instance: id, VPC: vpc, Private: private, Public: public,
+			&Interface{ID: "eni-" + id, VPC: vpc, Private: private, Public: public, Instance: id})
+		p.Region.Hosts = append(p.Region.Hosts, &Host{Instance: id, VPC: vpc, Private: private, Public: public,
 			Names: []HostName{{Text: fmt.Sprintf("host-%s-%d", name, i), From: "dns tag"}}})
 	}
 	return p
 }
 
+// own returns a thing of a list, for which nobody else has it.
+func own[T any](list []*T, i int) *T {
+	one := *list[i]
+	list[i] = &one
+	return &one
+}
+
 // retagged returns a region in which one instance has another name.
 func retagged(p Part, i int, name string) Part {
 	region := *p.Region
-	region.Hosts = append([]Host(nil), region.Hosts...)
-	region.Hosts[i].Names = []HostName{{Text: name, From: "dns tag"}}
+	region.Hosts = slices.Clone(region.Hosts)
+	own(region.Hosts, i).Names = []HostName{{Text: name, From: "dns tag"}}
 	p.Region = &region
 	return p
 }
@@ -40,7 +47,7 @@ func moved(p Part, i, version int) Part {
 	region := *p.Region
 	region.Hosts, region.Interfaces = slices.Clone(region.Hosts), slices.Clone(region.Interfaces)
 	public := netip.AddrFrom4([4]byte{53, 0, byte(version >> 8), byte(version)})
-	region.Hosts[i].Public, region.Interfaces[i].Public = public, public
+	own(region.Hosts, i).Public, own(region.Interfaces, i).Public = public, public
 	p.Region = &region
 	return p
 }

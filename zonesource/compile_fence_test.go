@@ -37,14 +37,14 @@ func peered(a, b string, aDNS, bDNS bool) Peering {
 // views and with configured ones.
 func TestFence(t *testing.T) {
 	ireland := regionPart("", "eu-west-1", "vpc-prod 10.0.0.0/16", "vpc-staging 10.1.0.0/16", "vpc-d1 172.31.0.0/16")
-	ireland.Region.Hosts = []Host{
+	ireland.Region.Hosts = []*Host{
 		host("i-prod", "vpc-prod", "db,own", "10.0.0.10"), host("i-staging", "vpc-staging", "db", "10.1.0.10"),
 		host("i-d1", "vpc-d1", "app", "172.31.0.10"),
 		host("i-public", "vpc-staging", "web", "10.1.0.20", "203.0.113.20"),
 		host("i-six", "vpc-staging", "six", "10.1.0.30", "fd00:2::30", "2001:db8::30"),
 	}
 	virginia := regionPart("", "us-east-1", "vpc-far 10.2.0.0/16", "vpc-d2 172.31.0.0/16", "vpc-twin 10.0.0.0/16")
-	virginia.Region.Hosts = []Host{
+	virginia.Region.Hosts = []*Host{
 		host("i-far", "vpc-far", "far,db", "10.2.0.10"), host("i-d2", "vpc-d2", "app", "172.31.0.10"),
 		host("i-twin", "vpc-twin", "own", "10.0.0.10"),
 	}
@@ -105,7 +105,7 @@ func TestFence(t *testing.T) {
 // others too, nothing is kept apart.
 func TestNamesOfOneServiceAreNotShared(t *testing.T) {
 	region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16", "vpc-b 10.1.0.0/16")
-	region.Region.Hosts = []Host{host("i-a", "vpc-a", "web", "10.0.0.1"), host("i-b", "vpc-b", "web", "10.1.0.1")}
+	region.Region.Hosts = []*Host{host("i-a", "vpc-a", "web", "10.0.0.1"), host("i-b", "vpc-b", "web", "10.1.0.1")}
 	region.Region.Peerings = []Peering{peered("vpc-a", "vpc-b", true, true)}
 	c := mustCompile(t, tagConfig("internal."), region)
 	if len(c.Report.Problems) > 0 {
@@ -119,9 +119,9 @@ func TestNamesOfOneServiceAreNotShared(t *testing.T) {
 // TestFenceOfInterfacesThatAreManaged: their public addresses are never translated.
 func TestFenceOfInterfacesThatAreManaged(t *testing.T) {
 	region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
-	region.Region.Hosts = []Host{host("i-a", "vpc-a", "web", "10.0.0.1", "203.0.113.1"),
+	region.Region.Hosts = []*Host{host("i-a", "vpc-a", "web", "10.0.0.1", "203.0.113.1"),
 		host("i-b", "vpc-a", "web", "10.0.0.2", "203.0.113.2")}
-	region.Region.Interfaces = []Interface{
+	region.Region.Interfaces = []*Interface{
 		{ID: "eni-a", VPC: "vpc-a", Private: region.Region.Hosts[0].Private, Public: region.Region.Hosts[0].Public,
 			Instance: "i-a", Managed: true}}
 	cfg := tagConfig("internal.")
@@ -143,7 +143,7 @@ func TestFenceOfInterfacesThatAreManaged(t *testing.T) {
 // public addresses that nobody has may be theirs.
 func TestRegionsThatWereNotRead(t *testing.T) {
 	there := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
-	there.Region.Hosts = []Host{host("i-a", "vpc-a", "web", "10.0.0.1")}
+	there.Region.Hosts = []*Host{host("i-a", "vpc-a", "web", "10.0.0.1")}
 	there.Region.AccountID = "111122223333"
 	missing := regionPart("", "us-east-1").Key
 	public := [4]byte{203, 0, 113, 9}

@@ -42,14 +42,14 @@ func networksOf(cfg *Config, regions []*Part, now time.Time) []network {
 		for _, v := range r.VPCs {
 			add(v.ID, v.CIDRs)
 		}
-		for i := range r.Interfaces {
-			if byID[r.Interfaces[i].VPC] == nil {
-				add(r.Interfaces[i].VPC, nil) // a listing of its VPC that is older than its own
+		for _, f := range r.Interfaces {
+			if byID[f.VPC] == nil {
+				add(f.VPC, nil) // a listing of its VPC that is older than its own
 			}
 		}
-		for i := range r.Hosts {
-			if byID[r.Hosts[i].VPC] == nil {
-				add(r.Hosts[i].VPC, nil)
+		for _, h := range r.Hosts {
+			if byID[h.VPC] == nil {
+				add(h.VPC, nil)
 			}
 		}
 	}
@@ -84,7 +84,7 @@ func interfacesOf(cfg *Config, regions []*Part, networks []network, names *tagNa
 	for i, n := range networks {
 		vpcs[n.ID] = uint32(i)
 	}
-	var lists [][]Interface
+	var lists [][]*Interface
 	all := 0
 	for _, p := range regions {
 		for _, list := range listsOf(p.Region.Interfaces, only) {
@@ -96,8 +96,7 @@ func interfacesOf(cfg *Config, regions []*Part, networks []network, names *tagNa
 	out = make([]zone.Interface, 0, all)
 	var pace breath.Pace
 	for _, list := range lists {
-		for i := range list {
-			f := &list[i]
+		for _, f := range list {
 			pace.Step()
 			n := zone.Interface{
 				Public: f.Public, Private: f.Private, VPC: vpcs[f.VPC], ID: f.ID,
@@ -126,11 +125,11 @@ func interfacesOf(cfg *Config, regions []*Part, networks []network, names *tagNa
 }
 
 // listsOf returns the parts of a list of interfaces that have one of some ids; nil is all.
-func listsOf(list []Interface, only map[string]bool) [][]Interface {
+func listsOf(list []*Interface, only map[string]bool) [][]*Interface {
 	if only == nil {
-		return [][]Interface{list}
+		return [][]*Interface{list}
 	}
-	var lists [][]Interface
+	var lists [][]*Interface
 	for id := range only {
 		lists = append(lists, withID(list, id))
 	}
@@ -138,14 +137,20 @@ func listsOf(list []Interface, only map[string]bool) [][]Interface {
 }
 
 // withID returns the interfaces of an id out of a region's list.
-func withID(list []Interface, id string) []Interface {
-	compare := func(f Interface, id string) int { return strings.Compare(f.ID, id) }
-	from, _ := slices.BinarySearchFunc(list, id, compare)
-	to := from
+func withID(list []*Interface, id string) []*Interface {
+	from, to := spanOf(list, id)
+	return list[from:to:to]
+}
+
+// spanOf are the places from and to which a region's list has the interfaces of an id.
+func spanOf(list []*Interface, id string) (from, to int) {
+	compare := func(f *Interface, id string) int { return strings.Compare(f.ID, id) }
+	from, _ = slices.BinarySearchFunc(list, id, compare)
+	to = from
 	for to < len(list) && list[to].ID == id {
 		to++
 	}
-	return list[from:to:to]
+	return from, to
 }
 
 // ownerOf classifies an interface. Those of load balancers are requester-managed

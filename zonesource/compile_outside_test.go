@@ -12,10 +12,10 @@ import (
 func TestOutside(t *testing.T) {
 	region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
 	public := [4]byte{203, 0, 113, 1}
-	region.Region.Interfaces = []Interface{
+	region.Region.Interfaces = []*Interface{
 		{ID: "eni-1", VPC: "vpc-a", Private: netip.MustParseAddr("10.0.0.1"), Public: netip.AddrFrom4(public),
 			Instance: "i-1"}}
-	region.Region.Hosts = []Host{host("i-1", "vpc-a", "web", "10.0.0.1")}
+	region.Region.Hosts = []*Host{host("i-1", "vpc-a", "web", "10.0.0.1")}
 	parts := []Part{
 		publicZone(t, "ZPUB", "e.example."), publicZone(t, "ZTWIN", "e.example."),
 		privateZone(t, "ZPRIV", "e.example.", "vpc-a"),

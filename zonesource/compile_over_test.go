@@ -11,7 +11,7 @@ import (
 // ours, below the suffix of a template and in the domains for them; nowhere else are they reckoned with.
 func TestUnreadNamesOverZones(t *testing.T) {
 	there := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
-	there.Region.Hosts = []Host{host("i-a", "vpc-a", "web.prod.one.example.", "10.0.0.1")}
+	there.Region.Hosts = []*Host{host("i-a", "vpc-a", "web.prod.one.example.", "10.0.0.1")}
 	missing := regionPart("", "us-east-1").Key
 	names := []string{"x.prod.one.example.", "one.example.", "www.one.example.", "x.deep.prod.one.example.",
 		"x.other.example.", "x.names.example.", "x.far.example."}

@@ -91,6 +91,7 @@ func (c *Compiled) patch(in input, changed []int, now time.Time) *Compiled {
 			return nil // names of instances come of it
 		}
 	}
+	next.managedAfter(c, diff.cards)
 	patched := len(changed) > 0
 	if len(diff.instances) > 0 {
 		patched = true

@@ -69,52 +69,52 @@ func (d *regionDiff) compare(a, b *Region) (same bool) {
 
 // Sort puts interfaces and hosts in the order in which a region has them, and in which they are looked up.
 func (r *Region) Sort() {
-	slices.SortStableFunc(r.Interfaces, func(a, b Interface) int { return strings.Compare(a.ID, b.ID) })
-	slices.SortStableFunc(r.Hosts, func(a, b Host) int { return strings.Compare(a.Instance, b.Instance) })
+	slices.SortStableFunc(r.Interfaces, func(a, b *Interface) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(r.Hosts, func(a, b *Host) int { return strings.Compare(a.Instance, b.Instance) })
 }
 
 // host returns an instance of the region, nil for none.
 func (r *Region) host(id string) *Host {
-	compare := func(h Host, id string) int { return strings.Compare(h.Instance, id) }
+	compare := func(h *Host, id string) int { return strings.Compare(h.Instance, id) }
 	at, there := slices.BinarySearchFunc(r.Hosts, id, compare)
 	if !there {
 		return nil
 	}
-	return &r.Hosts[at]
+	return r.Hosts[at]
 }
 
 // middle returns where two lists differ: a[from:toA] and b[from:toB].
-func middle[T any](a, b []T, same func(a, b *T) bool) (from, toA, toB int) {
+func middle[T any](a, b []T, same func(a, b T) bool) (from, toA, toB int) {
 	toA, toB = len(a), len(b)
 	if toA == toB && (toA == 0 || &a[0] == &b[0]) {
 		return toA, toA, toB
 	}
-	for from < toA && from < toB && same(&a[from], &b[from]) {
+	for from < toA && from < toB && same(a[from], b[from]) {
 		from++
 	}
-	for toA > from && toB > from && same(&a[toA-1], &b[toB-1]) {
+	for toA > from && toB > from && same(a[toA-1], b[toB-1]) {
 		toA, toB = toA-1, toB-1
 	}
 	return from, toA, toB
 }
 
 // differing visits the items of two lists that aren't in the other one as they are.
-func differing[T any, K comparable](a, b []T, same func(a, b *T) bool, key func(*T) K, visit func(*T)) {
+func differing[T any, K comparable](a, b []*T, same func(a, b *T) bool, key func(*T) K, visit func(*T)) {
 	if len(a)+len(b) == 0 {
 		return
 	}
 	left := make(map[K]*T, len(a))
-	for i := range a {
-		k := key(&a[i])
+	for _, item := range a {
+		k := key(item)
 		if left[k] != nil { // twice: which one counts is another matter
-			visit(&a[i])
+			visit(item)
 		}
-		left[k] = &a[i]
+		left[k] = item
 	}
-	for i := range b {
-		k := key(&b[i])
-		if was := left[k]; was == nil || !same(was, &b[i]) {
-			visit(&b[i])
+	for _, item := range b {
+		k := key(item)
+		if was := left[k]; was == nil || !same(was, item) {
+			visit(item)
 		}
 		delete(left, k)
 	}
@@ -144,22 +144,7 @@ func sameRegion(a, b *Region) bool {
 		slices.EqualFunc(a.VPCs, b.VPCs, sameVPC) && slices.EqualFunc(a.Peerings, b.Peerings, samePeering) &&
 		slices.EqualFunc(a.Subnets, b.Subnets, sameSubnet) && slices.Equal(a.Vitals, b.Vitals) &&
 		slices.Equal(a.CrossZone, b.CrossZone) &&
-		sameItems(a.Hosts, b.Hosts, sameHost) && sameItems(a.Interfaces, b.Interfaces, sameInterface)
-}
-
-func sameItems[T any](a, b []T, same func(a, b *T) bool) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if &a[i] == &b[i] {
-			return true // the same list
-		}
-		if !same(&a[i], &b[i]) {
-			return false
-		}
-	}
-	return true
+		slices.EqualFunc(a.Hosts, b.Hosts, sameHost) && slices.EqualFunc(a.Interfaces, b.Interfaces, sameInterface)
 }
 
 func sameVPC(a, b VPC) bool {
@@ -176,14 +161,15 @@ func samePeering(a, b Peering) bool {
 }
 
 func sameHost(a, b *Host) bool {
-	return a.Instance == b.Instance && a.VPC == b.VPC && a.Private == b.Private && a.Public == b.Public &&
-		a.Subnet == b.Subnet && a.Group == b.Group && a.Ordinal == b.Ordinal && a.Check == b.Check &&
-		slices.Equal(a.Names, b.Names) && slices.Equal(a.IPv6, b.IPv6) && slices.Equal(a.Services, b.Services)
+	return a == b ||
+		a.Instance == b.Instance && a.VPC == b.VPC && a.Private == b.Private && a.Public == b.Public &&
+			a.Subnet == b.Subnet && a.Group == b.Group && a.Ordinal == b.Ordinal && a.Check == b.Check &&
+			slices.Equal(a.Names, b.Names) && slices.Equal(a.IPv6, b.IPv6) && slices.Equal(a.Services, b.Services)
 }
 
 func sameInterface(a, b *Interface) bool {
-	return a.ID == b.ID && a.VPC == b.VPC && a.Subnet == b.Subnet && a.Private == b.Private && a.Public == b.Public &&
-		a.Instance == b.Instance && a.Balancer == b.Balancer && a.Managed == b.Managed && a.Service == b.Service &&
-		a.Primary == b.Primary &&
-		slices.Equal(a.IPv6, b.IPv6)
+	return a == b ||
+		a.ID == b.ID && a.VPC == b.VPC && a.Subnet == b.Subnet && a.Private == b.Private && a.Public == b.Public &&
+			a.Instance == b.Instance && a.Balancer == b.Balancer && a.Managed == b.Managed &&
+			a.Service == b.Service && a.Primary == b.Primary && slices.Equal(a.IPv6, b.IPv6)
 }

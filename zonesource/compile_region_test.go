@@ -82,18 +82,18 @@ func changeRegionRandomly(r *rand.Rand, parts map[Key]Part, now time.Time) {
 		case 6:
 			changeCardsRandomly(r, &region)
 		case 1:
-			region.Hosts[i].Names = nil
+			own(region.Hosts, i).Names = nil
 		case 2:
 			if len(region.Interfaces) > 0 {
-				region.Interfaces[r.IntN(len(region.Interfaces))].Managed = r.IntN(2) == 0
+				own(region.Interfaces, r.IntN(len(region.Interfaces))).Managed = r.IntN(2) == 0
 			}
 		case 3:
 			if len(region.Interfaces) > 0 {
-				f := &region.Interfaces[r.IntN(len(region.Interfaces))]
+				f := own(region.Interfaces, r.IntN(len(region.Interfaces)))
 				f.Public = netip.AddrFrom4([4]byte{203, 0, 113, byte(r.IntN(12))})
 			}
 		default:
-			region.Hosts[i].Names = []HostName{{Text: fmt.Sprint("host", r.IntN(3)), From: "dns tag"},
+			own(region.Hosts, i).Names = []HostName{{Text: fmt.Sprint("host", r.IntN(3)), From: "dns tag"},
 				{Text: []string{"not a name", "second"}[r.IntN(2)], From: "Name tag"}}
 		}
 	}
@@ -108,9 +108,9 @@ func changeRegionRandomly(r *rand.Rand, parts map[Key]Part, now time.Time) {
 func changeCardsRandomly(r *rand.Rand, region *Region) {
 	id := fmt.Sprint("eni-", r.IntN(6))
 	at, there := slices.BinarySearchFunc(region.Interfaces, id,
-		func(f Interface, id string) int { return strings.Compare(f.ID, id) })
+		func(f *Interface, id string) int { return strings.Compare(f.ID, id) })
 	if there && r.IntN(3) > 0 {
-		f := &region.Interfaces[at]
+		f := own(region.Interfaces, at)
 		switch r.IntN(6) {
 		case 0:
 			region.Interfaces = slices.Delete(region.Interfaces, at, at+1)
@@ -125,11 +125,11 @@ func changeCardsRandomly(r *rand.Rand, region *Region) {
 		case 5:
 			second := *f
 			second.Private, second.Public, second.Primary = netip.MustParseAddr("10.0.0.30"), netip.Addr{}, false
-			region.Interfaces = slices.Insert(region.Interfaces, at+1, second)
+			region.Interfaces = slices.Insert(region.Interfaces, at+1, &second)
 		}
 		return
 	}
-	f := Interface{ID: id, VPC: region.VPCs[r.IntN(len(region.VPCs))].ID, Instance: fmt.Sprint("i-", r.IntN(6)),
+	f := &Interface{ID: id, VPC: region.VPCs[r.IntN(len(region.VPCs))].ID, Instance: fmt.Sprint("i-", r.IntN(6)),
 		Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + r.IntN(8))}), Primary: r.IntN(2) == 0}
 	if r.IntN(2) == 0 {
 		f.Public = netip.AddrFrom4([4]byte{203, 0, 113, byte(r.IntN(12))})

@@ -81,14 +81,14 @@ func (c *Compiled) buildTags() *tagNames {
 	if !strings.Contains(cfg.TagZone, "{") {
 		b.zone("", "", "", "") // there whatever the inventory says
 	}
-	for _, p := range regions {
+	c.managed = make([]map[instanceAddress]bool, len(regions))
+	for i, p := range regions {
 		r := p.Region
 		for _, v := range r.VPCs {
 			b.zone(regionLabel(r), r.Name, v.ID, accountLabel(r))
 		}
-		managed := managedAddresses(r)
-		for i := range r.Hosts {
-			h := &r.Hosts[i]
+		managed := c.managedIn(i)
+		for _, h := range r.Hosts {
 			b.host(regionLabel(r), r, h, cfg.InstancesPublic || managed[instanceAddress{h.Instance, h.Private}])
 		}
 	}
@@ -156,12 +156,35 @@ type instanceAddress struct {
 	private  netip.Addr
 }
 
+// managedIn returns the managed addresses of a region, by its place.
+func (c *Compiled) managedIn(region int) map[instanceAddress]bool {
+	if c.managed[region] == nil {
+		c.managed[region] = managedAddresses(c.in.regions[region].Region)
+	}
+	return c.managed[region]
+}
+
+// managedAfter takes over what of the previous compilation's managed addresses some interfaces don't change.
+func (c *Compiled) managedAfter(previous *Compiled, cards map[string]bool) {
+	c.managed = make([]map[instanceAddress]bool, len(c.in.regions))
+	isManaged := func(f *Interface) bool { return f.Managed }
+	for i := range min(len(previous.managed), len(c.managed)) {
+		same := true
+		for id := range cards {
+			same = same && !slices.ContainsFunc(withID(previous.in.regions[i].Region.Interfaces, id), isManaged) &&
+				!slices.ContainsFunc(withID(c.in.regions[i].Region.Interfaces, id), isManaged)
+		}
+		if same {
+			c.managed[i] = previous.managed[i]
+		}
+	}
+}
+
 // managedAddresses returns those on interfaces that an AWS service manages: their public
 // addresses are never translated.
 func managedAddresses(r *Region) map[instanceAddress]bool {
 	out := map[instanceAddress]bool{}
-	for i := range r.Interfaces {
-		f := &r.Interfaces[i]
+	for _, f := range r.Interfaces {
 		if f.Managed && f.Instance != "" {
 			out[instanceAddress{f.Instance, f.Private}] = true
 		}

@@ -134,18 +134,15 @@ func (p *tagPatch) finish(c *Compiled, next *tagNames) bool {
 	b := c.newTagBuilder()
 	b.expect(p.tags)
 	ids := slices.Sorted(maps.Keys(p.needed))
-	for _, part := range c.in.regions {
+	for i, part := range c.in.regions {
 		r := part.Region
-		var managed map[instanceAddress]bool
 		for _, id := range ids {
 			h := r.host(id)
 			if h == nil {
 				continue
 			}
-			if managed == nil {
-				managed = managedAddresses(r)
-			}
-			b.host(regionLabel(r), r, h, b.cfg.InstancesPublic || managed[instanceAddress{h.Instance, h.Private}])
+			b.host(regionLabel(r), r, h,
+				b.cfg.InstancesPublic || c.managedIn(i)[instanceAddress{h.Instance, h.Private}])
 		}
 	}
 	b.out.problems = nil // those of hosts are known

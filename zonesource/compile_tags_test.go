@@ -11,8 +11,8 @@ import (
 	"inside53/resolver/zone"
 )
 
-func host(instance, vpc, names string, addrs ...string) Host {
-	h := Host{Instance: instance, VPC: vpc}
+func host(instance, vpc, names string, addrs ...string) *Host {
+	h := &Host{Instance: instance, VPC: vpc}
 	for n := range strings.SplitSeq(names, ",") {
 		h.Names = append(h.Names, HostName{Text: n, From: "dns tag"})
 	}
@@ -68,7 +68,7 @@ func tagConfig(template string) Config {
 
 func TestTagNames(t *testing.T) {
 	region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
-	region.Region.Hosts = []Host{
+	region.Region.Hosts = []*Host{
 		host("i-1", "vpc-a", "WEB,api.stage, _x_y ", "10.0.0.1", "203.0.113.1", "2001:db8::1"),
 		host("i-2", "vpc-a", "web", "10.0.0.2"),
 		host("i-3", "vpc-a", "web.internal,db.internal.", "10.0.0.2"),
@@ -127,8 +127,8 @@ func TestTagNames(t *testing.T) {
 func TestTagZoneTemplate(t *testing.T) {
 	ireland, lab := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16"), regionPart("lab", "us-east-1", "vpc-b 10.1.0.0/16")
 	lab.Region.AccountID = ""
-	ireland.Region.Hosts = []Host{host("i-1", "vpc-a", "web", "10.0.0.1")}
-	lab.Region.Hosts = []Host{host("i-2", "vpc-b", "web,db", "10.1.0.1"), host("i-1", "vpc-b", "again", "10.1.0.1")}
+	ireland.Region.Hosts = []*Host{host("i-1", "vpc-a", "web", "10.0.0.1")}
+	lab.Region.Hosts = []*Host{host("i-2", "vpc-b", "web,db", "10.1.0.1"), host("i-1", "vpc-b", "again", "10.1.0.1")}
 	cases := map[string][]string{
 		"internal.": {"db.internal. 10.1.0.1", "web.internal. 10.0.0.1 10.1.0.1"},
 		"{region}.aws": {"db.us-east-1.aws. 10.1.0.1", "web.eu-west-1.aws. 10.0.0.1",
@@ -147,7 +147,7 @@ func TestTagZoneTemplate(t *testing.T) {
 
 func TestTagTreesAreRebased(t *testing.T) {
 	region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
-	region.Region.Hosts = []Host{host("i-1", "vpc-a", "web", "10.0.0.1")}
+	region.Region.Hosts = []*Host{host("i-1", "vpc-a", "web", "10.0.0.1")}
 	cfg := tagConfig("internal.")
 	first := mustCompile(t, cfg, region)
 	again := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16", "vpc-b 10.1.0.0/16")
@@ -180,7 +180,7 @@ func TestInventory(t *testing.T) {
 	b := regionPart("lab", "us-east-1", "vpc-c 10.2.0.0/16", "vpc-d 10.0.0.0/16", "vpc-e 10.4.0.0/16")
 	b.Region.AccountID = "444455556666"
 	add := func(p Part, id, vpc, private, public, instance, balancer string, managed bool) {
-		p.Region.Interfaces = append(p.Region.Interfaces, Interface{
+		p.Region.Interfaces = append(p.Region.Interfaces, &Interface{
 			ID: id, VPC: vpc, Private: netip.MustParseAddr(private), Public: netip.MustParseAddr(public), Instance: instance,
 			Balancer: balancer, Managed: managed,
 		})
@@ -194,7 +194,7 @@ func TestInventory(t *testing.T) {
 	add(b, "eni-d", "vpc-d", "10.0.9.1", "203.0.113.7", "i-d", "", false)
 	add(b, "eni-e", "vpc-e", "10.4.0.1", "203.0.113.8", "i-e", "", false)
 	add(b, "eni-a", "vpc-a", "10.0.0.1", "203.0.113.1", "", "", false) // the same one as its VPC's owner sees it
-	a.Region.Hosts = []Host{host("i-a", "vpc-a", "bad name,web,www", "10.0.0.1", "203.0.113.1")}
+	a.Region.Hosts = []*Host{host("i-a", "vpc-a", "bad name,web,www", "10.0.0.1", "203.0.113.1")}
 	a.Region.Peerings = []Peering{
 		{A: zone.VPC{ID: "vpc-a"}, B: zone.VPC{ID: "vpc-b"}, ADNS: true},
 		{A: zone.VPC{ID: "vpc-b"}, B: zone.VPC{ID: "vpc-c"}, ADNS: true, BDNS: true},
@@ -262,7 +262,7 @@ func TestInventory(t *testing.T) {
 func TestTagZoneOfAnUnknownAccount(t *testing.T) {
 	region := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
 	region.Region.AccountID = ""
-	region.Region.Hosts = []Host{host("i-1", "vpc-a", "web,www", "10.0.0.1"), host("i-2", "vpc-a", "db", "10.0.0.2")}
+	region.Region.Hosts = []*Host{host("i-1", "vpc-a", "web,www", "10.0.0.1"), host("i-2", "vpc-a", "db", "10.0.0.2")}
 	c := mustCompile(t, tagConfig("{account}.internal."), region)
 	want := []Problem{{Zone: "eu-west-1", Name: "vpc-a",
 		Reason: "zone of instance names {account}.internal.: {account} is not known"}}

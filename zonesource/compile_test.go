@@ -336,9 +336,9 @@ func changeRandomly(t *testing.T, r *rand.Rand, parts map[Key]Part, now time.Tim
 			addr := netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + i)})
 			public := netip.AddrFrom4([4]byte{203, 0, 113, byte(r.IntN(5))})
 			p.Region.Interfaces = append(p.Region.Interfaces,
-				Interface{ID: fmt.Sprint("eni-", i), VPC: "vpc-0", Private: addr, Public: public, Instance: id})
+				&Interface{ID: fmt.Sprint("eni-", i), VPC: "vpc-0", Private: addr, Public: public, Instance: id})
 			p.Region.Hosts = append(p.Region.Hosts,
-				Host{Instance: id, VPC: "vpc-0", Private: addr, Public: public,
+				&Host{Instance: id, VPC: "vpc-0", Private: addr, Public: public,
 					Names: []HostName{{Text: fmt.Sprint("host", r.IntN(2)), From: "dns tag"}}})
 		}
 	case 6: // a zone whose records alone change

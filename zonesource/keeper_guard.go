@@ -145,11 +145,11 @@ func zoneLacksAlso(old, first, second *zone.Zone) bool {
 func itemsOf(p Part) map[string]bool {
 	items := map[string]bool{}
 	if r := p.Region; r != nil {
-		for i := range r.Interfaces {
-			items[r.Interfaces[i].ID+" "+r.Interfaces[i].Private.String()] = true
+		for _, f := range r.Interfaces {
+			items[f.ID+" "+f.Private.String()] = true
 		}
-		for i := range r.Hosts {
-			items[r.Hosts[i].Instance] = true
+		for _, h := range r.Hosts {
+			items[h.Instance] = true
 		}
 		for i := range r.Peerings {
 			items[r.Peerings[i].ID] = true

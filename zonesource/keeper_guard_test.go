@@ -74,7 +74,7 @@ func TestGuardOfFilesRegionsAndCatalogs(t *testing.T) {
 			p := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
 			for i := range n {
 				p.Region.Interfaces = append(p.Region.Interfaces,
-					Interface{ID: fmt.Sprint("eni-", i), VPC: "vpc-a", Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})})
+					&Interface{ID: fmt.Sprint("eni-", i), VPC: "vpc-a", Private: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})})
 			}
 			return p
 		}

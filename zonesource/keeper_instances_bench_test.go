@@ -29,14 +29,14 @@ func fleetRegion(n int) Part {
 			return netip.AddrFrom4([4]byte{10, byte(64*(i%3) + card), byte(i >> 8), byte(i)})
 		}
 		for card := range 3 {
-			f := Interface{ID: fmt.Sprintf("eni-%015x%x", i, card), VPC: "vpc-a", Subnet: subnet, Instance: id,
+			f := &Interface{ID: fmt.Sprintf("eni-%015x%x", i, card), VPC: "vpc-a", Subnet: subnet, Instance: id,
 				Private: at(card), Primary: card == 0}
 			if card == 0 && i%4 == 0 {
 				f.Public = netip.AddrFrom4([4]byte{52, 0, byte(i >> 8), byte(i)})
 			}
 			r.Interfaces = append(r.Interfaces, f)
 		}
-		r.Hosts = append(r.Hosts, Host{Instance: id, VPC: "vpc-a", Subnet: subnet, Private: at(0),
+		r.Hosts = append(r.Hosts, &Host{Instance: id, VPC: "vpc-a", Subnet: subnet, Private: at(0),
 			Public: r.Interfaces[len(r.Interfaces)-3].Public, Group: fmt.Sprint("group-", i%500), Ordinal: 1 + i/500,
 			Names: []HostName{{Text: fmt.Sprintf("group-%d", i%500), From: "{asg}"},
 				{Text: fmt.Sprintf("group-%d-%d", i%500, 1+i/500), From: "{asg}"}}})
@@ -92,7 +92,7 @@ func (r *refreshed) read(name string) Part {
 	if err != nil {
 		r.tb.Fatal(err)
 	}
-	h := &is.Region.Hosts[refreshedHosts/2]
+	h := is.Region.Hosts[refreshedHosts/2]
 	h.Names = append(slices.Clone(h.Names), HostName{Text: name, From: "dns tag"})
 	return is
 }
@@ -102,10 +102,10 @@ func (r *refreshed) read(name string) Part {
 func (r *refreshed) launch(was Part, n int) Part {
 	region := *was.Region
 	id := fmt.Sprintf("i-9%016x", n)
-	f := Interface{ID: fmt.Sprintf("eni-9%016x", n), VPC: "vpc-a", Subnet: "subnet-0", Instance: id, Primary: true,
+	f := &Interface{ID: fmt.Sprintf("eni-9%016x", n), VPC: "vpc-a", Subnet: "subnet-0", Instance: id, Primary: true,
 		Private: netip.AddrFrom4([4]byte{10, 200, byte(n >> 8), byte(n)}),
 		Public:  netip.AddrFrom4([4]byte{53, 0, byte(n >> 8), byte(n)})}
-	h := Host{Instance: id, VPC: "vpc-a", Subnet: "subnet-0", Private: f.Private, Public: f.Public,
+	h := &Host{Instance: id, VPC: "vpc-a", Subnet: "subnet-0", Private: f.Private, Public: f.Public,
 		Names: []HostName{{Text: fmt.Sprint("launched-", n), From: "dns tag"}}}
 	region.Interfaces = append(slices.Clip(region.Interfaces), f)
 	region.Hosts = append(slices.Clip(region.Hosts), h)

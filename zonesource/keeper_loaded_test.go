@@ -310,8 +310,8 @@ func TestEmptiedRegions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		region := func(change func(*Region)) Part {
 			p := regionPart("", "eu-west-1", "vpc-a 10.0.0.0/16")
-			p.Region.Interfaces = []Interface{{ID: "eni-1", VPC: "vpc-a", Private: netip.MustParseAddr("10.0.0.1")}}
-			p.Region.Hosts = []Host{{Instance: "i-1", VPC: "vpc-a"}}
+			p.Region.Interfaces = []*Interface{{ID: "eni-1", VPC: "vpc-a", Private: netip.MustParseAddr("10.0.0.1")}}
+			p.Region.Hosts = []*Host{{Instance: "i-1", VPC: "vpc-a"}}
 			p.Region.Peerings = []Peering{{ID: "pcx-1", A: zone.VPC{ID: "vpc-a"}, B: zone.VPC{ID: "vpc-b"}}}
 			change(p.Region)
 			return p

@@ -163,17 +163,17 @@ func TestReadRegionOrder(t *testing.T) {
 		begin := time.Now()
 		key := Key{"ec2", "/eu-west-1"}
 		ip := netip.MustParseAddr
-		region := func(seconds int, hosts ...Host) Part {
+		region := func(seconds int, hosts ...*Host) Part {
 			p := regionPart("", "eu-west-1", "vpc-1 10.0.0.0/16")
 			p.Key, p.Listed, p.Region.Hosts = key, begin.Add(time.Duration(seconds)*time.Second), hosts
 			for _, h := range hosts {
-				p.Region.Interfaces = append(p.Region.Interfaces, Interface{ID: "eni-" + h.Instance, VPC: h.VPC,
+				p.Region.Interfaces = append(p.Region.Interfaces, &Interface{ID: "eni-" + h.Instance, VPC: h.VPC,
 					Private: h.Private, Public: h.Public, Instance: h.Instance})
 			}
 			return p
 		}
-		host := func(id, private, public string) Host {
-			h := Host{Instance: id, VPC: "vpc-1", Private: ip(private), Names: []HostName{{Text: id, From: "dns tag"}}}
+		host := func(id, private, public string) *Host {
+			h := &Host{Instance: id, VPC: "vpc-1", Private: ip(private), Names: []HostName{{Text: id, From: "dns tag"}}}
 			if public != "" {
 				h.Public = ip(public)
 			}
@@ -193,9 +193,9 @@ func TestReadRegionOrder(t *testing.T) {
 				t.Errorf("%s: served %q, want %q", when, got, text)
 			}
 		}
-		old := []Host{host("i-a", "10.0.0.1", "192.0.2.1"), host("i-b", "10.0.0.2", "")}
+		old := []*Host{host("i-a", "10.0.0.1", "192.0.2.1"), host("i-b", "10.0.0.2", "")}
 		b.deliver(region(0, old...))
-		read := func(seconds int, ids []string, hosts ...Host) (left, changed bool) {
+		read := func(seconds int, ids []string, hosts ...*Host) (left, changed bool) {
 			t.Helper()
 			p := region(seconds, hosts...)
 			r := &RegionReading{Key: key, Began: p.Listed, Instances: ids, Hosts: hosts, Interfaces: p.Region.Interfaces,

@@ -15,8 +15,8 @@ type RegionReading struct {
 	// Instances and Cards are the ids that were asked for: what isn't among Hosts and Interfaces
 	// of them doesn't run, or doesn't exist.
 	Instances, Cards []string
-	Hosts            []Host
-	Interfaces       []Interface // those of the instances, too
+	Hosts            []*Host
+	Interfaces       []*Interface // those of the instances, too
 	// Addresses are all elastic IPs of the region, where HasAddresses says so.
 	Addresses    []ElasticIP
 	HasAddresses bool
@@ -85,12 +85,12 @@ func (r *RegionReading) over(old *Region) *Region {
 		return set
 	}
 	instances, cards := named(r.Instances), named(r.Cards)
-	for i := range r.Interfaces {
-		cards[r.Interfaces[i].ID] = true
+	for _, f := range r.Interfaces {
+		cards[f.ID] = true
 	}
-	now.Hosts = slices.DeleteFunc(slices.Clone(old.Hosts), func(h Host) bool { return instances[h.Instance] })
+	now.Hosts = slices.DeleteFunc(slices.Clone(old.Hosts), func(h *Host) bool { return instances[h.Instance] })
 	now.Hosts = append(now.Hosts, r.Hosts...)
-	now.Interfaces = slices.DeleteFunc(slices.Clone(old.Interfaces), func(f Interface) bool {
+	now.Interfaces = slices.DeleteFunc(slices.Clone(old.Interfaces), func(f *Interface) bool {
 		return cards[f.ID] || instances[f.Instance]
 	})
 	now.Interfaces = append(now.Interfaces, r.Interfaces...)
@@ -102,50 +102,84 @@ func (r *RegionReading) over(old *Region) *Region {
 }
 
 // settle makes each public address belong to one interface: to that which was read with it, or,
-// where the elastic IPs were read, to where they say.
-func (r *RegionReading) settle(all []Interface, cards map[string]bool) {
+// where the elastic IPs were read, to where they say. The interfaces are in order.
+func (r *RegionReading) settle(all []*Interface, cards map[string]bool) {
 	claimed := map[netip.Addr]bool{}
-	for i := range r.Interfaces {
-		if r.Interfaces[i].Public.IsValid() {
-			claimed[r.Interfaces[i].Public] = true
+	for _, f := range r.Interfaces {
+		if f.Public.IsValid() {
+			claimed[f.Public] = true
 		}
 	}
-	elastic := map[netip.Addr]ElasticIP{}
-	for _, e := range r.Addresses {
-		elastic[e.Public] = e
+	owner := make(map[netip.Addr]int, len(r.Addresses))
+	for i := range r.Addresses {
+		owner[r.Addresses[i].Public] = r.Addresses[i].at(all)
 	}
-	for i := range all {
-		f := &all[i]
-		_, isElastic := elastic[f.Public]
-		if isElastic || claimed[f.Public] && !cards[f.ID] {
-			f.Public = netip.Addr{}
+	for i, f := range all {
+		if !f.Public.IsValid() {
+			continue
+		}
+		at, isElastic := owner[f.Public]
+		if isElastic && at != i || !isElastic && claimed[f.Public] && !cards[f.ID] {
+			all[i] = f.WithPublic(netip.Addr{})
 		}
 	}
-	for _, e := range r.Addresses {
-		at := slices.IndexFunc(all, func(f Interface) bool {
-			return f.ID == e.Card && e.Card != "" && (!e.Private.IsValid() || f.Private == e.Private)
-		})
+	for i := range r.Addresses {
+		e := &r.Addresses[i]
+		at := e.at(all)
 		if at >= 0 {
-			all[at].Public = e.Public
+			all[at] = all[at].WithPublic(e.Public)
 		}
 	}
 }
 
+// at is the place of the interface that has the address, -1 for none.
+func (e *ElasticIP) at(all []*Interface) int {
+	if e.Card == "" {
+		return -1
+	}
+	from, to := spanOf(all, e.Card)
+	for i := from; i < to; i++ {
+		if !e.Private.IsValid() || all[i].Private == e.Private {
+			return i
+		}
+	}
+	return -1
+}
+
+// WithPublic returns the interface with another public address; itself where it has that.
+func (f *Interface) WithPublic(public netip.Addr) *Interface {
+	if f.Public == public {
+		return f
+	}
+	is := *f
+	is.Public = public
+	return &is
+}
+
+// WithPublic returns the host with another public address; itself where it has that.
+func (h *Host) WithPublic(public netip.Addr) *Host {
+	if h.Public == public {
+		return h
+	}
+	is := *h
+	is.Public = public
+	return &is
+}
+
 // giveHostsPublic gives hosts the public addresses that their interfaces have.
-func giveHostsPublic(hosts []Host, interfaces []Interface) {
+func giveHostsPublic(hosts []*Host, interfaces []*Interface) {
 	type address struct {
 		vpc     string
 		private netip.Addr
 	}
 	public := make(map[address]netip.Addr, len(interfaces))
-	for i := range interfaces {
-		f := &interfaces[i]
+	for _, f := range interfaces {
 		public[address{f.VPC, f.Private}] = f.Public
 	}
-	for i := range hosts {
-		now, listed := public[address{hosts[i].VPC, hosts[i].Private}]
+	for i, h := range hosts {
+		now, listed := public[address{h.VPC, h.Private}]
 		if listed {
-			hosts[i].Public = now
+			hosts[i] = h.WithPublic(now)
 		}
 	}
 }
@@ -158,11 +192,11 @@ func withVPCs(old []VPC, r *RegionReading) []VPC {
 			all = append(slices.Clip(all), VPC{ID: id})
 		}
 	}
-	for i := range r.Interfaces {
-		add(r.Interfaces[i].VPC)
+	for _, f := range r.Interfaces {
+		add(f.VPC)
 	}
-	for i := range r.Hosts {
-		add(r.Hosts[i].VPC)
+	for _, h := range r.Hosts {
+		add(h.VPC)
 	}
 	if len(all) == len(old) {
 		return old

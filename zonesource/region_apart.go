@@ -26,17 +26,17 @@ func Apart(was, is *Region) (before, now *Region) {
 }
 
 // listsApart returns of two lists, which are in the order of ids, the things whose ids have others in the other list.
-func listsApart[T any](a, b []T, same func(a, b *T) bool, id func(*T) string) (onlyA, onlyB []T) {
+func listsApart[T any](a, b []*T, same func(a, b *T) bool, id func(*T) string) (onlyA, onlyB []*T) {
 	if len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) {
 		return nil, nil
 	}
 	i, j := 0, 0
 	var pace breath.Pace
 	for n := 1; i < len(a) || j < len(b); n++ {
-		if n%16 == 0 { // they cost little
-			pace.Step()
-		}
-		if i < len(a) && j < len(b) && same(&a[i], &b[j]) {
+		if i < len(a) && j < len(b) && (a[i] == b[j] || same(a[i], b[j])) {
+			if a[i] != b[j] && n%16 == 0 { // they cost little
+				pace.Step()
+			}
 			i, j = i+1, j+1
 			continue
 		}
@@ -45,9 +45,9 @@ func listsApart[T any](a, b []T, same func(a, b *T) bool, id func(*T) string) (o
 		}
 		toA, toB := endOf(a, i, id), endOf(b, j, id)
 		switch {
-		case j == len(b) || i < len(a) && id(&a[i]) < id(&b[j]):
+		case j == len(b) || i < len(a) && id(a[i]) < id(b[j]):
 			toB = j
-		case i == len(a) || id(&b[j]) < id(&a[i]):
+		case i == len(a) || id(b[j]) < id(a[i]):
 			toA = i
 		}
 		onlyA, onlyB = append(onlyA, a[i:toA]...), append(onlyB, b[j:toB]...)
@@ -57,14 +57,14 @@ func listsApart[T any](a, b []T, same func(a, b *T) bool, id func(*T) string) (o
 }
 
 // continues reports whether the thing at a place is of the id of the one before.
-func continues[T any](list []T, at int, id func(*T) string) bool {
-	return at > 0 && at < len(list) && id(&list[at-1]) == id(&list[at])
+func continues[T any](list []*T, at int, id func(*T) string) bool {
+	return at > 0 && at < len(list) && id(list[at-1]) == id(list[at])
 }
 
 // endOf returns where the things of the id at a place end.
-func endOf[T any](list []T, at int, id func(*T) string) int {
+func endOf[T any](list []*T, at int, id func(*T) string) int {
 	end := at
-	for end < len(list) && id(&list[end]) == id(&list[at]) {
+	for end < len(list) && id(list[end]) == id(list[at]) {
 		end++
 	}
 	return end

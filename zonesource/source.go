@@ -157,7 +157,8 @@ type Unlisted struct {
 	Owner string // owning account or service, for people
 }
 
-// Region is the inventory of one region of one account.
+// Region is the inventory of one region of one account. Interfaces and hosts aren't modified once they are in it:
+// regions that follow each other share those that stay as they are.
 type Region struct {
 	Account    string // configured name, "" for the base account
 	AccountID  string
@@ -165,8 +166,8 @@ type Region struct {
 	VPCs       []VPC
 	Subnets    []Subnet `json:",omitempty"`
 	Peerings   []Peering
-	Interfaces []Interface // by id, the addresses of one in their order
-	Hosts      []Host      // by id
+	Interfaces []*Interface // by id, the addresses of one in their order
+	Hosts      []*Host      // by id
 	// Vitals are the instances that AWS says are unhealthy, by id; nobody is asked unless
 	// that is wanted.
 	Vitals []Vital `json:",omitempty"`

@@ -62,7 +62,7 @@ func largeParts(t testing.TB, n int) []changingPart {
 		zones = append(zones, Hosted{ID: fmt.Sprint("Z", i), Name: zone.MustName(fmt.Sprintf("z%d.example", i)), Records: i})
 		h := host(fmt.Sprint("i-", i), "vpc-a", fmt.Sprint("web", i), "10.0.0.1")
 		region.Region.Hosts = append(region.Region.Hosts, h)
-		region.Region.Interfaces = append(region.Region.Interfaces, Interface{ID: fmt.Sprint("eni-", i), VPC: "vpc-a"})
+		region.Region.Interfaces = append(region.Region.Interfaces, &Interface{ID: fmt.Sprint("eni-", i), VPC: "vpc-a"})
 	}
 	one := publicZone(t, "Z1", "one.example.", lines...)
 	for i := range n/300 + 1 {
@@ -82,9 +82,9 @@ func largeParts(t testing.TB, n int) []changingPart {
 		{"region", region, func(p Part, i int) Part {
 			now := *p.Region
 			now.Hosts = slices.Clone(now.Hosts)
-			now.Hosts[i%n].Names = []HostName{{Text: fmt.Sprint("other", i), From: "dns tag"}}
+			own(now.Hosts, i%n).Names = []HostName{{Text: fmt.Sprint("other", i), From: "dns tag"}}
 			now.Interfaces = slices.Delete(slices.Clone(now.Interfaces), i%n, i%n+1)
-			now.Interfaces = append(now.Interfaces, Interface{ID: fmt.Sprint("eni-x", i), VPC: "vpc-a"})
+			now.Interfaces = append(now.Interfaces, &Interface{ID: fmt.Sprint("eni-x", i), VPC: "vpc-a"})
 			p.Region = &now
 			return p
 		}},

@@ -21,10 +21,10 @@ type delta struct {
 	Keep struct{ Problems, Catalog, Region bool }
 
 	PageRuns  []run[Page]
-	HostRuns  []run[Host]      `json:",omitempty"`
-	CardRuns  []run[Interface] `json:",omitempty"`
-	ZoneRuns  []run[Hosted]    `json:",omitempty"`
-	BlindPage bool             `json:",omitempty"` // the pages aren't known
+	HostRuns  []run[*Host]      `json:",omitempty"`
+	CardRuns  []run[*Interface] `json:",omitempty"`
+	ZoneRuns  []run[Hosted]     `json:",omitempty"`
+	BlindPage bool              `json:",omitempty"` // the pages aren't known
 }
 
 // run is a part of a list: so many items of the list before from a place on, or new ones.
@@ -35,7 +35,7 @@ type run[T any] struct {
 }
 
 // runsOf describes a list by the one before. Items of one key that are the same are looked for.
-func runsOf[T any, K comparable](was, is []T, same func(a, b *T) bool, key func(*T) K) []run[T] {
+func runsOf[T any, K comparable](was, is []T, same func(a, b T) bool, key func(T) K) []run[T] {
 	var runs []run[T]
 	keep := func(from, n int) {
 		last := len(runs) - 1
@@ -51,13 +51,13 @@ func runsOf[T any, K comparable](was, is []T, same func(a, b *T) bool, key func(
 	keep(0, from)
 	places := make(map[K]int, toWas-from)
 	for i := from; i < toWas; i++ {
-		places[key(&was[i])] = i
+		places[key(was[i])] = i
 	}
 	for i := from; i < toIs; i++ {
-		at, there := places[key(&is[i])]
+		at, there := places[key(is[i])]
 		last := len(runs) - 1
 		switch {
-		case there && same(&was[at], &is[i]):
+		case there && same(was[at], is[i]):
 			keep(at, 1)
 		case last >= 0 && runs[last].N == 0:
 			runs[last].New = append(runs[last].New, is[i])
@@ -87,8 +87,8 @@ func listOf[T any](was []T, runs []run[T]) ([]T, error) {
 // follow to other pages these aren't the size of the change: then they aren't known after a crash.
 const mostPages = 16
 
-func samePage(a, b *Page) bool     { return *a == *b }
-func sameHosted(a, b *Hosted) bool { return reflect.DeepEqual(a, b) }
+func samePage(a, b Page) bool     { return a == b }
+func sameHosted(a, b Hosted) bool { return reflect.DeepEqual(a, b) }
 
 // writeDelta writes what differs of a part; ok says that the parts are of one kind.
 func writeDelta(out io.Writer, was, is Part) (ok bool, err error) {
@@ -100,7 +100,7 @@ func writeDelta(out io.Writer, was, is Part) (ok bool, err error) {
 	if !d.Keep.Problems {
 		d.Problems = is.Problems
 	}
-	d.PageRuns = runsOf(was.Pages, is.Pages, samePage, func(p *Page) Sum { return p.Sum })
+	d.PageRuns = runsOf(was.Pages, is.Pages, samePage, func(p Page) Sum { return p.Sum })
 	pages := 0
 	for _, r := range d.PageRuns {
 		pages += len(r.New)
@@ -127,7 +127,7 @@ func writeDelta(out io.Writer, was, is Part) (ok bool, err error) {
 		if !d.Keep.Catalog {
 			d.Catalog = &rest
 		}
-		d.ZoneRuns = runsOf(was.Catalog.Zones, is.Catalog.Zones, sameHosted, func(h *Hosted) string { return h.ID })
+		d.ZoneRuns = runsOf(was.Catalog.Zones, is.Catalog.Zones, sameHosted, func(h Hosted) string { return h.ID })
 	default:
 		return false, nil
 	}

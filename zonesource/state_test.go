@@ -79,8 +79,8 @@ func oddPart(t testing.TB) Part {
 
 func oddRegion() Part {
 	p := regionPart("lab", "eu-west-1", "vpc-a 10.0.0.0/16 2001:db8::/56")
-	p.Region.Hosts = []Host{host("i-1", "vpc-a", "web", "10.0.0.1", "2001:db8::1")}
-	p.Region.Interfaces = []Interface{
+	p.Region.Hosts = []*Host{host("i-1", "vpc-a", "web", "10.0.0.1", "2001:db8::1")}
+	p.Region.Interfaces = []*Interface{
 		{ID: "eni-1", VPC: "vpc-a", Private: netip.MustParseAddr("10.0.0.1"), Instance: "i-1"}}
 	p.Region.Peerings = []Peering{
 		{ID: "pcx-1", A: zone.VPC{ID: "vpc-a"}, ADNS: true, BCIDRs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}}}

@@ -44,6 +44,13 @@ func (a *Inventory) Name(f *Interface) []byte {
 	return f.Name
 }
 
+// IsLike reports whether the inventory has the very interfaces and VPCs of another one: they may have other names. It
+// costs nothing.
+func (a *Inventory) IsLike(o *Inventory) bool {
+	return a.base == o.base && a.over == o.over && // what is gone goes by what came in its place
+		len(a.VPCs) == len(o.VPCs) && (len(a.VPCs) == 0 || &a.VPCs[0] == &o.VPCs[0])
+}
+
 // Changed returns the inventory with fresh interfaces in the place of those that are gone, which are told by their ids
 // and private addresses. It shares all else, services too. ok is false where so much has been changed that it is to be
 // made anew, and where it would matter which of several interfaces comes first.

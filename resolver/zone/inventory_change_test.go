@@ -219,6 +219,27 @@ func compareInventories(t *testing.T, at string, got, want *Inventory, all []Int
 	}
 }
 
+// TestIsLike: names may differ, interfaces and VPCs may not.
+func TestIsLike(t *testing.T) {
+	one, other := face("eni-1", "198.51.100.1", "10.0.0.1", "i-1"), face("eni-2", "198.51.100.2", "10.0.0.2", "i-2")
+	was := NewInventory([]Network{{ID: "one"}}, []Interface{one})
+	renamed, ok := was.Renamed(map[string][]byte{"i-1": []byte("\x03web\x00")})
+	if !ok || !renamed.IsLike(was) || !was.IsLike(was) {
+		t.Error("another name makes it another one")
+	}
+	more, ok := was.Changed(nil, []Interface{other})
+	if !ok || more.IsLike(was) || was.IsLike(more) {
+		t.Error("an interface more doesn't")
+	}
+	less, ok := more.Changed([]Interface{one}, nil)
+	if !ok || less.IsLike(more) || less.IsLike(was) {
+		t.Error("an interface less doesn't")
+	}
+	if was.IsLike(NewInventory([]Network{{ID: "one", Stale: true}}, []Interface{one})) {
+		t.Error("one that was made anew is like it")
+	}
+}
+
 // TestSameAddresses: what goes stale, another VPC of the same number and another service are told apart.
 func TestSameAddresses(t *testing.T) {
 	make1 := func(v Network, services map[string]*Service) *Inventory {

@@ -185,6 +185,36 @@ func TestPast(t *testing.T) {
 	}
 }
 
+// TestPastOfTheSame: an inventory that has the same interfaces, with other names, isn't looked through again; what goes
+// then was seen with the last one of these.
+func TestPastOfTheSame(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	var p past
+	err := p.load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make([]string, 200)
+	for i := range all {
+		all[i] = fmt.Sprint("198.51.100.", i)
+	}
+	in := inventoryOf(false, all...)
+	p.follow(in, now)
+	var ok bool
+	allocations := testing.AllocsPerRun(2, func() {
+		in, ok = in.Renamed(map[string][]byte{"i-1": zone.MustName("web")})
+		p.follow(in, now.Add(time.Hour))
+	})
+	if !ok || allocations > 10 {
+		t.Errorf("another name of an interface costs %v allocations", allocations)
+	}
+	p.follow(inventoryOf(false, all[1:]...), now.Add(2*time.Hour))
+	was, gone := p.Former[netip.MustParseAddr(all[0])]
+	if !gone || len(p.Former) != 1 || !was.Until.Equal(now.Add(time.Hour)) {
+		t.Errorf("gone are %+v", p.Former)
+	}
+}
+
 // TestWatchAsks each name outside once an hour, and one that nobody could answer for a minute later.
 func TestWatchAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

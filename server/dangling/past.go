@@ -30,10 +30,17 @@ type past struct {
 	Former map[netip.Addr]former
 
 	changed bool // since it was saved
+	// followed is the inventory that was looked at last, at a time, and seen when it was there last.
+	followed *zone.Inventory
+	at, seen time.Time
 }
 
 // follow notes what an inventory has. What is gone from a region that wasn't read stays ours.
 func (p *past) follow(in *zone.Inventory, now time.Time) {
+	if p.followed != nil && in.IsLike(p.followed) {
+		p.seen = now
+		return
+	}
 	read, is := map[string]bool{}, map[netip.Addr]former{}
 	for _, v := range in.VPCs {
 		read[v.Region] = read[v.Region] || !v.Stale
@@ -50,6 +57,9 @@ func (p *past) follow(in *zone.Inventory, now time.Time) {
 		case !read[was.Region]:
 			is[addr] = was
 		case len(p.Former) < mostAddresses:
+			if was.Until.Equal(p.at) {
+				was.Until = p.seen
+			}
 			p.Former[addr], p.changed = was, true
 		}
 	}
@@ -60,6 +70,7 @@ func (p *past) follow(in *zone.Inventory, now time.Time) {
 		delete(p.Former, addr)
 	}
 	p.Ours = is
+	p.followed, p.at, p.seen = in, now, now
 }
 
 func ownerText(f *zone.Interface) string {

@@ -43,8 +43,7 @@ func (i *Instances) wanted() ([]health.InstanceCheck, health.Targets) {
 	}
 	var all []health.InstanceCheck
 	for _, r := range i.Regions() {
-		for at := range r.Hosts {
-			h := &r.Hosts[at]
+		for _, h := range r.Hosts {
 			if h.Check == "" {
 				continue
 			}

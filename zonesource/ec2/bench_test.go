@@ -23,6 +23,7 @@ import (
 // every tenth has an elastic IP.
 type largeRegion struct {
 	instances  int
+	loneCards  int // interfaces besides those of instances
 	pages      map[string][][]byte
 	tokenFirst bool // the tokens stand before the items
 	decoded    lab  // counts
@@ -196,7 +197,7 @@ func regionChanges() []regionChange {
 }
 
 // listings returns what lists a large region again and again, from a first listing on.
-func (r *largeRegion) listings(tb testing.TB, names []string) (again func(forgetful bool)) {
+func (r *largeRegion) listings(tb testing.TB, names []string) (again func(forgetful bool) *zonesource.Region) {
 	tb.Helper()
 	var kept zonesource.Part
 	s, err := New(Options{Regions: []string{"eu-west-1"}, Names: names,
@@ -211,14 +212,15 @@ func (r *largeRegion) listings(tb testing.TB, names []string) (again func(forget
 	of := s.newRegion(s.o.Accounts[0], "eu-west-1")
 	of.salt = s.o.saltOf(of.account)
 	slots := make(chan struct{}, 1)
-	again = func(forgetful bool) {
+	again = func(forgetful bool) *zonesource.Region {
 		if forgetful {
 			kept = zonesource.Part{}
 		}
 		kept, err = of.inTurn(tb.Context(), slots)
-		if err != nil || len(kept.Region.Hosts) != r.instances || len(kept.Region.Interfaces) != r.instances {
+		if err != nil || len(kept.Region.Hosts) != r.instances || len(kept.Region.Interfaces) != r.instances+r.loneCards {
 			tb.Fatal(err)
 		}
+		return kept.Region
 	}
 	again(true)
 	return again

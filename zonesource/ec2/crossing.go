@@ -46,8 +46,7 @@ func (l *listing) crossZone(ctx context.Context, found *zonesource.Region) ([]st
 	l.region.crossing = map[string]crossing{}
 	var on []string
 	var failed error
-	for i := range found.Interfaces {
-		f := &found.Interfaces[i]
+	for _, f := range found.Interfaces {
 		id, isNetwork := strings.CutPrefix(f.Service, "nlb ")
 		_, seen := l.region.crossing[id]
 		if !isNetwork || seen {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 
 	"inside53/zonesource"
 	"inside53/zonesource/breath"
@@ -63,24 +64,37 @@ var itemTag = []byte("item>") // that begins or ends an item, at any depth
 // them, once.
 func (f *form) cutPage(body []byte, more bool, salt zonesource.Sum) (cutting, bool) {
 	c, ok := f.cut(body, salt)
-	if !ok {
-		return cutting{}, false
-	}
-	token := []byte("<nextToken>")
-	end := c.chunks[len(c.chunks)-1].to
-	if (bytes.Count(body[:c.from], token)+bytes.Count(body[end:], token) == 1) != more {
+	if !ok || c.hasToken() != more {
 		return cutting{}, false
 	}
 	return c, true
 }
 
+// hasToken reports whether there is one token, where it is looked for.
+func (c *cutting) hasToken() bool {
+	token := []byte("<nextToken>")
+	return bytes.Count(c.body[:c.from], token)+bytes.Count(c.body[c.end():], token) == 1
+}
+
+// end is where the items end.
+func (c *cutting) end() int { return c.chunks[len(c.chunks)-1].to }
+
 // cut cuts a page; it reports whether that can be done. The salt goes into the sums.
 func (f *form) cut(body []byte, salt zonesource.Sum) (c cutting, ok bool) {
 	begin, end, ok := f.bounds(body)
 	c.body, c.from = body, begin
+	if !ok || !c.addItems(f, begin, end, salt) {
+		return cutting{}, false
+	}
+	return c, true
+}
+
+// addItems cuts a part of the page, of whole items, into chunks. It is false where there is none, or they are written
+// otherwise.
+func (c *cutting) addItems(f *form, begin, end int, salt zonesource.Sum) bool {
 	items := 0
-	ok = ok && f.eachItem(body, func(from, to int) bool {
-		id, found := element(body[from:to], f.item)
+	ok := eachItemIn(c.body, begin, end, func(from, to int) bool {
+		id, found := element(c.body[from:to], f.item)
 		hash := sha256.Sum256(id)
 		if items > 0 && binary.BigEndian.Uint32(hash[:])%chunkSize == 0 {
 			c.add(begin, from, salt)
@@ -90,30 +104,44 @@ func (f *form) cut(body []byte, salt zonesource.Sum) (c cutting, ok bool) {
 		return found
 	})
 	if !ok || items == 0 {
-		return cutting{}, false
+		return false
 	}
 	c.add(begin, end, salt)
-	return c, true
+	return true
 }
 
 // bounds are where the items of a page begin and end. They aren't ok where there is a comment, or text that isn't
 // escaped.
 func (f *form) bounds(body []byte) (begin, end int, ok bool) {
+	begin, end, ok = f.tags(body)
+	if !ok || hasMarkup(body) {
+		return 0, 0, false
+	}
+	return begin, end, true
+}
+
+// tags are where the items begin and end by the tags around them. In most pages little is read for these.
+func (f *form) tags(body []byte) (begin, end int, ok bool) {
 	begin = bytes.Index(body, []byte("<"+f.set+">"))
 	end = bytes.LastIndex(body, []byte("</"+f.set+">"))
-	if begin < 0 || end < begin || bytes.Contains(body, []byte("<!")) {
+	if begin < 0 || end < begin {
 		return 0, 0, false
 	}
 	return begin + len(f.set) + 2, end, true
 }
 
+// hasMarkup reports whether there is a comment, or text that isn't escaped.
+func hasMarkup(text []byte) bool { return bytes.Contains(text, []byte("<!")) }
+
 // eachItem visits the items of a page by where they begin and end. It is false where the page is written otherwise, or
 // visit says so.
 func (f *form) eachItem(body []byte, visit func(from, to int) bool) bool {
 	begin, end, ok := f.bounds(body)
-	if !ok {
-		return false
-	}
+	return ok && eachItemIn(body, begin, end, visit)
+}
+
+// eachItemIn is eachItem, of a part of a page that is whole items and the white space around them.
+func eachItemIn(body []byte, begin, end int, visit func(from, to int) bool) bool {
 	var pace breath.Pace
 	item, done, depth := begin, begin, 0
 	for at := begin; ; {
@@ -169,8 +197,8 @@ func (c *cutting) add(from, to int, salt zonesource.Sum) {
 	c.chunks = append(c.chunks, chunk{to, string(h.Sum(nil)[:sumSize])})
 }
 
-// text are the sums of the chunks, as they are saved; those with one of some ids are forgotten.
-func (c *cutting) text(f *form, forgotten map[string]bool) zonesource.Chunks {
+// sums are those of the chunks, as they are saved; those with one of some ids are forgotten.
+func (c *cutting) sums(f *form, forgotten map[string]bool) zonesource.Chunks {
 	var b []byte
 	from := c.from
 	for _, k := range c.chunks {
@@ -188,19 +216,36 @@ func (c *cutting) text(f *form, forgotten map[string]bool) zonesource.Chunks {
 	return zonesource.Chunks(b)
 }
 
-// divide returns the page without the chunks that are known, and these alone.
-func (c *cutting) divide(known map[string]bool) (differing, same []byte) {
-	differing = bytes.Clone(c.body[:c.from])
-	from := c.from
-	for _, k := range c.chunks {
-		if known[k.sum] {
-			same = append(same, c.body[from:k.to]...)
-		} else {
-			differing = append(differing, c.body[from:k.to]...)
-		}
-		from = k.to
+// text are the chunks from one on and up to another one.
+func (c *cutting) text(from, to int) []byte {
+	begin, end := c.from, c.from
+	if from > 0 {
+		begin = c.chunks[from-1].to
 	}
-	return append(differing, c.body[from:]...), same
+	if to > 0 {
+		end = c.chunks[to-1].to
+	}
+	return c.body[begin:end]
+}
+
+// divide returns the page with those chunks between two alone that aren't known, and the others of these; nil where
+// all are known.
+func (c *cutting) divide(from, to int, known map[string]bool) (differing, same []byte) {
+	for i := from; i < to; i++ {
+		text := c.text(i, i+1)
+		switch {
+		case known[c.chunks[i].sum]:
+			same = append(same, text...)
+		case differing == nil:
+			differing = slices.Concat(c.body[:c.from], text)
+		default:
+			differing = append(differing, text...)
+		}
+	}
+	if differing != nil {
+		differing = append(differing, c.body[c.chunks[len(c.chunks)-1].to:]...)
+	}
+	return differing, same
 }
 
 // forgottenSum is that of a chunk which is decoded once more when something else of its operation is: what came of it
@@ -248,4 +293,20 @@ func (f *form) eachID(page []byte, visit func(id []byte)) {
 		id, page, _ = bytes.Cut(after, []byte("<"))
 		visit(id)
 	}
+}
+
+// idsIn returns the ids that stand in a page, or in a part of it, as pieces of one string.
+func (f *form) idsIn(page []byte) []string {
+	var text []byte
+	var ends []int
+	f.eachID(page, func(id []byte) {
+		text = append(text, id...)
+		ends = append(ends, len(text))
+	})
+	all, from := string(text), 0
+	ids := make([]string, len(ends))
+	for i, end := range ends {
+		ids[i], from = all[from:end], end
+	}
+	return ids
 }

@@ -15,17 +15,17 @@ func TestCutting(t *testing.T) {
 	if !ok || len(c.chunks) < 30 {
 		t.Fatalf("%d chunks, %t", len(c.chunks), ok)
 	}
-	all := instanceForm.chunksOf([]zonesource.Page{{Of: instanceForm.operation, Chunks: c.text(&instanceForm, nil)}})
-	differing, same := c.divide(nil)
+	all := instanceForm.chunksOf([]zonesource.Page{{Of: instanceForm.operation, Chunks: c.sums(&instanceForm, nil)}})
+	differing, same := c.divide(0, len(c.chunks), nil)
 	if string(differing) != page || len(same) > 0 {
 		t.Error("where nothing is known another page differs")
 	}
-	differing, same = c.divide(all)
+	differing, same = c.divide(0, len(c.chunks), all)
 	if bytes.Contains(differing, begin) || bytes.Count(same, begin) != pageSize {
 		t.Error("where all is known something differs")
 	}
 	changed, ok := instanceForm.cutPage(instancesPage(0, 2, 1), true, zonesource.Sum{1})
-	differing, same = changed.divide(all)
+	differing, same = changed.divide(0, len(changed.chunks), all)
 	n := bytes.Count(differing, begin)
 	if !ok || n == 0 || n > pageSize/5 || n+bytes.Count(same, begin) != pageSize {
 		t.Errorf("%d reservations differ", n)

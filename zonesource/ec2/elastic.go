@@ -70,26 +70,26 @@ type settled struct {
 // been listed after the interfaces, so what they say of an address is newer. Of
 // other addresses that two interfaces claim, one of them listed before and one after
 // the move, the later claim stays.
-func settle(interfaces []zonesource.Interface, elastic []elasticIP) settled {
+func settle(interfaces []*zonesource.Interface, elastic []elasticIP) settled {
 	s := settled{moved: map[int]netip.Addr{}, corrected: map[string]bool{}}
 	give := func(at int, public netip.Addr) {
-		f := &interfaces[at]
+		f := interfaces[at]
 		if f.Public == public {
 			return
 		}
 		if _, again := s.moved[at]; !again {
 			s.moved[at] = f.Public
 		}
-		f.Public = public
+		interfaces[at] = f.WithPublic(public)
 	}
 	owner, order := owners(interfaces, elastic)
 	var pace breath.Pace
-	for i := range interfaces {
+	for i, f := range interfaces {
 		pace.Step()
-		if !interfaces[i].Public.IsValid() {
+		if !f.Public.IsValid() {
 			continue
 		}
-		if at, isElastic := owner[interfaces[i].Public]; isElastic && at != i {
+		if at, isElastic := owner[f.Public]; isElastic && at != i {
 			give(i, netip.Addr{})
 		}
 	}
@@ -121,7 +121,7 @@ func settle(interfaces []zonesource.Interface, elastic []elasticIP) settled {
 }
 
 // owners returns the place of the interface that each elastic IP is at, -1 for none, and their order.
-func owners(interfaces []zonesource.Interface, elastic []elasticIP) (owner map[netip.Addr]int, order []netip.Addr) {
+func owners(interfaces []*zonesource.Interface, elastic []elasticIP) (owner map[netip.Addr]int, order []netip.Addr) {
 	type place struct{ id, private string }
 	places := make(map[place]int, len(elastic))
 	wanted := make(map[string]bool, len(elastic))
@@ -129,8 +129,7 @@ func owners(interfaces []zonesource.Interface, elastic []elasticIP) (owner map[n
 		wanted[elastic[i].card], wanted[elastic[i].instance] = true, true
 	}
 	var pace breath.Pace
-	for i := range interfaces {
-		f := &interfaces[i]
+	for i, f := range interfaces {
 		pace.Step()
 		if !wanted[f.ID] {
 			continue

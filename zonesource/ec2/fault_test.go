@@ -133,7 +133,7 @@ func TestOptionalCallFails(t *testing.T) {
 					t.Errorf("listing %d: %d peerings, want %d; %d interfaces", i, len(p.Region.Peerings), peerings,
 						len(p.Region.Interfaces))
 				}
-				at := slices.IndexFunc(p.Region.Interfaces, func(f zonesource.Interface) bool { return f.ID == "eni-nlb2" })
+				at := slices.IndexFunc(p.Region.Interfaces, func(f *zonesource.Interface) bool { return f.ID == "eni-nlb2" })
 				if got := p.Region.Interfaces[at].Balancer; got != quiet {
 					t.Errorf("listing %d: the interface is of balancer %s, want %s", i, got, quiet)
 				}

@@ -30,11 +30,10 @@ type candidate struct {
 
 // hosts takes the running instances with their names. Their public addresses are
 // what the interfaces have, which have been listed later.
-func (l *listing) hosts(reservations []types.Reservation, interfaces []zonesource.Interface,
-	account string) []zonesource.Host {
+func (l *listing) hosts(reservations []types.Reservation, interfaces []*zonesource.Interface,
+	account string) []*zonesource.Host {
 	public := make(map[address]netip.Addr, len(interfaces))
-	for i := range interfaces {
-		f := &interfaces[i]
+	for _, f := range interfaces {
 		public[address{f.VPC, f.Private}] = f.Public
 	}
 	found := l.candidates(reservations)
@@ -65,11 +64,12 @@ func (l *listing) candidates(reservations []types.Reservation) []candidate {
 }
 
 // named makes hosts of candidates; nil for none.
-func (l *listing) named(found []candidate, account string) []zonesource.Host {
-	var all []zonesource.Host
+func (l *listing) named(found []candidate, account string) []*zonesource.Host {
+	var all []*zonesource.Host
 	for i := range found {
 		found[i].Names = l.names(&found[i], account)
-		all = append(all, found[i].Host)
+		is := found[i].Host // not a part of what was decoded, which would stay with it
+		all = append(all, &is)
 	}
 	return all
 }
@@ -122,15 +122,14 @@ type place struct {
 // them: those that have one keep it, and the others have the lowest that are free, those
 // launched first before the others. Beside those found there are others, which keep what they have;
 // it is false where they might not.
-func (l *listing) number(found []candidate, others []zonesource.Host) bool {
+func (l *listing) number(found []candidate, others []*zonesource.Host) bool {
 	if !slices.ContainsFunc(l.o.templates, func(t nametemplate.Template) bool { return t.Uses(nametemplate.Ordinal) }) {
 		return true
 	}
 	kept := l.o.served(l.key())
 	had := map[string]*zonesource.Host{}
 	if kept.Region != nil {
-		for i := range kept.Region.Hosts {
-			h := &kept.Region.Hosts[i]
+		for _, h := range kept.Region.Hosts {
 			had[h.Instance] = h
 		}
 	}
@@ -141,8 +140,8 @@ func (l *listing) number(found []candidate, others []zonesource.Host) bool {
 		}
 	}
 	var pace breath.Pace
-	for i := range others {
-		h, was := &others[i], had[others[i].Instance]
+	for _, h := range others {
+		was := had[h.Instance]
 		pace.Step()
 		if h.Group == "" {
 			continue

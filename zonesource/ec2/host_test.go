@@ -32,7 +32,7 @@ func running(id string, minute int, tags ...string) types.Instance {
 }
 
 // hostsOf returns the hosts that a listing makes of instances, of templates, after kept.
-func hostsOf(t *testing.T, kept *zonesource.Region, templates string, in ...types.Instance) ([]zonesource.Host,
+func hostsOf(t *testing.T, kept *zonesource.Region, templates string, in ...types.Instance) ([]*zonesource.Host,
 	[]zonesource.Problem) {
 	t.Helper()
 	all, err := nametemplate.ParseAll(strings.Fields(templates), "dns")
@@ -47,7 +47,7 @@ func hostsOf(t *testing.T, kept *zonesource.Region, templates string, in ...type
 }
 
 // show writes the names of hosts.
-func show(hosts []zonesource.Host) []string {
+func show(hosts []*zonesource.Host) []string {
 	var out []string
 	for _, h := range hosts {
 		line := h.Instance

@@ -14,16 +14,16 @@ import (
 )
 
 // interfaces takes each private address of each interface, primary first.
-func (l *listing) interfaces(cards []types.NetworkInterface) []zonesource.Interface {
-	all := make([]zonesource.Interface, 0, len(cards))
+func (l *listing) interfaces(cards []types.NetworkInterface) []*zonesource.Interface {
+	all := make([]*zonesource.Interface, 0, len(cards))
 	for i := range cards {
 		all = l.appendInterfaces(all, &cards[i])
 	}
-	slices.SortStableFunc(all, func(a, b zonesource.Interface) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(all, func(a, b *zonesource.Interface) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
 
-func (l *listing) appendInterfaces(all []zonesource.Interface, card *types.NetworkInterface) []zonesource.Interface {
+func (l *listing) appendInterfaces(all []*zonesource.Interface, card *types.NetworkInterface) []*zonesource.Interface {
 	id := aws.ToString(card.NetworkInterfaceId)
 	common := zonesource.Interface{
 		ID:      id,
@@ -58,15 +58,15 @@ func (l *listing) appendInterfaces(all []zonesource.Interface, card *types.Netwo
 		}
 		f.Balancer = l.balancers.of(card, f.Private, f.Public)
 		if aws.ToBool(a.Primary) {
-			all = slices.Insert(all, first, f)
+			all = slices.Insert(all, first, &f)
 		} else {
-			all = append(all, f)
+			all = append(all, &f)
 		}
 	}
 	ipv6 := l.ipv6(card)
 	if len(all) == first && len(ipv6) > 0 { // an interface of an IPv6-only subnet
 		common.Balancer = l.balancers.of(card)
-		all = append(all, common)
+		all = append(all, &common)
 	}
 	if len(ipv6) > 0 {
 		all[first].IPv6 = ipv6

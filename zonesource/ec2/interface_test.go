@@ -38,7 +38,7 @@ func TestInterfacesOfInstances(t *testing.T) {
 	l := &listing{region: &region{}}
 	got := l.interfaces(cardsOf(reservations))
 	settle(got, []elasticIP{{public: "192.0.2.2", private: "10.0.0.2", instance: "i-elastic", card: "eni-9"}})
-	want := []zonesource.Interface{
+	want := []*zonesource.Interface{
 		{ID: "eni-1", VPC: "vpc-a", Subnet: "subnet-1", Private: addr("10.0.0.3"), Public: addr("192.0.2.3"),
 			IPv6: []netip.Addr{addr("2001:db8::3")}, Instance: "i-full", Primary: true},
 		{ID: "eni-1", VPC: "vpc-a", Subnet: "subnet-1", Private: addr("10.0.0.4"), Instance: "i-full"},
@@ -69,7 +69,7 @@ func TestInterfacesListedAlone(t *testing.T) {
 			{PrivateIpAddress: aws.String("10.0.0.3")},
 		},
 	}})
-	want := []zonesource.Interface{{ID: "eni-1", Private: addr("10.0.0.1"), Public: addr("192.0.2.1")},
+	want := []*zonesource.Interface{{ID: "eni-1", Private: addr("10.0.0.1"), Public: addr("192.0.2.1")},
 		{ID: "eni-2", Private: addr("10.0.0.2"), Public: addr("192.0.2.2")}, {ID: "eni-2", Private: addr("10.0.0.3")}}
 	diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }))
 	if diff != "" {

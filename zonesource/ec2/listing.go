@@ -27,6 +27,9 @@ type listing struct {
 	problems []zonesource.Problem
 	pages    pages
 	last     zonesource.Part // what the known pages have come to
+	// came are the pages as they came, by their operations, and tallies the ids in them where these were counted.
+	came    map[string]*remembered
+	tallies map[string]*tally
 	// read are the instances that are read where others of the region are not, and stay as they are; nil: all are.
 	read []string
 }
@@ -143,10 +146,6 @@ func (l *listing) join(ctx context.Context, all *listed) (*zonesource.Region, er
 	if err != nil {
 		return nil, err
 	}
-	remember(l, &vpcForm, all.vpcs)
-	remember(l, &subnetForm, all.subnets)
-	remember(l, &instanceForm, all.instances)
-	remember(l, &cardForm, all.cards)
 	l.hasCards = l.hasCards || len(cards) > 0
 	if !l.hasCards {
 		cards = cardsOf(reservations)
@@ -270,18 +269,18 @@ func vpcsOf(described []zonesource.VPC, found *zonesource.Region) []zonesource.V
 	}
 	var pace breath.Pace
 	last := ""
-	for i := range found.Interfaces {
+	for i, f := range found.Interfaces {
 		pace.Step()
-		if id := found.Interfaces[i].VPC; id != last || i == 0 {
-			missing(id)
-			last = id
+		if f.VPC != last || i == 0 {
+			missing(f.VPC)
+			last = f.VPC
 		}
 	}
-	for i := range found.Hosts {
+	for i, h := range found.Hosts {
 		pace.Step()
-		if id := found.Hosts[i].VPC; id != last || i == 0 {
-			missing(id)
-			last = id
+		if h.VPC != last || i == 0 {
+			missing(h.VPC)
+			last = h.VPC
 		}
 	}
 	all := make([]zonesource.VPC, 0, len(byID))

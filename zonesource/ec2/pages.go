@@ -59,6 +59,7 @@ type lazyPage[Item any] struct {
 	raw    []byte  // that isn't decoded; nil: items are all
 	same   bool    // as last time
 	cut    cutting // where it is cut
+	window *window // where it differs from the one that stood in its place; nil: that isn't known
 	at     int     // of the pages of the listing
 	decode func(ctx context.Context, raw []byte) ([]Item, error)
 }
@@ -87,7 +88,7 @@ func (p *lazyPage[Item]) get(ctx context.Context) ([]Item, error) {
 // listAll follows the pages of an operation. page makes the input of a page, and items takes
 // a page apart.
 func listAll[In, Out, Item any](
-	ctx context.Context, l *listing, op awscall.Op[In, Out], page func(token *string) *In,
+	ctx context.Context, l *listing, op awscall.Op[In, Out], input func(token *string) *In,
 	items func(*Out) ([]Item, *string),
 ) (lazy[Item], error) {
 	var found lazy[Item]
@@ -96,10 +97,14 @@ func listAll[In, Out, Item any](
 	err := awscall.Pages(op.Name, func(token string) (string, error) {
 		p := awscall.Page{Salt: awscall.Sum(l.pages.salt), Raw: hasForm || isMembers}
 		want := l.pages.next(op.Name)
+		last := l.after(op.Name, want)
 		if want != nil {
 			p.Want = awscall.Sum(want.Sum)
 		}
-		in := page(awscall.Token(token))
+		if last != nil {
+			p.Last = last.body
+		}
+		in := input(awscall.Token(token))
 		out, err := ask(awscall.WithPage(ctx, &p), l.o.CallTimeout, op, in)
 		if err != nil {
 			return "", err
@@ -114,22 +119,25 @@ func listAll[In, Out, Item any](
 		}
 		is := zonesource.Page{Of: op.Name, Sum: zonesource.Sum(p.Sum)}
 		next := p.Token
-		cut, waits := cutting{}, false
+		cut, differing, waits := cutting{}, (*window)(nil), false
 		at := len(l.pages.now)
 		switch {
 		case p.Body == nil || p.Same:
 		case isMembers:
 			waits = bytes.Contains(p.Body, []byte("<NextToken>")) == (p.Token != "")
 		default:
-			cut, waits = form.cutPage(p.Body, p.Token != "", l.pages.salt)
-			is.Chunks = cut.text(&form, nil)
+			cut, differing, waits = l.cutPage(&form, last, p.Body, p.Token != "")
+			is.Chunks = cut.sums(&form, nil)
 		}
 		switch {
 		case p.Same && (next != "") == (want.Next == more):
 			is.Chunks = want.Chunks
-			found = append(found, lazyPage[Item]{raw: p.Body, same: true, at: at, decode: decode})
+			if last != nil {
+				cut = last.cut
+			}
+			found = append(found, lazyPage[Item]{raw: p.Body, same: true, cut: cut, at: at, decode: decode})
 		case waits:
-			found = append(found, lazyPage[Item]{raw: p.Body, cut: cut, at: at, decode: decode})
+			found = append(found, lazyPage[Item]{raw: p.Body, cut: cut, window: differing, at: at, decode: decode})
 		case p.Body != nil: // the token isn't where it is looked for, or it isn't what EC2 writes
 			out, err = op.Call(awscall.WithBody(ctx, p.Body), in)
 			if err != nil {
@@ -144,6 +152,7 @@ func listAll[In, Out, Item any](
 		if next != "" {
 			is.Next = more
 		}
+		l.remember(op.Name, page{sum: is.Sum, body: p.Body, cut: cut, more: next != ""})
 		l.pages.add(is, p.Same)
 		return next, nil
 	})

@@ -21,8 +21,11 @@ type patching struct {
 	now zonesource.Region
 	// redone are the operations of which something differs, or was decoded.
 	redone map[string]bool
-	// problematic are the things that have problems, and whether they stay as they are.
-	problematic map[string]bool
+	// stay and counted are what stays of them, and how often ids are there.
+	stay    map[string]*staying
+	counted map[string]*tally
+	// vpcs are those of what was decoded, and of what has gone.
+	vpcs map[string]bool
 	// about are the addresses of which something may differ.
 	about map[address]*whereabouts
 	// ends are the last octets of these: most of all addresses have none of them, and needn't be looked for.
@@ -46,14 +49,12 @@ func (l *listing) patch(ctx context.Context, all *listed) (*zonesource.Region, e
 	}
 	before := len(l.problems)
 	p := &patching{listing: l, all: all, was: l.last.Region, now: *l.last.Region, redone: map[string]bool{},
-		problematic: map[string]bool{}, about: map[address]*whereabouts{}}
+		stay: map[string]*staying{}, counted: map[string]*tally{}, vpcs: map[string]bool{},
+		about: map[address]*whereabouts{}}
 	for _, is := range l.pages.now {
 		if _, known := p.redone[is.Of]; !known {
 			p.redone[is.Of] = !l.pages.isSame(is.Of)
 		}
-	}
-	for _, old := range l.last.Problems {
-		p.problematic[old.Name] = false
 	}
 	for _, step := range []func(context.Context) (bool, error){p.patchOptional, p.patchInterfaces, p.patchHosts,
 		p.patchNetworks, p.patchVitals, p.patchCrossings} {
@@ -63,7 +64,7 @@ func (l *listing) patch(ctx context.Context, all *listed) (*zonesource.Region, e
 			return nil, err
 		}
 	}
-	l.hasCards = true
+	l.hasCards, l.tallies = true, p.counted
 	l.problems = append(p.staying(), l.problems[before:]...)
 	return &p.now, nil
 }
@@ -88,7 +89,8 @@ func (p *patching) staying() []zonesource.Problem {
 		if !known {
 			operation = p.api.balancers.Name
 		}
-		return p.redone[operation] && !p.problematic[old.Name]
+		stay := p.stay[operation]
+		return p.redone[operation] && (stay == nil || !stay.has(old.Name))
 	})
 }
 
@@ -119,26 +121,29 @@ func (p *patching) patchInterfaces(ctx context.Context) (ok bool, err error) {
 	if !p.redone[cardForm.operation] && !p.redone[addressForm.operation] {
 		return true, nil
 	}
-	stays := newStays(p.was.Interfaces, func(f *zonesource.Interface) string { return f.ID })
-	read, ok, err := split(ctx, p, &cardForm, p.all.cards, cardIDs, stays)
+	read, stay, ok, err := split(ctx, p, &cardForm, p.all.cards, cardIDs, false)
 	if err != nil || !ok {
 		return false, err
 	}
 	fresh := p.interfaces(read)
-	for i := range fresh {
-		p.look(&fresh[i])
+	for _, f := range fresh {
+		p.look(f)
+		p.vpcs[f.VPC] = true
 	}
-	for _, at := range stays.gone() {
-		p.look(&p.was.Interfaces[at]).gone = true
+	left := gone(stay, p.was.Interfaces, cardID)
+	for _, at := range left {
+		f := p.was.Interfaces[at]
+		p.look(f).gone = true
+		p.vpcs[f.VPC] = true
 	}
 	elastic, err := p.elasticOf(ctx, p.all.elastic)
 	if err != nil {
 		return false, err
 	}
-	p.now.Interfaces = stays.merge(fresh)
+	p.now.Interfaces = mergeSorted(without(p.was.Interfaces, left), fresh, cardID)
 	s := settle(p.now.Interfaces, elastic)
 	for at := range s.moved {
-		p.look(&p.now.Interfaces[at])
+		p.look(p.now.Interfaces[at])
 	}
 	forget(p.listing, &cardForm, p.all.cards, twice(read, cardIDs, s.corrected))
 	return true, nil
@@ -173,15 +178,14 @@ func (p *patching) patchHosts(ctx context.Context) (ok bool, err error) {
 	if !p.redone[instanceForm.operation] && len(p.about) == 0 {
 		return true, nil
 	}
-	stays := newStays(p.was.Hosts, func(h *zonesource.Host) string { return h.Instance })
 	var found []candidate
+	var left []int
 	if p.redone[instanceForm.operation] {
-		var read []types.Reservation
-		read, ok, err = split(ctx, p, &instanceForm, p.all.instances, instanceIDs, stays)
+		read, stay, ok, err := split(ctx, p, &instanceForm, p.all.instances, instanceIDs, false)
 		if err != nil || !ok {
 			return false, err
 		}
-		found = p.candidates(read)
+		found, left = p.candidates(read), gone(stay, p.was.Hosts, hostID)
 		forget(p.listing, &instanceForm, p.all.instances, twice(read, instanceIDs, map[string]bool{}))
 	}
 	for i := range found {
@@ -196,14 +200,20 @@ func (p *patching) patchHosts(ctx context.Context) (ok bool, err error) {
 			found[i].Public = at.public
 		}
 	}
-	kept := stays.merge(nil)
+	for i := range found {
+		p.vpcs[found[i].VPC] = true
+	}
+	for _, at := range left {
+		p.vpcs[p.was.Hosts[at].VPC] = true
+	}
+	kept := without(p.was.Hosts, left)
 	if !p.followAddresses(kept) {
 		return false, nil
 	}
 	if !p.number(found, kept) {
 		return false, nil
 	}
-	p.now.Hosts = mergeSorted(kept, p.named(found, p.now.AccountID), stays.id)
+	p.now.Hosts = mergeSorted(kept, p.named(found, p.now.AccountID), hostID)
 	return true, nil
 }
 
@@ -213,30 +223,30 @@ func (p *patching) hasItsAddresses(h *zonesource.Host) bool {
 	if p.redone[cardForm.operation] || p.redone[addressForm.operation] {
 		return false
 	}
-	at, known := slices.BinarySearchFunc(p.was.Hosts, h.Instance, func(h zonesource.Host, id string) int {
+	at, known := slices.BinarySearchFunc(p.was.Hosts, h.Instance, func(h *zonesource.Host, id string) int {
 		return strings.Compare(h.Instance, id)
 	})
 	if !known {
 		return false
 	}
-	had := &p.was.Hosts[at]
+	had := p.was.Hosts[at]
 	return had.VPC == h.VPC && had.Private == h.Private && had.Public == h.Public
 }
 
 // followAddresses gives instances that stay the public addresses that are at their interfaces now. It is false where
 // one has an address that no interface has any more.
-func (p *patching) followAddresses(kept []zonesource.Host) bool {
+func (p *patching) followAddresses(kept []*zonesource.Host) bool {
 	if len(p.about) == 0 {
 		return true
 	}
 	var pace breath.Pace
-	for i := range kept {
+	for i, h := range kept {
 		pace.Step()
-		at := p.seen(kept[i].VPC, kept[i].Private)
+		at := p.seen(h.VPC, h.Private)
 		switch {
 		case at == nil:
 		case at.listed:
-			kept[i].Public = at.public
+			kept[i] = h.WithPublic(at.public)
 		case at.gone:
 			return false
 		}
@@ -250,9 +260,8 @@ func (p *patching) findPublic() {
 		return
 	}
 	var pace breath.Pace
-	for i := range p.now.Interfaces {
+	for _, f := range p.now.Interfaces {
 		pace.Step()
-		f := &p.now.Interfaces[i]
 		at := p.seen(f.VPC, f.Private)
 		if at != nil {
 			at.listed, at.public = true, f.Public
@@ -263,24 +272,43 @@ func (p *patching) findPublic() {
 // patchNetworks patches the subnets and the VPCs.
 func (p *patching) patchNetworks(ctx context.Context) (ok bool, err error) {
 	if p.redone[subnetForm.operation] {
-		subnets := newStays(p.was.Subnets, func(n *zonesource.Subnet) string { return n.ID })
-		read, ok, err := split(ctx, p, &subnetForm, p.all.subnets, subnetIDs, subnets)
+		read, stay, ok, err := split(ctx, p, &subnetForm, p.all.subnets, subnetIDs, false)
 		if err != nil || !ok {
 			return false, err
 		}
-		p.now.Subnets = subnets.merge(p.subnets(read))
+		id := func(n zonesource.Subnet) string { return n.ID }
+		p.now.Subnets = mergeSorted(without(p.was.Subnets, gone(stay, p.was.Subnets, id)), p.subnets(read), id)
 		forget(p.listing, &subnetForm, p.all.subnets, twice(read, subnetIDs, map[string]bool{}))
 	}
-	vpcs := newStays(p.was.VPCs, func(v *zonesource.VPC) string { return v.ID })
-	read, ok, err := split(ctx, p, &vpcForm, p.all.vpcs, vpcIDs, vpcs)
+	if !p.redone[subnetForm.operation] && !p.redone[vpcForm.operation] && p.haveVPCs() {
+		return true, nil
+	}
+	read, stay, ok, err := split(ctx, p, &vpcForm, p.all.vpcs, vpcIDs, true) // of some the pages tell nothing
 	if err != nil || !ok {
 		return false, err
 	}
 	described := p.described(read)
 	forget(p.listing, &vpcForm, p.all.vpcs, twice(read, vpcIDs, map[string]bool{}))
-	p.now.VPCs = vpcsOf(append(vpcs.merge(nil), described...), &p.now)
+	kept := without(p.was.VPCs, gone(stay, p.was.VPCs, func(v zonesource.VPC) string { return v.ID }))
+	p.now.VPCs = vpcsOf(append(kept, described...), &p.now)
 	return true, nil
 }
+
+// haveVPCs reports whether the VPCs of all that differs are known by more than what is in them: then there are no
+// others than there were.
+func (p *patching) haveVPCs() bool {
+	for id := range p.vpcs {
+		isKnown := func(v zonesource.VPC) bool { return v.ID == id && len(v.CIDRs) > 0 }
+		if !slices.ContainsFunc(p.was.VPCs, isKnown) {
+			return false
+		}
+	}
+	return true
+}
+
+func cardID(f *zonesource.Interface) string { return f.ID }
+
+func hostID(h *zonesource.Host) string { return h.Instance }
 
 // patchVitals takes what AWS has against instances, where that differs.
 func (p *patching) patchVitals(ctx context.Context) (ok bool, err error) {

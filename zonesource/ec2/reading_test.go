@@ -42,13 +42,13 @@ func TestOrdinalsOfReadings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	part := func(hosts []zonesource.Host) func(zonesource.Key) (zonesource.Part, bool) {
+	part := func(hosts []*zonesource.Host) func(zonesource.Key) (zonesource.Part, bool) {
 		return func(zonesource.Key) (zonesource.Part, bool) {
 			return zonesource.Part{Region: &zonesource.Region{Hosts: hosts}}, true
 		}
 	}
 	o := &Options{templates: templates, Kept: part(listed), Served: part(listed)}
-	hosts := func(read []string, of ...types.Instance) []zonesource.Host {
+	hosts := func(read []string, of ...types.Instance) []*zonesource.Host {
 		l := &listing{region: &region{o: o, name: "eu-west-1"}, read: read}
 		return l.hosts([]types.Reservation{{Instances: of}}, nil, "1")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"maps"
 	"regexp"
@@ -208,21 +209,22 @@ type region struct {
 	name      string
 	api       api
 	log       *slog.Logger
-	peerings  []zonesource.Peering // the last good ones
-	balancers balancers            // likewise
-	vitals    []zonesource.Vital   // likewise
-	crossing  map[string]crossing  // what network load balancers are set to
-	hasCards  bool                 // network interfaces have been listed here
-	remembers bool                 // peerings and balancers are those of a listing
-	ids       pageIDs              // of the last listing's pages
-	salt      zonesource.Sum       // of its pages; of run
+	peerings  []zonesource.Peering   // the last good ones
+	balancers balancers              // likewise
+	vitals    []zonesource.Vital     // likewise
+	crossing  map[string]crossing    // what network load balancers are set to
+	hasCards  bool                   // network interfaces have been listed here
+	remembers bool                   // peerings and balancers are those of a listing
+	last      map[string]*remembered // the pages of the last listing, by their operations
+	seed      maphash.Seed           // of the hashes of ids
+	salt      zonesource.Sum         // of its pages; of run
 	plan      *refresh.Plan
 }
 
 func (s *Source) newRegion(a Account, name string) *region {
 	return &region{
 		o: &s.o, account: a, name: name, plan: s.plans[keyOf(a, name)],
-		api: newAPI(a.Config, name, s.o.OnCall), ids: pageIDs{},
+		api: newAPI(a.Config, name, s.o.OnCall), seed: maphash.MakeSeed(),
 		log: s.o.Log.With("source", "ec2", "account", a.Name, "region", name),
 	}
 }
@@ -304,7 +306,7 @@ func (r *region) inTurn(ctx context.Context, slots chan struct{}) (zonesource.Pa
 		return part, err
 	}
 	part.Sum = r.salt
-	r.ids.keep(l.pages.now)
+	l.keepPages()
 	r.remembers = r.remembers || !l.pages.failed
 	if found == nil {
 		part.Region, part.Problems, part.Pages = kept.Region, kept.Problems, kept.Pages

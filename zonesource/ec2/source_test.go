@@ -15,15 +15,15 @@ import (
 
 // want is what testdata holds of eu-west-1, load balancers and security groups asked for.
 func want() *zonesource.Region {
-	prod := func(id, instance, private, public string) zonesource.Interface {
-		return zonesource.Interface{ID: id, VPC: "vpc-prod", Subnet: "subnet-prod", Instance: instance,
+	prod := func(id, instance, private, public string) *zonesource.Interface {
+		return &zonesource.Interface{ID: id, VPC: "vpc-prod", Subnet: "subnet-prod", Instance: instance,
 			Private: addr(private), Public: addr(public)}
 	}
-	managed := func(f zonesource.Interface, balancer, service string) zonesource.Interface {
+	managed := func(f *zonesource.Interface, balancer, service string) *zonesource.Interface {
 		f.Managed, f.Balancer, f.Service = true, balancer, service
 		return f
 	}
-	primary := func(f zonesource.Interface) zonesource.Interface {
+	primary := func(f *zonesource.Interface) *zonesource.Interface {
 		f.Primary = true
 		return f
 	}
@@ -57,7 +57,7 @@ func want() *zonesource.Region {
 				BDNS: true, ACIDRs: prefixes("10.0.0.0/16", "100.64.0.0/20"), BCIDRs: prefixes("10.20.0.0/16", "2001:db8:20::/56"),
 			},
 		},
-		Interfaces: []zonesource.Interface{
+		Interfaces: []*zonesource.Interface{
 			managed(prod("eni-alb", "", "10.0.1.40", "203.0.113.40"), "shop", "alb shop/50dc6c495c0c9188"),
 			{ID: "eni-bare", VPC: "vpc-unlisted", Subnet: "subnet-unlisted", Private: addr("10.66.0.1")},
 			classic,
@@ -66,14 +66,14 @@ func want() *zonesource.Region {
 			managed(prod("eni-nlb", "", "10.0.1.42", "198.51.100.42"), "fast", "nlb fast-5d1b75f4f1cee11e"),
 			managed(prod("eni-nlb2", "", "10.0.1.43", ""), "quiet", ""), // by its address
 			managed(prod("eni-nlb3", "", "10.0.1.44", ""), "eni-nlb3", ""),
-			primary(zonesource.Interface{ID: "eni-six", VPC: "vpc-shared", Subnet: "subnet-shared1", Instance: "i-six",
+			primary(&zonesource.Interface{ID: "eni-six", VPC: "vpc-shared", Subnet: "subnet-shared1", Instance: "i-six",
 				IPv6: addrs("2001:db8:50::6")}),
 			primary(prod("eni-stopped", "i-stopped", "10.0.1.30", "198.51.100.3")), // stopped, and still associated
 			web,
 			prod("eni-web", "i-web", "10.0.1.11", "198.51.100.2"),
 			prod("eni-web", "i-web", "10.0.1.12", ""),
 		},
-		Hosts: []zonesource.Host{
+		Hosts: []*zonesource.Host{
 			{Instance: "i-db", VPC: "vpc-prod", Subnet: "subnet-prod", Private: addr("10.0.1.20"),
 				Names: []zonesource.HostName{{Text: "db1", From: "Name tag"}, {Text: "db", From: "security group"}}},
 			{Instance: "i-six", VPC: "vpc-shared", Subnet: "subnet-shared1", IPv6: addrs("2001:db8:50::6")},
@@ -272,7 +272,7 @@ func TestElasticIPMoves(t *testing.T) {
 // TestClaimedTwice: an address that isn't elastic, seen at two interfaces.
 func TestClaimedTwice(t *testing.T) {
 	public := addr("203.0.113.1")
-	all := []zonesource.Interface{{ID: "eni-1", Public: public}, {ID: "eni-2", Public: public}, {ID: "eni-3"},
+	all := []*zonesource.Interface{{ID: "eni-1", Public: public}, {ID: "eni-2", Public: public}, {ID: "eni-3"},
 		{ID: "eni-4"}}
 	settle(all, nil)
 	if all[0].Public.IsValid() || all[1].Public != public {

@@ -11,94 +11,63 @@ import (
 	"inside53/zonesource/breath"
 )
 
-// stays finds out which things of a list stay as they are. The list is in the order of its ids, and things of one id
-// are one thing.
-type stays[T any] struct {
-	list  []T
-	id    func(*T) string
-	noted map[string]bool // of what may have gone, whether it was noted; and what was noted and isn't in the list
-	rest  bool            // what isn't in it stays
-	again bool            // something was noted twice
+// staying says which things of an operation stay as they are.
+type staying struct {
+	mayGo map[string]bool // of what may have gone, whether it stays
+	all   bool            // everything may have gone
 }
 
-func newStays[T any](list []T, id func(*T) string) *stays[T] {
-	return &stays[T]{list: list, id: id, rest: true}
+// has reports whether the thing of an id stays.
+func (s *staying) has(id string) bool {
+	stays, mayGo := s.mayGo[id]
+	return stays || !mayGo && !s.all
 }
 
-// mayGo says what may have gone, nothing of which has been noted.
-func (s *stays[T]) mayGo(ids map[string]bool) { s.noted = ids }
-
-// allMayGo says that everything may have gone.
-func (s *stays[T]) allMayGo() {
-	s.noted, s.rest = make(map[string]bool, len(s.list)), false
-	var pace breath.Pace
-	for i := range s.list {
-		pace.Step()
-		s.noted[s.id(&s.list[i])] = false
-	}
-}
-
-// note says that the thing of an id stays.
-func (s *stays[T]) note(id string) {
-	noted, mayGo := s.noted[id]
-	s.again = s.again || noted || s.rest && !mayGo
-	s.noted[id] = true
-}
-
-// twice reports whether something was noted twice, or stood elsewhere all the time.
-func (s *stays[T]) twice() bool { return s.again }
-
-// find reports whether what has an id may have gone, and whether it was noted.
-func (s *stays[T]) find(id string) (noted, mayGo bool) {
-	noted, mayGo = s.noted[id]
-	return noted, mayGo || !s.rest
-}
-
-// gone are the places in the list of what doesn't stay.
-func (s *stays[T]) gone() (all []int) {
-	if s.rest {
-		for id, noted := range s.noted {
-			at := 0
-			if !noted {
-				at = sort.Search(len(s.list), func(i int) bool { return s.id(&s.list[i]) >= id })
+// gone are the places in a list, which is in the order of ids, of what doesn't stay.
+func gone[T any](s *staying, list []T, id func(T) string) (places []int) {
+	if !s.all {
+		for one, stays := range s.mayGo {
+			at := len(list)
+			if !stays {
+				at = sort.Search(len(list), func(i int) bool { return id(list[i]) >= one })
 			}
-			for ; !noted && at < len(s.list) && s.id(&s.list[at]) == id; at++ {
-				all = append(all, at)
+			for ; at < len(list) && id(list[at]) == one; at++ {
+				places = append(places, at)
 			}
 		}
-		slices.Sort(all)
-		return all
+		slices.Sort(places)
+		return places
 	}
 	var pace breath.Pace
-	for i := range s.list {
+	for i := range list {
 		pace.Step()
-		if !s.noted[s.id(&s.list[i])] {
-			all = append(all, i)
+		if !s.mayGo[id(list[i])] {
+			places = append(places, i)
 		}
 	}
-	return all
+	return places
 }
 
 // roomForOthers is how many things more there is room for in a list of those that stay.
 const roomForOthers = 4 * chunkSize
 
-// merge returns a new list of what stays and of other things, which are in the order of ids too; nil for none.
-func (s *stays[T]) merge(others []T) []T {
-	kept, from := make([]T, 0, len(s.list)+len(others)+roomForOthers), 0
-	for _, at := range s.gone() {
-		kept = append(kept, s.list[from:at]...)
+// without returns a new list without some places, which are in order.
+func without[T any](list []T, places []int) []T {
+	kept, from := make([]T, 0, len(list)+roomForOthers), 0
+	for _, at := range places {
+		kept = append(kept, list[from:at]...)
 		from = at + 1
 	}
-	return mergeSorted(append(kept, s.list[from:]...), others, s.id)
+	return append(kept, list[from:]...)
 }
 
 // mergeSorted merges two lists in the order of their ids; nil for none. It may use the room of the first one.
-func mergeSorted[T any](list, others []T, id func(*T) string) []T {
+func mergeSorted[T any](list, others []T, id func(T) string) []T {
 	end := len(list)
 	list = append(list, others...)
 	for k := len(others) - 1; k >= 0; k-- {
-		last := id(&others[k])
-		at := sort.Search(end, func(i int) bool { return id(&list[i]) > last })
+		last := id(others[k])
+		at := sort.Search(end, func(i int) bool { return id(list[i]) > last })
 		copy(list[at+k+1:], list[at:end])
 		list[at+k], end = others[k], at
 	}
@@ -108,79 +77,122 @@ func mergeSorted[T any](list, others []T, id func(*T) string) []T {
 	return list
 }
 
-// noted is what ids are noted at.
-type noted interface {
-	mayGo(ids map[string]bool)
-	allMayGo()
-	note(id string)
-	twice() bool
-	find(id string) (noted, mayGo bool)
-}
-
-// split decodes what differs of an operation, and notes the ids of what doesn't, but for pages that are the same as
-// last time, where it is known what may have gone. It isn't ok where something is there twice.
+// split decodes what differs of an operation, and finds what stays as it is. Pages that are the same as last time
+// aren't looked at where the last ones are remembered, unless all of them shall be. It isn't ok where something is
+// there twice.
 func split[Item any](ctx context.Context, p *patching, f *form, pages lazy[Item], ids func(*Item, func(id string)),
-	to noted) (read []Item, ok bool, err error) {
+	all bool) (read []Item, stay *staying, ok bool, err error) {
 	p.redone[f.operation] = true
-	left, narrow := mayHaveLeft(p.listing, f, pages)
-	narrow = narrow && f.operation != vpcForm.operation // of some VPCs it is known by what is in them alone that they are
-	if narrow {
-		to.mayGo(left)
-	} else {
-		to.allMayGo()
+	d := &difference{listing: p.listing, form: f}
+	if !all {
+		d.last = p.lastOf(f)
 	}
-	known := f.chunksOf(p.pages.known)
-	visit := func(id string) {
-		to.note(id)
-		if _, has := p.problematic[id]; has {
-			p.problematic[id] = true
+	d.begin()
+	for n := 0; d.last != nil && n < len(d.last.pages); n++ {
+		switch {
+		case n >= len(pages):
+			d.leave(n, nil)
+		case !pages[n].same:
+			d.leave(n, pages[n].window)
 		}
 	}
 	for i := range pages {
 		page := &pages[i]
 		is := &p.pages.now[page.at]
-		if page.same && is.Chunks != "" && !hasForgotten(is.Chunks) {
-			if !narrow {
-				p.ids.of(f, is, page.raw).each(visit)
-			}
-			continue
-		}
-		some, err := page.items, error(nil)
+		var some []Item
 		switch {
-		case page.raw == nil:
-		case !page.isCut(p.listing, f):
-			some, err = page.get(ctx)
+		case page.same && d.last != nil:
+		case page.same && is.Chunks != "" && !hasForgotten(is.Chunks):
+			d.note(page.raw)
+		case page.isCut(p.listing, f):
+			differing := d.of(&page.cut, page.window)
+			if differing != nil {
+				some, err = page.decode(ctx, differing)
+			}
 		default:
-			differing, same := page.cut.divide(known)
-			f.idsIn(same).each(visit)
-			some, err = page.decode(ctx, differing)
+			some, err = page.get(ctx)
+			for k := range some {
+				ids(&some[k], func(id string) { d.count(id) })
+			}
 		}
 		if err != nil {
-			return nil, false, err
+			return nil, nil, false, err
 		}
 		read = append(read, some...)
 	}
-	remember(p.listing, f, pages)
-	ok = !to.twice()
-	elsewhere := map[string]bool{} // what stood nowhere that is another page now
-	for i := range read {
-		ids(&read[i], func(id string) {
-			noted, mayGo := to.find(id)
-			ok = ok && !noted
-			if !mayGo {
-				elsewhere[id] = true
-			}
-		})
+	p.stay[f.operation] = &d.stay
+	p.counted[f.operation] = &d.tally
+	return read, &d.stay, !d.twice, nil
+}
+
+// difference finds out what differs of the pages of an operation.
+type difference struct {
+	*listing
+	form  *form
+	last  *remembered // nil: everything may have gone
+	known map[string]bool
+	stay  staying
+	tally tally
+	twice bool // something is there twice
+}
+
+func (d *difference) begin() {
+	d.stay = staying{mayGo: map[string]bool{}, all: d.last == nil}
+	d.tally.more = map[uint64]int32{}
+	if d.last == nil {
+		d.known = d.form.chunksOf(d.pages.known)
+		return
 	}
-	if narrow && len(elsewhere)+len(p.problematic) > 0 {
-		eachSame(p.listing, pages, func(id string) {
-			ok = ok && !elsewhere[id]
-			if _, has := p.problematic[id]; has {
-				p.problematic[id] = true
-			}
-		})
+	d.known, d.tally.was = map[string]bool{}, d.last.ids
+}
+
+// leave says that what lies in a page of the last listing, or between two places of it, may have gone.
+func (d *difference) leave(n int, w *window) {
+	page := &d.last.pages[n]
+	if !page.isCut(d.form, d.pages.salt) {
+		w = nil
 	}
-	return read, ok, nil
+	from, to := 0, len(page.cut.chunks)
+	text := page.body
+	if w != nil {
+		from, to = w.from, w.toLast
+		text = page.cut.text(from, to)
+	}
+	for _, k := range page.cut.chunks[from:to] {
+		d.known[k.sum] = true
+	}
+	for _, id := range d.form.idsIn(text) {
+		d.stay.mayGo[id] = false
+		d.tally.count(d.hash(id), -1)
+	}
+}
+
+// note says that what lies in a text stays.
+func (d *difference) note(text []byte) {
+	for _, id := range d.form.idsIn(text) {
+		d.stay.mayGo[id] = true
+		d.count(id)
+	}
+}
+
+func (d *difference) count(id string) {
+	twice := d.tally.count(d.hash(id), 1)
+	d.twice = d.twice || twice
+}
+
+// of returns a page with what differs in it alone, or differs between two places of it, and notes the rest; nil where
+// nothing differs.
+func (d *difference) of(c *cutting, w *window) []byte {
+	from, to := 0, len(c.chunks)
+	if d.last != nil && w != nil {
+		from, to = w.from, w.to
+	}
+	differing, same := c.divide(from, to, d.known)
+	d.note(same)
+	for _, id := range d.form.idsIn(differing) {
+		d.count(id)
+	}
+	return differing
 }
 
 // twice adds the ids that some items have more than once: what comes of an id then isn't what one of them says.
@@ -229,6 +241,6 @@ func forget[Item any](l *listing, f *form, pages lazy[Item], ids map[string]bool
 		if is.Chunks == "" || len(ids) == 0 && !hasForgotten(is.Chunks) || !p.isCut(l, f) {
 			continue
 		}
-		is.Chunks = p.cut.text(f, ids)
+		is.Chunks = p.cut.sums(f, ids)
 	}
 }

@@ -137,11 +137,11 @@ func TestInstancesAreServedAtOnce(t *testing.T) {
 	client := sdkec2.NewFromConfig(l.config)
 	host := func(id string) *zonesource.Host {
 		p, _ := l.keeper.Kept(zonesource.Key{Source: "ec2", Name: "/eu-west-1"})
-		at := slices.IndexFunc(p.Region.Hosts, func(h zonesource.Host) bool { return h.Instance == id })
+		at := slices.IndexFunc(p.Region.Hosts, func(h *zonesource.Host) bool { return h.Instance == id })
 		if at < 0 {
 			return nil
 		}
-		return &p.Region.Hosts[at]
+		return p.Region.Hosts[at]
 	}
 	before := l.sim.Calls()["DescribeVpcs"]
 	ran, err := client.RunInstances(t.Context(), &sdkec2.RunInstancesInput{ImageId: aws.String("ami-1"),

@@ -53,8 +53,8 @@ type hostName struct{ full, short string }
 func Hosts(regions []*zonesource.Region, o HostsOptions) ([]byte, []zonesource.Problem) {
 	h := hosts{options: o, seen: map[string]bool{}, vpcs: map[string][]string{}, reach: newHostsReach(regions, o)}
 	for _, r := range regions {
-		for i := range r.Hosts {
-			h.host(r, &r.Hosts[i])
+		for _, host := range r.Hosts {
+			h.host(r, host)
 		}
 	}
 	slices.SortFunc(h.lines, func(a, b hostLine) int {

@@ -189,7 +189,7 @@ func TestNames(t *testing.T) {
 // namesInDNS are the names that DNS has of one instance.
 func namesInDNS(t *testing.T, text, tagZone, other string) []string {
 	t.Helper()
-	region := &zonesource.Region{Name: "eu-west-1", VPCs: []zonesource.VPC{{ID: "vpc-1"}}, Hosts: []zonesource.Host{{
+	region := &zonesource.Region{Name: "eu-west-1", VPCs: []zonesource.VPC{{ID: "vpc-1"}}, Hosts: []*zonesource.Host{{
 		Instance: "i-1", VPC: "vpc-1", Private: netip.MustParseAddr("10.0.0.1"), Names: []zonesource.HostName{{Text: text}},
 	}}}
 	parts := map[zonesource.Key]zonesource.Part{}

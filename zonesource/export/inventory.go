@@ -66,8 +66,8 @@ func (o *InventoryOptions) numbers(key zonesource.Key, listed func(zonesource.Ke
 	if own.Region != nil {
 		all.Hosts = append(all.Hosts, own.Region.Hosts...)
 	}
-	slices.SortStableFunc(all.Hosts, func(a, b zonesource.Host) int { return cmp.Compare(a.Instance, b.Instance) })
-	all.Hosts = slices.CompactFunc(all.Hosts, func(a, b zonesource.Host) bool { return a.Instance == b.Instance })
+	slices.SortStableFunc(all.Hosts, func(a, b *zonesource.Host) int { return cmp.Compare(a.Instance, b.Instance) })
+	all.Hosts = slices.CompactFunc(all.Hosts, func(a, b *zonesource.Host) bool { return a.Instance == b.Instance })
 	return zonesource.Part{Key: key, Region: all}, true
 }
 

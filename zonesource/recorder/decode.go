@@ -220,19 +220,36 @@ func (d *decoder) record(r ledger.Record) error {
 	case g != nil && kind == "p":
 		return appendItem(&g.Peerings, r)
 	case g != nil && kind == "i":
-		return appendItem(&g.Interfaces, r)
+		return appendNew(&g.Interfaces, r)
 	case g != nil && kind == "h":
-		return appendItem(&g.Hosts, r)
+		return appendNew(&g.Hosts, r)
 	}
 	return nil // of a later program
 }
 
 func appendItem[T any](to *[]T, r ledger.Record) error {
 	var one T
-	err := json.Unmarshal(r.Value, &one)
+	err := readItem(&one, r)
+	if err == nil {
+		*to = append(*to, one)
+	}
+	return err
+}
+
+// appendNew is appendItem, of a list of things that regions share.
+func appendNew[T any](to *[]*T, r ledger.Record) error {
+	one := new(T)
+	err := readItem(one, r)
+	if err == nil {
+		*to = append(*to, one)
+	}
+	return err
+}
+
+func readItem(to any, r ledger.Record) error {
+	err := json.Unmarshal(r.Value, to)
 	if err != nil {
 		return fmt.Errorf("the record %s: %w", r.Key, err)
 	}
-	*to = append(*to, one)
 	return nil
 }

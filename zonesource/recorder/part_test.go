@@ -23,9 +23,9 @@ func regionPart() zonesource.Part {
 		AccountID: "123456789012", Name: "eu-west-1",
 		VPCs:     []zonesource.VPC{{ID: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}}},
 		Peerings: []zonesource.Peering{{ID: "pcx-1", A: zone.VPC{ID: "vpc-1"}, B: zone.VPC{ID: "vpc-2"}, ADNS: true}},
-		Interfaces: []zonesource.Interface{{ID: "eni-1", VPC: "vpc-1", Private: address("10.0.0.1"),
+		Interfaces: []*zonesource.Interface{{ID: "eni-1", VPC: "vpc-1", Private: address("10.0.0.1"),
 			Public: address("198.51.100.1")}},
-		Hosts: []zonesource.Host{{Instance: "i-1", VPC: "vpc-1", Private: address("10.0.0.1"),
+		Hosts: []*zonesource.Host{{Instance: "i-1", VPC: "vpc-1", Private: address("10.0.0.1"),
 			Names: []zonesource.HostName{{Text: "web", From: "Name tag"}}}},
 	}}
 }
@@ -109,9 +109,9 @@ func TestRegionsAreInOrder(t *testing.T) {
 	b := newBench(t, t.TempDir())
 	want := regionPart()
 	for _, more := range []string{"-b", ".c", "0"} {
-		h, f := want.Region.Hosts[0], want.Region.Interfaces[0]
+		h, f := *want.Region.Hosts[0], *want.Region.Interfaces[0]
 		h.Instance, f.ID, f.Instance = h.Instance+more, f.ID+more, h.Instance+more
-		want.Region.Hosts, want.Region.Interfaces = append(want.Region.Hosts, h), append(want.Region.Interfaces, f)
+		want.Region.Hosts, want.Region.Interfaces = append(want.Region.Hosts, &h), append(want.Region.Interfaces, &f)
 	}
 	b.mustAccept(zonesource.Cause{}, want)
 	got, err := Part(t.Context(), b.l, b.r.Newest(), want.Key)

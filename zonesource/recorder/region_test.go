@@ -23,9 +23,9 @@ func randomRegion(r *rand.Rand) *zonesource.Region {
 	for i := range 8 {
 		for range []int{0, 1, 1, 1, 1, 1, 2, 3}[r.IntN(8)] {
 			private := netip.AddrFrom4([4]byte{10, 0, byte(few()), byte(i)})
-			of.Interfaces = append(of.Interfaces, zonesource.Interface{ID: fmt.Sprint("eni-", i), Private: private,
+			of.Interfaces = append(of.Interfaces, &zonesource.Interface{ID: fmt.Sprint("eni-", i), Private: private,
 				Managed: r.IntN(5) == 0})
-			of.Hosts = append(of.Hosts, zonesource.Host{Instance: fmt.Sprint("i-", i), Private: private,
+			of.Hosts = append(of.Hosts, &zonesource.Host{Instance: fmt.Sprint("i-", i), Private: private,
 				Names: []zonesource.HostName{{Text: fmt.Sprint("name", few())}}})
 		}
 	}
@@ -57,7 +57,7 @@ func TestDifferenceOfRegions(t *testing.T) {
 	large := func(version int) zonesource.Part {
 		of := &zonesource.Region{}
 		for i := range 20_000 {
-			h := zonesource.Host{Instance: fmt.Sprintf("i-%05d", i)}
+			h := &zonesource.Host{Instance: fmt.Sprintf("i-%05d", i)}
 			if i == 10_000 {
 				h.Ordinal = version
 			}

@@ -33,8 +33,7 @@ func (s *Source) instance(client netip.Addr) (found, update.Result) {
 	var hosts []*zonesource.Host
 	within := false
 	for _, r := range s.options.Regions() {
-		for i := range r.Hosts {
-			h := &r.Hosts[i]
+		for _, h := range r.Hosts {
 			same := slices.ContainsFunc(hosts, func(o *zonesource.Host) bool { return o.Instance == h.Instance })
 			if h.Private == client && (all || slices.Contains(vpcs, h.VPC)) && !same {
 				hosts = append(hosts, h)

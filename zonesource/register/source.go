@@ -290,8 +290,8 @@ func (s *Source) prune(deliver func(zonesource.Part)) {
 	for _, r := range regions {
 		at := place{r.Account, r.Name}
 		listed[at] = true
-		for i := range r.Hosts {
-			running[r.Hosts[i].Instance] = at
+		for _, h := range r.Hosts {
+			running[h.Instance] = at
 		}
 	}
 	next, ran := maps.Clone(s.names), map[string]place{}

@@ -37,7 +37,7 @@ func newSource(t *testing.T, regions *[]*zonesource.Region, unlisted *bool, inst
 func region(account, name string, instances ...string) *zonesource.Region {
 	r := &zonesource.Region{Account: account, Name: name}
 	for _, id := range instances {
-		r.Hosts = append(r.Hosts, zonesource.Host{Instance: id, Private: netip.MustParseAddr("10.0.0.1")})
+		r.Hosts = append(r.Hosts, &zonesource.Host{Instance: id, Private: netip.MustParseAddr("10.0.0.1")})
 	}
 	return r
 }

@@ -1,0 +1,143 @@
+package ec2
+
+import (
+	"hash/maphash"
+	"slices"
+
+	"inside53/zonesource"
+)
+
+// remembered are the pages of an operation as they came with the last listing. So the next one knows what lies in those
+// that are other ones now, without a look at all that is the same.
+type remembered struct {
+	pages []page
+	// ids is how often each id stands in the pages, by its hash; nil where they aren't counted. What has the hash of
+	// something else is taken for it: then it stands there twice, and everything is decoded.
+	ids map[uint64]int32
+}
+
+// page is one as it came.
+type page struct {
+	sum  zonesource.Sum
+	body []byte  // nil: it was decoded at once
+	cut  cutting // of body, once it was cut
+	more bool    // another one follows
+}
+
+// after returns the page of the last listing that stands where the next one of an operation will, if it is what is
+// known; nil where it isn't.
+func (l *listing) after(operation string, known *zonesource.Page) *page {
+	was := l.region.last[operation]
+	at := l.pages.count[operation]
+	if known == nil || was == nil || at >= len(was.pages) || was.pages[at].sum != known.Sum || was.pages[at].body == nil {
+		return nil
+	}
+	return &was.pages[at]
+}
+
+// remember notes a page that came.
+func (l *listing) remember(operation string, p page) {
+	if l.came == nil {
+		l.came = map[string]*remembered{}
+	}
+	if l.came[operation] == nil {
+		l.came[operation] = &remembered{}
+	}
+	l.came[operation].pages = append(l.came[operation].pages, p)
+}
+
+// cutPage cuts a page, after the one that stood in its place if that is remembered.
+func (l *listing) cutPage(f *form, last *page, body []byte, more bool) (c cutting, w *window, ok bool) {
+	if last == nil || !last.isCut(f, l.pages.salt) {
+		c, ok = f.cutPage(body, more, l.pages.salt)
+		return c, nil, ok
+	}
+	c, differing, ok := f.cutAfter(body, &last.cut, more, l.pages.salt)
+	if !ok {
+		return cutting{}, nil, false
+	}
+	return c, &differing, true
+}
+
+// isCut cuts a page, if it can be and isn't yet.
+func (p *page) isCut(f *form, salt zonesource.Sum) bool {
+	if p.cut.body == nil && p.body != nil {
+		p.cut, _ = f.cutPage(p.body, p.more, salt)
+	}
+	return p.cut.body != nil
+}
+
+// lastOf returns the pages of an operation that are known, as they came and with their ids; nil where they aren't
+// remembered, and where something in them is to be decoded once more.
+func (l *listing) lastOf(f *form) *remembered {
+	was := l.region.last[f.operation]
+	if was == nil {
+		return nil
+	}
+	n := 0
+	for i := range l.pages.known {
+		p := &l.pages.known[i]
+		if p.Of != f.operation {
+			continue
+		}
+		if n == len(was.pages) || was.pages[n].sum != p.Sum || was.pages[n].body == nil || p.Chunks == "" ||
+			hasForgotten(p.Chunks) {
+			return nil
+		}
+		n++
+	}
+	if n != len(was.pages) {
+		return nil
+	}
+	if was.ids == nil {
+		was.ids = map[uint64]int32{}
+		for i := range was.pages {
+			f.eachID(was.pages[i].body, func(id []byte) { was.ids[maphash.Bytes(l.region.seed, id)]++ })
+		}
+	}
+	return was
+}
+
+func (l *listing) hash(id string) uint64 { return maphash.String(l.region.seed, id) }
+
+// keepPages has the pages of a listing remembered, with the ids in them where these are known.
+func (l *listing) keepPages() {
+	for operation, now := range l.came {
+		was := l.region.last[operation]
+		switch {
+		case l.tallies[operation] != nil:
+			now.ids = l.tallies[operation].all()
+		case was != nil && slices.EqualFunc(was.pages, now.pages, func(a, b page) bool { return a.sum == b.sum }):
+			now.ids = was.ids
+		}
+	}
+	l.region.last = l.came
+}
+
+// tally counts the ids in the pages of an operation, by those of the last listing where they are known.
+type tally struct {
+	was  map[uint64]int32
+	more map[uint64]int32 // than was
+}
+
+// count counts an id once more, and reports whether it is there twice now. What has gone is counted first, as less.
+func (t *tally) count(id uint64, more int32) (twice bool) {
+	t.more[id] += more
+	return t.was[id]+t.more[id] > 1
+}
+
+// all are all that there are. The tally is of no use any more.
+func (t *tally) all() map[uint64]int32 {
+	if len(t.was) == 0 {
+		return t.more
+	}
+	for id, more := range t.more {
+		n := t.was[id] + more
+		if n == 0 {
+			delete(t.was, id)
+		} else {
+			t.was[id] = n
+		}
+	}
+	return t.was
+}
