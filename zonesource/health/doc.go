@@ -66,9 +66,10 @@
 //
 // # State
 //
-// What is known is saved with its age, in one file of the state directory, and published
-// before anything else after a restart: a known-bad primary stays bad. State older than
-// a day is not used.
+// What is known is saved with its age in the state directory, and published before anything
+// else after a restart: a known-bad primary stays bad. State older than a day is not used. One
+// file has all of it and is written each minute and at the end, another what has changed
+// since: a change costs its own size there.
 //
 // # Use
 //

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"reflect"
 	"sync"
 	"time"
 
@@ -90,6 +91,7 @@ type Monitor struct {
 	bad     map[string]bool                   // names of load balancers that were unhealthy at the last Publish
 	wanted  map[string]bool                   // nil: all
 	listed  map[string]time.Time              // by account, when its definitions were listed
+	revised uint64                            // how often a definition was another
 	dirty   bool                              // since the last Publish
 	probes  [3]uint64                         // by result
 	plans   []*refresh.Plan                   // of those who ask AWS
@@ -98,7 +100,8 @@ type Monitor struct {
 // check is all that is known of one health check.
 type check struct {
 	definition definition
-	asked      bool // AWS has answered for it since it was defined
+	revision   uint64 // of the definition: another one has another
+	asked      bool   // AWS has answered for it since it was defined
 	aws        zone.Observation
 	result     zone.Check // as last evaluated
 }
@@ -361,15 +364,18 @@ func setOf(texts []string) map[string]bool {
 	return set
 }
 
-// define takes the whole list of an account's definitions, which was begun at that time.
+// define takes the whole list of an account's definitions, which was begun at that time. Most
+// listings say what is known: they are nothing to publish or to save at once.
 func (m *Monitor) define(accountName string, found map[string]definition, at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	differs := m.listed[accountName].IsZero()
 	for id, c := range m.checks {
 		_, still := found[id]
 		if !still && c.definition.Account == accountName {
 			delete(m.checks, id)
 			m.tally.forget(id)
+			differs = true
 		}
 	}
 	for id, d := range found {
@@ -380,7 +386,10 @@ func (m *Monitor) define(accountName string, found map[string]definition, at tim
 		} else if c.definition.endpoint != d.endpoint {
 			m.tally.forget(id)
 		}
-		c.definition = d
+		if !reflect.DeepEqual(c.definition, d) {
+			m.revised++
+			c.definition, c.revision, differs = d, m.revised, true
+		}
 		if m.options.Mode.probes(&d) {
 			m.tally.watch(&d)
 		} else {
@@ -390,7 +399,7 @@ func (m *Monitor) define(accountName string, found map[string]definition, at tim
 	m.listed[accountName] = at
 	m.spread()
 	signal(m.replan)
-	m.changed(true)
+	m.changed(differs)
 }
 
 // asked returns the ids of the checks of an account that AWS is asked for.

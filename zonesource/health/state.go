@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,47 +63,47 @@ type store struct {
 	state *statedir.Dir // nil: nobody watches it
 }
 
-func (s store) write(st *state) error {
-	err := s.state.Hold()
+// write replaces the state file, and returns its sum.
+func (s store) write(st *state) (sum string, err error) {
+	err = s.state.Hold()
 	if err != nil {
-		return err
+		return "", err
 	}
 	body, err := json.MarshalIndent(st, "", " ")
 	if err != nil {
-		return err
+		return "", err
 	}
 	err = os.MkdirAll(s.dir, 0o700)
 	if err != nil {
-		return err
+		return "", err
 	}
-	sum := sha256.Sum256(body)
-	return atomicfile.Write(filepath.Join(s.dir, stateFile), func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%s%x\n%s", stateMark, sum, body)
+	sum = fmt.Sprintf("%x", sha256.Sum256(body))
+	return sum, atomicfile.Write(filepath.Join(s.dir, stateFile), func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s%s\n%s", stateMark, sum, body)
 		return err
 	})
 }
 
-// read returns the state saved, nil when there is none.
-func (s store) read() (*state, error) {
+// read returns the state saved and its sum, nil when there is none.
+func (s store) read() (st *state, sum string, err error) {
 	text, err := os.ReadFile(filepath.Join(s.dir, stateFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+		return nil, "", nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	rest, ours := bytes.CutPrefix(text, []byte(stateMark))
 	line, body, whole := bytes.Cut(rest, []byte("\n"))
 	if !ours || !whole {
-		return nil, errors.New("not a state of this version")
+		return nil, "", errors.New("not a state of this version")
 	}
-	sum := sha256.Sum256(body)
-	if string(line) != hex.EncodeToString(sum[:]) {
-		return nil, errors.New("checksum is wrong")
+	sum = fmt.Sprintf("%x", sha256.Sum256(body))
+	if string(line) != sum {
+		return nil, "", errors.New("checksum is wrong")
 	}
-	st := &state{}
-	err = json.Unmarshal(body, st)
-	return st, err
+	st = &state{}
+	return st, sum, json.Unmarshal(body, st)
 }
 
 // putAside renames a state that can't be used, so that nothing is lost.
@@ -131,7 +130,7 @@ func (m *Monitor) readState() *state {
 	if m.store.dir == "" {
 		return nil
 	}
-	st, err := m.store.read()
+	st, sum, err := m.store.read()
 	if err != nil && m.store.state.Hold() != nil {
 		m.log.Error("saved health unusable", "reason", err)
 		return nil
@@ -143,6 +142,10 @@ func (m *Monitor) readState() *state {
 	}
 	if st == nil {
 		return nil
+	}
+	err = m.store.readChanges(st, sum)
+	if err != nil {
+		m.log.Warn("saved changes of health not read to their end; those before count", "error", err)
 	}
 	age := m.options.Now().Sub(st.Saved)
 	if age > maxAge {
@@ -196,18 +199,12 @@ func (m *Monitor) restore(st *state) {
 	}
 }
 
-// snapshot is the state to save.
+// snapshot is the state to save. Call it with mu held.
 func (m *Monitor) snapshot() *state {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	st := &state{Saved: m.options.Now(), Listed: maps.Clone(m.listed),
 		Targets: map[string]map[string]zone.Target{}}
 	for id, c := range m.checks {
-		saved := savedCheck{Definition: c.definition, Asked: c.asked, AWS: c.aws}
-		if n := m.tally.counts[id]; n != nil {
-			saved.Local = &savedCount{n.ever, n.healthy, n.since, n.seen, n.why}
-		}
-		st.Checks = append(st.Checks, saved)
+		st.Checks = append(st.Checks, m.toSave(id, c))
 	}
 	for place, targets := range m.targets {
 		named := map[string]zone.Target{}
@@ -219,35 +216,38 @@ func (m *Monitor) snapshot() *state {
 	return st
 }
 
+// toSave is what is saved of a check. Call it with mu held.
+func (m *Monitor) toSave(id string, c *check) savedCheck {
+	saved := savedCheck{Definition: c.definition, Asked: c.asked, AWS: c.aws}
+	if n := m.tally.counts[id]; n != nil {
+		saved.Local = &savedCount{n.ever, n.healthy, n.since, n.seen, n.why}
+	}
+	return saved
+}
+
 // runSaver saves each change soon, and the rest now and then; at the end once more.
 func (m *Monitor) runSaver(ctx context.Context) error {
 	if m.store.dir == "" {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	s := saver{m: m}
 	tick := time.NewTicker(saveEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			m.save()
+			s.save(true)
 			return ctx.Err()
 		case <-tick.C:
+			s.save(true)
 		case <-m.saveNow:
+			s.save(false)
 		}
-		m.save()
 		err := refresh.Pause(ctx, savePause)
 		if err != nil {
-			m.save()
+			s.save(true)
 			return err
 		}
 	}
-}
-
-func (m *Monitor) save() {
-	err := m.store.write(m.snapshot())
-	if err != nil && m.store.state == nil {
-		m.log.Error("health not saved", "error", err)
-	}
-	m.store.state.Note("health", err)
 }
