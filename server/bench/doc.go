@@ -36,9 +36,10 @@
 //
 // How costs grow is measured by one more: bench scale starts inside53 on a simulated AWS with more and more of one
 // thing, and looks at the processor time of a start, of a cycle in which nothing changes and of one change, at memory
-// and at what is saved. It fails where a cost grows with an exponent over 1.1, or a change costs more than twice as
-// much at the largest setting. Then two servers with the same data are asked in turns, of which one reads them again
-// each second: it fails where that makes the p99.9 worse by more than 2 ms in each round.
+// and at what is saved. Cycles are whole ones, however many calls each makes, and a change is measured between two
+// that do more than others, as list health checks. It fails where a cost grows with an exponent over 1.1, or a change
+// costs more than twice as much at the largest setting. Then two servers with the same data are asked in turns, of
+// which one reads them again each second: it fails where that makes the p99.9 worse by more than 2 ms in each round.
 //
 // What it bears is measured by two more:
 //

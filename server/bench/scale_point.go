@@ -192,17 +192,22 @@ const settled = 2
 func (p *point) rest(ctx context.Context, s sweep) (time.Duration, error) {
 	err := sleep(ctx, p.settle)
 	for range settled {
-		err = errors.Join(err, p.awaitCycle(ctx, s))
+		err = errors.Join(err, p.await(ctx, s.cycle))
 	}
+	err = errors.Join(err, p.awaitLike(ctx, s))
 	if err != nil {
 		return 0, err
 	}
-	spent, cycles, err := p.spent(ctx, s, func() error { return sleep(ctx, p.window) })
+	spent, cycles, err := p.spent(ctx, s, func() error {
+		return errors.Join(sleep(ctx, p.window), p.await(ctx, s.besides))
+	})
 	return time.Duration(float64(spent) / cycles), err
 }
 
 // lookAtChanges measures what a change costs, beside what cycles at rest do: those right before it, as these cost more
 // or less by and by. A change is there for all of the cycle that is sure to find it, the one that begins after it.
+// All of it is between two cycles that do more than others, where there are such: they would be taken for the change,
+// or for rest. What the first leaves to be done has a cycle for it.
 func (p *point) lookAtChanges(ctx context.Context, s sweep, c *cost) error {
 	var each []float64
 	pause := func() error {
@@ -212,12 +217,16 @@ func (p *point) lookAtChanges(ctx context.Context, s sweep, c *cost) error {
 		return sleep(ctx, scaleEvery)
 	}
 	for version := range p.changes {
+		err := errors.Join(p.awaitLike(ctx, s), p.await(ctx, s.cycle))
+		if err != nil {
+			return err
+		}
 		idle, before, err := p.spent(ctx, s, pause)
 		if err != nil {
 			return err
 		}
 		made, cycles, err := p.spent(ctx, s, func() error {
-			return errors.Join(s.change(ctx, p, 1+version), p.awaitCycle(ctx, s), pause())
+			return errors.Join(s.change(ctx, p, 1+version), p.await(ctx, s.cycle), pause())
 		})
 		if err != nil {
 			return err
@@ -230,20 +239,17 @@ func (p *point) lookAtChanges(ctx context.Context, s sweep, c *cost) error {
 	return err
 }
 
-// spent returns the processor time while something goes on, and how many whole cycles, or seconds, that were.
+// spent returns the processor time while something goes on, from the begin of a cycle, which is now, to that of
+// another, and how many cycles, or seconds, that were.
 func (p *point) spent(ctx context.Context, s sweep, during func() error) (time.Duration, float64, error) {
-	err := p.awaitCycle(ctx, s)
-	if err != nil {
-		return 0, 0, err
-	}
 	before, err := processorTime(p.server.pid())
 	if err != nil {
 		return 0, 0, err
 	}
-	began, calls := time.Now(), p.cloud.sim.Calls()[s.cycle]
+	began, rounds := time.Now(), p.cloud.sim.Rounds()[s.cycle]
 	err = during()
 	if err == nil {
-		err = p.awaitCycle(ctx, s)
+		err = p.await(ctx, s.cycle)
 	}
 	if err != nil {
 		return 0, 0, err
@@ -255,16 +261,21 @@ func (p *point) spent(ctx context.Context, s sweep, during func() error) (time.D
 	if s.cycle == "" {
 		return after - before, time.Since(began).Seconds(), nil
 	}
-	return after - before, float64(p.cloud.sim.Calls()[s.cycle] - calls), nil
+	return after - before, float64(p.cloud.sim.Rounds()[s.cycle] - rounds), nil
 }
 
-// awaitCycle returns when the next cycle begins, at once where cycles aren't counted.
-func (p *point) awaitCycle(ctx context.Context, s sweep) error {
-	if s.cycle == "" {
+// awaitLike returns when a cycle begins: where some do more than others, always right after one of these.
+func (p *point) awaitLike(ctx context.Context, s sweep) error {
+	return errors.Join(p.await(ctx, s.besides), p.await(ctx, s.cycle))
+}
+
+// await returns when the next of the cycles begins that begin with a call, at once where there is none.
+func (p *point) await(ctx context.Context, call string) error {
+	if call == "" {
 		return nil
 	}
-	began, calls := time.Now(), p.cloud.sim.Calls()[s.cycle]
-	for p.cloud.sim.Calls()[s.cycle] == calls {
+	began, rounds := time.Now(), p.cloud.sim.Rounds()[call]
+	for p.cloud.sim.Rounds()[call] == rounds {
 		if p.server.over() || time.Since(began) > scalePatience {
 			return errors.New("it has no cycles" + p.server.lastWords())
 		}

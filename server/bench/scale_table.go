@@ -82,7 +82,8 @@ func (m measured) growth() float64 {
 // scaleTable is what was measured, as Markdown.
 func scaleTable(all []measured) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s with %s on %d processors, AWS simulated on the same machine; cycles of a second.\n",
+	fmt.Fprintf(&b, "Measured %s with %s on %d processors, AWS simulated on the same machine; cycles of a second, of "+
+		"checks of one and a half.\n",
 		time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU())
 	b.WriteString("A change is an UPDATE by DNS; of instances a tag that the next reading finds, of files one that is " +
 		"written, of checks one that flips.\n\n")

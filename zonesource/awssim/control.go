@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // serveControl answers /_sim/faults, /_sim/calls, /_sim/health, /_sim/events and /_sim/reload, in JSON.
@@ -119,11 +120,39 @@ func (s *Sim) Calls() map[string]int {
 func (s *Sim) ResetCalls() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls = map[string]int{}
+	s.calls, s.rounds = map[string]int{}, map[string]round{}
+}
+
+// Rounds counts, by operation, the calls that came after so long without one of that operation: who reads again and
+// again makes one of them a reading, however many calls a reading is.
+func (s *Sim) Rounds() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[string]int, len(s.rounds))
+	for operation, r := range s.rounds {
+		out[operation] = r.n
+	}
+	return out
+}
+
+// roundPause parts two rounds: less than the second that readings have between them at least, and more than the
+// calls of one.
+const roundPause = 300 * time.Millisecond
+
+// round is how often an operation was called after a pause, and when it was called last.
+type round struct {
+	n    int
+	last time.Time
 }
 
 func (s *Sim) count(operation string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[operation]++
+	r, now := s.rounds[operation], time.Now()
+	if now.Sub(r.last) >= roundPause {
+		r.n++
+	}
+	r.last = now
+	s.rounds[operation] = r
 }

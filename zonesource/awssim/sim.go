@@ -80,6 +80,7 @@ type Sim struct {
 	cleared  chan struct{}                // closed and renewed when faults are cleared: hanging requests go on
 	hidden   map[string]map[position]bool // listing -> what the fault "changing" took out
 	calls    map[string]int
+	rounds   map[string]round
 	queues   map[string]*queue // by account and name
 	events   EventSwitch
 	rules    []*rule
@@ -114,6 +115,7 @@ func New(o Options) (*Sim, error) {
 		cleared:  make(chan struct{}),
 		hidden:   map[string]map[position]bool{},
 		calls:    map[string]int{},
+		rounds:   map[string]round{},
 		queues:   map[string]*queue{},
 	}
 	s.models, err = loadModels()
