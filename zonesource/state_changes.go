@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"inside53/zonesource/atomicfile"
 )
 
 // Beside the file of a part there may be one with what has changed since: a header of changesMagic, the version and the
@@ -102,8 +104,8 @@ func (s *store) append(p Part) (done bool, err error) {
 	}
 	entry = binary.BigEndian.AppendUint32(entry, uint32(change.Len()))
 	entry = append(append(entry, change.Bytes()...), chain[:]...)
-	err = s.appendAt(changesName(p.Key), v.changes, entry)
-	if errors.Is(err, errOtherFile) {
+	err = atomicfile.Append(filepath.Join(s.dir, changesName(p.Key)), v.changes, entry)
+	if errors.Is(err, atomicfile.ErrOther) {
 		return false, nil
 	}
 	if err != nil {
@@ -112,47 +114,6 @@ func (s *store) append(p Part) (done bool, err error) {
 	v.part, v.chain, v.changes = p, chain, v.changes+int64(len(entry))
 	s.saved[p.Key] = v
 	return true, nil
-}
-
-var errOtherFile = errors.New("it isn't the file that was written")
-
-// appendAt appends to a file that has so many octets, or makes one.
-func (s *store) appendAt(name string, size int64, entry []byte) (err error) {
-	path, flags := filepath.Join(s.dir, name), os.O_WRONLY|os.O_APPEND
-	if size == 0 {
-		flags |= os.O_CREATE | os.O_TRUNC
-	}
-	f, err := os.OpenFile(path, flags, 0o600)
-	if errors.Is(err, os.ErrNotExist) {
-		return errOtherFile
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() != size {
-		return errOtherFile
-	}
-	_, err = f.Write(entry)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil && size == 0 {
-		err = syncDir(s.dir)
-	}
-	return err
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // forget has parts written whole the next time: somebody else may have written them.

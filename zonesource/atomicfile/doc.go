@@ -3,7 +3,7 @@
 //	content ──> a new file beside ── fsync ── rename ── fsync of the directory ──> the file
 //
 // [Write] and [Create] are for files of our own, [Replace] is for files that others read
-// and own.
+// and own. [Append] is for one that has what changes by and by beside another one that has all.
 //
 // # Contract
 //

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -135,7 +134,7 @@ func (s *saver) append() (done bool) {
 		return false
 	}
 	s.sum = "" // until all of it is there
-	err = store.append(s.changes, line)
+	err = atomicfile.Append(filepath.Join(store.dir, changesFile), s.changes, line)
 	if err != nil {
 		return false
 	}
@@ -206,33 +205,6 @@ func differingTargets(was, is map[string]zone.Target) (differ map[string]zone.Ta
 func changeLine(before string, text []byte) (line []byte, sum string) {
 	sum = fmt.Sprintf("%x", sha256.Sum256(append([]byte(before), text...)))
 	return fmt.Appendf(nil, "%s %s\n", sum, text), sum
-}
-
-// append appends to the file of changes, which has so many octets, or makes it.
-func (s store) append(size int64, text []byte) (err error) {
-	path := filepath.Join(s.dir, changesFile)
-	if size == 0 {
-		return atomicfile.Write(path, func(w io.Writer) error {
-			_, err := w.Write(text)
-			return err
-		})
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err == nil && info.Size() != size {
-		err = errors.New("it isn't the file that was written")
-	}
-	if err == nil {
-		_, err = f.Write(text)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return err
 }
 
 // readChanges lays what has changed over a state of that sum. The error says why not all of it could be read.
