@@ -138,19 +138,8 @@ func listsOf(list []*Interface, only map[string]bool) [][]*Interface {
 
 // withID returns the interfaces of an id out of a region's list.
 func withID(list []*Interface, id string) []*Interface {
-	from, to := spanOf(list, id)
+	from, to := PlacesOf(list, id, InterfaceID)
 	return list[from:to:to]
-}
-
-// spanOf are the places from and to which a region's list has the interfaces of an id.
-func spanOf(list []*Interface, id string) (from, to int) {
-	compare := func(f *Interface, id string) int { return strings.Compare(f.ID, id) }
-	from, _ = slices.BinarySearchFunc(list, id, compare)
-	to = from
-	for to < len(list) && list[to].ID == id {
-		to++
-	}
-	return from, to
 }
 
 // ownerOf classifies an interface. Those of load balancers are requester-managed

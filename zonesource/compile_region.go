@@ -42,7 +42,7 @@ func (d *regionDiff) compare(a, b *Region) (same bool) {
 	d.vitals = d.vitals || !slices.Equal(a.Vitals, b.Vitals)
 	from, toA, toB := middle(a.Hosts, b.Hosts, sameHost)
 	same = true // as long as nothing is in a VPC that isn't listed, and would be there by this alone
-	differing(a.Hosts[from:toA], b.Hosts[from:toB], sameHost, func(h *Host) string { return h.Instance },
+	differing(a.Hosts[from:toA], b.Hosts[from:toB], sameHost, HostID,
 		func(h *Host) {
 			same = same && known[h.VPC]
 			d.instances[h.Instance] = true
@@ -75,12 +75,11 @@ func (r *Region) Sort() {
 
 // host returns an instance of the region, nil for none.
 func (r *Region) host(id string) *Host {
-	compare := func(h *Host, id string) int { return strings.Compare(h.Instance, id) }
-	at, there := slices.BinarySearchFunc(r.Hosts, id, compare)
-	if !there {
+	from, to := PlacesOf(r.Hosts, id, HostID)
+	if from == to {
 		return nil
 	}
-	return r.Hosts[at]
+	return r.Hosts[from]
 }
 
 // middle returns where two lists differ: a[from:toA] and b[from:toB].

@@ -191,3 +191,27 @@ func BenchmarkRefreshOfInstances(b *testing.B) {
 	r := newRefreshed(b)
 	r.measure(b, func(n int) Part { return r.read(fmt.Sprint("tag-", n)) })
 }
+
+// BenchmarkReadInstance shows what it costs that one instance is read out of turn, as an event has it: another one each
+// time, with an interface and a public address.
+func BenchmarkReadInstance(b *testing.B) {
+	r := newRefreshed(b)
+	n, spent := 0, time.Duration(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		n++
+		one := r.launch(Part{Region: new(Region)}, n).Region
+		reading := &RegionReading{Key: r.key, Began: time.Now(), Instances: []string{one.Hosts[0].Instance},
+			Hosts: one.Hosts, Interfaces: one.Interfaces}
+		runtime.GC()
+		began := r.processor()
+		b.StartTimer()
+		left, changed, err := r.keeper.ReadRegion(reading)
+		if left || !changed || err != nil {
+			b.Fatal(left, changed, err)
+		}
+		spent += r.processor() - began
+	}
+	b.ReportMetric(spent.Seconds()*1000/float64(n), "CPU-ms/op")
+}

@@ -88,22 +88,46 @@ func (r *RegionReading) over(old *Region) *Region {
 	for _, f := range r.Interfaces {
 		cards[f.ID] = true
 	}
-	now.Hosts = slices.DeleteFunc(slices.Clone(old.Hosts), func(h *Host) bool { return instances[h.Instance] })
-	now.Hosts = append(now.Hosts, r.Hosts...)
-	now.Interfaces = slices.DeleteFunc(slices.Clone(old.Interfaces), func(f *Interface) bool {
-		return cards[f.ID] || instances[f.Instance]
-	})
-	now.Interfaces = append(now.Interfaces, r.Interfaces...)
-	now.Sort()
-	r.settle(now.Interfaces, cards)
-	giveHostsPublic(now.Hosts, now.Interfaces)
+	var about Followed
+	var gone []int
+	for i, f := range old.Interfaces {
+		if cards[f.ID] || instances[f.Instance] {
+			gone = append(gone, i)
+			about.AddGone(f)
+		}
+	}
+	for _, f := range r.Interfaces {
+		about.Add(f.VPC, f.Private)
+	}
+	now.Interfaces = Merge(Without(old.Interfaces, gone), sortedBy(r.Interfaces, InterfaceID), InterfaceID)
+	r.settle(now.Interfaces, cards, &about)
+	gone = nil
+	for id := range instances {
+		for from, to := PlacesOf(old.Hosts, id, HostID); from < to; from++ {
+			gone = append(gone, from)
+		}
+	}
+	slices.Sort(gone)
+	for _, h := range r.Hosts {
+		about.Add(h.VPC, h.Private)
+	}
+	now.Hosts = Merge(Without(old.Hosts, gone), sortedBy(r.Hosts, HostID), HostID)
+	about.FindAmong(now.Interfaces)
+	_ = about.Give(now.Hosts) // one whose address no interface has keeps what it says itself
 	now.VPCs = withVPCs(old.VPCs, r)
 	return &now
 }
 
 // settle makes each public address belong to one interface: to that which was read with it, or,
-// where the elastic IPs were read, to where they say. The interfaces are in order.
-func (r *RegionReading) settle(all []*Interface, cards map[string]bool) {
+// where the elastic IPs were read, to where they say. The addresses of those that have another one
+// now are noted.
+func (r *RegionReading) settle(all []*Interface, cards map[string]bool, changed *Followed) {
+	give := func(i int, public netip.Addr) {
+		if all[i].Public != public {
+			all[i] = all[i].WithPublic(public)
+			changed.Add(all[i].VPC, all[i].Private)
+		}
+	}
 	claimed := map[netip.Addr]bool{}
 	for _, f := range r.Interfaces {
 		if f.Public.IsValid() {
@@ -120,14 +144,14 @@ func (r *RegionReading) settle(all []*Interface, cards map[string]bool) {
 		}
 		at, isElastic := owner[f.Public]
 		if isElastic && at != i || !isElastic && claimed[f.Public] && !cards[f.ID] {
-			all[i] = f.WithPublic(netip.Addr{})
+			give(i, netip.Addr{})
 		}
 	}
 	for i := range r.Addresses {
 		e := &r.Addresses[i]
 		at := e.at(all)
 		if at >= 0 {
-			all[at] = all[at].WithPublic(e.Public)
+			give(at, e.Public)
 		}
 	}
 }
@@ -137,7 +161,7 @@ func (e *ElasticIP) at(all []*Interface) int {
 	if e.Card == "" {
 		return -1
 	}
-	from, to := spanOf(all, e.Card)
+	from, to := PlacesOf(all, e.Card, InterfaceID)
 	for i := from; i < to; i++ {
 		if !e.Private.IsValid() || all[i].Private == e.Private {
 			return i
@@ -164,24 +188,6 @@ func (h *Host) WithPublic(public netip.Addr) *Host {
 	is := *h
 	is.Public = public
 	return &is
-}
-
-// giveHostsPublic gives hosts the public addresses that their interfaces have.
-func giveHostsPublic(hosts []*Host, interfaces []*Interface) {
-	type address struct {
-		vpc     string
-		private netip.Addr
-	}
-	public := make(map[address]netip.Addr, len(interfaces))
-	for _, f := range interfaces {
-		public[address{f.VPC, f.Private}] = f.Public
-	}
-	for i, h := range hosts {
-		now, listed := public[address{h.VPC, h.Private}]
-		if listed {
-			hosts[i] = h.WithPublic(now)
-		}
-	}
 }
 
 // withVPCs adds those that something read is in and that weren't listed.

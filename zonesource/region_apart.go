@@ -10,9 +10,8 @@ import (
 // interfaces all things of an id, of other lists all that there are. Things that are the same cost a comparison.
 func Apart(was, is *Region) (before, now *Region) {
 	a, b := *was, *is
-	a.Hosts, b.Hosts = listsApart(was.Hosts, is.Hosts, sameHost, func(h *Host) string { return h.Instance })
-	a.Interfaces, b.Interfaces = listsApart(was.Interfaces, is.Interfaces, sameInterface,
-		func(f *Interface) string { return f.ID })
+	a.Hosts, b.Hosts = listsApart(was.Hosts, is.Hosts, sameHost, HostID)
+	a.Interfaces, b.Interfaces = listsApart(was.Interfaces, is.Interfaces, sameInterface, InterfaceID)
 	if slices.EqualFunc(a.VPCs, b.VPCs, sameVPC) {
 		a.VPCs, b.VPCs = nil, nil
 	}
@@ -34,7 +33,7 @@ func listsApart[T any](a, b []*T, same func(a, b *T) bool, id func(*T) string) (
 	var pace breath.Pace
 	for n := 1; i < len(a) || j < len(b); n++ {
 		if i < len(a) && j < len(b) && (a[i] == b[j] || same(a[i], b[j])) {
-			if a[i] != b[j] && n%16 == 0 { // they cost little
+			if a[i] != b[j] && n%cheap == 0 {
 				pace.Step()
 			}
 			i, j = i+1, j+1

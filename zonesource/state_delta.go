@@ -118,7 +118,7 @@ func writeDelta(out io.Writer, was, is Part) (ok bool, err error) {
 		if !d.Keep.Region {
 			d.Region = &rest
 		}
-		d.HostRuns = runsOf(was.Region.Hosts, is.Region.Hosts, sameHost, func(h *Host) string { return h.Instance })
+		d.HostRuns = runsOf(was.Region.Hosts, is.Region.Hosts, sameHost, HostID)
 		d.CardRuns = runsOf(was.Region.Interfaces, is.Region.Interfaces, sameInterface, placeOf)
 	case is.Catalog != nil && was.Catalog != nil:
 		rest, before := *is.Catalog, *was.Catalog

@@ -13,9 +13,11 @@
 // listing (awscall.Page) nothing of them is decoded, and the region is the one that is
 // kept. Where some differ, those of VPCs, subnets, instances, interfaces and elastic IPs
 // are cut into chunks of items (cut.go): the chunks that are new are decoded, and laid
-// over the region that is kept (patch.go, stays.go). What may have gone is what stood in
-// the pages that are others now (ids.go), so that the pages that are the same aren't
-// looked at. What comes of a chunk is what it
+// over the region that is kept (patch.go, stays.go). The pages of the last listing are
+// remembered as they came (remembered.go): octets are compared with them, a page that
+// differs is cut where it does alone (cutafter.go), and what may have gone is what stood
+// there. After a start they aren't, and the first change has all pages looked through.
+// What comes of a chunk is what it
 // says, but for a public address that another interface has (elastic.go) and for what is
 // listed twice: such chunks are forgotten, and decoded once more. All is decoded where a
 // change says something of what didn't change: other load balancers with static

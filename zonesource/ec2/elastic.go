@@ -122,39 +122,37 @@ func settle(interfaces []*zonesource.Interface, elastic []elasticIP) settled {
 
 // owners returns the place of the interface that each elastic IP is at, -1 for none, and their order.
 func owners(interfaces []*zonesource.Interface, elastic []elasticIP) (owner map[netip.Addr]int, order []netip.Addr) {
-	type place struct{ id, private string }
-	places := make(map[place]int, len(elastic))
-	wanted := make(map[string]bool, len(elastic))
-	for i := range elastic {
-		wanted[elastic[i].card], wanted[elastic[i].instance] = true, true
-	}
-	var pace breath.Pace
-	for i, f := range interfaces {
-		pace.Step()
-		if !wanted[f.ID] {
-			continue
-		}
-		places[place{f.ID, f.Private.String()}] = i
-		if _, taken := places[place{f.ID, ""}]; !taken {
-			places[place{f.ID, ""}] = i // for an elastic IP without a private address
-		}
-	}
 	owner = make(map[netip.Addr]int, len(elastic))
+	order = make([]netip.Addr, 0, len(elastic))
+	var pace breath.Pace
 	for i := range elastic {
 		e := &elastic[i]
+		pace.Step()
 		public, err := netip.ParseAddr(e.public)
 		if err != nil {
 			continue // a carrier or customer-owned address: no public one
 		}
-		at, here := places[place{e.card, e.private}]
-		if !here { // an instance that tells of no interface; see cardsOf
-			at, here = places[place{e.instance, e.private}]
+		at := placeOf(interfaces, e.card, e.private)
+		if at < 0 { // an instance that tells of no interface; see cardsOf
+			at = placeOf(interfaces, e.instance, e.private)
 		}
-		if !here {
-			at = -1 // free, or at an interface that is too new for us
-		}
-		owner[public] = at
+		owner[public] = at // -1 is free, or at an interface that is too new for us
 		order = append(order, public)
 	}
 	return owner, order
+}
+
+// placeOf is the place of the interface of an id that has a private address, as it is written; "" is its first one. It
+// is -1 for none.
+func placeOf(interfaces []*zonesource.Interface, id, private string) int {
+	from, to := zonesource.PlacesOf(interfaces, id, zonesource.InterfaceID)
+	if private == "" && from < to {
+		return from
+	}
+	for i := to - 1; i >= from; i-- {
+		if interfaces[i].Private.String() == private {
+			return i
+		}
+	}
+	return -1
 }

@@ -3,14 +3,12 @@ package ec2
 import (
 	"bytes"
 	"context"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"inside53/zonesource"
-	"inside53/zonesource/breath"
 )
 
 // patching is a region that is made of the one which is kept: what differs is decoded, and all else stays as it is.
@@ -27,18 +25,9 @@ type patching struct {
 	// vpcs are those of what was decoded, and of what has gone.
 	vpcs map[string]bool
 	// about are the addresses of which something may differ.
-	about map[address]*whereabouts
-	// ends are the last octets of these: most of all addresses have none of them, and needn't be looked for.
-	ends [256]bool
+	about zonesource.Followed
 	// crossed says that load balancers were asked what they are set to.
 	crossed bool
-}
-
-// whereabouts is what interfaces say of an address.
-type whereabouts struct {
-	gone   bool       // from an interface
-	listed bool       // it is at one
-	public netip.Addr // which that has
 }
 
 // patch makes the region of the one that is kept. It returns nil where nothing is known, or where what differs says
@@ -49,8 +38,7 @@ func (l *listing) patch(ctx context.Context, all *listed) (*zonesource.Region, e
 	}
 	before := len(l.problems)
 	p := &patching{listing: l, all: all, was: l.last.Region, now: *l.last.Region, redone: map[string]bool{},
-		stay: map[string]*staying{}, counted: map[string]*tally{}, vpcs: map[string]bool{},
-		about: map[address]*whereabouts{}}
+		stay: map[string]*staying{}, counted: map[string]*tally{}, vpcs: map[string]bool{}}
 	for _, is := range l.pages.now {
 		if _, known := p.redone[is.Of]; !known {
 			p.redone[is.Of] = !l.pages.isSame(is.Of)
@@ -127,55 +115,32 @@ func (p *patching) patchInterfaces(ctx context.Context) (ok bool, err error) {
 	}
 	fresh := p.interfaces(read)
 	for _, f := range fresh {
-		p.look(f)
+		p.about.Add(f.VPC, f.Private)
 		p.vpcs[f.VPC] = true
 	}
-	left := gone(stay, p.was.Interfaces, cardID)
+	left := gone(stay, p.was.Interfaces, zonesource.InterfaceID)
 	for _, at := range left {
 		f := p.was.Interfaces[at]
-		p.look(f).gone = true
+		p.about.AddGone(f)
 		p.vpcs[f.VPC] = true
 	}
 	elastic, err := p.elasticOf(ctx, p.all.elastic)
 	if err != nil {
 		return false, err
 	}
-	p.now.Interfaces = mergeSorted(without(p.was.Interfaces, left), fresh, cardID)
+	p.now.Interfaces = zonesource.Merge(zonesource.Without(p.was.Interfaces, left), fresh, zonesource.InterfaceID)
 	s := settle(p.now.Interfaces, elastic)
 	for at := range s.moved {
-		p.look(p.now.Interfaces[at])
+		p.about.Add(p.now.Interfaces[at].VPC, p.now.Interfaces[at].Private)
 	}
 	forget(p.listing, &cardForm, p.all.cards, twice(read, cardIDs, s.corrected))
 	return true, nil
 }
 
-// look notes that something of an interface's address may differ.
-func (p *patching) look(f *zonesource.Interface) *whereabouts {
-	return p.lookAt(address{f.VPC, f.Private})
-}
-
-func (p *patching) lookAt(a address) *whereabouts {
-	if p.about[a] == nil {
-		p.about[a] = &whereabouts{}
-		p.ends[lastOctet(a.private)] = true
-	}
-	return p.about[a]
-}
-
-// seen returns what there is to know of an address of which something may differ; nil for any other.
-func (p *patching) seen(vpc string, private netip.Addr) *whereabouts {
-	if !p.ends[lastOctet(private)] {
-		return nil
-	}
-	return p.about[address{vpc, private}]
-}
-
-func lastOctet(a netip.Addr) byte { return a.As16()[15] }
-
 // patchHosts patches the instances, and the public addresses of those that stay. It is false where one of these has an
 // address that no interface has any more: it alone knows its public one then.
 func (p *patching) patchHosts(ctx context.Context) (ok bool, err error) {
-	if !p.redone[instanceForm.operation] && len(p.about) == 0 {
+	if !p.redone[instanceForm.operation] && p.about.IsEmpty() {
 		return true, nil
 	}
 	var found []candidate
@@ -185,19 +150,19 @@ func (p *patching) patchHosts(ctx context.Context) (ok bool, err error) {
 		if err != nil || !ok {
 			return false, err
 		}
-		found, left = p.candidates(read), gone(stay, p.was.Hosts, hostID)
+		found, left = p.candidates(read), gone(stay, p.was.Hosts, zonesource.HostID)
 		forget(p.listing, &instanceForm, p.all.instances, twice(read, instanceIDs, map[string]bool{}))
 	}
 	for i := range found {
 		if !p.hasItsAddresses(&found[i].Host) {
-			p.lookAt(address{found[i].VPC, found[i].Private})
+			p.about.Add(found[i].VPC, found[i].Private)
 		}
 	}
-	p.findPublic()
+	p.about.FindAmong(p.now.Interfaces)
 	for i := range found {
-		at := p.seen(found[i].VPC, found[i].Private)
-		if at != nil && at.listed {
-			found[i].Public = at.public
+		public, listed := p.about.Public(found[i].VPC, found[i].Private)
+		if listed {
+			found[i].Public = public
 		}
 	}
 	for i := range found {
@@ -206,14 +171,11 @@ func (p *patching) patchHosts(ctx context.Context) (ok bool, err error) {
 	for _, at := range left {
 		p.vpcs[p.was.Hosts[at].VPC] = true
 	}
-	kept := without(p.was.Hosts, left)
-	if !p.followAddresses(kept) {
+	kept := zonesource.Without(p.was.Hosts, left)
+	if !p.about.Give(kept) || !p.number(found, kept) {
 		return false, nil
 	}
-	if !p.number(found, kept) {
-		return false, nil
-	}
-	p.now.Hosts = mergeSorted(kept, p.named(found, p.now.AccountID), hostID)
+	p.now.Hosts = zonesource.Merge(kept, p.named(found, p.now.AccountID), zonesource.HostID)
 	return true, nil
 }
 
@@ -223,50 +185,12 @@ func (p *patching) hasItsAddresses(h *zonesource.Host) bool {
 	if p.redone[cardForm.operation] || p.redone[addressForm.operation] {
 		return false
 	}
-	at, known := slices.BinarySearchFunc(p.was.Hosts, h.Instance, func(h *zonesource.Host, id string) int {
-		return strings.Compare(h.Instance, id)
-	})
-	if !known {
+	at, end := zonesource.PlacesOf(p.was.Hosts, h.Instance, zonesource.HostID)
+	if at == end {
 		return false
 	}
 	had := p.was.Hosts[at]
 	return had.VPC == h.VPC && had.Private == h.Private && had.Public == h.Public
-}
-
-// followAddresses gives instances that stay the public addresses that are at their interfaces now. It is false where
-// one has an address that no interface has any more.
-func (p *patching) followAddresses(kept []*zonesource.Host) bool {
-	if len(p.about) == 0 {
-		return true
-	}
-	var pace breath.Pace
-	for i, h := range kept {
-		pace.Step()
-		at := p.seen(h.VPC, h.Private)
-		switch {
-		case at == nil:
-		case at.listed:
-			kept[i] = h.WithPublic(at.public)
-		case at.gone:
-			return false
-		}
-	}
-	return true
-}
-
-// findPublic finds the addresses that something may differ of at the interfaces as they are now.
-func (p *patching) findPublic() {
-	if len(p.about) == 0 {
-		return
-	}
-	var pace breath.Pace
-	for _, f := range p.now.Interfaces {
-		pace.Step()
-		at := p.seen(f.VPC, f.Private)
-		if at != nil {
-			at.listed, at.public = true, f.Public
-		}
-	}
 }
 
 // patchNetworks patches the subnets and the VPCs.
@@ -277,7 +201,8 @@ func (p *patching) patchNetworks(ctx context.Context) (ok bool, err error) {
 			return false, err
 		}
 		id := func(n zonesource.Subnet) string { return n.ID }
-		p.now.Subnets = mergeSorted(without(p.was.Subnets, gone(stay, p.was.Subnets, id)), p.subnets(read), id)
+		kept := zonesource.Without(p.was.Subnets, gone(stay, p.was.Subnets, id))
+		p.now.Subnets = zonesource.Merge(kept, p.subnets(read), id)
 		forget(p.listing, &subnetForm, p.all.subnets, twice(read, subnetIDs, map[string]bool{}))
 	}
 	if !p.redone[subnetForm.operation] && !p.redone[vpcForm.operation] && p.haveVPCs() {
@@ -289,7 +214,7 @@ func (p *patching) patchNetworks(ctx context.Context) (ok bool, err error) {
 	}
 	described := p.described(read)
 	forget(p.listing, &vpcForm, p.all.vpcs, twice(read, vpcIDs, map[string]bool{}))
-	kept := without(p.was.VPCs, gone(stay, p.was.VPCs, func(v zonesource.VPC) string { return v.ID }))
+	kept := zonesource.Without(p.was.VPCs, gone(stay, p.was.VPCs, func(v zonesource.VPC) string { return v.ID }))
 	p.now.VPCs = vpcsOf(append(kept, described...), &p.now)
 	return true, nil
 }
@@ -305,10 +230,6 @@ func (p *patching) haveVPCs() bool {
 	}
 	return true
 }
-
-func cardID(f *zonesource.Interface) string { return f.ID }
-
-func hostID(h *zonesource.Host) string { return h.Instance }
 
 // patchVitals takes what AWS has against instances, where that differs.
 func (p *patching) patchVitals(ctx context.Context) (ok bool, err error) {

@@ -22,6 +22,8 @@ type page struct {
 	body []byte  // nil: it was decoded at once
 	cut  cutting // of body, once it was cut
 	more bool    // another one follows
+	// chunks are the sums of what it was cut into, of those that are known: some may be forgotten.
+	chunks zonesource.Chunks
 }
 
 // after returns the page of the last listing that stands where the next one of an operation will, if it is what is
@@ -68,7 +70,7 @@ func (p *page) isCut(f *form, salt zonesource.Sum) bool {
 }
 
 // lastOf returns the pages of an operation that are known, as they came and with their ids; nil where they aren't
-// remembered, and where something in them is to be decoded once more.
+// remembered, and where they can't be cut.
 func (l *listing) lastOf(f *form) *remembered {
 	was := l.region.last[f.operation]
 	if was == nil {
@@ -80,10 +82,10 @@ func (l *listing) lastOf(f *form) *remembered {
 		if p.Of != f.operation {
 			continue
 		}
-		if n == len(was.pages) || was.pages[n].sum != p.Sum || was.pages[n].body == nil || p.Chunks == "" ||
-			hasForgotten(p.Chunks) {
+		if n == len(was.pages) || was.pages[n].sum != p.Sum || was.pages[n].body == nil || p.Chunks == "" {
 			return nil
 		}
+		was.pages[n].chunks = p.Chunks
 		n++
 	}
 	if n != len(was.pages) {

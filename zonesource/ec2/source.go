@@ -214,7 +214,8 @@ type region struct {
 	vitals    []zonesource.Vital     // likewise
 	crossing  map[string]crossing    // what network load balancers are set to
 	hasCards  bool                   // network interfaces have been listed here
-	remembers bool                   // peerings and balancers are those of a listing
+	remembers bool                   // peerings and balancers are those of what is kept
+	found     *zonesource.Region     // what the last listing came to: it isn't kept at once when it has shrunk
 	last      map[string]*remembered // the pages of the last listing, by their operations
 	seed      maphash.Seed           // of the hashes of ids
 	salt      zonesource.Sum         // of its pages; of run
@@ -298,9 +299,11 @@ func (r *region) inTurn(ctx context.Context, slots chan struct{}) (zonesource.Pa
 	kept, known := r.kept()
 	if known {
 		l.pages.known, l.last = kept.Pages, kept
+		r.remembers = r.remembers && kept.Region == r.found
 	}
 	found, err := l.list(ctx)
 	if err != nil {
+		r.remembers = false // it may have taken some of what it found
 		part.Err = fmt.Errorf("listing the inventory of %s: %w", r.title(), err)
 		r.log.Debug("listing the inventory", "error", err)
 		return part, err
@@ -310,10 +313,12 @@ func (r *region) inTurn(ctx context.Context, slots chan struct{}) (zonesource.Pa
 	r.remembers = r.remembers || !l.pages.failed
 	if found == nil {
 		part.Region, part.Problems, part.Pages = kept.Region, kept.Problems, kept.Pages
+		r.found = kept.Region
 		r.log.Debug("the inventory is unchanged", "pages", len(kept.Pages))
 		return part, nil
 	}
 	part.Region, part.Problems, part.Pages = found, l.problems, l.pages.list()
+	r.found = found
 	r.log.Debug("listed the inventory", "vpcs", len(found.VPCs), "interfaces", len(found.Interfaces), "hosts",
 		len(found.Hosts))
 	return part, nil

@@ -3,11 +3,11 @@ package ec2
 import (
 	"context"
 	"slices"
-	"sort"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"inside53/zonesource"
 	"inside53/zonesource/breath"
 )
 
@@ -27,11 +27,10 @@ func (s *staying) has(id string) bool {
 func gone[T any](s *staying, list []T, id func(T) string) (places []int) {
 	if !s.all {
 		for one, stays := range s.mayGo {
-			at := len(list)
-			if !stays {
-				at = sort.Search(len(list), func(i int) bool { return id(list[i]) >= one })
+			if stays {
+				continue
 			}
-			for ; at < len(list) && id(list[at]) == one; at++ {
+			for at, end := zonesource.PlacesOf(list, one, id); at < end; at++ {
 				places = append(places, at)
 			}
 		}
@@ -48,35 +47,6 @@ func gone[T any](s *staying, list []T, id func(T) string) (places []int) {
 	return places
 }
 
-// roomForOthers is how many things more there is room for in a list of those that stay.
-const roomForOthers = 4 * chunkSize
-
-// without returns a new list without some places, which are in order.
-func without[T any](list []T, places []int) []T {
-	kept, from := make([]T, 0, len(list)+roomForOthers), 0
-	for _, at := range places {
-		kept = append(kept, list[from:at]...)
-		from = at + 1
-	}
-	return append(kept, list[from:]...)
-}
-
-// mergeSorted merges two lists in the order of their ids; nil for none. It may use the room of the first one.
-func mergeSorted[T any](list, others []T, id func(T) string) []T {
-	end := len(list)
-	list = append(list, others...)
-	for k := len(others) - 1; k >= 0; k-- {
-		last := id(others[k])
-		at := sort.Search(end, func(i int) bool { return id(list[i]) > last })
-		copy(list[at+k+1:], list[at:end])
-		list[at+k], end = others[k], at
-	}
-	if len(list) == 0 {
-		return nil
-	}
-	return list
-}
-
 // split decodes what differs of an operation, and finds what stays as it is. Pages that are the same as last time
 // aren't looked at where the last ones are remembered, unless all of them shall be. It isn't ok where something is
 // there twice.
@@ -90,7 +60,7 @@ func split[Item any](ctx context.Context, p *patching, f *form, pages lazy[Item]
 	d.begin()
 	for n := 0; d.last != nil && n < len(d.last.pages); n++ {
 		switch {
-		case n >= len(pages):
+		case n >= len(pages) || hasForgotten(d.last.pages[n].chunks):
 			d.leave(n, nil)
 		case !pages[n].same:
 			d.leave(n, pages[n].window)
@@ -101,11 +71,11 @@ func split[Item any](ctx context.Context, p *patching, f *form, pages lazy[Item]
 		is := &p.pages.now[page.at]
 		var some []Item
 		switch {
-		case page.same && d.last != nil:
+		case page.same && d.last != nil && !hasForgotten(is.Chunks):
 		case page.same && is.Chunks != "" && !hasForgotten(is.Chunks):
 			d.note(page.raw)
 		case page.isCut(p.listing, f):
-			differing := d.of(&page.cut, page.window)
+			differing := d.of(i, &page.cut, page.window)
 			if differing != nil {
 				some, err = page.decode(ctx, differing)
 			}
@@ -158,9 +128,11 @@ func (d *difference) leave(n int, w *window) {
 		from, to = w.from, w.toLast
 		text = page.cut.text(from, to)
 	}
-	for _, k := range page.cut.chunks[from:to] {
-		d.known[k.sum] = true
-	}
+	n = 0
+	eachSum(page.chunks, func(sum string) {
+		d.known[sum] = d.known[sum] || sum != forgottenSum && from <= n && n < to
+		n++
+	})
 	for _, id := range d.form.idsIn(text) {
 		d.stay.mayGo[id] = false
 		d.tally.count(d.hash(id), -1)
@@ -180,11 +152,11 @@ func (d *difference) count(id string) {
 	d.twice = d.twice || twice
 }
 
-// of returns a page with what differs in it alone, or differs between two places of it, and notes the rest; nil where
-// nothing differs.
-func (d *difference) of(c *cutting, w *window) []byte {
+// of returns the n-th page with what differs in it alone, or differs between two places of it, and notes the rest; nil
+// where nothing differs.
+func (d *difference) of(n int, c *cutting, w *window) []byte {
 	from, to := 0, len(c.chunks)
-	if d.last != nil && w != nil {
+	if d.last != nil && w != nil && !hasForgotten(d.last.pages[n].chunks) {
 		from, to = w.from, w.to
 	}
 	differing, same := c.divide(from, to, d.known)

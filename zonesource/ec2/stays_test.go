@@ -27,24 +27,6 @@ func TestStaying(t *testing.T) {
 			}
 		}
 	}
-	for _, test := range []struct {
-		gone   []int
-		others []string
-		want   string
-	}{
-		{nil, nil, "[a b b c d]"}, {[]int{0, 1, 2, 3, 4}, nil, "[]"}, {[]int{0, 4}, []string{"0", "e"}, "[0 b b c e]"},
-		{[]int{1, 2}, []string{"aa", "b", "e"}, "[a aa b c d e]"}, {nil, []string{"b"}, "[a b b b c d]"},
-	} {
-		if got := fmt.Sprint(mergeSorted(without(list, test.gone), test.others, id)); got != test.want {
-			t.Errorf("without %d and with %q: %s, want %s", test.gone, test.others, got, test.want)
-		}
-	}
-	if got := mergeSorted(without([]string(nil), nil), nil, id); got != nil {
-		t.Errorf("of nothing: %v", got)
-	}
-	if fmt.Sprint(list) != "[a b b c d]" {
-		t.Errorf("the list itself is %q now", list)
-	}
 }
 
 // TestTally: what is counted is what there is afterwards, and what is there twice is told.
@@ -178,9 +160,8 @@ func TestRememberedPages(t *testing.T) {
 	}
 	for what, pages := range map[string][]zonesource.Page{
 		"more pages": append(slices.Clone(known), known[0]), "fewer pages": known[:2], "none": nil,
-		"another page":        {known[0], {Of: instanceForm.operation, Sum: zonesource.Sum{3}, Chunks: "x"}},
-		"one that isn't cut":  {known[0], {Of: instanceForm.operation, Sum: zonesource.Sum{2}}},
-		"something forgotten": {{Of: instanceForm.operation, Sum: zonesource.Sum{1}, Chunks: forgottenSum}, known[2]},
+		"another page":       {known[0], {Of: instanceForm.operation, Sum: zonesource.Sum{3}, Chunks: "x"}},
+		"one that isn't cut": {known[0], {Of: instanceForm.operation, Sum: zonesource.Sum{2}}},
 	} {
 		l.pages.known = pages
 		if l.lastOf(&instanceForm) != nil {
