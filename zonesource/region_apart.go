@@ -39,6 +39,7 @@ func listsApart[T any](a, b []*T, same func(a, b *T) bool, id func(*T) string) (
 			i, j = i+1, j+1
 			continue
 		}
+		pace.Step()
 		for continues(a, i, id) || continues(b, j, id) { // of what was the same there is more, which isn't
 			i, j = i-1, j-1
 		}

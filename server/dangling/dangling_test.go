@@ -208,6 +208,7 @@ func TestPastOfTheSame(t *testing.T) {
 	if !ok || allocations > 10 {
 		t.Errorf("another name of an interface costs %v allocations", allocations)
 	}
+	p.follow(inventoryOf(true), now.Add(90*time.Minute)) // its region isn't read
 	p.follow(inventoryOf(false, all[1:]...), now.Add(2*time.Hour))
 	was, gone := p.Former[netip.MustParseAddr(all[0])]
 	if !gone || len(p.Former) != 1 || !was.Until.Equal(now.Add(time.Hour)) {

@@ -52,14 +52,14 @@ func (p *past) follow(in *zone.Inventory, now time.Time) {
 	}
 	for addr, was := range p.Ours {
 		_, still := is[addr]
+		if was.Until.Equal(p.at) {
+			was.Until = p.seen
+		}
 		switch {
 		case still:
 		case !read[was.Region]:
 			is[addr] = was
 		case len(p.Former) < mostAddresses:
-			if was.Until.Equal(p.at) {
-				was.Until = p.seen
-			}
 			p.Former[addr], p.changed = was, true
 		}
 	}

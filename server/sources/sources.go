@@ -306,7 +306,7 @@ func (b *Builder) Build(c *config.Config, accounts []*awsclient.Account, generat
 	if c.EC2 != nil {
 		o := b.EC2Options(c, accounts)
 		of := o
-		of.Accounts, of.Log, of.OnCall, of.Kept, of.Program = nil, nil, nil, nil, nil
+		of.Accounts, of.Log, of.OnCall, of.Kept, of.Served, of.Program = nil, nil, nil, nil, nil, nil
 		err := add(made{generation, of}, func() (zonesource.Source, error) { return ec2.New(o) })
 		if err != nil {
 			return nil, err

@@ -1,8 +1,10 @@
 package sources
 
 import (
+	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -220,5 +222,34 @@ func TestSurveyVPCs(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestSameSources: a configuration that says the same leaves the sources as they are, with all that they know; another
+// one makes those anew that it is about.
+func TestSameSources(t *testing.T) {
+	loaded := []*awsclient.Account{{Name: ""}, {Name: "data"}}
+	b := &Builder{Keeper: new(zonesource.Keeper), Log: slog.New(slog.DiscardHandler), OnCall: func(string, string) {},
+		Program: zonesource.Program}
+	build := func(text string, old []Built) []Built {
+		all, err := b.Build(parseGood(t, text), loaded, 1, old)
+		if err != nil || len(all) == 0 {
+			t.Fatalf("%d sources: %v", len(all), err)
+		}
+		return all
+	}
+	first := build(everySection, nil)
+	if again := build(everySection, first); !slices.Equal(Of(first), Of(again)) {
+		t.Error("sources of the same are made anew")
+	}
+	other := build(strings.Replace(everySection, "refresh: 6s", "refresh: 7s", 1), first)
+	same := 0
+	for i := range first {
+		if first[i].source == other[i].source {
+			same++
+		}
+	}
+	if same != len(first)-1 {
+		t.Errorf("of %d sources %d are made anew, want that of EC2 alone", len(first), len(first)-same)
 	}
 }

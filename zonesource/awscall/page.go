@@ -151,7 +151,8 @@ func (p *Page) compare(service string, body []byte, rest func()) bool {
 	if len(token) > 0 {
 		p.Token = unescape(token)
 	}
-	if p.Last != nil && p.isLast(service, parts, rest) {
+	isRead := len(token) == 0 || p.Token != "" // where it isn't the page is read for it, and Last has another one
+	if p.Last != nil && isRead && p.isLast(service, parts, rest) {
 		p.Sum, p.Same, p.Body = p.Want, true, p.Last
 		return true
 	}

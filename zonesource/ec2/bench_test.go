@@ -27,6 +27,8 @@ type largeRegion struct {
 	pages      map[string][][]byte
 	tokenFirst bool // the tokens stand before the items
 	decoded    lab  // counts
+	room       int  // octets of pages that are remembered; 0: as many as usual
+	of         *region
 }
 
 // Do implements aws.HTTPClient.
@@ -209,7 +211,11 @@ func (r *largeRegion) listings(tb testing.TB, names []string) (again func(forget
 	if err != nil {
 		tb.Fatal(err)
 	}
+	if r.room > 0 {
+		s.room.most = r.room
+	}
 	of := s.newRegion(s.o.Accounts[0], "eu-west-1")
+	r.of = of
 	of.salt = s.o.saltOf(of.account)
 	slots := make(chan struct{}, 1)
 	again = func(forgetful bool) *zonesource.Region {

@@ -24,15 +24,24 @@ type crossing struct {
 // crossEvery is how long what a load balancer is set to counts: people change it by hand.
 const crossEvery = 10 * time.Minute
 
-// knowsCrossing reports whether what load balancers are set to needn't be asked.
+// knowsCrossing reports whether what load balancers are set to needn't be asked, and is in what is kept: a listing
+// that has shrunk isn't at once.
 func (l *listing) knowsCrossing() bool {
+	if !l.o.Affinity {
+		return true
+	}
+	var on []string
 	now := l.o.Now()
-	for _, c := range l.region.crossing {
+	for id, c := range l.region.crossing {
 		if now.Sub(c.at) > crossEvery {
 			return false
 		}
+		if c.on {
+			on = append(on, id)
+		}
 	}
-	return !l.o.Affinity || l.region.crossing != nil
+	slices.Sort(on)
+	return l.region.crossing != nil && l.last.Region != nil && slices.Equal(on, l.last.Region.CrossZone)
 }
 
 // crossZone returns the network load balancers with interfaces in the region that lead to the

@@ -23,9 +23,6 @@ func (f *form) cutAfter(body []byte, last *cutting, more bool, salt zonesource.S
 	if !ok || hasMarkup(body[:begin]) || hasMarkup(body[end:]) {
 		return cutting{}, window{}, false
 	}
-	if len(last.chunks) == 0 {
-		return f.cutWhole(body, last, more, salt)
-	}
 	w, from, to := last.differing(body[begin:end])
 	from, to = begin+from, begin+to
 	if hasMarkup(body[from:to]) { // none lies across its ends: behind each there is the < of a tag

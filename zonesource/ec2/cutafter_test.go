@@ -223,16 +223,6 @@ func checkWindow(t *testing.T, last, now *cutting, w window, little bool) {
 	}
 }
 
-// TestCutAfterNothing: where no other version is cut the page is cut as a whole.
-func TestCutAfterNothing(t *testing.T) {
-	page := instancesPage(0, 2, 0)
-	want, _ := instanceForm.cutPage(page, true, zonesource.Sum{1})
-	got, w, ok := instanceForm.cutAfter(page, &cutting{}, true, zonesource.Sum{1})
-	if !ok || !reflect.DeepEqual(got, want) || w != (window{to: len(want.chunks)}) {
-		t.Errorf("%t, %+v", ok, w)
-	}
-}
-
 // TestCutAfterComment: a comment is found wherever it is.
 func TestCutAfterComment(t *testing.T) {
 	page := instancesPage(0, 2, 0)

@@ -58,7 +58,7 @@ type lazyPage[Item any] struct {
 	items  []Item
 	raw    []byte  // that isn't decoded; nil: items are all
 	same   bool    // as last time
-	cut    cutting // where it is cut
+	came   *page   // as it came
 	window *window // where it differs from the one that stood in its place; nil: that isn't known
 	at     int     // of the pages of the listing
 	decode func(ctx context.Context, raw []byte) ([]Item, error)
@@ -119,25 +119,25 @@ func listAll[In, Out, Item any](
 		}
 		is := zonesource.Page{Of: op.Name, Sum: zonesource.Sum(p.Sum)}
 		next := p.Token
-		cut, differing, waits := cutting{}, (*window)(nil), false
+		came, differing, waits := &page{sum: is.Sum, body: p.Body, more: p.Token != ""}, (*window)(nil), false
 		at := len(l.pages.now)
 		switch {
 		case p.Body == nil || p.Same:
 		case isMembers:
 			waits = bytes.Contains(p.Body, []byte("<NextToken>")) == (p.Token != "")
 		default:
-			cut, differing, waits = l.cutPage(&form, last, p.Body, p.Token != "")
-			is.Chunks = cut.sums(&form, nil)
+			differing, waits = l.cutAfter(&form, last, came)
+			is.Chunks = came.cut.sums(&form, nil)
 		}
 		switch {
 		case p.Same && (next != "") == (want.Next == more):
 			is.Chunks = want.Chunks
 			if last != nil {
-				cut = last.cut
+				came = last
 			}
-			found = append(found, lazyPage[Item]{raw: p.Body, same: true, cut: cut, at: at, decode: decode})
+			found = append(found, lazyPage[Item]{raw: p.Body, same: true, came: came, at: at, decode: decode})
 		case waits:
-			found = append(found, lazyPage[Item]{raw: p.Body, cut: cut, window: differing, at: at, decode: decode})
+			found = append(found, lazyPage[Item]{raw: p.Body, came: came, window: differing, at: at, decode: decode})
 		case p.Body != nil: // the token isn't where it is looked for, or it isn't what EC2 writes
 			out, err = op.Call(awscall.WithBody(ctx, p.Body), in)
 			if err != nil {
@@ -148,11 +148,12 @@ func listAll[In, Out, Item any](
 			some, token := items(out)
 			next = aws.ToString(token)
 			found = append(found, lazyPage[Item]{items: some, at: at})
+			came = &page{sum: is.Sum, body: p.Body, more: next != ""}
 		}
 		if next != "" {
 			is.Next = more
 		}
-		l.remember(op.Name, page{sum: is.Sum, body: p.Body, cut: cut, more: next != ""})
+		l.remember(op.Name, came)
 		l.pages.add(is, p.Same)
 		return next, nil
 	})

@@ -1,8 +1,11 @@
 package ec2
 
 import (
+	"cmp"
 	"hash/maphash"
+	"maps"
 	"slices"
+	"sync"
 
 	"inside53/zonesource"
 )
@@ -10,7 +13,7 @@ import (
 // remembered are the pages of an operation as they came with the last listing. So the next one knows what lies in those
 // that are other ones now, without a look at all that is the same.
 type remembered struct {
-	pages []page
+	pages []*page
 	// ids is how often each id stands in the pages, by its hash; nil where they aren't counted. What has the hash of
 	// something else is taken for it: then it stands there twice, and everything is decoded.
 	ids map[uint64]int32
@@ -19,7 +22,7 @@ type remembered struct {
 // page is one as it came.
 type page struct {
 	sum  zonesource.Sum
-	body []byte  // nil: it was decoded at once
+	body []byte  // nil: it was decoded as it came, or there is no room for it
 	cut  cutting // of body, once it was cut
 	more bool    // another one follows
 	// chunks are the sums of what it was cut into, of those that are known: some may be forgotten.
@@ -34,11 +37,11 @@ func (l *listing) after(operation string, known *zonesource.Page) *page {
 	if known == nil || was == nil || at >= len(was.pages) || was.pages[at].sum != known.Sum || was.pages[at].body == nil {
 		return nil
 	}
-	return &was.pages[at]
+	return was.pages[at]
 }
 
 // remember notes a page that came.
-func (l *listing) remember(operation string, p page) {
+func (l *listing) remember(operation string, p *page) {
 	if l.came == nil {
 		l.came = map[string]*remembered{}
 	}
@@ -48,17 +51,17 @@ func (l *listing) remember(operation string, p page) {
 	l.came[operation].pages = append(l.came[operation].pages, p)
 }
 
-// cutPage cuts a page, after the one that stood in its place if that is remembered.
-func (l *listing) cutPage(f *form, last *page, body []byte, more bool) (c cutting, w *window, ok bool) {
+// cutAfter cuts a page, after the one that stood in its place if that is remembered. It isn't ok where it can't be cut.
+func (l *listing) cutAfter(f *form, last, came *page) (differing *window, ok bool) {
 	if last == nil || !last.isCut(f, l.pages.salt) {
-		c, ok = f.cutPage(body, more, l.pages.salt)
-		return c, nil, ok
+		return nil, came.isCut(f, l.pages.salt)
 	}
-	c, differing, ok := f.cutAfter(body, &last.cut, more, l.pages.salt)
+	c, w, ok := f.cutAfter(came.body, &last.cut, came.more, l.pages.salt)
 	if !ok {
-		return cutting{}, nil, false
+		return nil, false
 	}
-	return c, &differing, true
+	came.cut = c
+	return &w, true
 }
 
 // isCut cuts a page, if it can be and isn't yet.
@@ -109,11 +112,58 @@ func (l *listing) keepPages() {
 		switch {
 		case l.tallies[operation] != nil:
 			now.ids = l.tallies[operation].all()
-		case was != nil && slices.EqualFunc(was.pages, now.pages, func(a, b page) bool { return a.sum == b.sum }):
+		case was != nil && slices.EqualFunc(was.pages, now.pages, func(a, b *page) bool { return a.sum == b.sum }):
 			now.ids = was.ids
 		}
 	}
 	l.region.last = l.came
+	l.makeRoom()
+}
+
+// mostRemembered bounds the octets of pages that a source remembers of all its regions.
+const mostRemembered = 256 << 20
+
+// room is what there is room for, of all regions.
+type room struct {
+	mu    sync.Mutex
+	most  int
+	taken int
+}
+
+// take takes so many octets more than before, if there is room for them.
+func (r *room) take(n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n > 0 && r.taken+n > r.most {
+		return false
+	}
+	r.taken += n
+	return true
+}
+
+// makeRoom forgets the pages of operations that there is no room for, the largest first: they are compared by their
+// sums then, and a change has all of them looked through.
+func (l *listing) makeRoom() {
+	sizes := map[string]int{}
+	for operation, of := range l.region.last {
+		for _, p := range of.pages {
+			sizes[operation] += len(p.body)
+		}
+	}
+	l.region.room.take(-l.region.taken)
+	l.region.taken = 0
+	byNeed := func(a, b string) int { return cmp.Or(cmp.Compare(sizes[a], sizes[b]), cmp.Compare(a, b)) }
+	for _, operation := range slices.SortedFunc(maps.Keys(sizes), byNeed) {
+		if l.region.room.take(sizes[operation]) {
+			l.region.taken += sizes[operation]
+			continue
+		}
+		of := l.region.last[operation]
+		of.ids = nil
+		for _, p := range of.pages {
+			p.body, p.cut = nil, cutting{}
+		}
+	}
 }
 
 // tally counts the ids in the pages of an operation, by those of the last listing where they are known.

@@ -75,6 +75,7 @@ type Options struct {
 type Source struct {
 	o     Options
 	plans map[zonesource.Key]*refresh.Plan // of each region; constant
+	room  room                             // for pages
 }
 
 // type check
@@ -119,7 +120,7 @@ func New(o Options) (*Source, error) {
 	if err != nil {
 		errs = append(errs, fmt.Errorf("names: %w", err))
 	}
-	s := &Source{o: o, plans: map[zonesource.Key]*refresh.Plan{}}
+	s := &Source{o: o, plans: map[zonesource.Key]*refresh.Plan{}, room: room{most: mostRemembered}}
 	for _, a := range o.Accounts {
 		for _, name := range o.Regions {
 			s.plans[keyOf(a, name)] = refresh.NewPlan()
@@ -218,6 +219,8 @@ type region struct {
 	found     *zonesource.Region     // what the last listing came to: it isn't kept at once when it has shrunk
 	last      map[string]*remembered // the pages of the last listing, by their operations
 	seed      maphash.Seed           // of the hashes of ids
+	room      *room                  // for these pages
+	taken     int                    // of it
 	salt      zonesource.Sum         // of its pages; of run
 	plan      *refresh.Plan
 }
@@ -225,7 +228,7 @@ type region struct {
 func (s *Source) newRegion(a Account, name string) *region {
 	return &region{
 		o: &s.o, account: a, name: name, plan: s.plans[keyOf(a, name)],
-		api: newAPI(a.Config, name, s.o.OnCall), seed: maphash.MakeSeed(),
+		api: newAPI(a.Config, name, s.o.OnCall), seed: maphash.MakeSeed(), room: &s.room,
 		log: s.o.Log.With("source", "ec2", "account", a.Name, "region", name),
 	}
 }

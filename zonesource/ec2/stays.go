@@ -75,7 +75,7 @@ func split[Item any](ctx context.Context, p *patching, f *form, pages lazy[Item]
 		case page.same && is.Chunks != "" && !hasForgotten(is.Chunks):
 			d.note(page.raw)
 		case page.isCut(p.listing, f):
-			differing := d.of(i, &page.cut, page.window)
+			differing := d.of(i, &page.came.cut, page.window)
 			if differing != nil {
 				some, err = page.decode(ctx, differing)
 			}
@@ -118,7 +118,7 @@ func (d *difference) begin() {
 
 // leave says that what lies in a page of the last listing, or between two places of it, may have gone.
 func (d *difference) leave(n int, w *window) {
-	page := &d.last.pages[n]
+	page := d.last.pages[n]
 	if !page.isCut(d.form, d.pages.salt) {
 		w = nil
 	}
@@ -199,10 +199,7 @@ func vpcIDs(v *types.Vpc, visit func(id string)) { visit(aws.ToString(v.VpcId)) 
 
 // isCut cuts a page, if it can be and isn't yet.
 func (p *lazyPage[Item]) isCut(l *listing, f *form) bool {
-	if p.cut.body == nil && p.raw != nil {
-		p.cut, _ = f.cutPage(p.raw, l.pages.now[p.at].Next == more, l.pages.salt)
-	}
-	return p.cut.body != nil
+	return p.raw != nil && p.came.isCut(f, l.pages.salt)
 }
 
 // forget has chunks with some ids decoded once more when something else of their operation is.
@@ -213,6 +210,6 @@ func forget[Item any](l *listing, f *form, pages lazy[Item], ids map[string]bool
 		if is.Chunks == "" || len(ids) == 0 && !hasForgotten(is.Chunks) || !p.isCut(l, f) {
 			continue
 		}
-		is.Chunks = p.cut.sums(f, ids)
+		is.Chunks = p.came.cut.sums(f, ids)
 	}
 }

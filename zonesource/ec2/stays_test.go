@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"testing"
+	"time"
 
 	"inside53/zonesource"
 )
@@ -131,11 +132,75 @@ func TestLoneVPC(t *testing.T) {
 	}
 }
 
+// TestRoomForPages: no more of the pages is remembered than there is room for, the small ones first; what changes is
+// found nevertheless.
+func TestRoomForPages(t *testing.T) {
+	for _, test := range []struct {
+		room       int
+		remembered []string // of instances, interfaces and subnets
+	}{
+		{1, nil}, {200_000, []string{"DescribeSubnets"}},
+		{1_000_000, []string{"DescribeNetworkInterfaces", "DescribeSubnets"}},
+		{0, []string{"DescribeInstances", "DescribeNetworkInterfaces", "DescribeSubnets"}},
+	} {
+		r := newLargeRegion(2)
+		r.room = test.room
+		again := r.listings(t, nil)
+		for version := range 3 {
+			r.pages[instanceForm.operation][1] = instancesPage(1, 2, version)
+			name := again(false).Hosts[pageSize].Names[0].Text
+			if want := fmt.Sprintf("host-1-0-%d", version); name != want {
+				t.Errorf("room for %d: the name is %s, want %s", test.room, name, want)
+			}
+			var have []string
+			octets := 0
+			for _, f := range []form{instanceForm, cardForm, subnetForm} {
+				if r.of.last[f.operation].pages[0].body != nil {
+					have = append(have, f.operation)
+				}
+			}
+			for _, of := range r.of.last {
+				for _, p := range of.pages {
+					octets += len(p.body)
+				}
+			}
+			if !slices.Equal(have, test.remembered) || octets != r.of.taken || r.of.taken != r.of.room.taken {
+				t.Errorf("room for %d: remembered are %s, %d octets, said to be %d", test.room, have, octets, r.of.taken)
+			}
+		}
+	}
+}
+
+// TestKnownCrossing: what load balancers are set to is known where it was asked not long ago and is in what is kept.
+func TestKnownCrossing(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	for _, test := range []struct {
+		what    string
+		crosses map[string]crossing
+		kept    *zonesource.Region
+		known   bool
+	}{
+		{"never asked", nil, &zonesource.Region{}, false},
+		{"there are none", map[string]crossing{}, &zonesource.Region{}, true},
+		{"nothing is kept", map[string]crossing{}, nil, false},
+		{"known", map[string]crossing{"b": {true, now}, "a": {true, now}, "c": {false, now}},
+			&zonesource.Region{CrossZone: []string{"a", "b"}}, true},
+		{"asked by a listing that isn't kept", map[string]crossing{"a": {true, now}}, &zonesource.Region{}, false},
+		{"long ago", map[string]crossing{"a": {false, now.Add(-crossEvery - 1)}}, &zonesource.Region{}, false},
+	} {
+		o := &Options{Affinity: true, Now: func() time.Time { return now }}
+		l := &listing{region: &region{o: o, crossing: test.crosses}, last: zonesource.Part{Region: test.kept}}
+		if l.knowsCrossing() != test.known {
+			t.Errorf("%s: known is %t", test.what, !test.known)
+		}
+	}
+}
+
 // TestRememberedPages: pages are remembered as long as they are those that are known: where what a listing found
 // isn't kept, the next one has nothing to go by, and finds the same.
 func TestRememberedPages(t *testing.T) {
 	r := newLargeRegion(2)
-	l := &listing{region: &region{seed: maphash.MakeSeed()}}
+	l := &listing{region: &region{seed: maphash.MakeSeed(), room: &room{most: 1 << 20}}}
 	known := []zonesource.Page{{Of: instanceForm.operation, Sum: zonesource.Sum{1}, Chunks: "0123456789abcdef"},
 		{Of: cardForm.operation, Sum: zonesource.Sum{9}}, {Of: instanceForm.operation, Sum: zonesource.Sum{2}, Chunks: "x"}}
 	l.pages.known = known
@@ -143,7 +208,7 @@ func TestRememberedPages(t *testing.T) {
 		t.Error("something is remembered before there was a listing")
 	}
 	for i, body := range r.pages[instanceForm.operation] {
-		l.remember(instanceForm.operation, page{sum: known[2*i].Sum, body: body})
+		l.remember(instanceForm.operation, &page{sum: known[2*i].Sum, body: body})
 	}
 	l.keepPages()
 	last := l.lastOf(&instanceForm)

@@ -29,7 +29,7 @@ const (
 	leastChanges = 16 << 10
 )
 
-// brief is what of a check is saved as soon as it changes: all but the times of looks. It is compared.
+// brief is what of a check is saved as soon as it changes: all but the times of looks and the reasons. It is compared.
 type brief struct {
 	revision uint64
 	asked    bool
@@ -207,6 +207,8 @@ func changeLine(before string, text []byte) (line []byte, sum string) {
 	return fmt.Appendf(nil, "%s %s\n", sum, text), sum
 }
 
+var errNotWhole = errors.New("a change isn't whole")
+
 // readChanges lays what has changed over a state of that sum. The error says why not all of it could be read.
 func (s store) readChanges(st *state, sum string) error {
 	text, err := os.ReadFile(filepath.Join(s.dir, changesFile))
@@ -217,6 +219,9 @@ func (s store) readChanges(st *state, sum string) error {
 		return err
 	}
 	rest, ours := bytes.CutPrefix(text, []byte(changesMark+sum+"\n"))
+	if !ours && !bytes.Contains(text, []byte("\n")) {
+		return errNotWhole
+	}
 	if !ours {
 		return nil // all was written since
 	}
@@ -229,7 +234,7 @@ func (s store) readChanges(st *state, sum string) error {
 		_, body, _ := bytes.Cut(line, []byte(" "))
 		want, next := changeLine(sum, body)
 		if !whole || !bytes.Equal(want[:len(want)-1], line) {
-			return errors.New("a change isn't whole")
+			return errNotWhole
 		}
 		var change state
 		err = json.Unmarshal(body, &change)

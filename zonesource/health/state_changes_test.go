@@ -157,6 +157,14 @@ func TestChangesRead(t *testing.T) {
 			t.Errorf("%s: %t %t, %v", name, last, first, err)
 		}
 	}
+	err = os.WriteFile(path, text[:20], 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = reloaded(t, m)
+	if err == nil {
+		t.Error("one that was cut in its first line is nothing to tell")
+	}
 	// One that has been cut isn't written on.
 	err = os.WriteFile(path, text[:len(text)-1], 0o600)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -78,77 +77,6 @@ func decodeHead(text []byte) (head, error) {
 		}
 	}
 	return h, err
-}
-
-// Advance reads a part as a version has it, from what it was in another version: of pages
-// only those that the other hasn't.
-func Advance(ctx context.Context, l *ledger.Ledger, was, is *ledger.Version, old zonesource.Part,
-) (zonesource.Part, error) {
-	text := KeyText(old.Key)
-	var all []ledger.Difference
-	for d, err := range l.Diff(ctx, text, was, is) {
-		if err != nil {
-			return zonesource.Part{}, fmt.Errorf("reading %s of version %d: %w", text, is.Number(), err)
-		}
-		all = append(all, d)
-	}
-	if old.Zone == nil || slices.ContainsFunc(all, func(d ledger.Difference) bool { return d.Key[0] != setKey[0] }) {
-		return rebuild(is, old, all)
-	}
-	p := old
-	if is.Commit != nil {
-		p.Listed = is.Commit.At
-	}
-	edit := old.Zone.Tree.Edit()
-	for _, d := range all {
-		err := applySet(edit, old.Zone.Apex, d)
-		if err != nil {
-			return p, fmt.Errorf("reading %s of version %d: %w", text, is.Number(), err)
-		}
-	}
-	p.Zone, p.Sum, p.Pages = old.Zone.With(edit.Commit(), 0), zonesource.Sum{}, nil
-	return p, nil
-}
-
-// applySet makes a difference of one RRset.
-func applySet(edit *zone.Edit, apex []byte, d ledger.Difference) error {
-	r := ledger.Record{Key: d.Key, Value: d.Now}
-	if d.Now == nil {
-		r.Value = d.Was
-	}
-	name, set, err := decodeSet(apex, r)
-	if err != nil {
-		return err
-	}
-	if d.Now == nil {
-		edit.Delete(name, set.Type)
-		return nil
-	}
-	return edit.Put(name, set)
-}
-
-// rebuild makes a part of what it was and what differs.
-func rebuild(is *ledger.Version, old zonesource.Part, all []ledger.Difference) (zonesource.Part, error) {
-	records, err := recordsOf(old)
-	if err != nil {
-		return zonesource.Part{}, err
-	}
-	byKey := make(map[string][]byte, len(records))
-	for _, r := range records {
-		byKey[string(r.Key)] = r.Value
-	}
-	for _, d := range all {
-		if d.Now == nil {
-			delete(byKey, string(d.Key))
-			continue
-		}
-		byKey[string(d.Key)] = d.Now
-	}
-	records = records[:0]
-	for _, key := range slices.Sorted(maps.Keys(byKey)) {
-		records = append(records, ledger.Record{Key: []byte(key), Value: byKey[key]})
-	}
-	return partOf(old.Key, is, records)
 }
 
 // headOf reads what a part is.
