@@ -44,7 +44,7 @@ type pacing struct {
 
 func pacingOf(size string) pacing {
 	if size == "full" {
-		return pacing{3 * time.Second, 5 * time.Second, 8}
+		return pacing{3 * time.Second, 5 * time.Second, 12}
 	}
 	return pacing{2 * time.Second, 3 * time.Second, 5}
 }
