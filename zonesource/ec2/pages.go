@@ -85,7 +85,7 @@ func (p *lazyPage[Item]) get(ctx context.Context) ([]Item, error) {
 	return p.decode(ctx, p.raw)
 }
 
-// listAll follows the pages of an operation. page makes the input of a page, and items takes
+// listAll follows the pages of an operation. input makes that of a page, and items takes
 // a page apart.
 func listAll[In, Out, Item any](
 	ctx context.Context, l *listing, op awscall.Op[In, Out], input func(token *string) *In,
